@@ -1,0 +1,108 @@
+"""From an ``Authorization`` header to a caller: a user, or anonymous with the reason. Used by posts, auth and gateway.
+
+The header may hold the token bare, as the tutorial's clients send it, or after ``Bearer`` (RFC 6750, section 2.1).
+Identity is the signed token and nothing else that a request can say.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from starlette.requests import HTTPConnection
+
+from shared.errors import REALM, Unauthorized
+from shared.request_context import record_of
+from shared.tokens import AccessTokens, Claims, Fault, TokenRefused
+
+RawHeaders = Iterable[tuple[bytes, bytes]]
+
+
+class Reason(StrEnum):
+    """Why a caller is anonymous."""
+
+    MISSING = "missing"
+    EXPIRED = "expired"
+    INVALID = "invalid"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A caller with a valid access token."""
+
+    claims: Claims
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Anonymous:
+    """A caller without a valid access token."""
+
+    reason: Reason
+
+
+Caller = User | Anonymous
+
+_DESCRIPTIONS = {
+    Reason.EXPIRED: "The access token expired",
+    Reason.INVALID: "The access token is not valid",
+    Reason.REVOKED: "The session was ended",
+}
+
+
+def authenticate(headers: RawHeaders, tokens: AccessTokens, now: int) -> Caller:
+    """Return the caller that a request's raw headers (names in lower case) prove."""
+    values = [value for name, value in headers if name == b"authorization"]
+    if not values:
+        return Anonymous(Reason.MISSING)
+    if len(values) > 1:
+        return Anonymous(Reason.INVALID)
+    return authenticate_token(_read_credential(values[0]), tokens, now)
+
+
+def authenticate_token(token: str, tokens: AccessTokens, now: int) -> Caller:
+    """Return the caller that an access token proves."""
+    try:
+        return User(tokens.verify(token, now), token)
+    except TokenRefused as refusal:
+        return Anonymous(Reason.EXPIRED if refusal.fault is Fault.EXPIRED else Reason.INVALID)
+
+
+def identify_caller(connection: HTTPConnection) -> Caller:
+    """Return who sends the request, and note it for the log. Needs ``app.state.access_tokens``."""
+    caller = authenticate(connection.scope["headers"], connection.app.state.access_tokens, int(time.time()))
+    note_caller(connection, caller)
+    return caller
+
+
+def require_user(connection: HTTPConnection) -> User:
+    """Return the signed-in user who sends the request, or raise Unauthorized."""
+    caller = identify_caller(connection)
+    if isinstance(caller, Anonymous):
+        raise Unauthorized(challenge=challenge(caller))
+    return caller
+
+
+def note_caller(connection: HTTPConnection, caller: Caller) -> None:
+    """Put into the request's log record who sent it, or why that is not known."""
+    record = record_of(connection.scope)
+    if isinstance(caller, User):
+        record.user_id, record.session_id = caller.claims.user_id, caller.claims.session_id
+    else:
+        record.anonymous_because = caller.reason.value
+
+
+def challenge(anonymous: Anonymous) -> str:
+    """Return the ``WWW-Authenticate`` value; it names an error only where a token was sent (RFC 6750, section 3.1)."""
+    description = _DESCRIPTIONS.get(anonymous.reason)
+    if description is None:
+        return REALM
+    return f'{REALM}, error="invalid_token", error_description="{description}"'
+
+
+def _read_credential(value: bytes) -> str:
+    """Return the token of a header value, bare or after ``Bearer``. What is not ASCII fails the token's own gate."""
+    text = value.decode("latin-1").strip(" \t")
+    scheme, _, rest = text.partition(" ")
+    return rest.strip(" \t") if scheme.lower() == "bearer" else text

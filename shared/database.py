@@ -1,0 +1,134 @@
+"""The door to PostgreSQL: a pool with timeouts, migrations at start, and patience while the database is away.
+
+The process starts without its database and waits for it in the background; until then, and whenever it is gone,
+``connection()`` raises Unavailable (503). Borrow late, return early: never hold a connection across a password hash
+or an HTTP call.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import structlog
+from asyncpg.pool import PoolConnectionProxy as Connection
+from pogo_core.util import migrate
+
+from shared.errors import Unavailable
+
+Row = asyncpg.Record
+
+CONNECT_TIMEOUT = 3.0  # seconds
+ACQUIRE_TIMEOUT = 2.0
+COMMAND_TIMEOUT = 5.0
+MIGRATION_TIMEOUT = 60.0
+RETRY_PAUSE = 0.5
+POOL_SIZE = 10
+
+_SERVER_SETTINGS = {
+    "statement_timeout": "5000",  # milliseconds
+    "lock_timeout": "2000",
+    "idle_in_transaction_session_timeout": "10000",
+}
+# Read-only (a demoted primary), shutting down, crashed, not accepting connections yet.
+_LOST_SERVER = {"25006", "57P01", "57P02", "57P03"}
+_MIGRATION_LOCK = 4_709_201  # any number, the same in every replica
+
+log = structlog.get_logger("database")
+
+
+class Database:
+    """One service's database. ``start`` before use, ``stop`` at the end."""
+
+    def __init__(self, url: str, migrations: Path, service: str) -> None:
+        self._url = url
+        self._migrations = migrations
+        self._service = service
+        self._pool: asyncpg.Pool | None = None
+        self._connecting: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to connect in the background; does not wait for the database."""
+        self._connecting = asyncio.create_task(self._connect_patiently())
+
+    async def stop(self) -> None:
+        """Close the pool, waiting for borrowed connections at most as long as a command may take."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._connecting
+        if self._pool is not None:
+            try:
+                await asyncio.wait_for(self._pool.close(), COMMAND_TIMEOUT)
+            except TimeoutError:
+                self._pool.terminate()
+
+    async def wait_until_ready(self) -> None:
+        """Return when the schema is in place and the pool is open."""
+        assert self._connecting is not None
+        await self._connecting
+
+    def find_lack(self) -> str | None:
+        """Return what keeps the database from being used, or None: a check for ``/readyz``."""
+        return None if self._pool is not None else "not connected"
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection; raises Unavailable when there is none or when it is lost on the way."""
+        if self._pool is None:
+            raise Unavailable
+        try:
+            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT) as connection:
+                yield connection
+        except asyncpg.PostgresError as error:
+            await self._translate(error)
+            raise
+        except (TimeoutError, OSError, asyncpg.InterfaceError) as error:
+            log.warning("database_failed", error=type(error).__name__)
+            raise Unavailable from error
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Lend a connection with a transaction that commits at the end and rolls back on any error."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def _translate(self, error: asyncpg.PostgresError) -> None:
+        """Raise Unavailable for an error that says the server is away, busy or no longer the one that writes."""
+        state = error.sqlstate or ""
+        if state in _LOST_SERVER and self._pool is not None:
+            await self._pool.expire_connections()
+        # 08 connection, 53 resources, 57 operator intervention (a cancelled statement among them), 55P03 lock timeout
+        if state in {*_LOST_SERVER, "55P03"} or state[:2] in {"08", "53", "57"}:
+            log.warning("database_failed", error=type(error).__name__)
+            raise Unavailable from error
+
+    async def _connect_patiently(self) -> None:
+        pause = RETRY_PAUSE
+        while True:
+            try:
+                await self._connect()
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("database_not_there_yet", error=type(error).__name__)
+            else:
+                log.info("database_connected")
+                return
+            await asyncio.sleep(pause)
+
+    async def _connect(self) -> None:
+        connection = await asyncpg.connect(self._url, timeout=CONNECT_TIMEOUT, command_timeout=MIGRATION_TIMEOUT)
+        try:
+            # Replicas start together; the lock lets one migrate while the others wait. It ends with the connection.
+            await connection.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
+            await migrate.apply(connection, self._migrations, schema_name="public")
+        finally:
+            await connection.close(timeout=CONNECT_TIMEOUT)
+        self._pool = await asyncpg.create_pool(
+            self._url,
+            min_size=1,
+            max_size=POOL_SIZE,
+            timeout=CONNECT_TIMEOUT,
+            command_timeout=COMMAND_TIMEOUT,
+            server_settings={**_SERVER_SETTINGS, "application_name": self._service},
+        )

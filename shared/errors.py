@@ -1,0 +1,234 @@
+"""Every error that a client can see, and the one place that turns an error into a response.
+
+Code raises; it never builds an error response. The tree:
+
+    AppError
+      BadRequest 400              not JSON, a refused path, bad framing
+      Unauthorized 401            no valid credential; carries the challenge (RFC 6750, section 3)
+      Forbidden 403               known, but not allowed
+      NotFound 404                absent, or private and not the caller's
+      MethodNotAllowed 405        carries Allow (RFC 9110, section 15.5.6)
+      Conflict 409
+      PreconditionFailed 412      If-Match did not hold
+      BodyTooLarge 413
+      UnsupportedMediaType 415
+      Invalid 422                 well-formed, but wrong; ``fields`` names each member and what is wrong
+      PreconditionRequired 428
+      Throttled 429               carries Retry-After
+      HeadersTooLarge 431
+      UpstreamFailed 502          the part behind failed
+      Unavailable 503             overloaded or not there yet; carries Retry-After
+      UpstreamTimeout 504         the part behind is slow
+
+The body is ``{"error": "<sentence for a person>"}`` plus members that carry facts (``fields``, ``retryAfter``).
+A browser that asks for a page gets the same sentence on a page. A 5xx says nothing of the inside: the log has it
+under the same request id. What is not in the tree is a fault of ours: 500, with no detail.
+"""
+
+import http
+from collections.abc import Mapping
+from typing import ClassVar
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ExceptionHandler, Scope
+
+from shared.pages import render_page
+
+REALM = 'Bearer realm="gatepost"'
+
+
+class AppError(Exception):
+    """An error with a status, a sentence for a person, headers, and facts that join the body."""
+
+    status: ClassVar[int] = 500
+    sentence: ClassVar[str] = "Something went wrong on our side"
+
+    def __init__(
+        self,
+        sentence: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        facts: Mapping[str, object] | None = None,
+    ) -> None:
+        self.message = sentence or self.sentence
+        self.headers = dict(headers or {})
+        self.facts = dict(facts or {})
+        super().__init__(self.message)
+
+
+class BadRequest(AppError):
+    """400: the request can't be understood."""
+
+    status = 400
+    sentence = "The request can't be understood"
+
+
+class Unauthorized(AppError):
+    """401: no valid credential. The body is always the same; ``challenge`` says why (RFC 6750, section 3)."""
+
+    status = 401
+    sentence = "No Authorization"
+
+    def __init__(self, sentence: str | None = None, *, challenge: str = REALM) -> None:
+        super().__init__(sentence, headers={"WWW-Authenticate": challenge})
+
+
+class Forbidden(AppError):
+    """403: the caller is known, but not allowed."""
+
+    status = 403
+    sentence = "You are not allowed to do this"
+
+
+class NotFound(AppError):
+    """404: absent, or private and not the caller's."""
+
+    status = 404
+    sentence = "There is nothing here"
+
+
+class MethodNotAllowed(AppError):
+    """405: the path exists, but not with this method."""
+
+    status = 405
+    sentence = "This method is not allowed here"
+
+    def __init__(self, allowed: str) -> None:
+        super().__init__(headers={"Allow": allowed})
+
+
+class Conflict(AppError):
+    """409: it stands against something that is already there."""
+
+    status = 409
+    sentence = "This conflicts with what is already there"
+
+
+class PreconditionFailed(AppError):
+    """412: it was changed since the caller read it."""
+
+    status = 412
+    sentence = "It was changed since you read it"
+
+
+class BodyTooLarge(AppError):
+    """413: the body is longer than is taken here."""
+
+    status = 413
+    sentence = "The body is too large"
+
+
+class UnsupportedMediaType(AppError):
+    """415: the body is of a type that is not taken here."""
+
+    status = 415
+    sentence = "Send application/json"
+
+
+class Invalid(AppError):
+    """422: well-formed, but wrong. ``fields`` maps each member to what is wrong with it."""
+
+    status = 422
+    sentence = "Some fields are not right"
+
+    def __init__(self, fields: Mapping[str, str], sentence: str | None = None) -> None:
+        self.fields = dict(fields)
+        super().__init__(sentence, facts={"fields": self.fields})
+
+
+class PreconditionRequired(AppError):
+    """428: the caller must say which version it means."""
+
+    status = 428
+    sentence = "Say which version you mean with If-Match"
+
+
+class _Later(AppError):
+    """An error that passes: tells after how many seconds to try again, in a header and in the body."""
+
+    def __init__(self, sentence: str | None = None, *, retry_after: int = 1) -> None:
+        self.retry_after = retry_after
+        super().__init__(sentence, headers={"Retry-After": str(retry_after)}, facts={"retryAfter": retry_after})
+
+
+class Throttled(_Later):
+    """429: too many tries; ``retry_after`` in seconds."""
+
+    status = 429
+    sentence = "Too many attempts. Try again later"
+
+
+class HeadersTooLarge(AppError):
+    """431: too many header fields, or too long ones."""
+
+    status = 431
+    sentence = "The request's headers are too large"
+
+
+class UpstreamFailed(AppError):
+    """502: the part behind failed."""
+
+    status = 502
+    sentence = "The service behind this page failed. Try again"
+
+
+class Unavailable(_Later):
+    """503: overloaded, or not there yet; ``retry_after`` in seconds."""
+
+    status = 503
+    sentence = "The service is not available right now. Try again"
+
+
+class UpstreamTimeout(AppError):
+    """504: the part behind is too slow."""
+
+    status = 504
+    sentence = "The service behind this page took too long. Try again"
+
+
+def render_error(scope: Scope, error: AppError) -> Response:
+    """Return the response to an error: JSON, or a page for a browser that asks for one."""
+    headers = {"Cache-Control": "no-store", **error.headers}
+    if wants_page(scope):
+        return render_page("error.html", status=error.status, headers=headers, message=error.message)
+    return JSONResponse({"error": error.message, **error.facts}, status_code=error.status, headers=headers)
+
+
+def wants_page(scope: Scope) -> bool:
+    """Tell whether a page is wanted: the client accepts HTML and the path is not of the JSON API."""
+    path = scope["path"]
+    if path.startswith("/api/") and not path.startswith("/api/auth/"):
+        return False
+    return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
+
+
+def exception_handlers() -> dict[type[Exception], ExceptionHandler]:
+    """Return the handlers for Starlette's table: ours, Starlette's own, and whatever is left (500)."""
+
+    async def handle_app_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, AppError)
+        return render_error(request.scope, error)
+
+    async def handle_http_exception(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return render_error(request.scope, _translate(error))
+
+    async def handle_fault(request: Request, _: Exception) -> Response:
+        return render_error(request.scope, AppError())
+
+    return {
+        AppError: handle_app_error,
+        HTTPException: handle_http_exception,
+        Exception: handle_fault,
+    }
+
+
+def _translate(error: HTTPException) -> AppError:
+    """Return Starlette's own exception (404 and 405 of its router) as ours."""
+    if error.status_code == http.HTTPStatus.NOT_FOUND:
+        return NotFound()
+    if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
+        return MethodNotAllowed((error.headers or {}).get("Allow", ""))
+    return BadRequest()

@@ -1,0 +1,120 @@
+"""Routes that describe themselves: one per path, one endpoint per method, each with the models that validate it.
+
+    resource("/api/posts", GET=list_posts, POST=create_post)
+
+An endpoint is a coroutine marked by ``@operation``; it gets the request and, where it declares one, the validated
+query or body. The same declaration is what ``shared.openapi`` describes, so the description can't drift. A path answers
+HEAD where it answers GET, OPTIONS with what it allows, and 405 with ``Allow`` for everything else (RFC 9110, 9.3).
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import Receive, Scope, Send
+
+from shared.bodies import MAX_JSON_BODY, read_json
+from shared.errors import MethodNotAllowed, NotFound
+from shared.request_context import record_of
+from shared.schemas import validate
+from shared.tokens import MAX_ID
+
+Endpoint = Callable[..., Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What one method of one path takes and answers.
+
+    ``answers`` maps each status to the model of its body (a list of one model for an array, None for no body).
+    ``caller`` tells whether a signed-in user is needed: "required", "optional", or "none".
+    """
+
+    summary: str
+    answers: Mapping[int, type[BaseModel] | list[type[BaseModel]] | None]
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    request_headers: Mapping[str, str] = field(default_factory=dict)
+    caller: str = "none"
+    max_body: int = MAX_JSON_BODY
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedEndpoint:
+    """An endpoint and its description."""
+
+    operation: Operation
+    run: Endpoint
+
+
+def operation(
+    summary: str,
+    *,
+    answers: Mapping[int, type[BaseModel] | list[type[BaseModel]] | None],
+    body: type[BaseModel] | None = None,
+    query: type[BaseModel] | None = None,
+    request_headers: Mapping[str, str] | None = None,
+    caller: str = "none",
+    max_body: int = MAX_JSON_BODY,
+) -> Callable[[Endpoint], DescribedEndpoint]:
+    """Mark an endpoint with what it takes and answers."""
+    described = Operation(summary, answers, body, query, request_headers or {}, caller, max_body)
+    return lambda endpoint: DescribedEndpoint(described, endpoint)
+
+
+class Resource(Route):
+    """The route of one path, with an endpoint for each method."""
+
+    def __init__(self, path: str, endpoints: Mapping[str, DescribedEndpoint | Endpoint]) -> None:
+        super().__init__(path, self._dispatch)
+        self.methods = None  # every method comes to _dispatch, which knows them all
+        self.endpoints = dict(endpoints)
+        offered = {*self.endpoints, "OPTIONS"} | ({"HEAD"} if "GET" in self.endpoints else set())
+        self.allowed = ", ".join(sorted(offered))
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match as Starlette does, but never a path with a control character: its ``$`` lets a final newline pass."""
+        if scope["type"] == "http" and not scope["path"].isprintable():
+            return Match.NONE, {}
+        return super().matches(scope)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request whose path is ours."""
+        record_of(scope).matcher = self.path
+        await super().handle(scope, receive, send)
+
+    async def _dispatch(self, request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": self.allowed})
+        endpoint = self.endpoints.get("GET" if request.method == "HEAD" else request.method)
+        if endpoint is None:
+            raise MethodNotAllowed(self.allowed)
+        if not isinstance(endpoint, DescribedEndpoint):
+            return await endpoint(request)
+        return await endpoint.run(request, *await _read_arguments(request, endpoint.operation))
+
+
+def resource(path: str, **endpoints: DescribedEndpoint | Endpoint) -> Resource:
+    """Return the route of a path, its endpoints named by method: ``GET=...``, ``POST=...``."""
+    return Resource(path, endpoints)
+
+
+def path_id(request: Request, name: str = "id") -> int:
+    """Return a path's positive 64-bit id; NotFound for anything else."""
+    text = request.path_params[name]
+    is_id = text.isascii() and text.isdigit() and text[0] != "0" and len(text) <= len(str(MAX_ID))
+    if not is_id or int(text) > MAX_ID:
+        raise NotFound
+    return int(text)
+
+
+async def _read_arguments(request: Request, described: Operation) -> list[BaseModel]:
+    arguments: list[BaseModel] = []
+    if described.query is not None:
+        arguments.append(validate(described.query, dict(request.query_params)))
+    if described.body is not None:
+        arguments.append(await read_json(request, described.body, described.max_body))
+    return arguments

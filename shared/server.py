@@ -1,0 +1,56 @@
+"""How a service is run: settings, logs, metrics port, uvicorn. The one place that holds uvicorn's settings."""
+
+import sys
+from collections.abc import Callable
+
+import uvicorn
+from prometheus_client import start_http_server
+from starlette.types import ASGIApp
+
+from shared.logs import set_up_logs
+from shared.metrics import Metrics
+from shared.settings import SettingsInvalid, SettingsType, load_settings
+
+GRACEFUL_SHUTDOWN = 10  # seconds for running requests to end after SIGTERM
+KEEP_ALIVE = 5  # seconds that an idle connection is kept
+
+
+def serve(
+    service: str,
+    settings_type: type[SettingsType],
+    create_app: Callable[[SettingsType, Metrics], ASGIApp],
+) -> None:
+    """Run a service until it is told to stop. Bad settings end the process with code 2 and one line that names them."""
+    try:
+        settings = load_settings(settings_type)
+        set_up_logs(service, settings.log_level, settings.log_format)
+        metrics = Metrics()
+        app = create_app(settings, metrics)
+    except SettingsInvalid as error:
+        sys.exit(_explain(service, error))
+    start_http_server(settings.metrics_port, settings.host, metrics.registry)
+    uvicorn.Server(build_config(app, settings.host, settings.port)).run()
+
+
+def build_config(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
+    """Return uvicorn's settings: one parser everywhere, nothing believed from headers, an end to every wait."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN,
+    )
+
+
+def _explain(service: str, error: SettingsInvalid) -> int:
+    print(f"{service} does not start: {error}", file=sys.stderr)  # noqa: T201 - before logs are of use
+    return 2

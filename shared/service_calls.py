@@ -1,0 +1,62 @@
+"""How one service calls another: an HTTP client that signs each call, and the check on the other side.
+
+Every call carries a service token made for it and the id of the request that led to it. A call that fails, is slow,
+or answers nonsense raises Unavailable: the caller decides what to do without the answer.
+"""
+
+import time
+
+import httpx2
+import structlog
+from starlette.requests import Request
+
+from shared.errors import REALM, Unauthorized, Unavailable
+from shared.tokens import ServiceTokens, TokenRefused
+
+CALL_TIMEOUT = httpx2.Timeout(2.0, connect=1.0)  # seconds
+SCHEME = "Bearer "
+
+log = structlog.get_logger("service_calls")
+
+
+class ServiceClient:
+    """Calls one other service (``callee``) at ``base_url`` in the name of ``caller``."""
+
+    def __init__(self, base_url: str, *, caller: str, callee: str, tokens: ServiceTokens) -> None:
+        self._client = httpx2.AsyncClient(base_url=base_url, timeout=CALL_TIMEOUT)
+        self._caller = caller
+        self._callee = callee
+        self._tokens = tokens
+
+    async def get_json(self, path: str, params: dict[str, str]) -> object:
+        """Return the JSON value that a GET of the callee answers; Unavailable when there is none."""
+        token = self._tokens.sign(caller=self._caller, callee=self._callee, now=int(time.time()))
+        headers = {"Authorization": SCHEME + token, **_request_id()}
+        try:
+            response = await self._client.get(path, params=params, headers=headers)
+            response.raise_for_status()
+            answer: object = response.json()
+        except (httpx2.HTTPError, ValueError) as error:
+            log.warning("service_call_failed", callee=self._callee, error=type(error).__name__)
+            raise Unavailable from error
+        return answer
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+
+def require_service(request: Request, callee: str) -> str:
+    """Return the name of the service that calls, or raise Unauthorized. Needs ``app.state.service_tokens``."""
+    header = request.headers.get("authorization", "")
+    tokens = request.app.state.service_tokens
+    assert isinstance(tokens, ServiceTokens)
+    try:
+        return tokens.verify(header.removeprefix(SCHEME), callee=callee, now=int(time.time()))
+    except TokenRefused:
+        raise Unauthorized(challenge=f'{REALM}, error="invalid_token"') from None
+
+
+def _request_id() -> dict[str, str]:
+    request_id = structlog.contextvars.get_contextvars().get("request_id")
+    return {"X-Request-ID": request_id} if request_id else {}

@@ -1,0 +1,169 @@
+"""NextAuth's session cookie: sealed, opened, named and cut into chunks exactly as next-auth 4.24 does it.
+
+Pure: secrets and the time come in, values go out. The session is a JWE in compact form, ``dir`` with ``A256GCM``
+(RFC 7516, RFC 7518 sections 4.5 and 5.3); its key comes from the secret by HKDF-SHA256 (RFC 5869). A Next.js server
+that knows ``NEXTAUTH_SECRET`` reads it with ``getToken``, and this module reads what that server writes.
+
+Opening never raises and never guesses: anything but a cookie sealed by our key, in time, is None.
+"""
+
+import base64
+import json
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from email.utils import formatdate
+from urllib.parse import quote, unquote
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from jose import jwe
+
+KEY_INFO = b"NextAuth.js Generated Encryption Key"
+HEADER = {"alg": "dir", "enc": "A256GCM"}
+CLOCK_TOLERANCE = 15  # seconds, as next-auth opens
+
+CHUNK_LENGTH = 3933  # 4096 less what next-auth reserves for the cookie's name and attributes
+MAX_SEALED_LENGTH = 16_384
+
+_COMPACT_JWE = re.compile(r"([A-Za-z0-9_-]+)\.\.[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{22}")
+
+SessionClaims = dict[str, object]
+
+
+class SessionSealer:
+    """Seals and opens the session of one ``NEXTAUTH_SECRET``; ``max_age`` in seconds."""
+
+    def __init__(self, secret: str, max_age: int) -> None:
+        self._key = derive_key(secret)
+        self.max_age = max_age
+
+    def seal(self, claims: Mapping[str, object], now: int) -> str:
+        """Return the sealed claims, with a new ``iat``, ``exp`` and ``jti``."""
+        stamped = {**claims, "iat": now, "exp": now + self.max_age, "jti": str(uuid.uuid4())}
+        plain = json.dumps(stamped, separators=(",", ":"), ensure_ascii=False).encode()
+        return str(jwe.encrypt(plain, self._key, algorithm="dir", encryption="A256GCM"), "ascii")
+
+    def open(self, sealed: str, now: int) -> SessionClaims | None:
+        """Return the claims of a cookie that our key sealed and that has not expired, else None."""
+        try:
+            return self._open(sealed, now)
+        except Exception:  # noqa: BLE001 - a cookie is anybody's input; whatever it breaks, it is not a session
+            return None
+
+    def _open(self, sealed: str, now: int) -> SessionClaims | None:
+        match = _COMPACT_JWE.fullmatch(sealed) if len(sealed) <= MAX_SEALED_LENGTH else None
+        # The header is compared, not interpreted: it must not choose an algorithm nor ask for decompression.
+        if match is None or json.loads(_decode_segment(match[1])) != HEADER:
+            return None
+        claims = json.loads(jwe.decrypt(sealed, self._key) or b"null")
+        if not isinstance(claims, dict) or not _is_time(claims.get("exp")) or not _is_time(claims.get("iat")):
+            return None
+        return claims if now < claims["exp"] + CLOCK_TOLERANCE else None
+
+
+def derive_key(secret: str) -> bytes:
+    """Return the 32-byte sealing key of a ``NEXTAUTH_SECRET``."""
+    return HKDF(algorithm=SHA256(), length=32, salt=b"", info=KEY_INFO).derive(secret.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class CookieNames:
+    """NextAuth's cookie names; under https they carry the prefixes of RFC 6265bis, section 4.1.3."""
+
+    session: str
+    csrf: str
+    callback: str
+    secure: bool
+
+    @classmethod
+    def of(cls, public_url: str) -> "CookieNames":
+        """Return the names for a public URL, by its scheme."""
+        if public_url.startswith("https://"):
+            return cls(
+                session="__Secure-next-auth.session-token",
+                csrf="__Host-next-auth.csrf-token",
+                callback="__Secure-next-auth.callback-url",
+                secure=True,
+            )
+        return cls(
+            session="next-auth.session-token",
+            csrf="next-auth.csrf-token",
+            callback="next-auth.callback-url",
+            secure=False,
+        )
+
+    def owns(self, name: str) -> bool:
+        """Tell whether a cookie of that name is one of ours, chunks of the session included."""
+        return name in {self.session, self.csrf, self.callback} or _chunk_number(name, self.session) is not None
+
+
+def parse_cookies(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return the cookies of a request's raw headers (RFC 6265, section 4.2.1); of equal names the first counts."""
+    cookies: dict[str, str] = {}
+    for name, value in headers:
+        if name.lower() == b"cookie":
+            for pair in value.decode("latin-1").split(";"):
+                key, separator, text = pair.strip().partition("=")
+                if separator:
+                    cookies.setdefault(key, unquote(text.strip('"')))
+    return cookies
+
+
+def find_session_value(cookies: Mapping[str, str], name: str) -> str | None:
+    """Return the sealed session: whole, or joined from chunks ``name.0``, ``name.1``, ... without a gap; else None."""
+    if name in cookies:
+        return cookies[name]
+    chunks = list_session_pieces(cookies, name)
+    if not chunks or chunks != [f"{name}.{number}" for number in range(len(chunks))]:
+        return None
+    return "".join(cookies[chunk] for chunk in chunks)
+
+
+def list_session_pieces(cookies: Iterable[str], name: str) -> list[str]:
+    """Return the names of all pieces of the session among the cookies: the whole one, then chunks by number."""
+    numbered = {piece: _chunk_number(piece, name) for piece in cookies}
+    chunks = sorted((number, piece) for piece, number in numbered.items() if number is not None)
+    return [piece for piece in numbered if piece == name] + [piece for _, piece in chunks]
+
+
+def session_cookies(names: CookieNames, sealed: str, expires_at: int, sent: Iterable[str]) -> list[str]:
+    """Return the ``Set-Cookie`` values that store a sealed session and clear the stale pieces among those ``sent``."""
+    if len(sealed) <= CHUNK_LENGTH:
+        values = {names.session: sealed}
+    else:
+        starts = range(0, len(sealed), CHUNK_LENGTH)
+        values = {f"{names.session}.{n}": sealed[s : s + CHUNK_LENGTH] for n, s in enumerate(starts)}
+    stale = [piece for piece in list_session_pieces(sent, names.session) if piece not in values]
+    return [clear_cookie(piece, secure=names.secure) for piece in stale] + [
+        set_cookie(name, value, secure=names.secure, expires_at=expires_at) for name, value in values.items()
+    ]
+
+
+def set_cookie(name: str, value: str, *, secure: bool, expires_at: int | None = None) -> str:
+    """Return a ``Set-Cookie`` value with NextAuth's attributes.
+
+    ``expires_at`` is in Unix seconds; without it the cookie lives as long as the browser's session.
+    """
+    expires = "" if expires_at is None else f"; Expires={formatdate(expires_at, usegmt=True)}"
+    return f"{name}={quote(value, safe='')}; Path=/{expires}; HttpOnly{'; Secure' if secure else ''}; SameSite=Lax"
+
+
+def clear_cookie(name: str, *, secure: bool) -> str:
+    """Return the ``Set-Cookie`` value that makes a browser forget a cookie of ours."""
+    return f"{name}=; Max-Age=0; Path=/; HttpOnly{'; Secure' if secure else ''}; SameSite=Lax"
+
+
+def _chunk_number(piece: str, name: str) -> int | None:
+    suffix = piece.removeprefix(name + ".")
+    is_number = suffix != piece and suffix.isascii() and suffix.isdigit() and (suffix == "0" or suffix[0] != "0")
+    return int(suffix) if is_number and len(suffix) <= 2 else None  # noqa: PLR2004 - a hundred chunks are beyond any session
+
+
+def _is_time(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**53
+
+
+def _decode_segment(segment: str) -> bytes:
+    return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))

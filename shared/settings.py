@@ -1,0 +1,169 @@
+"""Settings that every service reads, and the checks that keep a bad one from starting.
+
+Each setting is an environment variable. A secret may also come as a file: ``SECRET_KEY_FILE=/run/secrets/key``.
+One environment feeds all services, so a service ignores the settings of the others; but a variable that looks like
+one of ours and is none (``SECRET_KEY_PREVIUOS``) stops the start, since a typing error must not switch off a check.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+MIN_SECRET_LENGTH = 32  # bytes (RFC 7518, section 3.2: a key of at least the hash's size)
+LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
+
+SAMPLE_SECRETS = {
+    "SECRET_KEY": "development-only-access-token-key-0001",
+    "NEXTAUTH_SECRET": "development-only-session-cookie-key-01",
+    "SERVICE_SECRET": "development-only-service-token-key-001",
+}
+"""For development only: published with the source, so production refuses them."""
+
+SECRET_NAMES = ("SECRET_KEY", "SECRET_KEY_PREVIOUS", "NEXTAUTH_SECRET", "SERVICE_SECRET")
+FILE_NAMES = (*SECRET_NAMES, "AUTH_DATABASE_URL", "POSTS_DATABASE_URL")
+SETTING_NAMES = frozenset(
+    {
+        *("ENVIRONMENT", "NEXTAUTH_URL", "LOG_LEVEL", "LOG_FORMAT", "HOST", "PORT", "METRICS_PORT"),
+        *SECRET_NAMES,
+        *("AUTH_DATABASE_URL", "POSTS_DATABASE_URL", "AUTH_SERVICE_URL", "POSTS_SERVICE_URL"),
+        *("GATEWAY_RULES", "GATEWAY_PORT", "TRUSTED_PROXIES"),
+        *("ACCESS_TOKEN_TTL", "SESSION_MAX_AGE", "SESSION_IDLE_AGE"),
+        *(f"{name}_FILE" for name in FILE_NAMES),
+    }
+)
+_OUR_PREFIXES = (
+    *("SECRET_KEY", "NEXTAUTH_", "SERVICE_SECRET", "AUTH_DATABASE", "POSTS_DATABASE", "AUTH_SERVICE_URL"),
+    *("POSTS_SERVICE_URL", "GATEWAY_RULE", "GATEWAY_PORT", "TRUSTED_PROX", "ACCESS_TOKEN_", "SESSION_MAX"),
+    *("SESSION_IDLE", "GATEPOST_"),
+)
+
+Secret = Annotated[SecretStr, Field(min_length=1)]
+SettingsType = TypeVar("SettingsType", bound="Settings")
+
+
+class SettingsInvalid(Exception):
+    """Settings that can't be used; the text is one line that names each of them."""
+
+
+class Settings(BaseSettings):
+    """What every service needs. Services extend it by what only they need."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=False)
+
+    environment: Literal["development", "production"] = "production"
+    nextauth_url: str = "http://localhost:3000"
+    secret_key: Secret
+    secret_key_previous: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    access_token_ttl: Annotated[int, Field(ge=60, le=86_400)] = 3600
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65_535)]
+    metrics_port: Annotated[int, Field(ge=1, le=65_535)]
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read what is passed in, then the environment, then the files that ``*_FILE`` names."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, _NamedFiles(settings_cls)
+
+    @field_validator("secret_key_previous", mode="before")
+    @classmethod
+    def _split_previous(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("nextauth_url")
+    @classmethod
+    def _check_public_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        is_origin = parts.path in {"", "/"} and not parts.query and not parts.fragment and "@" not in parts.netloc
+        if parts.scheme not in {"http", "https"} or not parts.hostname or not is_origin:
+            raise ValueError("must be an http or https URL without a path")
+        return f"{parts.scheme}://{parts.netloc}".lower()
+
+    @model_validator(mode="after")
+    def _check_production(self) -> Self:
+        if self.environment == "production":
+            _check_secrets(self._secrets())
+            parts = urlsplit(self.nextauth_url)
+            if parts.scheme != "https" and parts.hostname not in LOOPBACK_HOSTS:
+                raise ValueError("NEXTAUTH_URL must be https in production")
+        return self
+
+    def _secrets(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for field in type(self).model_fields:
+            value = getattr(self, field)
+            if isinstance(value, SecretStr) and field.upper() in SECRET_NAMES:
+                found[field.upper()] = value.get_secret_value()
+        for number, previous in enumerate(self.secret_key_previous):
+            found[f"SECRET_KEY_PREVIOUS[{number}]"] = previous.get_secret_value()
+        return found
+
+
+def load_settings(settings_type: type[SettingsType]) -> SettingsType:
+    """Return the settings of the environment; SettingsInvalid names what is wrong, in one line."""
+    _refuse_unknown_names(os.environ)
+    try:
+        return settings_type()  # type: ignore[call-arg] # the environment gives the arguments
+    except ValidationError as error:
+        raise SettingsInvalid(_describe(error)) from None
+
+
+def _refuse_unknown_names(environment: Mapping[str, str]) -> None:
+    unknown = [n for n in environment if n.upper().startswith(_OUR_PREFIXES) and n.upper() not in SETTING_NAMES]
+    if unknown:
+        raise SettingsInvalid(f"unknown setting {', '.join(sorted(unknown))}")
+
+
+def _check_secrets(secrets: Mapping[str, str]) -> None:
+    for name, value in secrets.items():
+        if len(value.encode()) < MIN_SECRET_LENGTH:
+            raise ValueError(f"{name} must be at least {MIN_SECRET_LENGTH} bytes in production")
+        if value in SAMPLE_SECRETS.values():
+            raise ValueError(f"{name} is a published sample; make your own for production")
+    if len(set(secrets.values())) != len(secrets):
+        raise ValueError(f"{', '.join(secrets)} must all be different")
+
+
+def _describe(error: ValidationError) -> str:
+    """Return one line that names each bad setting, and never its value: it may be a secret."""
+    lines = []
+    for fault in error.errors(include_input=False, include_url=False):
+        name = str(fault["loc"][0]).upper() + ": " if fault["loc"] else ""
+        message = "is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
+        lines.append(f"{name}{message}")
+    return "; ".join(lines)
+
+
+class _NamedFiles(PydanticBaseSettingsSource):
+    """Reads a setting from the file that ``<NAME>_FILE`` names, as Docker secrets are given."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[object, str, bool]:
+        del field
+        path = os.environ.get(f"{field_name.upper()}_FILE") if field_name.upper() in FILE_NAMES else None
+        return (_read_secret_file(field_name, path) if path else None), field_name, False
+
+    def __call__(self) -> dict[str, object]:
+        values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def _read_secret_file(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise SettingsInvalid(f"{name.upper()}_FILE names a file that can't be read") from None

@@ -1,0 +1,264 @@
+"""Signed tokens: the access token of a user and the service token between services (RFC 7515, 7519, 9068).
+
+Pure: keys and the time come in, values go out. This is the only module that signs or verifies with jose.
+
+A token is a JWS in compact form, HS256, header ``{"alg", "kid", "typ"}``. The laws:
+
+1. Any input ends as verified claims or as ``TokenRefused``; nothing else is raised.
+2. The text is checked before jose sees it: length, alphabet, canonical base64url, a small flat header.
+3. The header never chooses the algorithm, and chooses the key only from a fixed map by ``kid``.
+4. Every claim that is relied on must be there, of its exact type, and equal to what is expected here.
+5. Each kind of token has its own keys, ``typ`` and ``aud``; one is never taken for another (RFC 8725, 3.11).
+
+Never log a token; the reason of a refusal is enough.
+"""
+
+import base64
+import hashlib
+import json
+import re
+import secrets
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from jose import jwk, jws
+from jose.backends.base import Key
+
+ALGORITHM = "HS256"
+ACCESS_TYPE = "at+jwt"  # RFC 9068, section 2.1
+SERVICE_TYPE = "svc+jwt"
+ACCESS_AUDIENCE = "gatepost"
+SERVICE_TOKEN_TTL = 60  # seconds
+
+MAX_TOKEN_LENGTH = 4096
+MAX_HEADER_LENGTH = 512  # bytes, decoded
+CLOCK_TOLERANCE = 5  # seconds that an ``iat`` may lie ahead of our clock
+MAX_ID = 2**63 - 1
+
+_COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
+
+
+class Fault(StrEnum):
+    """Why a token was refused, in the order of the checks."""
+
+    MALFORMED = "malformed"
+    HEADER = "header"
+    UNKNOWN_KEY = "unknown_key"
+    SIGNATURE = "signature"
+    CLAIMS = "claims"
+    EXPIRED = "expired"
+
+
+class TokenRefused(Exception):
+    """A token that was not accepted, and the fault it had."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        super().__init__(fault.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a verified access token says of its user. Times are Unix seconds."""
+
+    user_id: int
+    name: str
+    email: str
+    session_id: str
+    token_id: str
+    issued_at: int
+    expires_at: int
+
+
+class KeyRing:
+    """The keys of one kind of token: the first signs, all verify, each named by its ``kid``."""
+
+    def __init__(self, current: str, previous: Sequence[str] = ()) -> None:
+        self.signing_kid = key_id(current)
+        self._keys = {key_id(secret): _build_key(secret) for secret in (*previous, current)}
+
+    @property
+    def signing_key(self) -> Key:
+        """The key that signs."""
+        return self._keys[self.signing_kid]
+
+    def find_key(self, kid: object) -> Key | None:
+        """Return the key of that name, or None."""
+        return self._keys.get(kid) if isinstance(kid, str) else None
+
+
+def key_id(secret: str) -> str:
+    """Return the public name of a key: the first 8 hex digits of its SHA-256."""
+    return hashlib.sha256(secret.encode()).hexdigest()[:8]
+
+
+class AccessTokens:
+    """Signs and verifies access tokens of one issuer (the public URL), valid for ``ttl`` seconds."""
+
+    def __init__(self, keys: KeyRing, issuer: str, ttl: int) -> None:
+        self._keys = keys
+        self._issuer = issuer
+        self.ttl = ttl
+
+    def sign(self, *, user_id: int, name: str, email: str, session_id: str, now: int) -> str:
+        """Return a new access token for the user's session."""
+        claims: dict[str, object] = {
+            "iss": self._issuer,
+            "aud": ACCESS_AUDIENCE,
+            "sub": str(user_id),
+            "id": user_id,
+            "name": name,
+            "email": email,
+            "sid": session_id,
+            "jti": secrets.token_urlsafe(16),
+            "iat": now,
+            "exp": now + self.ttl,
+        }
+        return _sign(claims, self._keys, ACCESS_TYPE)
+
+    def verify(self, token: str, now: int) -> Claims:
+        """Return the claims of a valid access token; TokenRefused for everything else."""
+        try:
+            claims = _verify(token, self._keys, ACCESS_TYPE)
+            _check_registered(claims, self._issuer, ACCESS_AUDIENCE, self.ttl, now)
+            return _read_user(claims)
+        except TokenRefused:
+            raise
+        except Exception as error:
+            raise TokenRefused(Fault.MALFORMED) from error
+
+
+class ServiceTokens:
+    """Signs and verifies the short-lived tokens by which one service calls another."""
+
+    def __init__(self, keys: KeyRing) -> None:
+        self._keys = keys
+
+    def sign(self, *, caller: str, callee: str, now: int) -> str:
+        """Return a token that lets ``caller`` call ``callee`` for the next minute."""
+        claims: dict[str, object] = {
+            "iss": caller,
+            "aud": callee,
+            "sub": caller,
+            "jti": secrets.token_urlsafe(16),
+            "iat": now,
+            "exp": now + SERVICE_TOKEN_TTL,
+        }
+        return _sign(claims, self._keys, SERVICE_TYPE)
+
+    def verify(self, token: str, *, callee: str, now: int) -> str:
+        """Return the name of the calling service; TokenRefused when the token is not one for ``callee``."""
+        try:
+            claims = _verify(token, self._keys, SERVICE_TYPE)
+            caller = _text(claims, "sub")
+            _check_registered(claims, caller, callee, SERVICE_TOKEN_TTL, now)
+        except TokenRefused:
+            raise
+        except Exception as error:
+            raise TokenRefused(Fault.MALFORMED) from error
+        return caller
+
+
+def _build_key(secret: str) -> Key:
+    # A prebuilt key object: jose would otherwise try to read the text as JSON, as a JWK set, as PEM ...
+    return jwk.construct(secret.encode(), ALGORITHM)
+
+
+def _sign(claims: dict[str, object], keys: KeyRing, token_type: str) -> str:
+    payload = json.dumps(claims, separators=(",", ":"), ensure_ascii=False).encode()
+    headers = {"typ": token_type, "kid": keys.signing_kid}
+    return str(jws.sign(payload, keys.signing_key, headers=headers, algorithm=ALGORITHM))
+
+
+def _verify(token: str, keys: KeyRing, token_type: str) -> dict[str, object]:
+    """Return the claims of a token whose form, header and signature are right. The claims are not looked at."""
+    header = _read_header(token)
+    if header != {"alg": ALGORITHM, "typ": token_type, "kid": header.get("kid")}:
+        raise TokenRefused(Fault.HEADER)
+    key = keys.find_key(header["kid"])
+    if key is None:
+        raise TokenRefused(Fault.UNKNOWN_KEY)
+    try:
+        payload = jws.verify(token, key, algorithms=[ALGORITHM])
+    except Exception as error:
+        raise TokenRefused(Fault.SIGNATURE) from error
+    return _read_object(payload)
+
+
+def _read_header(token: str) -> dict[str, object]:
+    match = _COMPACT.fullmatch(token) if len(token) <= MAX_TOKEN_LENGTH else None
+    if match is None:
+        raise TokenRefused(Fault.MALFORMED)
+    header, _, _ = (_decode_segment(segment) for segment in match.groups())
+    # Flat before parsed: a header nested a thousand deep would end the parser, not the token.
+    if len(header) > MAX_HEADER_LENGTH or b"[" in header or header.count(b"{") != 1:
+        raise TokenRefused(Fault.HEADER)
+    return _read_object(header)
+
+
+def _decode_segment(segment: str) -> bytes:
+    """Return the bytes of a base64url segment, refusing every spelling but the canonical one (RFC 7515, section 2)."""
+    decoded = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+    if base64.urlsafe_b64encode(decoded).rstrip(b"=") != segment.encode():
+        raise TokenRefused(Fault.MALFORMED)
+    return decoded
+
+
+def _read_object(text: bytes) -> dict[str, object]:
+    value = json.loads(text.decode(), object_pairs_hook=_unique_members)
+    if not isinstance(value, dict):
+        raise TokenRefused(Fault.MALFORMED)
+    return value
+
+
+def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise TokenRefused(Fault.MALFORMED)
+    return members
+
+
+def _check_registered(claims: dict[str, object], issuer: str, audience: str, ttl: int, now: int) -> None:
+    """Refuse unless the registered claims (RFC 7519, section 4.1) are all there and hold now."""
+    issued_at, expires_at = _integer(claims, "iat"), _integer(claims, "exp")
+    _text(claims, "jti")
+    if _text(claims, "iss") != issuer or _text(claims, "aud") != audience:
+        raise TokenRefused(Fault.CLAIMS)
+    if issued_at > now + CLOCK_TOLERANCE or not 0 < expires_at - issued_at <= ttl:
+        raise TokenRefused(Fault.CLAIMS)
+    if now >= expires_at:
+        raise TokenRefused(Fault.EXPIRED)
+
+
+def _read_user(claims: dict[str, object]) -> Claims:
+    user_id = _integer(claims, "id")
+    if not 1 <= user_id <= MAX_ID or _text(claims, "sub") != str(user_id):
+        raise TokenRefused(Fault.CLAIMS)
+    session_id = _text(claims, "sid")
+    if str(uuid.UUID(session_id)) != session_id:
+        raise TokenRefused(Fault.CLAIMS)
+    return Claims(
+        user_id=user_id,
+        name=_text(claims, "name"),
+        email=_text(claims, "email"),
+        session_id=session_id,
+        token_id=_text(claims, "jti"),
+        issued_at=_integer(claims, "iat"),
+        expires_at=_integer(claims, "exp"),
+    )
+
+
+def _text(claims: dict[str, object], name: str) -> str:
+    value = claims.get(name)
+    if type(value) is not str or not value:
+        raise TokenRefused(Fault.CLAIMS)
+    return value
+
+
+def _integer(claims: dict[str, object], name: str) -> int:
+    value = claims.get(name)
+    if type(value) is not int or abs(value) > MAX_ID:  # type(): True is an int to isinstance
+        raise TokenRefused(Fault.CLAIMS)
+    return value
