@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+
+from shared.routes import Resource, resource
 
 Check = Callable[[], str | None]
 """Returns None when all is well, else what is missing, in a few words."""
 
 
-def health_routes(checks: Mapping[str, Check]) -> list[Route]:
+def health_routes(checks: Mapping[str, Check]) -> list[Resource]:
     """Return the routes ``/livez`` (always 200) and ``/readyz`` (503 while a check names a lack)."""
 
     async def livez(_: Request) -> Response:
@@ -22,4 +23,4 @@ def health_routes(checks: Mapping[str, Check]) -> list[Route]:
             return JSONResponse({"status": "not ready", "lacks": lacks}, status_code=503)
         return JSONResponse({"status": "ready"})
 
-    return [Route("/livez", livez), Route("/readyz", readyz)]
+    return [resource("/livez", GET=livez), resource("/readyz", GET=readyz)]

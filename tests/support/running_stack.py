@@ -1,0 +1,73 @@
+"""The stack that integration tests talk to: one that runs already, or one started for them.
+
+``GATEPOST_URL`` names a running gateway, ``GATEPOST_POSTS_URL`` and ``GATEPOST_POSTS_METRICS_URL`` its posts service
+where that can be reached. Without them the stack is started on free ports, with data of its own.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+START_DEADLINE = 60  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class StackUrls:
+    """Base URLs: all that an integration test knows."""
+
+    gateway: str
+    auth: str
+    posts: str
+    posts_metrics: str
+
+
+@contextlib.contextmanager
+def running_stack(data: Path) -> Iterator[StackUrls]:
+    """Give the URLs of the stack named by the environment, or of one that runs on ``data`` meanwhile."""
+    if "GATEPOST_URL" in os.environ:
+        yield StackUrls(
+            gateway=os.environ["GATEPOST_URL"],
+            auth=os.environ["GATEPOST_AUTH_URL"],
+            posts=os.environ["GATEPOST_POSTS_URL"],
+            posts_metrics=os.environ["GATEPOST_POSTS_METRICS_URL"],
+        )
+    else:
+        with _started(data) as urls:
+            yield urls
+
+
+@contextlib.contextmanager
+def _started(data: Path) -> Iterator[StackUrls]:
+    description = data / "stack.json"
+    data.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "stack", "--port", "0", "--data", str(data), "--describe", str(description)]
+    with (data / "stack.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        try:
+            yield _wait_for(description, process, data / "stack.log")
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=30)
+
+
+def _wait_for(description: Path, process: "subprocess.Popen[bytes]", log: Path) -> StackUrls:
+    deadline = time.monotonic() + START_DEADLINE
+    while not description.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the stack did not start:\n{log.read_text()}")
+        time.sleep(0.05)
+    found = json.loads(description.read_text())
+    return StackUrls(
+        gateway=found["gateway"],
+        auth=found["auth_service"],
+        posts=found["posts_service"],
+        posts_metrics=found["metrics"]["posts_service"],
+    )
