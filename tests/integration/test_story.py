@@ -2,7 +2,7 @@
 
 import httpx2
 
-from tests.integration.conftest import PASSWORD, Person
+from tests.support.people import PASSWORD, Person
 
 NO_AUTHORIZATION = {"error": "No Authorization"}
 
