@@ -1,0 +1,140 @@
+"""The story in a real browser, as a person with a mouse or only a keyboard lives it. No page needs a script."""
+
+import re
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, expect
+
+from tests.support.browser import launched_browser
+from tests.support.people import PASSWORD, Person
+from tests.support.running_stack import StackUrls
+
+SIGN_IN_PAGE = re.compile(r"/api/auth/signin\?callbackUrl=")
+PHONE = {"width": 360, "height": 640}
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """Give one browser to all tests of this file."""
+    async with launched_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+async def context(browser: Browser, stack: StackUrls) -> AsyncIterator[BrowserContext]:
+    """Give a browser context of its own, without any script, that fails on what the security policy blocks."""
+    context = await browser.new_context(base_url=stack.gateway, java_script_enabled=False)
+    yield context
+    await context.close()
+
+
+@pytest.fixture
+async def page(context: BrowserContext) -> Page:
+    """Give a page whose console must stay silent: a blocked stylesheet or form would speak there."""
+    page = await context.new_page()
+    page.set_default_timeout(10_000)
+    return page
+
+
+async def sign_in(page: Page, person: Person, password: str = PASSWORD) -> None:
+    """Fill in the sign-in form that is shown."""
+    await page.get_by_label("E-mail").fill(person.email)
+    await page.get_by_label("Password").fill(password)
+    await page.get_by_role("button", name="Sign in").click()
+
+
+async def test_sign_in_leads_back_to_the_page_that_was_wanted(page: Page, ada: Person, stack: StackUrls) -> None:
+    """An anonymous browser that asks for /userposts signs in and is back there, with the posts shown."""
+    await write_post(stack, ada, "A post from before")
+    await page.goto("/userposts")
+    await expect(page).to_have_url(SIGN_IN_PAGE)
+    await sign_in(page, ada)
+    await expect(page).to_have_url(f"{stack.gateway}/userposts")
+    await expect(page.get_by_text("A post from before")).to_be_visible()
+
+
+async def test_a_post_is_written_with_the_form_and_signing_out_closes_the_page(page: Page, ada: Person) -> None:
+    """A signed-in person writes a post, sees it, signs out, and /userposts leads to the sign-in page again."""
+    await page.goto("/userposts")
+    await sign_in(page, ada)
+    await page.get_by_role("link", name="Write").first.click()
+    await page.get_by_label("Title").fill("안녕하세요 <b>bold</b>")
+    await page.get_by_label("Content").fill("Line one\nLine two & more")
+    await page.get_by_role("button", name=re.compile("Save|Write|Publish")).first.click()
+    await expect(page).to_have_url(re.compile("/userposts$"))
+    await expect(page.get_by_text("안녕하세요 <b>bold</b>")).to_be_visible()
+    await page.get_by_role("link", name="Sign out").click()
+    await page.get_by_role("button", name="Sign out").click()
+    await page.goto("/userposts")
+    await expect(page).to_have_url(SIGN_IN_PAGE)
+
+
+async def test_sign_up_in_the_browser_ends_signed_in(page: Page) -> None:
+    """A new person signs up with the form and is signed in."""
+    await page.goto("/signup")
+    await page.get_by_label("Name").fill("Mary Jackson")
+    await page.get_by_label("E-mail").fill("mary.jackson@example.com")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Sign up").click()
+    await page.goto("/userposts")
+    await expect(page).to_have_url(re.compile("/userposts$"))
+    await expect(page.get_by_text("Mary Jackson").first).to_be_visible()
+
+
+async def test_a_wrong_password_keeps_the_email_and_says_what_is_wrong(page: Page, ada: Person) -> None:
+    """A wrong password shows the form again, with the error, the e-mail kept and the password not."""
+    await page.goto("/userposts")
+    await sign_in(page, ada, "not the password")
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await expect(page.get_by_label("E-mail")).to_have_value(ada.email)
+    await expect(page.get_by_label("Password")).to_have_value("")
+    await sign_in(page, ada)
+    await expect(page).to_have_url(re.compile("/userposts$"))
+
+
+async def test_the_form_keeps_what_was_typed_when_it_is_refused(page: Page, ada: Person) -> None:
+    """A post with a blank title shows the error beside the field and keeps the content."""
+    await page.goto("/userposts/new")
+    await sign_in(page, ada)
+    await page.get_by_label("Title").fill("   ")
+    await page.get_by_label("Content").fill("Long thoughts")
+    await page.get_by_role("button", name=re.compile("Save|Write|Publish")).first.click()
+    await expect(page.get_by_label("Title")).to_have_attribute("aria-invalid", "true")
+    await expect(page.get_by_label("Content")).to_have_value("Long thoughts")
+
+
+async def test_signing_in_works_by_keyboard_alone(page: Page, ada: Person) -> None:
+    """The sign-in form can be filled in and sent with the keyboard only: its first field has the focus."""
+    await page.goto("/userposts")
+    await page.keyboard.type(ada.email)
+    await page.keyboard.press("Tab")
+    await page.keyboard.type(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(page).to_have_url(re.compile("/userposts$"))
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/signup", "/api/auth/signin", "/userposts", "/userposts/new", "/nowhere", "/docs"]
+)
+async def test_pages_fit_a_phone(browser: Browser, stack: StackUrls, ada: Person, path: str) -> None:
+    """No page scrolls sideways on a phone, and no page's stylesheet is missing or blocked."""
+    faults: list[str] = []
+    context = await browser.new_context(base_url=stack.gateway, viewport=PHONE)
+    page = await context.new_page()
+    page.on("console", lambda message: faults.append(message.text) if "Security Policy" in message.text else None)
+    await page.goto("/userposts")
+    await sign_in(page, ada)
+    await page.goto(path)
+    assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert await page.evaluate("document.styleSheets.length") == 1
+    assert faults == []
+    await context.close()
+
+
+async def write_post(stack: StackUrls, person: Person, title: str) -> None:
+    """Write a post through the API."""
+    async with httpx2.AsyncClient(base_url=stack.gateway) as client:
+        answer = await client.post("/api/posts", json={"title": title}, headers=person.bearer)
+        assert answer.status_code == 201

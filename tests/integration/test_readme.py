@@ -1,0 +1,46 @@
+"""The README's console blocks are run, and print what the README says they print."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.running_stack import ROOT, running_stack
+
+BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+ANYTHING = "…"
+
+
+def read_commands() -> list[tuple[str, str]]:
+    """Return the README's commands with the output that stands below each."""
+    commands: list[tuple[str, str]] = []
+    for block in BLOCK.findall((ROOT / "README.md").read_text()):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, output = re.fullmatch(r"((?:.*\\\n)*.*\n)(.*)", part, re.DOTALL).groups()  # type: ignore[union-attr]
+            commands.append((command, output))
+    return commands
+
+
+def as_pattern(expected: str) -> str:
+    """Return a regular expression for an output in which ``…`` stands for anything."""
+    return ".*".join(re.escape(part) for part in expected.strip().split(ANYTHING))
+
+
+@pytest.mark.skipif("GATEPOST_URL" in __import__("os").environ, reason="needs a stack without any data")
+def test_the_readme_says_what_happens(tmp_path: Path) -> None:
+    """Each command of the README, run in order on a fresh stack, prints what the README shows below it."""
+    with running_stack(tmp_path) as urls:
+        marker = "--- next ---"
+        commands = read_commands()
+        script = "".join(f"{command}\necho; echo '{marker}'\n" for command, _ in commands)
+        script = script.replace("http://localhost:3000", urls.gateway).replace(
+            "localhost:3000", urls.gateway.removeprefix("http://")
+        )
+        script = f'python() {{ "{sys.executable}" "$@"; }}\n' + script
+        finished = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    outputs = finished.stdout.split(marker)
+    assert len(commands) >= 5
+    for (command, expected), output in zip(commands, outputs, strict=False):
+        assert re.fullmatch(as_pattern(expected), output.strip(), re.DOTALL), f"{command}\n{output}"
