@@ -1,0 +1,182 @@
+"""The decision: what happens to one request. Pure; the proxy, forward auth and ``explain`` all ask here.
+
+| access    | anonymous caller                                                  | signed-in caller           |
+|-----------|-------------------------------------------------------------------|----------------------------|
+| public    | forwarded without credentials                                     | forwarded with their token |
+| protected | 401                                                               | forwarded with their token |
+| page      | GET and HEAD: to the sign-in page and back; else, and when it is  | forwarded with their token |
+|           | no navigation (Fetch Metadata): 401                               |                            |
+
+1. The first rule whose path, conditions and method fit decides. Nothing else about the request can.
+2. No rule for the path: 404. Rules for the path, but not for the method: 405, or the answer to OPTIONS, with ``Allow``.
+3. What no access token proves yet (a role, the time of signing in) is refused: 403.
+4. A location is built from the canonical path, never from a header.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+from urllib.parse import parse_qsl
+
+from gateway.paths import CanonicalPath, encode_callback
+from gateway.rules import Access, Condition, Policy, Rule, Source
+from shared.authentication import Anonymous, Caller, User, challenge
+from shared.errors import AppError, Forbidden, MethodNotAllowed, NotFound, Unauthorized
+from shared.session_cookie import parse_cookies
+
+SIGN_IN_PATH = "/api/auth/signin"
+
+RawHeaders: TypeAlias = tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """All of a request that a decision may depend on. Header names are in lower case."""
+
+    method: str
+    path: CanonicalPath
+    query: bytes = b""
+    headers: RawHeaders = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Send it to the rule's upstream, with the token of ``user`` if there is one."""
+
+    rule: Rule
+    user: User | None
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectToSignIn:
+    """Send the browser to the sign-in page; ``location`` is relative to the public origin."""
+
+    rule: Rule
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOptions:
+    """Answer OPTIONS here: 204 with ``Allow``."""
+
+    allow: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Raise the error. ``rule`` is None when no rule decided."""
+
+    error: AppError
+    rule: Rule | None = None
+
+
+Decision: TypeAlias = Forward | RedirectToSignIn | AnswerOptions | Refuse
+
+
+class Verdict(StrEnum):
+    """What one rule says to one request."""
+
+    FITS = "fits"
+    OTHER_PATH = "the path does not match"
+    OTHER_REQUEST = "has or missing does not hold"
+    OTHER_METHOD = "the method is not listed"
+
+
+def decide(policy: Policy, request: RequestFacts, caller: Caller) -> Decision:
+    """Return what happens to a request of this caller."""
+    allowed: set[str] = set()
+    if not is_never_routed(policy, request):
+        for rule in policy.rules:
+            verdict = judge_rule(rule, request)
+            if verdict is Verdict.FITS:
+                return _apply(rule, request, caller)
+            allowed |= rule.methods if verdict is Verdict.OTHER_METHOD else set()
+    if not allowed:
+        return Refuse(NotFound())
+    allow = ", ".join(sorted(allowed | {"OPTIONS"}))
+    return AnswerOptions(allow) if request.method == "OPTIONS" else Refuse(MethodNotAllowed(allow))
+
+
+def is_never_routed(policy: Policy, request: RequestFacts) -> bool:
+    """Tell whether the path is one that no rule can open."""
+    return any(matcher.matches(request.path.text) for matcher in policy.never_routed)
+
+
+def judge_rule(rule: Rule, request: RequestFacts) -> Verdict:
+    """Return whether a rule is about this request, and if not, why."""
+    if not any(matcher.matches(request.path.text) for matcher in rule.matchers):
+        return Verdict.OTHER_PATH
+    if rule.is_narrowed and not _conditions_hold(rule, request):
+        return Verdict.OTHER_REQUEST
+    return Verdict.FITS if request.method in rule.methods else Verdict.OTHER_METHOD
+
+
+def is_same_origin(method: str, headers: Iterable[tuple[bytes, bytes]], public_origin: str) -> bool:
+    """Tell whether a cookie may count: the request changes nothing, or provably comes from a page of ours.
+
+    1. GET, HEAD, OPTIONS: yes; but not to open a WebSocket, which a page of any origin could then talk through.
+    2. ``Sec-Fetch-Site`` is there: only ``same-origin``, or ``none`` (the user's own doing) (Fetch Metadata, 2.3).
+    3. It is not: only an ``Origin`` equal to the public origin (RFC 6454, 7).
+    """
+    found: dict[bytes, list[bytes]] = {b"sec-fetch-site": [], b"origin": [], b"upgrade": []}
+    for name, value in headers:
+        if name in found:
+            found[name].append(value)
+    if method in {"GET", "HEAD", "OPTIONS"} and not found[b"upgrade"]:
+        return True
+    if found[b"sec-fetch-site"]:
+        return found[b"sec-fetch-site"] in ([b"same-origin"], [b"none"])
+    return found[b"origin"] == [public_origin.encode()]
+
+
+def _apply(rule: Rule, request: RequestFacts, caller: Caller) -> Decision:
+    """Return what the deciding rule's access means for the caller: the table above."""
+    if rule.access is Access.PUBLIC:
+        return Forward(rule, caller if isinstance(caller, User) else None)
+    if isinstance(caller, Anonymous):
+        if rule.access is Access.PAGE and _is_navigation(request):
+            return RedirectToSignIn(rule, _sign_in_location(request))
+        return Refuse(Unauthorized(challenge=challenge(caller)), rule)
+    if rule.role is not None or rule.max_auth_age is not None:
+        return Refuse(Forbidden(), rule)
+    return Forward(rule, caller)
+
+
+def _is_navigation(request: RequestFacts) -> bool:
+    modes = _header_values(request, b"sec-fetch-mode")
+    return request.method in {"GET", "HEAD"} and all(mode == b"navigate" for mode in modes)
+
+
+def _sign_in_location(request: RequestFacts) -> str:
+    return f"{SIGN_IN_PATH}?callbackUrl={encode_callback(request.path, request.query)}"
+
+
+def _conditions_hold(rule: Rule, request: RequestFacts) -> bool:
+    return all(_holds(condition, request) for condition in rule.has) and not any(
+        _holds(condition, request) for condition in rule.missing
+    )
+
+
+def _holds(condition: Condition, request: RequestFacts) -> bool:
+    values = _values_of(condition, request)
+    automaton = condition.automaton
+    return any(automaton is None or automaton.accepts(value) for value in values)
+
+
+def _values_of(condition: Condition, request: RequestFacts) -> list[str]:
+    match condition.source:
+        case Source.HEADER:
+            return [value.decode("latin-1") for value in _header_values(request, condition.key.encode())]
+        case Source.COOKIE:
+            cookies = parse_cookies(request.headers)
+            return [cookies[condition.key]] if condition.key in cookies else []
+        case Source.QUERY:
+            fields = parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)
+            return [value for name, value in fields if name == condition.key]
+        case Source.HOST:
+            return [value.decode("latin-1").lower().partition(":")[0] for value in _header_values(request, b"host")]
+
+
+def _header_values(request: RequestFacts, wanted: bytes) -> list[bytes]:
+    return [value for name, value in request.headers if name == wanted]

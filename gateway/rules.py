@@ -1,0 +1,110 @@
+"""Rules: the values that a policy consists of. ``rule_file`` reads, ``rule_checks`` checks, ``policy`` decides.
+
+A policy is an ordered list. The first rule whose matcher, methods and conditions fit a request decides it; where none
+fits, nothing is contacted. Rules are data: frozen, compiled, and the same for the proxy, forward auth and ``explain``.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.automata import Automaton
+from gateway.matchers import Matcher
+
+OWN_UPSTREAM = "gateway"
+"""The reserved upstream of pages that the gateway answers itself: assets and the API's description."""
+
+FORWARDED_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+"""The methods of a rule that names none. OPTIONS is answered here unless a rule names it."""
+
+NEVER_ROUTED = ("/internal/:path*", "/metrics", "/livez", "/readyz", "/_gateway/:path*")
+"""What services tell each other and their operators. No rule can route these paths."""
+
+DEFAULT_MAX_BODY = 1_048_576  # bytes
+
+
+class Access(StrEnum):
+    """Who may pass, and what an anonymous caller gets instead."""
+
+    PUBLIC = "public"  # everyone
+    PROTECTED = "protected"  # anonymous: 401
+    PAGE = "page"  # anonymous: the sign-in page, and back afterwards
+
+
+class Source(StrEnum):
+    """The part of a request that a condition looks at."""
+
+    HEADER = "header"
+    COOKIE = "cookie"
+    QUERY = "query"
+    HOST = "host"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One entry of ``has`` or ``missing``: the request has that header (...), with a value that matches if one is given."""
+
+    source: Source
+    key: str
+    pattern: str | None
+    automaton: Automaton | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule, and the line of the file on which it begins. ``max_body`` is in bytes, ``max_auth_age`` in seconds."""
+
+    line: int
+    matchers: tuple[Matcher, ...]
+    access: Access
+    upstream: str
+    methods: frozenset[str] = FORWARDED_METHODS
+    has: frozenset[Condition] = frozenset()
+    missing: frozenset[Condition] = frozenset()
+    max_body: int = DEFAULT_MAX_BODY
+    websocket: bool = False
+    role: str | None = None
+    max_auth_age: int | None = None
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether the rule applies to some of the requests for its paths only."""
+        return bool(self.has or self.missing)
+
+    @property
+    def protection(self) -> tuple[bool, str | None, int | None]:
+        """What the rule asks of a caller. Two rules with the same protection let the same callers in."""
+        return self.access is not Access.PUBLIC, self.role, self.max_auth_age
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One address of an upstream, spoken to in plain HTTP."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A service behind the gateway: one replica or several."""
+
+    name: str
+    replicas: tuple[Replica, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All rules in their order, the upstreams they name, and the paths that are never routed."""
+
+    rules: tuple[Rule, ...]
+    upstreams: tuple[Upstream, ...]
+    never_routed: tuple[Matcher, ...]
+
+
+class PolicyInvalid(Exception):
+    """A policy that can't be used: the file, the line and what is wrong, in one line."""
+
+    def __init__(self, file: str, line: int, reason: str) -> None:
+        self.line = line
+        self.reason = reason
+        super().__init__(f"{file}, line {line}: {reason}")
