@@ -1,0 +1,173 @@
+"""The connections to one upstream: which replica is asked, what is kept open, and how many at once.
+
+- The replica with the fewest running requests is asked; one that could not be reached is left alone for a moment,
+  unless all of them are. A connection that can't be made is tried on the next: nothing of the request was sent yet.
+- A connection is kept for another request only when its exchange ended complete and clean. It is closed when it was
+  idle for ``Limits.idle``, which is less than the time after which the upstream would close it.
+- At most ``Limits.connections`` are in use; ``Limits.waiting`` requests may wait for one, a short while. The rest, and
+  those for whom none came free, get Unavailable (503).
+
+This module moves no bytes of any request. Everything runs on one event loop.
+"""
+
+import asyncio
+from collections import deque
+
+import structlog
+
+from gateway.rules import Replica, Upstream
+from gateway.upstream_connection import Limits, UpstreamConnection
+from shared.errors import Unavailable
+
+log = structlog.get_logger("upstream")
+
+
+class UpstreamPool:
+    """The connections to one upstream of the policy."""
+
+    def __init__(self, upstream: Upstream, limits: Limits) -> None:
+        self.name = upstream.name
+        self._limits = limits
+        self._targets = {replica: _Target(replica) for replica in upstream.replicas}
+        self._in_use = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._turn = 0
+        self._sweep: asyncio.TimerHandle | None = None
+        self._is_closed = False
+
+    async def acquire(self, *, fresh: bool = False) -> UpstreamConnection:
+        """Return a connection for one exchange, to be given back by ``release``; a new one if ``fresh``.
+
+        Raises Unavailable when there is none to be had.
+        """
+        if self._in_use < self._limits.connections:
+            self._in_use += 1
+        else:
+            await self._wait_for_turn()
+        try:
+            return await self._find_connection(fresh=fresh)
+        except BaseException:
+            self._let_next_in()
+            raise
+
+    def release(self, connection: UpstreamConnection) -> None:
+        """Take a connection back after its exchange, however that ended."""
+        target = self._targets[connection.replica]
+        target.busy -= 1
+        if connection.is_reusable and not self._is_closed:
+            connection.was_used = True
+            connection.idle_since = asyncio.get_running_loop().time()
+            target.idle.append(connection)
+            self._plan_sweep()
+        else:
+            connection.close()
+        self._let_next_in()
+
+    def close(self) -> None:
+        """Close what is idle; what is in use is closed when it is given back."""
+        self._is_closed = True
+        if self._sweep is not None:
+            self._sweep.cancel()
+        for target in self._targets.values():
+            target.close_idle(before=float("inf"))
+
+    async def _wait_for_turn(self) -> None:
+        if len(self._waiting) >= self._limits.waiting:
+            raise Unavailable
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout(self._limits.wait):
+                await turn
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():
+                self._let_next_in()  # the turn came in the same moment
+            elif turn in self._waiting:
+                self._waiting.remove(turn)
+            if isinstance(error, TimeoutError):
+                raise Unavailable from error
+            raise
+
+    def _let_next_in(self) -> None:
+        """Hand a turn on to who waits longest, or free it."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._in_use -= 1
+
+    async def _find_connection(self, *, fresh: bool) -> UpstreamConnection:
+        unreachable: set[Replica] = set()
+        now = asyncio.get_running_loop().time()
+        while len(unreachable) < len(self._targets):
+            target = self._choose(now, unreachable)
+            connection = None if fresh else target.find_idle(since=now - self._limits.idle)
+            target.busy += 1
+            try:
+                return connection or await self._connect(target.replica)
+            except OSError as error:  # a timeout is one too
+                target.busy -= 1
+                target.rests_until = now + self._limits.rest
+                unreachable.add(target.replica)
+                log.warning("upstream_unreachable", upstream=self.name, reason=repr(error))
+            except BaseException:
+                target.busy -= 1
+                raise
+        raise Unavailable
+
+    def _choose(self, now: float, excluded: set[Replica]) -> "_Target":
+        """Return the replica to ask: not resting, least busy, and of equals the one asked longest ago."""
+        target = min(
+            (target for target in self._targets.values() if target.replica not in excluded),
+            key=lambda target: (target.rests_until > now, target.busy, target.turn),
+        )
+        self._turn += 1
+        target.turn = self._turn
+        return target
+
+    async def _connect(self, replica: Replica) -> UpstreamConnection:
+        async with asyncio.timeout(self._limits.connect):
+            _, connection = await asyncio.get_running_loop().create_connection(
+                lambda: UpstreamConnection(replica, self._limits), replica.host, replica.port
+            )
+        return connection
+
+    def _plan_sweep(self) -> None:
+        if self._sweep is None:
+            self._sweep = asyncio.get_running_loop().call_later(self._limits.idle, self._close_stale)
+
+    def _close_stale(self) -> None:
+        self._sweep = None
+        before = asyncio.get_running_loop().time() - self._limits.idle
+        for target in self._targets.values():
+            target.close_idle(before=before)
+        if any(target.idle for target in self._targets.values()):
+            self._plan_sweep()
+
+
+class _Target:
+    """What is known of one replica: its running requests, and its idle connections, the last used at the end."""
+
+    __slots__ = ("busy", "idle", "replica", "rests_until", "turn")
+
+    def __init__(self, replica: Replica) -> None:
+        self.replica = replica
+        self.busy = 0
+        self.idle: deque[UpstreamConnection] = deque()
+        self.rests_until = 0.0
+        self.turn = 0
+
+    def find_idle(self, *, since: float) -> UpstreamConnection | None:
+        """Return the connection used last, if it is still good; else None."""
+        while self.idle:
+            connection = self.idle.pop()
+            if connection.is_reusable and connection.idle_since >= since:
+                return connection
+            connection.close()
+        return None
+
+    def close_idle(self, *, before: float) -> None:
+        """Close the connections that have been idle since before a time."""
+        while self.idle and self.idle[0].idle_since < before:
+            self.idle.popleft().close()

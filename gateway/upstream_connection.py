@@ -1,0 +1,209 @@
+"""One connection to an upstream: one exchange at a time, streaming both ways with back-pressure (RFC 9112, section 9).
+
+Bytes are understood by ``upstream_response``; here they are moved, and every wait has an end:
+
+- for the first byte of the answer, counted from the end of the request;
+- for the next piece of the body, and for the upstream to take more of the request.
+
+Reading stops while more than ``HIGH_WATER`` bytes of the answer wait to be taken, so memory is bounded by how fast the
+client reads. Whatever goes wrong is kept as the one error of the connection, is raised wherever the exchange waits,
+and closes the connection. ``AnswerMissing`` is the only error after which a request may be sent again.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from gateway.rules import Replica
+from gateway.upstream_response import AnswerBroken, ResponseHead, ResponseReader
+from shared.errors import UpstreamFailed, UpstreamTimeout
+
+HIGH_WATER = 64 * 1024  # bytes
+
+
+class AnswerMissing(Exception):
+    """The connection ended before a single byte was answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long an upstream is waited for, in seconds, and how much of it is used at once."""
+
+    connect: float = 1.0
+    first_byte: float = 30.0  # from the end of the request
+    silence: float = 60.0  # between two pieces of an answer, and while it takes nothing of a request
+    idle: float = 3.0  # less than the 5 s after which the upstream itself closes
+    rest: float = 1.0  # for a replica that could not be reached
+    connections: int = 256
+    waiting: int = 256  # requests that wait for one of them
+    wait: float = 1.0
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """The gateway's side of one connection."""
+
+    __slots__ = (
+        *("_error", "_has_answered", "_is_paused", "_is_request_sent", "_is_writable", "_limits", "_loop"),
+        *("_reader", "_transport", "_waiter", "_write_waiter", "idle_since", "replica", "was_used"),
+    )
+
+    def __init__(self, replica: Replica, limits: Limits) -> None:
+        self.replica = replica
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._reader = ResponseReader()
+        self._transport: asyncio.Transport | None = None
+        self._error: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._write_waiter: asyncio.Future[None] | None = None
+        self._is_paused = False
+        self._is_writable = True
+        self._is_request_sent = False
+        self._has_answered = False
+        self.was_used = False
+        self.idle_since = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether bytes can still be exchanged."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether the exchange is over, complete and clean on both sides, so that another may follow."""
+        reader = self._reader
+        return reader.is_complete and reader.is_reusable and self._is_request_sent and self.is_open
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the whole answer has come and has been taken."""
+        return self._reader.is_complete and not self._reader.buffered
+
+    def begin(self, head: bytes, *, is_head_request: bool) -> None:
+        """Send a request's head. Only on a new connection, or one that is reusable."""
+        self._reader.expect(is_head_request=is_head_request)
+        self._is_request_sent = False
+        self._has_answered = False
+        self._send(head)
+
+    async def send_body(self, body: bytes) -> None:
+        """Send a piece of the request's body, and wait while the upstream takes no more."""
+        self._send(body)
+        while not self._is_writable and self._error is None:
+            self._write_waiter = self._loop.create_future()
+            await self._wait(self._write_waiter, self._limits.silence)
+
+    def finish_request(self) -> None:
+        """Say that the request has been sent; from here the upstream's time to answer counts."""
+        self._is_request_sent = True
+        if self._waiter is not None:
+            self._wake()  # to wait on, but with a deadline
+
+    async def read_head(self) -> ResponseHead:
+        """Return the head of the answer, or raise the exchange's error."""
+        while self._reader.head is None or (self._error is not None and not self._reader.is_complete):
+            await self._wait_for_answer(self._limits.first_byte)
+        return self._reader.head
+
+    async def read_body(self) -> bytes:
+        """Return what has come of the answer's body since the last call; empty only at its end."""
+        reader = self._reader
+        while not reader.buffered and not reader.is_complete:
+            await self._wait_for_answer(self._limits.silence)
+        body = reader.take_body()
+        if self._is_paused and self._transport is not None:
+            self._is_paused = False
+            self._transport.resume_reading()
+        return body
+
+    def fail(self, error: Exception) -> None:
+        """End the exchange with an error (the first one counts) and close the connection."""
+        if self._error is None:
+            self._error = error
+        self.close()
+        self._wake()
+
+    def close(self) -> None:
+        """Close the connection at once: what was still to be sent is of no use to anyone."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # What follows is called by the event loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Read bytes of the answer; stop reading while too many wait."""
+        reader = self._reader
+        self._has_answered = True
+        try:
+            reader.feed(data)
+        except AnswerBroken as broken:
+            self._break(broken)
+            return
+        if reader.buffered > HIGH_WATER and not self._is_paused and self._transport is not None:
+            self._is_paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> None:
+        """Take note that no more comes; the transport closes by itself."""
+        try:
+            self._reader.end()
+        except AnswerBroken as broken:
+            self._break(broken)
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End whatever still waits."""
+        if not self._reader.is_complete:
+            self._break(exc or AnswerBroken("connection lost"))
+        self.resume_writing()
+
+    def pause_writing(self) -> None:
+        """Take note that the upstream takes no more for now."""
+        self._is_writable = False
+
+    def resume_writing(self) -> None:
+        """Let the sender go on."""
+        self._is_writable = True
+        if self._write_waiter is not None and not self._write_waiter.done():
+            self._write_waiter.set_result(None)
+
+    def _send(self, data: bytes) -> None:
+        if self.is_open and self._transport is not None:
+            self._transport.write(data)
+
+    def _break(self, cause: Exception) -> None:
+        error: Exception = UpstreamFailed() if self._has_answered else AnswerMissing()
+        error.__cause__ = cause
+        self.fail(error)
+
+    async def _wait_for_answer(self, seconds: float) -> None:
+        """Wait until anything changes, or raise the error. The upstream's time counts once it has the whole request."""
+        if self._error is not None:
+            raise self._error
+        self._waiter = self._loop.create_future()
+        try:
+            await self._wait(self._waiter, seconds if self._is_request_sent else None)
+        finally:
+            self._waiter = None
+
+    async def _wait(self, waiter: "asyncio.Future[None]", seconds: float | None) -> None:
+        if seconds is None:
+            await waiter
+            return
+        deadline = self._loop.call_later(seconds, self._time_out)
+        try:
+            await waiter
+        finally:
+            deadline.cancel()
+
+    def _time_out(self) -> None:
+        self.fail(UpstreamTimeout())
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
