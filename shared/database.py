@@ -9,15 +9,17 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TypeAlias
 
 import asyncpg
 import structlog
-from asyncpg.pool import PoolConnectionProxy as Connection
+from asyncpg.pool import PoolConnectionProxy
 from pogo_core.util import migrate
 
 from shared.errors import Unavailable
 
-Row = asyncpg.Record
+Connection: TypeAlias = PoolConnectionProxy
+Row: TypeAlias = asyncpg.Record
 
 CONNECT_TIMEOUT = 3.0  # seconds
 ACQUIRE_TIMEOUT = 2.0

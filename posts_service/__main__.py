@@ -1,0 +1,8 @@
+"""``python -m posts_service`` runs the service."""
+
+from posts_service.app import create_app
+from posts_service.settings import PostsSettings
+from shared.server import serve
+
+if __name__ == "__main__":
+    serve("posts_service", PostsSettings, create_app)
