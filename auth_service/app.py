@@ -1,0 +1,82 @@
+"""The auth service, built on one screen: its parts, routes, middleware and life.
+
+create_app(settings, metrics) -> a Starlette application; nothing happens before its lifespan starts.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from auth_service import endpoints, internal, nextauth, pages
+from auth_service.parts import Parts
+from auth_service.settings import AuthSettings
+from shared.errors import exception_handlers
+from shared.faults import FaultMiddleware
+from shared.health import health_routes
+from shared.metrics import Metrics
+from shared.openapi import describe
+from shared.request_context import RequestContextMiddleware
+from shared.response_headers import ResponseHeadersMiddleware
+from shared.routes import Resource, resource
+
+
+def create_app(settings: AuthSettings, metrics: Metrics) -> Starlette:
+    """Return the auth service."""
+    parts = Parts.build(settings, metrics)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await parts.start()
+        yield
+        await parts.stop()
+
+    app = Starlette(
+        routes=[*health_routes({"database": parts.database.find_lack}), *build_routes()],
+        middleware=[
+            Middleware(RequestContextMiddleware, metrics=metrics),
+            Middleware(ResponseHeadersMiddleware, public_url=settings.nextauth_url),
+            Middleware(FaultMiddleware),
+        ],
+        exception_handlers=exception_handlers(),
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False  # it would build the new address from the request's Host
+    app.state.parts = parts
+    app.state.access_tokens = parts.access_tokens
+    app.state.service_tokens = parts.service_tokens
+    return app
+
+
+def build_routes() -> list[Resource]:
+    """Return all that is answered, in reading order."""
+    unknown = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), nextauth.refuse_unknown)
+    return [
+        resource("/api/user", POST=endpoints.create_user),
+        resource("/api/login", POST=endpoints.create_session),
+        resource("/api/logout", POST=endpoints.end_session),
+        resource("/api/me", GET=endpoints.show_me),
+        resource("/signup", GET=pages.show_sign_up, POST=pages.sign_up),
+        resource("/api/auth/signin", GET=pages.show_sign_in),
+        resource("/api/auth/signin/credentials", POST=nextauth.start_sign_in),
+        resource("/api/auth/callback/credentials", POST=nextauth.sign_in),
+        resource("/api/auth/signout", GET=pages.show_sign_out, POST=nextauth.sign_out),
+        resource("/api/auth/csrf", GET=nextauth.show_csrf_token),
+        resource("/api/auth/providers", GET=nextauth.show_providers),
+        resource("/api/auth/session", GET=nextauth.show_session),
+        resource("/api/auth/error", GET=nextauth.show_error),
+        resource("/api/auth/verify-request", GET=nextauth.show_verify_request),
+        resource("/api/auth/_log", POST=nextauth.take_log),
+        resource("/api/auth", **unknown),
+        resource("/api/auth/{rest:path}", **unknown),
+        resource("/internal/users", GET=internal.show_users),
+        resource("/openapi.json", GET=show_description),
+    ]
+
+
+async def show_description(_: Request) -> Response:
+    """Answer the OpenAPI description of this service's part of the API."""
+    return JSONResponse(describe(build_routes()))

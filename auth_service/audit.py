@@ -1,0 +1,32 @@
+"""The table ``audit``: what happened to whom, kept. Each function is one SQL statement.
+
+A line never holds a secret, an attempted password or an e-mail address that somebody typed.
+"""
+
+from enum import StrEnum
+
+from auth_service.clients import Client
+from auth_service.sessions import SessionId
+from shared.database import Connection
+
+
+class Event(StrEnum):
+    """What can happen."""
+
+    SIGNED_UP = "signed_up"
+    SIGNED_IN = "signed_in"
+    SIGN_IN_REFUSED = "sign_in_refused"
+    SIGNED_OUT = "signed_out"
+
+
+async def insert_audit_line(
+    connection: Connection, event: Event, client: Client, user_id: int | None, session_id: SessionId | None = None
+) -> None:
+    """Note an event; the user is None when a sign-in named nobody that we know."""
+    await connection.execute(
+        """
+        INSERT INTO audit (event, user_id, session_id, address, user_agent, request_id)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        """,
+        *(event.value, user_id, session_id, client.address, client.user_agent, client.request_id),
+    )

@@ -1,0 +1,45 @@
+"""From where a request comes, as it is kept with a session and an audit line.
+
+The address is what the gateway says: it sets ``X-Forwarded-For`` itself, and nobody else reaches this service. It is
+kept to be read by people; nothing is ever allowed or refused because of it.
+"""
+
+import ipaddress
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from shared.request_context import record_of
+
+MAX_USER_AGENT = 300  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where a request comes from; ``address`` is an IP address in its usual spelling, or None."""
+
+    address: str | None
+    user_agent: str
+    request_id: str
+
+
+def identify_client(request: Request) -> Client:
+    """Return where the request comes from."""
+    return Client(_find_address(request), _read_user_agent(request), record_of(request.scope).request_id)
+
+
+def _find_address(request: Request) -> str | None:
+    """Return the address that the gateway added last, else the peer's own."""
+    forwarded = request.headers.getlist("x-forwarded-for")
+    peer = request.client.host if request.client else ""
+    text = forwarded[-1].rpartition(",")[2].strip() if forwarded else peer
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return None if "%" in text else str(address)  # a zone names an interface of the sender: nothing to keep
+
+
+def _read_user_agent(request: Request) -> str:
+    typed = request.headers.get("user-agent", "")[:MAX_USER_AGENT]
+    return "".join(character for character in typed if character.isprintable())

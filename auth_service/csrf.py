@@ -1,0 +1,42 @@
+"""NextAuth's csrf token: the same random token in a cookie and in the form (OWASP's signed double submit).
+
+Pure. The cookie's value is ``<token>|<SHA-256 of token and NEXTAUTH_SECRET>``, both 64 hex digits, exactly as
+next-auth writes it; so another site, even a neighbour that can set cookies, can't make one up.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+
+_COOKIE = re.compile(r"([0-9a-f]{64})\|([0-9a-f]{64})")
+
+
+class CsrfTokens:
+    """Makes and verifies csrf tokens with ``NEXTAUTH_SECRET``."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+
+    def make(self) -> str:
+        """Return a new token."""
+        return secrets.token_hex(32)
+
+    def seal(self, token: str) -> str:
+        """Return the cookie's value for a token."""
+        return f"{token}|{self._hash(token)}"
+
+    def find_token(self, cookie: str | None) -> str | None:
+        """Return the token of a cookie that we made, or None."""
+        match = _COOKIE.fullmatch(cookie or "")
+        if match is None or not hmac.compare_digest(match[2], self._hash(match[1])):
+            return None
+        return match[1]
+
+    def is_verified(self, cookie: str | None, submitted: str) -> bool:
+        """Tell whether a form carries the token of its browser's cookie."""
+        token = self.find_token(cookie)
+        return token is not None and hmac.compare_digest(token.encode(), submitted.encode(errors="replace"))
+
+    def _hash(self, token: str) -> str:
+        return hashlib.sha256(f"{token}{self._secret}".encode()).hexdigest()

@@ -1,0 +1,15 @@
+"""The errors that only the auth service raises, each a child of one in ``shared.errors``."""
+
+from shared.errors import Conflict, Unauthorized
+
+
+class InvalidCredentials(Unauthorized):
+    """401: the e-mail address or the password is wrong. Never says which."""
+
+    sentence = "Invalid credentials"
+
+
+class EmailTaken(Conflict):
+    """409: somebody signed up with this e-mail address before."""
+
+    sentence = "This e-mail address is already taken"

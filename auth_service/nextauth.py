@@ -1,0 +1,180 @@
+"""NextAuth v4's REST protocol under ``/api/auth``, as next-auth 4.24 speaks it; ``next-auth/react`` is its client.
+
+In *JSON mode*, which the client asks for with a field ``json`` that is the text ``true``, an answer that would be a
+redirect is ``{"url": "<absolute URL>"}`` with a status that tells how it went. Without it a browser sent a form: it is
+redirected, or shown the form again. Everything sent out is absolute and begins with the public URL, never with what a
+request's Host says.
+"""
+
+import datetime as dt
+import time
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from auth_service import pages
+from auth_service.accounts import SignedIn
+from auth_service.browser_cookies import (
+    add_cookies,
+    choose_callback_url,
+    clear_session,
+    find_browser_session,
+    find_session_id,
+    is_csrf_verified,
+    offer_csrf_token,
+    remember_callback_url,
+    seal_session,
+)
+from auth_service.clients import identify_client
+from auth_service.errors import InvalidCredentials
+from auth_service.parts import parts_of
+from auth_service.schemas import SignIn
+from shared.bodies import media_type, parse_json, read_bytes, read_form
+from shared.errors import BadRequest, Invalid
+from shared.schemas import validate
+
+MAX_BODY = 8192  # bytes: a password of 1024 bytes may take three times as many in a form
+MAX_LOG_BODY = 4096
+
+NEVER_STORED = {"Cache-Control": "private, no-cache, no-store", "Pragma": "no-cache", "Expires": "0"}
+SHOWN_ON_SIGN_IN_PAGE = {
+    *("Signin", "OAuthSignin", "OAuthCallback", "OAuthCreateAccount", "EmailCreateAccount", "Callback"),
+    *("OAuthAccountNotLinked", "EmailSignin", "CredentialsSignin", "SessionRequired"),
+}
+
+Fields = Mapping[str, str]
+
+
+async def show_csrf_token(request: Request) -> Response:
+    """Answer the browser's csrf token."""
+    token, cookies = offer_csrf_token(request)
+    return add_cookies(JSONResponse({"csrfToken": token}, headers=NEVER_STORED), cookies)
+
+
+async def show_providers(request: Request) -> Response:
+    """Answer the ways to sign in: one, with e-mail and password."""
+    provider = {
+        "id": "credentials",
+        "name": "Credentials",
+        "type": "credentials",
+        "signinUrl": _url(request, "/signin/credentials"),
+        "callbackUrl": _url(request, "/callback/credentials"),
+    }
+    return JSONResponse({"credentials": provider})
+
+
+async def show_session(request: Request) -> Response:
+    """Answer who is signed in, and seal the cookie anew; ``{}`` for nobody. Never redirects."""
+    found = await find_browser_session(request)
+    if found is None:
+        return add_cookies(JSONResponse({}, headers=NEVER_STORED), clear_session(request))
+    sealed, cookies = seal_session(request, found.user, found.session, found.access_token)
+    opened = parts_of(request).sealer.open(sealed, int(time.time())) or {}
+    user = {name: value for name, value in opened.items() if name != "sid"}
+    expires = found.session.ends_at.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return add_cookies(JSONResponse({"user": user, "expires": expires}, headers=NEVER_STORED), cookies)
+
+
+async def start_sign_in(request: Request) -> Response:
+    """Answer where the credentials are asked for: on the sign-in page."""
+    return _answer_url(await _read_fields(request), _url(request, "/signin"))
+
+
+async def sign_in(request: Request) -> Response:
+    """Sign in with e-mail and password, into the session cookie."""
+    fields = await _read_fields(request)
+    callback_url = choose_callback_url(request, fields)
+    if not is_csrf_verified(request, fields):
+        return _refuse_sign_in(request, fields, callback_url, 403, "MissingCSRF")
+    try:
+        signed_in = await _verify_credentials(request, fields)
+    except InvalidCredentials as error:
+        return _refuse_sign_in(request, fields, callback_url, error.status, "CredentialsSignin")
+    _, cookies = seal_session(request, signed_in.user, signed_in.session, signed_in.access_token)
+    response = _answer_url(fields, callback_url)
+    return add_cookies(response, [*remember_callback_url(request, callback_url), *cookies])
+
+
+async def sign_out(request: Request) -> Response:
+    """End the session and make the browser forget it."""
+    fields = await _read_fields(request)
+    if not is_csrf_verified(request, fields):
+        if _is_json_mode(fields):
+            return _answer_url(fields, _url(request, "/signout?csrf=true"), 403)
+        return pages.sign_out_page(request, status=403, alert=pages.EXPIRED_FORM)
+    session_id = find_session_id(request)
+    if session_id is not None:
+        await parts_of(request).accounts.sign_out(session_id, identify_client(request))
+    response = _answer_url(fields, choose_callback_url(request, fields))
+    return add_cookies(response, clear_session(request))
+
+
+async def show_error(request: Request) -> Response:
+    """Show what went wrong; what signing in again can mend is shown on the sign-in page."""
+    error = request.query_params.get("error", "")
+    if error in SHOWN_ON_SIGN_IN_PAGE:
+        return Response(status_code=302, headers={"Location": _url(request, f"/signin?error={error}")})
+    return pages.notice_page(*pages.NOTICES.get(error, pages.UNKNOWN_NOTICE))
+
+
+async def show_verify_request(_: Request) -> Response:
+    """Show that a message was sent; part of the protocol, although no message is ever sent here."""
+    return pages.notice_page(200, "Check your e-mail", "A message with a link to sign in was sent to you.")
+
+
+async def take_log(request: Request) -> Response:
+    """Take what a client complains about, and drop it: anybody can send it, so it proves nothing."""
+    await read_bytes(request, MAX_LOG_BODY)
+    return Response()
+
+
+async def refuse_unknown(request: Request) -> Response:
+    """Refuse what is not part of the protocol."""
+    raise BadRequest(f"{request.method} is not understood here")
+
+
+async def _read_fields(request: Request) -> dict[str, str]:
+    """Return the text members of a body, JSON or form."""
+    if media_type(request) != "application/json":
+        return await read_form(request, MAX_BODY)
+    members = parse_json(await read_bytes(request, MAX_BODY))
+    if not isinstance(members, dict):
+        raise BadRequest("The body is not an object")
+    return {name: value for name, value in members.items() if isinstance(value, str)}
+
+
+async def _verify_credentials(request: Request, fields: Fields) -> SignedIn:
+    username = fields.get("username") or fields.get("email", "")
+    try:
+        offered = validate(SignIn, {"username": username, "password": fields.get("password", "")})
+    except Invalid:  # text that nobody's e-mail or password can hold
+        raise InvalidCredentials from None
+    return await parts_of(request).accounts.sign_in(offered, identify_client(request))
+
+
+def _refuse_sign_in(request: Request, fields: Fields, callback_url: str, status: int, error: str) -> Response:
+    if not _is_json_mode(fields):
+        typed = fields.get("username") or fields.get("email", "")
+        alert = pages.SIGN_IN_ERRORS[error]
+        return pages.sign_in_page(request, callback_url, status=status, email=typed, alert=alert)
+    place = (
+        "/signin?csrf=true&error=MissingCSRF"
+        if error == "MissingCSRF"
+        else f"/error?error={error}&provider=credentials"
+    )
+    return _answer_url(fields, _url(request, place), status)
+
+
+def _is_json_mode(fields: Fields) -> bool:
+    return fields.get("json") == "true"
+
+
+def _answer_url(fields: Fields, url: str, status: int = 200) -> Response:
+    if _is_json_mode(fields):
+        return JSONResponse({"url": url}, status_code=status)
+    return Response(status_code=302, headers={"Location": url})
+
+
+def _url(request: Request, path: str) -> str:
+    return f"{parts_of(request).public_url}/api/auth{path}"

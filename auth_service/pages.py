@@ -1,0 +1,164 @@
+"""The pages of the auth service: sign in, sign up, sign out, and what went wrong. Plain HTML forms, no script.
+
+A form that is refused is shown again, each error beside its field and everything typed kept, but never a password.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from auth_service.browser_cookies import (
+    add_cookies,
+    choose_callback_url,
+    find_browser_session,
+    is_csrf_verified,
+    offer_csrf_token,
+    remember_callback_url,
+    seal_session,
+)
+from auth_service.clients import identify_client
+from auth_service.errors import EmailTaken
+from auth_service.parts import parts_of
+from auth_service.schemas import SignUp
+from auth_service.users import User
+from shared.bodies import read_form
+from shared.errors import Invalid
+from shared.pages import render_page
+from shared.schemas import validate
+
+TEMPLATES = Path(__file__).parent / "templates"
+MAX_FORM = 8192  # bytes: a password of 1024 bytes may take three times as many in a form
+FIRST_PAGE_SIGNED_IN = "/userposts"
+
+EXPIRED_FORM = "This form was open for too long. Please send it again."
+SIGN_IN_ERRORS = {
+    "CredentialsSignin": "That e-mail address or password is not right.",
+    "SessionRequired": "Please sign in to see this page.",
+    "MissingCSRF": EXPIRED_FORM,
+}
+UNKNOWN_SIGN_IN_ERROR = "Signing in did not work. Please try again."
+NOTICES = {
+    "Configuration": (500, "Something is not set up right", "The server's log says more."),
+    "AccessDenied": (403, "Access denied", "You are not allowed to sign in."),
+    "Verification": (403, "This link can't be used", "It was used before, or it is too old."),
+}
+UNKNOWN_NOTICE = (200, "Something went wrong", "Please try again.")
+
+
+async def show_sign_in(request: Request) -> Response:
+    """Show the sign-in form; whoever is signed in already may go on."""
+    callback_url = choose_callback_url(request, {})
+    found = await find_browser_session(request)
+    if found is None:
+        error = request.query_params.get("error")
+        alert = SIGN_IN_ERRORS.get(error, UNKNOWN_SIGN_IN_ERROR) if error else None
+        return sign_in_page(request, callback_url, alert=alert)
+    _, cookies = seal_session(request, found.user, found.session, found.access_token)
+    if found.is_renewed:
+        # Sent here only because the access token in the cookie had run out. With a good one this can't repeat itself.
+        return add_cookies(redirect(callback_url), cookies)
+    return add_cookies(_signed_in_page(callback_url, found.user), cookies)
+
+
+def sign_in_page(
+    request: Request, callback_url: str, *, status: int = 200, email: str = "", alert: str | None = None
+) -> Response:
+    """Return the sign-in form."""
+    page = _form_page(request, "signin.html", status, callback_url, {"email": email, "alert": alert})
+    return add_cookies(page, remember_callback_url(request, callback_url))
+
+
+async def show_sign_up(request: Request) -> Response:
+    """Show the sign-up form; whoever is signed in already may go on."""
+    callback_url = _choose_first_page(request, {})
+    found = await find_browser_session(request)
+    if found is not None:
+        return _signed_in_page(callback_url, found.user)
+    return _sign_up_page(request, callback_url, typed={})
+
+
+async def sign_up(request: Request) -> Response:
+    """Sign a person up and in, and lead on; or show the form again with what is wrong."""
+    fields = await read_form(request, MAX_FORM)
+    callback_url = _choose_first_page(request, fields)
+    typed = {name: fields.get(name, "") for name in ("name", "email")}
+    if not is_csrf_verified(request, fields):
+        return _sign_up_page(request, callback_url, typed, status=403, alert=EXPIRED_FORM)
+    try:
+        wanted = validate(SignUp, {**typed, "password": fields.get("password", "")})
+        user = await parts_of(request).accounts.sign_up(wanted, identify_client(request))
+    except Invalid as error:
+        return _sign_up_page(request, callback_url, typed, status=error.status, faults=error.fields)
+    except EmailTaken as error:
+        return _sign_up_page(request, callback_url, typed, status=error.status, faults={"email": error.message})
+    signed_in = await parts_of(request).accounts.start_session(user, identify_client(request))
+    _, cookies = seal_session(request, user, signed_in.session, signed_in.access_token)
+    return add_cookies(redirect(callback_url), cookies)
+
+
+async def show_sign_out(request: Request) -> Response:
+    """Show the form that confirms signing out: a link alone must not sign anybody out."""
+    return sign_out_page(request)
+
+
+def sign_out_page(request: Request, *, status: int = 200, alert: str | None = None) -> Response:
+    """Return the form that confirms signing out. It leads to the first page unless the query asks for another."""
+    is_asked = "callbackUrl" in request.query_params
+    callback_url = choose_callback_url(request, {}) if is_asked else parts_of(request).public_url
+    return _form_page(request, "signout.html", status, callback_url, {"alert": alert})
+
+
+def notice_page(status: int, heading: str, text: str) -> Response:
+    """Return a page that only says something."""
+    return _page("notice.html", status, {"heading": heading, "text": text})
+
+
+def redirect(url: str) -> Response:
+    """Return a redirect that is always fetched with GET, to a URL that ``safe_redirect`` answered or that we made."""
+    return Response(status_code=303, headers={"Location": url})
+
+
+def _signed_in_page(callback_url: str, user: User) -> Response:
+    is_loop = urlsplit(callback_url).path.startswith(("/api/auth", "/signup"))
+    next_url = FIRST_PAGE_SIGNED_IN if is_loop else callback_url
+    return _page("signed_in.html", 200, {"user": user, "next_url": next_url})
+
+
+def _sign_up_page(
+    request: Request,
+    callback_url: str,
+    typed: Mapping[str, str],
+    *,
+    status: int = 200,
+    faults: Mapping[str, str] | None = None,
+    alert: str | None = None,
+) -> Response:
+    errors = {name: fault[:1].upper() + fault[1:] for name, fault in (faults or {}).items()}
+    shown = {"typed": typed, "errors": errors, "alert": alert}
+    return _form_page(request, "signup.html", status, callback_url, shown)
+
+
+def _choose_first_page(request: Request, fields: Mapping[str, str]) -> str:
+    """Return where a new user goes: where they wanted to go, else to their own posts."""
+    callback_url, public_url = choose_callback_url(request, fields), parts_of(request).public_url
+    return public_url + FIRST_PAGE_SIGNED_IN if callback_url == public_url else callback_url
+
+
+def _form_page(
+    request: Request, template: str, status: int, callback_url: str, shown: Mapping[str, object]
+) -> Response:
+    token, cookies = offer_csrf_token(request)
+    form = {
+        "csrf_token": token,
+        "callback_url": callback_url,
+        "callback_query": f"?callbackUrl={quote(callback_url, safe='')}",
+    }
+    return add_cookies(_page(template, status, {**form, **shown}), cookies)
+
+
+def _page(template: str, status: int, shown: Mapping[str, object]) -> Response:
+    context = {"user": None, "callback_query": "", **shown}
+    return render_page(template, folder=TEMPLATES, status=status, headers=None, **context)

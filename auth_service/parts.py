@@ -1,0 +1,78 @@
+"""The parts of the running auth service, built once from its settings and found by every endpoint."""
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from starlette.requests import HTTPConnection
+
+from auth_service.accounts import Accounts
+from auth_service.csrf import CsrfTokens
+from auth_service.passwords import Passwords
+from auth_service.settings import AuthSettings
+from shared.database import Database
+from shared.metrics import Metrics
+from shared.session_cookie import CookieNames, SessionSealer
+from shared.tokens import AccessTokens, KeyRing, ServiceTokens
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What endpoints work with."""
+
+    public_url: str
+    database: Database
+    passwords: Passwords
+    accounts: Accounts
+    access_tokens: AccessTokens
+    service_tokens: ServiceTokens
+    sealer: SessionSealer
+    csrf: CsrfTokens
+    cookies: CookieNames
+
+    @classmethod
+    def build(cls, settings: AuthSettings, metrics: Metrics) -> Self:
+        """Return the parts that the settings ask for; nothing is connected yet."""
+        nextauth_secret = settings.nextauth_secret.get_secret_value()
+        database = Database(settings.auth_database_url.get_secret_value(), MIGRATIONS, "auth_service")
+        passwords = Passwords(metrics.registry)
+        access_tokens = AccessTokens(_read_keys(settings), settings.nextauth_url, settings.access_token_ttl)
+        max_age, idle_age = (
+            dt.timedelta(seconds=settings.session_max_age),
+            dt.timedelta(seconds=settings.session_idle_age),
+        )
+        return cls(
+            public_url=settings.nextauth_url,
+            database=database,
+            passwords=passwords,
+            accounts=Accounts(database, passwords, access_tokens, max_age, idle_age),
+            access_tokens=access_tokens,
+            service_tokens=ServiceTokens(KeyRing(settings.service_secret.get_secret_value())),
+            sealer=SessionSealer(nextauth_secret, settings.session_max_age),
+            csrf=CsrfTokens(nextauth_secret),
+            cookies=CookieNames.of(settings.nextauth_url),
+        )
+
+    async def start(self) -> None:
+        """Begin to work: connect to the database in the background."""
+        await self.database.start()
+
+    async def stop(self) -> None:
+        """Let go of everything."""
+        self.passwords.stop()
+        await self.database.stop()
+
+
+def parts_of(connection: HTTPConnection) -> Parts:
+    """Return the parts of the service that a request came to."""
+    parts = connection.app.state.parts
+    assert isinstance(parts, Parts)
+    return parts
+
+
+def _read_keys(settings: AuthSettings) -> KeyRing:
+    previous = [secret.get_secret_value() for secret in settings.secret_key_previous]
+    return KeyRing(settings.secret_key.get_secret_value(), previous)

@@ -1,0 +1,25 @@
+"""Which passwords are taken: length counts, composition does not (NIST SP 800-63B, section 3.1.1).
+
+Pure. A password is kept exactly as typed: not trimmed, not normalised, not cut.
+"""
+
+MIN_LENGTH = 8  # bytes in UTF-8
+MAX_LENGTH = 1024
+PRODUCT = "gatepost"
+
+
+def find_password_fault(password: str, *, name: str, email: str) -> str | None:
+    """Return what is wrong with the password that this person wants, or None."""
+    length = len(password.encode())
+    if length < MIN_LENGTH:
+        return f"must be at least {MIN_LENGTH} characters"
+    if length > MAX_LENGTH:
+        return f"must be at most {MAX_LENGTH} bytes"
+    if password.casefold() in _obvious_guesses(name, email):
+        return "must not be your name, your e-mail address or the name of this product"
+    return None
+
+
+def _obvious_guesses(name: str, email: str) -> set[str]:
+    name, email = name.casefold(), email.casefold()
+    return {name, name.replace(" ", ""), email, email.partition("@")[0], email.partition("@")[2], PRODUCT}

@@ -1,0 +1,52 @@
+r"""Where a browser may be sent after signing in or out: to a page of this site and nowhere else.
+
+Pure. Browsers read URLs generously (WHATWG URL, section 4.4): they drop tabs and newlines, take ``\`` for ``/``, and
+``//host`` for another site. So whatever could be read in two ways is refused, and what is answered always begins with
+our own origin and a character that ends it: no reading leads elsewhere.
+"""
+
+import re
+from urllib.parse import quote, unquote, urlsplit
+
+MAX_LENGTH = 2048  # characters
+
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
+_ASCII = "".join(map(chr, range(0x21, 0x7F)))
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def safe_redirect(candidate: str, public_url: str) -> str | None:
+    """Return the absolute URL that a wanted destination means on our site, or None when it is not one of ours."""
+    if len(candidate) > MAX_LENGTH or _FORBIDDEN.search(candidate):
+        return None
+    try:
+        rest = candidate if candidate.startswith("/") else _cut_origin(candidate, public_url)
+        encoded = quote(rest, safe=_ASCII) if rest is not None else None
+    except ValueError:  # a host or port that can't be, or a lone surrogate
+        return None
+    if encoded is None or not _is_canonical(encoded):
+        return None
+    return public_url + encoded
+
+
+def _cut_origin(candidate: str, public_url: str) -> str | None:
+    """Return what follows the origin in an absolute URL of ours, else None."""
+    parts = urlsplit(candidate)
+    if not parts.netloc.isascii() or "@" in parts.netloc or _origin(candidate) != _origin(public_url):
+        return None
+    return candidate[len(f"{parts.scheme}://{parts.netloc}") :]
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+
+
+def _is_canonical(rest: str) -> bool:
+    """Tell whether the path has only one reading: no empty, ``.`` or ``..`` segment, however it is spelled."""
+    path = re.split(r"[?#]", rest, maxsplit=1)[0]
+    if not path:
+        return True
+    first, *segments = path.split("/")
+    inner = segments[:-1] if segments and segments[-1] == "" else segments
+    return first == "" and all(segment and unquote(segment) not in {".", ".."} for segment in inner)

@@ -1,0 +1,89 @@
+"""The table ``sessions``: one row for each sign-in on one device. Each function is one SQL statement.
+
+A session is live until it is revoked, reaches its absolute end, or goes unused for too long. The database's clock
+decides, so that all replicas agree.
+"""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+from auth_service.clients import Client
+from shared.database import Connection, Row
+
+SessionId = NewType("SessionId", uuid.UUID)
+
+
+class Revocation(StrEnum):
+    """Why a session was revoked."""
+
+    SIGNED_OUT = "signed_out"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One sign-in; ``ends_at`` is its absolute end."""
+
+    id: SessionId
+    user_id: int
+    created_at: dt.datetime
+    ends_at: dt.datetime
+
+
+async def insert_session(
+    connection: Connection, user_id: int, client: Client, max_age: dt.timedelta, idle_age: dt.timedelta
+) -> Session:
+    """Store a new session and return it."""
+    row = await connection.fetchrow(
+        """
+        INSERT INTO sessions (user_id, user_agent, address, ends_at, idle_ends_at)
+        VALUES ($1, $2, $3, now() + $4, now() + $5)
+        RETURNING id, user_id, created_at, ends_at
+        """,
+        *(user_id, client.user_agent, client.address, max_age, idle_age),
+    )
+    return _read_session(row)
+
+
+async def find_live_session(connection: Connection, session_id: SessionId) -> Session | None:
+    """Return the session while it is live, or None."""
+    row = await connection.fetchrow(
+        """
+        SELECT id, user_id, created_at, ends_at FROM sessions
+        WHERE id = $1 AND revoked_at IS NULL AND now() < least(ends_at, idle_ends_at)
+        """,
+        session_id,
+    )
+    return _read_session(row) if row else None
+
+
+async def update_last_used(connection: Connection, session_id: SessionId, idle_age: dt.timedelta) -> Session | None:
+    """Note that a live session is used, which puts off its idle end, and return it; None when it is not live."""
+    row = await connection.fetchrow(
+        """
+        UPDATE sessions SET last_used_at = now(), idle_ends_at = now() + $2
+        WHERE id = $1 AND revoked_at IS NULL AND now() < least(ends_at, idle_ends_at)
+        RETURNING id, user_id, created_at, ends_at
+        """,
+        *(session_id, idle_age),
+    )
+    return _read_session(row) if row else None
+
+
+async def update_revoked(connection: Connection, session_id: SessionId, because: Revocation) -> Session | None:
+    """Revoke a session and return it; None when there is none or it was revoked before."""
+    row = await connection.fetchrow(
+        """
+        UPDATE sessions SET revoked_at = now(), revoked_because = $2
+        WHERE id = $1 AND revoked_at IS NULL
+        RETURNING id, user_id, created_at, ends_at
+        """,
+        *(session_id, because.value),
+    )
+    return _read_session(row) if row else None
+
+
+def _read_session(row: Row) -> Session:
+    return Session(row["id"], row["user_id"], row["created_at"], row["ends_at"])

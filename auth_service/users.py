@@ -1,0 +1,88 @@
+"""The table ``users``: who signed up. Each function is one SQL statement.
+
+The password hash leaves this module only as part of ``Credentials``, for signing in; a ``User`` can be shown.
+"""
+
+import datetime as dt
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from shared.database import Connection, Row
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One user, as anybody who is allowed to may see them."""
+
+    id: int
+    name: str
+    email: str
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user and the hash that their password must match."""
+
+    user: User
+    password_hash: str = field(repr=False)
+
+
+def email_key(email: str) -> str:
+    """Return what makes two spellings of an e-mail address the same (Unicode's NFKC_Casefold, near enough)."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFD", email).casefold())
+    return unicodedata.normalize("NFKC", folded.casefold())
+
+
+async def insert_user(connection: Connection, name: str, email: str, password_hash: str) -> User | None:
+    """Store a new user and return it; None when the e-mail address is taken."""
+    row = await connection.fetchrow(
+        """
+        INSERT INTO users (name, email, email_key, password_hash) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (email_key) DO NOTHING
+        RETURNING id, name, email, created_at, updated_at
+        """,
+        *(name, email, email_key(email), password_hash),
+    )
+    return _read_user(row) if row else None
+
+
+async def find_user(connection: Connection, user_id: int) -> User | None:
+    """Return the user of that id, or None."""
+    row = await connection.fetchrow(
+        "SELECT id, name, email, created_at, updated_at FROM users WHERE id = $1",
+        user_id,
+    )
+    return _read_user(row) if row else None
+
+
+async def list_users(connection: Connection, user_ids: Sequence[int]) -> list[User]:
+    """Return those of the users that exist, by id."""
+    rows = await connection.fetch(
+        "SELECT id, name, email, created_at, updated_at FROM users WHERE id = ANY($1) ORDER BY id",
+        user_ids,
+    )
+    return [_read_user(row) for row in rows]
+
+
+async def find_credentials(connection: Connection, email: str) -> Credentials | None:
+    """Return the user of an e-mail address, however it is spelled, with the password hash; or None."""
+    row = await connection.fetchrow(
+        "SELECT id, name, email, created_at, updated_at, password_hash FROM users WHERE email_key = $1",
+        email_key(email),
+    )
+    return Credentials(_read_user(row), row["password_hash"]) if row else None
+
+
+async def update_password_hash(connection: Connection, user_id: int, old: str, new: str) -> None:
+    """Replace a password hash by one of the same password, unless the password was changed meanwhile."""
+    await connection.execute(
+        "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2",
+        *(user_id, old, new),
+    )
+
+
+def _read_user(row: Row) -> User:
+    return User(row["id"], row["name"], row["email"], row["created_at"], row["updated_at"])
