@@ -44,6 +44,7 @@ class Anonymous:
 
 Caller = User | Anonymous
 
+_CALLER = "gatepost.caller"
 _DESCRIPTIONS = {
     Reason.EXPIRED: "The access token expired",
     Reason.INVALID: "The access token is not valid",
@@ -70,9 +71,12 @@ def authenticate_token(token: str, tokens: AccessTokens, now: int) -> Caller:
 
 
 def identify_caller(connection: HTTPConnection) -> Caller:
-    """Return who sends the request, and note it for the log. Needs ``app.state.access_tokens``."""
-    caller = authenticate(connection.scope["headers"], connection.app.state.access_tokens, int(time.time()))
-    note_caller(connection, caller)
+    """Return who sends the request, found once a request and noted for its log. Needs ``app.state.access_tokens``."""
+    scope = connection.scope
+    if _CALLER not in scope:
+        scope[_CALLER] = authenticate(scope["headers"], connection.app.state.access_tokens, int(time.time()))
+        note_caller(connection, scope[_CALLER])
+    caller: Caller = scope[_CALLER]
     return caller
 
 

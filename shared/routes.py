@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
+from shared.authentication import require_user
 from shared.bodies import MAX_JSON_BODY, read_json
 from shared.errors import MethodNotAllowed, NotFound
 from shared.request_context import record_of
@@ -94,6 +95,8 @@ class Resource(Route):
             raise MethodNotAllowed(self.allowed)
         if not isinstance(endpoint, DescribedEndpoint):
             return await endpoint(request)
+        if endpoint.operation.caller == "required":
+            require_user(request)  # before its body is read: nobody makes us work without a credential
         return await endpoint.run(request, *await _read_arguments(request, endpoint.operation))
 
 
