@@ -1,0 +1,79 @@
+"""From samples to a table: medians over the rounds, and ratios taken within each round.
+
+The rounds are interleaved (A B C, A B C, ...), so that a neighbour on the machine disturbs all alike; the ratio of two
+servers is the median of their ratios round by round. Rates depend on the machine, ratios and CPU times hardly do.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from benchmarks.load import Load
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One measurement: the load, and CPU seconds used meanwhile by the server itself and by the upstream behind it."""
+
+    load: Load
+    own_cpu: float
+    upstream_cpu: float
+
+    @property
+    def own_cost(self) -> float:
+        """Microseconds of CPU for one request in the server itself."""
+        return self.own_cpu / self.load.requests * 1e6
+
+    @property
+    def upstream_cost(self) -> float:
+        """Microseconds of CPU for one request in the upstream."""
+        return self.upstream_cpu / self.load.requests * 1e6
+
+    @property
+    def busy(self) -> float:
+        """The share of the servers' core that the measured processes had."""
+        return (self.own_cpu + self.upstream_cpu) / self.load.seconds
+
+
+Samples = Mapping[str, Sequence[Sample]]
+"""The samples of each server, in the order of the rounds."""
+
+
+def draw_table(samples: Samples, yardsticks: Sequence[str]) -> str:
+    """Return a Markdown table: a row for each server, a column of ratios for each yardstick."""
+    ratios = "".join(f" x {name} |" for name in yardsticks)
+    head = f"| server | requests/s | spread |{ratios} p50 ms | p99 ms | own CPU us | upstream CPU us | core busy |"
+    rule = "|---|" + "---:|" * (head.count("|") - 2)
+    return "\n".join([head, rule, *(_draw_row(name, samples, yardsticks) for name in samples)])
+
+
+def find_ratio(samples: Samples, name: str, yardstick: str) -> float:
+    """Return how many times the yardstick's rate a server reached: the median over the rounds."""
+    pairs = zip(samples[name], samples[yardstick], strict=True)
+    return median(sample.load.rate / other.load.rate for sample, other in pairs)
+
+
+def find_load_share(samples: Samples) -> float:
+    """Return the largest share of its core that the load generator used. Near 1, the load was the limit."""
+    return max(sample.load.busy for each in samples.values() for sample in each)
+
+
+def _draw_row(name: str, samples: Samples, yardsticks: Sequence[str]) -> str:
+    mine = samples[name]
+    rates = [sample.load.rate for sample in mine]
+    cells = [
+        name,
+        f"{median(rates):,.0f}",
+        f"{min(rates):,.0f} to {max(rates):,.0f}",
+        *(f"{find_ratio(samples, name, yardstick):.2f}" for yardstick in yardsticks),
+        f"{_median_of(mine, lambda sample: sample.load.p50):.2f}",
+        f"{_median_of(mine, lambda sample: sample.load.p99):.2f}",
+        f"{_median_of(mine, lambda sample: sample.own_cost):.1f}",
+        f"{_median_of(mine, lambda sample: sample.upstream_cost):.1f}",
+        f"{_median_of(mine, lambda sample: sample.busy):.0%}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _median_of(samples: Sequence[Sample], figure: Callable[[Sample], float]) -> float:
+    return median(figure(sample) for sample in samples)

@@ -1,0 +1,143 @@
+"""What the gateway costs, beside what people would use instead: one run, one core for servers, one for load.
+
+``python -m benchmarks.gateway [--seconds 5] [--rounds 5]`` prints a table for each upstream. Before a server is
+measured it must answer rightly and, where it guards, refuse a request without a token, with a forged one and with an
+expired one; during the load every single answer is compared. A run in which one was wrong ends with code 1.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+from benchmarks.figures import Sample, draw_table, find_load_share
+from benchmarks.line_up import AUTH_REQUEST, HAPROXY, UPSTREAM, Entrant, Setting, running_line_up
+from benchmarks.load import LoadInvalid, fetch, send_load, write_plan
+from benchmarks.machine import describe_machine
+from benchmarks.processes import LOAD_CORE, ProgramMissing, ServerFailed, get_program, read_cpu_seconds
+from benchmarks.upstreams import TOKEN_TTL, Keys, Upstream, request_headers, running_constant, sign_tokens
+
+YARDSTICKS = (UPSTREAM, HAPROXY, AUTH_REQUEST)
+WARM_UP = 1  # seconds of load that are not counted
+PROGRAMS = ("nginx", "haproxy", "wrk", "taskset")
+SATURATED = 0.9  # share of its core beyond which the load may have been the limit
+
+UPSTREAMS: Mapping[str, Callable[[Keys, Path], AbstractContextManager[Upstream]]] = {"constant": running_constant}
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long and how hard to measure."""
+
+    seconds: int
+    rounds: int
+    connections: int
+
+
+def main() -> None:
+    """Run the benchmark of the command line."""
+    arguments = _parse_arguments()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))  # so that the servers are ended then, too
+    os.sched_setaffinity(0, {LOAD_CORE})
+    effort = Effort(arguments.seconds, arguments.rounds, arguments.connections)
+    try:
+        for program in PROGRAMS:
+            get_program(program)
+        _say(f"{describe_machine()}\n{_describe(effort, logs_requests=arguments.log_requests)}")
+        for name in arguments.upstream or UPSTREAMS:
+            _say(f"\n{_measure(name, effort, logs_requests=arguments.log_requests)}")
+    except (ProgramMissing, ServerFailed, LoadInvalid) as error:
+        sys.exit(str(error))
+
+
+def _measure(name: str, effort: Effort, *, logs_requests: bool) -> str:
+    """Return the table of all servers ahead of one upstream."""
+    keys = Keys()
+    with (
+        tempfile.TemporaryDirectory(prefix="gatepost-bench-") as directory,
+        UPSTREAMS[name](keys, Path(directory)) as upstream,
+        running_line_up(Setting(upstream, keys, Path(directory), logs_requests)) as entrants,
+    ):
+        plan = Path(directory) / "plan.lua"
+        write_plan(plan, upstream.asks)
+        for entrant in entrants:
+            _check_answers(entrant, upstream, keys)
+        samples = _run_rounds(entrants, upstream, plan, effort)
+        share = find_load_share(samples)
+        warning = "; it may have been the limit" if share > SATURATED else ""
+        return "\n\n".join(
+            [
+                f"Ahead of {upstream.name}",
+                draw_table(samples, YARDSTICKS),
+                f"The load used up to {share:.0%} of its core{warning}.",
+            ]
+        )
+
+
+def _check_answers(entrant: Entrant, upstream: Upstream, keys: Keys) -> None:
+    """Raise LoadInvalid unless the server answers each request as it must and, if a guard, refuses what it must."""
+    for ask in upstream.asks:
+        if fetch(entrant.port, ask.path, ask.headers) != (200, ask.body):
+            raise LoadInvalid(f"{entrant.name} does not answer {ask.path} with what the upstream says")
+    if not entrant.is_guard:
+        return
+    path = upstream.asks[0].path
+    bad = {"forged": sign_tokens(Keys())[0], "expired": sign_tokens(keys, age=TOKEN_TTL + 60)[0]}
+    refusals = {kind: request_headers(token) for kind, token in bad.items()}
+    anonymous = {name: value for name, value in upstream.asks[0].headers.items() if name != "Authorization"}
+    for kind, headers in {**refusals, "missing": anonymous}.items():
+        status, _ = fetch(entrant.port, path, headers)
+        if status != HTTPStatus.UNAUTHORIZED:
+            raise LoadInvalid(f"{entrant.name} answers a request whose token is {kind} with {status}, not with 401")
+
+
+def _run_rounds(entrants: Sequence[Entrant], upstream: Upstream, plan: Path, effort: Effort) -> dict[str, list[Sample]]:
+    wrk = get_program("wrk")
+    samples: dict[str, list[Sample]] = {entrant.name: [] for entrant in entrants}
+    for entrant in entrants:
+        send_load(wrk, entrant.port, plan, seconds=WARM_UP, connections=effort.connections)
+    for _ in range(effort.rounds):
+        for entrant in entrants:
+            samples[entrant.name].append(_take_sample(wrk, entrant, upstream, plan, effort))
+    return samples
+
+
+def _take_sample(wrk: str, entrant: Entrant, upstream: Upstream, plan: Path, effort: Effort) -> Sample:
+    own, behind = read_cpu_seconds(entrant.own_pids), read_cpu_seconds(upstream.pids)
+    try:
+        load = send_load(wrk, entrant.port, plan, seconds=effort.seconds, connections=effort.connections)
+    except LoadInvalid as error:
+        raise LoadInvalid(f"{entrant.name}: {error}") from error
+    return Sample(load, read_cpu_seconds(entrant.own_pids) - own, read_cpu_seconds(upstream.pids) - behind)
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gateway", description="Measure the gateway.")
+    parser.add_argument("--seconds", type=int, default=5, help="of each measurement (5)")
+    parser.add_argument("--rounds", type=int, default=5, help="in which each server is measured once (5)")
+    parser.add_argument("--connections", type=int, default=32, help="kept alive, each with one request at a time (32)")
+    parser.add_argument("--upstream", choices=tuple(UPSTREAMS), action="append", help="only this one; may be repeated")
+    parser.add_argument("--log-requests", action="store_true", help="let each proxy write its request log")
+    return parser.parse_args()
+
+
+def _describe(effort: Effort, *, logs_requests: bool) -> str:
+    return (
+        f"{effort.rounds} rounds, {effort.seconds} s each, {effort.connections} connections kept alive, "
+        f"request logs {'on' if logs_requests else 'off'}"
+    )
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
