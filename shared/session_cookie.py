@@ -7,18 +7,20 @@ that knows ``NEXTAUTH_SECRET`` reads it with ``getToken``, and this module reads
 Opening never raises and never guesses: anything but a cookie sealed by our key, in time, is None.
 """
 
-import base64
 import json
 import re
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
+from typing import TypeGuard
 from urllib.parse import quote, unquote
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from jose import jwe
+
+from shared.compact_form import decode_segment, read_object
 
 KEY_INFO = b"NextAuth.js Generated Encryption Key"
 HEADER = {"alg": "dir", "enc": "A256GCM"}
@@ -27,7 +29,9 @@ CLOCK_TOLERANCE = 15  # seconds, as next-auth opens
 CHUNK_LENGTH = 3933  # 4096 less what next-auth reserves for the cookie's name and attributes
 MAX_SEALED_LENGTH = 16_384
 
-_COMPACT_JWE = re.compile(r"([A-Za-z0-9_-]+)\.\.[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{22}")
+_COMPACT_JWE = re.compile(r"([A-Za-z0-9_-]+)\.\.([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{22})")
+_BLANKS = " \t"  # RFC 6265's; str.strip() alone would make a __Host- name of one that a browser let pass
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 SessionClaims = dict[str, object]
 
@@ -54,13 +58,17 @@ class SessionSealer:
 
     def _open(self, sealed: str, now: int) -> SessionClaims | None:
         match = _COMPACT_JWE.fullmatch(sealed) if len(sealed) <= MAX_SEALED_LENGTH else None
+        if match is None:
+            return None
+        header, *_ = [decode_segment(segment) for segment in match.groups()]
         # The header is compared, not interpreted: it must not choose an algorithm nor ask for decompression.
-        if match is None or json.loads(_decode_segment(match[1])) != HEADER:
+        if read_object(header) != HEADER:
             return None
-        claims = json.loads(jwe.decrypt(sealed, self._key) or b"null")
-        if not isinstance(claims, dict) or not _is_time(claims.get("exp")) or not _is_time(claims.get("iat")):
+        claims = read_object(jwe.decrypt(sealed, self._key) or b"null")
+        expires_at = claims.get("exp")
+        if not _is_time(expires_at) or not _is_time(claims.get("iat")):
             return None
-        return claims if now < claims["exp"] + CLOCK_TOLERANCE else None
+        return claims if now < expires_at + CLOCK_TOLERANCE else None
 
 
 def derive_key(secret: str) -> bytes:
@@ -100,14 +108,17 @@ class CookieNames:
 
 
 def parse_cookies(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return the cookies of a request's raw headers (RFC 6265, section 4.2.1); of equal names the first counts."""
+    """Return the cookies of a request's raw headers, read as the ``cookie`` package of next-auth reads them.
+
+    Of equal names the first counts (RFC 6265, section 4.2.1 and 5.4).
+    """
     cookies: dict[str, str] = {}
     for name, value in headers:
         if name.lower() == b"cookie":
             for pair in value.decode("latin-1").split(";"):
-                key, separator, text = pair.strip().partition("=")
+                key, separator, text = pair.partition("=")
                 if separator:
-                    cookies.setdefault(key, unquote(text.strip('"')))
+                    cookies.setdefault(key.strip(_BLANKS), _read_cookie_value(text.strip(_BLANKS)))
     return cookies
 
 
@@ -161,9 +172,15 @@ def _chunk_number(piece: str, name: str) -> int | None:
     return int(suffix) if is_number and len(suffix) <= 2 else None  # noqa: PLR2004 - a hundred chunks are beyond any session
 
 
-def _is_time(value: object) -> bool:
+def _is_time(value: object) -> TypeGuard[int]:
     return type(value) is int and 0 <= value < 2**53
 
 
-def _decode_segment(segment: str) -> bytes:
-    return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+def _read_cookie_value(text: str) -> str:
+    """Return the value without the quotes around it, percent-decoded where all of it can be."""
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1]
+    try:
+        return text if _BAD_ESCAPE.search(text) else unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        return text

@@ -13,7 +13,6 @@ A token is a JWS in compact form, HS256, header ``{"alg", "kid", "typ"}``. The l
 Never log a token; the reason of a refusal is enough.
 """
 
-import base64
 import hashlib
 import json
 import re
@@ -25,6 +24,8 @@ from enum import StrEnum
 
 from jose import jwk, jws
 from jose.backends.base import Key
+
+from shared.compact_form import decode_segment, read_object
 
 ALGORITHM = "HS256"
 ACCESS_TYPE = "at+jwt"  # RFC 9068, section 2.1
@@ -76,6 +77,8 @@ class KeyRing:
     """The keys of one kind of token: the first signs, all verify, each named by its ``kid``."""
 
     def __init__(self, current: str, previous: Sequence[str] = ()) -> None:
+        if not all((current, *previous)):
+            raise ValueError("a key must not be empty")
         self.signing_kid = key_id(current)
         self._keys = {key_id(secret): _build_key(secret) for secret in (*previous, current)}
 
@@ -184,40 +187,18 @@ def _verify(token: str, keys: KeyRing, token_type: str) -> dict[str, object]:
         payload = jws.verify(token, key, algorithms=[ALGORITHM])
     except Exception as error:
         raise TokenRefused(Fault.SIGNATURE) from error
-    return _read_object(payload)
+    return read_object(payload)
 
 
 def _read_header(token: str) -> dict[str, object]:
     match = _COMPACT.fullmatch(token) if len(token) <= MAX_TOKEN_LENGTH else None
     if match is None:
         raise TokenRefused(Fault.MALFORMED)
-    header, _, _ = (_decode_segment(segment) for segment in match.groups())
+    header, _, _ = (decode_segment(segment) for segment in match.groups())
     # Flat before parsed: a header nested a thousand deep would end the parser, not the token.
     if len(header) > MAX_HEADER_LENGTH or b"[" in header or header.count(b"{") != 1:
         raise TokenRefused(Fault.HEADER)
-    return _read_object(header)
-
-
-def _decode_segment(segment: str) -> bytes:
-    """Return the bytes of a base64url segment, refusing every spelling but the canonical one (RFC 7515, section 2)."""
-    decoded = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
-    if base64.urlsafe_b64encode(decoded).rstrip(b"=") != segment.encode():
-        raise TokenRefused(Fault.MALFORMED)
-    return decoded
-
-
-def _read_object(text: bytes) -> dict[str, object]:
-    value = json.loads(text.decode(), object_pairs_hook=_unique_members)
-    if not isinstance(value, dict):
-        raise TokenRefused(Fault.MALFORMED)
-    return value
-
-
-def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise TokenRefused(Fault.MALFORMED)
-    return members
+    return read_object(header)
 
 
 def _check_registered(claims: dict[str, object], issuer: str, audience: str, ttl: int, now: int) -> None:
