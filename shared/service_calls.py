@@ -23,7 +23,8 @@ class ServiceClient:
     """Calls one other service (``callee``) at ``base_url`` in the name of ``caller``."""
 
     def __init__(self, base_url: str, *, caller: str, callee: str, tokens: ServiceTokens) -> None:
-        self._client = httpx2.AsyncClient(base_url=base_url, timeout=CALL_TIMEOUT)
+        # trust_env=False: a proxy named in the environment must never see a service token.
+        self._client = httpx2.AsyncClient(base_url=base_url, timeout=CALL_TIMEOUT, trust_env=False)
         self._caller = caller
         self._callee = callee
         self._tokens = tokens
@@ -54,7 +55,7 @@ def require_service(request: Request, callee: str) -> str:
     try:
         return tokens.verify(header.removeprefix(SCHEME), callee=callee, now=int(time.time()))
     except TokenRefused:
-        raise Unauthorized(challenge=f'{REALM}, error="invalid_token"') from None
+        raise Unauthorized(challenge=f'{REALM}, error="invalid_token"' if header else REALM) from None
 
 
 def _request_id() -> dict[str, str]:
