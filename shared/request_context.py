@@ -74,7 +74,8 @@ class RequestContextMiddleware:
             await self.app(scope, receive, send_with_id)
         finally:
             self._report(scope, record, status, time.perf_counter() - started)
-            structlog.contextvars.unbind_contextvars("request_id")
+        # Not after an error: the server logs that in this same task, and its line should name the request.
+        structlog.contextvars.unbind_contextvars("request_id")
 
     def _report(self, scope: Scope, record: RequestRecord, status: int, seconds: float) -> None:
         self.metrics.observe_request(record.matcher, scope["method"], status, seconds)
