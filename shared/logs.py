@@ -38,6 +38,8 @@ def set_up_logs(service: str, level: str, style: Literal["text", "json"]) -> Non
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.getLogger("uvicorn.access").disabled = True
+    for talkative in ("httpx2", "httpcore2"):  # they would tell addresses with their queries, and headers
+        logging.getLogger(talkative).setLevel(logging.WARNING)
 
 
 def _name_service(service: str) -> structlog.typing.Processor:
