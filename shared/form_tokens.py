@@ -24,7 +24,7 @@ class FormTokens:
     def is_valid(self, token: str, session_id: str, now: int) -> bool:
         """Tell whether a form was shown in this session, at most MAX_AGE seconds ago."""
         made, _, mac = token.partition(".")
-        if not (made.isascii() and made.isdigit() and len(made) <= 12):  # noqa: PLR2004 - seconds until the year 33658
+        if not (token.isascii() and made.isdigit() and len(made) <= 12):  # noqa: PLR2004 - seconds until the year 33658
             return False
         is_ours = hmac.compare_digest(mac.encode(), self._mac(session_id, int(made)).encode())
         return is_ours and 0 <= now - int(made) < MAX_AGE
