@@ -1,4 +1,4 @@
-"""``python -m posts_service`` runs the service."""
+"""``python -m posts_service`` runs the posts service."""
 
 from posts_service.app import create_app
 from posts_service.settings import PostsSettings

@@ -1,90 +1,71 @@
-"""The posts service on one screen: what it holds, how it starts and stops, what it answers."""
+"""The posts service, built on one screen: its parts, routes, middleware and life.
+
+create_app(settings, metrics) -> a Starlette application; nothing happens before its lifespan starts.
+"""
 
 import contextlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute
 
-from posts_service import endpoints, pages
-from posts_service.author_lookup import AuthorLookup
-from posts_service.journal import Journal
+from posts_service import endpoints, forms, pages
+from posts_service.parts import Parts
 from posts_service.settings import PostsSettings
-from shared.database import Database
 from shared.errors import exception_handlers
-from shared.form_tokens import FormTokens
+from shared.faults import FaultMiddleware
 from shared.health import health_routes
 from shared.metrics import Metrics
 from shared.openapi import describe
 from shared.request_context import RequestContextMiddleware
 from shared.response_headers import ResponseHeadersMiddleware
-from shared.routes import resource
-from shared.service_calls import ServiceClient
-from shared.tokens import AccessTokens, KeyRing, ServiceTokens
-
-MIGRATIONS = Path(__file__).parent / "migrations"
+from shared.routes import Resource, resource
 
 
 def create_app(settings: PostsSettings, metrics: Metrics) -> Starlette:
-    """Return the posts service; it connects to its database when it starts."""
-    database = Database(settings.posts_database_url.get_secret_value(), MIGRATIONS, "posts_service")
-    auth_service = ServiceClient(
-        settings.auth_service_url,
-        caller="posts_service",
-        callee="auth_service",
-        tokens=ServiceTokens(KeyRing(settings.service_secret.get_secret_value())),
-    )
+    """Return the posts service."""
+    parts = Parts.build(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await database.start()
+        await parts.start()
         yield
-        await auth_service.close()
-        await database.stop()
+        await parts.stop()
 
     app = Starlette(
-        routes=list_routes(database),
-        lifespan=lifespan,
-        exception_handlers=exception_handlers(),
+        routes=[*health_routes({"database": parts.database.find_lack}), *build_routes()],
         middleware=[
             Middleware(RequestContextMiddleware, metrics=metrics),
             Middleware(ResponseHeadersMiddleware, public_url=settings.nextauth_url),
+            Middleware(FaultMiddleware),
         ],
+        exception_handlers=exception_handlers(),
+        lifespan=lifespan,
     )
-    app.router.redirect_slashes = False
-    app.state.access_tokens = AccessTokens(_read_keys(settings), settings.nextauth_url, settings.access_token_ttl)
-    app.state.form_tokens = FormTokens(settings.secret_key.get_secret_value())
-    app.state.journal = Journal(database, AuthorLookup(auth_service, database))
-    app.state.public_url = settings.nextauth_url
+    app.router.redirect_slashes = False  # it would build the new address from the request's Host
+    app.state.parts = parts
+    app.state.access_tokens = parts.access_tokens
     return app
 
 
-def list_routes(database: Database) -> list[BaseRoute]:
-    """Return what the service answers."""
-    routes: list[BaseRoute] = [
-        resource("/api/user/{id}", GET=endpoints.list_user_posts),
-        resource("/api/posts", GET=endpoints.list_posts, POST=endpoints.create_post),
-        resource("/api/posts/{id}", GET=endpoints.read_post, PATCH=endpoints.change_post, DELETE=endpoints.remove_post),
+def build_routes() -> list[Resource]:
+    """Return all that is answered, in reading order."""
+    return [
+        resource("/api/user/{id}", GET=endpoints.list_posts_of_user),
+        resource("/api/posts", GET=endpoints.list_feed, POST=endpoints.create_post),
+        resource("/api/posts/{id}", GET=endpoints.show_post, PATCH=endpoints.change_post, DELETE=endpoints.delete_post),
         resource("/", GET=pages.show_feed),
         resource("/posts/{id}", GET=pages.show_post),
         resource("/userposts", GET=pages.show_own_posts),
-        resource("/userposts/new", GET=pages.show_new_form, POST=pages.create_from_form),
-        resource("/userposts/{id}", GET=pages.show_edit_form, POST=pages.save_from_form),
-        resource("/userposts/{id}/delete", POST=pages.remove_from_form),
-        *health_routes({"database": database.find_lack}),
+        resource("/userposts/new", GET=forms.show_new, POST=forms.create),
+        resource("/userposts/{id}", GET=forms.show_edit, POST=forms.change),
+        resource("/userposts/{id}/delete", POST=forms.delete),
+        resource("/openapi.json", GET=show_description),
     ]
-    description = describe(routes)
-
-    async def show_description(_: Request) -> Response:
-        return JSONResponse(description)
-
-    return [*routes, resource("/openapi.json", GET=show_description)]
 
 
-def _read_keys(settings: PostsSettings) -> KeyRing:
-    previous = [secret.get_secret_value() for secret in settings.secret_key_previous]
-    return KeyRing(settings.secret_key.get_secret_value(), previous)
+async def show_description(_: Request) -> Response:
+    """Answer the OpenAPI description of this service's part of the API."""
+    return JSONResponse(describe(build_routes()))

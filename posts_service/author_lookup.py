@@ -1,67 +1,92 @@
-"""Asks the auth service for authors that no token has named yet.
+"""Who wrote it? Asks the auth service for authors that the table does not know, and stores what it says.
 
-A list never fails for want of an author's name: where the auth service is away, the author is left out. What could not
-be found is remembered for a moment, so that a missing author does not become a call for every read.
+A post without its author is better than no post, so nothing here ever fails a read: what can't be found out is left
+open. And a service in trouble is not asked again and again: after a failure there is a rest, an answer is remembered
+for a while, the answer "nobody" too, and one question is asked at a time.
+
+Never called while a database connection is borrowed.
 """
 
+import asyncio
+import dataclasses
+import datetime as dt
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+import structlog
+from pydantic import TypeAdapter, ValidationError
 
 from posts_service.authors import Author, upsert_authors
 from posts_service.posts import Post
+from posts_service.schemas import KnownUser
 from shared.database import Database
 from shared.errors import Unavailable
 from shared.service_calls import ServiceClient
 
-PAUSE = 10.0  # seconds until an author that was not found is asked for again
-MOST_AT_ONCE = 100
-MOST_REMEMBERED = 10_000
+MAX_WAIT = 2.5  # seconds that a read is held up at most
+REST = 5.0  # seconds without a question after one that failed
+REMEMBER = 60.0  # seconds
+MAX_REMEMBERED = 1000  # authors
 
+_USERS = TypeAdapter(list[KnownUser])
 
-class _User(BaseModel):
-    id: int
-    name: str
-    email: str
-
-
-_USERS = TypeAdapter(list[_User])
+log = structlog.get_logger("author_lookup")
 
 
 class AuthorLookup:
-    """Finds unknown authors and stores them."""
+    """Completes posts by authors that only the auth service knows."""
 
-    def __init__(self, auth_service: ServiceClient, database: Database) -> None:
-        self._auth_service = auth_service
+    def __init__(self, database: Database, auth_service: ServiceClient) -> None:
         self._database = database
-        self._not_found: dict[int, float] = {}
+        self._auth_service = auth_service
+        self._asking = asyncio.Lock()
+        self._rests_until = 0.0  # by the monotonic clock
+        self._answers: dict[int, tuple[Author | None, float]] = {}  # with the time after which it no longer counts
 
     async def complete(self, posts: Sequence[Post]) -> list[Post]:
-        """Return the posts with the authors that could be found. No database connection may be held meanwhile."""
-        unknown = self._leave_out_recent({post.author_id for post in posts if post.author is None})
-        found = await self._find(unknown[:MOST_AT_ONCE]) if unknown else {}
-        return [replace(post, author=post.author or found.get(post.author_id)) for post in posts]
+        """Return the posts with their authors, as far as these can be found out."""
+        unknown = {post.author_id for post in posts if post.author is None}
+        if unknown:
+            try:
+                async with asyncio.timeout(MAX_WAIT), self._asking:
+                    await self._learn(unknown)
+            except TimeoutError:
+                log.warning("author_lookup_timed_out")
+        return [post if post.author else self._complete_one(post) for post in posts]
 
-    async def _find(self, author_ids: Sequence[int]) -> dict[int, Author]:
-        authors: list[Author] = []
-        try:
-            answer = await self._auth_service.get_json("/internal/users", {"ids": ",".join(map(str, author_ids))})
-            authors = [Author(user.id, user.name, user.email) for user in _USERS.validate_python(answer)]
-            async with self._database.connection() as connection:
-                await upsert_authors(connection, authors)
-        except (Unavailable, ValidationError):
-            pass  # reads go on without the names; the call itself has logged why
-        found = {author.id: author for author in authors}
-        self._remember(set(author_ids) - set(found))
-        return found
+    def _complete_one(self, post: Post) -> Post:
+        author, _ = self._answers.get(post.author_id, (None, 0.0))
+        return dataclasses.replace(post, author=author)
 
-    def _leave_out_recent(self, author_ids: Iterable[int]) -> list[int]:
+    async def _learn(self, author_ids: Iterable[int]) -> None:
+        """Ask for those of the authors that no recent answer is known of."""
         now = time.monotonic()
-        return sorted(author_id for author_id in author_ids if self._not_found.get(author_id, 0.0) <= now)
+        self._answers = {key: answer for key, answer in self._answers.items() if answer[1] > now}
+        wanted = sorted(author_id for author_id in author_ids if author_id not in self._answers)
+        if not wanted or now < self._rests_until:
+            return
+        self._rests_until = now + REST  # until there is an answer, however the question ends
+        try:
+            authors = await self._ask(wanted)
+        except (Unavailable, ValidationError) as error:
+            log.warning("author_lookup_failed", error=type(error).__name__)
+            return
+        self._rests_until = 0.0
+        self._remember(wanted, authors)
 
-    def _remember(self, author_ids: Iterable[int]) -> None:
-        if len(self._not_found) > MOST_REMEMBERED:
-            self._not_found.clear()
-        self._not_found.update(dict.fromkeys(author_ids, time.monotonic() + PAUSE))
+    async def _ask(self, author_ids: Sequence[int]) -> list[Author]:
+        asked_at = dt.datetime.now(dt.UTC)
+        ids = ",".join(map(str, author_ids))
+        users = _USERS.validate_python(await self._auth_service.get_json("/internal/users", {"ids": ids}))
+        authors = [Author(user.id, user.name, user.email) for user in users if user.id in author_ids]
+        if authors:
+            async with self._database.connection() as connection:
+                await upsert_authors(connection, authors, asked_at)
+        return authors
+
+    def _remember(self, author_ids: Iterable[int], authors: Iterable[Author]) -> None:
+        found = {author.id: author for author in authors}
+        if len(self._answers) > MAX_REMEMBERED:
+            self._answers.clear()
+        until = time.monotonic() + REMEMBER
+        self._answers |= {author_id: (found.get(author_id), until) for author_id in author_ids}

@@ -1,6 +1,7 @@
-"""The table ``authors``: the posts service's copy of users. Each function is one SQL statement."""
+"""The table ``authors``: the posts service's copies of users. Each function is one SQL statement."""
 
-from collections.abc import Iterable
+import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.database import Connection
@@ -15,17 +16,19 @@ class Author:
     email: str
 
 
-async def upsert_authors(connection: Connection, authors: Iterable[Author]) -> None:
-    """Store the authors as they are now; rows that are right already are not written again."""
-    known = {author.id: author for author in authors}.values()
+async def upsert_authors(connection: Connection, authors: Sequence[Author], as_of: dt.datetime) -> None:
+    """Store authors as they were at a moment; whoever is known as of a later moment stays as they are."""
     await connection.execute(
         """
-        INSERT INTO authors (id, name, email)
-        SELECT id, name, email FROM unnest($1::bigint[], $2::text[], $3::text[]) AS given (id, name, email)
-        ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email
-        WHERE (authors.name, authors.email) IS DISTINCT FROM (excluded.name, excluded.email)
+        INSERT INTO authors (id, name, email, as_of)
+        SELECT told.id, told.name, told.email, $4
+        FROM unnest($1::bigint[], $2::text[], $3::text[]) AS told (id, name, email)
+        ORDER BY told.id
+        ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email, as_of = excluded.as_of
+        WHERE authors.as_of < excluded.as_of
         """,
-        [author.id for author in known],
-        [author.name for author in known],
-        [author.email for author in known],
+        [author.id for author in authors],
+        [author.name for author in authors],
+        [author.email for author in authors],
+        as_of,
     )

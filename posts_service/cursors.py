@@ -1,25 +1,24 @@
-"""Cursors: where a list goes on. Opaque outside; inside, the id below which the next page lies."""
+"""Cursors: where a list goes on. Opaque to clients; inside, the id of the last post of the page before.
+
+Pure. A cursor is the id's eight bytes in base64url, so ``PATTERN`` alone decides whether a text is one, and no text
+that fits it can do harm: what a list shows is decided anew on every page.
+"""
 
 import base64
+import re
 
-from shared.errors import Invalid
-from shared.tokens import MAX_ID
-
-_WIDTH = 8  # bytes of a 64-bit id
-
-
-def encode_cursor(before: int) -> str:
-    """Return the cursor of the page below an id."""
-    return base64.urlsafe_b64encode(before.to_bytes(_WIDTH, "big")).decode().rstrip("=")
+PATTERN = r"^[A-Za-f][A-Za-z0-9_-]{9}[AEIMQUYcgkosw048]$"  # 63 bits in eleven digits; the sign and the padding are zero
+_CURSOR = re.compile(PATTERN.removesuffix("$"))
+_LENGTH = 8  # bytes
 
 
-def read_cursor(cursor: str) -> int:
-    """Return the id below which a cursor's page lies; Invalid for what is no cursor of ours."""
-    try:
-        before = int.from_bytes(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), "big")
-        is_ours = 1 <= before <= MAX_ID and encode_cursor(before) == cursor
-    except ValueError:
-        is_ours = False
-    if not is_ours:
-        raise Invalid({"cursor": "is not one that a list of ours gave"})
-    return before
+def encode_cursor(last_id: int) -> str:
+    """Return the cursor of the page that follows the post of that id."""
+    return base64.urlsafe_b64encode(last_id.to_bytes(_LENGTH, "big")).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str) -> int:
+    """Return the id that a cursor names; ValueError for everything that is not one."""
+    if _CURSOR.fullmatch(cursor) is None:
+        raise ValueError("is not a cursor of ours")
+    return int.from_bytes(base64.urlsafe_b64decode(cursor + "="), "big")

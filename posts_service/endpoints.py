@@ -1,159 +1,134 @@
-"""The JSON API: parse, ask the journal, respond. No SQL and no rules of its own."""
+"""The JSON API of the posts service: read what is asked, hand over to ``reading`` and ``writing``, answer.
 
+Who asks is decided here again, from the token alone, whatever stands in front of this service.
+"""
+
+import re
 from urllib.parse import urlencode
 
-from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from posts_service.cursors import encode_cursor, read_cursor
-from posts_service.idempotency import fingerprint_of
-from posts_service.journal import Journal, Page
-from posts_service.posts import FROM_THE_NEWEST, Post
-from posts_service.preconditions import holds_if_none_match
-from posts_service.schemas import NewPost, PageQuery, PostChanges, PostView
-from shared.authentication import User, identify_caller, require_user
+from posts_service import reading, writing
+from posts_service.answers import list_answer, post_answer
+from posts_service.etags import etag_of, is_matched_strongly, is_matched_weakly
+from posts_service.parts import parts_of
+from posts_service.posts import Post
+from posts_service.schemas import ListQuery, PostChange, PostDraft, PostView
+from posts_service.writing import KEY_HEADER, Precondition
+from shared.authentication import identify_caller, require_user
 from shared.errors import Invalid
 from shared.routes import operation, path_id
 from shared.schemas import ErrorView
 
-MAX_POST_BODY = 262_144  # bytes
-MAX_KEY_LENGTH = 255
-
-IF_MATCH = {"If-Match": "Write only to the version with this ETag; otherwise 412"}
-IF_NONE_MATCH = {"If-None-Match": "An ETag that you have; 304 while it is current"}
-IDEMPOTENCY_KEY = {
-    "Idempotency-Key": "1 to 255 printable ASCII characters: the same key and body give the first answer"
-}
-
-_VIEWS = TypeAdapter(list[PostView])
+_KEY = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
+_IF_MATCH = {"If-Match": "Do it only if the post still has one of these entity tags; else 412"}
+_IF_NONE_MATCH = {"If-None-Match": "Answer 304 if the post still has one of these entity tags"}
+_KEY_MEANS = {KEY_HEADER: "1 to 255 printable ASCII characters; the same request again gets the same answer again"}
 
 
-@operation(
-    "List a user's posts: your own with drafts, another's as far as they are published",
-    answers={200: [PostView], 404: ErrorView},
-    query=PageQuery,
-    caller="required",
-)
-async def list_user_posts(request: Request, query: PageQuery) -> Response:
-    """``GET /api/user/{id}``."""
-    user = require_user(request)
-    page = await journal_of(request).list_of_author(
-        path_id(request), user.claims.user_id, query.limit, _read_before(query)
-    )
-    return _respond_page(request, page, query)
+@operation("Published posts of everyone", query=ListQuery, answers={200: [PostView]})
+async def list_feed(request: Request, query: ListQuery) -> Response:
+    """Answer the newest published posts."""
+    return _list_response(request, await reading.list_feed(parts_of(request), query), query)
 
 
-@operation("List everyone's published posts", answers={200: [PostView]}, query=PageQuery)
-async def list_posts(request: Request, query: PageQuery) -> Response:
-    """``GET /api/posts``."""
-    page = await journal_of(request).list_published(query.limit, _read_before(query))
-    return _respond_page(request, page, query)
+@operation("A user's posts", query=ListQuery, answers={200: [PostView], 404: ErrorView}, caller="required")
+async def list_posts_of_user(request: Request, query: ListQuery) -> Response:
+    """Answer the caller's own posts with drafts, another's without. A user that nobody is has none."""
+    reader = require_user(request)
+    page = await reading.list_posts_of(parts_of(request), path_id(request), reader, query)
+    return _list_response(request, page, query)
 
 
 @operation(
     "Write a post",
+    body=PostDraft,
     answers={201: PostView, 409: ErrorView},
-    body=NewPost,
-    request_headers=IDEMPOTENCY_KEY,
+    request_headers=_KEY_MEANS,
     caller="required",
-    max_body=MAX_POST_BODY,
 )
-async def create_post(request: Request, new: NewPost) -> Response:
-    """``POST /api/posts``."""
-    user = require_user(request)
+async def create_post(request: Request, draft: PostDraft) -> Response:
+    """Store a post of the caller's; with an idempotency key, once."""
+    author = require_user(request).claims
     key = _read_key(request)
-    journal = journal_of(request)
+    database = parts_of(request).database
     if key is None:
-        post = await journal.write(user.claims, new)
-        return _respond_created(post.id, post.etag, _render(post))
-    fingerprint = fingerprint_of(new.model_dump_json().encode())
-    stored = await journal.write_once(user.claims, new, key, fingerprint, _render)
-    return _respond_created(stored.post_id, stored.etag, stored.body)
+        return (await writing.write_post(database, author, draft)).respond()
+    return (await writing.write_post_once(database, author, draft, key)).respond()
 
 
 @operation(
-    "Read a post",
+    "One post",
     answers={200: PostView, 304: None, 404: ErrorView},
-    request_headers=IF_NONE_MATCH,
+    request_headers=_IF_NONE_MATCH,
     caller="optional",
 )
-async def read_post(request: Request) -> Response:
-    """``GET /api/posts/{id}``."""
+async def show_post(request: Request) -> Response:
+    """Answer a post that is there for the caller."""
     caller = identify_caller(request)
-    user_id = caller.claims.user_id if isinstance(caller, User) else None
-    post = await journal_of(request).read(path_id(request), user_id)
-    condition = request.headers.get("if-none-match")
-    if condition is not None and not holds_if_none_match(condition, post.etag):
-        return Response(status_code=304, headers={"ETag": post.etag})
-    return _respond_post(post)
+    answer = post_answer(await reading.get_visible_post(parts_of(request), caller, path_id(request)))
+    condition = _find_condition(request, "if-none-match")
+    if condition is not None and is_matched_weakly(condition, answer.headers["ETag"]):
+        return Response(status_code=304, headers=answer.headers)
+    return answer.respond()
 
 
 @operation(
     "Change a post",
+    body=PostChange,
     answers={200: PostView, 403: ErrorView, 404: ErrorView, 412: ErrorView},
-    body=PostChanges,
-    request_headers=IF_MATCH,
+    request_headers=_IF_MATCH,
     caller="required",
-    max_body=MAX_POST_BODY,
 )
-async def change_post(request: Request, wanted: PostChanges) -> Response:
-    """``PATCH /api/posts/{id}``."""
-    user = require_user(request)
-    if_match = request.headers.get("if-match")
-    post = await journal_of(request).change(path_id(request), user.claims.user_id, wanted.changes, if_match)
-    return _respond_post(post)
+async def change_post(request: Request, change: PostChange) -> Response:
+    """Change a post of the caller's."""
+    author = require_user(request).claims
+    database, is_meant = parts_of(request).database, _read_precondition(request)
+    return post_answer(await writing.change_post(database, author, path_id(request), change, is_meant)).respond()
 
 
 @operation(
-    "Remove a post",
-    answers={204: None, 400: ErrorView, 403: ErrorView, 404: ErrorView, 412: ErrorView},
-    request_headers=IF_MATCH,
+    "Delete a post",
+    answers={204: None, 403: ErrorView, 404: ErrorView, 412: ErrorView},
+    request_headers=_IF_MATCH,
     caller="required",
 )
-async def remove_post(request: Request) -> Response:
-    """``DELETE /api/posts/{id}``."""
-    user = require_user(request)
-    await journal_of(request).remove(path_id(request), user.claims.user_id, request.headers.get("if-match"))
+async def delete_post(request: Request) -> Response:
+    """Delete a post of the caller's."""
+    author = require_user(request).claims
+    await writing.remove_post(parts_of(request).database, author, path_id(request), _read_precondition(request))
     return Response(status_code=204)
 
 
-def journal_of(request: Request) -> Journal:
-    """Return the journal of the service that a request came to."""
-    journal = request.app.state.journal
-    assert isinstance(journal, Journal)
-    return journal
+def _list_response(request: Request, page: reading.Page, query: ListQuery) -> Response:
+    """Return a list; the next page's address is ours, never the one that the request called us by (RFC 8288)."""
+    headers = {}
+    if page.next_cursor is not None:
+        parameters = urlencode({"limit": query.limit, "cursor": page.next_cursor})
+        headers["Link"] = f'<{parts_of(request).public_url}{request.scope["path"]}?{parameters}>; rel="next"'
+    return list_answer(page.posts, headers).respond()
 
 
-def _read_before(query: PageQuery) -> int:
-    return FROM_THE_NEWEST if query.cursor is None else read_cursor(query.cursor)
+def _find_condition(request: Request, header: str) -> str | None:
+    """Return a header's list, joined from all its lines (RFC 9110, section 5.3), or None."""
+    values = request.headers.getlist(header)
+    return ", ".join(values) if values else None
+
+
+def _read_precondition(request: Request) -> Precondition:
+    condition = _find_condition(request, "if-match")
+
+    def is_meant(post: Post) -> bool:
+        return condition is None or is_matched_strongly(condition, etag_of(post))
+
+    return is_meant
 
 
 def _read_key(request: Request) -> str | None:
-    key = request.headers.get("idempotency-key")
-    if key is not None and not (1 <= len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
-        raise Invalid({"Idempotency-Key": f"must be 1 to {MAX_KEY_LENGTH} printable ASCII characters"})
-    return key
-
-
-def _render(post: Post) -> bytes:
-    return PostView.of(post).model_dump_json(by_alias=True).encode()
-
-
-def _respond_post(post: Post) -> Response:
-    return Response(_render(post), media_type="application/json", headers={"ETag": post.etag})
-
-
-def _respond_created(post_id: int, etag: str, body: bytes) -> Response:
-    headers = {"Location": f"/api/posts/{post_id}", "ETag": etag}
-    return Response(body, status_code=201, media_type="application/json", headers=headers)
-
-
-def _respond_page(request: Request, page: Page, query: PageQuery) -> Response:
-    headers = {}
-    if page.next_before is not None:
-        parameters = urlencode({"limit": query.limit, "cursor": encode_cursor(page.next_before)})
-        url = f"{request.app.state.public_url}{request.url.path}?{parameters}"
-        headers["Link"] = f'<{url}>; rel="next"'
-    body = _VIEWS.dump_json([PostView.of(post) for post in page.posts], by_alias=True)
-    return Response(body, media_type="application/json", headers=headers)
+    values = request.headers.getlist(KEY_HEADER)
+    if not values:
+        return None
+    if len(values) > 1 or _KEY.fullmatch(values[0]) is None:
+        raise Invalid({KEY_HEADER: "must be 1 to 255 printable ASCII characters"})
+    return values[0]

@@ -1,148 +1,165 @@
-"""The table ``posts``, read together with the author of each. Each function is one SQL statement.
+"""The table ``posts``, read together with its authors. Each function is one SQL statement.
 
-Lists are newest first and go on below an id (``before``), so a deep page costs what the first one does.
+Lists are newest first: descending ids, those below ``before``. Who may see or change a post is not decided here.
 """
 
 import datetime as dt
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from posts_service.authors import Author
 from shared.database import Connection, Row
-from shared.tokens import MAX_ID
-
-FROM_THE_NEWEST = MAX_ID
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One post; ``author`` is None while nothing is known of them. ``version`` counts its changes from 1."""
+    """One post; ``author`` is None while the author is not known here."""
 
     id: int
-    author_id: int
     title: str
     content: str
     published: bool
     version: int
+    author_id: int
     created_at: dt.datetime
     updated_at: dt.datetime
     author: Author | None
 
-    @property
-    def etag(self) -> str:
-        """The entity tag (RFC 9110, section 8.8.3): changes with whatever the post's JSON shows."""
-        shown = hashlib.sha256(f"{self.author}".encode()).hexdigest()[:8]
-        return f'"{self.id}-{self.version}-{shown}"'
 
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What to change in a post; None leaves a member as it is."""
-
-    title: str | None = None
-    content: str | None = None
-    published: bool | None = None
-
-
-async def insert_post(connection: Connection, author: Author, title: str, content: str, *, published: bool) -> Post:
+async def insert_post(connection: Connection, author_id: int, title: str, content: str, *, published: bool) -> Post:
     """Store a new post and return it."""
     row = await connection.fetchrow(
         """
-        INSERT INTO posts (author_id, title, content, published) VALUES ($1, $2, $3, $4)
-        RETURNING id, author_id, title, content, published, version, created_at, updated_at,
-            NULL::text AS author_name, NULL::text AS author_email
+        WITH post AS (
+            INSERT INTO posts (author_id, title, content, published) VALUES ($1, $2, $3, $4)
+            RETURNING id, title, content, published, version, author_id, created_at, updated_at
+        )
+        SELECT post.id, post.title, post.content, post.published, post.version, post.author_id,
+            post.created_at, post.updated_at, authors.name, authors.email
+        FROM post LEFT JOIN authors ON authors.id = post.author_id
         """,
-        *(author.id, title, content, published),
+        *(author_id, title, content, published),
     )
-    return replace(_read_post(row), author=author)
+    assert row is not None
+    return _read_post(row)
 
 
 async def find_post(connection: Connection, post_id: int) -> Post | None:
-    """Return the post, or None."""
+    """Return the post of that id, or None."""
     row = await connection.fetchrow(
         """
-        SELECT p.id, p.author_id, p.title, p.content, p.published, p.version, p.created_at, p.updated_at,
-            a.name AS author_name, a.email AS author_email
-        FROM posts p LEFT JOIN authors a ON a.id = p.author_id
-        WHERE p.id = $1
+        SELECT post.id, post.title, post.content, post.published, post.version, post.author_id,
+            post.created_at, post.updated_at, authors.name, authors.email
+        FROM posts AS post LEFT JOIN authors ON authors.id = post.author_id
+        WHERE post.id = $1
         """,
         post_id,
     )
     return _read_post(row) if row else None
 
 
-async def list_posts_of_author(
-    connection: Connection, author_id: int, *, drafts: bool, before: int, limit: int
-) -> list[Post]:
-    """Return an author's posts below the id ``before``, with their drafts or only what is published."""
-    rows = await connection.fetch(
+async def find_post_for_update(connection: Connection, post_id: int) -> Post | None:
+    """Return the post of that id, or None; nobody else changes it until the transaction ends."""
+    row = await connection.fetchrow(
         """
-        SELECT p.id, p.author_id, p.title, p.content, p.published, p.version, p.created_at, p.updated_at,
-            a.name AS author_name, a.email AS author_email
-        FROM posts p LEFT JOIN authors a ON a.id = p.author_id
-        WHERE p.author_id = $1 AND p.id < $2 AND (p.published OR $3)
-        ORDER BY p.id DESC LIMIT $4
+        SELECT post.id, post.title, post.content, post.published, post.version, post.author_id,
+            post.created_at, post.updated_at, authors.name, authors.email
+        FROM posts AS post LEFT JOIN authors ON authors.id = post.author_id
+        WHERE post.id = $1
+        FOR UPDATE OF post
         """,
-        *(author_id, before, drafts, limit),
+        post_id,
     )
-    return _read_posts(rows)
+    return _read_post(row) if row else None
 
 
-async def list_published_posts(connection: Connection, *, before: int, limit: int) -> list[Post]:
-    """Return everyone's published posts below the id ``before``."""
+async def list_published(connection: Connection, before: int, limit: int) -> list[Post]:
+    """Return published posts of everyone."""
     rows = await connection.fetch(
         """
-        SELECT p.id, p.author_id, p.title, p.content, p.published, p.version, p.created_at, p.updated_at,
-            a.name AS author_name, a.email AS author_email
-        FROM posts p LEFT JOIN authors a ON a.id = p.author_id
-        WHERE p.published AND p.id < $1
-        ORDER BY p.id DESC LIMIT $2
+        SELECT post.id, post.title, post.content, post.published, post.version, post.author_id,
+            post.created_at, post.updated_at, authors.name, authors.email
+        FROM posts AS post LEFT JOIN authors ON authors.id = post.author_id
+        WHERE post.published AND post.id < $1
+        ORDER BY post.id DESC LIMIT $2
         """,
         *(before, limit),
     )
-    return _read_posts(rows)
-
-
-async def update_post(connection: Connection, post: Post, changes: Changes, *, only_version: int | None) -> Post | None:
-    """Change a post and return it; None when it is gone, or is not of ``only_version`` where one is given."""
-    row = await connection.fetchrow(
-        """
-        UPDATE posts SET title = coalesce($3, title), content = coalesce($4, content),
-            published = coalesce($5, published), version = version + 1, updated_at = now()
-        WHERE id = $1 AND author_id = $2 AND version = coalesce($6, version)
-        RETURNING id, author_id, title, content, published, version, created_at, updated_at,
-            NULL::text AS author_name, NULL::text AS author_email
-        """,
-        *(post.id, post.author_id, changes.title, changes.content, changes.published, only_version),
-    )
-    return replace(_read_post(row), author=post.author) if row else None
-
-
-async def delete_post(connection: Connection, post: Post, *, only_version: int | None) -> bool:
-    """Delete a post; False when it is gone, or is not of ``only_version`` where one is given."""
-    deleted = await connection.fetchval(
-        "DELETE FROM posts WHERE id = $1 AND author_id = $2 AND version = coalesce($3, version) RETURNING id",
-        *(post.id, post.author_id, only_version),
-    )
-    return deleted is not None
-
-
-def _read_posts(rows: Sequence[Row]) -> list[Post]:
     return [_read_post(row) for row in rows]
 
 
+async def list_by_author(connection: Connection, author_id: int, before: int, limit: int) -> list[Post]:
+    """Return an author's posts, drafts among them."""
+    rows = await connection.fetch(
+        """
+        SELECT post.id, post.title, post.content, post.published, post.version, post.author_id,
+            post.created_at, post.updated_at, authors.name, authors.email
+        FROM posts AS post LEFT JOIN authors ON authors.id = post.author_id
+        WHERE post.author_id = $1 AND post.id < $2
+        ORDER BY post.id DESC LIMIT $3
+        """,
+        *(author_id, before, limit),
+    )
+    return [_read_post(row) for row in rows]
+
+
+async def list_published_by_author(connection: Connection, author_id: int, before: int, limit: int) -> list[Post]:
+    """Return an author's published posts."""
+    rows = await connection.fetch(
+        """
+        SELECT post.id, post.title, post.content, post.published, post.version, post.author_id,
+            post.created_at, post.updated_at, authors.name, authors.email
+        FROM posts AS post LEFT JOIN authors ON authors.id = post.author_id
+        WHERE post.author_id = $1 AND post.published AND post.id < $2
+        ORDER BY post.id DESC LIMIT $3
+        """,
+        *(author_id, before, limit),
+    )
+    return [_read_post(row) for row in rows]
+
+
+async def update_post(
+    connection: Connection,
+    post_id: int,
+    author_id: int,
+    *,
+    title: str | None,
+    content: str | None,
+    published: bool | None,
+) -> Post:
+    """Change what is not None, raise the version, and return the post; the post must be locked before."""
+    row = await connection.fetchrow(
+        """
+        WITH post AS (
+            UPDATE posts SET title = coalesce($3, title), content = coalesce($4, content),
+                published = coalesce($5, published), version = version + 1, updated_at = clock_timestamp()
+            WHERE id = $1 AND author_id = $2
+            RETURNING id, title, content, published, version, author_id, created_at, updated_at
+        )
+        SELECT post.id, post.title, post.content, post.published, post.version, post.author_id,
+            post.created_at, post.updated_at, authors.name, authors.email
+        FROM post LEFT JOIN authors ON authors.id = post.author_id
+        """,
+        *(post_id, author_id, title, content, published),
+    )
+    assert row is not None
+    return _read_post(row)
+
+
+async def delete_post(connection: Connection, post_id: int, author_id: int) -> None:
+    """Delete an author's post; one that is gone already is as good."""
+    await connection.execute("DELETE FROM posts WHERE id = $1 AND author_id = $2", post_id, author_id)
+
+
 def _read_post(row: Row) -> Post:
+    known = row["name"] is not None
     return Post(
         id=row["id"],
-        author_id=row["author_id"],
         title=row["title"],
         content=row["content"],
         published=row["published"],
         version=row["version"],
+        author_id=row["author_id"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
-        author=None
-        if row["author_name"] is None
-        else Author(row["author_id"], row["author_name"], row["author_email"]),
+        author=Author(row["author_id"], row["name"], row["email"]) if known else None,
     )

@@ -1,50 +1,70 @@
-"""The shapes of posts outside: what is taken, what is answered."""
+"""The bodies and queries of the posts service's API, and what may stand in them. Texts come back byte for byte."""
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
+from pydantic.config import JsonDict
+from pydantic.json_schema import SkipJsonSchema
 
-from posts_service.posts import Changes, Post
+from posts_service.cursors import PATTERN, decode_cursor
 from shared.schemas import Body, Line, Query, Text, Time, View
+from shared.tokens import MAX_ID
 
-Title = Annotated[Line, Field(min_length=1, max_length=200)]
-Content = Annotated[Text, Field(max_length=100_000)]
+MAX_TITLE = 200  # characters
+MAX_CONTENT = 100_000  # characters
+MAX_LIMIT = 100  # posts on a page
+
+Title = Annotated[Line, Field(min_length=1, max_length=MAX_TITLE)]
+Content = Annotated[Text, Field(max_length=MAX_CONTENT)]
+Cursor = Annotated[int, BeforeValidator(decode_cursor), WithJsonSchema({"type": "string", "pattern": PATTERN})]
 
 
-class NewPost(Body):
-    """A post as it is written."""
+class PostDraft(Body):
+    """A post to be written."""
 
     title: Title
     content: Content = ""
     published: bool = False
 
 
-class PostChanges(Body):
-    """What to change in a post: at least one member."""
+def _describe_change(schema: JsonDict) -> None:
+    """Say in the schema what the model's validators check: at least one member, and no null."""
+    schema["minProperties"] = 1
+    members = schema["properties"]
+    assert isinstance(members, dict)
+    for member in members.values():
+        assert isinstance(member, dict)
+        del member["default"]
 
-    title: Title | None = Field(default=None)
-    content: Content | None = Field(default=None)
-    published: bool | None = Field(default=None)
+
+class PostChange(Body):
+    """What is to be changed of a post: at least one member; what is left out stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra=_describe_change)
+
+    title: Title | SkipJsonSchema[None] = None
+    content: Content | SkipJsonSchema[None] = None
+    published: bool | SkipJsonSchema[None] = None
+
+    @field_validator("title", "content", "published", mode="before")
+    @classmethod
+    def _refuse_null(cls, value: object) -> object:
+        if value is None:
+            raise ValueError("must not be null")
+        return value
 
     @model_validator(mode="after")
-    def _check_members(self) -> Self:
+    def _require_a_member(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError("must change at least one member")
-        if any(getattr(self, name) is None for name in self.model_fields_set):
-            raise ValueError("must not be null")
+            raise ValueError("must name title, content or published")
         return self
 
-    @property
-    def changes(self) -> Changes:
-        """What to change."""
-        return Changes(self.title, self.content, self.published)
 
+class ListQuery(Query):
+    """Which part of a list: ``limit`` posts, older than the page that ``cursor`` came from."""
 
-class PageQuery(Query):
-    """Which page of a list."""
-
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
-    cursor: Annotated[str, Field(max_length=64)] | None = None
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 20
+    before: Annotated[Cursor, Field(alias="cursor", default_factory=lambda: MAX_ID)]
 
 
 class AuthorView(View):
@@ -55,7 +75,7 @@ class AuthorView(View):
 
 
 class PostView(View):
-    """A post as it is answered; ``author`` is null while nothing is known of them."""
+    """A post; ``author`` is null while the author is not known here."""
 
     id: int
     title: str
@@ -66,16 +86,10 @@ class PostView(View):
     updated_at: Time
     author: AuthorView | None
 
-    @classmethod
-    def of(cls, post: Post) -> Self:
-        """Return the view of a post."""
-        return cls(
-            id=post.id,
-            title=post.title,
-            content=post.content,
-            published=post.published,
-            author_id=post.author_id,
-            created_at=post.created_at,
-            updated_at=post.updated_at,
-            author=AuthorView(email=post.author.email, name=post.author.name) if post.author else None,
-        )
+
+class KnownUser(BaseModel):
+    """What the auth service tells of a user; what else it may tell is of no use here."""
+
+    id: Annotated[int, Field(ge=1, le=MAX_ID)]
+    name: Text
+    email: Text

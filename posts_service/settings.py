@@ -1,11 +1,11 @@
-"""What only the posts service needs to be told."""
+"""The settings of the posts service: what every service reads, and what only this one needs."""
 
 from shared.settings import Secret, Settings
 
 
 class PostsSettings(Settings):
-    """The settings of the posts service."""
+    """Without ``NEXTAUTH_SECRET``: this service verifies tokens, but can't open a session cookie."""
 
     service_secret: Secret
     posts_database_url: Secret
-    auth_service_url: str = "http://127.0.0.1:8001"
+    auth_service_url: str

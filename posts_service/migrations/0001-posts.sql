@@ -1,4 +1,4 @@
--- Posts, what is known of their authors, and answers kept for repeated requests
+-- Posts, their authors, and the answers that a repeated request gets again
 -- depends:
 
 -- migrate: apply
@@ -6,11 +6,15 @@
 CREATE TABLE authors (
     id bigint PRIMARY KEY,
     name text NOT NULL,
-    email text NOT NULL
+    email text NOT NULL,
+    as_of timestamptz NOT NULL
 );
 
-COMMENT ON TABLE authors IS 'a copy of what the auth service says of its users';
+COMMENT ON TABLE authors IS 'copies of the auth service''s users, made when one writes or is asked for';
+COMMENT ON COLUMN authors.as_of IS 'when the auth service said so: an older word never replaces a newer one';
 
+-- No foreign key to authors: a post is shown, without its author, even before the author is known here.
+-- Every write and every hot read names the author, so that the table can be partitioned by author_id.
 CREATE TABLE posts (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     author_id bigint NOT NULL,
@@ -22,26 +26,26 @@ CREATE TABLE posts (
     updated_at timestamptz NOT NULL DEFAULT now()
 );
 
-COMMENT ON COLUMN posts.author_id IS 'of the auth service; not a foreign key, for an author may be known only later';
+COMMENT ON COLUMN posts.version IS 'grows by one with each change; part of the entity tag';
 
 CREATE INDEX posts_by_author ON posts (author_id, id DESC);
-CREATE INDEX posts_published_by_author ON posts (author_id, id DESC) WHERE published;
-CREATE INDEX posts_published ON posts (id DESC) WHERE published;
+CREATE INDEX published_posts_by_author ON posts (author_id, id DESC) WHERE published;
+CREATE INDEX published_posts ON posts (id DESC) WHERE published;
 
 CREATE TABLE idempotency_keys (
     author_id bigint NOT NULL,
     key text NOT NULL,
     fingerprint bytea NOT NULL,
-    post_id bigint NOT NULL,
-    etag text NOT NULL,
+    status smallint NOT NULL,
+    headers jsonb NOT NULL,
     body bytea NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (author_id, key)
 );
 
-COMMENT ON COLUMN idempotency_keys.fingerprint IS 'SHA-256 of the request body that the key was first sent with';
+COMMENT ON COLUMN idempotency_keys.fingerprint IS 'SHA-256 of what was asked for';
 
-CREATE INDEX idempotency_keys_by_time ON idempotency_keys (created_at);
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 
 -- migrate: rollback
 

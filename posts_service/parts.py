@@ -1,0 +1,67 @@
+"""The parts of the running posts service, built once from its settings and found by every endpoint."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from starlette.requests import HTTPConnection
+
+from posts_service.author_lookup import AuthorLookup
+from posts_service.settings import PostsSettings
+from shared.database import Database
+from shared.form_tokens import FormTokens
+from shared.service_calls import ServiceClient
+from shared.tokens import AccessTokens, KeyRing, ServiceTokens
+
+SERVICE = "posts_service"
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What endpoints work with."""
+
+    public_url: str
+    database: Database
+    auth_service: ServiceClient
+    author_lookup: AuthorLookup
+    access_tokens: AccessTokens
+    form_tokens: FormTokens
+
+    @classmethod
+    def build(cls, settings: PostsSettings) -> Self:
+        """Return the parts that the settings ask for; nothing is connected yet."""
+        service_secret = settings.service_secret.get_secret_value()
+        previous = [secret.get_secret_value() for secret in settings.secret_key_previous]
+        keys = KeyRing(settings.secret_key.get_secret_value(), previous)
+        database = Database(settings.posts_database_url.get_secret_value(), MIGRATIONS, SERVICE)
+        auth_service = ServiceClient(
+            settings.auth_service_url,
+            caller=SERVICE,
+            callee="auth_service",
+            tokens=ServiceTokens(KeyRing(service_secret)),
+        )
+        return cls(
+            public_url=settings.nextauth_url,
+            database=database,
+            auth_service=auth_service,
+            author_lookup=AuthorLookup(database, auth_service),
+            access_tokens=AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl),
+            form_tokens=FormTokens(service_secret),
+        )
+
+    async def start(self) -> None:
+        """Begin to work: connect to the database in the background."""
+        await self.database.start()
+
+    async def stop(self) -> None:
+        """Let go of everything."""
+        await self.auth_service.close()
+        await self.database.stop()
+
+
+def parts_of(connection: HTTPConnection) -> Parts:
+    """Return the parts of the service that a request came to."""
+    parts = connection.app.state.parts
+    assert isinstance(parts, Parts)
+    return parts

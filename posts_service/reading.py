@@ -1,0 +1,58 @@
+"""Who may read what: the one place that decides it, for the API and the pages alike.
+
+A published post is everybody's. A draft is its author's; for everybody else it is not there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from posts_service.cursors import encode_cursor
+from posts_service.parts import Parts
+from posts_service.posts import Post, find_post, list_by_author, list_published, list_published_by_author
+from posts_service.schemas import ListQuery
+from shared.authentication import Caller, User
+from shared.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list, and the cursor of the part that follows, if one does."""
+
+    posts: list[Post]
+    next_cursor: str | None
+
+
+def is_author(caller: Caller, post: Post) -> bool:
+    """Tell whether the caller wrote the post."""
+    return isinstance(caller, User) and caller.claims.user_id == post.author_id
+
+
+async def get_visible_post(parts: Parts, caller: Caller, post_id: int) -> Post:
+    """Return the post, or raise NotFound when it is not there for the caller."""
+    async with parts.database.connection() as connection:
+        post = await find_post(connection, post_id)
+    if post is None or not (post.published or is_author(caller, post)):
+        raise NotFound
+    [completed] = await parts.author_lookup.complete([post])
+    return completed
+
+
+async def list_feed(parts: Parts, query: ListQuery) -> Page:
+    """Return what everyone has published."""
+    async with parts.database.connection() as connection:
+        posts = await list_published(connection, query.before, query.limit + 1)
+    return await _make_page(parts, posts, query.limit)
+
+
+async def list_posts_of(parts: Parts, author_id: int, reader: User, query: ListQuery) -> Page:
+    """Return an author's posts: all of them to the author, to others those that are published."""
+    list_visible = list_by_author if reader.claims.user_id == author_id else list_published_by_author
+    async with parts.database.connection() as connection:
+        posts = await list_visible(connection, author_id, query.before, query.limit + 1)
+    return await _make_page(parts, posts, query.limit)
+
+
+async def _make_page(parts: Parts, posts: Sequence[Post], limit: int) -> Page:
+    """Return a page of ``limit`` posts; one more was asked for, to know whether another page follows."""
+    shown = await parts.author_lookup.complete(posts[:limit])
+    return Page(shown, encode_cursor(shown[-1].id) if len(posts) > limit else None)

@@ -1,0 +1,102 @@
+"""What an author does: write a post, change it, delete it. Each is one transaction, for the API and the pages alike.
+
+Only the author changes a post. For others a draft is not there (NotFound) and a published post is not theirs
+(Forbidden). The author's name and address are taken from the token that they write with, unless newer ones are known.
+"""
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable
+
+from posts_service.answers import Answer, created_answer
+from posts_service.authors import Author, upsert_authors
+from posts_service.idempotency import (
+    StoredAnswer,
+    delete_expired_answers,
+    find_answer,
+    insert_answer,
+    lock_key,
+)
+from posts_service.posts import Post, delete_post, find_post_for_update, insert_post, update_post
+from posts_service.schemas import PostChange, PostDraft
+from shared.database import Connection, Database
+from shared.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
+from shared.tokens import Claims
+
+KEY_HEADER = "Idempotency-Key"
+
+Precondition = Callable[[Post], bool]
+"""Tells whether a post, as it is now, is what the author means to change."""
+
+
+async def write_post(database: Database, author: Claims, draft: PostDraft) -> Answer:
+    """Store a new post and return the answer that shows it."""
+    async with database.transaction() as connection:
+        return await _insert(connection, author, draft)
+
+
+async def write_post_once(database: Database, author: Claims, draft: PostDraft, key: str) -> Answer:
+    """Store a new post, but only once for each key: the same request again gets the same answer again.
+
+    Raises Conflict while the first request with this key runs, Invalid when that was for another post.
+    """
+    fingerprint = hashlib.sha256(draft.model_dump_json().encode()).digest()
+    async with database.transaction() as connection:
+        if not await lock_key(connection, author.user_id, key):
+            raise Conflict(f"A request with this {KEY_HEADER} is still running")
+        stored = await find_answer(connection, author.user_id, key)
+        if stored is None:
+            answer = await _insert(connection, author, draft)
+            await insert_answer(connection, author.user_id, key, StoredAnswer(fingerprint, answer))
+            await delete_expired_answers(connection)
+            return answer
+    if stored.fingerprint != fingerprint:
+        raise Invalid({KEY_HEADER: "was used before, with another body"})
+    return stored.answer
+
+
+async def change_post(
+    database: Database, author: Claims, post_id: int, change: PostChange, is_meant: Precondition
+) -> Post:
+    """Change a post of the author's and return it; PreconditionFailed when it is no longer what is meant."""
+    async with database.transaction() as connection:
+        await _get_own_post(connection, author, post_id, is_meant)
+        await _remember_author(connection, author)
+        return await update_post(
+            connection,
+            post_id,
+            author.user_id,
+            title=change.title,
+            content=change.content,
+            published=change.published,
+        )
+
+
+async def remove_post(database: Database, author: Claims, post_id: int, is_meant: Precondition) -> None:
+    """Delete a post of the author's; PreconditionFailed when it is no longer what is meant."""
+    async with database.transaction() as connection:
+        await _get_own_post(connection, author, post_id, is_meant)
+        await delete_post(connection, post_id, author.user_id)
+
+
+async def _get_own_post(connection: Connection, author: Claims, post_id: int, is_meant: Precondition) -> Post:
+    """Return the author's post, locked. The condition comes last (RFC 9110, section 13.2.1)."""
+    post = await find_post_for_update(connection, post_id)
+    if post is None or (post.author_id != author.user_id and not post.published):
+        raise NotFound
+    if post.author_id != author.user_id:
+        raise Forbidden
+    if not is_meant(post):
+        raise PreconditionFailed
+    return post
+
+
+async def _insert(connection: Connection, author: Claims, draft: PostDraft) -> Answer:
+    await _remember_author(connection, author)
+    post = await insert_post(connection, author.user_id, draft.title, draft.content, published=draft.published)
+    return created_answer(post)
+
+
+async def _remember_author(connection: Connection, author: Claims) -> None:
+    issued_at = dt.datetime.fromtimestamp(author.issued_at, dt.UTC)
+    await upsert_authors(connection, [Author(author.user_id, author.name, author.email)], issued_at)
