@@ -1,11 +1,13 @@
 """Settings that every service reads, and the checks that keep a bad one from starting.
 
-Each setting is an environment variable. A secret may also come as a file: ``SECRET_KEY_FILE=/run/secrets/key``.
+Each setting is an environment variable; an empty one counts as not set. A secret may also come as a file:
+``SECRET_KEY_FILE=/run/secrets/key``; given both ways it is refused, for one of them is not what runs.
 One environment feeds all services, so a service ignores the settings of the others; but a variable that looks like
 one of ours and is none (``SECRET_KEY_PREVIUOS``) stops the start, since a typing error must not switch off a check.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
@@ -13,10 +15,12 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 MIN_SECRET_LENGTH = 32  # bytes (RFC 7518, section 3.2: a key of at least the hash's size)
 LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 SAMPLE_SECRETS = {
     "SECRET_KEY": "development-only-access-token-key-0001",
@@ -54,7 +58,7 @@ class SettingsInvalid(Exception):
 class Settings(BaseSettings):
     """What every service needs. Services extend it by what only they need."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=False)
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=False, env_ignore_empty=True)
 
     environment: Literal["development", "production"] = "production"
     nextauth_url: str = "http://localhost:3000"
@@ -85,14 +89,22 @@ class Settings(BaseSettings):
     def _split_previous(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    @field_validator("secret_key")
+    @classmethod
+    def _check_key(cls, value: SecretStr) -> SecretStr:
+        if "," in value.get_secret_value():
+            raise ValueError("must not contain a comma, which separates the keys of SECRET_KEY_PREVIOUS")
+        return value
+
     @field_validator("nextauth_url")
     @classmethod
     def _check_public_url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        is_origin = parts.path in {"", "/"} and not parts.query and not parts.fragment and "@" not in parts.netloc
-        if parts.scheme not in {"http", "https"} or not parts.hostname or not is_origin:
-            raise ValueError("must be an http or https URL without a path")
-        return f"{parts.scheme}://{parts.netloc}".lower()
+        """Return the URL as a browser writes an origin (RFC 6454, section 6.1): lower case, no default port."""
+        origin = value.lower().removesuffix("/")
+        if not _ORIGIN.fullmatch(origin):
+            raise ValueError("must be an http or https URL without a path, such as https://example.com")
+        scheme, _, host = origin.partition("://")
+        return f"{scheme}://{host.removesuffix(_DEFAULT_PORTS[scheme])}"
 
     @model_validator(mode="after")
     def _check_production(self) -> Self:
@@ -116,17 +128,22 @@ class Settings(BaseSettings):
 
 def load_settings(settings_type: type[SettingsType]) -> SettingsType:
     """Return the settings of the environment; SettingsInvalid names what is wrong, in one line."""
-    _refuse_unknown_names(os.environ)
+    _check_names(os.environ)
     try:
         return settings_type()  # type: ignore[call-arg] # the environment gives the arguments
     except ValidationError as error:
         raise SettingsInvalid(_describe(error)) from None
+    except SettingsError as error:  # a list or a table that can't be read; the text names the setting alone
+        raise SettingsInvalid(str(error)) from None
 
 
-def _refuse_unknown_names(environment: Mapping[str, str]) -> None:
-    unknown = [n for n in environment if n.upper().startswith(_OUR_PREFIXES) and n.upper() not in SETTING_NAMES]
+def _check_names(environment: Mapping[str, str]) -> None:
+    unknown = [n for n in environment if n.upper().startswith(_OUR_PREFIXES) and n not in SETTING_NAMES]
     if unknown:
         raise SettingsInvalid(f"unknown setting {', '.join(sorted(unknown))}")
+    doubled = [name for name in FILE_NAMES if environment.get(name) and environment.get(f"{name}_FILE")]
+    if doubled:
+        raise SettingsInvalid(f"{doubled[0]} and {doubled[0]}_FILE are both set; keep one")
 
 
 def _check_secrets(secrets: Mapping[str, str]) -> None:
@@ -164,6 +181,9 @@ class _NamedFiles(PydanticBaseSettingsSource):
 
 def _read_secret_file(name: str, path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        text = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         raise SettingsInvalid(f"{name.upper()}_FILE names a file that can't be read") from None
+    if not text:
+        raise SettingsInvalid(f"{name.upper()}_FILE names an empty file")
+    return text
