@@ -28,7 +28,10 @@ def serve(
         app = create_app(settings, metrics)
     except SettingsInvalid as error:
         sys.exit(_explain(service, error))
-    start_http_server(settings.metrics_port, settings.host, metrics.registry)
+    try:
+        start_http_server(settings.metrics_port, settings.host, metrics.registry)
+    except OSError as error:
+        sys.exit(_explain(service, f"METRICS_PORT {settings.metrics_port} can't be listened on: {error.strerror}"))
     uvicorn.Server(build_config(app, settings.host, settings.port)).run()
 
 
@@ -51,6 +54,6 @@ def build_config(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
     )
 
 
-def _explain(service: str, error: SettingsInvalid) -> int:
-    print(f"{service} does not start: {error}", file=sys.stderr)  # noqa: T201 - before logs are of use
+def _explain(service: str, reason: object) -> int:
+    print(f"{service} does not start: {reason}", file=sys.stderr)  # noqa: T201 - before logs are of use
     return 2
