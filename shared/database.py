@@ -14,6 +14,7 @@ from typing import TypeAlias
 import asyncpg
 import structlog
 from asyncpg.pool import PoolConnectionProxy
+from pogo_core.error import BadMigrationError
 from pogo_core.util import migrate
 
 from shared.errors import Unavailable
@@ -35,6 +36,9 @@ _SERVER_SETTINGS = {
 }
 # Read-only (a demoted primary), shutting down, crashed, not accepting connections yet.
 _LOST_SERVER = {"25006", "57P01", "57P02", "57P03"}
+# Not our fault and over in a moment, by SQLSTATE: 08 connection lost, 40 rolled back (a deadlock), 53 out of resources,
+# 57 operator intervention (a statement that ran into its timeout among them); 55P03 a lock that was not given in time.
+_PASSING = ("08", "25006", "40", "53", "55P03", "57")
 _MIGRATION_LOCK = 4_709_201  # any number, the same in every replica
 
 log = structlog.get_logger("database")
@@ -86,6 +90,8 @@ class Database:
         except asyncpg.PostgresError as error:
             await self._translate(error)
             raise
+        except asyncpg.DataError:
+            raise  # an argument that does not fit its statement: the fault is ours, the server is there
         except (TimeoutError, OSError, asyncpg.InterfaceError) as error:
             log.warning("database_failed", error=type(error).__name__)
             raise Unavailable from error
@@ -101,22 +107,23 @@ class Database:
         state = error.sqlstate or ""
         if state in _LOST_SERVER and self._pool is not None:
             await self._pool.expire_connections()
-        # 08 connection, 53 resources, 57 operator intervention (a cancelled statement among them), 55P03 lock timeout
-        if state in {*_LOST_SERVER, "55P03"} or state[:2] in {"08", "53", "57"}:
+        if state.startswith(_PASSING):
             log.warning("database_failed", error=type(error).__name__)
             raise Unavailable from error
 
     async def _connect_patiently(self) -> None:
-        pause = RETRY_PAUSE
         while True:
             try:
                 await self._connect()
+            except BadMigrationError as error:
+                # Perhaps only the connection was lost meanwhile: a replica must not stay without a database for that.
+                log.error("migration_failed", migration=str(error), reason=str(error.__cause__))  # noqa: TRY400 - each try
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("database_not_there_yet", error=type(error).__name__)
             else:
                 log.info("database_connected")
                 return
-            await asyncio.sleep(pause)
+            await asyncio.sleep(RETRY_PAUSE)
 
     async def _connect(self) -> None:
         connection = await asyncpg.connect(self._url, timeout=CONNECT_TIMEOUT, command_timeout=MIGRATION_TIMEOUT)
