@@ -18,13 +18,17 @@ from posts_service.schemas import ListQuery, PostChange, PostDraft, PostView
 from posts_service.writing import KEY_HEADER, Precondition
 from shared.authentication import identify_caller, require_user
 from shared.errors import Invalid
-from shared.routes import operation, path_id
+from shared.routes import RequestHeader, operation, path_id
 from shared.schemas import ErrorView
 
-_KEY = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
-_IF_MATCH = {"If-Match": "Do it only if the post still has one of these entity tags; else 412"}
-_IF_NONE_MATCH = {"If-None-Match": "Answer 304 if the post still has one of these entity tags"}
-_KEY_MEANS = {KEY_HEADER: "1 to 255 printable ASCII characters; the same request again gets the same answer again"}
+KEY_PATTERN = r"^[!-~]([ -~]{0,253}[!-~])?$"  # HTTP itself takes the spaces around a value away
+
+_KEY = re.compile(KEY_PATTERN.removesuffix("$"))
+_IF_MATCH = {"If-Match": RequestHeader("Do it only if the post still has one of these entity tags; else 412")}
+_IF_NONE_MATCH = {"If-None-Match": RequestHeader("Answer 304 if the post still has one of these entity tags")}
+_KEY_MEANS = {
+    KEY_HEADER: RequestHeader("The same request again, within a day, gets the same answer again", KEY_PATTERN)
+}
 
 
 @operation("Published posts of everyone", query=ListQuery, answers={200: [PostView]})

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.routing import BaseRoute
 
-from shared.routes import DescribedEndpoint, Operation, Resource
+from shared.routes import DescribedEndpoint, Operation, RequestHeader, Resource
 from shared.schemas import ErrorView, InvalidView
 from shared.tokens import MAX_ID
 
@@ -109,11 +109,13 @@ def _describe_query(query: type[BaseModel] | None) -> list[Json]:
     ]
 
 
-def _describe_headers(headers: Mapping[str, str]) -> list[Json]:
-    return [
-        {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
-        for name, text in headers.items()
-    ]
+def _describe_headers(headers: Mapping[str, RequestHeader]) -> list[Json]:
+    return [_describe_header(name, header) for name, header in headers.items()]
+
+
+def _describe_header(name: str, header: RequestHeader) -> Json:
+    schema = {"type": "string", **({"pattern": header.pattern} if header.pattern else {})}
+    return {"name": name, "in": "header", "required": False, "description": header.meaning, "schema": schema}
 
 
 def _json_content(answer: type[BaseModel] | list[type[BaseModel]]) -> Json:

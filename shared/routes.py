@@ -27,6 +27,14 @@ Endpoint = Callable[..., Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
+class RequestHeader:
+    """A header that an operation heeds: what it means, and what its value must look like."""
+
+    meaning: str
+    pattern: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """What one method of one path takes and answers.
 
@@ -38,7 +46,7 @@ class Operation:
     answers: Mapping[int, type[BaseModel] | list[type[BaseModel]] | None]
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
-    request_headers: Mapping[str, str] = field(default_factory=dict)
+    request_headers: Mapping[str, RequestHeader] = field(default_factory=dict)
     caller: str = "none"
     max_body: int = MAX_JSON_BODY
 
@@ -57,7 +65,7 @@ def operation(
     answers: Mapping[int, type[BaseModel] | list[type[BaseModel]] | None],
     body: type[BaseModel] | None = None,
     query: type[BaseModel] | None = None,
-    request_headers: Mapping[str, str] | None = None,
+    request_headers: Mapping[str, RequestHeader] | None = None,
     caller: str = "none",
     max_body: int = MAX_JSON_BODY,
 ) -> Callable[[Endpoint], DescribedEndpoint]:

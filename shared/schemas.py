@@ -5,11 +5,12 @@ Text is what PostgreSQL can hold and UTF-8 can write: no NUL, no lone surrogates
 """
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
 import pydantic
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
 
 from shared.errors import Invalid
@@ -62,13 +63,18 @@ def _check_text(value: str) -> str:
 def _check_line(value: str) -> str:
     if not value.strip():
         raise ValueError("must not be blank")
-    if not value.isprintable():
-        raise ValueError("must be a single line of printable text")
+    if _BREAKING.search(value) is not None:
+        raise ValueError("must be a single line without control characters")
     return value
 
 
-Text = Annotated[str, AfterValidator(_check_text)]
-Line = Annotated[Text, AfterValidator(_check_line)]
+# Control characters and line breaks. Not more: joiners and wide spaces are part of how many languages are written.
+_BREAKS = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
+_BREAKING = re.compile(f"[{_BREAKS}]")
+_LINE_PATTERN = rf"^[^{_BREAKS}]*[^\s{_BREAKS}][^{_BREAKS}]*$"
+
+Text = Annotated[str, AfterValidator(_check_text), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]
+Line = Annotated[Text, AfterValidator(_check_line), Field(json_schema_extra={"pattern": _LINE_PATTERN})]
 Time = Annotated[
     dt.datetime,
     PlainSerializer(lambda moment: moment.astimezone(dt.UTC).isoformat().replace("+00:00", "Z"), return_type=str),
