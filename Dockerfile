@@ -1,0 +1,43 @@
+# One file for the three services: docker build --target gateway . (or auth_service, posts_service). Each image holds
+# its own folder, shared/ and the locked libraries; no compiler, no pip of ours, nothing that it could write to.
+
+FROM python:3.13-slim AS builder
+COPY requirements.txt .
+RUN python3 -m venv --without-pip /venv \
+ && python3 -m pip --python /venv/bin/python install --no-cache-dir --require-hashes -r requirements.txt
+
+
+FROM python:3.13-slim AS runtime
+ENV PATH=/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    HOST=0.0.0.0 \
+    LOG_FORMAT=json
+WORKDIR /app
+COPY --from=builder /venv /venv
+COPY shared shared
+# A number, so that an orchestrator can tell that it is not root. Nothing in the image belongs to it.
+USER 10001:10001
+HEALTHCHECK --interval=5s --timeout=4s --start-period=20s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/readyz', timeout=3)"]
+
+
+FROM runtime AS auth_service
+COPY auth_service auth_service
+ENV PORT=8001 METRICS_PORT=8101
+EXPOSE 8001
+CMD ["python", "-m", "auth_service"]
+
+
+FROM runtime AS posts_service
+COPY posts_service posts_service
+ENV PORT=8002 METRICS_PORT=8102
+EXPOSE 8002
+CMD ["python", "-m", "posts_service"]
+
+
+FROM runtime AS gateway
+COPY gateway gateway
+ENV PORT=3000 METRICS_PORT=3100
+EXPOSE 3000
+CMD ["python", "-m", "gateway"]
