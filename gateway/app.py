@@ -1,0 +1,53 @@
+"""The gateway, built on one screen: the policy, who calls, its own pages, and the gate that joins them.
+
+create_app(settings, metrics) -> an ASGI application. The policy is read here, so a bad one ends the start; connections
+are made when the first request needs them. SIGHUP reads the policy again.
+"""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from gateway.credentials import Credentials
+from gateway.current_policy import CurrentPolicy
+from gateway.gate import Gate, PublicSide
+from gateway.own_pages import create_own_pages
+from gateway.reference import Reference
+from gateway.rule_file import load_policy
+from gateway.rules import Policy, PolicyInvalid
+from gateway.settings import GatewaySettings
+from gateway.upstream_connection import Limits
+from shared.faults import FaultMiddleware
+from shared.metrics import Metrics
+from shared.request_context import RequestContextMiddleware
+from shared.settings import SettingsInvalid
+
+LIMITS = Limits()
+
+
+def create_app(settings: GatewaySettings, metrics: Metrics, limits: Limits = LIMITS) -> ASGIApp:
+    """Return the gateway; SettingsInvalid when its policy can't be used."""
+
+    def load() -> Policy:
+        return load_policy(settings.gateway_rules, settings.rule_variables())
+
+    try:
+        current = CurrentPolicy(load, limits)
+    except PolicyInvalid as fault:
+        raise SettingsInvalid(str(fault)) from None
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, current.reload)
+        yield
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+        current.close()
+
+    own_pages = create_own_pages(Reference(current, settings.nextauth_url), settings.nextauth_url, lifespan)
+    public = PublicSide(settings.nextauth_url, settings.hosts)
+    gate = Gate(public, Credentials.of(settings), current, own_pages)
+    return RequestContextMiddleware(FaultMiddleware(gate), metrics)

@@ -1,0 +1,142 @@
+"""One request at the gate: read, decide, then forward, redirect, answer or refuse. Pure ASGI.
+
+1. What can be read in two ways is refused before anything is decided (``headers``, ``paths``).
+2. The decision is ``policy.decide`` and nothing else. Nobody is contacted before it.
+3. Every refusal is an AppError, raised here or below and rendered in one place.
+4. The upstream gets the canonical path and the query as it came; nothing else of the client's spelling.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import assert_never
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.credentials import Credentials
+from gateway.current_policy import CurrentPolicy
+from gateway.headers import Origin, RequestHeaders, read_request_headers, upstream_headers
+from gateway.paths import CanonicalPath, PathRefused, canonicalize_path, check_query
+from gateway.policy import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse, RequestFacts, decide
+from gateway.proxy import OutgoingRequest, forward
+from gateway.rules import FORWARDED_METHODS, OWN_UPSTREAM, Access, Rule
+from shared.authentication import Caller, User
+from shared.errors import AppError, BadRequest, MethodNotAllowed, render_error
+from shared.request_context import RequestRecord, record_of
+from shared.response_headers import ResponseHeadersMiddleware
+
+METHODS = FORWARDED_METHODS | {"OPTIONS"}
+HTTP_VERSIONS = ("1.1", "1.0")
+PROBES = ("/livez", "/readyz")  # asked by whoever runs this, by any name of this machine
+AUTH_UPSTREAM = "auth"
+"""The name of the upstream that issues NextAuth's cookies; no other gets them."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicSide:
+    """How the world sees the gateway: its public URL, and the values of Host that are served."""
+
+    url: str
+    hosts: frozenset[bytes]
+
+    @property
+    def scheme(self) -> str:
+        """The public URL's scheme: what browsers speak, also where something ahead of us ends TLS."""
+        return self.url.partition(":")[0]
+
+
+class Gate:
+    """Answers every request; ``own_pages`` is the application of what the gateway answers itself."""
+
+    def __init__(
+        self, public: PublicSide, credentials: Credentials, current: CurrentPolicy, own_pages: ASGIApp
+    ) -> None:
+        self._public = public
+        self._credentials = credentials
+        self._current = current
+        self._own_pages = own_pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or scope["path"] in PROBES:
+            await self._own_pages(scope, receive, send)
+            return
+        try:
+            await self._answer(scope, receive, send)
+        except AppError as error:
+            await self._respond(render_error(scope, error), scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = read_request_headers(scope["headers"], self._public.hosts)
+        path, query = _read_target(scope)
+        scope["path"] = path.text
+        caller = self._credentials.find_caller(scope["method"], scope["headers"], int(time.time()))
+        facts = RequestFacts(scope["method"], path, query, tuple(scope["headers"]))
+        decision = decide(self._current.policy, facts, caller)
+        _note(record_of(scope), decision, caller, path)
+        match decision:
+            case Forward(rule, _) if rule.upstream == OWN_UPSTREAM:
+                await self._own_pages(scope, receive, send)
+            case Forward(rule, _):
+                request = self._build_request(scope, headers, path, query, decision)
+                await forward(request, self._current.get_pool(rule.upstream), receive, send)
+            case RedirectToSignIn(_, location):
+                redirect = Response(status_code=302, headers={"Location": location})
+                await self._respond(redirect, scope, receive, send)
+            case AnswerOptions(allow):
+                await self._respond(Response(status_code=204, headers={"Allow": allow}), scope, receive, send)
+            case Refuse(error):
+                raise error
+            case _:
+                assert_never(decision)
+
+    def _build_request(
+        self, scope: Scope, headers: RequestHeaders, path: CanonicalPath, query: bytes, decision: Forward
+    ) -> OutgoingRequest:
+        rule = decision.rule
+        token = decision.user.token if decision.user is not None else None
+        origin = Origin(record_of(scope).request_id, scope["client"][0], self._public.scheme)
+        dropped = None if rule.upstream == AUTH_UPSTREAM else self._credentials.cookie_names
+        return OutgoingRequest(
+            method=scope["method"],
+            target=path.raw + b"?" + query if query else path.raw,
+            headers=upstream_headers(headers, origin, token, dropped),
+            has_body=headers.has_body,
+            content_length=headers.content_length,
+            max_body=rule.max_body,
+            is_private=token is not None or rule.access is not Access.PUBLIC,
+        )
+
+    async def _respond(self, response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send an answer of the gateway's own."""
+        await ResponseHeadersMiddleware(response, self._public.url)(scope, receive, send)
+
+
+def _read_target(scope: Scope) -> tuple[CanonicalPath, bytes]:
+    if scope["method"] not in METHODS:
+        raise MethodNotAllowed(", ".join(sorted(METHODS)))
+    if scope["http_version"] not in HTTP_VERSIONS:
+        raise BadRequest("Only HTTP/1.1 is spoken here")
+    try:
+        return canonicalize_path(scope["raw_path"]), check_query(scope["query_string"])
+    except PathRefused as refusal:
+        raise BadRequest(refusal.reason) from None
+
+
+def _note(record: RequestRecord, decision: Decision, caller: Caller, path: CanonicalPath) -> None:
+    """Put into the request's log record what was decided, and for whom."""
+    if isinstance(caller, User):
+        record.user_id, record.session_id = caller.claims.user_id, caller.claims.session_id
+    else:
+        record.anonymous_because = caller.reason.value
+    rule = None if isinstance(decision, AnswerOptions) else decision.rule
+    if rule is not None:
+        record.matcher = _find_matcher(rule, path)
+        record.upstream = rule.upstream
+
+
+def _find_matcher(rule: Rule, path: CanonicalPath) -> str:
+    """Return the one of the rule's matchers that decided."""
+    if len(rule.matchers) == 1:
+        return rule.matchers[0].source
+    return next(matcher.source for matcher in rule.matchers if matcher.matches(path.text))

@@ -1,0 +1,193 @@
+"""Which header fields cross the gateway, which stop here, and which it sets. Pure, on raw lines with lower-case names.
+
+From a client (``read_request_headers``, ``upstream_headers``):
+
+1. At most 64 fields and 16 KiB (431). A name with ``_`` is refused: servers behind may read it as ``-``.
+2. Exactly one Host, from the allowed list (RFC 9112, 3.2). The length of the body has one reading:
+   ``Transfer-Encoding`` is exactly ``chunked`` and never beside ``Content-Length`` (RFC 9112, 6.1; request smuggling).
+3. Hop-by-hop fields, and those that ``Connection`` names, stop here (RFC 9110, 7.6.1); naming one that matters is
+   refused, since a client must not take away what the gateway or the upstream relies on.
+4. What an upstream could take for the gateway's own word stops here: who the client is, how it came, which user,
+   which path or method was meant. Then the gateway says these itself.
+5. The caller is told by ``Authorization: Bearer`` alone, from the verified token. NextAuth's cookies go only to the
+   service that issues them.
+
+From an upstream (``answer_headers``): hop-by-hop fields, ``Server``, ``Date`` (this server sets one) and
+``X-Request-ID`` (the request's own is set) stop here. A body's length is not announced where there is no body. What
+depends on who asks is ``no-store`` unless the upstream says otherwise.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from shared.errors import BadRequest, HeadersTooLarge
+from shared.session_cookie import CookieNames
+
+RawHeader = tuple[bytes, bytes]
+
+MAX_FIELDS = 64
+MAX_SIZE = 16 * 1024  # bytes, all names and values
+
+_HOP_BY_HOP = frozenset(
+    {
+        *(b"connection", b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authorization"),
+        *(b"te", b"trailer", b"transfer-encoding", b"upgrade", b"http2-settings"),
+    }
+)
+_SET_HERE = frozenset({b"authorization", b"content-length", b"cookie", b"expect", b"host", b"x-request-id"})
+_CLAIMS = frozenset(
+    {
+        *(b"forwarded", b"proxy", b"x-real-ip", b"x-http-method", b"x-http-method-override", b"x-method-override"),
+        *(b"remote-user", b"x-remote-user"),
+    }
+)
+_CLAIM_PREFIXES = (b"x-forwarded-", b"x-original-", b"x-rewrite-", b"x-middleware-", b"x-user-", b"x-auth-")
+_STOPS_HERE = _HOP_BY_HOP | _SET_HERE | _CLAIMS
+
+_MATTERS = (_SET_HERE - {b"x-request-id"}) | {
+    *(b"content-type", b"content-encoding", b"transfer-encoding", b"origin", b"idempotency-key"),
+    *(b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since"),
+    *(b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest"),
+}
+_STOPS_ON_THE_WAY_BACK = _HOP_BY_HOP | {b"date", b"server", b"x-request-id"}
+_BODILESS = (204, 304)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHeaders:
+    """What was read of a request's headers. ``passing`` crosses as it is; the rest is said anew or dropped.
+
+    ``content_length`` is None where none was said; a body comes if it is positive or ``is_chunked``.
+    """
+
+    host: bytes
+    content_length: int | None
+    is_chunked: bool
+    cookies: tuple[bytes, ...]
+    passing: tuple[RawHeader, ...]
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a body follows."""
+        return self.is_chunked or bool(self.content_length)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the gateway tells an upstream of where a request came from."""
+
+    request_id: str
+    client: str
+    scheme: str
+
+
+def read_request_headers(headers: Iterable[RawHeader], hosts: Collection[bytes]) -> RequestHeaders:
+    """Return what crosses of a client's headers; raises HeadersTooLarge or BadRequest."""
+    passing: list[RawHeader] = []
+    special: dict[bytes, list[bytes]] = {}
+    size = 0
+    for fields, header in enumerate(headers, start=1):
+        name, value = header
+        size += len(name) + len(value)
+        if fields > MAX_FIELDS or size > MAX_SIZE:
+            raise HeadersTooLarge
+        if name in _STOPS_HERE:
+            special.setdefault(name, []).append(value)
+        elif b"_" in name:
+            raise BadRequest("A header's name has an underscore")
+        elif not name.startswith(_CLAIM_PREFIXES):
+            passing.append(header)
+    host = _read_host(special.get(b"host", []), hosts)
+    content_length, is_chunked = _read_framing(special)
+    named = _read_connection(special.get(b"connection", []))
+    if named:
+        passing = [header for header in passing if header[0] not in named]
+    return RequestHeaders(host, content_length, is_chunked, tuple(special.get(b"cookie", [])), tuple(passing))
+
+
+def upstream_headers(
+    request: RequestHeaders, origin: Origin, token: str | None, cookies_to_drop: CookieNames | None
+) -> list[RawHeader]:
+    """Return the header lines for the upstream; without the cookies of ``cookies_to_drop``, if given."""
+    lines = [
+        (b"host", request.host),
+        *request.passing,
+        (b"x-request-id", origin.request_id.encode()),
+        (b"x-forwarded-for", origin.client.encode()),
+        (b"x-forwarded-proto", origin.scheme.encode()),
+        (b"x-forwarded-host", request.host),
+    ]
+    if token is not None:
+        lines.append((b"authorization", b"Bearer " + token.encode()))
+    cookies = _keep_cookies(request.cookies, cookies_to_drop)
+    if cookies:
+        lines.append((b"cookie", cookies))
+    if request.is_chunked:
+        lines.append((b"transfer-encoding", b"chunked"))
+    elif request.content_length is not None:
+        lines.append((b"content-length", b"%d" % request.content_length))
+    return lines
+
+
+def answer_headers(status: int, headers: Iterable[RawHeader], *, is_private: bool) -> list[RawHeader]:
+    """Return the lines of an upstream's answer that go on to the client; ``is_private``: it depends on who asks."""
+    passing = []
+    named: set[bytes] = set()
+    for header in headers:
+        name, value = header
+        if name == b"connection":
+            named |= _split_list(value)
+        elif name not in _STOPS_ON_THE_WAY_BACK:
+            passing.append(header)
+    if status in _BODILESS:
+        named.add(b"content-length")
+    if named:
+        passing = [header for header in passing if header[0] not in named]
+    if is_private and not any(name == b"cache-control" for name, _ in passing):
+        passing.append((b"cache-control", b"no-store"))
+    return passing
+
+
+def _read_host(values: list[bytes], allowed: Collection[bytes]) -> bytes:
+    if len(values) != 1:
+        raise BadRequest("Send exactly one Host header")
+    host = values[0].lower()
+    if host not in allowed:
+        raise BadRequest("This host is not served here")
+    return host
+
+
+def _read_framing(special: dict[bytes, list[bytes]]) -> tuple[int | None, bool]:
+    """Return the announced length, and whether the body comes in chunks."""
+    lengths = special.get(b"content-length", [])
+    codings = special.get(b"transfer-encoding", [])
+    if len(lengths) + len(codings) > 1:
+        raise BadRequest("The length of the body is said twice")
+    if codings and codings[0].lower() != b"chunked":
+        raise BadRequest("Transfer-Encoding must be exactly chunked")
+    if lengths and not (lengths[0].isdigit() and len(lengths[0]) <= 18):  # noqa: PLR2004 - digits of 64 bits
+        raise BadRequest("Content-Length must be a number")
+    has_body = bool(codings) or (bool(lengths) and int(lengths[0]) > 0)
+    if has_body and b"upgrade" in special:  # after an upgrade the body would be read as something else
+        raise BadRequest("A request for an upgrade can't have a body")
+    return (int(lengths[0]) if lengths else None), bool(codings)
+
+
+def _read_connection(values: list[bytes]) -> set[bytes]:
+    named = set().union(*map(_split_list, values)) - {b"close", b"keep-alive"}
+    if named & _MATTERS:
+        raise BadRequest("Connection names a header that must arrive")
+    return named
+
+
+def _split_list(value: bytes) -> set[bytes]:
+    return {name.strip(b" \t") for name in value.lower().split(b",")}
+
+
+def _keep_cookies(lines: tuple[bytes, ...], names: CookieNames | None) -> bytes:
+    """Return the cookies in one line (RFC 9113, 8.2.3), without those of ``names``, read as ``parse_cookies`` does."""
+    if names is None or not lines:
+        return b"; ".join(lines)
+    pairs = [pair.strip() for line in lines for pair in line.decode("latin-1").split(";")]
+    kept = [pair for pair in pairs if pair and not names.owns(pair.partition("=")[0].strip())]
+    return "; ".join(kept).encode("latin-1")

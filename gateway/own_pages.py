@@ -1,0 +1,67 @@
+"""What the gateway answers itself: is it alive, the assets of all pages, and the description of the API."""
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount
+from starlette.staticfiles import PathLike, StaticFiles
+from starlette.types import Scope
+
+from gateway.reference import Reference
+from gateway.reference_page import list_operations, list_schemas
+from shared.errors import exception_handlers
+from shared.faults import FaultMiddleware
+from shared.health import health_routes
+from shared.pages import ASSETS, render_page
+from shared.response_headers import ResponseHeadersMiddleware
+from shared.routes import resource
+
+TEMPLATES = Path(__file__).parent / "templates"
+ASSET_AGE = 300  # seconds that a browser may keep an asset without asking again
+
+
+Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
+
+
+def create_own_pages(reference: Reference, public_url: str, lifespan: Lifespan) -> Starlette:
+    """Return the application of the gateway's own pages; ``lifespan`` is the gateway's."""
+
+    async def show_document(_: Request) -> Response:
+        return JSONResponse(await reference.get_document())
+
+    async def show_page(_: Request) -> Response:
+        document = await reference.get_document()
+        operations, schemas = list_operations(document), list_schemas(document)
+        return render_page("docs.html", folder=TEMPLATES, document=document, operations=operations, schemas=schemas)
+
+    pages = Starlette(
+        routes=[
+            *health_routes({}),  # with no policy there is no process, and upstreams are not a part of it
+            resource("/openapi.json", GET=show_document),
+            resource("/docs", GET=show_page),
+            Mount("/assets", _Assets(directory=ASSETS)),
+        ],
+        middleware=[Middleware(ResponseHeadersMiddleware, public_url=public_url), Middleware(FaultMiddleware)],
+        exception_handlers=exception_handlers(),
+        lifespan=lifespan,
+    )
+    pages.router.redirect_slashes = False
+    return pages
+
+
+class _Assets(StaticFiles):
+    """Files that a browser may keep for a while."""
+
+    def file_response(
+        self, full_path: PathLike, stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        """Return the answer with a file, or that it has not changed."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers["Cache-Control"] = f"public, max-age={ASSET_AGE}"
+        return response

@@ -1,0 +1,39 @@
+"""uvicorn's HTTP/1.1 protocol with what a server that faces the world needs more.
+
+1. The request target reaches the application exactly as it was sent: ``raw_path`` and ``query_string`` are cut at the
+   first ``?`` and nothing else is read into them. uvicorn alone drops what follows a ``#``, turns an absolute URL into
+   its path, and answers what it can't parse by itself. ``path`` is the same text; it is not decoded.
+2. No more is kept of a head than is needed to refuse it: names and values beyond ``headers.MAX_SIZE`` are forgotten.
+"""
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.headers import MAX_FIELDS, MAX_SIZE
+
+_PLACEHOLDER = b"/"
+
+
+class GatewayProtocol(HttpToolsProtocol):
+    """One client's connection."""
+
+    _head_size = 0
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self._head_size = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header field, and of those that are too many just enough for the refusal."""
+        if len(self.headers) <= MAX_FIELDS and self._head_size <= MAX_SIZE:
+            self._head_size += len(name) + len(value)
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Start the application, with the request target as it came."""
+        target, self.url = self.url, _PLACEHOLDER
+        super().on_headers_complete()
+        path, _, query = target.partition(b"?")
+        self.scope["path"] = path.decode("latin-1")
+        self.scope["raw_path"] = path
+        self.scope["query_string"] = query

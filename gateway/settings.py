@@ -1,0 +1,49 @@
+"""The gateway's settings."""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
+
+from shared.settings import Secret, Settings
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+DEFAULT_RULES = Path(__file__).parent / "rules.toml"
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+class GatewaySettings(Settings):
+    """What the gateway needs beside what every service needs."""
+
+    port: Annotated[int, Field(ge=1, le=65_535)] = 3000
+    metrics_port: Annotated[int, Field(ge=1, le=65_535)] = 3100
+    nextauth_secret: Secret
+    session_max_age: Annotated[int, Field(ge=60)] = 30 * 86_400
+    auth_service_url: str = "http://127.0.0.1:8001"
+    posts_service_url: str = "http://127.0.0.1:8002"
+    gateway_rules: Path = DEFAULT_RULES
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split_proxies(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @property
+    def hosts(self) -> frozenset[bytes]:
+        """The Host values that are served: the public one; in development also this machine's other names."""
+        parts = urlsplit(self.nextauth_url)
+        name = parts.netloc.removesuffix(f":{parts.port}")
+        names = {name, *LOOPBACK_NAMES} if self.environment == "development" and name in LOOPBACK_NAMES else {name}
+        default = 443 if parts.scheme == "https" else 80
+        port = parts.port or default
+        bare = names if port == default else set()  # the default port may be left out (RFC 9110, 4.2.3)
+        return frozenset(each.encode() for each in {f"{name}:{port}" for name in names} | bare)
+
+    def rule_variables(self) -> dict[str, str]:
+        """Return what the policy file may name as ``${NAME}``."""
+        return {"AUTH_SERVICE_URL": self.auth_service_url, "POSTS_SERVICE_URL": self.posts_service_url}
