@@ -6,10 +6,13 @@ from collections.abc import Callable
 import uvicorn
 from prometheus_client import start_http_server
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.logs import set_up_logs
 from shared.metrics import Metrics
 from shared.settings import SettingsInvalid, SettingsType, load_settings
+
+Protocol = type[HttpToolsProtocol]
 
 GRACEFUL_SHUTDOWN = 10  # seconds for running requests to end after SIGTERM
 KEEP_ALIVE = 5  # seconds that an idle connection is kept
@@ -19,6 +22,7 @@ def serve(
     service: str,
     settings_type: type[SettingsType],
     create_app: Callable[[SettingsType, Metrics], ASGIApp],
+    protocol: Protocol = HttpToolsProtocol,
 ) -> None:
     """Run a service until it is told to stop. Bad settings end the process with code 2 and one line that names them."""
     try:
@@ -32,17 +36,17 @@ def serve(
         start_http_server(settings.metrics_port, settings.host, metrics.registry)
     except OSError as error:
         sys.exit(_explain(service, f"METRICS_PORT {settings.metrics_port} can't be listened on: {error.strerror}"))
-    uvicorn.Server(build_config(app, settings.host, settings.port)).run()
+    uvicorn.Server(build_config(app, settings.host, settings.port, protocol)).run()
 
 
-def build_config(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
+def build_config(app: ASGIApp, host: str, port: int, protocol: Protocol = HttpToolsProtocol) -> uvicorn.Config:
     """Return uvicorn's settings: one parser everywhere, nothing believed from headers, an end to every wait."""
     return uvicorn.Config(
         app,
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=protocol,
         ws="none",
         lifespan="on",
         proxy_headers=False,
