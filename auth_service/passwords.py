@@ -23,7 +23,7 @@ from typing import TypeVar
 import argon2
 import structlog
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from shared.errors import Unavailable
 
@@ -56,7 +56,9 @@ class Passwords:
         self._places = threads * (1 + queue_per_thread)
         self._taken = 0
         self._lock = threading.Lock()
-        gauge = Gauge("gatepost_password_hashes", "Password hashes that run or wait", registry=registry)
+        self._run_count = Counter("gatepost_password_hashes_total", "Password hashes asked for", registry=registry)
+        self._shed_count = Counter("gatepost_password_hashes_shed_total", "Hashes refused: too many", registry=registry)
+        gauge = Gauge("gatepost_password_hashes_pending", "Password hashes that run or wait", registry=registry)
         gauge.set_function(lambda: self._taken)
 
     async def hash(self, password: str) -> str:
@@ -100,8 +102,10 @@ class Passwords:
     def _take_place(self) -> None:
         with self._lock:
             if self._taken >= self._places:
+                self._shed_count.inc()
                 raise Unavailable("Too many people are signing in right now. Try again", retry_after=RETRY_AFTER)
             self._taken += 1
+        self._run_count.inc()
 
     def _leave_place(self, _: Future[Outcome]) -> None:
         # Runs in the thread once its work is over, or where work that never began is cancelled: law 3.

@@ -1,0 +1,130 @@
+"""Signing up over the JSON API."""
+
+import json
+
+import asyncpg
+import httpx2
+import pytest
+
+from tests.support.people import PASSWORD
+
+ADA = {"name": "Ada Lovelace", "email": "Ada@Example.com", "password": PASSWORD}
+
+
+async def test_answers_the_user_and_where_to_find_their_posts(client: httpx2.AsyncClient) -> None:
+    """Signing up answers 201, ``Location`` and the user as typed, with times in UTC and without the password."""
+    answer = await client.post("/api/user", json=ADA)
+    user = answer.json()
+    assert answer.status_code == 201
+    assert answer.headers["location"] == f"/api/user/{user['id']}"
+    assert set(user) == {"id", "name", "email", "createdAt", "updatedAt"}
+    assert (user["name"], user["email"]) == (ADA["name"], ADA["email"])
+    assert user["createdAt"].endswith("Z")
+    assert PASSWORD not in answer.text
+
+
+async def test_keeps_the_password_only_as_argon2id(client: httpx2.AsyncClient, database: asyncpg.Connection) -> None:
+    """A password is stored as argon2id with 19 MiB, two passes and one lane, and nowhere as it is."""
+    await client.post("/api/user", json=ADA)
+    row = dict(await database.fetchrow("SELECT * FROM users"))
+    assert row["password_hash"].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert PASSWORD not in str(row)
+
+
+@pytest.mark.parametrize("spelling", ["ada@example.com", "ADA@EXAMPLE.COM", "\uff21da@example.com"])
+async def test_an_email_is_taken_however_it_is_spelled(client: httpx2.AsyncClient, spelling: str) -> None:
+    """Two e-mail addresses that differ only in case or in compatible characters are the same: 409."""
+    assert (await client.post("/api/user", json=ADA)).status_code == 201
+    answer = await client.post("/api/user", json={**ADA, "email": spelling})
+    assert answer.status_code == 409
+    assert answer.json() == {"error": "This e-mail address is already taken"}
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("name", ""),
+        ("name", "   "),
+        ("name", "x" * 101),
+        ("name", "two\nlines"),
+        ("name", "NUL\0"),
+        ("name", "lone \ud800"),
+        ("name", 7),
+        ("name", None),
+        ("email", ""),
+        ("email", "nobody"),
+        ("email", "a@b@c.example"),
+        ("email", "Ada <ada@example.com>"),
+        ("email", "ada@example.com\n"),
+        ("email", "a" * 250 + "@example.com"),
+        ("email", "\ud800@example.com"),
+        ("email", ["ada@example.com"]),
+        ("password", "seven c"),
+        ("password", "x" * 1025),
+        ("password", "lone \ud800 surrogate"),
+        ("password", "with a NUL \0"),
+        ("password", 12345678),
+        ("password", "Ada Lovelace"),
+        ("password", "ada@example.com"),
+        ("password", "GatePost"),
+        ("role", "admin"),
+        ("id", 1),
+    ],
+)
+async def test_names_each_member_that_is_wrong(client: httpx2.AsyncClient, member: str, value: object) -> None:
+    """A member that is wrong or not known is 422, with a sentence under its name, and nobody is signed up."""
+    body = json.dumps({**ADA, member: value})
+    answer = await client.post("/api/user", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+    assert set(answer.json()["fields"]) == {member}
+    assert (await client.post("/api/login", json={"username": ADA["email"], "password": PASSWORD})).status_code == 401
+
+
+async def test_names_all_members_that_are_missing(client: httpx2.AsyncClient) -> None:
+    """What is required and missing is named, all at once."""
+    answer = await client.post("/api/user", json={})
+    assert answer.status_code == 422
+    assert answer.json()["fields"] == dict.fromkeys(("name", "email", "password"), "is required")
+
+
+@pytest.mark.parametrize(
+    "password", ["x" * 8, "x" * 1024, "  spaces around  ", "비밀번호", "pass\tword", "e\u0301" * 5]
+)
+async def test_takes_passwords_exactly_as_typed(client: httpx2.AsyncClient, password: str) -> None:
+    """A password of 8 to 1024 bytes is taken as it is: only the very same text signs in."""
+    created = await client.post("/api/user", json={**ADA, "password": password})
+    assert created.status_code == 201
+    for typed, status in ((password, 200), (password.strip() + "x", 401), (password + " ", 401)):
+        answer = await client.post("/api/login", json={"username": ADA["email"], "password": typed})
+        assert answer.status_code == status
+
+
+async def test_a_name_comes_back_byte_for_byte(client: httpx2.AsyncClient) -> None:
+    """Names in any script, quotes and angle brackets come back as they were sent."""
+    name = "Ōe 健三郎 <b>&amp; 'o' \"x\" 🚀"
+    answer = await client.post("/api/user", json={**ADA, "name": name})
+    assert (answer.status_code, answer.json().get("name")) == (201, name)
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"", "application/json", 400),
+        (b'{"name": NaN}', "application/json", 400),
+        (b'{"name": "a", "name": "b"}', "application/json", 400),
+        (b'{"name": "\xff"}', "application/json", 400),
+        (b"[" * 4000, "application/json", 400),
+        (b"[]", "application/json", 422),
+        (b"name=Ada", "application/x-www-form-urlencoded", 415),
+        (b"{}", "", 415),
+        (b'{"name": "' + b"x" * 4096 + b'"}', "application/json", 413),
+    ],
+)
+async def test_refuses_what_is_no_such_body(
+    client: httpx2.AsyncClient, content: bytes, media_type: str, status: int
+) -> None:
+    """What is not JSON is 400, of another type 415, longer than 4 KiB 413, and never 500."""
+    answer = await client.post("/api/user", content=content, headers={"content-type": media_type})
+    assert answer.status_code == status
+    assert answer.json()["error"]
