@@ -1,0 +1,204 @@
+"""Signed tokens: what is accepted, and that each fault is refused. See test_token_keys.py, test_tokens_open_inputs.py too."""
+
+import base64
+import json
+import uuid
+from collections.abc import Mapping
+
+import pytest
+
+from shared.tokens import MAX_TOKEN_LENGTH, AccessTokens, Claims, Fault, KeyRing, TokenRefused
+from tests.support.forged_tokens import ISSUER, SECRET, TTL, forge, kid_of, list_faulty_tokens, make_claims
+
+NOW = 1_800_000_000
+SESSION_ID = str(uuid.UUID(int=7))
+HEADER = {"alg": "HS256", "typ": "at+jwt", "kid": kid_of(SECRET)}
+CLAIMS = make_claims(user_id=7, session_id=SESSION_ID, now=NOW)
+
+tokens = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
+
+
+def sign(now: int = NOW, by: AccessTokens = tokens) -> str:
+    """Return a right token."""
+    return by.sign(user_id=7, name="Ada Łovelace", email="ada@example.com", session_id=SESSION_ID, now=now)
+
+
+def fault_of(token: str, now: int = NOW, by: AccessTokens = tokens) -> Fault:
+    """Return the fault for which a token is refused; any other error escapes."""
+    with pytest.raises(TokenRefused) as refused:
+        by.verify(token, now)
+    return refused.value.fault
+
+
+def forge_with(**changes: object) -> str:
+    """Return a token with a good signature whose claims were changed."""
+    return forge({**CLAIMS, **changes})
+
+
+def decode(segment: str) -> bytes:
+    """Return the bytes of a base64url segment."""
+    return base64.urlsafe_b64decode(segment + "==")
+
+
+# What is right
+
+
+def test_signed_token_is_verified() -> None:
+    """What was signed comes back as claims, names beyond ASCII too."""
+    claims = tokens.verify(sign(), NOW + 60)
+
+    assert claims == Claims(
+        user_id=7,
+        name="Ada Łovelace",
+        email="ada@example.com",
+        session_id=SESSION_ID,
+        token_id=claims.token_id,
+        issued_at=NOW,
+        expires_at=NOW + TTL,
+    )
+    assert claims.token_id != tokens.verify(sign(), NOW).token_id, "each token has its own id"
+
+
+def test_form_of_an_access_token() -> None:
+    """An access token is a JWS with exactly these header members and claims (RFC 9068)."""
+    token = sign()
+
+    header, payload = (json.loads(decode(segment)) for segment in token.split(".")[:2])
+    assert header == HEADER
+    assert set(payload) == {"iss", "aud", "sub", "id", "name", "email", "sid", "jti", "iat", "exp"}
+    assert (payload["iss"], payload["aud"], payload["sub"], payload["id"]) == (ISSUER, "gatepost", "7", 7)
+    assert payload["exp"] - payload["iat"] == TTL
+
+
+def test_token_made_by_hand_is_verified() -> None:
+    """A token that another implementation of the same rules made is accepted."""
+    assert tokens.verify(forge(CLAIMS), NOW).user_id == 7
+
+
+# The gate on the raw text
+
+
+@pytest.mark.parametrize("fault", list_faulty_tokens(make_claims(user_id=7)))
+def test_each_fault_is_refused(fault: str) -> None:
+    """A token with any one fault is refused, and nothing else happens."""
+    token = list_faulty_tokens(make_claims(user_id=7, now=NOW))[fault]
+
+    with pytest.raises(TokenRefused):
+        tokens.verify(token, NOW)
+
+
+def test_longest_token() -> None:
+    """A token of 4096 characters is read, a longer one is malformed, though its signature be good."""
+    fill = (MAX_TOKEN_LENGTH - len(forge_with(name=""))) * 3 // 4
+    forged = [forge_with(name="x" * (fill + extra)) for extra in range(-4, 5)]
+    longest = max((token for token in forged if len(token) <= MAX_TOKEN_LENGTH), key=len)
+    next_longer = min((token for token in forged if len(token) > MAX_TOKEN_LENGTH), key=len)
+
+    assert tokens.verify(longest, NOW).user_id == 7
+    assert fault_of(next_longer) is Fault.MALFORMED
+    assert len(next_longer) - len(longest) <= 2
+
+
+@pytest.mark.parametrize("tail", [" ", "\n", "=", "\0", "\u0661", "é", "."])
+def test_nothing_may_follow_a_token(tail: str) -> None:
+    """A token with anything after it is malformed, a final newline too."""
+    assert fault_of(sign() + tail) is Fault.MALFORMED
+
+
+def test_bits_that_mean_nothing_are_zero() -> None:
+    """A segment has one spelling: the last character of a signature with other unused bits is refused."""
+    token = sign()
+    assert fault_of(token[:-1] + chr(ord(token[-1]) + 1)) is Fault.MALFORMED
+
+
+# The header
+
+
+@pytest.mark.parametrize("name", ["crit", "b64", "zip", "jwk", "jku", "x5u", "x5c", "x5t", "cty", "extra"])
+def test_header_has_no_other_member(name: str) -> None:
+    """A header with any member besides alg, typ and kid is refused before the signature is looked at."""
+    assert fault_of(forge(CLAIMS, {**HEADER, name: "value"})) is Fault.HEADER
+
+
+@pytest.mark.parametrize("depth", [2, 10, 1500])
+def test_header_is_flat(depth: int) -> None:
+    """A nested header is refused without being parsed, however deep, in objects or arrays."""
+    signed = forge(CLAIMS, '{"alg":"HS256","typ":"at+jwt","kid":' + "[" * depth + "]" * depth + "}")
+    objects = forge(CLAIMS, '{"kid":' * depth + "1" + "}" * depth)
+
+    assert fault_of(signed) is Fault.HEADER if len(signed) <= MAX_TOKEN_LENGTH else Fault.MALFORMED
+    assert fault_of(objects) in {Fault.HEADER, Fault.MALFORMED}
+
+
+@pytest.mark.parametrize("change", [{"alg": "HS512"}, {"alg": "none"}, {"alg": "hs256"}, {"typ": "JWT"}])
+def test_header_chooses_nothing(change: Mapping[str, str]) -> None:
+    """The algorithm and the kind of token are ours to say, not the token's."""
+    assert fault_of(forge(CLAIMS, {**HEADER, **change})) is Fault.HEADER
+
+
+@pytest.mark.parametrize("kid", ["", "00000000", "../../etc/passwd", "' OR 1=1 --", 7, None, True])
+def test_unknown_key_is_refused(kid: object) -> None:
+    """A kid selects from a fixed map in memory; one that is not in it is refused."""
+    assert fault_of(forge(CLAIMS, {**HEADER, "kid": kid})) is Fault.UNKNOWN_KEY
+
+
+# Claims
+
+
+@pytest.mark.parametrize("name", ["exp", "iat", "sub", "aud", "iss", "jti", "sid", "id", "name", "email"])
+@pytest.mark.parametrize("value", [None, True, 1.5, [], {}, "", [1], 10**300])
+def test_each_claim_is_there_and_of_its_type(name: str, value: object) -> None:
+    """A claim that is missing, empty or of another type is refused."""
+    assert fault_of(forge_with(**{name: value})) is Fault.CLAIMS
+    assert fault_of(forge({claim: given for claim, given in CLAIMS.items() if claim != name})) is Fault.CLAIMS
+
+
+def test_claims_named_twice() -> None:
+    """Claims that name a member twice are refused: two readers could read two things."""
+    assert fault_of(forge(json.dumps(CLAIMS)[:-1] + ', "id": 8, "sub": "8"}')) is Fault.MALFORMED
+
+
+@pytest.mark.parametrize("text", ["1e400", "NaN", "-Infinity", "null", "[]", "9" * 2000])
+def test_times_that_break_libraries(text: str) -> None:
+    """A time that is infinite, no number or enormous is a refusal and no other error."""
+    claims = json.dumps({**CLAIMS, "exp": "PLACE"}).replace('"PLACE"', text)
+    assert fault_of(forge(claims)) is Fault.CLAIMS
+
+
+def test_moment_of_expiry() -> None:
+    """A token is good in the last second before exp, and expired at exp, without tolerance."""
+    assert tokens.verify(sign(), NOW + TTL - 1).user_id == 7
+    assert fault_of(sign(), NOW + TTL) is Fault.EXPIRED
+
+
+def test_clock_that_runs_behind() -> None:
+    """A token made up to 5 seconds ahead of our clock is good, one from further ahead is not."""
+    assert tokens.verify(sign(), NOW - 5).user_id == 7
+    assert fault_of(sign(), NOW - 6) is Fault.CLAIMS
+
+
+def test_longest_life() -> None:
+    """A token that lives longer than ours do is refused, though it be signed with our key."""
+    assert tokens.verify(forge_with(exp=NOW + TTL), NOW).user_id == 7
+    assert fault_of(forge_with(exp=NOW + TTL + 1)) is Fault.CLAIMS
+    assert fault_of(forge_with(iat=NOW, exp=NOW)) is Fault.CLAIMS
+
+
+@pytest.mark.parametrize("change", [{"iss": ISSUER + "/"}, {"iss": "http://other"}, {"aud": "Gatepost"}, {"sub": "07"}])
+def test_issuer_audience_and_subject_are_exact(change: dict[str, str]) -> None:
+    """Issuer and audience are ours, letter by letter, and the subject is the id."""
+    assert fault_of(forge_with(**change)) is Fault.CLAIMS
+
+
+@pytest.mark.parametrize("sid", ["7", "{" + SESSION_ID + "}", SESSION_ID.replace("-", ""), "urn:uuid:" + SESSION_ID])
+def test_session_id_has_one_spelling(sid: str) -> None:
+    """A sid is a UUID in its usual spelling, so that a revocation always finds it."""
+    assert fault_of(forge_with(sid=sid)) in {Fault.CLAIMS, Fault.MALFORMED}
+
+
+def test_refusal_does_not_tell_the_token() -> None:
+    """The text of a refusal holds its reason and nothing of the token."""
+    token = sign()
+    with pytest.raises(TokenRefused) as refused:
+        tokens.verify(token, NOW + TTL)
+    assert str(refused.value) == "expired"
