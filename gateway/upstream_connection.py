@@ -12,6 +12,7 @@ and closes the connection. ``AnswerMissing`` is the only error after which a req
 
 import asyncio
 from dataclasses import dataclass
+from typing import cast
 
 from gateway.rules import Replica
 from gateway.upstream_response import AnswerBroken, ResponseHead, ResponseReader
@@ -131,8 +132,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's does not inherit from it
 
     def data_received(self, data: bytes) -> None:
         """Read bytes of the answer; stop reading while too many wait."""
