@@ -15,7 +15,7 @@ from typing import TypeAlias
 from gateway.regex_tree import ANY, Chars, Choice, Look, MatcherInvalid, Node, Ranges, Repeat, Sequence
 
 MOST_STEPS = 20_000
-MOST_WORK = 2_000_000  # threads followed: seconds, and only for what is refused in the end
+MOST_WORK = 300_000  # threads followed: a second or two, and only for what is refused in the end
 
 Duty: TypeAlias = tuple[bool, "Threads"]
 """An open look ahead: whether it is negated, and where its threads stand."""

@@ -127,9 +127,18 @@ def _split_sections(lines: Iterable[str]) -> list[dict[int, str]]:
 
 def _first_unknown(sections: Iterable[Mapping[int, str]]) -> int:
     """Return the line of the first header or key that is neither of ours."""
-    for lines in sections:
-        for number, line in lines.items():
-            header = _HEADER.match(line) and not (_RULE.fullmatch(line) or _UPSTREAMS.fullmatch(line))
-            if header or (0 in lines and line.split("#")[0].strip()):
-                return number
-    return 1
+    return next(
+        (
+            number
+            for lines in sections
+            for number, line in lines.items()
+            if _is_unknown(line, before_headers=0 in lines)
+        ),
+        1,
+    )
+
+
+def _is_unknown(line: str, *, before_headers: bool) -> bool:
+    if _HEADER.match(line):
+        return not (_RULE.fullmatch(line) or _UPSTREAMS.fullmatch(line))
+    return before_headers and bool(line.split("#", maxsplit=1)[0].strip())

@@ -41,7 +41,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One entry of ``has`` or ``missing``: the request has that header (...), with a value that matches if one is given."""
+    """One entry of ``has`` or ``missing``: that header (...) is there, with a value that matches if one is given."""
 
     source: Source
     key: str

@@ -1,0 +1,136 @@
+"""The command that tells what the gateway would do."""
+
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from gateway.credentials import Credentials
+from gateway.explain import PASSES, REFUSED, WRONG, main, split_target
+from gateway.settings import DEFAULT_RULES, GatewaySettings
+from shared.settings import SAMPLE_SECRETS
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> GatewaySettings:
+    """Set up a development environment and return its settings."""
+    for name, value in {**SAMPLE_SECRETS, "ENVIRONMENT": "development", "GATEWAY_RULES": str(DEFAULT_RULES)}.items():
+        monkeypatch.setenv(name, value)
+    return GatewaySettings()  # type: ignore[call-arg] # the environment gives the arguments
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take all settings out of the environment."""
+    for name in (*SAMPLE_SECRETS, "ENVIRONMENT", "GATEWAY_RULES"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def sign(settings: GatewaySettings, age: int = 0) -> str:
+    """Return an access token of that age in seconds."""
+    tokens = Credentials.of(settings).tokens
+    now = int(time.time()) - age
+    return tokens.sign(user_id=7, name="Ada", email="ada@example.com", session_id=str(uuid.uuid4()), now=now)
+
+
+@pytest.mark.usefixtures("bare")
+def test_it_says_why_an_anonymous_browser_is_redirected(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without any settings: the canonical path, each rule's word, and the decision; GET unless a method is given."""
+    assert main(["/userposts/1?a=b"]) == REFUSED
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == ["GET /userposts/1?a=b", "path      /userposts/1", "caller    anonymous (missing)"]
+    assert [line.partition(": ")[2] for line in lines if "line" in line and "/account/" in line] == [
+        "the path does not match"
+    ]
+    assert [line.split()[2:] for line in lines if line.endswith("fits")] == [["->", "/userposts/:path*:", "fits"]]
+    assert lines[-3].endswith("not asked")
+    assert lines[-2].startswith("decision  302 to /api/auth/signin?callbackUrl=%2Fuserposts%2F1%3Fa%3Db (line ")
+    assert lines[-1] == "sent      nothing"
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize(
+    ("arguments", "status", "expected"),
+    [
+        (["GET", "/api/posts?limit=2"], PASSES, "GET /api/posts?limit=2 to posts, 127.0.0.1:8002, without credentials"),
+        (["http://localhost:3000"], PASSES, "GET / to posts"),
+        (["HEAD", "https://x.example/?q#f"], PASSES, "HEAD /?q to posts"),
+        (["OPTIONS", "/api/posts"], PASSES, "204, Allow: GET, HEAD, OPTIONS, POST"),
+        (["/docs"], PASSES, "nothing: the gateway answers it itself"),
+        (
+            ["PUT", "/api/posts"],
+            REFUSED,
+            "405 This method is not allowed here, Allow: GET, HEAD, OPTIONS, POST (no rule",
+        ),
+        (["/api/user/1"], REFUSED, "401 No Authorization (line "),
+        (["/nowhere"], REFUSED, "404 There is nothing here (no rule decides)"),
+        (["/internal/users"], REFUSED, "none is asked: this path is never routed"),
+        (["/userposts%2f1"], REFUSED, "refused: The path hides a character as %2f"),
+        (["/안"], REFUSED, "refused: The path has the byte 0xEC"),
+        (["/a? b"], REFUSED, "refused: The query has the byte 0x20"),
+        (["//a"], REFUSED, "refused: The path starts with two slashes"),
+        (["", "--header", "A: b"], REFUSED, "refused: The path does not start with /"),
+        (["--rules", str(DEFAULT_RULES)], PASSES, "rules, no fault"),
+        (["POST", "/userposts", "--header", "Authorization: x"], REFUSED, "401 No Authorization"),
+    ],
+)
+def test_what_it_says(arguments: list[str], status: int, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each outcome is told, and shown by the exit status: 0 passes, 1 does not."""
+    assert main(arguments) == status
+    assert expected in capsys.readouterr().out
+
+
+def test_a_token_makes_a_caller(settings: GatewaySettings, capsys: pytest.CaptureFixture[str]) -> None:
+    """With an access token the request is explained as that user's."""
+    assert main(["/api/user/7", "--token", sign(settings)]) == PASSES
+    out = capsys.readouterr().out
+    assert "caller    user 7, ada@example.com" in out
+    assert "with the access token" in out
+
+
+def test_an_expired_token_is_told(settings: GatewaySettings, capsys: pytest.CaptureFixture[str]) -> None:
+    """An expired token leaves the caller anonymous, with the reason."""
+    assert main(["/api/user/7", "--token", sign(settings, age=4000)]) == REFUSED
+    assert "anonymous (expired)" in capsys.readouterr().out
+
+
+def test_a_cookie_counts_as_in_a_browser(settings: GatewaySettings, capsys: pytest.CaptureFixture[str]) -> None:
+    """The session cookie makes a caller, for unsafe methods only with the browser's word that our page asks."""
+    sealed = Credentials.of(settings).sealer.seal({"accessToken": sign(settings)}, int(time.time()))
+    assert main(["/userposts", "--cookie", sealed]) == PASSES
+    assert main(["POST", "/userposts", "--cookie", sealed]) == REFUSED
+    assert main(["POST", "/userposts", "--cookie", sealed, "--header", "Sec-Fetch-Site: same-origin"]) == PASSES
+    assert "user 7" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_credential_needs_the_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without keys no token can be checked, and that is said."""
+    assert main(["/userposts", "--token", "x"]) == WRONG
+    assert "can't be checked without the settings" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_bad_policy_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A fault in the file is one line with file and line, and exit status 2."""
+    file = tmp_path / "rules.toml"
+    file.write_text('[upstreams]\n[[rule]]\nmatcher = "/a*"\naccess = "public"\nupstream = "gateway"\n')
+    assert main(["--rules", str(file)]) == WRONG
+    assert capsys.readouterr().err == f"{file}, line 3: matcher: '/a*': Unexpected MODIFIER, expected END at 2\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["GET", "/a", "/b"], ["/a", "--header", "nothing"], ["--what"]])
+def test_a_wrong_call_is_told(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A call that makes no sense shows the usage, and exit status 2."""
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == WRONG
+    assert "usage: python -m gateway.explain" in capsys.readouterr().err
+
+
+def test_a_target_is_taken_as_written() -> None:
+    """A path or URL is cut, and never decoded or normalised."""
+    assert split_target("/a%2f/../b?c?d") == (b"/a%2f/../b", b"c?d")
+    assert split_target("HTTP://x:1?q") == (b"/", b"q")
+    assert split_target("/a#b") == (b"/a#b", b"")

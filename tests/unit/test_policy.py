@@ -1,0 +1,249 @@
+"""The decision: the table of access and caller, and nothing beside it."""
+
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.paths import PathRefused, canonicalize_path
+from gateway.policy import (
+    AnswerOptions,
+    Decision,
+    Forward,
+    RedirectToSignIn,
+    Refuse,
+    RequestFacts,
+    decide,
+)
+from gateway.rule_file import load_policy, parse_policy
+from gateway.rules import NEVER_ROUTED, Policy
+from gateway.settings import DEFAULT_RULES
+from shared.authentication import Anonymous, Caller, Reason, User
+from shared.tokens import Claims
+
+SETTINGS = {"AUTH_SERVICE_URL": "http://auth:8001", "POSTS_SERVICE_URL": "http://posts:8002"}
+ADA = User(Claims(1, "Ada", "ada@example.com", "sid", "jti", 1, 3601), "the.access.token")
+NOBODY = Anonymous(Reason.MISSING)
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    """Return the policy that ships."""
+    return load_policy(DEFAULT_RULES, SETTINGS)
+
+
+def facts(method: str, target: str, **headers: str) -> RequestFacts:
+    """Return a request; underscores in header names stand for hyphens."""
+    path, _, query = target.partition("?")
+    raw = tuple((name.replace("_", "-").encode(), value.encode()) for name, value in headers.items())
+    return RequestFacts(method, canonicalize_path(quote(path, safe="/!$&'()*+,=:@").encode()), query.encode(), raw)
+
+
+def in_short(decision: Decision) -> str:
+    """Return a decision in one word: where it goes, or the status."""
+    match decision:
+        case Forward(rule, user):
+            return f"{rule.upstream}{'+token' if user else ''}"
+        case RedirectToSignIn():
+            return "302"
+        case AnswerOptions(allow):
+            return f"204 {allow}"
+        case Refuse(error):
+            return str(error.status)
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "anonymous", "signed_in"),
+    [
+        ("GET", "/", "posts", "posts+token"),
+        ("HEAD", "/", "posts", "posts+token"),
+        ("POST", "/", "405", "405"),
+        ("GET", "/posts/1", "posts", "posts+token"),
+        ("GET", "/posts/1/", "posts", "posts+token"),
+        ("GET", "/posts/1/x", "404", "404"),
+        ("GET", "/api/posts", "posts", "posts+token"),
+        ("GET", "/api/posts/1", "posts", "posts+token"),
+        ("POST", "/api/posts", "401", "posts+token"),
+        ("PATCH", "/api/posts/1", "401", "posts+token"),
+        ("DELETE", "/api/posts/1", "401", "posts+token"),
+        ("PUT", "/api/posts/1", "405", "405"),
+        ("GET", "/api/user/2", "401", "posts+token"),
+        ("HEAD", "/api/user/2", "401", "posts+token"),
+        ("POST", "/api/user/2", "405", "405"),
+        ("GET", "/userposts", "302", "posts+token"),
+        ("GET", "/userposts/", "302", "posts+token"),
+        ("HEAD", "/userposts/1/2", "302", "posts+token"),
+        ("POST", "/userposts/new", "401", "posts+token"),
+        ("GET", "/userpostsx", "404", "404"),
+        ("GET", "/Userposts", "404", "404"),
+        ("GET", "/account", "302", "auth+token"),
+        ("POST", "/account/password", "401", "auth+token"),
+        ("GET", "/signup", "auth", "auth+token"),
+        ("GET", "/api/auth/session", "auth", "auth+token"),
+        ("POST", "/api/auth/callback/credentials", "auth", "auth+token"),
+        ("POST", "/api/user", "auth", "auth+token"),
+        ("POST", "/api/login", "auth", "auth+token"),
+        ("GET", "/api/login", "405", "405"),
+        ("POST", "/api/token", "auth", "auth+token"),
+        ("GET", "/api/me", "401", "auth+token"),
+        ("DELETE", "/api/me/sessions/x", "401", "auth+token"),
+        ("POST", "/api/logout", "401", "auth+token"),
+        ("GET", "/assets/gatepost.css", "gateway", "gateway+token"),
+        ("GET", "/docs", "gateway", "gateway+token"),
+        ("GET", "/openapi.json", "gateway", "gateway+token"),
+        ("GET", "/internal/users", "404", "404"),
+        ("OPTIONS", "/internal/users", "404", "404"),
+        ("GET", "/metrics", "404", "404"),
+        ("GET", "/livez", "404", "404"),
+        ("GET", "/nowhere", "404", "404"),
+        ("OPTIONS", "/nowhere", "404", "404"),
+        ("OPTIONS", "/api/posts", "204 GET, HEAD, OPTIONS, POST", "204 GET, HEAD, OPTIONS, POST"),
+        ("OPTIONS", "/api/posts/1", "204 DELETE, GET, HEAD, OPTIONS, PATCH", "204 DELETE, GET, HEAD, OPTIONS, PATCH"),
+        ("PROPFIND", "/userposts", "405", "405"),
+    ],
+)
+def test_the_policy_that_ships(policy: Policy, method: str, target: str, anonymous: str, signed_in: str) -> None:
+    """Each route of the stack asks of its callers what the policy says, and goes where it says."""
+    assert in_short(decide(policy, facts(method, target), NOBODY)) == anonymous
+    assert in_short(decide(policy, facts(method, target), ADA)) == signed_in
+
+
+def test_an_anonymous_browser_is_sent_to_sign_in_and_back(policy: Policy) -> None:
+    """The location is relative, and callbackUrl is the whole canonical path with its query."""
+    decision = decide(policy, facts("GET", "/userposts/안 녕?a=1&b=%2F&callbackUrl=/x", host="evil.example"), NOBODY)
+    assert isinstance(decision, RedirectToSignIn)
+    location = urlsplit(decision.location)
+    assert (location.scheme, location.netloc, location.path) == ("", "", "/api/auth/signin")
+    assert parse_qs(location.query) == {"callbackUrl": ["/userposts/%EC%95%88%20%EB%85%95?a=1&b=%2F&callbackUrl=/x"]}
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("navigate", "302"), ("cors", "401"), ("no-cors", "401"), ("", "401")])
+def test_what_is_no_navigation_is_not_redirected(policy: Policy, mode: str, expected: str) -> None:
+    """A script that fetches a page gets 401: a sign-in page is no answer to it (Fetch Metadata)."""
+    assert in_short(decide(policy, facts("GET", "/userposts", sec_fetch_mode=mode), NOBODY)) == expected
+
+
+@pytest.mark.parametrize(
+    ("reason", "challenge"),
+    [
+        (Reason.MISSING, 'Bearer realm="gatepost"'),
+        (
+            Reason.EXPIRED,
+            'Bearer realm="gatepost", error="invalid_token", error_description="The access token expired"',
+        ),
+    ],
+)
+def test_a_401_says_why(policy: Policy, reason: Reason, challenge: str) -> None:
+    """The body of a 401 is always the same; the challenge names what was wrong with a token that was sent."""
+    decision = decide(policy, facts("GET", "/api/user/1"), Anonymous(reason))
+    assert isinstance(decision, Refuse)
+    assert decision.error.message == "No Authorization"
+    assert decision.error.headers == {"WWW-Authenticate": challenge}
+    assert decision.rule is not None
+
+
+def test_a_405_says_what_is_allowed(policy: Policy) -> None:
+    """The methods of all rules for the path are named."""
+    decision = decide(policy, facts("PUT", "/api/posts"), NOBODY)
+    assert isinstance(decision, Refuse)
+    assert decision.error.headers == {"Allow": "GET, HEAD, OPTIONS, POST"}
+
+
+def one_rule(words: str) -> Policy:
+    """Return a policy of one rule for /a."""
+    head = '[upstreams]\nposts = "http://posts"\n'
+    return parse_policy(f'{head}[[rule]]\nmatcher = "/a"\nupstream = "posts"\n{words}\n', {})
+
+
+@pytest.mark.parametrize("word", ['role = "admin"', "max_auth_age = 60"])
+def test_what_no_token_proves_is_refused(word: str) -> None:
+    """A rule that asks for a role or a recent signing in refuses everyone as long as no access token tells."""
+    policy = one_rule(f'access = "protected"\n{word}')
+    assert in_short(decide(policy, facts("GET", "/a"), ADA)) == "403"
+    assert in_short(decide(policy, facts("GET", "/a"), NOBODY)) == "401"
+
+
+def test_a_rule_that_names_options_gets_them() -> None:
+    """OPTIONS is forwarded only where a rule says so."""
+    policy = one_rule('access = "public"\nmethods = ["OPTIONS"]')
+    assert in_short(decide(policy, facts("OPTIONS", "/a"), NOBODY)) == "posts"
+    assert in_short(decide(policy, facts("GET", "/a"), NOBODY)) == "405"
+
+
+@pytest.mark.parametrize(
+    ("condition", "target", "headers", "holds"),
+    [
+        ('{ type = "header", key = "X-Beta" }', "/a", {"x_beta": ""}, True),
+        ('{ type = "header", key = "x-beta" }', "/a", {}, False),
+        ('{ type = "header", key = "x-beta", value = "on|yes" }', "/a", {"x_beta": "yes"}, True),
+        ('{ type = "header", key = "x-beta", value = "on|yes" }', "/a", {"x_beta": "yess"}, False),
+        ('{ type = "cookie", key = "c", value = "1" }', "/a", {"cookie": "b=2; c=1"}, True),
+        ('{ type = "cookie", key = "c" }', "/a", {"cookie": "cc=1"}, False),
+        ('{ type = "query", key = "q", value = "a b" }', "/a?p=1&q=a%20b", {}, True),
+        ('{ type = "query", key = "q" }', "/a?q", {}, True),
+        ('{ type = "query", key = "q" }', "/a?qq=1", {}, False),
+        ('{ type = "host", value = ".*\\\\.example\\\\.com" }', "/a", {"host": "A.example.com:3000"}, True),
+        ('{ type = "host", value = "example.com" }', "/a", {"host": "b.example.com"}, False),
+    ],
+)
+def test_conditions_look_at_headers_cookies_query_and_host(
+    condition: str,
+    target: str,
+    headers: dict[str, str],
+    holds: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    """``has`` asks for a value that matches as a whole, ``missing`` for its absence; the rule steps aside otherwise."""
+    for word, expected in (("has", holds), ("missing", not holds)):
+        policy = one_rule(f'access = "public"\n{word} = [{condition}]')
+        assert in_short(decide(policy, facts("GET", target, **headers), NOBODY)) == ("posts" if expected else "404")
+
+
+PIECES = [
+    "userposts",
+    "userpost",
+    "api",
+    "user",
+    "me",
+    "account",
+    "1",
+    "internal",
+    "metrics",
+    "안",
+    "a b",
+    "",
+    ".",
+    "/",
+]
+
+
+@given(
+    method=st.sampled_from(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "X"]),
+    pieces=st.lists(st.sampled_from(PIECES), max_size=5),
+    query=st.binary(max_size=10),
+    headers=st.lists(
+        st.tuples(
+            st.sampled_from([b"sec-fetch-mode", b"host", b"cookie", b"x-forwarded-user", b"authorization"]),
+            st.binary(max_size=12),
+        ),
+        max_size=3,
+    ),
+    caller=st.sampled_from([ADA, *(Anonymous(reason) for reason in Reason)]),
+)
+def test_the_laws_hold_for_any_request(
+    policy: Policy, method: str, pieces: list[str], query: bytes, headers: list[tuple[bytes, bytes]], caller: Caller
+) -> None:
+    """No request of an anonymous caller passes a protected rule, none reaches a reserved path, and nothing raises."""
+    try:
+        path = canonicalize_path(quote("/" + "/".join(pieces)).encode())
+    except PathRefused:
+        return
+    decision = decide(policy, RequestFacts(method, path, query, tuple(headers)), caller)
+    if isinstance(decision, Forward):
+        assert any(matcher.matches(path.text) for matcher in decision.rule.matchers)
+        assert method in decision.rule.methods
+        assert decision.user == (caller if isinstance(caller, User) else None)
+        assert decision.user or decision.rule.access == "public"
+        assert not path.text.startswith(tuple(source.partition("/:")[0] for source in NEVER_ROUTED))
+    if path.text.startswith("/userposts/") and isinstance(caller, Anonymous):
+        assert not isinstance(decision, Forward)

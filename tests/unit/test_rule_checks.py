@@ -1,0 +1,101 @@
+"""What must hold between rules: each decides something, and conditions never change protection."""
+
+import pytest
+
+from tests.support.policies import has, read, read_fault, rule
+
+GET, POST = {"methods": '["GET"]'}, {"methods": '["POST"]'}
+BETA = {"has": has("header", "x-beta")}
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [rule("/a/:path*"), rule("/a/b")],
+        [rule("/:path*"), rule("/")],
+        [rule("/a/:x"), rule("/a/:y")],
+        [rule("/a"), rule("/b"), rule("/(a|b)")],
+        [rule(r"/:id(\\d.*)"), rule(r"/:id(\\D.*)"), rule("/:name")],
+        [rule("/a"), rule("/a/")],
+        [rule("/a"), rule("/a", **GET)],
+        [rule("/a", **GET), rule("/a", **POST), rule("/a", methods='["POST", "GET"]')],
+        [rule("/a"), rule("/a", **BETA)],
+        [rule("/a", **BETA), rule("/a", **BETA)],
+        [rule("/b"), rule("/internal/users")],
+        [rule("/b"), rule("/metrics")],
+    ],
+)
+def test_a_rule_that_cannot_be_reached_is_refused(rules: list[str]) -> None:
+    """A matcher of which earlier rules decide every path and method is a mistake in the order: no start."""
+    last = read_fault(*rules)
+    assert last.startswith(
+        f"p.toml, line {3 + 4 * (len(rules) - 1) + sum('methods' in r or 'has' in r for r in rules[:-1])}:"
+    )
+    assert "is never reached" in last
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [rule("/a/b"), rule("/a/:path*")],
+        [rule("/a"), rule("/a/:path*")],
+        [rule("/a/:path+"), rule("/a/:path*")],
+        [rule("/a", **GET), rule("/a")],
+        [rule("/a", **BETA), rule("/a")],
+        [rule("/a", **BETA), rule("/a", has=has("header", "x-beta", "on"))],
+        [rule(r"/:id(\\d+)"), rule("/:name")],
+        [rule("/((?!api).*)"), rule("/:path*")],
+        [rule("/:path*")],
+    ],
+)
+def test_a_rule_that_can_be_reached_stands(rules: list[str]) -> None:
+    """A rule that decides at least one path, method or kind of request is accepted."""
+    assert len(read(*rules).rules) == len(rules)
+
+
+@pytest.mark.parametrize("matcher", ["/a//b", "/([])", "/(^a)", "/a/..", "/(a;b)", "/.", "/%2e"])
+def test_a_matcher_without_a_path_is_refused(matcher: str) -> None:
+    """A matcher that no canonical path can match is a mistake."""
+    assert read_fault(rule(matcher)) == f"p.toml, line 3: the matcher {matcher} matches no path at all"
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [rule("/a", **BETA), rule("/a", "protected")],
+        [rule("/a", "protected", **BETA), rule("/a")],
+        [rule("/a", "page", **BETA), rule("/:path*")],
+        [rule("/a", "protected", missing=has("cookie", "c")), rule("/:path*")],
+        [rule("/a/:x", "protected", **BETA), rule("/:x/b")],
+        [rule("/a", "protected", **BETA), rule("/a", "page", role='"admin"')],
+        [rule("/a", "protected", max_auth_age="60", **BETA), rule("/a", "protected")],
+        [rule("/a", "protected", **BETA), rule("/b"), rule("/a", **{**GET, "missing": has("query", "q")})],
+        [rule("/a", **BETA), rule("/a", **{"has": has("header", "y"), **GET}), rule("/a", "page")],
+    ],
+)
+def test_conditions_never_change_protection(rules: list[str]) -> None:
+    """What a client sends must not decide whether it is let in: such a pair of rules is no start."""
+    assert "conditions must not change protection: /a" in read_fault(*rules)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [rule("/a", **BETA), rule("/a", upstream='"gateway"')],
+        [rule("/a", "protected", **BETA), rule("/a", "page")],
+        [rule("/a", "protected", **BETA), rule("/b")],
+        [rule("/a", "protected", **BETA)],
+        [rule("/a", "protected", **BETA, **GET), rule("/a", **POST)],
+        [rule("/a", "protected", **BETA), rule("/a", "page"), rule("/:path*")],
+        [rule("/a", "protected"), rule("/a/:path*", **BETA), rule("/:path*")],
+        [rule("/a"), rule("/:x", "protected", **BETA), rule("/:x", "protected"), rule("/:path*")],
+    ],
+)
+def test_conditions_may_route(rules: list[str]) -> None:
+    """Conditions may choose among rules with the same protection, or none."""
+    assert len(read(*rules).rules) == len(rules)
+
+
+def test_rules_too_complex_to_compare_are_refused() -> None:
+    """Where the checks would take too long the policy is refused, not trusted."""
+    assert "Too complex to compare" in read_fault(rule("/((?:.{71})+)", "page", **BETA), rule("/((?:.{73})+)"))
