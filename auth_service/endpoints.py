@@ -1,12 +1,14 @@
 """The JSON API of the auth service: parse, hand over to ``accounts``, answer. No SQL and no cryptography here."""
 
+import uuid
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from auth_service.accounts import read_session_id
 from auth_service.clients import identify_client
 from auth_service.parts import parts_of
 from auth_service.schemas import SignedInView, SignIn, SignUp, UserView
+from auth_service.sessions import SessionId
 from auth_service.users import User
 from shared.authentication import Anonymous, Reason, challenge, note_caller, require_user
 from shared.errors import Unauthorized
@@ -45,9 +47,7 @@ async def create_session(request: Request, offered: SignIn) -> Response:
 @operation("Who am I", answers={200: UserView}, caller="required")
 async def show_me(request: Request) -> Response:
     """Answer the caller, as the database knows them now. The caller's session must be live."""
-    caller = require_user(request)
-    session_id = read_session_id(caller.claims.session_id)
-    user = await parts_of(request).accounts.find_signed_in(session_id) if session_id else None
+    user = await parts_of(request).accounts.find_signed_in(_callers_session(request))
     if user is None:
         ended = Anonymous(Reason.REVOKED)
         note_caller(request, ended)
@@ -58,10 +58,12 @@ async def show_me(request: Request) -> Response:
 @operation("Sign out", answers={204: None}, caller="required")
 async def end_session(request: Request) -> Response:
     """End the caller's session; again is as good as once."""
-    session_id = read_session_id(require_user(request).claims.session_id)
-    if session_id is not None:
-        await parts_of(request).accounts.sign_out(session_id, identify_client(request))
+    await parts_of(request).accounts.sign_out(_callers_session(request), identify_client(request))
     return Response(status_code=204)
+
+
+def _callers_session(request: Request) -> SessionId:
+    return SessionId(uuid.UUID(require_user(request).claims.session_id))
 
 
 def _view(user: User) -> UserView:

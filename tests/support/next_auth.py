@@ -1,13 +1,18 @@
 """What ``next-auth/react`` sends, said in a few words."""
 
+import time
+
 import httpx2
 
+from shared.session_cookie import SessionSealer
+from shared.settings import SAMPLE_SECRETS
 from tests.support.people import PASSWORD
 
 CALLBACK = "/api/auth/callback/credentials"
 SESSION_COOKIE = "next-auth.session-token"
 CSRF_COOKIE = "next-auth.csrf-token"
 CALLBACK_COOKIE = "next-auth.callback-url"
+SEALER = SessionSealer(SAMPLE_SECRETS["NEXTAUTH_SECRET"], 30 * 86_400)
 
 
 async def get_csrf_token(client: httpx2.AsyncClient) -> str:
@@ -36,3 +41,10 @@ async def sign_out(client: httpx2.AsyncClient, **members: str) -> httpx2.Respons
     """Sign out as ``signOut()`` does."""
     form = {"csrfToken": await get_csrf_token(client), "json": "true"}
     return await client.post("/api/auth/signout", data={**form, **members})
+
+
+def open_session_cookie(client: httpx2.AsyncClient) -> dict[str, object]:
+    """Return what the browser's session cookie holds."""
+    claims = SEALER.open(client.cookies[SESSION_COOKIE], int(time.time()))
+    assert claims is not None
+    return claims

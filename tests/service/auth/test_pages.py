@@ -1,0 +1,216 @@
+"""The pages of the auth service, as a browser without scripts uses them."""
+
+import html
+import re
+import time
+
+import asyncpg
+import httpx2
+import pytest
+
+from tests.support import next_auth
+from tests.support.forged_tokens import TTL, forge, read_claims
+from tests.support.next_auth import CALLBACK, SEALER, SESSION_COOKIE, open_session_cookie
+from tests.support.people import PASSWORD, Person
+from tests.support.services import PUBLIC_URL
+
+SIGN_IN = "/api/auth/signin"
+NAVIGATION = {"accept": "text/html,application/xhtml+xml"}
+
+
+def read_form(page: httpx2.Response) -> dict[str, str]:
+    """Return the fields of a page's form as they were filled in by us."""
+    tags = re.findall(r"<input[^>]*>", page.text)
+    pairs = [(re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)) for tag in tags]
+    return {name[1]: html.unescape(value[1]) if value else "" for name, value in pairs if name}
+
+
+async def fill_in(client: httpx2.AsyncClient, path: str, to: str, **typed: str) -> httpx2.Response:
+    """Open a page, fill in its form and send it."""
+    form = read_form(await client.get(path, headers=NAVIGATION))
+    return await client.post(to, data={**form, **typed}, headers=NAVIGATION)
+
+
+async def test_the_sign_in_form_is_for_people_and_password_managers(client: httpx2.AsyncClient) -> None:
+    """The form has labels, the csrf token, where to go, and the autocomplete words; no script anywhere."""
+    page = await client.get(f"{SIGN_IN}?callbackUrl=/userposts", headers=NAVIGATION)
+    assert page.status_code == 200
+    assert 'autocomplete="username"' in page.text
+    assert 'autocomplete="current-password"' in page.text
+    assert read_form(page)["callbackUrl"] == f"{PUBLIC_URL}/userposts"
+    assert read_form(page)["csrfToken"] == await next_auth.get_csrf_token(client)
+    assert "<script" not in page.text
+    policy = page.headers["content-security-policy"]
+    assert all(part in policy for part in ("default-src 'none'", "form-action 'self'", "frame-ancestors 'none'"))
+    assert "unsafe" not in policy
+
+
+async def test_signing_in_leads_back(client: httpx2.AsyncClient, ada: Person) -> None:
+    """Signed in with the form, the browser is sent to the page it wanted, with a session."""
+    wanted = "/userposts/7?from=mail"
+    answer = await fill_in(
+        client, f"{SIGN_IN}?callbackUrl=%2Fuserposts%2F7%3Ffrom%3Dmail", CALLBACK, email=ada.email, password=PASSWORD
+    )
+    assert (answer.status_code, answer.headers["location"]) == (302, PUBLIC_URL + wanted)
+    assert (await next_auth.get_session(client))["user"]
+
+
+async def test_a_refused_form_keeps_the_email(client: httpx2.AsyncClient, ada: Person) -> None:
+    """Wrong credentials show the form again, 401, with an alert, the e-mail kept, the password not, and where to go."""
+    answer = await fill_in(
+        client, f"{SIGN_IN}?callbackUrl=/userposts", CALLBACK, email='"<i>x@example.com', password="my secret guess"
+    )
+    assert answer.status_code == 401
+    assert 'role="alert"' in answer.text
+    assert "<i>" not in answer.text
+    assert "my secret guess" not in answer.text
+    form = read_form(answer)
+    assert (form["email"], form["password"]) == ('"<i>x@example.com', "")
+    again = await client.post(CALLBACK, data={**form, "email": ada.email, "password": PASSWORD})
+    assert again.headers["location"] == f"{PUBLIC_URL}/userposts"
+
+
+async def test_a_form_without_its_token_is_shown_again(client: httpx2.AsyncClient, ada: Person) -> None:
+    """A form with a wrong csrf token is 403 and shown again with a good one."""
+    typed = {"email": ada.email, "password": PASSWORD}
+    answer = await fill_in(client, SIGN_IN, CALLBACK, csrfToken="", **typed)
+    assert answer.status_code == 403
+    again = await client.post(CALLBACK, data={**read_form(answer), **typed})
+    assert again.status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("CredentialsSignin", "not right"),
+        ("SessionRequired", "Please sign in"),
+        ("<b>", "did not work"),
+    ],
+)
+async def test_the_sign_in_page_explains_errors(client: httpx2.AsyncClient, error: str, words: str) -> None:
+    """``?error=`` is explained in words of ours, never echoed."""
+    page = await client.get(SIGN_IN, params={"error": error})
+    assert page.status_code == 200
+    assert words in page.text
+    assert "<b>" not in page.text
+
+
+async def test_whoever_is_signed_in_may_go_on_or_sign_out(client: httpx2.AsyncClient, ada: Person) -> None:
+    """The sign-in and sign-up pages say who is signed in and offer to continue; never back to themselves."""
+    await next_auth.sign_in(client, ada.email)
+    for path, target in (
+        (f"{SIGN_IN}?callbackUrl=/userposts/3", f"{PUBLIC_URL}/userposts/3"),
+        (f"{SIGN_IN}?callbackUrl={SIGN_IN}", "/userposts"),
+        ("/signup?callbackUrl=/signup", "/userposts"),
+    ):
+        page = await client.get(path)
+        assert html.escape(ada.name) in page.text
+        assert f'href="{target}"' in page.text
+        assert 'href="/api/auth/signout"' in page.text
+
+
+async def test_a_stale_access_token_is_renewed_on_the_way(client: httpx2.AsyncClient, ada: Person) -> None:
+    """A live session whose access token ran out passes the sign-in page with a fresh one, without a stop, once."""
+    await next_auth.sign_in(client, ada.email)
+    claims = open_session_cookie(client)
+    now = int(time.time())
+    old = forge({**read_claims(str(claims["accessToken"])), "iat": now - TTL - 5, "exp": now - 5})
+    client.cookies.set(SESSION_COOKIE, SEALER.seal({**claims, "accessToken": old}, now), domain="localhost.local")
+    answer = await client.get(f"{SIGN_IN}?callbackUrl=/userposts")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{PUBLIC_URL}/userposts")
+    again = await client.get(f"{SIGN_IN}?callbackUrl=/userposts")
+    assert (again.status_code, "You are signed in" in again.text) == (200, True)
+
+
+async def test_signing_up_signs_in(client: httpx2.AsyncClient, database: asyncpg.Connection) -> None:
+    """A new person is signed in at once and led to their own posts, or to the page they wanted."""
+    for email, query, path in (("a@example.com", "", "/userposts"), ("b@example.com", "?callbackUrl=/x", "/x")):
+        client.cookies.clear()
+        answer = await fill_in(client, f"/signup{query}", "/signup", name="Mary", email=email, password=PASSWORD)
+        assert (answer.status_code, answer.headers["location"]) == (303, PUBLIC_URL + path)
+        assert (await next_auth.get_session(client))["user"]
+    events = [row["event"] for row in await database.fetch("SELECT event FROM audit ORDER BY id")]
+    assert events == ["signed_up", "signed_in"] * 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "wrong"),
+    [
+        ({"name": "  "}, "name"),
+        ({"email": "nobody"}, "email"),
+        ({"email": "NUL\0@example.com"}, "email"),
+        ({"password": "short"}, "password"),
+        ({"password": "Mary Jackson"}, "password"),
+    ],
+)
+async def test_a_refused_sign_up_keeps_what_was_typed(
+    client: httpx2.AsyncClient, typed: dict[str, str], wrong: str
+) -> None:
+    """The form comes back, 422, with the error beside its field and all but the password as typed."""
+    right = {"name": "Mary Jackson", "email": "mary@example.com", "password": PASSWORD}
+    answer = await fill_in(client, "/signup", "/signup", **{**right, **typed})
+    assert answer.status_code == 422
+    assert f'id="{wrong}-error"' in answer.text
+    assert len(re.findall(r'class="error"', answer.text)) == 1
+    form = read_form(answer)
+    assert form["name"] == {**right, **typed}["name"]
+    assert form["password"] == ""
+
+
+async def test_a_taken_email_is_said_beside_the_field(client: httpx2.AsyncClient, ada: Person) -> None:
+    """Signing up with a taken e-mail is 409 and says so at the e-mail."""
+    answer = await fill_in(client, "/signup", "/signup", name="Eve", email=ada.email, password=PASSWORD)
+    assert answer.status_code == 409
+    assert 'id="email-error"' in answer.text
+
+
+async def test_signing_up_needs_the_csrf_token(client: httpx2.AsyncClient, database: asyncpg.Connection) -> None:
+    """Without the csrf token the sign-up form is shown again, 403, and nobody is signed up."""
+    form = {"name": "Mary", "email": "mary@example.com", "password": PASSWORD}
+    answer = await fill_in(client, "/signup", "/signup", csrfToken="x", **form)
+    assert answer.status_code == 403
+    assert read_form(answer)["email"] == "mary@example.com"
+    assert await database.fetchval("SELECT count(*) FROM users") == 0
+
+
+async def test_signing_out_asks_first(client: httpx2.AsyncClient, ada: Person) -> None:
+    """A link only shows the form; the form signs out and leads to the first page."""
+    await next_auth.sign_in(client, ada.email, callbackUrl="/userposts")
+    page = await client.get("/api/auth/signout", headers=NAVIGATION)
+    assert page.status_code == 200
+    assert (await next_auth.get_session(client))["user"]
+    answer = await client.post("/api/auth/signout", data=read_form(page))
+    assert (answer.status_code, answer.headers["location"]) == (302, PUBLIC_URL)
+    assert await next_auth.get_session(client) == {}
+
+
+async def test_a_sign_out_form_without_its_token_is_shown_again(client: httpx2.AsyncClient, ada: Person) -> None:
+    """A wrong csrf token signs nobody out: 403 and the form again; where to go is kept."""
+    await next_auth.sign_in(client, ada.email)
+    answer = await client.post("/api/auth/signout?callbackUrl=/userposts", data={"csrfToken": "x"}, headers=NAVIGATION)
+    assert answer.status_code == 403
+    assert read_form(answer)["callbackUrl"] == f"{PUBLIC_URL}/userposts"
+    assert (await next_auth.get_session(client))["user"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [("AccessDenied", 403), ("Verification", 403), ("Configuration", 500), ("", 200), ("<b>", 200)]
+)
+async def test_the_error_page(client: httpx2.AsyncClient, error: str, status: int) -> None:
+    """``/error`` says what went wrong with the status of its kind."""
+    page = await client.get("/api/auth/error", params={"error": error}, headers=NAVIGATION)
+    assert page.status_code == status
+    assert "<h1>" in page.text
+    assert "<b>" not in page.text
+
+
+@pytest.mark.parametrize("error", ["Signin", "OAuthCallback", "Callback", "CredentialsSignin", "SessionRequired"])
+async def test_errors_of_signing_in_are_shown_where_one_signs_in(client: httpx2.AsyncClient, error: str) -> None:
+    """What another try can mend redirects to the sign-in page."""
+    answer = await client.get(f"/api/auth/error?error={error}")
+    assert (answer.status_code, answer.headers["location"]) == (302, f"{PUBLIC_URL}{SIGN_IN}?error={error}")
+
+
+async def test_there_is_a_page_for_sent_links(client: httpx2.AsyncClient) -> None:
+    """``/verify-request`` is a page."""
+    assert "Check your e-mail" in (await client.get("/api/auth/verify-request")).text

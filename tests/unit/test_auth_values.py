@@ -1,0 +1,82 @@
+"""Values of the auth service that are made from what others send: e-mail keys, clients, session ids, settings."""
+
+import sys
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from starlette.requests import Request
+
+from auth_service.accounts import read_session_id
+from auth_service.clients import identify_client
+from auth_service.users import email_key
+from tests.support.services import auth_settings
+
+
+def request_with(headers: list[tuple[bytes, bytes]], peer: tuple[str, int] | None = ("192.0.2.1", 5)) -> Request:
+    """Return a request with these headers from this peer."""
+    return Request({"type": "http", "path": "/", "headers": headers, "client": peer})
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_the_key_of_a_key_is_itself(email: str) -> None:
+    """An e-mail's key is steady, and the same for every case and every compatible spelling."""
+    key = email_key(email)
+    assert email_key(key) == key
+    for form in ("NFC", "NFD", "NFKC", "NFKD"):
+        assert email_key(unicodedata.normalize(form, email)) == key
+
+
+def test_the_key_of_every_character_is_steady() -> None:
+    """There is no character whose key has another key."""
+    characters = (chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code <= 0xDFFF)
+    assert [c for c in characters if email_key(email_key(c)) != email_key(c)] == []
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "address"),
+    [
+        ([], "192.0.2.1"),
+        ([b"203.0.113.9"], "203.0.113.9"),
+        ([b"198.51.100.7, 203.0.113.9"], "203.0.113.9"),
+        ([b"198.51.100.7", b"2001:DB8:0::1"], "2001:db8::1"),
+        ([b"unknown"], None),
+        ([b""], None),
+        ([b"203.0.113.9:80"], None),
+        ([b"fe80::1%eth0"], None),
+        ([b"'; DROP TABLE users --"], None),
+    ],
+)
+def test_the_address_is_what_the_gateway_added_last(forwarded: list[bytes], address: str | None) -> None:
+    """The last forwarded address counts, else the peer's; what is no IP address is not kept."""
+    request = request_with([(b"x-forwarded-for", value) for value in forwarded])
+    assert identify_client(request).address == address
+
+
+def test_a_peer_without_an_address_is_kept_as_none() -> None:
+    """A request over a UNIX socket has no address."""
+    assert identify_client(request_with([], peer=None)).address is None
+
+
+def test_the_user_agent_is_kept_short_and_printable() -> None:
+    """At most 300 printable characters of the user agent are kept."""
+    agent = b"Browser\t\x00\x1b[31m" + b"x" * 1000
+    kept = identify_client(request_with([(b"user-agent", agent)])).user_agent
+    assert kept.startswith("Browser[31mxxx")
+    assert len(kept) <= 300
+    assert kept.isprintable()
+
+
+@pytest.mark.parametrize("text", [None, 1, "", "x", "1" * 31, ["a"]])
+def test_what_is_no_session_id_is_none(text: object) -> None:
+    """Only the text of a UUID is a session id."""
+    assert read_session_id(text) is None
+
+
+@pytest.mark.parametrize("change", [{"session_max_age": 0}, {"session_idle_age": -1}, {"nextauth_secret": ""}])
+def test_settings_out_of_bounds_are_refused(change: dict[str, object]) -> None:
+    """An age of no time and an empty secret are no settings."""
+    with pytest.raises(ValidationError):
+        auth_settings("postgresql:///auth", **change)

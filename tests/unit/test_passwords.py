@@ -1,0 +1,105 @@
+"""The pool that hashes passwords, and which passwords it is asked to hash."""
+
+import asyncio
+
+import argon2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+
+from auth_service.password_rules import MAX_LENGTH, MIN_LENGTH, find_password_fault
+from auth_service.passwords import Passwords, is_sane
+from shared.errors import Unavailable
+
+PASSWORD = "correct horse battery"
+
+
+def pending(registry: CollectorRegistry) -> float | None:
+    """Return how many hashes run or wait."""
+    return registry.get_sample_value("gatepost_password_hashes_pending")
+
+
+async def wait_until_idle(registry: CollectorRegistry) -> None:
+    """Return when no hash runs or waits."""
+    async with asyncio.timeout(10):
+        while pending(registry):
+            await asyncio.sleep(0.005)
+
+
+async def test_a_hash_matches_its_password_only() -> None:
+    """A password matches its own hash; another, or the same hash for nobody, does not; no two hashes are equal."""
+    passwords = Passwords(CollectorRegistry())
+    stored = await passwords.hash(PASSWORD)
+    assert stored != await passwords.hash(PASSWORD)
+    assert await passwords.verify(PASSWORD, stored)
+    assert not await passwords.verify(PASSWORD + " ", stored)
+    assert not await passwords.verify(PASSWORD, None)
+    assert not passwords.needs_rehash(stored)
+    passwords.stop()
+
+
+async def test_too_many_at_once_are_refused_at_once() -> None:
+    """With one thread and two places to wait, the fourth hash is refused with when to try again; the others succeed."""
+    registry = CollectorRegistry()
+    passwords = Passwords(registry, threads=1, queue_per_thread=2)
+    outcomes = await asyncio.gather(*(passwords.hash(PASSWORD) for _ in range(5)), return_exceptions=True)
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Unavailable)]
+    assert [error.retry_after for error in refused] == [2, 2]
+    assert registry.get_sample_value("gatepost_password_hashes_shed_total") == 2
+    await wait_until_idle(registry)
+    assert await passwords.hash(PASSWORD)
+    passwords.stop()
+
+
+async def test_a_place_belongs_to_the_work_and_not_to_the_request() -> None:
+    """Cancelling a request frees its place only when the hash has ended; work that never began frees it at once."""
+    registry = CollectorRegistry()
+    passwords = Passwords(registry, threads=1, queue_per_thread=1)
+    slow = argon2.PasswordHasher(time_cost=8, memory_cost=131_072, parallelism=1).hash(PASSWORD)
+    running = asyncio.create_task(passwords.verify(PASSWORD, slow))
+    waiting = asyncio.create_task(passwords.verify(PASSWORD, slow))
+    await asyncio.sleep(0.02)
+    for task in (running, waiting):
+        task.cancel()
+    await asyncio.gather(running, waiting, return_exceptions=True)
+    assert pending(registry) == 1
+    await wait_until_idle(registry)
+    assert pending(registry) == 0
+    passwords.stop()
+
+
+@pytest.mark.parametrize("stored", ["", "x" * 600, "$argon2id$v=19$m=99999999,t=2,p=1$c29tZXNhbHQ$AAAA", "$2b$12$abc"])
+def test_only_hashes_within_bounds_are_run(stored: str) -> None:
+    """What is not argon2id within sane bounds is never run."""
+    assert not is_sane(stored)
+
+
+@given(st.text())
+def test_no_text_breaks_the_check_of_a_stored_hash(stored: str) -> None:
+    """Whatever stands in the database, the check ends in yes or no."""
+    assert is_sane(stored) in {True, False}
+    assert is_sane("$argon2id$v=19$m=19456,t=2,p=1$" + stored) in {True, False}
+
+
+@pytest.mark.parametrize(
+    ("password", "is_taken"),
+    [
+        ("x" * (MIN_LENGTH - 1), False),
+        ("x" * MIN_LENGTH, True),
+        ("x" * MAX_LENGTH, True),
+        ("x" * (MAX_LENGTH + 1), False),
+        ("\u00e9" * 4, True),
+        (" " * 8, True),
+        ("ada lovelace", False),
+        ("AdaLovelace", False),
+        ("ADA@EXAMPLE.COM", False),
+        ("example.com", False),
+        ("GATEPOST", False),
+        ("gatepost!", True),
+    ],
+)
+def test_length_counts_and_obvious_guesses_are_refused(password: str, *, is_taken: bool) -> None:
+    """8 to 1024 bytes of anything are taken, but not the own name or e-mail, nor the product's name."""
+    fault = find_password_fault(password, name="Ada Lovelace", email="ada@example.com")
+    assert (fault is None) is is_taken
