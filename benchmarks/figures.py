@@ -30,6 +30,11 @@ class Sample:
         return self.upstream_cpu / self.load.requests * 1e6
 
     @property
+    def cost(self) -> float:
+        """Microseconds of CPU for one request in all processes that serve it."""
+        return self.own_cost + self.upstream_cost
+
+    @property
     def busy(self) -> float:
         """The share of the servers' core that the measured processes had."""
         return (self.own_cpu + self.upstream_cpu) / self.load.seconds
@@ -51,6 +56,12 @@ def find_ratio(samples: Samples, name: str, yardstick: str) -> float:
     """Return how many times the yardstick's rate a server reached: the median over the rounds."""
     pairs = zip(samples[name], samples[yardstick], strict=True)
     return median(sample.load.rate / other.load.rate for sample, other in pairs)
+
+
+def find_cpu_ratio(samples: Samples, name: str, yardstick: str) -> float:
+    """Return the same ratio by CPU time alone, upstream included: what a core of one's own would give."""
+    pairs = zip(samples[name], samples[yardstick], strict=True)
+    return median(other.cost / sample.cost for sample, other in pairs)
 
 
 def find_load_share(samples: Samples) -> float:

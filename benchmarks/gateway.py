@@ -6,7 +6,6 @@ expired one; during the load every single answer is compared. A run in which one
 """
 
 import argparse
-import os
 import signal
 import sys
 import tempfile
@@ -16,19 +15,24 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from benchmarks.figures import Sample, draw_table, find_load_share
-from benchmarks.line_up import AUTH_REQUEST, HAPROXY, UPSTREAM, Entrant, Setting, running_line_up
+from benchmarks.figures import Sample, Samples, draw_table, find_cpu_ratio, find_load_share
+from benchmarks.line_up import AUTH_REQUEST, GATEWAY, HAPROXY, UPSTREAM, Entrant, Setting, running_line_up
 from benchmarks.load import LoadInvalid, fetch, send_load, write_plan
 from benchmarks.machine import describe_machine
-from benchmarks.processes import LOAD_CORE, ProgramMissing, ServerFailed, get_program, read_cpu_seconds
+from benchmarks.posts_upstream import running_posts
+from benchmarks.processes import LOAD_CORE, ProgramMissing, ServerFailed, get_program, on_core, read_cpu_seconds
 from benchmarks.upstreams import TOKEN_TTL, Keys, Upstream, request_headers, running_constant, sign_tokens
+from shared.logs import set_up_logs
 
 YARDSTICKS = (UPSTREAM, HAPROXY, AUTH_REQUEST)
 WARM_UP = 1  # seconds of load that are not counted
-PROGRAMS = ("nginx", "haproxy", "wrk", "taskset")
+PROGRAMS = ("nginx", "haproxy", "wrk")
 SATURATED = 0.9  # share of its core beyond which the load may have been the limit
 
-UPSTREAMS: Mapping[str, Callable[[Keys, Path], AbstractContextManager[Upstream]]] = {"constant": running_constant}
+UPSTREAMS: Mapping[str, Callable[[Keys, Path], AbstractContextManager[Upstream]]] = {
+    "constant": running_constant,
+    "posts": running_posts,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ def main() -> None:
     """Run the benchmark of the command line."""
     arguments = _parse_arguments()
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))  # so that the servers are ended then, too
-    os.sched_setaffinity(0, {LOAD_CORE})
+    set_up_logs("benchmark", "ERROR", "text")
     effort = Effort(arguments.seconds, arguments.rounds, arguments.connections)
     try:
         for program in PROGRAMS:
@@ -60,6 +64,7 @@ def _measure(name: str, effort: Effort, *, logs_requests: bool) -> str:
     """Return the table of all servers ahead of one upstream."""
     keys = Keys()
     with (
+        on_core(LOAD_CORE),
         tempfile.TemporaryDirectory(prefix="gatepost-bench-") as directory,
         UPSTREAMS[name](keys, Path(directory)) as upstream,
         running_line_up(Setting(upstream, keys, Path(directory), logs_requests)) as entrants,
@@ -69,15 +74,15 @@ def _measure(name: str, effort: Effort, *, logs_requests: bool) -> str:
         for entrant in entrants:
             _check_answers(entrant, upstream, keys)
         samples = _run_rounds(entrants, upstream, plan, effort)
-        share = find_load_share(samples)
-        warning = "; it may have been the limit" if share > SATURATED else ""
-        return "\n\n".join(
-            [
-                f"Ahead of {upstream.name}",
-                draw_table(samples, YARDSTICKS),
-                f"The load used up to {share:.0%} of its core{warning}.",
-            ]
-        )
+        return "\n\n".join([f"Ahead of {upstream.name}", draw_table(samples, YARDSTICKS), _comment(samples)])
+
+
+def _comment(samples: Samples) -> str:
+    """Return what a reader must know before believing the table."""
+    ratios = ", ".join(f"{find_cpu_ratio(samples, GATEWAY, name):.2f} x {name}" for name in YARDSTICKS)
+    share = find_load_share(samples)
+    warning = "; it may have been the limit" if share > SATURATED else ""
+    return f"The gateway by CPU time alone: {ratios}. The load used up to {share:.0%} of its core{warning}."
 
 
 def _check_answers(entrant: Entrant, upstream: Upstream, keys: Keys) -> None:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.processes import Server, pick_port, running_server
+from benchmarks.processes import Server, pick_ports, running_server
 from benchmarks.proxies import prepare_haproxy, prepare_nginx
 from benchmarks.upstreams import Keys, Upstream, service_environment, uvicorn_command
 
@@ -79,12 +79,12 @@ def running_line_up(setting: Setting) -> Iterator[list[Entrant]]:
 
 @contextlib.contextmanager
 def _running_gateway(setting: Setting) -> Iterator[Entrant]:
-    port = pick_port()
+    port, metrics_port = pick_ports(2)
     service = f"http://127.0.0.1:{setting.upstream.port}"
     rules = setting.directory / "rules.toml"
     rules.write_text(_RULES.format(port=setting.upstream.port), encoding="ascii")
     environment = {
-        **service_environment(setting.keys, port),
+        **service_environment(setting.keys, port, metrics_port),
         "LOG_LEVEL": "INFO" if setting.logs_requests else "WARNING",
         "GATEWAY_RULES": str(rules),
         "AUTH_SERVICE_URL": service,
@@ -97,7 +97,7 @@ def _running_gateway(setting: Setting) -> Iterator[Entrant]:
 
 @contextlib.contextmanager
 def _running_nginx(setting: Setting) -> Iterator[Entrant]:
-    port = pick_port()
+    (port,) = pick_ports(1)
     directory = setting.directory / "nginx"
     command = prepare_nginx(directory, port=port, upstream=setting.upstream.port, logs_requests=setting.logs_requests)
     with _running(setting, "nginx", port, command) as server:
@@ -106,8 +106,8 @@ def _running_nginx(setting: Setting) -> Iterator[Entrant]:
 
 @contextlib.contextmanager
 def _running_auth_request(setting: Setting) -> Iterator[Entrant]:
-    port, verifier_port = pick_port(), pick_port()
-    environment = service_environment(setting.keys, verifier_port)
+    port, verifier_port, metrics_port = pick_ports(3)
+    environment = service_environment(setting.keys, verifier_port, metrics_port)
     verify = uvicorn_command("benchmarks.verifier_app:create_app", verifier_port, "--factory")
     command = prepare_nginx(
         setting.directory / "auth_request",
@@ -125,7 +125,7 @@ def _running_auth_request(setting: Setting) -> Iterator[Entrant]:
 
 @contextlib.contextmanager
 def _running_haproxy(setting: Setting) -> Iterator[Entrant]:
-    port = pick_port()
+    (port,) = pick_ports(1)
     command = prepare_haproxy(
         setting.directory / "haproxy",
         port=port,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_letters, digits
 
-from benchmarks.processes import LOAD_CORE, pin_command
+from benchmarks.processes import LOAD_CORE, on_core
 
 SCRIPT = Path(__file__).with_name("answers.lua")
 MARGIN = 20  # seconds that wrk may take beyond the time of the load
@@ -68,9 +68,10 @@ def send_load(wrk: str, port: int, plan: Path, *, seconds: int, connections: int
     options = ["--threads=1", f"--connections={connections}", f"--duration={seconds}s", f"--timeout={TIMEOUT}s"]
     command = [wrk, *options, f"--script={SCRIPT}", f"http://127.0.0.1:{port}/", "--", str(plan)]
     before = _children_cpu()
-    ended = subprocess.run(  # noqa: S603 - wrk, with figures of our own
-        pin_command(command, LOAD_CORE), capture_output=True, text=True, timeout=seconds + MARGIN, check=False
-    )
+    with on_core(LOAD_CORE):
+        ended = subprocess.run(  # noqa: S603 - wrk, with figures of our own
+            command, capture_output=True, text=True, timeout=seconds + MARGIN, check=False
+        )
     cpu = _children_cpu() - before
     line = next((line for line in ended.stdout.splitlines() if line.startswith("FIGURES ")), None)
     if ended.returncode != 0 or line is None:
@@ -79,12 +80,14 @@ def send_load(wrk: str, port: int, plan: Path, *, seconds: int, connections: int
 
 
 def fetch(port: int, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
-    """Return status and body of a single GET."""
+    """Return status and body of a single GET, or raise LoadInvalid where there is no answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     try:
         connection.request("GET", path, headers=dict(headers))
         answer = connection.getresponse()
         return answer.status, answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise LoadInvalid(f"no answer to {path} on port {port}: {error!r}") from error
     finally:
         connection.close()
 

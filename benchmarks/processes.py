@@ -8,17 +8,18 @@ import contextlib
 import os
 import shutil
 import socket
-import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stack.processes import Child, start_child, stop_children
+
 ROOT = Path(__file__).parents[1]
 SERVER_CORE = 0
 LOAD_CORE = 1
 START_DEADLINE = 30  # seconds
-STOP_DEADLINE = 10  # seconds
+STOP_PATIENCE = 12.0  # seconds; a service gives its running requests 10
 
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -46,22 +47,27 @@ def get_program(name: str) -> str:
     path = shutil.which(name, path=f"{os.defpath}:/usr/sbin:/sbin:/usr/local/bin:/usr/local/sbin")
     if path is None:
         raise ProgramMissing(
-            f"{name} is missing; on Debian: apt-get install -y --no-install-recommends nginx haproxy wrk util-linux"
+            f"{name} is missing; on Debian: apt-get install -y --no-install-recommends nginx haproxy wrk"
         )
     return path
 
 
-def pin_command(command: Sequence[str], core: int) -> list[str]:
-    """Return the command that runs ``command``, and whatever it starts, on that core alone."""
-    return [get_program("taskset"), "--cpu-list", str(core), *command]
+@contextlib.contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """Keep this process, and whatever it starts within the block for all its life, on that core alone."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
-def pick_port() -> int:
-    """Return a port of 127.0.0.1 that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    assert isinstance(port, int)
-    return port
+def pick_ports(count: int) -> list[int]:
+    """Return different ports of 127.0.0.1 that are free now."""
+    with contextlib.ExitStack() as listeners:
+        found = [listeners.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [int(listener.getsockname()[1]) for listener in found]
 
 
 @contextlib.contextmanager
@@ -70,23 +76,16 @@ def running_server(
 ) -> Iterator[Server]:
     """Run a server on the servers' core until the block is left. Its output goes to ``directory``."""
     log = directory / f"{name}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - commands of the benchmarks' own
-            pin_command(command, SERVER_CORE),
-            cwd=ROOT,
-            env={"PATH": os.defpath, "HOME": str(directory), **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,  # Ctrl-C reaches the benchmark alone, which then ends its servers in order
-        )
+    settings = {"PATH": os.defpath, "HOME": str(directory), **(environment or {})}
+    with log.open("wb") as output, on_core(SERVER_CORE):
+        child = start_child(name, command, environment=settings, directory=ROOT, output=output)
     try:
-        _wait_until_listening(name, process, port, log)
-        yield Server(name, process.pid, port)
-        if process.poll() is not None:
+        _wait_until_listening(child, port, log)
+        yield Server(name, child.process.pid, port)
+        if child.process.poll() is not None:
             raise ServerFailed(f"{name} ended during the run:\n{_tail(log)}")
     finally:
-        _stop(process)
+        stop_children([child], STOP_PATIENCE)
 
 
 def read_cpu_seconds(pids: Iterable[int]) -> float:
@@ -116,22 +115,13 @@ def _descends_from(pid: int, roots: set[int], parents: Mapping[int, int]) -> boo
     return False
 
 
-def _wait_until_listening(name: str, process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+def _wait_until_listening(child: Child, port: int, log: Path) -> None:
     deadline = time.monotonic() + START_DEADLINE
-    while process.poll() is None and time.monotonic() < deadline:
+    while child.process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.05)
-    raise ServerFailed(f"{name} did not start:\n{_tail(log)}")
-
-
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_DEADLINE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    raise ServerFailed(f"{child.name} did not start:\n{_tail(log)}")
 
 
 def _tail(log: Path) -> str:

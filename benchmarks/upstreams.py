@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.constant_app import BODY
 from benchmarks.load import Ask
-from benchmarks.processes import pick_port, running_server
+from benchmarks.processes import pick_ports, running_server
 from shared.tokens import AccessTokens, KeyRing
 
 PUBLIC_URL = "http://localhost:3000"  # the issuer of the tokens and the Host of the requests; nobody listens there
@@ -63,7 +63,7 @@ def request_headers(token: str) -> dict[str, str]:
     return {"Host": PUBLIC_URL.removeprefix("http://"), "Authorization": f"Bearer {token}"}
 
 
-def service_environment(keys: Keys, port: int) -> dict[str, str]:
+def service_environment(keys: Keys, port: int, metrics_port: int) -> dict[str, str]:
     """Return the settings that all services of ours share, quiet as the other servers are unless told otherwise."""
     return {
         "ENVIRONMENT": "production",
@@ -75,7 +75,7 @@ def service_environment(keys: Keys, port: int) -> dict[str, str]:
         "LOG_LEVEL": "WARNING",
         "LOG_FORMAT": "json",
         "PORT": str(port),
-        "METRICS_PORT": str(pick_port()),
+        "METRICS_PORT": str(metrics_port),
     }
 
 
@@ -101,7 +101,7 @@ def uvicorn_command(app: str, port: int, *options: str) -> list[str]:
 @contextlib.contextmanager
 def running_constant(keys: Keys, directory: Path) -> Iterator[Upstream]:
     """Run the constant app."""
-    port = pick_port()
+    (port,) = pick_ports(1)
     command = uvicorn_command("benchmarks.constant_app:app", port)
     with running_server("constant", command, port=port, directory=directory) as server:
         asks = tuple(Ask("/api/user/2", request_headers(token), BODY) for token in sign_tokens(keys))
