@@ -1,4 +1,4 @@
-"""Signed tokens: what is accepted, and that each fault is refused. See test_token_keys.py, test_tokens_open_inputs.py too."""
+"""Signed tokens: what is accepted, and that each fault is refused."""
 
 import base64
 import json
