@@ -40,6 +40,7 @@ def test_cookie_of_next_auth_opens() -> None:
         "email": "ada@example.com",
         "sub": "1",
         "accessToken": "x.y.z",
+        "jti": "00000000-0000-4000-8000-000000000000",
         "iat": 1_700_000_000,
         "exp": 4_102_444_800,
     }

@@ -1,0 +1,256 @@
+"""Settings: what is read, and that a bad one stops the start with one line that names it and never shows it."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from shared.settings import SAMPLE_SECRETS, SETTING_NAMES, Secret, Settings, SettingsInvalid, load_settings
+
+KEY = "a-key-of-our-own-0123456789abcdefgh-01"
+OTHER_KEY = "a-key-of-our-own-0123456789abcdefgh-02"
+LEAST = {"SECRET_KEY": KEY, "NEXTAUTH_SECRET": OTHER_KEY, "PORT": "8001", "METRICS_PORT": "8101"}
+
+
+class ServiceSettings(Settings):
+    """Settings of some service: what all have, and something of its own."""
+
+    nextauth_secret: Secret
+    ports: dict[str, int] = {}  # noqa: RUF012 - pydantic copies it
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Give an environment that holds the least of settings and nothing else of ours."""
+    for name in SETTING_NAMES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in LEAST.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def load(environment: pytest.MonkeyPatch, **changes: str | None) -> ServiceSettings:
+    """Return the settings of an environment with changes; None takes one out."""
+    for name, value in changes.items():
+        environment.setenv(name, value) if value is not None else environment.delenv(name)
+    return load_settings(ServiceSettings)
+
+
+def refusal(environment: pytest.MonkeyPatch, **changes: str | None) -> str:
+    """Return the line with which an environment is refused; it never shows a value of a secret."""
+    with pytest.raises(SettingsInvalid) as refused:
+        load(environment, **changes)
+    line = str(refused.value)
+    secrets = [value for name, value in {**LEAST, **changes}.items() if "SECRET" in name and value]
+    assert not any(secret in line for secret in secrets if len(secret) > 3)
+    assert "\n" not in line
+    return line
+
+
+def test_least_of_settings(environment: pytest.MonkeyPatch) -> None:
+    """Where nothing else is said, it is production on this machine alone, with the tutorial's hour."""
+    settings = load(environment)
+
+    assert (settings.environment, settings.nextauth_url) == ("production", "http://localhost:3000")
+    assert (settings.host, settings.port, settings.metrics_port) == ("127.0.0.1", 8001, 8101)
+    assert (settings.access_token_ttl, settings.secret_key_previous) == (3600, ())
+    assert settings.secret_key.get_secret_value() == KEY
+    assert KEY not in repr(settings)
+
+
+@pytest.mark.parametrize("name", sorted(LEAST))
+@pytest.mark.parametrize("value", [None, ""])
+def test_missing_setting(environment: pytest.MonkeyPatch, name: str, value: str | None) -> None:
+    """A setting that is needed and not there, or empty, is named."""
+    assert refusal(environment, **{name: value}) == f"{name}: is missing"
+
+
+def test_empty_setting_is_none(environment: pytest.MonkeyPatch) -> None:
+    """An empty variable counts as not set."""
+    assert load(environment, NEXTAUTH_URL="", SECRET_KEY_PREVIOUS="").nextauth_url == "http://localhost:3000"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("ENVIRONMENT", "staging"), ("LOG_LEVEL", "LOUD"), ("LOG_FORMAT", "xml"), ("METRICS_PORT", "-1")),
+        *(("PORT", "0"), ("PORT", "65536"), ("PORT", "http"), ("SECRET_KEY", f"{KEY},{OTHER_KEY}")),
+        *(("ACCESS_TOKEN_TTL", "59"), ("ACCESS_TOKEN_TTL", "86401"), ("ACCESS_TOKEN_TTL", "an hour")),
+        ("NEXTAUTH_URL", "localhost:3000"),
+    ],
+)
+def test_bad_value(environment: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """A bad value is refused with one line that begins with its name."""
+    assert refusal(environment, **{name: value}).startswith(f"{name}: ")
+
+
+def test_all_bad_values_are_named(environment: pytest.MonkeyPatch) -> None:
+    """Several bad settings are named together, so that one try shows them all."""
+    line = refusal(environment, PORT="x", LOG_LEVEL="x", SECRET_KEY=None)
+    assert all(name in line for name in ("PORT", "LOG_LEVEL", "SECRET_KEY"))
+
+
+def test_table_that_can_not_be_read(environment: pytest.MonkeyPatch) -> None:
+    """A setting of a complex type that is not JSON is named as well, not a traceback."""
+    assert "ports" in refusal(environment, PORTS="{")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["SECRET_KEY_PREVIUOS", "NEXTAUTH_SECRETS", "ACCESS_TOKEN_TTLL", "GATEPOST_PORT", "TRUSTED_PROXY", "secret_key"],
+)
+def test_unknown_name(environment: pytest.MonkeyPatch, name: str) -> None:
+    """A variable that looks like one of ours and is none stops the start: a slip must not switch off a check."""
+    assert refusal(environment, **{name: "x"}) == f"unknown setting {name}"
+
+
+def test_settings_of_other_services_are_ignored(environment: pytest.MonkeyPatch) -> None:
+    """One environment feeds all services: the settings of the others are not looked at."""
+    everything = dict.fromkeys(("AUTH_DATABASE_URL", "GATEWAY_RULES", "SESSION_MAX_AGE", "GATEWAY_PORT"), "anything")
+    assert load(environment, **everything).port == 8001
+
+
+# Public URL
+
+
+@pytest.mark.parametrize(
+    ("value", "origin"),
+    [
+        ("http://localhost:3000", "http://localhost:3000"),
+        ("https://Example.COM/", "https://example.com"),
+        ("https://example.com:443", "https://example.com"),
+        ("http://127.0.0.1:80/", "http://127.0.0.1"),
+        ("https://example.com:80", "https://example.com:80"),
+        ("http://[::1]:3000", "http://[::1]:3000"),
+    ],
+)
+def test_public_url(environment: pytest.MonkeyPatch, value: str, origin: str) -> None:
+    """The public URL is an origin, spelled as browsers spell it (RFC 6454, section 6.1)."""
+    assert load(environment, NEXTAUTH_URL=value).nextauth_url == origin
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("example.com", "//example.com", "ftp://example.com", "http://", "https://:443", "http://localhost:"),
+        *("https://example.com/path", "https://example.com?", "https://example.com/#x", "https://a@example.com"),
+        *(
+            "https://exa mple.com",
+            "https://exämple.com",
+            "http://localhost:port",
+            "http://[::1",
+            "http://a\nb",
+            "http:/a",
+        ),
+    ],
+)
+def test_no_public_url(environment: pytest.MonkeyPatch, value: str) -> None:
+    """A URL that is no plain origin is refused."""
+    line = refusal(environment, NEXTAUTH_URL=value)
+    assert line == "NEXTAUTH_URL: must be an http or https URL without a path, such as https://example.com"
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
+def test_any_public_url_is_read_or_refused(value: str) -> None:
+    """Any text is read as an origin without user, path or query, or refused."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("NEXTAUTH_URL", value)
+        with contextlib.suppress(SettingsInvalid):
+            origin = load_settings(ServiceSettings).nextauth_url
+            assert not set(origin.partition("://")[2]) & set("/@?# \\")
+
+
+# Secrets
+
+
+def test_keys_before(environment: pytest.MonkeyPatch) -> None:
+    """Older keys are listed with commas; blanks and empty ones between do not count."""
+    settings = load(environment, SECRET_KEY_PREVIOUS=f" {SAMPLE_SECRETS['SECRET_KEY']}x , ,{KEY}y,")
+    assert [key.get_secret_value()[-1] for key in settings.secret_key_previous] == ["x", "y"]
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_PREVIOUS", "NEXTAUTH_SECRET"])
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("x" * 31, "must be at least 32 bytes in production"),
+        *((sample, "is a published sample; make your own for production") for sample in SAMPLE_SECRETS.values()),
+    ],
+)
+def test_weak_secret_in_production(environment: pytest.MonkeyPatch, name: str, value: str, said: str) -> None:
+    """Production refuses a secret that is short or published, and names it."""
+    line = refusal(environment, **{name: value})
+    assert line.startswith(name)
+    assert line.endswith(said)
+
+
+def test_length_is_counted_in_bytes(environment: pytest.MonkeyPatch) -> None:
+    """32 bytes of UTF-8 are enough."""
+    assert load(environment, SECRET_KEY="é" * 16).environment == "production"
+
+
+@pytest.mark.parametrize("name", ["NEXTAUTH_SECRET", "SECRET_KEY_PREVIOUS"])
+def test_equal_secrets_in_production(environment: pytest.MonkeyPatch, name: str) -> None:
+    """Production refuses secrets that are equal to one another."""
+    line = refusal(environment, **{name: KEY})
+    assert line.endswith("must all be different")
+    assert name in line
+
+
+@pytest.mark.parametrize("url", ["http://example.com", "http://10.0.0.1:3000", "http://localhost.example.com"])
+def test_http_in_production(environment: pytest.MonkeyPatch, url: str) -> None:
+    """Production refuses plain http off this machine; development takes it."""
+    assert refusal(environment, NEXTAUTH_URL=url) == "NEXTAUTH_URL must be https in production"
+    assert load(environment, NEXTAUTH_URL=url, ENVIRONMENT="development").nextauth_url == url
+
+
+def test_development_takes_samples(environment: pytest.MonkeyPatch) -> None:
+    """Development starts with the published samples, and with secrets that are short or equal."""
+    samples = {name: SAMPLE_SECRETS[name] for name in ("SECRET_KEY", "NEXTAUTH_SECRET")}
+    assert load(environment, ENVIRONMENT="development", **samples).environment == "development"
+    assert load(environment, SECRET_KEY="x", NEXTAUTH_SECRET="x").secret_key.get_secret_value() == "x"
+
+
+# Secrets in files
+
+
+def test_secret_in_a_file(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A secret may come as a file; a final newline is not part of it."""
+    file = tmp_path / "key"
+    file.write_text(f"{OTHER_KEY}!\n")
+    previous = tmp_path / "previous"
+    previous.write_text(f"{KEY}1,{KEY}2\n")
+
+    settings = load(environment, SECRET_KEY="", SECRET_KEY_FILE=str(file), SECRET_KEY_PREVIOUS_FILE=str(previous))
+    assert settings.secret_key.get_secret_value() == f"{OTHER_KEY}!"
+    assert settings.secret_key_previous == (SecretStr(f"{KEY}1"), SecretStr(f"{KEY}2"))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "a file that can't be read"), (b"\xff", "a file that can't be read"), (b" \n", "an empty file")],
+)
+def test_bad_secret_file(environment: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, said: str) -> None:
+    """A file that is not there, no text or empty stops the start."""
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_bytes(content)
+
+    assert refusal(environment, SECRET_KEY=None, SECRET_KEY_FILE=str(file)) == f"SECRET_KEY_FILE names {said}"
+
+
+def test_secret_given_twice(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A secret given both ways is refused: one of them would silently not count."""
+    line = refusal(environment, SECRET_KEY_FILE=str(tmp_path / "key"))
+    assert line == "SECRET_KEY and SECRET_KEY_FILE are both set; keep one"
+
+
+def test_checks_reach_files(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A secret from a file meets the checks of production too."""
+    file = tmp_path / "key"
+    file.write_text(SAMPLE_SECRETS["SECRET_KEY"])
+
+    assert "published sample" in refusal(environment, SECRET_KEY=None, SECRET_KEY_FILE=str(file))
