@@ -108,6 +108,8 @@ _SENTENCES = {
     "string_unicode": "must be valid Unicode text",
     "string_too_short": "must be at least {min_length} characters",
     "string_too_long": "must be at most {max_length} characters",
+    "too_short": "must be at least {min_length} characters",  # the same, of a text with a check of ours before it
+    "too_long": "must be at most {max_length} characters",
     "model_type": "must be an object",
     "model_attributes_type": "must be an object",
 }
