@@ -1,0 +1,224 @@
+"""The forms that write, change and delete posts: nothing typed is lost, nothing is done in another's name."""
+
+import asyncio
+import time
+
+import httpx2
+import pytest
+from starlette.applications import Starlette
+
+from shared.form_tokens import MAX_AGE
+from tests.service.posts.conftest import make_person
+from tests.support.forged_tokens import read_claims
+from tests.support.html_forms import HtmlForm, read_forms
+from tests.support.people import Person
+from tests.support.posts import write_post
+
+NEW = "/userposts/new"
+EDIT = "/userposts/1"
+DELETE = "/userposts/1/delete"
+
+
+async def open_form(client: httpx2.AsyncClient, person: Person, path: str, action: str | None = None) -> HtmlForm:
+    """Return a form of a page."""
+    page = await client.get(path, headers=person.bearer)
+    assert page.status_code == 200
+    return read_forms(page.text)[action or path]
+
+
+async def send(client: httpx2.AsyncClient, person: Person, form: HtmlForm, **typed: str) -> httpx2.Response:
+    """Send a form as a browser does."""
+    return await client.post(form.action, data=form.fields | typed, headers=person.bearer | {"accept": "text/html"})
+
+
+async def read_posts(client: httpx2.AsyncClient, person: Person) -> list[dict[str, object]]:
+    """Return a person's posts."""
+    posts: list[dict[str, object]] = (await client.get(f"/api/user/{person.id}", headers=person.bearer)).json()
+    return posts
+
+
+async def test_a_post_is_written_with_the_form(client: httpx2.AsyncClient, ada: Person) -> None:
+    """The form writes a post and leads to the list; line breaks come as CRLF and are stored as LF."""
+    form = await open_form(client, ada, NEW)
+    answer = await send(client, ada, form, title="안녕 <b>", content="one\r\ntwo & three", published="yes")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/userposts")
+    [post] = await read_posts(client, ada)
+    assert (post["title"], post["content"], post["published"]) == ("안녕 <b>", "one\ntwo & three", True)
+
+
+async def test_a_draft_is_what_is_not_published(client: httpx2.AsyncClient, ada: Person) -> None:
+    """Without the tick the post is a draft, and the tick is off at first."""
+    form = await open_form(client, ada, NEW)
+    await send(client, ada, form, title="Draft")
+    [post] = await read_posts(client, ada)
+    assert post["published"] is False
+
+
+async def test_a_second_click_writes_no_second_post(client: httpx2.AsyncClient, ada: Person) -> None:
+    """The same form sent again, at once or later, is one post; changed and sent again it is another."""
+    form = await open_form(client, ada, NEW)
+    at_once = await asyncio.gather(*(send(client, ada, form, title="Once") for _ in range(4)))
+    later = await send(client, ada, form, title="Once")
+    assert {answer.status_code for answer in (*at_once, later)} == {303}
+    assert len(await read_posts(client, ada)) == 1
+    await send(client, ada, form, title="Twice")
+    assert len(await read_posts(client, ada)) == 2
+
+
+@pytest.mark.parametrize("path", [NEW, EDIT])
+async def test_a_refused_form_keeps_what_was_typed(client: httpx2.AsyncClient, ada: Person, path: str) -> None:
+    """What is wrong stands beside its field, and everything typed is still there."""
+    await write_post(client, ada, title="Before")
+    form = await open_form(client, ada, path)
+    content = '\r\n  <i>kept</i> & "quoted"\r\n'
+    answer = await send(client, ada, form, title="  ", content=content, published="yes")
+    assert answer.status_code == 422
+    shown = read_forms(answer.text)[path]
+    assert (shown.fields["title"], shown.fields["content"]) == ("  ", content.replace("\r\n", "\n"))
+    assert "published" in shown.fields
+    assert shown.attributes["title"]["aria-invalid"] == "true"
+    assert "Must not be blank" in answer.text
+    assert [post["title"] for post in await read_posts(client, ada)] == ["Before"]
+    assert (await send(client, ada, shown, title="Right now")).status_code == 303
+
+
+async def test_a_post_is_edited_with_the_form(client: httpx2.AsyncClient, ada: Person) -> None:
+    """The edit form holds the post as it is and changes it, the tick too."""
+    content = "\n\nbegins with blank lines, ends with spaces  "
+    await write_post(client, ada, title="Old <i>", content=content, published=True)
+    form = await open_form(client, ada, EDIT)
+    assert (form.fields["title"], form.fields["content"]) == ("Old <i>", content)
+    del form.fields["published"]
+    answer = await send(client, ada, form, title="New")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/userposts")
+    [post] = await read_posts(client, ada)
+    assert (post["title"], post["content"], post["published"]) == ("New", content, False)
+
+
+async def test_a_change_meanwhile_is_not_overwritten_unseen(client: httpx2.AsyncClient, ada: Person) -> None:
+    """When the post has changed since the form was opened: 412, what was typed is kept, and saving again works."""
+    await write_post(client, ada, title="Old")
+    form = await open_form(client, ada, EDIT)
+    await client.patch("/api/posts/1", json={"title": "Changed elsewhere"}, headers=ada.bearer)
+    overtaken = await send(client, ada, form, title="Mine", content="My words")
+    assert overtaken.status_code == 412
+    assert 'role="alert"' in overtaken.text
+    shown = read_forms(overtaken.text)[EDIT]
+    assert (shown.fields["title"], shown.fields["content"]) == ("Mine", "My words")
+    [post] = await read_posts(client, ada)
+    assert post["title"] == "Changed elsewhere"
+    assert (await send(client, ada, shown)).status_code == 303
+    [post] = await read_posts(client, ada)
+    assert post["title"] == "Mine"
+
+
+@pytest.mark.parametrize("version", ["", "0", "-1", "x", "9" * 40])
+async def test_a_form_without_its_version_is_not_saved_blindly(
+    client: httpx2.AsyncClient, ada: Person, version: str
+) -> None:
+    """A version that no post has is a version that has passed."""
+    await write_post(client, ada)
+    form = await open_form(client, ada, EDIT)
+    assert (await send(client, ada, form, version=version)).status_code == 412
+
+
+async def test_a_post_is_deleted_with_the_form(client: httpx2.AsyncClient, ada: Person) -> None:
+    """The delete form deletes the post and leads to the list; sent again it is 404."""
+    await write_post(client, ada)
+    form = await open_form(client, ada, "/userposts", DELETE)
+    answer = await send(client, ada, form)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/userposts")
+    assert await read_posts(client, ada) == []
+    assert (await send(client, ada, form)).status_code == 404
+
+
+@pytest.mark.parametrize("published", [True, False])
+async def test_forms_never_touch_anothers_post(
+    client: httpx2.AsyncClient, ada: Person, grace: Person, *, published: bool
+) -> None:
+    """With a valid form token of one's own, another's post can be neither changed nor deleted."""
+    post = await write_post(client, ada, published=published)
+    token = (await open_form(client, grace, NEW)).fields["form_token"]
+    fields = {"form_token": token, "title": "Taken", "version": "1"}
+    assert (await client.post(EDIT, data=fields, headers=grace.bearer)).status_code == 404
+    assert (await client.post(DELETE, data=fields, headers=grace.bearer)).status_code in {403, 404}
+    assert await read_posts(client, ada) == [post]
+
+
+@pytest.mark.parametrize("token", ["", "x", "1.x", "é.é", "99999999999.0", "\u0661.0"])
+@pytest.mark.parametrize("path", [NEW, EDIT, DELETE])
+async def test_a_form_without_its_token_does_nothing(
+    client: httpx2.AsyncClient, ada: Person, path: str, token: str
+) -> None:
+    """A form without the token of its session is 403 and nothing happens; what was typed is kept."""
+    post = await write_post(client, ada)
+    fields = {"form_token": token, "title": "Typed", "content": "Typed too", "version": "1"}
+    answer = await client.post(path, data=fields, headers=ada.bearer | {"accept": "text/html"})
+    assert answer.status_code == 403
+    assert await read_posts(client, ada) == [post]
+    if path != DELETE:
+        shown = read_forms(answer.text)[path]
+        assert (shown.fields["title"], shown.fields["content"]) == ("Typed", "Typed too")
+        assert (await send(client, ada, shown)).status_code == 303
+
+
+async def test_a_form_token_belongs_to_one_session(client: httpx2.AsyncClient, ada: Person) -> None:
+    """The token of another session, even of the same user, is refused."""
+    elsewhere = make_person(ada.id, ada.name)
+    form = await open_form(client, elsewhere, NEW)
+    assert (await send(client, ada, form, title="x")).status_code == 403
+
+
+async def test_a_form_token_ages(client: httpx2.AsyncClient, app: Starlette, ada: Person) -> None:
+    """A form that was open for longer than half a day must be sent again."""
+    form = await open_form(client, ada, NEW)
+    session_id = str(read_claims(ada.token)["sid"])
+    made = int(time.time()) - MAX_AGE
+    form.fields["form_token"] = app.state.parts.form_tokens.sign(session_id, made)
+    assert (await send(client, ada, form, title="x")).status_code == 403
+    form.fields["form_token"] = app.state.parts.form_tokens.sign(session_id, made + 30)
+    assert (await send(client, ada, form, title="x")).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "status"),
+    [
+        (b"{}", "application/json", 415),
+        (b"title=a&title=b", "application/x-www-form-urlencoded", 400),
+        (b"title=%ff", "application/x-www-form-urlencoded", 400),
+        (b"x" * 800_000, "application/x-www-form-urlencoded", 413),
+        (b"&".join(b"a%d=1" % n for n in range(100)), "application/x-www-form-urlencoded", 400),
+    ],
+)
+async def test_what_is_no_form_is_refused(
+    client: httpx2.AsyncClient, ada: Person, content: bytes, media_type: str, status: int
+) -> None:
+    """Other types, fields twice, broken encodings, too much of anything: refused by name."""
+    answer = await client.post(NEW, content=content, headers=ada.bearer | {"content-type": media_type})
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize("text", ["%00", "%ED%A0%80"])
+async def test_text_that_cannot_be_stored_is_no_fault_of_ours(
+    client: httpx2.AsyncClient, ada: Person, text: str
+) -> None:
+    """NUL and encoded surrogates in a form are refused."""
+    form = await open_form(client, ada, NEW)
+    body = f"form_token={form.fields['form_token']}&title=x&content={text}"
+    headers = ada.bearer | {"content-type": "application/x-www-form-urlencoded"}
+    assert (await client.post(NEW, content=body.encode(), headers=headers)).status_code in {400, 422}
+
+
+async def test_the_longest_content_fits_into_the_form(client: httpx2.AsyncClient, ada: Person) -> None:
+    """What fits into a JSON body fits into the form, though its characters take more bytes there."""
+    form = await open_form(client, ada, NEW)
+    assert (await send(client, ada, form, title="Long", content="긴" * 80_000)).status_code == 303
+
+
+async def test_forms_can_be_used_by_keyboard_and_reader(client: httpx2.AsyncClient, ada: Person) -> None:
+    """Every field that is seen has a label, and the first has the focus."""
+    page = (await client.get(NEW, headers=ada.bearer)).text
+    for name in ("title", "content", "published"):
+        assert f'<label for="{name}">' in page
+        assert f'id="{name}"' in page
+    assert page.count("autofocus") == 1

@@ -1,0 +1,129 @@
+"""The pages that show posts, as a browser behind the gateway gets them."""
+
+import html
+
+import httpx2
+import pytest
+
+from tests.support.people import Person
+from tests.support.posts import write_post
+
+HTML = {"accept": "text/html,application/xhtml+xml"}
+SPITEFUL = "<script>alert(1)</script> \"'&amp; </textarea>"
+
+
+async def test_the_feed_is_for_everybody(client: httpx2.AsyncClient, ada: Person) -> None:
+    """The first page shows what is published, with links to sign in for whoever is not."""
+    await write_post(client, ada, title="For all", published=True)
+    await write_post(client, ada, title="For me")
+    page = await client.get("/", headers=HTML)
+    assert page.status_code == 200
+    assert "For all" in page.text
+    assert "For me" not in page.text
+    assert ada.name in page.text
+    assert 'href="/api/auth/signin"' in page.text
+    assert 'href="/signup"' in page.text
+
+
+async def test_the_navigation_knows_who_is_signed_in(client: httpx2.AsyncClient, ada: Person) -> None:
+    """Every page names the signed-in user and links to their posts, to writing and to signing out."""
+    await write_post(client, ada, published=True)
+    for path in ("/", "/posts/1", "/userposts", "/userposts/new", "/userposts/1"):
+        page = await client.get(path, headers=HTML | ada.bearer)
+        assert page.status_code == 200
+        assert f">{ada.name}</span>" in page.text
+        for link in ("/userposts", "/userposts/new", "/api/auth/signout"):
+            assert f'href="{link}"' in page.text
+
+
+async def test_pages_forbid_scripts_and_caching(client: httpx2.AsyncClient, ada: Person) -> None:
+    """Every page has the strict policy, no script, and is never cached."""
+    await write_post(client, ada, published=True)
+    for path in ("/", "/posts/1", "/userposts", "/userposts/new", "/userposts/1", "/posts/999"):
+        page = await client.get(path, headers=HTML | ada.bearer)
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert page.headers["content-security-policy"].startswith("default-src 'none'; style-src 'self'")
+        assert "script-src" not in page.headers["content-security-policy"]
+        assert page.headers["cache-control"] == "no-store"
+        assert "<script" not in page.text
+        assert "style=" not in page.text
+
+
+async def test_what_people_write_is_escaped(client: httpx2.AsyncClient, ada: Person) -> None:
+    """Titles, contents and names are shown as they were written, never as HTML."""
+    await write_post(client, ada, title=SPITEFUL, content=SPITEFUL, published=True)
+    for path in ("/", "/posts/1", "/userposts", "/userposts/1"):
+        page = await client.get(path, headers=HTML | ada.bearer)
+        assert "<script" not in page.text
+        assert SPITEFUL in html.unescape(page.text)
+
+
+async def test_a_post_is_shown_whole_with_its_line_breaks(client: httpx2.AsyncClient, ada: Person) -> None:
+    """The page of a post holds its content unchanged; lists hold only its beginning."""
+    content = "one\n  two\n\n" + "three " * 100
+    await write_post(client, ada, content=content, published=True)
+    assert content in (await client.get("/posts/1", headers=HTML)).text
+    assert content not in (await client.get("/", headers=HTML)).text
+
+
+async def test_a_draft_is_a_page_only_for_its_author(client: httpx2.AsyncClient, ada: Person, grace: Person) -> None:
+    """The page of a draft is 404 for others, and links to editing for its author."""
+    await write_post(client, ada, title="For me")
+    for headers in ({}, grace.bearer):
+        page = await client.get("/posts/1", headers=HTML | headers)
+        assert page.status_code == 404
+        assert "For me" not in page.text
+    assert 'href="/userposts/1"' in (await client.get("/posts/1", headers=HTML | ada.bearer)).text
+
+
+async def test_a_foreign_published_post_has_no_edit_link(
+    client: httpx2.AsyncClient, ada: Person, grace: Person
+) -> None:
+    """Whoever did not write a post is not offered to edit it, and its edit form is not there."""
+    await write_post(client, ada, published=True)
+    page = await client.get("/posts/1", headers=HTML | grace.bearer)
+    assert page.status_code == 200
+    assert "/userposts/1" not in page.text
+    assert (await client.get("/userposts/1", headers=HTML | grace.bearer)).status_code == 404
+
+
+async def test_my_posts_are_mine(client: httpx2.AsyncClient, ada: Person, grace: Person) -> None:
+    """``/userposts`` shows the caller's posts with drafts, each with edit and delete, and nobody else's."""
+    await write_post(client, ada, title="Of Ada")
+    await write_post(client, grace, title="Of Grace", published=True)
+    page = await client.get("/userposts", headers=HTML | ada.bearer)
+    assert "Of Ada" in page.text
+    assert "draft" in page.text
+    assert 'action="/userposts/1/delete"' in page.text
+    assert "Of Grace" not in page.text
+
+
+async def test_an_empty_list_says_so(client: httpx2.AsyncClient, ada: Person) -> None:
+    """Without posts there is a sentence and, at one's own, a way to write one."""
+    assert "Nothing is published" in (await client.get("/", headers=HTML)).text
+    page = await client.get("/userposts", headers=HTML | ada.bearer)
+    assert "not written anything" in page.text
+
+
+@pytest.mark.parametrize("path", ["/", "/userposts"])
+async def test_long_lists_have_pages(client: httpx2.AsyncClient, ada: Person, path: str) -> None:
+    """Links lead to older posts and back to the newest."""
+    for n in range(3):
+        await write_post(client, ada, title=f"Number {n}", published=True)
+    first = await client.get(path + "?limit=2", headers=HTML | ada.bearer)
+    older = html.unescape(first.text.partition('rel="next" href="')[2].partition('"')[0])
+    assert "Newest posts" not in first.text
+    last = await client.get(older, headers=HTML | ada.bearer)
+    assert "Number 0" in last.text
+    assert "Number 1" not in last.text
+    assert "Newest posts" in last.text
+    assert "Older posts" not in last.text
+
+
+async def test_errors_are_pages_too(client: httpx2.AsyncClient, ada: Person) -> None:
+    """A browser gets its 401, 404 and 422 as pages, a program as JSON."""
+    for path, status in (("/userposts", 401), ("/posts/999", 404), ("/?cursor=x", 422)):
+        page = await client.get(path, headers=HTML)
+        assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+        assert (await client.get(path)).headers["content-type"] == "application/json"
+    assert (await client.get("/userposts", headers=HTML | {"authorization": ada.token + "x"})).status_code == 401
