@@ -52,7 +52,7 @@ async def test_sign_in_leads_back_to_the_page_that_was_wanted(page: Page, ada: P
     await expect(page).to_have_url(SIGN_IN_PAGE)
     await sign_in(page, ada)
     await expect(page).to_have_url(f"{stack.gateway}/userposts")
-    await expect(page.get_by_text("A post from before")).to_be_visible()
+    await expect(page.get_by_role("link", name="A post from before")).to_be_visible()
 
 
 async def test_a_post_is_written_with_the_form_and_signing_out_closes_the_page(page: Page, ada: Person) -> None:
@@ -64,7 +64,7 @@ async def test_a_post_is_written_with_the_form_and_signing_out_closes_the_page(p
     await page.get_by_label("Content").fill("Line one\nLine two & more")
     await page.get_by_role("button", name=re.compile("Save|Write|Publish")).first.click()
     await expect(page).to_have_url(re.compile("/userposts$"))
-    await expect(page.get_by_text("안녕하세요 <b>bold</b>")).to_be_visible()
+    await expect(page.get_by_role("link", name="안녕하세요 <b>bold</b>")).to_be_visible()
     await page.get_by_role("link", name="Sign out").click()
     await page.get_by_role("button", name="Sign out").click()
     await page.goto("/userposts")
@@ -108,6 +108,7 @@ async def test_the_form_keeps_what_was_typed_when_it_is_refused(page: Page, ada:
 async def test_signing_in_works_by_keyboard_alone(page: Page, ada: Person) -> None:
     """The sign-in form can be filled in and sent with the keyboard only: its first field has the focus."""
     await page.goto("/userposts")
+    await expect(page.get_by_label("E-mail")).to_be_focused()
     await page.keyboard.type(ada.email)
     await page.keyboard.press("Tab")
     await page.keyboard.type(PASSWORD)

@@ -18,7 +18,7 @@ def read_commands() -> list[tuple[str, str]]:
     commands: list[tuple[str, str]] = []
     for block in BLOCK.findall((ROOT / "README.md").read_text()):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, output = re.fullmatch(r"((?:.*\\\n)*.*\n)(.*)", part, re.DOTALL).groups()  # type: ignore[union-attr]
+            command, output = re.split(r"(?<!\\)\n", part, maxsplit=1)
             commands.append((command, output))
     return commands
 
