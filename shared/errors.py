@@ -11,6 +11,7 @@ Code raises; it never builds an error response. The tree:
       Conflict 409
       PreconditionFailed 412      If-Match did not hold
       BodyTooLarge 413
+      UriTooLong 414
       UnsupportedMediaType 415
       Invalid 422                 well-formed, but wrong; ``fields`` names each member and what is wrong
       PreconditionRequired 428
@@ -118,6 +119,13 @@ class BodyTooLarge(AppError):
 
     status = 413
     sentence = "The body is too large"
+
+
+class UriTooLong(AppError):
+    """414: the address is longer than is taken here."""
+
+    status = 414
+    sentence = "The address is too long"
 
 
 class UnsupportedMediaType(AppError):
