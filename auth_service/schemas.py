@@ -4,16 +4,26 @@ An e-mail address is kept as typed; ``users.email_key`` says when two are the sa
 password: whatever can't be right is answered like any wrong one, after the same time.
 """
 
+import re
 from typing import Annotated
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from pydantic import AfterValidator, AliasChoices, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from auth_service.password_rules import MAX_LENGTH, MIN_LENGTH, find_password_fault
 from shared.schemas import Body, Line, Text, Time, View
 
 MAX_NAME = 100  # characters
-MAX_EMAIL = 254  # characters (RFC 5321, section 4.5.3.1.3, less the brackets)
+
+_RESERVED_DOMAIN = rf"[.@]({'|'.join(map(re.escape, SPECIAL_USE_DOMAIN_NAMES))})$"
+_EMAIL_SCHEMA = {"type": "string", "format": "email", "not": {"pattern": _RESERVED_DOMAIN}}
+_PASSWORD_SCHEMA = {
+    "type": "string",
+    "minLength": MIN_LENGTH,
+    "maxLength": MAX_LENGTH,
+    "pattern": r"^[^\u0000]*$",
+    "description": "Counted in bytes of UTF-8; not your name, your e-mail address or the name of this product",
+}
 
 
 def _check_email(value: str) -> str:
@@ -24,7 +34,7 @@ def _check_email(value: str) -> str:
     return value
 
 
-Email = Annotated[Text, AfterValidator(_check_email), WithJsonSchema({"type": "string", "format": "email"})]
+Email = Annotated[Text, AfterValidator(_check_email), WithJsonSchema(_EMAIL_SCHEMA)]
 
 
 class SignUp(Body):
@@ -32,9 +42,7 @@ class SignUp(Body):
 
     name: Annotated[Line, Field(max_length=MAX_NAME)]
     email: Email
-    password: Annotated[
-        Text, WithJsonSchema({"type": "string", "minLength": MIN_LENGTH, "maxLength": MAX_LENGTH, "format": "password"})
-    ]
+    password: Annotated[Text, WithJsonSchema(_PASSWORD_SCHEMA)]
 
     @field_validator("password")
     @classmethod

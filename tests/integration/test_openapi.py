@@ -9,6 +9,8 @@ import httpx2
 from tests.support.people import Person
 from tests.support.running_stack import StackUrls
 
+SETTINGS = Path(__file__).parent / "schemathesis.toml"
+
 
 async def test_the_description_covers_the_api(client: httpx2.AsyncClient) -> None:
     """``/openapi.json`` is OpenAPI 3.1 and describes both services' parts in one document."""
@@ -39,7 +41,15 @@ async def test_the_docs_page_shows_every_operation(client: httpx2.AsyncClient) -
 
 def test_schemathesis_finds_nothing(stack: StackUrls, ada: Person, tmp_path: Path) -> None:
     """Schemathesis, with all its checks, finds no answer that the description does not promise."""
-    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{stack.gateway}/openapi.json"]
+    command = [
+        sys.executable,
+        "-m",
+        "schemathesis.cli",
+        "--config-file",
+        str(SETTINGS),
+        "run",
+        f"{stack.gateway}/openapi.json",
+    ]
     command += ["--header", f"Authorization: Bearer {ada.token}", "--checks", "all", "--max-examples", "40"]
     command += ["--seed", "1", "--exclude-path", "/api/logout", "--continue-on-failure"]
     finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -53,6 +53,10 @@ async def test_an_email_is_taken_however_it_is_spelled(client: httpx2.AsyncClien
         ("name", None),
         ("email", ""),
         ("email", "nobody"),
+        ("email", "ada@localhost"),
+        ("email", "ada@127.0.0.1"),
+        ("email", "ada@[127.0.0.1]"),
+        ("email", "ada@.example"),
         ("email", "a@b@c.example"),
         ("email", "Ada <ada@example.com>"),
         ("email", "ada@example.com\n"),
@@ -85,6 +89,13 @@ async def test_names_all_members_that_are_missing(client: httpx2.AsyncClient) ->
     answer = await client.post("/api/user", json={})
     assert answer.status_code == 422
     assert answer.json()["fields"] == dict.fromkeys(("name", "email", "password"), "is required")
+
+
+@pytest.mark.parametrize("email", ["o'hara+tag@example.co.uk", "\uc544\ub2e4@example.com", "a@b\u00fccher.example"])
+async def test_takes_emails_as_typed(client: httpx2.AsyncClient, email: str) -> None:
+    """Addresses with tags and in any script are taken and come back as typed."""
+    answer = await client.post("/api/user", json={**ADA, "email": email})
+    assert (answer.status_code, answer.json().get("email")) == (201, email)
 
 
 @pytest.mark.parametrize(
