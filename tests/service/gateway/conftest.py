@@ -1,0 +1,96 @@
+"""What the gateway's tests share: a policy, two upstreams that follow a script, and a gateway ahead of them."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from gateway.upstream_connection import Limits
+from tests.support.gateway_in_process import RunningGateway, running_gateway
+from tests.support.raw_upstream import RawUpstream, answer_ok, running_upstream
+
+RULES = """
+[upstreams]
+auth = "{auth}"
+posts = "{posts}"
+
+[[rule]]
+matcher = ["/api/auth/:path*"]
+access = "public"
+upstream = "auth"
+
+[[rule]]
+matcher = ["/userposts/:path*"]
+access = "page"
+upstream = "posts"
+
+[[rule]]
+matcher = ["/api/user/:id"]
+methods = ["GET"]
+access = "protected"
+upstream = "posts"
+
+[[rule]]
+matcher = ["/small"]
+access = "public"
+upstream = "posts"
+max_body = 10
+
+[[rule]]
+matcher = ["/public/:path*"]
+access = "public"
+upstream = "posts"
+max_body = 1073741824
+
+[[rule]]
+matcher = ["/assets/:path*", "/docs", "/openapi.json"]
+methods = ["GET"]
+access = "public"
+upstream = "gateway"
+"""
+
+StartGateway = Callable[[Limits], AbstractAsyncContextManager[RunningGateway]]
+
+
+@pytest.fixture
+async def auth() -> AsyncIterator[RawUpstream]:
+    """Give the upstream named auth."""
+    async with running_upstream(answer_ok) as upstream:
+        yield upstream
+
+
+@pytest.fixture
+async def posts() -> AsyncIterator[RawUpstream]:
+    """Give the upstream named posts."""
+    async with running_upstream(answer_ok) as upstream:
+        yield upstream
+
+
+@pytest.fixture
+def rules(tmp_path: Path, auth: RawUpstream, posts: RawUpstream) -> Path:
+    """Give the policy file."""
+    path = tmp_path / "rules.toml"
+    path.write_text(RULES.format(auth=auth.url, posts=posts.url))
+    return path
+
+
+@pytest.fixture
+def start_gateway(rules: Path) -> StartGateway:
+    """Give a function that starts a gateway with limits of one's own."""
+    return lambda limits: running_gateway(rules, limits=limits)
+
+
+@pytest.fixture
+async def gateway(rules: Path) -> AsyncIterator[RunningGateway]:
+    """Give a gateway with its usual limits."""
+    async with running_gateway(rules) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(gateway: RunningGateway) -> AsyncIterator[httpx2.AsyncClient]:
+    """Give a client of the gateway."""
+    async with gateway.client() as client:
+        yield client

@@ -1,0 +1,174 @@
+"""What the gateway answers itself: health, assets, the API's description; and a new policy on SIGHUP."""
+
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.support.gateway_in_process import RunningGateway, change_rules, status_of
+from tests.support.raw_upstream import RawUpstream, Received
+
+AUTH_PART = {
+    "openapi": "3.1.0",
+    "paths": {
+        "/api/user": {
+            "post": {
+                "operationId": "create_user",
+                "summary": "Sign up <b>now</b>",
+                "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/SignUp"}}}},
+                "responses": {"201": {"description": "Done"}},
+            }
+        },
+        "/internal/users": {"get": {"operationId": "hidden", "responses": {}}},
+    },
+    "components": {
+        "schemas": {
+            "SignUp": {"properties": {"name": {"type": "string", "maxLength": 100}}, "required": ["name"]},
+            "ErrorView": {"properties": {"error": {"type": "string"}}},
+        }
+    },
+}
+POSTS_PART = {
+    "openapi": "3.1.0",
+    "paths": {
+        "/api/posts/{id}": {
+            "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}],
+            "get": {
+                "operationId": "show_post",
+                "summary": "Show a post",
+                "security": [{"accessToken": []}, {}],
+                "responses": {
+                    "200": {
+                        "description": "Done",
+                        "content": {
+                            "application/json": {
+                                "schema": {"type": "array", "items": {"$ref": "#/components/schemas/PostView"}}
+                            }
+                        },
+                    }
+                },
+            },
+        }
+    },
+    "components": {
+        "schemas": {"PostView": {"properties": {"title": {"anyOf": [{"type": "string"}, {"type": "null"}]}}}}
+    },
+}
+
+
+def describe_with(upstream: RawUpstream, part: object) -> None:
+    """Let an upstream answer its part of the description."""
+
+    async def answer(request: Received) -> None:
+        await request.answer(json.dumps(part).encode(), headers="Content-Type: application/json\r\n")
+
+    upstream.script = answer
+
+
+async def test_health(client: httpx2.AsyncClient, posts: RawUpstream) -> None:
+    """The gateway is alive and ready by itself: no upstream is asked."""
+    assert (await client.get("/livez")).json() == {"status": "alive"}
+    assert (await client.get("/readyz")).json() == {"status": "ready"}
+    assert posts.received == []
+
+
+async def test_assets_are_served_with_their_type(client: httpx2.AsyncClient) -> None:
+    """An asset has its type, may be kept for a while, and is not sent again where it has not changed."""
+    answer = await client.get("/assets/gatepost.css")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/css")
+    assert answer.headers["cache-control"] == "public, max-age=300"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    again = await client.get("/assets/gatepost.css", headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert (await client.get("/assets/gatepost.svg")).headers["content-type"] == "image/svg+xml"
+
+
+@pytest.mark.parametrize("path", ["/assets/../app.py", "/assets/%2e%2e/app.py", "/assets/x.css", "/assets/", "/assets"])
+async def test_nothing_but_assets_is_served(gateway: RunningGateway, path: str) -> None:
+    """No path leads out of the assets' folder, and a folder has no listing."""
+    assert status_of(await gateway.send_head(f"GET {path} HTTP/1.1")) in {400, 404}
+
+
+async def test_the_description_joins_its_parts(
+    client: httpx2.AsyncClient, auth: RawUpstream, posts: RawUpstream, gateway: RunningGateway
+) -> None:
+    """One document describes what the upstreams describe, without what is internal, and keeps it for a moment."""
+    describe_with(auth, AUTH_PART)
+    describe_with(posts, POSTS_PART)
+    document = (await client.get("/openapi.json")).json()
+    assert list(document["paths"]) == ["/api/user", "/api/posts/{id}"]
+    assert set(document["components"]["schemas"]) == {"SignUp", "ErrorView", "PostView"}
+    assert document["servers"] == [{"url": gateway.url}]
+    assert set(document["paths"]["/api/user"]["post"]["responses"]) == {"201", "400", "502", "503", "504"}
+    await client.get("/openapi.json")
+    assert len(posts.received) == 1
+
+
+async def test_an_upstream_without_a_description_is_left_out(
+    client: httpx2.AsyncClient, auth: RawUpstream, posts: RawUpstream
+) -> None:
+    """An upstream that has no description is no fault."""
+    describe_with(posts, POSTS_PART)
+
+    async def answer(request: Received) -> None:
+        await request.answer(status="404 Not Found")
+
+    auth.script = answer
+    assert list((await client.get("/openapi.json")).json()["paths"]) == ["/api/posts/{id}"]
+
+
+@pytest.mark.parametrize("body", [b"not json", b"[]"])
+async def test_half_a_description_is_none(
+    client: httpx2.AsyncClient, auth: RawUpstream, posts: RawUpstream, body: bytes
+) -> None:
+    """Where a part is missing the whole is 503 and names the part; it comes back with the part."""
+    describe_with(auth, AUTH_PART)
+
+    async def answer(request: Received) -> None:
+        await request.answer(body)
+
+    posts.script = answer
+    for path in ("/openapi.json", "/docs"):
+        found = await client.get(path)
+        assert found.status_code == 503
+        assert found.json()["error"] == "The description of the posts service is missing right now"
+    describe_with(posts, POSTS_PART)
+    assert (await client.get("/openapi.json")).status_code == 200
+
+
+async def test_the_docs_page(client: httpx2.AsyncClient, auth: RawUpstream, posts: RawUpstream) -> None:
+    """The page shows every operation, escapes what it shows, and runs no script."""
+    describe_with(auth, AUTH_PART)
+    describe_with(posts, POSTS_PART)
+    page = await client.get("/docs", headers={"Accept": "text/html"})
+    assert page.status_code == 200
+    assert "script-src" not in page.headers["content-security-policy"]
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    for text in ("POST /api/user", "GET /api/posts/{id}", "Sign up &lt;b&gt;now", "at most 100 characters"):
+        assert text in page.text
+    assert "list of PostView" in page.text
+    assert "<script" not in page.text
+
+
+async def test_an_error_is_a_page_for_a_browser(client: httpx2.AsyncClient) -> None:
+    """A browser gets errors as pages, outside the JSON API."""
+    page = await client.get("/nowhere", headers={"Accept": "text/html"})
+    assert page.status_code == 404
+    assert page.headers["content-type"].startswith("text/html")
+    assert page.headers["content-security-policy"]
+    api = await client.get("/api/nowhere", headers={"Accept": "text/html"})
+    assert api.json() == {"error": "There is nothing here"}
+
+
+async def test_a_new_policy_on_sighup(client: httpx2.AsyncClient, rules: Path) -> None:
+    """SIGHUP puts the changed file in force; a broken one changes nothing."""
+    for old, new, status in (("/small", "/renamed", 200), ("access", "acess", 200), ("acess", "access", 200)):
+        change_rules(rules, old, new)
+        os.kill(os.getpid(), signal.SIGHUP)
+        await asyncio.sleep(0.05)
+        assert (await client.get("/renamed")).status_code == status

@@ -1,0 +1,113 @@
+"""The gateway for its service tests: in this process, with its real server and protocol, on a free loopback port."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import uvicorn
+from pydantic import SecretStr
+
+from gateway.app import create_app
+from gateway.credentials import Credentials
+from gateway.protocol import GatewayProtocol
+from gateway.settings import GatewaySettings
+from gateway.upstream_connection import Limits
+from shared.metrics import Metrics
+from shared.server import build_config
+
+NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # nothing here is https, and reading them takes long
+SESSION_ID = "0b4d3e6a-8f1c-4c7e-9a52-6a7f0d1f2b3c"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningGateway:
+    """A gateway that listens, and what its tests need to talk to it."""
+
+    port: int
+    settings: GatewaySettings
+    credentials: Credentials
+    metrics: Metrics
+
+    @property
+    def url(self) -> str:
+        """Its public URL."""
+        return self.settings.nextauth_url
+
+    @property
+    def host(self) -> str:
+        """The value of Host that a browser sends."""
+        return f"localhost:{self.port}"
+
+    def sign_token(self, user_id: int = 7) -> str:
+        """Return a valid access token."""
+        now = int(time.time())
+        return self.credentials.tokens.sign(
+            user_id=user_id, name="Ada", email="ada@example.com", session_id=SESSION_ID, now=now
+        )
+
+    def seal_session(self, token: str | None = None) -> str:
+        """Return the ``Cookie`` header of a browser that signed in."""
+        claims = {"sub": "7", "accessToken": token or self.sign_token()}
+        return f"{self.credentials.cookie_names.session}={self.credentials.sealer.seal(claims, int(time.time()))}"
+
+    def client(self) -> httpx2.AsyncClient:
+        """Return a client that follows no redirect."""
+        return httpx2.AsyncClient(base_url=self.url, timeout=10, verify=NO_AUTHORITIES)
+
+    async def send_raw(self, data: bytes) -> bytes:
+        """Send bytes on a connection of their own and return all that is answered until it closes."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(data)
+        try:
+            return await asyncio.wait_for(reader.read(), 10)
+        finally:
+            writer.close()
+
+    async def send_head(self, lines: str, body: bytes = b"") -> bytes:
+        """Send a request whose lines are given but for Host and Connection, and return the answer."""
+        head = f"{lines}\r\nHost: {self.host}\r\nConnection: close\r\n\r\n"
+        return await self.send_raw(head.encode("latin-1") + body)
+
+
+@contextlib.asynccontextmanager
+async def running_gateway(
+    rules: Path, *, limits: Limits | None = None, environment: str = "development"
+) -> AsyncIterator[RunningGateway]:
+    """Give a gateway with the policy of a file."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    settings = GatewaySettings(
+        environment=environment,
+        nextauth_url=f"http://localhost:{port}",
+        secret_key=SecretStr("a-secret-key-for-the-gateways-tests-1"),
+        nextauth_secret=SecretStr("a-cookie-key-for-the-gateways-tests-2"),
+        gateway_rules=rules,
+    )
+    metrics = Metrics()
+    app = create_app(settings, metrics, limits or Limits())
+    config = build_config(app, "127.0.0.1", port, GatewayProtocol)
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)  # as serve() does, which would take over the signals of the tests
+    await server.startup(sockets=[listener])
+    await server.on_tick(0)  # sets the date
+    try:
+        yield RunningGateway(port, settings, Credentials.of(settings), metrics)
+    finally:
+        await server.shutdown(sockets=[listener])
+
+
+def status_of(answer: bytes) -> int:
+    """Return the status of a raw answer."""
+    return int(answer.split(b" ", 2)[1])
+
+
+def change_rules(path: Path, old: str, new: str) -> None:
+    """Change a policy file."""
+    path.write_text(path.read_text().replace(old, new))

@@ -1,0 +1,122 @@
+"""An upstream for the gateway's tests: a bare HTTP/1.1 server that does what a script says, byte by byte.
+
+It stands where somebody else's service would, so it may misbehave in any way. Whatever reaches it is kept.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Received:
+    """A request as it reached the upstream; the script answers through ``writer``."""
+
+    method: str
+    target: str
+    headers: list[tuple[str, str]]
+    reader: asyncio.StreamReader = field(repr=False)
+    writer: asyncio.StreamWriter = field(repr=False)
+
+    def values(self, name: str) -> list[str]:
+        """Return the values of a header."""
+        return [value for each, value in self.headers if each.lower() == name]
+
+    async def read_body(self) -> bytes:
+        """Return the whole body, by its length or its chunks."""
+        if self.values("transfer-encoding") == ["chunked"]:
+            return b"".join([chunk async for chunk in self.read_chunks()])
+        return await self.reader.readexactly(int((self.values("content-length") or ["0"])[0]))
+
+    async def read_chunks(self) -> AsyncIterator[bytes]:
+        """Give the chunks of the body as they come."""
+        while size := int(await self.reader.readline(), 16):
+            chunk = await self.reader.readexactly(size)
+            await self.reader.readexactly(2)
+            yield chunk
+        await self.reader.readline()
+
+    async def send(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def answer(self, body: bytes = b"", *, status: str = "200 OK", headers: str = "") -> None:
+        """Send a plain answer; ``headers`` are whole lines."""
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
+        await self.send(head.encode() + body)
+
+
+Script = Callable[[Received], Awaitable[None]]
+
+
+class RawUpstream:
+    """A listening upstream; ``script`` may be changed at any time."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.received: list[Received] = []
+        self.connections = 0
+        self.open_connections = 0
+        self.port = 0
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection until one side has enough of it."""
+        self.connections += 1
+        self.open_connections += 1
+        self._writers.add(writer)
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                while not writer.is_closing():
+                    received = await _read_head(reader, writer)
+                    self.received.append(received)
+                    await self.script(received)
+        finally:
+            self.open_connections -= 1
+            self._writers.discard(writer)
+            writer.close()
+
+    def drop_connections(self) -> None:
+        """Close every connection, as a server does that is stopped."""
+        for writer in list(self._writers):
+            writer.close()
+
+
+@contextlib.asynccontextmanager
+async def running_upstream(script: Script, port: int = 0) -> AsyncIterator[RawUpstream]:
+    """Give a listening upstream."""
+    upstream = RawUpstream(script)
+    server = await asyncio.start_server(upstream.serve, "127.0.0.1", port, limit=256 * 1024)
+    upstream.port = server.sockets[0].getsockname()[1]
+    try:
+        yield upstream
+    finally:
+        server.close()
+        upstream.drop_connections()
+        await server.wait_closed()
+
+
+async def _read_head(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Received:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    request_line, *lines = head.split("\r\n")[:-2]
+    method, target, _ = request_line.split(" ")
+    pairs = [line.split(": ", 1) for line in lines]
+    return Received(method, target, [(name, value) for name, value in pairs], reader, writer)
+
+
+async def answer_ok(request: Received) -> None:
+    """Answer 200 and ``ok``, after reading the body."""
+    await request.read_body()
+    await request.answer(b"ok")
+
+
+async def echo(request: Received) -> None:
+    """Answer with the body that came."""
+    await request.answer(await request.read_body())

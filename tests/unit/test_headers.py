@@ -1,0 +1,91 @@
+"""Header fields at the gateway: what stops, what crosses, and what is refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.headers import MAX_FIELDS, Origin, answer_headers, read_request_headers, upstream_headers
+from shared.errors import BadRequest, HeadersTooLarge
+from shared.session_cookie import CookieNames, parse_cookies
+
+HOST = (b"host", b"localhost:3000")
+HOSTS = {b"localhost:3000"}
+ORIGIN = Origin("request-1", "10.0.0.1", "https")
+NAMES = CookieNames.of("http://localhost:3000")
+
+names = st.text("abcdefghijklmnopqrstuvwxyz-_", min_size=1, max_size=20).map(str.encode)
+known_names = st.sampled_from(
+    [b"host", b"connection", b"content-length", b"transfer-encoding", b"cookie", b"upgrade", b"x-forwarded-for"]
+)
+values = st.binary(max_size=30)
+headers = st.lists(st.tuples(names | known_names, values), max_size=80)
+
+
+@given(headers)
+def test_any_headers_end_as_read_or_refused(lines: list[tuple[bytes, bytes]]) -> None:
+    """Whatever headers come, they are read or refused with an error of ours."""
+    try:
+        found = read_request_headers(lines, HOSTS)
+    except (BadRequest, HeadersTooLarge):
+        return
+    assert found.host in HOSTS
+    assert len(lines) <= MAX_FIELDS
+
+
+@given(headers)
+def test_the_gateways_own_word_is_said_once(lines: list[tuple[bytes, bytes]]) -> None:
+    """Whatever passes, each header that the gateway sets is there exactly once, with its own value."""
+    try:
+        request = read_request_headers([HOST, *(line for line in lines if line[0] != b"host")], HOSTS)
+    except (BadRequest, HeadersTooLarge):
+        return
+    sent = upstream_headers(request, ORIGIN, "a.b.c", NAMES)
+    for name, value in (
+        HOST,
+        (b"authorization", b"Bearer a.b.c"),
+        (b"x-forwarded-for", b"10.0.0.1"),
+        (b"x-forwarded-proto", b"https"),
+        (b"x-forwarded-host", b"localhost:3000"),
+        (b"x-request-id", b"request-1"),
+    ):
+        assert [each for key, each in sent if key == name] == [value]
+    assert not {name for name, _ in sent} & {b"connection", b"upgrade", b"forwarded", b"te"}
+
+
+@given(st.lists(st.sampled_from(["a=1", "next-auth.session-token=x", " next-auth.session-token.0 = y", "", "=", "b"])))
+def test_no_cookie_of_ours_passes(pairs: list[str]) -> None:
+    """However cookies are written, those of NextAuth are left out and the others stay."""
+    request = read_request_headers([HOST, (b"cookie", ";".join(pairs).encode())], HOSTS)
+    kept = dict(parse_cookies(upstream_headers(request, ORIGIN, None, NAMES)))
+    assert {name for name in kept if "next-auth" in name} == set()
+    assert kept.get("a") == ("1" if "a=1" in pairs else None)
+
+
+def test_no_body_is_announced_where_none_is() -> None:
+    """A request without a body says no length; one of length 0 says so."""
+    assert not read_request_headers([HOST], HOSTS).has_body
+    empty = read_request_headers([HOST, (b"content-length", b"0")], HOSTS)
+    assert not empty.has_body
+    assert (b"content-length", b"0") in upstream_headers(empty, ORIGIN, None, None)
+
+
+@pytest.mark.parametrize("value", [b"", b"-1", b"1 ", b"0x1", b"1" * 19, b"\xb2"])
+def test_a_length_is_a_number(value: bytes) -> None:
+    """A Content-Length that is not a plain number in bounds is refused."""
+    with pytest.raises(BadRequest):
+        read_request_headers([HOST, (b"content-length", value)], HOSTS)
+
+
+def test_sizes_count_names_and_values() -> None:
+    """16 KiB of names and values are the bound, however they are divided."""
+    read_request_headers([HOST, (b"x", b"a" * 16_300)], HOSTS)
+    with pytest.raises(HeadersTooLarge):
+        read_request_headers([HOST, (b"x", b"a" * 16_384)], HOSTS)
+
+
+def test_an_answer_that_depends_on_who_asks_is_not_kept() -> None:
+    """A private answer is no-store unless the upstream says otherwise; a public one is left as it is."""
+    assert answer_headers(200, [], is_private=True) == [(b"cache-control", b"no-store")]
+    own = [(b"cache-control", b"private, max-age=1")]
+    assert answer_headers(200, own, is_private=True) == own
+    assert answer_headers(200, [], is_private=False) == []
