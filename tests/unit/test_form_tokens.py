@@ -1,0 +1,47 @@
+"""A token for every form: good in its session, for a while, and nowhere else."""
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from shared.form_tokens import MAX_AGE, FormTokens
+
+NOW = 1_800_000_000
+tokens = FormTokens("a-secret-of-some-service-0123456789")
+
+
+def test_token_is_good_in_its_session() -> None:
+    """A form that was shown in a session is taken in it for twelve hours."""
+    token = tokens.sign("session-1", NOW)
+
+    assert tokens.is_valid(token, "session-1", NOW)
+    assert tokens.is_valid(token, "session-1", NOW + MAX_AGE - 1)
+    assert not tokens.is_valid(token, "session-1", NOW + MAX_AGE)
+    assert not tokens.is_valid(token, "session-1", NOW - 1), "a token from the future is nobody's"
+
+
+def test_token_is_worth_nothing_elsewhere() -> None:
+    """A token of another session, of another secret, or made younger by hand is refused."""
+    token = tokens.sign("session-1", NOW)
+
+    assert not tokens.is_valid(token, "session-2", NOW)
+    assert not FormTokens("another-secret").is_valid(token, "session-1", NOW)
+    assert not tokens.is_valid(token.replace(str(NOW), str(NOW + 1)), "session-1", NOW + 1)
+
+
+def test_parts_can_not_be_moved() -> None:
+    """Time and session are signed apart from one another."""
+    assert not tokens.is_valid(tokens.sign("0.session", 1), "session", 10)
+    assert tokens.sign("23", 1).partition(".")[2] != tokens.sign("3", 12).partition(".")[2]
+
+
+@given(st.text())
+@example("")
+@example(".")
+@example(f"{NOW}.")
+@example(f"{NOW}.é")
+@example(f"{NOW}.\udcff")
+@example("\u0661." + "0" * 64)
+@example("9" * 5000 + ".x")
+def test_any_text_is_refused(token: str) -> None:
+    """Any text is refused, and raises nothing."""
+    assert not tokens.is_valid(token, "session-1", NOW)
