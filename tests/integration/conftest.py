@@ -10,9 +10,9 @@ from tests.support.running_stack import StackUrls, running_stack
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackUrls]:
+def stack() -> Iterator[StackUrls]:
     """Give the URLs of a running stack."""
-    with running_stack(tmp_path_factory.mktemp("stack")) as urls:
+    with running_stack() as urls:
         yield urls
 
 

@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -29,9 +28,9 @@ def as_pattern(expected: str) -> str:
 
 
 @pytest.mark.skipif("GATEPOST_URL" in __import__("os").environ, reason="needs a stack without any data")
-def test_the_readme_says_what_happens(tmp_path: Path) -> None:
+def test_the_readme_says_what_happens() -> None:
     """Each command of the README, run in order on a fresh stack, prints what the README shows below it."""
-    with running_stack(tmp_path) as urls:
+    with running_stack() as urls:
         marker = "--- next ---"
         commands = read_commands()
         script = "".join(f"{command}\necho; echo '{marker}'\n" for command, _ in commands)

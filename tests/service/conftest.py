@@ -1,6 +1,8 @@
 """What the tests of both services share: one real PostgreSQL, with a database for each."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,9 +10,13 @@ from stack.postgres import DatabaseUrls, running_postgres
 
 
 @pytest.fixture(scope="session")
-def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseUrls]:
+def databases() -> Iterator[DatabaseUrls]:
     """Give the URLs of two empty databases."""
-    with running_postgres(tmp_path_factory.mktemp("postgres"), durable=False) as postgres:
+    # Not pytest's own directory: it closes that to all other users, and PostgreSQL runs as one.
+    with (
+        tempfile.TemporaryDirectory(prefix="gatepost-") as directory,
+        running_postgres(Path(directory), durable=False) as postgres,
+    ):
         yield postgres.urls
 
 

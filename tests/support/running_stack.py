@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,8 +31,8 @@ class StackUrls:
 
 
 @contextlib.contextmanager
-def running_stack(data: Path) -> Iterator[StackUrls]:
-    """Give the URLs of the stack named by the environment, or of one that runs on ``data`` meanwhile."""
+def running_stack() -> Iterator[StackUrls]:
+    """Give the URLs of the stack named by the environment, or of one that runs on fresh data meanwhile."""
     if "GATEPOST_URL" in os.environ:
         yield StackUrls(
             gateway=os.environ["GATEPOST_URL"],
@@ -40,14 +41,14 @@ def running_stack(data: Path) -> Iterator[StackUrls]:
             posts_metrics=os.environ["GATEPOST_POSTS_METRICS_URL"],
         )
     else:
-        with _started(data) as urls:
+        # Not pytest's own directory: it closes that to all other users, and PostgreSQL runs as one.
+        with tempfile.TemporaryDirectory(prefix="gatepost-") as data, _started(Path(data)) as urls:
             yield urls
 
 
 @contextlib.contextmanager
 def _started(data: Path) -> Iterator[StackUrls]:
     description = data / "stack.json"
-    data.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "stack", "--port", "0", "--data", str(data), "--describe", str(description)]
     with (data / "stack.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)

@@ -1,0 +1,24 @@
+"""The README's policy table is the policy file."""
+
+from pathlib import Path
+
+from gateway.rule_file import load_policy
+from gateway.rules import FORWARDED_METHODS, Rule
+
+ROOT = Path(__file__).parents[2]
+SERVICES = {"AUTH_SERVICE_URL": "http://127.0.0.1:1", "POSTS_SERVICE_URL": "http://127.0.0.1:2"}
+
+
+def as_row(rule: Rule) -> str:
+    """Return the row of the README's table that tells of a rule."""
+    matchers = " ".join(f"`{matcher.source}`" for matcher in rule.matchers)
+    methods = "all" if rule.methods == FORWARDED_METHODS else " ".join(sorted(rule.methods - {"HEAD"}))
+    return f"| {matchers} | {methods} | {rule.access} | {rule.upstream} |"
+
+
+def test_the_readme_shows_the_policy() -> None:
+    """The README's table has one row for each rule of ``gateway/rules.toml``, in its order, and no other."""
+    expected = [as_row(rule) for rule in load_policy(ROOT / "gateway" / "rules.toml", SERVICES).rules]
+    text = (ROOT / "README.md").read_text()
+    table = text.partition("| matcher | methods | access | goes to |\n")[2].partition("\n\n")[0]
+    assert table.splitlines()[1:] == expected
