@@ -1,0 +1,135 @@
+"""Calls between services: signed by the one, verified by the other, and Unavailable when anything goes wrong."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+import httpx2
+import pytest
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from structlog.testing import capture_logs
+
+from shared.errors import Unavailable, exception_handlers
+from shared.routes import resource
+from shared.service_calls import ServiceClient, require_service
+from shared.tokens import KeyRing, ServiceTokens
+from tests.support.forged_tokens import forge, make_claims
+
+tokens = ServiceTokens(KeyRing("a-service-secret-0123456789abcdef-01"))
+
+
+async def show_caller(request: Request) -> Response:
+    """Answer who calls, and with which request id and query."""
+    caller = require_service(request, "auth_service")
+    seen = {"caller": caller, "id": request.headers.get("x-request-id"), "query": str(request.url.query)}
+    return JSONResponse(seen)
+
+
+async def answer_nonsense(_: Request) -> Response:
+    """Answer what is no JSON."""
+    return Response(b"\xff<html>", media_type="application/json")
+
+
+async def answer_elsewhere(_: Request) -> Response:
+    """Answer that it is elsewhere, where a token must not follow."""
+    return RedirectResponse("http://evil.example/")
+
+
+async def fail(_: Request) -> Response:
+    """Fail politely."""
+    raise Unavailable
+
+
+def create_callee() -> Starlette:
+    """Return the service that is called."""
+    endpoints = {"/caller": show_caller, "/nonsense": answer_nonsense, "/elsewhere": answer_elsewhere, "/fail": fail}
+    app = Starlette(
+        routes=[resource(path, GET=endpoint) for path, endpoint in endpoints.items()],
+        exception_handlers=exception_handlers(),
+    )
+    app.state.service_tokens = tokens
+    return app
+
+
+@contextlib.asynccontextmanager
+async def calling(
+    monkeypatch: pytest.MonkeyPatch, transport: httpx2.AsyncBaseTransport, callee: str = "auth_service"
+) -> AsyncIterator[ServiceClient]:
+    """Give a client whose calls go over that transport."""
+    create: Callable[..., httpx2.AsyncClient] = httpx2.AsyncClient
+    with monkeypatch.context() as patch:
+        patch.setattr(httpx2, "AsyncClient", lambda **settings: create(transport=transport, **settings))
+        client = ServiceClient("http://auth.internal", caller="posts_service", callee=callee, tokens=tokens)
+    yield client
+    await client.close()
+
+
+async def test_call_is_signed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The callee learns who calls, and under which request id; the query arrives."""
+    async with calling(monkeypatch, httpx2.ASGITransport(app=create_callee())) as client:
+        with structlog.contextvars.bound_contextvars(request_id="11111111"):
+            answer = await client.get_json("/caller", {"ids": "1,2"})
+        without_id = await client.get_json("/caller", {})
+
+    assert answer == {"caller": "posts_service", "id": "11111111", "query": "ids=1%2C2"}
+    assert without_id == {"caller": "posts_service", "id": None, "query": ""}
+
+
+@pytest.mark.parametrize("path", ["/nonsense", "/elsewhere", "/fail", "/nothing"])
+async def test_bad_answer(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """An answer that is an error, elsewhere or no JSON is Unavailable, logged without address or token."""
+    async with calling(monkeypatch, httpx2.ASGITransport(app=create_callee())) as client:
+        with capture_logs() as logs, pytest.raises(Unavailable):
+            await client.get_json(path, {"planted": "query"})
+
+    (line,) = logs
+    assert set(line) == {"event", "log_level", "callee", "error"}
+    assert (line["event"], line["callee"]) == ("service_call_failed", "auth_service")
+
+
+@pytest.mark.parametrize("error", [httpx2.ConnectError("x"), httpx2.ReadTimeout("x"), httpx2.RemoteProtocolError("x")])
+async def test_callee_that_is_gone(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """A callee that is gone, slow or speaks nonsense is Unavailable."""
+
+    async def refuse(_: httpx2.Request) -> httpx2.Response:
+        raise error
+
+    async with calling(monkeypatch, httpx2.MockTransport(refuse)) as client:
+        with pytest.raises(Unavailable):
+            await client.get_json("/caller", {})
+
+
+async def test_call_meant_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call signed for another callee is refused."""
+    async with calling(monkeypatch, httpx2.ASGITransport(app=create_callee()), callee="gateway") as client:
+        with pytest.raises(Unavailable):
+            await client.get_json("/caller", {})
+
+
+async def test_no_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that the environment names never gets a call, for the call holds a token."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    client = ServiceClient("http://auth.internal", caller="posts_service", callee="auth_service", tokens=tokens)
+    assert not client._client.trust_env  # noqa: SLF001 - there is no other way to see it without a network
+    await client.close()
+
+
+@pytest.mark.parametrize(
+    ("authorization", "challenge"),
+    [
+        (None, 'Bearer realm="gatepost"'),
+        ("Bearer x", 'Bearer realm="gatepost", error="invalid_token"'),
+        (f"Bearer {forge(make_claims())}", 'Bearer realm="gatepost", error="invalid_token"'),
+        ("Basic cG9zdHM6eA==", 'Bearer realm="gatepost", error="invalid_token"'),
+    ],
+)
+async def test_who_is_no_service(authorization: str | None, challenge: str) -> None:
+    """Without a service token, with a user's too, it is 401; the challenge tells whether one was sent."""
+    client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=create_callee()), base_url="http://auth.internal")
+    answer = await client.get("/caller", headers={"authorization": authorization} if authorization else {})
+
+    assert (answer.status_code, answer.json()) == (401, {"error": "No Authorization"})
+    assert answer.headers["www-authenticate"] == challenge
