@@ -1,5 +1,6 @@
 #!/bin/bash
-# Build the images, start the containers, and return when all are healthy: compose 1.29 knows no --wait.
+# Build the images (unless --no-build), start the containers, and return when all are healthy: compose 1.29 knows no
+# --wait.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,7 +9,7 @@ compose=deploy/compose.sh
 
 main() {
     docker info >/dev/null 2>&1 || fail "Docker does not answer; is it running, and may you use it?"
-    $compose build --quiet || fail "The images could not be built. Where no image registry can be reached, run deploy/stand_in_images.sh first."
+    [ "${1:-}" = --no-build ] || $compose build --quiet || fail "The images could not be built. Where no image registry can be reached, run deploy/stand_in_images.sh first."
     $compose up --detach --remove-orphans
     wait_until_healthy
     local port
@@ -47,4 +48,4 @@ fail() {
     exit 1
 }
 
-main
+main "$@"

@@ -68,7 +68,7 @@ RUN apt-get update -qq \
  && apt-get install -qq --yes --no-install-recommends python3 python3-venv python3-pip \
  && ln -s python3 /usr/bin/python \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
-ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt
+RUN printf '[global]\ncert = /etc/ssl/certs/ca-certificates.crt\n' >/etc/pip.conf
 CMD ["python3"]
 END
 }

@@ -1,0 +1,103 @@
+"""What a container may do: no more than its service needs."""
+
+import json
+
+import pytest
+
+from tests.support.containers import SERVICES, CommandFailed, Containers
+
+OURS = ("gateway", "auth_service", "posts_service")
+
+
+def read_status(containers: Containers, service: str) -> dict[str, str]:
+    """Return the kernel's view of a container's first process (proc_pid_status(5))."""
+    lines = containers.execute(service, "cat", "/proc/1/status").splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_it_runs_without_any_privilege(containers: Containers, service: str) -> None:
+    """No container runs as root, holds a capability or can gain one."""
+    status = read_status(containers, service)
+    assert "0" not in status["Uid"].split()
+    assert "0" not in status["Gid"].split()
+    for held in ("CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(status[held], 16) == 0, held
+    assert status["NoNewPrivs"] == "1"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_its_root_file_system_is_read_only(containers: Containers, service: str) -> None:
+    """Nothing in the image can be changed, by nobody; only what is mounted for writing can."""
+    mounts = [line.split() for line in containers.execute(service, "cat", "/proc/mounts").splitlines()]
+    assert [options.split(",")[0] for _, point, _, options, *_ in mounts if point == "/"] == ["ro"]
+    with pytest.raises(CommandFailed, match="Read-only file system"):
+        containers.execute(service, "touch", "/opt/x")
+
+
+def test_only_the_gateway_is_published(containers: Containers) -> None:
+    """One port is open on the host, the gateway's, and only on 127.0.0.1."""
+    published = {service: read_published(containers, service) for service in SERVICES}
+    assert published == {
+        "gateway": [("3000/tcp", "127.0.0.1", str(containers.port))],
+        "auth_service": [],
+        "posts_service": [],
+        "postgres": [],
+    }
+
+
+def read_published(containers: Containers, service: str) -> list[tuple[str, str, str]]:
+    """Return (port inside, host address, host port) of what a container publishes."""
+    printed = containers.format(service, "{{json .NetworkSettings.Ports}}")
+    return [
+        (inside, binding["HostIp"], binding["HostPort"])
+        for inside, bindings in json.loads(printed).items()
+        for binding in bindings or []
+    ]
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_its_image_holds_only_its_own_code(containers: Containers, service: str) -> None:
+    """An image holds the service's folder and ``shared``, no compiler, and no pip beside the libraries."""
+    assert containers.execute(service, "ls", "/app").split() == sorted([service, "shared"])
+    assert containers.execute(service, "sh", "-c", "command -v gcc cc make || true") == ""
+    assert "pip" not in containers.execute(service, "ls", "/venv/bin").split()
+
+
+def test_each_secret_is_only_where_it_is_used(containers: Containers) -> None:
+    """A container's environment names the secrets that its service uses, and no other."""
+    held = {service: read_secret_names(containers, service) for service in SERVICES}
+    assert held == {
+        "gateway": {"SECRET_KEY", "SECRET_KEY_PREVIOUS", "NEXTAUTH_SECRET"},
+        "auth_service": {
+            *("SECRET_KEY", "SECRET_KEY_PREVIOUS", "NEXTAUTH_SECRET", "SERVICE_SECRET"),
+            "AUTH_DATABASE_URL",
+        },
+        "posts_service": {"SECRET_KEY", "SECRET_KEY_PREVIOUS", "SERVICE_SECRET", "POSTS_DATABASE_URL"},
+        "postgres": {"AUTH_DATABASE_URL", "POSTS_DATABASE_URL"},
+    }
+
+
+def read_secret_names(containers: Containers, service: str) -> set[str]:
+    """Return the names of the secrets in a container's environment."""
+    environment: list[str] = json.loads(containers.format(service, "{{json .Config.Env}}"))
+    names = {line.partition("=")[0] for line in environment}
+    return {name for name in names if "SECRET" in name or name.endswith("DATABASE_URL")}
+
+
+def test_the_gateway_cannot_reach_the_databases(containers: Containers) -> None:
+    """Between the gateway and PostgreSQL there is no network, by name or by address."""
+    addresses = containers.format("postgres", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}").split()
+    assert addresses
+    for target in ("postgres", *addresses):
+        connect = f"import socket; socket.create_connection(({target!r}, 5432), timeout=2)"
+        with pytest.raises(CommandFailed, match=r"gaierror|TimeoutError|Network is unreachable"):
+            containers.execute("gateway", "python", "-c", connect)
+
+
+@pytest.mark.parametrize("service", ["auth_service", "posts_service", "postgres"])
+def test_a_service_behind_the_gateway_reaches_nothing_outside(containers: Containers, service: str) -> None:
+    """Only the gateway has a network that leads out of the project."""
+    names = containers.format(service, "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}").split()
+    assert names
+    assert all(containers.is_internal(name) for name in names)

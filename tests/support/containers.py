@@ -1,0 +1,134 @@
+"""The containers under test: a compose project of their own, on a port of their own, from a clean state."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.settings import SETTING_NAMES
+from tests.support.running_stack import ROOT
+
+PROJECT = "gatepost-tests"
+SERVICES = ("gateway", "auth_service", "posts_service", "postgres")
+PATIENCE = 300.0  # seconds for one command; the first build installs the libraries
+
+
+class CommandFailed(Exception):
+    """A command ended with another code than 0; the text is what it printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a service answered: what two ways to it can be compared by."""
+
+    status: int
+    body: object
+    challenge: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Containers:
+    """A running compose project."""
+
+    url: str
+    port: int
+
+    def up(self) -> None:
+        """Build, start, and wait until all are healthy, as ``make up`` does."""
+        self._run("deploy/compose_up.sh")
+
+    def start(self) -> None:
+        """Start what does not run, without building, and wait until all are healthy."""
+        self._run("deploy/compose_up.sh", "--no-build")
+
+    def compose(self, *arguments: str) -> str:
+        """Return what a compose command prints."""
+        return self._run("deploy/compose.sh", *arguments)
+
+    def format(self, service: str, template: str) -> str:
+        """Return what Docker knows of a service's container, in ``docker inspect``'s template language."""
+        return self._run("docker", "inspect", "--format", template, self.find_id(service))
+
+    def is_internal(self, network: str) -> bool:
+        """Return whether a network leads nowhere else."""
+        return self._run("docker", "network", "inspect", "--format", "{{.Internal}}", network).strip() == "true"
+
+    def find_id(self, service: str) -> str:
+        """Return the id of a service's container."""
+        labels = (f"com.docker.compose.project={PROJECT}", f"com.docker.compose.service={service}")
+        filters = [part for label in labels for part in ("--filter", f"label={label}")]
+        return self._run("docker", "ps", "--quiet", "--no-trunc", *filters).strip()
+
+    def execute(self, service: str, *command: str) -> str:
+        """Return what a command prints inside a container; raises CommandFailed."""
+        return self._run("docker", "exec", self.find_id(service), *command)
+
+    def ask(self, questions: Sequence[tuple[str, Mapping[str, str]]]) -> list[Answer]:
+        """GET each URL with its headers from inside the network, where every service can be reached."""
+        command = ("docker", "exec", "--interactive", self.find_id("gateway"), "python", "-c", _ASK)
+        printed = self._run(*command, stdin=json.dumps(list(questions)))
+        return [Answer(**answer) for answer in json.loads(printed)]
+
+    def _run(self, *command: str, stdin: str = "") -> str:
+        finished = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=self._environment(),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        if finished.returncode != 0:
+            raise CommandFailed(f"{command}: {finished.stdout}\n{finished.stderr}")
+        return finished.stdout
+
+    def _environment(self) -> dict[str, str]:
+        outside = {name: value for name, value in os.environ.items() if name not in SETTING_NAMES}
+        return {**outside, "COMPOSE_PROJECT_NAME": PROJECT, "GATEWAY_PORT": str(self.port)}
+
+
+_ASK = """
+import json, sys, urllib.error, urllib.request
+
+def ask(url, headers):
+    try:
+        answer = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10)
+    except urllib.error.HTTPError as error:
+        answer = error
+    with answer:
+        return {"status": answer.status, "body": json.load(answer), "challenge": answer.headers["www-authenticate"]}
+
+print(json.dumps([ask(*question) for question in json.load(sys.stdin)]))
+"""
+
+
+def is_docker_here() -> bool:
+    """Return whether Docker answers."""
+    if shutil.which("docker") is None:
+        return False
+    return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+
+
+@contextlib.contextmanager
+def running_containers() -> Iterator[Containers]:
+    """Give the stack in containers, with empty databases; remove it and its data at the end."""
+    port = _find_free_port()
+    containers = Containers(f"http://localhost:{port}", port)
+    containers.compose("down", "--volumes", "--remove-orphans")
+    try:
+        containers.up()
+        yield containers
+    finally:
+        containers.compose("down", "--volumes", "--remove-orphans")
+
+
+def _find_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
