@@ -1,0 +1,145 @@
+"""The stack without Docker starts as one, ends as one, and keeps its data."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.support.people import PASSWORD, sign_up_and_in
+from tests.support.running_stack import ROOT
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+
+DEADLINE = 60.0  # seconds
+PARTS = ["auth_service", "gateway", "postgres", "posts_service"]
+
+
+@dataclass(frozen=True, slots=True)
+class Supervisor:
+    """A running ``python -m stack`` and what it printed so far."""
+
+    process: subprocess.Popen[bytes]
+    output: Path
+    gateway: str
+    children: dict[str, int]  # name -> pid
+
+
+@contextlib.contextmanager
+def supervising(directory: Path) -> Iterator[Supervisor]:
+    """Give a stack on free ports that is up, with its data in ``directory``; kill what is left of it."""
+    description, output = directory / "stack.json", directory / "stack.log"
+    description.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "stack", "--port", "0", "--data", directory, "--describe", description]
+    with output.open("wb") as log, subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
+        try:
+            wait_until(lambda: description.exists() or process.poll() is not None)
+            assert process.poll() is None, output.read_text()
+            yield Supervisor(
+                process, output, json.loads(description.read_text())["gateway"], find_children(process.pid)
+            )
+        finally:
+            process.kill()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return when the condition holds; fails after the deadline."""
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def find_children(parent: int) -> dict[str, int]:
+    """Return the pids of a process's children by the name of what they run."""
+    pids = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return {read_name(int(pid)): int(pid) for pid in pids}
+
+
+def read_name(pid: int) -> str:
+    """Return what a process runs: the module after ``-m``, or the program."""
+    program, *arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    return arguments[1] if arguments[0] == "-m" else Path(program).name
+
+
+def has_ended(pid: int) -> bool:
+    """Return whether a process is gone, or dead and only not yet collected."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+    return state == "Z"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_stops_as_one(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM stop every part, without an error."""
+    with supervising(tmp_path) as supervisor:
+        assert sorted(supervisor.children) == PARTS
+        supervisor.process.send_signal(number)
+        assert supervisor.process.wait(DEADLINE) == 0
+        assert all(has_ended(pid) for pid in supervisor.children.values())
+    assert "Traceback" not in supervisor.output.read_text()
+
+
+@pytest.mark.parametrize(("victim", "named"), [("posts_service", "posts_service"), ("postgres", "PostgreSQL")])
+def test_one_part_dies_and_all_stop(tmp_path: Path, victim: str, named: str) -> None:
+    """When one part dies the others are stopped, and one sentence says which it was."""
+    with supervising(tmp_path) as supervisor:
+        os.kill(supervisor.children[victim], signal.SIGKILL)
+        assert supervisor.process.wait(DEADLINE) == 1
+        assert all(has_ended(pid) for pid in supervisor.children.values())
+    last = supervisor.output.read_text().splitlines()[-1]
+    assert last == f"Gatepost: {named} ended by itself (signal SIGKILL), so everything was stopped"
+
+
+def test_nothing_outlives_a_killed_supervisor(tmp_path: Path) -> None:
+    """Killed without a chance to clean up, the supervisor still takes its parts with it."""
+    with supervising(tmp_path) as supervisor:
+        supervisor.process.kill()
+        supervisor.process.wait(DEADLINE)
+        wait_until(lambda: all(has_ended(pid) for pid in supervisor.children.values()))
+
+
+async def test_data_outlives_a_restart(tmp_path: Path) -> None:
+    """Who signed up before a restart can sign in after it."""
+    with supervising(tmp_path) as supervisor:
+        async with httpx2.AsyncClient(base_url=supervisor.gateway, timeout=10) as client:
+            ada = await sign_up_and_in(client, "Ada Lovelace")
+        supervisor.process.terminate()
+        supervisor.process.wait(DEADLINE)
+    with supervising(tmp_path) as supervisor:
+        async with httpx2.AsyncClient(base_url=supervisor.gateway, timeout=10) as client:
+            answer = await client.post("/api/login", json={"username": ada.email, "password": PASSWORD})
+    assert (answer.status_code, answer.json()["id"]) == (200, ada.id)
+
+
+def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    """A port that something else listens on stops the start with one sentence that names it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "stack", "--port", port, "--data", str(tmp_path)]
+        finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert finished.returncode == 1
+    assert finished.stdout == ""
+    assert finished.stderr.count("\n") == 1
+    assert f"port {port}" in finished.stderr
+
+
+def test_a_bad_setting_is_named(tmp_path: Path) -> None:
+    """A setting that a service refuses is named in the service's own line, and nothing keeps running."""
+    command = [sys.executable, "-m", "stack", "--port", "0", "--data", str(tmp_path)]
+    environment = {**os.environ, "ACCESS_TOKEN_TTL": "soon"}
+    finished = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert finished.returncode == 1
+    assert "ACCESS_TOKEN_TTL" in finished.stderr
+    assert "Traceback" not in finished.stderr
