@@ -2,7 +2,6 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-SHELL := /bin/bash
 
 # The first Python here that is new enough; another: make run PYTHON=/path/to/python3
 PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -67,10 +66,12 @@ help: ## List the targets
 		/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The virtual environment. The stamps say which of the locked requirements are in it.
+$(VENV)/created: PYTHON := $(or $(PYTHON),python3)
 $(VENV)/created:
-	@if [ -z "$(PYTHON)" ]; then \
-		echo "Gatepost needs Python 3.11 or newer; here is $$(python3 --version 2>&1 || echo none). Name one: make run PYTHON=/path/to/python3" >&2; exit 1; fi
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Gatepost needs Python 3.11 or newer; $(PYTHON) is %d.%d." % sys.version_info[:2])'
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		found=$$("$(PYTHON)" -c 'import sys; print(sys.version.split()[0])' 2>/dev/null || echo "not there"); \
+		echo "Gatepost needs Python 3.11 or newer; $(PYTHON) is $$found. Name one: make run PYTHON=/path/to/python3" >&2; \
+		exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "This Python can't make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	"$(PYTHON)" -m venv --clear $(VENV)
