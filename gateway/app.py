@@ -48,6 +48,6 @@ def create_app(settings: GatewaySettings, metrics: Metrics, limits: Limits = LIM
         current.close()
 
     own_pages = create_own_pages(Reference(current, settings.nextauth_url), settings.nextauth_url, lifespan)
-    public = PublicSide(settings.nextauth_url, settings.hosts)
+    public = PublicSide(settings.nextauth_url, settings.hosts, settings.trusted_proxies)
     gate = Gate(public, Credentials.of(settings), current, own_pages)
     return RequestContextMiddleware(FaultMiddleware(gate), metrics)

@@ -13,6 +13,7 @@ from typing import assert_never
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.clients import Network, find_client
 from gateway.credentials import Credentials
 from gateway.current_policy import CurrentPolicy
 from gateway.headers import Origin, RequestHeaders, read_request_headers, upstream_headers
@@ -34,10 +35,11 @@ AUTH_UPSTREAM = "auth"
 
 @dataclass(frozen=True, slots=True)
 class PublicSide:
-    """How the world sees the gateway: its public URL, and the values of Host that are served."""
+    """How the world sees the gateway: its public URL, the values of Host that are served, the proxies ahead of it."""
 
     url: str
     hosts: frozenset[bytes]
+    trusted_proxies: tuple[Network, ...]
 
     @property
     def scheme(self) -> str:
@@ -95,7 +97,8 @@ class Gate:
     ) -> OutgoingRequest:
         rule = decision.rule
         token = decision.user.token if decision.user is not None else None
-        origin = Origin(record_of(scope).request_id, scope["client"][0], self._public.scheme)
+        client = find_client(scope["client"][0], scope["headers"], self._public.trusted_proxies)
+        origin = Origin(record_of(scope).request_id, client, self._public.scheme)
         dropped = None if rule.upstream == AUTH_UPSTREAM else self._credentials.cookie_names
         return OutgoingRequest(
             method=scope["method"],

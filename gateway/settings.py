@@ -1,6 +1,5 @@
 """The gateway's settings."""
 
-import ipaddress
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -8,9 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
+from gateway.clients import Network
 from shared.settings import Secret, Settings
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 DEFAULT_RULES = Path(__file__).parent / "rules.toml"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")

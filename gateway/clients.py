@@ -1,0 +1,40 @@
+"""Whose request it is by address: the peer of the connection, or whom a trusted proxy ahead of the gateway names.
+
+``X-Forwarded-For`` is believed only from a peer in ``TRUSTED_PROXIES``, and of its addresses only the last one that is
+not itself a trusted proxy: everything before that was written by the client. Nothing is allowed because of an address.
+"""
+
+import ipaddress
+from collections.abc import Iterable
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def find_client(peer: str, headers: Iterable[tuple[bytes, bytes]], trusted: tuple[Network, ...]) -> str:
+    """Return the client's address, given the peer's and the request's raw headers (names in lower case)."""
+    if not trusted or not _is_trusted(peer, trusted):
+        return peer
+    lines = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
+    client = peer
+    for text in reversed(",".join(lines).split(",")):
+        address = _find_address(text.strip())
+        if address is None:
+            break
+        client = str(address)
+        if not any(address in network for network in trusted):
+            break
+    return client
+
+
+def _is_trusted(peer: str, trusted: tuple[Network, ...]) -> bool:
+    address = _find_address(peer)
+    return address is not None and any(address in network for network in trusted)
+
+
+def _find_address(text: str) -> Address | None:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return None if "%" in text else address  # a zone names an interface of the sender

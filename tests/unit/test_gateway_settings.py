@@ -1,0 +1,42 @@
+"""The gateway's settings: which hosts are served, and which proxies are believed."""
+
+import ipaddress
+
+import pytest
+from pydantic import ValidationError
+
+from gateway.settings import GatewaySettings
+
+SECRETS = {"secret_key": "k" * 40, "nextauth_secret": "n" * 40}
+
+
+def hosts_of(url: str, environment: str) -> set[str]:
+    """Return the hosts that are served under a public URL."""
+    settings = GatewaySettings.model_validate({**SECRETS, "nextauth_url": url, "environment": environment})
+    return {host.decode() for host in settings.hosts}
+
+
+@pytest.mark.parametrize(
+    ("url", "environment", "hosts"),
+    [
+        ("https://example.com", "production", {"example.com", "example.com:443"}),
+        ("https://example.com:8443", "production", {"example.com:8443"}),
+        ("http://localhost:3000", "production", {"localhost:3000"}),
+        ("http://localhost:3000", "development", {"localhost:3000", "127.0.0.1:3000", "[::1]:3000"}),
+        ("http://[::1]:3000", "development", {"localhost:3000", "127.0.0.1:3000", "[::1]:3000"}),
+        ("http://example.com:3000", "development", {"example.com:3000"}),
+    ],
+)
+def test_the_hosts_that_are_served(url: str, environment: str, hosts: set[str]) -> None:
+    """The public host is served, and only in development this machine's other names; a default port may be left out."""
+    assert hosts_of(url, environment) == hosts
+
+
+def test_trusted_proxies_are_addresses_or_networks() -> None:
+    """A comma-separated list of addresses and networks is read; anything else stops the start."""
+    found = GatewaySettings.model_validate(
+        {**SECRETS, "environment": "development", "trusted_proxies": "10.0.0.0/8, ::1"}
+    )
+    assert found.trusted_proxies == (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1"))
+    with pytest.raises(ValidationError):
+        GatewaySettings.model_validate({**SECRETS, "environment": "development", "trusted_proxies": "proxy.example"})
