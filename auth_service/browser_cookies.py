@@ -18,6 +18,7 @@ from auth_service.sessions import Session, SessionId
 from auth_service.users import User
 from shared.authentication import User as SignedInCaller
 from shared.authentication import authenticate_token
+from shared.request_context import record_of
 from shared.session_cookie import (
     clear_cookie,
     find_session_value,
@@ -93,8 +94,9 @@ def find_session_id(request: Request) -> SessionId | None:
 
 
 def seal_session(request: Request, user: User, session: Session, access_token: str) -> tuple[str, list[str]]:
-    """Return the sealed session and the cookies that store it, until the session's absolute end."""
-    parts = parts_of(request)
+    """Return the sealed session and the cookies that store it until its absolute end; note for the log whose it is."""
+    parts, record = parts_of(request), record_of(request.scope)
+    record.user_id, record.session_id = user.id, str(session.id)
     claims = {
         "name": user.name,
         "email": user.email,
