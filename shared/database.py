@@ -34,8 +34,9 @@ _SERVER_SETTINGS = {
     "lock_timeout": "2000",
     "idle_in_transaction_session_timeout": "10000",
 }
-# Read-only (a demoted primary), shutting down, crashed, not accepting connections yet.
-_LOST_SERVER = {"25006", "57P01", "57P02", "57P03"}
+# Read-only (a demoted primary), shutting down, crashed, not accepting connections yet; 08003 is what asyncpg makes of
+# all of them in the middle of a command. The other connections of the pool are no better then.
+_LOST_SERVER = {"25006", "57P01", "57P02", "57P03", "08003"}
 # Not our fault and over in a moment, by SQLSTATE: 08 connection lost, 40 rolled back (a deadlock), 53 out of resources,
 # 57 operator intervention (a statement that ran into its timeout among them); 55P03 a lock that was not given in time.
 _PASSING = ("08", "25006", "40", "53", "55P03", "57")
@@ -92,7 +93,8 @@ class Database:
             raise
         except asyncpg.DataError:
             raise  # an argument that does not fit its statement: the fault is ours, the server is there
-        except (TimeoutError, OSError, asyncpg.InterfaceError) as error:
+        except (TimeoutError, OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            # InternalClientError: what asyncpg makes of the server's farewell, read on a connection that lay idle.
             log.warning("database_failed", error=type(error).__name__)
             raise Unavailable from error
 

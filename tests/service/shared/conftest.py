@@ -1,0 +1,94 @@
+"""A PostgreSQL of the database tests' own: they empty it, block it and stop it."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from shared.database import Database
+from stack.postgres import running_postgres
+
+MIGRATION = """-- {name}
+-- depends: {depends}
+
+-- migrate: apply
+{apply}
+
+-- migrate: rollback
+DROP TABLE notes;
+"""
+
+Build = Callable[..., Database]
+WriteMigration = Callable[..., None]
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    """Give a folder for a server's data. Not one of pytest's: it closes those to other users at each of its starts."""
+    with tempfile.TemporaryDirectory(prefix="gatepost-") as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def shared_database_url() -> Iterator[str]:
+    """Give the URL of a database that no other test uses."""
+    with (
+        tempfile.TemporaryDirectory(prefix="gatepost-") as name,
+        running_postgres(Path(name), durable=False) as postgres,
+    ):
+        yield postgres.urls.posts
+
+
+@pytest.fixture
+async def url(shared_database_url: str) -> str:
+    """Give the URL of that database, emptied."""
+    connection = await asyncpg.connect(shared_database_url)
+    await connection.execute("DROP SCHEMA public CASCADE")
+    await connection.execute("CREATE SCHEMA public")
+    await connection.close()
+    return shared_database_url
+
+
+@pytest.fixture
+def migrations(tmp_path: Path) -> Path:
+    """Give a folder with one migration, which makes a table."""
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def write_migration(migrations: Path) -> WriteMigration:
+    """Give the function that writes a migration."""
+
+    def write(name: str, apply: str, depends: str = "") -> None:
+        (migrations / f"{name}.sql").write_text(MIGRATION.format(name=name, depends=depends, apply=apply))
+
+    write("0001-notes", "CREATE TABLE notes (id bigint PRIMARY KEY, text text NOT NULL);")
+    return write
+
+
+@pytest.fixture
+async def build(migrations: Path, write_migration: WriteMigration, url: str) -> AsyncIterator[Build]:
+    """Give the function that builds a database to be started; all are stopped at the end."""
+    del write_migration
+    built: list[Database] = []
+
+    def build_one(at: str = url) -> Database:
+        built.append(Database(at, migrations, "some_service"))
+        return built[-1]
+
+    yield build_one
+    await asyncio.gather(*(one.stop() for one in built))
+
+
+@pytest.fixture
+async def db(build: Build) -> Database:
+    """Give a database that is ready."""
+    database = build()
+    await database.start()
+    await database.wait_until_ready()
+    return database

@@ -1,0 +1,120 @@
+"""The start of a service's database: migrations once, and patience while the server is away."""
+
+import asyncio
+from pathlib import Path
+
+import asyncpg
+import pytest
+from structlog.testing import capture_logs
+
+from shared import database
+from shared.errors import Unavailable
+from stack.postgres import running_postgres
+from tests.service.shared.conftest import Build, WriteMigration
+
+
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "RETRY_PAUSE", 0.05)
+
+
+async def test_concurrent_starts_migrate_once(build: Build, write_migration: WriteMigration, url: str) -> None:
+    """Replicas that start together apply each migration once, one of them while the others wait."""
+    write_migration("0002-first", "INSERT INTO notes SELECT 1, pg_sleep(0.2)::text;", depends="0001-notes")
+    replicas = [build() for _ in range(5)]
+
+    await asyncio.gather(*(replica.start() for replica in replicas))
+    await asyncio.gather(*(replica.wait_until_ready() for replica in replicas))
+    connection = await asyncpg.connect(url)
+    assert await connection.fetchval("SELECT count(*) FROM notes") == 1
+    assert await connection.fetchval("SELECT count(*) FROM _pogo_migration") == 2
+    await connection.close()
+
+
+async def test_later_migration(build: Build, write_migration: WriteMigration) -> None:
+    """A later start applies what has come since, and only that."""
+    first = build()
+    await first.start()
+    await first.wait_until_ready()
+    write_migration("0002-first", "INSERT INTO notes VALUES (1, 'a');", depends="0001-notes")
+
+    second = build()
+    await second.start()
+    await second.wait_until_ready()
+    async with second.connection() as connection:
+        assert await connection.fetchval("SELECT array_agg(text) FROM notes") == ["a"]
+
+
+async def test_migration_that_fails(build: Build, write_migration: WriteMigration) -> None:
+    """A migration that fails is named with its reason and leaves nothing behind; put right, it is applied."""
+    write_migration("0002-first", "INSERT INTO notes VALUES (1, 'a'); SELECT nothing;", depends="0001-notes")
+    db = build()
+    with capture_logs() as logs:
+        await db.start()
+        await asyncio.sleep(0.3)
+
+    assert db.find_lack() == "not connected"
+    assert {line["event"] for line in logs} == {"migration_failed"}
+    assert logs[0]["migration"] == "Failed to apply 0002-first"
+    assert "nothing" in logs[0]["reason"]
+    write_migration("0002-first", "INSERT INTO notes VALUES (2, 'b');", depends="0001-notes")
+    await db.wait_until_ready()
+    async with db.connection() as connection:
+        assert await connection.fetchval("SELECT array_agg(text) FROM notes") == ["b"]
+
+
+async def test_migration_that_is_cut_off(build: Build, write_migration: WriteMigration, url: str) -> None:
+    """A migration whose connection is lost is tried again."""
+    write_migration("0002-first", "INSERT INTO notes SELECT 1, pg_sleep(0.5)::text;", depends="0001-notes")
+    db = build()
+    await db.start()
+    await asyncio.sleep(0.2)
+
+    connection = await asyncpg.connect(url)
+    await connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE usename = current_user AND pid <> pg_backend_pid()"
+    )
+    await db.wait_until_ready()
+    assert await connection.fetchval("SELECT count(*) FROM notes") == 1
+    await connection.close()
+
+
+async def test_server_comes_goes_and_comes_again(build: Build, data: Path) -> None:
+    """A service starts without its server, uses it when it comes, and again when it was gone, without a restart."""
+    with running_postgres(data, durable=False) as postgres:
+        url = postgres.urls.posts
+    db = build(url)
+    await db.start()
+    await asyncio.sleep(0.1)
+    assert db.find_lack() == "not connected"
+    with pytest.raises(Unavailable):
+        async with db.connection():
+            raise AssertionError("there is nothing to lend")
+
+    with running_postgres(data, durable=False) as postgres:
+        assert postgres.urls.posts == url
+        await asyncio.wait_for(db.wait_until_ready(), 10)
+        async with db.connection() as connection:
+            await connection.execute("INSERT INTO notes VALUES (1, 'a')")
+    with pytest.raises(Unavailable):
+        async with db.connection() as connection:
+            await connection.execute("INSERT INTO notes VALUES (2, 'b')")
+    with running_postgres(data, durable=False):
+        async with db.connection() as connection:
+            assert await connection.fetchval("SELECT array_agg(id) FROM notes") == [1]
+
+
+@pytest.mark.parametrize("bad", ["postgresql://posts:wrong@/posts", "postgresql://127.0.0.1:1/posts", "nonsense://"])
+async def test_server_that_is_not_there(build: Build, url: str, bad: str) -> None:
+    """With a wrong address or password a service keeps trying, and says so without saying either."""
+    db = build(f"{bad}?{url.partition('?')[2]}" if bad.endswith("@/posts") else bad)
+    with capture_logs() as logs:
+        await db.start()
+        await asyncio.sleep(0.2)
+        await db.stop()
+
+    assert db.find_lack() == "not connected"
+    assert len(logs) > 1
+    assert all(set(line) == {"event", "error", "log_level"} for line in logs)
+    assert {line["event"] for line in logs} == {"database_not_there_yet"}
