@@ -18,13 +18,12 @@ def set_up_logs(service: str, level: str, style: Literal["text", "json"]) -> Non
     ]
     structlog.configure(
         processors=[
-            structlog.stdlib.filter_by_level,
             *steps,
             structlog.stdlib.PositionalArgumentsFormatter(),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)

@@ -22,9 +22,14 @@ class Metrics:
             ["matcher"],
             registry=self.registry,
         )
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def observe_request(self, matcher: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request."""
-        label = method if method in KNOWN_METHODS else "other"
-        self._requests.labels(matcher, label, str(status)).inc()
-        self._seconds.labels(matcher).observe(seconds)
+        key = (matcher, method if method in KNOWN_METHODS else "other", status)
+        if key not in self._children:  # as many as there are labels; finding them anew costs more than counting
+            labels = self._requests.labels(matcher, key[1], str(status))
+            self._children[key] = (labels, self._seconds.labels(matcher))
+        requests, duration = self._children[key]
+        requests.inc()
+        duration.observe(seconds)

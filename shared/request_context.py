@@ -5,9 +5,9 @@ posts to auth; otherwise a new one is made. The log line names the *matcher* of 
 holds no token, e-mail address, cookie, body or query.
 """
 
+import os
 import re
 import time
-import uuid
 from dataclasses import dataclass
 
 import structlog
@@ -40,7 +40,7 @@ class RequestRecord:
 def record_of(scope: Scope) -> RequestRecord:
     """Return the record of a request, a fresh one where the middleware is not in use."""
     if _RECORD not in scope:
-        scope[_RECORD] = RequestRecord(request_id=uuid.uuid4().hex)
+        scope[_RECORD] = RequestRecord(request_id=_make_request_id())
     record = scope[_RECORD]
     assert isinstance(record, RequestRecord)
     return record
@@ -58,7 +58,7 @@ class RequestContextMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        record = scope[_RECORD] = RequestRecord(_find_request_id(scope) or uuid.uuid4().hex)
+        record = scope[_RECORD] = RequestRecord(_find_request_id(scope) or _make_request_id())
         structlog.contextvars.bind_contextvars(request_id=record.request_id)
         started = time.perf_counter()
         status = 500
@@ -96,6 +96,10 @@ class RequestContextMiddleware:
             ms=round(seconds * 1000, 2),
             **{name: fact for name, fact in facts.items() if fact is not None},
         )
+
+
+def _make_request_id() -> str:
+    return os.urandom(16).hex()
 
 
 def _find_request_id(scope: Scope) -> str | None:

@@ -36,6 +36,7 @@ SERVICE_TOKEN_TTL = 60  # seconds
 MAX_TOKEN_LENGTH = 4096
 MAX_HEADER_LENGTH = 512  # bytes, decoded
 CLOCK_TOLERANCE = 5  # seconds that an ``iat`` may lie ahead of our clock
+MAX_REMEMBERED = 4096  # verified tokens
 MAX_ID = 2**63 - 1
 
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
@@ -98,11 +99,16 @@ def key_id(secret: str) -> str:
 
 
 class AccessTokens:
-    """Signs and verifies access tokens of one issuer (the public URL), valid for ``ttl`` seconds."""
+    """Signs and verifies access tokens of one issuer (the public URL), valid for ``ttl`` seconds.
+
+    The tokens verified last are remembered by their exact text, until they expire. A session that was ended is not
+    known here: whoever follows revocations asks after each verification.
+    """
 
     def __init__(self, keys: KeyRing, issuer: str, ttl: int) -> None:
         self._keys = keys
         self._issuer = issuer
+        self._verified: dict[str, Claims] = {}
         self.ttl = ttl
 
     def sign(self, *, user_id: int, name: str, email: str, session_id: str, now: int) -> str:
@@ -123,14 +129,24 @@ class AccessTokens:
 
     def verify(self, token: str, now: int) -> Claims:
         """Return the claims of a valid access token; TokenRefused for everything else."""
+        known = self._verified.get(token)
+        if known is not None and known.issued_at - CLOCK_TOLERANCE <= now < known.expires_at:
+            return known
         try:
             claims = _verify(token, self._keys, ACCESS_TYPE)
             _check_registered(claims, self._issuer, ACCESS_AUDIENCE, self.ttl, now)
-            return _read_user(claims)
+            user = _read_user(claims)
         except TokenRefused:
             raise
         except Exception as error:
             raise TokenRefused(Fault.MALFORMED) from error
+        self._remember(token, user)
+        return user
+
+    def _remember(self, token: str, claims: Claims) -> None:
+        if len(self._verified) >= MAX_REMEMBERED:
+            del self._verified[next(iter(self._verified))]  # the one remembered longest
+        self._verified[token] = claims
 
 
 class ServiceTokens:

@@ -202,3 +202,39 @@ def test_refusal_does_not_tell_the_token() -> None:
     with pytest.raises(TokenRefused) as refused:
         tokens.verify(token, NOW + TTL)
     assert str(refused.value) == "expired"
+
+
+# What is remembered
+
+
+def test_remembered_token_ends_with_its_time() -> None:
+    """A token that was verified before is refused once it has expired, and before a clock set back has reached it."""
+    mine = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
+    token = sign(by=mine)
+    mine.verify(token, NOW)
+
+    assert fault_of(token, NOW + TTL, by=mine) is Fault.EXPIRED
+    assert fault_of(token, NOW - 6, by=mine) is Fault.CLAIMS
+    assert mine.verify(token, NOW + TTL - 1).user_id == 7
+
+
+def test_remembered_token_helps_no_other() -> None:
+    """A token that differs in one character from one that was verified is looked at on its own."""
+    mine = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
+    token = sign(by=mine)
+    mine.verify(token, NOW)
+
+    assert fault_of(f"{token[:-1]}{'A' if token[-1] != 'A' else 'E'}", by=mine) is not Fault.EXPIRED
+    assert fault_of(f"{token} ", by=mine) is Fault.MALFORMED
+
+
+def test_memory_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many tokens are verified, only the last of them are remembered, and all stay good."""
+    monkeypatch.setattr("shared.tokens.MAX_REMEMBERED", 3)
+    mine = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
+    issued = [sign(by=mine) for _ in range(10)]
+
+    assert {mine.verify(token, NOW).token_id for token in issued * 2} == {
+        tokens.verify(token, NOW).token_id for token in issued
+    }
+    assert len(mine._verified) == 3  # noqa: SLF001 - the bound can't be seen from outside
