@@ -1,14 +1,18 @@
-"""How a service is run: uvicorn's settings, and a start that fails with one line."""
+"""How a service is run: uvicorn's settings, a start that fails with one line, and a whole life from start to end."""
 
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from shared.server import build_config
+from shared.server import build_config, serve
+from shared.settings import SETTING_NAMES, Settings
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -18,19 +22,13 @@ from shared.settings import Settings
 serve("some_service", Settings, lambda settings, metrics: Starlette())
 """
 SECRET = "a-key-of-our-own-0123456789abcdefgh-01"
+DEADLINE = 60  # seconds, for a busy machine
 
 
-def run(**environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run a service with that environment and nothing else until it ends."""
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+def choose_ports() -> tuple[int, int]:
+    """Return two ports that are free."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        return one.getsockname()[1], other.getsockname()[1]
 
 
 @pytest.mark.parametrize(
@@ -48,25 +46,76 @@ def run(**environment: str) -> "subprocess.CompletedProcess[str]":
         ),
     ],
 )
-def test_bad_settings(environment: dict[str, str], line: str) -> None:
+def test_bad_settings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], environment: dict[str, str], line: str
+) -> None:
     """Bad settings end the process with code 2 and one line that names them and shows no secret."""
-    ended = run(**environment)
+    for name in SETTING_NAMES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        serve("some_service", Settings, lambda *_: Starlette())
+
+    assert ended.value.code == 2
+    assert capsys.readouterr() == ("", f"some_service does not start: {line}\n")
+
+
+def test_bad_settings_of_a_process() -> None:
+    """A whole process with bad settings ends at once, with the same code and line."""
+    command = [sys.executable, "-c", PROGRAM]
+    ended = subprocess.run(command, env={}, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE, check=False)
 
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == f"some_service does not start: {line}\n"
+    assert ended.stderr.startswith("some_service does not start: SECRET_KEY: is missing")
+    assert ended.stderr.count("\n") == 1
 
 
 def test_taken_metrics_port() -> None:
     """A metrics port that is taken ends the process with one line as well."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        ended = run(SECRET_KEY=SECRET, PORT="1", METRICS_PORT=port)
+        ended = subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            env={"SECRET_KEY": SECRET, "PORT": "1", "METRICS_PORT": port},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
 
     assert ended.returncode == 2
-    assert (
-        ended.stderr
-        == f"some_service does not start: METRICS_PORT {port} can't be listened on: Address already in use\n"
-    )
+    said = f"some_service does not start: METRICS_PORT {port} can't be listened on: Address already in use\n"
+    assert ended.stderr == said
+
+
+def test_life_of_a_process() -> None:
+    """A service answers on its port, shows its metrics on another, tells nothing of itself, and ends when told to."""
+    port, metrics_port = choose_ports()
+    environment = {"SECRET_KEY": SECRET, "PORT": str(port), "METRICS_PORT": str(metrics_port)}
+    command = [sys.executable, "-c", PROGRAM]
+    with subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        try:
+            answer = wait_for_answer(f"http://127.0.0.1:{port}/nothing", process)
+            assert answer.status_code == 404
+            assert "server" not in answer.headers
+            assert "gatepost_requests" in httpx2.get(f"http://127.0.0.1:{metrics_port}/metrics", trust_env=False).text
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=DEADLINE) in {0, -signal.SIGTERM}
+
+
+def wait_for_answer(url: str, process: "subprocess.Popen[bytes]") -> httpx2.Response:
+    """Return the answer to a GET, as soon as there is one."""
+    deadline = time.monotonic() + DEADLINE
+    while True:
+        try:
+            return httpx2.get(url, trust_env=False)
+        except httpx2.ConnectError:
+            assert process.poll() is None, "the process ended"
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def test_settings_of_the_server() -> None:
