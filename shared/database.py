@@ -91,8 +91,6 @@ class Database:
         except asyncpg.PostgresError as error:
             await self._translate(error)
             raise
-        except asyncpg.DataError:
-            raise  # an argument that does not fit its statement: the fault is ours, the server is there
         except (TimeoutError, OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             # InternalClientError: what asyncpg makes of the server's farewell, read on a connection that lay idle.
             log.warning("database_failed", error=type(error).__name__)

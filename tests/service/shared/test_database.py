@@ -196,6 +196,7 @@ async def test_before_the_start_and_after_the_stop(build: Build) -> None:
     db = build()
     with pytest.raises(Unavailable):
         await count_notes(db)
+    await db.stop()
     await db.start()
     await db.wait_until_ready()
     await db.stop()
