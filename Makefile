@@ -37,13 +37,15 @@ check: $(VENV)/ready-to-work ## Lint, types, layers, and coverage of the unit an
 	$(BIN)/lint-imports
 	$(PYTEST) tests/unit tests/service --cov --cov-fail-under=95 -q
 
-.PHONY: unit service integration containers
+.PHONY: unit service integration differential containers
 unit: $(VENV)/ready-to-work ## Test the pure modules
 	$(PYTEST) tests/unit
 service: $(VENV)/ready-to-work ## Test each service in process against a real PostgreSQL
 	$(PYTEST) tests/service
 integration: $(VENV)/ready-to-work ## Test the running stack over HTTP, in a browser too
 	$(PYTEST) tests/integration
+differential: $(VENV)/ready-to-work ## Compare our matchers with path-to-regexp's own; needs node and npm
+	$(PYTEST) tests/differential
 containers: $(VENV)/ready-to-work ## Test the containers
 	$(PYTEST) tests/containers
 
@@ -58,6 +60,7 @@ lock: $(VENV)/ready-to-work ## Resolve the requirements anew and lock them with 
 .PHONY: clean
 clean: ## Remove the virtual environment and what tools left; .data stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	rm -rf tests/differential/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help
