@@ -1,4 +1,4 @@
-"""The gateway, built on one screen: the policy, who calls, its own pages, and the gate that joins them.
+"""The gateway, built on one screen: the policy, who calls, its own pages, the gate that joins them, and forward auth.
 
 create_app(settings, metrics) -> an ASGI application. The policy is read here, so a bad one ends the start; connections
 are made when the first request needs them. SIGHUP reads the policy again.
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from gateway.credentials import Credentials
 from gateway.current_policy import CurrentPolicy
+from gateway.forward_auth import ForwardAuth
 from gateway.gate import Gate, PublicSide
 from gateway.own_pages import create_own_pages
 from gateway.reference import Reference
@@ -49,5 +50,7 @@ def create_app(settings: GatewaySettings, metrics: Metrics, limits: Limits = LIM
 
     own_pages = create_own_pages(Reference(current, settings.nextauth_url), settings.nextauth_url, lifespan)
     public = PublicSide(settings.nextauth_url, settings.hosts, settings.trusted_proxies)
-    gate = Gate(public, Credentials.of(settings), current, own_pages)
-    return RequestContextMiddleware(FaultMiddleware(gate), metrics)
+    credentials = Credentials.of(settings)
+    gate = Gate(public, credentials, current, own_pages)
+    asked = ForwardAuth(gate, public, credentials, current)
+    return RequestContextMiddleware(FaultMiddleware(asked), metrics)

@@ -13,7 +13,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 def find_client(peer: str, headers: Iterable[tuple[bytes, bytes]], trusted: tuple[Network, ...]) -> str:
     """Return the client's address, given the peer's and the request's raw headers (names in lower case)."""
-    if not trusted or not _is_trusted(peer, trusted):
+    if not trusted or not is_trusted(peer, trusted):
         return peer
     lines = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
     client = peer
@@ -27,7 +27,8 @@ def find_client(peer: str, headers: Iterable[tuple[bytes, bytes]], trusted: tupl
     return client
 
 
-def _is_trusted(peer: str, trusted: tuple[Network, ...]) -> bool:
+def is_trusted(peer: str, trusted: tuple[Network, ...]) -> bool:
+    """Tell whether the address of a connection's peer is one of the trusted proxies'."""
     address = _find_address(peer)
     return address is not None and any(address in network for network in trusted)
 

@@ -75,7 +75,7 @@ class Gate:
         caller = self._credentials.find_caller(scope["method"], scope["headers"], int(time.time()))
         facts = RequestFacts(scope["method"], path, query, tuple(scope["headers"]))
         decision = decide(self._current.policy, facts, caller)
-        _note(record_of(scope), decision, caller, path)
+        note_decision(record_of(scope), decision, caller, path)
         match decision:
             case Forward(rule, _) if rule.upstream == OWN_UPSTREAM:
                 await self._own_pages(scope, receive, send)
@@ -126,7 +126,7 @@ def _read_target(scope: Scope) -> tuple[CanonicalPath, bytes]:
         raise BadRequest(refusal.reason) from None
 
 
-def _note(record: RequestRecord, decision: Decision, caller: Caller, path: CanonicalPath) -> None:
+def note_decision(record: RequestRecord, decision: Decision, caller: Caller, path: CanonicalPath) -> None:
     """Put into the request's log record what was decided, and for whom."""
     if isinstance(caller, User):
         record.user_id, record.session_id = caller.claims.user_id, caller.claims.session_id

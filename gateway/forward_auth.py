@@ -1,0 +1,129 @@
+"""Forward auth: another proxy stands in front and asks ``/_gateway/auth`` for the decision alone. Pure ASGI.
+
+1. Only peers in ``TRUSTED_PROXIES`` are answered. For all others the path is like any that nobody routes.
+2. The request that is asked about is read from the question (``forwarded_request``), and from there on everything is
+   the gate's: canonical path, header rules, caller, ``policy.decide``. No upstream is contacted, ever.
+3. A yes carries ``Gatepost-Decision: allow``, which no other server says by accident, and always every header that it
+   may ever carry, empty where there is nothing to say: ``Authorization`` and ``Cookie`` as the upstream gets them. The
+   proxy copies both, so that a client's own can't survive.
+4. Whatever is not a yes is a no, in the words that the proxy understands:
+
+| decision           | nginx's auth_request                      | Caddy, Traefik, HAProxy, Envoy     |
+|--------------------|-------------------------------------------|------------------------------------|
+| passes             | 204                                       | 200                                |
+| to the sign-in page| 401, and ``Location`` for ``error_page``  | 302, to pass on                    |
+| 401                | 401 with the challenge                    | 401 with the challenge             |
+| any other refusal  | 403                                       | its own status                     |
+"""
+
+import time
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.clients import find_client, is_trusted
+from gateway.credentials import Credentials
+from gateway.current_policy import CurrentPolicy
+from gateway.forwarded_request import (
+    Dialect,
+    ForwardedRequest,
+    find_dialect,
+    is_question,
+    read_forwarded_request,
+)
+from gateway.gate import AUTH_UPSTREAM, METHODS, PublicSide, note_decision
+from gateway.headers import Origin, RequestHeaders, read_request_headers, upstream_headers
+from gateway.paths import PathRefused, canonicalize_path, check_query
+from gateway.policy import AnswerOptions, Forward, RedirectToSignIn, Refuse, RequestFacts, decide
+from shared.authentication import Anonymous, Caller, challenge
+from shared.errors import AppError, BadRequest, Forbidden, MethodNotAllowed, Unauthorized, render_error
+from shared.request_context import record_of
+from shared.response_headers import ResponseHeadersMiddleware
+
+DECISION_HEADER = "Gatepost-Decision"
+COPIED = ("Authorization", "Cookie")
+"""The headers of a yes that the proxy copies to the request, in place of the client's."""
+
+
+class ForwardAuth:
+    """Answers the questions of trusted proxies, and leaves everything else to the gate."""
+
+    def __init__(self, gate: ASGIApp, public: PublicSide, credentials: Credentials, current: CurrentPolicy) -> None:
+        self._gate = gate
+        self._public = public
+        self._credentials = credentials
+        self._current = current
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or not is_question(scope["raw_path"]) or not self._may_ask(scope):
+            await self._gate(scope, receive, send)
+            return
+        response = self._answer(scope)
+        await ResponseHeadersMiddleware(response, self._public.url)(scope, receive, send)
+
+    def _may_ask(self, scope: Scope) -> bool:
+        return scope["client"] is not None and is_trusted(scope["client"][0], self._public.trusted_proxies)
+
+    def _answer(self, scope: Scope) -> Response:
+        dialect = find_dialect(scope["headers"])
+        try:
+            return self._decide(scope, dialect)
+        except Unauthorized as error:
+            return render_error(scope, error)
+        except AppError as error:
+            return render_error(scope, Forbidden(error.message) if dialect is Dialect.NGINX else error)
+
+    def _decide(self, scope: Scope, dialect: Dialect) -> Response:
+        """Return the answer to a question; raises the AppError of a refusal."""
+        asked = read_forwarded_request(
+            scope["method"], scope["raw_path"], scope["query_string"], tuple(scope["headers"])
+        )
+        headers = read_request_headers(asked.headers, self._public.hosts)
+        facts = _read_facts(asked)
+        scope["path"] = facts.path.text
+        caller = self._credentials.find_caller(asked.method, asked.headers, int(time.time()))
+        decision = decide(self._current.policy, facts, caller)
+        note_decision(record_of(scope), decision, caller, facts.path)
+        match decision:
+            case Forward(rule, _):
+                if any(name == b"upgrade" for name, _ in asked.headers) and not rule.websocket:
+                    raise Forbidden
+                return self._allow(scope, dialect, headers, decision)
+            case RedirectToSignIn(_, location):
+                return _lead_to_sign_in(scope, dialect, self._public.url + location, caller)
+            case AnswerOptions(allow):
+                raise MethodNotAllowed(allow)
+            case Refuse(error):
+                raise error
+
+    def _allow(self, scope: Scope, dialect: Dialect, headers: RequestHeaders, decision: Forward) -> Response:
+        """Return the yes, with what the gateway itself would send to the upstream."""
+        token = decision.user.token if decision.user is not None else None
+        client = find_client(scope["client"][0], scope["headers"], self._public.trusted_proxies)
+        origin = Origin(record_of(scope).request_id, client, self._public.scheme)
+        dropped = None if decision.rule.upstream == AUTH_UPSTREAM else self._credentials.cookie_names
+        sent = dict(upstream_headers(headers, origin, token, dropped))
+        copied = {name: sent.get(name.lower().encode(), b"").decode("latin-1") for name in COPIED}
+        status = 204 if dialect is Dialect.NGINX else 200
+        return Response(status_code=status, headers={DECISION_HEADER: "allow", **copied})
+
+
+def _read_facts(asked: ForwardedRequest) -> RequestFacts:
+    if asked.method not in METHODS:
+        raise MethodNotAllowed(", ".join(sorted(METHODS)))
+    try:
+        path, query = canonicalize_path(asked.raw_path), check_query(asked.query)
+    except PathRefused as refusal:
+        raise BadRequest(refusal.reason) from None
+    return RequestFacts(asked.method, path, query, asked.headers)
+
+
+def _lead_to_sign_in(scope: Scope, dialect: Dialect, url: str, caller: Caller) -> Response:
+    """Return what brings a browser to the sign-in page, through a proxy that may be reached by another address."""
+    if dialect is Dialect.HTTP:
+        return Response(status_code=302, headers={"Location": url})
+    assert isinstance(caller, Anonymous)
+    response = render_error(scope, Unauthorized(challenge=challenge(caller)))
+    response.headers["Location"] = url
+    return response
