@@ -51,7 +51,7 @@ containers: $(VENV)/ready-to-work ## Test the containers
 
 .PHONY: test
 test: $(VENV)/ready-to-work ## All tests
-	$(PYTEST)
+	$(PYTEST) $(PYTEST_OPTIONS)
 
 .PHONY: lock
 lock: $(VENV)/ready-to-work ## Resolve the requirements anew and lock them with hashes

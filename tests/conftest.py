@@ -1,6 +1,5 @@
-"""What all tests share: with ``GATEPOST_NO_SKIPS`` set, as in CI, a skipped test is a failed one."""
+"""What all tests share: with ``--no-skips``, as in CI, a skipped test is a failed one."""
 
-import os
 from collections.abc import Generator
 from typing import TypeVar
 
@@ -8,25 +7,30 @@ import pytest
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
-NO_SKIPS = bool(os.environ.get("GATEPOST_NO_SKIPS"))
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option."""
+    parser.addoption("--no-skips", action="store_true", help="let a skipped test fail")
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn a skip into a failure where nothing may be skipped."""
     report = yield
-    return _refuse_skip(report)
+    return _refuse_skip(report) if item.config.getoption("no_skips") else report
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """Do the same for a module that is skipped as a whole."""
     report = yield
-    return _refuse_skip(report)
+    return _refuse_skip(report) if collector.config.getoption("no_skips") else report
 
 
 def _refuse_skip(report: Report) -> Report:
-    if NO_SKIPS and report.skipped and not hasattr(report, "wasxfail"):
+    if report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped, where nothing may be: {report.longrepr}"
     return report
