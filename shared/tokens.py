@@ -17,15 +17,16 @@ import hashlib
 import json
 import re
 import secrets
-import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
 from jose import jwk, jws
 from jose.backends.base import Key
 
+from shared.claims import CLOCK_TOLERANCE, MAX_ID, Claims, Fault, TokenRefused, check_registered, read_text, read_user
 from shared.compact_form import decode_segment, read_object
+
+# What a caller of this module needs, claims.py's words included.
+__all__ = ["MAX_ID", "AccessTokens", "Claims", "Fault", "KeyRing", "ServiceTokens", "TokenRefused", "key_id"]
 
 ALGORITHM = "HS256"
 ACCESS_TYPE = "at+jwt"  # RFC 9068, section 2.1
@@ -35,43 +36,9 @@ SERVICE_TOKEN_TTL = 60  # seconds
 
 MAX_TOKEN_LENGTH = 4096
 MAX_HEADER_LENGTH = 512  # bytes, decoded
-CLOCK_TOLERANCE = 5  # seconds that an ``iat`` may lie ahead of our clock
 MAX_REMEMBERED = 4096  # verified tokens
-MAX_ID = 2**63 - 1
 
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
-
-
-class Fault(StrEnum):
-    """Why a token was refused, in the order of the checks."""
-
-    MALFORMED = "malformed"
-    HEADER = "header"
-    UNKNOWN_KEY = "unknown_key"
-    SIGNATURE = "signature"
-    CLAIMS = "claims"
-    EXPIRED = "expired"
-
-
-class TokenRefused(Exception):
-    """A token that was not accepted, and the fault it had."""
-
-    def __init__(self, fault: Fault) -> None:
-        self.fault = fault
-        super().__init__(fault.value)
-
-
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """What a verified access token says of its user. Times are Unix seconds."""
-
-    user_id: int
-    name: str
-    email: str
-    session_id: str
-    token_id: str
-    issued_at: int
-    expires_at: int
 
 
 class KeyRing:
@@ -134,8 +101,8 @@ class AccessTokens:
             return known
         try:
             claims = _verify(token, self._keys, ACCESS_TYPE)
-            _check_registered(claims, self._issuer, ACCESS_AUDIENCE, self.ttl, now)
-            user = _read_user(claims)
+            check_registered(claims, self._issuer, ACCESS_AUDIENCE, self.ttl, now)
+            user = read_user(claims)
         except TokenRefused:
             raise
         except Exception as error:
@@ -171,8 +138,8 @@ class ServiceTokens:
         """Return the name of the calling service; TokenRefused when the token is not one for ``callee``."""
         try:
             claims = _verify(token, self._keys, SERVICE_TYPE)
-            caller = _text(claims, "sub")
-            _check_registered(claims, caller, callee, SERVICE_TOKEN_TTL, now)
+            caller = read_text(claims, "sub")
+            check_registered(claims, caller, callee, SERVICE_TOKEN_TTL, now)
         except TokenRefused:
             raise
         except Exception as error:
@@ -215,47 +182,3 @@ def _read_header(token: str) -> dict[str, object]:
     if len(header) > MAX_HEADER_LENGTH or b"[" in header or header.count(b"{") != 1:
         raise TokenRefused(Fault.HEADER)
     return read_object(header)
-
-
-def _check_registered(claims: dict[str, object], issuer: str, audience: str, ttl: int, now: int) -> None:
-    """Refuse unless the registered claims (RFC 7519, section 4.1) are all there and hold now."""
-    issued_at, expires_at = _integer(claims, "iat"), _integer(claims, "exp")
-    _text(claims, "jti")
-    if _text(claims, "iss") != issuer or _text(claims, "aud") != audience:
-        raise TokenRefused(Fault.CLAIMS)
-    if issued_at > now + CLOCK_TOLERANCE or not 0 < expires_at - issued_at <= ttl:
-        raise TokenRefused(Fault.CLAIMS)
-    if now >= expires_at:
-        raise TokenRefused(Fault.EXPIRED)
-
-
-def _read_user(claims: dict[str, object]) -> Claims:
-    user_id = _integer(claims, "id")
-    if not 1 <= user_id <= MAX_ID or _text(claims, "sub") != str(user_id):
-        raise TokenRefused(Fault.CLAIMS)
-    session_id = _text(claims, "sid")
-    if str(uuid.UUID(session_id)) != session_id:
-        raise TokenRefused(Fault.CLAIMS)
-    return Claims(
-        user_id=user_id,
-        name=_text(claims, "name"),
-        email=_text(claims, "email"),
-        session_id=session_id,
-        token_id=_text(claims, "jti"),
-        issued_at=_integer(claims, "iat"),
-        expires_at=_integer(claims, "exp"),
-    )
-
-
-def _text(claims: dict[str, object], name: str) -> str:
-    value = claims.get(name)
-    if type(value) is not str or not value:
-        raise TokenRefused(Fault.CLAIMS)
-    return value
-
-
-def _integer(claims: dict[str, object], name: str) -> int:
-    value = claims.get(name)
-    if type(value) is not int or abs(value) > MAX_ID:  # type(): True is an int to isinstance
-        raise TokenRefused(Fault.CLAIMS)
-    return value

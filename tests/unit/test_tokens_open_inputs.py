@@ -44,6 +44,8 @@ def test_any_text_is_refused(text: str) -> None:
 def test_bytes_are_refused(raw: bytes) -> None:
     """Bytes, which no caller should pass, end as a refusal as well."""
     assert fault_of(raw) is Fault.MALFORMED  # type: ignore[arg-type]
+    with pytest.raises(TokenRefused):
+        service_tokens.verify(raw, callee="auth_service", now=NOW)  # type: ignore[arg-type]
 
 
 json_values = st.recursive(

@@ -1,0 +1,93 @@
+"""What a signed token says: the claims of its payload, read strictly (RFC 7519, section 4).
+
+Pure. Every claim that is relied on must be there, of its exact type, and equal to what is expected here; anything else
+is ``TokenRefused``. Whoever reads claims has verified the signature before: see ``tokens.py``.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+CLOCK_TOLERANCE = 5  # seconds that an ``iat`` may lie ahead of our clock
+MAX_ID = 2**63 - 1
+
+# One spelling of a UUID, so that an ended session is always found.
+_SESSION_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Fault(StrEnum):
+    """Why a token was refused, in the order of the checks."""
+
+    MALFORMED = "malformed"
+    HEADER = "header"
+    UNKNOWN_KEY = "unknown_key"
+    SIGNATURE = "signature"
+    CLAIMS = "claims"
+    EXPIRED = "expired"
+
+
+class TokenRefused(Exception):
+    """A token that was not accepted, and the fault it had."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        super().__init__(fault.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a verified access token says of its user. Times are Unix seconds."""
+
+    user_id: int
+    name: str
+    email: str
+    session_id: str
+    token_id: str
+    issued_at: int
+    expires_at: int
+
+
+def check_registered(claims: dict[str, object], issuer: str, audience: str, ttl: int, now: int) -> None:
+    """Refuse unless the registered claims (RFC 7519, section 4.1) are all there and hold now."""
+    issued_at, expires_at = _integer(claims, "iat"), _integer(claims, "exp")
+    read_text(claims, "jti")
+    if read_text(claims, "iss") != issuer or read_text(claims, "aud") != audience:
+        raise TokenRefused(Fault.CLAIMS)
+    if issued_at > now + CLOCK_TOLERANCE or not 0 < expires_at - issued_at <= ttl:
+        raise TokenRefused(Fault.CLAIMS)
+    if now >= expires_at:
+        raise TokenRefused(Fault.EXPIRED)
+
+
+def read_user(claims: dict[str, object]) -> Claims:
+    """Return the user that the claims of an access token name; refuse unless each claim is there and well-formed."""
+    user_id = _integer(claims, "id")
+    if not 1 <= user_id <= MAX_ID or read_text(claims, "sub") != str(user_id):
+        raise TokenRefused(Fault.CLAIMS)
+    session_id = read_text(claims, "sid")
+    if not _SESSION_ID.fullmatch(session_id):
+        raise TokenRefused(Fault.CLAIMS)
+    return Claims(
+        user_id=user_id,
+        name=read_text(claims, "name"),
+        email=read_text(claims, "email"),
+        session_id=session_id,
+        token_id=read_text(claims, "jti"),
+        issued_at=_integer(claims, "iat"),
+        expires_at=_integer(claims, "exp"),
+    )
+
+
+def read_text(claims: dict[str, object], name: str) -> str:
+    """Return a claim that must be a text, and not empty."""
+    value = claims.get(name)
+    if type(value) is not str or not value:
+        raise TokenRefused(Fault.CLAIMS)
+    return value
+
+
+def _integer(claims: dict[str, object], name: str) -> int:
+    value = claims.get(name)
+    if type(value) is not int or abs(value) > MAX_ID:  # type(): True is an int to isinstance
+        raise TokenRefused(Fault.CLAIMS)
+    return value
