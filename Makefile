@@ -37,13 +37,15 @@ check: $(VENV)/ready-to-work ## Lint, types, layers, and coverage of the unit an
 	$(BIN)/lint-imports
 	$(PYTEST) tests/unit tests/service --cov --cov-fail-under=95 -q
 
-.PHONY: unit service integration differential containers
+.PHONY: unit service integration attacks differential containers
 unit: $(VENV)/ready-to-work ## Test the pure modules
 	$(PYTEST) tests/unit
 service: $(VENV)/ready-to-work ## Test each service in process against a real PostgreSQL
 	$(PYTEST) tests/service
 integration: $(VENV)/ready-to-work ## Test the running stack over HTTP, in a browser too
 	$(PYTEST) tests/integration
+attacks: $(VENV)/ready-to-work ## Attack the gateway with the lists of tests/attacks
+	$(PYTEST) tests/attacks
 differential: $(VENV)/ready-to-work ## Compare our matchers with path-to-regexp's own; needs node and npm
 	$(PYTEST) tests/differential
 containers: $(VENV)/ready-to-work ## Test the containers

@@ -1,0 +1,86 @@
+"""What the attacks share: the victim, the gateway ahead of it, and a naive guard to show that the attacks are real."""
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from tests.support.gateway_in_process import RunningGateway, running_gateway
+from tests.support.victim import Victim, guard_naively, running_app
+
+OPEN_RULES = """
+[upstreams]
+victim = "VICTIM"
+
+[[rule]]
+matcher = ["/userposts/:path*"]
+access = "page"
+upstream = "victim"
+
+[[rule]]
+matcher = ["/api/user/:id", "/api/me"]
+methods = ["GET"]
+access = "protected"
+upstream = "victim"
+
+[[rule]]
+matcher = ["/api/posts"]
+methods = ["POST"]
+access = "protected"
+upstream = "victim"
+
+[[rule]]
+matcher = ["/api/posts/:id"]
+methods = ["PATCH", "DELETE"]
+access = "protected"
+upstream = "victim"
+
+[[rule]]
+matcher = ["/:path*"]
+access = "public"
+upstream = "victim"
+"""
+"""The policy that is hardest to keep: whatever misses a protecting rule is public and goes to the same upstream."""
+
+SHIPPED_RULES = Path(__file__).parents[2] / "gateway" / "rules.toml"
+
+
+@pytest.fixture(autouse=True)
+def quiet_server(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Keep thousands of lines about refused requests out of the reports."""
+    usual = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    with caplog.at_level(logging.CRITICAL, logger="uvicorn.error"):
+        yield
+    structlog.configure(**usual)
+
+
+@pytest.fixture(scope="session")
+async def victim() -> AsyncIterator[Victim]:
+    """Give the upstream that trusts everybody."""
+    victim = Victim()
+    async with running_app(victim.build()) as victim.port:
+        yield victim
+
+
+@pytest.fixture(scope="session")
+async def naive_port(victim: Victim) -> AsyncIterator[int]:
+    """Give the port of the victim behind a naive guard."""
+    async with running_app(guard_naively(victim.build())) as port:
+        yield port
+
+
+@pytest.fixture(scope="session", params=["open rules", "shipped rules"])
+async def gateway(
+    request: pytest.FixtureRequest, victim: Victim, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[RunningGateway]:
+    """Give the gateway ahead of the victim, with the hardest policy and with the one that ships."""
+    text = OPEN_RULES if request.param == "open rules" else SHIPPED_RULES.read_text()
+    for name in ("VICTIM", "${AUTH_SERVICE_URL}", "${POSTS_SERVICE_URL}"):
+        text = text.replace(name, victim.url)
+    rules = tmp_path_factory.mktemp("attacks") / "rules.toml"
+    rules.write_text(text)
+    async with running_gateway(rules) as running:
+        yield running
