@@ -55,6 +55,10 @@ containers: $(VENV)/ready-to-work ## Test the containers
 test: $(VENV)/ready-to-work ## All tests
 	$(PYTEST) $(PYTEST_OPTIONS)
 
+.PHONY: bench-gateway
+bench-gateway: $(VENV)/ready-to-work ## Measure the gateway beside nginx and HAProxy; about 5 minutes
+	$(BIN)/python -m benchmarks.gateway
+
 .PHONY: lock
 lock: $(VENV)/ready-to-work ## Resolve the requirements anew and lock them with hashes
 	deploy/lock.sh $(BIN)/uv
@@ -68,7 +72,7 @@ clean: ## Remove the virtual environment and what tools left; .data stays
 .PHONY: help
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { print "\n" substr($$0, 5) } \
-		/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The virtual environment. The stamps say which of the locked requirements are in it.
 $(VENV)/created: PYTHON := $(or $(PYTHON),python3)
