@@ -9,22 +9,8 @@ import pytest
 
 from tests.support.running_stack import StackUrls
 
-HOSTILE = [
-    "/%75serposts/1",
-    "/userposts%2f1",
-    "/userposts%0a",
-    "/userposts%00",
-    "//userposts",
-    "/./userposts",
-    "/x/../userposts",
-    "/userposts/%2e%2e/1",
-    "/userposts%5c1",
-    "/userposts;x=1",
-    "/\\userposts",
-    "/userposts%252f1",
-    "/userposts/%c0%af1",
-    "/api/%75ser/1",
-]
+HOSTILE = ["/%75serposts/1", "/userposts%2f1", "/userposts%0a", "/api/%75ser/1", "/x/../userposts"]
+"""One of each kind; ``tests/attacks`` has the long lists."""
 
 
 @pytest.mark.parametrize("path", HOSTILE)

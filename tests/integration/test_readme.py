@@ -1,5 +1,6 @@
 """The README's console blocks are run, and print what the README says they print."""
 
+import os
 import re
 import subprocess
 import sys
@@ -27,7 +28,7 @@ def as_pattern(expected: str) -> str:
     return ".*".join(re.escape(part) for part in expected.strip().split(ANYTHING))
 
 
-@pytest.mark.skipif("GATEPOST_URL" in __import__("os").environ, reason="needs a stack without any data")
+@pytest.mark.skipif("GATEPOST_URL" in os.environ, reason="needs a stack without any data")
 def test_the_readme_says_what_happens() -> None:
     """Each command of the README, run in order on a fresh stack, prints what the README shows below it."""
     with running_stack() as urls:
