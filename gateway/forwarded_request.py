@@ -1,7 +1,7 @@
 """What another proxy asks about: the request that it got, read from the question it puts to us. Pure.
 
 1. The target is said by one or more of: ``X-Original-URL`` (absolute, or only path and query), ``X-Forwarded-Uri``, and
-   the path of the question itself below ``/_gateway/auth``. Who says it twice must say the same.
+   the path of the question itself below ``/_gateway/auth``, with its query. Who says it twice must say the same.
 2. The method is said by ``X-Original-Method`` or ``X-Forwarded-Method``; a question that has its target in its path may
    have its method too. The host is that of the URL or ``X-Forwarded-Host``, else the question's own.
 3. Nothing is guessed: what is missing, doubled, empty, or said in two ways is refused. A proxy that passes a client's
@@ -66,7 +66,7 @@ def read_forwarded_request(
     said = _read_said(headers)
     scheme, host, url_target = _split_url(said.get(b"x-original-url"))
     below = raw_path[len(QUESTION_PATH) :]
-    own_target = (below + b"?" + query if query else below) or None
+    own_target = (below + b"?" + query if query else below) if below else None
     target = _agree("target", url_target, said.get(b"x-forwarded-uri"), own_target)
     methods = (said.get(b"x-original-method"), said.get(b"x-forwarded-method"))
     own_method = method.encode() if below and methods == (None, None) else None

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,17 +41,24 @@ def running_stack() -> Iterator[StackUrls]:
             posts_metrics=os.environ["GATEPOST_POSTS_METRICS_URL"],
         )
     else:
-        # Not pytest's own directory: it closes that to all other users, and PostgreSQL runs as one.
-        with tempfile.TemporaryDirectory(prefix="gatepost-") as data, _started(Path(data)) as urls:
+        with started_stack({}) as urls:
             yield urls
 
 
 @contextlib.contextmanager
-def _started(data: Path) -> Iterator[StackUrls]:
+def started_stack(settings: Mapping[str, str]) -> Iterator[StackUrls]:
+    """Give the URLs of a stack on free ports and fresh data, with these settings beside its own."""
+    # Not pytest's own directory: it closes that to all other users, and PostgreSQL runs as one.
+    with tempfile.TemporaryDirectory(prefix="gatepost-") as data, _started(Path(data), settings) as urls:
+        yield urls
+
+
+@contextlib.contextmanager
+def _started(data: Path, settings: Mapping[str, str]) -> Iterator[StackUrls]:
     description = data / "stack.json"
     command = [sys.executable, "-m", "stack", "--port", "0", "--data", str(data), "--describe", str(description)]
     with (data / "stack.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}, stdout=log, stderr=log)
         try:
             yield _wait_for(description, process, data / "stack.log")
         finally:

@@ -1,0 +1,75 @@
+"""What the tests of forward auth share: the stack, an application that counts, and each real proxy ahead of both."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx2
+import pytest
+
+from tests.support.people import Person, sign_up_and_in
+from tests.support.proxies import CONFIGURATIONS, PROXIES, Ports, Proxy, find_free_port, running_proxy
+from tests.support.raw_upstream import RawUpstream, Received, running_upstream
+from tests.support.running_stack import StackUrls, started_stack
+
+PAGE = b"<!doctype html><title>Reports</title><h1>The reports of everybody</h1>"
+
+
+async def answer_page(request: Received) -> None:
+    """Answer with a page, whatever was asked."""
+    await request.read_body()
+    await request.answer(PAGE, headers="Content-Type: text/html\r\n")
+
+
+@pytest.fixture(scope="session")
+def public_port() -> int:
+    """Give the port that the proxies listen on, one after the other: the public URL is the same for all."""
+    return find_free_port()
+
+
+@pytest.fixture(scope="session")
+def stack(public_port: int) -> Iterator[StackUrls]:
+    """Give the stack behind that public URL, with the documented policy, trusting the proxies of this machine."""
+    settings = {
+        "NEXTAUTH_URL": f"http://localhost:{public_port}",
+        "TRUSTED_PROXIES": "127.0.0.1",
+        "GATEWAY_RULES": str(CONFIGURATIONS / "rules.toml"),
+    }
+    with started_stack(settings) as urls:
+        yield urls
+
+
+@pytest.fixture(scope="session")
+async def application() -> AsyncIterator[RawUpstream]:
+    """Give the application behind the proxies. It keeps whatever reaches it."""
+    async with running_upstream(answer_page) as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="session", params=PROXIES)
+def proxy(
+    request: pytest.FixtureRequest, stack: StackUrls, application: RawUpstream, public_port: int
+) -> Iterator[Proxy]:
+    """Give each proxy in turn."""
+    gateway = int(stack.gateway.rpartition(":")[2])
+    with running_proxy(request.param, Ports(public_port, gateway, application.port)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def ada(stack: StackUrls) -> Person:
+    """Give somebody who signed up."""
+    async with httpx2.AsyncClient(base_url=stack.auth, timeout=10) as client:
+        return await sign_up_and_in(client, "Ada Lovelace")
+
+
+@pytest.fixture
+async def client(proxy: Proxy) -> AsyncIterator[httpx2.AsyncClient]:
+    """Give a client of the proxy that follows no redirect."""
+    async with httpx2.AsyncClient(base_url=proxy.url, timeout=15) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def _forget(request: pytest.FixtureRequest) -> None:
+    """Let each test begin with an application that nobody has asked."""
+    if "application" in request.fixturenames:
+        request.getfixturevalue("application").received.clear()

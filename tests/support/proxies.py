@@ -1,0 +1,144 @@
+"""Real nginx, Caddy and HAProxy for the tests, run with the configurations of ``docs/forward-auth``.
+
+Nothing of a configuration is changed but its ports, and nothing is added but what keeps a second instance out of the
+way of the system's own: where it writes its files.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.running_stack import ROOT
+
+CONFIGURATIONS = ROOT / "docs" / "forward-auth"
+START_DEADLINE = 15  # seconds
+STOP_DEADLINE = 10
+
+PROXIES = ("nginx", "caddy", "haproxy")
+
+_FILES = {"nginx": "nginx.conf", "caddy": "Caddyfile", "haproxy": "haproxy.cfg"}
+_NGINX = """
+daemon off;
+pid {folder}/nginx.pid;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/nginx.conf;
+}}
+"""
+_CADDY = """
+{{
+	admin off
+}}
+import {folder}/Caddyfile
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A running proxy: which one, and the URL that browsers use."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the proxy listens, and where it finds the gateway and the application."""
+
+    public: int
+    gateway: int
+    application: int
+
+
+@contextlib.contextmanager
+def running_proxy(name: str, ports: Ports) -> Iterator[Proxy]:
+    """Give a proxy with its configuration from the documentation; skip the test where it is not installed."""
+    if shutil.which(name, path=_search_path()) is None:
+        pytest.skip(f"{name} is not installed")
+    with tempfile.TemporaryDirectory(prefix="gatepost-") as made:
+        folder = Path(made)
+        folder.chmod(0o755)  # nginx's workers are another user's
+        command = _prepare(name, folder, ports)
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(command, cwd=folder, env=_environment(folder), stdout=log, stderr=log)
+        try:
+            _wait_until_it_listens(process, ports.public, folder / "log")
+            yield Proxy(name, f"http://localhost:{ports.public}")
+        finally:
+            process.terminate()
+            process.wait(STOP_DEADLINE)
+
+
+def find_free_port() -> int:
+    """Return a port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def send_raw(port: int, head: str) -> bytes:
+    """Send a request whose lines are given but for Connection, byte by byte as they are, and return the answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"{head}\r\nConnection: close\r\n\r\n".encode("latin-1"))
+    try:
+        return await asyncio.wait_for(reader.read(), 15)
+    except ConnectionResetError:
+        return b""
+    finally:
+        writer.close()
+
+
+def _prepare(name: str, folder: Path, ports: Ports) -> list[str]:
+    """Write the configuration with other ports, and return the command that runs it."""
+    text = (CONFIGURATIONS / _FILES[name]).read_text()
+    for documented, actual in (("8000", ports.public), ("3000", ports.gateway), ("8080", ports.application)):
+        assert f":{documented}" in text
+        text = text.replace(f":{documented}", f":{actual}")
+    path = folder / _FILES[name]
+    path.write_text(text)
+    program = shutil.which(name, path=_search_path()) or name
+    match name:
+        case "nginx":
+            (folder / "main.conf").write_text(_NGINX.format(folder=folder))
+            return [program, "-e", str(folder / "error.log"), "-c", str(folder / "main.conf")]
+        case "caddy":
+            (folder / "main").write_text(_CADDY.format(folder=folder))
+            return [program, "run", "--adapter", "caddyfile", "--config", str(folder / "main")]
+        case _:
+            shutil.copy(CONFIGURATIONS / "gatepost.lua", folder)
+            return [program, "-db", "-f", str(path)]
+
+
+def _wait_until_it_listens(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_DEADLINE
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the proxy did not start:\n{log.read_text()}")
+        time.sleep(0.02)
+
+
+def _environment(folder: Path) -> Mapping[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    return {**kept, "HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+
+
+def _search_path() -> str:
+    return os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
