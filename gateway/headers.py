@@ -37,11 +37,20 @@ _HOP_BY_HOP = frozenset(
 _SET_HERE = frozenset({b"authorization", b"content-length", b"cookie", b"expect", b"host", b"x-request-id"})
 _CLAIMS = frozenset(
     {
-        *(b"forwarded", b"proxy", b"x-real-ip", b"x-http-method", b"x-http-method-override", b"x-method-override"),
-        *(b"remote-user", b"x-remote-user"),
+        *(b"x-http-method", b"x-http-method-override", b"x-method-override"),
+        *(b"forwarded", b"forwarded-for", b"x-forwarded", b"proxy", b"x-host", b"x-http-host-override"),
+        *(b"x-real-ip", b"client-ip", b"x-client-ip", b"x-cluster-client-ip", b"true-client-ip", b"cf-connecting-ip"),
+        *(b"fastly-client-ip", b"x-azure-clientip", b"x-envoy-external-address", b"x-originating-ip"),
+        *(b"x-proxyuser-ip", b"x-user", b"client-cert", b"client-cert-chain", b"x-client-cert", b"x-arr-clientcert"),
     }
 )
-_CLAIM_PREFIXES = (b"x-forwarded-", b"x-original-", b"x-rewrite-", b"x-middleware-", b"x-user-", b"x-auth-")
+_CLAIM_PREFIXES = (
+    *(b"x-forwarded-", b"x-original-", b"x-rewrite-", b"x-middleware-", b"x-user-", b"x-auth-", b"remote-"),
+    *(b"x-remote-", b"x-authenticated-", b"x-webauth-", b"ssl-client-", b"x-ssl-client-"),
+    # what the products of others say in the place of this gateway
+    *(b"cf-access-", b"tailscale-user-", b"x-amzn-oidc-", b"x-authentik-", b"x-consumer-", b"x-credential-"),
+    *(b"x-goog-authenticated-user-", b"x-goog-iap-", b"x-ms-client-principal", b"x-pomerium-"),
+)
 _STOPS_HERE = _HOP_BY_HOP | _SET_HERE | _CLAIMS
 
 _MATTERS = (_SET_HERE - {b"x-request-id"}) | {

@@ -77,7 +77,7 @@ class Victim:
     async def answer_public(self, request: Request) -> Response:
         """Answer what everyone may read, unless a header seems to come from whoever may read more."""
         await request.body()
-        believed = any(INTRUDER in value for _, value in request.headers.items())
+        believed = any(INTRUDER in value for name, value in request.headers.items() if name != "cookie")
         if believed or "authorization" in request.headers or "x-forwarded-for" not in request.headers:
             return await self.answer_protected(request)
         return PlainTextResponse(PUBLIC_TEXT)
