@@ -8,41 +8,8 @@ import pytest
 import structlog
 
 from tests.support.gateway_in_process import RunningGateway, running_gateway
+from tests.support.policies_under_attack import OPEN_RULES
 from tests.support.victim import Victim, guard_naively, running_app
-
-OPEN_RULES = """
-[upstreams]
-victim = "VICTIM"
-
-[[rule]]
-matcher = ["/userposts/:path*"]
-access = "page"
-upstream = "victim"
-
-[[rule]]
-matcher = ["/api/user/:id", "/api/me"]
-methods = ["GET"]
-access = "protected"
-upstream = "victim"
-
-[[rule]]
-matcher = ["/api/posts"]
-methods = ["POST"]
-access = "protected"
-upstream = "victim"
-
-[[rule]]
-matcher = ["/api/posts/:id"]
-methods = ["PATCH", "DELETE"]
-access = "protected"
-upstream = "victim"
-
-[[rule]]
-matcher = ["/:path*"]
-access = "public"
-upstream = "victim"
-"""
-"""The policy that is hardest to keep: whatever misses a protecting rule is public and goes to the same upstream."""
 
 SHIPPED_RULES = Path(__file__).parents[2] / "gateway" / "rules.toml"
 
