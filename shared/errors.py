@@ -8,6 +8,7 @@ Code raises; it never builds an error response. The tree:
       Forbidden 403               known, but not allowed
       NotFound 404                absent, or private and not the caller's
       MethodNotAllowed 405        carries Allow (RFC 9110, section 15.5.6)
+      RequestTimeout 408          it did not come in time
       Conflict 409
       PreconditionFailed 412      If-Match did not hold
       BodyTooLarge 413
@@ -98,6 +99,13 @@ class MethodNotAllowed(AppError):
 
     def __init__(self, allowed: str) -> None:
         super().__init__(headers={"Allow": allowed})
+
+
+class RequestTimeout(AppError):
+    """408: the request did not come in time."""
+
+    status = 408
+    sentence = "The request took too long to arrive"
 
 
 class Conflict(AppError):

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import json
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import uvicorn
 from pydantic import SecretStr
 
 from gateway.app import create_app
+from gateway.client_limits import ClientLimits
 from gateway.credentials import Credentials
 from gateway.protocol import GatewayProtocol
 from gateway.settings import GatewaySettings
@@ -77,7 +79,11 @@ class RunningGateway:
 
 @contextlib.asynccontextmanager
 async def running_gateway(
-    rules: Path, *, limits: Limits | None = None, environment: str = "development"
+    rules: Path,
+    *,
+    limits: Limits | None = None,
+    client_limits: ClientLimits | None = None,
+    environment: str = "development",
 ) -> AsyncIterator[RunningGateway]:
     """Give a gateway with the policy of a file."""
     listener = socket.create_server(("127.0.0.1", 0))
@@ -91,7 +97,8 @@ async def running_gateway(
     )
     metrics = Metrics()
     app = create_app(settings, metrics, limits or Limits())
-    config = build_config(app, "127.0.0.1", port, GatewayProtocol)
+    protocol = type("Protocol", (GatewayProtocol,), {"limits": client_limits or ClientLimits()})
+    config = build_config(app, "127.0.0.1", port, protocol)
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)  # as serve() does, which would take over the signals of the tests
@@ -106,6 +113,19 @@ async def running_gateway(
 def status_of(answer: bytes) -> int:
     """Return the status of a raw answer."""
     return int(answer.split(b" ", 2)[1])
+
+
+def json_of(answer: bytes) -> dict[str, object]:
+    """Return the JSON object of a raw answer that is not chunked."""
+    found: dict[str, object] = json.loads(answer.partition(b"\r\n\r\n")[2])
+    return found
+
+
+async def eventually(holds: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait until something holds; TimeoutError when it does not in time."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - what it waits for has no event
+            await asyncio.sleep(0.01)
 
 
 def change_rules(path: Path, old: str, new: str) -> None:

