@@ -1,5 +1,6 @@
 """What the tests of forward auth share: the stack, an application that counts, and each real proxy ahead of both."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import httpx2
@@ -11,6 +12,17 @@ from tests.support.raw_upstream import RawUpstream, Received, running_upstream
 from tests.support.running_stack import StackUrls, started_stack
 
 PAGE = b"<!doctype html><title>Reports</title><h1>The reports of everybody</h1>"
+ATTACKED = """
+[[rule]]
+matcher = ["/userposts/:path*"]
+access = "page"
+upstream = "gateway"
+
+[[rule]]
+matcher = ["/api/user/:id", "/api/posts", "/api/posts/:id"]
+access = "protected"
+upstream = "gateway"
+"""
 
 
 async def answer_page(request: Received) -> None:
@@ -26,12 +38,14 @@ def public_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def stack(public_port: int) -> Iterator[StackUrls]:
-    """Give the stack behind that public URL, with the documented policy, trusting the proxies of this machine."""
+def stack(public_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackUrls]:
+    """Give the stack behind that public URL, trusting this machine; the documented policy, and the attacked paths."""
+    rules = tmp_path_factory.mktemp("policy") / "rules.toml"
+    rules.write_text((CONFIGURATIONS / "rules.toml").read_text() + ATTACKED)
     settings = {
         "NEXTAUTH_URL": f"http://localhost:{public_port}",
         "TRUSTED_PROXIES": "127.0.0.1",
-        "GATEWAY_RULES": str(CONFIGURATIONS / "rules.toml"),
+        "GATEWAY_RULES": str(rules),
     }
     with started_stack(settings) as urls:
         yield urls
@@ -42,6 +56,9 @@ async def application() -> AsyncIterator[RawUpstream]:
     """Give the application behind the proxies. It keeps whatever reaches it."""
     async with running_upstream(answer_page) as upstream:
         yield upstream
+    # What is still being served when the loop ends would be logged as an error.
+    while upstream.open_connections:  # noqa: ASYNC110 - the upstream has no event to wait for
+        await asyncio.sleep(0.01)
 
 
 @pytest.fixture(scope="session", params=PROXIES)
