@@ -1,13 +1,16 @@
 """The containers under test: a compose project of their own, on a port of their own, from a clean state."""
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from shared.settings import SETTING_NAMES
 from tests.support.running_stack import ROOT
@@ -117,15 +120,20 @@ def is_docker_here() -> bool:
 
 @contextlib.contextmanager
 def running_containers() -> Iterator[Containers]:
-    """Give the stack in containers, with empty databases; remove it and its data at the end."""
+    """Give the stack in containers, with empty databases; remove it and its data at the end.
+
+    The project's name is always the same, so that a run clears away what a killed one left; a second run waits.
+    """
     port = _find_free_port()
     containers = Containers(f"http://localhost:{port}", port)
-    containers.compose("down", "--volumes", "--remove-orphans")
-    try:
-        containers.up()
-        yield containers
-    finally:
+    with (Path(tempfile.gettempdir()) / f"{PROJECT}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
         containers.compose("down", "--volumes", "--remove-orphans")
+        try:
+            containers.up()
+            yield containers
+        finally:
+            containers.compose("down", "--volumes", "--remove-orphans")
 
 
 def _find_free_port() -> int:
