@@ -13,7 +13,6 @@ PYTHON=python:3.13-slim
 POSTGRES=postgres:17
 BASE=gatepost/debian:trixie
 PULL_SECONDS=20
-MIRROR=${DEBIAN_MIRROR:-}
 
 main() {
     missing=()
@@ -39,7 +38,8 @@ find_or_pull() {
 }
 
 make_base() {
-    debootstrap --variant=minbase --include=ca-certificates trixie "$work/root" "$MIRROR" >"$work/log" 2>&1 ||
+    # Without a mirror named, debootstrap takes its own.
+    debootstrap --variant=minbase --include=ca-certificates trixie "$work/root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$work/log" 2>&1 ||
         { tail -20 "$work/log" >&2; exit 1; }
     copy_certificates
     slim_down
