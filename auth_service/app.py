@@ -21,6 +21,7 @@ from shared.metrics import Metrics
 from shared.openapi import describe
 from shared.request_context import RequestContextMiddleware
 from shared.response_headers import ResponseHeadersMiddleware
+from shared.revocations import Revocations
 from shared.routes import Resource, resource
 
 
@@ -47,6 +48,7 @@ def create_app(settings: AuthSettings, metrics: Metrics) -> Starlette:
     app.router.redirect_slashes = False  # it would build the new address from the request's Host
     app.state.parts = parts
     app.state.access_tokens = parts.access_tokens
+    app.state.revocations = Revocations()  # stays empty: whether a session is live is asked of its row
     app.state.service_tokens = parts.service_tokens
     return app
 

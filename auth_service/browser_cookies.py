@@ -139,7 +139,8 @@ def _open_session(request: Request) -> Mapping[str, object]:
 
 def _is_good(request: Request, token: str, user: User, session: Session) -> bool:
     """Tell whether an access token is of this session, tells the user's present name, and has a while to live."""
-    caller = authenticate_token(token, parts_of(request).access_tokens, int(time.time()) + RENEW_BEFORE)
+    state = request.app.state
+    caller = authenticate_token(token, state.access_tokens, state.revocations, int(time.time()) + RENEW_BEFORE)
     if not isinstance(caller, SignedInCaller):
         return False
     claims = caller.claims

@@ -1,7 +1,8 @@
 """The gateway, built on one screen: the policy, who calls, its own pages, the gate that joins them, and forward auth.
 
 create_app(settings, metrics) -> an ASGI application. The policy is read here, so a bad one ends the start; connections
-are made when the first request needs them. SIGHUP reads the policy again.
+to upstreams are made when the first request needs them. SIGHUP reads the policy again. While it runs, the gateway
+follows the sessions that are ended.
 """
 
 import asyncio
@@ -25,7 +26,11 @@ from gateway.upstream_connection import Limits
 from shared.faults import FaultMiddleware
 from shared.metrics import Metrics
 from shared.request_context import RequestContextMiddleware
+from shared.revocation_feed import create_revocation_feed
+from shared.revocations import Revocations
+from shared.service_calls import ServiceClient
 from shared.settings import SettingsInvalid
+from shared.tokens import KeyRing, ServiceTokens
 
 LIMITS = Limits()
 
@@ -41,16 +46,30 @@ def create_app(settings: GatewaySettings, metrics: Metrics, limits: Limits = LIM
     except PolicyInvalid as fault:
         raise SettingsInvalid(str(fault)) from None
 
+    auth_service = create_auth_client(settings)
+    revocations = Revocations()
+    feed = create_revocation_feed(auth_service, revocations, metrics)
+
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, current.reload)
+        feed.start()
         yield
+        await feed.stop()
+        await auth_service.close()
         asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
         current.close()
 
-    own_pages = create_own_pages(Reference(current, settings.nextauth_url), settings.nextauth_url, lifespan)
+    reference, remarks = Reference(current, settings.nextauth_url), {feed.name: feed.find_remark}
+    own_pages = create_own_pages(reference, settings.nextauth_url, lifespan, remarks)
     public = PublicSide(settings.nextauth_url, settings.hosts, settings.trusted_proxies)
-    credentials = Credentials.of(settings)
+    credentials = Credentials.of(settings, revocations)
     gate = Gate(public, credentials, current, own_pages)
     asked = ForwardAuth(gate, public, credentials, current)
     return RequestContextMiddleware(FaultMiddleware(asked), metrics)
+
+
+def create_auth_client(settings: GatewaySettings) -> ServiceClient:
+    """Return what asks the auth service in the gateway's name."""
+    tokens = ServiceTokens(KeyRing(settings.service_secret.get_secret_value()))
+    return ServiceClient(settings.auth_service_url, caller="gateway", callee="auth_service", tokens=tokens)

@@ -37,6 +37,7 @@ from gateway.rule_file import load_policy
 from gateway.rules import OWN_UPSTREAM, Policy, PolicyInvalid, Rule
 from gateway.settings import DEFAULT_RULES, GatewaySettings
 from shared.authentication import Anonymous, Caller, Reason
+from shared.revocations import Revocations
 from shared.settings import SettingsInvalid, load_settings
 
 PASSES, REFUSED, WRONG = 0, 1, 2
@@ -105,7 +106,7 @@ def explain(call: Call, settings: GatewaySettings | None, now: int) -> tuple[lis
         path, query = canonicalize_path(raw_path), check_query(query)
     except PathRefused as refusal:
         return [f"{call.method} {call.target}", f"path      refused: {refusal.reason}", "decision  400"], REFUSED
-    credentials = Credentials.of(settings) if settings else None
+    credentials = Credentials.of(settings, Revocations()) if settings else None
     headers = _raw_headers(call, credentials)
     caller = credentials.find_caller(call.method, headers, now) if credentials else Anonymous(Reason.MISSING)
     request = RequestFacts(call.method, path, query, headers)

@@ -1,7 +1,7 @@
 """What the gateway answers itself: is it alive, the assets of all pages, and the description of the API."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from gateway.reference import Reference
 from gateway.reference_page import list_operations, list_schemas
 from shared.errors import exception_handlers
 from shared.faults import FaultMiddleware
-from shared.health import health_routes
+from shared.health import Check, health_routes
 from shared.pages import ASSETS, render_page
 from shared.response_headers import ResponseHeadersMiddleware
 from shared.routes import resource
@@ -29,8 +29,10 @@ ASSET_AGE = 300  # seconds that a browser may keep an asset without asking again
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
 
-def create_own_pages(reference: Reference, public_url: str, lifespan: Lifespan) -> Starlette:
-    """Return the application of the gateway's own pages; ``lifespan`` is the gateway's."""
+def create_own_pages(
+    reference: Reference, public_url: str, lifespan: Lifespan, remarks: Mapping[str, Check]
+) -> Starlette:
+    """Return the application of the gateway's own pages; ``lifespan`` is the gateway's, ``remarks`` for ``/readyz``."""
 
     async def show_document(_: Request) -> Response:
         return JSONResponse(await reference.get_document())
@@ -42,7 +44,7 @@ def create_own_pages(reference: Reference, public_url: str, lifespan: Lifespan) 
 
     pages = Starlette(
         routes=[
-            *health_routes({}),  # with no policy there is no process, and upstreams are not a part of it
+            *health_routes({}, remarks),  # with no policy there is no process, and upstreams are not a part of it
             resource("/openapi.json", GET=show_document),
             resource("/docs", GET=show_page),
             Mount("/assets", _Assets(directory=ASSETS)),

@@ -20,6 +20,7 @@ class GatewaySettings(Settings):
     port: Annotated[int, Field(ge=1, le=65_535)] = 3000
     metrics_port: Annotated[int, Field(ge=1, le=65_535)] = 3100
     nextauth_secret: Secret
+    service_secret: Secret
     session_max_age: Annotated[int, Field(ge=60)] = 30 * 86_400
     auth_service_url: str = "http://127.0.0.1:8001"
     posts_service_url: str = "http://127.0.0.1:8002"

@@ -26,7 +26,7 @@ from shared.routes import Resource, resource
 
 def create_app(settings: PostsSettings, metrics: Metrics) -> Starlette:
     """Return the posts service."""
-    parts = Parts.build(settings)
+    parts = Parts.build(settings, metrics)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -35,7 +35,7 @@ def create_app(settings: PostsSettings, metrics: Metrics) -> Starlette:
         await parts.stop()
 
     app = Starlette(
-        routes=[*health_routes({"database": parts.database.find_lack}), *build_routes()],
+        routes=[*health_routes({"database": parts.database.find_lack}, parts.remarks), *build_routes()],
         middleware=[
             Middleware(RequestContextMiddleware, metrics=metrics),
             Middleware(ResponseHeadersMiddleware, public_url=settings.nextauth_url),
@@ -47,6 +47,7 @@ def create_app(settings: PostsSettings, metrics: Metrics) -> Starlette:
     app.router.redirect_slashes = False  # it would build the new address from the request's Host
     app.state.parts = parts
     app.state.access_tokens = parts.access_tokens
+    app.state.revocations = parts.revocations
     return app
 
 

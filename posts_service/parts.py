@@ -9,7 +9,12 @@ from starlette.requests import HTTPConnection
 from posts_service.author_lookup import AuthorLookup
 from posts_service.settings import PostsSettings
 from shared.database import Database
+from shared.feed import Feed
 from shared.form_tokens import FormTokens
+from shared.health import Check
+from shared.metrics import Metrics
+from shared.revocation_feed import create_revocation_feed
+from shared.revocations import Revocations
 from shared.service_calls import ServiceClient
 from shared.tokens import AccessTokens, KeyRing, ServiceTokens
 
@@ -26,10 +31,12 @@ class Parts:
     auth_service: ServiceClient
     author_lookup: AuthorLookup
     access_tokens: AccessTokens
+    revocations: Revocations
+    feeds: tuple[Feed, ...]
     form_tokens: FormTokens
 
     @classmethod
-    def build(cls, settings: PostsSettings) -> Self:
+    def build(cls, settings: PostsSettings, metrics: Metrics) -> Self:
         """Return the parts that the settings ask for; nothing is connected yet."""
         service_secret = settings.service_secret.get_secret_value()
         previous = [secret.get_secret_value() for secret in settings.secret_key_previous]
@@ -41,21 +48,33 @@ class Parts:
             callee="auth_service",
             tokens=ServiceTokens(KeyRing(service_secret)),
         )
+        revocations = Revocations()
         return cls(
             public_url=settings.nextauth_url,
             database=database,
             auth_service=auth_service,
             author_lookup=AuthorLookup(database, auth_service),
             access_tokens=AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl),
+            revocations=revocations,
+            feeds=(create_revocation_feed(auth_service, revocations, metrics),),
             form_tokens=FormTokens(service_secret),
         )
 
+    @property
+    def remarks(self) -> dict[str, Check]:
+        """What ``/readyz`` may remark: each feed's state, by its name."""
+        return {feed.name: feed.find_remark for feed in self.feeds}
+
     async def start(self) -> None:
-        """Begin to work: connect to the database in the background."""
+        """Begin to work: connect to the database and follow the auth service, in the background."""
         await self.database.start()
+        for feed in self.feeds:
+            feed.start()
 
     async def stop(self) -> None:
         """Let go of everything."""
+        for feed in self.feeds:
+            await feed.stop()
         await self.auth_service.close()
         await self.database.stop()
 

@@ -1,7 +1,8 @@
 """From an ``Authorization`` header to a caller: a user, or anonymous with the reason. Used by posts, auth and gateway.
 
 The header may hold the token bare, as the tutorial's clients send it, or after ``Bearer`` (RFC 6750, section 2.1).
-Identity is the signed token and nothing else that a request can say.
+Identity is the signed token and nothing else that a request can say. A token of a session that was ended proves
+nothing: that is asked each time, after the verification, which may be a remembered one.
 """
 
 import time
@@ -13,6 +14,7 @@ from starlette.requests import HTTPConnection
 
 from shared.errors import REALM, Unauthorized
 from shared.request_context import record_of
+from shared.revocations import Revocations
 from shared.tokens import AccessTokens, Claims, Fault, TokenRefused
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
@@ -52,29 +54,33 @@ _DESCRIPTIONS = {
 }
 
 
-def authenticate(headers: RawHeaders, tokens: AccessTokens, now: int) -> Caller:
+def authenticate(headers: RawHeaders, tokens: AccessTokens, revocations: Revocations, now: int) -> Caller:
     """Return the caller that a request's raw headers (names in lower case) prove."""
     values = [value for name, value in headers if name == b"authorization"]
     if not values:
         return Anonymous(Reason.MISSING)
     if len(values) > 1:
         return Anonymous(Reason.INVALID)
-    return authenticate_token(_read_credential(values[0]), tokens, now)
+    return authenticate_token(_read_credential(values[0]), tokens, revocations, now)
 
 
-def authenticate_token(token: str, tokens: AccessTokens, now: int) -> Caller:
+def authenticate_token(token: str, tokens: AccessTokens, revocations: Revocations, now: int) -> Caller:
     """Return the caller that an access token proves."""
     try:
-        return User(tokens.verify(token, now), token)
+        claims = tokens.verify(token, now)
     except TokenRefused as refusal:
         return Anonymous(Reason.EXPIRED if refusal.fault is Fault.EXPIRED else Reason.INVALID)
+    return Anonymous(Reason.REVOKED) if revocations.is_revoked(claims.session_id) else User(claims, token)
 
 
 def identify_caller(connection: HTTPConnection) -> Caller:
-    """Return who sends the request, found once a request and noted for its log. Needs ``app.state.access_tokens``."""
-    scope = connection.scope
+    """Return who sends the request, found once a request and noted for its log.
+
+    Needs ``app.state.access_tokens`` and ``app.state.revocations``.
+    """
+    scope, state = connection.scope, connection.app.state
     if _CALLER not in scope:
-        scope[_CALLER] = authenticate(scope["headers"], connection.app.state.access_tokens, int(time.time()))
+        scope[_CALLER] = authenticate(scope["headers"], state.access_tokens, state.revocations, int(time.time()))
         note_caller(connection, scope[_CALLER])
     caller: Caller = scope[_CALLER]
     return caller

@@ -12,7 +12,8 @@ CLOCK_TOLERANCE = 5  # seconds that an ``iat`` may lie ahead of our clock
 MAX_ID = 2**63 - 1
 
 # One spelling of a UUID, so that an ended session is always found.
-_SESSION_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+SESSION_ID_PATTERN = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_SESSION_ID = re.compile(SESSION_ID_PATTERN)
 
 
 class Fault(StrEnum):

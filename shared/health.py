@@ -1,4 +1,7 @@
-"""Is the process alive, is it ready? ``/livez`` asks nothing of others; ``/readyz`` names what is missing."""
+"""Is the process alive, is it ready? ``/livez`` asks nothing of others; ``/readyz`` names what is missing.
+
+What is not as it should be, but keeps nobody from being served, is a remark there: the answer stays 200.
+"""
 
 from collections.abc import Callable, Mapping
 
@@ -11,16 +14,19 @@ Check = Callable[[], str | None]
 """Returns None when all is well, else what is missing, in a few words."""
 
 
-def health_routes(checks: Mapping[str, Check]) -> list[Resource]:
+def health_routes(checks: Mapping[str, Check], remarks: Mapping[str, Check] | None = None) -> list[Resource]:
     """Return the routes ``/livez`` (always 200) and ``/readyz`` (503 while a check names a lack)."""
 
     async def livez(_: Request) -> Response:
         return JSONResponse({"status": "alive"})
 
     async def readyz(_: Request) -> Response:
-        lacks = {name: lack for name, check in checks.items() if (lack := check()) is not None}
-        if lacks:
-            return JSONResponse({"status": "not ready", "lacks": lacks}, status_code=503)
-        return JSONResponse({"status": "ready"})
+        lacks, remarked = _ask(checks), _ask(remarks or {})
+        status = {"status": "not ready", "lacks": lacks} if lacks else {"status": "ready"}
+        return JSONResponse(status | ({"remarks": remarked} if remarked else {}), status_code=503 if lacks else 200)
 
     return [resource("/livez", GET=livez), resource("/readyz", GET=readyz)]
+
+
+def _ask(checks: Mapping[str, Check]) -> dict[str, str]:
+    return {name: says for name, check in checks.items() if (says := check()) is not None}

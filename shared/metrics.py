@@ -1,6 +1,8 @@
 """What is counted, for Prometheus. Each application has a registry of its own, so that nothing is shared by import."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
@@ -22,6 +24,12 @@ class Metrics:
             ["matcher"],
             registry=self.registry,
         )
+        self._feed_lag = Gauge(
+            "gatepost_feed_lag_seconds",
+            "Time since a feed of another service was last heard of",
+            ["feed"],
+            registry=self.registry,
+        )
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def observe_request(self, matcher: str, method: str, status: int, seconds: float) -> None:
@@ -33,3 +41,11 @@ class Metrics:
         requests, duration = self._children[key]
         requests.inc()
         duration.observe(seconds)
+
+    def watch_feed(self, feed: str, find_lag: Callable[[], float]) -> None:
+        """Show how many seconds ago a feed was last heard of."""
+        self._feed_lag.labels(feed).set_function(find_lag)
+
+    def watch(self, name: str, meaning: str, find_value: Callable[[], float]) -> None:
+        """Show a figure that is found when somebody looks."""
+        Gauge(name, meaning, registry=self.registry).set_function(find_value)

@@ -69,7 +69,7 @@ class AccessTokens:
     """Signs and verifies access tokens of one issuer (the public URL), valid for ``ttl`` seconds.
 
     The tokens verified last are remembered by their exact text, until they expire. A session that was ended is not
-    known here: whoever follows revocations asks after each verification.
+    known here: ``authentication`` asks ``Revocations`` after each verification, remembered or not.
     """
 
     def __init__(self, keys: KeyRing, issuer: str, ttl: int) -> None:

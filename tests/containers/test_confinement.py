@@ -68,7 +68,7 @@ def test_each_secret_is_only_where_it_is_used(containers: Containers) -> None:
     """A container's environment names the secrets that its service uses, and no other."""
     held = {service: read_secret_names(containers, service) for service in SERVICES}
     assert held == {
-        "gateway": {"SECRET_KEY", "SECRET_KEY_PREVIOUS", "NEXTAUTH_SECRET"},
+        "gateway": {"SECRET_KEY", "SECRET_KEY_PREVIOUS", "NEXTAUTH_SECRET", "SERVICE_SECRET"},
         "auth_service": {
             *("SECRET_KEY", "SECRET_KEY_PREVIOUS", "NEXTAUTH_SECRET", "SERVICE_SECRET"),
             "AUTH_DATABASE_URL",

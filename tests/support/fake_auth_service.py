@@ -1,52 +1,143 @@
-"""The auth service as the posts service meets it: a real HTTP server on loopback that tells of users, or misbehaves."""
+"""The auth service as the others meet it: a real HTTP server on loopback that tells what it knows, or misbehaves."""
 
 import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
 from shared.tokens import KeyRing, ServiceTokens
 
 OK = "HTTP/1.1 200 OK"
+LONGEST_WAIT = 0.2  # seconds; shorter than what is asked for, so that no test waits for the end of a poll
+PAGE = 500
+
+Json = dict[str, object]
+Misbehaviour = Callable[[], bytes]
 
 
 @dataclass(slots=True)
 class FakeAuthService:
-    """Knows ``users``; ``misbehave`` makes it answer something else, ``pause`` makes it slow; ``asked`` remembers."""
+    """Knows ``users`` and two feeds; ``misbehave`` and ``pause`` spoil the answers on users, ``cut`` those of feeds.
+
+    ``renew`` answers what is asked of ``/internal/session``. What was asked is remembered.
+    """
 
     tokens: ServiceTokens
     url: str = ""
-    users: dict[int, dict[str, object]] = field(default_factory=dict)
-    misbehave: Callable[[], bytes] | None = None
+    users: dict[int, Json] = field(default_factory=dict)
+    changes: list[Json] = field(default_factory=list)
+    revocations: list[Json] = field(default_factory=list)
+    misbehave: Misbehaviour | None = None
     pause: float = 0.0
+    cut: Misbehaviour | None = None
+    renew: Callable[[Json], bytes] | None = None
     asked: list[list[int]] = field(default_factory=list)
+    asked_after: dict[str, list[int]] = field(default_factory=lambda: {"changes": [], "revocations": []})
+    asked_to_renew: list[Json] = field(default_factory=list)
+    _open: set[asyncio.Task[None] | None] = field(default_factory=set)
 
     def add(self, user_id: int, name: str) -> None:
         """Let a user be known."""
-        self.users[user_id] = {"id": user_id, "name": name, "email": f"{name.lower()}@example.com"}
+        self.users[user_id] = describe_user(user_id, name)
+
+    def tell(self, kind: str, user_id: int, name: str | None = None) -> None:
+        """Let a change of a user be read from the feed: ``created``, ``renamed`` or, without a name, ``deleted``."""
+        user = {"id": user_id} if name is None else describe_user(user_id, name)
+        self.changes.append({"id": self._next_id(self.changes), "kind": kind, "user": user})
+
+    def revoke(self, session_id: str, until: int | None = None) -> None:
+        """Let the end of a session be read from the feed."""
+        ended: Json = {"sid": session_id, "until": until or int(time.time()) + 3600}
+        self.revocations.append({"id": self._next_id(self.revocations), **ended})
+
+    def reset(self) -> None:
+        """Know nobody, and behave."""
+        for known in (self.users, self.changes, self.revocations, self.asked, self.asked_to_renew):
+            known.clear()
+        self.asked_after = {"changes": [], "revocations": []}
+        self.misbehave = self.cut = self.renew = None
+        self.pause = 0.0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request and close."""
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        await asyncio.sleep(self.pause)
-        writer.write(self.misbehave() if self.misbehave else self._answer(head))
-        with contextlib.suppress(ConnectionError):
+        self._open.add(asyncio.current_task())
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            request_line, headers = read_head((await reader.readuntil(b"\r\n\r\n")).decode())
+            body = await reader.readexactly(int(headers.get("content-length", "0")))
+            writer.write(await self._answer(request_line.split(" ")[1], headers, body))
             await writer.drain()
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        self._open.discard(asyncio.current_task())
 
-    def _answer(self, head: str) -> bytes:
-        request_line, *lines = head.split("\r\n")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    async def finish(self) -> None:
+        """Return when every request has been answered."""
+        self.cut = break_off
+        while self._open:  # noqa: ASYNC110 - what it waits for has no event
+            await asyncio.sleep(0.01)
+
+    async def _answer(self, target: str, headers: Mapping[str, str], body: bytes) -> bytes:
         token = headers["authorization"].removeprefix("Bearer ")
-        assert self.tokens.verify(token, callee="auth_service", now=int(time.time())) == "posts_service"
-        target = urlsplit(request_line.split(" ")[1])
-        assert target.path == "/internal/users"
-        ids = [int(text) for text in parse_qs(target.query)["ids"][0].split(",")]
+        caller = self.tokens.verify(token, callee="auth_service", now=int(time.time()))
+        parts = urlsplit(target)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        match parts.path, caller:
+            case "/internal/users", "posts_service":
+                return await self._tell_users(query)
+            case "/internal/users/changes", "posts_service":
+                return await self._tell_feed("changes", query)
+            case "/internal/revocations", "posts_service" | "gateway":
+                return await self._tell_feed("revocations", query)
+            case "/internal/session", "gateway":
+                return await self._renew(json.loads(body))
+            case _:
+                return answer_with({"error": "There is nothing here"}, "HTTP/1.1 404 Not Found")
+
+    async def _tell_users(self, query: Mapping[str, str]) -> bytes:
+        await asyncio.sleep(self.pause)
+        if self.misbehave:
+            return self.misbehave()
+        ids = [int(text) for text in query["ids"].split(",")]
         self.asked.append(ids)
         return answer_with([self.users[user_id] for user_id in ids if user_id in self.users])
+
+    async def _tell_feed(self, name: str, query: Mapping[str, str]) -> bytes:
+        """Answer a page; a number beyond the last there is gets that last one."""
+        after = int(query["after"])
+        self.asked_after[name].append(after)
+        deadline = time.monotonic() + min(float(query["wait"]), LONGEST_WAIT)
+        while not self.cut:
+            told: list[Json] = getattr(self, name)
+            page = [entry for entry in told if int(str(entry["id"])) > after][:PAGE]
+            newest = self._next_id(told) - 1
+            if page or after > newest or time.monotonic() > deadline:
+                return answer_with({name: page, "last": page[-1]["id"] if page else min(after, newest)})
+            await asyncio.sleep(0.01)
+        return self.cut()
+
+    async def _renew(self, asked: Json) -> bytes:
+        self.asked_to_renew.append(asked)
+        await asyncio.sleep(self.pause)
+        assert self.renew is not None
+        return self.renew(asked)
+
+    def _next_id(self, told: list[Json]) -> int:
+        return int(str(told[-1]["id"])) + 1 if told else 1
+
+
+def describe_user(user_id: int, name: str) -> Json:
+    """Return a user as services are told of one."""
+    return {"id": user_id, "name": name, "email": f"{name.lower().replace(' ', '.')}@example.com"}
+
+
+def read_head(head: str) -> tuple[str, dict[str, str]]:
+    """Return a request line and the headers, their names in lower case."""
+    request_line, *lines = head.strip().split("\r\n")
+    return request_line, {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
 
 
 def answer_with(value: object, status_line: str = OK) -> bytes:
@@ -58,6 +149,11 @@ def answer_with(value: object, status_line: str = OK) -> bytes:
     return head.encode() + body
 
 
+def break_off() -> bytes:
+    """Close the connection without an answer."""
+    return b""
+
+
 @contextlib.asynccontextmanager
 async def running_auth_service(secret: str) -> AsyncIterator[FakeAuthService]:
     """Give a fake that listens on a free port and takes service tokens signed with ``secret``."""
@@ -67,3 +163,4 @@ async def running_auth_service(secret: str) -> AsyncIterator[FakeAuthService]:
     fake.url = f"http://{host}:{port}"
     async with server:
         yield fake
+        await fake.finish()

@@ -21,9 +21,11 @@ from gateway.protocol import GatewayProtocol
 from gateway.settings import GatewaySettings
 from gateway.upstream_connection import Limits
 from shared.metrics import Metrics
+from shared.revocations import Revocations
 from shared.server import build_config
 
 NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # nothing here is https, and reading them takes long
+SERVICE_SECRET = "a-service-key-for-the-gateways-tests-3"
 SESSION_ID = "0b4d3e6a-8f1c-4c7e-9a52-6a7f0d1f2b3c"
 
 
@@ -84,6 +86,7 @@ async def running_gateway(
     limits: Limits | None = None,
     client_limits: ClientLimits | None = None,
     environment: str = "development",
+    auth_service_url: str = "http://127.0.0.1:9",
 ) -> AsyncIterator[RunningGateway]:
     """Give a gateway with the policy of a file."""
     listener = socket.create_server(("127.0.0.1", 0))
@@ -93,6 +96,8 @@ async def running_gateway(
         nextauth_url=f"http://localhost:{port}",
         secret_key=SecretStr("a-secret-key-for-the-gateways-tests-1"),
         nextauth_secret=SecretStr("a-cookie-key-for-the-gateways-tests-2"),
+        service_secret=SecretStr(SERVICE_SECRET),
+        auth_service_url=auth_service_url,
         gateway_rules=rules,
     )
     metrics = Metrics()
@@ -105,7 +110,7 @@ async def running_gateway(
     await server.startup(sockets=[listener])
     await server.on_tick(0)  # sets the date
     try:
-        yield RunningGateway(port, settings, Credentials.of(settings), metrics)
+        yield RunningGateway(port, settings, Credentials.of(settings, Revocations()), metrics)
     finally:
         await server.shutdown(sockets=[listener])
 

@@ -19,6 +19,7 @@ from shared.authentication import (
 )
 from shared.errors import Unauthorized
 from shared.request_context import record_of
+from shared.revocations import Revocations
 from shared.tokens import AccessTokens, KeyRing
 from tests.support.forged_tokens import ISSUER, SECRET, TTL, forge, list_faulty_tokens, make_claims
 
@@ -29,10 +30,10 @@ TOKEN = forge(CLAIMS)
 tokens = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
 
 
-def authenticate_with(*values: bytes, now: int = NOW) -> User | Anonymous:
+def authenticate_with(*values: bytes, now: int = NOW, revocations: Revocations | None = None) -> User | Anonymous:
     """Return the caller of a request with these Authorization headers."""
     headers = [(b"accept", b"*/*"), *((b"authorization", value) for value in values)]
-    return authenticate(headers, tokens, now)
+    return authenticate(headers, tokens, revocations or Revocations(), now)
 
 
 class Holder:
@@ -41,6 +42,7 @@ class Holder:
     def __init__(self) -> None:
         self.state = self
         self.access_tokens = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
+        self.revocations = Revocations()
 
 
 def connect(*values: str) -> HTTPConnection:
@@ -88,6 +90,21 @@ def test_two_headers() -> None:
 def test_expired() -> None:
     """An expired token is told apart from an invalid one."""
     assert authenticate_with(TOKEN.encode(), now=NOW + TTL) == Anonymous(Reason.EXPIRED)
+
+
+def test_an_ended_session_proves_nothing() -> None:
+    """A token of a session that was ended makes an anonymous caller, also when it was verified just before."""
+    revocations = Revocations()
+    assert isinstance(authenticate_with(TOKEN.encode(), revocations=revocations), User)
+    revocations.add(str(CLAIMS["sid"]), NOW + TTL)
+    assert authenticate_with(TOKEN.encode(), revocations=revocations) == Anonymous(Reason.REVOKED)
+    assert authenticate_with(TOKEN.encode(), revocations=revocations, now=NOW + TTL) == Anonymous(Reason.EXPIRED)
+    claims = make_claims()
+    revoked = connect(forge(claims))
+    revoked.app.state.revocations.add(str(claims["sid"]), NOW)
+    with pytest.raises(Unauthorized) as refused:
+        require_user(revoked)
+    assert refused.value.headers["WWW-Authenticate"] == challenge(Anonymous(Reason.REVOKED))
 
 
 @given(st.binary())

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.credentials import Credentials
 from shared.authentication import Anonymous, Reason, User
+from shared.revocations import Revocations
 from shared.session_cookie import CookieNames, SessionSealer
 from shared.tokens import AccessTokens, KeyRing
 
@@ -16,6 +17,7 @@ COOKIE = "next-auth.session-token"
 
 credentials = Credentials(
     tokens=AccessTokens(KeyRing("a-secret-key-for-unit-tests-number-1"), URL, 3600),
+    revocations=Revocations(),
     sealer=SessionSealer("a-cookie-key-for-unit-tests-number-2", 86_400),
     cookie_names=CookieNames.of(URL),
     public_url=URL,

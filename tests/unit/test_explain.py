@@ -9,6 +9,7 @@ import pytest
 from gateway.credentials import Credentials
 from gateway.explain import PASSES, REFUSED, WRONG, main, split_target
 from gateway.settings import DEFAULT_RULES, GatewaySettings
+from shared.revocations import Revocations
 from shared.settings import SAMPLE_SECRETS
 
 
@@ -29,7 +30,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def sign(settings: GatewaySettings, age: int = 0) -> str:
     """Return an access token of that age in seconds."""
-    tokens = Credentials.of(settings).tokens
+    tokens = Credentials.of(settings, Revocations()).tokens
     now = int(time.time()) - age
     return tokens.sign(user_id=7, name="Ada", email="ada@example.com", session_id=str(uuid.uuid4()), now=now)
 
@@ -97,7 +98,7 @@ def test_an_expired_token_is_told(settings: GatewaySettings, capsys: pytest.Capt
 
 def test_a_cookie_counts_as_in_a_browser(settings: GatewaySettings, capsys: pytest.CaptureFixture[str]) -> None:
     """The session cookie makes a caller, for unsafe methods only with the browser's word that our page asks."""
-    sealed = Credentials.of(settings).sealer.seal({"accessToken": sign(settings)}, int(time.time()))
+    sealed = Credentials.of(settings, Revocations()).sealer.seal({"accessToken": sign(settings)}, int(time.time()))
     assert main(["/userposts", "--cookie", sealed]) == PASSES
     assert main(["POST", "/userposts", "--cookie", sealed]) == REFUSED
     assert main(["POST", "/userposts", "--cookie", sealed, "--header", "Sec-Fetch-Site: same-origin"]) == PASSES

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from gateway.settings import GatewaySettings
 
-SECRETS = {"secret_key": "k" * 40, "nextauth_secret": "n" * 40}
+SECRETS = {"secret_key": "k" * 40, "nextauth_secret": "n" * 40, "service_secret": "s" * 40}
 
 
 def hosts_of(url: str, environment: str) -> set[str]:

@@ -29,3 +29,11 @@ async def test_ready_when_nothing_is_missing() -> None:
     assert (before.status_code, before.json()) == (503, {"status": "not ready", "lacks": {"database": "not connected"}})
     assert (after.status_code, after.json()) == (200, {"status": "ready"})
     assert (await client.post("/readyz")).status_code == 405
+
+
+async def test_a_remark_keeps_nobody_away() -> None:
+    """What is not as it should be, but keeps nobody from being served, is told by a service that is ready."""
+    remarks: dict[str, str | None] = {"revocations": "cut", "users": None}
+    app = Starlette(routes=[*health_routes({}, {name: lambda name=name: remarks[name] for name in remarks})])  # type: ignore[misc]
+    answer = await client_of(app).get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "remarks": {"revocations": "cut"}})

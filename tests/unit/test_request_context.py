@@ -20,6 +20,7 @@ from shared.faults import FaultMiddleware
 from shared.metrics import Metrics
 from shared.request_context import RequestContextMiddleware, record_of
 from shared.response_headers import ResponseHeadersMiddleware
+from shared.revocations import Revocations
 from shared.routes import resource
 from shared.tokens import AccessTokens, KeyRing
 from tests.support.forged_tokens import ISSUER, SECRET, TTL, forge, make_claims
@@ -66,6 +67,7 @@ class Served:
             exception_handlers=exception_handlers(),
         )
         self.app.state.access_tokens = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
+        self.app.state.revocations = Revocations()
         self.client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=self.app), base_url="http://testserver")
 
     def count(self, **labels: str) -> float:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from shared.errors import exception_handlers
+from shared.revocations import Revocations
 from shared.routes import operation, path_id, resource
 from shared.schemas import Body, Query, View
 from shared.tokens import MAX_ID, AccessTokens, KeyRing
@@ -71,6 +72,7 @@ def client() -> httpx2.AsyncClient:
     )
     app.router.redirect_slashes = False
     app.state.access_tokens = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
+    app.state.revocations = Revocations()
     return client_of(app)
 
 

@@ -27,6 +27,11 @@ async def show_caller(request: Request) -> Response:
     return JSONResponse(seen)
 
 
+async def take_body(request: Request) -> Response:
+    """Answer who calls, and with which body."""
+    return JSONResponse({"caller": require_service(request, "auth_service"), "body": await request.json()})
+
+
 async def answer_nonsense(_: Request) -> Response:
     """Answer what is no JSON."""
     return Response(b"\xff<html>", media_type="application/json")
@@ -46,7 +51,7 @@ def create_callee() -> Starlette:
     """Return the service that is called."""
     endpoints = {"/caller": show_caller, "/nonsense": answer_nonsense, "/elsewhere": answer_elsewhere, "/fail": fail}
     app = Starlette(
-        routes=[resource(path, GET=endpoint) for path, endpoint in endpoints.items()],
+        routes=[resource(path, GET=endpoint, POST=take_body) for path, endpoint in endpoints.items()],
         exception_handlers=exception_handlers(),
     )
     app.state.service_tokens = tokens
@@ -75,6 +80,28 @@ async def test_call_is_signed(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert answer == {"caller": "posts_service", "id": "11111111", "query": "ids=1%2C2"}
     assert without_id == {"caller": "posts_service", "id": None, "query": ""}
+
+
+async def test_what_is_posted_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call can carry a JSON body, and is signed as well."""
+    async with calling(monkeypatch, httpx2.ASGITransport(app=create_callee())) as client:
+        answer = await client.post_json("/caller", {"session": "é"})
+    assert answer == {"caller": "posts_service", "body": {"session": "é"}}
+
+
+async def test_each_call_has_its_own_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call waits as long as it is told to, but for a connection never longer than a second."""
+    limits: list[object] = []
+
+    async def note(request: httpx2.Request) -> httpx2.Response:
+        limits.append((request.extensions["timeout"]["read"], request.extensions["timeout"]["connect"]))
+        return httpx2.Response(200, json={})
+
+    async with calling(monkeypatch, httpx2.MockTransport(note)) as client:
+        await client.get_json("/", {})
+        await client.get_json("/", {}, timeout=8)
+        await client.post_json("/", {}, timeout=0.5)
+    assert limits == [(2.0, 1.0), (8, 1.0), (0.5, 0.5)]
 
 
 @pytest.mark.parametrize("path", ["/nonsense", "/elsewhere", "/fail", "/nothing"])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from shared.authentication import Anonymous, authenticate
+from shared.revocations import Revocations
 from shared.session_cookie import SessionSealer
 from shared.settings import SAMPLE_SECRETS
 from shared.tokens import AccessTokens, KeyRing, ServiceTokens
@@ -129,4 +130,4 @@ async def test_an_expired_token_is_called_expired(app: Starlette) -> None:
 def test_no_header_bytes_break_the_service(value: bytes) -> None:
     """Whatever bytes stand in Authorization, the caller is anonymous and nothing is raised."""
     tokens = AccessTokens(KeyRing(SECRET), PUBLIC_URL, 3600)
-    assert isinstance(authenticate([(b"authorization", value)], tokens, int(time.time())), Anonymous)
+    assert isinstance(authenticate([(b"authorization", value)], tokens, Revocations(), int(time.time())), Anonymous)

@@ -13,7 +13,7 @@ from posts_service import author_lookup
 from posts_service.app import create_app
 from shared.metrics import Metrics
 from tests.service.posts.conftest import make_person
-from tests.support.fake_auth_service import FakeAuthService, answer_with
+from tests.support.fake_auth_service import FakeAuthService, answer_with, break_off
 from tests.support.people import Person
 from tests.support.posts import write_post
 from tests.support.services import posts_settings, running
@@ -22,14 +22,12 @@ from tests.support.services import posts_settings, running
 @pytest.fixture
 async def app(posts_database_url: str, fake_auth_service: FakeAuthService) -> AsyncIterator[Starlette]:
     """Give a posts service that has not yet asked anything, and an auth service that behaves and knows nobody."""
-    fake_auth_service.users.clear()
-    fake_auth_service.asked.clear()
-    fake_auth_service.misbehave, fake_auth_service.pause = None, 0.0
+    fake_auth_service.reset()
     settings = posts_settings(posts_database_url, auth_service_url=fake_auth_service.url)
     async with running(create_app(settings, Metrics())) as app:
         await app.state.parts.database.wait_until_ready()
         yield app
-    fake_auth_service.misbehave = None
+    fake_auth_service.reset()
 
 
 async def insert_posts(database: asyncpg.Connection, *author_ids: int) -> None:
@@ -79,11 +77,6 @@ async def test_an_author_that_nobody_is_stays_open(
     assert fake_auth_service.asked == [[5]]
     page = await client.get("/")
     assert page.status_code == 200
-
-
-def break_off() -> bytes:
-    """Close the connection without an answer."""
-    return b""
 
 
 MISBEHAVIOURS: dict[str, Callable[[], bytes]] = {

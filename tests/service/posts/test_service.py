@@ -8,12 +8,14 @@ from posts_service.app import create_app
 from shared.metrics import Metrics
 from tests.support.people import Person
 from tests.support.services import client_of, posts_settings, running
+from tests.support.waiting import wait_until
 
 
 async def test_it_is_alive_and_ready(client: httpx2.AsyncClient) -> None:
     """``/livez`` and ``/readyz`` answer 200 when the database is there."""
     assert (await client.get("/livez")).status_code == 200
-    assert (await client.get("/readyz")).json() == {"status": "ready"}
+    answer = await wait_until(lambda: client.get("/readyz"), lambda answer: "remarks" not in answer.json())
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
 
 
 async def test_it_starts_without_its_database() -> None:

@@ -1,0 +1,169 @@
+"""Following revocations over HTTP: what is told is known, a feed that is cut is taken up again, and all of it shows."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+from prometheus_client import generate_latest
+
+from shared import feed as feed_module
+from shared.feed import Feed, find_pause
+from shared.metrics import Metrics
+from shared.revocation_feed import create_revocation_feed
+from shared.revocations import Revocations
+from shared.service_calls import ServiceClient
+from shared.settings import SAMPLE_SECRETS
+from shared.tokens import KeyRing, ServiceTokens
+from tests.support.fake_auth_service import FakeAuthService, answer_with, break_off, running_auth_service
+from tests.support.gateway_in_process import eventually
+
+SECRET = SAMPLE_SECRETS["SERVICE_SECRET"]
+A, B, C = (str(uuid.UUID(int=number)) for number in (1, 2, 3))
+
+
+@pytest.fixture
+async def auth() -> AsyncIterator[FakeAuthService]:
+    """Give an auth service that no session has ended at."""
+    async with running_auth_service(SECRET) as fake:
+        yield fake
+
+
+@pytest.fixture
+def revocations() -> Revocations:
+    """Give the set that the feed fills."""
+    return Revocations()
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    """Give the metrics that the feed shows itself in."""
+    return Metrics()
+
+
+@pytest.fixture
+async def feed(
+    auth: FakeAuthService, revocations: Revocations, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Feed]:
+    """Give a feed of revocations that is followed, and is quick to ask again."""
+    monkeypatch.setattr(feed_module, "LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(feed_module, "SHORTEST_ROUND", 0.01)
+    client = ServiceClient(auth.url, caller="gateway", callee="auth_service", tokens=ServiceTokens(KeyRing(SECRET)))
+    feed = create_revocation_feed(client, revocations, metrics)
+    feed.start()
+    yield feed
+    await feed.stop()
+    await client.close()
+
+
+def figure(metrics: Metrics, name: str) -> float:
+    """Return a figure of the metrics."""
+    lines = [line for line in generate_latest(metrics.registry).decode().splitlines() if line.startswith(name)]
+    return float(lines[0].rpartition(" ")[2])
+
+
+async def test_what_is_told_is_known(
+    auth: FakeAuthService, revocations: Revocations, metrics: Metrics, feed: Feed
+) -> None:
+    """What ended before the start is known soon, and so is what ends later; each is told once."""
+    auth.revoke(A)
+    await eventually(lambda: revocations.is_revoked(A))
+    auth.revoke(B)
+    await eventually(lambda: revocations.is_revoked(B))
+    assert not revocations.is_revoked(C)
+    assert figure(metrics, "gatepost_revocations_known") == 2
+    assert feed.find_remark() is None
+    await eventually(lambda: auth.asked_after["revocations"][-1] == 2)
+
+
+async def test_many_pages_are_read(auth: FakeAuthService, revocations: Revocations, feed: Feed) -> None:
+    """More than a page of revocations is read page by page."""
+    del feed
+    ended = [str(uuid.uuid4()) for _ in range(1203)]
+    for session_id in ended:
+        auth.revoke(session_id)
+    await eventually(lambda: len(revocations) == len(ended))
+    assert all(revocations.is_revoked(session_id) for session_id in ended)
+
+
+async def test_the_set_is_bounded(auth: FakeAuthService, revocations: Revocations, feed: Feed) -> None:
+    """A session whose tokens have all expired takes no room."""
+    del feed
+    auth.revoke(A, until=int(time.time()) - 1)
+    auth.revoke(B)
+    await eventually(lambda: revocations.is_revoked(B))
+    await eventually(lambda: len(revocations) == 1)
+
+
+NONSENSE = {
+    "closes the connection": break_off,
+    "answers 503": lambda: answer_with({"error": "no"}, "HTTP/1.1 503 Service Unavailable"),
+    "answers no object": lambda: answer_with([]),
+    "says no place": lambda: answer_with({"revocations": []}),
+    "says a place that is no number": lambda: answer_with({"revocations": [], "last": "9"}),
+    "names no session": lambda: answer_with({"revocations": [{"id": 9, "sid": "x", "until": 1}], "last": 9}),
+    "has no revocations": lambda: answer_with({"last": 9}),
+    "names sessions in another spelling": lambda: answer_with(
+        {"revocations": [{"id": 9, "sid": A.replace("-", ""), "until": 1}], "last": 9}
+    ),
+}
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE)
+async def test_a_feed_that_is_cut_is_taken_up_again(
+    auth: FakeAuthService, revocations: Revocations, metrics: Metrics, feed: Feed, nonsense: str
+) -> None:
+    """While the feed is cut, what is known counts and it shows; then it goes on where it was, and that shows too."""
+    auth.revoke(A)
+    await eventually(lambda: revocations.is_revoked(A))
+    auth.cut = NONSENSE[nonsense]
+    await eventually(lambda: feed.find_remark() is not None)
+    auth.revoke(B)
+    asked = len(auth.asked_after["revocations"])
+    await eventually(lambda: len(auth.asked_after["revocations"]) > asked + 2)
+    assert (revocations.is_revoked(A), revocations.is_revoked(B)) == (True, False)
+    assert (feed.find_remark() or "").startswith("cut: last heard of 0 s ago")
+    before = figure(metrics, 'gatepost_feed_lag_seconds{feed="revocations"}')
+    await asyncio.sleep(0.05)
+    assert figure(metrics, 'gatepost_feed_lag_seconds{feed="revocations"}') >= before + 0.05
+    auth.cut = None
+    await eventually(lambda: revocations.is_revoked(B))
+    await eventually(lambda: feed.find_remark() is None)
+    assert set(auth.asked_after["revocations"]) == {0, 1, 2} or set(auth.asked_after["revocations"]) == {0, 1}
+
+
+async def test_a_feed_that_went_back_is_read_anew(auth: FakeAuthService, revocations: Revocations, feed: Feed) -> None:
+    """When the other's database was put back, the feed is read from its beginning, and what is known stays known."""
+    del feed
+    auth.revoke(A)
+    auth.revoke(B)
+    await eventually(lambda: len(revocations) == 2)
+    await eventually(lambda: auth.asked_after["revocations"][-1] == 2)
+    auth.revocations[:] = []
+    auth.revoke(C)
+    await eventually(lambda: revocations.is_revoked(C))
+    assert (revocations.is_revoked(A), revocations.is_revoked(B)) == (True, True)
+
+
+async def test_silence_shows(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A feed that was not heard of for a while is called late, also when no call has failed."""
+    assert feed.find_remark() is None
+    monkeypatch.setattr(feed_module, "SILENCE", 0.0)
+    assert (feed.find_remark() or "").startswith("late: last heard of")
+
+
+async def test_an_empty_feed_is_not_asked_without_end(auth: FakeAuthService, feed: Feed) -> None:
+    """An auth service that answers at once that nothing happened is not asked as fast as it answers."""
+    del feed
+    auth.cut = lambda: answer_with({"revocations": [], "last": 0})
+    before = len(auth.asked_after["revocations"])
+    await asyncio.sleep(0.5)
+    assert len(auth.asked_after["revocations"]) - before <= 60
+
+
+def test_pauses_grow_and_differ() -> None:
+    """The pause after a failure grows to two seconds and no further, and replicas don't ask in step."""
+    assert all(0.05 <= find_pause(1) <= 0.1 for _ in range(100))
+    assert all(1.0 <= find_pause(failures) <= 2.0 for failures in (6, 7, 100, 10_000))
+    assert len({find_pause(9) for _ in range(100)}) > 50
