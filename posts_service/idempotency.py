@@ -6,6 +6,7 @@ neither a half-made post nor a key that is taken for ever.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from posts_service.answers import Answer
@@ -57,6 +58,11 @@ async def insert_answer(connection: Connection, author_id: int, key: str, stored
         *(author_id, key, stored.fingerprint),
         *(stored.answer.status, json.dumps(stored.answer.headers), stored.answer.body),
     )
+
+
+async def delete_answers_of(connection: Connection, author_ids: Sequence[int]) -> None:
+    """Delete what authors were answered."""
+    await connection.execute("DELETE FROM idempotency_keys WHERE author_id = ANY($1)", author_ids)
 
 
 async def delete_expired_answers(connection: Connection) -> None:

@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 
 from posts_service.author_lookup import AuthorLookup
 from posts_service.settings import PostsSettings
+from posts_service.sync import create_user_change_feed
 from shared.database import Database
 from shared.feed import Feed
 from shared.form_tokens import FormTokens
@@ -56,7 +57,10 @@ class Parts:
             author_lookup=AuthorLookup(database, auth_service),
             access_tokens=AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl),
             revocations=revocations,
-            feeds=(create_revocation_feed(auth_service, revocations, metrics),),
+            feeds=(
+                create_revocation_feed(auth_service, revocations, metrics),
+                create_user_change_feed(auth_service, database, metrics),
+            ),
             form_tokens=FormTokens(service_secret),
         )
 

@@ -4,6 +4,7 @@ Lists are newest first: descending ids, those below ``before``. Who may see or c
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from posts_service.authors import Author
@@ -25,12 +26,16 @@ class Post:
     author: Author | None
 
 
-async def insert_post(connection: Connection, author_id: int, title: str, content: str, *, published: bool) -> Post:
-    """Store a new post and return it."""
+async def insert_post(
+    connection: Connection, author_id: int, title: str, content: str, *, published: bool
+) -> Post | None:
+    """Store a new post and return it; None when its author was deleted."""
     row = await connection.fetchrow(
         """
         WITH post AS (
-            INSERT INTO posts (author_id, title, content, published) VALUES ($1, $2, $3, $4)
+            INSERT INTO posts (author_id, title, content, published)
+            SELECT $1::bigint, $2::text, $3::text, $4::boolean
+            WHERE NOT EXISTS (SELECT FROM authors WHERE id = $1 AND name IS NULL)
             RETURNING id, title, content, published, version, author_id, created_at, updated_at
         )
         SELECT post.id, post.title, post.content, post.published, post.version, post.author_id,
@@ -39,8 +44,7 @@ async def insert_post(connection: Connection, author_id: int, title: str, conten
         """,
         *(author_id, title, content, published),
     )
-    assert row is not None
-    return _read_post(row)
+    return _read_post(row) if row else None
 
 
 async def find_post(connection: Connection, post_id: int) -> Post | None:
@@ -148,6 +152,11 @@ async def update_post(
 async def delete_post(connection: Connection, post_id: int, author_id: int) -> None:
     """Delete an author's post; one that is gone already is as good."""
     await connection.execute("DELETE FROM posts WHERE id = $1 AND author_id = $2", post_id, author_id)
+
+
+async def delete_posts_of(connection: Connection, author_ids: Sequence[int]) -> None:
+    """Delete all posts of authors."""
+    await connection.execute("DELETE FROM posts WHERE author_id = ANY($1)", author_ids)
 
 
 def _read_post(row: Row) -> Post:

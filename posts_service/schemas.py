@@ -1,6 +1,6 @@
 """The bodies and queries of the posts service's API, and what may stand in them. Texts come back byte for byte."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -15,6 +15,7 @@ from pydantic import (
 from pydantic.config import JsonDict
 
 from posts_service.cursors import PATTERN, decode_cursor
+from shared.feed import Place
 from shared.schemas import Body, Line, Query, Text, Time, View
 from shared.tokens import MAX_ID
 
@@ -24,6 +25,7 @@ MAX_LIMIT = 100  # posts on a page
 
 Title = Annotated[Line, Field(min_length=1, max_length=MAX_TITLE)]
 Content = Annotated[Text, Field(max_length=MAX_CONTENT)]
+Number = Annotated[int, Field(ge=1, le=MAX_ID)]
 Cursor = Annotated[int, BeforeValidator(decode_cursor), WithJsonSchema({"type": "string", "pattern": PATTERN})]
 
 
@@ -98,6 +100,34 @@ class PostView(View):
 class KnownUser(BaseModel):
     """What the auth service tells of a user; what else it may tell is of no use here."""
 
-    id: Annotated[int, Field(ge=1, le=MAX_ID)]
+    id: Number
     name: Text
     email: Text
+
+
+class UserChange(BaseModel):
+    """A user who signed up, or goes by another name."""
+
+    id: Number
+    kind: Literal["created", "renamed"]
+    user: KnownUser
+
+
+class UserGone(BaseModel):
+    """What is left to tell of a user who was deleted."""
+
+    id: Number
+
+
+class UserDeleted(BaseModel):
+    """A user who is no more."""
+
+    id: Number
+    kind: Literal["deleted"]
+    user: UserGone
+
+
+class ChangePage(Place):
+    """A page of the auth service's feed of user changes."""
+
+    changes: list[Annotated[UserChange | UserDeleted, Field(discriminator="kind")]]

@@ -2,6 +2,7 @@
 
 Only the author changes a post. For others a draft is not there (NotFound) and a published post is not theirs
 (Forbidden). The author's name and address are taken from the token that they write with, unless newer ones are known.
+Who was deleted writes no more (Unauthorized), even while a token of theirs is not yet known to be revoked.
 """
 
 import datetime as dt
@@ -19,8 +20,9 @@ from posts_service.idempotency import (
 )
 from posts_service.posts import Post, delete_post, find_post_for_update, insert_post, update_post
 from posts_service.schemas import PostChange, PostDraft
+from shared.authentication import Anonymous, Reason, challenge
 from shared.database import Connection, Database
-from shared.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
+from shared.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed, Unauthorized
 from shared.tokens import Claims
 
 KEY_HEADER = "Idempotency-Key"
@@ -94,6 +96,8 @@ async def _get_own_post(connection: Connection, author: Claims, post_id: int, is
 async def _insert(connection: Connection, author: Claims, draft: PostDraft) -> Answer:
     await _remember_author(connection, author)
     post = await insert_post(connection, author.user_id, draft.title, draft.content, published=draft.published)
+    if post is None:
+        raise Unauthorized(challenge=challenge(Anonymous(Reason.REVOKED)))
     return created_answer(post)
 
 

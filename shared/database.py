@@ -74,7 +74,7 @@ class Database:
     async def wait_until_ready(self) -> None:
         """Return when the schema is in place and the pool is open."""
         assert self._connecting is not None
-        await self._connecting
+        await asyncio.shield(self._connecting)  # whoever stops waiting must not stop the connecting
 
     def find_lack(self) -> str | None:
         """Return what keeps the database from being used, or None: a check for ``/readyz``."""

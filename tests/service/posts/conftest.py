@@ -33,10 +33,14 @@ async def app(posts_database_url: str, fake_auth_service: FakeAuthService) -> As
 
 
 @pytest.fixture
-async def database(app: Starlette, posts_database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """Give a connection to the service's database, emptied."""
+async def database(
+    app: Starlette, posts_database_url: str, fake_auth_service: FakeAuthService
+) -> AsyncIterator[asyncpg.Connection]:
+    """Give a connection to the service's database, emptied; the auth service's feeds are read from their beginning."""
     del app  # it makes the tables
     connection = await asyncpg.connect(posts_database_url)
+    fake_auth_service.reset()
+    await connection.execute("UPDATE followed_feeds SET position = 0")  # waits for a page that is being taken
     await connection.execute("TRUNCATE posts, authors, idempotency_keys RESTART IDENTITY")
     yield connection
     await connection.close()

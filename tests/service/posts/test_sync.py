@@ -1,0 +1,285 @@
+"""Following user changes: what the feed tells reaches the posts once, in order, whatever else is said meanwhile."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+import asyncpg
+import httpx2
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+
+from posts_service.app import create_app
+from posts_service.sync import UserChangeFollower
+from shared.metrics import Metrics
+from shared.settings import SAMPLE_SECRETS
+from tests.service.posts.conftest import make_person
+from tests.support.fake_auth_service import (
+    FakeAuthService,
+    Json,
+    answer_with,
+    break_off,
+    describe_user,
+    running_auth_service,
+)
+from tests.support.people import Person
+from tests.support.posts import write_post
+from tests.support.services import posts_settings, running
+from tests.support.waiting import wait_until
+
+FEED_OF_ALL = "/api/posts?limit=100"
+
+
+@pytest.fixture
+async def app(posts_database_url: str, fake_auth_service: FakeAuthService) -> AsyncIterator[Starlette]:
+    """Give a posts service of its own, so that no lookup is remembered."""
+    async with running_posts(posts_database_url, fake_auth_service) as app:
+        yield app
+
+
+@contextlib.asynccontextmanager
+async def running_posts(database_url: str, auth: FakeAuthService) -> AsyncIterator[Starlette]:
+    """Give a replica of the posts service that has its database."""
+    settings = posts_settings(database_url, auth_service_url=auth.url)
+    async with running(create_app(settings, Metrics())) as app:
+        await app.state.parts.database.wait_until_ready()
+        yield app
+
+
+async def names_in_feed(client: httpx2.AsyncClient) -> list[str | None]:
+    """Return the names of the authors in the feed, newest post first."""
+    return [post["author"] and post["author"]["name"] for post in (await client.get(FEED_OF_ALL)).json()]
+
+
+async def wait_for_names(client: httpx2.AsyncClient, *names: str | None) -> None:
+    """Return when the authors in the feed have these names."""
+    await wait_until(lambda: names_in_feed(client), lambda found: found == list(names))
+
+
+async def wait_for_position(database: asyncpg.Connection, position: int) -> None:
+    """Return when the changes are taken up to a number."""
+    await wait_until(lambda: database.fetchval("SELECT position FROM followed_feeds"), lambda found: found == position)
+
+
+async def list_authors(database: asyncpg.Connection) -> dict[int, str | None]:
+    """Return the names in the table; None for users who were deleted."""
+    return {row["id"]: row["name"] for row in await database.fetch("SELECT id, name FROM authors ORDER BY id")}
+
+
+async def test_a_new_name_reaches_the_lists(
+    client: httpx2.AsyncClient, fake_auth_service: FakeAuthService, ada: Person, grace: Person
+) -> None:
+    """A renamed user's posts, old ones too, carry the new name soon; nobody else's change."""
+    await write_post(client, ada, published=True)
+    await write_post(client, grace, published=True)
+    fake_auth_service.tell("created", ada.id, ada.name)
+    fake_auth_service.tell("renamed", ada.id, "Ada King")
+    await wait_for_names(client, grace.name, "Ada King")
+
+
+async def test_a_created_user_need_not_be_asked_for(
+    client: httpx2.AsyncClient, database: asyncpg.Connection, fake_auth_service: FakeAuthService
+) -> None:
+    """An author that the feed told of is shown without asking for them."""
+    fake_auth_service.tell("created", 5, "Mary")
+    await wait_for_position(database, 1)
+    await database.execute("INSERT INTO posts (author_id, title, content, published) VALUES (5, 'T', '', true)")
+    assert await names_in_feed(client) == ["Mary"]
+    assert fake_auth_service.asked == []
+
+
+async def test_a_token_does_not_bring_an_old_name_back(
+    client: httpx2.AsyncClient, database: asyncpg.Connection, fake_auth_service: FakeAuthService, ada: Person
+) -> None:
+    """What the feed told counts more than the name in any token, whatever the clocks say."""
+    fake_auth_service.tell("renamed", ada.id, "Ada King")
+    await wait_for_position(database, 1)
+    later = make_person(ada.id, "Ada Lovelace", iat=int(time.time()) + 4)
+    await write_post(client, ada, published=True)
+    await write_post(client, later, published=True)
+    assert await names_in_feed(client) == ["Ada King", "Ada King"]
+
+
+async def test_who_is_deleted_takes_the_posts_along(
+    client: httpx2.AsyncClient,
+    database: asyncpg.Connection,
+    fake_auth_service: FakeAuthService,
+    ada: Person,
+    grace: Person,
+) -> None:
+    """A deleted user's posts, drafts, idempotency keys and name are gone; everyone else's stay."""
+    key = {"Idempotency-Key": "k"}
+    for person in (ada, grace):
+        await write_post(client, person, published=True)
+        await client.post("/api/posts", json={"title": "Draft"}, headers=person.bearer | key)
+    fake_auth_service.tell("deleted", ada.id)
+    await wait_for_names(client, grace.name)
+    assert await database.fetchval("SELECT array_agg(DISTINCT author_id) FROM posts") == [grace.id]
+    assert await database.fetchval("SELECT array_agg(author_id) FROM idempotency_keys") == [grace.id]
+    assert await list_authors(database) == {ada.id: None, grace.id: grace.name}
+    text = str(await database.fetch("SELECT authors::text FROM authors"))
+    assert ada.email not in text
+
+
+async def test_who_is_deleted_writes_no_more(
+    client: httpx2.AsyncClient, database: asyncpg.Connection, fake_auth_service: FakeAuthService, ada: Person
+) -> None:
+    """A token that outlives its user writes nothing: not with a key, not on a page, not again."""
+    await write_post(client, ada, published=True)
+    fake_auth_service.tell("deleted", ada.id)
+    await wait_for_names(client)
+    for headers in (ada.bearer, ada.bearer | {"Idempotency-Key": "k"}):
+        answer = await client.post("/api/posts", json={"title": "T"}, headers=headers)
+        assert (answer.status_code, answer.json()) == (401, {"error": "No Authorization"})
+        assert "The session was ended" in answer.headers["www-authenticate"]
+    assert await database.fetchval("SELECT count(*) FROM posts") == 0
+    assert await database.fetchval("SELECT count(*) FROM idempotency_keys") == 0
+    assert await list_authors(database) == {ada.id: None}
+
+
+async def test_a_late_lookup_brings_nobody_back(
+    client: httpx2.AsyncClient, database: asyncpg.Connection, fake_auth_service: FakeAuthService
+) -> None:
+    """A lookup that was answered before a user was deleted or renamed, and stored afterwards, changes nothing."""
+    await database.execute(
+        "INSERT INTO posts (author_id, title, content, published) VALUES (5, 'T', '', true), (6, 'T', '', true)"
+    )
+    fake_auth_service.add(5, "Mary")
+    fake_auth_service.add(6, "Dorothy")
+    fake_auth_service.pause = 0.5
+    late = asyncio.create_task(names_in_feed(client))
+    await asyncio.sleep(0.1)
+    fake_auth_service.tell("deleted", 5)
+    fake_auth_service.tell("renamed", 6, "Dorothy Vaughan")
+    await wait_for_position(database, 2)
+    assert not late.done()
+    await late
+    assert await list_authors(database) == {5: None, 6: "Dorothy Vaughan"}
+    assert await names_in_feed(client) == ["Dorothy Vaughan"]
+
+
+async def test_a_write_that_runs_meanwhile_is_deleted_with_the_rest(
+    client: httpx2.AsyncClient,
+    database: asyncpg.Connection,
+    fake_auth_service: FakeAuthService,
+    posts_database_url: str,
+    ada: Person,
+) -> None:
+    """A post that is being written while its author is deleted is not left over."""
+    await write_post(client, ada, published=True)
+    writer = await asyncpg.connect(posts_database_url)
+    try:
+        async with writer.transaction():
+            await writer.execute("UPDATE authors SET as_of = as_of + interval '1 s' WHERE id = $1", ada.id)
+            await writer.execute("INSERT INTO posts (author_id, title, content, published) VALUES (1, 'T', '', true)")
+            fake_auth_service.tell("deleted", ada.id)
+            await asyncio.sleep(0.5)
+            assert await database.fetchval("SELECT position FROM followed_feeds") == 0
+    finally:
+        await writer.close()
+    await wait_for_position(database, 1)
+    assert await database.fetchval("SELECT count(*) FROM posts") == 0
+
+
+async def test_it_catches_up_after_being_down(
+    posts_database_url: str, fake_auth_service: FakeAuthService, database: asyncpg.Connection, app: Starlette
+) -> None:
+    """What happened while no posts service ran is taken by the next one, from where the last one was."""
+    fake_auth_service.tell("created", 1, "Ada")
+    fake_auth_service.tell("created", 2, "Grace")
+    await wait_for_position(database, 2)
+    await app.state.parts.stop()
+    fake_auth_service.cut = break_off  # for the service of the other tests, which may still run
+    fake_auth_service.tell("renamed", 1, "Ada King")
+    fake_auth_service.tell("deleted", 2)
+    for user_id in range(3, 1203):
+        fake_auth_service.tell("created", user_id, f"User {user_id}")
+    assert await database.fetchval("SELECT position FROM followed_feeds") == 2
+    async with running_auth_service(SAMPLE_SECRETS["SERVICE_SECRET"]) as later:
+        later.changes = fake_auth_service.changes
+        async with running_posts(posts_database_url, later):
+            await wait_for_position(database, 1204)
+        assert later.asked_after["changes"][0] == 2
+    authors = await list_authors(database)
+    assert (authors[1], authors[2], authors[1202], len(authors)) == ("Ada King", None, "User 1202", 1202)
+
+
+@pytest.mark.usefixtures("client")
+async def test_replicas_do_not_disturb_one_another(
+    posts_database_url: str, fake_auth_service: FakeAuthService, database: asyncpg.Connection
+) -> None:
+    """Several replicas that follow at once end where one would."""
+    async with (
+        running_posts(posts_database_url, fake_auth_service),
+        running_posts(posts_database_url, fake_auth_service),
+    ):
+        for round_ in range(40):
+            for user_id in range(1, 11):
+                fake_auth_service.tell("renamed", user_id, f"Name {round_}")
+            await asyncio.sleep(0.02)
+        fake_auth_service.tell("deleted", 10)
+        await wait_for_position(database, 401)
+    assert await list_authors(database) == {**dict.fromkeys(range(1, 10), "Name 39"), 10: None}
+
+
+async def test_a_feed_that_went_back_is_read_anew(
+    fake_auth_service: FakeAuthService, database: asyncpg.Connection
+) -> None:
+    """When the auth service's database was put back, its word of then counts, for names and for who is there."""
+    fake_auth_service.tell("created", 1, "Ada")
+    fake_auth_service.tell("created", 2, "Grace")
+    fake_auth_service.tell("renamed", 1, "Ada King")
+    fake_auth_service.tell("deleted", 2)
+    await wait_for_position(database, 4)
+    fake_auth_service.changes[:] = fake_auth_service.changes[:2]
+    await wait_for_position(database, 2)
+    assert await list_authors(database) == {1: "Ada", 2: "Grace"}
+
+
+async def test_a_feed_of_nonsense_changes_nothing(
+    client: httpx2.AsyncClient, fake_auth_service: FakeAuthService, database: asyncpg.Connection
+) -> None:
+    """A page with a change that makes no sense is not taken, not even in part; ``/readyz`` says so and stays 200."""
+    created = {"id": 1, "kind": "created", "user": describe_user(1, "Ada")}
+    nameless = {"id": 2, "kind": "renamed", "user": {"id": 1}}
+    fake_auth_service.cut = lambda: answer_with({"changes": [created, nameless], "last": 2})
+    answer = await wait_until(
+        lambda: client.get("/readyz"), lambda answer: "user_changes" in answer.json().get("remarks", {})
+    )
+    assert answer.status_code == 200
+    assert await list_authors(database) == {}
+    fake_auth_service.cut = None
+    fake_auth_service.tell("created", 1, "Ada")
+    await wait_for_position(database, 1)
+    assert await list_authors(database) == {1: "Ada"}
+
+
+CHANGES = st.lists(st.tuples(st.sampled_from(["created", "renamed", "deleted"]), st.integers(1, 3)), max_size=12)
+READS = st.lists(st.tuples(st.integers(0, 12), st.integers(1, 12)), max_size=8)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=CHANGES, reads=READS)
+async def test_pages_in_any_cut_and_repetition_end_the_same(
+    app: Starlette, database: asyncpg.Connection, changes: list[tuple[str, int]], reads: list[tuple[int, int]]
+) -> None:
+    """However the feed is cut into pages, and whichever pages come again, the authors end as the feed tells them."""
+    await database.execute("TRUNCATE posts, authors, idempotency_keys")
+    await database.execute("UPDATE followed_feeds SET position = 0")
+    feed = [describe_change(number, kind, user_id) for number, (kind, user_id) in enumerate(changes, 1)]
+    follower = UserChangeFollower(app.state.parts.database)
+    for after, length in (*reads, (0, len(feed))):
+        page = feed[after : after + length]
+        if page:
+            await follower.take({"changes": page, "last": page[-1]["id"]}, after)
+    expected = {user_id: (None if kind == "deleted" else f"Name {n}") for n, (kind, user_id) in enumerate(changes, 1)}
+    assert await list_authors(database) == dict(sorted(expected.items()))
+
+
+def describe_change(number: int, kind: str, user_id: int) -> Json:
+    """Return a change as the feed tells it; a name says by which change it was given."""
+    user = {"id": user_id} if kind == "deleted" else describe_user(user_id, f"Name {number}")
+    return {"id": number, "kind": kind, "user": user}
