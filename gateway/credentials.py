@@ -6,6 +6,7 @@
 3. A session cookie proves nothing by itself: the access token sealed inside is verified like any other.
    A token of a session that was ended proves nothing either (``revocations``).
 4. Whatever comes, the answer is a caller. Nothing is raised.
+5. A cookie that opens, but whose token no longer proves much, is told beside: ``session_renewal`` may get a fresh one.
 """
 
 from collections.abc import Iterable
@@ -13,12 +14,41 @@ from dataclasses import dataclass
 
 from gateway.policy import is_same_origin
 from gateway.settings import GatewaySettings
-from shared.authentication import Anonymous, Caller, Reason, authenticate, authenticate_token
+from shared.authentication import Anonymous, Caller, Reason, User, authenticate, authenticate_token
 from shared.revocations import Revocations
-from shared.session_cookie import CookieNames, SessionSealer, find_session_value, parse_cookies
+from shared.session_cookie import (
+    CookieNames,
+    SessionClaims,
+    SessionSealer,
+    find_session_value,
+    list_session_pieces,
+    parse_cookies,
+)
 from shared.tokens import AccessTokens, KeyRing
 
 RawHeader = tuple[bytes, bytes]
+
+RENEW_BEFORE = 60  # seconds before its end at which an access token is stale
+
+
+@dataclass(frozen=True, slots=True)
+class StaleSession:
+    """A session cookie that opens, but holds no access token that is good for another minute.
+
+    ``sealed`` is its value, chunks joined; ``pieces`` are the names of the cookies that it came in.
+    """
+
+    session_id: str
+    sealed: str
+    pieces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Who sends a request, and the session cookie that wants renewal, if one does."""
+
+    caller: Caller
+    stale: StaleSession | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +76,39 @@ class Credentials:
 
     def find_caller(self, method: str, headers: Iterable[RawHeader], now: int) -> Caller:
         """Return who sends a request, by its raw headers (names in lower case); ``now`` in Unix seconds."""
+        return self.find(method, headers, now).caller
+
+    def find(self, method: str, headers: Iterable[RawHeader], now: int) -> Found:
+        """Return the same, and whether the session cookie that proves it wants renewal."""
         lines = tuple(headers)
         caller = authenticate(lines, self.tokens, self.revocations, now)
         if isinstance(caller, Anonymous) and caller.reason is Reason.MISSING:
             return self._find_by_cookie(method, lines, now)
-        return caller
+        return Found(caller)
 
-    def _find_by_cookie(self, method: str, headers: tuple[RawHeader, ...], now: int) -> Caller:
+    def _find_by_cookie(self, method: str, headers: tuple[RawHeader, ...], now: int) -> Found:
         if not any(name == b"cookie" for name, _ in headers):
-            return Anonymous(Reason.MISSING)
-        sealed = find_session_value(parse_cookies(headers), self.cookie_names.session)
+            return Found(Anonymous(Reason.MISSING))
+        cookies, name = parse_cookies(headers), self.cookie_names.session
+        sealed = find_session_value(cookies, name)
         if sealed is None or not is_same_origin(method, headers, self.public_url):
-            return Anonymous(Reason.MISSING)
+            return Found(Anonymous(Reason.MISSING))
         session = self.sealer.open(sealed, now)
-        token = session.get("accessToken") if session is not None else None
+        if session is None:
+            return Found(Anonymous(Reason.INVALID))
+        caller, session_id = self._find_by_session(session, now), session.get("sid")
+        if not isinstance(session_id, str) or self._is_final(caller, session_id, now):
+            return Found(caller)
+        return Found(caller, StaleSession(session_id, sealed, tuple(list_session_pieces(cookies, name))))
+
+    def _find_by_session(self, session: SessionClaims, now: int) -> Caller:
+        token = session.get("accessToken")
         if not isinstance(token, str):
             return Anonymous(Reason.INVALID)
         return authenticate_token(token, self.tokens, self.revocations, now)
+
+    def _is_final(self, caller: Caller, session_id: str, now: int) -> bool:
+        """Tell whether nothing is gained by a renewal: the token is good for a while, or the session was ended."""
+        if isinstance(caller, User):
+            return now + RENEW_BEFORE <= caller.claims.expires_at
+        return caller.reason is Reason.REVOKED or self.revocations.is_revoked(session_id)

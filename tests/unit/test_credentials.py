@@ -1,10 +1,13 @@
 """From headers to a caller: whatever they hold, a caller comes out, and the right one."""
 
+import dataclasses
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.credentials import Credentials
+from gateway.credentials import Credentials, StaleSession
 from shared.authentication import Anonymous, Reason, User
 from shared.revocations import Revocations
 from shared.session_cookie import CookieNames, SessionSealer
@@ -80,6 +83,55 @@ def test_expired_tokens_say_so() -> None:
     old = sign(1, NOW - 3601)
     assert find(("authorization", old)) is Reason.EXPIRED
     assert find(("cookie", f"{COOKIE}={seal(old)}")) is Reason.EXPIRED
+
+
+def find_stale(
+    session: Mapping[str, object], *, method: str = "GET", split_at: int | None = None
+) -> StaleSession | None:
+    """Return what is told of a browser's session cookie, which may come in two chunks."""
+    sealed = credentials.sealer.seal(session, NOW)
+    chunks = f"{COOKIE}.1={sealed[split_at:]}; {COOKIE}.0={sealed[:split_at]}"
+    line = f"a=b; {chunks if split_at else f'{COOKIE}={sealed}'}"
+    stale = credentials.find(method, [(b"cookie", line.encode())], NOW).stale
+    assert stale is None or stale.sealed == sealed
+    return stale
+
+
+@pytest.mark.parametrize(("age", "is_stale"), [(0, False), (3540, False), (3541, True), (3600, True), (86_400, True)])
+def test_a_cookie_whose_token_runs_out_wants_renewal(age: int, is_stale: bool) -> None:  # noqa: FBT001 - a figure
+    """A cookie wants renewal from a minute before the end of its token, and afterwards; a good one does not."""
+    stale = find_stale({"sid": SESSION_ID, "accessToken": sign(2, NOW - age)})
+    assert (stale is not None) == is_stale
+    assert stale is None or (stale.session_id, stale.pieces) == (SESSION_ID, (COOKIE,))
+
+
+@pytest.mark.parametrize("token", [None, 1, "", "x.y.z"])
+def test_a_cookie_without_a_good_token_wants_renewal(token: object) -> None:
+    """A cookie that names its session wants renewal whatever is wrong with its token: the key may have changed."""
+    assert find_stale({"sid": SESSION_ID, "accessToken": token}) is not None
+    chunked = find_stale({"sid": SESSION_ID, "accessToken": token}, split_at=99)
+    assert chunked is not None
+    assert chunked.pieces == (f"{COOKIE}.0", f"{COOKIE}.1")
+
+
+def test_what_wants_no_renewal() -> None:
+    """Nothing is to be renewed without a session's name, from a header, from another site, or of an ended session."""
+    old = sign(2, NOW - 4000)
+    session = {"sid": SESSION_ID, "accessToken": old}
+    assert find_stale({"accessToken": old}) is None
+    assert find_stale({"sid": 7, "accessToken": old}) is None
+    assert find_stale(session, method="POST") is None
+    lines = [
+        (b"authorization", old.encode()),
+        (b"cookie", f"{COOKIE}={credentials.sealer.seal(session, NOW)}".encode()),
+    ]
+    assert credentials.find("GET", lines, NOW).stale is None
+    ended = Revocations()
+    ended.add(SESSION_ID, NOW)
+    knowing = dataclasses.replace(credentials, revocations=ended)
+    for token in (old, sign(2), sign(2, NOW - 3590)):
+        sealed = credentials.sealer.seal({**session, "accessToken": token}, NOW)
+        assert knowing.find("GET", [(b"cookie", f"{COOKIE}={sealed}".encode())], NOW).stale is None
 
 
 @given(

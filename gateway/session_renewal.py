@@ -1,0 +1,131 @@
+"""Keeps a browser signed in: gets a fresh access token for a session cookie whose token has run out, or is about to.
+
+    POST /internal/session {session, pieces}  ->  {accessToken | null, setCookie}
+
+1. Each session is asked about once at a time: requests that come meanwhile wait for the same answer, and those of the
+   next seconds get it again, for a page sends many.
+2. Nobody waits for long. When the auth service is down, slow or talks nonsense, the request goes on with what its own
+   token still proves.
+3. A fresh token is verified like any other, each time it is used; a session known to be ended gets none.
+4. Null means that the session is not live: the caller is anonymous, and the cookies to set clear the browser's.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gateway.credentials import Credentials, Found, RawHeader, StaleSession
+from shared.authentication import Anonymous, Caller, Reason, User, authenticate_token
+from shared.errors import Unavailable
+from shared.service_calls import ServiceClient
+from shared.session_cookie import CookieNames, list_session_pieces
+
+PATH = "/internal/session"
+PATIENCE = 1.5  # seconds that a request waits at most
+REMEMBER = 5.0  # seconds that an answer counts for the session's other requests
+REST = 1.0  # seconds without a question about a session after one that failed
+MAX_KNOWN = 10_000  # sessions that are being asked about or remembered; beyond, nothing is renewed
+
+log = structlog.get_logger("session_renewal")
+
+Cookie = Annotated[str, Field(pattern=r"^[\x20-\x7e]+$")]
+"""A ``Set-Cookie`` value; what could end its line is no part of it."""
+
+
+class SessionAnswer(BaseModel):
+    """What the auth service says of a session."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    access_token: Annotated[str | None, Field(alias="accessToken")]
+    set_cookie: Annotated[tuple[Cookie, ...], Field(alias="setCookie", strict=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """Who the caller is now, and the ``Set-Cookie`` values to put on the answer (see ``add_cookies``)."""
+
+    caller: Caller
+    set_cookie: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Question:
+    """One question about a session, running or answered; ``until`` by the monotonic clock."""
+
+    task: "asyncio.Task[SessionAnswer | None]"
+    until: float = field(default=float("inf"))
+
+
+class SessionRenewal:
+    """Renews the sessions of callers whom ``credentials`` found. ``close`` at the end."""
+
+    def __init__(self, auth_service: ServiceClient, credentials: Credentials) -> None:
+        self._auth_service = auth_service
+        self._credentials = credentials
+        self._questions: dict[str, _Question] = {}
+
+    async def renew(self, found: Found) -> Renewed:
+        """Return the caller as after a renewal, if their cookie wants one; else, and when that fails, as found."""
+        answer = await self._ask_once(found.stale) if found.stale is not None else None
+        if found.stale is None or answer is None:
+            return Renewed(found.caller)
+        if answer.access_token is None:
+            return Renewed(Anonymous(Reason.REVOKED), answer.set_cookie)
+        tokens, revocations = self._credentials.tokens, self._credentials.revocations
+        caller = authenticate_token(answer.access_token, tokens, revocations, int(time.time()))
+        if isinstance(caller, User) and caller.claims.session_id == found.stale.session_id:
+            return Renewed(caller, answer.set_cookie)
+        return Renewed(caller if caller == Anonymous(Reason.REVOKED) else found.caller)
+
+    async def close(self) -> None:
+        """End the questions that still run."""
+        tasks = [question.task for question in self._questions.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _ask_once(self, stale: StaleSession) -> SessionAnswer | None:
+        """Return what is said of a session now, or was a moment ago; None when nothing is."""
+        question = self._questions.get(stale.session_id)
+        if question is None or question.until <= time.monotonic():
+            question = self._begin(stale)
+        return await asyncio.shield(question.task) if question else None  # who goes away leaves the others waiting
+
+    def _begin(self, stale: StaleSession) -> _Question | None:
+        now = time.monotonic()
+        self._questions = {sid: known for sid, known in self._questions.items() if known.until > now}
+        if len(self._questions) >= MAX_KNOWN:
+            return None
+        question = _Question(asyncio.create_task(self._ask(stale)))
+        self._questions[stale.session_id] = question
+        question.task.add_done_callback(lambda task: _remember(question, task))
+        return question
+
+    async def _ask(self, stale: StaleSession) -> SessionAnswer | None:
+        body = {"session": stale.sealed, "pieces": list(stale.pieces)}
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return SessionAnswer.model_validate(await self._auth_service.post_json(PATH, body, timeout=PATIENCE))
+        except (Unavailable, ValidationError, TimeoutError) as error:
+            log.warning("session_not_renewed", sid=stale.session_id, error=type(error).__name__)
+            return None
+
+
+def add_cookies(headers: Iterable[RawHeader], renewed: Renewed, names: CookieNames) -> list[RawHeader]:
+    """Return an answer's headers with the renewed cookies, unless the answer sets or clears the session itself."""
+    lines = list(headers)
+    set_here = [value.partition(b"=")[0].decode("latin-1") for name, value in lines if name.lower() == b"set-cookie"]
+    if list_session_pieces(set_here, names.session):
+        return lines
+    return lines + [(b"set-cookie", value.encode("ascii")) for value in renewed.set_cookie]
+
+
+def _remember(question: _Question, task: "asyncio.Task[SessionAnswer | None]") -> None:
+    has_answer = not task.cancelled() and task.exception() is None and task.result() is not None
+    question.until = time.monotonic() + (REMEMBER if has_answer else REST)

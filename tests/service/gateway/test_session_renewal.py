@@ -1,0 +1,242 @@
+"""Renewing a session over HTTP: once at a time, remembered for a moment, verified, and never in anybody's way."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gateway import session_renewal
+from gateway.credentials import Credentials, Found, StaleSession
+from gateway.session_renewal import Renewed, SessionRenewal, add_cookies
+from shared.authentication import Anonymous, Caller, Reason, User, authenticate_token
+from shared.revocations import Revocations
+from shared.service_calls import ServiceClient
+from shared.session_cookie import CookieNames, SessionSealer
+from shared.tokens import AccessTokens, KeyRing, ServiceTokens
+from tests.support.fake_auth_service import (
+    FakeAuthService,
+    Json,
+    Misbehaviour,
+    answer_with,
+    break_off,
+    running_auth_service,
+)
+from tests.support.gateway_in_process import SERVICE_SECRET, SESSION_ID
+
+URL = "http://localhost:3000"
+NAMES = CookieNames.of(URL)
+OTHER_SESSION = SESSION_ID.replace("0", "1")
+EXPIRED = Anonymous(Reason.EXPIRED)
+REVOKED = Anonymous(Reason.REVOKED)
+STALE = StaleSession(SESSION_ID, "sealed-by-us", (f"{NAMES.session}.0", f"{NAMES.session}.1"))
+COOKIE = f"{NAMES.session}=anew; Path=/; HttpOnly; SameSite=Lax"
+CLEARED = f"{NAMES.session}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"
+
+
+@pytest.fixture
+def credentials() -> Credentials:
+    """Give the keys of a gateway that knows of no ended session."""
+    return Credentials(
+        tokens=AccessTokens(KeyRing("a-secret-key-for-the-gateways-tests-1"), URL, 3600),
+        revocations=Revocations(),
+        sealer=SessionSealer("a-cookie-key-for-the-gateways-tests-2", 86_400),
+        cookie_names=NAMES,
+        public_url=URL,
+    )
+
+
+@pytest.fixture
+async def auth(credentials: Credentials) -> AsyncIterator[FakeAuthService]:
+    """Give an auth service that renews every session."""
+
+    def renew(asked: Json) -> bytes:
+        del asked
+        return answer_with({"accessToken": sign(credentials), "setCookie": [COOKIE]})
+
+    async with running_auth_service(SERVICE_SECRET) as fake:
+        fake.renew = renew
+        yield fake
+
+
+@pytest.fixture
+async def renewal(auth: FakeAuthService, credentials: Credentials) -> AsyncIterator[SessionRenewal]:
+    """Give what asks that auth service."""
+    tokens = ServiceTokens(KeyRing(SERVICE_SECRET))
+    client = ServiceClient(auth.url, caller="gateway", callee="auth_service", tokens=tokens)
+    renewal = SessionRenewal(client, credentials)
+    yield renewal
+    await renewal.close()
+    await client.close()
+
+
+def sign(credentials: Credentials, *, age: int = 0, session_id: str = SESSION_ID) -> str:
+    """Return an access token of that age in seconds."""
+    now = int(time.time()) - age
+    return credentials.tokens.sign(user_id=7, name="Ada", email="ada@example.com", session_id=session_id, now=now)
+
+
+def find_user(credentials: Credentials, *, age: int) -> Caller:
+    """Return the caller of a token of that age."""
+    return authenticate_token(sign(credentials, age=age), credentials.tokens, Revocations(), int(time.time()))
+
+
+async def test_an_expired_token_is_replaced(
+    auth: FakeAuthService, renewal: SessionRenewal, credentials: Credentials
+) -> None:
+    """The auth service gets the sealed session and its pieces; the caller gets a fresh token and cookies to set."""
+    renewed = await renewal.renew(Found(EXPIRED, STALE))
+    assert isinstance(renewed.caller, User)
+    assert renewed.caller.claims.expires_at > time.time() + 3500
+    assert renewed.set_cookie == (COOKIE,)
+    assert auth.asked_to_renew == [{"session": STALE.sealed, "pieces": list(STALE.pieces)}]
+    assert credentials.tokens.verify(renewed.caller.token, int(time.time())).session_id == SESSION_ID
+
+
+async def test_who_wants_no_renewal_asks_nobody(
+    auth: FakeAuthService, renewal: SessionRenewal, credentials: Credentials
+) -> None:
+    """A caller whose cookie is good, or who has none, stays as found, and nobody is asked."""
+    for caller in (find_user(credentials, age=0), EXPIRED):
+        assert await renewal.renew(Found(caller)) == Renewed(caller)
+    assert auth.asked_to_renew == []
+
+
+async def test_requests_at_once_share_one_call(auth: FakeAuthService, renewal: SessionRenewal) -> None:
+    """Fifty requests of one session at once make one call and get the same token; another session has its own."""
+    auth.pause = 0.2
+    other = StaleSession(OTHER_SESSION, "another", (NAMES.session,))
+    answers = await asyncio.gather(
+        *(renewal.renew(Found(EXPIRED, STALE)) for _ in range(50)), renewal.renew(Found(EXPIRED, other))
+    )
+    assert len({renewed.caller.token for renewed in answers[:50] if isinstance(renewed.caller, User)}) == 1
+    assert sorted(str(asked["session"]) for asked in auth.asked_to_renew) == ["another", "sealed-by-us"]
+
+
+async def test_an_answer_counts_for_a_moment(
+    auth: FakeAuthService, renewal: SessionRenewal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session's next requests get the same answer without a call, and after a moment a call is made again."""
+    monkeypatch.setattr(session_renewal, "REMEMBER", 0.2)
+    first = await renewal.renew(Found(EXPIRED, STALE))
+    assert await renewal.renew(Found(EXPIRED, STALE)) == first
+    assert len(auth.asked_to_renew) == 1
+    await asyncio.sleep(0.25)
+    assert await renewal.renew(Found(EXPIRED, STALE)) != first
+    assert len(auth.asked_to_renew) == 2
+
+
+async def test_who_goes_away_leaves_the_others_waiting(auth: FakeAuthService, renewal: SessionRenewal) -> None:
+    """A request that is given up does not end the call that others wait for."""
+    auth.pause = 0.3
+    first, second = (asyncio.create_task(renewal.renew(Found(EXPIRED, STALE))) for _ in range(2))
+    await asyncio.sleep(0.1)
+    first.cancel()
+    assert isinstance((await second).caller, User)
+    assert first.cancelled()
+    assert len(auth.asked_to_renew) == 1
+
+
+async def test_a_session_that_is_not_live_is_over(
+    auth: FakeAuthService, renewal: SessionRenewal, credentials: Credentials
+) -> None:
+    """When the auth service gives no token the caller is anonymous, whatever their own proves; cookies are cleared."""
+    auth.renew = lambda _: answer_with({"accessToken": None, "setCookie": [CLEARED]})
+    caller = find_user(credentials, age=3570)
+    assert isinstance(caller, User)
+    assert await renewal.renew(Found(caller, STALE)) == Renewed(REVOKED, (CLEARED,))
+
+
+async def test_a_remembered_answer_does_not_outlive_its_session(
+    renewal: SessionRenewal, credentials: Credentials
+) -> None:
+    """An answer that is remembered counts no more once the session is known to be ended."""
+    assert isinstance((await renewal.renew(Found(EXPIRED, STALE))).caller, User)
+    credentials.revocations.add(SESSION_ID, int(time.time()) + 3600)
+    assert await renewal.renew(Found(EXPIRED, STALE)) == Renewed(REVOKED)
+
+
+NONSENSE: dict[str, Misbehaviour] = {
+    "closes the connection": break_off,
+    "answers 503": lambda: answer_with({"error": "no"}, "HTTP/1.1 503 Service Unavailable"),
+    "answers 422": lambda: answer_with({"error": "no"}, "HTTP/1.1 422 Unprocessable Content"),
+    "answers a list": lambda: answer_with([]),
+    "says nothing of a token": lambda: answer_with({"setCookie": []}),
+    "says nothing of cookies": lambda: answer_with({"accessToken": "x.y.z"}),
+    "gives what is no token": lambda: answer_with({"accessToken": "x.y.z", "setCookie": [COOKIE]}),
+    "gives a number": lambda: answer_with({"accessToken": 7, "setCookie": [COOKIE]}),
+    "gives a cookie with a line break": lambda: answer_with({"accessToken": None, "setCookie": ["a=b\r\nX: y"]}),
+}
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE)
+async def test_without_an_answer_the_own_token_counts(
+    auth: FakeAuthService, renewal: SessionRenewal, credentials: Credentials, nonsense: str
+) -> None:
+    """Whatever the auth service does, a token that still holds is a user's and an expired one is anonymous."""
+    auth.renew = lambda _: NONSENSE[nonsense]()
+    user = find_user(credentials, age=3570)
+    assert await renewal.renew(Found(user, STALE)) == Renewed(user)
+    assert await renewal.renew(Found(EXPIRED, STALE)) == Renewed(EXPIRED)
+
+
+async def test_another_sessions_token_is_not_taken(
+    auth: FakeAuthService, renewal: SessionRenewal, credentials: Credentials
+) -> None:
+    """A valid token of a session that was not asked about is worth nothing here."""
+    foreign = sign(credentials, session_id=OTHER_SESSION)
+    auth.renew = lambda _: answer_with({"accessToken": foreign, "setCookie": [COOKIE]})
+    assert await renewal.renew(Found(EXPIRED, STALE)) == Renewed(EXPIRED)
+
+
+async def test_a_slow_auth_service_holds_nobody_up_for_long(
+    auth: FakeAuthService, renewal: SessionRenewal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request waits a bounded time; then, for a moment, the session's other requests do not wait at all."""
+    monkeypatch.setattr(session_renewal, "PATIENCE", 0.1)
+    auth.pause = 2.0
+    async with asyncio.timeout(1.0):
+        assert await renewal.renew(Found(EXPIRED, STALE)) == Renewed(EXPIRED)
+        assert await renewal.renew(Found(EXPIRED, STALE)) == Renewed(EXPIRED)
+    assert len(auth.asked_to_renew) == 1
+    auth.pause = 0.0
+
+
+async def test_after_a_failure_it_is_asked_again(
+    auth: FakeAuthService, renewal: SessionRenewal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session whose renewal failed is asked about again after a rest, and then renewed."""
+    monkeypatch.setattr(session_renewal, "REST", 0.1)
+    renew, auth.renew = auth.renew, lambda _: break_off()
+    assert await renewal.renew(Found(EXPIRED, STALE)) == Renewed(EXPIRED)
+    auth.renew = renew
+    assert await renewal.renew(Found(EXPIRED, STALE)) == Renewed(EXPIRED)
+    await asyncio.sleep(0.15)
+    assert isinstance((await renewal.renew(Found(EXPIRED, STALE))).caller, User)
+
+
+async def test_what_is_remembered_is_bounded(
+    auth: FakeAuthService, renewal: SessionRenewal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many sessions want renewal at once, only so many are asked about; the others go on as they are."""
+    monkeypatch.setattr(session_renewal, "MAX_KNOWN", 3)
+    sessions = [StaleSession(str(number), "sealed", ()) for number in range(9)]
+    answers = await asyncio.gather(*(renewal.renew(Found(EXPIRED, stale)) for stale in sessions))
+    assert answers == [Renewed(EXPIRED)] * 9  # the token is of none of these sessions
+    assert len(auth.asked_to_renew) == 3
+
+
+def test_cookies_are_added_to_the_answer() -> None:
+    """The cookies to set join those of the answer, unless the answer sets or clears the session itself, or a piece."""
+    renewed = Renewed(EXPIRED, (COOKIE, CLEARED))
+    foreign = [(b"content-type", b"text/html"), (b"set-cookie", b"a=b")]
+    assert add_cookies(foreign, renewed, NAMES) == [
+        *foreign,
+        (b"set-cookie", COOKIE.encode()),
+        (b"set-cookie", CLEARED.encode()),
+    ]
+    for own in (f"{NAMES.session}=; Max-Age=0", f"{NAMES.session}.0=x; Path=/"):
+        answer = [(b"Set-Cookie", own.encode())]
+        assert add_cookies(answer, renewed, NAMES) == answer
+    csrf = [(b"set-cookie", f"{NAMES.csrf}=x".encode())]
+    assert len(add_cookies(csrf, renewed, NAMES)) == 3
