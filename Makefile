@@ -42,11 +42,11 @@ unit: $(VENV)/ready-to-work ## Test the pure modules
 	$(PYTEST) tests/unit
 service: $(VENV)/ready-to-work ## Test each service in process against a real PostgreSQL
 	$(PYTEST) tests/service
-integration: $(VENV)/ready-to-work ## Test the running stack over HTTP, in a browser too
+integration: $(VENV)/ready-to-work ## Test the running stack over HTTP, with a browser and real clients; needs node and npm
 	$(PYTEST) tests/integration
 attacks: $(VENV)/ready-to-work ## Attack the gateway with the lists of tests/attacks
 	$(PYTEST) tests/attacks
-differential: $(VENV)/ready-to-work ## Compare our matchers with path-to-regexp's own; needs node and npm
+differential: $(VENV)/ready-to-work ## Compare matchers with path-to-regexp, cookies with next-auth; needs node and npm
 	$(PYTEST) tests/differential
 containers: $(VENV)/ready-to-work ## Test the containers
 	$(PYTEST) tests/containers
@@ -66,7 +66,7 @@ lock: $(VENV)/ready-to-work ## Resolve the requirements anew and lock them with 
 .PHONY: clean
 clean: ## Remove the virtual environment and what tools left; .data stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
-	rm -rf tests/differential/node_modules
+	rm -rf tests/differential/node_modules tests/next_auth/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help

@@ -1,0 +1,70 @@
+"""Node programs of the tests: what they need is installed as locked, and they answer JSON, one line for one line."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+INSTALL_DEADLINE = 300  # seconds
+STOP_PATIENCE = 5
+
+
+class NodeProgram:
+    """A running program that writes one line of JSON for each that it reads."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def ask(self, question: object) -> object:
+        """Return what the program answers; RuntimeError with its words when it answers ``{"fault": ...}`` or ends."""
+        _write_line(self._process.stdin, json.dumps(question))
+        line = self._process.stdout.readline() if self._process.stdout else ""
+        if not line:
+            raise RuntimeError(f"the program ended: exit code {self._process.wait(STOP_PATIENCE)}")
+        answer = json.loads(line)
+        if isinstance(answer, dict) and "fault" in answer:
+            raise RuntimeError(answer["fault"])
+        return answer
+
+
+def install_packages(folder: Path) -> None:
+    """Install what the folder's lock names, unless it is there; skip the test where that can't be done."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("node and npm are not installed")
+    installed, lock = folder / "node_modules" / ".package-lock.json", folder / "package-lock.json"
+    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
+        return
+    command = ["npm", "ci", "--ignore-scripts"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_DEADLINE, check=False)
+    if done.returncode:
+        pytest.skip(f"npm can't install the packages of {folder.name}: {done.stderr[-500:]}")
+
+
+@contextlib.contextmanager
+def running_program(script: Path, environment: Mapping[str, str]) -> Iterator[NodeProgram]:
+    """Give a program that runs meanwhile, with these variables beside our own."""
+    process = subprocess.Popen(
+        ["node", script.name],
+        cwd=script.parent,
+        env={**os.environ, **environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield NodeProgram(process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _write_line(stream: IO[str] | None, line: str) -> None:
+    assert stream is not None
+    stream.write(f"{line}\n")
+    stream.flush()
