@@ -1,0 +1,49 @@
+"""A front end of one page with the published ``next-auth/react`` in it, bundled by esbuild: one more upstream."""
+
+import subprocess
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from tests.support.next_auth_package import FOLDER
+from tests.support.node import install_packages
+from tests.support.running_stack import ROOT
+
+PATH = "/react-page"
+DEADLINE = 60  # seconds
+
+_HTML = (
+    f'<!doctype html><meta charset="utf-8"><title>React</title><div id="root"></div><script src="{PATH}.js"></script>'
+)
+_OPTIONS = ("--bundle", "--minify", "--jsx=automatic", '--define:process.env={"NODE_ENV": "production"}')
+_RULE = f"""
+[[rule]]
+matcher  = ["{PATH}", "{PATH}.js"]
+methods  = ["GET"]
+access   = "public"
+upstream = "react"
+"""
+
+
+def build_front_end() -> Starlette:
+    """Return the front end with its page and its script."""
+    install_packages(FOLDER)
+    command = [Path("node_modules", ".bin", "esbuild"), "page.jsx", "--log-level=error", *_OPTIONS]
+    script = subprocess.run(command, cwd=FOLDER, capture_output=True, timeout=DEADLINE, check=True).stdout
+
+    async def show_page(_: Request) -> Response:
+        return HTMLResponse(_HTML)
+
+    async def show_script(_: Request) -> Response:
+        return Response(script, media_type="text/javascript")
+
+    return Starlette(routes=[Route(PATH, show_page), Route(f"{PATH}.js", show_script)])
+
+
+def add_to_policy(url: str) -> str:
+    """Return the policy that ships with the front end at this URL added to it."""
+    text = (ROOT / "gateway" / "rules.toml").read_text()
+    return text.replace("[upstreams]\n", f'[upstreams]\nreact = "{url}"\n') + _RULE
