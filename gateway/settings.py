@@ -11,6 +11,7 @@ from gateway.clients import Network
 from shared.settings import Secret, Settings
 
 DEFAULT_RULES = Path(__file__).parent / "rules.toml"
+HOST = r"^([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -25,23 +26,25 @@ class GatewaySettings(Settings):
     auth_service_url: str = "http://127.0.0.1:8001"
     posts_service_url: str = "http://127.0.0.1:8002"
     gateway_rules: Path = DEFAULT_RULES
+    gateway_hosts: Annotated[tuple[Annotated[str, Field(pattern=HOST)], ...], NoDecode] = ()
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
 
-    @field_validator("trusted_proxies", mode="before")
+    @field_validator("gateway_hosts", "trusted_proxies", mode="before")
     @classmethod
-    def _split_proxies(cls, value: object) -> object:
+    def _split_list(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @property
     def hosts(self) -> frozenset[bytes]:
-        """The Host values that are served: the public one; in development also this machine's other names."""
+        """The Host values that are served: the public one, in development this machine's other names, and those set."""
         parts = urlsplit(self.nextauth_url)
         name = parts.netloc.removesuffix(f":{parts.port}")
         names = {name, *LOOPBACK_NAMES} if self.environment == "development" and name in LOOPBACK_NAMES else {name}
         default = 443 if parts.scheme == "https" else 80
         port = parts.port or default
         bare = names if port == default else set()  # the default port may be left out (RFC 9110, 4.2.3)
-        return frozenset(each.encode() for each in {f"{name}:{port}" for name in names} | bare)
+        ours = {f"{name}:{port}" for name in names} | bare
+        return frozenset(each.encode() for each in {*ours, *self.gateway_hosts})
 
     def rule_variables(self) -> dict[str, str]:
         """Return what the policy file may name as ``${NAME}``."""

@@ -23,7 +23,7 @@ _NAMES = {
     "posts_service": ("SERVICE_SECRET", "POSTS_DATABASE_URL", "AUTH_SERVICE_URL"),
     "gateway": (
         *("NEXTAUTH_SECRET", "SERVICE_SECRET", "AUTH_SERVICE_URL", "POSTS_SERVICE_URL"),
-        *("GATEWAY_RULES", "TRUSTED_PROXIES", "SESSION_MAX_AGE"),
+        *("GATEWAY_RULES", "GATEWAY_HOSTS", "TRUSTED_PROXIES", "SESSION_MAX_AGE"),
     ),
 }
 
@@ -42,6 +42,7 @@ def read_environment(ports: Mapping[str, Ports], databases: DatabaseUrls, env_fi
     settings = {
         "ENVIRONMENT": "development",
         "NEXTAUTH_URL": f"http://localhost:{ports['gateway'].requests}",
+        "GATEWAY_HOSTS": f"localhost:{ports['gateway'].requests}",  # for when NEXTAUTH_URL is a front end's
         **SAMPLE_SECRETS,
         **{name: value for name, value in given.items() if name in SETTING_NAMES},
         "AUTH_DATABASE_URL": databases.auth,

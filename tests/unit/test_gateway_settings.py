@@ -32,6 +32,16 @@ def test_the_hosts_that_are_served(url: str, environment: str, hosts: set[str]) 
     assert hosts_of(url, environment) == hosts
 
 
+def test_further_hosts_are_served_as_they_are_written() -> None:
+    """A comma-separated list of hosts is served beside the public one; what is no host stops the start."""
+    usual = {**SECRETS, "environment": "production", "nextauth_url": "https://example.com"}
+    found = GatewaySettings.model_validate({**usual, "gateway_hosts": "gateway.internal:3000, [::1]:3000"})
+    assert found.hosts == {b"example.com", b"example.com:443", b"gateway.internal:3000", b"[::1]:3000"}
+    for wrong in ("http://gateway.internal", "gateway.internal/", "a b", "*", "Gateway.internal"):
+        with pytest.raises(ValidationError):
+            GatewaySettings.model_validate({**usual, "gateway_hosts": wrong})
+
+
 def test_trusted_proxies_are_addresses_or_networks() -> None:
     """A comma-separated list of addresses and networks is read; anything else stops the start."""
     found = GatewaySettings.model_validate(

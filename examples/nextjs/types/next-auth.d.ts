@@ -1,0 +1,9 @@
+// What Gatepost puts into a session's user beside NextAuth's own name and e-mail.
+
+import type { DefaultSession } from "next-auth";
+
+declare module "next-auth" {
+  interface Session {
+    user: { id: number; accessToken: string } & NonNullable<DefaultSession["user"]>;
+  }
+}
