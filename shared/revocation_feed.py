@@ -16,6 +16,7 @@ from shared.revocations import Revocations
 from shared.service_calls import ServiceClient
 
 PATH = "/internal/revocations"
+PRUNE_EVERY = 30  # seconds; it costs as much as there are revocations
 
 
 class EndedSession(BaseModel):
@@ -39,10 +40,13 @@ class RevocationFollower:
     def __init__(self, revocations: Revocations) -> None:
         self._revocations = revocations
         self._position = 0
+        self._pruned_at = 0.0  # by the monotonic clock
 
     async def find_position(self) -> int:
-        """Return the number of the last revocation that is known, and forget those that no longer matter."""
-        self._revocations.prune(int(time.time()))
+        """Return the number of the last revocation that is known; now and then, forget those that no longer matter."""
+        if time.monotonic() - self._pruned_at >= PRUNE_EVERY:
+            self._pruned_at = time.monotonic()
+            self._revocations.prune(int(time.time()))
         return self._position
 
     async def take(self, page: object, after: int) -> None:

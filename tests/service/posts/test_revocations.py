@@ -49,6 +49,22 @@ async def test_an_ended_session_is_refused(
     assert not await is_refused(client, grace)
 
 
+@pytest.mark.usefixtures("client")
+async def test_every_replica_refuses(
+    posts_database_url: str, fake_auth_service: FakeAuthService, app: Starlette
+) -> None:
+    """An ended session is refused by each of several replicas, which follow by themselves."""
+    sid = str(uuid.uuid4())
+    ada = make_person(1, "Ada", sid=sid)
+    settings = posts_settings(posts_database_url, auth_service_url=fake_auth_service.url)
+    async with running(create_app(settings, Metrics())) as another:
+        await another.state.parts.database.wait_until_ready()
+        fake_auth_service.revoke(sid)
+        for replica in (app, another):
+            async with client_of(replica) as client:
+                await wait_for_refusal(client, ada)
+
+
 async def test_without_the_feed_the_service_goes_on(posts_database_url: str, grace: Person, app: Starlette) -> None:
     """A service that can't follow is ready, says so, and serves whoever has a valid token."""
     del app  # it makes the tables
