@@ -78,7 +78,9 @@ async def show_session(request: Request) -> Response:
 
 async def start_sign_in(request: Request) -> Response:
     """Answer where the credentials are asked for: on the sign-in page."""
-    return _answer_url(await _read_fields(request), _url(request, "/signin"))
+    fields = await _read_fields(request)
+    place = "/signin" if is_csrf_verified(request, fields) else "/signin?csrf=true"
+    return _answer_url(fields, _url(request, place))
 
 
 async def sign_in(request: Request) -> Response:
@@ -106,8 +108,9 @@ async def sign_out(request: Request) -> Response:
     session_id = find_session_id(request)
     if session_id is not None:
         await parts_of(request).accounts.sign_out(session_id, identify_client(request))
-    response = _answer_url(fields, choose_callback_url(request, fields))
-    return add_cookies(response, clear_session(request))
+    callback_url = choose_callback_url(request, fields)
+    response = _answer_url(fields, callback_url)
+    return add_cookies(response, [*remember_callback_url(request, callback_url), *clear_session(request)])
 
 
 async def show_error(request: Request) -> Response:

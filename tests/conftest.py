@@ -9,8 +9,9 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option."""
+    """Add the options."""
     parser.addoption("--no-skips", action="store_true", help="let a skipped test fail")
+    parser.addoption("--write-tables", action="store_true", help="write generated tables into docs, do not compare")
 
 
 @pytest.hookimpl(wrapper=True)

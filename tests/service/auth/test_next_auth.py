@@ -131,11 +131,21 @@ async def test_where_to_go_is_remembered(client: httpx2.AsyncClient, ada: Person
 
 
 async def test_start_of_sign_in_names_the_sign_in_page(client: httpx2.AsyncClient) -> None:
-    """``POST /signin/credentials`` answers the URL of the sign-in page."""
-    answer = await client.post("/api/auth/signin/credentials", data={"json": "true"})
+    """``POST /signin/credentials`` answers the URL of the sign-in page, marked where the csrf token is missing."""
+    fields = {"csrfToken": await next_auth.get_csrf_token(client)}
+    answer = await client.post("/api/auth/signin/credentials", data={**fields, "json": "true"})
     assert answer.json() == {"url": f"{PUBLIC_URL}/api/auth/signin"}
-    answer = await client.post("/api/auth/signin/credentials", data={"callbackUrl": "/"})
+    answer = await client.post("/api/auth/signin/credentials", data=fields)
     assert (answer.status_code, answer.headers["location"]) == (302, f"{PUBLIC_URL}/api/auth/signin")
+    answer = await client.post("/api/auth/signin/credentials", data={"json": "true"})
+    assert answer.json() == {"url": f"{PUBLIC_URL}/api/auth/signin?csrf=true"}
+
+
+async def test_sign_out_remembers_where_it_led_to(client: httpx2.AsyncClient) -> None:
+    """``POST /signout`` keeps its destination in the callback cookie, as signing in does."""
+    answer = await next_auth.sign_out(client, callbackUrl="/posts/1")
+    assert answer.json() == {"url": f"{PUBLIC_URL}/posts/1"}
+    assert client.cookies[CALLBACK_COOKIE] == "http%3A%2F%2Flocalhost%3A3000%2Fposts%2F1"
 
 
 @pytest.mark.parametrize("path", ["", "/", "/nothing", "/callback", "/callback/github", "/signin/github", "/csrf/x"])

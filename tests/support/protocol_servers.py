@@ -1,0 +1,75 @@
+"""Two servers of the NextAuth protocol under one public URL, next-auth's own and Gatepost, and a browser for each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+
+from shared.session_cookie import CookieNames
+from tests.support.people import PASSWORD
+from tests.support.protocol_answers import Answer, read_answer, update_jar
+from tests.support.protocol_cases import SIGN_IN, Case
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolServer:
+    """A server: where it listens, the public URL that it believes in, and who has signed up."""
+
+    url: str
+    public_url: str
+    email: str
+
+    def ask(self, case: Case) -> Answer:
+        """Return the answer to a request, sent by a browser of its own after what it did before."""
+        with httpx2.Client(base_url=f"{self.url}/api/auth", timeout=10) as client:
+            browser = _Browser(self, client)
+            browser.prepare(case)
+            return read_answer(browser.send(case.method, case.path, case.fields, case.kind))
+
+
+@dataclass(slots=True)
+class _Browser:
+    server: ProtocolServer
+    client: httpx2.Client
+    jar: dict[str, str] = field(default_factory=dict)
+    csrf: str = ""
+
+    def prepare(self, case: Case) -> None:
+        if case.before != "nothing":
+            self.csrf = self.send("GET", "/csrf").json()["csrfToken"]
+        if case.before in {"signed in", "signed out"}:
+            self._submit(SIGN_IN, username=self.server.email, password=PASSWORD)
+        if case.before == "signed out":
+            ended = dict(self.jar)
+            self._submit("/signout")
+            self.jar = ended
+        names = CookieNames.of(self.server.public_url)
+        prefixes = {"csrf-token": names.csrf, "callback-url": names.callback}
+        for name, value in case.cookies.items():
+            full = prefixes.get(name) or names.session + name.removeprefix("session-token")
+            self.jar[full] = self._fill_in(value)
+
+    def send(
+        self, method: str, path: str, fields: Mapping[str, object] | None = None, kind: str = "form"
+    ) -> httpx2.Response:
+        headers = {"Origin": self.server.public_url, "Sec-Fetch-Site": "same-origin"}
+        if self.jar:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.jar.items())
+        body: dict[str, Any] = {}
+        if fields is not None:
+            filled = {name: self._fill_in(each) if isinstance(each, str) else each for name, each in fields.items()}
+            body = {"json": filled} if kind == "json" else {"data": filled}
+        response = self.client.request(method, path, headers=headers, **body)
+        update_jar(self.jar, response)
+        return response
+
+    def _submit(self, path: str, **fields: str) -> None:
+        answer = self.send("POST", path, {"csrfToken": self.csrf, "json": "true", **fields})
+        assert answer.status_code == 200, answer.text
+
+    def _fill_in(self, text: str) -> str:
+        known = {"{csrf}": self.csrf, "{email}": self.server.email, "{base}": self.server.public_url}
+        for place, value in known.items():
+            text = text.replace(place, value)
+        return text

@@ -1,0 +1,79 @@
+"""The Markdown table of ``docs/next-auth.md``: what next-auth and Gatepost answer to each request, and why."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tests.support.protocol_answers import Answer
+from tests.support.protocol_cases import Case
+from tests.support.protocol_differences import NOT_STORED, REASONS, Difference, compare, find_reason
+
+BEGIN, END = "<!-- generated: make next-auth-table -->\n", "<!-- end -->\n"
+SHOWN_HEADERS = ("location", "allow")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One request and its two answers."""
+
+    case: Case
+    theirs: Answer
+    ours: Answer
+
+    @property
+    def differences(self) -> list[Difference]:
+        """What is not the same."""
+        return list(compare(self.theirs, self.ours))
+
+    @property
+    def letters(self) -> list[str]:
+        """The letters of the reasons why, but for the one that holds everywhere."""
+        found = {find_reason(self.case.name, each) for each in self.differences}
+        return sorted(reason.letter for reason in found if reason and reason is not NOT_STORED)
+
+
+def render_table(comparisons: Sequence[Comparison]) -> str:
+    """Return the reasons and the table."""
+    same = sum(not each.letters for each in comparisons)
+    lines = [
+        f"{len(comparisons)} requests; {same} answers are the same but for *a*. The differences, each meant:",
+        "",
+        *(f"- *{reason.letter}*: {reason.why}" for reason in REASONS),
+        "",
+        "| request | next-auth | Gatepost | |",
+        "|---|---|---|---|",
+        *map(_render_row, comparisons),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def replace_table(page: str, table: str) -> str:
+    """Return a page with another table between its marks."""
+    before, rest = page.split(BEGIN)
+    return before + BEGIN + table + END + rest.partition(END)[2]
+
+
+def _render_row(row: Comparison) -> str:
+    ours = _render_answer(row.ours) if row.letters else "the same"
+    request = f"{row.case.name}<br>`{row.case.method} {row.case.path}`"
+    return f"| {request} | {_render_answer(row.theirs)} | {ours} | {' '.join(f'*{each}*' for each in row.letters)} |"
+
+
+def _render_answer(answer: Answer) -> str:
+    status = f"**{answer.parts['status']}** {_as_code(answer.parts.get('body', ''))}".strip()
+    headers = [f"{name} {_as_code(answer.parts[name])}" for name in SHOWN_HEADERS if name in answer.parts]
+    return "<br>".join([status, *headers, *_render_cookies(answer.cookies.items())])
+
+
+def _render_cookies(cookies: Iterable[tuple[str, str]]) -> list[str]:
+    """Name each cookie without what all have in common: the prefixes, HttpOnly, Path and SameSite."""
+    shown = []
+    for name, text in cookies:
+        short, value = name.partition("next-auth.")[2], text.partition(";")[0]
+        shown.append(f"sets {short} {_as_code(value)}" if "max-age 0" not in text else f"clears {short}")
+    return shown
+
+
+def _as_code(text: str) -> str:
+    if not text or text in {"(page)", "(sealed)", "(csrf)"}:
+        return text.strip("()")
+    return f"`{text.replace('|', chr(92) + '|')}`"
