@@ -7,7 +7,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.support.next_auth_package import NextAuthClient, running_client
+from shared.session_cookie import CHUNK_LENGTH
+from tests.support.next_auth import SESSION_COOKIE, sign_in
+from tests.support.next_auth_package import NextAuthClient, running_client, running_server_side
 from tests.support.people import PASSWORD, Person
 from tests.support.running_stack import StackUrls
 
@@ -107,3 +109,22 @@ def test_one_browser_signs_in_as_another_user(signed_in: NextAuthClient, grace: 
     """``signIn()`` while somebody is signed in makes the newcomer the session's user."""
     signed_in.sign_in(grace.email, PASSWORD)
     assert get_session(signed_in)["user"]["id"] == grace.id
+
+
+async def test_a_session_that_next_auth_sealed_in_chunks_is_understood(
+    client: httpx2.AsyncClient, ada: Person, stack: StackUrls
+) -> None:
+    """A session that ``next-auth/jwt`` sealed anew, in chunks, opens every door and is whole again."""
+    await sign_in(client, ada.email)
+    with running_server_side(stack.gateway) as server_side:
+        claims: Any = server_side.ask({"getToken": f"{SESSION_COOKIE}={client.cookies[SESSION_COOKIE]}"})
+        sealed = str(server_side.ask({"encode": {**claims, "picture": "x" * 4000}}))
+    pieces = {f"{SESSION_COOKIE}.0": sealed[:CHUNK_LENGTH], f"{SESSION_COOKIE}.1": sealed[CHUNK_LENGTH:]}
+    async with httpx2.AsyncClient(base_url=stack.gateway, cookies=pieces) as browser:
+        own_posts = await browser.get(f"/api/user/{ada.id}")
+        session = await browser.get("/api/auth/session")
+    assert own_posts.status_code == 200
+    assert session.json()["user"]["email"] == ada.email
+    kept, *cleared = sorted(session.headers.get_list("set-cookie"), key=len, reverse=True)
+    assert kept.startswith(f"{SESSION_COOKIE}=ey")
+    assert sorted(each.partition(";")[0] for each in cleared) == [f"{SESSION_COOKIE}.0=", f"{SESSION_COOKIE}.1="]
