@@ -48,15 +48,16 @@ attacks: $(VENV)/ready-to-work ## Attack the gateway with the lists of tests/att
 	$(PYTEST) tests/attacks
 differential: $(VENV)/ready-to-work ## Compare matchers with path-to-regexp, cookies with next-auth; needs node and npm
 	$(PYTEST) tests/differential
-.PHONY: next-auth-table
-next-auth-table: $(VENV)/ready-to-work ## Write the comparison with next-auth into docs/next-auth.md; needs node and npm
-	$(PYTEST) tests/integration/test_next_auth_comparison.py --write-tables
 containers: $(VENV)/ready-to-work ## Test the containers
 	$(PYTEST) tests/containers
 
 .PHONY: test
 test: $(VENV)/ready-to-work ## All tests
 	$(PYTEST) $(PYTEST_OPTIONS)
+
+.PHONY: next-auth-table
+next-auth-table: $(VENV)/ready-to-work ## Write the comparison with next-auth into docs/next-auth.md; needs node and npm
+	$(PYTEST) tests/integration/test_next_auth_comparison.py --write-tables
 
 .PHONY: bench-gateway
 bench-gateway: $(VENV)/ready-to-work ## Measure the gateway beside nginx and HAProxy; about 5 minutes

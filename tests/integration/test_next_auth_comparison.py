@@ -29,7 +29,7 @@ ADA = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
 def running_servers(public_url: str) -> Iterator[tuple[ProtocolServer, ProtocolServer]]:
     """Give next-auth's server and ours, both with Ada."""
     install_packages(FOLDER)
-    with started_stack({"NEXTAUTH_URL": public_url}) as stack:
+    with started_stack({"NEXTAUTH_URL": public_url, "TRUSTED_PROXIES": "127.0.0.1,::1"}) as stack:
         assert httpx2.post(f"{stack.gateway}/api/user", json=ADA).status_code == 201
         settings = {
             "NEXTAUTH_URL": public_url,

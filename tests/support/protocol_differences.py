@@ -36,6 +36,7 @@ class Reason:
 
 _CSRF = r"cookie .*next-auth\.csrf-token"
 _CALLBACK = r"cookie .*next-auth\.callback-url"
+_PLACE_OF_OURS = r"https?://(localhost:3000|gatepost\.example)(/[^/].*)?;.*"
 _SESSION = r"cookie .*next-auth\.session-token"
 _ERROR = r"\{error: .*\}"
 NOT_STORED = Reason(
@@ -52,7 +53,7 @@ REASONS = (
         "next-auth writes the csrf and callback cookies with nearly every answer, Gatepost where a form needs them: "
         "the first with a token that is handed out, the second when a destination is chosen.",
         ".*",
-        ((_CSRF, r"\(csrf\);.*", ""), (_CALLBACK, "http.*", ""), (_CALLBACK, "", "http.*")),
+        ((_CSRF, r"\(csrf\);.*", ""), (_CALLBACK, "http.*", ""), (_CALLBACK, "", _PLACE_OF_OURS)),
     ),
     Reason(
         "c",
@@ -95,7 +96,7 @@ REASONS = (
         "h",
         "A path that some read as another site, such as `//evil.example`, is no destination.",
         "sign in, to //",
-        (("body", r"\{url: .*\}", r"\{url: .*\}"), (_CALLBACK, "http.*", "http.*")),
+        (("body", r"\{url: .*\}", r"\{url: .*\}"), (_CALLBACK, "http.*", _PLACE_OF_OURS)),
     ),
     Reason(
         "i",

@@ -1,6 +1,7 @@
 """Two servers of the NextAuth protocol under one public URL, next-auth's own and Gatepost, and a browser for each."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,10 +20,13 @@ class ProtocolServer:
     url: str
     public_url: str
     email: str
+    addresses: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def ask(self, case: Case) -> Answer:
         """Return the answer to a request, sent by a browser of its own after what it did before."""
         with httpx2.Client(base_url=f"{self.url}/api/auth", timeout=10) as client:
+            # Each browser at an address of its own, so that wrong passwords do not add up to a refusal.
+            client.headers["X-Forwarded-For"] = f"192.0.2.{next(self.addresses)}"
             browser = _Browser(self, client)
             browser.prepare(case)
             return read_answer(browser.send(case.method, case.path, case.fields, case.kind))
