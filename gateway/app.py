@@ -9,12 +9,14 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from starlette.applications import Starlette
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.credentials import Credentials
 from gateway.current_policy import CurrentPolicy
+from gateway.fast_path import FastPath
 from gateway.forward_auth import ForwardAuth
 from gateway.gate import Gate, PublicSide
 from gateway.own_pages import create_own_pages
@@ -35,7 +37,19 @@ from shared.tokens import KeyRing, ServiceTokens
 LIMITS = Limits()
 
 
-def create_app(settings: GatewaySettings, metrics: Metrics, limits: Limits = LIMITS) -> ASGIApp:
+@dataclass(frozen=True, slots=True)
+class GatewayApp:
+    """The gateway as an ASGI application, and the fast path beside it that its server's protocol may take."""
+
+    general: ASGIApp
+    fast_path: FastPath
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await self.general(scope, receive, send)
+
+
+def create_app(settings: GatewaySettings, metrics: Metrics, limits: Limits = LIMITS) -> GatewayApp:
     """Return the gateway; SettingsInvalid when its policy can't be used."""
 
     def load() -> Policy:
@@ -66,7 +80,7 @@ def create_app(settings: GatewaySettings, metrics: Metrics, limits: Limits = LIM
     credentials = Credentials.of(settings, revocations)
     gate = Gate(public, credentials, current, own_pages)
     asked = ForwardAuth(gate, public, credentials, current)
-    return RequestContextMiddleware(FaultMiddleware(asked), metrics)
+    return GatewayApp(RequestContextMiddleware(FaultMiddleware(asked), metrics), FastPath(gate, metrics))
 
 
 def create_auth_client(settings: GatewaySettings) -> ServiceClient:

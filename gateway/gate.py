@@ -16,11 +16,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.clients import Network, find_client
 from gateway.credentials import Credentials
 from gateway.current_policy import CurrentPolicy
-from gateway.headers import Origin, RequestHeaders, read_request_headers, upstream_headers
+from gateway.headers import Origin, RequestHeaders, encode_lines, read_request_headers, upstream_headers
 from gateway.paths import CanonicalPath, PathRefused, canonicalize_path, check_query
 from gateway.policy import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse, RequestFacts, decide
-from gateway.proxy import OutgoingRequest, forward
+from gateway.proxy import OutgoingRequest, encode_head, forward
 from gateway.rules import FORWARDED_METHODS, OWN_UPSTREAM, Access, Rule
+from gateway.upstream import UpstreamPool
+from gateway.upstream_connection import UpstreamConnection
 from shared.authentication import Caller, User
 from shared.errors import AppError, BadRequest, MethodNotAllowed, render_error
 from shared.request_context import RequestRecord, record_of
@@ -31,6 +33,8 @@ HTTP_VERSIONS = ("1.1", "1.0")
 PROBES = ("/livez", "/readyz")  # asked by whoever runs this, by any name of this machine
 AUTH_UPSTREAM = "auth"
 """The name of the upstream that issues NextAuth's cookies; no other gets them."""
+BEGUN = "gatepost.begun"
+"""Where a scope holds the ``Begun`` of a request that the fast path could not finish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,22 @@ class PublicSide:
     def scheme(self) -> str:
         """The public URL's scheme: what browsers speak, also where something ahead of us ends TLS."""
         return self.url.partition(":")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A request that passes, ready to be sent to one of the upstreams."""
+
+    request: OutgoingRequest
+    pool: UpstreamPool
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A request that passed and was sent already, by the fast path, and the connection on which it was."""
+
+    passage: Passage
+    connection: UpstreamConnection
 
 
 class Gate:
@@ -69,6 +89,10 @@ class Gate:
             await self._respond(render_error(scope, error), scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = scope.get(BEGUN)
+        if begun is not None:
+            await forward(begun.passage.request, begun.passage.pool, receive, send, begun.connection)
+            return
         headers = read_request_headers(scope["headers"], self._public.hosts)
         path, query = _read_target(scope)
         scope["path"] = path.text
@@ -79,9 +103,9 @@ class Gate:
         match decision:
             case Forward(rule, _) if rule.upstream == OWN_UPSTREAM:
                 await self._own_pages(scope, receive, send)
-            case Forward(rule, _):
-                request = self._build_request(scope, headers, path, query, decision)
-                await forward(request, self._current.get_pool(rule.upstream), receive, send)
+            case Forward():
+                passage = self._prepare(decision, facts, headers, scope["client"][0], record_of(scope))
+                await forward(passage.request, passage.pool, receive, send)
             case RedirectToSignIn(_, location):
                 redirect = Response(status_code=302, headers={"Location": location})
                 await self._respond(redirect, scope, receive, send)
@@ -92,23 +116,40 @@ class Gate:
             case _:
                 assert_never(decision)
 
-    def _build_request(
-        self, scope: Scope, headers: RequestHeaders, path: CanonicalPath, query: bytes, decision: Forward
-    ) -> OutgoingRequest:
+    @property
+    def hosts(self) -> frozenset[bytes]:
+        """The values of Host that are served."""
+        return self._public.hosts
+
+    def admit(self, facts: RequestFacts, headers: RequestHeaders, peer: str, record: RequestRecord) -> Passage | None:
+        """Return the passage of a request that passes at once to one of the upstreams; None for any other."""
+        found = self._credentials.find(facts.method, facts.headers, int(time.time()))
+        if found.stale is not None:
+            return None
+        decision = decide(self._current.policy, facts, found.caller)
+        if not isinstance(decision, Forward) or decision.rule.upstream == OWN_UPSTREAM:
+            return None
+        note_decision(record, decision, found.caller, facts.path)
+        return self._prepare(decision, facts, headers, peer, record)
+
+    def _prepare(
+        self, decision: Forward, facts: RequestFacts, headers: RequestHeaders, peer: str, record: RequestRecord
+    ) -> Passage:
         rule = decision.rule
         token = decision.user.token if decision.user is not None else None
-        client = find_client(scope["client"][0], scope["headers"], self._public.trusted_proxies)
-        origin = Origin(record_of(scope).request_id, client, self._public.scheme)
+        client = find_client(peer, facts.headers, self._public.trusted_proxies)
+        origin = Origin(record.request_id, client, self._public.scheme)
         dropped = None if rule.upstream == AUTH_UPSTREAM else self._credentials.cookie_names
-        return OutgoingRequest(
-            method=scope["method"],
-            target=path.raw + b"?" + query if query else path.raw,
-            headers=upstream_headers(headers, origin, token, dropped),
+        target = facts.path.raw + b"?" + facts.query if facts.query else facts.path.raw
+        request = OutgoingRequest(
+            method=facts.method,
+            head=encode_head(facts.method, target, encode_lines(upstream_headers(headers, origin, token, dropped))),
             has_body=headers.has_body,
             content_length=headers.content_length,
             max_body=rule.max_body,
             is_private=token is not None or rule.access is not Access.PUBLIC,
         )
+        return Passage(request, self._current.get_pool(rule.upstream))
 
     async def _respond(self, response: Response, scope: Scope, receive: Receive, send: Send) -> None:
         """Send an answer of the gateway's own."""

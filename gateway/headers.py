@@ -157,6 +157,11 @@ def answer_headers(status: int, headers: Iterable[RawHeader], *, is_private: boo
     return passing
 
 
+def encode_lines(headers: Iterable[RawHeader]) -> bytes:
+    """Return header lines as they are sent (RFC 9112, section 5)."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
 def _read_host(values: list[bytes], allowed: Collection[bytes]) -> bytes:
     if len(values) != 1:
         raise BadRequest("Send exactly one Host header")

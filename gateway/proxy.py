@@ -11,13 +11,12 @@
 """
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import structlog
 from starlette.types import Receive, Send
 
-from gateway.headers import RawHeader, answer_headers
+from gateway.headers import answer_headers
 from gateway.upstream import UpstreamPool
 from gateway.upstream_connection import AnswerMissing, UpstreamConnection
 from gateway.upstream_response import ResponseHead
@@ -36,30 +35,38 @@ class ClientGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OutgoingRequest:
-    """A request as the upstream gets it. ``target`` and ``headers`` are final; the body comes from the client.
+    """A request as the upstream gets it. Its ``head`` is final (``encode_head``); the body comes from the client.
 
     ``is_private``: the answer depends on who asks.
     """
 
     method: str
-    target: bytes
-    headers: Iterable[RawHeader]
+    head: bytes
     has_body: bool
     content_length: int | None
     max_body: int
     is_private: bool
 
-    def encode_head(self) -> bytes:
-        """Return the request line and header lines (RFC 9112, sections 3 and 5)."""
-        lines = [b"%b: %b\r\n" % header for header in self.headers]
-        return b"%b %b HTTP/1.1\r\n%b\r\n" % (self.method.encode(), self.target, b"".join(lines))
+
+def encode_head(method: str, target: bytes, lines: bytes) -> bytes:
+    """Return a request line and header lines (RFC 9112, sections 3 and 5)."""
+    return b"%b %b HTTP/1.1\r\n%b\r\n" % (method.encode(), target, lines)
 
 
-async def forward(request: OutgoingRequest, pool: UpstreamPool, receive: Receive, send: Send) -> None:
-    """Send a request to an upstream and its answer to the client; raises AppError while no answer has begun."""
+async def forward(
+    request: OutgoingRequest,
+    pool: UpstreamPool,
+    receive: Receive,
+    send: Send,
+    begun: UpstreamConnection | None = None,
+) -> None:
+    """Send a request to an upstream and its answer to the client; raises AppError while no answer has begun.
+
+    ``begun`` is the connection on which the request has been sent already, if it has.
+    """
     if request.content_length is not None and request.content_length > request.max_body:
         raise BodyTooLarge
-    exchange = _Exchange(request, pool, receive, send)
+    exchange = _Exchange(request, pool, receive, send, begun)
     try:
         await exchange.run()
     except ClientGone:
@@ -79,13 +86,20 @@ class _Exchange:
         "has_started",
     )
 
-    def __init__(self, request: OutgoingRequest, pool: UpstreamPool, receive: Receive, send: Send) -> None:
+    def __init__(
+        self,
+        request: OutgoingRequest,
+        pool: UpstreamPool,
+        receive: Receive,
+        send: Send,
+        begun: UpstreamConnection | None,
+    ) -> None:
         self._request = request
         self._pool = pool
         self._receive = receive
         self._send = send
         self._received = 0
-        self._connection: UpstreamConnection | None = None
+        self._connection = begun
         self._watch: asyncio.Task[None] | None = None
         self._watch_timer: asyncio.TimerHandle | None = None
         self.has_started = False
@@ -101,8 +115,11 @@ class _Exchange:
 
     async def _ask(self, body: bytes, *, has_more: bool) -> tuple[UpstreamConnection, ResponseHead]:
         """Send the request, a second time if that is safe, and return the head of the answer."""
-        connection = self._connection = await self._pool.acquire()
+        begun = self._connection
+        connection = self._connection = begun or await self._pool.acquire()
         try:
+            if begun is not None:
+                return connection, await self._await_head(connection)
             return connection, await self._try(connection, body, has_more=has_more)
         except AnswerMissing as missing:
             if not connection.was_used or has_more or self._request.method not in IDEMPOTENT:
@@ -115,14 +132,18 @@ class _Exchange:
             raise UpstreamFailed from missing
 
     async def _try(self, connection: UpstreamConnection, body: bytes, *, has_more: bool) -> ResponseHead:
-        head = self._request.encode_head()
-        connection.begin(head + self._frame(body, has_more=has_more), is_head_request=self._request.method == "HEAD")
+        head = self._request.head + self._frame(body, has_more=has_more)
+        connection.begin(head, is_head_request=self._request.method == "HEAD")
         if has_more:
             self._start_watch(connection, has_more=True)
-        else:
-            connection.finish_request()
-            loop = asyncio.get_running_loop()
-            self._watch_timer = loop.call_later(WATCH_AFTER, lambda: self._start_watch(connection, has_more=False))
+            return await connection.read_head()
+        connection.finish_request()
+        return await self._await_head(connection)
+
+    async def _await_head(self, connection: UpstreamConnection) -> ResponseHead:
+        """Return the head of the answer to a request that was sent whole, and look after the client meanwhile."""
+        loop = asyncio.get_running_loop()
+        self._watch_timer = loop.call_later(WATCH_AFTER, lambda: self._start_watch(connection, has_more=False))
         return await connection.read_head()
 
     async def _relay(self, connection: UpstreamConnection, head: ResponseHead) -> None:

@@ -50,6 +50,18 @@ class UpstreamPool:
             self._let_next_in()
             raise
 
+    def find_idle(self) -> UpstreamConnection | None:
+        """Return a kept connection for one exchange at once, as ``acquire`` would; None where that would wait."""
+        if self._in_use >= self._limits.connections:
+            return None
+        now = asyncio.get_running_loop().time()
+        target = self._choose(now, set())
+        connection = target.find_idle(since=now - self._limits.idle)
+        if connection is not None:
+            self._in_use += 1
+            self._take_turn(target)
+        return connection
+
     def release(self, connection: UpstreamConnection) -> None:
         """Take a connection back after its exchange, however that ended."""
         target = self._targets[connection.replica]
@@ -103,7 +115,7 @@ class UpstreamPool:
         while len(unreachable) < len(self._targets):
             target = self._choose(now, unreachable)
             connection = None if fresh else target.find_idle(since=now - self._limits.idle)
-            target.busy += 1
+            self._take_turn(target)
             try:
                 return connection or await self._connect(target.replica)
             except OSError as error:  # a timeout is one too
@@ -118,13 +130,15 @@ class UpstreamPool:
 
     def _choose(self, now: float, excluded: set[Replica]) -> "_Target":
         """Return the replica to ask: not resting, least busy, and of equals the one asked longest ago."""
-        target = min(
-            (target for target in self._targets.values() if target.replica not in excluded),
-            key=lambda target: (target.rests_until > now, target.busy, target.turn),
-        )
+        targets = [target for target in self._targets.values() if target.replica not in excluded]
+        if len(targets) == 1:
+            return targets[0]
+        return min(targets, key=lambda target: (target.rests_until > now, target.busy, target.turn))
+
+    def _take_turn(self, target: "_Target") -> None:
+        target.busy += 1
         self._turn += 1
         target.turn = self._turn
-        return target
 
     async def _connect(self, replica: Replica) -> UpstreamConnection:
         async with asyncio.timeout(self._limits.connect):

@@ -12,8 +12,9 @@ and closes the connection. ``AnswerMissing`` is the only error after which a req
 
 import asyncio
 from dataclasses import dataclass
-from typing import cast
+from typing import Protocol, cast
 
+from gateway.lazy_timer import NEVER, LazyTimer
 from gateway.rules import Replica
 from gateway.upstream_response import AnswerBroken, ResponseHead, ResponseReader
 from shared.errors import UpstreamFailed, UpstreamTimeout
@@ -39,12 +40,24 @@ class Limits:
     wait: float = 1.0
 
 
+class AnswerTaker(Protocol):
+    """Whoever gets the first piece of an answer as it comes."""
+
+    def take_answer(self, data: bytes) -> bool:
+        """Take the whole answer, call ``pass_over`` and return True; or leave it to be read as usual."""
+        ...
+
+    def take_failure(self) -> None:
+        """Take note that there will be no answer; ``read_head`` raises why."""
+        ...
+
+
 class UpstreamConnection(asyncio.Protocol):
     """The gateway's side of one connection."""
 
     __slots__ = (
         *("_error", "_has_answered", "_is_paused", "_is_request_sent", "_is_writable", "_limits", "_loop"),
-        *("_reader", "_transport", "_waiter", "_write_waiter", "idle_since", "replica", "was_used"),
+        *("_reader", "_taker", "_timer", "_transport", "_waiter", "_write_waiter", "idle_since", "replica", "was_used"),
     )
 
     def __init__(self, replica: Replica, limits: Limits) -> None:
@@ -56,6 +69,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._write_waiter: asyncio.Future[None] | None = None
+        self._taker: AnswerTaker | None = None
+        self._timer = LazyTimer(self._loop, self._time_out)
         self._is_paused = False
         self._is_writable = True
         self._is_request_sent = False
@@ -99,6 +114,17 @@ class UpstreamConnection(asyncio.Protocol):
         if self._waiter is not None:
             self._wake()  # to wait on, but with a deadline
 
+    def give_answer(self, taker: "AnswerTaker") -> None:
+        """Offer the first piece of the answer, or its failure, to somebody instead of keeping it for ``read_head``."""
+        self._is_request_sent = True
+        self._taker = taker
+        self._timer.expect(self._limits.first_byte)
+
+    def keep_answer(self) -> None:
+        """Keep the answer from here on for ``read_head``."""
+        self._taker = None
+        self._timer.deadline = NEVER
+
     async def read_head(self) -> ResponseHead:
         """Return the head of the answer, or raise the exchange's error."""
         while self._reader.head is None or (self._error is not None and not self._reader.is_complete):
@@ -116,12 +142,20 @@ class UpstreamConnection(asyncio.Protocol):
             self._transport.resume_reading()
         return body
 
+    def pass_over(self) -> None:
+        """End the exchange: a whole and plain answer was taken as it came."""
+        self._reader.pass_over()
+
     def fail(self, error: Exception) -> None:
         """End the exchange with an error (the first one counts) and close the connection."""
         if self._error is None:
             self._error = error
         self.close()
         self._wake()
+        if self._taker is not None:
+            taker = self._taker
+            self.keep_answer()
+            taker.take_failure()
 
     def close(self) -> None:
         """Close the connection at once: what was still to be sent is of no use to anyone."""
@@ -138,6 +172,11 @@ class UpstreamConnection(asyncio.Protocol):
         """Read bytes of the answer; stop reading while too many wait."""
         reader = self._reader
         self._has_answered = True
+        if self._taker is not None:
+            taker = self._taker
+            self.keep_answer()
+            if taker.take_answer(data):
+                return
         try:
             reader.feed(data)
         except AnswerBroken as broken:
@@ -158,6 +197,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End whatever still waits."""
+        self._timer.cancel()
         if not self._reader.is_complete:
             self._break(exc or AnswerBroken("connection lost"))
         self.resume_writing()

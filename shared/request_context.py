@@ -5,10 +5,12 @@ posts to auth; otherwise a new one is made. The log line names the *matcher* of 
 holds no token, e-mail address, cookie, body or query.
 """
 
+import logging
 import os
 import re
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import structlog
 from starlette.datastructures import MutableHeaders
@@ -35,12 +37,13 @@ class RequestRecord:
     anonymous_because: str | None = None
     upstream: str | None = None
     refusal: str | None = None
+    started: float = field(default_factory=time.perf_counter)
 
 
 def record_of(scope: Scope) -> RequestRecord:
     """Return the record of a request, a fresh one where the middleware is not in use."""
     if _RECORD not in scope:
-        scope[_RECORD] = RequestRecord(request_id=_make_request_id())
+        scope[_RECORD] = RequestRecord(request_id=make_request_id())
     record = scope[_RECORD]
     assert isinstance(record, RequestRecord)
     return record
@@ -58,9 +61,10 @@ class RequestContextMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        record = scope[_RECORD] = RequestRecord(_find_request_id(scope) or _make_request_id())
+        if _RECORD not in scope:
+            scope[_RECORD] = begin_record(scope["headers"])
+        record = record_of(scope)
         structlog.contextvars.bind_contextvars(request_id=record.request_id)
-        started = time.perf_counter()
         status = 500
 
         async def send_with_id(message: Message) -> None:
@@ -73,36 +77,49 @@ class RequestContextMiddleware:
         try:
             await self.app(scope, receive, send_with_id)
         finally:
-            self._report(scope, record, status, time.perf_counter() - started)
+            report_request(self.metrics, record, scope["method"], status, is_logged=scope["path"] not in _UNSEEN)
         # Not after an error: the server logs that in this same task, and its line should name the request.
         structlog.contextvars.unbind_contextvars("request_id")
 
-    def _report(self, scope: Scope, record: RequestRecord, status: int, seconds: float) -> None:
-        self.metrics.observe_request(record.matcher, scope["method"], status, seconds)
-        if scope["path"] in _UNSEEN:
-            return
-        facts = {
-            "user_id": record.user_id,
-            "sid": record.session_id,
-            "anonymous": record.anonymous_because,
-            "upstream": record.upstream,
-            "refusal": record.refusal,
-        }
-        log.info(
-            "request_finished",
-            method=scope["method"],
-            matcher=record.matcher,
-            status=status,
-            ms=round(seconds * 1000, 2),
-            **{name: fact for name, fact in facts.items() if fact is not None},
-        )
+
+def begin_record(headers: Iterable[tuple[bytes, bytes]]) -> RequestRecord:
+    """Return the record of a request that begins now, by its raw headers (names in lower case)."""
+    values = [value for name, value in headers if name == b"x-request-id"]
+    is_usable = len(values) == 1 and _WELL_FORMED_ID.fullmatch(values[0]) is not None
+    return RequestRecord(values[0].decode() if is_usable else make_request_id())
 
 
-def _make_request_id() -> str:
+def make_request_id() -> str:
+    """Return a new request id."""
     return os.urandom(16).hex()
 
 
-def _find_request_id(scope: Scope) -> str | None:
-    values = [value for name, value in scope["headers"] if name == b"x-request-id"]
-    is_usable = len(values) == 1 and _WELL_FORMED_ID.fullmatch(values[0]) is not None
-    return values[0].decode() if is_usable else None
+def keep_record(scope: Scope, record: RequestRecord) -> None:
+    """Let a request that was begun elsewhere go on with its record."""
+    scope[_RECORD] = record
+
+
+def report_request(
+    metrics: Metrics, record: RequestRecord, method: str, status: int, *, is_logged: bool = True
+) -> None:
+    """Count an answered request, and write its log line."""
+    seconds = time.perf_counter() - record.started
+    metrics.observe_request(record.matcher, method, status, seconds)
+    if not is_logged or not log.is_enabled_for(logging.INFO):
+        return
+    facts = {
+        "user_id": record.user_id,
+        "sid": record.session_id,
+        "anonymous": record.anonymous_because,
+        "upstream": record.upstream,
+        "refusal": record.refusal,
+    }
+    log.info(
+        "request_finished",
+        request_id=record.request_id,
+        method=method,
+        matcher=record.matcher,
+        status=status,
+        ms=round(seconds * 1000, 2),
+        **{name: fact for name, fact in facts.items() if fact is not None},
+    )

@@ -1,0 +1,130 @@
+"""The fast path: a plain GET on a kept connection, forwarded without a task and without a parser, when all is simple.
+
+The general path (``protocol``, ``gate``, ``proxy``) can do everything; this one only saves work. The laws:
+
+1. It decides nothing by itself. Canonical path, header rules, caller and decision come from the same functions.
+2. It begins only with a whole request in one piece that ``known_heads`` calls plain, whose decision is to forward, and
+   for which a kept connection to the upstream is at hand. Otherwise the general path gets the same bytes, untouched.
+3. It ends only with a whole answer in one piece whose head is plain. Whatever else happens, a longer answer, a strange
+   one, a failure, a deadline, the general path takes over the exchange as it stands, with its rules for retries.
+4. A client that goes away ends the exchange with the upstream.
+"""
+
+import re
+from typing import Protocol
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from gateway.gate import Begun, Gate
+from gateway.known_heads import KnownRequest, Memory, read_plain_answer, read_plain_request
+from gateway.paths import PathRefused, canonicalize_path, check_query
+from gateway.policy import RequestFacts
+from gateway.proxy import CLIENT_GONE
+from shared.metrics import Metrics
+from shared.request_context import RequestRecord, begin_record, report_request
+
+METHOD = "GET"
+_PLAIN_GET = re.compile(rb"GET (/[!-~]*) HTTP/1\.1\r\n")
+_END = b"\r\n\r\n"
+
+
+class ClientSide(Protocol):
+    """The client's connection, as far as it is needed here."""
+
+    @property
+    def peer(self) -> str:
+        """The address of the other end."""
+        ...
+
+    def finish_fast(self, head: bytes, lines: bytes, body: bytes) -> None:
+        """Send a whole answer: status line, header lines, body."""
+        ...
+
+    def go_on_slowly(self, target: bytes, known: KnownRequest, begun: Begun, record: RequestRecord) -> None:
+        """Let the general path go on with a request that was sent."""
+        ...
+
+
+class FastPath:
+    """Begins what can be forwarded fast, for all connections of one gateway."""
+
+    def __init__(self, gate: Gate, metrics: Metrics) -> None:
+        self._gate = gate
+        self.metrics = metrics
+        self._requests = Memory(lambda block: read_plain_request(block, gate.hosts))
+        self.answers = Memory(read_plain_answer)
+
+    def begin(self, client: ClientSide, data: bytes) -> "FastExchange | None":
+        """Send the request that is all of ``data``, and return what waits for its answer; None: nothing was done."""
+        line = _PLAIN_GET.match(data)
+        if line is None or not data.endswith(_END) or data.find(_END) + len(_END) != len(data):
+            return None
+        known = self._requests.recall(data[line.end() :])
+        if known is None:
+            return None
+        raw_path, _, query = line[1].partition(b"?")
+        try:
+            facts = RequestFacts(METHOD, canonicalize_path(raw_path), check_query(query), known.headers)
+        except PathRefused:
+            return None
+        record = begin_record(known.headers)
+        passage = self._gate.admit(facts, known.crossing, client.peer, record)
+        connection = passage.pool.find_idle() if passage is not None else None
+        if passage is None or connection is None:
+            return None
+        return FastExchange(self, client, line[1], known, Begun(passage, connection), record)
+
+
+class FastExchange:
+    """One request that was sent, until its answer has come or the general path goes on with it."""
+
+    __slots__ = ("_begun", "_client", "_fast", "_known", "_record", "_target")
+
+    def __init__(
+        self,
+        fast: FastPath,
+        client: ClientSide,
+        target: bytes,
+        known: KnownRequest,
+        begun: Begun,
+        record: RequestRecord,
+    ) -> None:
+        self._fast = fast
+        self._client = client
+        self._target = target
+        self._known = known
+        self._begun = begun
+        self._record = record
+        begun.connection.begin(begun.passage.request.head, is_head_request=False)
+        begun.connection.give_answer(self)
+
+    def take_answer(self, data: bytes) -> bool:
+        """Send the answer on if it is whole and plain; else let the general path read it."""
+        end = data.find(_END) + len(_END)
+        known = self._fast.answers.recall(data[:end]) if end >= len(_END) else None
+        if known is None or len(data) - end != known.length:
+            self.take_failure()
+            return False
+        passage, connection = self._begun.passage, self._begun.connection
+        connection.pass_over()
+        passage.pool.release(connection)
+        lines = known.private_lines if passage.request.is_private else known.lines
+        lines += b"x-request-id: %b\r\n" % self._record.request_id.encode()
+        self._client.finish_fast(STATUS_LINE[known.status], lines, data[end:])
+        self._report(known.status)
+        return True
+
+    def take_failure(self) -> None:
+        """Let the general path say what becomes of it."""
+        self._client.go_on_slowly(self._target, self._known, self._begun, self._record)
+
+    def abandon(self) -> None:
+        """Take note that the client has gone."""
+        connection = self._begun.connection
+        connection.keep_answer()
+        connection.close()
+        self._begun.passage.pool.release(connection)
+        self._report(CLIENT_GONE)
+
+    def _report(self, status: int) -> None:
+        report_request(self._fast.metrics, self._record, METHOD, status)
