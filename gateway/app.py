@@ -27,7 +27,7 @@ from gateway.settings import GatewaySettings
 from gateway.upstream_connection import Limits
 from shared.faults import FaultMiddleware
 from shared.metrics import Metrics
-from shared.request_context import RequestContextMiddleware
+from shared.request_context import Reports, RequestContextMiddleware
 from shared.revocation_feed import create_revocation_feed
 from shared.revocations import Revocations
 from shared.service_calls import ServiceClient
@@ -80,7 +80,7 @@ def create_app(settings: GatewaySettings, metrics: Metrics, limits: Limits = LIM
     credentials = Credentials.of(settings, revocations)
     gate = Gate(public, credentials, current, own_pages)
     asked = ForwardAuth(gate, public, credentials, current)
-    return GatewayApp(RequestContextMiddleware(FaultMiddleware(asked), metrics), FastPath(gate, metrics))
+    return GatewayApp(RequestContextMiddleware(FaultMiddleware(asked), metrics), FastPath(gate, Reports(metrics)))
 
 
 def create_auth_client(settings: GatewaySettings) -> ServiceClient:

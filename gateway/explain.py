@@ -30,7 +30,6 @@ from gateway.policy import (
     RequestFacts,
     Verdict,
     decide,
-    is_never_routed,
     judge_rule,
 )
 from gateway.rule_file import load_policy
@@ -141,7 +140,7 @@ def describe_caller(caller: Caller) -> str:
 
 def describe_rules(policy: Policy, request: RequestFacts) -> Iterator[str]:
     """Return one line for each rule: what it says, or that it is not asked any more."""
-    decided = is_never_routed(policy, request)
+    decided = policy.is_never_routed(request.path.text)
     if decided:
         yield "rules     none is asked: this path is never routed"
         return

@@ -15,13 +15,14 @@ from typing import Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from gateway.gate import Begun, Gate
-from gateway.known_heads import KnownRequest, Memory, read_plain_answer, read_plain_request
-from gateway.paths import PathRefused, canonicalize_path, check_query
+from gateway.gate import Gate
+from gateway.known_heads import Memory, read_plain_answer, read_plain_request
+from gateway.paths import CanonicalPath, PathRefused, canonicalize_path, check_query
 from gateway.policy import RequestFacts
-from gateway.proxy import CLIENT_GONE
-from shared.metrics import Metrics
-from shared.request_context import RequestRecord, begin_record, report_request
+from gateway.proxy import CLIENT_GONE, OutgoingRequest
+from gateway.upstream import UpstreamPool
+from gateway.upstream_connection import UpstreamConnection
+from shared.request_context import Reports, RequestRecord, begin_record
 
 METHOD = "GET"
 _PLAIN_GET = re.compile(rb"GET (/[!-~]*) HTTP/1\.1\r\n")
@@ -40,7 +41,7 @@ class ClientSide(Protocol):
         """Send a whole answer: status line, header lines, body."""
         ...
 
-    def go_on_slowly(self, target: bytes, known: KnownRequest, begun: Begun, record: RequestRecord) -> None:
+    def go_on_slowly(self, exchange: "FastExchange") -> None:
         """Let the general path go on with a request that was sent."""
         ...
 
@@ -48,9 +49,10 @@ class ClientSide(Protocol):
 class FastPath:
     """Begins what can be forwarded fast, for all connections of one gateway."""
 
-    def __init__(self, gate: Gate, metrics: Metrics) -> None:
+    def __init__(self, gate: Gate, reports: Reports) -> None:
         self._gate = gate
-        self.metrics = metrics
+        self.reports = reports
+        self._targets = Memory(read_target)
         self._requests = Memory(lambda block: read_plain_request(block, gate.hosts))
         self.answers = Memory(read_plain_answer)
 
@@ -59,44 +61,43 @@ class FastPath:
         line = _PLAIN_GET.match(data)
         if line is None or not data.endswith(_END) or data.find(_END) + len(_END) != len(data):
             return None
-        known = self._requests.recall(data[line.end() :])
-        if known is None:
-            return None
-        raw_path, _, query = line[1].partition(b"?")
-        try:
-            facts = RequestFacts(METHOD, canonicalize_path(raw_path), check_query(query), known.headers)
-        except PathRefused:
+        target, known = self._targets.recall(line[1]), self._requests.recall(data[line.end() :])
+        if target is None or known is None:
             return None
         record = begin_record(known.headers)
-        passage = self._gate.admit(facts, known.crossing, client.peer, record)
-        connection = passage.pool.find_idle() if passage is not None else None
-        if passage is None or connection is None:
+        facts = RequestFacts(METHOD, *target, known.headers)
+        admitted = self._gate.admit(facts, known.crossing, client.peer, record)
+        if admitted is None:
             return None
-        return FastExchange(self, client, line[1], known, Begun(passage, connection), record)
+        request, pool = admitted
+        connection = pool.find_idle()
+        return FastExchange(self, client, facts, record, request, pool, connection) if connection else None
 
 
 class FastExchange:
-    """One request that was sent, until its answer has come or the general path goes on with it."""
+    """One request that is sent, until its answer has come or the general path goes on with it."""
 
-    __slots__ = ("_begun", "_client", "_fast", "_known", "_record", "_target")
+    __slots__ = ("_client", "_fast", "connection", "facts", "pool", "record", "request")
 
     def __init__(
         self,
         fast: FastPath,
         client: ClientSide,
-        target: bytes,
-        known: KnownRequest,
-        begun: Begun,
+        facts: RequestFacts,
         record: RequestRecord,
+        request: OutgoingRequest,
+        pool: UpstreamPool,
+        connection: UpstreamConnection,
     ) -> None:
         self._fast = fast
         self._client = client
-        self._target = target
-        self._known = known
-        self._begun = begun
-        self._record = record
-        begun.connection.begin(begun.passage.request.head, is_head_request=False)
-        begun.connection.give_answer(self)
+        self.facts = facts
+        self.request = request
+        self.pool = pool
+        self.connection = connection
+        self.record = record
+        connection.begin(request.head, is_head_request=False)
+        connection.give_answer(self)
 
     def take_answer(self, data: bytes) -> bool:
         """Send the answer on if it is whole and plain; else let the general path read it."""
@@ -105,26 +106,33 @@ class FastExchange:
         if known is None or len(data) - end != known.length:
             self.take_failure()
             return False
-        passage, connection = self._begun.passage, self._begun.connection
-        connection.pass_over()
-        passage.pool.release(connection)
-        lines = known.private_lines if passage.request.is_private else known.lines
-        lines += b"x-request-id: %b\r\n" % self._record.request_id.encode()
+        self.connection.pass_over()
+        self.pool.release(self.connection)
+        lines = known.private_lines if self.request.is_private else known.lines
+        lines += b"x-request-id: %b\r\n" % self.record.request_id.encode()
         self._client.finish_fast(STATUS_LINE[known.status], lines, data[end:])
         self._report(known.status)
         return True
 
     def take_failure(self) -> None:
         """Let the general path say what becomes of it."""
-        self._client.go_on_slowly(self._target, self._known, self._begun, self._record)
+        self._client.go_on_slowly(self)
 
     def abandon(self) -> None:
         """Take note that the client has gone."""
-        connection = self._begun.connection
-        connection.keep_answer()
-        connection.close()
-        self._begun.passage.pool.release(connection)
+        self.connection.keep_answer()
+        self.connection.close()
+        self.pool.release(self.connection)
         self._report(CLIENT_GONE)
 
     def _report(self, status: int) -> None:
-        report_request(self._fast.metrics, self._record, METHOD, status)
+        self._fast.reports.report(self.record, METHOD, status)
+
+
+def read_target(target: bytes) -> tuple[CanonicalPath, bytes] | None:
+    """Return the canonical path and the query of a request target, or None for one that is refused."""
+    raw_path, _, query = target.partition(b"?")
+    try:
+        return canonicalize_path(raw_path), check_query(query)
+    except PathRefused:
+        return None

@@ -32,7 +32,7 @@ from gateway.forwarded_request import (
     read_forwarded_request,
 )
 from gateway.gate import AUTH_UPSTREAM, METHODS, PublicSide, note_decision
-from gateway.headers import Origin, RequestHeaders, read_request_headers, upstream_headers
+from gateway.headers import Origin, RequestHeaders, read_request_headers, said_here
 from gateway.paths import PathRefused, canonicalize_path, check_query
 from gateway.policy import AnswerOptions, Forward, RedirectToSignIn, Refuse, RequestFacts, decide
 from shared.authentication import Anonymous, Caller, challenge
@@ -103,7 +103,7 @@ class ForwardAuth:
         client = find_client(scope["client"][0], scope["headers"], self._public.trusted_proxies)
         origin = Origin(record_of(scope).request_id, client, self._public.scheme)
         dropped = None if decision.rule.upstream == AUTH_UPSTREAM else self._credentials.cookie_names
-        sent = dict(upstream_headers(headers, origin, token, dropped))
+        sent = dict(said_here(headers, origin, token, dropped))
         copied = {name: sent.get(name.lower().encode(), b"").decode("latin-1") for name in COPIED}
         status = 204 if dialect is Dialect.NGINX else 200
         return Response(status_code=status, headers={DECISION_HEADER: "allow", **copied})

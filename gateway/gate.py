@@ -8,7 +8,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.clients import Network, find_client
 from gateway.credentials import Credentials
 from gateway.current_policy import CurrentPolicy
-from gateway.headers import Origin, RequestHeaders, encode_lines, read_request_headers, upstream_headers
+from gateway.headers import Origin, RequestHeaders, encode_lines, read_request_headers, said_here
 from gateway.paths import CanonicalPath, PathRefused, canonicalize_path, check_query
 from gateway.policy import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse, RequestFacts, decide
 from gateway.proxy import OutgoingRequest, encode_head, forward
@@ -51,19 +51,11 @@ class PublicSide:
         return self.url.partition(":")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A request that passes, ready to be sent to one of the upstreams."""
+class Begun(Protocol):
+    """A request that passed and was sent already, by the fast path, and the connection on which it was."""
 
     request: OutgoingRequest
     pool: UpstreamPool
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """A request that passed and was sent already, by the fast path, and the connection on which it was."""
-
-    passage: Passage
     connection: UpstreamConnection
 
 
@@ -91,7 +83,7 @@ class Gate:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = scope.get(BEGUN)
         if begun is not None:
-            await forward(begun.passage.request, begun.passage.pool, receive, send, begun.connection)
+            await forward(begun.request, begun.pool, receive, send, begun.connection)
             return
         headers = read_request_headers(scope["headers"], self._public.hosts)
         path, query = _read_target(scope)
@@ -104,8 +96,8 @@ class Gate:
             case Forward(rule, _) if rule.upstream == OWN_UPSTREAM:
                 await self._own_pages(scope, receive, send)
             case Forward():
-                passage = self._prepare(decision, facts, headers, scope["client"][0], record_of(scope))
-                await forward(passage.request, passage.pool, receive, send)
+                request = self._build_request(decision, facts, headers, scope["client"][0], record_of(scope))
+                await forward(request, self._current.get_pool(decision.rule.upstream), receive, send)
             case RedirectToSignIn(_, location):
                 redirect = Response(status_code=302, headers={"Location": location})
                 await self._respond(redirect, scope, receive, send)
@@ -121,8 +113,10 @@ class Gate:
         """The values of Host that are served."""
         return self._public.hosts
 
-    def admit(self, facts: RequestFacts, headers: RequestHeaders, peer: str, record: RequestRecord) -> Passage | None:
-        """Return the passage of a request that passes at once to one of the upstreams; None for any other."""
+    def admit(
+        self, facts: RequestFacts, headers: RequestHeaders, peer: str, record: RequestRecord
+    ) -> tuple[OutgoingRequest, UpstreamPool] | None:
+        """Return what is to be sent of a request that passes at once, and to where; None for any other."""
         found = self._credentials.find(facts.method, facts.headers, int(time.time()))
         if found.stale is not None:
             return None
@@ -130,26 +124,27 @@ class Gate:
         if not isinstance(decision, Forward) or decision.rule.upstream == OWN_UPSTREAM:
             return None
         note_decision(record, decision, found.caller, facts.path)
-        return self._prepare(decision, facts, headers, peer, record)
+        request = self._build_request(decision, facts, headers, peer, record)
+        return request, self._current.get_pool(decision.rule.upstream)
 
-    def _prepare(
+    def _build_request(
         self, decision: Forward, facts: RequestFacts, headers: RequestHeaders, peer: str, record: RequestRecord
-    ) -> Passage:
+    ) -> OutgoingRequest:
         rule = decision.rule
         token = decision.user.token if decision.user is not None else None
         client = find_client(peer, facts.headers, self._public.trusted_proxies)
         origin = Origin(record.request_id, client, self._public.scheme)
         dropped = None if rule.upstream == AUTH_UPSTREAM else self._credentials.cookie_names
         target = facts.path.raw + b"?" + facts.query if facts.query else facts.path.raw
-        request = OutgoingRequest(
+        lines = headers.lines + encode_lines(said_here(headers, origin, token, dropped))
+        return OutgoingRequest(
             method=facts.method,
-            head=encode_head(facts.method, target, encode_lines(upstream_headers(headers, origin, token, dropped))),
+            head=encode_head(facts.method, target, lines),
             has_body=headers.has_body,
             content_length=headers.content_length,
             max_body=rule.max_body,
             is_private=token is not None or rule.access is not Access.PUBLIC,
         )
-        return Passage(request, self._current.get_pool(rule.upstream))
 
     async def _respond(self, response: Response, scope: Scope, receive: Receive, send: Send) -> None:
         """Send an answer of the gateway's own."""

@@ -66,6 +66,7 @@ _BODILESS = (204, 304)
 class RequestHeaders:
     """What was read of a request's headers. ``passing`` crosses as it is; the rest is said anew or dropped.
 
+    ``lines`` are Host and what passes, as they are sent.
     ``content_length`` is None where none was said; a body comes if it is positive or ``is_chunked``.
     """
 
@@ -74,6 +75,7 @@ class RequestHeaders:
     is_chunked: bool
     cookies: tuple[bytes, ...]
     passing: tuple[RawHeader, ...]
+    lines: bytes
 
     @property
     def has_body(self) -> bool:
@@ -111,16 +113,23 @@ def read_request_headers(headers: Iterable[RawHeader], hosts: Collection[bytes])
     named = _read_connection(special.get(b"connection", []))
     if named:
         passing = [header for header in passing if header[0] not in named]
-    return RequestHeaders(host, content_length, is_chunked, tuple(special.get(b"cookie", [])), tuple(passing))
+    lines = encode_lines([(b"host", host), *passing])
+    return RequestHeaders(host, content_length, is_chunked, tuple(special.get(b"cookie", [])), tuple(passing), lines)
 
 
 def upstream_headers(
     request: RequestHeaders, origin: Origin, token: str | None, cookies_to_drop: CookieNames | None
 ) -> list[RawHeader]:
-    """Return the header lines for the upstream; without the cookies of ``cookies_to_drop``, if given."""
+    """Return all headers for the upstream; without the cookies of ``cookies_to_drop``, if given."""
+    said = said_here(request, origin, token, cookies_to_drop)
+    return [(b"host", request.host), *request.passing, *said]
+
+
+def said_here(
+    request: RequestHeaders, origin: Origin, token: str | None, cookies_to_drop: CookieNames | None
+) -> list[RawHeader]:
+    """Return those of the headers for the upstream that the gateway itself says, beside Host."""
     lines = [
-        (b"host", request.host),
-        *request.passing,
         (b"x-request-id", origin.request_id.encode()),
         (b"x-forwarded-for", origin.client.encode()),
         (b"x-forwarded-proto", origin.scheme.encode()),
@@ -128,7 +137,7 @@ def upstream_headers(
     ]
     if token is not None:
         lines.append((b"authorization", b"Bearer " + token.encode()))
-    cookies = _keep_cookies(request.cookies, cookies_to_drop)
+    cookies = _keep_cookies(request.cookies, cookies_to_drop) if request.cookies else b""
     if cookies:
         lines.append((b"cookie", cookies))
     if request.is_chunked:

@@ -86,27 +86,24 @@ class Verdict(StrEnum):
 def decide(policy: Policy, request: RequestFacts, caller: Caller) -> Decision:
     """Return what happens to a request of this caller."""
     allowed: set[str] = set()
-    if not is_never_routed(policy, request):
-        for rule in policy.rules:
-            verdict = judge_rule(rule, request)
-            if verdict is Verdict.FITS:
-                return _apply(rule, request, caller)
-            allowed |= rule.methods if verdict is Verdict.OTHER_METHOD else set()
+    for rule in policy.find_rules(request.path.text):
+        verdict = _judge_request(rule, request)
+        if verdict is Verdict.FITS:
+            return _apply(rule, request, caller)
+        allowed |= rule.methods if verdict is Verdict.OTHER_METHOD else set()
     if not allowed:
         return Refuse(NotFound())
     allow = ", ".join(sorted(allowed | {"OPTIONS"}))
     return AnswerOptions(allow) if request.method == "OPTIONS" else Refuse(MethodNotAllowed(allow))
 
 
-def is_never_routed(policy: Policy, request: RequestFacts) -> bool:
-    """Tell whether the path is one that no rule can open."""
-    return any(matcher.matches(request.path.text) for matcher in policy.never_routed)
-
-
 def judge_rule(rule: Rule, request: RequestFacts) -> Verdict:
     """Return whether a rule is about this request, and if not, why."""
-    if not any(matcher.matches(request.path.text) for matcher in rule.matchers):
-        return Verdict.OTHER_PATH
+    return _judge_request(rule, request) if rule.fits_path(request.path.text) else Verdict.OTHER_PATH
+
+
+def _judge_request(rule: Rule, request: RequestFacts) -> Verdict:
+    """Return whether a rule whose matcher fits is about this request."""
     if rule.is_narrowed and not _conditions_hold(rule, request):
         return Verdict.OTHER_REQUEST
     return Verdict.FITS if request.method in rule.methods else Verdict.OTHER_METHOD

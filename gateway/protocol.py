@@ -24,12 +24,11 @@ from gateway.app import GatewayApp
 from gateway.client_exchange import Exchange, encode_refusal
 from gateway.client_limits import Awaits, ClientLimits
 from gateway.fast_path import FastExchange, FastPath
-from gateway.gate import BEGUN, Begun
+from gateway.gate import BEGUN
 from gateway.headers import MAX_FIELDS, MAX_SIZE
-from gateway.known_heads import KnownRequest
 from gateway.lazy_timer import NEVER, LazyTimer
 from shared.errors import AppError, BadRequest, HeadersTooLarge, RequestTimeout
-from shared.request_context import RequestRecord, keep_record
+from shared.request_context import keep_record
 
 MAX_UNFINISHED_HEAD = 4 * MAX_SIZE  # bytes; what is longer and still has no end is not waited for
 MAX_PIPELINED = 64  # requests that wait for the answers before theirs
@@ -134,7 +133,8 @@ class GatewayProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Start the application, with the request target as it came."""
         version = self.parser.get_http_version()
-        self._describe_request(self.parser.get_method().decode("ascii"), version, self.url)
+        path, _, query = self.url.partition(b"?")
+        self._describe_request(self.parser.get_method().decode("ascii"), version, path, query)
         self._stretch_bytes = 0
         self._stretch_was_paused = False
         self._await(Awaits.BODY, self.limits.body)
@@ -149,8 +149,7 @@ class GatewayProtocol(HttpToolsProtocol):
             if len(self.pipeline) > MAX_PIPELINED:
                 self.transport.abort()
 
-    def _describe_request(self, method: str, version: str, target: bytes) -> None:
-        path, _, query = target.partition(b"?")
+    def _describe_request(self, method: str, version: str, path: bytes, query: bytes) -> None:
         self.scope["method"] = method
         self.scope["http_version"] = version
         self.scope["path"] = path.decode("latin-1")
@@ -206,15 +205,16 @@ class GatewayProtocol(HttpToolsProtocol):
         self._await(Awaits.REQUEST, self.limits.idle)
         self._read_held()
 
-    def go_on_slowly(self, target: bytes, known: KnownRequest, begun: Begun, record: RequestRecord) -> None:
+    def go_on_slowly(self, exchange: FastExchange) -> None:
         """Let the application go on with a request that was sent."""
         self._exchange = None
         super().on_message_begin()
-        self.headers.extend(known.headers)
-        self._describe_request("GET", "1.1", target)
+        facts = exchange.facts
+        self.headers.extend(facts.headers)
+        self._describe_request(facts.method, "1.1", facts.path.raw, facts.query)
         scope = cast("Scope", self.scope)
-        scope[BEGUN] = begun
-        keep_record(scope, record)
+        scope[BEGUN] = exchange
+        keep_record(scope, exchange.record)
         self.cycle = self._create_exchange(keep_alive=not self._ends_after)
         self.cycle.more_body = False
         self._start_asgi_task(self.cycle, self.app)

@@ -4,7 +4,7 @@ A policy is an ordered list. The first rule whose matcher, methods and condition
 fits, nothing is contacted. Rules are data: frozen, compiled, and the same for the proxy, forward auth and ``explain``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.automata import Automaton
@@ -20,6 +20,8 @@ NEVER_ROUTED = ("/internal/:path*", "/metrics", "/livez", "/readyz", "/_gateway/
 """What services tell each other and their operators. No rule can route these paths."""
 
 DEFAULT_MAX_BODY = 1_048_576  # bytes
+MOST_REMEMBERED = 4096  # paths
+LONGEST_REMEMBERED = 256  # characters
 
 
 class Access(StrEnum):
@@ -65,6 +67,10 @@ class Rule:
     role: str | None = None
     max_auth_age: int | None = None
 
+    def fits_path(self, path: str) -> bool:
+        """Tell whether a canonical path is one that the rule is about."""
+        return any(matcher.matches(path) for matcher in self.matchers)
+
     @property
     def is_narrowed(self) -> bool:
         """Whether the rule applies to some of the requests for its paths only."""
@@ -99,6 +105,25 @@ class Policy:
     rules: tuple[Rule, ...]
     upstreams: tuple[Upstream, ...]
     never_routed: tuple[Matcher, ...]
+    _by_path: dict[str, tuple[Rule, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def find_rules(self, path: str) -> tuple[Rule, ...]:
+        """Return the rules whose matcher fits a canonical path, in their order; none for one that is never routed.
+
+        Remembered for short paths, a bounded number of them: services are asked for the same ones again and again.
+        """
+        found = self._by_path.get(path)
+        if found is None:
+            found = () if self.is_never_routed(path) else tuple(rule for rule in self.rules if rule.fits_path(path))
+            if len(path) <= LONGEST_REMEMBERED:
+                if len(self._by_path) >= MOST_REMEMBERED:
+                    self._by_path.clear()
+                self._by_path[path] = found
+        return found
+
+    def is_never_routed(self, path: str) -> bool:
+        """Tell whether the path is one that no rule can open."""
+        return any(matcher.matches(path) for matcher in self.never_routed)
 
 
 class PolicyInvalid(Exception):

@@ -23,8 +23,6 @@ _RECORD = "gatepost.record"
 _WELL_FORMED_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _UNSEEN = ("/livez", "/readyz")  # probes come every few seconds and say nothing
 
-log = structlog.get_logger("request")
-
 
 @dataclass(slots=True)
 class RequestRecord:
@@ -54,7 +52,7 @@ class RequestContextMiddleware:
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
-        self.metrics = metrics
+        self.reports = Reports(metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request."""
@@ -77,7 +75,7 @@ class RequestContextMiddleware:
         try:
             await self.app(scope, receive, send_with_id)
         finally:
-            report_request(self.metrics, record, scope["method"], status, is_logged=scope["path"] not in _UNSEEN)
+            self.reports.report(record, scope["method"], status, is_logged=scope["path"] not in _UNSEEN)
         # Not after an error: the server logs that in this same task, and its line should name the request.
         structlog.contextvars.unbind_contextvars("request_id")
 
@@ -99,14 +97,22 @@ def keep_record(scope: Scope, record: RequestRecord) -> None:
     scope[_RECORD] = record
 
 
-def report_request(
-    metrics: Metrics, record: RequestRecord, method: str, status: int, *, is_logged: bool = True
-) -> None:
-    """Count an answered request, and write its log line."""
-    seconds = time.perf_counter() - record.started
-    metrics.observe_request(record.matcher, method, status, seconds)
-    if not is_logged or not log.is_enabled_for(logging.INFO):
-        return
+class Reports:
+    """Counts the requests that were answered and writes a log line for each."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._log = structlog.get_logger("request").bind()
+
+    def report(self, record: RequestRecord, method: str, status: int, *, is_logged: bool = True) -> None:
+        """Take note of one answered request."""
+        seconds = time.perf_counter() - record.started
+        self._metrics.observe_request(record.matcher, method, status, seconds)
+        if is_logged and self._log.is_enabled_for(logging.INFO):
+            self._log.info("request_finished", **_describe(record, method, status, seconds))
+
+
+def _describe(record: RequestRecord, method: str, status: int, seconds: float) -> dict[str, object]:
     facts = {
         "user_id": record.user_id,
         "sid": record.session_id,
@@ -114,12 +120,11 @@ def report_request(
         "upstream": record.upstream,
         "refusal": record.refusal,
     }
-    log.info(
-        "request_finished",
-        request_id=record.request_id,
-        method=method,
-        matcher=record.matcher,
-        status=status,
-        ms=round(seconds * 1000, 2),
+    return {
+        "request_id": record.request_id,
+        "method": method,
+        "matcher": record.matcher,
+        "status": status,
+        "ms": round(seconds * 1000, 2),
         **{name: fact for name, fact in facts.items() if fact is not None},
-    )
+    }
