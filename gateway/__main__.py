@@ -1,9 +1,9 @@
 """``python -m gateway`` runs the gateway."""
 
 from gateway.app import create_app
-from gateway.protocol import GatewayProtocol
+from gateway.fast_protocol import FastGatewayProtocol
 from gateway.settings import GatewaySettings
 from shared.server import serve
 
 if __name__ == "__main__":
-    serve("gateway", GatewaySettings, create_app, protocol=GatewayProtocol)
+    serve("gateway", GatewaySettings, create_app, protocol=FastGatewayProtocol)

@@ -80,7 +80,9 @@ def create_app(settings: GatewaySettings, metrics: Metrics, limits: Limits = LIM
     credentials = Credentials.of(settings, revocations)
     gate = Gate(public, credentials, current, own_pages)
     asked = ForwardAuth(gate, public, credentials, current)
-    return GatewayApp(RequestContextMiddleware(FaultMiddleware(asked), metrics), FastPath(gate, Reports(metrics)))
+    return GatewayApp(
+        RequestContextMiddleware(FaultMiddleware(asked), metrics), FastPath(gate, Reports(metrics), metrics.registry)
+    )
 
 
 def create_auth_client(settings: GatewaySettings) -> ServiceClient:

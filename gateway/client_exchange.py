@@ -49,6 +49,11 @@ class Exchange(RequestResponseCycle):
         await super().send(message)
 
 
+def status_line(status: int) -> bytes:
+    """Return the first line of an answer."""
+    return STATUS_LINE[status]
+
+
 def encode_refusal(error: AppError, headers: Iterable[RawHeader]) -> bytes:
     """Return the answer to bytes of which no application hears; ``headers`` are the server's own."""
     scope: Scope = {"path": "/", "headers": []}
@@ -56,4 +61,4 @@ def encode_refusal(error: AppError, headers: Iterable[RawHeader]) -> bytes:
     response.headers[REQUEST_ID_HEADER] = uuid.uuid4().hex
     response.headers["Connection"] = "close"
     lines = b"".join(b"%b: %b\r\n" % header for header in [*headers, *response.raw_headers])
-    return b"%b%b\r\n%b" % (STATUS_LINE[error.status], lines, bytes(response.body))
+    return b"%b%b\r\n%b" % (status_line(error.status), lines, bytes(response.body))

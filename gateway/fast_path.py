@@ -13,8 +13,9 @@ The general path (``protocol``, ``gate``, ``proxy``) can do everything; this one
 import re
 from typing import Protocol
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from prometheus_client import CollectorRegistry, Gauge
 
+from gateway.client_exchange import status_line
 from gateway.gate import Gate
 from gateway.known_heads import Memory, read_plain_answer, read_plain_request
 from gateway.paths import CanonicalPath, PathRefused, canonicalize_path, check_query
@@ -49,8 +50,11 @@ class ClientSide(Protocol):
 class FastPath:
     """Begins what can be forwarded fast, for all connections of one gateway."""
 
-    def __init__(self, gate: Gate, reports: Reports) -> None:
+    def __init__(self, gate: Gate, reports: Reports, registry: CollectorRegistry) -> None:
         self._gate = gate
+        self.finished = 0
+        gauge = Gauge("gatepost_fast_path_requests", "Requests that took the fast path to its end", registry=registry)
+        gauge.set_function(lambda: self.finished)
         self.reports = reports
         self._targets = Memory(read_target)
         self._requests = Memory(lambda block: read_plain_request(block, gate.hosts))
@@ -110,7 +114,8 @@ class FastExchange:
         self.pool.release(self.connection)
         lines = known.private_lines if self.request.is_private else known.lines
         lines += b"x-request-id: %b\r\n" % self.record.request_id.encode()
-        self._client.finish_fast(STATUS_LINE[known.status], lines, data[end:])
+        self._client.finish_fast(status_line(known.status), lines, data[end:])
+        self._fast.finished += 1
         self._report(known.status)
         return True
 

@@ -22,7 +22,6 @@ from shared.errors import AppError
 
 MOST_REMEMBERED = 1024
 LONGEST_REMEMBERED = 4096  # bytes
-MAX_KNOWN_HEAD = 16 * 1024  # bytes
 
 _REQUEST_LINE = b"GET / HTTP/1.1\r\n"
 
@@ -77,10 +76,9 @@ def read_plain_request(block: bytes, hosts: Collection[bytes]) -> KnownRequest |
     None unless the request has no body, asks for no upgrade and no interim answer, and leaves the connection open.
     """
     reader = _RequestReader()
-    parser = httptools.HttpRequestParser(reader)
     try:
-        parser.feed_data(_REQUEST_LINE + block)
-        if not reader.is_whole or not parser.should_keep_alive() or len(block) > MAX_KNOWN_HEAD:
+        reader.parser.feed_data(_REQUEST_LINE + block)
+        if not reader.is_one_whole or not reader.keeps_alive:
             return None
         headers = tuple(reader.headers)
         crossing = read_request_headers(headers, hosts)
@@ -119,11 +117,23 @@ class _RequestReader:
     """Takes what the parser reads of one head."""
 
     def __init__(self) -> None:
+        self.parser = httptools.HttpRequestParser(self)
         self.headers: list[RawHeader] = []
-        self.is_whole = False
+        self.keeps_alive = False
+        self._begun = self._whole = 0
+
+    @property
+    def is_one_whole(self) -> bool:
+        return self._begun == self._whole == 1
+
+    def on_message_begin(self) -> None:
+        self._begun += 1
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value))
 
+    def on_headers_complete(self) -> None:
+        self.keeps_alive = self.parser.should_keep_alive()
+
     def on_message_complete(self) -> None:
-        self.is_whole = True
+        self._whole += 1

@@ -9,26 +9,19 @@
 4. Every wait for a client has an end (``client_limits``): 408 where nothing was answered yet (RFC 9110, 15.5.9), and
    the connection ends. One that never sent a byte of its request just ends.
 5. After an answer that came before its request's end the connection ends; what still comes is not read for long.
-6. A request that is simple in every respect takes the fast path (``fast_path``). While it is on its way, what the
-   client sends is held back; it is read afterwards, like everything else.
 """
 
 import asyncio
 from typing import assert_never, cast
 
-from starlette.types import Scope
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gateway.app import GatewayApp
 from gateway.client_exchange import Exchange, encode_refusal
 from gateway.client_limits import Awaits, ClientLimits
-from gateway.fast_path import FastExchange, FastPath
-from gateway.gate import BEGUN
 from gateway.headers import MAX_FIELDS, MAX_SIZE
 from gateway.lazy_timer import NEVER, LazyTimer
 from shared.errors import AppError, BadRequest, HeadersTooLarge, RequestTimeout
-from shared.request_context import keep_record
 
 MAX_UNFINISHED_HEAD = 4 * MAX_SIZE  # bytes; what is longer and still has no end is not waited for
 MAX_PIPELINED = 64  # requests that wait for the answers before theirs
@@ -39,10 +32,6 @@ class GatewayProtocol(HttpToolsProtocol):
 
     limits = ClientLimits()
 
-    _fast: FastPath | None = None
-    _exchange: FastExchange | None = None
-    _held = b""  # what came while a fast exchange was on its way
-    _ends_after = False
     _awaits = Awaits.REQUEST
     _answering: Exchange | None = None
     _is_deaf = False  # nothing that still comes is read
@@ -60,20 +49,11 @@ class GatewayProtocol(HttpToolsProtocol):
         self._timer = LazyTimer(self.loop, self._run_out)
         self._write_timer = LazyTimer(self.loop, transport.abort)
         self._timer.expect(self.limits.idle)
-        self._fast = self.app.fast_path if isinstance(self.app, GatewayApp) else None
-
-    @property
-    def peer(self) -> str:
-        """The address of the other end."""
-        return self.client[0] if self.client else ""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the application that the client has gone, also where another request of its waits already."""
         self._timer.cancel()
         self._write_timer.cancel()
-        if self._exchange is not None:
-            self._exchange.abandon()
-            self._exchange = None
         exchange = self._answering
         if exchange is not None and not exchange.response_complete:
             exchange.disconnected = True
@@ -84,13 +64,7 @@ class GatewayProtocol(HttpToolsProtocol):
         """Read bytes of the client."""
         if self._is_deaf:
             return
-        if self._exchange is not None:
-            self._held += data
-            self.flow.pause_reading()
-            return
         if self._awaits is Awaits.REQUEST:
-            if self._fast is not None and self.flow.write_paused is False and self._begin_fast(self._fast, data):
-                return
             self._await(Awaits.HEAD, self.limits.head)
         self._chunk_size = len(data)
         super().data_received(data)
@@ -132,8 +106,8 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Start the application, with the request target as it came."""
-        version = self.parser.get_http_version()
         path, _, query = self.url.partition(b"?")
+        version = self.parser.get_http_version()
         self._describe_request(self.parser.get_method().decode("ascii"), version, path, query)
         self._stretch_bytes = 0
         self._stretch_was_paused = False
@@ -148,13 +122,6 @@ class GatewayProtocol(HttpToolsProtocol):
             self.pipeline.appendleft((self.cycle, self.app))
             if len(self.pipeline) > MAX_PIPELINED:
                 self.transport.abort()
-
-    def _describe_request(self, method: str, version: str, path: bytes, query: bytes) -> None:
-        self.scope["method"] = method
-        self.scope["http_version"] = version
-        self.scope["path"] = path.decode("latin-1")
-        self.scope["raw_path"] = path
-        self.scope["query_string"] = query
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the body."""
@@ -189,56 +156,6 @@ class GatewayProtocol(HttpToolsProtocol):
                 self._await(Awaits.REQUEST, self.limits.idle)
             else:
                 self._timer.expect(self.limits.head)
-
-    # What the fast path calls
-
-    def finish_fast(self, head: bytes, lines: bytes, body: bytes) -> None:
-        """Send a whole answer and wait for the next request."""
-        self._exchange = None
-        self.server_state.total_requests += 1
-        date = b"".join([b"%b: %b\r\n" % header for header in self.server_state.default_headers])
-        if self._ends_after:
-            self.transport.write(b"".join((head, date, lines, b"connection: close\r\n\r\n", body)))
-            self._end()
-            return
-        self.transport.write(b"".join((head, date, lines, b"\r\n", body)))
-        self._await(Awaits.REQUEST, self.limits.idle)
-        self._read_held()
-
-    def go_on_slowly(self, exchange: FastExchange) -> None:
-        """Let the application go on with a request that was sent."""
-        self._exchange = None
-        super().on_message_begin()
-        facts = exchange.facts
-        self.headers.extend(facts.headers)
-        self._describe_request(facts.method, "1.1", facts.path.raw, facts.query)
-        scope = cast("Scope", self.scope)
-        scope[BEGUN] = exchange
-        keep_record(scope, exchange.record)
-        self.cycle = self._create_exchange(keep_alive=not self._ends_after)
-        self.cycle.more_body = False
-        self._start_asgi_task(self.cycle, self.app)
-        self._read_held()
-
-    def _begin_fast(self, fast: FastPath, data: bytes) -> bool:
-        self._exchange = fast.begin(self, data)
-        if self._exchange is None:
-            return False
-        self._awaits = Awaits.ANSWER
-        return True
-
-    def _read_held(self) -> None:
-        if self._held:
-            held, self._held = self._held, b""
-            self.flow.resume_reading()
-            self.loop.call_soon(self.data_received, held)
-
-    def shutdown(self) -> None:
-        """End the connection, after the answer that is due."""
-        if self._exchange is not None:
-            self._ends_after = True
-        else:
-            super().shutdown()
 
     # Deadlines and ends
 
@@ -302,6 +219,13 @@ class GatewayProtocol(HttpToolsProtocol):
         """End the connection, once what waits for the client is taken, or too long is not."""
         self.transport.close()
         self._await(Awaits.END, self.limits.write_stall)
+
+    def _describe_request(self, method: str, version: str, path: bytes, query: bytes) -> None:
+        self.scope["method"] = method
+        self.scope["http_version"] = version
+        self.scope["path"] = path.decode("latin-1")
+        self.scope["raw_path"] = path
+        self.scope["query_string"] = query
 
     def _is_answering(self) -> bool:
         return self._answering is not None and not self._answering.response_complete

@@ -17,6 +17,8 @@ from pydantic import SecretStr
 from gateway.app import create_app
 from gateway.client_limits import ClientLimits
 from gateway.credentials import Credentials
+from gateway.fast_path import FastPath
+from gateway.fast_protocol import FastGatewayProtocol
 from gateway.protocol import GatewayProtocol
 from gateway.settings import GatewaySettings
 from gateway.upstream_connection import Limits
@@ -37,6 +39,7 @@ class RunningGateway:
     settings: GatewaySettings
     credentials: Credentials
     metrics: Metrics
+    fast_path: FastPath
 
     @property
     def url(self) -> str:
@@ -86,6 +89,7 @@ async def running_gateway(
     limits: Limits | None = None,
     client_limits: ClientLimits | None = None,
     environment: str = "development",
+    protocol: type[GatewayProtocol] = FastGatewayProtocol,
     auth_service_url: str = "http://127.0.0.1:9",
 ) -> AsyncIterator[RunningGateway]:
     """Give a gateway with the policy of a file."""
@@ -102,15 +106,15 @@ async def running_gateway(
     )
     metrics = Metrics()
     app = create_app(settings, metrics, limits or Limits())
-    protocol = type("Protocol", (GatewayProtocol,), {"limits": client_limits or ClientLimits()})
-    config = build_config(app, "127.0.0.1", port, protocol)
+    limited = type("Protocol", (protocol,), {"limits": client_limits or ClientLimits()})
+    config = build_config(app, "127.0.0.1", port, limited)
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)  # as serve() does, which would take over the signals of the tests
     await server.startup(sockets=[listener])
     await server.on_tick(0)  # sets the date
     try:
-        yield RunningGateway(port, settings, Credentials.of(settings, Revocations()), metrics)
+        yield RunningGateway(port, settings, Credentials.of(settings, Revocations()), metrics, app.fast_path)
     finally:
         await server.shutdown(sockets=[listener])
 

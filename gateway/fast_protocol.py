@@ -1,0 +1,111 @@
+"""The gateway's protocol with the fast path: one client's connection, as the gateway is run.
+
+A request that is simple in every respect is given to ``fast_path`` as it came. While it is on its way, what the client
+sends is held back, and read afterwards like everything else. All that is not simple is ``protocol``'s.
+"""
+
+import asyncio
+from typing import cast
+
+from starlette.types import Scope
+
+from gateway.app import GatewayApp
+from gateway.client_limits import Awaits
+from gateway.fast_path import FastExchange, FastPath
+from gateway.gate import BEGUN
+from gateway.protocol import GatewayProtocol
+from shared.request_context import keep_record
+
+
+class FastGatewayProtocol(GatewayProtocol):
+    """One client's connection."""
+
+    _fast: FastPath | None = None
+    _exchange: FastExchange | None = None
+    _held = b""  # what came while an exchange was on its way
+    _ends_after = False
+
+    @property
+    def peer(self) -> str:
+        """The address of the other end."""
+        return self.client[0] if self.client else ""
+
+    # What the event loop and the server call
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._fast = self.app.fast_path if isinstance(self.app, GatewayApp) else None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End what is on its way: the client has gone."""
+        if self._exchange is not None:
+            self._exchange.abandon()
+            self._exchange = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read bytes of the client."""
+        if self._exchange is not None:
+            self._held += data
+            self.flow.pause_reading()
+        elif not self._begins(data):
+            super().data_received(data)
+
+    def shutdown(self) -> None:
+        """End the connection, after the answer that is due."""
+        if self._exchange is not None:
+            self._ends_after = True
+        else:
+            super().shutdown()
+
+    # What the fast path calls
+
+    def finish_fast(self, head: bytes, lines: bytes, body: bytes) -> None:
+        """Send a whole answer and wait for the next request."""
+        self._exchange = None
+        self.server_state.total_requests += 1
+        date = b"".join([b"%b: %b\r\n" % header for header in self.server_state.default_headers])
+        if self._ends_after:
+            self.transport.write(b"".join((head, date, lines, b"connection: close\r\n\r\n", body)))
+            self._end()
+            return
+        self.transport.write(b"".join((head, date, lines, b"\r\n", body)))
+        self._await(Awaits.REQUEST, self.limits.idle)
+        self._read_held()
+
+    def go_on_slowly(self, exchange: FastExchange) -> None:
+        """Let the application go on with a request that was sent."""
+        self._exchange = None
+        self.on_message_begin()
+        facts = exchange.facts
+        self.headers.extend(facts.headers)
+        self._describe_request(facts.method, "1.1", facts.path.raw, facts.query)
+        scope = cast("Scope", self.scope)
+        scope[BEGUN] = exchange
+        keep_record(scope, exchange.record)
+        self.cycle = self._create_exchange(keep_alive=not self._ends_after)
+        self.cycle.more_body = False
+        self._awaits = Awaits.ANSWER
+        self._start_asgi_task(self.cycle, self.app)
+        self._read_held()
+
+    def _begins(self, data: bytes) -> bool:
+        """Tell whether the bytes were a request that is now on its way."""
+        if self._fast is None or self._awaits is not Awaits.REQUEST or self._is_deaf or self.flow.write_paused:
+            return False
+        self._exchange = self._fast.begin(self, data)
+        if self._exchange is None:
+            return False
+        self._awaits = Awaits.ANSWER
+        return True
+
+    def _read_held(self) -> None:
+        if self._held:
+            held, self._held = self._held, b""
+            self.flow.resume_reading()
+            self.loop.call_soon(self._read_again, held)
+
+    def _read_again(self, held: bytes) -> None:
+        if not self.transport.is_closing():
+            self.data_received(held)
