@@ -33,6 +33,7 @@ from auth_service.schemas import SignIn
 from shared.bodies import media_type, parse_json, read_bytes, read_form
 from shared.errors import BadRequest, Invalid
 from shared.schemas import validate
+from shared.sentences import Sentence
 
 MAX_BODY = 8192  # bytes: a password of 1024 bytes may take three times as many in a form
 MAX_LOG_BODY = 4096
@@ -118,12 +119,12 @@ async def show_error(request: Request) -> Response:
     error = request.query_params.get("error", "")
     if error in SHOWN_ON_SIGN_IN_PAGE:
         return Response(status_code=302, headers={"Location": _url(request, f"/signin?error={error}")})
-    return pages.notice_page(*pages.NOTICES.get(error, pages.UNKNOWN_NOTICE))
+    return pages.notice_page(request, *pages.NOTICES.get(error, pages.UNKNOWN_NOTICE))
 
 
-async def show_verify_request(_: Request) -> Response:
+async def show_verify_request(request: Request) -> Response:
     """Show that a message was sent; part of the protocol, although no message is ever sent here."""
-    return pages.notice_page(200, "Check your e-mail", "A message with a link to sign in was sent to you.")
+    return pages.notice_page(request, *pages.LINK_SENT)
 
 
 async def take_log(request: Request) -> Response:
@@ -134,7 +135,7 @@ async def take_log(request: Request) -> Response:
 
 async def refuse_unknown(request: Request) -> Response:
     """Refuse what is not part of the protocol."""
-    raise BadRequest(f"{request.method} is not understood here")
+    raise BadRequest(Sentence("{method} is not understood here", method=request.method))
 
 
 async def _read_fields(request: Request) -> dict[str, str]:

@@ -28,29 +28,34 @@ from shared.bodies import read_form
 from shared.errors import Invalid
 from shared.pages import render_page
 from shared.schemas import validate
+from shared.sentences import Sentence
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_FORM = 8192  # bytes: a password of 1024 bytes may take three times as many in a form
 FIRST_PAGE_SIGNED_IN = "/userposts"
 
-EXPIRED_FORM = "This form was open for too long. Please send it again."
+EXPIRED_FORM = Sentence("This form was open for too long. Please send it again.")
+SIGN_IN_AGAIN = Sentence("Please sign in again to go on.")
 SIGN_IN_ERRORS = {
-    "CredentialsSignin": "That e-mail address or password is not right.",
-    "SessionRequired": "Please sign in to see this page.",
+    "CredentialsSignin": Sentence("That e-mail address or password is not right."),
+    "SessionRequired": Sentence("Please sign in to see this page."),
     "MissingCSRF": EXPIRED_FORM,
 }
-UNKNOWN_SIGN_IN_ERROR = "Signing in did not work. Please try again."
+UNKNOWN_SIGN_IN_ERROR = Sentence("Signing in did not work. Please try again.")
 NOTICES = {
-    "Configuration": (500, "Something is not set up right", "The server's log says more."),
-    "AccessDenied": (403, "Access denied", "You are not allowed to sign in."),
-    "Verification": (403, "This link can't be used", "It was used before, or it is too old."),
+    "Configuration": (500, Sentence("Something is not set up right"), Sentence("The server's log says more.")),
+    "AccessDenied": (403, Sentence("Access denied"), Sentence("You are not allowed to sign in.")),
+    "Verification": (403, Sentence("This link can't be used"), Sentence("It was used before, or it is too old.")),
 }
-UNKNOWN_NOTICE = (200, "Something went wrong", "Please try again.")
+UNKNOWN_NOTICE = (200, Sentence("Something went wrong"), Sentence("Please try again."))
+LINK_SENT = (200, Sentence("Check your e-mail"), Sentence("A message with a link to sign in was sent to you."))
 
 
 async def show_sign_in(request: Request) -> Response:
-    """Show the sign-in form; whoever is signed in already may go on."""
+    """Show the sign-in form; whoever is signed in already may go on, unless asked to prove again who they are."""
     callback_url = choose_callback_url(request, {})
+    if "login" in request.query_params.get("prompt", "").split():  # OpenID Connect Core, section 3.1.2.1
+        return sign_in_page(request, callback_url, alert=SIGN_IN_AGAIN)
     found = await find_browser_session(request)
     if found is None:
         error = request.query_params.get("error")
@@ -60,7 +65,7 @@ async def show_sign_in(request: Request) -> Response:
     if found.is_renewed:
         # Sent here only because the access token in the cookie had run out. With a good one this can't repeat itself.
         return add_cookies(redirect(callback_url), cookies)
-    return add_cookies(_signed_in_page(callback_url, found.user), cookies)
+    return add_cookies(_signed_in_page(request, callback_url, found.user), cookies)
 
 
 def sign_in_page(
@@ -76,7 +81,7 @@ async def show_sign_up(request: Request) -> Response:
     callback_url = _choose_first_page(request, {})
     found = await find_browser_session(request)
     if found is not None:
-        return _signed_in_page(callback_url, found.user)
+        return _signed_in_page(request, callback_url, found.user)
     return _sign_up_page(request, callback_url, typed={})
 
 
@@ -111,9 +116,9 @@ def sign_out_page(request: Request, *, status: int = 200, alert: str | None = No
     return _form_page(request, "signout.html", status, callback_url, {"alert": alert})
 
 
-def notice_page(status: int, heading: str, text: str) -> Response:
+def notice_page(request: Request, status: int, heading: str, text: str) -> Response:
     """Return a page that only says something."""
-    return _page("notice.html", status, {"heading": heading, "text": text})
+    return _page(request, "notice.html", status, {"heading": heading, "text": text})
 
 
 def redirect(url: str) -> Response:
@@ -121,10 +126,10 @@ def redirect(url: str) -> Response:
     return Response(status_code=303, headers={"Location": url})
 
 
-def _signed_in_page(callback_url: str, user: User) -> Response:
+def _signed_in_page(request: Request, callback_url: str, user: User) -> Response:
     is_loop = urlsplit(callback_url).path.startswith(("/api/auth", "/signup"))
     next_url = FIRST_PAGE_SIGNED_IN if is_loop else callback_url
-    return _page("signed_in.html", 200, {"user": user, "next_url": next_url})
+    return _page(request, "signed_in.html", 200, {"user": user, "next_url": next_url})
 
 
 def _sign_up_page(
@@ -136,8 +141,7 @@ def _sign_up_page(
     faults: Mapping[str, str] | None = None,
     alert: str | None = None,
 ) -> Response:
-    errors = {name: fault[:1].upper() + fault[1:] for name, fault in (faults or {}).items()}
-    shown = {"typed": typed, "errors": errors, "alert": alert}
+    shown = {"typed": typed, "errors": faults or {}, "alert": alert}
     return _form_page(request, "signup.html", status, callback_url, shown)
 
 
@@ -156,9 +160,9 @@ def _form_page(
         "callback_url": callback_url,
         "callback_query": f"?callbackUrl={quote(callback_url, safe='')}",
     }
-    return add_cookies(_page(template, status, {**form, **shown}), cookies)
+    return add_cookies(_page(request, template, status, {**form, **shown}), cookies)
 
 
-def _page(template: str, status: int, shown: Mapping[str, object]) -> Response:
+def _page(request: Request, template: str, status: int, shown: Mapping[str, object]) -> Response:
     context = {"user": None, "callback_query": "", **shown}
-    return render_page(template, folder=TEMPLATES, status=status, headers=None, **context)
+    return render_page(request.scope, template, folder=TEMPLATES, status=status, headers=None, **context)

@@ -3,6 +3,8 @@
 Pure. A password is kept exactly as typed: not trimmed, not normalised, not cut.
 """
 
+from shared.sentences import Sentence
+
 MIN_LENGTH = 8  # bytes in UTF-8
 MAX_LENGTH = 1024
 PRODUCT = "gatepost"
@@ -12,11 +14,11 @@ def find_password_fault(password: str, *, name: str, email: str) -> str | None:
     """Return what is wrong with the password that this person wants, or None."""
     length = len(password.encode())
     if length < MIN_LENGTH:
-        return f"must be at least {MIN_LENGTH} characters"
+        return Sentence("must be at least {least} characters", least=MIN_LENGTH)
     if length > MAX_LENGTH:
-        return f"must be at most {MAX_LENGTH} bytes"
+        return Sentence("must be at most {most} bytes", most=MAX_LENGTH)
     if password.casefold() in _obvious_guesses(name, email):
-        return "must not be your name, your e-mail address or the name of this product"
+        return Sentence("must not be your name, your e-mail address or the name of this product")
     return None
 
 

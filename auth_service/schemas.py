@@ -29,8 +29,8 @@ _PASSWORD_SCHEMA = {
 def _check_email(value: str) -> str:
     try:
         validate_email(value, check_deliverability=False)
-    except EmailNotValidError as error:
-        raise ValueError(str(error)) from None
+    except EmailNotValidError:
+        raise ValueError("must be a valid e-mail address") from None
     return value
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shared.errors import BadRequest
+from shared.sentences import Sentence
 
 RawHeader = tuple[bytes, bytes]
 
@@ -87,7 +88,7 @@ def _read_said(headers: tuple[RawHeader, ...]) -> dict[bytes, bytes]:
     for name, value in headers:
         if name in _SAID:
             if name in said or not value:
-                raise BadRequest(f"Say {name.decode()} once")
+                raise BadRequest(Sentence("Say {header} once", header=name.decode()))
             said[name] = value
     return said
 
@@ -106,7 +107,9 @@ def _agree(what: str, *values: bytes | None) -> bytes:
     """Return the one value that is said."""
     found = {value for value in values if value is not None}
     if len(found) != 1:
-        raise BadRequest(f"The original {what} is {'said in two ways' if found else 'missing'}")
+        if not found:
+            raise BadRequest(Sentence("The original {what} is missing", what=what))
+        raise BadRequest(Sentence("The original {what} is said in two ways", what=what))
     return found.pop()
 
 

@@ -37,10 +37,11 @@ def create_own_pages(
     async def show_document(_: Request) -> Response:
         return JSONResponse(await reference.get_document())
 
-    async def show_page(_: Request) -> Response:
+    async def show_page(request: Request) -> Response:
         document = await reference.get_document()
         operations, schemas = list_operations(document), list_schemas(document)
-        return render_page("docs.html", folder=TEMPLATES, document=document, operations=operations, schemas=schemas)
+        shown = {"document": document, "operations": operations, "schemas": schemas}
+        return render_page(request.scope, "docs.html", folder=TEMPLATES, status=200, headers=None, **shown)
 
     pages = Starlette(
         routes=[

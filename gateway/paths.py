@@ -20,6 +20,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
+from shared.sentences import Sentence
+
 MAX_PATH_LENGTH = 2048  # bytes
 MAX_QUERY_LENGTH = 8192  # bytes
 
@@ -66,10 +68,10 @@ def canonicalize_path(raw: bytes) -> CanonicalPath:
 def check_query(raw: bytes) -> bytes:
     """Return a raw query (without its ``?``) as it is, or raise PathRefused."""
     if len(raw) > MAX_QUERY_LENGTH:
-        raise PathRefused(f"The query is longer than {MAX_QUERY_LENGTH} bytes")
+        raise PathRefused(Sentence("The query is longer than {most} bytes", most=MAX_QUERY_LENGTH))
     found = _REFUSED_QUERY.search(raw)
     if found:
-        raise PathRefused(f"The query has the byte {_name(found.group())}")
+        raise PathRefused(Sentence("The query has the byte {byte}", byte=_name(found.group())))
     return raw
 
 
@@ -83,14 +85,14 @@ def encode_callback(path: CanonicalPath, query: bytes) -> str:
 def _check_shape(raw: bytes) -> None:
     """Check rules 1 and 2."""
     if len(raw) > MAX_PATH_LENGTH:
-        raise PathRefused(f"The path is longer than {MAX_PATH_LENGTH} bytes")
+        raise PathRefused(Sentence("The path is longer than {most} bytes", most=MAX_PATH_LENGTH))
     if not raw.startswith(b"/"):
         raise PathRefused("The path does not start with /")
     if raw.startswith((b"//", b"/\\")):
         raise PathRefused("The path starts with two slashes")
     found = _REFUSED_RAW.search(raw)
     if found:
-        raise PathRefused(f"The path has the byte {_name(found.group())}")
+        raise PathRefused(Sentence("The path has the byte {byte}", byte=_name(found.group())))
 
 
 def _check_encoding(raw: bytes) -> None:
@@ -99,7 +101,7 @@ def _check_encoding(raw: bytes) -> None:
         raise PathRefused("The path has a % without two hexadecimal digits")
     for digits in _ENCODED.findall(raw):
         if _HIDDEN.fullmatch(bytes.fromhex(digits.decode("ascii"))):
-            raise PathRefused(f"The path hides a character as %{digits.decode('ascii')}")
+            raise PathRefused(Sentence("The path hides a character as %{digits}", digits=digits.decode("ascii")))
 
 
 def _decode(raw: bytes) -> str:
@@ -110,7 +112,7 @@ def _decode(raw: bytes) -> str:
         raise PathRefused("The path is not valid UTF-8") from None
     found = _REFUSED_TEXT.search(text)
     if found:
-        raise PathRefused(f"The path has the character U+{ord(found.group()):04X}")
+        raise PathRefused(Sentence("The path has the character {point}", point=f"U+{ord(found.group()):04X}"))
     return text
 
 

@@ -17,6 +17,7 @@ from gateway.rules import Policy
 from gateway.upstream import UpstreamPool
 from gateway.upstream_connection import AnswerMissing
 from shared.errors import AppError, Unavailable
+from shared.sentences import Sentence
 
 Json = dict[str, object]
 
@@ -65,7 +66,8 @@ class Reference:
             return await _fetch_part(pool, self._public_url)
         except (AppError, AnswerMissing, PartMissing) as error:
             log.warning("description_part_missing", upstream=pool.name, reason=repr(error))
-            raise Unavailable(f"The description of the {pool.name} service is missing right now") from error
+            sentence = Sentence("The description of the {service} service is missing right now", service=pool.name)
+            raise Unavailable(sentence) from error
 
 
 def join(parts: Iterable[Json], policy: Policy, public_url: str) -> Json:

@@ -3,11 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from shared.sentences import Sentence
+
 Json = dict[str, object]
 
 METHODS = ("get", "post", "put", "patch", "delete")
 _PREFIX = "#/components/schemas/"
-_CALLERS = {0: "everyone", 1: "signed in", 2: "everyone; more for who is signed in"}
+_CALLERS = {
+    0: Sentence("for everyone"),
+    1: Sentence("for who is signed in"),
+    2: Sentence("for everyone; more for who is signed in"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,13 @@ from shared.bodies import MAX_JSON_BODY, read_form
 from shared.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
 from shared.routes import path_id
 from shared.schemas import validate
+from shared.sentences import Sentence
 
 MAX_FORM = 3 * MAX_JSON_BODY  # bytes: what fits into JSON fits into a form, where a byte may take three
 OWN_POSTS = "/userposts"
 
-EXPIRED = "This form was open for too long. Please send it again."
-OVERTAKEN = (
+EXPIRED = Sentence("This form was open for too long. Please send it again.")
+OVERTAKEN = Sentence(
     "This post was changed after you opened the form. Below is what you typed; saving it again replaces that change."
 )
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
@@ -51,8 +52,7 @@ class Typed:
 
     def refused(self, faults: Mapping[str, str] | None = None, alert: str | None = None) -> "Typed":
         """Return the same, and what is wrong with it."""
-        sentences = {name: fault[:1].upper() + fault[1:] for name, fault in (faults or {}).items()}
-        return Typed(self.title, self.content, self.published, sentences, alert)
+        return Typed(self.title, self.content, self.published, faults or {}, alert)
 
 
 async def show_new(request: Request) -> Response:

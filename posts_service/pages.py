@@ -50,9 +50,8 @@ def posts_page(request: Request, caller: Caller, template: str, *, status: int =
     if isinstance(caller, User):
         user = caller.claims
         form_token = parts_of(request).form_tokens.sign(user.session_id, int(time.time()))
-    return render_page(
-        template, folder=TEMPLATES, status=status, headers=None, user=user, form_token=form_token, **context
-    )
+    shown = {"user": user, "form_token": form_token, **context}
+    return render_page(request.scope, template, folder=TEMPLATES, status=status, headers=None, **shown)
 
 
 def _list_page(request: Request, caller: Caller, template: str, page: reading.Page, query: ListQuery) -> Response:

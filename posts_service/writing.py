@@ -23,6 +23,7 @@ from posts_service.schemas import PostChange, PostDraft
 from shared.authentication import Anonymous, Reason, challenge
 from shared.database import Connection, Database
 from shared.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed, Unauthorized
+from shared.sentences import Sentence
 from shared.tokens import Claims
 
 KEY_HEADER = "Idempotency-Key"
@@ -45,7 +46,7 @@ async def write_post_once(database: Database, author: Claims, draft: PostDraft, 
     fingerprint = hashlib.sha256(draft.model_dump_json().encode()).digest()
     async with database.transaction() as connection:
         if not await lock_key(connection, author.user_id, key):
-            raise Conflict(f"A request with this {KEY_HEADER} is still running")
+            raise Conflict(Sentence("A request with this {header} is still running", header=KEY_HEADER))
         stored = await find_answer(connection, author.user_id, key)
         if stored is None:
             answer = await _insert(connection, author, draft)

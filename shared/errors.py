@@ -23,8 +23,8 @@ Code raises; it never builds an error response. The tree:
       UpstreamTimeout 504         the part behind is slow
 
 The body is ``{"error": "<sentence for a person>"}`` plus members that carry facts (``fields``, ``retryAfter``).
-A browser that asks for a page gets the same sentence on a page. A 5xx says nothing of the inside: the log has it
-under the same request id. What is not in the tree is a fault of ours: 500, with no detail.
+A browser that asks for a page gets the same sentence on a page, in its language. A 5xx says nothing of the inside: the
+log has it under the same request id. What is not in the tree is a fault of ours: 500, with no detail.
 """
 
 import http
@@ -208,7 +208,7 @@ def render_error(scope: Scope, error: AppError) -> Response:
     """Return the response to an error: JSON, or a page for a browser that asks for one."""
     headers = {"Cache-Control": "no-store", **error.headers}
     if wants_page(scope):
-        return render_page("error.html", status=error.status, headers=headers, message=error.message)
+        return render_page(scope, "error.html", status=error.status, headers=headers, message=error.message)
     return JSONResponse({"error": error.message, **error.facts}, status_code=error.status, headers=headers)
 
 

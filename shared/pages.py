@@ -2,7 +2,8 @@
 
 A service's pages extend ``base.html`` of this package and stand in its own ``templates/`` folder. Everything that
 a template prints is escaped; nothing here or there is marked safe. Pages work without any script, so the policy
-forbids scripts altogether.
+forbids scripts altogether. A page is in the language that its reader asks for: fixed texts through ``_``, sentences
+from the code through ``translated``, moments through ``moment``.
 """
 
 import functools
@@ -11,6 +12,10 @@ from pathlib import Path
 
 import jinja2
 from starlette.responses import HTMLResponse
+from starlette.types import Scope
+
+from shared.languages import choose_language
+from shared.sentences import load_catalogue, say_moment, translate
 
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
@@ -22,6 +27,7 @@ CONTENT_SECURITY_POLICY = (
 
 
 def render_page(
+    scope: Scope,
     template: str,
     *,
     folder: Path | None = None,
@@ -30,14 +36,22 @@ def render_page(
     **context: object,
 ) -> HTMLResponse:
     """Return a page made from a template of ``folder`` (or of this package), never cached unless ``headers`` say so."""
-    text = _environment(folder).get_template(template).render(status=status, **context)
-    return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store", **(headers or {})})
+    language = read_language(scope)
+    text = _environment(folder, language).get_template(template).render(status=status, **context)
+    about = {"Cache-Control": "no-store", "Content-Language": language, "Vary": "Accept-Language"}
+    return HTMLResponse(text, status_code=status, headers={**about, **(headers or {})})
+
+
+def read_language(scope: Scope) -> str:
+    """Return the language that a request's page is to be in."""
+    return choose_language(", ".join(v.decode("latin-1") for name, v in scope["headers"] if name == b"accept-language"))
 
 
 @functools.cache
-def _environment(folder: Path | None) -> jinja2.Environment:
+def _environment(folder: Path | None, language: str) -> jinja2.Environment:
     folders = [HERE / "templates"] if folder is None else [folder, HERE / "templates"]
-    return jinja2.Environment(
+    environment = jinja2.Environment(
+        extensions=["jinja2.ext.i18n"],
         loader=jinja2.FileSystemLoader(folders),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -45,3 +59,13 @@ def _environment(folder: Path | None) -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    catalogue = load_catalogue(language)
+    environment.globals.update(language=language)
+    environment.filters.update(
+        translated=functools.partial(translate, language=language),
+        moment=functools.partial(say_moment, language=language),
+    )
+    # What InternationalizationExtension adds to an environment; its type does not tell.
+    install = environment.install_gettext_callables  # type: ignore[attr-defined]
+    install(catalogue.gettext, catalogue.ngettext, newstyle=True)
+    return environment

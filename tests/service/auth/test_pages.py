@@ -214,3 +214,35 @@ async def test_errors_of_signing_in_are_shown_where_one_signs_in(client: httpx2.
 async def test_there_is_a_page_for_sent_links(client: httpx2.AsyncClient) -> None:
     """``/verify-request`` is a page."""
     assert "Check your e-mail" in (await client.get("/api/auth/verify-request")).text
+
+
+async def test_pages_are_in_the_browsers_language(client: httpx2.AsyncClient, ada: Person) -> None:
+    """Asked for in Korean, a form, what is wrong beside its fields, and a notice are Korean; JSON stays English."""
+    korean = {**NAVIGATION, "accept-language": "ko-KR,ko;q=0.9,en;q=0.8"}
+    page = await client.get("/signup", headers=korean)
+    assert '<html lang="ko">' in page.text
+    assert (page.headers["content-language"], page.headers["vary"]) == ("ko", "Accept-Language")
+    typed = {**read_form(page), "name": "메리", "email": "nobody", "password": "short"}
+    refused = await client.post("/signup", data=typed, headers=korean)
+    assert refused.status_code == 422
+    assert "올바른 이메일 주소를 입력해 주세요" in refused.text
+    assert "8자 이상이어야 해요" in refused.text
+    taken = await client.post("/signup", data={**typed, "email": ada.email, "password": PASSWORD}, headers=korean)
+    assert "이미 사용 중인 이메일 주소예요" in taken.text
+    wrong = {**read_form(page), "email": ada.email, "password": "not this one"}
+    assert "비밀번호가 올바르지 않아요" in (await client.post(CALLBACK, data=wrong, headers=korean)).text
+    assert "접근이 거부되었어요" in (await client.get("/api/auth/error?error=AccessDenied", headers=korean)).text
+    body = {"name": "Mary", "email": "nobody", "password": PASSWORD}
+    answer = await client.post("/api/user", json=body, headers={"accept-language": "ko"})
+    assert answer.json()["fields"] == {"email": "must be a valid e-mail address"}
+
+
+async def test_prompt_login_asks_again(client: httpx2.AsyncClient, ada: Person) -> None:
+    """With ``prompt=login`` whoever is signed in gets the form, is told why, and goes on with a new session."""
+    await next_auth.sign_in(client, ada.email)
+    before = open_session_cookie(client)["sid"]
+    path = f"{SIGN_IN}?callbackUrl=%2Fuserposts&prompt=login"
+    assert "Please sign in again to go on." in (await client.get(path, headers=NAVIGATION)).text
+    answer = await fill_in(client, path, CALLBACK, email=ada.email, password=PASSWORD)
+    assert (answer.status_code, answer.headers["location"]) == (302, f"{PUBLIC_URL}/userposts")
+    assert open_session_cookie(client)["sid"] != before

@@ -127,3 +127,17 @@ async def test_errors_are_pages_too(client: httpx2.AsyncClient, ada: Person) -> 
         assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
         assert (await client.get(path)).headers["content-type"] == "application/json"
     assert (await client.get("/userposts", headers=HTML | {"authorization": ada.token + "x"})).status_code == 401
+
+
+async def test_pages_are_in_the_browsers_language(client: httpx2.AsyncClient, ada: Person) -> None:
+    """Asked for in Korean, lists, dates, forms with what is wrong, and errors are Korean."""
+    korean = HTML | ada.bearer | {"accept-language": "ko"}
+    await write_post(client, ada, title="Hello")
+    page = await client.get("/userposts", headers=korean)
+    assert page.headers["content-language"] == "ko"
+    for words in ("내 글", "임시 글", "월 ", "이 글 삭제"):
+        assert words in page.text
+    form_token = page.text.partition('name="form_token" value="')[2].partition('"')[0]
+    refused = await client.post("/userposts/new", data={"form_token": form_token, "title": " "}, headers=korean)
+    assert (refused.status_code, "비워 둘 수 없어요" in refused.text) == (422, True)
+    assert "찾을 수 없는 페이지예요" in (await client.get("/posts/999", headers=korean)).text
