@@ -55,7 +55,7 @@ async def show_sign_in(request: Request) -> Response:
     """Show the sign-in form; whoever is signed in already may go on, unless asked to prove again who they are."""
     callback_url = choose_callback_url(request, {})
     if "login" in request.query_params.get("prompt", "").split():  # OpenID Connect Core, section 3.1.2.1
-        return sign_in_page(request, callback_url, alert=SIGN_IN_AGAIN)
+        return sign_in_page(request, callback_url, notice=SIGN_IN_AGAIN)
     found = await find_browser_session(request)
     if found is None:
         error = request.query_params.get("error")
@@ -69,10 +69,17 @@ async def show_sign_in(request: Request) -> Response:
 
 
 def sign_in_page(
-    request: Request, callback_url: str, *, status: int = 200, email: str = "", alert: str | None = None
+    request: Request,
+    callback_url: str,
+    *,
+    status: int = 200,
+    email: str = "",
+    alert: str | None = None,
+    notice: str | None = None,
 ) -> Response:
-    """Return the sign-in form."""
-    page = _form_page(request, "signin.html", status, callback_url, {"email": email, "alert": alert})
+    """Return the sign-in form; ``alert`` says what went wrong, ``notice`` only why it is shown."""
+    shown = {"email": email, "alert": alert, "notice": notice}
+    page = _form_page(request, "signin.html", status, callback_url, shown)
     return add_cookies(page, remember_callback_url(request, callback_url))
 
 

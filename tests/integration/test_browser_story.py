@@ -105,6 +105,31 @@ async def test_the_form_keeps_what_was_typed_when_it_is_refused(page: Page, ada:
     await expect(page.get_by_label("Content")).to_have_value("Long thoughts")
 
 
+async def test_the_story_in_korean(browser: Browser, stack: StackUrls, ada: Person) -> None:
+    """A Korean browser gets Korean pages on the whole way: signing in and writing, refused and not."""
+    context = await browser.new_context(base_url=stack.gateway, java_script_enabled=False, locale="ko-KR")
+    page = await context.new_page()
+    page.set_default_timeout(10_000)
+    await page.goto("/userposts/new")
+    await expect(page.locator("html")).to_have_attribute("lang", "ko")
+    for password in ("not the password", PASSWORD):
+        await page.get_by_label("이메일").fill(ada.email)
+        await page.get_by_label("비밀번호").fill(password)
+        await page.get_by_role("button", name="로그인").click()
+        if password != PASSWORD:
+            await expect(page.get_by_role("alert")).to_have_text("이메일 주소 또는 비밀번호가 올바르지 않아요.")
+    for title in ("   ", "첫 글"):
+        await page.get_by_label("제목").fill(title)
+        await page.get_by_role("button", name="저장").click()
+        if title != "첫 글":
+            await expect(page.get_by_text("비워 둘 수 없어요")).to_be_visible()
+    await expect(page.get_by_role("heading", name="내 글")).to_be_visible()
+    await expect(page.get_by_text(re.compile(r"\d{4}년 \d{1,2}월 \d{1,2}일 \d\d:\d\d UTC"))).to_be_visible()
+    await page.goto("/nowhere")
+    await expect(page.get_by_role("heading")).to_have_text("찾을 수 없는 페이지예요")
+    await context.close()
+
+
 async def test_signing_in_works_by_keyboard_alone(page: Page, ada: Person) -> None:
     """The sign-in form can be filled in and sent with the keyboard only: its first field has the focus."""
     await page.goto("/userposts")
