@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from auth_service.admission import Admission, Try
 from auth_service.audit import Event, insert_audit_line
 from auth_service.clients import Client
 from auth_service.errors import EmailTaken, InvalidCredentials
@@ -28,7 +29,7 @@ from auth_service.sessions import (
 )
 from auth_service.users import Credentials, User, find_credentials, find_user, insert_user, update_password_hash
 from shared.database import Database
-from shared.errors import AppError
+from shared.errors import AppError, Unavailable
 from shared.tokens import AccessTokens
 
 log = structlog.get_logger("accounts")
@@ -50,12 +51,14 @@ class Accounts:
 
     database: Database
     passwords: Passwords
+    admission: Admission
     access_tokens: AccessTokens
     max_age: dt.timedelta
     idle_age: dt.timedelta
 
     async def sign_up(self, wanted: SignUp, client: Client) -> User:
-        """Return the new user; EmailTaken when somebody has the e-mail address."""
+        """Return the new user; EmailTaken when somebody has the e-mail address, Throttled."""
+        await self.admission.admit_sign_up(client)
         password_hash = await self.passwords.hash(wanted.password)
         async with self.database.transaction() as connection:
             user = await insert_user(connection, wanted.name, wanted.email, password_hash)
@@ -65,21 +68,27 @@ class Accounts:
         return user
 
     async def sign_in(self, offered: SignIn, client: Client) -> SignedIn:
-        """Return the user with a new session; InvalidCredentials whether the e-mail or the password is wrong."""
+        """Return the user with a new session; InvalidCredentials whether the e-mail or the password is wrong.
+
+        Throttled when too many failed before, whatever the password.
+        """
+        counted = await self.admission.admit_sign_in(offered.username, client)
         async with self.database.connection() as connection:
             found = await find_credentials(connection, offered.username)
-        is_right = await self.passwords.verify(offered.password, found.password_hash if found else None)
+        is_right = await self._verify(offered.password, found, counted)
         if found is None or not is_right:
             await self._note_refusal(found, client)
             raise InvalidCredentials
-        signed_in = await self.start_session(found.user, client)
+        signed_in = await self.start_session(found.user, client, counted)
         await self._renew_hash(found, offered.password)
         return signed_in
 
-    async def start_session(self, user: User, client: Client) -> SignedIn:
-        """Return a new session of a user who has just proved who they are."""
+    async def start_session(self, user: User, client: Client, counted: Try | None = None) -> SignedIn:
+        """Return a new session of a user who has just proved who they are, by the try that was counted, if any."""
         refresh_token = make_refresh_token()
         async with self.database.transaction() as connection:
+            if counted is not None:
+                await self.admission.succeed(connection, counted)
             session = await insert_session(connection, user.id, client, self.max_age, self.idle_age)
             await insert_refresh_token(connection, refresh_token, session.id)
             await insert_audit_line(connection, Event.SIGNED_IN, client, user.id, session.id)
@@ -110,6 +119,14 @@ class Accounts:
         return self.access_tokens.sign(
             user_id=user.id, name=user.name, email=user.email, session_id=str(session.id), now=int(time.time())
         )
+
+    async def _verify(self, password: str, found: Credentials | None, counted: Try) -> bool:
+        """Tell whether the password is right; a try that finds no place in the queue is given back."""
+        try:
+            return await self.passwords.verify(password, found.password_hash if found else None)
+        except Unavailable:
+            await self.admission.give_back(counted)
+            raise
 
     async def _note_refusal(self, found: Credentials | None, client: Client) -> None:
         user_id = found.user.id if found else None

@@ -16,6 +16,8 @@ class Event(StrEnum):
     SIGNED_UP = "signed_up"
     SIGNED_IN = "signed_in"
     SIGN_IN_REFUSED = "sign_in_refused"
+    SIGN_IN_THROTTLED = "sign_in_throttled"
+    SIGN_UP_THROTTLED = "sign_up_throttled"
     SIGNED_OUT = "signed_out"
 
 

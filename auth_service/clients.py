@@ -1,7 +1,7 @@
 """From where a request comes, as it is kept with a session and an audit line.
 
 The address is what the gateway says: it sets ``X-Forwarded-For`` itself, and nobody else reaches this service. It is
-kept to be read by people; nothing is ever allowed or refused because of it.
+kept to be read by people, and counted by the guessing limits; nobody is ever allowed anything because of it.
 """
 
 import ipaddress

@@ -19,14 +19,14 @@ from shared.schemas import ErrorView, View
 MAX_BODY = 4096  # bytes
 
 
-@operation("Sign up", body=SignUp, answers={201: UserView, 409: ErrorView}, max_body=MAX_BODY)
+@operation("Sign up", body=SignUp, answers={201: UserView, 409: ErrorView, 429: ErrorView}, max_body=MAX_BODY)
 async def create_user(request: Request, wanted: SignUp) -> Response:
     """Sign somebody up."""
     user = await parts_of(request).accounts.sign_up(wanted, identify_client(request))
     return _answer(_view(user), status=201, headers={"Location": f"/api/user/{user.id}"})
 
 
-@operation("Sign in", body=SignIn, answers={200: SignedInView, 401: ErrorView}, max_body=MAX_BODY)
+@operation("Sign in", body=SignIn, answers={200: SignedInView, 401: ErrorView, 429: ErrorView}, max_body=MAX_BODY)
 async def create_session(request: Request, offered: SignIn) -> Response:
     """Sign somebody in and answer the tokens."""
     parts = parts_of(request)

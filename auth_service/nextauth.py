@@ -31,7 +31,7 @@ from auth_service.errors import InvalidCredentials
 from auth_service.parts import parts_of
 from auth_service.schemas import SignIn
 from shared.bodies import media_type, parse_json, read_bytes, read_form
-from shared.errors import BadRequest, Invalid
+from shared.errors import BadRequest, Invalid, Throttled
 from shared.schemas import validate
 from shared.sentences import Sentence
 
@@ -42,6 +42,7 @@ NEVER_STORED = {"Cache-Control": "private, no-cache, no-store", "Pragma": "no-ca
 SHOWN_ON_SIGN_IN_PAGE = {
     *("Signin", "OAuthSignin", "OAuthCallback", "OAuthCreateAccount", "EmailCreateAccount", "Callback"),
     *("OAuthAccountNotLinked", "EmailSignin", "CredentialsSignin", "SessionRequired"),
+    "TooManyAttempts",  # ours: next-auth itself has no such limit
 }
 
 Fields = Mapping[str, str]
@@ -94,6 +95,10 @@ async def sign_in(request: Request) -> Response:
         signed_in = await _verify_credentials(request, fields)
     except InvalidCredentials as error:
         return _refuse_sign_in(request, fields, callback_url, error.status, "CredentialsSignin")
+    except Throttled as error:
+        refusal = _refuse_sign_in(request, fields, callback_url, error.status, "TooManyAttempts")
+        refusal.headers.update(error.headers)
+        return refusal
     _, cookies = seal_session(request, signed_in.user, signed_in.session, signed_in.access_token)
     response = _answer_url(fields, callback_url)
     return add_cookies(response, [*remember_callback_url(request, callback_url), *cookies])
@@ -129,6 +134,7 @@ async def show_verify_request(request: Request) -> Response:
 
 async def take_log(request: Request) -> Response:
     """Take what a client complains about, and drop it: anybody can send it, so it proves nothing."""
+    await parts_of(request).admission.admit_log(identify_client(request))
     await read_bytes(request, MAX_LOG_BODY)
     return Response()
 

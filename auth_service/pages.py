@@ -25,7 +25,7 @@ from auth_service.parts import parts_of
 from auth_service.schemas import SignUp
 from auth_service.users import User
 from shared.bodies import read_form
-from shared.errors import Invalid
+from shared.errors import Invalid, Throttled
 from shared.pages import render_page
 from shared.schemas import validate
 from shared.sentences import Sentence
@@ -40,6 +40,7 @@ SIGN_IN_ERRORS = {
     "CredentialsSignin": Sentence("That e-mail address or password is not right."),
     "SessionRequired": Sentence("Please sign in to see this page."),
     "MissingCSRF": EXPIRED_FORM,
+    "TooManyAttempts": "Too many attempts. Please wait a little, then try again.",
 }
 UNKNOWN_SIGN_IN_ERROR = Sentence("Signing in did not work. Please try again.")
 NOTICES = {
@@ -106,6 +107,10 @@ async def sign_up(request: Request) -> Response:
         return _sign_up_page(request, callback_url, typed, status=error.status, faults=error.fields)
     except EmailTaken as error:
         return _sign_up_page(request, callback_url, typed, status=error.status, faults={"email": error.message})
+    except Throttled as error:
+        page = _sign_up_page(request, callback_url, typed, status=error.status, alert=f"{error.message}.")
+        page.headers.update(error.headers)
+        return page
     signed_in = await parts_of(request).accounts.start_session(user, identify_client(request))
     _, cookies = seal_session(request, user, signed_in.session, signed_in.access_token)
     return add_cookies(redirect(callback_url), cookies)

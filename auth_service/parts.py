@@ -8,6 +8,7 @@ from typing import Self
 from starlette.requests import HTTPConnection
 
 from auth_service.accounts import Accounts
+from auth_service.admission import Admission
 from auth_service.csrf import CsrfTokens
 from auth_service.passwords import Passwords
 from auth_service.settings import AuthSettings
@@ -26,6 +27,7 @@ class Parts:
     public_url: str
     database: Database
     passwords: Passwords
+    admission: Admission
     accounts: Accounts
     access_tokens: AccessTokens
     service_tokens: ServiceTokens
@@ -39,6 +41,7 @@ class Parts:
         nextauth_secret = settings.nextauth_secret.get_secret_value()
         database = Database(settings.auth_database_url.get_secret_value(), MIGRATIONS, "auth_service")
         passwords = Passwords(metrics.registry)
+        admission = Admission.build(database, settings, metrics.registry)
         access_tokens = AccessTokens(_read_keys(settings), settings.nextauth_url, settings.access_token_ttl)
         max_age, idle_age = (
             dt.timedelta(seconds=settings.session_max_age),
@@ -48,7 +51,8 @@ class Parts:
             public_url=settings.nextauth_url,
             database=database,
             passwords=passwords,
-            accounts=Accounts(database, passwords, access_tokens, max_age, idle_age),
+            admission=admission,
+            accounts=Accounts(database, passwords, admission, access_tokens, max_age, idle_age),
             access_tokens=access_tokens,
             service_tokens=ServiceTokens(KeyRing(settings.service_secret.get_secret_value())),
             sealer=SessionSealer(nextauth_secret, settings.session_max_age),

@@ -8,12 +8,25 @@ from shared.settings import Secret, Settings
 
 DAY = 86_400  # seconds
 
+Quantity = Annotated[int, Field(ge=1, le=1_000_000_000)]
+"""How often something may happen; the bound is that of PostgreSQL's integer."""
+
 
 class AuthSettings(Settings):
-    """Ages are in seconds: a session ends ``session_max_age`` after its sign-in, or unused for ``session_idle_age``."""
+    """Ages are in seconds: a session ends ``session_max_age`` after its sign-in, or unused for ``session_idle_age``.
+
+    The guessing limits are explained in ``throttle``.
+    """
 
     nextauth_secret: Secret
     service_secret: Secret
     auth_database_url: Secret
     session_max_age: Annotated[int, Field(ge=60, le=400 * DAY)] = 30 * DAY
     session_idle_age: Annotated[int, Field(ge=60, le=400 * DAY)] = 14 * DAY
+    sign_in_failures_per_account: Quantity = 5
+    sign_in_failures_per_address: Quantity = 5
+    sign_in_failure_window: Annotated[int, Field(ge=1, le=DAY)] = 900
+    sign_in_longest_wait: Annotated[int, Field(ge=1, le=3600)] = 60
+    sign_in_failures_in_a_row: Quantity = 100
+    sign_ups_per_hour: Quantity = 60
+    client_logs_per_minute: Quantity = 60

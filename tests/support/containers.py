@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.settings import SETTING_NAMES
-from tests.support.running_stack import ROOT
+from tests.support.running_stack import MANY_AT_ONE_ADDRESS, ROOT
 
 PROJECT = "gatepost-tests"
 SERVICES = ("gateway", "auth_service", "posts_service", "postgres")
@@ -93,7 +93,7 @@ class Containers:
 
     def _environment(self) -> dict[str, str]:
         outside = {name: value for name, value in os.environ.items() if name not in SETTING_NAMES}
-        return {**outside, "COMPOSE_PROJECT_NAME": PROJECT, "GATEWAY_PORT": str(self.port)}
+        return {**outside, **MANY_AT_ONE_ADDRESS, "COMPOSE_PROJECT_NAME": PROJECT, "GATEWAY_PORT": str(self.port)}
 
 
 _ASK = """

@@ -1,5 +1,7 @@
 """The stack that integration tests talk to: one that runs already, or one started for them.
 
+The tests are many people at one address, some of whom type wrong passwords: the limits for an address are raised.
+
 ``GATEPOST_URL`` names a running gateway, ``GATEPOST_POSTS_URL`` and ``GATEPOST_POSTS_METRICS_URL`` its posts service
 where that can be reached. Without them the stack is started on free ports, with data of its own.
 """
@@ -18,6 +20,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 START_DEADLINE = 60  # seconds
+MANY_AT_ONE_ADDRESS = {
+    **dict.fromkeys(("SIGN_IN_FAILURES_PER_ACCOUNT", "SIGN_IN_FAILURES_PER_ADDRESS"), "1000000"),
+    **dict.fromkeys(("SIGN_IN_FAILURES_IN_A_ROW", "SIGN_UPS_PER_HOUR", "CLIENT_LOGS_PER_MINUTE"), "1000000"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +63,9 @@ def started_stack(settings: Mapping[str, str]) -> Iterator[StackUrls]:
 def _started(data: Path, settings: Mapping[str, str]) -> Iterator[StackUrls]:
     description = data / "stack.json"
     command = [sys.executable, "-m", "stack", "--port", "0", "--data", str(data), "--describe", str(description)]
+    environment = {**MANY_AT_ONE_ADDRESS, **os.environ, **settings}
     with (data / "stack.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:
             yield _wait_for(description, process, data / "stack.log")
         finally:

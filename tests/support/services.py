@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from auth_service.settings import AuthSettings
 from posts_service.settings import PostsSettings
 from shared.settings import SAMPLE_SECRETS
+from tests.support.running_stack import MANY_AT_ONE_ADDRESS
 
 PUBLIC_URL = "http://localhost:3000"
 AUTH_URL = "http://auth.internal"
@@ -17,7 +18,8 @@ AUTH_URL = "http://auth.internal"
 def auth_settings(database_url: str, **changes: object) -> AuthSettings:
     """Return settings of the auth service for tests."""
     secrets = {name.lower(): value for name, value in SAMPLE_SECRETS.items()}
-    usual: dict[str, object] = {"environment": "development", "port": 8001, "metrics_port": 8101, **secrets}
+    limits = {name.lower(): int(limit) for name, limit in MANY_AT_ONE_ADDRESS.items()}
+    usual: dict[str, object] = {"environment": "development", "port": 8001, "metrics_port": 8101, **secrets, **limits}
     return AuthSettings.model_validate({**usual, "auth_database_url": database_url, **changes})
 
 
