@@ -36,11 +36,12 @@ FIRST_PAGE_SIGNED_IN = "/userposts"
 
 EXPIRED_FORM = Sentence("This form was open for too long. Please send it again.")
 SIGN_IN_AGAIN = Sentence("Please sign in again to go on.")
+TOO_MANY_ATTEMPTS = Sentence("Too many attempts. Please wait a little, then try again.")
 SIGN_IN_ERRORS = {
     "CredentialsSignin": Sentence("That e-mail address or password is not right."),
     "SessionRequired": Sentence("Please sign in to see this page."),
     "MissingCSRF": EXPIRED_FORM,
-    "TooManyAttempts": "Too many attempts. Please wait a little, then try again.",
+    "TooManyAttempts": TOO_MANY_ATTEMPTS,
 }
 UNKNOWN_SIGN_IN_ERROR = Sentence("Signing in did not work. Please try again.")
 NOTICES = {
@@ -108,7 +109,7 @@ async def sign_up(request: Request) -> Response:
     except EmailTaken as error:
         return _sign_up_page(request, callback_url, typed, status=error.status, faults={"email": error.message})
     except Throttled as error:
-        page = _sign_up_page(request, callback_url, typed, status=error.status, alert=f"{error.message}.")
+        page = _sign_up_page(request, callback_url, typed, status=error.status, alert=TOO_MANY_ATTEMPTS)
         page.headers.update(error.headers)
         return page
     signed_in = await parts_of(request).accounts.start_session(user, identify_client(request))
