@@ -12,6 +12,7 @@ from auth_service.admission import Admission
 from auth_service.csrf import CsrfTokens
 from auth_service.passwords import Passwords
 from auth_service.settings import AuthSettings
+from auth_service.well_known_passwords import load_common_passwords
 from shared.database import Database
 from shared.metrics import Metrics
 from shared.session_cookie import CookieNames, SessionSealer
@@ -61,7 +62,8 @@ class Parts:
         )
 
     async def start(self) -> None:
-        """Begin to work: connect to the database in the background."""
+        """Begin to work: read what is read once, connect to the database in the background."""
+        load_common_passwords()  # now, rather than while somebody waits for it
         await self.database.start()
 
     async def stop(self) -> None:

@@ -22,7 +22,8 @@ _PASSWORD_SCHEMA = {
     "minLength": MIN_LENGTH,
     "maxLength": MAX_LENGTH,
     "pattern": r"^[^\u0000]*$",
-    "description": "Counted in bytes of UTF-8; not your name, your e-mail address or the name of this product",
+    "description": "Counted in bytes of UTF-8; not a common password, nor your name, your e-mail address or "
+    "the name of this product",
 }
 
 

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from auth_service.password_rules import MAX_LENGTH, MIN_LENGTH, find_password_fault
 from auth_service.passwords import Passwords, is_sane
+from auth_service.well_known_passwords import is_common, load_common_passwords
 from shared.errors import Unavailable
 
 PASSWORD = "correct horse battery"
@@ -86,7 +87,7 @@ def test_no_text_breaks_the_check_of_a_stored_hash(stored: str) -> None:
     ("password", "is_taken"),
     [
         ("x" * (MIN_LENGTH - 1), False),
-        ("x" * MIN_LENGTH, True),
+        ("xyxxyxyx"[:MIN_LENGTH], True),
         ("x" * MAX_LENGTH, True),
         ("x" * (MAX_LENGTH + 1), False),
         ("\u00e9" * 4, True),
@@ -97,9 +98,28 @@ def test_no_text_breaks_the_check_of_a_stored_hash(stored: str) -> None:
         ("example.com", False),
         ("GATEPOST", False),
         ("gatepost!", True),
+        ("password", False),
+        ("PassWord1", False),
+        ("1qaz2wsx", False),
+        ("iloveyou", False),
+        ("iloveyou, but not that much", True),
     ],
 )
 def test_length_counts_and_obvious_guesses_are_refused(password: str, *, is_taken: bool) -> None:
-    """8 to 1024 bytes of anything are taken, but not the own name or e-mail, nor the product's name."""
+    """8 to 1024 bytes are taken, but not the own name or e-mail, the product's name, nor what everybody chooses."""
     fault = find_password_fault(password, name="Ada Lovelace", email="ada@example.com")
     assert (fault is None) is is_taken
+
+
+def test_thousands_of_common_passwords_are_refused() -> None:
+    """At least the 3,000 most common passwords of an allowed length are known, and the check never trims or guesses."""
+    common = load_common_passwords()
+    assert len(common) >= 3000
+    assert all(len(password.encode()) >= MIN_LENGTH for password in common)
+    assert not is_common("")
+    for password in common:
+        assert is_common(password.upper())
+        assert not is_common(f" {password}")
+    assert find_password_fault("sunshine", name="Ada", email="ada@example.com") == (
+        "is one of the most common passwords, which are guessed first; choose another"
+    )
