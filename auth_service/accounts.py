@@ -62,9 +62,10 @@ class Accounts:
         password_hash = await self.passwords.hash(wanted.password)
         async with self.database.transaction() as connection:
             user = await insert_user(connection, wanted.name, wanted.email, password_hash)
-            if user is None:
-                raise EmailTaken
-            await insert_audit_line(connection, Event.SIGNED_UP, client, user.id)
+            event = Event.SIGNED_UP if user else Event.SIGN_UP_REFUSED
+            await insert_audit_line(connection, event, client, user.id if user else None)
+        if user is None:
+            raise EmailTaken
         return user
 
     async def sign_in(self, offered: SignIn, client: Client) -> SignedIn:

@@ -17,6 +17,7 @@ class Event(StrEnum):
     SIGNED_IN = "signed_in"
     SIGN_IN_REFUSED = "sign_in_refused"
     SIGN_IN_THROTTLED = "sign_in_throttled"
+    SIGN_UP_REFUSED = "sign_up_refused"
     SIGN_UP_THROTTLED = "sign_up_throttled"
     SIGNED_OUT = "signed_out"
 

@@ -40,6 +40,17 @@ async def test_an_email_is_taken_however_it_is_spelled(client: httpx2.AsyncClien
     assert answer.json() == {"error": "This e-mail address is already taken"}
 
 
+async def test_a_taken_email_is_noted(client: httpx2.AsyncClient, database: asyncpg.Connection) -> None:
+    """Trying to sign up with somebody's e-mail address is an audit line that names nobody: who tries is not known."""
+    for _ in range(2):
+        await client.post("/api/user", json=ADA, headers={"x-forwarded-for": "203.0.113.9"})
+    rows = await database.fetch("SELECT event, user_id, host(address) AS address FROM audit ORDER BY id")
+    assert [tuple(row.values()) for row in rows] == [
+        ("signed_up", 1, "203.0.113.9"),
+        ("sign_up_refused", None, "203.0.113.9"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("member", "value"),
     [
