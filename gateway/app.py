@@ -24,7 +24,7 @@ from gateway.reference import Reference
 from gateway.rule_file import load_policy
 from gateway.rules import Policy, PolicyInvalid
 from gateway.settings import GatewaySettings
-from gateway.upstream_connection import Limits
+from gateway.upstream_limits import Limits
 from shared.faults import FaultMiddleware
 from shared.metrics import Metrics
 from shared.request_context import Reports, RequestContextMiddleware

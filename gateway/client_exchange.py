@@ -1,21 +1,26 @@
-"""uvicorn's one request and its answer, with three rules more; and the answer to what never became a request.
+"""uvicorn's one request and its answer, with four rules more; and the answer to what never became a request.
 
 1. What is found wrong with a body after its request has begun is raised where the application reads that body.
 2. Where the answer comes before the body's end, it says that the connection ends; the protocol ends it, and not at
    once, so that the client gets to read the answer (RFC 9112, 9.6).
-3. An HTTP/1.0 client gets no chunks: an answer of unknown length ends with the connection (RFC 9112, 6.3).
+3. After 101 both bodies are another protocol's: bytes that go as they come, until either side ends (RFC 9110, 7.8).
+4. An HTTP/1.0 client gets no chunks: an answer of unknown length ends with the connection (RFC 9112, 6.3).
 """
 
+import asyncio
 import uuid
 from collections.abc import Iterable
 
 from starlette.types import Scope
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from gateway.headers import RawHeader
 from shared.errors import AppError, render_error
 from shared.request_context import REQUEST_ID_HEADER
+
+SWITCHING_PROTOCOLS = 101
 
 
 class Exchange(RequestResponseCycle):
@@ -23,10 +28,28 @@ class Exchange(RequestResponseCycle):
 
     fault: AppError | None = None
     ends_with_connection = False
+    is_tunnel = False
+    is_ending = False
+
+    def take_bytes(self, data: bytes) -> None:
+        """Keep bytes that came after the head of a request for another protocol."""
+        if not self.response_complete:
+            self.body += data
+            if len(self.body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+            if self.is_tunnel:
+                self.message_event.set()
+
+    def end_tunnel(self) -> None:
+        """Let the application see the end of the other protocol."""
+        self.is_ending = True
+        self.message_event.set()
 
     async def receive(self) -> ASGIReceiveEvent:
         """Return the next piece of the body, or raise what is wrong with it."""
         message = await super().receive()
+        if self.is_ending:
+            return {"type": "http.disconnect"}
         if self.fault is not None and not self.disconnected:
             raise self.fault
         return message
@@ -34,7 +57,10 @@ class Exchange(RequestResponseCycle):
     async def send(self, message: ASGISendEvent) -> None:
         """Send a part of the answer."""
         if message["type"] == "http.response.start":
-            if self.more_body:
+            if message["status"] == SWITCHING_PROTOCOLS:
+                self.is_tunnel = self.ends_with_connection = self.keep_alive = self.more_body = True
+                self.chunked_encoding = False
+            elif self.more_body:
                 self.keep_alive = False
             if self.scope["http_version"] == "1.0" and not any(
                 name.lower() == b"content-length" for name, _ in message.get("headers", ())
@@ -47,6 +73,34 @@ class Exchange(RequestResponseCycle):
             if self.more_body and not message.get("more_body", False):
                 self.keep_alive = True  # the protocol ends the connection, and not at once
         await super().send(message)
+        if self.is_tunnel and self.body:
+            self.message_event.set()  # what came before the tunnel was open
+
+
+def describe_request(protocol: HttpToolsProtocol, method: str, version: str, path: bytes, query: bytes) -> None:
+    """Put into a connection's scope what its request line says, exactly as it was sent."""
+    protocol.scope["method"] = method
+    protocol.scope["http_version"] = version
+    protocol.scope["path"] = path.decode("latin-1")
+    protocol.scope["raw_path"] = path
+    protocol.scope["query_string"] = query
+
+
+def create_exchange(protocol: HttpToolsProtocol, *, keep_alive: bool) -> Exchange:
+    """Return the exchange for the request whose head a connection has just read."""
+    return Exchange(
+        scope=protocol.scope,
+        transport=protocol.transport,
+        flow=protocol.flow,
+        logger=protocol.logger,
+        access_logger=protocol.access_logger,
+        access_log=protocol.access_log,
+        default_headers=protocol.server_state.default_headers,
+        message_event=asyncio.Event(),
+        expect_100_continue=protocol.expect_100_continue,
+        keep_alive=keep_alive,
+        on_response=protocol.on_response_complete,
+    )
 
 
 def status_line(status: int) -> bytes:

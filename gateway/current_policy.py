@@ -10,7 +10,7 @@ import structlog
 
 from gateway.rules import Policy, PolicyInvalid
 from gateway.upstream import UpstreamPool
-from gateway.upstream_connection import Limits
+from gateway.upstream_limits import Limits
 
 log = structlog.get_logger("policy")
 

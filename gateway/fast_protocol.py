@@ -10,6 +10,7 @@ from typing import cast
 from starlette.types import Scope
 
 from gateway.app import GatewayApp
+from gateway.client_exchange import create_exchange, describe_request
 from gateway.client_limits import Awaits
 from gateway.fast_path import FastExchange, FastPath
 from gateway.gate import BEGUN
@@ -80,11 +81,11 @@ class FastGatewayProtocol(GatewayProtocol):
         self.on_message_begin()
         facts = exchange.facts
         self.headers.extend(facts.headers)
-        self._describe_request(facts.method, "1.1", facts.path.raw, facts.query)
+        describe_request(self, facts.method, "1.1", facts.path.raw, facts.query)
         scope = cast("Scope", self.scope)
         scope[BEGUN] = exchange
         keep_record(scope, exchange.record)
-        self.cycle = self._create_exchange(keep_alive=not self._ends_after)
+        self.cycle = create_exchange(self, keep_alive=not self._ends_after)
         self.cycle.more_body = False
         self._awaits = Awaits.ANSWER
         self._start_asgi_task(self.cycle, self.app)

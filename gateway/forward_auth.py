@@ -35,6 +35,7 @@ from gateway.gate import AUTH_UPSTREAM, METHODS, PublicSide, note_decision
 from gateway.headers import Origin, RequestHeaders, read_request_headers, said_here
 from gateway.paths import PathRefused, canonicalize_path, check_query
 from gateway.policy import AnswerOptions, Forward, RedirectToSignIn, Refuse, RequestFacts, decide
+from gateway.websocket import refuse_websocket
 from shared.authentication import Anonymous, Caller, challenge
 from shared.errors import AppError, BadRequest, Forbidden, MethodNotAllowed, Unauthorized, render_error
 from shared.request_context import record_of
@@ -88,7 +89,7 @@ class ForwardAuth:
         match decision:
             case Forward(rule, _):
                 if any(name == b"upgrade" for name, _ in asked.headers) and not rule.websocket:
-                    raise Forbidden
+                    raise refuse_websocket()
                 return self._allow(scope, dialect, headers, decision)
             case RedirectToSignIn(_, location):
                 return _lead_to_sign_in(scope, dialect, self._public.url + location, caller)

@@ -7,6 +7,7 @@
 """
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
@@ -16,13 +17,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.clients import Network, find_client
 from gateway.credentials import Credentials
 from gateway.current_policy import CurrentPolicy
-from gateway.headers import Origin, RequestHeaders, encode_lines, read_request_headers, said_here
+from gateway.headers import Origin, RawHeader, RequestHeaders, encode_lines, read_request_headers, said_here
 from gateway.paths import CanonicalPath, PathRefused, canonicalize_path, check_query
 from gateway.policy import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse, RequestFacts, decide
 from gateway.proxy import OutgoingRequest, encode_head, forward
 from gateway.rules import FORWARDED_METHODS, OWN_UPSTREAM, Access, Rule
+from gateway.tunnel import open_tunnel
 from gateway.upstream import UpstreamPool
 from gateway.upstream_connection import UpstreamConnection
+from gateway.websocket import UPGRADE_HEADERS, read_key, refuse_websocket, wants_websocket
 from shared.authentication import Caller, User
 from shared.errors import AppError, BadRequest, MethodNotAllowed, render_error
 from shared.request_context import RequestRecord, record_of
@@ -96,8 +99,7 @@ class Gate:
             case Forward(rule, _) if rule.upstream == OWN_UPSTREAM:
                 await self._own_pages(scope, receive, send)
             case Forward():
-                request = self._build_request(decision, facts, headers, scope["client"][0], record_of(scope))
-                await forward(request, self._current.get_pool(decision.rule.upstream), receive, send)
+                await self._pass_on(decision, facts, headers, scope, receive, send)
             case RedirectToSignIn(_, location):
                 redirect = Response(status_code=302, headers={"Location": location})
                 await self._respond(redirect, scope, receive, send)
@@ -107,6 +109,33 @@ class Gate:
                 raise error
             case _:
                 assert_never(decision)
+
+    async def _pass_on(
+        self,
+        decision: Forward,
+        facts: RequestFacts,
+        headers: RequestHeaders,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Forward a request, or open a WebSocket."""
+        pool, peer, record = self._current.get_pool(decision.rule.upstream), scope["client"][0], record_of(scope)
+        if not wants_websocket(facts.headers):
+            await forward(self._build_request(decision, facts, headers, peer, record), pool, receive, send)
+            return
+        if not decision.rule.websocket:
+            raise refuse_websocket()
+        key = read_key(facts.method, scope["http_version"], facts.headers)
+        request = self._build_request(decision, facts, headers, peer, record, UPGRADE_HEADERS)
+        await open_tunnel(request, key, pool, receive, send, lambda: self._may_go_on(decision))
+
+    def _may_go_on(self, decision: Forward) -> bool:
+        """Tell whether what proved the caller is still good."""
+        if decision.user is None:
+            return True
+        claims = decision.user.claims
+        return time.time() < claims.expires_at and not self._credentials.revocations.is_revoked(claims.session_id)
 
     @property
     def hosts(self) -> frozenset[bytes]:
@@ -128,7 +157,13 @@ class Gate:
         return request, self._current.get_pool(decision.rule.upstream)
 
     def _build_request(
-        self, decision: Forward, facts: RequestFacts, headers: RequestHeaders, peer: str, record: RequestRecord
+        self,
+        decision: Forward,
+        facts: RequestFacts,
+        headers: RequestHeaders,
+        peer: str,
+        record: RequestRecord,
+        further: Iterable[RawHeader] = (),
     ) -> OutgoingRequest:
         rule = decision.rule
         token = decision.user.token if decision.user is not None else None
@@ -136,7 +171,7 @@ class Gate:
         origin = Origin(record.request_id, client, self._public.scheme)
         dropped = None if rule.upstream == AUTH_UPSTREAM else self._credentials.cookie_names
         target = facts.path.raw + b"?" + facts.query if facts.query else facts.path.raw
-        lines = headers.lines + encode_lines(said_here(headers, origin, token, dropped))
+        lines = headers.lines + encode_lines([*said_here(headers, origin, token, dropped), *further])
         return OutgoingRequest(
             method=facts.method,
             head=encode_head(facts.method, target, lines),

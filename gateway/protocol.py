@@ -14,10 +14,11 @@
 import asyncio
 from typing import assert_never, cast
 
+import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gateway.client_exchange import Exchange, encode_refusal
+from gateway.client_exchange import Exchange, create_exchange, describe_request, encode_refusal
 from gateway.client_limits import Awaits, ClientLimits
 from gateway.headers import MAX_FIELDS, MAX_SIZE
 from gateway.lazy_timer import NEVER, LazyTimer
@@ -34,6 +35,7 @@ class GatewayProtocol(HttpToolsProtocol):
 
     _awaits = Awaits.REQUEST
     _answering: Exchange | None = None
+    _is_upgraded = False
     _is_deaf = False  # nothing that still comes is read
     _chunk_size = 0
     _head_bytes = 0  # of a head that has no end yet, without the chunk in which it began
@@ -67,7 +69,16 @@ class GatewayProtocol(HttpToolsProtocol):
         if self._awaits is Awaits.REQUEST:
             self._await(Awaits.HEAD, self.limits.head)
         self._chunk_size = len(data)
-        super().data_received(data)
+        if self._is_upgraded:
+            self._take_upgraded(data)
+            return
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._is_upgraded = True
+            self._take_upgraded(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(BadRequest())
         if self._awaits is Awaits.HEAD and not self._is_deaf:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_UNFINISHED_HEAD:
@@ -108,13 +119,13 @@ class GatewayProtocol(HttpToolsProtocol):
         """Start the application, with the request target as it came."""
         path, _, query = self.url.partition(b"?")
         version = self.parser.get_http_version()
-        self._describe_request(self.parser.get_method().decode("ascii"), version, path, query)
+        describe_request(self, self.parser.get_method().decode("ascii"), version, path, query)
         self._stretch_bytes = 0
         self._stretch_was_paused = False
         self._await(Awaits.BODY, self.limits.body)
         # After what could be an upgrade the parser reads no further request.
         is_kept = version != "1.0" and self.parser.should_keep_alive() and not self.parser.should_upgrade()
-        self.cycle = self._create_exchange(keep_alive=is_kept)
+        self.cycle = create_exchange(self, keep_alive=is_kept)
         if not self._is_answering():
             self._start_asgi_task(self.cycle, self.app)
         else:
@@ -134,11 +145,6 @@ class GatewayProtocol(HttpToolsProtocol):
         super().on_message_complete()
         self._awaits = Awaits.ANSWER
 
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP/1.1."""
-        del msg
-        self._refuse(BadRequest())
-
     # What the exchange calls
 
     def on_response_complete(self) -> None:
@@ -157,7 +163,18 @@ class GatewayProtocol(HttpToolsProtocol):
             else:
                 self._timer.expect(self.limits.head)
 
-    # Deadlines and ends
+    # Other protocols, deadlines and ends
+
+    def shutdown(self) -> None:
+        """End the connection, after the answer that is due; but a tunnel at once."""
+        super().shutdown()
+        if self._answering is not None and self._answering.is_tunnel:
+            self._answering.end_tunnel()
+
+    def _take_upgraded(self, data: bytes) -> None:
+        """Take bytes that follow the head of a request for another protocol: never as a request."""
+        if self._answering is not None:
+            self._answering.take_bytes(data)
 
     def _await(self, what: Awaits, seconds: float) -> None:
         self._awaits = what
@@ -220,31 +237,9 @@ class GatewayProtocol(HttpToolsProtocol):
         self.transport.close()
         self._await(Awaits.END, self.limits.write_stall)
 
-    def _describe_request(self, method: str, version: str, path: bytes, query: bytes) -> None:
-        self.scope["method"] = method
-        self.scope["http_version"] = version
-        self.scope["path"] = path.decode("latin-1")
-        self.scope["raw_path"] = path
-        self.scope["query_string"] = query
-
     def _is_answering(self) -> bool:
         return self._answering is not None and not self._answering.response_complete
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answering = cast("Exchange", cycle)
         super()._start_asgi_task(cycle, app)
-
-    def _create_exchange(self, *, keep_alive: bool) -> Exchange:
-        return Exchange(
-            scope=self.scope,
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=self.access_log,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue,
-            keep_alive=keep_alive,
-            on_response=self.on_response_complete,
-        )

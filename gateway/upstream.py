@@ -16,7 +16,8 @@ from collections import deque
 import structlog
 
 from gateway.rules import Replica, Upstream
-from gateway.upstream_connection import Limits, UpstreamConnection
+from gateway.upstream_connection import UpstreamConnection
+from gateway.upstream_limits import Limits
 from shared.errors import Unavailable
 
 log = structlog.get_logger("upstream")

@@ -11,11 +11,11 @@ and closes the connection. ``AnswerMissing`` is the only error after which a req
 """
 
 import asyncio
-from dataclasses import dataclass
 from typing import Protocol, cast
 
 from gateway.lazy_timer import NEVER, LazyTimer
 from gateway.rules import Replica
+from gateway.upstream_limits import Limits
 from gateway.upstream_response import AnswerBroken, ResponseHead, ResponseReader
 from shared.errors import UpstreamFailed, UpstreamTimeout
 
@@ -24,20 +24,6 @@ HIGH_WATER = 64 * 1024  # bytes
 
 class AnswerMissing(Exception):
     """The connection ended before a single byte was answered."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long an upstream is waited for, in seconds, and how much of it is used at once."""
-
-    connect: float = 1.0
-    first_byte: float = 30.0  # from the end of the request
-    silence: float = 60.0  # between two pieces of an answer, and while it takes nothing of a request
-    idle: float = 3.0  # less than the 5 s after which the upstream itself closes
-    rest: float = 1.0  # for a replica that could not be reached
-    connections: int = 256
-    waiting: int = 256  # requests that wait for one of them
-    wait: float = 1.0
 
 
 class AnswerTaker(Protocol):
@@ -56,7 +42,8 @@ class UpstreamConnection(asyncio.Protocol):
     """The gateway's side of one connection."""
 
     __slots__ = (
-        *("_error", "_has_answered", "_is_paused", "_is_request_sent", "_is_writable", "_limits", "_loop"),
+        *("_error", "_has_answered", "_is_paused", "_is_request_sent", "_is_writable", "_last_heard", "_limits"),
+        *("_loop",),
         *("_reader", "_taker", "_timer", "_transport", "_waiter", "_write_waiter", "idle_since", "replica", "was_used"),
     )
 
@@ -71,6 +58,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._write_waiter: asyncio.Future[None] | None = None
         self._taker: AnswerTaker | None = None
         self._timer = LazyTimer(self._loop, self._time_out)
+        self._last_heard = 0.0
         self._is_paused = False
         self._is_writable = True
         self._is_request_sent = False
@@ -94,15 +82,16 @@ class UpstreamConnection(asyncio.Protocol):
         """Whether the whole answer has come and has been taken."""
         return self._reader.is_complete and not self._reader.buffered
 
-    def begin(self, head: bytes, *, is_head_request: bool) -> None:
+    def begin(self, head: bytes, *, is_head_request: bool, is_upgrade: bool = False) -> None:
         """Send a request's head. Only on a new connection, or one that is reusable."""
-        self._reader.expect(is_head_request=is_head_request)
+        self._reader.expect(is_head_request=is_head_request, is_upgrade=is_upgrade)
         self._is_request_sent = False
         self._has_answered = False
         self._send(head)
 
     async def send_body(self, body: bytes) -> None:
         """Send a piece of the request's body, and wait while the upstream takes no more."""
+        self._last_heard = self._loop.time()
         self._send(body)
         while not self._is_writable and self._error is None:
             self._write_waiter = self._loop.create_future()
@@ -124,6 +113,16 @@ class UpstreamConnection(asyncio.Protocol):
         """Keep the answer from here on for ``read_head``."""
         self._taker = None
         self._timer.deadline = NEVER
+
+    def begin_tunnel(self) -> None:
+        """Wait for either side as long as it takes: silence is for ``is_silent`` to judge."""
+        self._is_request_sent = False
+        self._last_heard = self._loop.time()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether no byte went either way of a tunnel for too long."""
+        return self._loop.time() - self._last_heard > self._limits.tunnel_silence
 
     async def read_head(self) -> ResponseHead:
         """Return the head of the answer, or raise the exchange's error."""
@@ -172,6 +171,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Read bytes of the answer; stop reading while too many wait."""
         reader = self._reader
         self._has_answered = True
+        self._last_heard = self._loop.time()
         if self._taker is not None:
             taker = self._taker
             self.keep_answer()

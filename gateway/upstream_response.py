@@ -11,7 +11,8 @@ at a time. The laws:
    fields, trailers, chunk extensions) end the answer. Body pieces wait here until they are taken; whoever feeds must
    stop feeding while too many wait.
 
-Interim answers (1xx) are read over; 101 is broken, since nothing here asks for another protocol.
+Interim answers (1xx) are read over. 101 is broken unless the request asked for another protocol; then it is the answer,
+and whatever follows it is that protocol's: passed on as it is, until the upstream closes.
 """
 
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ MAX_HEAD_SIZE = 32 * 1024  # bytes
 MAX_INTERIM = 8
 
 _BODILESS = (204, 304)  # RFC 9110, section 6.4.1
-_FIRST_FINAL, _LAST_FINAL = 200, 599
+_SWITCHING_PROTOCOLS, _FIRST_FINAL, _LAST_FINAL = 101, 200, 599
 
 
 class AnswerBroken(Exception):
@@ -45,6 +46,7 @@ class _Stage(Enum):
     IDLE = auto()  # no answer is expected
     HEAD = auto()
     BODY = auto()
+    OTHER_PROTOCOL = auto()
     DONE = auto()
 
 
@@ -53,13 +55,14 @@ class ResponseReader:
 
     __slots__ = (
         *("_bytes_without_progress", "_chunks", "_headers", "_head_size", "_interim", "_is_head_request"),
-        *("_parser", "_stage", "_until_close", "buffered", "head", "is_reusable"),
+        *("_is_upgrade", "_parser", "_stage", "_until_close", "buffered", "head", "is_reusable"),
     )
 
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._stage = _Stage.IDLE
         self._is_head_request = False
+        self._is_upgrade = False
         self._chunks: list[bytes] = []
         self.buffered = 0
         self.head: ResponseHead | None = None
@@ -70,8 +73,9 @@ class ResponseReader:
         """Whether the answer has come to its end."""
         return self._stage is _Stage.DONE
 
-    def expect(self, *, is_head_request: bool) -> None:
+    def expect(self, *, is_head_request: bool, is_upgrade: bool = False) -> None:
         """Make ready for the answer to a request that is about to be sent. Only where ``is_reusable``."""
+        self._is_upgrade = is_upgrade
         self._stage = _Stage.HEAD
         self._is_head_request = is_head_request
         self._until_close = False
@@ -88,11 +92,17 @@ class ResponseReader:
         if self._stage is _Stage.IDLE or self._stage is _Stage.DONE:
             self.is_reusable = False
             return
+        if self._is_other_protocol():
+            self._keep(data)
+            return
         self._bytes_without_progress += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self.is_reusable = False
+            if self._is_other_protocol() and isinstance(error, httptools.HttpParserUpgrade):
+                self._keep(data[error.args[0] :])
+                return
             if not self.is_complete:  # else it is surplus after a whole answer
                 raise AnswerBroken(_explain(error)) from error
         if self._bytes_without_progress > MAX_HEAD_SIZE and not self.is_complete:
@@ -105,7 +115,7 @@ class ResponseReader:
     def end(self) -> None:
         """Take note that the upstream closed its side, or raise AnswerBroken where something was still to come."""
         self.is_reusable = False
-        if self._stage is _Stage.BODY and self._until_close:
+        if self._stage is _Stage.OTHER_PROTOCOL or (self._stage is _Stage.BODY and self._until_close):
             self._stage = _Stage.DONE
         elif self._stage is not _Stage.DONE:
             raise AnswerBroken("closed before the end of the answer")
@@ -137,6 +147,11 @@ class ResponseReader:
     def on_headers_complete(self) -> None:
         """Finish a head: an interim one is forgotten, a final one says how the body ends."""
         status = self._parser.get_status_code()
+        if status == _SWITCHING_PROTOCOLS and self._is_upgrade:
+            self.is_reusable = False
+            self.head = ResponseHead(status, self._headers)
+            self._stage = _Stage.OTHER_PROTOCOL
+            return
         if status < _FIRST_FINAL:
             self._skip_interim(status)
             return
@@ -159,17 +174,24 @@ class ResponseReader:
         if self._stage is not _Stage.BODY:
             raise AnswerBroken("a body where none may be")
         self._bytes_without_progress = 0
-        self._chunks.append(body)
-        self.buffered += len(body)
+        self._keep(body)
 
     def on_message_complete(self) -> None:
         """End the answer, if it was the final one."""
         if self._stage is _Stage.BODY:
             self._stage = _Stage.DONE
 
+    def _is_other_protocol(self) -> bool:
+        return self._stage is _Stage.OTHER_PROTOCOL
+
+    def _keep(self, data: bytes) -> None:
+        if data:
+            self._chunks.append(data)
+            self.buffered += len(data)
+
     def _skip_interim(self, status: int) -> None:
         self._interim += 1
-        if status in {0, 101} or status < 100 or self._interim > MAX_INTERIM:  # noqa: PLR2004 - RFC 9110, section 15
+        if status in {0, _SWITCHING_PROTOCOLS} or status < 100 or self._interim > MAX_INTERIM:  # noqa: PLR2004 - RFC 9110, section 15
             raise AnswerBroken("an interim answer that was not asked for")
         self._headers = []
         self._head_size = 0

@@ -21,7 +21,7 @@ from gateway.fast_path import FastPath
 from gateway.fast_protocol import FastGatewayProtocol
 from gateway.protocol import GatewayProtocol
 from gateway.settings import GatewaySettings
-from gateway.upstream_connection import Limits
+from gateway.upstream_limits import Limits
 from shared.metrics import Metrics
 from shared.revocations import Revocations
 from shared.server import build_config

@@ -26,7 +26,7 @@ DOORS = {
     "argon2": {"auth_service/passwords.py"},
     "asyncpg": {"shared/database.py", *(f"{service}/{table}.py" for table, service in TABLES.items())},
     "pogo_core": {"shared/database.py"},
-    "httptools": {"gateway/upstream_response.py", "gateway/known_heads.py"},
+    "httptools": {"gateway/upstream_response.py", "gateway/known_heads.py", "gateway/protocol.py"},
     "httpx2": {"shared/service_calls.py"},
     "jinja2": {"shared/pages.py"},
     "polib": {"shared/sentences.py"},

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.protocol import GatewayProtocol
-from gateway.upstream_connection import Limits
+from gateway.upstream_limits import Limits
 from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway, status_of
 from tests.support.raw_upstream import RawUpstream, Received
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from gateway.upstream_connection import Limits
+from gateway.upstream_limits import Limits
 from tests.support.gateway_in_process import RunningGateway, change_rules, running_gateway, status_of
 from tests.support.raw_upstream import RawUpstream, Received, answer_ok, running_upstream
 

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.rules import Replica, Upstream
 from gateway.upstream import UpstreamPool
-from gateway.upstream_connection import Limits
+from gateway.upstream_limits import Limits
 from shared.errors import Unavailable
 from tests.support.raw_upstream import RawUpstream
 

@@ -1,0 +1,99 @@
+"""A WebSocket on its way: bytes relayed both ways as they are, until one side ends or may no longer go on.
+
+- The upstream is asked on a connection of its own, which counts like any other and is never used again.
+- Neither side is read faster than the other takes.
+- It ends when either side does, when neither says anything for ``Limits.tunnel_silence`` seconds, and within a second
+  when what opened it has ended: the access token's life, or its session. The client then opens another, and is asked
+  again who it is.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from starlette.types import Receive, Send
+
+from gateway.headers import RawHeader, answer_headers
+from gateway.proxy import OutgoingRequest, forward
+from gateway.upstream import UpstreamPool
+from gateway.upstream_connection import AnswerMissing, UpstreamConnection
+from gateway.websocket import UPGRADE_HEADERS, is_accepted
+from shared.errors import UpstreamFailed
+
+SWITCHING_PROTOCOLS = 101
+LOOK_EVERY = 1.0  # seconds
+
+log = structlog.get_logger("tunnel")
+
+
+async def open_tunnel(
+    request: OutgoingRequest,
+    key: bytes,
+    pool: UpstreamPool,
+    receive: Receive,
+    send: Send,
+    may_go_on: Callable[[], bool],
+) -> None:
+    """Relay a WebSocket to its end, or the upstream's refusal to open it; AppError while nothing was answered.
+
+    ``request`` carries the handshake, ``key`` is its key; ``may_go_on`` says whether the caller still may.
+    """
+    connection = await pool.acquire(fresh=True)
+    is_ours = True
+    try:
+        connection.begin(request.head, is_head_request=False, is_upgrade=True)
+        connection.finish_request()
+        head = await connection.read_head()
+        if head.status != SWITCHING_PROTOCOLS:
+            is_ours = False
+            await forward(request, pool, receive, send, connection)
+            return
+        if not is_accepted(key, head.headers):
+            raise UpstreamFailed
+        await send({"type": "http.response.start", "status": head.status, "headers": _answer(head.headers)})
+        await _relay(connection, receive, send, may_go_on)
+    except AnswerMissing as missing:
+        raise UpstreamFailed from missing
+    finally:
+        if is_ours:
+            connection.close()
+            pool.release(connection)
+
+
+def _answer(headers: list[RawHeader]) -> list[RawHeader]:
+    passing = answer_headers(SWITCHING_PROTOCOLS, headers, is_private=False)
+    return [*(header for header in passing if header[0] != b"content-length"), *UPGRADE_HEADERS]
+
+
+async def _relay(connection: UpstreamConnection, receive: Receive, send: Send, may_go_on: Callable[[], bool]) -> None:
+    """Relay until one of the three ends, and take the others along."""
+    connection.begin_tunnel()
+    ways = [
+        asyncio.create_task(_relay_up(connection, receive)),
+        asyncio.create_task(_relay_down(connection, send)),
+        asyncio.create_task(_watch(connection, may_go_on)),
+    ]
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for way in ways:
+            way.cancel()
+        for outcome in await asyncio.gather(*ways, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                log.info("tunnel_broken_off", reason=repr(outcome.__cause__ or outcome))
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _relay_up(connection: UpstreamConnection, receive: Receive) -> None:
+    while (message := await receive())["type"] != "http.disconnect":
+        await connection.send_body(message["body"])
+
+
+async def _relay_down(connection: UpstreamConnection, send: Send) -> None:
+    while body := await connection.read_body():
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+async def _watch(connection: UpstreamConnection, may_go_on: Callable[[], bool]) -> None:
+    while may_go_on() and not connection.is_silent:  # noqa: ASYNC110 - time and revocations have no event
+        await asyncio.sleep(LOOK_EVERY)

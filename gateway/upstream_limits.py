@@ -1,0 +1,18 @@
+"""How much of an upstream is used at once, and how long it is waited for."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long an upstream is waited for, in seconds, and how much of it is used at once."""
+
+    connect: float = 1.0
+    first_byte: float = 30.0  # from the end of the request
+    silence: float = 60.0  # between two pieces of an answer, and while it takes nothing of a request
+    idle: float = 3.0  # less than the 5 s after which the upstream itself closes
+    rest: float = 1.0  # for a replica that could not be reached
+    connections: int = 256
+    waiting: int = 256  # requests that wait for one of them
+    wait: float = 1.0
+    tunnel_silence: float = 300.0  # of both sides of a WebSocket

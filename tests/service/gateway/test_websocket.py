@@ -1,0 +1,289 @@
+"""WebSockets through the gateway: with a real client and server, and with ends that do not keep to the protocol."""
+
+import asyncio
+import base64
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import websockets
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.server import ServerConnection, serve
+
+from gateway.upstream_limits import Limits
+from gateway.websocket import accept_of
+from shared.server import GRACEFUL_SHUTDOWN
+from tests.support.fake_auth_service import running_auth_service
+from tests.support.gateway_in_process import (
+    SERVICE_SECRET,
+    SESSION_ID,
+    RunningGateway,
+    eventually,
+    running_gateway,
+    status_of,
+)
+from tests.support.raw_upstream import RawUpstream, Received
+
+RULES = """
+[upstreams]
+auth = "{upstream}"
+chat = "{upstream}"
+
+[[rule]]
+matcher = ["/chat/:path*"]
+access = "protected"
+upstream = "chat"
+websocket = true
+
+[[rule]]
+matcher = ["/open/:path*"]
+access = "public"
+upstream = "chat"
+websocket = true
+
+[[rule]]
+matcher = ["/plain"]
+access = "public"
+upstream = "chat"
+"""
+
+NOWHERE = "http://127.0.0.1:9"
+KEY = base64.b64encode(b"0123456789abcdef")
+HANDSHAKE = {
+    "Connection": "keep-alive, Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": KEY.decode(),
+}
+
+
+def _policy(tmp_path: Path, upstream: str) -> Path:
+    path = tmp_path / "rules.toml"
+    path.write_text(RULES.format(upstream=upstream))
+    return path
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path, posts: RawUpstream) -> AsyncIterator[RunningGateway]:
+    """Give a gateway ahead of an upstream that follows a script."""
+    async with running_gateway(_policy(tmp_path, posts.url), limits=Limits(first_byte=0.5)) as running:
+        yield running
+
+
+async def _echo(connection: ServerConnection) -> None:
+    async for message in connection:
+        await connection.send(message)
+
+
+@contextlib.asynccontextmanager
+async def _chatting(
+    tmp_path: Path, limits: Limits | None = None, auth_service_url: str = NOWHERE
+) -> AsyncIterator[RunningGateway]:
+    """Give a gateway ahead of a real WebSocket server that says everything back."""
+    async with serve(_echo, "127.0.0.1", 0, subprotocols=[websockets.Subprotocol("echo")]) as server:
+        policy = _policy(tmp_path, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        async with running_gateway(policy, limits=limits, auth_service_url=auth_service_url) as running:
+            yield running
+
+
+def _connect(gateway: RunningGateway, path: str = "/chat/1", **headers: str) -> connect:
+    headers = headers or {"Authorization": gateway.sign_token()}
+    return connect(
+        f"ws://{gateway.host}{path}",
+        additional_headers=headers,
+        subprotocols=[websockets.Subprotocol("echo")],
+        proxy=None,
+        open_timeout=10,
+    )
+
+
+def _head(gateway: RunningGateway, path: str = "/open/1", **changes: str | None) -> str:
+    """Return a handshake whose headers are changed by their name with ``_`` for ``-``; None leaves one out."""
+    fields = {**HANDSHAKE, **{name.replace("_", "-"): value for name, value in changes.items()}}
+    lines = [f"{name}: {value}" for name, value in fields.items() if value is not None]
+    return "\r\n".join([f"GET {path} HTTP/1.1", f"Host: {gateway.host}", *lines, "", ""])
+
+
+async def test_messages_pass_both_ways(tmp_path: Path) -> None:
+    """Text, bytes, long messages, the subprotocol and the close code reach the other side as they were sent."""
+    async with _chatting(tmp_path) as gateway, _connect(gateway) as client:
+        assert client.subprotocol == "echo"
+        for message in ("hello", "안녕", b"\x00\xff", "x" * 1_000_000, b""):
+            await client.send(message)
+            assert await asyncio.wait_for(client.recv(), 10) == message
+        await client.close(4001, "done")
+    assert client.close_code == 4001
+
+
+async def test_many_tunnels_leave_nothing_behind(tmp_path: Path) -> None:
+    """Fifty at once all work, and afterwards every place at the upstream is free again."""
+    async with _chatting(tmp_path, Limits(connections=50, wait=0.2)) as gateway:
+        for _ in range(2):
+            clients = await asyncio.gather(*(_open(gateway) for _ in range(50)))
+            await asyncio.gather(*(_say(client, str(number)) for number, client in enumerate(clients)))
+            await asyncio.gather(*(client.close() for client in clients))
+            await asyncio.sleep(0.1)
+
+
+async def _open(gateway: RunningGateway) -> ClientConnection:
+    return await _connect(gateway)
+
+
+async def _say(client: ClientConnection, message: str) -> None:
+    await client.send(message)
+    assert await asyncio.wait_for(client.recv(), 10) == message
+
+
+async def test_a_tunnel_ends_with_the_session_that_opened_it(tmp_path: Path) -> None:
+    """When the session is ended the tunnel ends too; what is open to everyone goes on."""
+    async with (
+        running_auth_service(SERVICE_SECRET) as auth_service,
+        _chatting(tmp_path, auth_service_url=auth_service.url) as gateway,
+        _connect(gateway) as client,
+        _connect(gateway, "/open/1", Accept="*/*") as other,
+    ):
+        await _say(client, "before")
+        auth_service.revoke(SESSION_ID)
+        with pytest.raises(websockets.ConnectionClosed):
+            await asyncio.wait_for(client.recv(), 10)
+        await _say(other, "still")
+
+
+async def test_a_silent_tunnel_ends(tmp_path: Path) -> None:
+    """A tunnel in which neither side says anything for long is ended."""
+    async with _chatting(tmp_path, Limits(tunnel_silence=0.2)) as gateway, _connect(gateway) as client:
+        with pytest.raises(websockets.ConnectionClosed):
+            await asyncio.wait_for(client.recv(), 10)
+
+
+async def test_a_gateway_that_stops_ends_its_tunnels(tmp_path: Path) -> None:
+    """A tunnel does not hold up the end of the process until its grace is over."""
+    async with contextlib.AsyncExitStack() as running:
+        gateway = await running.enter_async_context(_chatting(tmp_path))
+        client = await _connect(gateway)
+        await _say(client, "before")
+        async with asyncio.timeout(GRACEFUL_SHUTDOWN / 2):
+            await running.aclose()
+        with pytest.raises(websockets.ConnectionClosed):
+            await client.recv()
+
+
+@pytest.mark.parametrize("headers", [{"Accept": "*/*"}, {"Authorization": "x.y.z"}], ids=["nobody", "a bad token"])
+async def test_who_may_not_enter_opens_no_tunnel(
+    gateway: RunningGateway, posts: RawUpstream, headers: dict[str, str]
+) -> None:
+    """An anonymous caller gets the 401 of every protected path, and the upstream hears nothing."""
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        await _connect(gateway, **headers)
+    assert refused.value.response.status_code == 401
+    assert posts.received == []
+
+
+@pytest.mark.parametrize(
+    ("site", "status"), [("Sec-Fetch-Site: cross-site", 401), ("Origin: http://evil.example", 401), ("A: b", 401)]
+)
+async def test_a_cookie_opens_none_for_another_site(
+    gateway: RunningGateway, posts: RawUpstream, site: str, status: int
+) -> None:
+    """A page of another origin can't open a tunnel with the cookie that the browser adds."""
+    name, _, value = site.partition(": ")
+    head = _head(gateway, "/chat/1", Cookie=gateway.seal_session(), **{name: value})
+    assert status_of(await gateway.send_raw(head.encode())) == status
+    assert posts.received == []
+
+
+async def test_a_cookie_opens_one_for_our_own_pages(tmp_path: Path) -> None:
+    """A page of ours opens a tunnel with the session cookie, and the upstream does not get the cookie."""
+    async with _chatting(tmp_path) as gateway:
+        cookies = {"Cookie": gateway.seal_session(), "Origin": gateway.url}
+        async with _connect(gateway, **cookies) as client:
+            await _say(client, "hello")
+
+
+async def test_a_rule_that_does_not_say_so_opens_none(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """Where the rule has no ``websocket = true`` the answer is 403 and the upstream hears nothing."""
+    assert status_of(await gateway.send_raw(_head(gateway, "/plain").encode())) == 403
+    assert posts.received == []
+
+
+MALFORMED: dict[str, tuple[dict[str, str | None], int]] = {
+    "no Connection": ({"Connection": "keep-alive"}, 400),
+    "two protocols": ({"Upgrade": "websocket, h2c"}, 400),
+    "another version": ({"Sec_WebSocket_Version": "8"}, 426),
+    "no version": ({"Sec_WebSocket_Version": None}, 426),
+    "no key": ({"Sec_WebSocket_Key": None}, 400),
+    "a short key": ({"Sec_WebSocket_Key": "eHl6"}, 400),
+    "a key that is no base64": ({"Sec_WebSocket_Key": "not base64 at all, no!!="}, 400),
+    "a key in another spelling": ({"Sec_WebSocket_Key": KEY.decode()[:-3] + "h=="}, 400),
+    "a body": ({"Content_Length": "3"}, 400),
+}
+
+
+@pytest.mark.parametrize(("changes", "status"), MALFORMED.values(), ids=MALFORMED)
+async def test_a_malformed_handshake_is_refused(
+    gateway: RunningGateway, posts: RawUpstream, changes: dict[str, str | None], status: int
+) -> None:
+    """A handshake that is not whole and plain is refused before the upstream hears of it."""
+    answer = await gateway.send_raw(_head(gateway, **changes).encode())
+    assert status_of(answer) == status
+    assert (b"sec-websocket-version: 13" in answer.lower()) == (status == 426)
+    assert posts.received == []
+
+
+async def test_early_bytes_arrive_and_are_no_request(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """What a client sends before the tunnel is open reaches the upstream within the tunnel, and only there."""
+    smuggled = f"GET /open/2 HTTP/1.1\r\nHost: {gateway.host}\r\n\r\n".encode()
+    arrived: list[bytes] = []
+
+    async def accept(received: Received) -> None:
+        proof = accept_of(received.values("sec-websocket-key")[0].encode()).decode()
+        lines = f"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {proof}\r\n\r\nfirst"
+        await received.send(f"HTTP/1.1 101 Switching Protocols\r\n{lines}".encode())
+        arrived.append(await received.reader.readexactly(len(smuggled)))
+        received.writer.close()
+
+    posts.script = accept
+    answer = await gateway.send_raw(_head(gateway).encode() + smuggled)
+    assert status_of(answer) == 101
+    assert answer.endswith(b"\r\n\r\nfirst")
+    assert arrived == [smuggled]
+    assert len(posts.received) == 1
+    assert posts.received[0].values("connection") == ["Upgrade"]
+
+
+SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+BAD_ANSWERS = {
+    "a wrong proof": (SWITCHED + b"Upgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n", 502),
+    "no proof": (SWITCHED + b"Upgrade: websocket\r\n\r\n", 502),
+    "another protocol": (SWITCHED + b"Upgrade: h2c\r\n\r\n", 502),
+    "nonsense": (b"hello\r\n\r\n", 502),
+    "nothing": (b"", 502),
+    "a refusal of its own": (b"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno", 403),
+    "an answer as to any request": (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200),
+}
+
+
+@pytest.mark.parametrize(("answer", "status"), BAD_ANSWERS.values(), ids=BAD_ANSWERS)
+async def test_an_upstream_that_does_not_open_it(
+    gateway: RunningGateway, posts: RawUpstream, answer: bytes, status: int
+) -> None:
+    """The upstream's own refusal passes; what is no answer to the handshake is 502, and never a tunnel."""
+
+    async def say(received: Received) -> None:
+        await received.send(answer)
+        received.writer.close()
+
+    posts.script = say
+    assert status_of(await gateway.send_raw(_head(gateway).encode())) == status
+    await eventually(lambda: posts.open_connections == 0)
+
+
+async def test_a_silent_upstream_is_given_up(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """An upstream that does not answer the handshake in time is answered for with 504."""
+
+    async def keep_silent(received: Received) -> None:
+        await received.reader.read()
+
+    posts.script = keep_silent
+    assert status_of(await gateway.send_raw(_head(gateway).encode())) == 504
