@@ -118,7 +118,13 @@ class Accounts:
     def sign_access_token(self, user: User, session: Session) -> str:
         """Return a new access token for the user's session."""
         return self.access_tokens.sign(
-            user_id=user.id, name=user.name, email=user.email, session_id=str(session.id), now=int(time.time())
+            user_id=user.id,
+            name=user.name,
+            email=user.email,
+            session_id=str(session.id),
+            now=int(time.time()),
+            authenticated_at=int(session.created_at.timestamp()),
+            roles=user.roles,
         )
 
     async def _verify(self, password: str, found: Credentials | None, counted: Try) -> bool:

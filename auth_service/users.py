@@ -20,6 +20,7 @@ class User:
     email: str
     created_at: dt.datetime
     updated_at: dt.datetime
+    roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ async def insert_user(connection: Connection, name: str, email: str, password_ha
         """
         INSERT INTO users (name, email, email_key, password_hash) VALUES ($1, $2, $3, $4)
         ON CONFLICT (email_key) DO NOTHING
-        RETURNING id, name, email, created_at, updated_at
+        RETURNING id, name, email, created_at, updated_at, roles
         """,
         *(name, email, email_key(email), password_hash),
     )
@@ -52,7 +53,7 @@ async def insert_user(connection: Connection, name: str, email: str, password_ha
 async def find_user(connection: Connection, user_id: int) -> User | None:
     """Return the user of that id, or None."""
     row = await connection.fetchrow(
-        "SELECT id, name, email, created_at, updated_at FROM users WHERE id = $1",
+        "SELECT id, name, email, created_at, updated_at, roles FROM users WHERE id = $1",
         user_id,
     )
     return _read_user(row) if row else None
@@ -61,7 +62,7 @@ async def find_user(connection: Connection, user_id: int) -> User | None:
 async def list_users(connection: Connection, user_ids: Sequence[int]) -> list[User]:
     """Return those of the users that exist, by id."""
     rows = await connection.fetch(
-        "SELECT id, name, email, created_at, updated_at FROM users WHERE id = ANY($1) ORDER BY id",
+        "SELECT id, name, email, created_at, updated_at, roles FROM users WHERE id = ANY($1) ORDER BY id",
         user_ids,
     )
     return [_read_user(row) for row in rows]
@@ -70,7 +71,7 @@ async def list_users(connection: Connection, user_ids: Sequence[int]) -> list[Us
 async def find_credentials(connection: Connection, email: str) -> Credentials | None:
     """Return the user of an e-mail address, however it is spelled, with the password hash; or None."""
     row = await connection.fetchrow(
-        "SELECT id, name, email, created_at, updated_at, password_hash FROM users WHERE email_key = $1",
+        "SELECT id, name, email, created_at, updated_at, roles, password_hash FROM users WHERE email_key = $1",
         email_key(email),
     )
     return Credentials(_read_user(row), row["password_hash"]) if row else None
@@ -85,4 +86,4 @@ async def update_password_hash(connection: Connection, user_id: int, old: str, n
 
 
 def _read_user(row: Row) -> User:
-    return User(row["id"], row["name"], row["email"], row["created_at"], row["updated_at"])
+    return User(row["id"], row["name"], row["email"], row["created_at"], row["updated_at"], tuple(row["roles"]))

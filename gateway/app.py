@@ -23,6 +23,7 @@ from gateway.own_pages import create_own_pages
 from gateway.reference import Reference
 from gateway.rule_file import load_policy
 from gateway.rules import Policy, PolicyInvalid
+from gateway.session_renewal import SessionRenewal
 from gateway.settings import GatewaySettings
 from gateway.upstream_limits import Limits
 from shared.faults import FaultMiddleware
@@ -63,6 +64,8 @@ def create_app(settings: GatewaySettings, metrics: Metrics, limits: Limits = LIM
     auth_service = create_auth_client(settings)
     revocations = Revocations()
     feed = create_revocation_feed(auth_service, revocations, metrics)
+    credentials = Credentials.of(settings, revocations)
+    renewal = SessionRenewal(auth_service, credentials)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -70,6 +73,7 @@ def create_app(settings: GatewaySettings, metrics: Metrics, limits: Limits = LIM
         feed.start()
         yield
         await feed.stop()
+        await renewal.close()
         await auth_service.close()
         asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
         current.close()
@@ -77,9 +81,8 @@ def create_app(settings: GatewaySettings, metrics: Metrics, limits: Limits = LIM
     reference, remarks = Reference(current, settings.nextauth_url), {feed.name: feed.find_remark}
     own_pages = create_own_pages(reference, settings.nextauth_url, lifespan, remarks)
     public = PublicSide(settings.nextauth_url, settings.hosts, settings.trusted_proxies)
-    credentials = Credentials.of(settings, revocations)
-    gate = Gate(public, credentials, current, own_pages)
-    asked = ForwardAuth(gate, public, credentials, current)
+    gate = Gate(public, credentials, renewal, current, own_pages)
+    asked = ForwardAuth(gate, public, credentials)
     return GatewayApp(
         RequestContextMiddleware(FaultMiddleware(asked), metrics), FastPath(gate, Reports(metrics), metrics.registry)
     )

@@ -108,7 +108,7 @@ def explain(call: Call, settings: GatewaySettings | None, now: int) -> tuple[lis
     credentials = Credentials.of(settings, Revocations()) if settings else None
     headers = _raw_headers(call, credentials)
     caller = credentials.find_caller(call.method, headers, now) if credentials else Anonymous(Reason.MISSING)
-    request = RequestFacts(call.method, path, query, headers)
+    request = RequestFacts(call.method, path, query, headers, now)
     decision = decide(policy, request, caller)
     lines = [
         f"{call.method} {call.target}",
@@ -135,7 +135,8 @@ def describe_caller(caller: Caller) -> str:
     """Return who the caller is, or why that is not known."""
     if isinstance(caller, Anonymous):
         return f"anonymous ({caller.reason})"
-    return f"user {caller.claims.user_id}, {caller.claims.email}"
+    roles = f", {' '.join(caller.claims.roles)}" if caller.claims.roles else ""
+    return f"user {caller.claims.user_id}, {caller.claims.email}{roles}"
 
 
 def describe_rules(policy: Policy, request: RequestFacts) -> Iterator[str]:
@@ -156,7 +157,7 @@ def describe_decision(decision: Decision) -> str:
     match decision:
         case Forward(rule, _):
             return f"passes ({_name(rule)})"
-        case RedirectToSignIn(rule, location):
+        case RedirectToSignIn(rule, location, _):
             return f"302 to {location} ({_name(rule)})"
         case AnswerOptions(allow):
             return f"204, Allow: {allow}"
@@ -185,7 +186,10 @@ def describe_sent(policy: Policy, request: RequestFacts, decision: Decision) -> 
 
 
 def _name(rule: Rule) -> str:
-    return f"line {rule.line}, {rule.access}"
+    asked = [rule.access.value]
+    asked += [f"role {rule.role}"] if rule.role is not None else []
+    asked += [f"signed in within {rule.max_auth_age} s"] if rule.max_auth_age is not None else []
+    return f"line {rule.line}, {', '.join(asked)}"
 
 
 def _raw_headers(call: Call, credentials: Credentials | None) -> RawHeaders:

@@ -11,6 +11,7 @@ The general path (``protocol``, ``gate``, ``proxy``) can do everything; this one
 """
 
 import re
+import time
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Gauge
@@ -69,7 +70,7 @@ class FastPath:
         if target is None or known is None:
             return None
         record = begin_record(known.headers)
-        facts = RequestFacts(METHOD, *target, known.headers)
+        facts = RequestFacts(METHOD, *target, known.headers, int(time.time()))
         admitted = self._gate.admit(facts, known.crossing, client.peer, record)
         if admitted is None:
             return None

@@ -19,11 +19,10 @@
 import time
 
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from gateway.clients import find_client, is_trusted
 from gateway.credentials import Credentials
-from gateway.current_policy import CurrentPolicy
 from gateway.forwarded_request import (
     Dialect,
     ForwardedRequest,
@@ -31,12 +30,12 @@ from gateway.forwarded_request import (
     is_question,
     read_forwarded_request,
 )
-from gateway.gate import AUTH_UPSTREAM, METHODS, PublicSide, note_decision
+from gateway.gate import AUTH_UPSTREAM, METHODS, Gate, PublicSide, note_decision
 from gateway.headers import Origin, RequestHeaders, read_request_headers, said_here
 from gateway.paths import PathRefused, canonicalize_path, check_query
-from gateway.policy import AnswerOptions, Forward, RedirectToSignIn, Refuse, RequestFacts, decide
+from gateway.policy import AnswerOptions, Forward, RedirectToSignIn, Refuse, RequestFacts
+from gateway.session_renewal import RenewingSend
 from gateway.websocket import refuse_websocket
-from shared.authentication import Anonymous, Caller, challenge
 from shared.errors import AppError, BadRequest, Forbidden, MethodNotAllowed, Unauthorized, render_error
 from shared.request_context import record_of
 from shared.response_headers import ResponseHeadersMiddleware
@@ -49,33 +48,33 @@ COPIED = ("Authorization", "Cookie")
 class ForwardAuth:
     """Answers the questions of trusted proxies, and leaves everything else to the gate."""
 
-    def __init__(self, gate: ASGIApp, public: PublicSide, credentials: Credentials, current: CurrentPolicy) -> None:
+    def __init__(self, gate: Gate, public: PublicSide, credentials: Credentials) -> None:
         self._gate = gate
         self._public = public
         self._credentials = credentials
-        self._current = current
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http" or not is_question(scope["raw_path"]) or not self._may_ask(scope):
             await self._gate(scope, receive, send)
             return
-        response = self._answer(scope)
-        await ResponseHeadersMiddleware(response, self._public.url)(scope, receive, send)
+        renewing_send = RenewingSend(send, self._credentials.cookie_names)
+        response = await self._answer(scope, renewing_send)
+        await ResponseHeadersMiddleware(response, self._public.url)(scope, receive, renewing_send)
 
     def _may_ask(self, scope: Scope) -> bool:
         return scope["client"] is not None and is_trusted(scope["client"][0], self._public.trusted_proxies)
 
-    def _answer(self, scope: Scope) -> Response:
+    async def _answer(self, scope: Scope, send: RenewingSend) -> Response:
         dialect = find_dialect(scope["headers"])
         try:
-            return self._decide(scope, dialect)
+            return await self._decide(scope, dialect, send)
         except Unauthorized as error:
             return render_error(scope, error)
         except AppError as error:
             return render_error(scope, Forbidden(error.message) if dialect is Dialect.NGINX else error)
 
-    def _decide(self, scope: Scope, dialect: Dialect) -> Response:
+    async def _decide(self, scope: Scope, dialect: Dialect, send: RenewingSend) -> Response:
         """Return the answer to a question; raises the AppError of a refusal."""
         asked = read_forwarded_request(
             scope["method"], scope["raw_path"], scope["query_string"], tuple(scope["headers"])
@@ -83,16 +82,15 @@ class ForwardAuth:
         headers = read_request_headers(asked.headers, self._public.hosts)
         facts = _read_facts(asked)
         scope["path"] = facts.path.text
-        caller = self._credentials.find_caller(asked.method, asked.headers, int(time.time()))
-        decision = decide(self._current.policy, facts, caller)
-        note_decision(record_of(scope), decision, caller, facts.path)
+        send.renewed, decision = await self._gate.decide(facts)
+        note_decision(record_of(scope), decision, send.renewed.caller, facts.path)
         match decision:
             case Forward(rule, _):
                 if any(name == b"upgrade" for name, _ in asked.headers) and not rule.websocket:
                     raise refuse_websocket()
                 return self._allow(scope, dialect, headers, decision)
-            case RedirectToSignIn(_, location):
-                return _lead_to_sign_in(scope, dialect, self._public.url + location, caller)
+            case RedirectToSignIn(_, location, because):
+                return _lead_to_sign_in(scope, dialect, self._public.url + location, because)
             case AnswerOptions(allow):
                 raise MethodNotAllowed(allow)
             case Refuse(error):
@@ -117,14 +115,13 @@ def _read_facts(asked: ForwardedRequest) -> RequestFacts:
         path, query = canonicalize_path(asked.raw_path), check_query(asked.query)
     except PathRefused as refusal:
         raise BadRequest(refusal.reason) from None
-    return RequestFacts(asked.method, path, query, asked.headers)
+    return RequestFacts(asked.method, path, query, asked.headers, int(time.time()))
 
 
-def _lead_to_sign_in(scope: Scope, dialect: Dialect, url: str, caller: Caller) -> Response:
+def _lead_to_sign_in(scope: Scope, dialect: Dialect, url: str, because: str) -> Response:
     """Return what brings a browser to the sign-in page, through a proxy that may be reached by another address."""
     if dialect is Dialect.HTTP:
         return Response(status_code=302, headers={"Location": url})
-    assert isinstance(caller, Anonymous)
-    response = render_error(scope, Unauthorized(challenge=challenge(caller)))
+    response = render_error(scope, Unauthorized(challenge=because))
     response.headers["Location"] = url
     return response

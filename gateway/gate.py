@@ -22,6 +22,7 @@ from gateway.paths import CanonicalPath, PathRefused, canonicalize_path, check_q
 from gateway.policy import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse, RequestFacts, decide
 from gateway.proxy import OutgoingRequest, encode_head, forward
 from gateway.rules import FORWARDED_METHODS, OWN_UPSTREAM, Access, Rule
+from gateway.session_renewal import Renewed, RenewingSend, SessionRenewal
 from gateway.tunnel import open_tunnel
 from gateway.upstream import UpstreamPool
 from gateway.upstream_connection import UpstreamConnection
@@ -34,6 +35,7 @@ from shared.response_headers import ResponseHeadersMiddleware
 METHODS = FORWARDED_METHODS | {"OPTIONS"}
 HTTP_VERSIONS = ("1.1", "1.0")
 PROBES = ("/livez", "/readyz")  # asked by whoever runs this, by any name of this machine
+NEXTAUTH = "/api/auth/"
 AUTH_UPSTREAM = "auth"
 """The name of the upstream that issues NextAuth's cookies; no other gets them."""
 BEGUN = "gatepost.begun"
@@ -66,10 +68,16 @@ class Gate:
     """Answers every request; ``own_pages`` is the application of what the gateway answers itself."""
 
     def __init__(
-        self, public: PublicSide, credentials: Credentials, current: CurrentPolicy, own_pages: ASGIApp
+        self,
+        public: PublicSide,
+        credentials: Credentials,
+        renewal: SessionRenewal,
+        current: CurrentPolicy,
+        own_pages: ASGIApp,
     ) -> None:
         self._public = public
         self._credentials = credentials
+        self._renewal = renewal
         self._current = current
         self._own_pages = own_pages
 
@@ -78,12 +86,13 @@ class Gate:
         if scope["type"] != "http" or scope["path"] in PROBES:
             await self._own_pages(scope, receive, send)
             return
+        renewing_send = RenewingSend(send, self._credentials.cookie_names)
         try:
-            await self._answer(scope, receive, send)
+            await self._answer(scope, receive, renewing_send)
         except AppError as error:
-            await self._respond(render_error(scope, error), scope, receive, send)
+            await self._respond(render_error(scope, error), scope, receive, renewing_send)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: RenewingSend) -> None:
         begun = scope.get(BEGUN)
         if begun is not None:
             await forward(begun.request, begun.pool, receive, send, begun.connection)
@@ -91,16 +100,16 @@ class Gate:
         headers = read_request_headers(scope["headers"], self._public.hosts)
         path, query = _read_target(scope)
         scope["path"] = path.text
-        caller = self._credentials.find_caller(scope["method"], scope["headers"], int(time.time()))
-        facts = RequestFacts(scope["method"], path, query, tuple(scope["headers"]))
-        decision = decide(self._current.policy, facts, caller)
-        note_decision(record_of(scope), decision, caller, path)
+        facts = RequestFacts(scope["method"], path, query, tuple(scope["headers"]), int(time.time()))
+        renewed, decision = await self.decide(facts)
+        send.renewed = renewed
+        note_decision(record_of(scope), decision, renewed.caller, path)
         match decision:
             case Forward(rule, _) if rule.upstream == OWN_UPSTREAM:
                 await self._own_pages(scope, receive, send)
             case Forward():
                 await self._pass_on(decision, facts, headers, scope, receive, send)
-            case RedirectToSignIn(_, location):
+            case RedirectToSignIn(_, location, _):
                 redirect = Response(status_code=302, headers={"Location": location})
                 await self._respond(redirect, scope, receive, send)
             case AnswerOptions(allow):
@@ -109,6 +118,19 @@ class Gate:
                 raise error
             case _:
                 assert_never(decision)
+
+    async def decide(self, facts: RequestFacts) -> tuple[Renewed, Decision]:
+        """Return what happens to a request, and who the caller is, after a renewal of the session if one helps.
+
+        The auth service is asked only where a rule lets somebody further, and not on its own paths, which renew it.
+        """
+        found = self._credentials.find(facts.method, facts.headers, facts.now)
+        decision = decide(self._current.policy, facts, found.caller)
+        rule = None if isinstance(decision, AnswerOptions) else decision.rule
+        if found.stale is None or rule is None or rule.upstream == OWN_UPSTREAM or facts.path.text.startswith(NEXTAUTH):
+            return Renewed(found.caller), decision
+        renewed = await self._renewal.renew(found)
+        return renewed, decide(self._current.policy, facts, renewed.caller)
 
     async def _pass_on(
         self,
@@ -146,7 +168,7 @@ class Gate:
         self, facts: RequestFacts, headers: RequestHeaders, peer: str, record: RequestRecord
     ) -> tuple[OutgoingRequest, UpstreamPool] | None:
         """Return what is to be sent of a request that passes at once, and to where; None for any other."""
-        found = self._credentials.find(facts.method, facts.headers, int(time.time()))
+        found = self._credentials.find(facts.method, facts.headers, facts.now)
         if found.stale is not None:
             return None
         decision = decide(self._current.policy, facts, found.caller)

@@ -9,7 +9,9 @@
 
 1. The first rule whose path, conditions and method fit decides. Nothing else about the request can.
 2. No rule for the path: 404. Rules for the path, but not for the method: 405, or the answer to OPTIONS, with ``Allow``.
-3. What no access token proves yet (a role, the time of signing in) is refused: 403.
+3. A rule may ask more of a signed-in caller. A ``role`` that the token does not name: 403. Who proved who they are
+   longer ago than ``max_auth_age``, or whose token does not say when: asked to do so again, as anonymous callers are
+   asked (the sign-in page gets ``prompt=login``, a 401 the challenge of RFC 9470, section 3).
 4. A location is built from the canonical path, never from a header.
 """
 
@@ -21,23 +23,30 @@ from urllib.parse import parse_qsl
 
 from gateway.paths import CanonicalPath, encode_callback
 from gateway.rules import Access, Condition, Policy, Rule, Source
-from shared.authentication import Anonymous, Caller, User, challenge
+from shared.authentication import Anonymous, Caller, User, ask_for_recent_sign_in, challenge
+from shared.claims import CLOCK_TOLERANCE, Claims
 from shared.errors import AppError, Forbidden, MethodNotAllowed, NotFound, Unauthorized
 from shared.session_cookie import parse_cookies
 
 SIGN_IN_PATH = "/api/auth/signin"
+AGAIN = "&prompt=login"
+"""Asks the sign-in page for the password although somebody is signed in (OpenID Connect Core, section 3.1.2.1)."""
 
 RawHeaders: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RequestFacts:
-    """All of a request that a decision may depend on. Header names are in lower case."""
+    """All of a request that a decision may depend on. Header names are in lower case.
+
+    ``now`` is when it came, in Unix seconds; without it nobody has signed in recently.
+    """
 
     method: str
     path: CanonicalPath
     query: bytes = b""
     headers: RawHeaders = ()
+    now: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +59,14 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class RedirectToSignIn:
-    """Send the browser to the sign-in page; ``location`` is relative to the public origin."""
+    """Send the browser to the sign-in page; ``location`` is relative to the public origin.
+
+    ``challenge`` says the same to a client that wants a 401.
+    """
 
     rule: Rule
     location: str
+    challenge: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +145,24 @@ def _apply(rule: Rule, request: RequestFacts, caller: Caller) -> Decision:
     if rule.access is Access.PUBLIC:
         return Forward(rule, caller if isinstance(caller, User) else None)
     if isinstance(caller, Anonymous):
-        if rule.access is Access.PAGE and _is_navigation(request):
-            return RedirectToSignIn(rule, _sign_in_location(request))
-        return Refuse(Unauthorized(challenge=challenge(caller)), rule)
-    if rule.role is not None or rule.max_auth_age is not None:
+        return _ask_to_sign_in(rule, request, challenge(caller))
+    if rule.role is not None and rule.role not in caller.claims.roles:
         return Refuse(Forbidden(), rule)
+    if rule.max_auth_age is not None and not _is_recent(caller.claims, rule.max_auth_age, request.now):
+        return _ask_to_sign_in(rule, request, ask_for_recent_sign_in(rule.max_auth_age), AGAIN)
     return Forward(rule, caller)
+
+
+def _ask_to_sign_in(rule: Rule, request: RequestFacts, because: str, further: str = "") -> Decision:
+    if rule.access is Access.PAGE and _is_navigation(request):
+        return RedirectToSignIn(rule, _sign_in_location(request) + further, because)
+    return Refuse(Unauthorized(challenge=because), rule)
+
+
+def _is_recent(claims: Claims, max_age: int, now: int) -> bool:
+    """Tell whether the user proved who they are within the last ``max_age`` seconds, and not in the future."""
+    proved = claims.authenticated_at
+    return proved is not None and proved - CLOCK_TOLERANCE <= now <= proved + max_age
 
 
 def _is_navigation(request: RequestFacts) -> bool:

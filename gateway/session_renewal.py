@@ -18,6 +18,7 @@ from typing import Annotated
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.types import Message, Send
 
 from gateway.credentials import Credentials, Found, RawHeader, StaleSession
 from shared.authentication import Anonymous, Caller, Reason, User, authenticate_token
@@ -124,6 +125,22 @@ def add_cookies(headers: Iterable[RawHeader], renewed: Renewed, names: CookieNam
     if list_session_pieces(set_here, names.session):
         return lines
     return lines + [(b"set-cookie", value.encode("ascii")) for value in renewed.set_cookie]
+
+
+class RenewingSend:
+    """Sends an answer, with the cookies of a renewal if there was one: nobody may keep such an answer."""
+
+    def __init__(self, send: Send, names: CookieNames) -> None:
+        self._send = send
+        self._names = names
+        self.renewed: Renewed | None = None
+
+    async def __call__(self, message: Message) -> None:
+        """Send a part of the answer."""
+        if message["type"] == "http.response.start" and self.renewed is not None and self.renewed.set_cookie:
+            lines = [line for line in message["headers"] if line[0].lower() != b"cache-control"]
+            message["headers"] = [*add_cookies(lines, self.renewed, self._names), (b"cache-control", b"no-store")]
+        await self._send(message)
 
 
 def _remember(question: _Question, task: "asyncio.Task[SessionAnswer | None]") -> None:

@@ -111,6 +111,15 @@ def challenge(anonymous: Anonymous) -> str:
     return f'{REALM}, error="invalid_token", error_description="{description}"'
 
 
+def ask_for_recent_sign_in(max_age: int) -> str:
+    """Return the ``WWW-Authenticate`` value for a caller who signed in more than ``max_age`` seconds ago.
+
+    RFC 9470, section 3.
+    """
+    because = 'error="insufficient_user_authentication", error_description="Sign in again"'
+    return f'{REALM}, {because}, max_age="{max_age}"'
+
+
 def _read_credential(value: bytes) -> str:
     """Return the token of a header value, bare or after ``Bearer``. What is not ASCII fails the token's own gate."""
     text = value.decode("latin-1").strip(" \t")

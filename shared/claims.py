@@ -37,7 +37,11 @@ class TokenRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified access token says of its user. Times are Unix seconds."""
+    """What a verified access token says of its user. Times are Unix seconds.
+
+    ``authenticated_at`` is when the user last proved who they are (``auth_time``), ``roles`` what they are (RFC 9068,
+    sections 2.2.1 and 2.2.3.1). A token need not say either: then the time is None, and there are no roles.
+    """
 
     user_id: int
     name: str
@@ -46,6 +50,8 @@ class Claims:
     token_id: str
     issued_at: int
     expires_at: int
+    authenticated_at: int | None = None
+    roles: tuple[str, ...] = ()
 
 
 def check_registered(claims: dict[str, object], issuer: str, audience: str, ttl: int, now: int) -> None:
@@ -76,6 +82,8 @@ def read_user(claims: dict[str, object]) -> Claims:
         token_id=read_text(claims, "jti"),
         issued_at=_integer(claims, "iat"),
         expires_at=_integer(claims, "exp"),
+        authenticated_at=_integer(claims, "auth_time") if "auth_time" in claims else None,
+        roles=_texts(claims, "roles") if "roles" in claims else (),
     )
 
 
@@ -92,3 +100,10 @@ def _integer(claims: dict[str, object], name: str) -> int:
     if type(value) is not int or abs(value) > MAX_ID:  # type(): True is an int to isinstance
         raise TokenRefused(Fault.CLAIMS)
     return value
+
+
+def _texts(claims: dict[str, object], name: str) -> tuple[str, ...]:
+    value = claims[name]
+    if type(value) is not list or not all(type(text) is str and text for text in value):
+        raise TokenRefused(Fault.CLAIMS)
+    return tuple(value)

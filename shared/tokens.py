@@ -78,8 +78,18 @@ class AccessTokens:
         self._verified: dict[str, Claims] = {}
         self.ttl = ttl
 
-    def sign(self, *, user_id: int, name: str, email: str, session_id: str, now: int) -> str:
-        """Return a new access token for the user's session."""
+    def sign(
+        self,
+        *,
+        user_id: int,
+        name: str,
+        email: str,
+        session_id: str,
+        now: int,
+        authenticated_at: int | None = None,
+        roles: Sequence[str] = (),
+    ) -> str:
+        """Return a new access token for the user's session, which began when the user proved who they are."""
         claims: dict[str, object] = {
             "iss": self._issuer,
             "aud": ACCESS_AUDIENCE,
@@ -91,6 +101,8 @@ class AccessTokens:
             "jti": secrets.token_urlsafe(16),
             "iat": now,
             "exp": now + self.ttl,
+            **({"auth_time": authenticated_at} if authenticated_at is not None else {}),
+            **({"roles": list(roles)} if roles else {}),
         }
         return _sign(claims, self._keys, ACCESS_TYPE)
 

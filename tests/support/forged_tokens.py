@@ -61,7 +61,7 @@ def list_faulty_tokens(claims: dict[str, object]) -> dict[str, str]:
 
 def _faulty_claims(claims: dict[str, object]) -> dict[str, str]:
     now = int(time.time())
-    missing = {f"no {name}": forge({k: v for k, v in claims.items() if k != name}) for name in claims}
+    missing = {f"no {name}": forge({k: v for k, v in claims.items() if k != name}) for name in make_claims()}
     wrong: dict[str, dict[str, object]] = {
         "expired": {"iat": now - TTL - 10, "exp": now - 10},
         "expires now": {"iat": now - 60, "exp": now},
@@ -77,6 +77,15 @@ def _faulty_claims(claims: dict[str, object]) -> dict[str, str]:
         "iat is a list": {"iat": []},
         "iat is text": {"iat": str(now)},
         "iat is true": {"iat": True},
+        "auth_time is text": {"auth_time": str(now)},
+        "auth_time is a float": {"auth_time": now + 0.5},
+        "auth_time is true": {"auth_time": True},
+        "auth_time is null": {"auth_time": None},
+        "roles are a text": {"roles": "admin"},
+        "roles are null": {"roles": None},
+        "a role is a number": {"roles": [1]},
+        "a role is empty": {"roles": [""]},
+        "roles are an object": {"roles": {"admin": True}},
         "another audience": {"aud": "posts_service"},
         "audiences": {"aud": ["gatepost"]},
         "another issuer": {"iss": "http://evil.example"},

@@ -1,5 +1,6 @@
 """The decision: the table of access and caller, and nothing beside it."""
 
+import dataclasses
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
@@ -20,6 +21,7 @@ from gateway.rule_file import load_policy, parse_policy
 from gateway.rules import NEVER_ROUTED, Policy
 from gateway.settings import DEFAULT_RULES
 from shared.authentication import Anonymous, Caller, Reason, User
+from shared.errors import Unauthorized
 from shared.tokens import Claims
 
 SETTINGS = {"AUTH_SERVICE_URL": "http://auth:8001", "POSTS_SERVICE_URL": "http://posts:8002"}
@@ -155,12 +157,68 @@ def one_rule(words: str) -> Policy:
     return parse_policy(f'{head}[[rule]]\nmatcher = "/a"\nupstream = "posts"\n{words}\n', {})
 
 
-@pytest.mark.parametrize("word", ['role = "admin"', "max_auth_age = 60"])
-def test_what_no_token_proves_is_refused(word: str) -> None:
-    """A rule that asks for a role or a recent signing in refuses everyone as long as no access token tells."""
-    policy = one_rule(f'access = "protected"\n{word}')
-    assert in_short(decide(policy, facts("GET", "/a"), ADA)) == "403"
+def asking(word: str, access: str = "protected") -> Policy:
+    """Return a policy whose one rule asks more of its callers."""
+    return one_rule(f'access = "{access}"\n{word}')
+
+
+NOW = 1_800_000_000
+
+
+def signed_in(roles: tuple[str, ...] = (), authenticated_at: int | None = None) -> User:
+    """Return a user with these roles who signed in then."""
+    return User(dataclasses.replace(ADA.claims, roles=roles, authenticated_at=authenticated_at), ADA.token)
+
+
+@pytest.mark.parametrize(
+    ("roles", "expected"), [(("admin",), "posts+token"), (("reader", "admin"), "posts+token"), ((), "403")]
+)
+def test_a_role_is_asked_for(roles: tuple[str, ...], expected: str) -> None:
+    """A rule that asks for a role lets in who has it, refuses others with 403, and anonymous callers with 401."""
+    policy = asking('role = "admin"')
+    assert in_short(decide(policy, facts("GET", "/a"), signed_in(roles))) == expected
     assert in_short(decide(policy, facts("GET", "/a"), NOBODY)) == "401"
+
+
+@given(st.lists(st.text(max_size=8).filter(lambda role: role != "admin")), st.sampled_from(["protected", "page"]))
+def test_without_the_role_nobody_passes(roles: list[str], access: str) -> None:
+    """No other roles, however many and however similar, are as good as the one that is asked for."""
+    policy = asking('role = "admin"', access)
+    assert in_short(decide(policy, facts("GET", "/a"), signed_in((*roles, "Admin", "admin ")))) == "403"
+
+
+@pytest.mark.parametrize(
+    ("authenticated_at", "is_recent"),
+    [(NOW, True), (NOW - 60, True), (NOW - 61, False), (NOW + 5, True), (NOW + 6, False), (None, False), (0, False)],
+)
+def test_a_recent_sign_in_is_asked_for(authenticated_at: int | None, *, is_recent: bool) -> None:
+    """Who signed in too long ago, in the future, or nobody knows when, is asked to sign in again."""
+    caller = signed_in(authenticated_at=authenticated_at)
+    request = dataclasses.replace(facts("GET", "/a"), now=NOW)
+    api, page = (decide(asking("max_auth_age = 60", access), request, caller) for access in ("protected", "page"))
+    if is_recent:
+        assert in_short(api) == in_short(page) == "posts+token"
+        return
+    assert isinstance(api, Refuse)
+    assert isinstance(api.error, Unauthorized)
+    assert api.error.message == "No Authorization"
+    assert 'error="insufficient_user_authentication"' in api.error.headers["WWW-Authenticate"]
+    assert 'max_age="60"' in api.error.headers["WWW-Authenticate"]
+    assert isinstance(page, RedirectToSignIn)
+    assert page.location == "/api/auth/signin?callbackUrl=%2Fa&prompt=login"
+
+
+def test_who_is_anonymous_is_not_asked_twice() -> None:
+    """An anonymous caller of a page that asks for a recent sign-in gets the usual sign-in page."""
+    page = decide(asking("max_auth_age = 60", "page"), dataclasses.replace(facts("GET", "/a"), now=NOW), NOBODY)
+    assert isinstance(page, RedirectToSignIn)
+    assert page.location == "/api/auth/signin?callbackUrl=%2Fa"
+
+
+def test_a_role_comes_before_a_recent_sign_in() -> None:
+    """Who lacks the role is refused, and not sent to sign in again for nothing."""
+    policy = asking('role = "admin"\nmax_auth_age = 60', "page")
+    assert in_short(decide(policy, facts("GET", "/a"), signed_in())) == "403"
 
 
 def test_a_rule_that_names_options_gets_them() -> None:

@@ -35,12 +35,22 @@ async def test_answers_the_user_and_the_tokens(client: httpx2.AsyncClient, ada: 
 
 
 async def test_the_access_token_says_who_and_for_how_long(client: httpx2.AsyncClient, ada: Person) -> None:
-    """The access token names its issuer, audience, user and session, and lives 3600 seconds."""
+    """The access token names its issuer, audience, user and session, when that began, and lives 3600 seconds."""
     claims = read_claims((await sign_in(client, ada.email)).json()["accessToken"])
-    assert set(claims) == {"iss", "aud", "sub", "id", "name", "email", "sid", "jti", "iat", "exp"}
+    assert set(claims) == {"iss", "aud", "sub", "id", "name", "email", "sid", "jti", "iat", "exp", "auth_time"}
+    assert 0 <= int(str(claims["iat"])) - int(str(claims["auth_time"])) < 60
     assert (claims["iss"], claims["aud"]) == ("http://localhost:3000", "gatepost")
     assert (claims["sub"], claims["id"], claims["name"]) == (str(ada.id), ada.id, ada.name)
     assert int(str(claims["exp"])) - int(str(claims["iat"])) == 3600
+
+
+async def test_the_access_token_says_the_users_roles(
+    client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
+) -> None:
+    """Roles that a user was given stand in the access tokens from the next one on."""
+    await database.execute("UPDATE users SET roles = '{admin,writer}' WHERE id = $1", ada.id)
+    claims = read_claims((await sign_in(client, ada.email)).json()["accessToken"])
+    assert claims["roles"] == ["admin", "writer"]
 
 
 @pytest.mark.parametrize("member", ["username", "email"])
