@@ -99,7 +99,7 @@ async def test_without_the_auth_service_the_token_decides(
 async def test_who_needs_no_renewal_gets_none(
     client: httpx2.AsyncClient, fake_auth: FakeAuthService, stale: dict[str, str], path: str
 ) -> None:
-    """Nobody is asked for a path that no rule opens, for the gateway's own pages, and where sessions renew themselves."""
+    """Nobody is asked for a path that no rule opens, for the gateway's own pages, and by what renews by itself."""
     await client.get(path, headers=stale)
     assert fake_auth.asked_to_renew == []
 
