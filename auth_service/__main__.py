@@ -1,8 +1,13 @@
-"""``python -m auth_service`` runs the auth service."""
+"""``python -m auth_service`` runs the auth service; with arguments, a command for operators."""
+
+import sys
 
 from auth_service.app import create_app
+from auth_service.command_line import main
 from auth_service.settings import AuthSettings
 from shared.server import serve
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        sys.exit(main(sys.argv[1:]))
     serve("auth_service", AuthSettings, create_app)

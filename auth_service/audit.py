@@ -3,6 +3,8 @@
 A line never holds a secret, an attempted password or an e-mail address that somebody typed.
 """
 
+import datetime as dt
+from dataclasses import dataclass
 from enum import StrEnum
 
 from auth_service.clients import Client
@@ -20,6 +22,20 @@ class Event(StrEnum):
     SIGN_UP_REFUSED = "sign_up_refused"
     SIGN_UP_THROTTLED = "sign_up_throttled"
     SIGNED_OUT = "signed_out"
+    ROLES_CHANGED = "roles_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """What happened once."""
+
+    happened_at: dt.datetime
+    event: str
+    user_id: int | None
+    session_id: SessionId | None
+    address: str | None
+    user_agent: str
+    request_id: str
 
 
 async def insert_audit_line(
@@ -33,3 +49,16 @@ async def insert_audit_line(
         """,
         *(event.value, user_id, session_id, client.address, client.user_agent, client.request_id),
     )
+
+
+async def list_audit_lines(connection: Connection, user_id: int | None, limit: int) -> list[AuditLine]:
+    """Return the latest lines, the newest first: of one user, or of all when ``user_id`` is None."""
+    rows = await connection.fetch(
+        """
+        SELECT happened_at, event, user_id, session_id, host(address) AS address, user_agent, request_id
+        FROM audit WHERE $1::bigint IS NULL OR user_id = $1
+        ORDER BY happened_at DESC, id DESC LIMIT $2
+        """,
+        *(user_id, limit),
+    )
+    return [AuditLine(**row) for row in rows]

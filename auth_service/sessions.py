@@ -32,6 +32,19 @@ class Session:
     ends_at: dt.datetime
 
 
+@dataclass(frozen=True, slots=True)
+class SessionLine:
+    """A session as an operator sees it; ``state`` is ``live``, ``expired``, or why it was revoked."""
+
+    id: SessionId
+    user_id: int
+    created_at: dt.datetime
+    last_used_at: dt.datetime
+    address: str | None
+    user_agent: str
+    state: str
+
+
 async def insert_session(
     connection: Connection, user_id: int, client: Client, max_age: dt.timedelta, idle_age: dt.timedelta
 ) -> Session:
@@ -83,6 +96,21 @@ async def update_revoked(connection: Connection, session_id: SessionId, because:
         *(session_id, because.value),
     )
     return _read_session(row) if row else None
+
+
+async def list_latest_sessions(connection: Connection, user_id: int | None, limit: int) -> list[SessionLine]:
+    """Return the sessions that began last, the newest first: of one user, or of all when ``user_id`` is None."""
+    rows = await connection.fetch(
+        """
+        SELECT id, user_id, created_at, last_used_at, host(address) AS address, user_agent,
+            coalesce(revoked_because, CASE WHEN now() < least(ends_at, idle_ends_at) THEN 'live' ELSE 'expired' END)
+                AS state
+        FROM sessions WHERE $1::bigint IS NULL OR user_id = $1
+        ORDER BY created_at DESC, id LIMIT $2
+        """,
+        *(user_id, limit),
+    )
+    return [SessionLine(**row) for row in rows]
 
 
 def _read_session(row: Row) -> Session:

@@ -68,6 +68,15 @@ async def list_users(connection: Connection, user_ids: Sequence[int]) -> list[Us
     return [_read_user(row) for row in rows]
 
 
+async def list_users_after(connection: Connection, user_id: int, limit: int) -> list[User]:
+    """Return the users that follow an id, by id."""
+    rows = await connection.fetch(
+        "SELECT id, name, email, created_at, updated_at, roles FROM users WHERE id > $1 ORDER BY id LIMIT $2",
+        *(user_id, limit),
+    )
+    return [_read_user(row) for row in rows]
+
+
 async def find_credentials(connection: Connection, email: str) -> Credentials | None:
     """Return the user of an e-mail address, however it is spelled, with the password hash; or None."""
     row = await connection.fetchrow(
@@ -83,6 +92,23 @@ async def update_password_hash(connection: Connection, user_id: int, old: str, n
         "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2",
         *(user_id, old, new),
     )
+
+
+async def update_roles(
+    connection: Connection, user_id: int, added: Sequence[str], removed: Sequence[str]
+) -> User | None:
+    """Give a user roles and take others away, and return the user; None when there is none of that id."""
+    row = await connection.fetchrow(
+        """
+        UPDATE users SET updated_at = now(), roles = ARRAY(
+            SELECT DISTINCT role FROM unnest(roles || $2::text[]) AS role WHERE role <> ALL($3::text[]) ORDER BY role
+        )
+        WHERE id = $1
+        RETURNING id, name, email, created_at, updated_at, roles
+        """,
+        *(user_id, added, removed),
+    )
+    return _read_user(row) if row else None
 
 
 def _read_user(row: Row) -> User:

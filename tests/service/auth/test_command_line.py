@@ -1,0 +1,207 @@
+"""The operators' command line, in process and as a real process, against the service's database."""
+
+import asyncio
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import uuid
+
+import asyncpg
+import httpx2
+import pytest
+
+from auth_service.command_line import main
+from shared.settings import MIN_SECRET_LENGTH, SAMPLE_SECRETS
+from tests.support.forged_tokens import read_claims
+from tests.support.house import ROOT
+from tests.support.people import PASSWORD, Person
+
+Run = tuple[int, str, str]
+
+
+class CommandLine:
+    """Runs commands and tells their exit status and what they printed."""
+
+    def __init__(self, environment: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]) -> None:
+        self._environment = environment
+        self._capture = capture
+
+    async def run(self, *arguments: str, stdin: str = "") -> Run:
+        """Run a command."""
+        self._environment.setattr("sys.stdin", io.StringIO(stdin))
+        self._capture.readouterr()
+        try:
+            status = await asyncio.to_thread(main, arguments)
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+        return (status, *self._capture.readouterr())
+
+    async def find(self, *arguments: str, stdin: str = "") -> object:
+        """Return what a command finds, read from JSON."""
+        status, out, err = await self.run(*arguments, "--json", stdin=stdin)
+        assert (status, err) == (0, "")
+        return json.loads(out)
+
+
+@pytest.fixture
+def command_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    database: asyncpg.Connection,
+    auth_database_url: str,
+) -> CommandLine:
+    """Give the command line, with the settings of the running service."""
+    del database  # emptied
+    settings = {**SAMPLE_SECRETS, "ENVIRONMENT": "development", "AUTH_DATABASE_URL": auth_database_url}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    return CommandLine(monkeypatch, capsys)
+
+
+async def test_a_user_is_created_and_signs_in(command_line: CommandLine, client: httpx2.AsyncClient) -> None:
+    """``user create`` reads the password from standard input; the user can sign in, and is listed and shown."""
+    created = await command_line.find("user", "create", "Ada", "ada@example.com", stdin=f"{PASSWORD}\n")
+    assert isinstance(created, dict)
+    assert (created["name"], created["email"]) == ("Ada", "ada@example.com")
+    answer = await client.post("/api/login", json={"username": "ada@example.com", "password": PASSWORD})
+    assert answer.json()["id"] == created["id"]
+    assert await command_line.find("user", "list") == [created]
+    assert await command_line.find("user", "list", "--after", str(created["id"])) == []
+    assert await command_line.find("user", "show", str(created["id"])) == created
+
+
+async def test_lists_are_tables_for_people(command_line: CommandLine, ada: Person) -> None:
+    """Without ``--json`` a list is a table with a head."""
+    status, out, _ = await command_line.run("user", "list")
+    head, row = out.splitlines()
+    assert status == 0
+    assert head.split() == ["ID", "NAME", "EMAIL", "ROLES", "CREATED"]
+    assert re.fullmatch(rf"{ada.id} +Ada Lovelace +{ada.email} +- +\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d", row)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "sentence"),
+    [
+        (("user", "show", "999"), "", "There is no user of that id"),
+        (("session", "end", str(uuid.UUID(int=1))), "", "There is no live session of that id"),
+        (("user", "create", "Eve", "eve@example.com"), "short\n", "password must be at least 8 characters"),
+        (("user", "create", "Eve", "eve@example.com"), "", "password must be at least 8 characters"),
+    ],
+)
+async def test_what_can_not_be_done_is_one_sentence(
+    command_line: CommandLine, arguments: tuple[str, ...], stdin: str, sentence: str
+) -> None:
+    """What is refused or not there ends with status 1 and one sentence on standard error."""
+    assert await command_line.run(*arguments, stdin=stdin) == (1, "", f"{sentence}\n")
+
+
+async def test_a_taken_email_is_refused(command_line: CommandLine, ada: Person) -> None:
+    """``user create`` makes no second user of an e-mail address."""
+    answer = await command_line.run("user", "create", "Eve", ada.email.upper(), stdin=f"{PASSWORD}\n")
+    assert answer == (1, "", "This e-mail address is already taken\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("user",),
+        ("users", "list"),
+        ("user", "show", "ada"),
+        ("user", "show", "0"),
+        ("user", "list", "--limit", "0"),
+        ("session", "end", "1"),
+        ("user", "create", "Ada", "ada@example.com", "a password as an argument"),
+    ],
+)
+async def test_a_wrong_call_is_explained(command_line: CommandLine, arguments: tuple[str, ...]) -> None:
+    """A call that is not understood ends with status 2 and how it is meant."""
+    status, out, err = await command_line.run(*arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith("usage: python -m auth_service")
+
+
+async def test_settings_that_lack_are_named(command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a setting that is needed, the status is 2 and the sentence names it."""
+    monkeypatch.delenv("AUTH_DATABASE_URL")
+    assert await command_line.run("user", "list") == (2, "", "AUTH_DATABASE_URL: is missing\n")
+
+
+async def test_a_session_is_seen_and_ended(command_line: CommandLine, client: httpx2.AsyncClient, ada: Person) -> None:
+    """``session list`` shows from where; ``session end`` ends it at once, and says no to doing so again."""
+    sid = read_claims(ada.token)["sid"]
+    assert isinstance(sid, str)
+    (session,) = await command_line.find("session", "list", "--user", str(ada.id))  # type: ignore[misc]
+    assert (session["id"], session["user"], session["state"]) == (sid, ada.id, "live")
+    assert await command_line.find("session", "list", "--user", "999") == []
+    assert (await command_line.run("session", "end", sid))[0] == 0
+    assert (await client.get("/api/me", headers=ada.bearer)).status_code == 401
+    assert (await command_line.run("session", "end", sid))[0] == 1
+    (session,) = await command_line.find("session", "list")  # type: ignore[misc]
+    assert session["state"] != "live"
+
+
+async def test_roles_are_given_and_taken(command_line: CommandLine, client: httpx2.AsyncClient) -> None:
+    """Roles are given with the user or later, each once, and stand in the next access token; each change is noted."""
+    command = ("user", "create", "Ada", "ada@example.com", "--role", "writer", "--role", "admin")
+    created = await command_line.find(*command, stdin=f"{PASSWORD}\n")
+    assert isinstance(created, dict)
+    assert created["roles"] == ["admin", "writer"]
+    changed = await command_line.find("user", "role", str(created["id"]), "--add", "admin", "--remove", "writer")
+    assert isinstance(changed, dict)
+    assert changed["roles"] == ["admin"]
+    answer = await client.post("/api/login", json={"username": "ada@example.com", "password": PASSWORD})
+    assert read_claims(answer.json()["accessToken"])["roles"] == ["admin"]
+    lines = await command_line.find("audit")
+    assert isinstance(lines, list)
+    assert [line["event"] for line in lines] == ["signed_in", "roles_changed", "roles_changed", "signed_up"]
+    assert (await command_line.run("user", "role", "999", "--add", "admin"))[0] == 1
+    assert (await command_line.run("user", "role", "1", "--add", "no role"))[0] == 2
+
+
+async def test_what_happened_is_listed(command_line: CommandLine, ada: Person) -> None:
+    """``audit`` lists the newest first, what operators did too, and says that it was done from the command line."""
+    await command_line.run("user", "create", "Eve", "eve@example.com", stdin=f"{PASSWORD}\n")
+    lines = await command_line.find("audit")
+    assert isinstance(lines, list)
+    assert [line["event"] for line in lines] == ["signed_up", "signed_in", "signed_up"]
+    assert lines[0]["agent"] == f"command line, user {os.getuid()}"
+    mine = await command_line.find("audit", "--user", str(ada.id), "--limit", "1")
+    assert isinstance(mine, list)
+    assert [(line["event"], line["user"]) for line in mine] == [("signed_in", ada.id)]
+
+
+async def test_secrets_are_fresh_and_long(command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``secret new`` needs no setting and prints a different value for each secret, each time, as .env wants it."""
+    monkeypatch.delenv("AUTH_DATABASE_URL")
+    status, out, _ = await command_line.run("secret", "new")
+    fresh = dict(line.split("=", 1) for line in out.splitlines())
+    assert status == 0
+    assert set(fresh) == set(SAMPLE_SECRETS)
+    again = await command_line.find("secret", "new")
+    assert isinstance(again, dict)
+    values = [*fresh.values(), *again.values()]
+    assert len(set(values)) == 6
+    assert min(map(len, values)) >= MIN_SECRET_LENGTH
+
+
+async def test_the_real_process(auth_database_url: str, database: asyncpg.Connection) -> None:
+    """``python -m auth_service`` with arguments runs the command and ends."""
+    del database  # emptied
+    settings = {**SAMPLE_SECRETS, "ENVIRONMENT": "development", "AUTH_DATABASE_URL": auth_database_url}
+    command = [sys.executable, "-m", "auth_service", "user", "create", "Ada", "ada@example.com", "--json"]
+    ended = await asyncio.to_thread(
+        subprocess.run,
+        command,
+        input=f"{PASSWORD}\n",
+        env={"PATH": os.defpath, **settings},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout)["email"] == "ada@example.com"
