@@ -17,6 +17,7 @@ from auth_service.clients import Client
 from auth_service.errors import EmailTaken, InvalidCredentials
 from auth_service.passwords import Passwords
 from auth_service.refresh_tokens import insert_refresh_token, make_refresh_token
+from auth_service.revocations import delete_past_revocations, insert_revocations
 from auth_service.schemas import SignIn, SignUp
 from auth_service.sessions import (
     Revocation,
@@ -27,6 +28,7 @@ from auth_service.sessions import (
     update_last_used,
     update_revoked,
 )
+from auth_service.user_changes import Kind, insert_user_change
 from auth_service.users import Credentials, User, find_credentials, find_user, insert_user, update_password_hash
 from shared.database import Database
 from shared.errors import AppError, Unavailable
@@ -68,6 +70,8 @@ class Accounts:
             user = await insert_user(connection, wanted.name, wanted.email, password_hash)
             event = Event.SIGNED_UP if user else Event.SIGN_UP_REFUSED
             await insert_audit_line(connection, event, client, user.id if user else None)
+            if user is not None:
+                await insert_user_change(connection, Kind.CREATED, user)
         if user is None:
             raise EmailTaken
         return user
@@ -118,6 +122,8 @@ class Accounts:
             session = await update_revoked(connection, session_id, Revocation.SIGNED_OUT)
             if session is not None:
                 await insert_audit_line(connection, Event.SIGNED_OUT, client, session.user_id, session.id)
+                await delete_past_revocations(connection)
+                await insert_revocations(connection, [session.id], dt.timedelta(seconds=self.access_tokens.ttl))
 
     def sign_access_token(self, user: User, session: Session) -> str:
         """Return a new access token for the user's session."""

@@ -75,6 +75,9 @@ def build_routes() -> list[Resource]:
         resource("/api/auth", **unknown),
         resource("/api/auth/{rest:path}", **unknown),
         resource("/internal/users", GET=internal.show_users),
+        resource("/internal/users/changes", GET=internal.show_user_changes),
+        resource("/internal/revocations", GET=internal.show_revocations),
+        resource("/internal/session", POST=internal.renew_session),
         resource("/openapi.json", GET=show_description),
     ]
 

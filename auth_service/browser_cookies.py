@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_service.accounts import read_session_id
-from auth_service.parts import parts_of
+from auth_service.parts import Parts, parts_of
 from auth_service.redirects import safe_redirect
 from auth_service.sessions import Session, SessionId
 from auth_service.users import User
@@ -95,8 +95,15 @@ def find_session_id(request: Request) -> SessionId | None:
 
 def seal_session(request: Request, user: User, session: Session, access_token: str) -> tuple[str, list[str]]:
     """Return the sealed session and the cookies that store it until its absolute end; note for the log whose it is."""
-    parts, record = parts_of(request), record_of(request.scope)
+    record = record_of(request.scope)
     record.user_id, record.session_id = user.id, str(session.id)
+    return seal_for(parts_of(request), user, session, access_token, _cookies(request))
+
+
+def seal_for(
+    parts: Parts, user: User, session: Session, access_token: str, sent: Iterable[str]
+) -> tuple[str, list[str]]:
+    """Return the same for a browser that ``sent`` cookies of these names."""
     claims = {
         "name": user.name,
         "email": user.email,
@@ -106,14 +113,18 @@ def seal_session(request: Request, user: User, session: Session, access_token: s
         "accessToken": access_token,
     }
     sealed = parts.sealer.seal(claims, int(time.time()))
-    ends_at = int(session.ends_at.timestamp())
-    return sealed, session_cookies(parts.cookies, sealed, ends_at, _cookies(request))
+    return sealed, session_cookies(parts.cookies, sealed, int(session.ends_at.timestamp()), sent)
 
 
 def clear_session(request: Request) -> list[str]:
     """Return the cookies that make the browser forget its session, every piece that it sent."""
-    names = parts_of(request).cookies
-    return [clear_cookie(piece, secure=names.secure) for piece in list_session_pieces(_cookies(request), names.session)]
+    return clear_pieces(parts_of(request), _cookies(request))
+
+
+def clear_pieces(parts: Parts, sent: Iterable[str]) -> list[str]:
+    """Return the same for a browser that ``sent`` cookies of these names."""
+    names = parts.cookies
+    return [clear_cookie(piece, secure=names.secure) for piece in list_session_pieces(sent, names.session)]
 
 
 def add_cookies(response: Response, cookies: Iterable[str]) -> Response:

@@ -1,21 +1,48 @@
 """What other services ask, under ``/internal``. The gateway routes none of it; each call needs a service token."""
 
+import math
 import re
+import time
+from typing import Annotated
 
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from auth_service.accounts import read_session_id
+from auth_service.browser_cookies import clear_pieces, seal_for
+from auth_service.feeds import read_feed
 from auth_service.parts import parts_of
+from auth_service.revocations import find_newest_revocation, list_revocations
 from auth_service.schemas import AuthorView
+from auth_service.user_changes import Kind, UserChange, find_newest_change, list_user_changes
 from auth_service.users import list_users
+from shared.bodies import read_json
 from shared.errors import Invalid
+from shared.schemas import Body, Query, validate
 from shared.service_calls import require_service
+from shared.session_cookie import MAX_SEALED_LENGTH
 from shared.tokens import MAX_ID
 
 SERVICE = "auth_service"
 MAX_IDS = 100
+MAX_WAIT = 25  # seconds
 
 _IDS = re.compile(r"[1-9][0-9]{0,18}(,[1-9][0-9]{0,18})*")
+
+
+class FeedPlace(Query):
+    """Where a page of a feed begins, and how many seconds an empty one may be waited for."""
+
+    after: Annotated[int, Field(ge=0, le=MAX_ID)] = 0
+    wait: Annotated[float, Field(ge=0, le=MAX_WAIT)] = 0.0
+
+
+class SealedSession(Body):
+    """A session cookie's value, chunks joined, and the names of the cookies that it came in."""
+
+    session: Annotated[str, Field(max_length=MAX_SEALED_LENGTH)]
+    pieces: Annotated[list[str], Field(max_length=100)]
 
 
 async def show_users(request: Request) -> Response:
@@ -26,6 +53,49 @@ async def show_users(request: Request) -> Response:
         users = await list_users(connection, user_ids)
     authors = [AuthorView(id=user.id, name=user.name, email=user.email) for user in users]
     return JSONResponse([author.model_dump() for author in authors])
+
+
+async def show_user_changes(request: Request) -> Response:
+    """Answer a page of what happened to users: ``{"changes": [{id, kind, user}], "last"}``. Of one deleted: the id."""
+    require_service(request, SERVICE)
+    place = validate(FeedPlace, dict(request.query_params))
+    database = parts_of(request).database
+    changes, last = await read_feed(database, list_user_changes, find_newest_change, place.after, place.wait)
+    told = [{"id": change.id, "kind": change.kind.value, "user": _describe_changed(change)} for change in changes]
+    return JSONResponse({"changes": told, "last": last})
+
+
+async def show_revocations(request: Request) -> Response:
+    """Answer a page of the sessions that were ended: ``{"revocations": [{id, sid, until}], "last"}``."""
+    require_service(request, SERVICE)
+    place = validate(FeedPlace, dict(request.query_params))
+    database = parts_of(request).database
+    ended, last = await read_feed(database, list_revocations, find_newest_revocation, place.after, place.wait)
+    told = [{"id": each.id, "sid": str(each.session_id), "until": math.ceil(each.until.timestamp())} for each in ended]
+    return JSONResponse({"revocations": told, "last": last})
+
+
+async def renew_session(request: Request) -> Response:
+    """Answer a fresh access token for a sealed session that is live, and the cookies that store it.
+
+    Null, and the cookies that clear it, where the session is not live. ``{"accessToken", "setCookie"}``.
+    """
+    require_service(request, SERVICE)
+    asked = await read_json(request, SealedSession)
+    parts, now = parts_of(request), int(time.time())
+    session_id = read_session_id((parts.sealer.open(asked.session, now) or {}).get("sid"))
+    found = await parts.accounts.continue_session(session_id) if session_id else None
+    if found is None:
+        return JSONResponse({"accessToken": None, "setCookie": clear_pieces(parts, asked.pieces)})
+    token = parts.accounts.sign_access_token(*found)
+    _, cookies = seal_for(parts, *found, token, asked.pieces)
+    return JSONResponse({"accessToken": token, "setCookie": cookies})
+
+
+def _describe_changed(change: UserChange) -> dict[str, object]:
+    if change.kind is Kind.DELETED:
+        return {"id": change.user_id}
+    return {"id": change.user_id, "name": change.name, "email": change.email}
 
 
 def _read_ids(text: str) -> list[int]:

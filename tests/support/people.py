@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import httpx2
 
+from tests.support.forged_tokens import read_claims
+
 PASSWORD = "correct horse battery"
 
 
@@ -16,6 +18,11 @@ class Person:
     name: str
     email: str
     token: str
+
+    @property
+    def session_id(self) -> str:
+        """The session that the access token is of."""
+        return str(read_claims(self.token)["sid"])
 
     @property
     def bearer(self) -> dict[str, str]:

@@ -26,7 +26,9 @@ async def database(app: Starlette, auth_database_url: str) -> AsyncIterator[asyn
     """Give a connection to the service's database, emptied."""
     del app  # it makes the tables
     connection = await asyncpg.connect(auth_database_url)
-    await connection.execute("TRUNCATE users, sessions, refresh_tokens, audit, attempts RESTART IDENTITY CASCADE")
+    await connection.execute(
+        "TRUNCATE users, sessions, refresh_tokens, audit, attempts, user_changes, revocations RESTART IDENTITY CASCADE"
+    )
     yield connection
     await connection.close()
 

@@ -1,0 +1,145 @@
+"""The feeds that other services follow: everything is told once it is true, in order, and nothing is passed over."""
+
+import asyncio
+import datetime as dt
+import random
+import time
+import uuid
+from typing import Any
+
+import asyncpg
+import httpx2
+import pytest
+from starlette.applications import Starlette
+
+from auth_service.revocations import insert_revocations, list_revocations
+from auth_service.sessions import SessionId
+from tests.service.auth.test_internal import service_token
+from tests.support.people import Person, sign_up_and_in
+
+CHANGES = "/internal/users/changes"
+REVOCATIONS = "/internal/revocations"
+WRITERS = 40
+TTL = dt.timedelta(hours=1)
+
+
+Page = dict[str, Any]
+
+
+async def read(client: httpx2.AsyncClient, path: str, after: int = 0, wait: float = 0) -> Page:
+    """Return a page of a feed."""
+    answer = await client.get(path, params={"after": after, "wait": wait}, headers=service_token())
+    assert answer.status_code == 200
+    page: Page = answer.json()
+    return page
+
+
+async def sign_out(client: httpx2.AsyncClient, person: Person) -> None:
+    """End the session that somebody's token is of."""
+    assert (await client.post("/api/logout", headers=person.bearer)).status_code == 204
+
+
+async def test_who_signs_up_is_told_of(client: httpx2.AsyncClient, ada: Person) -> None:
+    """Each new user is a change, in order; ``last`` is where the next page begins."""
+    grace = await sign_up_and_in(client, "Grace")
+    told = [{"id": person.id, "name": person.name, "email": person.email} for person in (ada, grace)]
+    page = await read(client, CHANGES)
+    assert page == {
+        "changes": [{"id": number, "kind": "created", "user": user} for number, user in enumerate(told, start=1)],
+        "last": 2,
+    }
+    assert await read(client, CHANGES, after=1) == {"changes": page["changes"][1:], "last": 2}
+    assert await read(client, CHANGES, after=2) == {"changes": [], "last": 2}
+
+
+async def test_an_ended_session_is_told_of(client: httpx2.AsyncClient, ada: Person) -> None:
+    """Signing out is a revocation of that session, until its last token has expired; again is no second one."""
+    await sign_out(client, ada)
+    await sign_out(client, ada)
+    page = await read(client, REVOCATIONS)
+    (ended,) = page["revocations"]
+    assert (ended["id"], ended["sid"]) == (1, ada.session_id)
+    assert 3590 < int(str(ended["until"])) - time.time() <= 3601
+
+
+async def test_a_revocation_that_no_longer_matters_is_forgotten(
+    client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
+) -> None:
+    """Once all tokens of a session have expired it is neither told nor kept, and the numbers go on."""
+    await sign_out(client, ada)
+    await database.execute("UPDATE revocations SET until = now()")
+    assert await read(client, REVOCATIONS) == {"revocations": [], "last": 0}
+    grace = await sign_up_and_in(client, "Grace")
+    await sign_out(client, grace)
+    assert (await read(client, REVOCATIONS))["last"] == 2
+    assert await database.fetchval("SELECT count(*) FROM revocations") == 1
+
+
+async def test_a_poll_is_answered_when_something_happens(client: httpx2.AsyncClient, ada: Person) -> None:
+    """A page that is waited for comes as soon as there is something to tell."""
+    waiting = asyncio.create_task(read(client, REVOCATIONS, wait=25))
+    await asyncio.sleep(0.3)
+    assert not waiting.done()
+    await sign_out(client, ada)
+    page = await asyncio.wait_for(waiting, 5)
+    assert [ended["sid"] for ended in page["revocations"]] == [ada.session_id]
+
+
+@pytest.mark.parametrize("path", [CHANGES, REVOCATIONS])
+async def test_a_poll_holds_no_connection(client: httpx2.AsyncClient, app: Starlette, path: str) -> None:
+    """More polls than the pool has connections leave the service able to work."""
+    polls = [asyncio.create_task(read(client, path, after=0, wait=1)) for _ in range(50)]
+    await asyncio.sleep(0.2)
+    async with app.state.parts.database.connection() as connection:
+        assert await connection.fetchval("SELECT 1") == 1
+    assert [page["last"] for page in await asyncio.gather(*polls)] == [0] * 50
+
+
+@pytest.mark.parametrize("path", [CHANGES, REVOCATIONS])
+async def test_a_past_that_is_gone_shows(client: httpx2.AsyncClient, ada: Person, path: str) -> None:
+    """Who asks after a number that was never given is told the highest that was, without a wait."""
+    await sign_out(client, ada)
+    assert (await asyncio.wait_for(read(client, path, after=1000, wait=25), 5))["last"] == 1
+
+
+@pytest.mark.parametrize("path", [CHANGES, REVOCATIONS])
+@pytest.mark.parametrize("query", ["after=-1", "after=x", "wait=-1", "wait=26", "wait=nan", f"after={2**63}"])
+async def test_a_bad_question_is_refused(client: httpx2.AsyncClient, path: str, query: str) -> None:
+    """A number or a wait out of bounds is 422."""
+    assert (await client.get(f"{path}?{query}", headers=service_token())).status_code == 422
+
+
+@pytest.mark.parametrize("path", [CHANGES, REVOCATIONS])
+async def test_only_services_may_follow(client: httpx2.AsyncClient, ada: Person, path: str) -> None:
+    """Without a service token: 401; a user's is none."""
+    assert (await client.get(path)).status_code == 401
+    assert (await client.get(path, headers=ada.bearer)).status_code == 401
+
+
+async def test_nothing_is_passed_over(database: asyncpg.Connection, auth_database_url: str) -> None:
+    """However the transactions of many writers overlap, who reads on from the last number sees every entry."""
+    del database  # emptied before
+    pool = await asyncpg.create_pool(auth_database_url, min_size=10, max_size=10)
+    written = [SessionId(uuid.uuid4()) for _ in range(WRITERS)]
+    chance = random.Random(1)  # noqa: S311 - the same order in each run; no secret
+
+    async def write(session_id: SessionId) -> None:
+        async with pool.acquire() as connection, connection.transaction():
+            await asyncio.sleep(chance.random() / 50)
+            await insert_revocations(connection, [session_id], TTL)
+            await asyncio.sleep(chance.random() / 50)
+
+    async def follow() -> list[SessionId]:
+        seen: list[SessionId] = []
+        last = 0
+        while len(seen) < WRITERS:
+            async with pool.acquire() as connection:
+                for entry in await list_revocations(connection, last):
+                    seen.append(entry.session_id)
+                    last = entry.id
+        return seen
+
+    async with asyncio.timeout(30):
+        seen, *_ = await asyncio.gather(follow(), *(write(session_id) for session_id in written))
+    await pool.close()
+    assert sorted(seen) == sorted(written)
