@@ -63,6 +63,10 @@ next-auth-table: $(VENV)/ready-to-work ## Write the comparison with next-auth in
 bench-gateway: $(VENV)/ready-to-work ## Measure the gateway beside nginx and HAProxy; about 5 minutes
 	$(BIN)/python -m benchmarks.gateway
 
+.PHONY: bench-revocation
+bench-revocation: $(VENV)/ready-to-work ## Measure how long the token of an ended session still opens something
+	$(BIN)/python -m benchmarks.revocation
+
 .PHONY: lock
 lock: $(VENV)/ready-to-work ## Resolve the requirements anew and lock them with hashes
 	deploy/lock.sh $(BIN)/uv
