@@ -5,8 +5,8 @@ The general path (``protocol``, ``gate``, ``proxy``) can do everything; this one
 1. It decides nothing by itself. Canonical path, header rules, caller and decision come from the same functions.
 2. It begins only with a whole request in one piece that ``known_heads`` calls plain, whose decision is to forward, and
    for which a kept connection to the upstream is at hand. Otherwise the general path gets the same bytes, untouched.
-3. It ends only with a whole answer in one piece whose head is plain. Whatever else happens, a longer answer, a strange
-   one, a failure, a deadline, the general path takes over the exchange as it stands, with its rules for retries.
+3. It ends only with a whole answer, not a long one, whose head is plain. Whatever else happens (a long answer, a strange
+   one, a failure, a deadline), the general path takes over the exchange as it stands, with its rules for retries.
 4. A client that goes away ends the exchange with the upstream.
 """
 
@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from gateway.client_exchange import status_line
 from gateway.gate import Gate
-from gateway.known_heads import Memory, read_plain_answer, read_plain_request
+from gateway.known_heads import KnownAnswer, Memory, read_plain_answer, read_plain_request
 from gateway.paths import CanonicalPath, PathRefused, canonicalize_path, check_query
 from gateway.policy import RequestFacts
 from gateway.proxy import CLIENT_GONE, OutgoingRequest
@@ -29,6 +29,7 @@ from shared.request_context import Reports, RequestRecord, begin_record
 METHOD = "GET"
 _PLAIN_GET = re.compile(rb"GET (/[!-~]*) HTTP/1\.1\r\n")
 _END = b"\r\n\r\n"
+LONGEST_BODY = 64 * 1024  # bytes; a longer one is not waited for, but goes on in pieces
 
 
 class ClientSide(Protocol):
@@ -82,7 +83,7 @@ class FastPath:
 class FastExchange:
     """One request that is sent, until its answer has come or the general path goes on with it."""
 
-    __slots__ = ("_client", "_fast", "connection", "facts", "pool", "record", "request")
+    __slots__ = ("_came", "_client", "_fast", "connection", "facts", "pool", "record", "request")
 
     def __init__(
         self,
@@ -101,24 +102,33 @@ class FastExchange:
         self.pool = pool
         self.connection = connection
         self.record = record
+        self._came = b""
         connection.begin(request.head, is_head_request=False)
         connection.give_answer(self)
 
-    def take_answer(self, data: bytes) -> bool:
-        """Send the answer on if it is whole and plain; else let the general path read it."""
+    def take_answer(self, data: bytes) -> bytes | None:
+        """Send the answer on once it is whole, if it is plain; else return what the general path has to read."""
+        data = self._came + data
         end = data.find(_END) + len(_END)
         known = self._fast.answers.recall(data[:end]) if end >= len(_END) else None
+        if known is not None and len(data) - end < known.length <= LONGEST_BODY:
+            self._came = data
+            self.connection.give_answer(self)
+            return None
         if known is None or len(data) - end != known.length:
             self.take_failure()
-            return False
+            return data
+        self._finish(known, data[end:])
+        return None
+
+    def _finish(self, known: KnownAnswer, body: bytes) -> None:
         self.connection.pass_over()
         self.pool.release(self.connection)
         lines = known.private_lines if self.request.is_private else known.lines
         lines += b"x-request-id: %b\r\n" % self.record.request_id.encode()
-        self._client.finish_fast(status_line(known.status), lines, data[end:])
+        self._client.finish_fast(status_line(known.status), lines, body)
         self._fast.finished += 1
         self._report(known.status)
-        return True
 
     def take_failure(self) -> None:
         """Let the general path say what becomes of it."""

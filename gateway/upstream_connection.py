@@ -27,15 +27,13 @@ class AnswerMissing(Exception):
 
 
 class AnswerTaker(Protocol):
-    """Whoever gets the first piece of an answer as it comes."""
+    """Whoever gets an answer as it comes."""
 
-    def take_answer(self, data: bytes) -> bool:
-        """Take the whole answer, call ``pass_over`` and return True; or leave it to be read as usual."""
-        ...
+    def take_answer(self, data: bytes) -> bytes | None:
+        """Take it whole and ``pass_over``, or a part and ``give_answer`` again; or return all, to be read as usual."""
 
     def take_failure(self) -> None:
         """Take note that there will be no answer; ``read_head`` raises why."""
-        ...
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -104,7 +102,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._wake()  # to wait on, but with a deadline
 
     def give_answer(self, taker: "AnswerTaker") -> None:
-        """Offer the first piece of the answer, or its failure, to somebody instead of keeping it for ``read_head``."""
+        """Give the answer as it comes, or its failure, to somebody instead of keeping it for ``read_head``."""
         self._is_request_sent = True
         self._taker = taker
         self._timer.expect(self._limits.first_byte)
@@ -175,8 +173,10 @@ class UpstreamConnection(asyncio.Protocol):
         if self._taker is not None:
             taker = self._taker
             self.keep_answer()
-            if taker.take_answer(data):
+            left = taker.take_answer(data)
+            if left is None:
                 return
+            data = left
         try:
             reader.feed(data)
         except AnswerBroken as broken:

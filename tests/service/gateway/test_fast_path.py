@@ -153,6 +153,37 @@ async def test_a_long_answer_goes_on_by_the_general_path(
     assert gateway.fast_path.finished == 0
 
 
+async def test_an_answer_in_pieces_is_put_together(
+    gateway: RunningGateway, browser: Browser, posts: RawUpstream
+) -> None:
+    """A short answer that comes in pieces arrives whole, by the fast path where its head came in one."""
+    for cut, is_fast in ((10, False), (38, True), (39, True), (42, True)):
+
+        async def answer_in_two(received: Received, cut: int = cut) -> None:
+            answer = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n1234567"
+            await received.send(answer[:cut])
+            await asyncio.sleep(0.05)
+            await received.send(answer[cut:])
+
+        posts.script = answer_in_two
+        before = gateway.fast_path.finished
+        assert (await browser.ask("/public/x"))[-1] == b"1234567"
+        assert gateway.fast_path.finished - before == is_fast
+
+
+async def test_half_an_answer_is_none(browser: Browser, posts: RawUpstream) -> None:
+    """An upstream that ends in the middle of its answer is answered for with 502, and not asked again."""
+
+    async def break_off(received: Received) -> None:
+        await received.send(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n123")
+        received.writer.close()
+
+    posts.script = break_off
+    seen_before = len(posts.received)
+    assert (await browser.ask("/public/x"))[0] == b"http/1.1 502 bad gateway"
+    assert len(posts.received) - seen_before == 1
+
+
 async def test_a_kept_connection_that_ended_is_replaced_once(browser: Browser, posts: RawUpstream) -> None:
     """A request whose kept connection ends without an answer is sent once more; when that ends too, 502."""
     seen_before = len(posts.received)
