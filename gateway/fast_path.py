@@ -5,7 +5,7 @@ The general path (``protocol``, ``gate``, ``proxy``) can do everything; this one
 1. It decides nothing by itself. Canonical path, header rules, caller and decision come from the same functions.
 2. It begins only with a whole request in one piece that ``known_heads`` calls plain, whose decision is to forward, and
    for which a kept connection to the upstream is at hand. Otherwise the general path gets the same bytes, untouched.
-3. It ends only with a whole answer, not a long one, whose head is plain. Whatever else happens (a long answer, a strange
+3. It ends only with a whole answer, not a long one, whose head is plain. Whatever else happens (a long answer, an odd
    one, a failure, a deadline), the general path takes over the exchange as it stands, with its rules for retries.
 4. A client that goes away ends the exchange with the upstream.
 """
