@@ -1,9 +1,11 @@
 """What all tests share: with ``--no-skips``, as in CI, a skipped test is a failed one."""
 
-from collections.abc import Generator
+import logging
+from collections.abc import Generator, Iterator
 from typing import TypeVar
 
 import pytest
+import structlog
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -12,6 +14,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
     parser.addoption("--no-skips", action="store_true", help="let a skipped test fail")
     parser.addoption("--write-tables", action="store_true", help="write generated tables into docs, do not compare")
+
+
+@pytest.fixture
+def logging_as_it_was() -> Iterator[None]:
+    """Put logging back as it was after a test that sets it up."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.getLogger("uvicorn.access").disabled = False
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -52,9 +52,10 @@ def command_line(
     capsys: pytest.CaptureFixture[str],
     database: asyncpg.Connection,
     auth_database_url: str,
+    logging_as_it_was: None,
 ) -> CommandLine:
     """Give the command line, with the settings of the running service."""
-    del database  # emptied
+    del database, logging_as_it_was  # emptied; it sets up logging
     settings = {**SAMPLE_SECRETS, "ENVIRONMENT": "development", "AUTH_DATABASE_URL": auth_database_url}
     for name, value in settings.items():
         monkeypatch.setenv(name, value)

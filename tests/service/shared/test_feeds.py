@@ -1,6 +1,7 @@
 """Following revocations over HTTP: what is told is known, a feed that is cut is taken up again, and all of it shows."""
 
 import asyncio
+import re
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -127,7 +128,7 @@ async def test_a_feed_that_is_cut_is_taken_up_again(
     asked = len(auth.asked_after["revocations"])
     await eventually(lambda: len(auth.asked_after["revocations"]) > asked + 2)
     assert (revocations.is_revoked(A), revocations.is_revoked(B)) == (True, False)
-    assert (feed.find_remark() or "").startswith("cut: last heard of 0 s ago")
+    assert re.fullmatch(r"cut: last heard of \d s ago", feed.find_remark() or "")
     before = figure(metrics, 'gatepost_feed_lag_seconds{feed="revocations"}')
     await asyncio.sleep(0.05)
     assert figure(metrics, 'gatepost_feed_lag_seconds{feed="revocations"}') >= before + 0.05
