@@ -173,8 +173,7 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def _take_upgraded(self, data: bytes) -> None:
         """Take bytes that follow the head of a request for another protocol: never as a request."""
-        if self._answering is not None:
-            self._answering.take_bytes(data)
+        cast("Exchange", self.cycle).take_bytes(data)
 
     def _await(self, what: Awaits, seconds: float) -> None:
         self._awaits = what

@@ -231,12 +231,18 @@ async def test_a_malformed_handshake_is_refused(
     assert posts.received == []
 
 
-async def test_early_bytes_arrive_and_are_no_request(gateway: RunningGateway, posts: RawUpstream) -> None:
+@pytest.mark.parametrize("is_first", [True, False], ids=["the first request", "behind another"])
+async def test_early_bytes_arrive_and_are_no_request(
+    gateway: RunningGateway, posts: RawUpstream, *, is_first: bool
+) -> None:
     """What a client sends before the tunnel is open reaches the upstream within the tunnel, and only there."""
     smuggled = f"GET /open/2 HTTP/1.1\r\nHost: {gateway.host}\r\n\r\n".encode()
     arrived: list[bytes] = []
 
     async def accept(received: Received) -> None:
+        if not received.values("upgrade"):
+            await received.answer(b"ok")
+            return
         proof = accept_of(received.values("sec-websocket-key")[0].encode()).decode()
         lines = f"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {proof}\r\n\r\nfirst"
         await received.send(f"HTTP/1.1 101 Switching Protocols\r\n{lines}".encode())
@@ -244,12 +250,14 @@ async def test_early_bytes_arrive_and_are_no_request(gateway: RunningGateway, po
         received.writer.close()
 
     posts.script = accept
-    answer = await gateway.send_raw(_head(gateway).encode() + smuggled)
-    assert status_of(answer) == 101
+    ahead = b"" if is_first else smuggled
+    answer = await gateway.send_raw(ahead + _head(gateway).encode() + smuggled)
+    assert status_of(answer) == (101 if is_first else 200)
+    assert b"HTTP/1.1 101 " in answer
     assert answer.endswith(b"\r\n\r\nfirst")
     assert arrived == [smuggled]
-    assert len(posts.received) == 1
-    assert posts.received[0].values("connection") == ["Upgrade"]
+    assert len(posts.received) == (1 if is_first else 2)
+    assert posts.received[-1].values("connection") == ["Upgrade"]
 
 
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
