@@ -1,12 +1,10 @@
-"""What people do with an account: sign up, sign in, go on, sign out.
+"""What people do with an account: sign up, sign in, change it, delete it. What happens to sessions: ``live_sessions``.
 
-No database connection is held while a password is hashed. What belongs together, a session, its refresh token and its
-audit line, is one transaction.
+No database connection is held while a password is hashed. A sign-in is decided twice: by the password, and then, in
+the transaction that begins the session, by whether that is the password still; so no session outlives a change of the
+password, a disabling or a deletion that came in between.
 """
 
-import datetime as dt
-import time
-import uuid
 from dataclasses import dataclass
 
 import structlog
@@ -15,48 +13,43 @@ from auth_service.admission import Admission, Try
 from auth_service.audit import Event, insert_audit_line
 from auth_service.clients import Client
 from auth_service.errors import EmailTaken, InvalidCredentials
+from auth_service.live_sessions import LiveSessions, SignedIn
+from auth_service.password_rules import find_password_fault
 from auth_service.passwords import Passwords
-from auth_service.refresh_tokens import insert_refresh_token, make_refresh_token
-from auth_service.revocations import delete_past_revocations, insert_revocations
-from auth_service.schemas import SignIn, SignUp
-from auth_service.sessions import (
-    Revocation,
-    Session,
-    SessionId,
-    find_live_session,
-    insert_session,
-    update_last_used,
-    update_revoked,
-)
+from auth_service.schemas import PasswordChange, SignIn, SignUp
+from auth_service.sessions import Ending, SessionId
 from auth_service.user_changes import Kind, insert_user_change
-from auth_service.users import Credentials, User, find_credentials, find_user, insert_user, update_password_hash
+from auth_service.users import (
+    Credentials,
+    User,
+    delete_user,
+    find_credentials,
+    find_current_user,
+    find_user,
+    insert_user,
+    lock_user,
+    update_disabled,
+    update_name,
+    update_password,
+    update_password_hash,
+)
 from shared.database import Database
-from shared.errors import AppError, Unavailable
-from shared.tokens import AccessTokens
+from shared.errors import AppError, Conflict, Invalid, NotFound, Unavailable
+from shared.sentences import Sentence
+
+WRONG_PASSWORD = Sentence("is not right")
 
 log = structlog.get_logger("accounts")
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
-    """A user with a session and the tokens that prove it."""
-
-    user: User
-    session: Session
-    access_token: str
-    refresh_token: str
-
-
-@dataclass(frozen=True, slots=True)
 class Accounts:
-    """The use cases; sessions end ``max_age`` after the sign-in or ``idle_age`` after the last use."""
+    """The use cases."""
 
     database: Database
     passwords: Passwords
     admission: Admission
-    access_tokens: AccessTokens
-    max_age: dt.timedelta
-    idle_age: dt.timedelta
+    sessions: LiveSessions
 
     async def sign_up(self, wanted: SignUp, client: Client) -> User:
         """Return the new user; EmailTaken when somebody has the e-mail address, Throttled."""
@@ -79,63 +72,111 @@ class Accounts:
     async def sign_in(self, offered: SignIn, client: Client) -> SignedIn:
         """Return the user with a new session; InvalidCredentials whether the e-mail or the password is wrong.
 
-        Throttled when too many failed before, whatever the password.
+        The same for a user who is disabled. Throttled when too many failed before, whatever the password.
         """
         counted = await self.admission.admit_sign_in(offered.username, client)
         async with self.database.connection() as connection:
             found = await find_credentials(connection, offered.username)
         is_right = await self._verify(offered.password, found, counted)
-        if found is None or not is_right:
-            await self._note_refusal(found, client)
+        signed_in = await self._begin_session(found, counted, client) if found and is_right else None
+        if found is None or signed_in is None:
+            await self._note(Event.SIGN_IN_REFUSED, found.user.id if found else None, client)
             raise InvalidCredentials
-        signed_in = await self.start_session(found.user, client, counted)
         await self._renew_hash(found, offered.password)
         return signed_in
 
-    async def start_session(self, user: User, client: Client, counted: Try | None = None) -> SignedIn:
-        """Return a new session of a user who has just proved who they are, by the try that was counted, if any."""
-        refresh_token = make_refresh_token()
+    async def begin_first_session(self, user: User, client: Client) -> SignedIn:
+        """Return a session of a user who has just signed up."""
         async with self.database.transaction() as connection:
-            if counted is not None:
-                await self.admission.succeed(connection, counted)
-            session = await insert_session(connection, user.id, client, self.max_age, self.idle_age)
-            await insert_refresh_token(connection, refresh_token, session.id)
-            await insert_audit_line(connection, Event.SIGNED_IN, client, user.id, session.id)
-        return SignedIn(user, session, self.sign_access_token(user, session), refresh_token)
+            return await self.sessions.begin(connection, user, client)
 
-    async def continue_session(self, session_id: SessionId) -> tuple[User, Session] | None:
-        """Return whose live session this is and note that it is used; None when it is not live."""
-        async with self.database.connection() as connection:
-            session = await update_last_used(connection, session_id, self.idle_age)
-            user = await find_user(connection, session.user_id) if session else None
-        return (user, session) if user and session else None
-
-    async def find_signed_in(self, session_id: SessionId) -> User | None:
-        """Return whose live session this is, or None."""
-        async with self.database.connection() as connection:
-            session = await find_live_session(connection, session_id)
-            return await find_user(connection, session.user_id) if session else None
-
-    async def sign_out(self, session_id: SessionId, client: Client) -> None:
-        """End a session; one that has ended before stays as it is."""
+    async def rename(self, user: User, name: str) -> User:
+        """Return the user with the name they want; NotFound when they are gone."""
         async with self.database.transaction() as connection:
-            session = await update_revoked(connection, session_id, Revocation.SIGNED_OUT)
-            if session is not None:
-                await insert_audit_line(connection, Event.SIGNED_OUT, client, session.user_id, session.id)
-                await delete_past_revocations(connection)
-                await insert_revocations(connection, [session.id], dt.timedelta(seconds=self.access_tokens.ttl))
+            renamed = await update_name(connection, user.id, name)
+            if renamed is None:
+                raise NotFound
+            if name != user.name:
+                await insert_user_change(connection, Kind.RENAMED, renamed)
+        return renamed
 
-    def sign_access_token(self, user: User, session: Session) -> str:
-        """Return a new access token for the user's session."""
-        return self.access_tokens.sign(
-            user_id=user.id,
-            name=user.name,
-            email=user.email,
-            session_id=str(session.id),
-            now=int(time.time()),
-            authenticated_at=int(session.created_at.timestamp()),
-            roles=user.roles,
-        )
+    async def change_password(self, user: User, wanted: PasswordChange, session_id: SessionId, client: Client) -> None:
+        """Change the password and end all other sessions of the user.
+
+        Invalid names ``newPassword`` when it can't be taken, ``currentPassword`` when it is not right. Throttled.
+        """
+        fault = find_password_fault(wanted.new_password, name=user.name, email=user.email)
+        if fault:
+            raise Invalid({"newPassword": fault})
+        found = await self._get_confirmed(user, wanted.current_password, "currentPassword", client)
+        password_hash = await self.passwords.hash(wanted.new_password)
+        async with self.database.transaction() as connection:
+            await lock_user(connection, user.id)
+            if not await update_password(connection, found, password_hash):
+                raise Conflict("The password was changed elsewhere at the same time")
+            await insert_audit_line(connection, Event.PASSWORD_CHANGED, client, user.id, session_id)
+            await self.sessions.end_all(connection, user.id, Ending.PASSWORD_CHANGED, client, spared=session_id)
+
+    async def delete_own(self, user: User, password: str, client: Client) -> None:
+        """Delete the account of a user who proves it is theirs; Invalid names ``password``. Throttled."""
+        await self._get_confirmed(user, password, "password", client)
+        await self.delete(user.id, client)
+
+    async def delete(self, user_id: int, client: Client) -> User:
+        """Delete a user, end their sessions and tell everybody; their posts go when the posts service hears of it.
+
+        Returns who it was; NotFound when there is none of that id.
+        """
+        async with self.database.transaction() as connection:
+            user = await find_user(connection, user_id) if await lock_user(connection, user_id) else None
+            if user is None:
+                raise NotFound("There is no user of that id")
+            await insert_audit_line(connection, Event.ACCOUNT_DELETED, client, user.id)
+            await self.sessions.end_all(connection, user.id, Ending.ACCOUNT_DELETED, client)
+            await delete_user(connection, user.id)
+            await insert_user_change(connection, Kind.DELETED, user)
+        return user
+
+    async def disable(self, user_id: int, client: Client) -> User:
+        """Let a user sign in no more, and end their sessions; NotFound when there is none of that id."""
+        async with self.database.transaction() as connection:
+            await lock_user(connection, user_id)
+            user = await update_disabled(connection, user_id, is_disabled=True)
+            if user is None:
+                raise NotFound("There is no user of that id")
+            await insert_audit_line(connection, Event.USER_DISABLED, client, user.id)
+            await self.sessions.end_all(connection, user.id, Ending.USER_DISABLED, client)
+        return user
+
+    async def enable(self, user_id: int, client: Client) -> User:
+        """Let a user sign in again; NotFound when there is none of that id."""
+        async with self.database.transaction() as connection:
+            user = await update_disabled(connection, user_id, is_disabled=False)
+            if user is None:
+                raise NotFound("There is no user of that id")
+            await insert_audit_line(connection, Event.USER_ENABLED, client, user.id)
+        return user
+
+    async def _begin_session(self, found: Credentials, counted: Try, client: Client) -> SignedIn | None:
+        """Return a new session by the password that was right; None when it no longer is."""
+        async with self.database.transaction() as connection:
+            user = await find_current_user(connection, found)
+            if user is None:
+                return None
+            await self.admission.succeed(connection, counted)
+            return await self.sessions.begin(connection, user, client)
+
+    async def _get_confirmed(self, user: User, password: str, member: str, client: Client) -> Credentials:
+        """Return the credentials of a signed-in user whose password is right; else Invalid names the member."""
+        counted = await self.admission.admit_sign_in(user.email, client)
+        async with self.database.connection() as connection:
+            found = await find_credentials(connection, user.email)
+        is_right = await self._verify(password, found, counted)
+        if found is None or found.user.id != user.id or not is_right:
+            await self._note(Event.PASSWORD_REFUSED, user.id, client)
+            raise Invalid({member: WRONG_PASSWORD})
+        await self.admission.give_back(counted)
+        return found
 
     async def _verify(self, password: str, found: Credentials | None, counted: Try) -> bool:
         """Tell whether the password is right; a try that finds no place in the queue is given back."""
@@ -145,10 +186,9 @@ class Accounts:
             await self.admission.give_back(counted)
             raise
 
-    async def _note_refusal(self, found: Credentials | None, client: Client) -> None:
-        user_id = found.user.id if found else None
+    async def _note(self, event: Event, user_id: int | None, client: Client) -> None:
         async with self.database.connection() as connection:
-            await insert_audit_line(connection, Event.SIGN_IN_REFUSED, client, user_id)
+            await insert_audit_line(connection, event, client, user_id)
 
     async def _renew_hash(self, found: Credentials, password: str) -> None:
         """Hash the password again when today's parameters differ. The user is signed in, whatever happens here."""
@@ -160,11 +200,3 @@ class Accounts:
                 await update_password_hash(connection, found.user.id, found.password_hash, password_hash)
         except AppError as error:
             log.warning("rehash_failed", user_id=found.user.id, error=type(error).__name__)
-
-
-def read_session_id(text: object) -> SessionId | None:
-    """Return a session id from its text, or None when it is none."""
-    try:
-        return SessionId(uuid.UUID(text)) if isinstance(text, str) else None
-    except ValueError:
-        return None

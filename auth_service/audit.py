@@ -22,6 +22,13 @@ class Event(StrEnum):
     SIGN_UP_REFUSED = "sign_up_refused"
     SIGN_UP_THROTTLED = "sign_up_throttled"
     SIGNED_OUT = "signed_out"
+    SESSION_REVOKED = "session_revoked"
+    REFRESH_REUSED = "refresh_reused"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - what happened, not a password
+    PASSWORD_REFUSED = "password_refused"  # noqa: S105 - the same
+    ACCOUNT_DELETED = "account_deleted"
+    USER_DISABLED = "user_disabled"
+    USER_ENABLED = "user_enabled"
     ROLES_CHANGED = "roles_changed"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from auth_service.accounts import read_session_id
+from auth_service.live_sessions import read_session_id
 from auth_service.parts import Parts, parts_of
 from auth_service.redirects import safe_redirect
 from auth_service.sessions import Session, SessionId
@@ -78,14 +78,14 @@ async def find_browser_session(request: Request) -> BrowserSession | None:
     parts = parts_of(request)
     claims = _open_session(request)
     session_id = read_session_id(claims.get("sid"))
-    found = await parts.accounts.continue_session(session_id) if session_id else None
+    found = await parts.sessions.use(session_id) if session_id else None
     if found is None:
         return None
     user, session = found
     token = claims.get("accessToken")
     if isinstance(token, str) and _is_good(request, token, user, session):
         return BrowserSession(user, session, token)
-    return BrowserSession(user, session, parts.accounts.sign_access_token(user, session), is_renewed=True)
+    return BrowserSession(user, session, parts.sessions.sign_access_token(user, session), is_renewed=True)
 
 
 def find_session_id(request: Request) -> SessionId | None:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
 from auth_service import commands
-from auth_service.accounts import read_session_id
+from auth_service.live_sessions import read_session_id
 from auth_service.parts import Parts
 from auth_service.sessions import SessionId
 from auth_service.settings import AuthSettings
@@ -101,12 +101,17 @@ def _build_parser() -> argparse.ArgumentParser:
     changed.add_argument("id", type=_read_id)
     _add_roles(changed, "--add", "given")
     _add_roles(changed, "--remove", "taken away")
+    disabled = _add_verb(users, "disable", "let a user sign in no more, and end their sessions", commands.disable_user)
+    enabled = _add_verb(users, "enable", "let a user who was disabled sign in again", commands.enable_user)
+    deleted = _add_verb(users, "delete", "delete a user for good, with sessions and posts", commands.delete_user)
+    for verb in (disabled, enabled, deleted):
+        verb.add_argument("id", type=_read_id)
     sessions = _add_noun(nouns, "session", "sign-ins on devices")
-    for verb, noun, meaning, command in (
+    for name, noun, meaning, command in (
         ("list", sessions, "the newest", commands.list_sessions),
         ("audit", nouns, "what happened, the newest first", commands.show_audit),
     ):
-        latest = _add_verb(noun, verb, meaning, command)
+        latest = _add_verb(noun, name, meaning, command)
         latest.add_argument("--user", type=_read_id, metavar="ID", help="only of this user")
         _add_limit(latest)
     ended = _add_verb(sessions, "end", "end one session", commands.end_session)

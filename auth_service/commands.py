@@ -14,7 +14,7 @@ from auth_service.audit import Event, insert_audit_line, list_audit_lines
 from auth_service.clients import Client
 from auth_service.parts import Parts
 from auth_service.schemas import SignUp
-from auth_service.sessions import find_live_session, list_latest_sessions
+from auth_service.sessions import Ending, find_live_session, list_latest_sessions
 from auth_service.text_tables import Record
 from auth_service.users import User, find_user, list_users_after, update_roles
 from shared.errors import Invalid, NotFound
@@ -49,6 +49,22 @@ async def change_roles(parts: Parts, arguments: Arguments) -> Record:
     return await _change_roles(parts, arguments.id, arguments.add, arguments.remove)
 
 
+async def disable_user(parts: Parts, arguments: Arguments) -> Record:
+    """Let a user sign in no more, and end their sessions."""
+    return _describe(await parts.accounts.disable(arguments.id, operator()))
+
+
+async def enable_user(parts: Parts, arguments: Arguments) -> Record:
+    """Let a user who was disabled sign in again."""
+    return _describe(await parts.accounts.enable(arguments.id, operator()))
+
+
+async def delete_user(parts: Parts, arguments: Arguments) -> Record:
+    """Delete a user; their posts go when the posts service hears of it, which it does later too if it is down."""
+    user = await parts.accounts.delete(arguments.id, operator())
+    return {**_describe(user), "state": "deleted"}
+
+
 async def list_sessions(parts: Parts, arguments: Arguments) -> list[Record]:
     """Return the sessions that began last, of everybody or of one user."""
     async with parts.database.connection() as connection:
@@ -69,13 +85,11 @@ async def list_sessions(parts: Parts, arguments: Arguments) -> list[Record]:
 
 async def end_session(parts: Parts, arguments: Arguments) -> Record:
     """End a session; NotFound when there is no live one of that id."""
-    session_id = arguments.id
     async with parts.database.connection() as connection:
-        session = await find_live_session(connection, session_id)
-    if session is None:
+        session = await find_live_session(connection, arguments.id)
+    if session is None or await parts.sessions.end(session.id, Ending.ENDED_BY_OPERATOR, operator()) is None:
         raise NotFound("There is no live session of that id")
-    await parts.accounts.sign_out(session_id, operator())
-    return {"id": session_id, "user": session.user_id, "state": "ended"}
+    return {"id": session.id, "user": session.user_id, "state": "ended"}
 
 
 async def show_audit(parts: Parts, arguments: Arguments) -> list[Record]:
@@ -131,6 +145,7 @@ def _describe(user: User) -> Record:
         "name": user.name,
         "email": user.email,
         "roles": list(user.roles),
+        "state": "disabled" if user.disabled_at else "active",
         "created": user.created_at,
     }
 

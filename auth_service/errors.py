@@ -9,6 +9,12 @@ class InvalidCredentials(Unauthorized):
     sentence = "Invalid credentials"
 
 
+class RefreshRefused(Unauthorized):
+    """401: the refresh token is unknown, used up, or of a session that is over. Never says which."""
+
+    sentence = "This refresh token is not valid. Sign in again"
+
+
 class EmailTaken(Conflict):
     """409: somebody signed up with this e-mail address before."""
 

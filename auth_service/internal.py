@@ -9,9 +9,9 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from auth_service.accounts import read_session_id
 from auth_service.browser_cookies import clear_pieces, seal_for
 from auth_service.feeds import read_feed
+from auth_service.live_sessions import read_session_id
 from auth_service.parts import parts_of
 from auth_service.revocations import find_newest_revocation, list_revocations
 from auth_service.schemas import AuthorView
@@ -84,10 +84,10 @@ async def renew_session(request: Request) -> Response:
     asked = await read_json(request, SealedSession)
     parts, now = parts_of(request), int(time.time())
     session_id = read_session_id((parts.sealer.open(asked.session, now) or {}).get("sid"))
-    found = await parts.accounts.continue_session(session_id) if session_id else None
+    found = await parts.sessions.use(session_id) if session_id else None
     if found is None:
         return JSONResponse({"accessToken": None, "setCookie": clear_pieces(parts, asked.pieces)})
-    token = parts.accounts.sign_access_token(*found)
+    token = parts.sessions.sign_access_token(*found)
     _, cookies = seal_for(parts, *found, token, asked.pieces)
     return JSONResponse({"accessToken": token, "setCookie": cookies})
 

@@ -14,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from auth_service import pages
-from auth_service.accounts import SignedIn
 from auth_service.browser_cookies import (
     add_cookies,
     choose_callback_url,
@@ -28,8 +27,10 @@ from auth_service.browser_cookies import (
 )
 from auth_service.clients import identify_client
 from auth_service.errors import InvalidCredentials
+from auth_service.live_sessions import SignedIn
 from auth_service.parts import parts_of
-from auth_service.schemas import SignIn
+from auth_service.schemas import AccountChange, SignIn
+from auth_service.sessions import Ending
 from shared.bodies import media_type, parse_json, read_bytes, read_form
 from shared.errors import BadRequest, Invalid, Throttled
 from shared.schemas import validate
@@ -78,6 +79,22 @@ async def show_session(request: Request) -> Response:
     return add_cookies(JSONResponse({"user": user, "expires": expires}, headers=NEVER_STORED), cookies)
 
 
+async def update_session(request: Request) -> Response:
+    """Change what a session says, the client's ``update(data)``: the name and nothing else. Answer as ``show_session``.
+
+    Without a verified csrf token, or data that is an object: 400 and ``{}``. A name that can't be one: Invalid.
+    """
+    members = await _read_members(request)
+    wanted = members.get("data") or {}
+    if not is_csrf_verified(request, _texts_of(members)) or not isinstance(wanted, dict):
+        return JSONResponse({}, status_code=400, headers=NEVER_STORED)
+    found = await find_browser_session(request)
+    if found is not None and "name" in wanted:
+        change = validate(AccountChange, {"name": wanted["name"]})
+        await parts_of(request).accounts.rename(found.user, change.name or found.user.name)
+    return await show_session(request)
+
+
 async def start_sign_in(request: Request) -> Response:
     """Answer where the credentials are asked for: on the sign-in page."""
     fields = await _read_fields(request)
@@ -113,7 +130,7 @@ async def sign_out(request: Request) -> Response:
         return pages.sign_out_page(request, status=403, alert=pages.EXPIRED_FORM)
     session_id = find_session_id(request)
     if session_id is not None:
-        await parts_of(request).accounts.sign_out(session_id, identify_client(request))
+        await parts_of(request).sessions.end(session_id, Ending.SIGNED_OUT, identify_client(request))
     callback_url = choose_callback_url(request, fields)
     response = _answer_url(fields, callback_url)
     return add_cookies(response, [*remember_callback_url(request, callback_url), *clear_session(request)])
@@ -148,9 +165,18 @@ async def _read_fields(request: Request) -> dict[str, str]:
     """Return the text members of a body, JSON or form."""
     if media_type(request) != "application/json":
         return await read_form(request, MAX_BODY)
+    return _texts_of(await _read_members(request))
+
+
+async def _read_members(request: Request) -> dict[str, object]:
+    """Return the members of a JSON body."""
     members = parse_json(await read_bytes(request, MAX_BODY))
     if not isinstance(members, dict):
         raise BadRequest("The body is not an object")
+    return members
+
+
+def _texts_of(members: Mapping[str, object]) -> dict[str, str]:
     return {name: value for name, value in members.items() if isinstance(value, str)}
 
 

@@ -112,7 +112,7 @@ async def sign_up(request: Request) -> Response:
         page = _sign_up_page(request, callback_url, typed, status=error.status, alert=TOO_MANY_ATTEMPTS)
         page.headers.update(error.headers)
         return page
-    signed_in = await parts_of(request).accounts.start_session(user, identify_client(request))
+    signed_in = await parts_of(request).accounts.begin_first_session(user, identify_client(request))
     _, cookies = seal_session(request, user, signed_in.session, signed_in.access_token)
     return add_cookies(redirect(callback_url), cookies)
 

@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from auth_service.accounts import Accounts
 from auth_service.admission import Admission
 from auth_service.csrf import CsrfTokens
+from auth_service.live_sessions import LiveSessions
 from auth_service.passwords import Passwords
 from auth_service.settings import AuthSettings
 from auth_service.well_known_passwords import load_common_passwords
@@ -30,6 +31,7 @@ class Parts:
     passwords: Passwords
     admission: Admission
     accounts: Accounts
+    sessions: LiveSessions
     access_tokens: AccessTokens
     service_tokens: ServiceTokens
     sealer: SessionSealer
@@ -44,16 +46,16 @@ class Parts:
         passwords = Passwords(metrics.registry)
         admission = Admission.build(database, settings, metrics.registry)
         access_tokens = AccessTokens(_read_keys(settings), settings.nextauth_url, settings.access_token_ttl)
-        max_age, idle_age = (
-            dt.timedelta(seconds=settings.session_max_age),
-            dt.timedelta(seconds=settings.session_idle_age),
-        )
+        max_age = dt.timedelta(seconds=settings.session_max_age)
+        idle_age = dt.timedelta(seconds=settings.session_idle_age)
+        sessions = LiveSessions(database, access_tokens, max_age, idle_age)
         return cls(
             public_url=settings.nextauth_url,
             database=database,
             passwords=passwords,
             admission=admission,
-            accounts=Accounts(database, passwords, admission, access_tokens, max_age, idle_age),
+            accounts=Accounts(database, passwords, admission, sessions),
+            sessions=sessions,
             access_tokens=access_tokens,
             service_tokens=ServiceTokens(KeyRing(settings.service_secret.get_secret_value())),
             sealer=SessionSealer(nextauth_secret, settings.session_max_age),

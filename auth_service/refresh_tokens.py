@@ -1,19 +1,49 @@
-"""The table ``refresh_tokens``: what a client may exchange for a new pair. Each function is one SQL statement.
+"""The table ``refresh_tokens``: what a client may exchange, once, for a new pair. Each function is one SQL statement.
 
 A refresh token is 256 random bits in base64url (RFC 6749, sections 1.5 and 10.4). Only its SHA-256 is stored: with so
 much randomness nothing slower is needed, and whoever reads the table can't use it.
+
+A token's successor is derived from the token itself and a random salt that is stored when it is used. So the same
+successor can be answered again, to a client that lost the first answer, although it is stored nowhere either: the
+token alone is not enough to know it, and the table alone is not. Used tokens are kept as long as their session, so
+that a stolen one gives itself away (RFC 9700, section 4.14.2).
 """
 
+import base64
 import hashlib
+import hmac
 import secrets
+from dataclasses import dataclass, field
 
 from auth_service.sessions import SessionId
 from shared.database import Connection
 
+TOKEN_LENGTH = 32  # bytes
+SALT_LENGTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """The one use of a refresh token: how many seconds ago, and the salt that its successor was derived with."""
+
+    ago: float
+    salt: bytes = field(repr=False)
+
 
 def make_refresh_token() -> str:
-    """Return a new refresh token."""
-    return secrets.token_urlsafe(32)
+    """Return a new refresh token, the first of its session."""
+    return secrets.token_urlsafe(TOKEN_LENGTH)
+
+
+def make_salt() -> bytes:
+    """Return a salt for the successor of one token."""
+    return secrets.token_bytes(SALT_LENGTH)
+
+
+def derive_successor(token: str, salt: bytes) -> str:
+    """Return the refresh token that follows one: HMAC-SHA256 of the salt, the token being the key."""
+    digest = hmac.digest(token.encode(), salt, hashlib.sha256)
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def hash_refresh_token(token: str) -> bytes:
@@ -26,4 +56,32 @@ async def insert_refresh_token(connection: Connection, token: str, session_id: S
     await connection.execute(
         "INSERT INTO refresh_tokens (token_hash, session_id) VALUES ($1, $2)",
         *(hash_refresh_token(token), session_id),
+    )
+
+
+async def find_session_of(connection: Connection, token: str) -> SessionId | None:
+    """Return the session, live or not, that a refresh token is of; None when it is not one."""
+    session_id = await connection.fetchval(
+        "SELECT session_id FROM refresh_tokens WHERE token_hash = $1", hash_refresh_token(token)
+    )
+    return SessionId(session_id) if session_id else None
+
+
+async def find_use(connection: Connection, token: str) -> Use | None:
+    """Return the use of a refresh token; None when it was not used yet."""
+    row = await connection.fetchrow(
+        """
+        SELECT extract(epoch FROM clock_timestamp() - used_at)::float8 AS ago, salt
+        FROM refresh_tokens WHERE token_hash = $1 AND used_at IS NOT NULL
+        """,
+        hash_refresh_token(token),
+    )
+    return Use(row["ago"], row["salt"]) if row else None
+
+
+async def update_used(connection: Connection, token: str, salt: bytes) -> None:
+    """Note that a refresh token is used now."""
+    await connection.execute(
+        "UPDATE refresh_tokens SET used_at = clock_timestamp(), salt = $2 WHERE token_hash = $1",
+        *(hash_refresh_token(token), salt),
     )

@@ -5,15 +5,27 @@ password: whatever can't be right is answered like any wrong one, after the same
 """
 
 import re
+import uuid
 from typing import Annotated
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
-from pydantic import AfterValidator, AliasChoices, Field, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+from pydantic.config import JsonDict
 
 from auth_service.password_rules import MAX_LENGTH, MIN_LENGTH, find_password_fault
-from shared.schemas import Body, Line, Text, Time, View
+from shared.schemas import Body, Line, Query, Text, Time, View
 
 MAX_NAME = 100  # characters
+MAX_REFRESH_TOKEN = 128
 
 _RESERVED_DOMAIN = rf"[.@]({'|'.join(map(re.escape, SPECIAL_USE_DOMAIN_NAMES))})$"
 _EMAIL_SCHEMA = {"type": "string", "format": "email", "not": {"pattern": _RESERVED_DOMAIN}}
@@ -35,13 +47,14 @@ def _check_email(value: str) -> str:
     return value
 
 
+Name = Annotated[Line, Field(max_length=MAX_NAME)]
 Email = Annotated[Text, AfterValidator(_check_email), WithJsonSchema(_EMAIL_SCHEMA)]
 
 
 class SignUp(Body):
     """Who wants to sign up."""
 
-    name: Annotated[Line, Field(max_length=MAX_NAME)]
+    name: Name
     email: Email
     password: Annotated[Text, WithJsonSchema(_PASSWORD_SCHEMA)]
 
@@ -61,6 +74,52 @@ class SignIn(Body):
     password: Text
 
 
+class RefreshToken(Body):
+    """A refresh token that is to be exchanged for a new pair."""
+
+    refresh_token: Annotated[Text, Field(max_length=MAX_REFRESH_TOKEN)]
+
+
+def _describe_change(schema: JsonDict) -> None:
+    """Say in the schema what the validator checks: no null."""
+    schema["properties"] = {"name": TypeAdapter(Name).json_schema()}
+
+
+class AccountChange(Body):
+    """What a user wants changed; what is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra=_describe_change)
+
+    name: Name | None = None
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _refuse_null(cls, name: object) -> object:
+        if name is None:
+            raise ValueError("must not be null")
+        return name
+
+
+class PasswordChange(Body):
+    """Another password, and the one that counts until now."""
+
+    current_password: Text
+    new_password: Annotated[Text, WithJsonSchema(_PASSWORD_SCHEMA)]
+
+
+class Password(Body):
+    """The password of a signed-in user, who proves once more who they are."""
+
+    password: Text
+
+
+class DeviceQuery(Query):
+    """Which part of the list of sessions: ``limit`` of them, after the one that ``cursor`` came from."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: uuid.UUID | None = None
+
+
 class UserView(View):
     """A user, without the password."""
 
@@ -77,6 +136,26 @@ class SignedInView(UserView):
     access_token: str
     refresh_token: str
     expires_in: int
+
+
+class TokensView(View):
+    """A new pair of tokens; ``expiresIn`` is the access token's life in seconds."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: int
+
+
+class DeviceView(View):
+    """A session of the caller on one device; ``current`` for the one that asks. It ends at ``endsAt`` if not used."""
+
+    id: uuid.UUID
+    created_at: Time
+    last_used_at: Time
+    ends_at: Time
+    user_agent: str
+    address: str | None
+    current: bool
 
 
 class AuthorView(View):

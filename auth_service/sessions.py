@@ -16,10 +16,16 @@ from shared.database import Connection, Row
 SessionId = NewType("SessionId", uuid.UUID)
 
 
-class Revocation(StrEnum):
-    """Why a session was revoked."""
+class Ending(StrEnum):
+    """Why a session was revoked, which ends it before its time."""
 
     SIGNED_OUT = "signed_out"
+    ENDED_BY_USER = "ended_by_user"
+    ENDED_BY_OPERATOR = "ended_by_operator"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason, not a password
+    REFRESH_REUSED = "refresh_reused"
+    USER_DISABLED = "user_disabled"
+    ACCOUNT_DELETED = "account_deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,18 @@ class Session:
     user_id: int
     created_at: dt.datetime
     ends_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A live session as its user sees it; ``ends_at`` is the absolute or the idle end, whichever comes first."""
+
+    session_id: SessionId
+    created_at: dt.datetime
+    last_used_at: dt.datetime
+    ends_at: dt.datetime
+    address: str | None
+    user_agent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +103,50 @@ async def update_last_used(connection: Connection, session_id: SessionId, idle_a
     return _read_session(row) if row else None
 
 
-async def update_revoked(connection: Connection, session_id: SessionId, because: Revocation) -> Session | None:
-    """Revoke a session and return it; None when there is none or it was revoked before."""
+async def update_revoked(
+    connection: Connection, session_id: SessionId, user_id: int | None, because: Ending
+) -> Session | None:
+    """Revoke a session and return it; None when it was revoked before, or there is none, or it is not that user's."""
     row = await connection.fetchrow(
         """
-        UPDATE sessions SET revoked_at = now(), revoked_because = $2
-        WHERE id = $1 AND revoked_at IS NULL
+        UPDATE sessions SET revoked_at = now(), revoked_because = $3
+        WHERE id = $1 AND ($2::bigint IS NULL OR user_id = $2) AND revoked_at IS NULL
         RETURNING id, user_id, created_at, ends_at
         """,
-        *(session_id, because.value),
+        *(session_id, user_id, because.value),
     )
     return _read_session(row) if row else None
+
+
+async def update_all_revoked(
+    connection: Connection, user_id: int, spared: SessionId | None, because: Ending
+) -> list[Session]:
+    """Revoke a user's sessions, except the one that is spared, and return them."""
+    rows = await connection.fetch(
+        """
+        UPDATE sessions SET revoked_at = now(), revoked_because = $3
+        WHERE user_id = $1 AND id IS DISTINCT FROM $2 AND revoked_at IS NULL AND now() < least(ends_at, idle_ends_at)
+        RETURNING id, user_id, created_at, ends_at
+        """,
+        *(user_id, spared, because.value),
+    )
+    return [_read_session(row) for row in rows]
+
+
+async def list_devices(connection: Connection, user_id: int, after: SessionId | None, limit: int) -> list[Device]:
+    """Return a user's live sessions, those that began last first; only those that follow ``after``, if given."""
+    rows = await connection.fetch(
+        """
+        SELECT id AS session_id, created_at, last_used_at, least(ends_at, idle_ends_at) AS ends_at,
+            host(address) AS address, user_agent
+        FROM sessions
+        WHERE user_id = $1 AND revoked_at IS NULL AND now() < least(ends_at, idle_ends_at)
+            AND ($2::uuid IS NULL OR (created_at, id) < (SELECT created_at, id FROM sessions WHERE id = $2))
+        ORDER BY created_at DESC, id DESC LIMIT $3
+        """,
+        *(user_id, after, limit),
+    )
+    return [Device(**row) for row in rows]
 
 
 async def list_latest_sessions(connection: Connection, user_id: int | None, limit: int) -> list[SessionLine]:

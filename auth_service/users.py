@@ -13,7 +13,7 @@ from shared.database import Connection, Row
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One user, as anybody who is allowed to may see them."""
+    """One user, as anybody who is allowed to may see them; one who is disabled can't sign in."""
 
     id: int
     name: str
@@ -21,14 +21,16 @@ class User:
     created_at: dt.datetime
     updated_at: dt.datetime
     roles: tuple[str, ...] = ()
+    disabled_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A user and the hash that their password must match."""
+    """A user, the hash that their password must match, and when they chose that password."""
 
     user: User
     password_hash: str = field(repr=False)
+    password_set_at: dt.datetime
 
 
 def email_key(email: str) -> str:
@@ -43,7 +45,7 @@ async def insert_user(connection: Connection, name: str, email: str, password_ha
         """
         INSERT INTO users (name, email, email_key, password_hash) VALUES ($1, $2, $3, $4)
         ON CONFLICT (email_key) DO NOTHING
-        RETURNING id, name, email, created_at, updated_at, roles
+        RETURNING id, name, email, created_at, updated_at, roles, disabled_at
         """,
         *(name, email, email_key(email), password_hash),
     )
@@ -53,7 +55,7 @@ async def insert_user(connection: Connection, name: str, email: str, password_ha
 async def find_user(connection: Connection, user_id: int) -> User | None:
     """Return the user of that id, or None."""
     row = await connection.fetchrow(
-        "SELECT id, name, email, created_at, updated_at, roles FROM users WHERE id = $1",
+        "SELECT id, name, email, created_at, updated_at, roles, disabled_at FROM users WHERE id = $1",
         user_id,
     )
     return _read_user(row) if row else None
@@ -62,7 +64,7 @@ async def find_user(connection: Connection, user_id: int) -> User | None:
 async def list_users(connection: Connection, user_ids: Sequence[int]) -> list[User]:
     """Return those of the users that exist, by id."""
     rows = await connection.fetch(
-        "SELECT id, name, email, created_at, updated_at, roles FROM users WHERE id = ANY($1) ORDER BY id",
+        "SELECT id, name, email, created_at, updated_at, roles, disabled_at FROM users WHERE id = ANY($1) ORDER BY id",
         user_ids,
     )
     return [_read_user(row) for row in rows]
@@ -71,7 +73,10 @@ async def list_users(connection: Connection, user_ids: Sequence[int]) -> list[Us
 async def list_users_after(connection: Connection, user_id: int, limit: int) -> list[User]:
     """Return the users that follow an id, by id."""
     rows = await connection.fetch(
-        "SELECT id, name, email, created_at, updated_at, roles FROM users WHERE id > $1 ORDER BY id LIMIT $2",
+        """
+        SELECT id, name, email, created_at, updated_at, roles, disabled_at FROM users
+        WHERE id > $1 ORDER BY id LIMIT $2
+        """,
         *(user_id, limit),
     )
     return [_read_user(row) for row in rows]
@@ -80,10 +85,37 @@ async def list_users_after(connection: Connection, user_id: int, limit: int) -> 
 async def find_credentials(connection: Connection, email: str) -> Credentials | None:
     """Return the user of an e-mail address, however it is spelled, with the password hash; or None."""
     row = await connection.fetchrow(
-        "SELECT id, name, email, created_at, updated_at, roles, password_hash FROM users WHERE email_key = $1",
+        """
+        SELECT id, name, email, created_at, updated_at, roles, disabled_at, password_hash, password_set_at
+        FROM users WHERE email_key = $1
+        """,
         email_key(email),
     )
-    return Credentials(_read_user(row), row["password_hash"]) if row else None
+    return Credentials(_read_user(row), row["password_hash"], row["password_set_at"]) if row else None
+
+
+async def find_current_user(connection: Connection, found: Credentials) -> User | None:
+    """Return the user if they may sign in and the password is still the same; ``lock_user`` waits for what follows."""
+    row = await connection.fetchrow(
+        """
+        SELECT id, name, email, created_at, updated_at, roles, disabled_at FROM users
+        WHERE id = $1 AND password_set_at = $2 AND disabled_at IS NULL FOR KEY SHARE
+        """,
+        *(found.user.id, found.password_set_at),
+    )
+    return _read_user(row) if row else None
+
+
+async def update_password(connection: Connection, found: Credentials, password_hash: str) -> bool:
+    """Set another password, unless that was done meanwhile; tell whether it was set."""
+    done: str = await connection.execute(
+        """
+        UPDATE users SET password_hash = $3, password_set_at = clock_timestamp(), updated_at = now()
+        WHERE id = $1 AND password_set_at = $2
+        """,
+        *(found.user.id, found.password_set_at, password_hash),
+    )
+    return done == "UPDATE 1"
 
 
 async def update_password_hash(connection: Connection, user_id: int, old: str, new: str) -> None:
@@ -92,6 +124,30 @@ async def update_password_hash(connection: Connection, user_id: int, old: str, n
         "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2",
         *(user_id, old, new),
     )
+
+
+async def update_name(connection: Connection, user_id: int, name: str) -> User | None:
+    """Rename a user and return them; None when there is none of that id."""
+    row = await connection.fetchrow(
+        """
+        UPDATE users SET name = $2, updated_at = now() WHERE id = $1
+        RETURNING id, name, email, created_at, updated_at, roles, disabled_at
+        """,
+        *(user_id, name),
+    )
+    return _read_user(row) if row else None
+
+
+async def update_disabled(connection: Connection, user_id: int, *, is_disabled: bool) -> User | None:
+    """Disable or enable a user and return them; None when there is none of that id."""
+    row = await connection.fetchrow(
+        """
+        UPDATE users SET disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, now()) END WHERE id = $1
+        RETURNING id, name, email, created_at, updated_at, roles, disabled_at
+        """,
+        *(user_id, is_disabled),
+    )
+    return _read_user(row) if row else None
 
 
 async def update_roles(
@@ -104,12 +160,27 @@ async def update_roles(
             SELECT DISTINCT role FROM unnest(roles || $2::text[]) AS role WHERE role <> ALL($3::text[]) ORDER BY role
         )
         WHERE id = $1
-        RETURNING id, name, email, created_at, updated_at, roles
+        RETURNING id, name, email, created_at, updated_at, roles, disabled_at
         """,
         *(user_id, added, removed),
     )
     return _read_user(row) if row else None
 
 
+async def lock_user(connection: Connection, user_id: int) -> bool:
+    """Let nobody sign this user in, nor change them, until the transaction ends; tell whether there is one.
+
+    A session that is beginning is waited for, so what ends all sessions of a user ends that one too.
+    """
+    row = await connection.fetchrow("SELECT id FROM users WHERE id = $1 FOR UPDATE", user_id)
+    return row is not None
+
+
+async def delete_user(connection: Connection, user_id: int) -> None:
+    """Delete a user, and with them their sessions and refresh tokens."""
+    await connection.execute("DELETE FROM users WHERE id = $1", user_id)
+
+
 def _read_user(row: Row) -> User:
-    return User(row["id"], row["name"], row["email"], row["created_at"], row["updated_at"], tuple(row["roles"]))
+    about = (row["id"], row["name"], row["email"], row["created_at"], row["updated_at"])
+    return User(*about, tuple(row["roles"]), row["disabled_at"])

@@ -58,7 +58,8 @@ def _describe_path(route: Resource) -> Json:
 
 
 def _describe_path_parameter(name: str) -> Json:
-    schema = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
+    number: Json = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
+    schema = {"type": "string", "format": "uuid"} if name == "sid" else number
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 

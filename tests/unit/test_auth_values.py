@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from auth_service.accounts import read_session_id
 from auth_service.clients import identify_client
+from auth_service.live_sessions import read_session_id
 from auth_service.users import email_key
 from tests.support.services import auth_settings
 

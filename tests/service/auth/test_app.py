@@ -36,12 +36,20 @@ async def test_describes_its_api(client: httpx2.AsyncClient) -> None:
     """``/openapi.json`` describes the JSON API: each operation, its bodies, and who may call it; nothing internal."""
     document = (await client.get("/openapi.json")).json()
     assert document["openapi"].startswith("3.1")
-    operations = {(method, path): found for path, item in document["paths"].items() for method, found in item.items()}
+    operations = {
+        (method, path): found
+        for path, item in document["paths"].items()
+        for method, found in item.items()
+        if method != "parameters"
+    }
     assert set(operations) == {
         ("post", "/api/user"),
         ("post", "/api/login"),
         ("post", "/api/logout"),
-        ("get", "/api/me"),
+        ("post", "/api/token"),
+        *(("get", "/api/me"), ("patch", "/api/me"), ("delete", "/api/me")),
+        ("post", "/api/me/password"),
+        *(("get", "/api/me/sessions"), ("delete", "/api/me/sessions"), ("delete", "/api/me/sessions/{sid}")),
     }
     assert set(operations["post", "/api/user"]["responses"]) >= {"201", "400", "409", "413", "415", "422", "503"}
     assert operations["get", "/api/me"]["security"] == [{"accessToken": []}]
@@ -63,7 +71,7 @@ async def test_unknown_paths_are_not_found(client: httpx2.AsyncClient, path: str
     [
         ("GET", "/api/login", "OPTIONS, POST"),
         ("GET", "/api/user", "OPTIONS, POST"),
-        ("POST", "/api/me", "GET, HEAD, OPTIONS"),
+        ("POST", "/api/me", "DELETE, GET, HEAD, OPTIONS, PATCH"),
         ("DELETE", "/signup", "GET, HEAD, OPTIONS, POST"),
     ],
 )

@@ -79,8 +79,8 @@ async def test_lists_are_tables_for_people(command_line: CommandLine, ada: Perso
     status, out, _ = await command_line.run("user", "list")
     head, row = out.splitlines()
     assert status == 0
-    assert head.split() == ["ID", "NAME", "EMAIL", "ROLES", "CREATED"]
-    assert re.fullmatch(rf"{ada.id} +Ada Lovelace +{ada.email} +- +\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d", row)
+    assert head.split() == ["ID", "NAME", "EMAIL", "ROLES", "STATE", "CREATED"]
+    assert re.fullmatch(rf"{ada.id} +Ada Lovelace +{ada.email} +- +active +\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d", row)
 
 
 @pytest.mark.parametrize(
@@ -206,3 +206,46 @@ async def test_the_real_process(auth_database_url: str, database: asyncpg.Connec
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert json.loads(ended.stdout)["email"] == "ada@example.com"
+
+
+async def test_a_user_is_disabled_and_enabled(
+    command_line: CommandLine, client: httpx2.AsyncClient, ada: Person
+) -> None:
+    """A disabled user is refused like one with a wrong password, their sessions end; enabled, they sign in again."""
+    credentials = {"username": ada.email, "password": PASSWORD}
+    refresh = {"refreshToken": (await client.post("/api/login", json=credentials)).json()["refreshToken"]}
+    disabled = await command_line.find("user", "disable", str(ada.id))
+    assert isinstance(disabled, dict)
+    assert disabled["state"] == "disabled"
+    refused = await client.post("/api/login", json=credentials)
+    wrong = await client.post("/api/login", json={**credentials, "password": "not the password"})
+    assert (refused.status_code, refused.content) == (401, wrong.content)
+    assert (await client.get("/api/me", headers=ada.bearer)).status_code == 401
+    assert (await client.post("/api/token", json=refresh)).status_code == 401
+    enabled = await command_line.find("user", "enable", str(ada.id))
+    assert isinstance(enabled, dict)
+    assert enabled["state"] == "active"
+    assert (await client.post("/api/login", json=credentials)).status_code == 200
+    assert (await client.get("/api/me", headers=ada.bearer)).status_code == 401
+    lines = await command_line.find("audit")
+    assert isinstance(lines, list)
+    assert [line["event"] for line in lines][:5] == [
+        *("signed_in", "user_enabled", "sign_in_refused", "sign_in_refused", "session_revoked")
+    ]
+
+
+async def test_a_user_is_deleted(command_line: CommandLine, client: httpx2.AsyncClient, ada: Person) -> None:
+    """``user delete`` says who it was and ends what they had; once more there is nobody."""
+    deleted = await command_line.find("user", "delete", str(ada.id))
+    assert isinstance(deleted, dict)
+    assert (deleted["email"], deleted["state"]) == (ada.email, "deleted")
+    assert (await client.get("/api/me", headers=ada.bearer)).status_code == 401
+    for verb in ("delete", "disable", "enable", "show"):
+        assert await command_line.run("user", verb, str(ada.id)) == (1, "", "There is no user of that id\n")
+
+
+async def test_an_operator_s_ending_is_told_from_a_user_s(command_line: CommandLine, ada: Person) -> None:
+    """A session that was ended from the command line says so."""
+    await command_line.find("session", "end", ada.session_id)
+    (session,) = await command_line.find("session", "list")  # type: ignore[misc]
+    assert session["state"] == "ended_by_operator"

@@ -238,3 +238,19 @@ async def test_a_try_that_was_not_decided_is_given_back(
     finally:
         passwords._taken -= 10_000  # noqa: SLF001
     assert await database.fetchval("SELECT max(recent) FROM attempts") == 0
+
+
+async def test_a_stolen_session_is_no_place_to_guess(guarded: httpx2.AsyncClient, ada: Person) -> None:
+    """Wrong current passwords count like failed sign-ins, wherever they are asked for; right ones count for nothing."""
+    token = (await sign_in(guarded, ada.email, PASSWORD, HOME)).json()["accessToken"]
+    headers = {"authorization": token, "x-forwarded-for": FAR}
+
+    async def change(current: str) -> int:
+        body = {"currentPassword": current, "newPassword": PASSWORD}
+        return (await guarded.post("/api/me/password", json=body, headers=headers)).status_code
+
+    assert [await change(PASSWORD) for _ in range(8)] == [204] * 8
+    assert [await change(WRONG) for _ in range(5)] == [422] * 5
+    assert await change(PASSWORD) == 429
+    refused = await guarded.request("DELETE", "/api/me", json={"password": PASSWORD}, headers=headers)
+    assert refused.status_code == 429

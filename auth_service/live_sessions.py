@@ -1,0 +1,173 @@
+"""What happens to sessions: begun, used, refreshed, listed and ended. Why they may begin is decided in ``accounts``.
+
+1. What belongs together, a session, its refresh token and its audit line, is one transaction.
+2. A session that is ended before its time is told to everybody in the same transaction: see ``revocations``.
+3. A refresh token is used once. Used again within the grace, by a parallel tab or a client that lost the answer, it
+   gives the same successor; used again later, somebody stole it or lost it to a thief: the session is ended
+   (RFC 9700, section 4.14.2). Who refreshes holds the session's row, so parallel calls come one after the other.
+4. Rows are locked in the order users, sessions, refresh tokens; so nobody waits for each other.
+"""
+
+import datetime as dt
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from auth_service import refresh_tokens
+from auth_service.audit import Event, insert_audit_line
+from auth_service.clients import Client
+from auth_service.errors import RefreshRefused
+from auth_service.revocations import delete_past_revocations, insert_revocations
+from auth_service.sessions import (
+    Device,
+    Ending,
+    Session,
+    SessionId,
+    find_live_session,
+    insert_session,
+    list_devices,
+    update_all_revoked,
+    update_last_used,
+    update_revoked,
+)
+from auth_service.users import User, find_user
+from shared.database import Connection, Database
+from shared.tokens import AccessTokens
+
+GRACE = 10.0  # seconds in which a refresh token gives its successor again
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A user with a session and the tokens that prove it."""
+
+    user: User
+    session: Session
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSessions:
+    """The use cases; sessions end ``max_age`` after the sign-in or ``idle_age`` after the last use."""
+
+    database: Database
+    access_tokens: AccessTokens
+    max_age: dt.timedelta
+    idle_age: dt.timedelta
+
+    async def begin(self, connection: Connection, user: User, client: Client) -> SignedIn:
+        """Return a new session of a user who has just proved who they are, in the transaction that found it so."""
+        refresh_token = refresh_tokens.make_refresh_token()
+        session = await insert_session(connection, user.id, client, self.max_age, self.idle_age)
+        await refresh_tokens.insert_refresh_token(connection, refresh_token, session.id)
+        await insert_audit_line(connection, Event.SIGNED_IN, client, user.id, session.id)
+        return SignedIn(user, session, self.sign_access_token(user, session), refresh_token)
+
+    async def use(self, session_id: SessionId) -> tuple[User, Session] | None:
+        """Return whose live session this is and note that it is used; None when it is not live."""
+        async with self.database.connection() as connection:
+            session = await update_last_used(connection, session_id, self.idle_age)
+            user = await find_user(connection, session.user_id) if session else None
+        return (user, session) if user and session else None
+
+    async def find_user(self, session_id: SessionId) -> User | None:
+        """Return whose live session this is, or None."""
+        async with self.database.connection() as connection:
+            session = await find_live_session(connection, session_id)
+            return await find_user(connection, session.user_id) if session else None
+
+    async def refresh(self, token: str, client: Client) -> SignedIn:
+        """Return a new pair for a refresh token; RefreshRefused when it is not one of a live session, or used up."""
+        async with self.database.transaction() as connection:
+            refreshed = await self._refresh(connection, token, client)
+        if refreshed is None:  # outside, so that what was ended stays ended
+            raise RefreshRefused
+        return refreshed
+
+    async def list_devices(self, user_id: int, after: SessionId | None, limit: int) -> list[Device]:
+        """Return a user's live sessions, the newest first."""
+        async with self.database.connection() as connection:
+            return await list_devices(connection, user_id, after, limit)
+
+    async def end(
+        self, session_id: SessionId, because: Ending, client: Client, *, user_id: int | None = None
+    ) -> Session | None:
+        """End a session, of this user if one is named, and return it; None when there was nothing to end."""
+        async with self.database.transaction() as connection:
+            session = await update_revoked(connection, session_id, user_id, because)
+            await self._tell(connection, [session] if session else [], because, client)
+        return session
+
+    async def end_others(self, user_id: int, spared: SessionId, client: Client) -> None:
+        """End all sessions of a user but one."""
+        async with self.database.transaction() as connection:
+            await self.end_all(connection, user_id, Ending.ENDED_BY_USER, client, spared=spared)
+
+    async def end_all(
+        self,
+        connection: Connection,
+        user_id: int,
+        because: Ending,
+        client: Client,
+        *,
+        spared: SessionId | None = None,
+    ) -> None:
+        """End all sessions of a user, but one if that is spared, in the transaction that makes it so."""
+        ended = await update_all_revoked(connection, user_id, spared, because)
+        await self._tell(connection, ended, because, client)
+
+    def sign_access_token(self, user: User, session: Session) -> str:
+        """Return a new access token for the user's session."""
+        return self.access_tokens.sign(
+            user_id=user.id,
+            name=user.name,
+            email=user.email,
+            session_id=str(session.id),
+            now=int(time.time()),
+            authenticated_at=int(session.created_at.timestamp()),
+            roles=user.roles,
+        )
+
+    async def _refresh(self, connection: Connection, token: str, client: Client) -> SignedIn | None:
+        session_id = await refresh_tokens.find_session_of(connection, token)
+        session = await update_last_used(connection, session_id, self.idle_age) if session_id else None
+        user = await find_user(connection, session.user_id) if session else None
+        if session is None or user is None:
+            return None
+        successor = await self._find_successor(connection, token, session)
+        if successor is None:
+            await insert_audit_line(connection, Event.REFRESH_REUSED, client, user.id, session.id)
+            ended = await update_revoked(connection, session.id, user.id, Ending.REFRESH_REUSED)
+            await self._tell(connection, [ended] if ended else [], Ending.REFRESH_REUSED, client)
+            return None
+        return SignedIn(user, session, self.sign_access_token(user, session), successor)
+
+    async def _find_successor(self, connection: Connection, token: str, session: Session) -> str | None:
+        """Return the token that follows, made now or within the grace; None when the token was used up before."""
+        use = await refresh_tokens.find_use(connection, token)
+        if use is not None:
+            return refresh_tokens.derive_successor(token, use.salt) if use.ago < GRACE else None
+        salt = refresh_tokens.make_salt()
+        successor = refresh_tokens.derive_successor(token, salt)
+        await refresh_tokens.update_used(connection, token, salt)
+        await refresh_tokens.insert_refresh_token(connection, successor, session.id)
+        return successor
+
+    async def _tell(self, connection: Connection, ended: Sequence[Session], because: Ending, client: Client) -> None:
+        event = Event.SIGNED_OUT if because is Ending.SIGNED_OUT else Event.SESSION_REVOKED
+        for session in ended:
+            await insert_audit_line(connection, event, client, session.user_id, session.id)
+        if ended:
+            await delete_past_revocations(connection)
+            token_ttl = dt.timedelta(seconds=self.access_tokens.ttl)
+            await insert_revocations(connection, [session.id for session in ended], token_ttl)
+
+
+def read_session_id(text: object) -> SessionId | None:
+    """Return a session id from its text, or None when it is none."""
+    try:
+        return SessionId(uuid.UUID(text)) if isinstance(text, str) else None
+    except ValueError:
+        return None
