@@ -10,6 +10,7 @@ from shared import database
 from shared.database import Database
 from shared.errors import NotFound, Unavailable
 from tests.service.shared.conftest import Build
+from tests.support.log_lines import lines_of
 
 
 async def count_notes(db: Database) -> int:
@@ -82,7 +83,9 @@ async def test_statement_timeout(monkeypatch: pytest.MonkeyPatch, build: Build) 
     with capture_logs() as logs, pytest.raises(Unavailable):
         async with db.connection() as connection:
             await connection.execute("SELECT pg_sleep(3)")
-    assert logs == [{"event": "database_failed", "error": "QueryCanceledError", "log_level": "warning"}]
+    assert lines_of(logs, "database") == [
+        {"event": "database_failed", "error": "QueryCanceledError", "log_level": "warning"}
+    ]
     assert await count_notes(db) == 0
 
 

@@ -11,6 +11,7 @@ from shared import database
 from shared.errors import Unavailable
 from stack.postgres import running_postgres
 from tests.service.shared.conftest import Build, WriteMigration
+from tests.support.log_lines import lines_of
 
 
 @pytest.fixture(autouse=True)
@@ -54,9 +55,10 @@ async def test_migration_that_fails(build: Build, write_migration: WriteMigratio
         await asyncio.sleep(0.3)
 
     assert db.find_lack() == "not connected"
-    assert {line["event"] for line in logs} == {"migration_failed"}
-    assert logs[0]["migration"] == "Failed to apply 0002-first"
-    assert "nothing" in logs[0]["reason"]
+    failed = lines_of(logs, "migration", "database")
+    assert {line["event"] for line in failed} == {"migration_failed"}
+    assert failed[0]["migration"] == "Failed to apply 0002-first"
+    assert "nothing" in failed[0]["reason"]
     write_migration("0002-first", "INSERT INTO notes VALUES (2, 'b');", depends="0001-notes")
     await db.wait_until_ready()
     async with db.connection() as connection:
@@ -115,6 +117,7 @@ async def test_server_that_is_not_there(build: Build, url: str, bad: str) -> Non
         await db.stop()
 
     assert db.find_lack() == "not connected"
-    assert len(logs) > 1
-    assert all(set(line) == {"event", "error", "log_level"} for line in logs)
-    assert {line["event"] for line in logs} == {"database_not_there_yet"}
+    said = lines_of(logs, "migration", "database")
+    assert len(said) > 1
+    assert all(set(line) == {"event", "error", "log_level"} for line in said)
+    assert {line["event"] for line in said} == {"database_not_there_yet"}
