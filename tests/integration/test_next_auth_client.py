@@ -99,6 +99,20 @@ def test_get_session_can_be_asked_again_and_again(signed_in: NextAuthClient, ada
     assert get_session(signed_in)["user"]["email"] == ada.email
 
 
+def test_update_changes_the_name(signed_in: NextAuthClient, ada: Person) -> None:
+    """``update({name})`` gives the session with the new name, which the next ``getSession()`` has too."""
+    updated: Any = signed_in.call("update", {"name": "Countess Lovelace"})
+    assert (updated["user"]["name"], updated["user"]["id"]) == ("Countess Lovelace", ada.id)
+    assert get_session(signed_in)["user"]["name"] == "Countess Lovelace"
+
+
+def test_update_changes_nothing_else(signed_in: NextAuthClient, ada: Person, grace: Person) -> None:
+    """Whatever else ``update()`` asks for, the session stays its user's."""
+    signed_in.call("update", {"id": grace.id, "sub": str(grace.id), "email": grace.email})
+    user = get_session(signed_in)["user"]
+    assert (user["id"], user["sub"], user["email"], user["name"]) == (ada.id, str(ada.id), ada.email, ada.name)
+
+
 def test_sign_out_ends_the_session(signed_in: NextAuthClient, stack: StackUrls) -> None:
     """``signOut()`` gives the page it was called on, and afterwards there is no session."""
     assert signed_in.call("signOut", {"redirect": False}) == {"url": f"{stack.gateway}/posts/1"}

@@ -13,6 +13,9 @@ from tests.support.react_page import PATH, add_to_policy, build_front_end
 from tests.support.running_stack import StackUrls, started_stack
 from tests.support.victim import running_app
 
+NEXT_SECOND = "Math.floor(Date.now() / 1000) > JSON.parse(localStorage['nextauth.message']).timestamp"
+"""next-auth tells other tabs of a change by a text that is the same for a second, and the same text tells nothing."""
+
 SIGN_IN_PAGE = re.compile(r"/api/auth/signin\?")
 
 
@@ -122,6 +125,19 @@ async def test_signing_out_in_one_tab_reaches_the_other(context: BrowserContext,
     await expect_status(first, "unauthenticated")
     await second.reload()
     await expect_status(second, "unauthenticated")
+
+
+async def test_update_in_one_tab_reaches_the_other(context: BrowserContext, ada: Person) -> None:
+    """``update`` shows the new name at once, in the other tab too."""
+    first = await open_page(context)
+    await sign_in(first, ada)
+    await expect_status(first, "authenticated")
+    second = await open_page(context)
+    await expect_status(second, "authenticated")
+    await first.wait_for_function(NEXT_SECOND)
+    await first.get_by_role("button", name="Rename").click()
+    for page in (first, second):
+        await expect(page.get_by_role("heading")).to_have_text("Countess Lovelace")
 
 
 async def test_a_page_that_requires_a_session_leads_to_the_sign_in_page_and_back(

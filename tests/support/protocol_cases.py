@@ -37,7 +37,7 @@ SIGN_IN = "/callback/credentials"
 
 def list_cases() -> list[Case]:
     """Return all requests, in the order of the protocol."""
-    return [*_asking(), *_starting(), *_signing_in(), *_signing_out(), *_pages(), *_others()]
+    return [*_asking(), *_updating(), *_starting(), *_signing_in(), *_signing_out(), *_pages(), *_others()]
 
 
 def _asking() -> Iterator[Case]:
@@ -51,6 +51,13 @@ def _asking() -> Iterator[Case]:
     yield Case("session, nonsense as cookie", "GET", "/session", cookies={"session-token": "nonsense"})
     chunks = {"session-token.0": "non", "session-token.1": "sense"}
     yield Case("session, nonsense in chunks", "GET", "/session", cookies=chunks)
+
+
+def _updating() -> Iterator[Case]:
+    update = Case("update", "POST", "/session", "signed in", {**CSRF, "data": {"name": "Ada"}}, kind="json")
+    yield update
+    yield replace(update, name="update, no csrf token", fields={"data": {"name": "Ada"}})
+    yield replace(update, name="update, nobody signed in", before="csrf")
 
 
 def _starting() -> Iterator[Case]:

@@ -44,7 +44,7 @@ NOT_STORED = Reason(
     "Nothing that depends on who asks may be kept by a cache, whoever forgets to say so. On every answer for which "
     "next-auth says nothing; not shown in the table.",
     ".*",
-    (("cache-control", "", "no-store"),),
+    (("cache-control", "", "(private, no-cache, )?no-store"), ("pragma", "", "no-cache"), ("expires", "", "0")),
 )
 REASONS = (
     NOT_STORED,
