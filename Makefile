@@ -30,11 +30,12 @@ logs: ## Follow what the containers log
 
 ##@ Work on it
 .PHONY: check
-check: $(VENV)/ready-to-work ## Lint, types, layers, and coverage of the unit and service tests
+check: $(VENV)/ready-to-work ## Lint, types, layers, known vulnerabilities, and coverage of the unit and service tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m supply.audit
 	$(PYTEST) tests/unit tests/service --cov --cov-fail-under=95 -q
 
 .PHONY: unit service integration attacks differential containers
@@ -66,6 +67,14 @@ bench-gateway: $(VENV)/ready-to-work ## Measure the gateway beside nginx and HAP
 .PHONY: bench-revocation
 bench-revocation: $(VENV)/ready-to-work ## Measure how long the token of an ended session still opens something
 	$(BIN)/python -m benchmarks.revocation
+
+.PHONY: audit
+audit: $(VENV)/ready-to-work ## Ask whether the locked libraries are known to be vulnerable (AUDIT=--must-answer: fail when nobody answers)
+	$(BIN)/python -m supply.audit $(AUDIT)
+
+.PHONY: sbom
+sbom: $(VENV)/ready-to-work ## Write the list of parts of the images, CycloneDX, into gatepost.cdx.json
+	deploy/sbom.sh $(BIN)/cyclonedx-py gatepost.cdx.json
 
 .PHONY: lock
 lock: $(VENV)/ready-to-work ## Resolve the requirements anew and lock them with hashes

@@ -5,8 +5,11 @@ import json
 import pytest
 
 from tests.support.containers import SERVICES, CommandFailed, Containers
+from tests.support.locks import read_lock
+from tests.support.running_stack import ROOT
 
 OURS = ("gateway", "auth_service", "posts_service")
+COMPILERS = "gcc g++ cc c++ clang tcc as ld make"
 
 
 def read_status(containers: Containers, service: str) -> dict[str, str]:
@@ -60,8 +63,26 @@ def read_published(containers: Containers, service: str) -> list[tuple[str, str,
 def test_its_image_holds_only_its_own_code(containers: Containers, service: str) -> None:
     """An image holds the service's folder and ``shared``, no compiler, and no pip beside the libraries."""
     assert containers.execute(service, "ls", "/app").split() == sorted([service, "shared"])
-    assert containers.execute(service, "sh", "-c", "command -v gcc cc make || true") == ""
+    look = f"for program in {COMPILERS}; do command -v $program || true; done"
+    assert containers.execute(service, "sh", "-c", look) == ""
     assert "pip" not in containers.execute(service, "ls", "/venv/bin").split()
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_its_image_holds_no_package_cache(containers: Containers, service: str) -> None:
+    """Neither packages that were fetched nor lists of them stayed in an image."""
+    look = "find /var/cache/apt /var/lib/apt/lists /root/.cache /tmp -type f -size +0 2>/dev/null || true"
+    assert containers.execute(service, "sh", "-c", look) == ""
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_its_image_holds_the_listed_parts(containers: Containers, service: str) -> None:
+    """Every library in an image is in the lock that the list of parts is made from, in the same version."""
+    tell = "from importlib.metadata import distributions as d; print(*(f'{x.name.lower()}=={x.version}' for x in d()))"
+    installed = containers.execute(service, "python", "-c", tell).replace("_", "-").replace(".", "-").split()
+    locked = {f"{name}=={version}" for name, version in read_lock(ROOT / "requirements.txt").items()}
+    assert installed
+    assert set(installed) <= {pin.replace(".", "-") for pin in locked}
 
 
 def test_each_secret_is_only_where_it_is_used(containers: Containers) -> None:
