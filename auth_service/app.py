@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from auth_service import endpoints, internal, nextauth, pages
+from auth_service import account_pages, endpoints, internal, nextauth, pages
 from auth_service.parts import Parts
 from auth_service.settings import AuthSettings
 from shared.errors import exception_handlers
@@ -66,6 +66,11 @@ def build_routes() -> list[Resource]:
         resource("/api/me/sessions", GET=endpoints.list_sessions, DELETE=endpoints.end_other_sessions),
         resource("/api/me/sessions/{sid}", DELETE=endpoints.end_one_session),
         resource("/signup", GET=pages.show_sign_up, POST=pages.sign_up),
+        resource("/account", GET=account_pages.show_profile, POST=account_pages.change_profile),
+        resource("/account/password", GET=account_pages.show_password, POST=account_pages.change_password),
+        resource("/account/sessions", GET=account_pages.show_devices, POST=account_pages.end_other_devices),
+        resource("/account/sessions/{sid}", POST=account_pages.end_device),
+        resource("/account/delete", GET=account_pages.show_deletion, POST=account_pages.delete_account),
         resource("/api/auth/signin", GET=pages.show_sign_in),
         resource("/api/auth/signin/credentials", POST=nextauth.start_sign_in),
         resource("/api/auth/callback/credentials", POST=nextauth.sign_in),

@@ -5,7 +5,7 @@ A form that is refused is shown again, each error beside its field and everythin
 
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -43,6 +43,7 @@ SIGN_IN_ERRORS = {
     "MissingCSRF": EXPIRED_FORM,
     "TooManyAttempts": TOO_MANY_ATTEMPTS,
 }
+SIGN_IN_NOTICES = {"deleted": Sentence("Your account was deleted.")}
 UNKNOWN_SIGN_IN_ERROR = Sentence("Signing in did not work. Please try again.")
 NOTICES = {
     "Configuration": (500, Sentence("Something is not set up right"), Sentence("The server's log says more.")),
@@ -62,7 +63,8 @@ async def show_sign_in(request: Request) -> Response:
     if found is None:
         error = request.query_params.get("error")
         alert = SIGN_IN_ERRORS.get(error, UNKNOWN_SIGN_IN_ERROR) if error else None
-        return sign_in_page(request, callback_url, alert=alert)
+        notice = SIGN_IN_NOTICES.get(request.query_params.get("notice", ""))
+        return sign_in_page(request, callback_url, alert=alert, notice=notice)
     _, cookies = seal_session(request, found.user, found.session, found.access_token)
     if found.is_renewed:
         # Sent here only because the access token in the cookie had run out. With a good one this can't repeat itself.
@@ -81,7 +83,7 @@ def sign_in_page(
 ) -> Response:
     """Return the sign-in form; ``alert`` says what went wrong, ``notice`` only why it is shown."""
     shown = {"email": email, "alert": alert, "notice": notice}
-    page = _form_page(request, "signin.html", status, callback_url, shown)
+    page = form_page(request, "signin.html", status, {**_lead_back(callback_url), **shown})
     return add_cookies(page, remember_callback_url(request, callback_url))
 
 
@@ -126,12 +128,25 @@ def sign_out_page(request: Request, *, status: int = 200, alert: str | None = No
     """Return the form that confirms signing out. It leads to the first page unless the query asks for another."""
     is_asked = "callbackUrl" in request.query_params
     callback_url = choose_callback_url(request, {}) if is_asked else parts_of(request).public_url
-    return _form_page(request, "signout.html", status, callback_url, {"alert": alert})
+    return form_page(request, "signout.html", status, {**_lead_back(callback_url), "alert": alert})
 
 
 def notice_page(request: Request, status: int, heading: str, text: str) -> Response:
     """Return a page that only says something."""
     return _page(request, "notice.html", status, {"heading": heading, "text": text})
+
+
+def form_page(request: Request, template: str, status: int, shown: Mapping[str, object]) -> Response:
+    """Return a page with forms, each of which carries the browser's csrf token."""
+    token, cookies = offer_csrf_token(request)
+    return add_cookies(_page(request, template, status, {"csrf_token": token, **shown}), cookies)
+
+
+def sign_in_url(request: Request, *, callback_url: str | None = None, notice: str | None = None) -> str:
+    """Return the address of the sign-in page, which leads to a page of ours afterwards, or says why it is shown."""
+    wanted = {"callbackUrl": callback_url, "notice": notice}
+    query = urlencode({name: value for name, value in wanted.items() if value is not None})
+    return f"{parts_of(request).public_url}/api/auth/signin?{query}"
 
 
 def redirect(url: str) -> Response:
@@ -155,7 +170,7 @@ def _sign_up_page(
     alert: str | None = None,
 ) -> Response:
     shown = {"typed": typed, "errors": faults or {}, "alert": alert}
-    return _form_page(request, "signup.html", status, callback_url, shown)
+    return form_page(request, "signup.html", status, {**_lead_back(callback_url), **shown})
 
 
 def _choose_first_page(request: Request, fields: Mapping[str, str]) -> str:
@@ -164,16 +179,9 @@ def _choose_first_page(request: Request, fields: Mapping[str, str]) -> str:
     return public_url + FIRST_PAGE_SIGNED_IN if callback_url == public_url else callback_url
 
 
-def _form_page(
-    request: Request, template: str, status: int, callback_url: str, shown: Mapping[str, object]
-) -> Response:
-    token, cookies = offer_csrf_token(request)
-    form = {
-        "csrf_token": token,
-        "callback_url": callback_url,
-        "callback_query": f"?callbackUrl={quote(callback_url, safe='')}",
-    }
-    return add_cookies(_page(request, template, status, {**form, **shown}), cookies)
+def _lead_back(callback_url: str) -> dict[str, object]:
+    """Return what a form needs to lead to a page afterwards, and to keep that on the way to another form."""
+    return {"callback_url": callback_url, "callback_query": f"?callbackUrl={quote(callback_url, safe='')}"}
 
 
 def _page(request: Request, template: str, status: int, shown: Mapping[str, object]) -> Response:

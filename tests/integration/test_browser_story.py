@@ -105,6 +105,43 @@ async def test_the_form_keeps_what_was_typed_when_it_is_refused(page: Page, ada:
     await expect(page.get_by_label("Content")).to_have_value("Long thoughts")
 
 
+async def test_the_account_in_the_browser(browser: Browser, page: Page, stack: StackUrls, ada: Person) -> None:
+    """A person renames themselves, signs a forgotten device out, changes the password, and deletes the account."""
+    forgotten = await browser.new_context(base_url=stack.gateway, java_script_enabled=False)
+    other = await forgotten.new_page()
+    for each in (other, page):
+        await each.goto("/account")
+        await expect(each).to_have_url(SIGN_IN_PAGE)
+        await sign_in(each, ada)
+        await expect(each).to_have_url(f"{stack.gateway}/account")
+    await page.get_by_label("Name").fill("Countess Lovelace")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("status")).to_have_text("Your name was changed.")
+    await expect(page.get_by_role("link", name="Countess Lovelace")).to_be_visible()
+    await page.get_by_role("link", name="Devices").click()
+    await expect(page.get_by_role("listitem").filter(has_text="this device")).to_have_count(1)
+    await page.get_by_role("button", name="Sign out there").first.click()
+    await expect(page.get_by_role("status")).to_have_text("That device was signed out.")
+    await page.get_by_role("button", name="Sign out everywhere else").click()
+    await other.goto("/account")
+    await expect(other).to_have_url(SIGN_IN_PAGE)
+    await page.get_by_role("link", name="Password", exact=True).click()
+    await page.get_by_label("Current password").fill(PASSWORD)
+    await page.get_by_label("New password").fill("staple battery horse")
+    await page.get_by_role("button", name="Change password").click()
+    await expect(page.get_by_role("status")).to_contain_text("Your password was changed.")
+    await page.get_by_role("link", name="Delete account").click()
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Delete my account").click()
+    await expect(page.get_by_label("Password")).to_have_attribute("aria-invalid", "true")
+    await page.get_by_label("Password").fill("staple battery horse")
+    await page.get_by_role("button", name="Delete my account").click()
+    await expect(page.get_by_role("status")).to_have_text("Your account was deleted.")
+    await sign_in(page, ada, "staple battery horse")
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await forgotten.close()
+
+
 async def test_the_story_in_korean(browser: Browser, stack: StackUrls, ada: Person) -> None:
     """A Korean browser gets Korean pages on the whole way: signing in and writing, refused and not."""
     context = await browser.new_context(base_url=stack.gateway, java_script_enabled=False, locale="ko-KR")
@@ -125,6 +162,12 @@ async def test_the_story_in_korean(browser: Browser, stack: StackUrls, ada: Pers
             await expect(page.get_by_text("비워 둘 수 없어요")).to_be_visible()
     await expect(page.get_by_role("heading", name="내 글")).to_be_visible()
     await expect(page.get_by_text(re.compile(r"\d{4}년 \d{1,2}월 \d{1,2}일 \d\d:\d\d UTC"))).to_be_visible()
+    await page.goto("/account/sessions")
+    await expect(page.get_by_role("listitem").filter(has_text="이 기기")).to_have_count(1)
+    await page.goto("/account")
+    await page.get_by_label("이름").fill("에이다")
+    await page.get_by_role("button", name="저장").click()
+    await expect(page.get_by_role("status")).to_have_text("이름을 바꿨어요.")
     await page.goto("/nowhere")
     await expect(page.get_by_role("heading")).to_have_text("찾을 수 없는 페이지예요")
     await context.close()
@@ -142,7 +185,11 @@ async def test_signing_in_works_by_keyboard_alone(page: Page, ada: Person) -> No
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/signup", "/api/auth/signin", "/userposts", "/userposts/new", "/nowhere", "/docs"]
+    "path",
+    [
+        *("/", "/signup", "/api/auth/signin", "/userposts", "/userposts/new", "/nowhere", "/docs"),
+        *("/account", "/account/password", "/account/sessions", "/account/delete"),
+    ],
 )
 async def test_pages_fit_a_phone(browser: Browser, stack: StackUrls, ada: Person, path: str) -> None:
     """No page scrolls sideways on a phone, and no page's stylesheet is missing or blocked."""

@@ -86,3 +86,60 @@ async def test_who_signs_up_is_known_to_posts(client: httpx2.AsyncClient) -> Non
     person = await sign_up_and_in(client, "Katherine Johnson")
     post = await write_post(client, person, published=True)
     assert post["author"] == {"name": person.name, "email": person.email}
+
+
+async def test_a_new_name_reaches_the_lists(client: httpx2.AsyncClient, ada: Person, grace: Person) -> None:
+    """Whoever renames themselves goes by the new name in lists that others see, soon after."""
+    await write_post(client, ada, published=True)
+    answer = await client.patch("/api/me", json={"name": "Countess Lovelace"}, headers=ada.bearer)
+    assert answer.json()["name"] == "Countess Lovelace"
+    path = f"/api/user/{ada.id}"
+    seen = await wait_until(
+        lambda: client.get(path, headers=grace.bearer),
+        lambda answer: answer.json()[0]["author"]["name"] == "Countess Lovelace",
+    )
+    assert seen.json()[0]["author"] == {"email": ada.email, "name": "Countess Lovelace"}
+
+
+async def test_a_deleted_account_takes_its_posts_along(
+    client: httpx2.AsyncClient, posts: httpx2.AsyncClient, ada: Person, grace: Person
+) -> None:
+    """Once the account is deleted, its tokens open nothing and nobody sees its posts any more."""
+    post = await write_post(client, ada, published=True)
+    other = await write_post(client, grace, published=True)
+    refused = await client.request("DELETE", "/api/me", json={"password": "a guess"}, headers=ada.bearer)
+    assert refused.status_code == 422
+    deleted = await client.request("DELETE", "/api/me", json={"password": PASSWORD}, headers=ada.bearer)
+    assert deleted.status_code == 204
+    for service in (client, posts):
+        await assert_refused_soon(service, ada)
+    gone = await wait_until(lambda: client.get(f"/api/posts/{post['id']}"), lambda answer: answer.status_code == 404)
+    assert gone.json() == {"error": "There is nothing here"}
+    assert (await client.get(f"/api/user/{ada.id}", headers=grace.bearer)).json() == []
+    assert (await client.get(f"/api/posts/{other['id']}")).status_code == 200
+
+
+async def test_an_ended_device_is_shut_out_everywhere(
+    client: httpx2.AsyncClient, posts: httpx2.AsyncClient, ada: Person
+) -> None:
+    """A session that its user ends on another device is refused by gateway and posts, its refresh token at once."""
+    other = await sign_in_again(client, ada)
+    pair = await client.post("/api/login", json={"username": ada.email, "password": PASSWORD})
+    assert (await client.delete("/api/me/sessions", headers=ada.bearer)).status_code == 204
+    refused = await client.post("/api/token", json={"refreshToken": pair.json()["refreshToken"]})
+    assert refused.status_code == 401
+    for service in (client, posts):
+        await assert_refused_soon(service, other)
+        assert (await list_posts(service, ada)).status_code == 200
+
+
+async def test_a_refreshed_token_opens_everything(
+    client: httpx2.AsyncClient, posts: httpx2.AsyncClient, ada: Person
+) -> None:
+    """A client without a browser stays signed in with its refresh token: the new access token counts everywhere."""
+    pair = (await client.post("/api/login", json={"username": ada.email, "password": PASSWORD})).json()
+    renewed = await client.post("/api/token", json={"refreshToken": pair["refreshToken"]})
+    assert renewed.status_code == 200
+    fresh = Person(ada.id, ada.name, ada.email, renewed.json()["accessToken"])
+    for service in (client, posts):
+        assert (await list_posts(service, fresh)).status_code == 200

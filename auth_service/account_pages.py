@@ -1,0 +1,181 @@
+"""The pages of one's own account: profile, password, devices, deletion. Plain HTML forms, no script.
+
+Every form carries the browser's csrf token; what it asks for is done by the same use cases as in the JSON API. A form
+that was heard leads on by a redirect, so that reloading sends nothing twice; one that was refused is shown again, each
+error beside its field.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from auth_service.browser_cookies import (
+    BrowserSession,
+    add_cookies,
+    clear_session,
+    find_browser_session,
+    is_csrf_verified,
+    seal_session,
+)
+from auth_service.clients import identify_client
+from auth_service.devices import describe_device
+from auth_service.live_sessions import read_session_id
+from auth_service.pages import EXPIRED_FORM, MAX_FORM, TOO_MANY_ATTEMPTS, form_page, redirect, sign_in_url
+from auth_service.parts import parts_of
+from auth_service.schemas import AccountChange, Password, PasswordChange
+from auth_service.sessions import Ending
+from shared.bodies import read_form
+from shared.errors import Forbidden, Invalid, Throttled
+from shared.schemas import validate
+from shared.sentences import Sentence
+
+MOST_DEVICES = 100  # on the page; the API has them all
+
+DONE = {
+    "renamed": Sentence("Your name was changed."),
+    "changed": Sentence("Your password was changed. All other devices were signed out."),
+    "ended": Sentence("That device was signed out."),
+    "others": Sentence("All other devices were signed out."),
+}
+
+Page = Callable[[Request, BrowserSession], Awaitable[Response]]
+Refusal = Forbidden | Invalid | Throttled
+REFUSALS = (Forbidden, Invalid, Throttled)
+
+
+def signed_in(page: Page) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of a page for somebody whose session is live; others are led to the sign-in page."""
+
+    async def endpoint(request: Request) -> Response:
+        found = await find_browser_session(request)
+        if found is None:
+            return redirect(sign_in_url(request, callback_url=parts_of(request).public_url + request.url.path))
+        return await page(request, found)
+
+    return endpoint
+
+
+@signed_in
+async def show_profile(request: Request, found: BrowserSession) -> Response:
+    """Show who is signed in, with a form for the name."""
+    return _page(request, found, "account.html", name=found.user.name)
+
+
+@signed_in
+async def change_profile(request: Request, found: BrowserSession) -> Response:
+    """Change the name, in the browser's cookie too."""
+    fields, parts = await read_form(request, MAX_FORM), parts_of(request)
+    try:
+        _verify_form(request, fields)
+        change = validate(AccountChange, {"name": fields.get("name", "")})
+        user = await parts.accounts.rename(found.user, change.name or found.user.name)
+    except REFUSALS as refusal:
+        return _page(request, found, "account.html", refusal, name=fields.get("name", ""))
+    _, cookies = seal_session(request, user, found.session, parts.sessions.sign_access_token(user, found.session))
+    return add_cookies(_lead_on(request, "/account", "renamed"), cookies)
+
+
+@signed_in
+async def show_password(request: Request, found: BrowserSession) -> Response:
+    """Show the form for another password."""
+    return _page(request, found, "account_password.html")
+
+
+@signed_in
+async def change_password(request: Request, found: BrowserSession) -> Response:
+    """Change the password; all other sessions end."""
+    fields, client = await read_form(request, MAX_FORM), identify_client(request)
+    try:
+        _verify_form(request, fields)
+        wanted = validate(PasswordChange, {name: fields.get(name, "") for name in ("currentPassword", "newPassword")})
+        await parts_of(request).accounts.change_password(found.user, wanted, found.session.id, client)
+    except REFUSALS as refusal:
+        return _page(request, found, "account_password.html", refusal)
+    return _lead_on(request, "/account/password", "changed")
+
+
+@signed_in
+async def show_devices(request: Request, found: BrowserSession) -> Response:
+    """Show on which devices the user is signed in, this one first."""
+    return await _devices_page(request, found)
+
+
+@signed_in
+async def end_device(request: Request, found: BrowserSession) -> Response:
+    """End one session of the user's; one that is over already is as good as ended."""
+    fields, client = await read_form(request, MAX_FORM), identify_client(request)
+    session_id = read_session_id(request.path_params["sid"])
+    try:
+        _verify_form(request, fields)
+    except Forbidden as refusal:
+        return await _devices_page(request, found, refusal)
+    if session_id is not None:
+        await parts_of(request).sessions.end(session_id, Ending.ENDED_BY_USER, client, user_id=found.user.id)
+    return _lead_on(request, "/account/sessions", "ended")
+
+
+@signed_in
+async def end_other_devices(request: Request, found: BrowserSession) -> Response:
+    """End all sessions of the user but this one."""
+    fields, client = await read_form(request, MAX_FORM), identify_client(request)
+    try:
+        _verify_form(request, fields)
+    except Forbidden as refusal:
+        return await _devices_page(request, found, refusal)
+    await parts_of(request).sessions.end_others(found.user.id, found.session.id, client)
+    return _lead_on(request, "/account/sessions", "others")
+
+
+@signed_in
+async def show_deletion(request: Request, found: BrowserSession) -> Response:
+    """Show what deleting the account means, and ask for the password."""
+    return _page(request, found, "account_delete.html")
+
+
+@signed_in
+async def delete_account(request: Request, found: BrowserSession) -> Response:
+    """Delete the account and make the browser forget it."""
+    fields, client = await read_form(request, MAX_FORM), identify_client(request)
+    try:
+        _verify_form(request, fields)
+        offered = validate(Password, {"password": fields.get("password", "")})
+        await parts_of(request).accounts.delete_own(found.user, offered.password, client)
+    except REFUSALS as refusal:
+        return _page(request, found, "account_delete.html", refusal)
+    return add_cookies(redirect(sign_in_url(request, notice="deleted")), clear_session(request))
+
+
+def _verify_form(request: Request, fields: Mapping[str, str]) -> None:
+    """Refuse a form that was not made by a page of ours in this very browser."""
+    if not is_csrf_verified(request, fields):
+        raise Forbidden(EXPIRED_FORM)
+
+
+def _lead_on(request: Request, path: str, done: str) -> Response:
+    return redirect(f"{parts_of(request).public_url}{path}?done={done}")
+
+
+async def _devices_page(request: Request, found: BrowserSession, refusal: Refusal | None = None) -> Response:
+    devices = await parts_of(request).sessions.list_devices(found.user.id, None, MOST_DEVICES)
+    ordered = sorted(devices, key=lambda device: device.session_id != found.session.id)
+    about = {"devices": ordered, "current": found.session.id, "describe_device": describe_device}
+    return _page(request, found, "account_sessions.html", refusal, **about)
+
+
+def _page(
+    request: Request, found: BrowserSession, template: str, refusal: Refusal | None = None, **about: object
+) -> Response:
+    """Return a page of the account, with what was refused on it if anything was."""
+    errors = refusal.fields if isinstance(refusal, Invalid) else {}
+    alert = None if refusal is None or errors else refusal.message
+    shown = {
+        "user": found.user,
+        "errors": errors,
+        "alert": TOO_MANY_ATTEMPTS if isinstance(refusal, Throttled) else alert,
+        "notice": None if refusal else DONE.get(request.query_params.get("done", "")),
+        **about,
+    }
+    response = form_page(request, template, refusal.status if refusal else 200, shown)
+    response.headers.update(refusal.headers if refusal else {})
+    return response
