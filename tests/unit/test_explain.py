@@ -41,7 +41,7 @@ def test_it_says_why_an_anonymous_browser_is_redirected(capsys: pytest.CaptureFi
     assert main(["/userposts/1?a=b"]) == REFUSED
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == ["GET /userposts/1?a=b", "path      /userposts/1", "caller    anonymous (missing)"]
-    assert [line.partition(": ")[2] for line in lines if "line" in line and "/api/me" in line] == [
+    assert [line.partition(": ")[2] for line in lines if "line" in line and "/api/logout" in line] == [
         "the path does not match"
     ]
     assert [line.split()[2:] for line in lines if line.endswith("fits")] == [["->", "/userposts/:path*:", "fits"]]
