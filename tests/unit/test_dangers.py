@@ -1,0 +1,53 @@
+"""What no service may do, because it has gone wrong too often elsewhere: read off the source."""
+
+import ast
+
+import pytest
+
+from tests.support.house import Module, list_modules
+
+MODULES = list_modules("shared", "auth_service", "posts_service", "gateway")
+
+
+def name_calls(module: Module) -> set[str]:
+    """Return what a module calls, dotted as it stands there."""
+    called = {ast.unparse(node.func) for node in ast.walk(module.tree) if isinstance(node, ast.Call)}
+    return {name for name in called if "(" not in name}
+
+
+def test_no_service_starts_a_program() -> None:
+    """No service starts a program, so there is no command line to inject into."""
+    libraries = ("subprocess", "pty", "shlex", "multiprocessing")
+    starters = ("os.system", "os.popen", "os.exec", "os.spawn", "os.posix_spawn", "os.fork")
+    assert not [module.name for module in MODULES if any(map(module.imports_any, libraries))]
+    calls = [(module.name, call) for module in MODULES for call in name_calls(module)]
+    assert not [each for each in calls if each[1].startswith(starters)]
+
+
+def test_no_service_runs_text() -> None:
+    """No service runs text as code or as a template: templates are files that come with it."""
+    calls = [(module.name, call) for module in MODULES for call in name_calls(module)]
+    assert not [each for each in calls if each[1] in {"eval", "exec", "compile", "__import__", "Template"}]
+    assert not [each for each in calls if each[1].endswith((".from_string", ".import_module"))]
+
+
+@pytest.mark.parametrize("library", ["pickle", "marshal", "shelve", "dill", "yaml", "xml", "lxml", "jsonpickle"])
+def test_no_service_reads_what_builds_objects(library: str) -> None:
+    """No service reads a format that can build objects or fetch entities: JSON and forms only."""
+    assert not [module.name for module in MODULES if module.imports_any(library)]
+
+
+def test_no_weak_hash_or_dice() -> None:
+    """Nothing that matters is hashed with MD5 or SHA-1 or drawn from ``random``; what needs neither is listed here."""
+    harmless = {
+        ("gateway/websocket.py", "hashlib.sha1"),  # RFC 6455 has it, and not for security
+        ("shared/feed.py", "random.uniform"),  # how long to wait
+    }
+    found = {(module.name, call) for module in MODULES for call in name_calls(module)}
+    weak = {each for each in found if each[1].startswith(("hashlib.md5", "hashlib.sha1", "hashlib.new", "random."))}
+    assert weak == harmless
+
+
+def test_no_answer_is_for_other_origins() -> None:
+    """No service opens an answer to pages of other origins (CORS)."""
+    assert not [module.name for module in MODULES if "access-control" in module.text.lower()]
