@@ -9,6 +9,7 @@
 """
 
 import datetime as dt
+import secrets
 import time
 import uuid
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from auth_service.sessions import (
     Ending,
     Session,
     SessionId,
+    delete_past_sessions,
     find_live_session,
     insert_session,
     list_devices,
@@ -36,6 +38,9 @@ from shared.database import Connection, Database
 from shared.tokens import AccessTokens
 
 GRACE = 10.0  # seconds in which a refresh token gives its successor again
+KEPT_FOR = dt.timedelta(days=90)  # after its end a session can still be looked up
+PRUNE_ONE_IN = 200  # sign-ins
+PRUNED_AT_ONCE = 1000  # sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,8 @@ class LiveSessions:
         session = await insert_session(connection, user.id, client, self.max_age, self.idle_age)
         await refresh_tokens.insert_refresh_token(connection, refresh_token, session.id)
         await insert_audit_line(connection, Event.SIGNED_IN, client, user.id, session.id)
+        if secrets.randbelow(PRUNE_ONE_IN) == 0:
+            await delete_past_sessions(connection, KEPT_FOR, PRUNED_AT_ONCE)
         return SignedIn(user, session, self.sign_access_token(user, session), refresh_token)
 
     async def use(self, session_id: SessionId) -> tuple[User, Session] | None:

@@ -164,5 +164,16 @@ async def list_latest_sessions(connection: Connection, user_id: int | None, limi
     return [SessionLine(**row) for row in rows]
 
 
+async def delete_past_sessions(connection: Connection, kept_for: dt.timedelta, limit: int) -> None:
+    """Forget sessions, and their refresh tokens, that ended at least ``kept_for`` ago; at most ``limit``."""
+    await connection.execute(
+        """
+        DELETE FROM sessions
+        WHERE id IN (SELECT id FROM sessions WHERE ends_at < now() - $1::interval ORDER BY ends_at LIMIT $2)
+        """,
+        *(kept_for, limit),
+    )
+
+
 def _read_session(row: Row) -> Session:
     return Session(row["id"], row["user_id"], row["created_at"], row["ends_at"])

@@ -1,5 +1,6 @@
 """What happens to a user or a session reaches everyone: over HTTP, at the gateway and at the posts service itself."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -131,6 +132,16 @@ async def test_an_ended_device_is_shut_out_everywhere(
     for service in (client, posts):
         await assert_refused_soon(service, other)
         assert (await list_posts(service, ada)).status_code == 200
+
+
+async def test_parallel_refreshes_give_one_successor(client: httpx2.AsyncClient, ada: Person) -> None:
+    """Fifty tabs that refresh with one token at once all get the same successor, and the session lives on."""
+    pair = (await client.post("/api/login", json={"username": ada.email, "password": PASSWORD})).json()
+    body = {"refreshToken": pair["refreshToken"]}
+    answers = await asyncio.gather(*(client.post("/api/token", json=body) for _ in range(50)))
+    assert {answer.status_code for answer in answers} == {200}
+    (successor,) = {answer.json()["refreshToken"] for answer in answers}
+    assert (await client.post("/api/token", json={"refreshToken": successor})).status_code == 200
 
 
 async def test_a_refreshed_token_opens_everything(

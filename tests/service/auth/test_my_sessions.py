@@ -6,6 +6,7 @@ import asyncpg
 import httpx2
 import pytest
 
+from auth_service import live_sessions
 from tests.service.auth.test_internal import service_token
 from tests.support.forged_tokens import read_claims
 from tests.support.people import PASSWORD, Person, sign_up_and_in
@@ -125,3 +126,19 @@ async def test_all_others_are_ended(client: httpx2.AsyncClient, ada: Person) -> 
     assert await is_live(client, grace.token)
     feed = (await client.get("/internal/revocations", headers=service_token())).json()
     assert {each["sid"] for each in feed["revocations"]} == {sid_of(token) for token in others}
+
+
+async def test_sessions_are_forgotten_long_after_their_end(
+    client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sign-in now and then clears away sessions that ended long ago, with their refresh tokens, and no others."""
+    monkeypatch.setattr(live_sessions, "PRUNE_ONE_IN", 1)
+    old, recent = sid_of(await sign_in(client, ada)), sid_of(await sign_in(client, ada))
+    for sid, days in ((old, 91), (recent, 89)):
+        await database.execute(
+            "UPDATE sessions SET ends_at = now() - make_interval(days => $2) WHERE id = $1", sid, days
+        )
+    newest = sid_of(await sign_in(client, ada))
+    kept = [str(row["id"]) for row in await database.fetch("SELECT id FROM sessions ORDER BY created_at")]
+    assert kept == [ada.session_id, recent, newest]
+    assert await database.fetchval("SELECT count(*) FROM refresh_tokens") == len(kept)
