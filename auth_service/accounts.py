@@ -92,12 +92,13 @@ class Accounts:
 
     async def rename(self, user: User, name: str) -> User:
         """Return the user with the name they want; NotFound when they are gone."""
+        if name == user.name:
+            return user
         async with self.database.transaction() as connection:
             renamed = await update_name(connection, user.id, name)
             if renamed is None:
                 raise NotFound
-            if name != user.name:
-                await insert_user_change(connection, Kind.RENAMED, renamed)
+            await insert_user_change(connection, Kind.RENAMED, renamed)
         return renamed
 
     async def change_password(self, user: User, wanted: PasswordChange, session_id: SessionId, client: Client) -> None:

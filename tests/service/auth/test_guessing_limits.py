@@ -254,3 +254,15 @@ async def test_a_stolen_session_is_no_place_to_guess(guarded: httpx2.AsyncClient
     assert await change(PASSWORD) == 429
     refused = await guarded.request("DELETE", "/api/me", json={"password": PASSWORD}, headers=headers)
     assert refused.status_code == 429
+
+
+async def test_a_form_that_asks_for_the_password_says_when_it_was_too_often(
+    guarded: httpx2.AsyncClient, ada: Person
+) -> None:
+    """On the account's pages too: 429, when to try again, and the form with an alert."""
+    await next_auth.sign_in(guarded, ada.email)
+    form = {"csrfToken": await next_auth.get_csrf_token(guarded), "password": WRONG}
+    answers = [await guarded.post("/account/delete", data=form) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [422] * 5 + [429]
+    assert answers[-1].headers["retry-after"] == "1"
+    assert "Too many attempts." in answers[-1].text
