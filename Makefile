@@ -60,6 +60,11 @@ test: $(VENV)/ready-to-work ## All tests
 next-auth-table: $(VENV)/ready-to-work ## Write the comparison with next-auth into docs/next-auth.md; needs node and npm
 	$(PYTEST) tests/integration/test_next_auth_comparison.py --write-tables
 
+PEERS := benchmarks/peers
+.PHONY: bench
+bench: $(VENV)/ready-to-work $(PEERS)/fastapi_sqlalchemy/.venv/ready $(PEERS)/fastify_pg/node_modules/ready ## Measure the stack beside its peers, into benchmarks/RESULTS.md; 10 minutes; needs wrk, node and npm
+	$(BIN)/python -m benchmarks $(BENCH_OPTIONS)
+
 .PHONY: bench-gateway
 bench-gateway: $(VENV)/ready-to-work ## Measure the gateway beside nginx and HAProxy; about 5 minutes
 	$(BIN)/python -m benchmarks.gateway
@@ -83,6 +88,7 @@ lock: $(VENV)/ready-to-work ## Resolve the requirements anew and lock them with 
 .PHONY: clean
 clean: ## Remove the virtual environment and what tools left; .data stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	rm -rf $(PEERS)/fastapi_sqlalchemy/.venv $(PEERS)/fastify_pg/node_modules
 	rm -rf tests/differential/node_modules tests/next_auth/node_modules examples/nextjs/node_modules examples/nextjs/.next
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -109,4 +115,14 @@ $(VENV)/ready-to-run: requirements-run.txt $(VENV)/created
 
 $(VENV)/ready-to-work: requirements-dev.txt $(VENV)/ready-to-run
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# What the benchmark compares with, each apart from ours.
+$(PEERS)/fastapi_sqlalchemy/.venv/ready: $(PEERS)/fastapi_sqlalchemy/requirements.txt $(VENV)/created
+	$(BIN)/python -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(PEERS)/fastify_pg/node_modules/ready: $(PEERS)/fastify_pg/package-lock.json
+	cd $(PEERS)/fastify_pg && npm ci --ignore-scripts
 	@touch $@

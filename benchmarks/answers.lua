@@ -1,13 +1,21 @@
--- The script that wrk runs: sends prepared requests in turn and compares every answer with the bodies expected.
+-- The script that wrk runs: sends prepared requests in turn and checks every answer.
 --
--- wrk -s answers.lua URL -- PLAN: PLAN is a Lua file (written by load.py) that returns {requests = {...}, bodies = {[body] = true}}.
+-- wrk -s answers.lua URL -- PLAN: PLAN is a Lua file (written by load.py) that returns
+--   requests  a list of texts
+--   status    of every right answer
+--   bodies    a set of texts, one of which is the body; or instead of it
+--   part      a text that the body holds
+--   pause     milliseconds that a connection rests after an answer, on average; 0: none
+--   sheds     whether 503 may be answered too, which is counted apart; `wait`: milliseconds until that client comes back
 -- Prints one line of figures at the end; times are microseconds.
 
 local threads = {}
 local plan
 local turn = 0
+local owed = 0 -- clients that were told to come back later and have not been sent away yet
 
-wrong = 0 -- global: read by done() through thread:get
+wrong = 0 -- globals: read by done() through thread:get
+shed = 0
 
 function setup(thread)
   table.insert(threads, thread)
@@ -15,6 +23,9 @@ end
 
 function init(arguments)
   plan = dofile(arguments[1])
+  if plan.pause > 0 or plan.wait > 0 then
+    delay = find_delay -- wrk asks for delays only where a function of this name is
+  end
 end
 
 function request()
@@ -22,21 +33,40 @@ function request()
   return plan.requests[turn]
 end
 
+function find_delay()
+  if owed > 0 then
+    owed = owed - 1
+    return plan.wait
+  end
+  return plan.pause > 0 and math.random(0, 2 * plan.pause) or 0
+end
+
 function response(status, headers, body)
-  if status ~= 200 or not plan.bodies[body] then
+  if plan.sheds and status == 503 then
+    shed = shed + 1
+    owed = owed + (plan.wait > 0 and 1 or 0)
+  elseif status ~= plan.status or not is_expected(body) then
     wrong = wrong + 1
   end
 end
 
+function is_expected(body)
+  if plan.part then
+    return string.find(body, plan.part, 1, true)
+  end
+  return plan.bodies[body]
+end
+
 function done(summary, latency)
-  local mistaken = 0
+  local figures = { wrong = 0, shed = 0 }
   for _, thread in ipairs(threads) do
-    mistaken = mistaken + thread:get("wrong")
+    figures.wrong = figures.wrong + thread:get("wrong")
+    figures.shed = figures.shed + thread:get("shed")
   end
   local errors = summary.errors
   io.write(string.format(
-    'FIGURES {"requests": %d, "duration": %d, "p50": %d, "p99": %d, "wrong": %d, "broken": %d}\n',
-    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), mistaken,
-    errors.connect + errors.read + errors.write + errors.timeout + errors.status
+    'FIGURES {"requests": %d, "shed": %d, "duration": %d, "p50": %d, "p99": %d, "wrong": %d, "broken": %d}\n',
+    summary.requests - figures.shed, figures.shed, summary.duration, latency:percentile(50), latency:percentile(99),
+    figures.wrong, errors.connect + errors.read + errors.write + errors.timeout
   ))
 end

@@ -9,16 +9,20 @@ from typing import Any
 
 Message = MutableMapping[str, Any]
 
+_MOMENT = "2026-01-01T12:00:00.123000Z"
 BODY = json.dumps(
     [
         {
-            "id": number,
+            "id": number * 1000 - 500,
             "title": f"Post number {number}",
             "content": "Written for the benchmark, about as long as a short post is.",
             "published": True,
-            "author": {"email": "author2@example.com", "name": "Author 2"},
+            "authorId": 500,
+            "createdAt": _MOMENT,
+            "updatedAt": _MOMENT,
+            "author": {"email": "user500@example.com", "name": "User 500"},
         }
-        for number in range(1, 11)
+        for number in range(100, 90, -1)
     ],
     separators=(",", ":"),
 ).encode()

@@ -22,12 +22,12 @@ class Sample:
     @property
     def own_cost(self) -> float:
         """Microseconds of CPU for one request in the server itself."""
-        return self.own_cpu / self.load.requests * 1e6
+        return self.own_cpu / max(self.load.requests, 1) * 1e6
 
     @property
     def upstream_cost(self) -> float:
         """Microseconds of CPU for one request in the upstream."""
-        return self.upstream_cpu / self.load.requests * 1e6
+        return self.upstream_cpu / max(self.load.requests, 1) * 1e6
 
     @property
     def cost(self) -> float:

@@ -9,23 +9,23 @@ import argparse
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from http import HTTPStatus
+from functools import partial
 from pathlib import Path
 
-from benchmarks.figures import Sample, Samples, draw_table, find_cpu_ratio, find_load_share
-from benchmarks.line_up import AUTH_REQUEST, GATEWAY, HAPROXY, UPSTREAM, Entrant, Setting, running_line_up
-from benchmarks.load import LoadInvalid, fetch, send_load, write_plan
+from benchmarks.checks import check_answers, check_refusals
+from benchmarks.figures import Samples, draw_table, find_cpu_ratio, find_load_share
+from benchmarks.line_up import AUTH_REQUEST, GATEWAY, HAPROXY, UPSTREAM, Setting, running_line_up
+from benchmarks.load import LoadInvalid, Plan, send_load, write_plan
 from benchmarks.machine import describe_machine
 from benchmarks.posts_upstream import running_posts
-from benchmarks.processes import LOAD_CORE, ProgramMissing, ServerFailed, get_program, on_core, read_cpu_seconds
-from benchmarks.upstreams import TOKEN_TTL, Keys, Upstream, request_headers, running_constant, sign_tokens
+from benchmarks.processes import LOAD_CORE, ProgramMissing, ServerFailed, get_program, on_core
+from benchmarks.rounds import Contender, Effort, run_rounds
+from benchmarks.upstreams import Keys, Upstream, running_constant
 from shared.logs import set_up_logs
 
 YARDSTICKS = (UPSTREAM, HAPROXY, AUTH_REQUEST)
-WARM_UP = 1  # seconds of load that are not counted
 PROGRAMS = ("nginx", "haproxy", "wrk")
 SATURATED = 0.9  # share of its core beyond which the load may have been the limit
 
@@ -33,15 +33,6 @@ UPSTREAMS: Mapping[str, Callable[[Keys, Path], AbstractContextManager[Upstream]]
     "constant": running_constant,
     "posts": running_posts,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How long and how hard to measure."""
-
-    seconds: int
-    rounds: int
-    connections: int
 
 
 def main() -> None:
@@ -53,7 +44,7 @@ def main() -> None:
     try:
         for program in PROGRAMS:
             get_program(program)
-        _say(f"{describe_machine()}\n{_describe(effort, logs_requests=arguments.log_requests)}")
+        _say(f"{describe_machine(PROGRAMS)}\n{_describe(effort, logs_requests=arguments.log_requests)}")
         for name in arguments.upstream or UPSTREAMS:
             _say(f"\n{_measure(name, effort, logs_requests=arguments.log_requests)}")
     except (ProgramMissing, ServerFailed, LoadInvalid) as error:
@@ -69,11 +60,17 @@ def _measure(name: str, effort: Effort, *, logs_requests: bool) -> str:
         UPSTREAMS[name](keys, Path(directory)) as upstream,
         running_line_up(Setting(upstream, keys, Path(directory), logs_requests)) as entrants,
     ):
-        plan = Path(directory) / "plan.lua"
-        write_plan(plan, upstream.asks)
+        plan = write_plan(Path(directory) / "plan.lua", Plan(upstream.asks))
         for entrant in entrants:
-            _check_answers(entrant, upstream, keys)
-        samples = _run_rounds(entrants, upstream, plan, effort)
+            check_answers(entrant.name, entrant.port, upstream.asks)
+            if entrant.is_guard:
+                check_refusals(entrant.name, entrant.port, upstream.asks[0], keys)
+        wrk = get_program("wrk")
+        contenders = [
+            Contender(entrant.name, entrant.own_pids, upstream.pids, partial(send_load, wrk, entrant.port, plan))
+            for entrant in entrants
+        ]
+        samples = run_rounds(contenders, effort)
         return "\n\n".join([f"Ahead of {upstream.name}", draw_table(samples, YARDSTICKS), _comment(samples)])
 
 
@@ -83,43 +80,6 @@ def _comment(samples: Samples) -> str:
     share = find_load_share(samples)
     warning = "; it may have been the limit" if share > SATURATED else ""
     return f"The gateway by CPU time alone: {ratios}. The load used up to {share:.0%} of its core{warning}."
-
-
-def _check_answers(entrant: Entrant, upstream: Upstream, keys: Keys) -> None:
-    """Raise LoadInvalid unless the server answers each request as it must and, if a guard, refuses what it must."""
-    for ask in upstream.asks:
-        if fetch(entrant.port, ask.path, ask.headers) != (200, ask.body):
-            raise LoadInvalid(f"{entrant.name} does not answer {ask.path} with what the upstream says")
-    if not entrant.is_guard:
-        return
-    path = upstream.asks[0].path
-    bad = {"forged": sign_tokens(Keys())[0], "expired": sign_tokens(keys, age=TOKEN_TTL + 60)[0]}
-    refusals = {kind: request_headers(token) for kind, token in bad.items()}
-    anonymous = {name: value for name, value in upstream.asks[0].headers.items() if name != "Authorization"}
-    for kind, headers in {**refusals, "missing": anonymous}.items():
-        status, _ = fetch(entrant.port, path, headers)
-        if status != HTTPStatus.UNAUTHORIZED:
-            raise LoadInvalid(f"{entrant.name} answers a request whose token is {kind} with {status}, not with 401")
-
-
-def _run_rounds(entrants: Sequence[Entrant], upstream: Upstream, plan: Path, effort: Effort) -> dict[str, list[Sample]]:
-    wrk = get_program("wrk")
-    samples: dict[str, list[Sample]] = {entrant.name: [] for entrant in entrants}
-    for entrant in entrants:
-        send_load(wrk, entrant.port, plan, seconds=WARM_UP, connections=effort.connections)
-    for _ in range(effort.rounds):
-        for entrant in entrants:
-            samples[entrant.name].append(_take_sample(wrk, entrant, upstream, plan, effort))
-    return samples
-
-
-def _take_sample(wrk: str, entrant: Entrant, upstream: Upstream, plan: Path, effort: Effort) -> Sample:
-    own, behind = read_cpu_seconds(entrant.own_pids), read_cpu_seconds(upstream.pids)
-    try:
-        load = send_load(wrk, entrant.port, plan, seconds=effort.seconds, connections=effort.connections)
-    except LoadInvalid as error:
-        raise LoadInvalid(f"{entrant.name}: {error}") from error
-    return Sample(load, read_cpu_seconds(entrant.own_pids) - own, read_cpu_seconds(upstream.pids) - behind)
 
 
 def _parse_arguments() -> argparse.Namespace:

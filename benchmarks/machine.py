@@ -3,25 +3,36 @@
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.processes import get_program
 
 PACKAGES = ("uvicorn", "httptools", "uvloop", "starlette")
-PROGRAMS = {"nginx": "-v", "haproxy": "-v", "wrk": "-v"}
+_OPTIONS = {"node": "--version", "PostgreSQL": "--version"}  # the others take -v
 
 
-def describe_machine() -> str:
-    """Return machine and versions in a few lines."""
+def describe_machine(programs: Sequence[str]) -> str:
+    """Return machine and versions in a few lines, those of the programs among them."""
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return "\n".join(
         [
             f"{_find_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
             f"Python {platform.python_version()}, {packages}",
-            ", ".join(_ask_version(name, option) for name, option in PROGRAMS.items()),
+            ", ".join(ask_version(name, get_program(name)) for name in programs),
         ]
     )
+
+
+def ask_version(name: str, program: str | Path) -> str:
+    """Return a program's name and version."""
+    # wrk ends with 1 and nginx writes to standard error: only the first line of text matters.
+    command = [program, _OPTIONS.get(name, "-v")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603 - see above
+    words = (ended.stdout or ended.stderr).split()
+    number = next((word for word in words if any(digit in word for digit in "0123456789")), "unknown")
+    return f"{name} {number.removeprefix('nginx/').removeprefix('debian/').removeprefix('v')}"
 
 
 def _find_processor() -> str:
@@ -29,12 +40,3 @@ def _find_processor() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()
-
-
-def _ask_version(name: str, option: str) -> str:
-    # wrk ends with 1 and nginx writes to standard error: only the first line of text matters.
-    command = [get_program(name), option]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603 - see above
-    words = (ended.stdout or ended.stderr).split()
-    number = next((word for word in words if any(digit in word for digit in "0123456789")), "unknown")
-    return f"{name} {number.removeprefix('nginx/').removeprefix('debian/')}"

@@ -1,7 +1,6 @@
 """The posts service as an upstream: on an embedded PostgreSQL with rows of the benchmark's own, asked for lists.
 
-1,000 users with 100 posts each; a request asks for the newest ten of a random one. The random choice is the same in
-every run.
+A request asks for the newest ten posts of a random user. The random choice is the same in every run.
 """
 
 import asyncio
@@ -15,30 +14,15 @@ from http import HTTPStatus
 from pathlib import Path
 
 from benchmarks.load import Ask, LoadInvalid, fetch
-from benchmarks.processes import ROOT, SERVER_CORE, START_DEADLINE, ServerFailed, on_core, pick_ports, running_server
+from benchmarks.processes import SERVER_CORE, START_DEADLINE, ServerFailed, on_core, pick_ports, running_server
+from benchmarks.rows import USERS, fill_posts
 from benchmarks.upstreams import Keys, Upstream, request_headers, service_environment, sign_tokens
-from shared.database import Database
 from stack.postgres import PostgresFailed, running_postgres
 
-USERS = 1_000
-POSTS_OF_EACH = 100
 POSTS_IN_ANSWER = 10
 ASKS = 256
 SEED = 1
 NOWHERE = "http://127.0.0.1:9"  # the auth service is not asked: every author is known
-
-_INSERT_AUTHORS = """
-    INSERT INTO authors (id, name, email, as_of)
-    SELECT number, 'User ' || number, 'user' || number || '@example.com', now()
-    FROM generate_series(1, $1::int) AS number
-"""
-# One post of each author after another, as they come in a life: those of one author do not stand side by side.
-_INSERT_POSTS = """
-    INSERT INTO posts (author_id, title, content, published)
-    SELECT author, 'Post number ' || number, 'Written for the benchmark, about as long as a short post is.', true
-    FROM generate_series(1, $2::int) AS number, generate_series(1, $1::int) AS author
-    ORDER BY number, author
-"""
 
 
 @contextlib.contextmanager
@@ -51,7 +35,7 @@ def running_posts(keys: Keys, directory: Path) -> Iterator[Upstream]:
                 postgres = stack.enter_context(running_postgres(directory / "database"))
         except PostgresFailed as error:
             raise ServerFailed(str(error)) from error
-        asyncio.run(_fill(postgres.urls.posts))
+        asyncio.run(fill_posts(postgres.urls.posts))
         port, metrics_port = pick_ports(2)
         environment = {
             **service_environment(keys, port, metrics_port),
@@ -62,33 +46,21 @@ def running_posts(keys: Keys, directory: Path) -> Iterator[Upstream]:
         service = stack.enter_context(
             running_server("posts_service", command, port=port, directory=directory, environment=environment)
         )
-        _wait_until_ready(port)
+        wait_until_ready("posts service", port)
         pids = (service.pid, postgres.child.process.pid)
-        yield Upstream("the posts service", port, pids, _prepare_asks(port, sign_tokens(keys)), is_guard=True)
+        yield Upstream("the posts service", port, pids, prepare_asks(port, sign_tokens(keys)), is_guard=True)
 
 
-async def _fill(url: str) -> None:
-    database = Database(url, ROOT / "posts_service" / "migrations", "benchmark")
-    await database.start()
-    try:
-        await database.wait_until_ready()
-        async with database.connection() as connection:
-            await connection.execute(_INSERT_AUTHORS, USERS)
-            await connection.execute(_INSERT_POSTS, USERS, POSTS_OF_EACH)
-            await connection.execute("ANALYZE")
-    finally:
-        await database.stop()
-
-
-def _wait_until_ready(port: int) -> None:
+def wait_until_ready(name: str, port: int) -> None:
+    """Return when the service says that it is ready, or raise ServerFailed."""
     deadline = time.monotonic() + START_DEADLINE
     while fetch(port, "/readyz", {})[0] != HTTPStatus.OK:
         if time.monotonic() > deadline:
-            raise ServerFailed("the posts service does not become ready")
+            raise ServerFailed(f"the {name} does not become ready")
         time.sleep(0.05)
 
 
-def _prepare_asks(port: int, tokens: Sequence[str]) -> tuple[Ask, ...]:
+def prepare_asks(port: int, tokens: Sequence[str]) -> tuple[Ask, ...]:
     """Return requests for random users' lists, with what the service answers to each now."""
     choice = random.Random(SEED)  # noqa: S311 - nothing secret
     return tuple(_prepare_ask(port, choice.randint(1, USERS), choice.choice(tokens)) for _ in range(ASKS))

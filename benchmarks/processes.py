@@ -88,8 +88,24 @@ def running_server(
         stop_children([child], STOP_PATIENCE)
 
 
+@contextlib.contextmanager
+def on_all_cores(pids: Iterable[int]) -> Iterator[None]:
+    """Let these processes and their descendants have the whole machine within the block."""
+    found = _list_descendants(pids)
+    _set_cores(found, set(range(os.cpu_count() or 1)))
+    try:
+        yield
+    finally:
+        _set_cores(found, {SERVER_CORE})
+
+
 def read_cpu_seconds(pids: Iterable[int]) -> float:
     """Return the CPU time, user and system, that these processes and their descendants have used so far."""
+    return sum(_list_descendants(pids).values())
+
+
+def _list_descendants(pids: Iterable[int]) -> dict[int, float]:
+    """Return these processes and their descendants, with the CPU seconds that each has used."""
     parents: dict[int, int] = {}
     used: dict[int, float] = {}
     for entry in _PROC.iterdir():
@@ -98,7 +114,21 @@ def read_cpu_seconds(pids: Iterable[int]) -> float:
                 pid = int(entry.name)
                 parents[pid], used[pid] = _read_stat(entry / "stat")
     roots = set(pids)
-    return sum(seconds for pid, seconds in used.items() if _descends_from(pid, roots, parents))
+    return {pid: seconds for pid, seconds in used.items() if _descends_from(pid, roots, parents)}
+
+
+def _set_cores(pids: Iterable[int], cores: set[int]) -> None:
+    for pid in pids:
+        for thread in _list_threads(pid):
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(thread, cores)
+
+
+def _list_threads(pid: int) -> list[int]:
+    try:
+        return [int(entry.name) for entry in (_PROC / str(pid) / "task").iterdir()]
+    except OSError:  # it ended meanwhile
+        return []
 
 
 def _read_stat(path: Path) -> tuple[int, float]:

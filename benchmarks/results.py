@@ -1,0 +1,148 @@
+"""``RESULTS.md``: the measurements as text. Pure: figures in, Markdown out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from benchmarks.figures import Sample, Samples, draw_table, find_cpu_ratio, find_ratio
+from benchmarks.load import Load
+from benchmarks.peer_servers import FASTAPI, FASTIFY
+from benchmarks.reading import GATEWAY, POSTS
+from benchmarks.signing_in import ARGON2, CLIENTS, WAITING, Meanwhile
+from benchmarks.start_and_size import Starts
+
+IDLE_SHARE = 0.95  # of a core; below it, something else worked there
+
+Memory = Mapping[str, tuple[float, float]]
+"""MiB of each process at rest, and after the load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All that was measured."""
+
+    starts: Starts
+    memory: Memory
+    reads: Samples
+    reads_at: Mapping[int, Samples]
+    others: Mapping[str, Samples]
+    sign_ins: Samples
+    meanwhile: Meanwhile
+
+
+def write_up(findings: Findings, machine: str, effort: str) -> str:
+    """Return the whole file."""
+    sections = [
+        ("What was aimed at", draw_aims(findings)),
+        ("`GET /api/user/{id}`, ten posts, random authors", draw_table(findings.reads, (POSTS, FASTIFY, FASTAPI))),
+        ("The same at other numbers of connections", draw_connections(findings.reads_at)),
+        *((title, draw_table(samples, ())) for title, samples in findings.others.items()),
+        (f"Signing in, {CLIENTS} clients, all cores", draw_sign_ins(findings.sign_ins)),
+        ("Reads meanwhile", draw_meanwhile(findings.meanwhile)),
+        ("Start", draw_starts(findings.starts)),
+        ("Memory", draw_memory(findings.memory)),
+    ]
+    head = "# Results\n\nWritten by `make bench`; README.md says what is measured and how to read it."
+    remark = _describe_disturbance([findings.reads, *findings.others.values()])
+    body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections)
+    return f"{head}\n\n{machine}\n\n{effort} {remark}\n\n{body}\n"
+
+
+def draw_aims(findings: Findings) -> str:
+    """Return the aims of the design beside what was reached, by rate and by CPU time."""
+    reads = findings.reads
+    rows = [
+        ("posts service, x Fastify", "2.5", *_ratios(reads, POSTS, FASTIFY)),
+        ("posts service, x FastAPI + SQLAlchemy", "12", *_ratios(reads, POSTS, FASTAPI)),
+        ("through the gateway, x without", "0.7", *_ratios(reads, GATEWAY, POSTS)),
+        ("sign-in, x argon2 alone", "0.9", *_ratios(findings.sign_ins, WAITING, ARGON2)),
+        ("seconds to the first answer, first start", "< 5", f"{findings.starts.first:.1f}", ""),
+        ("MiB of our largest process at rest", "< 90", f"{_find_largest(findings.memory):.0f}", ""),
+    ]
+    return _draw(["", "aim", "reached", "by CPU time"], rows)
+
+
+def draw_connections(samples_at: Mapping[int, Samples]) -> str:
+    """Return requests per second, and p50 and p99 in milliseconds, for each number of connections."""
+    names = next(iter(samples_at.values()))
+    rows = [(name, *(_describe_loads(samples[name]) for samples in samples_at.values())) for name in names]
+    return _draw(["requests/s (p50 / p99 ms)", *(str(connections) for connections in samples_at)], rows)
+
+
+def draw_sign_ins(samples: Samples) -> str:
+    """Return how many signed in each second, and how many were sent away."""
+    rows = [
+        (
+            name,
+            f"{median(sample.load.rate for sample in mine):.1f}",
+            f"{min(sample.load.rate for sample in mine):.1f} to {max(sample.load.rate for sample in mine):.1f}",
+            f"{find_ratio(samples, name, ARGON2):.2f}",
+            f"{median(sample.own_cost for sample in mine) / 1000:.1f}",
+            f"{median(sample.upstream_cost for sample in mine) / 1000:.1f}",
+            f"{median(sample.load.shed / sample.load.seconds for sample in mine):.0f}",
+            f"{median(sample.load.p50 for sample in mine):.0f}",
+            f"{median(sample.load.p99 for sample in mine):.0f}",
+        )
+        for name, mine in samples.items()
+    ]
+    head = ["", "hashes or sign-ins/s", "spread", f"x {ARGON2}", "own CPU ms", "database CPU ms", "503/s", "p50 ms"]
+    return _draw([*head, "p99 ms"], rows)
+
+
+def draw_meanwhile(found: Meanwhile) -> str:
+    """Return what readers got with and without sign-ins beside them."""
+    signed_in = median(load.rate for load in found.sign_ins)
+    rows = [
+        ("nobody signs in", *_describe_load(found.alone), ""),
+        (f"{CLIENTS} clients sign in", *_describe_load(found.disturbed), f"{signed_in:.1f}"),
+    ]
+    return _draw(["", "reads/s", "p50 ms", "p99 ms", "sign-ins/s"], rows)
+
+
+def draw_starts(starts: Starts) -> str:
+    """Return the seconds to the first answer."""
+    again = f"{median(starts.again):.2f}"
+    rows = [("a fresh clone: no data, nothing compiled", f"{starts.first:.2f}"), ("started again", again)]
+    return _draw(["`make run`, dependencies installed", "seconds to the first answer"], rows)
+
+
+def draw_memory(memory: Memory) -> str:
+    """Return what each process has in RAM."""
+    rows = [(name, f"{rest:.0f}", f"{after:.0f}") for name, (rest, after) in memory.items()]
+    return _draw(["process", "MiB at rest", "MiB after the load"], rows)
+
+
+def _find_largest(memory: Memory) -> float:
+    return max(rest for name, (rest, _) in memory.items() if name not in (FASTAPI, FASTIFY))
+
+
+def _ratios(samples: Samples, name: str, yardstick: str) -> tuple[str, str]:
+    return f"{find_ratio(samples, name, yardstick):.2f}", f"{find_cpu_ratio(samples, name, yardstick):.2f}"
+
+
+def _describe_loads(samples: Sequence[Sample]) -> str:
+    rate, p50, p99 = _describe_load([sample.load for sample in samples])
+    return f"{rate} ({p50} / {p99})"
+
+
+def _describe_load(loads: Sequence[Load]) -> tuple[str, str, str]:
+    rate, p50, p99 = (
+        median(figures) for figures in zip(*((load.rate, load.p50, load.p99) for load in loads), strict=True)
+    )
+    return f"{rate:,.0f}", f"{p50:.2f}", f"{p99:.2f}"
+
+
+def _describe_disturbance(measured: Iterable[Samples]) -> str:
+    """Say how much of the servers' core was left to them: load never rests, so the rest was somebody else's."""
+    shares = [sample.busy for samples in measured for mine in samples.values() for sample in mine]
+    calm = sum(share >= IDLE_SHARE for share in shares)
+    return (
+        f"The servers had {min(shares):.0%} to {max(shares):.0%} of their core, {IDLE_SHARE:.0%} or more in {calm} of "
+        f"{len(shares)} measurements. What is missing to 100 % went to others on this machine, or to waiting for the "
+        "disk where something is written. Rates and latencies suffer from it, ratios less, CPU times hardly."
+    )
+
+
+def _draw(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    rule = "|---|" + "---:|" * (len(head) - 1)
+    return "\n".join(["| " + " | ".join(head) + " |", rule, *("| " + " | ".join(row) + " |" for row in rows)])

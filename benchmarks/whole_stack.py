@@ -1,0 +1,88 @@
+"""The whole stack under measurement: the three services on an embedded PostgreSQL, with rows, on the servers' core.
+
+Every check is switched on, as in production. Only two things differ from what an operator runs: the guessing limits are
+raised, for all load comes from one address; and no line is logged for a request, as with the peers.
+"""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.load import Ask
+from benchmarks.posts_upstream import prepare_asks, wait_until_ready
+from benchmarks.processes import SERVER_CORE, Server, ServerFailed, on_core, pick_ports, running_server
+from benchmarks.rows import fill_posts, fill_users
+from benchmarks.upstreams import Keys, service_environment, sign_tokens
+from stack.postgres import Postgres, PostgresFailed, running_postgres
+
+UNLIMITED = dict.fromkeys(
+    (
+        *("SIGN_IN_FAILURES_PER_ACCOUNT", "SIGN_IN_FAILURES_PER_ADDRESS", "SIGN_IN_FAILURES_IN_A_ROW"),
+        *("SIGN_UPS_PER_HOUR", "CLIENT_LOGS_PER_MINUTE"),
+    ),
+    "1000000",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeStack:
+    """The running parts, the keys of the tokens, and the list requests with the posts service's answers."""
+
+    keys: Keys
+    postgres: Postgres
+    auth: Server
+    posts: Server
+    gateway: Server
+    asks: tuple[Ask, ...]
+
+    @property
+    def services(self) -> dict[str, Server]:
+        """The services by their names."""
+        return {server.name.replace("_", " "): server for server in (self.auth, self.posts, self.gateway)}
+
+    @property
+    def postgres_pid(self) -> int:
+        """The process whose children serve all connections."""
+        return self.postgres.child.process.pid
+
+
+@contextlib.contextmanager
+def running_whole_stack(directory: Path) -> Iterator[WholeStack]:
+    """Run everything until the block is left; data, logs and the like are in ``directory``."""
+    directory.chmod(0o711)  # PostgreSQL runs as another user where this one is root
+    keys = Keys()
+    with ExitStack() as running:
+        try:
+            with on_core(SERVER_CORE):
+                postgres = running.enter_context(running_postgres(directory / "database"))
+        except PostgresFailed as error:
+            raise ServerFailed(str(error)) from error
+        asyncio.run(fill_users(postgres.urls.auth))
+        asyncio.run(fill_posts(postgres.urls.posts))
+        ports = pick_ports(6)
+        addresses = {
+            "AUTH_SERVICE_URL": f"http://127.0.0.1:{ports[0]}",
+            "POSTS_SERVICE_URL": f"http://127.0.0.1:{ports[1]}",
+        }
+        databases = {
+            "auth_service": {"AUTH_DATABASE_URL": postgres.urls.auth, **UNLIMITED},
+            "posts_service": {"POSTS_DATABASE_URL": postgres.urls.posts},
+            "gateway": {},
+        }
+        servers = []
+        for (name, own), port, metrics_port in zip(databases.items(), ports[:3], ports[3:], strict=True):
+            environment = {**service_environment(keys, port, metrics_port), **addresses, **own}
+            command = [sys.executable, "-m", name]
+            servers.append(
+                running.enter_context(
+                    running_server(name, command, port=port, directory=directory, environment=environment)
+                )
+            )
+        for server in servers:
+            wait_until_ready(server.name.replace("_", " "), server.port)
+        auth, posts, gateway = servers
+        yield WholeStack(keys, postgres, auth, posts, gateway, prepare_asks(posts.port, sign_tokens(keys)))
