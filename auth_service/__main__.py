@@ -4,10 +4,14 @@ import sys
 
 from auth_service.app import create_app
 from auth_service.command_line import main
-from auth_service.settings import AuthSettings
+from auth_service.parts import open_database
+from auth_service.settings import AuthMigrationSettings, AuthSettings
+from shared.migration import COMMAND, run_migration
 from shared.server import serve
 
 if __name__ == "__main__":
+    if sys.argv[1:] == [COMMAND]:
+        sys.exit(run_migration("auth_service", AuthMigrationSettings, open_database))
     if len(sys.argv) > 1:
         sys.exit(main(sys.argv[1:]))
     serve("auth_service", AuthSettings, create_app)

@@ -26,6 +26,7 @@ from shared.tokens import MAX_ID
 DONE, REFUSED, WRONG = 0, 1, 2
 PATIENCE = 10  # seconds for the database to be there
 MOST = 1000  # lines
+DESCRIPTION = "Without arguments, run the service. The word migrate alone brings its schema up to date."
 
 _ROLE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
@@ -83,7 +84,7 @@ def _complain(sentence: str, status: int) -> int:
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m auth_service", description="Without arguments, run the service.")
+    parser = argparse.ArgumentParser(prog="python -m auth_service", description=DESCRIPTION)
     nouns = parser.add_subparsers(metavar="NOUN", required=True)
     users = _add_noun(nouns, "user", "who signed up")
     listed = _add_verb(users, "list", "by id", commands.list_users)

@@ -12,7 +12,7 @@ from auth_service.admission import Admission
 from auth_service.csrf import CsrfTokens
 from auth_service.live_sessions import LiveSessions
 from auth_service.passwords import Passwords
-from auth_service.settings import AuthSettings
+from auth_service.settings import AuthMigrationSettings, AuthSettings
 from auth_service.well_known_passwords import load_common_passwords
 from shared.database import Database
 from shared.metrics import Metrics
@@ -42,7 +42,7 @@ class Parts:
     def build(cls, settings: AuthSettings, metrics: Metrics) -> Self:
         """Return the parts that the settings ask for; nothing is connected yet."""
         nextauth_secret = settings.nextauth_secret.get_secret_value()
-        database = Database(settings.auth_database_url.get_secret_value(), MIGRATIONS, "auth_service")
+        database = open_database(settings)
         passwords = Passwords(metrics.registry)
         admission = Admission.build(database, settings, metrics.registry)
         access_tokens = AccessTokens(_read_keys(settings), settings.nextauth_url, settings.access_token_ttl)
@@ -72,6 +72,11 @@ class Parts:
         """Let go of everything."""
         self.passwords.stop()
         await self.database.stop()
+
+
+def open_database(settings: AuthSettings | AuthMigrationSettings) -> Database:
+    """Return the service's database, not connected yet."""
+    return Database(settings.auth_database_url.get_secret_value(), MIGRATIONS, "auth_service")
 
 
 def parts_of(connection: HTTPConnection) -> Parts:

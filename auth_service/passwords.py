@@ -13,7 +13,6 @@ Passwords and hashes are never logged.
 """
 
 import asyncio
-import os
 import secrets
 import threading
 from collections.abc import Callable
@@ -25,6 +24,7 @@ import structlog
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from auth_service.cores import count_cores
 from shared.errors import Unavailable
 
 MEMORY = 19_456  # KiB
@@ -47,7 +47,7 @@ class Passwords:
     """Hashes and verifies passwords in a bounded pool of threads. ``stop`` at the end."""
 
     def __init__(self, registry: CollectorRegistry, threads: int = 0, queue_per_thread: int = QUEUE_PER_THREAD) -> None:
-        threads = threads or os.cpu_count() or 1
+        threads = threads or count_cores()
         self._hasher = argon2.PasswordHasher(
             time_cost=PASSES, memory_cost=MEMORY, parallelism=LANES, type=argon2.Type.ID
         )

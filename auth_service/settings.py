@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.settings import Secret, Settings
+from shared.settings import LogSettings, Secret, Settings
 
 DAY = 86_400  # seconds
 
@@ -30,3 +30,9 @@ class AuthSettings(Settings):
     sign_in_failures_in_a_row: Quantity = 100
     sign_ups_per_hour: Quantity = 60
     client_logs_per_minute: Quantity = 60
+
+
+class AuthMigrationSettings(LogSettings):
+    """What ``python -m auth_service migrate`` needs: no key of any kind."""
+
+    auth_database_url: Secret

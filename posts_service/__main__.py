@@ -1,8 +1,18 @@
-"""``python -m posts_service`` runs the posts service."""
+"""``python -m posts_service`` runs the posts service; ``python -m posts_service migrate`` only its migrations."""
+
+import sys
 
 from posts_service.app import create_app
-from posts_service.settings import PostsSettings
+from posts_service.parts import SERVICE, open_database
+from posts_service.settings import PostsMigrationSettings, PostsSettings
+from shared.migration import COMMAND, run_migration
 from shared.server import serve
 
 if __name__ == "__main__":
-    serve("posts_service", PostsSettings, create_app)
+    match sys.argv[1:]:
+        case []:
+            serve(SERVICE, PostsSettings, create_app)
+        case [command] if command == COMMAND:
+            sys.exit(run_migration(SERVICE, PostsMigrationSettings, open_database))
+        case _:
+            sys.exit(f"usage: python -m posts_service [{COMMAND}]")

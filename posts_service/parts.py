@@ -7,7 +7,7 @@ from typing import Self
 from starlette.requests import HTTPConnection
 
 from posts_service.author_lookup import AuthorLookup
-from posts_service.settings import PostsSettings
+from posts_service.settings import PostsMigrationSettings, PostsSettings
 from posts_service.sync import create_user_change_feed
 from shared.database import Database
 from shared.feed import Feed
@@ -42,7 +42,7 @@ class Parts:
         service_secret = settings.service_secret.get_secret_value()
         previous = [secret.get_secret_value() for secret in settings.secret_key_previous]
         keys = KeyRing(settings.secret_key.get_secret_value(), previous)
-        database = Database(settings.posts_database_url.get_secret_value(), MIGRATIONS, SERVICE)
+        database = open_database(settings)
         auth_service = ServiceClient(
             settings.auth_service_url,
             caller=SERVICE,
@@ -81,6 +81,11 @@ class Parts:
             await feed.stop()
         await self.auth_service.close()
         await self.database.stop()
+
+
+def open_database(settings: PostsSettings | PostsMigrationSettings) -> Database:
+    """Return the service's database, not connected yet."""
+    return Database(settings.posts_database_url.get_secret_value(), MIGRATIONS, SERVICE)
 
 
 def parts_of(connection: HTTPConnection) -> Parts:

@@ -1,6 +1,6 @@
 """The settings of the posts service: what every service reads, and what only this one needs."""
 
-from shared.settings import Secret, Settings
+from shared.settings import LogSettings, Secret, Settings
 
 
 class PostsSettings(Settings):
@@ -9,3 +9,9 @@ class PostsSettings(Settings):
     service_secret: Secret
     posts_database_url: Secret
     auth_service_url: str
+
+
+class PostsMigrationSettings(LogSettings):
+    """What ``python -m posts_service migrate`` needs: no key of any kind."""
+
+    posts_database_url: Secret

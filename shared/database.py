@@ -40,9 +40,14 @@ _LOST_SERVER = {"25006", "57P01", "57P02", "57P03", "08003"}
 # Not our fault and over in a moment, by SQLSTATE: 08 connection lost, 40 rolled back (a deadlock), 53 out of resources,
 # 57 operator intervention (a statement that ran into its timeout among them); 55P03 a lock that was not given in time.
 _PASSING = ("08", "25006", "40", "53", "55P03", "57")
+_NOT_THERE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _MIGRATION_LOCK = 4_709_201  # any number, the same in every replica
 
 log = structlog.get_logger("database")
+
+
+class MigrationFailed(Exception):
+    """The schema could not be brought up to date; the text says why."""
 
 
 class Database:
@@ -75,6 +80,15 @@ class Database:
         """Return when the schema is in place and the pool is open."""
         assert self._connecting is not None
         await asyncio.shield(self._connecting)  # whoever stops waiting must not stop the connecting
+
+    async def migrate(self) -> None:
+        """Bring the schema up to date, without opening the pool; MigrationFailed when that can't be done now."""
+        try:
+            await self._migrate()
+        except BadMigrationError as error:
+            raise MigrationFailed(f"{error}: {error.__cause__}") from error
+        except _NOT_THERE as error:
+            raise MigrationFailed(f"the database can't be reached: {type(error).__name__}") from error
 
     def find_lack(self) -> str | None:
         """Return what keeps the database from being used, or None: a check for ``/readyz``."""
@@ -118,14 +132,14 @@ class Database:
             except BadMigrationError as error:
                 # Perhaps only the connection was lost meanwhile: a replica must not stay without a database for that.
                 log.error("migration_failed", migration=str(error), reason=str(error.__cause__))  # noqa: TRY400 - each try
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except _NOT_THERE as error:
                 log.warning("database_not_there_yet", error=type(error).__name__)
             else:
                 log.info("database_connected")
                 return
             await asyncio.sleep(RETRY_PAUSE)
 
-    async def _connect(self) -> None:
+    async def _migrate(self) -> None:
         connection = await asyncpg.connect(self._url, timeout=CONNECT_TIMEOUT, command_timeout=MIGRATION_TIMEOUT)
         try:
             # Replicas start together; the lock lets one migrate while the others wait. It ends with the connection.
@@ -133,6 +147,9 @@ class Database:
             await migrate.apply(connection, self._migrations, schema_name="public")
         finally:
             await connection.close(timeout=CONNECT_TIMEOUT)
+
+    async def _connect(self) -> None:
+        await self._migrate()
         self._pool = await asyncpg.create_pool(
             self._url,
             min_size=1,

@@ -50,6 +50,7 @@ _OUR_PREFIXES = (
 )
 
 Secret = Annotated[SecretStr, Field(min_length=1)]
+AnySettings = TypeVar("AnySettings", bound="LogSettings")
 SettingsType = TypeVar("SettingsType", bound="Settings")
 
 
@@ -57,21 +58,13 @@ class SettingsInvalid(Exception):
     """Settings that can't be used; the text is one line that names each of them."""
 
 
-class Settings(BaseSettings):
-    """What every service needs. Services extend it by what only they need."""
+class LogSettings(BaseSettings):
+    """What every program of ours needs, and where all settings come from."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=False, env_ignore_empty=True)
 
-    environment: Literal["development", "production"] = "production"
-    nextauth_url: str = "http://localhost:3000"
-    secret_key: Secret
-    secret_key_previous: Annotated[tuple[SecretStr, ...], NoDecode] = ()
-    access_token_ttl: Annotated[int, Field(ge=60, le=86_400)] = 3600
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65_535)]
-    metrics_port: Annotated[int, Field(ge=1, le=65_535)]
 
     @classmethod
     def settings_customise_sources(
@@ -85,6 +78,19 @@ class Settings(BaseSettings):
         """Read what is passed in, then the environment, then the files that ``*_FILE`` names."""
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, _NamedFiles(settings_cls)
+
+
+class Settings(LogSettings):
+    """What every service needs. Services extend it by what only they need."""
+
+    environment: Literal["development", "production"] = "production"
+    nextauth_url: str = "http://localhost:3000"
+    secret_key: Secret
+    secret_key_previous: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    access_token_ttl: Annotated[int, Field(ge=60, le=86_400)] = 3600
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65_535)]
+    metrics_port: Annotated[int, Field(ge=1, le=65_535)]
 
     @field_validator("secret_key_previous", mode="before")
     @classmethod
@@ -128,11 +134,11 @@ class Settings(BaseSettings):
         return found
 
 
-def load_settings(settings_type: type[SettingsType]) -> SettingsType:
+def load_settings(settings_type: type[AnySettings]) -> AnySettings:
     """Return the settings of the environment; SettingsInvalid names what is wrong, in one line."""
     _check_names(os.environ)
     try:
-        return settings_type()  # type: ignore[call-arg] # the environment gives the arguments
+        return settings_type()
     except ValidationError as error:
         raise SettingsInvalid(_describe(error)) from None
     except SettingsError as error:  # a list or a table that can't be read; the text names the setting alone
