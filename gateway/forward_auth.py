@@ -37,7 +37,7 @@ from gateway.policy import AnswerOptions, Forward, RedirectToSignIn, Refuse, Req
 from gateway.session_renewal import RenewingSend
 from gateway.websocket import refuse_websocket
 from shared.errors import AppError, BadRequest, Forbidden, MethodNotAllowed, Unauthorized, render_error
-from shared.request_context import record_of
+from shared.request_context import record_of, write_trace
 from shared.response_headers import ResponseHeadersMiddleware
 
 DECISION_HEADER = "Gatepost-Decision"
@@ -100,7 +100,8 @@ class ForwardAuth:
         """Return the yes, with what the gateway itself would send to the upstream."""
         token = decision.user.token if decision.user is not None else None
         client = find_client(scope["client"][0], scope["headers"], self._public.trusted_proxies)
-        origin = Origin(record_of(scope).request_id, client, self._public.scheme)
+        record = record_of(scope)
+        origin = Origin(record.request_id, write_trace(record), client, self._public.scheme)
         dropped = None if decision.rule.upstream == AUTH_UPSTREAM else self._credentials.cookie_names
         sent = dict(said_here(headers, origin, token, dropped))
         copied = {name: sent.get(name.lower().encode(), b"").decode("latin-1") for name in COPIED}

@@ -29,7 +29,7 @@ from gateway.upstream_connection import UpstreamConnection
 from gateway.websocket import UPGRADE_HEADERS, read_key, refuse_websocket, wants_websocket
 from shared.authentication import Caller, User
 from shared.errors import AppError, BadRequest, MethodNotAllowed, render_error
-from shared.request_context import RequestRecord, record_of
+from shared.request_context import RequestRecord, record_of, write_trace
 from shared.response_headers import ResponseHeadersMiddleware
 
 METHODS = FORWARDED_METHODS | {"OPTIONS"}
@@ -190,7 +190,7 @@ class Gate:
         rule = decision.rule
         token = decision.user.token if decision.user is not None else None
         client = find_client(peer, facts.headers, self._public.trusted_proxies)
-        origin = Origin(record.request_id, client, self._public.scheme)
+        origin = Origin(record.request_id, write_trace(record), client, self._public.scheme)
         dropped = None if rule.upstream == AUTH_UPSTREAM else self._credentials.cookie_names
         target = facts.path.raw + b"?" + facts.query if facts.query else facts.path.raw
         lines = headers.lines + encode_lines([*said_here(headers, origin, token, dropped), *further])

@@ -9,7 +9,8 @@ From a client (``read_request_headers``, ``upstream_headers``):
    refused, since a client must not take away what the gateway or the upstream relies on.
 4. What an upstream could take for the gateway's own word stops here: who the client is, how it came, which user,
    which path or method was meant. Then the gateway says these itself.
-5. The caller is told by ``Authorization: Bearer`` alone, from the verified token. NextAuth's cookies go only to the
+5. The trace goes on: the gateway says ``traceparent`` itself, and ``tracestate`` passes only beside one that is valid.
+6. The caller is told by ``Authorization: Bearer`` alone, from the verified token. NextAuth's cookies go only to the
    service that issues them.
 
 From an upstream (``answer_headers``): hop-by-hop fields, ``Server``, ``Date`` (this server sets one) and
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 
 from shared.errors import BadRequest, HeadersTooLarge
 from shared.session_cookie import CookieNames
+from shared.trace_context import read_traceparent
 
 RawHeader = tuple[bytes, bytes]
 
@@ -34,7 +36,8 @@ _HOP_BY_HOP = frozenset(
         *(b"te", b"trailer", b"transfer-encoding", b"upgrade", b"http2-settings"),
     }
 )
-_SET_HERE = frozenset({b"authorization", b"content-length", b"cookie", b"expect", b"host", b"x-request-id"})
+_TRACE = frozenset({b"traceparent", b"tracestate"})
+_SET_HERE = frozenset({b"authorization", b"content-length", b"cookie", b"expect", b"host", b"x-request-id"}) | _TRACE
 _CLAIMS = frozenset(
     {
         *(b"x-http-method", b"x-http-method-override", b"x-method-override"),
@@ -53,7 +56,7 @@ _CLAIM_PREFIXES = (
 )
 _STOPS_HERE = _HOP_BY_HOP | _SET_HERE | _CLAIMS
 
-_MATTERS = (_SET_HERE - {b"x-request-id"}) | {
+_MATTERS = (_SET_HERE - _TRACE - {b"x-request-id"}) | {
     *(b"content-type", b"content-encoding", b"transfer-encoding", b"origin", b"idempotency-key"),
     *(b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since"),
     *(b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest"),
@@ -88,6 +91,7 @@ class Origin:
     """What the gateway tells an upstream of where a request came from."""
 
     request_id: str
+    traceparent: str
     client: str
     scheme: str
 
@@ -113,6 +117,9 @@ def read_request_headers(headers: Iterable[RawHeader], hosts: Collection[bytes])
     named = _read_connection(special.get(b"connection", []))
     if named:
         passing = [header for header in passing if header[0] not in named]
+    states = special.get(b"tracestate", [])
+    if states and read_traceparent(special.get(b"traceparent", [])) is not None:
+        passing.extend((b"tracestate", state) for state in states)
     lines = encode_lines([(b"host", host), *passing])
     return RequestHeaders(host, content_length, is_chunked, tuple(special.get(b"cookie", [])), tuple(passing), lines)
 
@@ -131,6 +138,7 @@ def said_here(
     """Return those of the headers for the upstream that the gateway itself says, beside Host."""
     lines = [
         (b"x-request-id", origin.request_id.encode()),
+        (b"traceparent", origin.traceparent.encode()),
         (b"x-forwarded-for", origin.client.encode()),
         (b"x-forwarded-proto", origin.scheme.encode()),
         (b"x-forwarded-host", request.host),

@@ -1,8 +1,8 @@
 """What one request is called and what is said of it: its id in and out, one log line, one count.
 
 Pure ASGI. A request id that comes well-formed is kept, so that one id follows a request from the gateway through
-posts to auth; otherwise a new one is made. The log line names the *matcher* of the route, never the raw path, and
-holds no token, e-mail address, cookie, body or query.
+posts to auth; otherwise a new one is made. So it is with the trace (``trace_context``). The log line names the
+*matcher* of the route, never the raw path, and holds no token, e-mail address, cookie, body or query.
 """
 
 import logging
@@ -10,6 +10,7 @@ import os
 import re
 import time
 from collections.abc import Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import structlog
@@ -17,6 +18,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.metrics import Metrics
+from shared.trace_context import BEGUN_HERE, read_traceparent, write_traceparent
 
 REQUEST_ID_HEADER = "X-Request-ID"
 _RECORD = "gatepost.record"
@@ -29,6 +31,9 @@ class RequestRecord:
     """What is logged of one request; filled in on its way."""
 
     request_id: str
+    trace_id: str
+    span_id: str
+    trace_flags: str = BEGUN_HERE
     matcher: str = "none"
     user_id: int | None = None
     session_id: str | None = None
@@ -38,10 +43,18 @@ class RequestRecord:
     started: float = field(default_factory=time.perf_counter)
 
 
+_CURRENT: ContextVar[RequestRecord | None] = ContextVar("gatepost.current_record", default=None)
+
+
+def find_current_record() -> RequestRecord | None:
+    """Return the record of the request that is being answered, in whose name other services are called; or None."""
+    return _CURRENT.get()
+
+
 def record_of(scope: Scope) -> RequestRecord:
     """Return the record of a request, a fresh one where the middleware is not in use."""
     if _RECORD not in scope:
-        scope[_RECORD] = RequestRecord(request_id=make_request_id())
+        scope[_RECORD] = begin_record(())
     record = scope[_RECORD]
     assert isinstance(record, RequestRecord)
     return record
@@ -63,6 +76,7 @@ class RequestContextMiddleware:
             scope[_RECORD] = begin_record(scope["headers"])
         record = record_of(scope)
         structlog.contextvars.bind_contextvars(request_id=record.request_id)
+        current = _CURRENT.set(record)
         status = 500
 
         async def send_with_id(message: Message) -> None:
@@ -78,18 +92,24 @@ class RequestContextMiddleware:
             self.reports.report(record, scope["method"], status, is_logged=scope["path"] not in _UNSEEN)
         # Not after an error: the server logs that in this same task, and its line should name the request.
         structlog.contextvars.unbind_contextvars("request_id")
+        _CURRENT.reset(current)
 
 
 def begin_record(headers: Iterable[tuple[bytes, bytes]]) -> RequestRecord:
     """Return the record of a request that begins now, by its raw headers (names in lower case)."""
     values = [value for name, value in headers if name == b"x-request-id"]
     is_usable = len(values) == 1 and _WELL_FORMED_ID.fullmatch(values[0]) is not None
-    return RequestRecord(values[0].decode() if is_usable else make_request_id())
+    fresh = os.urandom(24).hex()
+    new_id, span_id = fresh[:32], fresh[32:]
+    parent = read_traceparent([value for name, value in headers if name == b"traceparent"])
+    # A trace that begins here is called like the request, where that has a new id too.
+    trace_id, flags = (parent.trace_id, parent.flags) if parent else (new_id, BEGUN_HERE)
+    return RequestRecord(values[0].decode() if is_usable else new_id, trace_id, span_id, flags)
 
 
-def make_request_id() -> str:
-    """Return a new request id."""
-    return os.urandom(16).hex()
+def write_trace(record: RequestRecord) -> str:
+    """Return the ``traceparent`` of what is asked of another service for this request."""
+    return write_traceparent(record.trace_id, record.span_id, record.trace_flags)
 
 
 def keep_record(scope: Scope, record: RequestRecord) -> None:
@@ -122,6 +142,8 @@ def _describe(record: RequestRecord, method: str, status: int, seconds: float) -
     }
     return {
         "request_id": record.request_id,
+        "trace_id": record.trace_id,
+        "span_id": record.span_id,
         "method": method,
         "matcher": record.matcher,
         "status": status,

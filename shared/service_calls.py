@@ -1,7 +1,7 @@
 """How one service calls another: an HTTP client that signs each call, and the check on the other side.
 
-Every call carries a service token made for it and the id of the request that led to it. A call that fails, is slow,
-or answers nonsense raises Unavailable: the caller decides what to do without the answer.
+Every call carries a service token made for it, and the id and the trace of the request that led to it. A call that
+fails, is slow, or answers nonsense raises Unavailable: the caller decides what to do without the answer.
 """
 
 import time
@@ -11,6 +11,7 @@ import structlog
 from starlette.requests import Request
 
 from shared.errors import REALM, Unauthorized, Unavailable
+from shared.request_context import find_current_record, write_trace
 from shared.tokens import ServiceTokens, TokenRefused
 
 CALL_TIMEOUT = 2.0  # seconds
@@ -40,7 +41,7 @@ class ServiceClient:
 
     async def _call(self, request: httpx2.Request) -> object:
         token = self._tokens.sign(caller=self._caller, callee=self._callee, now=int(time.time()))
-        request.headers.update({"Authorization": SCHEME + token, **_request_id()})
+        request.headers.update({"Authorization": SCHEME + token, **_context()})
         try:
             response = await self._client.send(request)
             response.raise_for_status()
@@ -70,6 +71,7 @@ def _limit(timeout: float) -> httpx2.Timeout:
     return httpx2.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT))
 
 
-def _request_id() -> dict[str, str]:
-    request_id = structlog.contextvars.get_contextvars().get("request_id")
-    return {"X-Request-ID": request_id} if request_id else {}
+def _context() -> dict[str, str]:
+    """Return the headers by which the other service's log tells of the same request and trace."""
+    record = find_current_record()
+    return {"X-Request-ID": record.request_id, "traceparent": write_trace(record)} if record else {}

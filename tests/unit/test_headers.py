@@ -10,7 +10,8 @@ from shared.session_cookie import CookieNames, parse_cookies
 
 HOST = (b"host", b"localhost:3000")
 HOSTS = {b"localhost:3000"}
-ORIGIN = Origin("request-1", "10.0.0.1", "https")
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+ORIGIN = Origin("request-1", TRACE, "10.0.0.1", "https")
 NAMES = CookieNames.of("http://localhost:3000")
 
 names = st.text("abcdefghijklmnopqrstuvwxyz-_", min_size=1, max_size=20).map(str.encode)
@@ -47,9 +48,27 @@ def test_the_gateways_own_word_is_said_once(lines: list[tuple[bytes, bytes]]) ->
         (b"x-forwarded-proto", b"https"),
         (b"x-forwarded-host", b"localhost:3000"),
         (b"x-request-id", b"request-1"),
+        (b"traceparent", TRACE.encode()),
     ):
         assert [each for key, each in sent if key == name] == [value]
     assert not {name for name, _ in sent} & {b"connection", b"upgrade", b"forwarded", b"te"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ([(b"traceparent", TRACE.encode()), (b"tracestate", b"a=1"), (b"tracestate", b"b=2")], [b"a=1", b"b=2"]),
+        ([(b"traceparent", b"nonsense"), (b"tracestate", b"a=1")], []),
+        ([(b"traceparent", TRACE.encode())] * 2 + [(b"tracestate", b"a=1")], []),
+        ([(b"tracestate", b"a=1")], []),
+        ([(b"traceparent", TRACE.encode()), (b"connection", b"traceparent"), (b"tracestate", b"a=1")], [b"a=1"]),
+    ],
+)
+def test_a_trace_s_state_goes_with_the_trace(sent: list[tuple[bytes, bytes]], kept: list[bytes]) -> None:
+    """``tracestate`` passes beside one valid ``traceparent``, which never passes itself: the gateway says its own."""
+    request = read_request_headers([HOST, *sent], HOSTS)
+    assert [value for name, value in request.passing if name == b"tracestate"] == kept
+    assert not [value for name, value in request.passing if name == b"traceparent"]
 
 
 @given(st.lists(st.sampled_from(["a=1", "next-auth.session-token=x", " next-auth.session-token.0 = y", "", "=", "b"])))

@@ -120,7 +120,8 @@ async def test_log_line(served: Served) -> None:
 
     line = line_of(logs)
     assert (line["method"], line["matcher"], line["status"], line["user_id"]) == ("GET", "/users/{id}", 200, 7)
-    assert set(line) == {"event", "log_level", "request_id", "method", "matcher", "status", "ms", "user_id", "sid"}
+    about = {"request_id", "trace_id", "span_id", "method", "matcher", "status", "ms", "user_id", "sid"}
+    assert set(line) == {"event", "log_level", *about}
     assert not any(
         secret in str(logs) for secret in ("31415", "planted", token, token.split(".")[2], "ada@example.com")
     )

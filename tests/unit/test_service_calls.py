@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator, Callable
 
 import httpx2
 import pytest
-import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from structlog.testing import capture_logs
 
 from shared.errors import Unavailable, exception_handlers
+from shared.metrics import Metrics
+from shared.request_context import RequestContextMiddleware, record_of, write_trace
 from shared.routes import resource
 from shared.service_calls import ServiceClient, require_service
 from shared.tokens import KeyRing, ServiceTokens
@@ -23,7 +24,8 @@ tokens = ServiceTokens(KeyRing("a-service-secret-0123456789abcdef-01"))
 async def show_caller(request: Request) -> Response:
     """Answer who calls, and with which request id and query."""
     caller = require_service(request, "auth_service")
-    seen = {"caller": caller, "id": request.headers.get("x-request-id"), "query": str(request.url.query)}
+    about = {"id": request.headers.get("x-request-id"), "trace": request.headers.get("traceparent")}
+    seen = {"caller": caller, **about, "query": str(request.url.query)}
     return JSONResponse(seen)
 
 
@@ -72,14 +74,25 @@ async def calling(
 
 
 async def test_call_is_signed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The callee learns who calls, and under which request id; the query arrives."""
+    """The callee learns who calls, and for which request and trace if there is one; the query arrives."""
     async with calling(monkeypatch, httpx2.ASGITransport(app=create_callee())) as client:
-        with structlog.contextvars.bound_contextvars(request_id="11111111"):
-            answer = await client.get_json("/caller", {"ids": "1,2"})
-        without_id = await client.get_json("/caller", {})
 
-    assert answer == {"caller": "posts_service", "id": "11111111", "query": "ids=1%2C2"}
-    assert without_id == {"caller": "posts_service", "id": None, "query": ""}
+        async def ask(request: Request) -> Response:
+            answer = await client.get_json("/caller", {"ids": "1,2"})
+            return JSONResponse({"answer": answer, "trace": write_trace(record_of(request.scope))})
+
+        app = RequestContextMiddleware(Starlette(routes=[resource("/", GET=ask)]), Metrics())
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://posts") as outside:
+            told = (await outside.get("/", headers={"X-Request-ID": "11111111"})).json()
+        alone = await client.get_json("/caller", {})
+
+    assert told["answer"] == {
+        "caller": "posts_service",
+        "id": "11111111",
+        "query": "ids=1%2C2",
+        "trace": told["trace"],
+    }
+    assert alone == {"caller": "posts_service", "id": None, "trace": None, "query": ""}
 
 
 async def test_what_is_posted_arrives(monkeypatch: pytest.MonkeyPatch) -> None:

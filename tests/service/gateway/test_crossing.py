@@ -52,6 +52,23 @@ async def test_the_gateway_says_where_a_request_came_from(gateway: RunningGatewa
     assert second.values("x-request-id") == [named.headers["x-request-id"]] == ["an-id-of-mine-1"]
 
 
+async def test_a_trace_goes_on(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """A client's trace goes on under a span of the gateway's; without a valid one a trace begins there."""
+    trace_id, span_id = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    sent = {"traceparent": f"00-{trace_id}-{span_id}-01", "tracestate": "vendor=1"}
+    async with gateway.client() as client:
+        await client.get("/public/x", headers=sent)
+        begun = await client.get("/public/x", headers={**sent, "traceparent": "nonsense"})
+    first, second = posts.received
+    (parent,) = first.values("traceparent")
+    assert parent.startswith(f"00-{trace_id}-")
+    assert span_id not in parent
+    assert first.values("tracestate") == ["vendor=1"]
+    (parent,) = second.values("traceparent")
+    assert parent.split("-")[1] == begun.headers["x-request-id"]
+    assert second.values("tracestate") == []
+
+
 async def test_the_path_is_canonical_and_the_query_opaque(client: httpx2.AsyncClient, posts: RawUpstream) -> None:
     """Korean and spaces in a path and any query pass as they are."""
     await client.get("/public/%EC%95%88%EB%85%95%20a+b?q=%2F..%00&r=[1]&&")

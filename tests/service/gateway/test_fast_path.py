@@ -28,6 +28,8 @@ LINES = (
         "Cookie: a=1",
         "Cookie: {cookie}\r\nSec-Fetch-Site: cross-site",
         "X-Request-ID: mine-1234",
+        f"traceparent: 00-{'a1' * 16}-{'b2' * 8}-00\r\ntracestate: a=1",
+        "traceparent: 00\r\ntracestate: a=1",
     ),
     *("Connection: keep-alive", "Connection: x-gone\r\nX-Gone: 1", "Connection: cookie", "Keep-Alive: 5"),
     *("Content-Length: 0", "Content-Length: 1", "Transfer-Encoding: chunked", "Expect: 100-continue", "Upgrade: x"),
@@ -104,7 +106,7 @@ def _body(lines: str) -> bytes:
 
 def _seen(request: Received) -> tuple[str, str, list[tuple[str, str]]]:
     """Return what reached the upstream, without what differs from gateway to gateway."""
-    varies = {"host", "x-request-id", "x-forwarded-host", "authorization"}
+    varies = {"host", "traceparent", "x-request-id", "x-forwarded-host", "authorization"}
     headers = [(name.lower(), value) for name, value in request.headers]
     return (
         request.method,

@@ -1,0 +1,42 @@
+"""W3C Trace Context: which trace a request is part of, read from ``traceparent`` and written for the next service.
+
+Pure. ``traceparent: 00-<trace id>-<parent id>-<flags>`` (W3C Recommendation "Trace Context", section 3.2). A value that
+can't be read counts as none, and its ``tracestate`` goes with it (section 4.3); then a trace begins here. What is taken
+over is of letters a to f and digits alone, so it can stand in logs and headers as it is.
+
+No spans are recorded here: the ids travel on and stand in the logs, for those who collect them.
+"""
+
+import re
+from dataclasses import dataclass
+
+_TRACEPARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
+_NO_TRACE, _NO_PARENT = b"0" * 32, b"0" * 16
+_SAMPLED = 1
+
+BEGUN_HERE = "01"  # sampled, so that services behind which record spans do so as if nobody stood ahead of them
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The trace that a caller is part of; ``flags`` as they are passed on."""
+
+    trace_id: str
+    span_id: str
+    flags: str
+
+
+def read_traceparent(values: list[bytes]) -> Parent | None:
+    """Return the trace that the lines of ``traceparent`` name; None unless there is one line, and it is valid."""
+    match = _TRACEPARENT.fullmatch(values[0]) if len(values) == 1 else None
+    if match is None:
+        return None
+    version, trace_id, span_id, flags, rest = match.groups()
+    if version == b"ff" or (version == b"00" and rest) or trace_id == _NO_TRACE or span_id == _NO_PARENT:
+        return None
+    return Parent(trace_id.decode(), span_id.decode(), f"{int(flags, 16) & _SAMPLED:02x}")
+
+
+def write_traceparent(trace_id: str, span_id: str, flags: str) -> str:
+    """Return the value that tells the next service of the trace and of the span that calls it."""
+    return f"00-{trace_id}-{span_id}-{flags}"
