@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from auth_service import account_pages, endpoints, internal, nextauth, pages
 from auth_service.parts import Parts
 from auth_service.settings import AuthSettings
-from shared.errors import exception_handlers
+from shared.error_responses import exception_handlers
 from shared.faults import FaultMiddleware
 from shared.health import health_routes
 from shared.metrics import Metrics

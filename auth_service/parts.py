@@ -43,6 +43,7 @@ class Parts:
         """Return the parts that the settings ask for; nothing is connected yet."""
         nextauth_secret = settings.nextauth_secret.get_secret_value()
         database = open_database(settings)
+        metrics.watch_database(database.count_borrowed)
         passwords = Passwords(metrics.registry)
         admission = Admission.build(database, settings, metrics.registry)
         access_tokens = AccessTokens(_read_keys(settings), settings.nextauth_url, settings.access_token_ttl)

@@ -26,6 +26,7 @@ from gateway.rules import Policy, PolicyInvalid
 from gateway.session_renewal import SessionRenewal
 from gateway.settings import GatewaySettings
 from gateway.upstream_limits import Limits
+from gateway.upstream_metrics import UpstreamMetrics
 from shared.faults import FaultMiddleware
 from shared.metrics import Metrics
 from shared.request_context import Reports, RequestContextMiddleware
@@ -82,6 +83,7 @@ def create_app(settings: GatewaySettings, metrics: Metrics, limits: Limits = LIM
     own_pages = create_own_pages(reference, settings.nextauth_url, lifespan, remarks)
     public = PublicSide(settings.nextauth_url, settings.hosts, settings.trusted_proxies)
     gate = Gate(public, credentials, renewal, current, own_pages)
+    metrics.registry.register(UpstreamMetrics(current))
     asked = ForwardAuth(gate, public, credentials)
     return GatewayApp(
         RequestContextMiddleware(FaultMiddleware(asked), metrics), FastPath(gate, Reports(metrics), metrics.registry)

@@ -17,7 +17,8 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from gateway.headers import RawHeader
-from shared.errors import AppError, render_error
+from shared.error_responses import render_error
+from shared.errors import AppError
 from shared.request_context import REQUEST_ID_HEADER
 
 SWITCHING_PROTOCOLS = 101

@@ -36,7 +36,8 @@ from gateway.paths import PathRefused, canonicalize_path, check_query
 from gateway.policy import AnswerOptions, Forward, RedirectToSignIn, Refuse, RequestFacts
 from gateway.session_renewal import RenewingSend
 from gateway.websocket import refuse_websocket
-from shared.errors import AppError, BadRequest, Forbidden, MethodNotAllowed, Unauthorized, render_error
+from shared.error_responses import render_error
+from shared.errors import AppError, BadRequest, Forbidden, MethodNotAllowed, Unauthorized
 from shared.request_context import record_of, write_trace
 from shared.response_headers import ResponseHeadersMiddleware
 

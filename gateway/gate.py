@@ -27,9 +27,10 @@ from gateway.tunnel import open_tunnel
 from gateway.upstream import UpstreamPool
 from gateway.upstream_connection import UpstreamConnection
 from gateway.websocket import UPGRADE_HEADERS, read_key, refuse_websocket, wants_websocket
-from shared.authentication import Caller, User
-from shared.errors import AppError, BadRequest, MethodNotAllowed, render_error
-from shared.request_context import RequestRecord, record_of, write_trace
+from shared.authentication import Caller, note_in_record
+from shared.error_responses import render_error
+from shared.errors import AppError, BadRequest, MethodNotAllowed
+from shared.request_context import SIGN_IN_WANTED, RequestRecord, record_of, write_trace
 from shared.response_headers import ResponseHeadersMiddleware
 
 METHODS = FORWARDED_METHODS | {"OPTIONS"}
@@ -221,10 +222,9 @@ def _read_target(scope: Scope) -> tuple[CanonicalPath, bytes]:
 
 def note_decision(record: RequestRecord, decision: Decision, caller: Caller, path: CanonicalPath) -> None:
     """Put into the request's log record what was decided, and for whom."""
-    if isinstance(caller, User):
-        record.user_id, record.session_id = caller.claims.user_id, caller.claims.session_id
-    else:
-        record.anonymous_because = caller.reason.value
+    note_in_record(record, caller)
+    if isinstance(decision, RedirectToSignIn):
+        record.refusal = SIGN_IN_WANTED
     rule = None if isinstance(decision, AnswerOptions) else decision.rule
     if rule is not None:
         record.matcher = _find_matcher(rule, path)

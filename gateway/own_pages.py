@@ -15,7 +15,7 @@ from starlette.types import Scope
 
 from gateway.reference import Reference
 from gateway.reference_page import list_operations, list_schemas
-from shared.errors import exception_handlers
+from shared.error_responses import exception_handlers
 from shared.faults import FaultMiddleware
 from shared.health import Check, health_routes
 from shared.pages import ASSETS, render_page

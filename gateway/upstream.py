@@ -11,7 +11,9 @@ This module moves no bytes of any request. Everything runs on one event loop.
 """
 
 import asyncio
+import time
 from collections import deque
+from dataclasses import dataclass
 
 import structlog
 
@@ -21,6 +23,16 @@ from gateway.upstream_limits import Limits
 from shared.errors import Unavailable
 
 log = structlog.get_logger("upstream")
+
+
+@dataclass(frozen=True, slots=True)
+class PoolState:
+    """How many requests are on their way and wait; how many replicas there are, and how many of them rest."""
+
+    running: int
+    waiting: int
+    replicas: int
+    resting: int
 
 
 class UpstreamPool:
@@ -75,6 +87,12 @@ class UpstreamPool:
         else:
             connection.close()
         self._let_next_in()
+
+    def describe(self) -> "PoolState":
+        """Return how the pool is doing; may be asked from another thread."""
+        now = time.monotonic()  # the event loop's clock
+        resting = sum(target.rests_until > now for target in self._targets.values())
+        return PoolState(self._in_use, len(self._waiting), len(self._targets), resting)
 
     def close(self) -> None:
         """Close what is idle; what is in use is closed when it is given back."""

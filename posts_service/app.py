@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from posts_service import endpoints, forms, pages
 from posts_service.parts import Parts
 from posts_service.settings import PostsSettings
-from shared.errors import exception_handlers
+from shared.error_responses import exception_handlers
 from shared.faults import FaultMiddleware
 from shared.health import health_routes
 from shared.metrics import Metrics

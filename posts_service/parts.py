@@ -43,6 +43,7 @@ class Parts:
         previous = [secret.get_secret_value() for secret in settings.secret_key_previous]
         keys = KeyRing(settings.secret_key.get_secret_value(), previous)
         database = open_database(settings)
+        metrics.watch_database(database.count_borrowed)
         auth_service = ServiceClient(
             settings.auth_service_url,
             caller=SERVICE,

@@ -7,13 +7,13 @@ nothing: that is asked each time, after the verification, which may be a remembe
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from starlette.requests import HTTPConnection
 
 from shared.errors import REALM, Unauthorized
-from shared.request_context import record_of
+from shared.request_context import RequestRecord, record_of
 from shared.revocations import Revocations
 from shared.tokens import AccessTokens, Claims, Fault, TokenRefused
 
@@ -39,9 +39,10 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Anonymous:
-    """A caller without a valid access token."""
+    """A caller without a valid access token; ``fault``, what was wrong with one that was sent, is for logs alone."""
 
     reason: Reason
+    fault: Fault | None = field(default=None, compare=False)
 
 
 Caller = User | Anonymous
@@ -69,7 +70,7 @@ def authenticate_token(token: str, tokens: AccessTokens, revocations: Revocation
     try:
         claims = tokens.verify(token, now)
     except TokenRefused as refusal:
-        return Anonymous(Reason.EXPIRED if refusal.fault is Fault.EXPIRED else Reason.INVALID)
+        return Anonymous(Reason.EXPIRED if refusal.fault is Fault.EXPIRED else Reason.INVALID, refusal.fault)
     return Anonymous(Reason.REVOKED) if revocations.is_revoked(claims.session_id) else User(claims, token)
 
 
@@ -96,11 +97,16 @@ def require_user(connection: HTTPConnection) -> User:
 
 def note_caller(connection: HTTPConnection, caller: Caller) -> None:
     """Put into the request's log record who sent it, or why that is not known."""
-    record = record_of(connection.scope)
+    note_in_record(record_of(connection.scope), caller)
+
+
+def note_in_record(record: RequestRecord, caller: Caller) -> None:
+    """Put into a log record who the caller is, or why that is not known."""
     if isinstance(caller, User):
         record.user_id, record.session_id = caller.claims.user_id, caller.claims.session_id
     else:
         record.anonymous_because = caller.reason.value
+        record.token_fault = caller.fault.value if caller.fault else None
 
 
 def challenge(anonymous: Anonymous) -> str:

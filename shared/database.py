@@ -94,6 +94,10 @@ class Database:
         """Return what keeps the database from being used, or None: a check for ``/readyz``."""
         return None if self._pool is not None else "not connected"
 
+    def count_borrowed(self) -> int:
+        """Return how many connections are lent right now."""
+        return self._pool.get_size() - self._pool.get_idle_size() if self._pool is not None else 0
+
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """Lend a connection; raises Unavailable when there is none or when it is lost on the way."""

@@ -7,7 +7,8 @@ would not from Starlette's outermost handler.
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import AppError, render_error
+from shared.error_responses import render_error
+from shared.errors import AppError
 
 log = structlog.get_logger("faults")
 

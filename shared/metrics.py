@@ -24,6 +24,12 @@ class Metrics:
             ["matcher"],
             registry=self.registry,
         )
+        self._refusals = Counter(
+            "gatepost_refusals_total",
+            "Requests refused, by what was wrong with them or with their token",
+            ["reason"],
+            registry=self.registry,
+        )
         self._feed_lag = Gauge(
             "gatepost_feed_lag_seconds",
             "Time since a feed of another service was last heard of",
@@ -42,9 +48,18 @@ class Metrics:
         requests.inc()
         duration.observe(seconds)
 
+    def count_refusal(self, reason: str) -> None:
+        """Count one refused request; the reason is a word of ours."""
+        self._refusals.labels(reason).inc()
+
     def watch_feed(self, feed: str, find_lag: Callable[[], float]) -> None:
         """Show how many seconds ago a feed was last heard of."""
         self._feed_lag.labels(feed).set_function(find_lag)
+
+    def watch_database(self, count_borrowed: Callable[[], float]) -> None:
+        """Show how many connections to the database are in use."""
+        name = "gatepost_database_connections_in_use"
+        self.watch(name, "Connections to the database that are lent right now", count_borrowed)
 
     def watch(self, name: str, meaning: str, find_value: Callable[[], float]) -> None:
         """Show a figure that is found when somebody looks."""

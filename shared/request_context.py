@@ -21,7 +21,11 @@ from shared.metrics import Metrics
 from shared.trace_context import BEGUN_HERE, read_traceparent, write_traceparent
 
 REQUEST_ID_HEADER = "X-Request-ID"
+SIGN_IN_WANTED = "sign_in_wanted"
+"""The refusal that leads a browser to the sign-in page."""
+
 _RECORD = "gatepost.record"
+_UNPROVEN = {"unauthorized", SIGN_IN_WANTED}  # refusals of callers who are not known: why not tells more
 _WELL_FORMED_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _UNSEEN = ("/livez", "/readyz")  # probes come every few seconds and say nothing
 
@@ -38,6 +42,7 @@ class RequestRecord:
     user_id: int | None = None
     session_id: str | None = None
     anonymous_because: str | None = None
+    token_fault: str | None = None
     upstream: str | None = None
     refusal: str | None = None
     started: float = field(default_factory=time.perf_counter)
@@ -128,8 +133,16 @@ class Reports:
         """Take note of one answered request."""
         seconds = time.perf_counter() - record.started
         self._metrics.observe_request(record.matcher, method, status, seconds)
+        if record.refusal is not None:
+            self._metrics.count_refusal(_find_reason(record))
         if is_logged and self._log.is_enabled_for(logging.INFO):
             self._log.info("request_finished", **_describe(record, method, status, seconds))
+
+
+def _find_reason(record: RequestRecord) -> str:
+    """Return why a request was refused: a word of a closed set."""
+    refusal = record.refusal or ""
+    return (record.token_fault or record.anonymous_because or refusal) if refusal in _UNPROVEN else refusal
 
 
 def _describe(record: RequestRecord, method: str, status: int, seconds: float) -> dict[str, object]:
@@ -137,6 +150,7 @@ def _describe(record: RequestRecord, method: str, status: int, seconds: float) -
         "user_id": record.user_id,
         "sid": record.session_id,
         "anonymous": record.anonymous_because,
+        "fault": record.token_fault,
         "upstream": record.upstream,
         "refusal": record.refusal,
     }

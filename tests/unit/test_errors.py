@@ -10,7 +10,8 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from shared import errors
-from shared.errors import AppError, Invalid, MethodNotAllowed, Throttled, Unauthorized, Unavailable, render_error
+from shared.error_responses import exception_handlers, render_error
+from shared.errors import AppError, Invalid, MethodNotAllowed, Throttled, Unauthorized, Unavailable
 from shared.routes import resource
 from tests.support.services import client_of
 
@@ -130,7 +131,7 @@ async def raise_conflict(_: Request) -> Response:
 async def test_handlers() -> None:
     """Every error that leaves an endpoint, ours or Starlette's, gets the common shape; a 500 says nothing."""
     routes = [resource(f"/{run.__name__}", GET=run) for run in (raise_fault, raise_teapot, raise_conflict)]
-    app = Starlette(routes=[*routes], exception_handlers=errors.exception_handlers())
+    app = Starlette(routes=[*routes], exception_handlers=exception_handlers())
     client = client_of(app)
 
     answers = {path: await client.get(path) for path in ("/raise_conflict", "/raise_teapot", "/nothing")}
@@ -140,7 +141,7 @@ async def test_handlers() -> None:
         "/nothing": 404,
     }
     assert all(set(answer.json()) == {"error"} for answer in answers.values())
-    handler = errors.exception_handlers()[Exception]
+    handler = exception_handlers()[Exception]
     response = await handler(Request(scope_of()), RuntimeError("the secret inside"))  # type: ignore[misc, arg-type]
     assert isinstance(response, Response)
     assert response.status_code == 500
@@ -149,7 +150,7 @@ async def test_handlers() -> None:
 
 async def test_starlettes_own_method_not_allowed() -> None:
     """A 405 of Starlette's own routes has the common shape and keeps what is allowed."""
-    app = Starlette(exception_handlers=errors.exception_handlers())
+    app = Starlette(exception_handlers=exception_handlers())
     app.add_route("/plain", raise_conflict, methods=["GET"])
 
     answer = await client_of(app).post("/plain")

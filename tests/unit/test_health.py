@@ -2,7 +2,7 @@
 
 from starlette.applications import Starlette
 
-from shared.errors import exception_handlers
+from shared.error_responses import exception_handlers
 from shared.health import health_routes
 from tests.support.services import client_of
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Scope
 
-from shared.errors import NotFound, render_error
+from shared.error_responses import render_error
+from shared.errors import NotFound
 from shared.languages import LANGUAGES, choose_language
 from shared.sentences import CATALOGUES, Sentence, say_moment, translate
 from tests.support.texts import ENVIRONMENT, TEMPLATES, list_texts, list_unmarked_formats

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from shared.authentication import require_user
-from shared.errors import exception_handlers
+from shared.error_responses import exception_handlers
 from shared.faults import FaultMiddleware
 from shared.metrics import Metrics
 from shared.request_context import RequestContextMiddleware, record_of

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from shared.errors import exception_handlers
+from shared.error_responses import exception_handlers
 from shared.revocations import Revocations
 from shared.routes import operation, path_id, resource
 from shared.schemas import Body, Query, View

@@ -15,7 +15,8 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from shared.bodies import MAX_FORM_FIELDS, media_type, parse_json, read_bytes, read_form, read_json
-from shared.errors import BadRequest, BodyTooLarge, Invalid, UnsupportedMediaType, render_error
+from shared.error_responses import render_error
+from shared.errors import BadRequest, BodyTooLarge, Invalid, UnsupportedMediaType
 from shared.schemas import Body, Line, Query, Text, Time, View, validate
 
 JSON_TYPE = {"content-type": "application/json"}

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from structlog.testing import capture_logs
 
-from shared.errors import Unavailable, exception_handlers
+from shared.error_responses import exception_handlers
+from shared.errors import Unavailable
 from shared.metrics import Metrics
 from shared.request_context import RequestContextMiddleware, record_of, write_trace
 from shared.routes import resource

@@ -31,7 +31,7 @@ async def test_the_navigation_knows_who_is_signed_in(client: httpx2.AsyncClient,
     for path in ("/", "/posts/1", "/userposts", "/userposts/new", "/userposts/1"):
         page = await client.get(path, headers=HTML | ada.bearer)
         assert page.status_code == 200
-        assert f">{ada.name}</span>" in page.text
+        assert f">{ada.name}</a>" in page.text
         for link in ("/userposts", "/userposts/new", "/api/auth/signout"):
             assert f'href="{link}"' in page.text
 

@@ -1,0 +1,71 @@
+"""The one place that turns an error into a response.
+
+The body is ``{"error": "<sentence for a person>"}`` plus members that carry facts (``fields``, ``retryAfter``).
+A browser that asks for a page gets the same sentence on a page, in its language. A 5xx says nothing of the inside: the
+log has it under the same request id.
+What is not in the tree of ``errors`` is a fault of ours: 500, with no detail.
+"""
+
+import http
+import re
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ExceptionHandler, Scope
+
+from shared.errors import AppError, BadRequest, MethodNotAllowed, NotFound
+from shared.pages import render_page
+from shared.request_context import record_of
+
+
+def render_error(scope: Scope, error: AppError) -> Response:
+    """Return the response to an error: JSON, or a page for a browser that asks for one. Notes it for the log."""
+    record_of(scope).refusal = _name(error)
+    headers = {"Cache-Control": "no-store", **error.headers}
+    if wants_page(scope):
+        return render_page(scope, "error.html", status=error.status, headers=headers, message=error.message)
+    return JSONResponse({"error": error.message, **error.facts}, status_code=error.status, headers=headers)
+
+
+def wants_page(scope: Scope) -> bool:
+    """Tell whether a page is wanted: the client accepts HTML and the path is not of the JSON API."""
+    path = scope["path"]
+    if path.startswith("/api/") and not path.startswith("/api/auth/"):
+        return False
+    return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
+
+
+def exception_handlers() -> dict[type[Exception], ExceptionHandler]:
+    """Return the handlers for Starlette's table: ours, Starlette's own, and whatever is left (500)."""
+
+    async def handle_app_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, AppError)
+        return render_error(request.scope, error)
+
+    async def handle_http_exception(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return render_error(request.scope, _translate(error))
+
+    async def handle_fault(request: Request, _: Exception) -> Response:
+        return render_error(request.scope, AppError())
+
+    return {
+        AppError: handle_app_error,
+        HTTPException: handle_http_exception,
+        Exception: handle_fault,
+    }
+
+
+def _name(error: AppError) -> str:
+    """Return what an error is called in logs and metrics: ``BodyTooLarge`` is ``body_too_large``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).lower()
+
+
+def _translate(error: HTTPException) -> AppError:
+    """Return Starlette's own exception (404 and 405 of its router) as ours."""
+    if error.status_code == http.HTTPStatus.NOT_FOUND:
+        return NotFound()
+    if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
+        return MethodNotAllowed((error.headers or {}).get("Allow", ""))
+    return BadRequest()
