@@ -3,6 +3,9 @@
 The process starts without its database and waits for it in the background; until then, and whenever it is gone,
 ``connection()`` raises Unavailable (503). Borrow late, return early: never hold a connection across a password hash
 or an HTTP call.
+
+Nothing stays behind in a session: what a statement sets ends with its transaction. So a connection is lent again
+without asyncpg's reset, which would be a round trip each time.
 """
 
 import asyncio
@@ -160,5 +163,10 @@ class Database:
             max_size=POOL_SIZE,
             timeout=CONNECT_TIMEOUT,
             command_timeout=COMMAND_TIMEOUT,
+            reset=_leave_session,
             server_settings={**_SERVER_SETTINGS, "application_name": self._service},
         )
+
+
+async def _leave_session(_: asyncpg.Connection) -> None:
+    """Take the place of asyncpg's reset; a transaction that is still open was rolled back before."""

@@ -17,6 +17,11 @@ TABLES = {
     for path in sorted(ROOT.glob("*/migrations/*.sql"))
     for table in re.findall(r"CREATE TABLE (\w+)", path.read_text())
 }
+LASTS = re.compile(
+    r"^\s*(SET|RESET|LISTEN|PREPARE|DECLARE|LOAD|DISCARD|BEGIN|CREATE)\b"
+    r"|\bset_config\s*\(|\bpg_(try_)?advisory_lock(_shared)?\s*\(|\bsetseed\s*\(",
+    re.IGNORECASE,
+)
 WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)")
 
 # Each library has one door, and what the rest of the house wants of it goes through that.
@@ -143,6 +148,18 @@ def test_sql_names_its_columns() -> None:
             text = statement.value if isinstance(statement, ast.Constant) else ""
             assert isinstance(text, str)
             assert not re.search(r"(SELECT|RETURNING|,)\s+(\w+\.)?\*", text), f"{module.name}:{line}"
+
+
+def test_sql_leaves_nothing_in_a_session() -> None:
+    """No statement sets what outlives its transaction: connections are lent again as they are, without a reset.
+
+    The lock that replicas migrate under is taken on a connection of its own, which ends with it.
+    """
+    for module in MODULES:
+        for line, statement in module.statements():
+            text = str(statement.value) if isinstance(statement, ast.Constant) else ""
+            is_migrating = module.name == "shared/database.py" and text == "SELECT pg_advisory_lock($1)"
+            assert is_migrating or not LASTS.search(text), f"{module.name}:{line}"
 
 
 def test_one_table_one_module() -> None:
