@@ -3,17 +3,13 @@
 Pure. An answer can be stored and given again, byte for byte, to a request that is repeated.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydantic import TypeAdapter
 from starlette.responses import Response
 
 from posts_service.etags import etag_of
 from posts_service.posts import Post
 from posts_service.schemas import AuthorView, PostView
-
-_LISTS = TypeAdapter(list[PostView])
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +35,6 @@ def post_answer(post: Post) -> Answer:
     """Return the answer that shows one post. A published one may be kept, but must be asked about again."""
     headers = {"ETag": etag_of(post), "Cache-Control": "no-cache" if post.published else "no-store"}
     return Answer(200, headers, _view(post).model_dump_json(by_alias=True).encode())
-
-
-def list_answer(posts: Sequence[Post], headers: dict[str, str]) -> Answer:
-    """Return the answer that shows a list of posts."""
-    return Answer(200, headers, _LISTS.dump_json([_view(post) for post in posts], by_alias=True))
 
 
 def _view(post: Post) -> PostView:

@@ -1,6 +1,7 @@
 """The posts service, built on one screen: its parts, routes, middleware and life.
 
 create_app(settings, metrics) -> a Starlette application; nothing happens before its lifespan starts.
+How reads share queries is no setting; a measurement passes another ``Sharing``.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from posts_service import endpoints, forms, pages
+from posts_service.coalesced_reads import SHARED, Sharing
 from posts_service.parts import Parts
 from posts_service.settings import PostsSettings
 from shared.error_responses import exception_handlers
@@ -24,9 +26,9 @@ from shared.response_headers import ResponseHeadersMiddleware
 from shared.routes import Resource, resource
 
 
-def create_app(settings: PostsSettings, metrics: Metrics) -> Starlette:
+def create_app(settings: PostsSettings, metrics: Metrics, sharing: Sharing = SHARED) -> Starlette:
     """Return the posts service."""
-    parts = Parts.build(settings, metrics)
+    parts = Parts.build(settings, metrics, sharing)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -11,7 +11,7 @@ import asyncio
 import dataclasses
 import datetime as dt
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
@@ -47,16 +47,24 @@ class AuthorLookup:
         """Return the posts with their authors, as far as these can be found out."""
         unknown = {post.author_id for post in posts if post.author is None}
         if unknown:
-            try:
-                async with asyncio.timeout(MAX_WAIT), self._asking:
-                    await self._learn(unknown)
-            except TimeoutError:
-                log.warning("author_lookup_timed_out")
+            await self.learn(unknown)
         return [post if post.author else self._complete_one(post) for post in posts]
 
+    async def learn(self, author_ids: Collection[int]) -> bool:
+        """Ask for authors, unless that was done a while ago; tell whether any of them is known now."""
+        try:
+            async with asyncio.timeout(MAX_WAIT), self._asking:
+                await self._learn(author_ids)
+        except TimeoutError:
+            log.warning("author_lookup_timed_out")
+        return any(self._find_answer(author_id) for author_id in author_ids)
+
     def _complete_one(self, post: Post) -> Post:
-        author, _ = self._answers.get(post.author_id, (None, 0.0))
-        return dataclasses.replace(post, author=author)
+        return dataclasses.replace(post, author=self._find_answer(post.author_id))
+
+    def _find_answer(self, author_id: int) -> Author | None:
+        author, _ = self._answers.get(author_id, (None, 0.0))
+        return author
 
     async def _learn(self, author_ids: Iterable[int]) -> None:
         """Ask for those of the authors that no recent answer is known of."""

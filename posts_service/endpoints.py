@@ -10,9 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from posts_service import reading, writing
-from posts_service.answers import list_answer, post_answer
+from posts_service.answers import Answer, post_answer
+from posts_service.cursors import encode_cursor
 from posts_service.etags import etag_of, is_matched_strongly, is_matched_weakly
 from posts_service.parts import parts_of
+from posts_service.post_lists import PostList
 from posts_service.posts import Post
 from posts_service.schemas import ListQuery, PostChange, PostDraft, PostView
 from posts_service.writing import KEY_HEADER, Precondition
@@ -34,15 +36,15 @@ _KEY_MEANS = {
 @operation("Published posts of everyone", query=ListQuery, answers={200: [PostView]})
 async def list_feed(request: Request, query: ListQuery) -> Response:
     """Answer the newest published posts."""
-    return _list_response(request, await reading.list_feed(parts_of(request), query), query)
+    return _list_response(request, await reading.read_feed(parts_of(request), query), query)
 
 
 @operation("A user's posts", query=ListQuery, answers={200: [PostView], 404: ErrorView}, caller="required")
 async def list_posts_of_user(request: Request, query: ListQuery) -> Response:
     """Answer the caller's own posts with drafts, another's without. A user that nobody is has none."""
     reader = require_user(request)
-    page = await reading.list_posts_of(parts_of(request), path_id(request), reader, query)
-    return _list_response(request, page, query)
+    posts = await reading.read_posts_of(parts_of(request), path_id(request), reader, query)
+    return _list_response(request, posts, query)
 
 
 @operation(
@@ -105,13 +107,13 @@ async def delete_post(request: Request) -> Response:
     return Response(status_code=204)
 
 
-def _list_response(request: Request, page: reading.Page, query: ListQuery) -> Response:
+def _list_response(request: Request, posts: PostList, query: ListQuery) -> Response:
     """Return a list; the next page's address is ours, never the one that the request called us by (RFC 8288)."""
     headers = {}
-    if page.next_cursor is not None:
-        parameters = urlencode({"limit": query.limit, "cursor": page.next_cursor})
+    if posts.last_id is not None:
+        parameters = urlencode({"limit": query.limit, "cursor": encode_cursor(posts.last_id)})
         headers["Link"] = f'<{parts_of(request).public_url}{request.scope["path"]}?{parameters}>; rel="next"'
-    return list_answer(page.posts, headers).respond()
+    return Answer(200, headers, posts.body).respond()
 
 
 def _find_condition(request: Request, header: str) -> str | None:

@@ -1,15 +1,18 @@
 """The parts of the running posts service, built once from its settings and found by every endpoint."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from starlette.requests import HTTPConnection
 
 from posts_service.author_lookup import AuthorLookup
+from posts_service.coalesced_reads import CoalescedReads, Sharing
+from posts_service.post_lists import AuthorsList, FeedList, PostList, list_by_authors, list_feeds
 from posts_service.settings import PostsMigrationSettings, PostsSettings
 from posts_service.sync import create_user_change_feed
-from shared.database import Database
+from shared.database import Connection, Database
 from shared.feed import Feed
 from shared.form_tokens import FormTokens
 from shared.health import Check
@@ -22,6 +25,8 @@ from shared.tokens import AccessTokens, KeyRing, ServiceTokens
 SERVICE = "posts_service"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
+List = TypeVar("List", AuthorsList, FeedList)
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -31,13 +36,15 @@ class Parts:
     database: Database
     auth_service: ServiceClient
     author_lookup: AuthorLookup
+    author_lists: CoalescedReads[AuthorsList, PostList]
+    feed_lists: CoalescedReads[FeedList, PostList]
     access_tokens: AccessTokens
     revocations: Revocations
     feeds: tuple[Feed, ...]
     form_tokens: FormTokens
 
     @classmethod
-    def build(cls, settings: PostsSettings, metrics: Metrics) -> Self:
+    def build(cls, settings: PostsSettings, metrics: Metrics, sharing: Sharing) -> Self:
         """Return the parts that the settings ask for; nothing is connected yet."""
         service_secret = settings.service_secret.get_secret_value()
         previous = [secret.get_secret_value() for secret in settings.secret_key_previous]
@@ -56,6 +63,8 @@ class Parts:
             database=database,
             auth_service=auth_service,
             author_lookup=AuthorLookup(database, auth_service),
+            author_lists=_coalesce(database, list_by_authors, sharing),
+            feed_lists=_coalesce(database, list_feeds, sharing),
             access_tokens=AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl),
             revocations=revocations,
             feeds=(
@@ -94,3 +103,17 @@ def parts_of(connection: HTTPConnection) -> Parts:
     parts = connection.app.state.parts
     assert isinstance(parts, Parts)
     return parts
+
+
+def _coalesce(
+    database: Database,
+    list_all: Callable[[Connection, Sequence[List]], Awaitable[Sequence[PostList]]],
+    sharing: Sharing,
+) -> CoalescedReads[List, PostList]:
+    """Return reads of lists that share queries; a query is as heavy as it has posts to read."""
+
+    async def ask(asked: Sequence[List]) -> Sequence[PostList]:
+        async with database.connection() as connection:
+            return await list_all(connection, asked)
+
+    return CoalescedReads(ask, lambda one: one.limit, sharing)

@@ -1,13 +1,17 @@
 """Who may read what: the one place that decides it, for the API and the pages alike.
 
 A published post is everybody's. A draft is its author's; for everybody else it is not there.
+
+The API's lists (``read_``) come as JSON and share queries; those of the pages (``list_``) come as posts.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from posts_service.coalesced_reads import CoalescedReads
 from posts_service.cursors import encode_cursor
-from posts_service.parts import Parts
+from posts_service.parts import List, Parts
+from posts_service.post_lists import AuthorsList, FeedList, PostList
 from posts_service.posts import Post, find_post, list_by_author, list_published, list_published_by_author
 from posts_service.schemas import ListQuery
 from shared.authentication import Caller, User
@@ -37,6 +41,18 @@ async def get_visible_post(parts: Parts, caller: Caller, post_id: int) -> Post:
     return completed
 
 
+async def read_feed(parts: Parts, query: ListQuery) -> PostList:
+    """Return the JSON of what everyone has published."""
+    return await _read_with_authors(parts, parts.feed_lists, FeedList(query.before, query.limit))
+
+
+async def read_posts_of(parts: Parts, author_id: int, reader: User, query: ListQuery) -> PostList:
+    """Return the JSON of an author's posts: all of them to the author, to others those that are published."""
+    is_own = reader.claims.user_id == author_id
+    wanted = AuthorsList(author_id, query.before, query.limit, with_drafts=is_own)
+    return await _read_with_authors(parts, parts.author_lists, wanted)
+
+
 async def list_feed(parts: Parts, query: ListQuery) -> Page:
     """Return what everyone has published."""
     async with parts.database.connection() as connection:
@@ -50,6 +66,14 @@ async def list_posts_of(parts: Parts, author_id: int, reader: User, query: ListQ
     async with parts.database.connection() as connection:
         posts = await list_visible(connection, author_id, query.before, query.limit + 1)
     return await _make_page(parts, posts, query.limit)
+
+
+async def _read_with_authors(parts: Parts, lists: CoalescedReads[List, PostList], wanted: List) -> PostList:
+    """Return a list; read anew where it named authors that only the auth service knew."""
+    posts = await lists.read(wanted)
+    if posts.unknown_authors and await parts.author_lookup.learn(posts.unknown_authors):
+        return await lists.read(wanted)
+    return posts
 
 
 async def _make_page(parts: Parts, posts: Sequence[Post], limit: int) -> Page:

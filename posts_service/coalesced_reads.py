@@ -1,0 +1,167 @@
+"""Reads that share queries: while one query runs, the questions that come gather; the next query answers them all.
+
+Knows neither posts nor SQL: ``ask`` runs one query for some questions and returns their answers in the same order.
+
+1. Freshness is exact: a question is only ever answered by a query that began after the question had come. So whoever
+   wrote something, and was told so, sees it.
+2. With nothing under way a question is asked at once: nobody waits for company.
+3. Equal questions that gathered together are one question to the query.
+4. Who stops waiting leaves the others alone: a query goes on without them, and none begins for nobody.
+5. An error reaches those who shared the query that it ended, and nobody else.
+6. A query that takes long holds up those who share it: after a while the next one begins beside it. How much one query
+   is asked, how many run at once and how long anybody waits for theirs to begin have bounds.
+"""
+
+import asyncio
+import contextvars
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import structlog
+
+from shared.errors import Unavailable
+
+LOOK_AGAIN = 0.02  # seconds between looks at those who wait, while a query runs
+
+Question = TypeVar("Question", bound=Hashable)
+Answer = TypeVar("Answer")
+
+log = structlog.get_logger("coalesced_reads")
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How reads share queries.
+
+    ``most`` is what the questions of one query may weigh together, and ``at_once`` the number of queries that may run
+    at the same time. After ``patience`` seconds somebody's next query begins though another one still runs; after
+    ``longest_wait`` seconds without one they are refused.
+    """
+
+    most: int = 640
+    at_once: int = 4
+    patience: float = 0.02
+    longest_wait: float = 2.0
+
+
+SHARED = Sharing()
+ONE_BY_ONE = Sharing(most=1, at_once=10, patience=0.0)
+"""One query for each question, as many at once as there are connections: what sharing is measured against."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting(Generic[Answer]):
+    """Those who wait for the answer to one question, the first of them since a time of the loop's clock."""
+
+    since: float
+    answers: list[asyncio.Future[Answer]] = field(default_factory=list)
+
+
+class CoalescedReads(Generic[Question, Answer]):
+    """Answers questions, those that come together by one query. ``stop`` at the end."""
+
+    def __init__(
+        self,
+        ask: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]],
+        weigh: Callable[[Question], int],
+        sharing: Sharing,
+    ) -> None:
+        self._ask = ask
+        self._weigh = weigh
+        self._sharing = sharing
+        self._gathered: dict[Question, _Waiting[Answer]] = {}  # the oldest first
+        self._queries: set[asyncio.Task[None]] = set()
+        self._is_beginning = False  # the query that was created last has not taken its questions yet
+        self._next_look: asyncio.TimerHandle | None = None
+
+    async def read(self, question: Question) -> Answer:
+        """Return the answer to a question; raises Unavailable, or whatever the query ended with."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
+        waiting = self._gathered.get(question)
+        if waiting is None:
+            waiting = self._gathered[question] = _Waiting(loop.time())
+        waiting.answers.append(answer)
+        self._proceed()
+        try:
+            return await answer
+        except Exception as error:
+            # Said here, where the log knows which request it is: the query belongs to no one of them.
+            log.warning("shared_query_failed", error=type(error.__cause__ or error).__name__)
+            raise
+
+    def _proceed(self) -> None:
+        """Begin a query if one may begin now; while anybody waits for theirs, look again later."""
+        if self._may_begin():
+            self._is_beginning = True
+            # In a context of its own: not that of the request which happened to come first.
+            query = asyncio.get_running_loop().create_task(self._run(), context=contextvars.Context())
+            self._queries.add(query)
+            query.add_done_callback(self._finish)
+        elif self._gathered and self._next_look is None:
+            self._next_look = asyncio.get_running_loop().call_later(LOOK_AGAIN, self._look_again)
+
+    def _may_begin(self) -> bool:
+        if not self._gathered or self._is_beginning:
+            return False
+        if not self._queries:
+            return True
+        return len(self._queries) < self._sharing.at_once and self._longest_wait() >= self._sharing.patience
+
+    def _longest_wait(self) -> float:
+        return asyncio.get_running_loop().time() - next(iter(self._gathered.values())).since
+
+    def _take(self) -> Mapping[Question, Sequence[asyncio.Future[Answer]]]:
+        """Take what one query is to answer, the oldest first; what nobody waits for any more is dropped."""
+        taken: dict[Question, Sequence[asyncio.Future[Answer]]] = {}
+        weight = 0
+        while self._gathered:
+            question, waiting = next(iter(self._gathered.items()))
+            answers = [answer for answer in waiting.answers if not answer.done()]
+            weight += self._weigh(question) if answers else 0
+            if taken and weight > self._sharing.most:
+                break
+            del self._gathered[question]
+            if answers:
+                taken[question] = answers
+        return taken
+
+    async def _run(self) -> None:
+        """Run one query and give the answers, or its error, to those who wait for them."""
+        asked = self._take()
+        self._is_beginning = False
+        self._proceed()
+        if not asked:
+            return
+        try:
+            answers = await self._ask(list(asked))
+        except Exception as error:  # noqa: BLE001 - it goes on to those who asked
+            for waiting in asked.values():
+                _fail(waiting, error)
+        else:
+            for waiting, answer in zip(asked.values(), answers, strict=True):
+                _settle(waiting, answer)
+
+    def _finish(self, query: asyncio.Task[None]) -> None:
+        self._queries.discard(query)
+        self._proceed()
+
+    def _look_again(self) -> None:
+        self._next_look = None
+        while self._gathered and self._longest_wait() > self._sharing.longest_wait:
+            question = next(iter(self._gathered))
+            _fail(self._gathered.pop(question).answers, Unavailable())
+        self._proceed()
+
+
+def _settle(waiting: Sequence[asyncio.Future[Answer]], answer: Answer) -> None:
+    for future in waiting:
+        if not future.done():  # its request may be gone meanwhile
+            future.set_result(answer)
+
+
+def _fail(waiting: Sequence[asyncio.Future[Answer]], error: Exception) -> None:
+    for future in waiting:
+        if not future.done():
+            future.set_exception(error)
