@@ -12,6 +12,7 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     HOST=0.0.0.0 \
+    DRAIN_SECONDS=4 \
     LOG_FORMAT=json
 WORKDIR /app
 COPY --from=builder /venv /venv

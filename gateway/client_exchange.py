@@ -17,6 +17,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from gateway.headers import RawHeader
+from shared.draining import CLOSE
 from shared.error_responses import render_error
 from shared.errors import AppError
 from shared.request_context import REQUEST_ID_HEADER
@@ -61,6 +62,8 @@ class Exchange(RequestResponseCycle):
             if message["status"] == SWITCHING_PROTOCOLS:
                 self.is_tunnel = self.ends_with_connection = self.keep_alive = self.more_body = True
                 self.chunked_encoding = False
+                # A tunnel is no answer after which a connection could be kept; "close" would belie its "Upgrade".
+                self.default_headers = [header for header in self.default_headers if header != CLOSE]
             elif self.more_body:
                 self.keep_alive = False
             if self.scope["http_version"] == "1.0" and not any(

@@ -15,6 +15,7 @@ from gateway.client_limits import Awaits
 from gateway.fast_path import FastExchange, FastPath
 from gateway.gate import BEGUN
 from gateway.protocol import GatewayProtocol
+from shared.draining import CLOSE
 from shared.request_context import keep_record
 
 
@@ -66,9 +67,11 @@ class FastGatewayProtocol(GatewayProtocol):
         """Send a whole answer and wait for the next request."""
         self._exchange = None
         self.server_state.total_requests += 1
-        date = b"".join([b"%b: %b\r\n" % header for header in self.server_state.default_headers])
-        if self._ends_after:
-            self.transport.write(b"".join((head, date, lines, b"connection: close\r\n\r\n", body)))
+        defaults = self.server_state.default_headers
+        date = b"".join([b"%b: %b\r\n" % header for header in defaults])
+        if self._ends_after or CLOSE in defaults:
+            closing = b"" if CLOSE in defaults else b"connection: close\r\n"
+            self.transport.write(b"".join((head, date, lines, closing, b"\r\n", body)))
             self._end()
             return
         self.transport.write(b"".join((head, date, lines, b"\r\n", body)))

@@ -1,7 +1,8 @@
 """The connections to one upstream: which replica is asked, what is kept open, and how many at once.
 
-- The replica with the fewest running requests is asked; one that could not be reached is left alone for a moment,
-  unless all of them are. A connection that can't be made is tried on the next: nothing of the request was sent yet.
+- The replica with the fewest running requests is asked; one that could not be reached, or says that it ends its
+  connections, is left alone for a moment, unless all of them are. A connection that can't be made is tried on the
+  next: nothing of the request was sent yet.
 - A connection is kept for another request only when its exchange ended complete and clean. It is closed when it was
   idle for ``Limits.idle``, which is less than the time after which the upstream would close it.
 - At most ``Limits.connections`` are in use; ``Limits.waiting`` requests may wait for one, a short while. The rest, and
@@ -86,6 +87,8 @@ class UpstreamPool:
             self._plan_sweep()
         else:
             connection.close()
+            if connection.is_last:
+                target.rests_until = asyncio.get_running_loop().time() + self._limits.ending_rest
         self._let_next_in()
 
     def describe(self) -> "PoolState":

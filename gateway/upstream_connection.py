@@ -41,8 +41,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     __slots__ = (
         *("_error", "_has_answered", "_is_paused", "_is_request_sent", "_is_writable", "_last_heard", "_limits"),
-        *("_loop",),
-        *("_reader", "_taker", "_timer", "_transport", "_waiter", "_write_waiter", "idle_since", "replica", "was_used"),
+        *("_loop", "_reader", "_taker", "_timer", "_transport", "_waiter", "_write_waiter"),
+        *("idle_since", "replica", "was_used"),
     )
 
     def __init__(self, replica: Replica, limits: Limits) -> None:
@@ -57,11 +57,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._taker: AnswerTaker | None = None
         self._timer = LazyTimer(self._loop, self._time_out)
         self._last_heard = 0.0
-        self._is_paused = False
         self._is_writable = True
-        self._is_request_sent = False
-        self._has_answered = False
-        self.was_used = False
+        self._is_paused = self._is_request_sent = self._has_answered = self.was_used = False
         self.idle_since = 0.0
 
     @property
@@ -76,6 +73,11 @@ class UpstreamConnection(asyncio.Protocol):
         return reader.is_complete and reader.is_reusable and self._is_request_sent and self.is_open
 
     @property
+    def is_last(self) -> bool:
+        """Whether the upstream said that this exchange is the last on this connection."""
+        return self._reader.is_last
+
+    @property
     def is_complete(self) -> bool:
         """Whether the whole answer has come and has been taken."""
         return self._reader.is_complete and not self._reader.buffered
@@ -83,8 +85,7 @@ class UpstreamConnection(asyncio.Protocol):
     def begin(self, head: bytes, *, is_head_request: bool, is_upgrade: bool = False) -> None:
         """Send a request's head. Only on a new connection, or one that is reusable."""
         self._reader.expect(is_head_request=is_head_request, is_upgrade=is_upgrade)
-        self._is_request_sent = False
-        self._has_answered = False
+        self._is_request_sent = self._has_answered = False
         self._send(head)
 
     async def send_body(self, body: bytes) -> None:

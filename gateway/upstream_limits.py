@@ -12,6 +12,7 @@ class Limits:
     silence: float = 60.0  # between two pieces of an answer, and while it takes nothing of a request
     idle: float = 3.0  # less than the 5 s after which the upstream itself closes
     rest: float = 1.0  # for a replica that could not be reached
+    ending_rest: float = 5.0  # for one that says `Connection: close`: it is about to end
     connections: int = 256
     waiting: int = 256  # requests that wait for one of them
     wait: float = 1.0

@@ -55,7 +55,7 @@ class ResponseReader:
 
     __slots__ = (
         *("_bytes_without_progress", "_chunks", "_headers", "_head_size", "_interim", "_is_head_request"),
-        *("_is_upgrade", "_parser", "_stage", "_until_close", "buffered", "head", "is_reusable"),
+        *("_is_upgrade", "_parser", "_stage", "_until_close", "buffered", "head", "is_last", "is_reusable"),
     )
 
     def __init__(self) -> None:
@@ -67,6 +67,7 @@ class ResponseReader:
         self.buffered = 0
         self.head: ResponseHead | None = None
         self.is_reusable = True
+        self.is_last = False  # the upstream said that it ends the connection
 
     @property
     def is_complete(self) -> bool:
@@ -210,6 +211,7 @@ class ResponseReader:
                 has_length = True
             elif name == b"connection" and b"close" in value.lower():
                 self.is_reusable = False
+                self.is_last = True
         return has_length
 
 

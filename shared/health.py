@@ -1,6 +1,7 @@
 """Is the process alive, is it ready? ``/livez`` asks nothing of others; ``/readyz`` names what is missing.
 
-What is not as it should be, but keeps nobody from being served, is a remark there: the answer stays 200.
+A process that is about to end is not ready. What is not as it should be, but keeps nobody from being served, is a
+remark there: the answer stays 200.
 """
 
 from collections.abc import Callable, Mapping
@@ -8,6 +9,7 @@ from collections.abc import Callable, Mapping
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from shared.draining import is_draining
 from shared.routes import Resource, resource
 
 Check = Callable[[], str | None]
@@ -20,8 +22,10 @@ def health_routes(checks: Mapping[str, Check], remarks: Mapping[str, Check] | No
     async def livez(_: Request) -> Response:
         return JSONResponse({"status": "alive"})
 
-    async def readyz(_: Request) -> Response:
+    async def readyz(request: Request) -> Response:
         lacks, remarked = _ask(checks), _ask(remarks or {})
+        if is_draining(request.scope):
+            lacks["process"] = "ending"
         status = {"status": "not ready", "lacks": lacks} if lacks else {"status": "ready"}
         return JSONResponse(status | ({"remarks": remarked} if remarked else {}), status_code=503 if lacks else 200)
 

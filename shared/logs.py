@@ -39,6 +39,8 @@ def set_up_logs(service: str, level: str, style: Literal["text", "json"]) -> Non
     logging.getLogger("uvicorn.access").disabled = True
     for talkative in ("httpx2", "httpcore2"):  # they would tell addresses with their queries, and headers
         logging.getLogger(talkative).setLevel(logging.WARNING)
+    # It shows a traceback for every try while the database is away, of which our own line tells.
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
 
 
 def _name_service(service: str) -> structlog.typing.Processor:

@@ -8,6 +8,7 @@ from prometheus_client import start_http_server
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from shared.draining import DrainingServer
 from shared.logs import set_up_logs
 from shared.metrics import Metrics
 from shared.settings import SettingsInvalid, SettingsType, load_settings
@@ -36,7 +37,10 @@ def serve(
         start_http_server(settings.metrics_port, settings.host, metrics.registry)
     except OSError as error:
         sys.exit(_explain(service, f"METRICS_PORT {settings.metrics_port} can't be listened on: {error.strerror}"))
-    uvicorn.Server(build_config(app, settings.host, settings.port, protocol)).run()
+    server = DrainingServer(build_config(app, settings.host, settings.port, protocol), settings.drain_seconds)
+    metrics.watch("gatepost_tasks", "Requests that are worked at", lambda: len(server.server_state.tasks))
+    metrics.watch("gatepost_connections", "Connections of clients", lambda: len(server.server_state.connections))
+    server.run()
 
 
 def build_config(app: ASGIApp, host: str, port: int, protocol: Protocol = HttpToolsProtocol) -> uvicorn.Config:

@@ -34,6 +34,7 @@ FILE_NAMES = (*SECRET_NAMES, "AUTH_DATABASE_URL", "POSTS_DATABASE_URL")
 SETTING_NAMES = frozenset(
     {
         *("ENVIRONMENT", "NEXTAUTH_URL", "LOG_LEVEL", "LOG_FORMAT", "HOST", "PORT", "METRICS_PORT"),
+        "DRAIN_SECONDS",
         *SECRET_NAMES,
         *("AUTH_DATABASE_URL", "POSTS_DATABASE_URL", "AUTH_SERVICE_URL", "POSTS_SERVICE_URL"),
         *("GATEWAY_RULES", "GATEWAY_PORT", "GATEWAY_HOSTS", "TRUSTED_PROXIES"),
@@ -46,7 +47,7 @@ SETTING_NAMES = frozenset(
 _OUR_PREFIXES = (
     *("SECRET_KEY", "NEXTAUTH_", "SERVICE_SECRET", "AUTH_DATABASE", "POSTS_DATABASE", "AUTH_SERVICE_URL"),
     *("POSTS_SERVICE_URL", "GATEWAY_RULE", "GATEWAY_PORT", "GATEWAY_HOST", "TRUSTED_PROX", "ACCESS_TOKEN_"),
-    *("SESSION_MAX", "SESSION_IDLE", "SIGN_IN_", "SIGN_UP", "CLIENT_LOG", "GATEPOST_"),
+    *("SESSION_MAX", "SESSION_IDLE", "SIGN_IN_", "SIGN_UP", "CLIENT_LOG", "DRAIN_", "GATEPOST_"),
 )
 
 Secret = Annotated[SecretStr, Field(min_length=1)]
@@ -91,6 +92,7 @@ class Settings(LogSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)]
     metrics_port: Annotated[int, Field(ge=1, le=65_535)]
+    drain_seconds: Annotated[float, Field(ge=0, le=60)] = 0
 
     @field_validator("secret_key_previous", mode="before")
     @classmethod

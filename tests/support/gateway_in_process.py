@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
-import uvicorn
 from pydantic import SecretStr
 
 from gateway.app import create_app
@@ -22,6 +21,7 @@ from gateway.fast_protocol import FastGatewayProtocol
 from gateway.protocol import GatewayProtocol
 from gateway.settings import GatewaySettings
 from gateway.upstream_limits import Limits
+from shared.draining import DrainingServer
 from shared.metrics import Metrics
 from shared.revocations import Revocations
 from shared.server import build_config
@@ -40,6 +40,7 @@ class RunningGateway:
     credentials: Credentials
     metrics: Metrics
     fast_path: FastPath
+    server: DrainingServer
 
     @property
     def url(self) -> str:
@@ -109,12 +110,12 @@ async def running_gateway(
     limited = type("Protocol", (protocol,), {"limits": client_limits or ClientLimits()})
     config = build_config(app, "127.0.0.1", port, limited)
     config.load()
-    server = uvicorn.Server(config)
+    server = DrainingServer(config, seconds=60)
     server.lifespan = config.lifespan_class(config)  # as serve() does, which would take over the signals of the tests
     await server.startup(sockets=[listener])
     await server.on_tick(0)  # sets the date
     try:
-        yield RunningGateway(port, settings, Credentials.of(settings, Revocations()), metrics, app.fast_path)
+        yield RunningGateway(port, settings, Credentials.of(settings, Revocations()), metrics, app.fast_path, server)
     finally:
         await server.shutdown(sockets=[listener])
 
