@@ -73,6 +73,10 @@ bench-gateway: $(VENV)/ready-to-work ## Measure the gateway beside nginx and HAP
 bench-revocation: $(VENV)/ready-to-work ## Measure how long the token of an ended session still opens something
 	$(BIN)/python -m benchmarks.revocation
 
+.PHONY: faults
+faults: $(VENV)/ready-to-work ## Do faults to the containers under load, and say what came of them; as root, some 25 minutes (FAULTS=--short: 4)
+	$(BIN)/python -m faults $(FAULTS)
+
 .PHONY: audit
 audit: $(VENV)/ready-to-work ## Ask whether the locked libraries are known to be vulnerable (AUDIT=--must-answer: fail when nobody answers)
 	$(BIN)/python -m supply.audit $(AUDIT)

@@ -1,0 +1,98 @@
+"""What an experiment is, what it gets to work with, and how it is run: traffic, fault, recovery, oracles.
+
+An experiment is an async function that does a fault to the stand and undoes it; its docstring is its line in the table.
+It raises PassLineMissed for what it asks beyond the oracles, and returns a figure of its own, or an empty string.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from faults.containers import CommandFailed, Containers
+from faults.doors import Doors
+from faults.logs import find_log_faults
+from faults.traffic import BACK_WITHIN, Traffic
+from faults.usage import Usage, wait_until_back
+
+SHOWN_BREACHES = 8
+
+
+class PassLineMissed(Exception):
+    """An experiment's own pass line was missed; the text says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """What an experiment works with. ``scale`` is 1.0 in a full run, less in the short selection."""
+
+    containers: Containers
+    doors: Doors
+    traffic: Traffic
+    seed: int
+    scale: float = 1.0
+
+    def require(self, holds: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as an assertion
+        """Raise PassLineMissed unless something holds."""
+        if not holds:
+            raise PassLineMissed(otherwise)
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A fault to do. ``may_break``: requests may end without an answer, for the gateway itself is hit.
+
+    ``is_seamless``: not a single request may fail. ``is_short``: a part of the short selection.
+    """
+
+    run: Callable[[Stand], Awaitable[str]]
+    may_break: bool = False
+    is_seamless: bool = False
+    is_short: bool = False
+    has_replicas: bool = False
+
+    @property
+    def name(self) -> str:
+        """What it is called on the command line."""
+        return self.run.__name__
+
+    @property
+    def title(self) -> str:
+        """What it does, in a line."""
+        return (self.run.__doc__ or self.name).partition("\n")[0].removesuffix(".")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an experiment: the counts of its traffic, its figure, and everything that must not be."""
+
+    experiment: Experiment
+    requests: int
+    failed: int
+    slowest: float
+    back_after: float
+    figure: str
+    breaches: list[str]
+
+
+async def run_experiment(experiment: Experiment, stand: Stand, before: Usage) -> Outcome:
+    """Do the fault amid the traffic and judge what was seen by every oracle; ``before`` is the usage at rest."""
+    traffic, began = stand.traffic, time.time()
+    figure, back_after, own = "", 0.0, []
+    async with traffic.running():
+        try:
+            figure = await experiment.run(stand)
+        except (PassLineMissed, CommandFailed, TimeoutError) as missed:
+            own.append(str(missed))
+        back_after = await traffic.find_recovery(time.monotonic())
+    ledger = traffic.ledger
+    requests, failed, slowest = len(ledger.seen), ledger.failed, ledger.slowest
+    if back_after > BACK_WITHIN:
+        own.append(f"requests still fail {back_after:.1f} s after the fault")
+    if experiment.is_seamless and failed:
+        own.append(f"{failed} requests failed")
+    if ledger.broken and not experiment.may_break:
+        own.append(f"{ledger.broken} requests were not answered")
+    await traffic.check_ledger()
+    _, excess = await wait_until_back(stand.containers, before)
+    own += [*ledger.breaches, *excess, *await find_log_faults(stand.containers, began, traffic)]
+    return Outcome(experiment, requests, failed, slowest, back_after, figure, own)
