@@ -19,7 +19,7 @@ from benchmarks.processes import LOAD_CORE, on_core
 
 SCRIPT = Path(__file__).with_name("answers.lua")
 MARGIN = 20  # seconds that wrk may take beyond the time of the load
-TIMEOUT = 5  # seconds that one answer may take
+TIMEOUT = 10  # seconds that one answer may take
 _PLAIN = frozenset((ascii_letters + digits).encode())
 
 

@@ -18,7 +18,7 @@ def describe_machine(programs: Sequence[str]) -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return "\n".join(
         [
-            f"{_find_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
+            f"{_find_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release().partition('-')[0]}",
             f"Python {platform.python_version()}, {packages}",
             ", ".join(ask_version(name, get_program(name)) for name in programs),
         ]
