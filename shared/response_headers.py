@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.pages import CONTENT_SECURITY_POLICY
 
-NOTHING_ALLOWED = "default-src 'none'; frame-ancestors 'none'"
+NOTHING_ALLOWED = "default-src 'none'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 HSTS = "max-age=31536000"
 
 _ALWAYS = {

@@ -21,7 +21,12 @@ Manifest = dict[str, Any]
 @cache
 def render(variant: str) -> tuple[Manifest, ...]:
     """Return the objects of a variant."""
-    rendered = subprocess.run([KUBECTL, "kustomize", FOLDER / variant], capture_output=True, text=True, check=True)
+    return render_folder(FOLDER / variant)
+
+
+def render_folder(folder: Path) -> tuple[Manifest, ...]:
+    """Return the objects that a folder's kustomization gives."""
+    rendered = subprocess.run([KUBECTL, "kustomize", folder], capture_output=True, text=True, check=True)
     return tuple(yaml.safe_load_all(rendered.stdout))
 
 

@@ -1,6 +1,8 @@
 """``deploy/kubernetes``: valid by Kubernetes' own schemas, and as confined as the containers of compose."""
 
+import os
 import re
+import textwrap
 from pathlib import Path
 
 import kubernetes_validate
@@ -26,6 +28,7 @@ from tests.support.manifests import (
     read_environment,
     read_pod,
     render,
+    render_folder,
 )
 
 VERSIONS = ("1.30", "1.37")  # the oldest that knows how to sleep before it stops, and the newest with schemas
@@ -192,3 +195,21 @@ def test_the_policy_of_forward_auth_is_mounted(tmp_path: Path) -> None:
     settings = get_one("forward-auth", "ConfigMap", "gatepost-settings")["data"]
     assert volume["configMap"]["name"] == name_of(policy)
     assert f"{mount['mountPath']}/rules.toml" == settings["GATEWAY_RULES"]
+
+
+def test_the_readme_s_own_kustomization_works(tmp_path: Path) -> None:
+    """The kustomization that the README proposes renders: its images, its host, its settings are what comes out."""
+    text = (FOLDER / "README.md").read_text().partition("```yaml\n")[2].partition("   ```")[0]
+    own = textwrap.dedent(text).replace("../gatepost/deploy/kubernetes", os.path.relpath(FOLDER, tmp_path))
+    (tmp_path / "kustomization.yaml").write_text(own)
+    rendered = render_folder(tmp_path)
+    for manifest in rendered:
+        kubernetes_validate.validate(manifest, VERSIONS[0], strict=True)
+    images = {read_container(each)["image"] for each in rendered if each["kind"] == "Deployment"}
+    assert images == {f"ghcr.io/you/{name}:0.2.0" for name in ("gateway", "auth_service", "posts_service")}
+    (ingress,) = [each for each in rendered if each["kind"] == "Ingress"]
+    (settings,) = [each["data"] for each in rendered if each["kind"] == "ConfigMap"]
+    assert [rule["host"] for rule in ingress["spec"]["rules"]] == ["id.example.org"]
+    assert ingress["spec"]["tls"][0]["hosts"] == ["id.example.org"]
+    assert settings["NEXTAUTH_URL"] == "https://id.example.org"
+    assert settings["AUTH_SERVICE_URL"] == "http://auth-service:8001"

@@ -62,7 +62,8 @@ async def test_page_policy() -> None:
 
 async def test_json_policy() -> None:
     """JSON that is opened in a browser may do nothing."""
-    assert (await get("/json")).headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    policy = "default-src 'none'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+    assert (await get("/json")).headers["content-security-policy"] == policy
 
 
 async def test_nothing_is_kept_unless_said() -> None:
