@@ -52,6 +52,18 @@ def draw_table(samples: Samples, yardsticks: Sequence[str]) -> str:
     return "\n".join([head, rule, *(_draw_row(name, samples, yardsticks) for name in samples)])
 
 
+def draw_cpu_table(samples: Samples, yardsticks: Sequence[str]) -> str:
+    """Return a Markdown table of what a core of one's own would give, by the CPU time of a request."""
+    head = f"| server | CPU us | requests/s |{''.join(f' x {name} |' for name in yardsticks)}"
+    rule = "|---|" + "---:|" * (head.count("|") - 2)
+    rows = []
+    for name, mine in samples.items():
+        cost = _median_of(mine, lambda sample: sample.cost)
+        ratios = (f"{find_cpu_ratio(samples, name, yardstick):.2f}" for yardstick in yardsticks)
+        rows.append(f"| {' | '.join([name, f'{cost:.1f}', f'{1e6 / cost:,.0f}', *ratios])} |")
+    return "\n".join([head, rule, *rows])
+
+
 def find_ratio(samples: Samples, name: str, yardstick: str) -> float:
     """Return how many times the yardstick's rate a server reached: the median over the rounds."""
     pairs = zip(samples[name], samples[yardstick], strict=True)

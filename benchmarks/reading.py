@@ -23,6 +23,7 @@ from benchmarks.whole_stack import WholeStack
 
 POSTS = "Gatepost, posts service"
 GATEWAY = "Gatepost, through the gateway"
+ONE_QUERY_EACH = "Gatepost, one query for each list"
 CONSTANT = "raw ASGI, constant body"
 PGBENCH = "pgbench, same statement"
 SIZE_TOLERANCE = 0.03
@@ -47,16 +48,13 @@ def running_readers(stack: WholeStack, directory: Path) -> Iterator[Readers]:
         peers = {FASTAPI: fastapi, FASTIFY: fastify}
         _check(stack, constant, peers)
         behind = (stack.postgres_pid,)
+        alone = stack.one_query_each
         gateway_pids, pids_behind = (stack.gateway.pid,), (stack.posts.pid, *behind)
         contenders = [
             Contender(POSTS, (stack.posts.pid,), behind, _sender(stack.posts.port, stack.asks, directory)),
             Contender(GATEWAY, gateway_pids, pids_behind, _sender(stack.gateway.port, stack.asks, directory)),
-            *(
-                Contender(
-                    name, (peer.pid,), behind, _sender(peer.port, learn_answers(name, peer.port, stack.asks), directory)
-                )
-                for name, peer in ((FASTAPI, fastapi), (FASTIFY, fastify))
-            ),
+            Contender(ONE_QUERY_EACH, (alone.pid,), behind, _sender(alone.port, stack.asks, directory)),
+            *(_contend_peer(name, peer, stack, directory) for name, peer in peers.items()),
             Contender(CONSTANT, constant.pids, (), _sender(constant.port, constant.asks, directory)),
             Contender(PGBENCH, (), behind, PgBench(database, directory)),
         ]
@@ -66,10 +64,12 @@ def running_readers(stack: WholeStack, directory: Path) -> Iterator[Readers]:
 def _check(stack: WholeStack, constant: Upstream, peers: Mapping[str, Server]) -> None:
     """Raise LoadInvalid unless all answer the same and refuse the same; the peers' answers are learned later."""
     check_answers(GATEWAY, stack.gateway.port, stack.asks)
+    check_answers(ONE_QUERY_EACH, stack.one_query_each.port, stack.asks)
     check_answers(CONSTANT, constant.port, constant.asks)
     _check_size(constant.asks, stack.asks)
     check_statement(stack.postgres.urls.posts, stack.asks)
-    for name, server in {POSTS: stack.posts, GATEWAY: stack.gateway, **peers}.items():
+    ours = {POSTS: stack.posts, GATEWAY: stack.gateway, ONE_QUERY_EACH: stack.one_query_each}
+    for name, server in {**ours, **peers}.items():
         check_refusals(name, server.port, stack.asks[0], stack.keys)
 
 

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.figures import Sample, Samples, draw_table, find_cpu_ratio, find_ratio
+from benchmarks.figures import Sample, Samples, draw_cpu_table, draw_table, find_cpu_ratio, find_ratio
 from benchmarks.load import Load
 from benchmarks.peer_servers import FASTAPI, FASTIFY
-from benchmarks.reading import GATEWAY, POSTS
+from benchmarks.reading import GATEWAY, ONE_QUERY_EACH, POSTS
 from benchmarks.signing_in import ARGON2, CLIENTS, WAITING, Meanwhile
 from benchmarks.start_and_size import Starts
 
+YARDSTICKS = (ONE_QUERY_EACH, FASTIFY, FASTAPI)
 IDLE_SHARE = 0.95  # of a core; below it, something else worked there
 
 Memory = Mapping[str, tuple[float, float]]
@@ -34,7 +35,11 @@ def write_up(findings: Findings, machine: str, effort: str) -> str:
     """Return the whole file."""
     sections = [
         ("What was aimed at", draw_aims(findings)),
-        ("`GET /api/user/{id}`, ten posts, random authors", draw_table(findings.reads, (POSTS, FASTIFY, FASTAPI))),
+        (
+            "`GET /api/user/{id}`, ten posts, random authors",
+            draw_table(findings.reads, (ONE_QUERY_EACH, FASTIFY, FASTAPI)),
+        ),
+        ("The same by CPU time: on a core of its own", draw_cpu_table(findings.reads, YARDSTICKS)),
         ("The same at other numbers of connections", draw_connections(findings.reads_at)),
         *((title, draw_table(samples, ())) for title, samples in findings.others.items()),
         (f"Signing in, {CLIENTS} clients, all cores", draw_sign_ins(findings.sign_ins)),
@@ -52,6 +57,7 @@ def draw_aims(findings: Findings) -> str:
     """Return the aims of the design beside what was reached, by rate and by CPU time."""
     reads = findings.reads
     rows = [
+        ("posts service, x one query for each list", "2", *_ratios(reads, POSTS, ONE_QUERY_EACH)),
         ("posts service, x Fastify", "2.5", *_ratios(reads, POSTS, FASTIFY)),
         ("posts service, x FastAPI + SQLAlchemy", "12", *_ratios(reads, POSTS, FASTAPI)),
         ("through the gateway, x without", "0.7", *_ratios(reads, GATEWAY, POSTS)),

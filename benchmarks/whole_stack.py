@@ -30,13 +30,17 @@ UNLIMITED = dict.fromkeys(
 
 @dataclass(frozen=True, slots=True)
 class WholeStack:
-    """The running parts, the keys of the tokens, and the list requests with the posts service's answers."""
+    """The running parts, the keys of the tokens, and the list requests with the posts service's answers.
+
+    ``one_query_each`` is the posts service a second time, asking the database for each list alone.
+    """
 
     keys: Keys
     postgres: Postgres
     auth: Server
     posts: Server
     gateway: Server
+    one_query_each: Server
     asks: tuple[Ask, ...]
 
     @property
@@ -53,8 +57,16 @@ class WholeStack:
 @contextlib.contextmanager
 def running_whole_stack(directory: Path) -> Iterator[WholeStack]:
     """Run everything until the block is left; data, logs and the like are in ``directory``."""
-    directory.chmod(0o711)  # PostgreSQL runs as another user where this one is root
     keys = Keys()
+    with _running_database(directory) as postgres, _running_services(keys, postgres, directory) as servers:
+        auth, posts, gateway, one_query_each = servers
+        asks = prepare_asks(posts.port, sign_tokens(keys))
+        yield WholeStack(keys, postgres, auth, posts, gateway, one_query_each, asks)
+
+
+@contextlib.contextmanager
+def _running_database(directory: Path) -> Iterator[Postgres]:
+    directory.chmod(0o711)  # PostgreSQL runs as another user where this one is root
     with ExitStack() as running:
         try:
             with on_core(SERVER_CORE):
@@ -63,26 +75,31 @@ def running_whole_stack(directory: Path) -> Iterator[WholeStack]:
             raise ServerFailed(str(error)) from error
         asyncio.run(fill_users(postgres.urls.auth))
         asyncio.run(fill_posts(postgres.urls.posts))
-        ports = pick_ports(6)
-        addresses = {
-            "AUTH_SERVICE_URL": f"http://127.0.0.1:{ports[0]}",
-            "POSTS_SERVICE_URL": f"http://127.0.0.1:{ports[1]}",
-        }
-        databases = {
-            "auth_service": {"AUTH_DATABASE_URL": postgres.urls.auth, **UNLIMITED},
-            "posts_service": {"POSTS_DATABASE_URL": postgres.urls.posts},
-            "gateway": {},
-        }
+        yield postgres
+
+
+@contextlib.contextmanager
+def _running_services(keys: Keys, postgres: Postgres, directory: Path) -> Iterator[list[Server]]:
+    """Run the services, and the posts service once more without shared queries; in the order of ``modules``."""
+    posts = {"POSTS_DATABASE_URL": postgres.urls.posts}
+    modules = {
+        "auth_service": {"AUTH_DATABASE_URL": postgres.urls.auth, **UNLIMITED},
+        "posts_service": posts,
+        "gateway": {},
+        "benchmarks.one_query_each": posts,
+    }
+    ports, metrics_ports = pick_ports(len(modules)), pick_ports(len(modules))
+    addresses = {
+        "AUTH_SERVICE_URL": f"http://127.0.0.1:{ports[0]}",
+        "POSTS_SERVICE_URL": f"http://127.0.0.1:{ports[1]}",
+    }
+    with ExitStack() as running:
         servers = []
-        for (name, own), port, metrics_port in zip(databases.items(), ports[:3], ports[3:], strict=True):
+        for (name, own), port, metrics_port in zip(modules.items(), ports, metrics_ports, strict=True):
             environment = {**service_environment(keys, port, metrics_port), **addresses, **own}
             command = [sys.executable, "-m", name]
-            servers.append(
-                running.enter_context(
-                    running_server(name, command, port=port, directory=directory, environment=environment)
-                )
-            )
+            run = running_server(name, command, port=port, directory=directory, environment=environment)
+            servers.append(running.enter_context(run))
         for server in servers:
-            wait_until_ready(server.name.replace("_", " "), server.port)
-        auth, posts, gateway = servers
-        yield WholeStack(keys, postgres, auth, posts, gateway, prepare_asks(posts.port, sign_tokens(keys)))
+            wait_until_ready(server.name, server.port)
+        yield servers

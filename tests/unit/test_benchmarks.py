@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.checks import read_posts
-from benchmarks.figures import Sample, draw_table, find_cpu_ratio, find_ratio
+from benchmarks.figures import Sample, draw_cpu_table, draw_table, find_cpu_ratio, find_ratio
 from benchmarks.load import Ask, Load, LoadInvalid, Plan, read_figures, write_plan
 from benchmarks.peer_servers import libpq_environment, list_versions
 from benchmarks.pgbench import read_log
@@ -95,11 +95,18 @@ def test_ratio_by_cpu_time() -> None:
     assert find_cpu_ratio(samples, "ours", "theirs") == pytest.approx(3)
 
 
+def test_core_of_its_own() -> None:
+    """The table by CPU time says how many requests a second of CPU pays for."""
+    samples = {"a": [sample_of(1000, own_cpu=0.3, upstream_cpu=0.1)]}  # 0.4 s for 2000 requests
+    assert draw_cpu_table(samples, ()).splitlines()[-1] == "| a | 200.0 | 5,000 |"
+
+
 def test_tables_are_whole() -> None:
     """Each row of each table has as many cells as its head."""
     samples = {name: [sample_of(1000), sample_of(2000)] for name in (ARGON2, WAITING)}
     tables = [
         draw_table(samples, (ARGON2,)),
+        draw_cpu_table(samples, (ARGON2,)),
         draw_connections({1: samples, 64: samples}),
         draw_sign_ins(samples),
         draw_memory({"gateway": (70.2, 80.7)}),
