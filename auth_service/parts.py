@@ -68,6 +68,7 @@ class Parts:
         """Begin to work: read what is read once, connect to the database in the background."""
         load_common_passwords()  # now, rather than while somebody waits for it
         await self.database.start()
+        await self.database.wait_a_moment()
 
     async def stop(self) -> None:
         """Let go of everything."""

@@ -82,6 +82,7 @@ class Parts:
     async def start(self) -> None:
         """Begin to work: connect to the database and follow the auth service, in the background."""
         await self.database.start()
+        await self.database.wait_a_moment()
         for feed in self.feeds:
             feed.start()
 

@@ -1,8 +1,8 @@
 """The door to PostgreSQL: a pool with timeouts, migrations at start, and patience while the database is away.
 
 The process starts without its database and waits for it in the background; until then, and whenever it is gone,
-``connection()`` raises Unavailable (503). Borrow late, return early: never hold a connection across a password hash
-or an HTTP call.
+``connection()`` raises Unavailable (503) and ``/readyz`` says so, also when nobody asks for anything. Borrow late,
+return early: never hold a connection across a password hash or an HTTP call.
 
 Nothing stays behind in a session: what a statement sets ends with its transaction. So a connection is lent again
 without asyncpg's reset, which would be a round trip each time.
@@ -10,6 +10,7 @@ without asyncpg's reset, which would be a round trip each time.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TypeAlias
@@ -30,6 +31,8 @@ ACQUIRE_TIMEOUT = 2.0
 COMMAND_TIMEOUT = 5.0
 MIGRATION_TIMEOUT = 60.0
 RETRY_PAUSE = 0.5
+START_PATIENCE = 3.0
+WATCH_PAUSE = 2.0
 POOL_SIZE = 10
 
 _SERVER_SETTINGS = {
@@ -42,7 +45,8 @@ _SERVER_SETTINGS = {
 _LOST_SERVER = {"25006", "57P01", "57P02", "57P03", "08003"}
 # Not our fault and over in a moment, by SQLSTATE: 08 connection lost, 40 rolled back (a deadlock), 53 out of resources,
 # 57 operator intervention (a statement that ran into its timeout among them); 55P03 a lock that was not given in time.
-_PASSING = ("08", "25006", "40", "53", "55P03", "57")
+# 28 not let in, 3D no such database: the server is not, or not yet, what it was.
+_PASSING = ("08", "25006", "28", "3D", "40", "53", "55P03", "57")
 _NOT_THERE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _MIGRATION_LOCK = 4_709_201  # any number, the same in every replica
 
@@ -62,17 +66,22 @@ class Database:
         self._service = service
         self._pool: asyncpg.Pool | None = None
         self._connecting: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._answered_at = 0.0
+        self._is_lost = False
 
     async def start(self) -> None:
         """Begin to connect in the background; does not wait for the database."""
         self._connecting = asyncio.create_task(self._connect_patiently())
+        self._watching = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
         """Close the pool, waiting for borrowed connections at most as long as a command may take."""
-        if self._connecting is not None:
-            self._connecting.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._connecting
+        for task in (self._watching, self._connecting):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
         if self._pool is not None:
             try:
                 await asyncio.wait_for(self._pool.close(), COMMAND_TIMEOUT)
@@ -83,6 +92,11 @@ class Database:
         """Return when the schema is in place and the pool is open."""
         assert self._connecting is not None
         await asyncio.shield(self._connecting)  # whoever stops waiting must not stop the connecting
+
+    async def wait_a_moment(self) -> None:
+        """Return when it is ready, or after a few seconds: a service should listen when it can serve, if it can at all."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.wait_until_ready(), START_PATIENCE)
 
     async def migrate(self) -> None:
         """Bring the schema up to date, without opening the pool; MigrationFailed when that can't be done now."""
@@ -95,7 +109,9 @@ class Database:
 
     def find_lack(self) -> str | None:
         """Return what keeps the database from being used, or None: a check for ``/readyz``."""
-        return None if self._pool is not None else "not connected"
+        if self._pool is None:
+            return "not connected"
+        return "lost" if self._is_lost else None
 
     def count_borrowed(self) -> int:
         """Return how many connections are lent right now."""
@@ -109,6 +125,7 @@ class Database:
         try:
             async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT) as connection:
                 yield connection
+            self._answered_at, self._is_lost = time.monotonic(), False
         except asyncpg.PostgresError as error:
             await self._translate(error)
             raise
@@ -131,6 +148,18 @@ class Database:
         if state.startswith(_PASSING):
             log.warning("database_failed", error=type(error).__name__)
             raise Unavailable from error
+
+    async def _watch(self) -> None:
+        """Ask the server something whenever nobody else did for a while."""
+        await self.wait_until_ready()
+        while True:
+            await asyncio.sleep(WATCH_PAUSE)
+            if time.monotonic() - self._answered_at > WATCH_PAUSE:
+                try:
+                    async with self.connection() as connection:
+                        await connection.execute("SELECT 1")
+                except Exception:  # noqa: BLE001 - whatever it is, the watch goes on
+                    self._is_lost = True
 
     async def _connect_patiently(self) -> None:
         while True:

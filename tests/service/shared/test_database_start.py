@@ -12,11 +12,14 @@ from shared.errors import Unavailable
 from stack.postgres import running_postgres
 from tests.service.shared.conftest import Build, WriteMigration
 from tests.support.log_lines import lines_of
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "RETRY_PAUSE", 0.05)
+    monkeypatch.setattr(database, "WATCH_PAUSE", 0.05)
+    monkeypatch.setattr(database, "START_PATIENCE", 0.1)
 
 
 async def test_concurrent_starts_migrate_once(build: Build, write_migration: WriteMigration, url: str) -> None:
@@ -105,6 +108,31 @@ async def test_server_comes_goes_and_comes_again(build: Build, data: Path) -> No
     with running_postgres(data, durable=False):
         async with db.connection() as connection:
             assert await connection.fetchval("SELECT array_agg(id) FROM notes") == [1]
+
+
+async def test_readiness_follows_the_server(build: Build, data: Path) -> None:
+    """A server that goes away later is missed, and found again, though nobody asks for anything."""
+    with running_postgres(data, durable=False) as postgres:
+        db = build(postgres.urls.posts)
+        await db.start()
+        await db.wait_a_moment()
+        await db.wait_until_ready()
+        assert db.find_lack() is None
+
+    async def find_lack() -> str | None:
+        return db.find_lack()
+
+    await wait_until(find_lack, lambda lack: lack == "lost", 20)
+    with running_postgres(data, durable=False):
+        await wait_until(find_lack, lambda lack: lack is None, 20)
+
+
+async def test_start_does_not_wait_for_long(build: Build) -> None:
+    """A start waits for its server only a moment, and the service goes on to wait after it."""
+    db = build("postgresql://127.0.0.1:1/posts")
+    await db.start()
+    await asyncio.wait_for(db.wait_a_moment(), 10)
+    assert db.find_lack() == "not connected"
 
 
 @pytest.mark.parametrize("bad", ["postgresql://posts:wrong@/posts", "postgresql://127.0.0.1:1/posts", "nonsense://"])
