@@ -5,14 +5,18 @@ import asyncio
 import random
 import socket
 import sys
+import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from faults.catalogue import EXPERIMENTS
 from faults.containers import Containers
 from faults.doors import Doors
 from faults.experiments import Experiment, Outcome, Stand, run_experiment
+from faults.replicas import write_replicas
 from faults.table import draw_table, draw_verdict
-from faults.traffic import Traffic
+from faults.traffic import Traffic, make_post
 from faults.usage import Usage, read_usage
 
 WARM_UP = 6.0  # seconds
@@ -36,35 +40,60 @@ def main() -> None:
 
 
 async def run_all(chosen: Sequence[Experiment], *, seed: int, is_short: bool, keep: bool) -> list[Outcome]:
-    """Run experiments one after another on one set of containers, and return what came of each."""
-    containers = Containers(pick_port())
-    await containers.down()
+    """Run experiments one after another, those with replicas on containers of their own; return what came of each."""
+    port, second_port = pick_port(), pick_port()
     outcomes = []
-    try:
-        await containers.up()
-        before = await warm_up(containers, seed)
-        for experiment in chosen:
-            sys.stdout.write(f"{experiment.title} ...\n")
-            async with Doors([containers.port]) as doors:
-                stand = Stand(containers, doors, Traffic(doors, seed), seed, SHORT if is_short else 1.0)
-                outcomes.append(await run_experiment(experiment, stand, before))
-            sys.stdout.write(draw_verdict(outcomes[-1]))
-    finally:
-        if not keep:
-            await containers.down()
+    with tempfile.TemporaryDirectory(prefix="gatepost-") as directory:
+        alone = Containers(port)
+        doubled = Containers(port, (*alone.files, write_replicas(Path(directory), second_port)))
+        for containers, ports in ((alone, [port]), (doubled, [port, second_port])):
+            group = [each for each in chosen if each.has_replicas == (containers is doubled)]
+            if group:
+                stage = Stage(containers, ports, seed, SHORT if is_short else 1.0)
+                outcomes += await stage.run(group, keep=keep)
     return outcomes
 
 
-async def warm_up(containers: Containers, seed: int) -> Usage:
-    """Let people use everything for a moment, and return what the services hold afterwards, at rest."""
-    async with Doors([containers.port]) as doors:
-        traffic = Traffic(doors, seed)
-        async with traffic.running():
-            await asyncio.sleep(WARM_UP)
-        await asyncio.gather(*(doors.send("GET", "/api/posts", None, {}) for _ in range(64)))
-        await asyncio.gather(*(person.sign_in() for person in traffic.people * 2))
-    await asyncio.sleep(REST)
-    return await read_usage(containers)
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Containers, fresh ones, on which experiments are run one after another."""
+
+    containers: Containers
+    ports: Sequence[int]
+    seed: int
+    scale: float
+
+    async def run(self, group: Sequence[Experiment], *, keep: bool) -> list[Outcome]:
+        """Run experiments, say what comes of each, and return it."""
+        outcomes = []
+        await self.containers.down()
+        try:
+            await self.containers.up()
+            before = await self._warm_up()
+            for experiment in group:
+                sys.stdout.write(f"{experiment.title} ...\n")
+                sys.stdout.flush()
+                async with Doors(self.ports) as doors:
+                    traffic = Traffic(doors, self.seed)
+                    stand = Stand(self.containers, doors, traffic, self.seed, self.scale, self.ports[-1])
+                    outcomes.append(await run_experiment(experiment, stand, before))
+                sys.stdout.write(draw_verdict(outcomes[-1]))
+        finally:
+            if not keep:
+                await self.containers.down()
+        return outcomes
+
+    async def _warm_up(self) -> Usage:
+        """Let people use everything for a moment, and return what the services hold afterwards, at rest."""
+        async with Doors(self.ports) as doors:
+            traffic = Traffic(doors, self.seed)
+            async with traffic.running():
+                await asyncio.sleep(WARM_UP)
+            await asyncio.gather(*(person.sign_in() for person in traffic.people * 2))
+            # At once, so that all connections to the database are made that ever will be.
+            await asyncio.gather(*(person.write(make_post(), published=True) for person in traffic.people * 6))
+        await asyncio.sleep(REST)
+        return await read_usage(self.containers)
 
 
 def pick_port() -> int:

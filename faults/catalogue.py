@@ -1,6 +1,6 @@
 """All experiments, in the order in which they are run."""
 
-from faults import database, killing
+from faults import database, killing, rolling
 from faults.experiments import Experiment
 
 EXPERIMENTS = (
@@ -10,4 +10,6 @@ EXPERIMENTS = (
     Experiment(database.restart_postgres),
     Experiment(database.freeze_postgres),
     Experiment(database.lock_table),
+    Experiment(rolling.restart_all, is_seamless=True, has_replicas=True, is_short=True),
+    Experiment(rolling.upgrade_posts, is_seamless=True, has_replicas=True),
 )

@@ -66,10 +66,10 @@ class Containers:
         """Return what a command prints inside a service's container."""
         return await self.docker("exec", await self.get_id(service), *command)
 
-    async def ask_postgres(self, statement: str) -> str:
+    async def ask_postgres(self, statement: str, database: str = "postgres") -> str:
         """Return what a statement of the superuser answers, unaligned."""
         psql = ("psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--username=postgres")
-        return await self.execute("postgres", *psql, "--command", statement)
+        return await self.execute("postgres", *psql, f"--dbname={database}", "--command", statement)
 
     async def kill(self, service: str) -> None:
         """End a service's process as a crash does: Docker does not know who it was, and starts it again."""

@@ -40,10 +40,7 @@ async def freeze_postgres(stand: Stand) -> str:
 async def lock_table(stand: Stand) -> str:
     """Lock the table of posts for 20 s."""
     await asyncio.sleep(2)
-    locking = f"BEGIN; LOCK TABLE posts; SELECT pg_sleep({LOCKED}); COMMIT"
-    await stand.containers.execute(
-        "postgres", "psql", "--quiet", "--no-psqlrc", "--username=postgres", "--dbname=posts", "--command", locking
-    )
+    await stand.containers.ask_postgres(f"BEGIN; LOCK TABLE posts; SELECT pg_sleep({LOCKED}); COMMIT", "posts")
     return ""
 
 

@@ -30,6 +30,7 @@ class Stand:
     traffic: Traffic
     seed: int
     scale: float = 1.0
+    second_port: int = 0  # of the second gateway, where there are replicas
 
     def require(self, holds: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as an assertion
         """Raise PassLineMissed unless something holds."""
@@ -41,7 +42,8 @@ class Stand:
 class Experiment:
     """A fault to do. ``may_break``: requests may end without an answer, for the gateway itself is hit.
 
-    ``is_seamless``: not a single request may fail. ``is_short``: a part of the short selection.
+    ``is_seamless``: not a single request may fail. ``is_short``: a part of the short selection. ``has_replicas``: with
+    two replicas of each service.
     """
 
     run: Callable[[Stand], Awaitable[str]]

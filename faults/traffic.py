@@ -23,6 +23,11 @@ BACK_WITHIN = 10.0  # seconds after the fault
 SETTLING = 30.0  # seconds that the reading of the ledger may take
 
 
+def make_post() -> Written:
+    """Return a post that nobody has written yet."""
+    return Written(f"post-{uuid.uuid4().hex}", ["as written"])
+
+
 class Traffic:
     """The people of one experiment. Within ``running`` they are at it."""
 
@@ -99,7 +104,7 @@ class Traffic:
         await person.send("read all", "GET", "/api/posts", (200,))
 
     async def _write(self, person: Person, *, published: bool = True) -> None:
-        post = Written(f"post-{uuid.uuid4().hex}", ["as written"])
+        post = make_post()
         person.posts.append(post)
         while post.post_id is None and not self._is_over:
             try:

@@ -94,7 +94,7 @@ class Database:
         await asyncio.shield(self._connecting)  # whoever stops waiting must not stop the connecting
 
     async def wait_a_moment(self) -> None:
-        """Return when it is ready, or after a few seconds: a service should listen when it can serve, if it can at all."""
+        """Return when it is ready, or after a few seconds: a service should listen when it can serve, if it can."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.wait_until_ready(), START_PATIENCE)
 
