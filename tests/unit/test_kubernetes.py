@@ -14,6 +14,8 @@ from auth_service.settings import AuthMigrationSettings, AuthSettings
 from gateway.rule_file import load_policy
 from gateway.settings import GatewaySettings
 from posts_service.settings import PostsMigrationSettings, PostsSettings
+from shared.database import COMMAND_TIMEOUT
+from shared.server import GRACEFUL_SHUTDOWN
 from shared.settings import SETTING_NAMES, SettingsInvalid, load_settings
 from tests.support.house import ROOT
 from tests.support.manifests import (
@@ -31,7 +33,7 @@ from tests.support.manifests import (
     render_folder,
 )
 
-VERSIONS = ("1.30", "1.37")  # the oldest that knows how to sleep before it stops, and the newest with schemas
+VERSIONS = ("1.25", "1.37")  # the oldest and the newest whose schemas there are
 SERVICES = {"gateway": 3000, "auth-service": 8001, "posts-service": 8002}
 SETTINGS = {
     "gateway": GatewaySettings,
@@ -150,6 +152,16 @@ def test_only_the_gateway_is_let_in(variant: str) -> None:
     for deployment in list_kind(variant, "Deployment"):
         assert selector <= deployment["spec"]["template"]["metadata"]["labels"].items()
         assert deployment["spec"]["template"]["metadata"]["labels"][NAME] == name_of(deployment)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_replica_has_time_to_drain(service: str) -> None:
+    """A replica drains for longer than its probe takes to notice, and is not killed before it is done."""
+    deployment = get_one("base", "Deployment", service)
+    probe = read_container(deployment)["readinessProbe"]
+    drain = int(get_one("base", "ConfigMap", "gatepost-settings")["data"]["DRAIN_SECONDS"])
+    assert drain > probe["periodSeconds"] * probe["failureThreshold"]
+    assert read_pod(deployment)["terminationGracePeriodSeconds"] > drain + GRACEFUL_SHUTDOWN + COMMAND_TIMEOUT
 
 
 def test_migrations_know_their_database_alone() -> None:
