@@ -19,7 +19,7 @@ from supply.findings import Report, Verdict, judge, load_exemptions
 LOCK = Path("requirements-dev.txt")  # holds all that the other two locks hold
 SERVICES = (("pypi",), ("osv",))
 ANSWER_TIME = 20  # seconds for one library
-PATIENCE = 600  # seconds for all of them
+PATIENCE = 120  # seconds for all of them
 DONE, FOUND = 0, 1
 
 
@@ -36,13 +36,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return FOUND if verdict.faults else DONE
 
 
-def find_report(lock: Path, service: Sequence[str]) -> Report | None:
-    """Return what a service knows of the libraries of a lock; None when it can't be reached."""
+def find_report(lock: Path, service: Sequence[str], patience: float = PATIENCE) -> Report | None:
+    """Return what a service knows of the libraries of a lock; None when it can't be reached, or not in time."""
     command = [
         *(sys.executable, "-m", "pip_audit", "--format", "json", "--progress-spinner", "off", "--disable-pip"),
         *("--require-hashes", "--requirement", str(lock), "--timeout", str(ANSWER_TIME), "--vulnerability-service"),
     ]
-    asked = subprocess.run([*command, *service], capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 - no input of others
+    try:
+        asked = subprocess.run([*command, *service], capture_output=True, text=True, timeout=patience, check=False)  # noqa: S603 - no input of others
+    except subprocess.TimeoutExpired:
+        _say(f"{service[0]}: no answer within {patience} s")
+        return None
     try:
         report = Report.model_validate_json(asked.stdout)
     except ValidationError:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from supply.audit import find_report
+
 ROOT = Path(__file__).parents[3]
 LOCKED = "jinja2==2.4.1 --hash=sha256:{0}\necdsa==0.19.2 --hash=sha256:{0}\n"
 
@@ -98,3 +100,9 @@ def test_silence_is_told_and_fails_only_if_so_wished(lock: Path) -> None:
     status, printed = audit(lock, gone)
     assert (status, "NOT AUDITED" in printed) == (0, True)
     assert audit(lock, gone, "--must-answer")[0] == 1
+
+
+def test_a_service_that_takes_too_long_is_none(lock: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A service that does not answer in time is given up, and said to be so."""
+    assert find_report(lock, ("pypi",), patience=0.01) is None
+    assert capsys.readouterr().err == "audit: pypi: no answer within 0.01 s\n"
