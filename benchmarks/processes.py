@@ -9,7 +9,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from stack.processes import Child, start_child, stop_children
 ROOT = Path(__file__).parents[1]
 SERVER_CORE = 0
 LOAD_CORE = 1
+ALL_CORES = frozenset(range(os.cpu_count() or 1))
 START_DEADLINE = 30  # seconds
 STOP_PATIENCE = 12.0  # seconds; a service gives its running requests 10
 
@@ -55,8 +56,15 @@ def get_program(name: str) -> str:
 @contextlib.contextmanager
 def on_core(core: int) -> Iterator[None]:
     """Keep this process, and whatever it starts within the block for all its life, on that core alone."""
+    with on_cores({core}):
+        yield
+
+
+@contextlib.contextmanager
+def on_cores(cores: Collection[int]) -> Iterator[None]:
+    """Do the same with some cores."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:
@@ -74,13 +82,17 @@ def pick_ports(count: int) -> list[int]:
 def running_server(
     name: str, command: Sequence[str], *, port: int, directory: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """Run a server on the servers' core until the block is left. Its output goes to ``directory``."""
+    """Run a server on the servers' core until the block is left. Its output goes to ``directory``.
+
+    It starts on all cores, for some count them when they start.
+    """
     log = directory / f"{name}.log"
     settings = {"PATH": os.defpath, "HOME": str(directory), **(environment or {})}
-    with log.open("wb") as output, on_core(SERVER_CORE):
+    with log.open("wb") as output, on_cores(ALL_CORES):
         child = start_child(name, command, environment=settings, directory=ROOT, output=output)
     try:
         _wait_until_listening(child, port, log)
+        _set_cores(_list_descendants([child.process.pid]), {SERVER_CORE})
         yield Server(name, child.process.pid, port)
         if child.process.poll() is not None:
             raise ServerFailed(f"{name} ended during the run:\n{_tail(log)}")
@@ -92,7 +104,7 @@ def running_server(
 def on_all_cores(pids: Iterable[int]) -> Iterator[None]:
     """Let these processes and their descendants have the whole machine within the block."""
     found = _list_descendants(pids)
-    _set_cores(found, set(range(os.cpu_count() or 1)))
+    _set_cores(found, ALL_CORES)
     try:
         yield
     finally:
@@ -117,7 +129,7 @@ def _list_descendants(pids: Iterable[int]) -> dict[int, float]:
     return {pid: seconds for pid, seconds in used.items() if _descends_from(pid, roots, parents)}
 
 
-def _set_cores(pids: Iterable[int], cores: set[int]) -> None:
+def _set_cores(pids: Iterable[int], cores: Collection[int]) -> None:
     for pid in pids:
         for thread in _list_threads(pid):
             with contextlib.suppress(OSError):

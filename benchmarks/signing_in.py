@@ -1,34 +1,39 @@
 """Signing in under 200 clients, beside argon2 alone on the same cores; and what readers notice of it.
 
 Here services, database and load share all cores, for the auth service has as many threads as there are cores. It lets
-so many wait and sends the others away with 503 and ``Retry-After``: once the clients do as told, once they do not.
+so many wait and sends the others away with 503 and ``Retry-After``: once there are no others, once the clients do as
+told, once they do not.
 """
 
 import json
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from auth_service.passwords import RETRY_AFTER
+from auth_service.passwords import QUEUE_PER_THREAD, RETRY_AFTER
 from benchmarks.figures import Sample
 from benchmarks.load import MARGIN, Ask, Load, LoadInvalid, Plan, send_load, write_plan
-from benchmarks.processes import ROOT, get_program, on_all_cores
-from benchmarks.rounds import Contender, Effort, run_rounds, take_sample
+from benchmarks.processes import ALL_CORES, ROOT, get_program, on_all_cores, read_cpu_seconds
+from benchmarks.rounds import Contender, Effort, take_sample
 from benchmarks.rows import PASSWORD
 from benchmarks.upstreams import PUBLIC_URL
 from benchmarks.whole_stack import WholeStack
 
 ARGON2 = "argon2 alone"
+FEW = "sign-in, as many clients as may wait"
 WAITING = "sign-in, clients wait as told"
 FLOOD = "sign-in, clients come back at once"
 
 CLIENTS = 200
+CLIENTS_THAT_MAY_WAIT = QUEUE_PER_THREAD * len(ALL_CORES)
 ACCOUNTS = 300
 READERS = 16
 PAUSE = 50  # milliseconds between a reader's requests, on average
+PAUSE_OF_SETTLING = 0.3  # seconds between looks at what the auth service does
 WARM_UP = 4  # seconds: each account is signed in to from this address once before
 
 _ASKS = tuple(
@@ -40,6 +45,7 @@ _ASKS = tuple(
     for number in range(1, ACCOUNTS + 1)
 )
 _SIGN_INS = {
+    FEW: Plan(_ASKS, part='"accessToken"', sheds=True, wait=RETRY_AFTER * 1000),
     WAITING: Plan(_ASKS, part='"accessToken"', sheds=True, wait=RETRY_AFTER * 1000),
     FLOOD: Plan(_ASKS, part='"accessToken"', sheds=True),
 }
@@ -62,7 +68,11 @@ def measure_sign_in(stack: WholeStack, effort: Effort, directory: Path) -> dict[
     ]
     with on_all_cores(_pids(stack)):
         take_sample(contenders[1], seconds=WARM_UP, connections=CLIENTS)
-        samples = run_rounds(contenders, Effort(effort.seconds, effort.rounds, CLIENTS), warm_up=0)
+        samples: dict[str, list[Sample]] = {contender.name: [] for contender in contenders}
+        for _ in range(effort.rounds):
+            for contender in contenders:
+                _settle(stack)
+                samples[contender.name].append(take_sample(contender, seconds=effort.seconds, connections=CLIENTS))
     alone = [Sample(sample.load, sample.load.busy * sample.load.seconds, 0) for sample in samples[ARGON2]]
     return {**samples, ARGON2: alone}
 
@@ -75,6 +85,7 @@ def measure_reads_meanwhile(stack: WholeStack, effort: Effort, directory: Path) 
     found = Meanwhile([], [], [])
     with on_all_cores(_pids(stack)), ThreadPoolExecutor(1) as pool:
         for _ in range(effort.rounds):
+            _settle(stack)
             found.alone.append(read())
             others = pool.submit(sign_in, seconds=effort.seconds, connections=CLIENTS)
             found.disturbed.append(read())
@@ -99,8 +110,20 @@ def hash_alone(*, seconds: int, connections: int) -> Load:
 
 def _contend(stack: WholeStack, name: str, plan: Plan, directory: Path) -> Contender:
     path = write_plan(directory / f"sign-in-{plan.wait}.lua", plan)
-    send = partial(send_load, get_program("wrk"), stack.auth.port, path)
+
+    def send(*, seconds: int, connections: int) -> Load:
+        clients = min(connections, CLIENTS_THAT_MAY_WAIT) if name == FEW else connections
+        return send_load(get_program("wrk"), stack.auth.port, path, seconds=seconds, connections=clients)
+
     return Contender(name, (stack.auth.pid,), (stack.postgres_pid,), send)
+
+
+def _settle(stack: WholeStack) -> None:
+    """Return when the auth service has hashed what clients that are gone have left in its queue."""
+    before, now = 0.0, read_cpu_seconds([stack.auth.pid])
+    while now - before > PAUSE_OF_SETTLING / 10:
+        time.sleep(PAUSE_OF_SETTLING)
+        before, now = now, read_cpu_seconds([stack.auth.pid])
 
 
 def _pids(stack: WholeStack) -> tuple[int, ...]:
