@@ -37,7 +37,7 @@ def create_app(settings: PostsSettings, metrics: Metrics, sharing: Sharing = SHA
         await parts.stop()
 
     app = Starlette(
-        routes=[*health_routes({"database": parts.database.find_lack}, parts.remarks), *build_routes()],
+        routes=[*build_routes(), *health_routes({"database": parts.database.find_lack}, parts.remarks)],
         middleware=[
             Middleware(RequestContextMiddleware, metrics=metrics),
             Middleware(ResponseHeadersMiddleware, public_url=settings.nextauth_url),

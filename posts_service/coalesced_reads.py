@@ -83,7 +83,8 @@ class CoalescedReads(Generic[Question, Answer]):
         if waiting is None:
             waiting = self._gathered[question] = _Waiting(loop.time())
         waiting.answers.append(answer)
-        self._proceed()
+        if self._next_look is None:  # else it is known that somebody waits and that no query may begin yet
+            self._proceed()
         try:
             return await answer
         except Exception as error:
@@ -131,6 +132,9 @@ class CoalescedReads(Generic[Question, Answer]):
         """Run one query and give the answers, or its error, to those who wait for them."""
         asked = self._take()
         self._is_beginning = False
+        if self._next_look is not None:
+            self._next_look.cancel()
+            self._next_look = None
         self._proceed()
         if not asked:
             return

@@ -4,7 +4,6 @@ Who asks is decided here again, from the token alone, whatever stands in front o
 """
 
 import re
-from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -111,8 +110,8 @@ def _list_response(request: Request, posts: PostList, query: ListQuery) -> Respo
     """Return a list; the next page's address is ours, never the one that the request called us by (RFC 8288)."""
     headers = {}
     if posts.last_id is not None:
-        parameters = urlencode({"limit": query.limit, "cursor": encode_cursor(posts.last_id)})
-        headers["Link"] = f'<{parts_of(request).public_url}{request.scope["path"]}?{parameters}>; rel="next"'
+        address = f"{parts_of(request).public_url}{request.scope['path']}"
+        headers["Link"] = f'<{address}?limit={query.limit}&cursor={encode_cursor(posts.last_id)}>; rel="next"'
     return Answer(200, headers, posts.body).respond()
 
 

@@ -14,7 +14,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.metrics import Metrics
@@ -24,6 +23,7 @@ REQUEST_ID_HEADER = "X-Request-ID"
 SIGN_IN_WANTED = "sign_in_wanted"
 """The refusal that leads a browser to the sign-in page."""
 
+_RAW_HEADER = REQUEST_ID_HEADER.lower().encode()
 _RECORD = "gatepost.record"
 _UNPROVEN = {"unauthorized", SIGN_IN_WANTED}  # refusals of callers who are not known: why not tells more
 _WELL_FORMED_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
@@ -88,7 +88,8 @@ class RequestContextMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = record.request_id
+                others = [header for header in message["headers"] if header[0] != _RAW_HEADER]
+                message["headers"] = [*others, (_RAW_HEADER, record.request_id.encode())]
             await send(message)
 
         try:

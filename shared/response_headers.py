@@ -3,10 +3,14 @@
 Set only where the answer does not set them itself: a page allows its own stylesheet and forms, JSON allows nothing.
 """
 
-from starlette.datastructures import MutableHeaders
+from collections.abc import Mapping
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.pages import CONTENT_SECURITY_POLICY
+
+RawHeaders = list[tuple[bytes, bytes]]
+"""As they are sent, names in lower case."""
 
 NOTHING_ALLOWED = "default-src 'none'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 HSTS = "max-age=31536000"
@@ -26,7 +30,9 @@ class ResponseHeadersMiddleware:
     def __init__(self, app: ASGIApp, public_url: str) -> None:
         self.app = app
         https = public_url.startswith("https://")
-        self._always = {**_ALWAYS, "Strict-Transport-Security": HSTS} if https else _ALWAYS
+        always = {**_ALWAYS, "Strict-Transport-Security": HSTS} if https else _ALWAYS
+        self._of_pages = _encode({"Content-Security-Policy": CONTENT_SECURITY_POLICY, **always})
+        self._of_others = _encode({"Content-Security-Policy": NOTHING_ALLOWED, **always})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request."""
@@ -36,13 +42,18 @@ class ResponseHeadersMiddleware:
 
         async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._protect(MutableHeaders(scope=message))
+                message["headers"] = self._protect(list(message["headers"]))
             await send(message)
 
         await self.app(scope, receive, send_protected)
 
-    def _protect(self, headers: MutableHeaders) -> None:
-        is_page = headers.get("content-type", "").startswith("text/html")
-        headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY if is_page else NOTHING_ALLOWED)
-        for name, value in self._always.items():
-            headers.setdefault(name, value)
+    def _protect(self, headers: RawHeaders) -> RawHeaders:
+        given = dict(headers)
+        is_page = given.get(b"content-type", b"").startswith(b"text/html")
+        return headers + [
+            header for header in (self._of_pages if is_page else self._of_others) if header[0] not in given
+        ]
+
+
+def _encode(headers: Mapping[str, str]) -> RawHeaders:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]

@@ -7,10 +7,12 @@ query or body. The same declaration is what ``shared.openapi`` describes, so the
 HEAD where it answers GET, OPTIONS with what it allows, and 405 with ``Allow`` for everything else (RFC 9110, 9.3).
 """
 
+import functools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
@@ -20,8 +22,10 @@ from shared.authentication import require_user
 from shared.bodies import MAX_JSON_BODY, read_json
 from shared.errors import MethodNotAllowed, NotFound
 from shared.request_context import record_of
-from shared.schemas import validate
+from shared.schemas import Query, validate
 from shared.tokens import MAX_ID
+
+MAX_REMEMBERED_QUERY = 64  # bytes
 
 Endpoint = Callable[..., Awaitable[Response]]
 
@@ -45,7 +49,7 @@ class Operation:
     summary: str
     answers: Mapping[int, type[BaseModel] | list[type[BaseModel]] | None]
     body: type[BaseModel] | None = None
-    query: type[BaseModel] | None = None
+    query: type[Query] | None = None
     request_headers: Mapping[str, RequestHeader] = field(default_factory=dict)
     caller: str = "none"
     max_body: int = MAX_JSON_BODY
@@ -64,7 +68,7 @@ def operation(
     *,
     answers: Mapping[int, type[BaseModel] | list[type[BaseModel]] | None],
     body: type[BaseModel] | None = None,
-    query: type[BaseModel] | None = None,
+    query: type[Query] | None = None,
     request_headers: Mapping[str, RequestHeader] | None = None,
     caller: str = "none",
     max_body: int = MAX_JSON_BODY,
@@ -91,9 +95,10 @@ class Resource(Route):
         return super().matches(scope)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request whose path is ours."""
+        """Answer one request whose path is ours. Not as Starlette does it: errors are caught once, further out."""
         record_of(scope).matcher = self.path
-        await super().handle(scope, receive, send)
+        response = await self._dispatch(Request(scope, receive, send))
+        await response(scope, receive, send)
 
     async def _dispatch(self, request: Request) -> Response:
         if request.method == "OPTIONS":
@@ -125,7 +130,16 @@ def path_id(request: Request, name: str = "id") -> int:
 async def _read_arguments(request: Request, described: Operation) -> list[BaseModel]:
     arguments: list[BaseModel] = []
     if described.query is not None:
-        arguments.append(validate(described.query, dict(request.query_params)))
+        text: bytes = request.scope["query_string"]
+        read = _read_query_again if len(text) <= MAX_REMEMBERED_QUERY else _read_query
+        arguments.append(read(described.query, text))
     if described.body is not None:
         arguments.append(await read_json(request, described.body, described.max_body))
     return arguments
+
+
+def _read_query(model: type[Query], text: bytes) -> Query:
+    return validate(model, dict(QueryParams(text)))
+
+
+_read_query_again = functools.lru_cache(maxsize=256)(_read_query)  # the same few come all the time, and are frozen

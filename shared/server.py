@@ -1,5 +1,6 @@
 """How a service is run: settings, logs, metrics port, uvicorn. The one place that holds uvicorn's settings."""
 
+import gc
 import sys
 from collections.abc import Callable
 
@@ -17,6 +18,7 @@ Protocol = type[HttpToolsProtocol]
 
 GRACEFUL_SHUTDOWN = 10  # seconds for running requests to end after SIGTERM
 KEEP_ALIVE = 5  # seconds that an idle connection is kept
+NEW_OBJECTS = 5_000  # after so many, garbage is looked for among them
 
 
 def serve(
@@ -40,6 +42,7 @@ def serve(
     server = DrainingServer(build_config(app, settings.host, settings.port, protocol), settings.drain_seconds)
     metrics.watch("gatepost_tasks", "Requests that are worked at", lambda: len(server.server_state.tasks))
     metrics.watch("gatepost_connections", "Connections of clients", lambda: len(server.server_state.connections))
+    _spare_the_collector()
     server.run()
 
 
@@ -60,6 +63,13 @@ def build_config(app: ASGIApp, host: str, port: int, protocol: Protocol = HttpTo
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN,
     )
+
+
+def _spare_the_collector() -> None:
+    """Keep what is there at the start out of every collection: it stays, and looking at it again is costly."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(NEW_OBJECTS)
 
 
 def _explain(service: str, reason: object) -> int:
