@@ -22,6 +22,7 @@ from pogo_core.error import BadMigrationError
 from pogo_core.util import migrate
 
 from shared.errors import Unavailable
+from shared.postgres_servers import PostgresServers
 
 Connection: TypeAlias = PoolConnectionProxy
 Row: TypeAlias = asyncpg.Record
@@ -36,7 +37,9 @@ WATCH_PAUSE = 2.0
 POOL_SIZE = 10
 
 _SERVER_SETTINGS = {
-    "statement_timeout": "5000",  # milliseconds
+    # Milliseconds; longer than COMMAND_TIMEOUT. A wait for a synchronous standby that the server cuts short ends as a
+    # commit: by then we must have said that we do not know.
+    "statement_timeout": "6000",
     "lock_timeout": "2000",
     "idle_in_transaction_session_timeout": "10000",
 }
@@ -47,7 +50,7 @@ _LOST_SERVER = {"25006", "57P01", "57P02", "57P03", "08003"}
 # 57 operator intervention (a statement that ran into its timeout among them); 55P03 a lock that was not given in time.
 # 28 not let in, 3D no such database: the server is not, or not yet, what it was.
 _PASSING = ("08", "25006", "28", "3D", "40", "53", "55P03", "57")
-_NOT_THERE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_NOT_THERE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _MIGRATION_LOCK = 4_709_201  # any number, the same in every replica
 
 log = structlog.get_logger("database")
@@ -61,7 +64,7 @@ class Database:
     """One service's database. ``start`` before use, ``stop`` at the end."""
 
     def __init__(self, url: str, migrations: Path, service: str) -> None:
-        self._url = url
+        self._servers = PostgresServers(url)
         self._migrations = migrations
         self._service = service
         self._pool: asyncpg.Pool | None = None
@@ -176,7 +179,7 @@ class Database:
             await asyncio.sleep(RETRY_PAUSE)
 
     async def _migrate(self) -> None:
-        connection = await asyncpg.connect(self._url, timeout=CONNECT_TIMEOUT, command_timeout=MIGRATION_TIMEOUT)
+        connection = await self._servers.connect(timeout=CONNECT_TIMEOUT, command_timeout=MIGRATION_TIMEOUT)
         try:
             # Replicas start together; the lock lets one migrate while the others wait. It ends with the connection.
             await connection.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
@@ -187,7 +190,7 @@ class Database:
     async def _connect(self) -> None:
         await self._migrate()
         self._pool = await asyncpg.create_pool(
-            self._url,
+            connect=self._servers.connect,
             min_size=1,
             max_size=POOL_SIZE,
             timeout=CONNECT_TIMEOUT,

@@ -14,6 +14,8 @@ password_of() {
 AUTH_PASSWORD=$(password_of "$AUTH_DATABASE_URL")
 POSTS_PASSWORD=$(password_of "$POSTS_DATABASE_URL")
 export AUTH_PASSWORD POSTS_PASSWORD
+# Where a standby is to follow (standby.yml), none does yet, and none is waited for.
+export PGOPTIONS="-c synchronous_commit=local"
 
 psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --username postgres --dbname postgres <<'SQL'
 \getenv auth_password AUTH_PASSWORD

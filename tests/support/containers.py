@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.settings import SETTING_NAMES
@@ -35,10 +35,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Containers:
-    """A running compose project."""
+    """A running compose project; ``settings`` are added to the environment of its commands."""
 
     url: str
     port: int
+    project: str = PROJECT
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def up(self) -> None:
         """Build, start, and wait until all are healthy, as ``make up`` does."""
@@ -52,6 +54,14 @@ class Containers:
         """Return what a compose command prints."""
         return self._run("deploy/compose.sh", *arguments)
 
+    def run_script(self, script: str) -> str:
+        """Return what a script of the project prints."""
+        return self._run(script)
+
+    def docker(self, verb: str, service: str) -> None:
+        """Do something to a service's container: ``kill``, ``pause`` and so on."""
+        self._run("docker", verb, self.find_id(service))
+
     def format(self, service: str, template: str) -> str:
         """Return what Docker knows of a service's container, in ``docker inspect``'s template language."""
         return self._run("docker", "inspect", "--format", template, self.find_id(service))
@@ -62,9 +72,9 @@ class Containers:
 
     def find_id(self, service: str) -> str:
         """Return the id of a service's container."""
-        labels = (f"com.docker.compose.project={PROJECT}", f"com.docker.compose.service={service}")
+        labels = (f"com.docker.compose.project={self.project}", f"com.docker.compose.service={service}")
         filters = [part for label in labels for part in ("--filter", f"label={label}")]
-        return self._run("docker", "ps", "--quiet", "--no-trunc", *filters).strip()
+        return self._run("docker", "ps", "--all", "--quiet", "--no-trunc", *filters).strip()
 
     def execute(self, service: str, *command: str) -> str:
         """Return what a command prints inside a container; raises CommandFailed."""
@@ -93,7 +103,8 @@ class Containers:
 
     def _environment(self) -> dict[str, str]:
         outside = {name: value for name, value in os.environ.items() if name not in SETTING_NAMES}
-        return {**outside, **MANY_AT_ONE_ADDRESS, "COMPOSE_PROJECT_NAME": PROJECT, "GATEWAY_PORT": str(self.port)}
+        project = {"COMPOSE_PROJECT_NAME": self.project, "GATEWAY_PORT": str(self.port)}
+        return {**outside, **MANY_AT_ONE_ADDRESS, **self.settings, **project}
 
 
 _ASK = """
@@ -119,14 +130,14 @@ def is_docker_here() -> bool:
 
 
 @contextlib.contextmanager
-def running_containers() -> Iterator[Containers]:
+def running_containers(project: str = PROJECT, **settings: str) -> Iterator[Containers]:
     """Give the stack in containers, with empty databases; remove it and its data at the end.
 
-    The project's name is always the same, so that a run clears away what a killed one left; a second run waits.
+    A project's name is always the same, so that a run clears away what a killed one left; a second run waits.
     """
     port = _find_free_port()
-    containers = Containers(f"http://localhost:{port}", port)
-    with (Path(tempfile.gettempdir()) / f"{PROJECT}.lock").open("w") as lock:
+    containers = Containers(f"http://localhost:{port}", port, project, settings)
+    with (Path(tempfile.gettempdir()) / f"{project}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
         containers.compose("down", "--volumes", "--remove-orphans")
         try:

@@ -29,7 +29,11 @@ DOORS = {
     "jose": {"shared/tokens.py", "shared/session_cookie.py"},
     "cryptography": {"shared/session_cookie.py"},
     "argon2": {"auth_service/passwords.py"},
-    "asyncpg": {"shared/database.py", *(f"{service}/{table}.py" for table, service in TABLES.items())},
+    "asyncpg": {
+        "shared/database.py",
+        "shared/postgres_servers.py",
+        *(f"{service}/{table}.py" for table, service in TABLES.items()),
+    },
     "pogo_core": {"shared/database.py"},
     "httptools": {"gateway/upstream_response.py", "gateway/known_heads.py", "gateway/protocol.py"},
     "httpx2": {"shared/service_calls.py"},

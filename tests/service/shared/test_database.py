@@ -33,7 +33,7 @@ async def test_connection_is_lent(db: Database) -> None:
         names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "application_name")
         settings = [await connection.fetchval(f"SHOW {name}") for name in names]
 
-    assert settings == ["5s", "2s", "10s", "some_service"]
+    assert settings == ["6s", "2s", "10s", "some_service"]
     assert db.find_lack() is None
 
 

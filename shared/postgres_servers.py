@@ -1,0 +1,104 @@
+"""The servers of one database, a primary and its standbys, and a connection to the one that is wanted.
+
+    postgresql://posts:...@first:5432,second:5432/posts?target_session_attrs=read-write
+
+1. All servers are asked at once, and the first that answers and is of the kind that the URL asks for is taken. One
+   after the other, as asyncpg does it, would wait for each that is gone.
+2. Looking up the name of a server that is gone may take ten seconds, in one of four threads that the event loop has for
+   that. So each name is looked up once at a time, whoever else wants to know waits for the same answer, and nobody's
+   impatience ends it.
+"""
+
+import asyncio
+import re
+import socket
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+import asyncpg
+
+Try: TypeAlias = "asyncio.Task[asyncpg.Connection]"
+Lookup: TypeAlias = "asyncio.Task[list[str]]"
+
+DEFAULT_PORT = 5432
+CHECKS_NAME = "sslmode=verify-full"  # then asyncpg must know the name, and looks it up once more by itself
+
+_SERVERS = re.compile(r"(?P<before>[a-z]+://(?:[^/?#@]*@)?)(?P<servers>[^/?#@]+)(?P<after>.*)", re.DOTALL)
+
+
+class PostgresServers:
+    """The servers that a URL names."""
+
+    def __init__(self, url: str) -> None:
+        self._urls = list_urls(url)
+        self._lookups: dict[str, Lookup] = {}
+
+    async def connect(self, _dsn: None = None, **settings: Any) -> asyncpg.Connection:  # noqa: ANN401 - asyncpg's own
+        """Return a connection, with asyncpg's settings; raises what one of the servers failed with when all do.
+
+        A pool calls it with the address that it was given: none, the servers are known here.
+        """
+        tries = [asyncio.create_task(self._connect_to(url, settings)) for url in self._urls]
+        chosen = None
+        try:
+            chosen = await _find_first(tries)
+            return chosen.result()
+        finally:
+            for each in tries:
+                if each is not chosen:
+                    each.cancel()
+                    each.add_done_callback(_let_go)
+
+    async def _connect_to(self, url: str, settings: dict[str, Any]) -> asyncpg.Connection:
+        server = urlsplit(url)
+        if not server.hostname:  # a socket in the file system
+            return await asyncpg.connect(url, **settings)
+        addresses = await asyncio.wait_for(self._look_up(server.hostname), settings.get("timeout"))
+        if CHECKS_NAME in server.query:
+            return await asyncpg.connect(url, **settings)
+        ports = [server.port or DEFAULT_PORT] * len(addresses)
+        return await asyncpg.connect(url, host=addresses, port=ports, **settings)
+
+    async def _look_up(self, name: str) -> list[str]:
+        """Return the addresses of a server."""
+        if name not in self._lookups:
+            lookup = asyncio.create_task(_look_up(name))
+            self._lookups[name] = lookup
+            lookup.add_done_callback(lambda ended: self._forget(name, ended))
+        return await asyncio.shield(self._lookups[name])
+
+    def _forget(self, name: str, ended: Lookup) -> None:
+        del self._lookups[name]
+        if not ended.cancelled():
+            ended.exception()  # perhaps nobody waits for it any more
+
+
+def list_urls(url: str) -> list[str]:
+    """Return a URL for each of the servers that one URL names."""
+    match = _SERVERS.fullmatch(url)
+    if match is None:
+        return [url]
+    return [f"{match['before']}{server}{match['after']}" for server in match["servers"].split(",")]
+
+
+async def _look_up(name: str) -> list[str]:
+    found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+async def _find_first(tries: list[Try]) -> Try:
+    """Return the first try that succeeds, else one that failed."""
+    pending = set(tries)
+    while True:
+        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        succeeded = next((each for each in done if each.exception() is None), None)
+        if succeeded is not None:
+            return succeeded
+        if not pending:
+            return done.pop()
+
+
+def _let_go(ended: Try) -> None:
+    """Close a connection that nobody takes any more."""
+    if not ended.cancelled() and ended.exception() is None:
+        ended.result().terminate()

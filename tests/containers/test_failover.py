@@ -1,0 +1,122 @@
+"""Two PostgreSQL servers, the second following the first: what was acknowledged survives the loss of the first."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+
+import httpx2
+import pytest
+
+from tests.support.containers import Containers, is_docker_here, running_containers
+from tests.support.people import PASSWORD, Person, sign_up_and_in
+from tests.support.waiting import wait_until
+
+PROJECT = "gatepost-failover"
+PATIENCE = 60.0  # seconds
+
+
+@pytest.fixture(scope="module")
+def containers() -> Iterator[Containers]:
+    """Give a stack of its own, with a standby."""
+    if not is_docker_here():
+        pytest.skip("Docker does not answer")
+    with running_containers(PROJECT, COMPOSE_FILE="docker-compose.yml:deploy/postgres/standby.yml") as running:
+        yield running
+
+
+class Writer:
+    """Writes one post after the other and keeps what was acknowledged."""
+
+    def __init__(self, client: httpx2.AsyncClient, author: Person) -> None:
+        self._client = client
+        self._author = author
+        self._number = 0
+        self.acknowledged: list[str] = []
+        self.statuses: list[int] = []
+
+    async def write(self) -> int:
+        """Write one post and return the status of the answer."""
+        self._number += 1
+        body = {"title": f"Post {self._number}", "published": True}
+        answer = await self._client.post("/api/posts", json=body, headers=self._author.bearer)
+        self.statuses.append(answer.status_code)
+        if answer.status_code == 201:
+            self.acknowledged.append(body["title"])
+        return answer.status_code
+
+    async def go_on(self) -> None:
+        """Write until cancelled."""
+        while True:
+            await self.write()
+            await asyncio.sleep(0.02)
+
+    async def list_titles(self) -> list[str]:
+        """Return the titles of all posts that are there, the oldest first."""
+        titles: list[str] = []
+        url: str | None = f"/api/user/{self._author.id}?limit=100"
+        while url:
+            answer = await self._client.get(url, headers=self._author.bearer)
+            assert answer.status_code == 200
+            titles += [post["title"] for post in answer.json()]
+            url = answer.links.get("next", {}).get("url")
+        return titles[::-1]
+
+
+@contextlib.asynccontextmanager
+async def writing(writer: Writer) -> AsyncIterator[None]:
+    """Let the writer go on meanwhile."""
+    task = asyncio.create_task(writer.go_on())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def wait_for_writes(writer: Writer, number: int = 20) -> None:
+    """Wait until so many further posts are acknowledged."""
+    goal = len(writer.acknowledged) + number
+
+    async def count() -> int:
+        return len(writer.acknowledged)
+
+    await wait_until(count, lambda found: found >= goal, seconds=PATIENCE)
+
+
+async def test_a_write_waits_for_the_standby(containers: Containers, client: httpx2.AsyncClient, ada: Person) -> None:
+    """While the standby does not follow, writes are refused and reads go on; nothing refused counts as acknowledged."""
+    writer = Writer(client, ada)
+    assert await writer.write() == 201
+    containers.docker("pause", "postgres_standby")
+    try:
+        assert await writer.write() == 503
+        assert (await client.get(f"/api/user/{ada.id}", headers=ada.bearer)).status_code == 200
+    finally:
+        containers.docker("unpause", "postgres_standby")
+    await wait_until(writer.write, lambda status: status == 201, seconds=PATIENCE)
+    assert set(writer.acknowledged) <= set(await writer.list_titles())
+
+
+async def test_the_standby_takes_over(containers: Containers, client: httpx2.AsyncClient, ada: Person) -> None:
+    """The primary is killed under load and the standby promoted: writes resume, and nothing acknowledged is lost.
+
+    Who was signed in stays so, and the old primary, come back by accident, acknowledges nothing of its own.
+    """
+    writer = Writer(client, ada)
+    async with writing(writer):
+        await wait_for_writes(writer)
+        await asyncio.to_thread(containers.docker, "kill", "postgres")
+        await asyncio.to_thread(containers.run_script, "deploy/postgres/promote.sh")
+        await wait_for_writes(writer)
+        assert set(writer.statuses) <= {201, 503}
+        await asyncio.to_thread(containers.docker, "start", "postgres")
+        await asyncio.sleep(10)
+        await asyncio.to_thread(containers.docker, "kill", "postgres")
+        await wait_for_writes(writer)
+    there = set(await writer.list_titles())
+    assert set(writer.acknowledged) <= there
+    signed_in = await client.post("/api/login", json={"username": ada.email, "password": PASSWORD})
+    assert (signed_in.status_code, signed_in.json()["id"]) == (200, ada.id)
+    grace = await sign_up_and_in(client, "Grace Hopper")
+    assert grace.id != ada.id

@@ -1,0 +1,119 @@
+"""A database with several servers: the wanted one is found, whatever has become of the others.
+
+The embedded PostgreSQL listens on a socket only; the servers here are doors to it, or what is left of a server.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+import pytest
+
+from shared.errors import Unavailable
+from shared.postgres_servers import PostgresServers
+from tests.service.shared.conftest import Build
+from tests.support.waiting import wait_until
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+PATIENCE = 30.0  # seconds, far more than any test should wait: who waited for a silent server would fail by that
+
+
+@contextlib.asynccontextmanager
+async def listening(serve: Serve) -> AsyncIterator[str]:
+    """Give the address of a server on this machine."""
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        host, port = server.sockets[0].getsockname()
+        yield f"{host}:{port}"
+    finally:
+        server.close()
+
+
+def door_to(url: str) -> Serve:
+    """Return what leads every connection to the PostgreSQL of a URL."""
+    (folder,) = parse_qs(urlsplit(url).query)["host"]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.5432")
+        await asyncio.gather(_copy(reader, inner_writer), _copy(inner_reader, writer))
+
+    return serve
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+async def stay_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Say nothing until the other end goes away."""
+    await reader.read()
+    writer.close()
+
+
+def url_of(url: str, *servers: str, kind: str = "read-write") -> str:
+    """Return the URL of the same database at these servers."""
+    parts = urlsplit(url)
+    account = parts.netloc.rpartition("@")[0]
+    return f"{parts.scheme}://{account}@{','.join(servers)}{parts.path}?target_session_attrs={kind}"
+
+
+@pytest.mark.parametrize("place", [0, 1])
+async def test_a_silent_server_is_not_waited_for(url: str, place: int) -> None:
+    """With one server that answers and one that says nothing, the connection is there at once, in any order."""
+    async with listening(door_to(url)) as good, listening(stay_silent) as silent, asyncio.timeout(PATIENCE / 3):
+        addresses = [silent, good] if place else [good, silent]
+        connection = await PostgresServers(url_of(url, *addresses)).connect(timeout=PATIENCE)
+        assert await connection.fetchval("SELECT 1") == 1
+        await connection.close()
+
+
+async def test_a_server_that_is_gone_is_passed_over(url: str, unused_tcp_port: int) -> None:
+    """A refused connection and a name that nobody has keep nobody from the server that is there."""
+    async with listening(door_to(url)) as good:
+        servers = PostgresServers(url_of(url, f"127.0.0.1:{unused_tcp_port}", "nowhere.invalid:5432", good))
+        connection = await servers.connect(timeout=PATIENCE)
+        assert await connection.fetchval("SELECT 1") == 1
+        await connection.close()
+
+
+async def test_only_one_connection_stays(url: str) -> None:
+    """Where several servers answer, one connection is taken and the others are closed."""
+    async with listening(door_to(url)) as one, listening(door_to(url)) as other:
+        servers = PostgresServers(url_of(url, one, other))
+        taken = [await servers.connect(timeout=PATIENCE) for _ in range(3)]
+        counting = "SELECT count(*) FROM pg_stat_activity WHERE usename = current_user"
+        assert await wait_until(lambda: taken[0].fetchval(counting), lambda number: number == len(taken)) == len(taken)
+        for connection in taken:
+            await connection.close()
+
+
+async def test_no_server_of_the_wanted_kind(url: str, build: Build, unused_tcp_port: int) -> None:
+    """Where no server takes part as it should, the service keeps looking, and has no database meanwhile."""
+    async with listening(door_to(url)) as primary:
+        wanted = url_of(url, primary, f"127.0.0.1:{unused_tcp_port}", kind="standby")
+        with pytest.raises((asyncpg.TargetServerAttributeNotMatched, OSError)):
+            await PostgresServers(wanted).connect(timeout=PATIENCE)
+        db = build(wanted)
+        await db.start()
+        await asyncio.sleep(0.1)
+        assert db.find_lack() == "not connected"
+        with pytest.raises(Unavailable):
+            async with db.connection():
+                pass
+
+
+async def test_a_pool_finds_the_servers(url: str, build: Build) -> None:
+    """A service's database works with several servers as with one."""
+    async with listening(stay_silent) as silent, listening(door_to(url)) as good:
+        db = build(url_of(url, silent, good))
+        await db.start()
+        await db.wait_until_ready()
+        async with db.connection() as connection:
+            assert await connection.fetchval("SELECT count(*) FROM notes") == 0
+        await db.stop()
