@@ -116,6 +116,9 @@ async def sign_in(request: Request) -> Response:
         refusal = _refuse_sign_in(request, fields, callback_url, error.status, "TooManyAttempts")
         refusal.headers.update(error.headers)
         return refusal
+    replaced = find_session_id(request)
+    if replaced is not None:  # the browser forgets it, so nobody could end it any more
+        await parts_of(request).sessions.end(replaced, Ending.REPLACED, identify_client(request))
     _, cookies = seal_session(request, signed_in.user, signed_in.session, signed_in.access_token)
     response = _answer_url(fields, callback_url)
     return add_cookies(response, [*remember_callback_url(request, callback_url), *cookies])

@@ -20,6 +20,7 @@ class Ending(StrEnum):
     """Why a session was revoked, which ends it before its time."""
 
     SIGNED_OUT = "signed_out"
+    REPLACED = "replaced"
     ENDED_BY_USER = "ended_by_user"
     ENDED_BY_OPERATOR = "ended_by_operator"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason, not a password

@@ -3,6 +3,7 @@
 import json
 import re
 
+import asyncpg
 import httpx2
 import pytest
 from starlette.applications import Starlette
@@ -211,3 +212,17 @@ async def test_under_https_cookies_are_secure_and_prefixed(auth_database_url: st
     ]
     assert all("; Secure" in cookie and "; Path=/" in cookie for cookie in cookies)
     assert answer.headers["strict-transport-security"].startswith("max-age=")
+
+
+async def test_signing_in_again_ends_the_browser_s_session(
+    client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
+) -> None:
+    """A browser has one session: signing in anew ends the one before, and no session of another device."""
+    await next_auth.sign_in(client, ada.email)
+    first = str(open_session_cookie(client)["sid"])
+    await next_auth.sign_in(client, ada.email, "not the password")
+    assert await database.fetchval("SELECT revoked_at FROM sessions WHERE id = $1", first) is None
+    await next_auth.sign_in(client, ada.email)
+    second = str(open_session_cookie(client)["sid"])
+    rows = await database.fetch("SELECT id::text, revoked_because FROM sessions ORDER BY created_at")
+    assert [tuple(row) for row in rows] == [(ada.session_id, None), (first, "replaced"), (second, None)]
