@@ -53,6 +53,7 @@ class Accounts:
 
     async def sign_up(self, wanted: SignUp, client: Client) -> User:
         """Return the new user; EmailTaken when somebody has the e-mail address, Throttled."""
+        self.passwords.require_room()
         await self.admission.admit_sign_up(client)
         return await self.create_user(wanted, client)
 
@@ -74,6 +75,7 @@ class Accounts:
 
         The same for a user who is disabled. Throttled when too many failed before, whatever the password.
         """
+        self.passwords.require_room()
         counted = await self.admission.admit_sign_in(offered.username, client)
         async with self.database.connection() as connection:
             found = await find_credentials(connection, offered.username)
@@ -169,6 +171,7 @@ class Accounts:
 
     async def _get_confirmed(self, user: User, password: str, member: str, client: Client) -> Credentials:
         """Return the credentials of a signed-in user whose password is right; else Invalid names the member."""
+        self.passwords.require_room()
         counted = await self.admission.admit_sign_in(user.email, client)
         async with self.database.connection() as connection:
             found = await find_credentials(connection, user.email)

@@ -17,7 +17,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import argon2
 import structlog
@@ -61,6 +61,11 @@ class Passwords:
         gauge = Gauge("gatepost_password_hashes_pending", "Password hashes that run or wait", registry=registry)
         gauge.set_function(lambda: self._taken)
 
+    def require_room(self) -> None:
+        """Raise Unavailable when too many wait already: before anything else is done for one more."""
+        if self._taken >= self._places:
+            self._refuse()
+
     async def hash(self, password: str) -> str:
         """Return a new hash of the password; Unavailable when too many wait."""
         return await self._run(lambda: self._hasher.hash(password))
@@ -102,10 +107,13 @@ class Passwords:
     def _take_place(self) -> None:
         with self._lock:
             if self._taken >= self._places:
-                self._shed_count.inc()
-                raise Unavailable("Too many people are signing in right now. Try again", retry_after=RETRY_AFTER)
+                self._refuse()
             self._taken += 1
         self._run_count.inc()
+
+    def _refuse(self) -> NoReturn:
+        self._shed_count.inc()
+        raise Unavailable("Too many people are signing in right now. Try again", retry_after=RETRY_AFTER)
 
     def _leave_place(self, _: Future[Outcome]) -> None:
         # Runs in the thread once its work is over, or where work that never began is cancelled: law 3.

@@ -227,17 +227,29 @@ async def test_client_logs_have_a_limit(guarded: httpx2.AsyncClient, database: a
     assert (await guarded.post("/api/auth/_log", data={"level": "error"})).status_code == 429
 
 
-async def test_a_try_that_was_not_decided_is_given_back(
+async def test_a_try_that_finds_no_room_writes_nothing(
     guarded: httpx2.AsyncClient, replicas: list[tuple[Starlette, Metrics]], database: asyncpg.Connection
 ) -> None:
-    """A try that found no place in the queue of hashes (503) is no failure."""
+    """Where too many hashes wait already, a try is refused (503) before anything is done for it."""
     passwords = replicas[0][0].state.parts.passwords
     passwords._taken += 10_000  # noqa: SLF001 - as under a flood
     try:
         assert (await sign_in(guarded, "nobody@example.com")).status_code == 503
     finally:
         passwords._taken -= 10_000  # noqa: SLF001
-    assert await database.fetchval("SELECT max(recent) FROM attempts") == 0
+    assert await database.fetchval("SELECT count(*) FROM attempts") == 0
+
+
+async def test_a_try_that_was_not_decided_is_given_back(
+    guarded: httpx2.AsyncClient, database: asyncpg.Connection
+) -> None:
+    """Of a flood of tries, those that found no place in the queue of hashes in the end (503) are no failures."""
+    people = [(f"person{number}@example.com", f"198.51.100.{number}") for number in range(120)]
+    answers = await asyncio.gather(*(sign_in(guarded, email, address=address) for email, address in people))
+    statuses = [answer.status_code for answer in answers]
+    assert set(statuses) == {401, 503}
+    counted = await database.fetchval("SELECT sum(recent) FROM attempts")
+    assert counted == 2 * statuses.count(401)  # for the account and for the address
 
 
 async def test_a_stolen_session_is_no_place_to_guess(guarded: httpx2.AsyncClient, ada: Person) -> None:
