@@ -41,6 +41,7 @@ def write_up(findings: Findings, machine: str, effort: str) -> str:
         ),
         ("The same by CPU time: on a core of its own", draw_cpu_table(findings.reads, YARDSTICKS)),
         ("The same at other numbers of connections", draw_connections(findings.reads_at)),
+        ("CPU time of a request at these", draw_costs(findings.reads_at)),
         *((title, draw_table(samples, ())) for title, samples in findings.others.items()),
         (f"Signing in, {CLIENTS} clients, all cores", draw_sign_ins(findings.sign_ins)),
         ("Reads meanwhile", draw_meanwhile(findings.meanwhile)),
@@ -74,6 +75,16 @@ def draw_connections(samples_at: Mapping[int, Samples]) -> str:
     names = next(iter(samples_at.values()))
     rows = [(name, *(_describe_loads(samples[name]) for samples in samples_at.values())) for name in names]
     return _draw(["requests/s (p50 / p99 ms)", *(str(connections) for connections in samples_at)], rows)
+
+
+def draw_costs(samples_at: Mapping[int, Samples]) -> str:
+    """Return the microseconds of CPU, upstream included, that a request costs, for each number of connections."""
+    names = next(iter(samples_at.values()))
+    rows = [
+        (name, *(f"{median(sample.cost for sample in samples[name]):.0f}" for samples in samples_at.values()))
+        for name in names
+    ]
+    return _draw(["CPU us", *(str(connections) for connections in samples_at)], rows)
 
 
 def draw_sign_ins(samples: Samples) -> str:
@@ -146,7 +157,7 @@ def _describe_disturbance(measured: Iterable[Samples]) -> str:
     return (
         f"The servers had {min(shares):.0%} to {max(shares):.0%} of their core, {IDLE_SHARE:.0%} or more in {calm} of "
         f"{len(shares)} measurements. What is missing to 100 % went to others on this machine, or to waiting for the "
-        "disk where something is written. Rates and latencies suffer from it, ratios less, CPU times hardly."
+        "disk where something is written. Rates and latencies suffer from it, ratios less, CPU times least."
     )
 
 

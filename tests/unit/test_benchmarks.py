@@ -11,7 +11,7 @@ from benchmarks.figures import Sample, draw_cpu_table, draw_table, find_cpu_rati
 from benchmarks.load import Ask, Load, LoadInvalid, Plan, read_figures, write_plan
 from benchmarks.peer_servers import libpq_environment, list_versions
 from benchmarks.pgbench import read_log
-from benchmarks.results import draw_connections, draw_memory, draw_sign_ins
+from benchmarks.results import draw_connections, draw_costs, draw_memory, draw_sign_ins
 from benchmarks.signing_in import ARGON2, WAITING
 
 FIGURES = {"requests": 5000, "shed": 0, "duration": 2_000_000, "p50": 1500, "p99": 9000, "wrong": 0, "broken": 0}
@@ -108,6 +108,7 @@ def test_tables_are_whole() -> None:
         draw_table(samples, (ARGON2,)),
         draw_cpu_table(samples, (ARGON2,)),
         draw_connections({1: samples, 64: samples}),
+        draw_costs({1: samples, 64: samples}),
         draw_sign_ins(samples),
         draw_memory({"gateway": (70.2, 80.7)}),
     ]
