@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 
 from posts_service.author_lookup import AuthorLookup
 from posts_service.coalesced_reads import CoalescedReads, Sharing
+from posts_service.list_source import WRITE_SETTINGS, ListSource
 from posts_service.post_lists import AuthorsList, FeedList, PostList, list_by_authors, list_feeds
 from posts_service.settings import PostsMigrationSettings, PostsSettings
 from posts_service.sync import create_user_change_feed
@@ -34,6 +35,8 @@ class Parts:
 
     public_url: str
     database: Database
+    standby: Database | None
+    list_source: ListSource
     auth_service: ServiceClient
     author_lookup: AuthorLookup
     author_lists: CoalescedReads[AuthorsList, PostList]
@@ -49,7 +52,8 @@ class Parts:
         service_secret = settings.service_secret.get_secret_value()
         previous = [secret.get_secret_value() for secret in settings.secret_key_previous]
         keys = KeyRing(settings.secret_key.get_secret_value(), previous)
-        database = open_database(settings)
+        database, standby = open_database(settings), _open_standby(settings)
+        list_source = ListSource(database, standby, metrics)
         metrics.watch_database(database.count_borrowed)
         auth_service = ServiceClient(
             settings.auth_service_url,
@@ -61,10 +65,12 @@ class Parts:
         return cls(
             public_url=settings.nextauth_url,
             database=database,
+            standby=standby,
+            list_source=list_source,
             auth_service=auth_service,
             author_lookup=AuthorLookup(database, auth_service),
-            author_lists=_coalesce(database, list_by_authors, sharing),
-            feed_lists=_coalesce(database, list_feeds, sharing),
+            author_lists=_coalesce(list_source, list_by_authors, sharing),
+            feed_lists=_coalesce(list_source, list_feeds, sharing),
             access_tokens=AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl),
             revocations=revocations,
             feeds=(
@@ -77,11 +83,13 @@ class Parts:
     @property
     def remarks(self) -> dict[str, Check]:
         """What ``/readyz`` may remark: each feed's state, by its name."""
-        return {feed.name: feed.find_remark for feed in self.feeds}
+        return {"standby": self.list_source.find_remark, **{feed.name: feed.find_remark for feed in self.feeds}}
 
     async def start(self) -> None:
         """Begin to work: connect to the database and follow the auth service, in the background."""
         await self.database.start()
+        if self.standby is not None:
+            await self.standby.start()
         await self.database.wait_a_moment()
         for feed in self.feeds:
             feed.start()
@@ -92,11 +100,15 @@ class Parts:
             await feed.stop()
         await self.auth_service.close()
         await self.database.stop()
+        if self.standby is not None:
+            await self.standby.stop()
 
 
 def open_database(settings: PostsSettings | PostsMigrationSettings) -> Database:
     """Return the service's database, not connected yet."""
-    return Database(settings.posts_database_url.get_secret_value(), MIGRATIONS, SERVICE)
+    has_standby = isinstance(settings, PostsSettings) and settings.posts_replica_url is not None
+    url = settings.posts_database_url.get_secret_value()
+    return Database(url, MIGRATIONS, SERVICE, WRITE_SETTINGS if has_standby else None)
 
 
 def parts_of(connection: HTTPConnection) -> Parts:
@@ -106,15 +118,19 @@ def parts_of(connection: HTTPConnection) -> Parts:
     return parts
 
 
+def _open_standby(settings: PostsSettings) -> Database | None:
+    url = settings.posts_replica_url
+    return Database(url.get_secret_value(), None, SERVICE) if url is not None else None
+
+
 def _coalesce(
-    database: Database,
+    source: ListSource,
     list_all: Callable[[Connection, Sequence[List]], Awaitable[Sequence[PostList]]],
     sharing: Sharing,
 ) -> CoalescedReads[List, PostList]:
     """Return reads of lists that share queries; a query is as heavy as it has posts to read."""
 
     async def ask(asked: Sequence[List]) -> Sequence[PostList]:
-        async with database.connection() as connection:
-            return await list_all(connection, asked)
+        return await source.read(lambda connection: list_all(connection, asked))
 
     return CoalescedReads(ask, lambda one: one.limit, sharing)

@@ -55,16 +55,15 @@ async def read_posts_of(parts: Parts, author_id: int, reader: User, query: ListQ
 
 async def list_feed(parts: Parts, query: ListQuery) -> Page:
     """Return what everyone has published."""
-    async with parts.database.connection() as connection:
-        posts = await list_published(connection, query.before, query.limit + 1)
+    posts = await parts.list_source.read(lambda found: list_published(found, query.before, query.limit + 1))
     return await _make_page(parts, posts, query.limit)
 
 
 async def list_posts_of(parts: Parts, author_id: int, reader: User, query: ListQuery) -> Page:
     """Return an author's posts: all of them to the author, to others those that are published."""
     list_visible = list_by_author if reader.claims.user_id == author_id else list_published_by_author
-    async with parts.database.connection() as connection:
-        posts = await list_visible(connection, author_id, query.before, query.limit + 1)
+    limit = query.limit + 1
+    posts = await parts.list_source.read(lambda found: list_visible(found, author_id, query.before, limit))
     return await _make_page(parts, posts, query.limit)
 
 

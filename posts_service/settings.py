@@ -8,6 +8,7 @@ class PostsSettings(Settings):
 
     service_secret: Secret
     posts_database_url: Secret
+    posts_replica_url: Secret | None = None
     auth_service_url: str
 
 

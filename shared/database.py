@@ -11,7 +11,7 @@ without asyncpg's reset, which would be a round trip each time.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -63,10 +63,13 @@ class MigrationFailed(Exception):
 class Database:
     """One service's database. ``start`` before use, ``stop`` at the end."""
 
-    def __init__(self, url: str, migrations: Path, service: str) -> None:
+    def __init__(
+        self, url: str, migrations: Path | None, service: str, server_settings: Mapping[str, str] | None = None
+    ) -> None:
+        """Take the folder of migrations, None for a standby; ``server_settings`` join each session's own."""
+        self._server_settings = {**_SERVER_SETTINGS, "application_name": service, **(server_settings or {})}
         self._servers = PostgresServers(url)
         self._migrations = migrations
-        self._service = service
         self._pool: asyncpg.Pool | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -103,8 +106,9 @@ class Database:
 
     async def migrate(self) -> None:
         """Bring the schema up to date, without opening the pool; MigrationFailed when that can't be done now."""
+        assert self._migrations is not None, "a standby has what its primary has"
         try:
-            await self._migrate()
+            await self._migrate(self._migrations)
         except BadMigrationError as error:
             raise MigrationFailed(f"{error}: {error.__cause__}") from error
         except _NOT_THERE as error:
@@ -178,17 +182,18 @@ class Database:
                 return
             await asyncio.sleep(RETRY_PAUSE)
 
-    async def _migrate(self) -> None:
+    async def _migrate(self, migrations: Path) -> None:
         connection = await self._servers.connect(timeout=CONNECT_TIMEOUT, command_timeout=MIGRATION_TIMEOUT)
         try:
             # Replicas start together; the lock lets one migrate while the others wait. It ends with the connection.
             await connection.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
-            await migrate.apply(connection, self._migrations, schema_name="public")
+            await migrate.apply(connection, migrations, schema_name="public")
         finally:
             await connection.close(timeout=CONNECT_TIMEOUT)
 
     async def _connect(self) -> None:
-        await self._migrate()
+        if self._migrations is not None:
+            await self._migrate(self._migrations)
         self._pool = await asyncpg.create_pool(
             connect=self._servers.connect,
             min_size=1,
@@ -196,7 +201,7 @@ class Database:
             timeout=CONNECT_TIMEOUT,
             command_timeout=COMMAND_TIMEOUT,
             reset=_leave_session,
-            server_settings={**_SERVER_SETTINGS, "application_name": self._service},
+            server_settings=self._server_settings,
         )
 
 

@@ -52,6 +52,11 @@ class Metrics:
         """Count one refused request; the reason is a word of ours."""
         self._refusals.labels(reason).inc()
 
+    def count_list_queries(self) -> Counter:
+        """Return the count of queries for lists, by the server that was asked: ``primary`` or ``standby``."""
+        name, meaning = "gatepost_list_queries_total", "Queries for lists, by the server that was asked"
+        return Counter(name, meaning, ["server"], registry=self.registry)
+
     def watch_feed(self, feed: str, find_lag: Callable[[], float]) -> None:
         """Show how many seconds ago a feed was last heard of."""
         self._feed_lag.labels(feed).set_function(find_lag)

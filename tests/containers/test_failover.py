@@ -13,6 +13,8 @@ from tests.support.waiting import wait_until
 
 PROJECT = "gatepost-failover"
 PATIENCE = 60.0  # seconds
+QUERIES = "gatepost_list_queries_total"
+SHOW_METRICS = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8102/metrics').read().decode())"
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +86,13 @@ async def wait_for_writes(writer: Writer, number: int = 20) -> None:
     await wait_until(count, lambda found: found >= goal, seconds=PATIENCE)
 
 
+def count_reads(containers: Containers, server: str) -> float:
+    """Return how many queries for lists the posts service has asked a server."""
+    figures = containers.execute("posts_service", "python", "-c", SHOW_METRICS).splitlines()
+    counted = [line.split()[1] for line in figures if line.startswith(f'{QUERIES}{{server="{server}"}}')]
+    return float(counted[0]) if counted else 0
+
+
 async def test_a_write_waits_for_the_standby(containers: Containers, client: httpx2.AsyncClient, ada: Person) -> None:
     """While the standby does not follow, writes are refused and reads go on; nothing refused counts as acknowledged."""
     writer = Writer(client, ada)
@@ -96,6 +105,22 @@ async def test_a_write_waits_for_the_standby(containers: Containers, client: htt
         containers.docker("unpause", "postgres_standby")
     await wait_until(writer.write, lambda status: status == 201, seconds=PATIENCE)
     assert set(writer.acknowledged) <= set(await writer.list_titles())
+
+
+async def test_lists_are_read_at_the_standby(containers: Containers, client: httpx2.AsyncClient, ada: Person) -> None:
+    """Lists come from the standby, and whoever wrote a post sees it in the very next list all the same."""
+    writer = Writer(client, ada)
+
+    async def count() -> float:
+        await writer.list_titles()
+        return await asyncio.to_thread(count_reads, containers, "standby")
+
+    before = await wait_until(count, lambda found: found > 0, seconds=PATIENCE)  # it may have been away just before
+    for _ in range(50):
+        assert await writer.write() == 201
+        listed = await client.get(f"/api/user/{ada.id}?limit=1", headers=ada.bearer)
+        assert [post["title"] for post in listed.json()] == writer.acknowledged[-1:]
+    assert count_reads(containers, "standby") >= before + 50
 
 
 async def test_the_standby_takes_over(containers: Containers, client: httpx2.AsyncClient, ada: Person) -> None:
