@@ -49,7 +49,7 @@ async def run_all(chosen: Sequence[Experiment], *, seed: int, is_short: bool, ke
         for containers, ports in ((alone, [port]), (doubled, [port, second_port])):
             group = [each for each in chosen if each.has_replicas == (containers is doubled)]
             if group:
-                stage = Stage(containers, ports, seed, SHORT if is_short else 1.0)
+                stage = Stage(containers, ports, seed, SHORT if is_short else 1.0, Path(directory))
                 outcomes += await stage.run(group, keep=keep)
     return outcomes
 
@@ -62,6 +62,7 @@ class Stage:
     ports: Sequence[int]
     seed: int
     scale: float
+    directory: Path
 
     async def run(self, group: Sequence[Experiment], *, keep: bool) -> list[Outcome]:
         """Run experiments, say what comes of each, and return it."""
@@ -75,7 +76,9 @@ class Stage:
                 sys.stdout.flush()
                 async with Doors(self.ports) as doors:
                     traffic = Traffic(doors, self.seed)
-                    stand = Stand(self.containers, doors, traffic, self.seed, self.scale, self.ports[-1])
+                    stand = Stand(
+                        self.containers, doors, traffic, self.seed, self.scale, self.ports[-1], self.directory
+                    )
                     outcomes.append(await run_experiment(experiment, stand, before))
                 sys.stdout.write(draw_verdict(outcomes[-1]))
         finally:

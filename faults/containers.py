@@ -118,5 +118,6 @@ class Containers:
             "COMPOSE_PROJECT_NAME": PROJECT,
             "COMPOSE_FILE": ":".join(str(file) for file in self.files),
             "GATEWAY_PORT": str(self.port),
+            "TRUSTED_PROXIES": "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16",  # so that floods come from many addresses
         }
         return {**outside, **MANY_AT_ONE_ADDRESS, **ours, **self.settings}

@@ -8,6 +8,8 @@ from faults.experiments import Stand
 AWAY = 15.0  # seconds
 FROZEN = 30.0
 LOCKED = 20.0
+MANY = 110  # connections; PostgreSQL gives 100
+_END_CLIENTS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN ('auth', 'posts')"
 
 
 async def stop_postgres(stand: Stand) -> str:
@@ -41,6 +43,15 @@ async def lock_table(stand: Stand) -> str:
     """Lock the table of posts for 20 s."""
     await asyncio.sleep(2)
     await stand.containers.ask_postgres(f"BEGIN; LOCK TABLE posts; SELECT pg_sleep({LOCKED}); COMMIT", "posts")
+    return ""
+
+
+async def fill_connections(stand: Stand) -> str:
+    """Take all connections that PostgreSQL gives, for 15 s, after ending those of the services."""
+    await asyncio.sleep(2)
+    await stand.containers.ask_postgres(_END_CLIENTS)
+    taking = f"for each in $(seq {MANY}); do psql --username=postgres --command='SELECT pg_sleep({AWAY})' & done; wait"
+    await stand.containers.execute("postgres", "bash", "-c", f"{taking} >/dev/null 2>&1")
     return ""
 
 

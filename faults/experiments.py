@@ -7,10 +7,12 @@ It raises PassLineMissed for what it asks beyond the oracles, and returns a figu
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from faults.containers import CommandFailed, Containers
 from faults.doors import Doors
 from faults.logs import find_log_faults
+from faults.people import NotServed
 from faults.traffic import BACK_WITHIN, Traffic
 from faults.usage import Usage, wait_until_back
 
@@ -31,6 +33,7 @@ class Stand:
     seed: int
     scale: float = 1.0
     second_port: int = 0  # of the second gateway, where there are replicas
+    directory: Path = Path()  # for files that the containers read
 
     def require(self, holds: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as an assertion
         """Raise PassLineMissed unless something holds."""
@@ -83,8 +86,10 @@ async def run_experiment(experiment: Experiment, stand: Stand, before: Usage) ->
     async with traffic.running():
         try:
             figure = await experiment.run(stand)
-        except (PassLineMissed, CommandFailed, TimeoutError) as missed:
+        except (PassLineMissed, CommandFailed) as missed:
             own.append(str(missed))
+        except (NotServed, OSError, EOFError) as missed:  # a timeout is an OSError
+            own.append(f"a part of the experiment was not served: {missed!r}")
         back_after = await traffic.find_recovery(time.monotonic())
     ledger = traffic.ledger
     requests, failed, slowest = len(ledger.seen), ledger.failed, ledger.slowest

@@ -25,7 +25,7 @@ ALTER TABLE posts DROP COLUMN experiment;
 """
 
 _PORTS = {"auth_service": 8001, "posts_service": 8002}
-_RULES = "rules.toml"
+RULES = "rules.toml"
 
 
 def name_second(service: str) -> str:
@@ -36,7 +36,7 @@ def name_second(service: str) -> str:
 def write_replicas(directory: Path, second_port: int, *, is_upgrade: bool = False) -> Path:
     """Write compose's second file, and the policy, into a directory; ``is_upgrade`` brings posts a migration more."""
     directory.chmod(0o755)  # it is read by another user in the containers
-    (directory / _RULES).write_text(_name_replicas((ROOT / "gateway/rules.toml").read_text()))
+    (directory / RULES).write_text(_name_replicas((ROOT / "gateway/rules.toml").read_text()))
     newest = max(path.stem for path in (ROOT / "posts_service/migrations").glob("*.sql"))
     (directory / "migration.sql").write_text(ADDITIVE.format(depends=newest))
     given = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
@@ -56,7 +56,7 @@ def write_replicas(directory: Path, second_port: int, *, is_upgrade: bool = Fals
 
 def _list_more(name: str, directory: Path, *, is_upgrade: bool) -> dict[str, object]:
     if name == "gateway":
-        return {"volumes": [f"{directory / _RULES}:/app/gateway/{_RULES}:ro"]}
+        return {"volumes": [f"{directory / RULES}:/app/gateway/{RULES}:ro"]}
     if name == "posts_service" and is_upgrade:
         return {"volumes": [f"{directory}/migration.sql:{MIGRATION}:ro"]}
     return {}

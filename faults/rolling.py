@@ -3,7 +3,6 @@
 import asyncio
 import dataclasses
 import time
-from pathlib import Path
 
 from faults.experiments import Stand
 from faults.replicas import SERVICES, name_second, write_replicas
@@ -27,8 +26,7 @@ async def restart_all(stand: Stand) -> str:
 async def upgrade_posts(stand: Stand) -> str:
     """Replace the replicas of the posts service by such as bring an additive migration."""
     await asyncio.sleep(2)
-    replicas = stand.containers.files[-1]
-    upgraded = write_replicas(Path(replicas).parent, stand.second_port, is_upgrade=True)
+    upgraded = write_replicas(stand.directory, stand.second_port, is_upgrade=True)
     containers = dataclasses.replace(stand.containers, files=(*stand.containers.files[:-1], upgraded))
     for replica in ("posts_service", name_second("posts_service")):
         await containers.compose("up", "--detach", "--no-deps", "--timeout", PATIENCE, replica)

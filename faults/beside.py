@@ -1,0 +1,114 @@
+"""A clock that is wrong and a database that is slow: services started anew, with a file of ours beside theirs."""
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from faults.containers import ROOT, Containers
+from faults.experiments import Stand
+
+AHEAD = 60  # seconds
+DELAY = 0.3  # seconds, there and back
+LASTING = 15.0
+SLOW = "slow_postgres"
+_DATABASES = {
+    f"{name.upper()}_DATABASE_URL": f"postgresql://{name}:development-only-{name}@{SLOW}:5432/{name}"
+    for name in ("auth", "posts")
+}
+
+_CLOCK = f"""
+import time
+real = time.time
+time.time = lambda: real() + {AHEAD}
+"""
+
+_PROXY = f"""
+import asyncio
+
+async def carry(reader, writer, delay):
+    loop, due = asyncio.get_running_loop(), asyncio.Queue()
+    async def deliver():
+        while True:
+            at, data = await due.get()
+            await asyncio.sleep(max(0, at - loop.time()))
+            if not data:
+                writer.close()
+                return
+            writer.write(data)
+    delivering = asyncio.create_task(deliver())
+    while data := await reader.read(65536):
+        due.put_nowait((loop.time() + delay, data))
+    due.put_nowait((loop.time() + delay, b""))
+    await delivering
+
+async def serve(reader, writer):
+    there, back = await asyncio.open_connection("postgres", 5432)
+    await asyncio.gather(carry(reader, back, {DELAY}), carry(there, writer, 0), return_exceptions=True)
+
+async def main():
+    async with await asyncio.start_server(serve, "0.0.0.0", 5432) as server:
+        await server.serve_forever()
+
+asyncio.run(main())
+"""
+
+
+async def advance_clock(stand: Stand) -> str:
+    """Let the posts service's clock run 60 s ahead."""
+    mount = _write(stand.directory, "sitecustomize.py", _CLOCK)
+    wrong = {"posts_service": {"environment": {"PYTHONPATH": "/beside"}, "volumes": [mount]}}
+    return await _last(stand, wrong, {}, ("posts_service",))
+
+
+async def slow_postgres(stand: Stand) -> str:
+    """Let PostgreSQL answer 300 ms later."""
+    mount = _write(stand.directory, "proxy.py", _PROXY)
+    slow = {
+        "build": {"context": str(ROOT), "target": "gateway"},
+        "command": ["python", "/beside/proxy.py"],
+        "volumes": [mount],
+        "networks": ["databases"],
+        "healthcheck": {"disable": True},
+    }
+    try:
+        return await _last(stand, {SLOW: slow}, _DATABASES, ("auth_service", "posts_service"))
+    finally:
+        await _add(stand, {SLOW: slow}, _DATABASES).compose("rm", "--force", "--stop", SLOW)
+
+
+async def _last(
+    stand: Stand, services: Mapping[str, object], settings: Mapping[str, str], changed: Sequence[str]
+) -> str:
+    """Start services anew with what is beside them, require that they serve as ever, and start them as they were."""
+    different = _add(stand, services, settings)
+    started = ("up", "--detach", "--no-deps", "--timeout", "20")
+    added = [name for name in services if name not in changed]
+    if added:
+        await different.compose(*started, *added)
+    await different.compose(*started, *changed)
+    for service in changed:
+        await different.wait_until_healthy(service)
+    await asyncio.sleep(2)
+    before = stand.traffic.ledger.failed
+    await asyncio.sleep(max(5.0, LASTING * stand.scale))
+    failed = stand.traffic.ledger.failed - before
+    await stand.containers.compose(*started, *changed)
+    for service in changed:
+        await stand.containers.wait_until_healthy(service)
+    stand.require(failed == 0, f"{failed} requests failed meanwhile")
+    return "0 not served meanwhile"
+
+
+def _add(stand: Stand, services: Mapping[str, object], settings: Mapping[str, str]) -> Containers:
+    file = stand.directory / "beside.json"  # compose reads YAML, and JSON is YAML
+    file.write_text(json.dumps({"version": "3.8", "services": services}))
+    return dataclasses.replace(stand.containers, files=(*stand.containers.files, file), settings=settings)
+
+
+def _write(directory: Path, name: str, text: str) -> str:
+    """Write a file and return how it is mounted."""
+    directory.chmod(0o755)  # it is read by another user in the container
+    (directory / name).write_text(text)
+    return f"{directory}/{name}:/beside/{name}:ro"

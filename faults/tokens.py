@@ -1,0 +1,79 @@
+"""The same thing many times at once: one refresh token, one write. And another secret, while everybody goes on."""
+
+import asyncio
+import dataclasses
+import uuid
+
+from faults.experiments import Stand
+from faults.people import Person
+from faults.replicas import SERVICES, name_second
+from faults.traffic import make_post
+
+AT_ONCE = 50
+WRITES = 5
+ROUNDS = 10
+GRACE = 10.0  # seconds in which a refresh token that was used gives the same successor
+OLD = "development-only-access-token-key-0001"
+NEW = "development-only-access-token-key-0002"
+
+
+async def refresh_at_once(stand: Stand) -> str:
+    """Exchange one refresh token 50 times at once; later once more, as a thief would."""
+    person = await _join(stand)
+    for _ in range(max(2, round(ROUNDS * stand.scale))):
+        body = {"refreshToken": person.refresh_token}
+        asking = [person.ask("refresh", "POST", "/api/token", (200,), json=body) for _ in range(AT_ONCE)]
+        answers = await asyncio.gather(*asking)
+        successors = {str(answer["refreshToken"]) for answer in answers}
+        stand.require(len(successors) == 1, f"one token led to {len(successors)} successors")
+        sessions = await person.send("list sessions", "GET", "/api/me/sessions", (200,), headers=person.bearer)
+        stand.require(len(sessions.json()) == 1, "there is more than one session")
+        for answer in answers:
+            person.token = str(answer["accessToken"])
+            await person.read_newest()
+        spent, person.refresh_token = person.refresh_token, successors.pop()
+    await asyncio.sleep(GRACE + 1)
+    for token in (spent, person.refresh_token):
+        await person.send("replay", "POST", "/api/token", (401,), json={"refreshToken": token})
+    return f"{AT_ONCE} answers, 1 successor"
+
+
+async def write_at_once(stand: Stand) -> str:
+    """Send the same write five times at once, with one key."""
+    person = await _join(stand)
+    for _ in range(ROUNDS):
+        post = make_post()
+        person.posts.append(post)
+        await asyncio.gather(*(person.write(post, published=True) for _ in range(WRITES)))
+        first = post.post_id
+        stand.require(first is not None, "nobody was told that it was written")
+        await person.write(post, published=True)
+        stand.require(post.post_id == first, "the same key led to two posts")
+    return f"{ROUNDS} times"
+
+
+async def rotate_secret(stand: Stand) -> str:
+    """Give all replicas another SECRET_KEY, one after the other, under load."""
+    witness = await _join(stand)
+    both = {"SECRET_KEY": OLD, "SECRET_KEY_PREVIOUS": NEW}, {"SECRET_KEY": NEW, "SECRET_KEY_PREVIOUS": OLD}
+    # First all learn to verify with the new key, then all sign with it: no moment in which one meets a token that it
+    # can't verify.
+    for settings in both:
+        containers = dataclasses.replace(stand.containers, settings=settings)
+        for service in SERVICES:
+            for replica in (service, name_second(service)):
+                await containers.compose("up", "--detach", "--no-deps", "--timeout", "20", replica)
+                await containers.wait_until_healthy(replica)
+    await witness.read_newest()  # with a token of the old key
+    await witness.sign_in()
+    await witness.read_newest()
+    return "12 replacements"
+
+
+async def _join(stand: Stand) -> Person:
+    """Return somebody new, whose posts are looked for in the end."""
+    person = Person(stand.doors, stand.traffic.ledger, email=f"{uuid.uuid4().hex}@example.com")
+    stand.traffic.newcomers.append(person)
+    await person.sign_up()
+    await person.sign_in()
+    return person
