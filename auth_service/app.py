@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from auth_service import account_pages, endpoints, internal, nextauth, pages
 from auth_service.parts import Parts
 from auth_service.settings import AuthSettings
+from shared.deadline import DeadlineMiddleware
 from shared.error_responses import exception_handlers
 from shared.faults import FaultMiddleware
 from shared.health import health_routes
@@ -41,6 +42,7 @@ def create_app(settings: AuthSettings, metrics: Metrics) -> Starlette:
             Middleware(RequestContextMiddleware, metrics=metrics),
             Middleware(ResponseHeadersMiddleware, public_url=settings.nextauth_url),
             Middleware(FaultMiddleware),
+            Middleware(DeadlineMiddleware),
         ],
         exception_handlers=exception_handlers(),
         lifespan=lifespan,

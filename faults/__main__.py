@@ -13,14 +13,13 @@ from pathlib import Path
 from faults.catalogue import EXPERIMENTS
 from faults.containers import Containers
 from faults.doors import Doors
-from faults.experiments import Experiment, Outcome, Stand, run_experiment
+from faults.experiments import REST, Experiment, Outcome, Stand, run_experiment
 from faults.replicas import write_replicas
 from faults.table import draw_table, draw_verdict
 from faults.traffic import Traffic, make_post
 from faults.usage import Usage, read_usage
 
 WARM_UP = 6.0  # seconds
-REST = 7.0  # seconds until kept connections are closed: longer than any is kept
 SHORT = 0.3
 
 

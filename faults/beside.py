@@ -12,6 +12,7 @@ from faults.experiments import Stand
 AHEAD = 60  # seconds
 DELAY = 0.3  # seconds, there and back
 LASTING = 15.0
+SETTLED = 10.0
 SLOW = "slow_postgres"
 _DATABASES = {
     f"{name.upper()}_DATABASE_URL": f"postgresql://{name}:development-only-{name}@{SLOW}:5432/{name}"
@@ -90,7 +91,7 @@ async def _last(
     await different.compose(*started, *changed)
     for service in changed:
         await different.wait_until_healthy(service)
-    await asyncio.sleep(2)
+    await asyncio.sleep(SETTLED)  # and what had to wait for the start is answered
     before = stand.traffic.ledger.failed
     await asyncio.sleep(max(5.0, LASTING * stand.scale))
     failed = stand.traffic.ledger.failed - before

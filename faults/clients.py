@@ -77,8 +77,9 @@ async def send_too_much(stand: Stand) -> str:
         (encode_request("POST", "/api/posts", port, bearer, {"title": "a" * 200_000}), {422}),
         (encode_request("POST", "/api/login", port, {}, {"username": "a" * 5000, "password": "b"}), {413, 422}),
     ]
+    host = await stand.containers.get_address("gateway")
     for number, (request, expected) in [*enumerate(cases)] * 20:
-        async with open_wire(port) as wire:
+        async with open_wire(host) as wire:
             reply = await wire.ask(request)
         stand.require(reply.status in expected, f"case {number} was answered {reply.status}")
         stand.require(reply.is_common_refusal, f"case {number} was refused without the common body")
@@ -89,13 +90,14 @@ async def reset_at_random(stand: Stand) -> str:
     """Send writes and be gone at any moment of them."""
     chance = random.Random(stand.seed)  # noqa: S311 - repeatable, and no secret
     port, person = stand.containers.port, stand.traffic.people[0]
+    host = await stand.containers.get_address("gateway")
     for _ in range(max(100, round(RESETS * stand.scale))):
         post = make_post()
         person.posts.append(post)  # perhaps it is written, perhaps not; never twice
         body = {"title": post.title, "content": post.versions[0], "published": True}
         request = encode_request("POST", "/api/posts", port, {**person.bearer, "Idempotency-Key": post.title}, body)
         with contextlib.suppress(OSError):
-            async with open_wire(port) as wire:
+            async with open_wire(host) as wire:
                 wire.writer.write(request[: chance.randint(1, len(request))])
                 await asyncio.sleep(chance.choice((0.0, 0.002, 0.005, 0.02)))
                 wire.reset()
@@ -105,6 +107,7 @@ async def reset_at_random(stand: Stand) -> str:
 async def _crowd(stand: Stand, count: int, behave: Callable[[Wire], Awaitable[bool]]) -> str:
     """Let so many clients behave like that, and require that the gateway ended each."""
     raise_descriptor_limit(count * 2)
+    host = await stand.containers.get_address("gateway")
     opening, ended, refused = asyncio.Semaphore(OPENED_AT_ONCE), 0, 0
 
     async def visit() -> None:
@@ -112,11 +115,12 @@ async def _crowd(stand: Stand, count: int, behave: Callable[[Wire], Awaitable[bo
         async with contextlib.AsyncExitStack() as stack:
             try:
                 async with opening:
-                    wire = await stack.enter_async_context(open_wire(stand.containers.port))
+                    wire = await stack.enter_async_context(open_wire(host))
             except OSError:
                 refused += 1
                 return
-            ended += await behave(wire)
+            was_ended = await behave(wire)
+            ended += was_ended
 
     await asyncio.gather(*(visit() for _ in range(count)))
     stand.require(ended + refused == count, f"{count - ended - refused} of {count} were never ended")

@@ -62,6 +62,11 @@ class Containers:
             raise CommandFailed(f"{service} has {len(found)} containers")
         return found[0]
 
+    async def get_address(self, service: str) -> str:
+        """Return a service's own address on the outer network, for what Docker's forwarding of ports would not bear."""
+        template = f'{{{{(index .NetworkSettings.Networks "{PROJECT}_outside").IPAddress}}}}'
+        return await self.docker("inspect", "--format", template, await self.get_id(service))
+
     async def execute(self, service: str, *command: str) -> str:
         """Return what a command prints inside a service's container."""
         return await self.docker("exec", await self.get_id(service), *command)

@@ -53,7 +53,7 @@ class Ledger:
         elif one.status >= HTTPStatus.INTERNAL_SERVER_ERROR and one.status not in REFUSALS:
             self.breach(f"{one.what} was answered {one.status}")
         if one.seconds > LONGEST_ANSWER:
-            self.breach(f"{one.what} took {one.seconds:.1f} s")
+            self.breach(f"{one.what} took {one.seconds:.1f} s (answered {one.status})")
 
     def breach(self, what: str) -> None:
         """Take down what must never be."""

@@ -43,9 +43,7 @@ class Traffic:
     async def running(self) -> AsyncIterator[None]:
         """Let everybody sign up, then go on until the block ends; each ends their request first."""
         for person in self.people:
-            await person.sign_up()
-            await person.sign_in()
-            await self._write(person, published=False)
+            await self._join(person)
         workers = [asyncio.create_task(self._work(person)) for person in self.people]
         try:
             yield
@@ -76,6 +74,21 @@ class Traffic:
                         self.ledger.breach("the ledger can't be read")
                         return
                     await asyncio.sleep(RETRY_PAUSE)
+
+    async def _join(self, person: Person) -> None:
+        """Let somebody sign up and write a draft; they try again while they are not served."""
+        deadline = time.monotonic() + SETTLING
+        while True:
+            try:
+                await person.sign_up()
+                await person.sign_in()
+            except NotServed:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(RETRY_PAUSE)
+            else:
+                await self._write(person, published=False)
+                return
 
     async def _work(self, person: Person) -> None:
         actions: list[Callable[[Person], Awaitable[None]]] = [

@@ -43,6 +43,11 @@ async def read_usage(containers: Containers) -> Usage:
     return found
 
 
+def keep_memory(before: Usage, now: Usage) -> Usage:
+    """Return a usage with today's memory."""
+    return {name: now[name] if name[1] == "MiB" else value for name, value in before.items()}
+
+
 def find_excess(before: Usage, after: Usage) -> list[str]:
     """Return what is held beyond what was held before, in words."""
     return [

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
 _END = b"\r\n\r\n"
+PORT = 3000
 PATIENCE = 15.0  # seconds
 
 
@@ -74,9 +75,9 @@ class Wire:
 
 
 @contextlib.asynccontextmanager
-async def open_wire(port: int) -> AsyncIterator[Wire]:
-    """Give a connection to a port of this machine."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
+async def open_wire(host: str) -> AsyncIterator[Wire]:
+    """Give a connection to a gateway, at the address of its container."""
+    reader, writer = await asyncio.open_connection(host, PORT, limit=1 << 20)
     try:
         yield Wire(reader, writer)
     finally:
@@ -84,7 +85,7 @@ async def open_wire(port: int) -> AsyncIterator[Wire]:
 
 
 @contextlib.asynccontextmanager
-async def keep_asking(port: int) -> AsyncIterator[Callable[[bytes], Awaitable[Reply]]]:
+async def keep_asking(host: str) -> AsyncIterator[Callable[[bytes], Awaitable[Reply]]]:
     """Give a function that asks one request after the other on a kept connection; status 0: there was no answer."""
     wire: Wire | None = None
     async with contextlib.AsyncExitStack() as opened:
@@ -94,7 +95,7 @@ async def keep_asking(port: int) -> AsyncIterator[Callable[[bytes], Awaitable[Re
             started = time.monotonic()
             try:
                 if wire is None:
-                    wire = await opened.enter_async_context(open_wire(port))
+                    wire = await opened.enter_async_context(open_wire(host))
                 reply = await wire.ask(request)
             except (OSError, EOFError):
                 wire = None

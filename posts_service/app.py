@@ -16,6 +16,7 @@ from posts_service import endpoints, forms, pages
 from posts_service.coalesced_reads import SHARED, Sharing
 from posts_service.parts import Parts
 from posts_service.settings import PostsSettings
+from shared.deadline import DeadlineMiddleware
 from shared.error_responses import exception_handlers
 from shared.faults import FaultMiddleware
 from shared.health import health_routes
@@ -42,6 +43,7 @@ def create_app(settings: PostsSettings, metrics: Metrics, sharing: Sharing = SHA
             Middleware(RequestContextMiddleware, metrics=metrics),
             Middleware(ResponseHeadersMiddleware, public_url=settings.nextauth_url),
             Middleware(FaultMiddleware),
+            Middleware(DeadlineMiddleware),
         ],
         exception_handlers=exception_handlers(),
         lifespan=lifespan,
