@@ -17,10 +17,10 @@ from faults.experiments import REST, Experiment, Outcome, Stand, run_experiment
 from faults.replicas import write_replicas
 from faults.table import draw_table, draw_verdict
 from faults.traffic import Traffic, make_post
-from faults.usage import Usage, read_usage
+from faults.usage import Usage, keep_memory, read_usage
 
 WARM_UP = 6.0  # seconds
-SHORT = 0.3
+SHORT = 0.15
 
 
 def main() -> None:
@@ -80,6 +80,8 @@ class Stage:
                     )
                     outcomes.append(await run_experiment(experiment, stand, before))
                 sys.stdout.write(draw_verdict(outcomes[-1]))
+                if experiment.is_repeated:
+                    before = keep_memory(before, await read_usage(self.containers))
         finally:
             if not keep:
                 await self.containers.down()

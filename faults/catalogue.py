@@ -5,7 +5,7 @@ from faults.experiments import Experiment
 
 EXPERIMENTS = (
     Experiment(killing.kill_services, may_break=True, is_short=True),
-    Experiment(killing.kill_backend, is_short=True),
+    Experiment(killing.kill_backend),
     Experiment(database.stop_postgres, is_short=True),
     Experiment(database.restart_postgres),
     Experiment(database.freeze_postgres),
@@ -22,7 +22,7 @@ EXPERIMENTS = (
     Experiment(clients.dribble_heads, is_seamless=True, is_repeated=True),
     Experiment(clients.dribble_bodies, is_seamless=True),
     Experiment(clients.send_too_much, is_seamless=True),
-    Experiment(clients.reset_at_random, is_seamless=True, is_short=True),
+    Experiment(clients.reset_at_random, is_seamless=True),
     Experiment(beside.advance_clock),
     Experiment(soak.soak, is_seamless=True),
     Experiment(rolling.restart_all, is_seamless=True, has_replicas=True, is_short=True),

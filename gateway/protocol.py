@@ -51,6 +51,9 @@ class GatewayProtocol(HttpToolsProtocol):
         self._timer = LazyTimer(self.loop, self._run_out)
         self._write_timer = LazyTimer(self.loop, transport.abort)
         self._timer.expect(self.limits.idle)
+        if self.client is None:  # the other end is gone already, and nobody can tell where it was
+            self._is_deaf = True
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the application that the client has gone, also where another request of its waits already."""

@@ -1,0 +1,31 @@
+"""Clients that are gone before anybody looks: no fault of ours, and no concern of the upstream's."""
+
+import socket
+import struct
+
+from structlog.testing import capture_logs
+
+from tests.support.gateway_in_process import RunningGateway
+from tests.support.raw_upstream import RawUpstream
+
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with RST
+
+
+def send_and_reset(port: int, data: bytes) -> None:
+    """Connect, send, and be gone, all before the event loop that serves gets to look."""
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(data)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+
+
+async def test_who_is_gone_before_they_are_accepted(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """A request whose sender is gone already, so that nobody can tell where it came from, is not answered."""
+    head = f"GET /public/x HTTP/1.1\r\nHost: {gateway.host}\r\nAccept: */*\r\n"
+    with capture_logs() as logs:
+        for _ in range(20):
+            send_and_reset(gateway.port, f"{head}\r\n".encode())
+            send_and_reset(gateway.port, f"{head}Connection: close\r\n\r\n".encode())
+        async with gateway.client() as client:
+            assert (await client.get("/public/x")).status_code == 200
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == []
+    assert len(posts.received) == 1
