@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from posts_service.app import create_app
+from posts_service.post_lists import AuthorsList, FeedList, list_by_authors, list_feeds
 from shared import database as door
 from shared.metrics import Metrics
 from tests.service.posts.conftest import make_person
@@ -230,3 +231,17 @@ async def test_times_and_authors_are_written_in_one_form_too(
     await assert_lists_are_joined_posts(client, ada)
     await database.execute("DELETE FROM authors")
     await assert_lists_are_joined_posts(client, ada)
+
+
+async def test_one_plan_does_for_any_number_of_lists(app: Starlette, ada: Person) -> None:
+    """PostgreSQL plans the query of lists a few times on a connection and then no more, however many lists it reads."""
+    async with app.state.parts.database.connection() as connection:
+        for number in range(1, 16):
+            await list_by_authors(connection, [AuthorsList(ada.id, 100, 10, with_drafts=True)] * number)
+            await list_feeds(connection, [FeedList(100, 10)] * number)
+        counts = await connection.fetch(
+            "SELECT generic_plans FROM pg_prepared_statements WHERE statement LIKE '%WITH ORDINALITY AS asked%'"
+            " AND statement NOT LIKE '%pg_prepared_statements%'"
+        )
+    assert len(counts) == 2
+    assert all(count["generic_plans"] > 0 for count in counts), "each run was planned anew"
