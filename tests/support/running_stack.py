@@ -18,6 +18,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.log_lines import find_secrets
+
 ROOT = Path(__file__).parents[2]
 START_DEADLINE = 60  # seconds
 MANY_AT_ONE_ADDRESS = {
@@ -34,6 +36,10 @@ class StackUrls:
     auth: str
     posts: str
     posts_metrics: str
+
+
+class SecretLogged(Exception):
+    """What must not be in any log, and was; raised when the stack is stopped, after all that was done to it."""
 
 
 @contextlib.contextmanager
@@ -71,6 +77,9 @@ def _started(data: Path, settings: Mapping[str, str]) -> Iterator[StackUrls]:
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(timeout=30)
+    leaked = find_secrets((data / "stack.log").read_text(errors="replace"))
+    if leaked:
+        raise SecretLogged("; ".join(leaked))
 
 
 def _wait_for(description: Path, process: "subprocess.Popen[bytes]", log: Path) -> StackUrls:
