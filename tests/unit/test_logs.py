@@ -1,7 +1,10 @@
 """Logs: one style for our lines and those of the libraries, and no library that tells too much."""
 
+import contextlib
 import json
 import logging
+import os
+import sys
 
 import httpx2
 import pytest
@@ -86,6 +89,19 @@ def test_one_value_can_not_make_two_lines(capsys: pytest.CaptureFixture[str]) ->
         set_up_logs("gateway", "INFO", style)
         structlog.get_logger("x").info("it_happened", value="a\nforged line\r\nb")
         assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_line_that_nobody_reads_keeps_nobody_from_being_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the reader of the lines has gone, or they are closed, writing one is no error for whoever writes it."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    stream = os.fdopen(writer, "w")
+    monkeypatch.setattr(sys, "stderr", stream)
+    set_up_logs("gateway", "INFO", "json")
+    structlog.get_logger("x").info("nobody_reads_this")
+    with contextlib.suppress(BrokenPipeError):
+        stream.close()
+    structlog.get_logger("x").info("nor_this")
 
 
 async def test_http_client_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
