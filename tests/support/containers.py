@@ -104,7 +104,8 @@ class Containers:
     def _environment(self) -> dict[str, str]:
         outside = {name: value for name, value in os.environ.items() if name not in SETTING_NAMES}
         project = {"COMPOSE_PROJECT_NAME": self.project, "GATEWAY_PORT": str(self.port)}
-        return {**outside, **MANY_AT_ONE_ADDRESS, **self.settings, **project}
+        nobody_waits = {"DRAIN_SECONDS": "0"}
+        return {**outside, **MANY_AT_ONE_ADDRESS, **nobody_waits, **self.settings, **project}
 
 
 _ASK = """
