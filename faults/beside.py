@@ -13,6 +13,7 @@ AHEAD = 60  # seconds
 DELAY = 0.3  # seconds, there and back
 LASTING = 15.0
 SETTLED = 10.0
+SHED_SHARE = 0.05  # of the requests: those that would have taken too long
 SLOW = "slow_postgres"
 _DATABASES = {
     f"{name.upper()}_DATABASE_URL": f"postgresql://{name}:development-only-{name}@{SLOW}:5432/{name}"
@@ -82,7 +83,7 @@ async def slow_postgres(stand: Stand) -> str:
 async def _last(
     stand: Stand, services: Mapping[str, object], settings: Mapping[str, str], changed: Sequence[str]
 ) -> str:
-    """Start services anew with what is beside them, require that they serve as ever, and start them as they were."""
+    """Start services anew with what is beside them, require that they go on to serve, and start them as they were."""
     different = _add(stand, services, settings)
     started = ("up", "--detach", "--no-deps", "--timeout", "20")
     added = [name for name in services if name not in changed]
@@ -92,14 +93,15 @@ async def _last(
     for service in changed:
         await different.wait_until_healthy(service)
     await asyncio.sleep(SETTLED)  # and what had to wait for the start is answered
-    before = stand.traffic.ledger.failed
+    ledger = stand.traffic.ledger
+    sent, failed = len(ledger.seen), ledger.failed
     await asyncio.sleep(max(5.0, LASTING * stand.scale))
-    failed = stand.traffic.ledger.failed - before
+    sent, failed = len(ledger.seen) - sent, ledger.failed - failed
     await stand.containers.compose(*started, *changed)
     for service in changed:
         await stand.containers.wait_until_healthy(service)
-    stand.require(failed == 0, f"{failed} requests failed meanwhile")
-    return "0 not served meanwhile"
+    stand.require(failed <= sent * SHED_SHARE, f"{failed} of {sent} were not served meanwhile")
+    return f"{failed} of {sent} not served meanwhile"
 
 
 def _add(stand: Stand, services: Mapping[str, object], settings: Mapping[str, str]) -> Containers:
