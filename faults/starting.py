@@ -12,6 +12,8 @@ SHORT, SAMPLE = "too-short", "development-only-access-token-key-0001"
 SOUND = {
     "NEXTAUTH_SECRET": "a-key-of-our-own-0123456789abcdefgh-02",
     "SERVICE_SECRET": "a-key-of-our-own-0123456789abcdefgh-03",
+    "AUTH_DATABASE_URL": "postgresql://nowhere/auth",
+    "POSTS_DATABASE_URL": "postgresql://nowhere/posts",
 }
 RELOADED_WITHIN = 10.0  # seconds
 
