@@ -17,9 +17,10 @@ from faults.usage import read_usage
 from faults.wire import Reply, encode_request, keep_asking
 
 FLOOD_RATE = 500  # wrong passwords a second
-FLOOD_CONNECTIONS = 400
+FLOOD_CONNECTIONS = 200
 FLOOD_SECONDS = 15.0
-READ_PACE = 0.05  # seconds from one read to the next
+READERS = 8
+READ_PACE = 0.4  # seconds from one read of a reader to the next, if it is answered by then
 KEPT_SHARE = 0.9  # of the reads
 HASHES_AT_ONCE = 20.0  # MiB for each core
 CORES = 4.0
@@ -98,7 +99,7 @@ async def _flood(stand: Stand, host: str, count: Count, ending: float) -> None:
 
 
 async def _read_steadily(stand: Stand, seconds: float) -> int:
-    """Return how many reads were served of those of two readers that read at a fixed pace, if they can."""
+    """Return how many reads were served of those of readers who read at a fixed pace, if they can."""
     ending, served = time.monotonic() + seconds, 0
 
     async def read() -> None:
@@ -108,9 +109,9 @@ async def _read_steadily(stand: Stand, seconds: float) -> int:
             with contextlib.suppress(NotServed):
                 await person.read_newest()
                 served += 1
-            await asyncio.sleep(max(0.0, READ_PACE * 2 - (time.monotonic() - started)))
+            await asyncio.sleep(max(0.0, READ_PACE - (time.monotonic() - started)))
 
-    await asyncio.gather(read(), read())
+    await asyncio.gather(*(read() for _ in range(READERS)))
     return served
 
 
