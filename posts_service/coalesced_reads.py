@@ -14,8 +14,9 @@ Knows neither posts nor SQL: ``ask`` runs one query for some questions and retur
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Generic, TypeVar
 
 import structlog
@@ -59,7 +60,7 @@ class _Waiting(Generic[Answer]):
 
 
 class CoalescedReads(Generic[Question, Answer]):
-    """Answers questions, those that come together by one query. ``stop`` at the end."""
+    """Answers questions, those that come together by one query."""
 
     def __init__(
         self,
@@ -140,12 +141,13 @@ class CoalescedReads(Generic[Question, Answer]):
             return
         try:
             answers = await self._ask(list(asked))
-        except Exception as error:  # noqa: BLE001 - it goes on to those who asked
-            for waiting in asked.values():
-                _fail(waiting, error)
-        else:
             for waiting, answer in zip(asked.values(), answers, strict=True):
                 _settle(waiting, answer)
+        except asyncio.CancelledError:
+            _fail(chain(*asked.values()), Unavailable())
+            raise
+        except Exception as error:  # noqa: BLE001 - it goes on to those who asked
+            _fail(chain(*asked.values()), error)
 
     def _finish(self, query: asyncio.Task[None]) -> None:
         self._queries.discard(query)
@@ -165,7 +167,7 @@ def _settle(waiting: Sequence[asyncio.Future[Answer]], answer: Answer) -> None:
             future.set_result(answer)
 
 
-def _fail(waiting: Sequence[asyncio.Future[Answer]], error: Exception) -> None:
+def _fail(waiting: Iterable[asyncio.Future[Answer]], error: Exception) -> None:
     for future in waiting:
         if not future.done():
             future.set_exception(error)

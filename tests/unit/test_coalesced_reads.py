@@ -230,6 +230,31 @@ async def test_nobody_waits_without_end_for_their_query_to_begin() -> None:
     held_up.cancel()
 
 
+async def say_nothing() -> str:
+    """End as a query does whose task is cancelled."""
+    raise asyncio.CancelledError
+
+
+async def test_a_query_that_is_cancelled_leaves_nobody_waiting() -> None:
+    """Who shared a query that was cancelled is refused, and who comes later is answered."""
+    reads = CoalescedReads(asking_in_turn([say_nothing, say_at_once]), len, Sharing())
+    with capture_logs(), pytest.raises(Unavailable):
+        async with asyncio.timeout(10):
+            await reads.read("a")
+    assert await reads.read("a") == "a: soon"
+
+
+async def test_a_query_that_answers_too_little_leaves_nobody_waiting() -> None:
+    """When a query answers fewer questions than it was asked, who got no answer gets an error."""
+
+    async def answer_nothing(_: Sequence[str]) -> Sequence[str]:
+        return []
+
+    with capture_logs(), pytest.raises(ValueError, match="shorter"):
+        async with asyncio.timeout(10):
+            await CoalescedReads(answer_nothing, len, Sharing()).read("a")
+
+
 async def test_a_query_knows_none_of_the_requests() -> None:
     """A query runs in a context of its own: what it logs carries the request id of nobody."""
     seen: list[str] = []
