@@ -29,10 +29,12 @@ class LazyTimer:
             self._set(deadline)
 
     def cancel(self) -> None:
-        """Never ring again."""
+        """Never ring again, and let go of whom it would have rung for."""
         self.deadline = NEVER
+        self._ring = _ring_for_nobody
         if self._handle is not None:
             self._handle.cancel()
+            self._handle = None
 
     def _set(self, deadline: float) -> None:
         if self._handle is not None:
@@ -48,3 +50,7 @@ class LazyTimer:
             self._ring()
         elif self.deadline < NEVER:
             self._set(self.deadline)
+
+
+def _ring_for_nobody() -> None:
+    """Take the place of what a timer rang for."""

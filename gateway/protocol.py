@@ -64,6 +64,8 @@ class GatewayProtocol(HttpToolsProtocol):
             exchange.disconnected = True
             exchange.message_event.set()
         super().connection_lost(exc)
+        # It refers to this connection, and this to it: only the collector would find the two, and late.
+        del self.parser
 
     def data_received(self, data: bytes) -> None:
         """Read bytes of the client."""

@@ -1,11 +1,13 @@
 """Clients that are gone before anybody looks: no fault of ours, and no concern of the upstream's."""
 
+import gc
 import socket
 import struct
 
 from structlog.testing import capture_logs
 
-from tests.support.gateway_in_process import RunningGateway
+from gateway.protocol import GatewayProtocol
+from tests.support.gateway_in_process import RunningGateway, eventually
 from tests.support.raw_upstream import RawUpstream
 
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with RST
@@ -29,3 +31,23 @@ async def test_who_is_gone_before_they_are_accepted(gateway: RunningGateway, pos
             assert (await client.get("/public/x")).status_code == 200
     assert [line["event"] for line in logs if line["log_level"] == "error"] == []
     assert len(posts.received) == 1
+
+
+async def test_connections_that_ended_are_let_go_at_once(gateway: RunningGateway) -> None:
+    """The memory of a connection is free when it ends: a crowd of them leaves nothing for the garbage collector."""
+    gc.collect()
+    before = count_connections()
+    gc.disable()
+    try:
+        for request in (b"", b"GET /public/x HTTP/1.1\r\nHost: nobody\r\n\r\n", b"nonsense\r\n\r\n"):
+            for _ in range(10):
+                with socket.create_connection(("127.0.0.1", gateway.port)) as client:
+                    client.sendall(request)
+        await eventually(lambda: gateway.server.server_state.connections == set() and count_connections() <= before)
+    finally:
+        gc.enable()
+
+
+def count_connections() -> int:
+    """Return how many connections of clients there are in memory."""
+    return sum(issubclass(type(each), GatewayProtocol) for each in gc.get_objects())
