@@ -20,7 +20,7 @@ from benchmarks.upstreams import Keys, Upstream, request_headers, service_enviro
 from stack.postgres import PostgresFailed, running_postgres
 
 POSTS_IN_ANSWER = 10
-ASKS = 256
+ASKS = 1_000
 SEED = 1
 NOWHERE = "http://127.0.0.1:9"  # the auth service is not asked: every author is known
 
