@@ -14,7 +14,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.figures import Sample
-from benchmarks.load import LoadInvalid
 from benchmarks.machine import ask_version, describe_machine
 from benchmarks.other_requests import OtherRequests
 from benchmarks.peer_servers import list_versions
@@ -25,6 +24,7 @@ from benchmarks.rounds import Contender, Effort, run_rounds
 from benchmarks.signing_in import measure_reads_meanwhile, measure_sign_in
 from benchmarks.start_and_size import measure_starts, read_memory
 from benchmarks.whole_stack import running_whole_stack
+from benchmarks.wrk import LoadInvalid
 from shared.logs import set_up_logs
 from stack.postgres import find_programs
 

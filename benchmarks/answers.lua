@@ -1,6 +1,6 @@
 -- The script that wrk runs: sends prepared requests in turn and checks every answer.
 --
--- wrk -s answers.lua URL -- PLAN: PLAN is a Lua file (written by load.py) that returns
+-- wrk -s answers.lua URL -- PLAN: PLAN is a Lua file (written by wrk.py) that returns
 --   requests  a list of texts
 --   status    of every right answer
 --   bodies    a set of texts, one of which is the body; or instead of it

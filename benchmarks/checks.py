@@ -5,8 +5,8 @@ from datetime import datetime
 from http import HTTPStatus
 from json import loads
 
-from benchmarks.load import Ask, LoadInvalid, fetch
 from benchmarks.upstreams import TOKEN_TTL, Keys, request_headers, sign_tokens
+from benchmarks.wrk import Ask, LoadInvalid, fetch
 
 _MOMENTS = ("createdAt", "updatedAt")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.load import Load
+from benchmarks.wrk import Load
 
 
 @dataclass(frozen=True, slots=True)

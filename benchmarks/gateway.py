@@ -17,12 +17,12 @@ from pathlib import Path
 from benchmarks.checks import check_answers, check_refusals
 from benchmarks.figures import Samples, draw_table, find_cpu_ratio, find_load_share
 from benchmarks.line_up import AUTH_REQUEST, GATEWAY, HAPROXY, UPSTREAM, Setting, running_line_up
-from benchmarks.load import LoadInvalid, Plan, send_load, write_plan
 from benchmarks.machine import describe_machine
 from benchmarks.posts_upstream import running_posts
 from benchmarks.processes import LOAD_CORE, ProgramMissing, ServerFailed, get_program, on_core
 from benchmarks.rounds import Contender, Effort, run_rounds
 from benchmarks.upstreams import Keys, Upstream, running_constant
+from benchmarks.wrk import LoadInvalid, Plan, send_load, write_plan
 from shared.logs import set_up_logs
 
 YARDSTICKS = (UPSTREAM, HAPROXY, AUTH_REQUEST)

@@ -11,7 +11,6 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import urlencode
 
-from benchmarks.load import Ask, LoadInvalid, Plan, exchange, send_load, write_plan
 from benchmarks.peer_servers import FASTAPI, FASTIFY
 from benchmarks.processes import Server, get_program
 from benchmarks.reading import GATEWAY, POSTS
@@ -19,6 +18,7 @@ from benchmarks.rounds import Contender
 from benchmarks.rows import PASSWORD
 from benchmarks.upstreams import PUBLIC_URL, Keys, request_headers, sign_tokens
 from benchmarks.whole_stack import WholeStack
+from benchmarks.wrk import Ask, LoadInvalid, Plan, exchange, send_load, write_plan
 
 BROWSERS = 16
 TITLE = "Written under load"

@@ -12,10 +12,10 @@ from pathlib import Path
 import asyncpg
 
 from benchmarks.checks import read_posts
-from benchmarks.load import MARGIN, Ask, Load, LoadInvalid, children_cpu
 from benchmarks.peer_servers import libpq_environment
 from benchmarks.processes import LOAD_CORE, on_core
 from benchmarks.rows import USERS
+from benchmarks.wrk import MARGIN, Ask, Load, LoadInvalid, children_cpu
 from stack.postgres import find_programs
 
 MOST_CLIENTS = 32  # as a pool would hold; the server takes no more than 100 in all

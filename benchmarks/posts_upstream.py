@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from pathlib import Path
 
-from benchmarks.load import Ask, LoadInvalid, fetch
 from benchmarks.processes import SERVER_CORE, START_DEADLINE, ServerFailed, on_core, pick_ports, running_server
 from benchmarks.rows import USERS, fill_posts
 from benchmarks.upstreams import Keys, Upstream, request_headers, service_environment, sign_tokens
+from benchmarks.wrk import Ask, LoadInvalid, fetch
 from stack.postgres import PostgresFailed, running_postgres
 
 POSTS_IN_ANSWER = 10

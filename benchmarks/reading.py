@@ -13,13 +13,13 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.checks import check_answers, check_refusals, learn_answers
-from benchmarks.load import Ask, LoadInvalid, Plan, send_load, write_plan
 from benchmarks.peer_servers import FASTAPI, FASTIFY, running_fastapi, running_fastify
 from benchmarks.pgbench import PgBench, check_statement
 from benchmarks.processes import Server, get_program
 from benchmarks.rounds import Contender, Send
 from benchmarks.upstreams import Upstream, running_constant
 from benchmarks.whole_stack import WholeStack
+from benchmarks.wrk import Ask, LoadInvalid, Plan, send_load, write_plan
 
 POSTS = "Gatepost, posts service"
 GATEWAY = "Gatepost, through the gateway"

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.figures import Sample, Samples, draw_cpu_table, draw_table, find_cpu_ratio, find_ratio
-from benchmarks.load import Load
 from benchmarks.peer_servers import FASTAPI, FASTIFY
 from benchmarks.reading import GATEWAY, ONE_QUERY_EACH, POSTS
 from benchmarks.signing_in import ARGON2, CLIENTS, FEW, WAITING, Meanwhile
 from benchmarks.start_and_size import Starts
+from benchmarks.wrk import Load
 
 YARDSTICKS = (ONE_QUERY_EACH, FASTIFY, FASTAPI)
 IDLE_SHARE = 0.95  # of a core; below it, something else worked there

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from benchmarks.figures import Sample
-from benchmarks.load import Load, LoadInvalid
 from benchmarks.processes import read_cpu_seconds
+from benchmarks.wrk import Load, LoadInvalid
 
 WARM_UP = 1  # seconds of load that are not counted
 

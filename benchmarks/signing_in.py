@@ -16,12 +16,12 @@ from pathlib import Path
 
 from auth_service.passwords import QUEUE_PER_THREAD, RETRY_AFTER
 from benchmarks.figures import Sample
-from benchmarks.load import MARGIN, Ask, Load, LoadInvalid, Plan, send_load, write_plan
 from benchmarks.processes import ALL_CORES, ROOT, get_program, on_all_cores, read_cpu_seconds
 from benchmarks.rounds import Contender, Effort, take_sample
 from benchmarks.rows import PASSWORD
 from benchmarks.upstreams import PUBLIC_URL
 from benchmarks.whole_stack import WholeStack
+from benchmarks.wrk import MARGIN, Ask, Load, LoadInvalid, Plan, send_load, write_plan
 
 ARGON2 = "argon2 alone"
 FEW = "sign-in, as many clients as may wait"

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from benchmarks.load import fetch
 from benchmarks.processes import ROOT, Server, ServerFailed, get_program
+from benchmarks.wrk import fetch
 
 START_DEADLINE = 60
 STOP_PATIENCE = 30

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.constant_app import BODY
-from benchmarks.load import Ask
 from benchmarks.processes import pick_ports, running_server
+from benchmarks.wrk import Ask
 from shared.tokens import AccessTokens, KeyRing
 
 PUBLIC_URL = "http://localhost:3000"  # the issuer of the tokens and the Host of the requests; nobody listens there

@@ -12,11 +12,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.load import Ask
 from benchmarks.posts_upstream import prepare_asks, wait_until_ready
 from benchmarks.processes import SERVER_CORE, Server, ServerFailed, on_core, pick_ports, running_server
 from benchmarks.rows import fill_posts, fill_users
 from benchmarks.upstreams import Keys, service_environment, sign_tokens
+from benchmarks.wrk import Ask
 from stack.postgres import Postgres, PostgresFailed, running_postgres
 
 UNLIMITED = dict.fromkeys(

@@ -8,11 +8,11 @@ import pytest
 
 from benchmarks.checks import read_posts
 from benchmarks.figures import Sample, draw_cpu_table, draw_table, find_cpu_ratio, find_ratio
-from benchmarks.load import Ask, Load, LoadInvalid, Plan, read_figures, write_plan
 from benchmarks.peer_servers import libpq_environment, list_versions
 from benchmarks.pgbench import read_log
 from benchmarks.results import draw_connections, draw_costs, draw_memory, draw_sign_ins
 from benchmarks.signing_in import ARGON2, WAITING
+from benchmarks.wrk import Ask, Load, LoadInvalid, Plan, read_figures, write_plan
 
 FIGURES = {"requests": 5000, "shed": 0, "duration": 2_000_000, "p50": 1500, "p99": 9000, "wrong": 0, "broken": 0}
 
