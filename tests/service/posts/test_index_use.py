@@ -1,0 +1,62 @@
+"""What the statements of lists read where there are many rows: by index, never a table from end to end."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import asyncpg
+import pytest
+
+from posts_service.post_lists import AuthorsList, FeedList, list_by_authors, list_feeds
+from posts_service.posts import find_post
+from shared.tokens import MAX_ID
+
+AUTHORS = 2_000
+POSTS = 40_000  # of which a planner that can't see a limit expects to read a tenth
+
+Statement = Callable[[Any], Awaitable[object]]
+
+STATEMENTS: dict[str, Statement] = {
+    "everyone's list": lambda c: list_feeds(c, [FeedList(MAX_ID, 20)]),
+    "everyone's list, deep": lambda c: list_feeds(c, [FeedList(POSTS // 10, 20)]),
+    "an author's list": lambda c: list_by_authors(c, [AuthorsList(7, MAX_ID, 20, with_drafts=False)]),
+    "one's own list": lambda c: list_by_authors(c, [AuthorsList(7, MAX_ID, 20, with_drafts=True)]),
+    "one post": lambda c: find_post(c, POSTS // 2),
+}
+
+
+@pytest.fixture
+async def filled(database: asyncpg.Connection) -> AsyncIterator[asyncpg.Connection]:
+    """Give a connection to a database with many authors and posts, and statistics of them."""
+    await database.execute(
+        "INSERT INTO authors (id, name, email, as_of) SELECT i, 'Name', 'name@example.com', now() "
+        "FROM generate_series(1, $1::int) AS i",
+        AUTHORS,
+    )
+    await database.execute(
+        "INSERT INTO posts (author_id, title, content, published) "
+        "SELECT 1 + i % $1, 'Title', 'Text', i % 3 > 0 FROM generate_series(1, $2::int) AS i",
+        *(AUTHORS, POSTS),
+    )
+    await database.execute("ANALYZE authors, posts")
+    yield database
+    await database.execute("TRUNCATE posts, authors")
+    await database.execute("ANALYZE authors, posts")
+
+
+@pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize("statement", STATEMENTS)
+async def test_lists_read_no_table_from_end_to_end(filled: asyncpg.Connection, statement: str, plan: str) -> None:
+    """A statement that reads some posts finds them and their authors by index, planned once or anew."""
+    await filled.execute(f"SET plan_cache_mode TO {plan}")
+    async with filled.transaction():
+        before = await count_scans(filled)
+        await STATEMENTS[statement](filled)
+        assert await count_scans(filled) == before
+
+
+async def count_scans(connection: asyncpg.Connection) -> dict[str, int]:
+    """Return how often this connection read each table from end to end."""
+    rows = await connection.fetch(
+        "SELECT relname, seq_scan FROM pg_stat_xact_user_tables WHERE relname IN ('posts', 'authors')"
+    )
+    return {row["relname"]: row["seq_scan"] for row in rows}
