@@ -73,6 +73,10 @@ bench-gateway: $(VENV)/ready-to-work ## Measure the gateway beside nginx and HAP
 bench-revocation: $(VENV)/ready-to-work ## Measure how long the token of an ended session still opens something
 	$(BIN)/python -m benchmarks.revocation
 
+.PHONY: scale
+scale: $(VENV)/ready-to-work ## Measure at 10,000 and at 10 million posts, into benchmarks/SCALE.md; 12 minutes, 9 GB; needs wrk
+	$(BIN)/python -m benchmarks.scale $(SCALE_OPTIONS)
+
 .PHONY: faults
 faults: $(VENV)/ready-to-work ## Do faults to the containers under load, and say what came of them; as root, some 25 minutes (FAULTS=--short: 4)
 	$(BIN)/python -m faults $(FAULTS)

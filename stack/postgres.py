@@ -57,10 +57,11 @@ class Postgres:
 
 
 @contextlib.contextmanager
-def running_postgres(directory: Path, *, durable: bool = True) -> Iterator[Postgres]:
+def running_postgres(directory: Path, *, durable: bool = True, options: Sequence[str] = ()) -> Iterator[Postgres]:
     """Give a server that keeps its data in ``directory``, which is made if need be; stop it at the end.
 
-    ``durable=False`` does not wait for the disk: for tests, whose data nobody misses.
+    ``durable=False`` does not wait for the disk: for tests, whose data nobody misses. ``options`` are further ones of
+    the ``postgres`` program.
     """
     programs = find_programs()
     user = _choose_user()
@@ -73,8 +74,8 @@ def running_postgres(directory: Path, *, durable: bool = True) -> Iterator[Postg
     else:
         _create_data(programs, data, user)
     with _socket_directory(data, user) as sockets, data.with_suffix(".log").open("ab") as log:
-        options = ("-c", "listen_addresses=", "-c", f"unix_socket_directories={sockets}", *(() if durable else _UNSAFE))
-        command = (programs / "postgres", "-D", data, *options)
+        ours = ("-c", "listen_addresses=", "-c", f"unix_socket_directories={sockets}", *(() if durable else _UNSAFE))
+        command = (programs / "postgres", "-D", data, *options, *ours)
         child = start_child("PostgreSQL", command, directory=data, output=log, user=user, stop_signal=signal.SIGINT)
         try:
             _wait_until_ready(child, data)
