@@ -13,7 +13,7 @@ AHEAD = 60  # seconds
 DELAY = 0.3  # seconds, there and back
 LASTING = 15.0
 SETTLED = 10.0
-SHED_SHARE = 0.05  # of the requests: those that would have taken too long
+SHED_SHARE = 0.25  # of the requests: what is a chain of many questions may take too long, and is shed
 SLOW = "slow_postgres"
 _DATABASES = {
     f"{name.upper()}_DATABASE_URL": f"postgresql://{name}:development-only-{name}@{SLOW}:5432/{name}"

@@ -6,8 +6,10 @@ import time
 
 from faults.experiments import Stand
 from faults.replicas import SERVICES, name_second, write_replicas
+from faults.tokens import NEW, OLD
 
 PATIENCE = "20"  # seconds from SIGTERM to SIGKILL
+BOTH_KEYS = {"SECRET_KEY": OLD, "SECRET_KEY_PREVIOUS": NEW}  # whichever is in use: it may have been changed before
 
 
 async def restart_all(stand: Stand) -> str:
@@ -27,7 +29,8 @@ async def upgrade_posts(stand: Stand) -> str:
     """Replace the replicas of the posts service by such as bring an additive migration."""
     await asyncio.sleep(2)
     upgraded = write_replicas(stand.directory, stand.second_port, is_upgrade=True)
-    containers = dataclasses.replace(stand.containers, files=(*stand.containers.files[:-1], upgraded))
+    files = (*stand.containers.files[:-1], upgraded)
+    containers = dataclasses.replace(stand.containers, files=files, settings=BOTH_KEYS)
     for replica in ("posts_service", name_second("posts_service")):
         await containers.compose("up", "--detach", "--no-deps", "--timeout", PATIENCE, replica)
         await containers.wait_until_healthy(replica)

@@ -14,6 +14,7 @@ SOUND = {
     "SERVICE_SECRET": "a-key-of-our-own-0123456789abcdefgh-03",
     "AUTH_DATABASE_URL": "postgresql://nowhere/auth",
     "POSTS_DATABASE_URL": "postgresql://nowhere/posts",
+    "AUTH_SERVICE_URL": "http://nowhere:8001",
 }
 RELOADED_WITHIN = 10.0  # seconds
 
