@@ -20,7 +20,7 @@ EXPERIMENTS = (
     Experiment(tokens.write_at_once, is_seamless=True, is_short=True),
     Experiment(clients.keep_silent, is_seamless=True, is_repeated=True),
     Experiment(clients.dribble_heads, is_seamless=True, is_repeated=True),
-    Experiment(clients.dribble_bodies, is_seamless=True),
+    Experiment(clients.dribble_bodies, is_seamless=True, is_repeated=True),
     Experiment(clients.send_too_much, is_seamless=True),
     Experiment(clients.reset_at_random, is_seamless=True),
     Experiment(beside.advance_clock),
