@@ -37,6 +37,7 @@ class FakeAuthService:
     asked: list[list[int]] = field(default_factory=list)
     asked_after: dict[str, list[int]] = field(default_factory=lambda: {"changes": [], "revocations": []})
     asked_to_renew: list[Json] = field(default_factory=list)
+    _first_revocation: int = 1
     _open: set[asyncio.Task[None] | None] = field(default_factory=set)
 
     def add(self, user_id: int, name: str) -> None:
@@ -46,15 +47,19 @@ class FakeAuthService:
     def tell(self, kind: str, user_id: int, name: str | None = None) -> None:
         """Let a change of a user be read from the feed: ``created``, ``renamed`` or, without a name, ``deleted``."""
         user = {"id": user_id} if name is None else describe_user(user_id, name)
-        self.changes.append({"id": self._next_id(self.changes), "kind": kind, "user": user})
+        self.changes.append({"id": self._next_id("changes"), "kind": kind, "user": user})
 
     def revoke(self, session_id: str, until: int | None = None) -> None:
         """Let the end of a session be read from the feed."""
         ended: Json = {"sid": session_id, "until": until or int(time.time()) + 3600}
-        self.revocations.append({"id": self._next_id(self.revocations), **ended})
+        self.revocations.append({"id": self._next_id("revocations"), **ended})
 
     def reset(self) -> None:
-        """Know nobody, and behave."""
+        """Know nobody, and behave.
+
+        Revocations are numbered on: a service that runs through several tests goes on after the last that it heard of.
+        """
+        self._first_revocation = self._next_id("revocations")
         for known in (self.users, self.changes, self.revocations, self.asked, self.asked_to_renew):
             known.clear()
         self.asked_after = {"changes": [], "revocations": []}
@@ -113,7 +118,7 @@ class FakeAuthService:
         while not self.cut:
             told: list[Json] = getattr(self, name)
             page = [entry for entry in told if int(str(entry["id"])) > after][:PAGE]
-            newest = self._next_id(told) - 1
+            newest = self._next_id(name) - 1
             if page or after > newest or time.monotonic() > deadline:
                 return answer_with({name: page, "last": page[-1]["id"] if page else min(after, newest)})
             await asyncio.sleep(0.01)
@@ -125,8 +130,10 @@ class FakeAuthService:
         assert self.renew is not None
         return self.renew(asked)
 
-    def _next_id(self, told: list[Json]) -> int:
-        return int(str(told[-1]["id"])) + 1 if told else 1
+    def _next_id(self, name: str) -> int:
+        told: list[Json] = getattr(self, name)
+        first = self._first_revocation if name == "revocations" else 1
+        return int(str(told[-1]["id"])) + 1 if told else first
 
 
 def describe_user(user_id: int, name: str) -> Json:
