@@ -29,13 +29,14 @@ logs: ## Follow what the containers log
 	@deploy/compose.sh logs --follow --tail 50
 
 ##@ Work on it
-.PHONY: check
-check: $(VENV)/ready-to-work ## Lint, types, layers, known vulnerabilities, and coverage of the unit and service tests
+.PHONY: lint check
+lint: $(VENV)/ready-to-work ## Style, types, layers, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m supply.audit
+check: lint ## The same, and the coverage of the unit and service tests
 	$(PYTEST) tests/unit tests/service --cov --cov-fail-under=95 -q
 
 .PHONY: unit service integration attacks differential containers
