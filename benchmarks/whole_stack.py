@@ -88,7 +88,8 @@ def _running_services(keys: Keys, postgres: Postgres, directory: Path) -> Iterat
         "gateway": {},
         "benchmarks.one_query_each": posts,
     }
-    ports, metrics_ports = pick_ports(len(modules)), pick_ports(len(modules))
+    picked = pick_ports(2 * len(modules))  # all at once: what was picked before could be picked again
+    ports, metrics_ports = picked[: len(modules)], picked[len(modules) :]
     addresses = {
         "AUTH_SERVICE_URL": f"http://127.0.0.1:{ports[0]}",
         "POSTS_SERVICE_URL": f"http://127.0.0.1:{ports[1]}",
