@@ -5,15 +5,13 @@ from collections.abc import AsyncIterator, Iterator
 import httpx2
 import pytest
 
-from tests.support.containers import Containers, is_docker_here, running_containers
+from tests.support.containers import Containers, running_containers
 from tests.support.people import Person, sign_up_and_in
 
 
 @pytest.fixture(scope="session")
 def containers() -> Iterator[Containers]:
     """Give the stack in containers."""
-    if not is_docker_here():
-        pytest.skip("Docker does not answer")
     with running_containers() as running:
         yield running
 

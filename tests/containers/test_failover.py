@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import httpx2
 import pytest
 
-from tests.support.containers import Containers, is_docker_here, running_containers
+from tests.support.containers import Containers, running_containers
 from tests.support.people import PASSWORD, Person, sign_up_and_in
 from tests.support.waiting import wait_until
 
@@ -20,8 +20,6 @@ SHOW_METRICS = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:81
 @pytest.fixture(scope="module")
 def containers() -> Iterator[Containers]:
     """Give a stack of its own, with a standby."""
-    if not is_docker_here():
-        pytest.skip("Docker does not answer")
     with running_containers(PROJECT, COMPOSE_FILE="docker-compose.yml:deploy/postgres/standby.yml") as running:
         yield running
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from shared.settings import SETTING_NAMES
 from tests.support.running_stack import MANY_AT_ONE_ADDRESS, ROOT
 
@@ -123,19 +125,20 @@ print(json.dumps([ask(*question) for question in json.load(sys.stdin)]))
 """
 
 
-def is_docker_here() -> bool:
-    """Return whether Docker answers."""
-    if shutil.which("docker") is None:
-        return False
-    return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+def _require_docker() -> None:
+    """Skip the test where Docker does not answer."""
+    is_here = shutil.which("docker") is not None
+    if not is_here or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
+        pytest.skip("Docker does not answer")
 
 
 @contextlib.contextmanager
 def running_containers(project: str = PROJECT, **settings: str) -> Iterator[Containers]:
-    """Give the stack in containers, with empty databases; remove it and its data at the end.
+    """Give the stack in containers, with empty databases, or skip the test; remove it and its data at the end.
 
     A project's name is always the same, so that a run clears away what a killed one left; a second run waits.
     """
+    _require_docker()
     port = _find_free_port()
     containers = Containers(f"http://localhost:{port}", port, project, settings)
     with (Path(tempfile.gettempdir()) / f"{project}.lock").open("w") as lock:
