@@ -9,12 +9,14 @@ request's Host says.
 import datetime as dt
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from auth_service import pages
 from auth_service.browser_cookies import (
+    BrowserSession,
     add_cookies,
     choose_callback_url,
     clear_session,
@@ -69,14 +71,7 @@ async def show_providers(request: Request) -> Response:
 
 async def show_session(request: Request) -> Response:
     """Answer who is signed in, and seal the cookie anew; ``{}`` for nobody. Never redirects."""
-    found = await find_browser_session(request)
-    if found is None:
-        return add_cookies(JSONResponse({}, headers=NEVER_STORED), clear_session(request))
-    sealed, cookies = seal_session(request, found.user, found.session, found.access_token)
-    opened = parts_of(request).sealer.open(sealed, int(time.time())) or {}
-    user = {name: value for name, value in opened.items() if name != "sid"}
-    expires = found.session.ends_at.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return add_cookies(JSONResponse({"user": user, "expires": expires}, headers=NEVER_STORED), cookies)
+    return _answer_session(request, await find_browser_session(request))
 
 
 async def update_session(request: Request) -> Response:
@@ -90,9 +85,10 @@ async def update_session(request: Request) -> Response:
         return JSONResponse({}, status_code=400, headers=NEVER_STORED)
     found = await find_browser_session(request)
     if found is not None and "name" in wanted:
-        change = validate(AccountChange, {"name": wanted["name"]})
-        await parts_of(request).accounts.rename(found.user, change.name or found.user.name)
-    return await show_session(request)
+        change, parts = validate(AccountChange, {"name": wanted["name"]}), parts_of(request)
+        user = await parts.accounts.rename(found.user, change.name or found.user.name)
+        found = replace(found, user=user, access_token=parts.sessions.sign_access_token(user, found.session))
+    return _answer_session(request, found)
 
 
 async def start_sign_in(request: Request) -> Response:
@@ -162,6 +158,17 @@ async def take_log(request: Request) -> Response:
 async def refuse_unknown(request: Request) -> Response:
     """Refuse what is not part of the protocol."""
     raise BadRequest(Sentence("{method} is not understood here", method=request.method))
+
+
+def _answer_session(request: Request, found: BrowserSession | None) -> Response:
+    """Return what a browser is told of its session, with the cookie that keeps or clears it."""
+    if found is None:
+        return add_cookies(JSONResponse({}, headers=NEVER_STORED), clear_session(request))
+    sealed, cookies = seal_session(request, found.user, found.session, found.access_token)
+    opened = parts_of(request).sealer.open(sealed, int(time.time())) or {}
+    user = {name: value for name, value in opened.items() if name != "sid"}
+    expires = found.session.ends_at.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return add_cookies(JSONResponse({"user": user, "expires": expires}, headers=NEVER_STORED), cookies)
 
 
 async def _read_fields(request: Request) -> dict[str, str]:
