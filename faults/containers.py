@@ -16,6 +16,8 @@ from shared.settings import SETTING_NAMES
 
 ROOT = Path(__file__).parents[1]
 PROJECT = "gatepost-faults"
+SECOND = "_2"  # follows a service's name in that of its second replica
+SERVICES = ("gateway", "auth_service", "posts_service")
 PATIENCE = 300.0  # seconds for one command; the first build installs the libraries
 HEALTHY_WITHIN = 60.0
 
@@ -61,6 +63,13 @@ class Containers:
         if len(found) != 1:
             raise CommandFailed(f"{service} has {len(found)} containers")
         return found[0]
+
+    async def list_services(self) -> list[str]:
+        """Return the names of the services that are ours, replicas included."""
+        label = "com.docker.compose"
+        project = ("--filter", f"label={label}.project={PROJECT}")
+        printed = await self.docker("ps", "--all", *project, "--format", f'{{{{.Label "{label}.service"}}}}')
+        return [name for name in printed.split() if name.removesuffix(SECOND) in SERVICES]
 
     async def get_address(self, service: str) -> str:
         """Return a service's own address on the outer network, for what Docker's forwarding of ports would not bear."""

@@ -3,11 +3,11 @@
 import asyncio
 import random
 
+from faults.containers import SERVICES
 from faults.experiments import Stand
 
 KILLS = 20
 PAUSES = (4.0, 6.0)  # seconds between two kills; each service is hit every third time
-SERVICES = ("gateway", "auth_service", "posts_service")
 _BACKENDS = "SELECT pid FROM pg_stat_activity WHERE datname = 'posts' AND backend_type = 'client backend' LIMIT 1"
 
 

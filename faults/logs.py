@@ -2,7 +2,7 @@
 
 import re
 
-from faults.containers import PROJECT, CommandFailed, Containers
+from faults.containers import CommandFailed, Containers
 from faults.people import PASSWORD
 from faults.traffic import Traffic
 
@@ -16,7 +16,7 @@ async def find_log_faults(containers: Containers, since: float, traffic: Traffic
     secrets = [PASSWORD, *(person.email for person in traffic.people)]
     secrets += [person.refresh_token for person in traffic.people if person.refresh_token]
     found = []
-    for service in await list_services(containers):
+    for service in await containers.list_services():
         try:
             log = await containers.read_log(service, since)
         except CommandFailed as failure:
@@ -26,13 +26,3 @@ async def find_log_faults(containers: Containers, since: float, traffic: Traffic
         if any(secret in log for secret in secrets) or _TOKEN.search(log):
             found.append(f"{service} logged a secret")
     return found
-
-
-async def list_services(containers: Containers) -> list[str]:
-    """Return the names of the services that are ours, replicas included."""
-    label = "com.docker.compose"
-    printed = await containers.docker(
-        *("ps", "--all", "--filter", f"label={label}.project={PROJECT}"),
-        *("--format", f'{{{{.Label "{label}.service"}}}}'),
-    )
-    return [name for name in printed.split() if name.startswith(("gateway", "auth_service", "posts_service"))]

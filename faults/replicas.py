@@ -10,9 +10,8 @@ from pathlib import Path
 
 import yaml
 
-from faults.containers import ROOT
+from faults.containers import ROOT, SECOND, SERVICES
 
-SERVICES = ("auth_service", "posts_service", "gateway")
 MIGRATION = "/app/posts_service/migrations/0099-experiment.sql"
 ADDITIVE = """-- A column more, as an upgrade brings it while replicas run that do not know it
 -- depends: {depends}
@@ -30,7 +29,7 @@ RULES = "rules.toml"
 
 def name_second(service: str) -> str:
     """Return the name of a service's second replica."""
-    return f"{service}_2"
+    return service + SECOND
 
 
 def write_replicas(directory: Path, second_port: int, *, is_upgrade: bool = False) -> Path:

@@ -4,8 +4,9 @@ import asyncio
 import dataclasses
 import time
 
+from faults.containers import SERVICES
 from faults.experiments import Stand
-from faults.replicas import SERVICES, name_second, write_replicas
+from faults.replicas import name_second, write_replicas
 from faults.tokens import NEW, OLD
 
 PATIENCE = "20"  # seconds from SIGTERM to SIGKILL

@@ -2,11 +2,11 @@
 
 import asyncio
 
+from faults.containers import SERVICES
 from faults.experiments import Stand
 from faults.usage import read_usage
 
 SECONDS = 180.0
-SERVICES = ("gateway", "auth_service", "posts_service")
 
 
 async def soak(stand: Stand) -> str:

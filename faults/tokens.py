@@ -4,9 +4,10 @@ import asyncio
 import dataclasses
 import uuid
 
+from faults.containers import SERVICES
 from faults.experiments import Stand
 from faults.people import Person
-from faults.replicas import SERVICES, name_second
+from faults.replicas import name_second
 from faults.traffic import make_post
 
 AT_ONCE = 50

@@ -1,14 +1,16 @@
 """What the services hold at rest: memory, descriptors, threads, tasks, and connections to the database.
 
-Read in the containers themselves: the kernel's figures of the first process, and the service's own metrics.
+Read in the containers themselves: the kernel's figures of the first process, and the service's own metrics. Replicas
+are added up: what one of them was connected to goes to another when it restarts, and stays there.
 """
 
 import asyncio
 import json
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 
-from faults.containers import Containers
+from faults.containers import SECOND, Containers
 
 BACK_WITHIN = 60.0  # seconds
 SHARE = 0.10
@@ -30,15 +32,16 @@ print(json.dumps({
 _COUNT = "SELECT count(*) FROM pg_stat_activity WHERE datname IN ('auth', 'posts')"
 
 Usage = Mapping[tuple[str, str], float]
-"""By service and kind."""
+"""By service and kind, its replicas together."""
 
 
 async def read_usage(containers: Containers) -> Usage:
     """Return what the services hold now."""
-    found: dict[tuple[str, str], float] = {}
-    for service in ("gateway", "auth_service", "posts_service"):
-        printed = await containers.execute(service, "python", "-S", "-c", _READ)
-        found |= {(service, kind): value for kind, value in json.loads(printed).items()}
+    found: defaultdict[tuple[str, str], float] = defaultdict(float)
+    for replica in await containers.list_services():
+        printed = await containers.execute(replica, "python", "-S", "-c", _READ)
+        for kind, value in json.loads(printed).items():
+            found[replica.removesuffix(SECOND), kind] += value
     found["postgres", "connections"] = float(await containers.ask_postgres(_COUNT))
     return found
 
