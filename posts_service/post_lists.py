@@ -5,7 +5,9 @@ makes of a ``Post``. Lists are as in ``posts``: newest first, those below ``befo
 here.
 
 What is asked for comes in arrays. Behind a subquery the planner can't count them, so that one plan, made once, does
-for any number of lists. Each list walks an index of its own, with drafts or without, and reads its author once.
+for any number of lists. Each list walks an index of its own, with drafts or without, and reads its author once. All
+lists of authors come back as one row, which PostgreSQL sends as it is: of several, each would go through its buffer of
+8 kB, which wakes us each time that it is full.
 
 It can't see how short a list is either, and would rather read all authors once than look up those of so many posts:
 ``OFFSET 0`` leaves it no other way than the look-up.
@@ -15,6 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.database import Connection
+
+_BETWEEN_POSTS = ',{"id":'  # and nowhere else: the quotes within a text have a backslash before them
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +50,22 @@ class PostList:
 
 async def list_by_authors(connection: Connection, asked: Sequence[AuthorsList]) -> list[PostList]:
     """Return the lists of authors' posts that are asked for, in that order."""
-    rows = await connection.fetch(
+    row = await connection.fetchrow(
         """
-        SELECT list.ids, list.posts, author.json IS NULL AS is_unknown
+        SELECT array_agg(list.posts ORDER BY asked.place) AS posts,
+            array_agg(list.last_id ORDER BY asked.place) AS last_ids,
+            array_agg(author.json IS NULL ORDER BY asked.place) AS are_unknown
         FROM unnest((SELECT $1::bigint[]), (SELECT $2::bigint[]), (SELECT $3::int[]), (SELECT $4::boolean[]))
             WITH ORDINALITY AS asked (author_id, before, most, with_drafts, place)
         LEFT JOIN LATERAL (
             SELECT json_author(name, email) AS json FROM authors WHERE id = asked.author_id OFFSET 0
         ) AS author ON true
         CROSS JOIN LATERAL (
-            SELECT array_agg(id ORDER BY id DESC) AS ids, array_agg(
-                json_post(id, title, content, published, author_id, created_at, updated_at, author.json)
+            SELECT string_agg(
+                json_post(id, title, content, published, author_id, created_at, updated_at, author.json), ','
                 ORDER BY id DESC
-            ) AS posts
+            ) AS posts,
+            CASE WHEN count(*) > asked.most THEN (array_agg(id ORDER BY id DESC))[asked.most] END AS last_id
             FROM (
                 (SELECT id, title, content, published, author_id, created_at, updated_at FROM posts
                 WHERE asked.with_drafts AND author_id = asked.author_id AND id < asked.before
@@ -69,16 +76,16 @@ async def list_by_authors(connection: Connection, asked: Sequence[AuthorsList]) 
                 ORDER BY id DESC LIMIT asked.most + 1)
             ) AS post
         ) AS list
-        ORDER BY asked.place
         """,
         [one.author_id for one in asked],
         [one.before for one in asked],
         [one.limit for one in asked],
         [one.with_drafts for one in asked],
     )
+    assert row is not None
+    lists = zip(asked, row["posts"], row["last_ids"], row["are_unknown"], strict=True)
     return [
-        _make_list(row["ids"], row["posts"], one.limit, [one.author_id] if row["is_unknown"] else [])
-        for row, one in zip(rows, asked, strict=True)
+        _make_list(posts, last_id, [one.author_id] if is_unknown else []) for one, posts, last_id, is_unknown in lists
     ]
 
 
@@ -86,16 +93,18 @@ async def list_feeds(connection: Connection, asked: Sequence[FeedList]) -> list[
     """Return the lists of everyone's published posts that are asked for, in that order."""
     rows = await connection.fetch(
         """
-        SELECT list.ids, list.posts, list.unknown
+        SELECT list.posts, list.last_id, list.unknown
         FROM unnest((SELECT $1::bigint[]), (SELECT $2::int[])) WITH ORDINALITY AS asked (before, most, place)
         CROSS JOIN LATERAL (
-            SELECT array_agg(post.id ORDER BY post.id DESC) AS ids, array_agg(
+            SELECT string_agg(
                 json_post(
                     post.id, post.title, post.content, post.published, post.author_id, post.created_at, post.updated_at,
                     json_author(author.name, author.email)
-                )
+                ), ','
                 ORDER BY post.id DESC
-            ) AS posts, array_agg(post.author_id) FILTER (WHERE author.name IS NULL) AS unknown
+            ) AS posts,
+            CASE WHEN count(*) > asked.most THEN (array_agg(post.id ORDER BY post.id DESC))[asked.most] END AS last_id,
+            array_agg(post.author_id) FILTER (WHERE author.name IS NULL) AS unknown
             FROM (
                 SELECT id, title, content, published, author_id, created_at, updated_at FROM posts
                 WHERE published AND id < asked.before
@@ -110,17 +119,13 @@ async def list_feeds(connection: Connection, asked: Sequence[FeedList]) -> list[
         [one.before for one in asked],
         [one.limit for one in asked],
     )
-    return [
-        _make_list(row["ids"], row["posts"], one.limit, row["unknown"] or [])
-        for row, one in zip(rows, asked, strict=True)
-    ]
+    return [_make_list(row["posts"], row["last_id"], row["unknown"] or []) for row in rows]
 
 
-def _make_list(
-    ids: Sequence[int] | None, posts: Sequence[str] | None, limit: int, unknown_authors: Sequence[int]
-) -> PostList:
-    """Return a list of ``limit`` posts; one more was read, to know whether others follow. None at all are None."""
-    if ids is None or posts is None:
+def _make_list(posts: str | None, last_id: int | None, unknown_authors: Sequence[int]) -> PostList:
+    """Return a list; where more posts follow its last, one of them was read to know it. No posts at all are None."""
+    if posts is None:
         return PostList(b"[]", None, frozenset())
-    body = f"[{','.join(posts[:limit])}]".encode()
-    return PostList(body, ids[limit - 1] if len(ids) > limit else None, frozenset(unknown_authors))
+    if last_id is not None:
+        posts = posts[: posts.rindex(_BETWEEN_POSTS)]
+    return PostList(f"[{posts}]".encode(), last_id, frozenset(unknown_authors))
