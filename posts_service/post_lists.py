@@ -1,8 +1,8 @@
 """The table ``posts`` read as lists, many with one statement, each post as the JSON that clients get.
 
-PostgreSQL writes the JSON (migration 0003), so that nothing on the way takes it apart: byte for byte what ``answers``
-makes of a ``Post``. Lists are as in ``posts``: newest first, those below ``before``. Who may see what is not decided
-here.
+PostgreSQL writes the JSON (migrations 0003, 0004), so that nothing on the way takes it apart: byte for byte what
+``answers`` makes of a ``Post``. Lists are as in ``posts``: newest first, those below ``before``. Who may see what is
+not decided here.
 
 What is asked for comes in arrays. Behind a subquery the planner can't count them, so that one plan, made once, does
 for any number of lists. Each list walks an index of its own, with drafts or without, and reads its author once. All

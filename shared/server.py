@@ -13,6 +13,7 @@ from shared.draining import DrainingServer
 from shared.logs import set_up_logs
 from shared.metrics import Metrics
 from shared.settings import SettingsInvalid, SettingsType, load_settings
+from shared.whole_answers import WholeAnswersProtocol
 
 Protocol = type[HttpToolsProtocol]
 
@@ -25,7 +26,7 @@ def serve(
     service: str,
     settings_type: type[SettingsType],
     create_app: Callable[[SettingsType, Metrics], ASGIApp],
-    protocol: Protocol = HttpToolsProtocol,
+    protocol: Protocol = WholeAnswersProtocol,
 ) -> None:
     """Run a service until it is told to stop. Bad settings end the process with code 2 and one line that names them."""
     try:

