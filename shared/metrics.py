@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from shared.request_counts import RequestCounts
 
 KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
@@ -12,18 +14,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._requests = Counter(
-            "gatepost_requests_total",
-            "Requests answered, by route",
-            ["matcher", "method", "status"],
-            registry=self.registry,
-        )
-        self._seconds = Histogram(
-            "gatepost_request_seconds",
-            "Time from a request to the end of its answer, by route",
-            ["matcher"],
-            registry=self.registry,
-        )
+        self._requests = RequestCounts()
+        self.registry.register(self._requests)
         self._refusals = Counter(
             "gatepost_refusals_total",
             "Requests refused, by what was wrong with them or with their token",
@@ -36,17 +28,10 @@ class Metrics:
             ["feed"],
             registry=self.registry,
         )
-        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def observe_request(self, matcher: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request."""
-        key = (matcher, method if method in KNOWN_METHODS else "other", status)
-        if key not in self._children:  # as many as there are labels; finding them anew costs more than counting
-            labels = self._requests.labels(matcher, key[1], str(status))
-            self._children[key] = (labels, self._seconds.labels(matcher))
-        requests, duration = self._children[key]
-        requests.inc()
-        duration.observe(seconds)
+        self._requests.count(matcher, method if method in KNOWN_METHODS else "other", status, seconds)
 
     def count_refusal(self, reason: str) -> None:
         """Count one refused request; the reason is a word of ours."""
