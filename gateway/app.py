@@ -18,7 +18,8 @@ from gateway.credentials import Credentials
 from gateway.current_policy import CurrentPolicy
 from gateway.fast_path import FastPath
 from gateway.forward_auth import ForwardAuth
-from gateway.gate import Gate, PublicSide
+from gateway.gate import Gate
+from gateway.outgoing import PublicSide
 from gateway.own_pages import create_own_pages
 from gateway.reference import Reference
 from gateway.rule_file import load_policy

@@ -86,6 +86,10 @@ class Credentials:
             return self._find_by_cookie(method, lines, now)
         return Found(caller)
 
+    def find_by_token(self, token: str, now: int) -> Caller:
+        """Return who sends a request whose one ``Authorization`` header holds this token."""
+        return authenticate_token(token, self.tokens, self.revocations, now)
+
     def _find_by_cookie(self, method: str, headers: tuple[RawHeader, ...], now: int) -> Found:
         if not any(name == b"cookie" for name, _ in headers):
             return Found(Anonymous(Reason.MISSING))

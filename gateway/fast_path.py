@@ -10,24 +10,21 @@ The general path (``protocol``, ``gate``, ``proxy``) can do everything; this one
 4. A client that goes away ends the exchange with the upstream.
 """
 
-import re
 import time
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Gauge
 
 from gateway.client_exchange import status_line
-from gateway.gate import Gate
-from gateway.known_heads import KnownAnswer, Memory, read_plain_answer, read_plain_request
-from gateway.paths import CanonicalPath, PathRefused, canonicalize_path, check_query
+from gateway.gate import Admitted, Gate
+from gateway.known_answers import PlainAnswer, PlainAnswers
+from gateway.known_heads import Memory, read_plain_request, read_plain_target
 from gateway.policy import RequestFacts
 from gateway.proxy import CLIENT_GONE, OutgoingRequest
-from gateway.upstream import UpstreamPool
 from gateway.upstream_connection import UpstreamConnection
 from shared.request_context import Reports, RequestRecord, begin_record
 
 METHOD = "GET"
-_PLAIN_GET = re.compile(rb"GET (/[!-~]*) HTTP/1\.1\r\n")
 _END = b"\r\n\r\n"
 LONGEST_BODY = 64 * 1024  # bytes; a longer one is not waited for, but goes on in pieces
 
@@ -58,32 +55,30 @@ class FastPath:
         gauge = Gauge("gatepost_fast_path_requests", "Requests that took the fast path to its end", registry=registry)
         gauge.set_function(lambda: self.finished)
         self.reports = reports
-        self._targets = Memory(read_target)
+        self._targets = Memory(read_plain_target)
         self._requests = Memory(lambda block: read_plain_request(block, gate.hosts))
-        self.answers = Memory(read_plain_answer)
+        self.answers = PlainAnswers()
 
     def begin(self, client: ClientSide, data: bytes) -> "FastExchange | None":
         """Send the request that is all of ``data``, and return what waits for its answer; None: nothing was done."""
-        line = _PLAIN_GET.match(data)
-        if line is None or not data.endswith(_END) or data.find(_END) + len(_END) != len(data):
-            return None
-        target, known = self._targets.recall(line[1]), self._requests.recall(data[line.end() :])
+        line, _, block = data.partition(b"\r\n")
+        target = self._targets[line]
+        known = self._requests[block] if target is not None else None
         if target is None or known is None:
             return None
-        record = begin_record(known.headers)
+        record = begin_record(known.naming)
         facts = RequestFacts(METHOD, *target, known.headers, int(time.time()))
-        admitted = self._gate.admit(facts, known.crossing, client.peer, record)
-        if admitted is None:
+        admitted = self._gate.admit(facts, known, client.peer, record)
+        connection = admitted.pool.find_idle() if admitted is not None else None
+        if admitted is None or connection is None:
             return None
-        request, pool = admitted
-        connection = pool.find_idle()
-        return FastExchange(self, client, facts, record, request, pool, connection) if connection else None
+        return FastExchange(self, client, facts, record, admitted, connection)
 
 
 class FastExchange:
     """One request that is sent, until its answer has come or the general path goes on with it."""
 
-    __slots__ = ("_came", "_client", "_fast", "connection", "facts", "pool", "record", "request")
+    __slots__ = ("_came", "_client", "_decision", "_fast", "_head", "_id_line", "connection", "facts", "pool", "record")
 
     def __init__(
         self,
@@ -91,26 +86,34 @@ class FastExchange:
         client: ClientSide,
         facts: RequestFacts,
         record: RequestRecord,
-        request: OutgoingRequest,
-        pool: UpstreamPool,
+        admitted: Admitted,
         connection: UpstreamConnection,
     ) -> None:
         self._fast = fast
         self._client = client
         self.facts = facts
-        self.request = request
-        self.pool = pool
+        self._decision = admitted.decision
+        self._head = admitted.head
+        self.pool = admitted.pool
         self.connection = connection
         self.record = record
         self._came = b""
-        connection.begin(request.head, is_head_request=False)
+        self._id_line = b"x-request-id: %b\r\n" % record.request_id.encode()
+        connection.begin(admitted.head, is_head_request=False)
         connection.give_answer(self)
+
+    @property
+    def request(self) -> OutgoingRequest:
+        """The request, for the general path to go on with."""
+        rule = self._decision.rule
+        return OutgoingRequest(METHOD, self._head, False, None, rule.max_body, self._decision.is_private)
 
     def take_answer(self, data: bytes) -> bytes | None:
         """Send the answer on once it is whole, if it is plain; else return what the general path has to read."""
         data = self._came + data
         end = data.find(_END) + len(_END)
-        known = self._fast.answers.recall(data[:end]) if end >= len(_END) else None
+        is_private = self._decision.is_private
+        known = self._fast.answers.read(data[:end], self._id_line, is_private=is_private) if end >= len(_END) else None
         if known is not None and len(data) - end < known.length <= LONGEST_BODY:
             self._came = data
             self.connection.give_answer(self)
@@ -121,12 +124,10 @@ class FastExchange:
         self._finish(known, data[end:])
         return None
 
-    def _finish(self, known: KnownAnswer, body: bytes) -> None:
+    def _finish(self, known: PlainAnswer, body: bytes) -> None:
         self.connection.pass_over()
         self.pool.release(self.connection)
-        lines = known.private_lines if self.request.is_private else known.lines
-        lines += b"x-request-id: %b\r\n" % self.record.request_id.encode()
-        self._client.finish_fast(status_line(known.status), lines, body)
+        self._client.finish_fast(status_line(known.status), known.lines + self._id_line, body)
         self._fast.finished += 1
         self._report(known.status)
 
@@ -143,12 +144,3 @@ class FastExchange:
 
     def _report(self, status: int) -> None:
         self._fast.reports.report(self.record, METHOD, status)
-
-
-def read_target(target: bytes) -> tuple[CanonicalPath, bytes] | None:
-    """Return the canonical path and the query of a request target, or None for one that is refused."""
-    raw_path, _, query = target.partition(b"?")
-    try:
-        return canonicalize_path(raw_path), check_query(query)
-    except PathRefused:
-        return None

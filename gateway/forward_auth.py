@@ -21,7 +21,7 @@ import time
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.clients import find_client, is_trusted
+from gateway.clients import is_trusted
 from gateway.credentials import Credentials
 from gateway.forwarded_request import (
     Dialect,
@@ -30,15 +30,16 @@ from gateway.forwarded_request import (
     is_question,
     read_forwarded_request,
 )
-from gateway.gate import AUTH_UPSTREAM, METHODS, Gate, PublicSide, note_decision
-from gateway.headers import Origin, RequestHeaders, read_request_headers, said_here
+from gateway.gate import METHODS, Gate, note_decision
+from gateway.headers import RequestHeaders, read_request_headers, said_here
+from gateway.outgoing import Outgoing, PublicSide
 from gateway.paths import PathRefused, canonicalize_path, check_query
 from gateway.policy import AnswerOptions, Forward, RedirectToSignIn, Refuse, RequestFacts
 from gateway.session_renewal import RenewingSend
 from gateway.websocket import refuse_websocket
 from shared.error_responses import render_error
 from shared.errors import AppError, BadRequest, Forbidden, MethodNotAllowed, Unauthorized
-from shared.request_context import record_of, write_trace
+from shared.request_context import record_of
 from shared.response_headers import ResponseHeadersMiddleware
 
 DECISION_HEADER = "Gatepost-Decision"
@@ -53,6 +54,7 @@ class ForwardAuth:
         self._gate = gate
         self._public = public
         self._credentials = credentials
+        self._outgoing = Outgoing(public, credentials.cookie_names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -99,12 +101,9 @@ class ForwardAuth:
 
     def _allow(self, scope: Scope, dialect: Dialect, headers: RequestHeaders, decision: Forward) -> Response:
         """Return the yes, with what the gateway itself would send to the upstream."""
-        token = decision.user.token if decision.user is not None else None
-        client = find_client(scope["client"][0], scope["headers"], self._public.trusted_proxies)
-        record = record_of(scope)
-        origin = Origin(record.request_id, write_trace(record), client, self._public.scheme)
-        dropped = None if decision.rule.upstream == AUTH_UPSTREAM else self._credentials.cookie_names
-        sent = dict(said_here(headers, origin, token, dropped))
+        origin = self._outgoing.find_origin(scope["headers"], scope["client"][0], record_of(scope))
+        dropped = self._outgoing.find_cookies_to_drop(decision)
+        sent = dict(said_here(headers, origin, decision.token, dropped))
         copied = {name: sent.get(name.lower().encode(), b"").decode("latin-1") for name in COPIED}
         status = 204 if dialect is Dialect.NGINX else 200
         return Response(status_code=status, headers={DECISION_HEADER: "allow", **copied})

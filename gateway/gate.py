@@ -7,21 +7,20 @@
 """
 
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol, assert_never
+from typing import NamedTuple, Protocol, assert_never
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.clients import Network, find_client
 from gateway.credentials import Credentials
 from gateway.current_policy import CurrentPolicy
-from gateway.headers import Origin, RawHeader, RequestHeaders, encode_lines, read_request_headers, said_here
+from gateway.headers import RequestHeaders, encode_lines, read_request_headers
+from gateway.known_heads import KnownRequest
+from gateway.outgoing import Outgoing, PublicSide
 from gateway.paths import CanonicalPath, PathRefused, canonicalize_path, check_query
 from gateway.policy import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse, RequestFacts, decide
-from gateway.proxy import OutgoingRequest, encode_head, forward
-from gateway.rules import FORWARDED_METHODS, OWN_UPSTREAM, Access, Rule
+from gateway.proxy import OutgoingRequest, forward
+from gateway.rules import FORWARDED_METHODS, OWN_UPSTREAM, Rule
 from gateway.session_renewal import Renewed, RenewingSend, SessionRenewal
 from gateway.tunnel import open_tunnel
 from gateway.upstream import UpstreamPool
@@ -30,31 +29,15 @@ from gateway.websocket import UPGRADE_HEADERS, read_key, refuse_websocket, wants
 from shared.authentication import Caller, note_in_record
 from shared.error_responses import render_error
 from shared.errors import AppError, BadRequest, MethodNotAllowed
-from shared.request_context import SIGN_IN_WANTED, RequestRecord, record_of, write_trace
+from shared.request_context import SIGN_IN_WANTED, RequestRecord, record_of
 from shared.response_headers import ResponseHeadersMiddleware
 
 METHODS = FORWARDED_METHODS | {"OPTIONS"}
 HTTP_VERSIONS = ("1.1", "1.0")
 PROBES = ("/livez", "/readyz")  # asked by whoever runs this, by any name of this machine
 NEXTAUTH = "/api/auth/"
-AUTH_UPSTREAM = "auth"
-"""The name of the upstream that issues NextAuth's cookies; no other gets them."""
 BEGUN = "gatepost.begun"
 """Where a scope holds the ``Begun`` of a request that the fast path could not finish."""
-
-
-@dataclass(frozen=True, slots=True)
-class PublicSide:
-    """How the world sees the gateway: its public URL, the values of Host that are served, the proxies ahead of it."""
-
-    url: str
-    hosts: frozenset[bytes]
-    trusted_proxies: tuple[Network, ...]
-
-    @property
-    def scheme(self) -> str:
-        """The public URL's scheme: what browsers speak, also where something ahead of us ends TLS."""
-        return self.url.partition(":")[0]
 
 
 class Begun(Protocol):
@@ -63,6 +46,14 @@ class Begun(Protocol):
     request: OutgoingRequest
     pool: UpstreamPool
     connection: UpstreamConnection
+
+
+class Admitted(NamedTuple):
+    """A plain GET that passes: what was decided, its head as it is sent, and to where."""
+
+    decision: Forward
+    head: bytes
+    pool: UpstreamPool
 
 
 class Gate:
@@ -81,6 +72,7 @@ class Gate:
         self._renewal = renewal
         self._current = current
         self._own_pages = own_pages
+        self._outgoing = Outgoing(public, credentials.cookie_names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -145,12 +137,12 @@ class Gate:
         """Forward a request, or open a WebSocket."""
         pool, peer, record = self._current.get_pool(decision.rule.upstream), scope["client"][0], record_of(scope)
         if not wants_websocket(facts.headers):
-            await forward(self._build_request(decision, facts, headers, peer, record), pool, receive, send)
+            await forward(self._outgoing.build_request(decision, facts, headers, peer, record), pool, receive, send)
             return
         if not decision.rule.websocket:
             raise refuse_websocket()
         key = read_key(facts.method, scope["http_version"], facts.headers)
-        request = self._build_request(decision, facts, headers, peer, record, UPGRADE_HEADERS)
+        request = self._outgoing.build_request(decision, facts, headers, peer, record, encode_lines(UPGRADE_HEADERS))
         await open_tunnel(request, key, pool, receive, send, lambda: self._may_go_on(decision))
 
     def _may_go_on(self, decision: Forward) -> bool:
@@ -165,44 +157,22 @@ class Gate:
         """The values of Host that are served."""
         return self._public.hosts
 
-    def admit(
-        self, facts: RequestFacts, headers: RequestHeaders, peer: str, record: RequestRecord
-    ) -> tuple[OutgoingRequest, UpstreamPool] | None:
-        """Return what is to be sent of a request that passes at once, and to where; None for any other."""
-        found = self._credentials.find(facts.method, facts.headers, facts.now)
-        if found.stale is not None:
+    def admit(self, facts: RequestFacts, known: KnownRequest, peer: str, record: RequestRecord) -> "Admitted | None":
+        """Return what is to be done with a plain GET that passes at once; None for any other."""
+        caller = self._find_caller_at_once(facts, known.token)
+        decision = decide(self._current.policy, facts, caller) if caller is not None else None
+        if caller is None or not isinstance(decision, Forward) or decision.rule.upstream == OWN_UPSTREAM:
             return None
-        decision = decide(self._current.policy, facts, found.caller)
-        if not isinstance(decision, Forward) or decision.rule.upstream == OWN_UPSTREAM:
-            return None
-        note_decision(record, decision, found.caller, facts.path)
-        request = self._build_request(decision, facts, headers, peer, record)
-        return request, self._current.get_pool(decision.rule.upstream)
+        note_decision(record, decision, caller, facts.path)
+        head = self._outgoing.encode_head(decision, facts, known.crossing, peer, record)
+        return Admitted(decision, head, self._current.get_pool(decision.rule.upstream))
 
-    def _build_request(
-        self,
-        decision: Forward,
-        facts: RequestFacts,
-        headers: RequestHeaders,
-        peer: str,
-        record: RequestRecord,
-        further: Iterable[RawHeader] = (),
-    ) -> OutgoingRequest:
-        rule = decision.rule
-        token = decision.user.token if decision.user is not None else None
-        client = find_client(peer, facts.headers, self._public.trusted_proxies)
-        origin = Origin(record.request_id, write_trace(record), client, self._public.scheme)
-        dropped = None if rule.upstream == AUTH_UPSTREAM else self._credentials.cookie_names
-        target = facts.path.raw + b"?" + facts.query if facts.query else facts.path.raw
-        lines = headers.lines + encode_lines([*said_here(headers, origin, token, dropped), *further])
-        return OutgoingRequest(
-            method=facts.method,
-            head=encode_head(facts.method, target, lines),
-            has_body=headers.has_body,
-            content_length=headers.content_length,
-            max_body=rule.max_body,
-            is_private=token is not None or rule.access is not Access.PUBLIC,
-        )
+    def _find_caller_at_once(self, facts: RequestFacts, token: str | None) -> Caller | None:
+        """Return who sends a request; None where a renewal has to be waited for."""
+        if token is not None:
+            return self._credentials.find_by_token(token, facts.now)
+        found = self._credentials.find(facts.method, facts.headers, facts.now)
+        return found.caller if found.stale is None else None
 
     async def _respond(self, response: Response, scope: Scope, receive: Receive, send: Send) -> None:
         """Send an answer of the gateway's own."""

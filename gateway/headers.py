@@ -20,6 +20,7 @@ depends on who asks is ``no-store`` unless the upstream says otherwise.
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.errors import BadRequest, HeadersTooLarge
 from shared.session_cookie import CookieNames
@@ -69,7 +70,7 @@ _BODILESS = (204, 304)
 class RequestHeaders:
     """What was read of a request's headers. ``passing`` crosses as it is; the rest is said anew or dropped.
 
-    ``lines`` are Host and what passes, as they are sent.
+    ``lines`` are Host and what passes, as they are sent; ``forwarded_host`` is the line that tells the Host once more.
     ``content_length`` is None where none was said; a body comes if it is positive or ``is_chunked``.
     """
 
@@ -79,6 +80,7 @@ class RequestHeaders:
     cookies: tuple[bytes, ...]
     passing: tuple[RawHeader, ...]
     lines: bytes
+    forwarded_host: bytes
 
     @property
     def has_body(self) -> bool:
@@ -86,8 +88,7 @@ class RequestHeaders:
         return self.is_chunked or bool(self.content_length)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """What the gateway tells an upstream of where a request came from."""
 
     request_id: str
@@ -120,8 +121,15 @@ def read_request_headers(headers: Iterable[RawHeader], hosts: Collection[bytes])
     states = special.get(b"tracestate", [])
     if states and read_traceparent(special.get(b"traceparent", [])) is not None:
         passing.extend((b"tracestate", state) for state in states)
-    lines = encode_lines([(b"host", host), *passing])
-    return RequestHeaders(host, content_length, is_chunked, tuple(special.get(b"cookie", [])), tuple(passing), lines)
+    return RequestHeaders(
+        host,
+        content_length,
+        is_chunked,
+        cookies=tuple(special.get(b"cookie", [])),
+        passing=tuple(passing),
+        lines=encode_lines([(b"host", host), *passing]),
+        forwarded_host=encode_lines([(b"x-forwarded-host", host)]),
+    )
 
 
 def upstream_headers(
@@ -136,22 +144,28 @@ def said_here(
     request: RequestHeaders, origin: Origin, token: str | None, cookies_to_drop: CookieNames | None
 ) -> list[RawHeader]:
     """Return those of the headers for the upstream that the gateway itself says, beside Host."""
-    lines = [
-        (b"x-request-id", origin.request_id.encode()),
-        (b"traceparent", origin.traceparent.encode()),
-        (b"x-forwarded-for", origin.client.encode()),
-        (b"x-forwarded-proto", origin.scheme.encode()),
-        (b"x-forwarded-host", request.host),
-    ]
+    lines = encode_said(request, origin, token, cookies_to_drop).split(b"\r\n")[:-1]
+    return [(name, value) for name, _, value in (line.partition(b": ") for line in lines)]
+
+
+def encode_said(
+    request: RequestHeaders, origin: Origin, token: str | None, cookies_to_drop: CookieNames | None
+) -> bytes:
+    """Return the same as they are sent: one text, for most of it differs from request to request."""
+    said = (
+        f"x-request-id: {origin.request_id}\r\ntraceparent: {origin.traceparent}\r\n"
+        f"x-forwarded-for: {origin.client}\r\nx-forwarded-proto: {origin.scheme}\r\n"
+    )
     if token is not None:
-        lines.append((b"authorization", b"Bearer " + token.encode()))
+        said += f"authorization: Bearer {token}\r\n"
+    lines = said.encode() + request.forwarded_host
     cookies = _keep_cookies(request.cookies, cookies_to_drop) if request.cookies else b""
     if cookies:
-        lines.append((b"cookie", cookies))
+        lines += b"cookie: %b\r\n" % cookies
     if request.is_chunked:
-        lines.append((b"transfer-encoding", b"chunked"))
+        lines += b"transfer-encoding: chunked\r\n"
     elif request.content_length is not None:
-        lines.append((b"content-length", b"%d" % request.content_length))
+        lines += b"content-length: %d\r\n" % request.content_length
     return lines
 
 

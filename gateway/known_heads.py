@@ -1,8 +1,8 @@
-"""Heads of messages that were read before: what they mean is looked up by their exact bytes. Pure.
+"""Heads of requests that were read before: what they mean is looked up by their exact bytes. Pure.
 
-A client on a kept connection sends the same header lines with each request, and a service answers with few different
-ones. What such a block of lines means is a function of its bytes, so it is read once, by the same parser and the same
-rules as everything else, and remembered. The laws:
+A client on a kept connection sends the same header lines with each request. What such a block of lines means is a
+function of its bytes, so it is read once, by the same parser and the same rules as everything else, and remembered.
+(Answers differ more: ``known_answers`` remembers their lines.) The laws:
 
 1. Only what is plain in every respect is *known*: for all else the answer is None, and the general path reads it anew
    and says what is wrong with it. So nothing can be decided here that would be decided otherwise there.
@@ -10,64 +10,72 @@ rules as everything else, and remembered. The laws:
 3. Memory is bounded: a memory that is full starts anew. Long blocks are read, but not remembered.
 """
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import httptools
 
-from gateway.headers import RawHeader, RequestHeaders, answer_headers, encode_lines, read_request_headers
-from gateway.upstream_response import AnswerBroken, ResponseReader
+from gateway.headers import RawHeader, RequestHeaders, read_request_headers
+from gateway.paths import CanonicalPath, PathRefused, canonicalize_path, check_query
+from shared.authentication import list_credentials
 from shared.errors import AppError
+from shared.request_context import NAMING_HEADERS
 
 MOST_REMEMBERED = 1024
 LONGEST_REMEMBERED = 4096  # bytes
 
-_REQUEST_LINE = b"GET / HTTP/1.1\r\n"
+_PLAIN_GET = re.compile(rb"GET (/[!-~]*) HTTP/1\.1")
+_ANY_GET = b"GET / HTTP/1.1\r\n"
+_END = b"\r\n\r\n"
 
 Known = TypeVar("Known")
 
 
-class Memory(Generic[Known]):
-    """Remembers what ``read`` says of a block of bytes."""
+class Memory(dict[bytes, Known]):
+    """Remembers what ``read`` says of a block of bytes: ``memory[block]``.
+
+    It is a dictionary so that looking up what is known costs no call.
+    """
 
     def __init__(self, read: Callable[[bytes], Known]) -> None:
         self._read = read
-        self._known: dict[bytes, Known] = {}
 
-    def recall(self, block: bytes) -> Known:
-        """Return what the block means."""
-        known = self._known.get(block)
-        return self._learn(block) if known is None else known
-
-    def _learn(self, block: bytes) -> Known:
+    def __missing__(self, block: bytes) -> Known:
+        """Return what a block means that is not remembered."""
         known = self._read(block)
         if known is not None and len(block) <= LONGEST_REMEMBERED:
-            if len(self._known) >= MOST_REMEMBERED:
-                self._known.clear()
-            self._known[block] = known
+            if len(self) >= MOST_REMEMBERED:
+                self.clear()
+            self[block] = known
         return known
 
 
 @dataclass(frozen=True, slots=True)
 class KnownRequest:
-    """The header lines of a plain GET: all of them (names in lower case), and what crosses of them."""
+    """The header lines of a plain GET: all of them (names in lower case), and what crosses of them.
+
+    ``naming`` are those that name the request or its trace. ``token`` is what its ``Authorization`` header holds; None
+    unless there is exactly one.
+    """
 
     headers: tuple[RawHeader, ...]
     crossing: RequestHeaders
+    naming: tuple[RawHeader, ...]
+    token: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class KnownAnswer:
-    """The head of a plain answer: how long its body is, and its header lines as they go on to the client.
-
-    ``private_lines`` are those to somebody on whom the answer depends.
-    """
-
-    status: int
-    length: int
-    lines: bytes
-    private_lines: bytes
+def read_plain_target(line: bytes) -> tuple[CanonicalPath, bytes] | None:
+    """Return the canonical path and the query of a GET's request line; None for another line, or a target refused."""
+    found = _PLAIN_GET.fullmatch(line)
+    if found is None:
+        return None
+    raw_path, _, query = found[1].partition(b"?")
+    try:
+        return canonicalize_path(raw_path), check_query(query)
+    except PathRefused:
+        return None
 
 
 def read_plain_request(block: bytes, hosts: Collection[bytes]) -> KnownRequest | None:
@@ -75,9 +83,11 @@ def read_plain_request(block: bytes, hosts: Collection[bytes]) -> KnownRequest |
 
     None unless the request has no body, asks for no upgrade and no interim answer, and leaves the connection open.
     """
+    if block.find(_END) + len(_END) != len(block):
+        return None
     reader = _RequestReader()
     try:
-        reader.parser.feed_data(_REQUEST_LINE + block)
+        reader.parser.feed_data(_ANY_GET + block)
         if not reader.is_one_whole or not reader.keeps_alive:
             return None
         headers = tuple(reader.headers)
@@ -87,30 +97,9 @@ def read_plain_request(block: bytes, hosts: Collection[bytes]) -> KnownRequest |
     names = {name for name, _ in headers}
     if crossing.has_body or names & {b"upgrade", b"expect", b"content-length", b"transfer-encoding"}:
         return None
-    return KnownRequest(headers, crossing)
-
-
-def read_plain_answer(head: bytes) -> KnownAnswer | None:
-    """Return what the head of an answer to a GET means, from its status line to its empty line.
-
-    None unless it says the length of its body by ``Content-Length`` alone and leaves the connection open.
-    """
-    reader = ResponseReader()
-    reader.expect(is_head_request=False)
-    try:
-        reader.feed(head)
-    except AnswerBroken:
-        return None
-    if reader.head is None or not reader.is_reusable:
-        return None
-    status, headers = reader.head.status, reader.head.headers
-    lengths = [value for name, value in headers if name == b"content-length"]
-    if len(lengths) != 1 or status in {204, 304} or any(name == b"transfer-encoding" for name, _ in headers):
-        return None
-    lines, private_lines = (
-        encode_lines(answer_headers(status, headers, is_private=is_private)) for is_private in (False, True)
-    )
-    return KnownAnswer(status, int(lengths[0]), lines, private_lines)
+    naming = tuple(header for header in headers if header[0] in NAMING_HEADERS)
+    credentials = list_credentials(headers)
+    return KnownRequest(headers, crossing, naming, credentials[0] if len(credentials) == 1 else None)
 
 
 class _RequestReader:

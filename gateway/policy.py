@@ -56,6 +56,16 @@ class Forward:
     rule: Rule
     user: User | None
 
+    @property
+    def token(self) -> str | None:
+        """The access token that goes along, if any."""
+        return self.user.token if self.user is not None else None
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the answer depends on who asks."""
+        return self.user is not None or self.rule.access is not Access.PUBLIC
+
 
 @dataclass(frozen=True, slots=True)
 class RedirectToSignIn:

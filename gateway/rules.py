@@ -6,6 +6,7 @@ fits, nothing is contacted. Rules are data: frozen, compiled, and the same for t
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from gateway.automata import Automaton
 from gateway.matchers import Matcher
@@ -82,8 +83,7 @@ class Rule:
         return self.access is not Access.PUBLIC, self.role, self.max_auth_age
 
 
-@dataclass(frozen=True, slots=True)
-class Replica:
+class Replica(NamedTuple):
     """One address of an upstream, spoken to in plain HTTP."""
 
     host: str

@@ -14,6 +14,7 @@ This module moves no bytes of any request. Everything runs on one event loop.
 import asyncio
 import time
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import structlog
@@ -43,6 +44,7 @@ class UpstreamPool:
         self.name = upstream.name
         self._limits = limits
         self._targets = {replica: _Target(replica) for replica in upstream.replicas}
+        self._only = next(iter(self._targets.values())) if len(self._targets) == 1 else None
         self._in_use = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._turn = 0
@@ -68,8 +70,8 @@ class UpstreamPool:
         """Return a kept connection for one exchange at once, as ``acquire`` would; None where that would wait."""
         if self._in_use >= self._limits.connections:
             return None
-        now = asyncio.get_running_loop().time()
-        target = self._choose(now, set())
+        now = time.monotonic()
+        target = self._choose(now)
         connection = target.find_idle(since=now - self._limits.idle)
         if connection is not None:
             self._in_use += 1
@@ -82,18 +84,19 @@ class UpstreamPool:
         target.busy -= 1
         if connection.is_reusable and not self._is_closed:
             connection.was_used = True
-            connection.idle_since = asyncio.get_running_loop().time()
+            connection.idle_since = time.monotonic()
             target.idle.append(connection)
-            self._plan_sweep()
+            if self._sweep is None:
+                self._plan_sweep()
         else:
             connection.close()
             if connection.is_last:
-                target.rests_until = asyncio.get_running_loop().time() + self._limits.ending_rest
+                target.rests_until = time.monotonic() + self._limits.ending_rest
         self._let_next_in()
 
     def describe(self) -> "PoolState":
         """Return how the pool is doing; may be asked from another thread."""
-        now = time.monotonic()  # the event loop's clock
+        now = time.monotonic()
         resting = sum(target.rests_until > now for target in self._targets.values())
         return PoolState(self._in_use, len(self._waiting), len(self._targets), resting)
 
@@ -133,7 +136,7 @@ class UpstreamPool:
 
     async def _find_connection(self, *, fresh: bool) -> UpstreamConnection:
         unreachable: set[Replica] = set()
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         while len(unreachable) < len(self._targets):
             target = self._choose(now, unreachable)
             connection = None if fresh else target.find_idle(since=now - self._limits.idle)
@@ -150,11 +153,11 @@ class UpstreamPool:
                 raise
         raise Unavailable
 
-    def _choose(self, now: float, excluded: set[Replica]) -> "_Target":
+    def _choose(self, now: float, excluded: Collection[Replica] = ()) -> "_Target":
         """Return the replica to ask: not resting, least busy, and of equals the one asked longest ago."""
+        if self._only is not None:
+            return self._only
         targets = [target for target in self._targets.values() if target.replica not in excluded]
-        if len(targets) == 1:
-            return targets[0]
         return min(targets, key=lambda target: (target.rests_until > now, target.busy, target.turn))
 
     def _take_turn(self, target: "_Target") -> None:
@@ -170,12 +173,11 @@ class UpstreamPool:
         return connection
 
     def _plan_sweep(self) -> None:
-        if self._sweep is None:
-            self._sweep = asyncio.get_running_loop().call_later(self._limits.idle, self._close_stale)
+        self._sweep = asyncio.get_running_loop().call_later(self._limits.idle, self._close_stale)
 
     def _close_stale(self) -> None:
         self._sweep = None
-        before = asyncio.get_running_loop().time() - self._limits.idle
+        before = time.monotonic() - self._limits.idle
         for target in self._targets.values():
             target.close_idle(before=before)
         if any(target.idle for target in self._targets.values()):

@@ -69,8 +69,7 @@ class UpstreamConnection(asyncio.Protocol):
     @property
     def is_reusable(self) -> bool:
         """Whether the exchange is over, complete and clean on both sides, so that another may follow."""
-        reader = self._reader
-        return reader.is_complete and reader.is_reusable and self._is_request_sent and self.is_open
+        return self._reader.is_ready and self._is_request_sent and self.is_open
 
     @property
     def is_last(self) -> bool:
@@ -168,9 +167,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read bytes of the answer; stop reading while too many wait."""
-        reader = self._reader
         self._has_answered = True
-        self._last_heard = self._loop.time()
         if self._taker is not None:
             taker = self._taker
             self.keep_answer()
@@ -178,6 +175,8 @@ class UpstreamConnection(asyncio.Protocol):
             if left is None:
                 return
             data = left
+        reader = self._reader
+        self._last_heard = self._loop.time()
         try:
             reader.feed(data)
         except AnswerBroken as broken:

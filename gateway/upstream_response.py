@@ -74,6 +74,11 @@ class ResponseReader:
         """Whether the answer has come to its end."""
         return self._stage is _Stage.DONE
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the answer has come to its end, and another may follow."""
+        return self._stage is _Stage.DONE and self.is_reusable
+
     def expect(self, *, is_head_request: bool, is_upgrade: bool = False) -> None:
         """Make ready for the answer to a request that is about to be sent. Only where ``is_reusable``."""
         self._is_upgrade = is_upgrade

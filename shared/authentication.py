@@ -57,12 +57,17 @@ _DESCRIPTIONS = {
 
 def authenticate(headers: RawHeaders, tokens: AccessTokens, revocations: Revocations, now: int) -> Caller:
     """Return the caller that a request's raw headers (names in lower case) prove."""
-    values = [value for name, value in headers if name == b"authorization"]
-    if not values:
+    credentials = list_credentials(headers)
+    if not credentials:
         return Anonymous(Reason.MISSING)
-    if len(values) > 1:
+    if len(credentials) > 1:
         return Anonymous(Reason.INVALID)
-    return authenticate_token(_read_credential(values[0]), tokens, revocations, now)
+    return authenticate_token(credentials[0], tokens, revocations, now)
+
+
+def list_credentials(headers: RawHeaders) -> list[str]:
+    """Return what the ``Authorization`` headers hold, bare or after ``Bearer``. Only a single one proves anything."""
+    return [_read_credential(value) for name, value in headers if name == b"authorization"]
 
 
 def authenticate_token(token: str, tokens: AccessTokens, revocations: Revocations, now: int) -> Caller:

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.headers import answer_headers, encode_lines, read_request_headers
-from gateway.known_heads import MOST_REMEMBERED, Memory, read_plain_answer, read_plain_request
+from gateway.headers import read_request_headers
+from gateway.known_heads import MOST_REMEMBERED, Memory, read_plain_request, read_plain_target
+from gateway.paths import CanonicalPath
 from shared.errors import AppError
 
 HOSTS = frozenset({b"localhost:3000"})
@@ -50,6 +51,50 @@ def test_a_plain_head_means_what_its_lines_mean() -> None:
     assert known.headers[1] == (b"accept", b"*/*")
     assert known.crossing == read_request_headers(known.headers, HOSTS)
     assert known.crossing.lines == b"host: localhost:3000\r\naccept: */*\r\n"
+    assert (known.token, known.naming) == ("x", ())
+
+
+@pytest.mark.parametrize(
+    ("lines", "token"),
+    [
+        (b"", None),
+        (b"Authorization: a.b.c\r\n", "a.b.c"),
+        (b"authorization: bearer  a.b.c\r\n", "a.b.c"),
+        (b"Authorization: a\r\nAuthorization: a\r\n", None),
+    ],
+)
+def test_a_token_is_known_where_there_is_one(lines: bytes, token: str | None) -> None:
+    """A single Authorization header holds a token; of several none counts."""
+    known = read_plain_request(HOST + lines + b"\r\n", HOSTS)
+    assert known is not None
+    assert known.token == token
+
+
+def test_what_names_a_request_is_known() -> None:
+    """Of all lines, just those that the record of a request begins with are set apart."""
+    lines = b"X-Request-ID: mine-1234\r\nA: 1\r\nTraceparent: 00\r\n"
+    known = read_plain_request(HOST + lines + b"\r\n", HOSTS)
+    assert known is not None
+    assert known.naming == ((b"x-request-id", b"mine-1234"), (b"traceparent", b"00"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(b"POST /a HTTP/1.1", b"HEAD /a HTTP/1.1", b"get /a HTTP/1.1", b"GET /a HTTP/1.0", b"GET /a HTTP/1.1 "),
+        *(b"GET  /a HTTP/1.1", b"GET /a b HTTP/1.1", b"GET /a", b"GET http://a/ HTTP/1.1", b"GET * HTTP/1.1", b""),
+        *(b"GET /%75 HTTP/1.1", b"GET //a HTTP/1.1", b"GET /a?b#c HTTP/1.1", b"GET /\xff HTTP/1.1"),
+    ],
+)
+def test_another_request_line_is_left_to_the_general_path(line: bytes) -> None:
+    """What does not GET a canonical path by HTTP/1.1 is not known."""
+    assert read_plain_target(line) is None
+
+
+def test_a_plain_request_line_says_path_and_query() -> None:
+    """The target of a GET is cut at the first question mark, and its path is canonical."""
+    path = CanonicalPath("/a \u00fc", b"/a%20%C3%BC")
+    assert read_plain_target(b"GET /a%20%c3%bc?x=?y HTTP/1.1") == (path, b"x=?y")
 
 
 @given(st.lists(st.sampled_from([*b"\r\n", *b" :\t,;=\0AaHCoT-_1\xff"]), max_size=40).map(bytes))
@@ -64,39 +109,6 @@ def test_no_bytes_break_the_reading(noise: bytes) -> None:
         assert b"\n" not in b"".join(name + value for name, value in known.headers)
 
 
-NOT_PLAIN_ANSWERS = {
-    "no length": b"HTTP/1.1 200 OK\r\n\r\n",
-    "chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-    "length and chunks": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
-    "the last answer": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\n",
-    "HTTP/1.0": b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n",
-    "an interim answer": b"HTTP/1.1 100 Continue\r\n\r\n",
-    "another protocol": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
-    "no body by its status": b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
-    "not modified": b"HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n",
-    "an unknown status": b"HTTP/1.1 600 What\r\nContent-Length: 1\r\n\r\n",
-    "no HTTP": b"hello\r\n\r\n",
-    "no end": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n",
-}
-
-
-@pytest.mark.parametrize("head", NOT_PLAIN_ANSWERS.values(), ids=NOT_PLAIN_ANSWERS)
-def test_an_answer_that_is_not_plain_is_left_to_the_general_path(head: bytes) -> None:
-    """An answer whose body does not end by Content-Length, or after which the connection ends, is not known."""
-    assert read_plain_answer(head) is None
-
-
-def test_a_plain_answer_goes_on_with_the_lines_that_the_rules_let_through() -> None:
-    """A known answer has its status and length, and two sets of lines: for everybody, and for the one who asked."""
-    known = read_plain_answer(b"HTTP/1.1 201 Created\r\nServer: x\r\nContent-Length: 5\r\nETag: 1\r\n\r\n")
-    headers = [(b"server", b"x"), (b"content-length", b"5"), (b"etag", b"1")]
-    assert known is not None
-    assert (known.status, known.length) == (201, 5)
-    assert known.lines == encode_lines(answer_headers(201, headers, is_private=False))
-    assert known.private_lines == known.lines + b"cache-control: no-store\r\n"
-
-
 def test_a_memory_is_bounded_and_reads_each_block_once() -> None:
     """A block is read once while it is remembered; a full memory starts anew; what is not known is read each time."""
     read: list[bytes] = []
@@ -106,11 +118,11 @@ def test_a_memory_is_bounded_and_reads_each_block_once() -> None:
         return block or None
 
     memory = Memory(note)
-    assert [memory.recall(b"a"), memory.recall(b"a")] == [b"a", b"a"]
+    assert [memory[b"a"], memory[b"a"]] == [b"a", b"a"]
     assert read == [b"a"]
-    assert [memory.recall(b""), memory.recall(b"")] == [None, None]
+    assert [memory[b""], memory[b""]] == [None, None]
     assert read == [b"a", b"", b""]
     for number in range(MOST_REMEMBERED):
-        memory.recall(b"%d" % number)
-    memory.recall(b"a")
+        memory[b"%d" % number]
+    memory[b"a"]
     assert read[-1] == b"a"
