@@ -4,6 +4,8 @@ Pure ASGI, the innermost middleware: so this answer too carries the request's id
 would not from Starlette's outermost handler.
 """
 
+from collections.abc import Awaitable
+
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,10 +28,10 @@ class FaultMiddleware:
             return
         is_started = False
 
-        async def note_start(message: Message) -> None:
+        def note_start(message: Message) -> Awaitable[None]:
             nonlocal is_started
             is_started = True
-            await send(message)
+            return send(message)
 
         try:
             await self.app(scope, receive, note_start)

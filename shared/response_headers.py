@@ -3,7 +3,7 @@
 Set only where the answer does not set them itself: a page allows its own stylesheet and forms, JSON allows nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -40,10 +40,10 @@ class ResponseHeadersMiddleware:
             await self.app(scope, receive, send)
             return
 
-        async def send_protected(message: Message) -> None:
+        def send_protected(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 message["headers"] = self._protect(list(message["headers"]))
-            await send(message)
+            return send(message)
 
         await self.app(scope, receive, send_protected)
 
