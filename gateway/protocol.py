@@ -21,8 +21,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from gateway.client_exchange import Exchange, create_exchange, describe_request, encode_refusal
 from gateway.client_limits import Awaits, ClientLimits
 from gateway.headers import MAX_FIELDS, MAX_SIZE
-from gateway.lazy_timer import NEVER, LazyTimer
 from shared.errors import AppError, BadRequest, HeadersTooLarge, RequestTimeout
+from shared.lazy_timer import NEVER, LazyTimer
 
 MAX_UNFINISHED_HEAD = 4 * MAX_SIZE  # bytes; what is longer and still has no end is not waited for
 MAX_PIPELINED = 64  # requests that wait for the answers before theirs

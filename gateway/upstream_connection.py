@@ -13,11 +13,11 @@ and closes the connection. ``AnswerMissing`` is the only error after which a req
 import asyncio
 from typing import Protocol, cast
 
-from gateway.lazy_timer import NEVER, LazyTimer
 from gateway.rules import Replica
 from gateway.upstream_limits import Limits
 from gateway.upstream_response import AnswerBroken, ResponseHead, ResponseReader
 from shared.errors import UpstreamFailed, UpstreamTimeout
+from shared.lazy_timer import NEVER, LazyTimer
 
 HIGH_WATER = 64 * 1024  # bytes
 

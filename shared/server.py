@@ -12,8 +12,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from shared.draining import DrainingServer
 from shared.logs import set_up_logs
 from shared.metrics import Metrics
+from shared.service_protocol import ServiceProtocol
 from shared.settings import SettingsInvalid, SettingsType, load_settings
-from shared.whole_answers import WholeAnswersProtocol
 
 Protocol = type[HttpToolsProtocol]
 
@@ -26,7 +26,7 @@ def serve(
     service: str,
     settings_type: type[SettingsType],
     create_app: Callable[[SettingsType, Metrics], ASGIApp],
-    protocol: Protocol = WholeAnswersProtocol,
+    protocol: Protocol = ServiceProtocol,
 ) -> None:
     """Run a service until it is told to stop. Bad settings end the process with code 2 and one line that names them."""
     try:

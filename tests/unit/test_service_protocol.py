@@ -1,4 +1,4 @@
-"""Answers that leave in one piece are, byte for byte, what uvicorn would send; only in fewer writes."""
+"""The services' protocol sends, byte for byte, what uvicorn would send; only in fewer writes, and with fewer timers."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,8 +9,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from shared.server import build_config
-from shared.whole_answers import WholeAnswersProtocol
+from shared import server
+from shared.service_protocol import ServiceProtocol
+from tests.support.waiting import wait_until
 
 GET = b"GET /a?b=c HTTP/1.1\r\nHost: a\r\n\r\n"
 PLAIN = [(b"content-type", b"text/plain"), (b"content-length", b"3")]
@@ -30,6 +31,10 @@ class Wire(asyncio.Transport):
     def close(self) -> None:
         """Take note of the end."""
         self.is_ended = True
+
+    async def find_end(self) -> bool:
+        """Tell whether the connection was ended."""
+        return self.is_ended
 
     def is_closing(self) -> bool:
         """Tell whether the connection was ended."""
@@ -71,14 +76,21 @@ def body(content: bytes = b"abc", *, more: bool = False) -> Message:
     return {"type": "http.response.body", "body": content, "more_body": more}
 
 
-async def exchange(protocol: type[HttpToolsProtocol], app: ASGIApp, request: bytes, *, is_paused: bool = False) -> Wire:
-    """Return what a client gets that sends a request to an application, and for a while takes nothing if it is so."""
-    config = build_config(app, "127.0.0.1", 1, protocol)
+def connect(protocol: type[HttpToolsProtocol], app: ASGIApp, wire: Wire) -> HttpToolsProtocol:
+    """Return a new connection to a server of an application."""
+    config = server.build_config(app, "127.0.0.1", 1, protocol)
     config.load()
-    state, wire = ServerState(), Wire()
+    state = ServerState()
     state.default_headers = [(b"date", b"today")]
     connection = protocol(config, state, {}, asyncio.get_running_loop())
     connection.connection_made(wire)
+    return connection
+
+
+async def exchange(protocol: type[HttpToolsProtocol], app: ASGIApp, request: bytes, *, is_paused: bool = False) -> Wire:
+    """Return what a client gets that sends a request to an application, and for a while takes nothing if it is so."""
+    wire = Wire()
+    connection = connect(protocol, app, wire)
     if is_paused:
         connection.pause_writing()
     connection.data_received(request)
@@ -87,7 +99,7 @@ async def exchange(protocol: type[HttpToolsProtocol], app: ASGIApp, request: byt
     if is_paused:
         assert not wire.written
         connection.resume_writing()
-    await asyncio.gather(*state.tasks)
+    await asyncio.gather(*connection.tasks)
     connection.connection_lost(None)
     return wire
 
@@ -131,7 +143,7 @@ HALVES = {"only a head", "a head, then a fault"}
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_like_uvicorn(name: str, request_: bytes) -> None:
     """Whatever is answered to whatever kind of request, the client gets what uvicorn sends, but no head alone."""
-    ours = await exchange(WholeAnswersProtocol, ANSWERS[name], request_)
+    ours = await exchange(ServiceProtocol, ANSWERS[name], request_)
     uvicorns = await exchange(HttpToolsProtocol, ANSWERS[name], request_)
 
     sent = b"".join(uvicorns.written)
@@ -143,7 +155,7 @@ async def test_like_uvicorn(name: str, request_: bytes) -> None:
 
 async def test_one_write() -> None:
     """An answer whose body is there leaves in one write."""
-    wire = await exchange(WholeAnswersProtocol, ANSWERS["plain"], GET)
+    wire = await exchange(ServiceProtocol, ANSWERS["plain"], GET)
 
     assert wire.written == [
         b"HTTP/1.1 200 OK\r\ndate: today\r\ncontent-type: text/plain\r\ncontent-length: 3\r\n\r\nabc"
@@ -152,13 +164,32 @@ async def test_one_write() -> None:
 
 async def test_slow_reader() -> None:
     """To a client that takes nothing for now, nothing is written until it takes more."""
-    wire = await exchange(WholeAnswersProtocol, ANSWERS["plain"], GET, is_paused=True)
+    wire = await exchange(ServiceProtocol, ANSWERS["plain"], GET, is_paused=True)
 
     assert b"".join(wire.written).endswith(b"\r\n\r\nabc")
 
 
 async def test_two_requests_at_once() -> None:
     """Requests that come together are answered in their order."""
-    wire = await exchange(WholeAnswersProtocol, ANSWERS["plain"], GET * 2)
+    wire = await exchange(ServiceProtocol, ANSWERS["plain"], GET * 2)
 
     assert len(wire.written) == 2
+
+
+async def test_idle_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection ends after it was idle for the time that is set; while a request is answered it is not idle."""
+    monkeypatch.setattr(server, "KEEP_ALIVE", 0.5)
+
+    async def answer_late(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(0.0 if scope["path"] == "/" else 1.0)
+        await ANSWERS["plain"](scope, receive, send)
+
+    wire = Wire()
+    connection = connect(ServiceProtocol, answer_late, wire)
+    for path in (b"/", b"/late"):
+        connection.data_received(GET.replace(b"/a?b=c", path))
+        await asyncio.gather(*connection.tasks)
+    assert len(wire.written) == 2
+
+    await wait_until(wire.find_end, bool)
+    connection.connection_lost(None)
