@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from posts_service import reading, writing
-from posts_service.answers import Answer, post_answer
+from posts_service.answers import post_answer
 from posts_service.cursors import encode_cursor
 from posts_service.etags import etag_of, is_matched_strongly, is_matched_weakly
 from posts_service.parts import parts_of
@@ -112,7 +112,7 @@ def _list_response(request: Request, posts: PostList, query: ListQuery) -> Respo
     if posts.last_id is not None:
         address = f"{parts_of(request).public_url}{request.scope['path']}"
         headers["Link"] = f'<{address}?limit={query.limit}&cursor={encode_cursor(posts.last_id)}>; rel="next"'
-    return Answer(200, headers, posts.body).respond()
+    return Response(posts.body, headers=headers, media_type="application/json")
 
 
 def _find_condition(request: Request, header: str) -> str | None:

@@ -84,8 +84,9 @@ def identify_caller(connection: HTTPConnection) -> Caller:
 
     Needs ``app.state.access_tokens`` and ``app.state.revocations``.
     """
-    scope, state = connection.scope, connection.app.state
+    scope = connection.scope
     if _CALLER not in scope:
+        state = connection.app.state
         scope[_CALLER] = authenticate(scope["headers"], state.access_tokens, state.revocations, int(time.time()))
         note_caller(connection, scope[_CALLER])
     caller: Caller = scope[_CALLER]

@@ -33,6 +33,7 @@ class ResponseHeadersMiddleware:
         always = {**_ALWAYS, "Strict-Transport-Security": HSTS} if https else _ALWAYS
         self._of_pages = _encode({"Content-Security-Policy": CONTENT_SECURITY_POLICY, **always})
         self._of_others = _encode({"Content-Security-Policy": NOTHING_ALLOWED, **always})
+        self._names = [name for name, _ in self._of_others]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request."""
@@ -50,9 +51,10 @@ class ResponseHeadersMiddleware:
     def _protect(self, headers: RawHeaders) -> RawHeaders:
         given = dict(headers)
         is_page = given.get(b"content-type", b"").startswith(b"text/html")
-        return headers + [
-            header for header in (self._of_pages if is_page else self._of_others) if header[0] not in given
-        ]
+        added = self._of_pages if is_page else self._of_others
+        if given.keys().isdisjoint(self._names):
+            return headers + added
+        return headers + [header for header in added if header[0] not in given]
 
 
 def _encode(headers: Mapping[str, str]) -> RawHeaders:

@@ -89,10 +89,12 @@ class Resource(Route):
         self.allowed = ", ".join(sorted(offered))
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match as Starlette does, but never a path with a control character: its ``$`` lets a final newline pass."""
-        if scope["type"] == "http" and not scope["path"].isprintable():
+        """Match the path, whose parameters stay text; never one with a control character: ``$`` lets a newline pass."""
+        path = scope["path"]
+        found = self.path_regex.match(path) if scope["type"] == "http" and path.isprintable() else None
+        if found is None:
             return Match.NONE, {}
-        return super().matches(scope)
+        return Match.FULL, {"endpoint": self.endpoint, "path_params": found.groupdict()}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request whose path is ours. Not as Starlette does it: errors are caught once, further out."""

@@ -96,9 +96,10 @@ def _send_whole(cycle: RequestResponseCycle, head: Message, message: Message) ->
     """Send a plain answer, if that is what head and message are; tell whether they are."""
     body = message.get("body", b"")
     headers = [*cycle.default_headers, *head["headers"]]
-    is_whole = (b"content-length", b"%d" % len(body)) in headers and not message.get("more_body", False)
+    given = dict(headers)
+    is_whole = given.get(b"content-length") == b"%d" % len(body) and not message.get("more_body", False)
     is_open = cycle.keep_alive and not cycle.disconnected and not cycle.flow.write_paused
-    if not is_whole or not is_open or cycle.scope["method"] == "HEAD" or any(name in _ENDING for name, _ in headers):
+    if not is_whole or not is_open or cycle.scope["method"] == "HEAD" or not given.keys().isdisjoint(_ENDING):
         return False
     lines = [_encode(header) if header[0] in _CHANGING else _encode_again(header) for header in headers]
     cycle.transport.write(b"".join((STATUS_LINE[head["status"]], *lines, b"\r\n", body)))
