@@ -1,7 +1,7 @@
 """The gateway's protocol with the fast path: one client's connection, as the gateway is run.
 
 A request that is simple in every respect is given to ``fast_path`` as it came. While it is on its way, what the client
-sends is held back, and read afterwards like everything else. All that is not simple is ``protocol``'s.
+sends waits, and is read afterwards like everything else. All that is not simple is ``protocol``'s.
 """
 
 import asyncio
@@ -24,7 +24,6 @@ class FastGatewayProtocol(GatewayProtocol):
 
     _fast: FastPath | None = None
     _exchange: FastExchange | None = None
-    _held = b""  # what came while an exchange was on its way
     _ends_after = False
 
     @property
@@ -45,14 +44,6 @@ class FastGatewayProtocol(GatewayProtocol):
             self._exchange.abandon()
             self._exchange = None
         super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        """Read bytes of the client."""
-        if self._exchange is not None:
-            self._held += data
-            self.flow.pause_reading()
-        elif not self._begins(data):
-            super().data_received(data)
 
     def shutdown(self) -> None:
         """End the connection, after the answer that is due."""
@@ -76,7 +67,7 @@ class FastGatewayProtocol(GatewayProtocol):
             return
         self.transport.write(b"".join((head, date, lines, b"\r\n", body)))
         self._await(Awaits.REQUEST, self.limits.idle)
-        self._read_held()
+        self._read_ahead()
 
     def go_on_slowly(self, exchange: FastExchange) -> None:
         """Let the application go on with a request that was sent."""
@@ -92,7 +83,6 @@ class FastGatewayProtocol(GatewayProtocol):
         self.cycle.more_body = False
         self._awaits = Awaits.ANSWER
         self._start_asgi_task(self.cycle, self.app)
-        self._read_held()
 
     def _begins(self, data: bytes) -> bool:
         """Tell whether the bytes were a request that is now on its way."""
@@ -104,12 +94,9 @@ class FastGatewayProtocol(GatewayProtocol):
         self._awaits = Awaits.ANSWER
         return True
 
-    def _read_held(self) -> None:
-        if self._held:
-            held, self._held = self._held, b""
-            self.flow.resume_reading()
-            self.loop.call_soon(self._read_again, held)
+    def _read(self, data: bytes) -> None:
+        if not self._begins(data):
+            super()._read(data)
 
-    def _read_again(self, held: bytes) -> None:
-        if not self.transport.is_closing():
-            self.data_received(held)
+    def _is_busy(self) -> bool:
+        return self._exchange is not None or super()._is_busy()

@@ -9,6 +9,7 @@
 4. Every wait for a client has an end (``client_limits``): 408 where nothing was answered yet (RFC 9110, 15.5.9), and
    the connection ends. One that never sent a byte of its request just ends.
 5. After an answer that came before its request's end the connection ends; what still comes is not read for long.
+6. One request is read and answered at a time (``one_by_one``).
 """
 
 import asyncio
@@ -16,19 +17,19 @@ from typing import assert_never, cast
 
 import httptools
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.client_exchange import Exchange, create_exchange, describe_request, encode_refusal
 from gateway.client_limits import Awaits, ClientLimits
 from gateway.headers import MAX_FIELDS, MAX_SIZE
+from gateway.one_by_one import OneByOneProtocol
 from shared.errors import AppError, BadRequest, HeadersTooLarge, RequestTimeout
 from shared.lazy_timer import NEVER, LazyTimer
 
 MAX_UNFINISHED_HEAD = 4 * MAX_SIZE  # bytes; what is longer and still has no end is not waited for
-MAX_PIPELINED = 64  # requests that wait for the answers before theirs
 
 
-class GatewayProtocol(HttpToolsProtocol):
+class GatewayProtocol(OneByOneProtocol):
     """One client's connection."""
 
     limits = ClientLimits()
@@ -36,7 +37,6 @@ class GatewayProtocol(HttpToolsProtocol):
     _awaits = Awaits.REQUEST
     _answering: Exchange | None = None
     _is_upgraded = False
-    _is_deaf = False  # nothing that still comes is read
     _chunk_size = 0
     _head_bytes = 0  # of a head that has no end yet, without the chunk in which it began
     _head_size = 0  # of its fields
@@ -67,10 +67,7 @@ class GatewayProtocol(HttpToolsProtocol):
         # It refers to this connection, and this to it: only the collector would find the two, and late.
         del self.parser
 
-    def data_received(self, data: bytes) -> None:
-        """Read bytes of the client."""
-        if self._is_deaf:
-            return
+    def _read(self, data: bytes) -> None:
         if self._awaits is Awaits.REQUEST:
             self._await(Awaits.HEAD, self.limits.head)
         self._chunk_size = len(data)
@@ -126,7 +123,7 @@ class GatewayProtocol(HttpToolsProtocol):
         version = self.parser.get_http_version()
         describe_request(self, self.parser.get_method().decode("ascii"), version, path, query)
         self._stretch_bytes = 0
-        self._stretch_was_paused = False
+        self._stretch_was_paused = self._is_answering()  # then what follows the head waits
         self._await(Awaits.BODY, self.limits.body)
         # After what could be an upgrade the parser reads no further request.
         is_kept = version != "1.0" and self.parser.should_keep_alive() and not self.parser.should_upgrade()
@@ -136,8 +133,6 @@ class GatewayProtocol(HttpToolsProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
-            if len(self.pipeline) > MAX_PIPELINED:
-                self.transport.abort()
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the body."""
@@ -167,6 +162,7 @@ class GatewayProtocol(HttpToolsProtocol):
                 self._await(Awaits.REQUEST, self.limits.idle)
             else:
                 self._timer.expect(self.limits.head)
+            self._read_ahead()
 
     # Other protocols, deadlines and ends
 
@@ -225,6 +221,8 @@ class GatewayProtocol(HttpToolsProtocol):
         elif self._is_answering():
             self.cycle.keep_alive = False
             self._await(Awaits.ANSWER, self.limits.write_stall)
+        elif self._reads_ahead:
+            self._end()
         else:
             self.transport.write(encode_refusal(error, self.server_state.default_headers))
             self._linger()
@@ -240,6 +238,9 @@ class GatewayProtocol(HttpToolsProtocol):
         """End the connection, once what waits for the client is taken, or too long is not."""
         self.transport.close()
         self._await(Awaits.END, self.limits.write_stall)
+
+    def _is_busy(self) -> bool:
+        return bool(self.pipeline) or (self._awaits is Awaits.ANSWER and self._is_answering() and not self._is_upgraded)
 
     def _is_answering(self) -> bool:
         return self._answering is not None and not self._answering.response_complete

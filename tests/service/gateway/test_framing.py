@@ -1,13 +1,12 @@
 """Where one request ends and the next begins, where an answer ends, and what is no request at all. Raw bytes."""
 
 import asyncio
-import contextlib
+import gc
 
 import pytest
 
+from gateway.client_exchange import Exchange
 from gateway.client_limits import ClientLimits
-from gateway.headers import MAX_SIZE
-from gateway.protocol import MAX_PIPELINED
 from tests.support.gateway_in_process import RunningGateway, eventually, json_of, status_of
 from tests.support.raw_upstream import RawUpstream, Received
 
@@ -128,16 +127,41 @@ async def test_what_follows_a_request_does_not_spoil_its_answer(gateway: Running
     assert found.count(b"HTTP/1.1") == 1
 
 
-async def test_pipelines_have_a_bound(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """A client that sends far more requests than it has answers for loses the connection."""
-    request = f"GET /public/x HTTP/1.1\r\nHost: {gateway.host}\r\n\r\n".encode()
-    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-    writer.write(request * (MAX_PIPELINED * 4))
-    with contextlib.suppress(ConnectionError):
-        while await asyncio.wait_for(reader.read(MAX_SIZE), PATIENT):
-            pass
-    writer.close()
-    assert len(posts.received) <= MAX_PIPELINED
+async def test_what_is_sent_ahead_waits_as_bytes(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """However many requests a client sends at once, each is read only when those before are answered."""
+    asked, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def answer(request: Received) -> None:
+        asked.set()
+        await may_answer.wait()
+        await request.answer(b"ok")
+
+    posts.script = answer
+    lines = [f"{method} /public/x HTTP/1.1\r\nHost: {gateway.host}\r\n" for method in ("GET", "DELETE") * 150]
+    sending = asyncio.create_task(gateway.send_raw("\r\n".join(lines).encode() + b"Connection: close\r\n\r\n"))
+    await asyncio.wait_for(asked.wait(), PATIENT)
+    gc.collect()
+    assert sum(isinstance(each, Exchange) for each in gc.get_objects()) <= 1
+    may_answer.set()
+    assert (await sending).count(b"HTTP/1.1 200") == len(posts.received) == 300
+
+
+async def test_bodies_that_are_sent_ahead(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """Requests with bodies that come in one piece, of known and of unknown length, are answered one after another."""
+    bodies: list[bytes] = []
+
+    async def keep(request: Received) -> None:
+        bodies.append(await request.read_body())
+        await request.answer()
+
+    posts.script = keep
+    head = f"POST /public/x HTTP/1.1\r\nHost: {gateway.host}\r\n"
+    counted = f"{head}Content-Length: 6\r\n\r\na\r\n\r\nb"
+    chunked = f"{head}Transfer-Encoding: chunked\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"
+    last = f"{head}Connection: close\r\nContent-Length: 3\r\n\r\nend"
+    found = await gateway.send_raw((counted * 3 + chunked * 3 + counted + last).encode())
+    assert found.count(b"HTTP/1.1 200") == 8
+    assert bodies == [b"a\r\n\r\nb"] * 3 + [b"onetwo"] * 3 + [b"a\r\n\r\nb", b"end"]
 
 
 async def test_a_client_that_leaves_a_pipeline(gateway: RunningGateway, posts: RawUpstream) -> None:

@@ -7,8 +7,10 @@ import struct
 from structlog.testing import capture_logs
 
 from gateway.protocol import GatewayProtocol
+from gateway.upstream_connection import UpstreamConnection
+from gateway.upstream_response import ResponseReader
 from tests.support.gateway_in_process import RunningGateway, eventually
-from tests.support.raw_upstream import RawUpstream
+from tests.support.raw_upstream import RawUpstream, Received
 
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with RST
 
@@ -48,6 +50,30 @@ async def test_connections_that_ended_are_let_go_at_once(gateway: RunningGateway
         gc.enable()
 
 
+async def test_exchanges_that_failed_are_let_go_at_once(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """What a request leaves that its client gave up, or that an upstream broke off, is free when it ends."""
+    head = f"POST /public/x HTTP/1.1\r\nHost: {gateway.host}\r\nContent-Length: 1000\r\n\r\na"
+
+    async def break_off(request: Received) -> None:
+        request.writer.close()
+
+    gc.collect()
+    before = count_connections()
+    gc.disable()
+    try:
+        for _ in range(10):
+            with socket.create_connection(("127.0.0.1", gateway.port)) as client:
+                client.sendall(head.encode())
+                await eventually(lambda: posts.open_connections == 1)
+            await eventually(lambda: posts.open_connections == 0)
+        posts.script = break_off
+        assert b"502 Bad Gateway" in await gateway.send_head("GET /public/x HTTP/1.1")
+        await eventually(lambda: gateway.server.server_state.connections == set() and count_connections() <= before)
+    finally:
+        gc.enable()
+
+
 def count_connections() -> int:
-    """Return how many connections of clients there are in memory."""
-    return sum(issubclass(type(each), GatewayProtocol) for each in gc.get_objects())
+    """Return how many connections of clients and to upstreams, and readers of their bytes, there are in memory."""
+    kinds = (GatewayProtocol, UpstreamConnection, ResponseReader)
+    return sum(issubclass(type(each), kinds) for each in gc.get_objects())

@@ -1,0 +1,69 @@
+"""uvicorn's protocol with one request at a time: what a client sends ahead of an answer waits, and is read after it.
+
+uvicorn alone reads whatever comes, and keeps a request of some kilobytes for each that waits. Here a connection holds
+the request that is answered, at most one more whose head came with the end of a body, and bytes (``sent_ahead``).
+"""
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.sent_ahead import SentAhead
+
+
+class OneByOneProtocol(HttpToolsProtocol):
+    """One client's connection. What is ``busy`` and how bytes are read is for the subclass to say."""
+
+    _is_deaf = False  # nothing that still comes is read
+    _reads_ahead = False  # what is read now was sent before the last answer
+    _ahead: SentAhead
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin with nothing that waits."""
+        self._ahead = SentAhead()
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget what waits."""
+        self._ahead.clear()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read bytes of the client, or keep them until those before are answered."""
+        if not self._is_deaf:
+            self._ahead.add(data)
+            self._read_on()
+
+    def _read_on(self) -> None:
+        while self._ahead and not self._is_deaf and not self._is_busy():
+            self._read(self._ahead.take())
+        if self._is_deaf:
+            self._ahead.clear()
+        elif self._ahead:
+            self._wait_for_answer()
+
+    def _wait_for_answer(self) -> None:
+        if not self.pipeline:  # so that a whole request was read, and the next begins here
+            self._ahead.drop_line_ends()
+        if self._ahead:
+            self.flow.pause_reading()
+
+    def _read_ahead(self) -> None:
+        """Read soon what was sent before the answer that has just gone out."""
+        if self._ahead:
+            self.flow.resume_reading()
+            self.loop.call_soon(self._read_what_waited)
+
+    def _read_what_waited(self) -> None:
+        if not self.transport.is_closing():
+            self._reads_ahead = True
+            self._read_on()
+            self._reads_ahead = False
+
+    def _is_busy(self) -> bool:
+        """Tell whether a whole request was read, and is not answered."""
+        raise NotImplementedError
+
+    def _read(self, data: bytes) -> None:
+        """Read bytes of one request, or of its end and the head of the next."""
+        raise NotImplementedError
