@@ -7,7 +7,7 @@ read once. A password is kept exactly as typed: not trimmed, not normalised, not
 from auth_service.well_known_passwords import is_common
 from shared.sentences import Sentence
 
-MIN_LENGTH = 8  # bytes in UTF-8
+MIN_LENGTH = 8  # bytes in UTF-8, as MAX_LENGTH
 MAX_LENGTH = 1024
 PRODUCT = "gatepost"
 
@@ -16,7 +16,7 @@ def find_password_fault(password: str, *, name: str, email: str) -> str | None:
     """Return what is wrong with the password that this person wants, or None."""
     length = len(password.encode())
     if length < MIN_LENGTH:
-        return Sentence("must be at least {least} characters", least=MIN_LENGTH)
+        return Sentence("must be at least {least} bytes", least=MIN_LENGTH)
     if length > MAX_LENGTH:
         return Sentence("must be at most {most} bytes", most=MAX_LENGTH)
     if password.casefold() in _obvious_guesses(name, email):

@@ -31,11 +31,10 @@ _RESERVED_DOMAIN = rf"[.@]({'|'.join(map(re.escape, SPECIAL_USE_DOMAIN_NAMES))})
 _EMAIL_SCHEMA = {"type": "string", "format": "email", "not": {"pattern": _RESERVED_DOMAIN}}
 _PASSWORD_SCHEMA = {
     "type": "string",
-    "minLength": MIN_LENGTH,
     "maxLength": MAX_LENGTH,
     "pattern": r"^[^\u0000]*$",
-    "description": "Counted in bytes of UTF-8; not a common password, nor your name, your e-mail address or "
-    "the name of this product",
+    "description": f"At least {MIN_LENGTH} bytes of UTF-8 and at most {MAX_LENGTH}; not a common password, nor your "
+    "name, your e-mail address or the name of this product",
 }
 
 

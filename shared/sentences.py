@@ -1,6 +1,6 @@
 """Sentences for people, said in English in the code and in the reader's language on pages.
 
-``Sentence("must be at least {least} characters", least=8)`` is that text, filled in; it remembers its pattern, under
+``Sentence("must be at least {least} bytes", least=8)`` is that text, filled in; it remembers its pattern, under
 which a catalogue (``shared/catalogues``, one gettext file for each language) has the translation. JSON and logs print
 the text itself, so they stay English. The catalogues are read once, when the first page of a language is made.
 """
