@@ -18,13 +18,13 @@ from auth_service.password_rules import find_password_fault
 from auth_service.passwords import Passwords
 from auth_service.schemas import PasswordChange, SignIn, SignUp
 from auth_service.sessions import Ending, SessionId
+from auth_service.sign_ins import Proof
 from auth_service.user_changes import Kind, insert_user_change
 from auth_service.users import (
     Credentials,
     User,
     delete_user,
     find_credentials,
-    find_current_user,
     find_user,
     insert_user,
     lock_user,
@@ -34,7 +34,7 @@ from auth_service.users import (
     update_password_hash,
 )
 from shared.database import Database
-from shared.errors import AppError, Conflict, Invalid, NotFound, Unavailable
+from shared.errors import AppError, Conflict, Invalid, NotFound
 from shared.sentences import Sentence
 
 WRONG_PASSWORD = Sentence("is not right")
@@ -52,14 +52,17 @@ class Accounts:
     sessions: LiveSessions
 
     async def sign_up(self, wanted: SignUp, client: Client) -> User:
-        """Return the new user; EmailTaken when somebody has the e-mail address, Throttled."""
-        self.passwords.require_room()
-        await self.admission.admit_sign_up(client)
-        return await self.create_user(wanted, client)
+        """Return the new user; EmailTaken when somebody has the e-mail address, Throttled, Unavailable."""
+        with self.passwords.take_place() as place:
+            await self.admission.admit_sign_up(client)
+            password_hash = await self.passwords.hash(wanted.password, place)
+        return await self._store_user(wanted, password_hash, client)
 
     async def create_user(self, wanted: SignUp, client: Client) -> User:
         """Return the new user as ``sign_up`` does, for whom no limit holds; EmailTaken."""
-        password_hash = await self.passwords.hash(wanted.password)
+        return await self._store_user(wanted, await self.passwords.hash(wanted.password), client)
+
+    async def _store_user(self, wanted: SignUp, password_hash: str, client: Client) -> User:
         async with self.database.transaction() as connection:
             user = await insert_user(connection, wanted.name, wanted.email, password_hash)
             event = Event.SIGNED_UP if user else Event.SIGN_UP_REFUSED
@@ -73,14 +76,12 @@ class Accounts:
     async def sign_in(self, offered: SignIn, client: Client) -> SignedIn:
         """Return the user with a new session; InvalidCredentials whether the e-mail or the password is wrong.
 
-        The same for a user who is disabled. Throttled when too many failed before, whatever the password.
+        The same for a user who is disabled. Throttled when too many failed before, whatever the password; Unavailable
+        when too many are signing in.
         """
-        self.passwords.require_room()
-        counted = await self.admission.admit_sign_in(offered.username, client)
-        async with self.database.connection() as connection:
-            found = await find_credentials(connection, offered.username)
-        is_right = await self._verify(offered.password, found, counted)
-        signed_in = await self._begin_session(found, counted, client) if found and is_right else None
+        found, counted, is_right = await self._verify(offered.username, offered.password, client)
+        proof = Proof(found.user.id, found.password_set_at, counted.counted, counted.known) if found else None
+        signed_in = await self.sessions.begin(proof, client) if proof and is_right else None
         if found is None or signed_in is None:
             await self._note(Event.SIGN_IN_REFUSED, found.user.id if found else None, client)
             raise InvalidCredentials
@@ -88,9 +89,11 @@ class Accounts:
         return signed_in
 
     async def begin_first_session(self, user: User, client: Client) -> SignedIn:
-        """Return a session of a user who has just signed up."""
-        async with self.database.transaction() as connection:
-            return await self.sessions.begin(connection, user, client)
+        """Return a session of a user who has just signed up; NotFound when they are gone already."""
+        signed_in = await self.sessions.begin(Proof(user.id), client)
+        if signed_in is None:
+            raise NotFound
+        return signed_in
 
     async def rename(self, user: User, name: str) -> User:
         """Return the user with the name they want; NotFound when they are gone."""
@@ -160,35 +163,26 @@ class Accounts:
             await insert_audit_line(connection, Event.USER_ENABLED, client, user.id)
         return user
 
-    async def _begin_session(self, found: Credentials, counted: Try, client: Client) -> SignedIn | None:
-        """Return a new session by the password that was right; None when it no longer is."""
-        async with self.database.transaction() as connection:
-            user = await find_current_user(connection, found)
-            if user is None:
-                return None
-            await self.admission.succeed(connection, counted)
-            return await self.sessions.begin(connection, user, client)
-
     async def _get_confirmed(self, user: User, password: str, member: str, client: Client) -> Credentials:
         """Return the credentials of a signed-in user whose password is right; else Invalid names the member."""
-        self.passwords.require_room()
-        counted = await self.admission.admit_sign_in(user.email, client)
-        async with self.database.connection() as connection:
-            found = await find_credentials(connection, user.email)
-        is_right = await self._verify(password, found, counted)
+        found, counted, is_right = await self._verify(user.email, password, client)
         if found is None or found.user.id != user.id or not is_right:
             await self._note(Event.PASSWORD_REFUSED, user.id, client)
             raise Invalid({member: WRONG_PASSWORD})
         await self.admission.give_back(counted)
         return found
 
-    async def _verify(self, password: str, found: Credentials | None, counted: Try) -> bool:
-        """Tell whether the password is right; a try that finds no place in the queue is given back."""
-        try:
-            return await self.passwords.verify(password, found.password_hash if found else None)
-        except Unavailable:
-            await self.admission.give_back(counted)
-            raise
+    async def _verify(self, email: str, password: str, client: Client) -> tuple[Credentials | None, Try, bool]:
+        """Return whom the e-mail address names, the try as it was counted, and whether the password is right.
+
+        Throttled, or Unavailable when there is no place for one more, which is found out first.
+        """
+        with self.passwords.take_place() as place:
+            async with self.database.connection() as connection:
+                counted = await self.admission.admit_sign_in(connection, email, client)
+                found = await find_credentials(connection, email)
+            is_right = await self.passwords.verify(password, found.password_hash if found else None, place)
+        return found, counted, is_right
 
     async def _note(self, event: Event, user_id: int | None, client: Client) -> None:
         async with self.database.connection() as connection:

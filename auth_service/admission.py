@@ -25,7 +25,6 @@ from auth_service.users import email_key, find_credentials
 from shared.database import Connection, Database
 from shared.errors import Throttled
 
-KNOWN_FOR = dt.timedelta(days=90)  # after the last sign-in from there
 PRUNE_EVERY = 500  # counted tries of this process
 
 
@@ -41,10 +40,19 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """A try that was let in and is counted as failed until ``succeed`` or ``give_back``."""
+    """A try that was let in and is counted as failed until it is given back, or leads to a sign-in (``sign_ins``)."""
 
     counted: tuple[bytes, ...]
     known: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """For how many seconds, by which count, and for which reason nothing more is let in."""
+
+    wait: int
+    key: bytes
+    reason: Reason
 
 
 class Admission:
@@ -73,88 +81,86 @@ class Admission:
         for reason in Reason:
             self._throttled.labels(reason.value)
 
-    async def admit_sign_in(self, email: str, client: Client) -> Try:
+    async def admit_sign_in(self, connection: Connection, email: str, client: Client) -> Try:
         """Count a try to sign in; Throttled when it must wait. To be called before the password is hashed."""
         account, site = email_key(email), find_site(client.address)
         known = self._name(Reason.KNOWN, account, site)
-        async with self._database.connection() as connection:
-            has_own_count = await attempts.is_known(connection, known)
+        if await attempts.update_first_failure(connection, known, REST):
+            return Try((known,), known)  # no limit is so low that it holds back the first: nothing to decide
         strangers = {
             self._name(Reason.ACCOUNT, account): Reason.ACCOUNT,
             self._name(Reason.ADDRESS, site): Reason.ADDRESS,
         }
-        counted = {known: Reason.KNOWN} if has_own_count else strangers
-        await self._admit(counted, client, Event.SIGN_IN_THROTTLED, email)
-        return Try(tuple(counted), known)
-
-    async def succeed(self, connection: Connection, counted: Try) -> None:
-        """Give a try back that led to a sign-in, and remember from where: the caller's count is zero again."""
-        await attempts.update_given_back(connection, counted.counted)
-        await attempts.insert_known(connection, counted.known, KNOWN_FOR)
+        # A look without a lock: a flood of tries that must wait writes nothing.
+        counts = await attempts.list_counts(connection, [known, *strangers])
+        has_own_count = known in counts and counts[known].is_known
+        reasons = {known: Reason.KNOWN} if has_own_count else strangers
+        await self._admit(connection, counts, reasons, client, Event.SIGN_IN_THROTTLED, email)
+        return Try(tuple(reasons), known)
 
     async def give_back(self, counted: Try) -> None:
-        """Give a try back that was never decided."""
+        """Give a try back that was not one to sign in: the caller is signed in already."""
         async with self._database.connection() as connection:
             await attempts.update_given_back(connection, counted.counted)
 
     async def admit_sign_up(self, client: Client) -> None:
         """Count a try to sign up; Throttled when too many came from this address."""
-        key = self._name(Reason.SIGN_UP, find_site(client.address))
-        await self._admit({key: Reason.SIGN_UP}, client, Event.SIGN_UP_THROTTLED)
+        await self._admit_address(Reason.SIGN_UP, client, Event.SIGN_UP_THROTTLED)
 
     async def admit_log(self, client: Client) -> None:
         """Count a line for the log; Throttled when too many came from this address."""
-        await self._admit({self._name(Reason.LOG, find_site(client.address)): Reason.LOG}, client, None)
+        await self._admit_address(Reason.LOG, client, None)
+
+    async def _admit_address(self, reason: Reason, client: Client, event: Event | None) -> None:
+        key = self._name(reason, find_site(client.address))
+        async with self._database.connection() as connection:
+            counts = await attempts.list_counts(connection, [key])
+            await self._admit(connection, counts, {key: reason}, client, event)
 
     async def _admit(
-        self, reasons: Mapping[bytes, Reason], client: Client, event: Event | None, email: str | None = None
+        self,
+        connection: Connection,
+        counts: Mapping[bytes, Count],
+        reasons: Mapping[bytes, Reason],
+        client: Client,
+        event: Event | None,
+        email: str | None = None,
     ) -> None:
-        keys = sorted(reasons)  # always locked in the same order
-        async with self._database.connection() as connection:
-            # A look without a lock: a flood of tries that must wait writes nothing.
-            found = self._find_longest_wait(await attempts.list_counts(connection, keys), reasons)
-        if found is None:
-            async with self._database.transaction() as connection:
-                counts = {key: await attempts.insert_and_lock_count(connection, key) for key in keys}
-                found = self._find_longest_wait(counts, reasons)
-                if found is None:
-                    await self._store(connection, counts, reasons)
-        if found is not None:
-            await self._refuse(*found, reasons, client, event, email)
+        """Count a try, or refuse it: by the counts as they were seen a moment ago, or as they are."""
+        seen = {key: count for key, count in counts.items() if key in reasons}
+        refusal = self._find_refusal(seen, reasons) or await self._count(connection, reasons)
+        if refusal is None:
+            return
+        if self._throttled is not None:
+            self._throttled.labels(refusal.reason.value).inc()
+        if event is not None:
+            async with connection.transaction():
+                if await attempts.update_refusal_noted(connection, refusal.key):
+                    found = await find_credentials(connection, email) if email is not None else None
+                    await insert_audit_line(connection, event, client, found.user.id if found else None)
+        raise Throttled(retry_after=refusal.wait)
 
-    def _find_longest_wait(
-        self, counts: Mapping[bytes, Count], reasons: Mapping[bytes, Reason]
-    ) -> tuple[int, bytes] | None:
-        waits = [(self._limits[reasons[key]].find_wait(count), key) for key, count in counts.items()]
-        wait, key = max(waits, default=(0, b""))
-        return (wait, key) if wait else None
+    async def _count(self, connection: Connection, reasons: Mapping[bytes, Reason]) -> _Refusal | None:
+        """Count a try, or return why it must wait."""
+        async with connection.transaction():
+            counts = await attempts.insert_and_lock_counts(connection, list(reasons))
+            refusal = self._find_refusal(counts, reasons)
+            if refusal is None:
+                added = {key: self._limits[reasons[key]].add(count) for key, count in counts.items()}
+                await attempts.update_counts(connection, added, REST)
+                await self._prune(connection)
+        return refusal
 
-    async def _store(
-        self, connection: Connection, counts: Mapping[bytes, Count], reasons: Mapping[bytes, Reason]
-    ) -> None:
-        for key, count in counts.items():
-            await attempts.update_count(connection, key, self._limits[reasons[key]].add(count), REST)
+    async def _prune(self, connection: Connection) -> None:
         if self._tries % PRUNE_EVERY == 0:
             await attempts.delete_forgotten(connection)
         self._tries += 1
 
-    async def _refuse(
-        self,
-        wait: int,
-        key: bytes,
-        reasons: Mapping[bytes, Reason],
-        client: Client,
-        event: Event | None,
-        email: str | None,
-    ) -> None:
-        if self._throttled is not None:
-            self._throttled.labels(reasons[key].value).inc()
-        if event is not None:
-            async with self._database.transaction() as connection:
-                if await attempts.update_refusal_noted(connection, key):
-                    found = await find_credentials(connection, email) if email is not None else None
-                    await insert_audit_line(connection, event, client, found.user.id if found else None)
-        raise Throttled(retry_after=wait)
+    def _find_refusal(self, counts: Mapping[bytes, Count], reasons: Mapping[bytes, Reason]) -> _Refusal | None:
+        """Return why a try must wait, by the count that makes it wait longest; None when it need not."""
+        waits = [(self._limits[reasons[key]].find_wait(count), key) for key, count in counts.items()]
+        wait, key = max(waits, default=(0, b""))
+        return _Refusal(wait, key, reasons[key]) if wait else None
 
     def _name(self, reason: Reason, *parts: str) -> bytes:
         text = "\0".join((reason.value, *parts))

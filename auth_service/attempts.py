@@ -1,53 +1,73 @@
 """The table ``attempts``: how often each caller and account was tried. Each function is one SQL statement.
 
-A key is a keyed hash of what is counted. The database's clock decides, so that all replicas agree.
+A key is a keyed hash of what is counted. The database's clock decides, so that all replicas agree. What a sign-in that
+succeeds writes here stands in ``sign_ins``.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from auth_service.throttle import Count
 from shared.database import Connection, Row
 
 
-async def is_known(connection: Connection, key: bytes) -> bool:
-    """Tell whether the account was signed in to from this address before."""
-    return bool(await connection.fetchval("SELECT is_known FROM attempts WHERE key = $1", key))
+async def update_first_failure(connection: Connection, key: bytes, kept_for: dt.timedelta) -> bool:
+    """Count a failure of an address known to the account, if none was counted since the last success; tell whether."""
+    done: str = await connection.execute(
+        """
+        UPDATE attempts SET recent = 1, in_a_row = 1, last_at = clock_timestamp(), is_refusal_noted = false,
+            forget_at = greatest(now() + $2, forget_at)
+        WHERE key = $1 AND is_known AND recent = 0 AND in_a_row = 0
+        """,
+        *(key, kept_for),
+    )
+    return done == "UPDATE 1"
 
 
 async def list_counts(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, Count]:
     """Return those of the counts that exist, as they are just now: somebody may be changing them."""
     rows = await connection.fetch(
+        # An array behind a subquery: the planner can't see how long it is, and so plans once.
         """
-        SELECT key, recent, in_a_row, last_at, since, is_refusal_noted, clock_timestamp() AS now
-        FROM attempts WHERE key = ANY($1)
+        SELECT key, recent, in_a_row, last_at, since, is_known, is_refusal_noted, clock_timestamp() AS now
+        FROM attempts WHERE key = ANY((SELECT $1::bytea[])::bytea[])
         """,
         keys,
     )
     return {row["key"]: _read_count(row) for row in rows}
 
 
-async def insert_and_lock_count(connection: Connection, key: bytes) -> Count:
-    """Return the count, made if there was none, which nobody else can change before the transaction ends."""
-    row = await connection.fetchrow(
+async def insert_and_lock_counts(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, Count]:
+    """Return the counts, made if there were none, which nobody else can change before the transaction ends.
+
+    They are locked in the order of their keys, as everywhere.
+    """
+    rows = await connection.fetch(
         """
-        INSERT INTO attempts (key) VALUES ($1) ON CONFLICT (key) DO UPDATE SET key = excluded.key
-        RETURNING recent, in_a_row, last_at, since, is_refusal_noted, clock_timestamp() AS now
+        INSERT INTO attempts (key) SELECT key FROM unnest((SELECT $1::bytea[])) AS key ORDER BY key
+        ON CONFLICT (key) DO UPDATE SET key = excluded.key
+        RETURNING key, recent, in_a_row, last_at, since, is_known, is_refusal_noted, clock_timestamp() AS now
         """,
-        key,
+        keys,
     )
-    return _read_count(row)
+    return {row["key"]: _read_count(row) for row in rows}
 
 
-async def update_count(connection: Connection, key: bytes, count: Count, kept_for: dt.timedelta) -> None:
-    """Store a count; it is forgotten when it was not changed for ``kept_for``, a known address later."""
+async def update_counts(connection: Connection, counts: Mapping[bytes, Count], kept_for: dt.timedelta) -> None:
+    """Store counts that are locked; they are forgotten when not changed for ``kept_for``, a known address later."""
+    stored = counts.values()
     await connection.execute(
         """
-        UPDATE attempts SET recent = $2, in_a_row = $3, last_at = $4, since = $5, is_refusal_noted = $6,
-            forget_at = greatest(now() + $7, CASE WHEN is_known THEN forget_at END)
-        WHERE key = $1
+        UPDATE attempts SET recent = new.recent, in_a_row = new.in_a_row, last_at = new.last_at, since = new.since,
+            is_refusal_noted = false, forget_at = greatest(now() + $6, CASE WHEN attempts.is_known THEN forget_at END)
+        FROM unnest(
+            (SELECT $1::bytea[]), (SELECT $2::int[]), (SELECT $3::int[]), (SELECT $4::timestamptz[]),
+            (SELECT $5::timestamptz[])
+        ) AS new (key, recent, in_a_row, last_at, since)
+        WHERE attempts.key = new.key
         """,
-        *(key, count.recent, count.in_a_row, count.last_at, count.since, count.is_refusal_noted, kept_for),
+        *(list(counts), [count.recent for count in stored], [count.in_a_row for count in stored]),
+        *([count.last_at for count in stored], [count.since for count in stored], kept_for),
     )
 
 
@@ -56,20 +76,9 @@ async def update_given_back(connection: Connection, keys: Sequence[bytes]) -> No
     await connection.execute(
         """
         UPDATE attempts SET recent = greatest(recent - 1, 0), in_a_row = greatest(in_a_row - 1, 0)
-        WHERE key IN (SELECT key FROM attempts WHERE key = ANY($1) ORDER BY key FOR UPDATE)
+        WHERE key IN (SELECT key FROM attempts WHERE key = ANY((SELECT $1::bytea[])::bytea[]) ORDER BY key FOR UPDATE)
         """,
         keys,
-    )
-
-
-async def insert_known(connection: Connection, key: bytes, kept_for: dt.timedelta) -> None:
-    """Note that an account was signed in to from an address: from now on it has a count of its own, at zero."""
-    await connection.execute(
-        """
-        INSERT INTO attempts (key, is_known, forget_at) VALUES ($1, true, now() + $2)
-        ON CONFLICT (key) DO UPDATE SET is_known = true, recent = 0, in_a_row = 0, forget_at = excluded.forget_at
-        """,
-        *(key, kept_for),
     )
 
 
@@ -87,4 +96,5 @@ async def delete_forgotten(connection: Connection) -> None:
 
 
 def _read_count(row: Row) -> Count:
-    return Count(row["now"], row["last_at"], row["since"], row["recent"], row["in_a_row"], row["is_refusal_noted"])
+    times = (row["now"], row["last_at"], row["since"])
+    return Count(*times, row["recent"], row["in_a_row"], row["is_refusal_noted"], row["is_known"])

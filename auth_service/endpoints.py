@@ -50,10 +50,14 @@ async def create_session(request: Request, offered: SignIn) -> Response:
     signed_in = await parts.accounts.sign_in(offered, identify_client(request))
     record = record_of(request.scope)
     record.user_id, record.session_id = signed_in.user.id, str(signed_in.session.id)
-    user = _view(signed_in.user)
+    user = signed_in.user
     return _answer(
         SignedInView(
-            **user.model_dump(),
+            id=user.id,
+            name=user.name,
+            email=user.email,
+            created_at=user.created_at,
+            updated_at=user.updated_at,
             access_token=signed_in.access_token,
             refresh_token=signed_in.refresh_token,
             expires_in=parts.access_tokens.ttl,
@@ -188,4 +192,5 @@ def _view_device(device: Device, current: SessionId) -> DeviceView:
 
 
 def _answer(view: View, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return JSONResponse(view.model_dump(mode="json", by_alias=True), status_code=status, headers=headers)
+    content = view.model_dump_json(by_alias=True)
+    return Response(content, status_code=status, headers=headers, media_type="application/json")

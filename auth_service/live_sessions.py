@@ -27,12 +27,12 @@ from auth_service.sessions import (
     SessionId,
     delete_past_sessions,
     find_live_session,
-    insert_session,
     list_devices,
     update_all_revoked,
     update_last_used,
     update_revoked,
 )
+from auth_service.sign_ins import Begun, Proof, insert_sign_in
 from auth_service.users import User, find_user
 from shared.database import Connection, Database
 from shared.tokens import AccessTokens
@@ -62,15 +62,17 @@ class LiveSessions:
     max_age: dt.timedelta
     idle_age: dt.timedelta
 
-    async def begin(self, connection: Connection, user: User, client: Client) -> SignedIn:
-        """Return a new session of a user who has just proved who they are, in the transaction that found it so."""
-        refresh_token = refresh_tokens.make_refresh_token()
-        session = await insert_session(connection, user.id, client, self.max_age, self.idle_age)
-        await refresh_tokens.insert_refresh_token(connection, refresh_token, session.id)
-        await insert_audit_line(connection, Event.SIGNED_IN, client, user.id, session.id)
-        if secrets.randbelow(PRUNE_ONE_IN) == 0:
-            await delete_past_sessions(connection, KEPT_FOR, PRUNED_AT_ONCE)
-        return SignedIn(user, session, self.sign_access_token(user, session), refresh_token)
+    async def begin(self, proof: Proof, client: Client) -> SignedIn | None:
+        """Return a new session of a user who has just proved who they are; None when they may not sign in."""
+        begun = Begun(self.max_age, self.idle_age, refresh_tokens.make_refresh_token())
+        async with self.database.connection() as connection:
+            if secrets.randbelow(PRUNE_ONE_IN) == 0:
+                await delete_past_sessions(connection, KEPT_FOR, PRUNED_AT_ONCE)
+            found = await insert_sign_in(connection, proof, begun, client)
+        if found is None:
+            return None
+        user, session = found
+        return SignedIn(user, session, self.sign_access_token(user, session), begun.refresh_token)
 
     async def use(self, session_id: SessionId) -> tuple[User, Session] | None:
         """Return whose live session this is and note that it is used; None when it is not live."""

@@ -4,20 +4,20 @@ A hash costs one core some 20 ms and 19 MiB (argon2id with the parameters of RFC
 The laws:
 
 1. There are as many threads as cores: more would only need more memory.
-2. The queue before them is bounded, so that nobody waits much longer than a second; beyond it, 503 at once.
-3. A place in the queue belongs to the thread's work: a client that goes away does not free it before the work ended.
+2. Places are bounded, so that nobody waits much longer than a second. Who needs a hash takes a place before anything
+   else is done for them, and keeps it until the hash ended; who finds none is refused at once (503).
+3. Once a hash was begun its place belongs to the thread's work: a client that goes away does not free it before.
 4. An e-mail address that nobody has costs the same hash, through the same queue, as a wrong password.
 5. A stored hash with absurd parameters is never run: whoever could write it must not choose what it costs us.
 
 Passwords and hashes are never logged.
 """
 
-import asyncio
+import contextlib
 import secrets
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NoReturn, TypeVar
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import argon2
 import structlog
@@ -25,6 +25,7 @@ from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatc
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from auth_service.cores import count_cores
+from auth_service.hash_threads import HashThreads, Outcome
 from shared.errors import Unavailable
 
 MEMORY = 19_456  # KiB
@@ -35,12 +36,17 @@ MAX_STORED_PASSES = 10
 MAX_STORED_LANES = 8
 MAX_STORED_LENGTH = 512  # characters
 
-QUEUE_PER_THREAD = 32  # hashes that may wait for one thread
+QUEUE_PER_THREAD = 32  # places for each thread, beside that of the hash that it runs
 RETRY_AFTER = 2  # seconds
 
-Outcome = TypeVar("Outcome")
-
 log = structlog.get_logger("passwords")
+
+
+@dataclass(slots=True)
+class Place:
+    """Room for one hash; of ``Passwords.take_place``."""
+
+    is_used: bool = False
 
 
 class Passwords:
@@ -52,34 +58,41 @@ class Passwords:
             time_cost=PASSES, memory_cost=MEMORY, parallelism=LANES, type=argon2.Type.ID
         )
         self._nobodys_hash = self._hasher.hash(secrets.token_urlsafe())
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
+        self._threads = HashThreads(threads)
         self._places = threads * (1 + queue_per_thread)
         self._taken = 0
         self._lock = threading.Lock()
         self._run_count = Counter("gatepost_password_hashes_total", "Password hashes asked for", registry=registry)
         self._shed_count = Counter("gatepost_password_hashes_shed_total", "Hashes refused: too many", registry=registry)
-        gauge = Gauge("gatepost_password_hashes_pending", "Password hashes that run or wait", registry=registry)
+        gauge = Gauge(
+            "gatepost_password_hashes_pending", "Password hashes that run, wait or are prepared", registry=registry
+        )
         gauge.set_function(lambda: self._taken)
 
-    def require_room(self) -> None:
-        """Raise Unavailable when too many wait already: before anything else is done for one more."""
-        if self._taken >= self._places:
-            self._refuse()
+    @contextlib.contextmanager
+    def take_place(self) -> Iterator[Place]:
+        """Give a place for one hash, which ends with the hash, or with the block if none was begun; or Unavailable."""
+        place = self._take_place()
+        try:
+            yield place
+        finally:
+            if not place.is_used:
+                self._leave_place()
 
-    async def hash(self, password: str) -> str:
-        """Return a new hash of the password; Unavailable when too many wait."""
-        return await self._run(lambda: self._hasher.hash(password))
+    async def hash(self, password: str, place: Place | None = None) -> str:
+        """Return a new hash of the password; Unavailable when it needs a place of its own and there is none."""
+        return await self._run(lambda: self._hasher.hash(password), place)
 
-    async def verify(self, password: str, stored: str | None) -> bool:
+    async def verify(self, password: str, stored: str | None, place: Place | None = None) -> bool:
         """Tell whether the password matches a stored hash; None stands for nobody's and costs the same."""
         if stored is not None and not is_sane(stored):
             log.error("stored_hash_refused")
             stored = None
         if stored is None:
-            await self._run(lambda: self._matches(self._nobodys_hash, password))
+            await self._run(lambda: self._matches(self._nobodys_hash, password), place)
             return False
         known = stored
-        return await self._run(lambda: self._matches(known, password))
+        return await self._run(lambda: self._matches(known, password), place)
 
     def needs_rehash(self, stored: str) -> bool:
         """Tell whether a stored hash was made with other parameters than today's."""
@@ -87,7 +100,7 @@ class Passwords:
 
     def stop(self) -> None:
         """Let what runs end and forget what waits."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._threads.stop()
 
     def _matches(self, stored: str, password: str) -> bool:
         try:
@@ -98,25 +111,23 @@ class Passwords:
             log.exception("stored_hash_unreadable")
             return False
 
-    async def _run(self, work: Callable[[], Outcome]) -> Outcome:
-        self._take_place()
-        future = self._executor.submit(work)
-        future.add_done_callback(self._leave_place)
-        return await asyncio.wrap_future(future)
-
-    def _take_place(self) -> None:
-        with self._lock:
-            if self._taken >= self._places:
-                self._refuse()
-            self._taken += 1
+    async def _run(self, work: Callable[[], Outcome], place: Place | None) -> Outcome:
+        place = place or self._take_place()
+        assert not place.is_used, "a place is for one hash"
+        place.is_used = True
         self._run_count.inc()
+        return await self._threads.run(work, self._leave_place)
 
-    def _refuse(self) -> NoReturn:
-        self._shed_count.inc()
-        raise Unavailable("Too many people are signing in right now. Try again", retry_after=RETRY_AFTER)
+    def _take_place(self) -> Place:
+        with self._lock:
+            is_full = self._taken >= self._places
+            self._taken += not is_full
+        if is_full:
+            self._shed_count.inc()
+            raise Unavailable("Too many people are signing in right now. Try again", retry_after=RETRY_AFTER)
+        return Place()
 
-    def _leave_place(self, _: Future[Outcome]) -> None:
-        # Runs in the thread once its work is over, or where work that never began is cancelled: law 3.
+    def _leave_place(self) -> None:
         with self._lock:
             self._taken -= 1
 

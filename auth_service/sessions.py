@@ -1,7 +1,7 @@
 """The table ``sessions``: one row for each sign-in on one device. Each function is one SQL statement.
 
-A session is live until it is revoked, reaches its absolute end, or goes unused for too long. The database's clock
-decides, so that all replicas agree.
+A session begins in ``sign_ins``. It is live until it is revoked, reaches its absolute end, or goes unused for too long.
+The database's clock decides, so that all replicas agree.
 """
 
 import datetime as dt
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
-from auth_service.clients import Client
 from shared.database import Connection, Row
 
 SessionId = NewType("SessionId", uuid.UUID)
@@ -62,21 +61,6 @@ class SessionLine:
     address: str | None
     user_agent: str
     state: str
-
-
-async def insert_session(
-    connection: Connection, user_id: int, client: Client, max_age: dt.timedelta, idle_age: dt.timedelta
-) -> Session:
-    """Store a new session and return it."""
-    row = await connection.fetchrow(
-        """
-        INSERT INTO sessions (user_id, user_agent, address, ends_at, idle_ends_at)
-        VALUES ($1, $2, $3, now() + $4, now() + $5)
-        RETURNING id, user_id, created_at, ends_at
-        """,
-        *(user_id, client.user_agent, client.address, max_age, idle_age),
-    )
-    return _read_session(row)
 
 
 async def find_live_session(connection: Connection, session_id: SessionId) -> Session | None:

@@ -10,6 +10,7 @@
 """
 
 import datetime as dt
+import functools
 import ipaddress
 import math
 from dataclasses import dataclass, replace
@@ -21,7 +22,10 @@ _SECOND = dt.timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What is known of one caller or account at a moment of the database's clock; ``since`` is the period's begin."""
+    """What is known of one caller or account at a moment of the database's clock; ``since`` is the period's begin.
+
+    ``is_known`` is that of an account together with an address which that account was signed in to from.
+    """
 
     now: dt.datetime
     last_at: dt.datetime
@@ -29,6 +33,7 @@ class Count:
     recent: int = 0
     in_a_row: int = 0
     is_refusal_noted: bool = False
+    is_known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ class Allowance:
         return count.recent if count.now - count.since < self.period else 0
 
 
+@functools.lru_cache(maxsize=1024)
 def find_site(address: str | None) -> str:
     """Return what counts as one address: an IPv4 address, or the /64 network of an IPv6 address."""
     if address is None:

@@ -94,18 +94,6 @@ async def find_credentials(connection: Connection, email: str) -> Credentials | 
     return Credentials(_read_user(row), row["password_hash"], row["password_set_at"]) if row else None
 
 
-async def find_current_user(connection: Connection, found: Credentials) -> User | None:
-    """Return the user if they may sign in and the password is still the same; ``lock_user`` waits for what follows."""
-    row = await connection.fetchrow(
-        """
-        SELECT id, name, email, created_at, updated_at, roles, disabled_at FROM users
-        WHERE id = $1 AND password_set_at = $2 AND disabled_at IS NULL FOR KEY SHARE
-        """,
-        *(found.user.id, found.password_set_at),
-    )
-    return _read_user(row) if row else None
-
-
 async def update_password(connection: Connection, found: Credentials, password_hash: str) -> bool:
     """Set another password, unless that was done meanwhile; tell whether it was set."""
     done: str = await connection.execute(

@@ -24,6 +24,9 @@ LASTS = re.compile(
 )
 WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)")
 
+# One statement over the tables of several modules; why, its docstring says.
+WRITES_TOGETHER = {"auth_service/sign_ins.py"}
+
 # Each library has one door, and what the rest of the house wants of it goes through that.
 DOORS = {
     "jose": {"shared/tokens.py", "shared/session_cookie.py"},
@@ -170,9 +173,12 @@ def test_sql_leaves_nothing_in_a_session() -> None:
 
 
 def test_one_table_one_module() -> None:
-    """Each table is written by one module of the service that owns it."""
+    """Each table is written by one module of the service that owns it, but for what one statement writes together."""
     writers: defaultdict[str, set[str]] = defaultdict(set)
     for module in MODULES:
+        if module.name in WRITES_TOGETHER:
+            assert len(list(module.statements())) == 1, module.name
+            continue
         for _, statement in module.statements():
             for table in WRITES.findall(str(statement.value) if isinstance(statement, ast.Constant) else ""):
                 writers[table].add(module.name)

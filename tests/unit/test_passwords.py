@@ -1,6 +1,7 @@
 """The pool that hashes passwords, and which passwords it is asked to hash."""
 
 import asyncio
+import contextlib
 
 import argon2
 import pytest
@@ -70,6 +71,35 @@ async def test_a_place_belongs_to_the_work_and_not_to_the_request() -> None:
     passwords.stop()
 
 
+async def test_a_place_is_had_from_the_first_step_until_the_hash_ended() -> None:
+    """While somebody who has the only place prepares, the next is refused; the hash is theirs, and then it is free."""
+    registry = CollectorRegistry()
+    passwords = Passwords(registry, threads=1, queue_per_thread=0)
+    with passwords.take_place() as place:
+        with pytest.raises(Unavailable), passwords.take_place():
+            pytest.fail("there was no place")
+        with pytest.raises(Unavailable):
+            await passwords.hash(PASSWORD)
+        stored = await passwords.hash(PASSWORD, place)
+        await wait_until_idle(registry)
+        assert await passwords.verify(PASSWORD, stored)
+    assert pending(registry) == 0
+    assert registry.get_sample_value("gatepost_password_hashes_shed_total") == 2
+    passwords.stop()
+
+
+async def test_a_place_that_no_hash_was_begun_for_is_free_again() -> None:
+    """Who leaves without a hash, by an error too, leaves the place to the next."""
+    registry = CollectorRegistry()
+    passwords = Passwords(registry, threads=1, queue_per_thread=0)
+    for _ in range(3):
+        with contextlib.suppress(Unavailable), passwords.take_place():
+            assert pending(registry) == 1
+            raise Unavailable
+        assert pending(registry) == 0
+    passwords.stop()
+
+
 @pytest.mark.parametrize("stored", ["", "x" * 600, "$argon2id$v=19$m=99999999,t=2,p=1$c29tZXNhbHQ$AAAA", "$2b$12$abc"])
 def test_only_hashes_within_bounds_are_run(stored: str) -> None:
     """What is not argon2id within sane bounds is never run."""
@@ -91,6 +121,9 @@ def test_no_text_breaks_the_check_of_a_stored_hash(stored: str) -> None:
         ("x" * MAX_LENGTH, True),
         ("x" * (MAX_LENGTH + 1), False),
         ("\u00e9" * 4, True),
+        ("\u00e9" * 3 + "x", False),
+        ("\u00e9" * 512, True),
+        ("\u00e9" * 512 + "x", False),
         (" " * 8, True),
         ("ada lovelace", False),
         ("AdaLovelace", False),
@@ -109,6 +142,13 @@ def test_length_counts_and_obvious_guesses_are_refused(password: str, *, is_take
     """8 to 1024 bytes are taken, but not the own name or e-mail, the product's name, nor what everybody chooses."""
     fault = find_password_fault(password, name="Ada Lovelace", email="ada@example.com")
     assert (fault is None) is is_taken
+
+
+def test_what_is_wrong_with_the_length_is_said_as_it_is_counted() -> None:
+    """Both bounds count bytes of UTF-8, and the sentences say so."""
+    too_short = find_password_fault("\u00e9\u00e9\u00e9", name="Ada", email="ada@example.com")
+    too_long = find_password_fault("x" * 1025, name="Ada", email="ada@example.com")
+    assert (too_short, too_long) == ("must be at least 8 bytes", "must be at most 1024 bytes")
 
 
 def test_thousands_of_common_passwords_are_refused() -> None:

@@ -10,6 +10,8 @@ import pytest
 from starlette.applications import Starlette
 
 from auth_service.app import create_app
+from auth_service.cores import count_cores
+from auth_service.passwords import QUEUE_PER_THREAD, RETRY_AFTER
 from shared.metrics import Metrics
 from tests.support import next_auth
 from tests.support.people import PASSWORD, Person
@@ -68,6 +70,11 @@ async def ada(guarded: httpx2.AsyncClient) -> Person:
     body = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
     answer = await guarded.post("/api/user", json=body, headers={"x-forwarded-for": HOME})
     return Person(answer.json()["id"], "Ada", "ada@example.com", "")
+
+
+def count_pending(metrics: Metrics) -> float:
+    """Return how many places a replica has given away."""
+    return metrics.registry.get_sample_value("gatepost_password_hashes_pending") or 0
 
 
 def count_throttled(metrics: Metrics, reason: str) -> float | None:
@@ -240,16 +247,39 @@ async def test_a_try_that_finds_no_room_writes_nothing(
     assert await database.fetchval("SELECT count(*) FROM attempts") == 0
 
 
-async def test_a_try_that_was_not_decided_is_given_back(
+async def test_who_is_sent_away_in_a_flood_has_not_failed(
     guarded: httpx2.AsyncClient, database: asyncpg.Connection
 ) -> None:
-    """Of a flood of tries, those that found no place in the queue of hashes in the end (503) are no failures."""
+    """Of a flood of tries, those that found no place (503) are no failures."""
     people = [(f"person{number}@example.com", f"198.51.100.{number}") for number in range(120)]
     answers = await asyncio.gather(*(sign_in(guarded, email, address=address) for email, address in people))
     statuses = [answer.status_code for answer in answers]
     assert set(statuses) == {401, 503}
     counted = await database.fetchval("SELECT sum(recent) FROM attempts")
     assert counted == 2 * statuses.count(401)  # for the account and for the address
+
+
+async def test_who_waits_for_the_database_has_a_place_too(
+    guarded: httpx2.AsyncClient, database: asyncpg.Connection, replicas: list[tuple[Starlette, Metrics]]
+) -> None:
+    """While as many as there are places wait for the database, the next try is refused without it."""
+    places = count_cores() * (1 + QUEUE_PER_THREAD)
+    async with database.transaction():
+        await database.execute("LOCK TABLE attempts")
+        waiting = [asyncio.create_task(sign_in(guarded, f"person{number}@example.com")) for number in range(places)]
+        async with asyncio.timeout(2):
+            while count_pending(replicas[0][1]) < places:  # noqa: ASYNC110 - nothing announces it
+                await asyncio.sleep(0.01)
+        refused = await sign_in(guarded, "nobody@example.com")
+        assert refused.json() == {
+            "error": "Too many people are signing in right now. Try again",
+            "retryAfter": RETRY_AFTER,
+        }
+        assert refused.headers["retry-after"] == str(RETRY_AFTER)
+        assert (await guarded.get("/livez")).status_code == 200
+        assert not any(task.done() for task in waiting)
+    await asyncio.gather(*waiting)
+    assert count_pending(replicas[0][1]) == 0
 
 
 async def test_a_stolen_session_is_no_place_to_guess(guarded: httpx2.AsyncClient, ada: Person) -> None:

@@ -9,6 +9,8 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
+from auth_service.clients import Client
+from shared.errors import NotFound
 from shared.metrics import Metrics
 from tests.support.forged_tokens import read_claims
 from tests.support.people import PASSWORD, Person
@@ -211,3 +213,34 @@ async def test_an_absurd_stored_hash_is_never_run(
     await database.execute("UPDATE users SET password_hash = $2 WHERE id = $1", ada.id, stored)
     answer = await asyncio.wait_for(sign_in(client, ada.email), 5)
     assert (answer.status_code, answer.content) == (401, b'{"error":"Invalid credentials"}')
+
+
+async def test_a_sign_in_is_planned_once(
+    client: httpx2.AsyncClient, ada: Person, app: Starlette, database: asyncpg.Connection
+) -> None:
+    """PostgreSQL plans what a sign-in asks a few times on a connection, and then no more, wherever it comes from."""
+    for number in range(12):
+        headers = {"x-forwarded-for": f"198.51.100.{number // 2}"}  # the second time the address is known
+        body = {"username": ada.email, "password": PASSWORD}
+        assert (await client.post("/api/login", json=body, headers=headers)).status_code == 200
+    async with app.state.parts.database.connection() as connection:
+        rows = await connection.fetch(
+            "SELECT statement, custom_plans > 5 AS is_planned_anew FROM pg_prepared_statements"
+            " WHERE statement ~ 'attempts|email_key = ' AND statement !~ 'pg_prepared_statements'"
+        )
+    assert await database.fetchval("SELECT count(*) FROM sessions") == 13
+    assert any("WITH account" in row["statement"] for row in rows)
+    assert [row["statement"] for row in rows if row["is_planned_anew"]] == []
+
+
+async def test_no_session_begins_for_somebody_who_is_gone(
+    ada: Person, app: Starlette, database: asyncpg.Connection
+) -> None:
+    """Who is deleted between signing up and the first session gets none, and nothing of it is written."""
+    accounts, ghost = app.state.parts.accounts, Client(None, "Tester/1.0", "request-0001")
+    user = await accounts.delete(ada.id, ghost)
+    before = await database.fetchval("SELECT count(*) FROM audit")
+    with pytest.raises(NotFound):
+        await accounts.begin_first_session(user, ghost)
+    assert await database.fetchval("SELECT count(*) FROM sessions") == 0
+    assert await database.fetchval("SELECT count(*) FROM audit") == before

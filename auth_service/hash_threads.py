@@ -1,0 +1,83 @@
+"""The threads that passwords are hashed in, and how the event loop hears of what they did.
+
+While enough others wait, outcomes are handed over by the handful. A hash walks through 19 MiB and leaves nothing of the
+loop's and PostgreSQL's memory in the caches of its core: so to go on with a handful of sign-ins at once costs half of
+what it does one by one. Only those wait for it who waited much longer for others before; where there is no queue, each
+outcome is handed over at once.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+HANDFUL = 16  # outcomes that are handed over at once, at most
+HANDFUL_PER_THREAD = 8  # so that none is kept back longer than so many hashes take
+
+Outcome = TypeVar("Outcome")
+
+
+class HashThreads:
+    """Runs work in so many threads; how much may wait is the caller's affair. ``stop`` at the end."""
+
+    def __init__(self, threads: int) -> None:
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
+        self._threads = threads
+        self._handful = min(HANDFUL, HANDFUL_PER_THREAD * threads)
+        self._lock = threading.Lock()
+        self._unfinished = 0
+        self._ended: list[Callable[[], None]] = []
+
+    async def run(self, work: Callable[[], Outcome], when_over: Callable[[], None]) -> Outcome:
+        """Return the outcome of the work. ``when_over`` is called when it has ended, or will never begin.
+
+        Who stops waiting does not stop work that was begun.
+        """
+        loop = asyncio.get_running_loop()
+        awaited: asyncio.Future[Outcome] = loop.create_future()
+
+        def end(done: Future[Outcome]) -> None:
+            when_over()
+            ended = self._end(lambda: _hand_over(done, awaited))
+            if ended and not loop.is_closed():
+                loop.call_soon_threadsafe(_call_all, ended)
+
+        with self._lock:
+            self._unfinished += 1
+        running = self._executor.submit(work)
+        running.add_done_callback(end)
+        try:
+            return await awaited
+        finally:
+            running.cancel()
+
+    def stop(self) -> None:
+        """Let what runs end and forget what waits."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _end(self, hand_over: Callable[[], None]) -> Sequence[Callable[[], None]]:
+        """Return what is to be handed over now: nothing, or all that was kept back and this."""
+        with self._lock:
+            self._unfinished -= 1
+            self._ended.append(hand_over)
+            if len(self._ended) < self._handful <= self._unfinished - self._threads:
+                return ()
+            ended, self._ended = self._ended, []
+        return ended
+
+
+def _hand_over(done: Future[Outcome], awaited: asyncio.Future[Outcome]) -> None:
+    if awaited.done():  # nobody waits any more
+        return
+    if done.cancelled():
+        awaited.cancel()
+    elif (error := done.exception()) is not None:
+        awaited.set_exception(error)
+    else:
+        awaited.set_result(done.result())
+
+
+def _call_all(calls: Sequence[Callable[[], None]]) -> None:
+    for call in calls:
+        call()
