@@ -1,20 +1,25 @@
-"""``python -m stack``: run everything on this machine until Ctrl-C, SIGTERM, or until one part dies."""
+"""``python -m stack``: run everything on this machine until Ctrl-C, SIGTERM, or until one part dies.
+
+With words, ``python -m stack user list``: the operators' command line of the auth service, on the stack that runs.
+"""
 
 import argparse
 import contextlib
 import json
+import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from stack.health import NotReady, wait_until_ready
-from stack.ports import GATEWAY_PORT, PortTaken, choose_ports
-from stack.postgres import PostgresFailed, running_postgres
+from stack.ports import GATEWAY_PORT, PortUnusable, choose_ports, name_ports
+from stack.postgres import PostgresFailed, find_running, running_postgres
 from stack.processes import Child, start_child, stop_children
-from stack.settings import Ports, read_environment
+from stack.settings import Ports, find_drain, read_environment
 
 ROOT = Path(__file__).parents[1]
 STOP_PATIENCE = 12.0  # seconds; a service gives its running requests 10
@@ -32,13 +37,15 @@ class PartDied(Exception):
 def main() -> None:
     """Run the stack; exit code 0 when asked to stop, 1 with one sentence when something failed."""
     arguments = _parse_arguments()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
     try:
+        if arguments.command:
+            run_command(arguments.command, arguments.port, arguments.data)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _stop)
         run_stack(arguments.port, arguments.data, arguments.describe)
     except Stopped:
         print("Stopped.")
-    except (PortTaken, PostgresFailed, NotReady, PartDied) as error:
+    except (PortUnusable, PostgresFailed, NotReady, PartDied) as error:
         sys.exit(f"Gatepost: {error}")
 
 
@@ -49,12 +56,13 @@ def run_stack(port: int, data: Path, description: Path | None) -> None:
     with running_postgres(data) as postgres, contextlib.ExitStack() as running:
         environments = read_environment(ports, postgres.urls, ROOT / ".env")
         children = [postgres.child]
-        running.callback(lambda: _stop_services(children))
+        patience = STOP_PATIENCE + find_drain(environments["gateway"])
+        running.callback(lambda: stop_children(children[1:], patience))  # PostgreSQL, the first, goes last
         for service, environment in environments.items():
             command = (sys.executable, "-m", service)
             children.append(start_child(service, command, environment=environment, directory=ROOT))
         wait_until_ready({name: each.requests for name, each in ports.items()}, lambda: _check_alive(children))
-        _greet(ports["gateway"].requests, data, time.monotonic() - begun)
+        _greet(ports["gateway"].requests, environments["gateway"]["NEXTAUTH_URL"], data, time.monotonic() - begun)
         if description is not None:
             _write_description(description, ports)
         while True:
@@ -62,11 +70,24 @@ def run_stack(port: int, data: Path, description: Path | None) -> None:
             time.sleep(WATCH_PAUSE)
 
 
+def run_command(words: Sequence[str], port: int, data: Path) -> NoReturn:
+    """Become the operators' command line, with the settings of the stack that runs on ``data``."""
+    databases = find_running(data)
+    if databases is None:
+        raise PostgresFailed(f"nothing runs on {data}; start it with `make run`, and come back in a second terminal")
+    environment = read_environment(name_ports(port), databases, ROOT / ".env")["auth_service"]
+    os.chdir(ROOT)
+    os.execve(sys.executable, (sys.executable, "-m", "auth_service", *words), environment)  # noqa: S606 - ours, no shell
+
+
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m stack", description="Run Gatepost on this machine without Docker.")
     parser.add_argument("--port", type=int, default=GATEWAY_PORT, help="the gateway's port; 0: free ports for all")
     parser.add_argument("--data", type=Path, default=ROOT / ".data", help="where PostgreSQL keeps its data")
     parser.add_argument("--describe", type=Path, help="write the base URLs as JSON to this file once all is ready")
+    parser.add_argument(
+        "command", nargs=argparse.REMAINDER, help="words for the operators' command line (--help: its own words)"
+    )
     return parser.parse_args()
 
 
@@ -87,19 +108,14 @@ def _explain(code: int) -> str:
     return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
 
 
-def _stop_services(children: list[Child]) -> None:
-    """Stop all but PostgreSQL, the first, which goes last."""
-    stop_children(children[1:], STOP_PATIENCE)
-
-
-def _greet(port: int, data: Path, seconds: float) -> None:
-    """Say where it runs and what to try."""
+def _greet(port: int, public_url: str, data: Path, seconds: float) -> None:
+    """Say where it runs and what to try; a browser goes by the public URL, which may be a front end's."""
     url = f"http://localhost:{port}"
     print(
         f"""
 Gatepost runs at {url} (started in {seconds:.1f} s; Ctrl-C stops it; data in {data})
 
-  in a browser   {url}/userposts   leads to the sign-in page; sign up there
+  in a browser   {public_url.removesuffix("/")}/userposts   leads to the sign-in page; sign up there
   the API        {url}/docs
   sign up        curl -s {url}/api/user -H 'content-type: application/json' \\
                    -d '{{"name": "Ada", "email": "ada@example.com", "password": "correct horse battery"}}'

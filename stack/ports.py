@@ -9,20 +9,34 @@ GATEWAY_PORT = 3000
 _USUAL = {"gateway": Ports(GATEWAY_PORT, 3100), "auth_service": Ports(8001, 8101), "posts_service": Ports(8002, 8102)}
 
 
-class PortTaken(Exception):
-    """Something else listens there; the text is one sentence for a person."""
+HIGHEST_PORT = 65_535
+
+
+class PortUnusable(Exception):
+    """A part can't listen there; the text is one sentence for a person."""
 
 
 def choose_ports(gateway_port: int) -> dict[str, Ports]:
     """Return each service's ports: the usual ones with the gateway's given, or free ones if that is 0."""
+    if not 0 <= gateway_port <= HIGHEST_PORT:
+        raise PortUnusable(f"there is no port {gateway_port}; the highest is {HIGHEST_PORT}")
     if gateway_port == 0:
         free = iter(_find_free_ports(2 * len(_USUAL)))
         return {service: Ports(next(free), next(free)) for service in _USUAL}
-    chosen = {**_USUAL, "gateway": Ports(gateway_port, _USUAL["gateway"].metrics)}
+    chosen = name_ports(gateway_port)
+    others = {port: service for service, each in _USUAL.items() for port in (each.requests, each.metrics)}
+    del others[GATEWAY_PORT]
+    if gateway_port in others:
+        raise PortUnusable(f"port {gateway_port} is the one of {others[gateway_port]}; choose another")
     for service, ports in chosen.items():
         for port in (ports.requests, ports.metrics):
             _check_free(service, port)
     return chosen
+
+
+def name_ports(gateway_port: int) -> dict[str, Ports]:
+    """Return the usual ports with the gateway's given, be they free or not."""
+    return {**_USUAL, "gateway": Ports(gateway_port, _USUAL["gateway"].metrics)}
 
 
 def _find_free_ports(count: int) -> list[int]:
@@ -39,7 +53,7 @@ def _check_free(service: str, port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise PortTaken(
+            raise PortUnusable(
                 f"port {port}, meant for {service}, can't be used ({error.strerror}): "
                 "end what listens there, or let free ports be chosen with `make run PORT=0`"
             ) from None

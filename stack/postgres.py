@@ -2,7 +2,8 @@
 
 Rules: the two roles and databases are those of ``deploy/postgres``, made once when the data directory is; nobody else
 can log in, the superuser neither. Only the server that was started here is stopped. PostgreSQL refuses to run as
-root; for root it runs as ``nobody``.
+root; for root it runs as ``nobody``, and the directories above the programs and the data that are closed to others are
+opened for passing through (``chmod o+x``). Each is named, and stays so.
 """
 
 import contextlib
@@ -35,6 +36,8 @@ _INITDB = (
 )
 _UNSAFE = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 
+_PID_LINE, _SOCKET_LINE, _STATUS_LINE = 0, 4, 7  # of postmaster.pid (PostgreSQL's miscadmin.h)
+
 
 class PostgresFailed(Exception):
     """The embedded server can't be used; the text is one sentence for a person."""
@@ -65,15 +68,15 @@ def running_postgres(directory: Path, *, durable: bool = True, options: Sequence
     """
     programs = find_programs()
     user = _choose_user()
-    directory.mkdir(parents=True, exist_ok=True)
-    data = directory.resolve() / "postgres"
-    if user is not None:
-        _open_the_way(programs, data)
-    if data.exists():
-        _check_version(programs, data)
-    else:
-        _create_data(programs, data, user)
-    with _socket_directory(data, user) as sockets, data.with_suffix(".log").open("ab") as log:
+    try:
+        data = _prepare_data(programs, directory, user)
+        log_file = data.with_suffix(".log").open("ab")
+    except OSError as error:
+        raise PostgresFailed(
+            f"{error.filename or directory} can't be used ({error.strerror}): "
+            "start as the user who made it, or let the data be elsewhere with --data"
+        ) from None
+    with log_file as log, _socket_directory(data, user) as sockets:
         ours = ("-c", "listen_addresses=", "-c", f"unix_socket_directories={sockets}", *(() if durable else _UNSAFE))
         command = (programs / "postgres", "-D", data, *options, *ours)
         child = start_child("PostgreSQL", command, directory=data, output=log, user=user, stop_signal=signal.SIGINT)
@@ -82,6 +85,19 @@ def running_postgres(directory: Path, *, durable: bool = True, options: Sequence
             yield Postgres(child, _describe_urls(sockets))
         finally:
             stop_children([child], STOP_PATIENCE)
+
+
+def find_running(directory: Path) -> DatabaseUrls | None:
+    """Return where the databases of a server are that runs on ``directory``; None when none does."""
+    data = directory.resolve() / "postgres"
+    try:
+        lines = (data / "postmaster.pid").read_text().splitlines()
+        os.kill(int(lines[_PID_LINE]), 0)
+        return _describe_urls(Path(lines[_SOCKET_LINE]))
+    except (FileNotFoundError, ProcessLookupError, IndexError):
+        return None
+    except OSError as error:
+        raise PostgresFailed(f"{data} can't be used ({error.strerror}): ask as the user who started it") from None
 
 
 def find_programs() -> Path:
@@ -102,6 +118,19 @@ def _read_major_version(programs: Path) -> int:
 def _choose_user() -> int | None:
     """Return the uid that the server runs as, or None for our own."""
     return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
+
+
+def _prepare_data(programs: Path, directory: Path, user: int | None) -> Path:
+    """Return the data directory of the server, made if need be."""
+    directory.mkdir(parents=True, exist_ok=True)
+    data = directory.resolve() / "postgres"
+    if user is not None:
+        _open_the_way(programs, data)
+    if data.exists():
+        _check_version(programs, data)
+    else:
+        _create_data(programs, data, user)
+    return data
 
 
 def _open_the_way(programs: Path, data: Path) -> None:
@@ -182,7 +211,7 @@ def _is_ready(pid_file: Path, pid: int) -> bool:
         lines = pid_file.read_text().splitlines()
     except FileNotFoundError:
         return False
-    return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"  # noqa: PLR2004 - the status line
+    return len(lines) > _STATUS_LINE and lines[_PID_LINE] == str(pid) and lines[_STATUS_LINE].strip() == "ready"
 
 
 def _read_end(log: Path) -> str:

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,13 +59,14 @@ def start_child(
 
 
 def stop_children(children: Sequence[Child], patience: float) -> None:
-    """Ask all of them to end at once, and kill those that have not within ``patience`` seconds."""
+    """Ask all of them to end at once, and kill those that have not within ``patience`` seconds, which all share."""
+    deadline = time.monotonic() + patience
     for child in children:
         if child.process.poll() is None:
             child.process.send_signal(child.stop_signal)
     for child in children:
         try:
-            child.process.wait(patience)
+            child.process.wait(max(0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             child.process.kill()
             child.process.wait()

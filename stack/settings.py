@@ -1,7 +1,8 @@
 """Which setting each part gets: only what it uses, so that a secret stands only where it is needed.
 
-Read from the environment, then from ``.env``, then the samples of development. What the stack decides itself
-(databases, addresses, ports) can't be set.
+Read from the environment, then from ``.env``, then the samples of development; an empty one counts as not set. What
+the stack decides itself (databases, addresses, ports) can't be set, as a file neither: it would open, and migrate, a
+database that is somebody's own.
 """
 
 import os
@@ -11,12 +12,12 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from shared.settings import SAMPLE_SECRETS, SETTING_NAMES
+from shared.settings import SAMPLE_SECRETS, SECRET_NAMES, SETTING_NAMES
 from stack.postgres import DatabaseUrls
 
 _EVERYBODY = (
     *("ENVIRONMENT", "NEXTAUTH_URL", "SECRET_KEY", "SECRET_KEY_PREVIOUS"),
-    *("ACCESS_TOKEN_TTL", "LOG_LEVEL", "LOG_FORMAT"),
+    *("ACCESS_TOKEN_TTL", "LOG_LEVEL", "LOG_FORMAT", "DRAIN_SECONDS"),
 )
 _NAMES = {
     "auth_service": (
@@ -42,28 +43,36 @@ class Ports:
 
 def read_environment(ports: Mapping[str, Ports], databases: DatabaseUrls, env_file: Path) -> dict[str, dict[str, str]]:
     """Return the environment of each service, by its name."""
-    given = {name: value for name, value in {**dotenv_values(env_file), **os.environ}.items() if value is not None}
+    given = [*dotenv_values(env_file).items(), *os.environ.items()]
+    ours = {name: value for name, value in given if value and name in SETTING_NAMES}
     settings = {
         "ENVIRONMENT": "development",
         "NEXTAUTH_URL": f"http://localhost:{ports['gateway'].requests}",
         "GATEWAY_HOSTS": f"localhost:{ports['gateway'].requests}",  # for when NEXTAUTH_URL is a front end's
-        **SAMPLE_SECRETS,
-        **{name: value for name, value in given.items() if name in SETTING_NAMES},
+        **{name: sample for name, sample in SAMPLE_SECRETS.items() if f"{name}_FILE" not in ours},
+        **ours,
         "AUTH_DATABASE_URL": databases.auth,
         "POSTS_DATABASE_URL": databases.posts,
         "AUTH_SERVICE_URL": f"http://127.0.0.1:{ports['auth_service'].requests}",
         "POSTS_SERVICE_URL": f"http://127.0.0.1:{ports['posts_service'].requests}",
     }
-    rest = {name: value for name, value in given.items() if name not in SETTING_NAMES}
+    rest = {name: value for name, value in given if value is not None and name not in SETTING_NAMES}
     return {name: {**rest, **_pick(settings, name), **_listen_on(ports[name])} for name in _NAMES}
 
 
+def find_drain(environment: Mapping[str, str]) -> float:
+    """Return for how many seconds a service with this environment goes on when it is told to end."""
+    try:
+        return float(environment.get("DRAIN_SECONDS", "0"))
+    except ValueError:  # the service itself says so, and does not start
+        return 0
+
+
 def _pick(settings: Mapping[str, str], service: str) -> dict[str, str]:
-    """Return what the service uses; a secret given as a file (``SECRET_KEY_FILE``) replaces the sample."""
-    names = (*_EVERYBODY, *_NAMES[service])
-    files = {f"{name}_FILE": settings[f"{name}_FILE"] for name in names if f"{name}_FILE" in settings}
-    plain = {name: settings[name] for name in names if name in settings and f"{name}_FILE" not in files}
-    return {**plain, **files}
+    """Return what the service uses; a secret, and no database, may stand in a file (``SECRET_KEY_FILE``)."""
+    names = {*_EVERYBODY, *_NAMES[service]}
+    files = {f"{name}_FILE" for name in names.intersection(SECRET_NAMES)}
+    return {name: value for name, value in settings.items() if name in names | files}
 
 
 def _listen_on(ports: Ports) -> dict[str, str]:

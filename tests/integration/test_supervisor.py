@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from tests.support.running_stack import ROOT
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
 DEADLINE = 60.0  # seconds
+PATHS = {**os.environ, "PYTHONPATH": str(ROOT)}
 PARTS = ["auth_service", "gateway", "postgres", "posts_service"]
 
 
@@ -143,3 +145,27 @@ def test_a_bad_setting_is_named(tmp_path: Path) -> None:
     assert finished.returncode == 1
     assert "ACCESS_TOKEN_TTL" in finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+def run_operators_command(data: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Return what ``python -m stack`` said to these words, with a password on its standard input."""
+    command = [sys.executable, "-m", "stack", "--data", str(data), *words]
+    return subprocess.run(command, cwd=data, input=PASSWORD, capture_output=True, text=True, check=False, env=PATHS)
+
+
+def test_operators_reach_it(tmp_path: Path) -> None:
+    """The operators' command line works on the stack that runs, without settings; where none runs, it says so."""
+    with supervising(tmp_path) as supervisor:
+        created = run_operators_command(tmp_path, "user", "create", "Ada", "ada@example.com", "--json")
+        assert created.returncode == 0, created.stderr
+        changed = run_operators_command(
+            tmp_path, "user", "role", str(json.loads(created.stdout)["id"]), "--add", "admin"
+        )
+        assert (changed.returncode, changed.stderr) == (0, "")
+        assert re.search(r"^roles +admin$", changed.stdout, re.MULTILINE)
+        assert run_operators_command(tmp_path, "user", "show", "999").returncode == 1
+        supervisor.process.terminate()
+        supervisor.process.wait(DEADLINE)
+    refused = run_operators_command(tmp_path, "user", "list")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"Gatepost: nothing runs on {tmp_path}; start it with `make run`")

@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from stack.postgres import DatabaseUrls, PostgresFailed, running_postgres
+from stack.postgres import DatabaseUrls, PostgresFailed, find_running, running_postgres
 
 
 @pytest.mark.parametrize("role", ["auth", "posts"])
@@ -68,3 +68,25 @@ def test_data_of_another_version_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(PostgresFailed, match="was made by PostgreSQL 9"), running_postgres(tmp_path):
         pass
     assert [path.name for path in (tmp_path / "postgres").iterdir()] == ["PG_VERSION"]
+
+
+@pytest.mark.parametrize("obstacle", ["not a directory", "not readable"])
+def test_data_that_can_not_be_read_is_one_sentence(tmp_path: Path, obstacle: str) -> None:
+    """Data that the system does not let us use, as when another user made it, stops the start with a sentence."""
+    directory = tmp_path / "data"
+    if obstacle == "not a directory":
+        directory.write_text("")
+    else:
+        (directory / "postgres" / "PG_VERSION").mkdir(parents=True)  # unreadable for root, too
+    said = r"can't be used \(.+\): start as the user who made it"
+    with pytest.raises(PostgresFailed, match=said), running_postgres(directory):
+        pass
+
+
+async def test_a_running_server_is_found(tmp_path: Path) -> None:
+    """By its data directory a server that runs is found, with its databases; one that has ended is not."""
+    deep = tmp_path / ("long" * 20)
+    assert find_running(deep) is None
+    with running_postgres(deep, durable=False) as postgres:
+        assert find_running(deep) == postgres.urls
+    assert find_running(deep) is None

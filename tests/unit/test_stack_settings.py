@@ -1,0 +1,92 @@
+"""What each part of the stack without Docker is given: what the environment says, but for what the stack decides."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from shared.settings import SAMPLE_SECRETS, SETTING_NAMES
+from stack.postgres import DatabaseUrls
+from stack.settings import Ports, find_drain, read_environment
+
+PORTS = {"gateway": Ports(3001, 3101), "auth_service": Ports(8001, 8101), "posts_service": Ports(8002, 8102)}
+DATABASES = DatabaseUrls("postgresql://auth@/auth", "postgresql://posts@/posts")
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Take our settings out of the environment."""
+    for name in SETTING_NAMES & set(os.environ):
+        monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def read(env_file: Path = Path("/nowhere/.env")) -> dict[str, dict[str, str]]:
+    """Return what each service is given."""
+    return read_environment(PORTS, DATABASES, env_file)
+
+
+@pytest.mark.parametrize("form", ["", "_FILE"])
+@pytest.mark.parametrize("name", ["AUTH_DATABASE_URL", "POSTS_DATABASE_URL", "POSTS_REPLICA_URL"])
+def test_no_database_but_its_own(environment: pytest.MonkeyPatch, name: str, form: str) -> None:
+    """Whatever the environment says of databases, as a value or as a file, the stack uses its embedded ones alone."""
+    environment.setenv(name + form, "/run/secrets/the-real-one")
+    found = read()
+    assert "/run/secrets/the-real-one" not in {value for each in found.values() for value in each.values()}
+    assert found["auth_service"]["AUTH_DATABASE_URL"] == DATABASES.auth
+    assert found["posts_service"]["POSTS_DATABASE_URL"] == DATABASES.posts
+
+
+@pytest.mark.parametrize("name", SAMPLE_SECRETS)
+def test_a_secret_in_a_file_replaces_the_sample(environment: pytest.MonkeyPatch, name: str) -> None:
+    """A secret that is named as a file is given as that, and the sample is not given beside it."""
+    environment.setenv(f"{name}_FILE", "/run/secrets/key")
+    given = read()["gateway"]
+    assert given[f"{name}_FILE"] == "/run/secrets/key"
+    assert name not in given
+
+
+def test_a_secret_given_twice_is_given_twice(environment: pytest.MonkeyPatch) -> None:
+    """A secret that comes as a value and as a file reaches the service both ways, which refuses it."""
+    environment.setenv("SECRET_KEY", "my-own")
+    environment.setenv("SECRET_KEY_FILE", "/run/secrets/key")
+    assert {"SECRET_KEY", "SECRET_KEY_FILE"} <= set(read()["posts_service"])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("NEXTAUTH_URL", "http://localhost:3001"),
+        ("GATEWAY_HOSTS", "localhost:3001"),
+        ("ENVIRONMENT", "development"),
+        ("SECRET_KEY", SAMPLE_SECRETS["SECRET_KEY"]),
+    ],
+)
+def test_an_empty_setting_counts_as_not_set(environment: pytest.MonkeyPatch, name: str, expected: str) -> None:
+    """An empty setting leaves the default in force, as it does in the services."""
+    environment.setenv(name, "")
+    assert read()["gateway"][name] == expected
+
+
+def test_an_empty_variable_does_not_hide_the_file(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is empty in the environment is as ``.env`` says; what is not, goes before it."""
+    (tmp_path / ".env").write_text("LOG_LEVEL=DEBUG\nLOG_FORMAT=json\n")
+    environment.setenv("LOG_LEVEL", "")
+    environment.setenv("LOG_FORMAT", "text")
+    given = read(tmp_path / ".env")["gateway"]
+    assert (given["LOG_LEVEL"], given["LOG_FORMAT"]) == ("DEBUG", "text")
+
+
+def test_what_is_no_setting_goes_through(environment: pytest.MonkeyPatch) -> None:
+    """Variables that are none of ours reach the services as they are, empty ones too."""
+    environment.setenv("SOMEBODYS_OWN", "")
+    assert read()["gateway"]["SOMEBODYS_OWN"] == ""
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("4", 4.0), ("", 0.0), ("abc", 0.0)])
+def test_draining_reaches_every_service(environment: pytest.MonkeyPatch, value: str, seconds: float) -> None:
+    """``DRAIN_SECONDS`` is given to each service, a wrong one too, which it refuses; the stack waits so much longer."""
+    environment.setenv("DRAIN_SECONDS", value)
+    for given in read().values():
+        assert given.get("DRAIN_SECONDS", "") == value
+        assert find_drain(given) == seconds
