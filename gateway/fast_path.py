@@ -67,7 +67,8 @@ class FastPath:
         if target is None or known is None:
             return None
         record = begin_record(known.naming)
-        facts = RequestFacts(METHOD, *target, known.headers, int(time.time()))
+        path, query = target
+        facts = RequestFacts(METHOD, path, query, known.headers, int(time.time()))
         admitted = self._gate.admit(facts, known, client.peer, record)
         connection = admitted.pool.find_idle() if admitted is not None else None
         if admitted is None or connection is None:
@@ -99,8 +100,7 @@ class FastExchange:
         self.record = record
         self._came = b""
         self._id_line = b"x-request-id: %b\r\n" % record.request_id.encode()
-        connection.begin(admitted.head, is_head_request=False)
-        connection.give_answer(self)
+        connection.ask(admitted.head, self)
 
     @property
     def request(self) -> OutgoingRequest:
@@ -116,7 +116,7 @@ class FastExchange:
         known = self._fast.answers.read(data[:end], self._id_line, is_private=is_private) if end >= len(_END) else None
         if known is not None and len(data) - end < known.length <= LONGEST_BODY:
             self._came = data
-            self.connection.give_answer(self)
+            self.connection.wait_on()
             return None
         if known is None or len(data) - end != known.length:
             self.take_failure()
@@ -133,6 +133,7 @@ class FastExchange:
 
     def take_failure(self) -> None:
         """Let the general path say what becomes of it."""
+        self.connection.keep_answer()
         self._client.go_on_slowly(self)
 
     def abandon(self) -> None:

@@ -5,6 +5,7 @@ sends waits, and is read afterwards like everything else. All that is not simple
 """
 
 import asyncio
+from functools import lru_cache
 from typing import cast
 
 from starlette.types import Scope
@@ -14,6 +15,7 @@ from gateway.client_exchange import create_exchange, describe_request
 from gateway.client_limits import Awaits
 from gateway.fast_path import FastExchange, FastPath
 from gateway.gate import BEGUN
+from gateway.headers import RawHeader, encode_lines
 from gateway.protocol import GatewayProtocol
 from shared.draining import CLOSE
 from shared.request_context import keep_record
@@ -59,13 +61,13 @@ class FastGatewayProtocol(GatewayProtocol):
         self._exchange = None
         self.server_state.total_requests += 1
         defaults = self.server_state.default_headers
-        date = b"".join([b"%b: %b\r\n" % header for header in defaults])
+        own_lines = _encode_own_lines(tuple(defaults))
         if self._ends_after or CLOSE in defaults:
             closing = b"" if CLOSE in defaults else b"connection: close\r\n"
-            self.transport.write(b"".join((head, date, lines, closing, b"\r\n", body)))
+            self.transport.write(b"".join((head, own_lines, lines, closing, b"\r\n", body)))
             self._end()
             return
-        self.transport.write(b"".join((head, date, lines, b"\r\n", body)))
+        self.transport.write(b"".join((head, own_lines, lines, b"\r\n", body)))
         self._await(Awaits.REQUEST, self.limits.idle)
         self._read_ahead()
 
@@ -100,3 +102,9 @@ class FastGatewayProtocol(GatewayProtocol):
 
     def _is_busy(self) -> bool:
         return self._exchange is not None or super()._is_busy()
+
+
+@lru_cache(maxsize=4)
+def _encode_own_lines(headers: tuple[RawHeader, ...]) -> bytes:
+    """Return the server's own header lines: the same for all answers of a second."""
+    return encode_lines(headers)

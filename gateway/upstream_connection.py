@@ -30,10 +30,10 @@ class AnswerTaker(Protocol):
     """Whoever gets an answer as it comes."""
 
     def take_answer(self, data: bytes) -> bytes | None:
-        """Take it whole and ``pass_over``, or a part and ``give_answer`` again; or return all, to be read as usual."""
+        """Take it whole and ``pass_over``, or a part and ``wait_on``; or ``keep_answer`` and return all of it."""
 
     def take_failure(self) -> None:
-        """Take note that there will be no answer; ``read_head`` raises why."""
+        """Take note that there will be no answer, and ``keep_answer``; ``read_head`` raises why."""
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -101,16 +101,29 @@ class UpstreamConnection(asyncio.Protocol):
         if self._waiter is not None:
             self._wake()  # to wait on, but with a deadline
 
-    def give_answer(self, taker: "AnswerTaker") -> None:
-        """Give the answer as it comes, or its failure, to somebody instead of keeping it for ``read_head``."""
-        self._is_request_sent = True
+    def ask(self, head: bytes, taker: AnswerTaker) -> None:
+        """Send a request that is a head alone, for somebody who gets the answer. Only on a connection that is reusable.
+
+        Nothing is read here meanwhile: the reader stays as the exchange before left it.
+        """
+        self._has_answered = False
         self._taker = taker
+        self.wait_on()
+        self._send(head)
+
+    def wait_on(self) -> None:
+        """Wait as long again for the next piece of an answer that somebody gets."""
         self._timer.expect(self._limits.first_byte)
 
-    def keep_answer(self) -> None:
-        """Keep the answer from here on for ``read_head``."""
+    def pass_over(self) -> None:
+        """End the exchange: a whole and plain answer was taken as it came."""
         self._taker = None
         self._timer.deadline = NEVER
+
+    def keep_answer(self) -> None:
+        """Keep the answer, from its beginning, for ``read_head``."""
+        self.pass_over()
+        self._reader.expect(is_head_request=False)
 
     def begin_tunnel(self) -> None:
         """Wait for either side as long as it takes: silence is for ``is_silent`` to judge."""
@@ -139,19 +152,14 @@ class UpstreamConnection(asyncio.Protocol):
             self._transport.resume_reading()
         return body
 
-    def pass_over(self) -> None:
-        """End the exchange: a whole and plain answer was taken as it came."""
-        self._reader.pass_over()
-
     def fail(self, error: Exception) -> None:
         """End the exchange with an error (the first one counts) and close the connection."""
         self._error = self._error or error
         if self._transport is not None:
             self._transport.abort()
         self._wake()
-        if (taker := self._taker) is not None:
-            self.keep_answer()
-            taker.take_failure()
+        if self._taker is not None:
+            self._taker.take_failure()
 
     def close(self) -> None:
         """Close the connection at once: what was still to be sent is of no use to anyone. Nobody may wait on it."""
@@ -168,9 +176,8 @@ class UpstreamConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read bytes of the answer; stop reading while too many wait."""
         self._has_answered = True
-        if (taker := self._taker) is not None:
-            self.keep_answer()
-            left = taker.take_answer(data)
+        if self._taker is not None:
+            left = self._taker.take_answer(data)
             if left is None:
                 return
             data = left
@@ -197,7 +204,7 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End whatever still waits."""
         self._timer.cancel()
-        if not self._reader.is_complete:
+        if self._taker is not None or not self._reader.is_complete:
             self._break(exc or AnswerBroken("connection lost"))
         self._reader.close()
         self.resume_writing()

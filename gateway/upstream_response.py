@@ -114,10 +114,6 @@ class ResponseReader:
         if self._bytes_without_progress > MAX_HEAD_SIZE and not self.is_complete:
             raise AnswerBroken("endless fields")
 
-    def pass_over(self) -> None:
-        """Take note that a whole answer came that needed no reading, and was not fed here."""
-        self._stage = _Stage.DONE
-
     def end(self) -> None:
         """Take note that the upstream closed its side, or raise AnswerBroken where something was still to come."""
         self.is_reusable = False

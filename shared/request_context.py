@@ -107,14 +107,17 @@ class RequestContextMiddleware:
 
 def begin_record(headers: Iterable[tuple[bytes, bytes]]) -> RequestRecord:
     """Return the record of a request that begins now, by its raw headers (names in lower case)."""
-    values = [value for name, value in headers if name == b"x-request-id"]
-    is_usable = len(values) == 1 and _WELL_FORMED_ID.fullmatch(values[0]) is not None
     fresh = next(_FRESH)
     new_id, span_id = fresh[:32], fresh[32:]
-    parent = read_traceparent([value for name, value in headers if name == b"traceparent"])
+    naming = [header for header in headers if header[0] in NAMING_HEADERS]
+    if not naming:
+        return RequestRecord(new_id, new_id, span_id)
+    ids = [value for name, value in naming if name == _RAW_HEADER]
+    is_usable = len(ids) == 1 and _WELL_FORMED_ID.fullmatch(ids[0]) is not None
+    parent = read_traceparent([value for name, value in naming if name != _RAW_HEADER])
     # A trace that begins here is called like the request, where that has a new id too.
     trace_id, flags = (parent.trace_id, parent.flags) if parent else (new_id, BEGUN_HERE)
-    return RequestRecord(values[0].decode() if is_usable else new_id, trace_id, span_id, flags)
+    return RequestRecord(ids[0].decode() if is_usable else new_id, trace_id, span_id, flags)
 
 
 def _draw_ids() -> Iterator[str]:
