@@ -102,10 +102,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._wake()  # to wait on, but with a deadline
 
     def ask(self, head: bytes, taker: AnswerTaker) -> None:
-        """Send a request that is a head alone, for somebody who gets the answer. Only on a connection that is reusable.
-
-        Nothing is read here meanwhile: the reader stays as the exchange before left it.
-        """
+        """Send a whole request, whose answer somebody gets while the reader rests. Only on a reusable connection."""
         self._has_answered = False
         self._taker = taker
         self.wait_on()
@@ -181,14 +178,13 @@ class UpstreamConnection(asyncio.Protocol):
             if left is None:
                 return
             data = left
-        reader = self._reader
         self._last_heard = self._loop.time()
         try:
-            reader.feed(data)
+            self._reader.feed(data)
         except AnswerBroken as broken:
             self._break(broken)
             return
-        if reader.buffered > HIGH_WATER and not self._is_paused and self._transport is not None:
+        if self._reader.buffered > HIGH_WATER and not self._is_paused and self._transport is not None:
             self._is_paused = True
             self._transport.pause_reading()
         self._wake()

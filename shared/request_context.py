@@ -23,10 +23,11 @@ REQUEST_ID_HEADER = "X-Request-ID"
 SIGN_IN_WANTED = "sign_in_wanted"
 """The refusal that leads a browser to the sign-in page."""
 
-NAMING_HEADERS = frozenset({b"x-request-id", b"traceparent"})
+_RAW_HEADER = REQUEST_ID_HEADER.lower().encode()
+_TRACE_HEADER = b"traceparent"
+NAMING_HEADERS = frozenset({_RAW_HEADER, _TRACE_HEADER})
 """What ``begin_record`` reads of a request's headers."""
 
-_RAW_HEADER = REQUEST_ID_HEADER.lower().encode()
 _RECORD = "gatepost.record"
 _UNPROVEN = {"unauthorized", SIGN_IN_WANTED}  # refusals of callers who are not known: why not tells more
 _WELL_FORMED_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
@@ -107,14 +108,16 @@ class RequestContextMiddleware:
 
 def begin_record(headers: Iterable[tuple[bytes, bytes]]) -> RequestRecord:
     """Return the record of a request that begins now, by its raw headers (names in lower case)."""
+    ids, parents = [], []
+    for name, value in headers:
+        if name == _RAW_HEADER:
+            ids.append(value)
+        elif name == _TRACE_HEADER:
+            parents.append(value)
     fresh = next(_FRESH)
     new_id, span_id = fresh[:32], fresh[32:]
-    naming = [header for header in headers if header[0] in NAMING_HEADERS]
-    if not naming:
-        return RequestRecord(new_id, new_id, span_id)
-    ids = [value for name, value in naming if name == _RAW_HEADER]
     is_usable = len(ids) == 1 and _WELL_FORMED_ID.fullmatch(ids[0]) is not None
-    parent = read_traceparent([value for name, value in naming if name != _RAW_HEADER])
+    parent = read_traceparent(parents) if parents else None
     # A trace that begins here is called like the request, where that has a new id too.
     trace_id, flags = (parent.trace_id, parent.flags) if parent else (new_id, BEGUN_HERE)
     return RequestRecord(ids[0].decode() if is_usable else new_id, trace_id, span_id, flags)

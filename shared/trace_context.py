@@ -8,17 +8,17 @@ No spans are recorded here: the ids travel on and stand in the logs, for those w
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
-_TRACEPARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
-_NO_TRACE, _NO_PARENT = b"0" * 32, b"0" * 16
+_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
+_NO_TRACE, _NO_PARENT = "0" * 32, "0" * 16
 _SAMPLED = 1
 
+_NOT_SAMPLED = "00"
 BEGUN_HERE = "01"  # sampled, so that services behind which record spans do so as if nobody stood ahead of them
 
 
-@dataclass(frozen=True, slots=True)
-class Parent:
+class Parent(NamedTuple):
     """The trace that a caller is part of; ``flags`` as they are passed on."""
 
     trace_id: str
@@ -28,13 +28,13 @@ class Parent:
 
 def read_traceparent(values: list[bytes]) -> Parent | None:
     """Return the trace that the lines of ``traceparent`` name; None unless there is one line, and it is valid."""
-    match = _TRACEPARENT.fullmatch(values[0]) if len(values) == 1 else None
+    match = _TRACEPARENT.fullmatch(values[0].decode("latin-1")) if len(values) == 1 else None
     if match is None:
         return None
     version, trace_id, span_id, flags, rest = match.groups()
-    if version == b"ff" or (version == b"00" and rest) or trace_id == _NO_TRACE or span_id == _NO_PARENT:
+    if version == "ff" or (version == "00" and rest) or trace_id == _NO_TRACE or span_id == _NO_PARENT:
         return None
-    return Parent(trace_id.decode(), span_id.decode(), f"{int(flags, 16) & _SAMPLED:02x}")
+    return Parent(trace_id, span_id, BEGUN_HERE if int(flags, 16) & _SAMPLED else _NOT_SAMPLED)
 
 
 def write_traceparent(trace_id: str, span_id: str, flags: str) -> str:
