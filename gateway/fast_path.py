@@ -108,7 +108,7 @@ class FastExchange:
         rule = self._decision.rule
         return OutgoingRequest(METHOD, self._head, False, None, rule.max_body, self._decision.is_private)
 
-    def take_answer(self, data: bytes) -> bytes | None:
+    def take_answer(self, data: bytes) -> bytes:
         """Send the answer on once it is whole, if it is plain; else return what the general path has to read."""
         data = self._came + data
         end = data.find(_END) + len(_END)
@@ -117,12 +117,12 @@ class FastExchange:
         if known is not None and len(data) - end < known.length <= LONGEST_BODY:
             self._came = data
             self.connection.wait_on()
-            return None
+            return b""
         if known is None or len(data) - end != known.length:
             self.take_failure()
             return data
         self._finish(known, data[end:])
-        return None
+        return b""
 
     def _finish(self, known: PlainAnswer, body: bytes) -> None:
         self.connection.pass_over()

@@ -29,8 +29,8 @@ class AnswerMissing(Exception):
 class AnswerTaker(Protocol):
     """Whoever gets an answer as it comes."""
 
-    def take_answer(self, data: bytes) -> bytes | None:
-        """Take it whole and ``pass_over``, or a part and ``wait_on``; or ``keep_answer`` and return all of it."""
+    def take_answer(self, data: bytes) -> bytes:
+        """Take it whole and ``pass_over``, or a part and ``wait_on``; or ``keep_answer`` and return all that came."""
 
     def take_failure(self) -> None:
         """Take note that there will be no answer, and ``keep_answer``; ``read_head`` raises why."""
@@ -56,10 +56,9 @@ class UpstreamConnection(asyncio.Protocol):
         self._write_waiter: asyncio.Future[None] | None = None
         self._taker: AnswerTaker | None = None
         self._timer = LazyTimer(self._loop, self._time_out)
-        self._last_heard = 0.0
+        self._last_heard = self.idle_since = 0.0
         self._is_writable = True
         self._is_paused = self._is_request_sent = self._has_answered = self.was_used = False
-        self.idle_since = 0.0
 
     @property
     def is_open(self) -> bool:
@@ -174,10 +173,9 @@ class UpstreamConnection(asyncio.Protocol):
         """Read bytes of the answer; stop reading while too many wait."""
         self._has_answered = True
         if self._taker is not None:
-            left = self._taker.take_answer(data)
-            if left is None:
+            data = self._taker.take_answer(data)
+            if not data:
                 return
-            data = left
         self._last_heard = self._loop.time()
         try:
             self._reader.feed(data)
