@@ -1,4 +1,4 @@
-"""The command line: ``python -m faults [--short] [--keep] [NAME ...]``. Code 1 when a single oracle was breached."""
+"""The command line: ``python -m faults --help`` tells it. Code 1 when a single oracle was breached."""
 
 import argparse
 import asyncio
@@ -30,17 +30,26 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="only the selection of the CI")
     parser.add_argument("--keep", action="store_true", help="leave the containers as they are at the end")
     parser.add_argument("--seed", type=int, default=random.randrange(10_000), help="of the random moments")  # noqa: S311
+    parser.add_argument("--minutes", type=float, default=3.0, help="that the soak lasts")
     options = parser.parse_args()
+    unknown = set(options.names) - {each.name for each in EXPERIMENTS}
+    if unknown:
+        parser.error(f"no such experiment: {', '.join(sorted(unknown))}")
     chosen = [each for each in EXPERIMENTS if not options.names or each.name in options.names]
     chosen = [each for each in chosen if each.is_short or not options.short]
-    outcomes = asyncio.run(run_all(chosen, seed=options.seed, is_short=options.short, keep=options.keep))
+    scale = SHORT if options.short else 1.0
+    outcomes = asyncio.run(
+        run_all(chosen, seed=options.seed, scale=scale, soak_minutes=options.minutes, keep=options.keep)
+    )
     sys.stdout.write(f"\n{draw_table(outcomes)}\nSeed {options.seed}.\n")
     sys.exit(any(outcome.breaches for outcome in outcomes))
 
 
-async def run_all(chosen: Sequence[Experiment], *, seed: int, is_short: bool, keep: bool) -> list[Outcome]:
+async def run_all(
+    chosen: Sequence[Experiment], *, seed: int, scale: float, soak_minutes: float, keep: bool
+) -> list[Outcome]:
     """Run experiments one after another, those with replicas on containers of their own; return what came of each."""
-    port, second_port = pick_port(), pick_port()
+    port, second_port = pick_ports()
     outcomes = []
     with tempfile.TemporaryDirectory(prefix="gatepost-") as directory:
         alone = Containers(port)
@@ -48,7 +57,7 @@ async def run_all(chosen: Sequence[Experiment], *, seed: int, is_short: bool, ke
         for containers, ports in ((alone, [port]), (doubled, [port, second_port])):
             group = [each for each in chosen if each.has_replicas == (containers is doubled)]
             if group:
-                stage = Stage(containers, ports, seed, SHORT if is_short else 1.0, Path(directory))
+                stage = Stage(containers, ports, seed, scale, Path(directory), soak_minutes)
                 outcomes += await stage.run(group, keep=keep)
     return outcomes
 
@@ -62,6 +71,7 @@ class Stage:
     seed: int
     scale: float
     directory: Path
+    soak_minutes: float
 
     async def run(self, group: Sequence[Experiment], *, keep: bool) -> list[Outcome]:
         """Run experiments, say what comes of each, and return it."""
@@ -74,11 +84,7 @@ class Stage:
                 sys.stdout.write(f"{experiment.title} ...\n")
                 sys.stdout.flush()
                 async with Doors(self.ports) as doors:
-                    traffic = Traffic(doors, self.seed)
-                    stand = Stand(
-                        self.containers, doors, traffic, self.seed, self.scale, self.ports[-1], self.directory
-                    )
-                    outcomes.append(await run_experiment(experiment, stand, before))
+                    outcomes.append(await run_experiment(experiment, self._prepare(doors), before))
                 sys.stdout.write(draw_verdict(outcomes[-1]))
                 if experiment.is_repeated:
                     before = keep_memory(before, await read_usage(self.containers))
@@ -86,6 +92,19 @@ class Stage:
             if not keep:
                 await self.containers.down()
         return outcomes
+
+    def _prepare(self, doors: Doors) -> Stand:
+        """Return what an experiment works with, with people of its own."""
+        return Stand(
+            containers=self.containers,
+            doors=doors,
+            traffic=Traffic(doors, self.seed),
+            seed=self.seed,
+            scale=self.scale,
+            second_port=self.ports[-1],
+            directory=self.directory,
+            soak_minutes=self.soak_minutes,
+        )
 
     async def _warm_up(self) -> Usage:
         """Let people use everything for a moment, and return what the services hold afterwards, at rest."""
@@ -100,10 +119,10 @@ class Stage:
         return await read_usage(self.containers)
 
 
-def pick_port() -> int:
-    """Return a port of 127.0.0.1 that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+def pick_ports() -> tuple[int, int]:
+    """Return two ports of 127.0.0.1 that are free now."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        return int(one.getsockname()[1]), int(other.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -3,13 +3,15 @@
 import asyncio
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 
 from faults.containers import ROOT, Containers
 from faults.experiments import Stand
+from faults.tokens import join
 
-AHEAD = 60  # seconds
+OFF = 60  # seconds
 DELAY = 0.3  # seconds, there and back
 LASTING = 15.0
 SETTLED = 10.0
@@ -20,10 +22,10 @@ _DATABASES = {
     for name in ("auth", "posts")
 }
 
-_CLOCK = f"""
+_CLOCK = """
 import time
 real = time.time
-time.time = lambda: real() + {AHEAD}
+time.time = lambda: real() + {}
 """
 
 _PROXY = f"""
@@ -59,9 +61,24 @@ asyncio.run(main())
 
 async def advance_clock(stand: Stand) -> str:
     """Let the posts service's clock run 60 s ahead."""
-    mount = _write(stand.directory, "sitecustomize.py", _CLOCK)
-    wrong = {"posts_service": {"environment": {"PYTHONPATH": "/beside"}, "volumes": [mount]}}
-    return await _last(stand, wrong, {}, ("posts_service",))
+    return await _last(stand, _set_clock(stand, OFF), {}, ("posts_service",))
+
+
+async def set_clock_back(stand: Stand) -> str:
+    """Let the posts service's clock run 60 s behind: old tokens go on, new ones are refused, until it is right."""
+    old = await join(stand)
+    await asyncio.sleep(OFF)
+
+    async def look() -> None:
+        new = await join(stand)
+        await old.read_newest()
+        await new.send("read with a new token", "GET", f"/api/user/{new.id}", (401,), headers=new.bearer)
+
+    stand.traffic.ledger.tolerated = frozenset({HTTPStatus.UNAUTHORIZED})
+    try:
+        return await _last(stand, _set_clock(stand, -OFF), {}, ("posts_service",), look)
+    finally:
+        stand.traffic.ledger.tolerated = frozenset()
 
 
 async def slow_postgres(stand: Stand) -> str:
@@ -80,8 +97,22 @@ async def slow_postgres(stand: Stand) -> str:
         await _add(stand, {SLOW: slow}, _DATABASES).compose("rm", "--force", "--stop", SLOW)
 
 
+def _set_clock(stand: Stand, seconds: int) -> Mapping[str, object]:
+    """Return the posts service with a clock that is so much ahead."""
+    mount = _write(stand.directory, "sitecustomize.py", _CLOCK.format(seconds))
+    return {"posts_service": {"environment": {"PYTHONPATH": "/beside"}, "volumes": [mount]}}
+
+
+async def _look_at_nothing() -> None:
+    """Take the place of what is looked at meanwhile."""
+
+
 async def _last(
-    stand: Stand, services: Mapping[str, object], settings: Mapping[str, str], changed: Sequence[str]
+    stand: Stand,
+    services: Mapping[str, object],
+    settings: Mapping[str, str],
+    changed: Sequence[str],
+    look: Callable[[], Awaitable[None]] = _look_at_nothing,
 ) -> str:
     """Start services anew with what is beside them, require that they go on to serve, and start them as they were."""
     different = _add(stand, services, settings)
@@ -94,6 +125,7 @@ async def _last(
         await different.wait_until_healthy(service)
     await asyncio.sleep(SETTLED)  # and what had to wait for the start is answered
     ledger = stand.traffic.ledger
+    await look()
     sent, failed = len(ledger.seen), ledger.failed
     await asyncio.sleep(max(5.0, LASTING * stand.scale))
     sent, failed = len(ledger.seen) - sent, ledger.failed - failed

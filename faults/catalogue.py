@@ -24,6 +24,7 @@ EXPERIMENTS = (
     Experiment(clients.send_too_much, is_seamless=True),
     Experiment(clients.reset_at_random, is_seamless=True),
     Experiment(beside.advance_clock),
+    Experiment(beside.set_clock_back),
     Experiment(soak.soak, is_seamless=True),
     Experiment(rolling.restart_all, is_seamless=True, has_replicas=True, is_short=True),
     Experiment(tokens.rotate_secret, is_seamless=True, has_replicas=True),

@@ -35,6 +35,7 @@ class Stand:
     scale: float = 1.0
     second_port: int = 0  # of the second gateway, where there are replicas
     directory: Path = Path()  # for files that the containers read
+    soak_minutes: float = 3.0
 
     def require(self, holds: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as an assertion
         """Raise PassLineMissed unless something holds."""

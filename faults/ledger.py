@@ -39,11 +39,15 @@ class Written:
 
 @dataclass(slots=True)
 class Ledger:
-    """What was seen in one experiment, by all people together."""
+    """What was seen in one experiment, by all people together.
+
+    ``tolerated`` are statuses that anybody may be refused with while a fault lasts that makes a service refuse.
+    """
 
     seen: list[Seen] = field(default_factory=list)
     breaches: list[str] = field(default_factory=list)
     broken: int = 0
+    tolerated: frozenset[int] = frozenset()
 
     def note(self, one: Seen) -> None:
         """Take down a request."""

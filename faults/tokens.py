@@ -20,7 +20,7 @@ NEW = "development-only-access-token-key-0002"
 
 async def refresh_at_once(stand: Stand) -> str:
     """Exchange one refresh token 50 times at once; later once more, as a thief would."""
-    person = await _join(stand)
+    person = await join(stand)
     for _ in range(max(2, round(ROUNDS * stand.scale))):
         body = {"refreshToken": person.refresh_token}
         asking = [person.ask("refresh", "POST", "/api/token", (200,), json=body) for _ in range(AT_ONCE)]
@@ -41,7 +41,7 @@ async def refresh_at_once(stand: Stand) -> str:
 
 async def write_at_once(stand: Stand) -> str:
     """Send the same write five times at once, with one key."""
-    person = await _join(stand)
+    person = await join(stand)
     for _ in range(ROUNDS):
         post = make_post()
         person.posts.append(post)
@@ -55,7 +55,7 @@ async def write_at_once(stand: Stand) -> str:
 
 async def rotate_secret(stand: Stand) -> str:
     """Give all replicas another SECRET_KEY, one after the other, under load."""
-    witness = await _join(stand)
+    witness = await join(stand)
     both = {"SECRET_KEY": OLD, "SECRET_KEY_PREVIOUS": NEW}, {"SECRET_KEY": NEW, "SECRET_KEY_PREVIOUS": OLD}
     # First all learn to verify with the new key, then all sign with it: no moment in which one meets a token that it
     # can't verify.
@@ -71,7 +71,7 @@ async def rotate_secret(stand: Stand) -> str:
     return "12 replacements"
 
 
-async def _join(stand: Stand) -> Person:
+async def join(stand: Stand) -> Person:
     """Return somebody new, whose posts are looked for in the end."""
     person = Person(stand.doors, stand.traffic.ledger, email=f"{uuid.uuid4().hex}@example.com")
     stand.traffic.newcomers.append(person)
