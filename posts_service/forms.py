@@ -88,10 +88,9 @@ async def change(request: Request) -> Response:
     """Change the post, unless it was changed since the form was shown, and lead on to the caller's posts."""
     user = require_user(request)
     fields = await read_form(request, MAX_FORM)
-    typed, post = _read_typed(fields), await _get_own_post(request, user)
+    typed, version, post = _read_typed(fields), _read_version(fields), await _get_own_post(request, user)
     if not _is_form_ours(request, user, fields):
-        return _edit_page(request, user, post, typed.refused(alert=EXPIRED), status=Forbidden.status)
-    version = _read_version(fields)
+        return _edit_page(request, user, post, typed.refused(alert=EXPIRED), status=Forbidden.status, version=version)
     try:
         wanted = validate(PostChange, typed.members())
         await writing.change_post(
@@ -125,7 +124,13 @@ def _edit_page(
 ) -> Response:
     """Return the edit form; it names the version that the author saw when they began."""
     return posts_page(
-        request, user, "edit_post.html", status=status, typed=typed, post=post, version=version or post.version
+        request,
+        user,
+        "edit_post.html",
+        status=status,
+        typed=typed,
+        post=post,
+        version=post.version if version is None else version,
     )
 
 

@@ -112,14 +112,34 @@ async def test_a_change_meanwhile_is_not_overwritten_unseen(client: httpx2.Async
     assert post["title"] == "Mine"
 
 
+async def test_an_expired_form_does_not_forget_what_its_author_saw(
+    client: httpx2.AsyncClient, app: Starlette, ada: Person
+) -> None:
+    """A form refused for its age and sent again still overwrites no change made since it was first opened."""
+    await write_post(client, ada, title="Old")
+    form = await open_form(client, ada, EDIT)
+    made = int(time.time()) - MAX_AGE
+    form.fields["form_token"] = app.state.parts.form_tokens.sign(str(read_claims(ada.token)["sid"]), made)
+    await client.patch("/api/posts/1", json={"title": "Changed elsewhere"}, headers=ada.bearer)
+    expired = await send(client, ada, form, title="Mine")
+    assert expired.status_code == 403
+    shown = read_forms(expired.text)[EDIT]
+    assert (await send(client, ada, shown)).status_code == 412
+    [post] = await read_posts(client, ada)
+    assert post["title"] == "Changed elsewhere"
+
+
 @pytest.mark.parametrize("version", ["", "0", "-1", "x", "9" * 40])
 async def test_a_form_without_its_version_is_not_saved_blindly(
     client: httpx2.AsyncClient, ada: Person, version: str
 ) -> None:
-    """A version that no post has is a version that has passed."""
+    """A version that no post has is a version that has passed, also when the form was refused and is sent again."""
     await write_post(client, ada)
     form = await open_form(client, ada, EDIT)
     assert (await send(client, ada, form, version=version)).status_code == 412
+    refused = await send(client, ada, form, version=version, title="")
+    assert refused.status_code == 422
+    assert (await send(client, ada, read_forms(refused.text)[EDIT], title="x")).status_code == 412
 
 
 async def test_a_post_is_deleted_with_the_form(client: httpx2.AsyncClient, ada: Person) -> None:
