@@ -63,8 +63,8 @@ async def change_post(
 ) -> Post:
     """Change a post of the author's and return it; PreconditionFailed when it is no longer what is meant."""
     async with database.transaction() as connection:
+        await _remember_author(connection, author)  # first: whoever locks an author and posts locks the author first
         await _get_own_post(connection, author, post_id, is_meant)
-        await _remember_author(connection, author)
         return await update_post(
             connection,
             post_id,

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from posts_service.app import create_app
+from posts_service.authors import upsert_deleted_authors
+from posts_service.posts import delete_posts_of
 from posts_service.sync import UserChangeFollower
 from shared.metrics import Metrics
 from shared.settings import SAMPLE_SECRETS
@@ -31,6 +33,7 @@ from tests.support.services import posts_settings, running
 from tests.support.waiting import wait_until
 
 FEED_OF_ALL = "/api/posts?limit=100"
+COUNT_WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
 
 
 @pytest.fixture
@@ -181,6 +184,20 @@ async def test_a_write_that_runs_meanwhile_is_deleted_with_the_rest(
     finally:
         await writer.close()
     await wait_for_position(database, 1)
+    assert await database.fetchval("SELECT count(*) FROM posts") == 0
+
+
+async def test_a_change_and_the_end_of_its_author_wait_in_one_order(
+    client: httpx2.AsyncClient, database: asyncpg.Connection, ada: Person
+) -> None:
+    """A change that comes while its author is being deleted waits for the end of that; neither stops the other."""
+    await write_post(client, ada, published=True)
+    async with database.transaction():
+        await upsert_deleted_authors(database, [ada.id])
+        change = asyncio.create_task(client.patch("/api/posts/1", json={"title": "Late"}, headers=ada.bearer))
+        await wait_until(lambda: database.fetchval(COUNT_WAITING), lambda count: count == 1)
+        await delete_posts_of(database, [ada.id])
+    assert (await change).status_code == 404
     assert await database.fetchval("SELECT count(*) FROM posts") == 0
 
 
