@@ -27,6 +27,7 @@ MAX_WAIT = 2.5  # seconds that a read is held up at most
 REST = 5.0  # seconds without a question after one that failed
 REMEMBER = 60.0  # seconds
 MAX_REMEMBERED = 1000  # authors
+MOST_AT_ONCE = 100  # authors; the auth service refuses a call that names more
 
 _USERS = TypeAdapter(list[KnownUser])
 
@@ -83,6 +84,11 @@ class AuthorLookup:
         self._remember(wanted, authors)
 
     async def _ask(self, author_ids: Sequence[int]) -> list[Author]:
+        """Ask for authors, however many, and store those that there are."""
+        parts = [author_ids[first : first + MOST_AT_ONCE] for first in range(0, len(author_ids), MOST_AT_ONCE)]
+        return [author for part in parts for author in await self._ask_at_once(part)]
+
+    async def _ask_at_once(self, author_ids: Sequence[int]) -> list[Author]:
         asked_at = dt.datetime.now(dt.UTC)
         ids = ",".join(map(str, author_ids))
         users = _USERS.validate_python(await self._auth_service.get_json("/internal/users", {"ids": ids}))

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
+from auth_service.internal import MAX_IDS
 from shared.tokens import KeyRing, ServiceTokens
 
 OK = "HTTP/1.1 200 OK"
@@ -108,6 +109,8 @@ class FakeAuthService:
             return self.misbehave()
         ids = [int(text) for text in query["ids"].split(",")]
         self.asked.append(ids)
+        if len(ids) > MAX_IDS:
+            return answer_with({"error": "Too many ids"}, "HTTP/1.1 422 Unprocessable Content")
         return answer_with([self.users[user_id] for user_id in ids if user_id in self.users])
 
     async def _tell_feed(self, name: str, query: Mapping[str, str]) -> bytes:

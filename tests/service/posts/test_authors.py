@@ -58,6 +58,17 @@ async def test_an_unknown_author_is_asked_for_once(
     assert await database.fetchval("SELECT count(*) FROM authors") == 2
 
 
+async def test_more_unknown_authors_than_one_call_may_name_are_all_found(
+    client: httpx2.AsyncClient, database: asyncpg.Connection, fake_auth_service: FakeAuthService
+) -> None:
+    """A page of a hundred authors, and the one who begins the next page, are asked for in calls of a hundred."""
+    for author_id in range(1, 102):
+        fake_auth_service.add(author_id, f"User {author_id}")
+    await insert_posts(database, *range(1, 102))
+    assert await names_in_feed(client) == [f"User {author_id}" for author_id in range(101, 1, -1)]
+    assert [len(ids) for ids in fake_auth_service.asked] == [100, 1]
+
+
 async def test_one_post_is_completed_too(
     client: httpx2.AsyncClient, database: asyncpg.Connection, fake_auth_service: FakeAuthService
 ) -> None:
