@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from auth_service.live_sessions import read_session_id
+from auth_service.clients import identify_client
+from auth_service.live_sessions import SignedIn, read_session_id
 from auth_service.parts import Parts, parts_of
 from auth_service.redirects import safe_redirect
-from auth_service.sessions import Session, SessionId
+from auth_service.sessions import Ending, Session, SessionId
 from auth_service.users import User
 from shared.authentication import User as SignedInCaller
 from shared.authentication import authenticate_token
@@ -98,6 +99,14 @@ def seal_session(request: Request, user: User, session: Session, access_token: s
     record = record_of(request.scope)
     record.user_id, record.session_id = user.id, str(session.id)
     return seal_for(parts_of(request), user, session, access_token, _cookies(request))
+
+
+async def replace_session(request: Request, signed_in: SignedIn) -> list[str]:
+    """Return the cookies that store a new session, and end the one that they take the place of."""
+    replaced = find_session_id(request)
+    if replaced is not None:  # the browser forgets it, so nobody could end it any more
+        await parts_of(request).sessions.end(replaced, Ending.REPLACED, identify_client(request))
+    return seal_session(request, signed_in.user, signed_in.session, signed_in.access_token)[1]
 
 
 def seal_for(

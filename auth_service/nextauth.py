@@ -25,6 +25,7 @@ from auth_service.browser_cookies import (
     is_csrf_verified,
     offer_csrf_token,
     remember_callback_url,
+    replace_session,
     seal_session,
 )
 from auth_service.clients import identify_client
@@ -34,7 +35,7 @@ from auth_service.parts import parts_of
 from auth_service.schemas import AccountChange, SignIn
 from auth_service.sessions import Ending
 from shared.bodies import media_type, parse_json, read_bytes, read_form
-from shared.errors import BadRequest, Invalid, Throttled
+from shared.errors import BadRequest, Invalid, Throttled, Unavailable
 from shared.schemas import validate
 from shared.sentences import Sentence
 
@@ -45,7 +46,7 @@ NEVER_STORED = {"Cache-Control": "private, no-cache, no-store", "Pragma": "no-ca
 SHOWN_ON_SIGN_IN_PAGE = {
     *("Signin", "OAuthSignin", "OAuthCallback", "OAuthCreateAccount", "EmailCreateAccount", "Callback"),
     *("OAuthAccountNotLinked", "EmailSignin", "CredentialsSignin", "SessionRequired"),
-    "TooManyAttempts",  # ours: next-auth itself has no such limit
+    *("TooManyAttempts", "Unavailable"),  # ours: next-auth itself has no such limits
 }
 
 Fields = Mapping[str, str]
@@ -106,16 +107,14 @@ async def sign_in(request: Request) -> Response:
         return _refuse_sign_in(request, fields, callback_url, 403, "MissingCSRF")
     try:
         signed_in = await _verify_credentials(request, fields)
+        cookies = await replace_session(request, signed_in)
     except InvalidCredentials as error:
         return _refuse_sign_in(request, fields, callback_url, error.status, "CredentialsSignin")
-    except Throttled as error:
-        refusal = _refuse_sign_in(request, fields, callback_url, error.status, "TooManyAttempts")
+    except (Throttled, Unavailable) as error:
+        name = "TooManyAttempts" if isinstance(error, Throttled) else "Unavailable"
+        refusal = _refuse_sign_in(request, fields, callback_url, error.status, name, error.facts)
         refusal.headers.update(error.headers)
         return refusal
-    replaced = find_session_id(request)
-    if replaced is not None:  # the browser forgets it, so nobody could end it any more
-        await parts_of(request).sessions.end(replaced, Ending.REPLACED, identify_client(request))
-    _, cookies = seal_session(request, signed_in.user, signed_in.session, signed_in.access_token)
     response = _answer_url(fields, callback_url)
     return add_cookies(response, [*remember_callback_url(request, callback_url), *cookies])
 
@@ -199,7 +198,15 @@ async def _verify_credentials(request: Request, fields: Fields) -> SignedIn:
     return await parts_of(request).accounts.sign_in(offered, identify_client(request))
 
 
-def _refuse_sign_in(request: Request, fields: Fields, callback_url: str, status: int, error: str) -> Response:
+def _refuse_sign_in(
+    request: Request,
+    fields: Fields,
+    callback_url: str,
+    status: int,
+    error: str,
+    facts: Mapping[str, object] | None = None,
+) -> Response:
+    """Show the form again; in JSON mode answer the error's URL, without which the client fails, and the facts."""
     if not _is_json_mode(fields):
         typed = fields.get("username") or fields.get("email", "")
         alert = pages.SIGN_IN_ERRORS[error]
@@ -209,16 +216,16 @@ def _refuse_sign_in(request: Request, fields: Fields, callback_url: str, status:
         if error == "MissingCSRF"
         else f"/error?error={error}&provider=credentials"
     )
-    return _answer_url(fields, _url(request, place), status)
+    return _answer_url(fields, _url(request, place), status, facts)
 
 
 def _is_json_mode(fields: Fields) -> bool:
     return fields.get("json") == "true"
 
 
-def _answer_url(fields: Fields, url: str, status: int = 200) -> Response:
+def _answer_url(fields: Fields, url: str, status: int = 200, facts: Mapping[str, object] | None = None) -> Response:
     if _is_json_mode(fields):
-        return JSONResponse({"url": url}, status_code=status)
+        return JSONResponse({"url": url, **(facts or {})}, status_code=status)
     return Response(status_code=302, headers={"Location": url})
 
 

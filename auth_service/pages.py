@@ -17,6 +17,7 @@ from auth_service.browser_cookies import (
     is_csrf_verified,
     offer_csrf_token,
     remember_callback_url,
+    replace_session,
     seal_session,
 )
 from auth_service.clients import identify_client
@@ -42,6 +43,7 @@ SIGN_IN_ERRORS = {
     "SessionRequired": Sentence("Please sign in to see this page."),
     "MissingCSRF": EXPIRED_FORM,
     "TooManyAttempts": TOO_MANY_ATTEMPTS,
+    "Unavailable": Sentence("The service is not available right now. Try again"),
 }
 SIGN_IN_NOTICES = {"deleted": Sentence("Your account was deleted.")}
 UNKNOWN_SIGN_IN_ERROR = Sentence("Signing in did not work. Please try again.")
@@ -115,8 +117,7 @@ async def sign_up(request: Request) -> Response:
         page.headers.update(error.headers)
         return page
     signed_in = await parts_of(request).accounts.begin_first_session(user, identify_client(request))
-    _, cookies = seal_session(request, user, signed_in.session, signed_in.access_token)
-    return add_cookies(redirect(callback_url), cookies)
+    return add_cookies(redirect(callback_url), await replace_session(request, signed_in))
 
 
 async def show_sign_out(request: Request) -> Response:

@@ -198,7 +198,7 @@ async def test_next_auth_is_told(guarded: httpx2.AsyncClient) -> None:
     answer = await next_auth.sign_in(guarded, "nobody@example.com", WRONG)
     assert answer.status_code == 429
     assert answer.json()["url"].endswith("/api/auth/error?error=TooManyAttempts&provider=credentials")
-    assert answer.headers["retry-after"] == "1"
+    assert (answer.json()["retryAfter"], answer.headers["retry-after"]) == (1, "1")
     shown = await guarded.get(answer.json()["url"])
     assert shown.headers["location"].endswith("/api/auth/signin?error=TooManyAttempts")
     page = await next_auth.sign_in(guarded, "nobody@example.com", WRONG, json="false")

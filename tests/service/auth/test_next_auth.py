@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import asyncpg
 import httpx2
@@ -11,9 +12,10 @@ from starlette.applications import Starlette
 from auth_service.app import create_app
 from shared.metrics import Metrics
 from tests.support import next_auth
+from tests.support.html_forms import read_forms
 from tests.support.next_auth import CALLBACK, CALLBACK_COOKIE, CSRF_COOKIE, SESSION_COOKIE, open_session_cookie
 from tests.support.people import PASSWORD, Person
-from tests.support.services import PUBLIC_URL, auth_settings, client_of
+from tests.support.services import PUBLIC_URL, auth_settings, client_of, running
 
 
 async def test_the_csrf_token_stays_the_same(client: httpx2.AsyncClient) -> None:
@@ -81,6 +83,24 @@ async def test_wrong_credentials(client: httpx2.AsyncClient, ada: Person, passwo
         expected = f"{PUBLIC_URL}/api/auth/error?error=CredentialsSignin&provider=credentials"
         assert (answer.status_code, answer.json()) == (401, {"url": expected})
         assert SESSION_COOKIE not in client.cookies
+
+
+async def test_a_service_that_can_t_sign_in_says_so_with_a_url(tmp_path: Path, ada: Person) -> None:
+    """Without a database the client gets a URL that names the error, which it reads, and when to try again; 503.
+
+    A browser gets the form again, with what it typed.
+    """
+    settings = auth_settings(f"postgresql://auth@/auth?host={tmp_path}")
+    async with running(create_app(settings, Metrics())) as app, client_of(app) as client:
+        answer = await next_auth.sign_in(client, ada.email)
+        form = {"csrfToken": await next_auth.get_csrf_token(client), "username": ada.email, "password": PASSWORD}
+        page = await client.post(CALLBACK, data=form, headers={"accept": "text/html"})
+        shown = await client.get("/api/auth/error?error=Unavailable")
+    url = f"{PUBLIC_URL}/api/auth/error?error=Unavailable&provider=credentials"
+    assert (answer.status_code, answer.json()) == (503, {"url": url, "retryAfter": int(answer.headers["retry-after"])})
+    assert (page.status_code, page.headers["retry-after"]) == (503, answer.headers["retry-after"])
+    assert read_forms(page.text)[CALLBACK].fields["email"] == ada.email
+    assert shown.headers["location"] == f"{PUBLIC_URL}/api/auth/signin?error=Unavailable"
 
 
 @pytest.mark.parametrize("token", ["", "undefined", "a" * 64, "é"])

@@ -133,6 +133,21 @@ async def test_signing_up_signs_in(client: httpx2.AsyncClient, database: asyncpg
     assert events == ["signed_up", "signed_in"] * 2
 
 
+async def test_signing_up_ends_the_browser_s_session(
+    client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
+) -> None:
+    """Whoever signs up in a browser that is signed in leaves no session behind that nobody could end."""
+    form = read_form(await client.get("/signup", headers=NAVIGATION))
+    await next_auth.sign_in(client, ada.email)
+    before = str(open_session_cookie(client)["sid"])
+    typed = {**form, "name": "Eve", "email": "eve@example.com", "password": PASSWORD}
+    answer = await client.post("/signup", data={**typed, "csrfToken": await next_auth.get_csrf_token(client)})
+    assert answer.status_code == 303
+    after = str(open_session_cookie(client)["sid"])
+    rows = await database.fetch("SELECT id::text, revoked_because FROM sessions ORDER BY created_at")
+    assert [tuple(row) for row in rows] == [(ada.session_id, None), (before, "replaced"), (after, None)]
+
+
 @pytest.mark.parametrize(
     ("typed", "wrong"),
     [
