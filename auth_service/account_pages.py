@@ -50,7 +50,7 @@ def signed_in(page: Page) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         found = await find_browser_session(request)
         if found is None:
-            return redirect(sign_in_url(request, callback_url=parts_of(request).public_url + request.url.path))
+            return redirect(sign_in_url(request, callback_url=parts_of(request).public_url + _find_page(request)))
         return await page(request, found)
 
     return endpoint
@@ -144,6 +144,12 @@ async def delete_account(request: Request, found: BrowserSession) -> Response:
     except REFUSALS as refusal:
         return _page(request, found, "account_delete.html", refusal)
     return add_cookies(redirect(sign_in_url(request, notice="deleted")), clear_session(request))
+
+
+def _find_page(request: Request) -> str:
+    """Return the path to come back to: the page that was asked for; of a form that was sent only its answer is left."""
+    path: str = request.scope["path"]  # never of ``request.url``, which is put together with what Host says
+    return path if request.method in ("GET", "HEAD") else "/account"
 
 
 def _verify_form(request: Request, fields: Mapping[str, str]) -> None:

@@ -49,16 +49,25 @@ async def other(app: Starlette, ada: Person) -> AsyncIterator[httpx2.AsyncClient
         yield other
 
 
+def sign_in_url(path: str) -> str:
+    """Return the address of the sign-in page that leads to a path."""
+    wanted = f"{PUBLIC_URL}{path}".replace(":", "%3A").replace("/", "%2F")
+    return f"{PUBLIC_URL}/api/auth/signin?callbackUrl={wanted}"
+
+
 @pytest.mark.parametrize("path", PAGES)
 async def test_nobody_is_led_to_sign_in_and_back(client: httpx2.AsyncClient, ada: Person, path: str) -> None:
-    """Without a live session each page, asked for or sent to, leads to the sign-in page and back, token or not."""
-    for headers in ({}, ada.bearer):
-        for answer in (await client.get(path, headers=headers), await client.post(path, data={}, headers=headers)):
-            wanted = f"{PUBLIC_URL}{path}".replace(":", "%3A").replace("/", "%2F")
-            assert (answer.status_code, answer.headers["location"]) == (
-                303,
-                f"{PUBLIC_URL}/api/auth/signin?callbackUrl={wanted}",
-            )
+    """Without a live session each page leads to the sign-in page and back, token or not, whatever Host says."""
+    for headers in ({}, ada.bearer, {"host": "evil.example/x"}):
+        answer = await client.get(path, headers=headers)
+        assert (answer.status_code, answer.headers["location"]) == (303, sign_in_url(path))
+
+
+@pytest.mark.parametrize("path", [*PAGES, f"/account/sessions/{uuid.UUID(int=1)}"])
+async def test_a_form_of_nobody_leads_to_the_account(client: httpx2.AsyncClient, path: str) -> None:
+    """A form sent without a live session leads to the sign-in page, and from there to a page that can be shown."""
+    answer = await client.post(path, data={})
+    assert (answer.status_code, answer.headers["location"]) == (303, sign_in_url("/account"))
 
 
 @pytest.mark.parametrize("path", PAGES)
