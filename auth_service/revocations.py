@@ -12,6 +12,9 @@ from auth_service.sessions import SessionId
 from shared.database import Connection
 
 PAGE = 500  # revocations
+SPARE = dt.timedelta(seconds=60)
+"""How much longer a revocation matters than a token lives. A request that found the session live just before may sign a
+token until it is given up (``shared.deadline``: 7 s), by the clock of its own machine, which may be ahead of ours."""
 
 _TURN = 4_709_203  # any number, another for each feed
 
@@ -26,13 +29,14 @@ class Revocation:
 
 
 async def insert_revocations(connection: Connection, session_ids: Sequence[SessionId], token_ttl: dt.timedelta) -> None:
-    """Note that sessions were ended, whose access tokens live at most ``token_ttl`` from now on."""
+    """Note that sessions were ended, whose access tokens live for ``token_ttl`` from when they were signed."""
     await connection.execute(
         """
         INSERT INTO revocations (session_id, until)
-        SELECT ended.id, now() + $2 FROM (SELECT pg_advisory_xact_lock($3)) AS in_turn, unnest($1::uuid[]) AS ended (id)
+        SELECT ended.id, clock_timestamp() + $2::interval
+        FROM (SELECT pg_advisory_xact_lock($3)) AS in_turn, unnest($1::uuid[]) AS ended (id)
         """,
-        *(list(session_ids), token_ttl, _TURN),
+        *(list(session_ids), token_ttl + SPARE, _TURN),
     )
 
 

@@ -53,13 +53,16 @@ async def test_who_signs_up_is_told_of(client: httpx2.AsyncClient, ada: Person) 
 
 
 async def test_an_ended_session_is_told_of(client: httpx2.AsyncClient, ada: Person) -> None:
-    """Signing out is a revocation of that session, until its last token has expired; again is no second one."""
+    """Signing out is a revocation of that session until its last token has expired, however late that was signed.
+
+    A minute is left for a request under way and for clocks that differ. Signing out again is no second revocation.
+    """
     await sign_out(client, ada)
     await sign_out(client, ada)
     page = await read(client, REVOCATIONS)
     (ended,) = page["revocations"]
     assert (ended["id"], ended["sid"]) == (1, ada.session_id)
-    assert 3590 < int(str(ended["until"])) - time.time() <= 3601
+    assert 3650 < int(str(ended["until"])) - time.time() <= 3661
 
 
 async def test_a_revocation_that_no_longer_matters_is_forgotten(
