@@ -59,10 +59,11 @@ class ServiceClient:
 def require_service(request: Request, callee: str) -> str:
     """Return the name of the service that calls, or raise Unauthorized. Needs ``app.state.service_tokens``."""
     header = request.headers.get("authorization", "")
+    token = header.removeprefix(SCHEME) if header.startswith(SCHEME) else ""
     tokens = request.app.state.service_tokens
     assert isinstance(tokens, ServiceTokens)
     try:
-        return tokens.verify(header.removeprefix(SCHEME), callee=callee, now=int(time.time()))
+        return tokens.verify(token, callee=callee, now=int(time.time()))
     except TokenRefused:
         raise Unauthorized(challenge=f'{REALM}, error="invalid_token"' if header else REALM) from None
 

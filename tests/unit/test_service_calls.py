@@ -1,6 +1,7 @@
 """Calls between services: signed by the one, verified by the other, and Unavailable when anything goes wrong."""
 
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable
 
 import httpx2
@@ -165,10 +166,14 @@ async def test_no_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
         ("Bearer x", 'Bearer realm="gatepost", error="invalid_token"'),
         (f"Bearer {forge(make_claims())}", 'Bearer realm="gatepost", error="invalid_token"'),
         ("Basic cG9zdHM6eA==", 'Bearer realm="gatepost", error="invalid_token"'),
+        (
+            tokens.sign(caller="posts_service", callee="auth_service", now=int(time.time())),
+            'Bearer realm="gatepost", error="invalid_token"',
+        ),
     ],
 )
 async def test_who_is_no_service(authorization: str | None, challenge: str) -> None:
-    """Without a service token, with a user's too, it is 401; the challenge tells whether one was sent."""
+    """Without a service token after ``Bearer``, or with a user's, it is 401; the challenge tells if one was sent."""
     client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=create_callee()), base_url="http://auth.internal")
     answer = await client.get("/caller", headers={"authorization": authorization} if authorization else {})
 
