@@ -17,12 +17,14 @@ from auth_service.schemas import SignUp
 from auth_service.sessions import Ending, find_live_session, list_latest_sessions
 from auth_service.text_tables import Record
 from auth_service.users import User, find_user, list_users_after, update_roles
-from shared.errors import Invalid, NotFound
+from shared.errors import Conflict, Invalid, NotFound
 from shared.schemas import validate
+from shared.sentences import Sentence
 
 Arguments = argparse.Namespace
 SECRETS = ("SECRET_KEY", "NEXTAUTH_SECRET", "SERVICE_SECRET")
 SECRET_LENGTH = 48  # random bytes
+MAX_ROLES = 16  # of one user: all stand in each access token, and no token over 4 KiB is accepted
 
 
 async def list_users(parts: Parts, arguments: Arguments) -> list[Record]:
@@ -127,6 +129,8 @@ async def _change_roles(parts: Parts, user_id: int, added: list[str], removed: l
         user = await update_roles(connection, user_id, added, removed)
         if user is None:
             raise NotFound("There is no user of that id")
+        if added and len(user.roles) > MAX_ROLES:
+            raise Conflict(Sentence("A user can have at most {most} roles", most=MAX_ROLES))
         await insert_audit_line(connection, Event.ROLES_CHANGED, operator(), user_id)
     return _describe(user)
 

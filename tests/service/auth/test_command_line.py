@@ -162,6 +162,27 @@ async def test_roles_are_given_and_taken(command_line: CommandLine, client: http
     assert (await command_line.run("user", "role", "1", "--add", "no role"))[0] == 2
 
 
+async def test_roles_always_fit_into_an_access_token(
+    command_line: CommandLine, client: httpx2.AsyncClient, ada: Person
+) -> None:
+    """A user can have 16 roles, however long, and is known by their token then; one more is refused in a sentence."""
+    await client.patch("/api/me", json={"name": "\U0001f469" * 100}, headers=ada.bearer)
+    roles = [f"{number:02}".ljust(64, "x") for number in range(17)]
+    given = [word for role in roles[:16] for word in ("--add", role)]
+    changed = await command_line.find("user", "role", str(ada.id), *given)
+    assert isinstance(changed, dict)
+    assert changed["roles"] == roles[:16]
+    signed_in = await client.post("/api/login", json={"username": ada.email, "password": PASSWORD})
+    bearer = {"authorization": f"Bearer {signed_in.json()['accessToken']}"}
+    assert (await client.get("/api/me", headers=bearer)).status_code == 200
+    refused = await command_line.run("user", "role", str(ada.id), "--add", roles[16])
+    assert refused == (1, "", "A user can have at most 16 roles\n")
+    assert await command_line.find("user", "show", str(ada.id)) == changed
+    swapped = await command_line.find("user", "role", str(ada.id), "--add", roles[16], "--remove", roles[0])
+    assert isinstance(swapped, dict)
+    assert swapped["roles"] == roles[1:]
+
+
 async def test_what_happened_is_listed(command_line: CommandLine, ada: Person) -> None:
     """``audit`` lists the newest first, what operators did too, and says that it was done from the command line."""
     await command_line.run("user", "create", "Eve", "eve@example.com", stdin=f"{PASSWORD}\n")
