@@ -5,6 +5,8 @@ the transaction that begins the session, by whether that is the password still; 
 password, a disabling or a deletion that came in between.
 """
 
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -32,12 +34,15 @@ from auth_service.users import (
     update_name,
     update_password,
     update_password_hash,
+    update_roles,
 )
-from shared.database import Database
+from shared.database import Connection, Database
 from shared.errors import AppError, Conflict, Invalid, NotFound
 from shared.sentences import Sentence
 
 WRONG_PASSWORD = Sentence("is not right")
+MAX_ROLES = 16  # of one user: all stand in each access token, and no token over 4 KiB is accepted
+Found = tuple[Credentials | None, Try, bool]  # whom an e-mail address names, the try, whether the password is theirs
 
 log = structlog.get_logger("accounts")
 
@@ -53,25 +58,38 @@ class Accounts:
 
     async def sign_up(self, wanted: SignUp, client: Client) -> User:
         """Return the new user; EmailTaken when somebody has the e-mail address, Throttled, Unavailable."""
-        with self.passwords.take_place() as place:
-            await self.admission.admit_sign_up(client)
-            password_hash = await self.passwords.hash(wanted.password, place)
-        return await self._store_user(wanted, password_hash, client)
-
-    async def create_user(self, wanted: SignUp, client: Client) -> User:
-        """Return the new user as ``sign_up`` does, for whom no limit holds; EmailTaken."""
-        return await self._store_user(wanted, await self.passwords.hash(wanted.password), client)
-
-    async def _store_user(self, wanted: SignUp, password_hash: str, client: Client) -> User:
+        password_hash = await self._hash_new(wanted.password, client)
         async with self.database.transaction() as connection:
-            user = await insert_user(connection, wanted.name, wanted.email, password_hash)
-            event = Event.SIGNED_UP if user else Event.SIGN_UP_REFUSED
-            await insert_audit_line(connection, event, client, user.id if user else None)
-            if user is not None:
-                await insert_user_change(connection, Kind.CREATED, user)
+            user = await _store_user(connection, wanted, password_hash, client)
+        if user is None:  # outside, so that the refusal stays noted
+            raise EmailTaken
+        return user
+
+    async def sign_up_and_in(self, wanted: SignUp, client: Client) -> SignedIn:
+        """Return the new user with a session, both or neither; else as ``sign_up``."""
+        password_hash = await self._hash_new(wanted.password, client)
+        async with self.database.transaction() as connection:
+            user = await _store_user(connection, wanted, password_hash, client)
+            signed_in = await self.sessions.begin_within(connection, Proof(user.id), client) if user else None
+        if signed_in is None:
+            raise EmailTaken
+        return signed_in
+
+    async def create_user(self, wanted: SignUp, roles: Sequence[str], client: Client) -> User:
+        """Return the new user, with roles, as ``sign_up`` does; no limit holds. EmailTaken, Conflict."""
+        password_hash = await self.passwords.hash(wanted.password)
+        async with self.database.transaction() as connection:
+            user = await _store_user(connection, wanted, password_hash, client)
+            if user is not None and roles:
+                user = await _change_roles(connection, user.id, roles, (), client)
         if user is None:
             raise EmailTaken
         return user
+
+    async def change_roles(self, user_id: int, added: Sequence[str], removed: Sequence[str], client: Client) -> User:
+        """Give a user roles, take others away, and return the user; NotFound, Conflict when there would be too many."""
+        async with self.database.transaction() as connection:
+            return await _change_roles(connection, user_id, added, removed, client)
 
     async def sign_in(self, offered: SignIn, client: Client) -> SignedIn:
         """Return the user with a new session; InvalidCredentials whether the e-mail or the password is wrong.
@@ -79,20 +97,13 @@ class Accounts:
         The same for a user who is disabled. Throttled when too many failed before, whatever the password; Unavailable
         when too many are signing in.
         """
-        found, counted, is_right = await self._verify(offered.username, offered.password, client)
-        proof = Proof(found.user.id, found.password_set_at, counted.counted, counted.known) if found else None
-        signed_in = await self.sessions.begin(proof, client) if proof and is_right else None
+        async with self._trying(offered.username, offered.password, client) as (found, counted, is_right):
+            proof = Proof(found.user.id, found.password_set_at, counted.counted, counted.known) if found else None
+            signed_in = await self.sessions.begin(proof, client) if proof and is_right else None
         if found is None or signed_in is None:
             await self._note(Event.SIGN_IN_REFUSED, found.user.id if found else None, client)
             raise InvalidCredentials
         await self._renew_hash(found, offered.password)
-        return signed_in
-
-    async def begin_first_session(self, user: User, client: Client) -> SignedIn:
-        """Return a session of a user who has just signed up; NotFound when they are gone already."""
-        signed_in = await self.sessions.begin(Proof(user.id), client)
-        if signed_in is None:
-            raise NotFound
         return signed_in
 
     async def rename(self, user: User, name: str) -> User:
@@ -165,24 +176,40 @@ class Accounts:
 
     async def _get_confirmed(self, user: User, password: str, member: str, client: Client) -> Credentials:
         """Return the credentials of a signed-in user whose password is right; else Invalid names the member."""
-        found, counted, is_right = await self._verify(user.email, password, client)
-        if found is None or found.user.id != user.id or not is_right:
+        async with self._trying(user.email, password, client) as (found, counted, is_right):
+            is_theirs = found is not None and found.user.id == user.id and is_right
+            if is_theirs:
+                await self.admission.give_back(counted)
+        if found is None or not is_theirs:
             await self._note(Event.PASSWORD_REFUSED, user.id, client)
             raise Invalid({member: WRONG_PASSWORD})
-        await self.admission.give_back(counted)
         return found
 
-    async def _verify(self, email: str, password: str, client: Client) -> tuple[Credentials | None, Try, bool]:
-        """Return whom the e-mail address names, the try as it was counted, and whether the password is right.
+    @contextlib.asynccontextmanager
+    async def _trying(self, email: str, password: str, client: Client) -> AsyncIterator[Found]:
+        """Give what was found out about a password, for the block to decide by.
 
-        Throttled, or Unavailable when there is no place for one more, which is found out first.
+        Throttled, or Unavailable when there is no place for one more, which is found out first. A try that ends without
+        a decision, by a failure of ours or because it is given up, has not failed: it is given back.
         """
+        counted: Try | None = None
+        try:
+            with self.passwords.take_place() as place:
+                async with self.database.connection() as connection:
+                    counted = await self.admission.admit_sign_in(connection, email, client)
+                    found = await find_credentials(connection, email)
+                is_right = await self.passwords.verify(password, found.password_hash if found else None, place)
+            yield found, counted, is_right
+        except BaseException:
+            if counted is not None:
+                self.admission.give_back_later(counted)
+            raise
+
+    async def _hash_new(self, password: str, client: Client) -> str:
+        """Return the hash of the password of somebody who may sign up; Throttled, Unavailable."""
         with self.passwords.take_place() as place:
-            async with self.database.connection() as connection:
-                counted = await self.admission.admit_sign_in(connection, email, client)
-                found = await find_credentials(connection, email)
-            is_right = await self.passwords.verify(password, found.password_hash if found else None, place)
-        return found, counted, is_right
+            await self.admission.admit_sign_up(client)
+            return await self.passwords.hash(password, place)
 
     async def _note(self, event: Event, user_id: int | None, client: Client) -> None:
         async with self.database.connection() as connection:
@@ -198,3 +225,25 @@ class Accounts:
                 await update_password_hash(connection, found.user.id, found.password_hash, password_hash)
         except AppError as error:
             log.warning("rehash_failed", user_id=found.user.id, error=type(error).__name__)
+
+
+async def _store_user(connection: Connection, wanted: SignUp, password_hash: str, client: Client) -> User | None:
+    """Store a new user, and note it; None, which is noted too, when somebody has the e-mail address."""
+    user = await insert_user(connection, wanted.name, wanted.email, password_hash)
+    event = Event.SIGNED_UP if user else Event.SIGN_UP_REFUSED
+    await insert_audit_line(connection, event, client, user.id if user else None)
+    if user is not None:
+        await insert_user_change(connection, Kind.CREATED, user)
+    return user
+
+
+async def _change_roles(
+    connection: Connection, user_id: int, added: Sequence[str], removed: Sequence[str], client: Client
+) -> User:
+    user = await update_roles(connection, user_id, added, removed)
+    if user is None:
+        raise NotFound("There is no user of that id")
+    if added and len(user.roles) > MAX_ROLES:
+        raise Conflict(Sentence("A user can have at most {most} roles", most=MAX_ROLES))
+    await insert_audit_line(connection, Event.ROLES_CHANGED, client, user_id)
+    return user

@@ -6,6 +6,8 @@ An e-mail address that nobody has is counted like any: nothing tells whether the
 account of one's own gives back that one try and no more, so it buys no further guesses at others.
 """
 
+import asyncio
+import contextlib
 import datetime as dt
 import hashlib
 import hmac
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter
 
 from auth_service import attempts
@@ -23,9 +26,12 @@ from auth_service.settings import AuthSettings
 from auth_service.throttle import REST, Allowance, Count, Limit, find_site
 from auth_service.users import email_key, find_credentials
 from shared.database import Connection, Database
-from shared.errors import Throttled
+from shared.errors import Throttled, Unavailable
 
 PRUNE_EVERY = 500  # counted tries of this process
+GIVE_BACK_PAUSES = (0, 1, 5, 15, 30)  # seconds before each try to give one back: a failover takes less than all of them
+
+log = structlog.get_logger("admission")
 
 
 class Reason(StrEnum):
@@ -66,6 +72,7 @@ class Admission:
         self._key = key.encode()
         self._limits = limits
         self._tries = 0
+        self._giving_back: set[asyncio.Task[None]] = set()
         self._throttled: Counter | None = None
 
     @classmethod
@@ -103,6 +110,12 @@ class Admission:
         async with self._database.connection() as connection:
             await attempts.update_given_back(connection, counted.counted)
 
+    def give_back_later(self, counted: Try) -> None:
+        """Give a try back that led to no decision. Nobody waits for it; the database may be away for a while."""
+        giving_back = asyncio.create_task(self._give_back_patiently(counted))
+        self._giving_back.add(giving_back)  # the loop itself would forget it
+        giving_back.add_done_callback(self._giving_back.discard)
+
     async def admit_sign_up(self, client: Client) -> None:
         """Count a try to sign up; Throttled when too many came from this address."""
         await self._admit_address(Reason.SIGN_UP, client, Event.SIGN_UP_THROTTLED)
@@ -110,6 +123,14 @@ class Admission:
     async def admit_log(self, client: Client) -> None:
         """Count a line for the log; Throttled when too many came from this address."""
         await self._admit_address(Reason.LOG, client, None)
+
+    async def _give_back_patiently(self, counted: Try) -> None:
+        for pause in GIVE_BACK_PAUSES:
+            await asyncio.sleep(pause)
+            with contextlib.suppress(Unavailable):
+                await self.give_back(counted)
+                return
+        log.warning("try_not_given_back")
 
     async def _admit_address(self, reason: Reason, client: Client, event: Event | None) -> None:
         key = self._name(reason, find_site(client.address))

@@ -10,21 +10,19 @@ import secrets
 import sys
 import uuid
 
-from auth_service.audit import Event, insert_audit_line, list_audit_lines
+from auth_service.audit import list_audit_lines
 from auth_service.clients import Client
 from auth_service.parts import Parts
 from auth_service.schemas import SignUp
 from auth_service.sessions import Ending, find_live_session, list_latest_sessions
 from auth_service.text_tables import Record
-from auth_service.users import User, find_user, list_users_after, update_roles
-from shared.errors import Conflict, Invalid, NotFound
+from auth_service.users import User, find_user, list_users_after
+from shared.errors import Invalid, NotFound
 from shared.schemas import validate
-from shared.sentences import Sentence
 
 Arguments = argparse.Namespace
 SECRETS = ("SECRET_KEY", "NEXTAUTH_SECRET", "SERVICE_SECRET")
 SECRET_LENGTH = 48  # random bytes
-MAX_ROLES = 16  # of one user: all stand in each access token, and no token over 4 KiB is accepted
 
 
 async def list_users(parts: Parts, arguments: Arguments) -> list[Record]:
@@ -42,13 +40,14 @@ async def show_user(parts: Parts, arguments: Arguments) -> Record:
 async def create_user(parts: Parts, arguments: Arguments) -> Record:
     """Sign somebody up; the password is asked for, or read from standard input, and never an argument."""
     wanted = validate(SignUp, {"name": arguments.name, "email": arguments.email, "password": _read_password()})
-    user = await parts.accounts.create_user(wanted, operator())
-    return await _change_roles(parts, user.id, arguments.role, [])
+    return _describe(await parts.accounts.create_user(wanted, arguments.role, operator()))
 
 
 async def change_roles(parts: Parts, arguments: Arguments) -> Record:
     """Give a user roles and take others away; they count in access tokens from the next one on."""
-    return await _change_roles(parts, arguments.id, arguments.add, arguments.remove)
+    if not arguments.add and not arguments.remove:
+        return _describe(await _get_user(parts, arguments.id))
+    return _describe(await parts.accounts.change_roles(arguments.id, arguments.add, arguments.remove, operator()))
 
 
 async def disable_user(parts: Parts, arguments: Arguments) -> Record:
@@ -120,19 +119,6 @@ def make_secrets() -> Record:
 def operator() -> Client:
     """Return whom audit lines name: the user of this machine who runs the command."""
     return Client(None, f"command line, user {os.getuid()}", f"command-{uuid.uuid4().hex[:16]}")
-
-
-async def _change_roles(parts: Parts, user_id: int, added: list[str], removed: list[str]) -> Record:
-    if not added and not removed:
-        return _describe(await _get_user(parts, user_id))
-    async with parts.database.transaction() as connection:
-        user = await update_roles(connection, user_id, added, removed)
-        if user is None:
-            raise NotFound("There is no user of that id")
-        if added and len(user.roles) > MAX_ROLES:
-            raise Conflict(Sentence("A user can have at most {most} roles", most=MAX_ROLES))
-        await insert_audit_line(connection, Event.ROLES_CHANGED, operator(), user_id)
-    return _describe(user)
 
 
 async def _get_user(parts: Parts, user_id: int) -> User:

@@ -9,6 +9,7 @@
 """
 
 import datetime as dt
+import re
 import secrets
 import time
 import uuid
@@ -34,6 +35,7 @@ from auth_service.sessions import (
 )
 from auth_service.sign_ins import Begun, Proof, insert_sign_in
 from auth_service.users import User, find_user
+from shared.claims import SESSION_ID_PATTERN
 from shared.database import Connection, Database
 from shared.tokens import AccessTokens
 
@@ -64,11 +66,15 @@ class LiveSessions:
 
     async def begin(self, proof: Proof, client: Client) -> SignedIn | None:
         """Return a new session of a user who has just proved who they are; None when they may not sign in."""
-        begun = Begun(self.max_age, self.idle_age, refresh_tokens.make_refresh_token())
         async with self.database.connection() as connection:
             if secrets.randbelow(PRUNE_ONE_IN) == 0:
                 await delete_past_sessions(connection, KEPT_FOR, PRUNED_AT_ONCE)
-            found = await insert_sign_in(connection, proof, begun, client)
+            return await self.begin_within(connection, proof, client)
+
+    async def begin_within(self, connection: Connection, proof: Proof, client: Client) -> SignedIn | None:
+        """Return the same, in the transaction of the caller, if there is one."""
+        begun = Begun(self.max_age, self.idle_age, refresh_tokens.make_refresh_token())
+        found = await insert_sign_in(connection, proof, begun, client)
         if found is None:
             return None
         user, session = found
@@ -175,8 +181,7 @@ class LiveSessions:
 
 
 def read_session_id(text: object) -> SessionId | None:
-    """Return a session id from its text, or None when it is none."""
-    try:
-        return SessionId(uuid.UUID(text)) if isinstance(text, str) else None
-    except ValueError:
+    """Return a session id from its text, in the one spelling that access tokens have; or None when it is none."""
+    if not isinstance(text, str) or not re.fullmatch(SESSION_ID_PATTERN, text):
         return None
+    return SessionId(uuid.UUID(text))

@@ -107,7 +107,7 @@ async def sign_up(request: Request) -> Response:
         return _sign_up_page(request, callback_url, typed, status=403, alert=EXPIRED_FORM)
     try:
         wanted = validate(SignUp, {**typed, "password": fields.get("password", "")})
-        user = await parts_of(request).accounts.sign_up(wanted, identify_client(request))
+        signed_in = await parts_of(request).accounts.sign_up_and_in(wanted, identify_client(request))
     except Invalid as error:
         return _sign_up_page(request, callback_url, typed, status=error.status, faults=error.fields)
     except EmailTaken as error:
@@ -116,7 +116,6 @@ async def sign_up(request: Request) -> Response:
         page = _sign_up_page(request, callback_url, typed, status=error.status, alert=TOO_MANY_ATTEMPTS)
         page.headers.update(error.headers)
         return page
-    signed_in = await parts_of(request).accounts.begin_first_session(user, identify_client(request))
     return add_cookies(redirect(callback_url), await replace_session(request, signed_in))
 
 

@@ -91,7 +91,10 @@ async def update_last_used(connection: Connection, session_id: SessionId, idle_a
 async def update_revoked(
     connection: Connection, session_id: SessionId, user_id: int | None, because: Ending
 ) -> Session | None:
-    """Revoke a session and return it; None when it was revoked before, or there is none, or it is not that user's."""
+    """Revoke a session and return it; None when it was revoked before, or there is none, or it is not that user's.
+
+    One that has expired too: it may have ended just now, and its last access token lives on for a while.
+    """
     row = await connection.fetchrow(
         """
         UPDATE sessions SET revoked_at = now(), revoked_because = $3
@@ -126,7 +129,9 @@ async def list_devices(connection: Connection, user_id: int, after: SessionId | 
             host(address) AS address, user_agent
         FROM sessions
         WHERE user_id = $1 AND revoked_at IS NULL AND now() < least(ends_at, idle_ends_at)
-            AND ($2::uuid IS NULL OR (created_at, id) < (SELECT created_at, id FROM sessions WHERE id = $2))
+            AND ($2::uuid IS NULL OR (created_at, id) < (
+                SELECT created_at, id FROM sessions WHERE id = $2 AND user_id = $1
+            ))
         ORDER BY created_at DESC, id DESC LIMIT $3
         """,
         *(user_id, after, limit),

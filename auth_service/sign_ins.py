@@ -68,7 +68,7 @@ async def insert_sign_in(
             ON CONFLICT (key) DO UPDATE SET
                 is_known = attempts.is_known OR excluded.is_known,
                 recent = CASE WHEN excluded.is_known THEN 0 ELSE greatest(attempts.recent - 1, 0) END,
-                in_a_row = CASE WHEN excluded.is_known THEN 0 ELSE greatest(attempts.in_a_row - 1, 0) END,
+                in_a_row = 0,
                 forget_at = CASE WHEN excluded.is_known THEN excluded.forget_at ELSE attempts.forget_at END
         )
         SELECT account.id, name, email, account.created_at, updated_at, roles,

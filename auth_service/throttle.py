@@ -4,7 +4,8 @@
    back. So any number of tries at once let no more through than one after the other.
 2. After ``free`` failures, none of them ``window`` or longer after the one before, each further try waits: 1, 2, 4
    seconds and so on, at most ``longest_wait``.
-3. After ``most_in_a_row`` failures without a success there is no further try for a day.
+3. After ``most_in_a_row`` failures without a success among those that are counted together there is no further try for
+   a day.
 4. A refused try counts for nothing: nobody makes their own wait longer by asking, nor anybody else's.
 5. An allowance is simpler: so many uses in a period, whatever comes of them.
 """

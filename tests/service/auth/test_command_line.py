@@ -183,6 +183,14 @@ async def test_roles_always_fit_into_an_access_token(
     assert swapped["roles"] == roles[1:]
 
 
+async def test_a_user_is_created_with_all_roles_or_not_at_all(command_line: CommandLine) -> None:
+    """``user create`` with roles that are refused makes no user."""
+    given = [word for number in range(17) for word in ("--role", f"role{number}")]
+    refused = await command_line.run("user", "create", "Ada", "ada@example.com", *given, stdin=f"{PASSWORD}\n")
+    assert refused == (1, "", "A user can have at most 16 roles\n")
+    assert await command_line.find("user", "list") == []
+
+
 async def test_what_happened_is_listed(command_line: CommandLine, ada: Person) -> None:
     """``audit`` lists the newest first, what operators did too, and says that it was done from the command line."""
     await command_line.run("user", "create", "Eve", "eve@example.com", stdin=f"{PASSWORD}\n")

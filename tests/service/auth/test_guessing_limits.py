@@ -282,6 +282,46 @@ async def test_who_waits_for_the_database_has_a_place_too(
     assert count_pending(replicas[0][1]) == 0
 
 
+async def wait_for_counts(database: asyncpg.Connection, recent: int) -> None:
+    """Return when no count says anything else."""
+    async with asyncio.timeout(5):
+        while await database.fetchval("SELECT count(*) FROM attempts WHERE recent <> $1", recent):  # noqa: ASYNC110 - nothing announces it
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("is_given_up", [False, True])
+async def test_a_try_that_nobody_decided_has_not_failed(
+    guarded: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection, *, is_given_up: bool
+) -> None:
+    """Where the database fails after the password was verified, or the request is given up, the try is given back."""
+    await database.execute("DELETE FROM attempts")  # that of the sign-up
+    async with database.transaction():
+        await database.execute("LOCK TABLE sessions")
+        trying = asyncio.create_task(sign_in(guarded, ada.email, PASSWORD))
+        async with asyncio.timeout(5):
+            while not (waiting := await database.fetch("SELECT pid FROM pg_locks WHERE NOT granted")):  # noqa: ASYNC110 - nothing announces it
+                await asyncio.sleep(0.02)
+        assert await database.fetchval("SELECT sum(recent) FROM attempts") == 2  # the account's and the address's
+        if is_given_up:
+            trying.cancel()
+        else:
+            await database.execute("SELECT pg_terminate_backend($1)", waiting[0]["pid"])
+        (ended,) = await asyncio.gather(trying, return_exceptions=True)
+    assert isinstance(ended, asyncio.CancelledError) if is_given_up else ended.status_code == 503
+    await wait_for_counts(database, 0)
+
+
+async def test_a_success_ends_the_row_of_failures(
+    guarded: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
+) -> None:
+    """A hundred failures close an account only in a row: a sign-in from anywhere ends the row that it was part of."""
+    await fail(guarded, ada.email, 1)
+    await database.execute("UPDATE attempts SET in_a_row = 99 WHERE recent = 1")
+    assert (await sign_in(guarded, ada.email, PASSWORD, FAR)).status_code == 200
+    await fail(guarded, ada.email, 1)
+    assert (await sign_in(guarded, ada.email, PASSWORD)).status_code == 200
+
+
 async def test_a_stolen_session_is_no_place_to_guess(guarded: httpx2.AsyncClient, ada: Person) -> None:
     """Wrong current passwords count like failed sign-ins, wherever they are asked for; right ones count for nothing."""
     token = (await sign_in(guarded, ada.email, PASSWORD, HOME)).json()["accessToken"]

@@ -83,6 +83,20 @@ async def test_a_wrong_page_is_refused(client: httpx2.AsyncClient, ada: Person, 
     assert (await client.get(f"{PATH}?{query}", headers=ada.bearer)).status_code == 422
 
 
+async def test_another_s_session_is_no_place_in_the_list(client: httpx2.AsyncClient, ada: Person) -> None:
+    """A cursor that is somebody else's session leads to nothing: it does not tell when that began."""
+    grace = await sign_up_and_in(client, "Grace")
+    assert (await client.get(f"{PATH}?cursor={grace.session_id}", headers=ada.bearer)).json() == []
+
+
+async def test_a_session_id_has_one_spelling(client: httpx2.AsyncClient, ada: Person) -> None:
+    """An id spelled otherwise than in access tokens names no session."""
+    sid = uuid.UUID(sid_of(await sign_in(client, ada)))
+    for spelling in (f"{{{sid}}}", f"urn:uuid:{sid}", sid.hex, str(sid).upper()):
+        assert (await client.delete(f"{PATH}/{spelling}", headers=ada.bearer)).status_code == 404
+    assert (await client.delete(f"{PATH}/{sid}", headers=ada.bearer)).status_code == 204
+
+
 async def test_one_session_is_ended(client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection) -> None:
     """Ending a session is 204, ends that one only, is told and noted; once more it is 404."""
     other, third = await sign_in(client, ada), await sign_in(client, ada)

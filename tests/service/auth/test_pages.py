@@ -133,6 +133,19 @@ async def test_signing_up_signs_in(client: httpx2.AsyncClient, database: asyncpg
     assert events == ["signed_up", "signed_in"] * 2
 
 
+async def test_an_account_begins_with_its_session_or_not_at_all(
+    client: httpx2.AsyncClient, database: asyncpg.Connection
+) -> None:
+    """When the session of somebody who signs up can't be stored (503) there is no account: the repeat is not 409."""
+    typed = {"name": "Mary", "email": "mary@example.com", "password": PASSWORD}
+    async with database.transaction():
+        await database.execute("LOCK TABLE sessions")
+        answer = await fill_in(client, "/signup", "/signup", **typed)
+    assert answer.status_code == 503
+    assert await database.fetchval("SELECT count(*) FROM users") == 0
+    assert (await fill_in(client, "/signup", "/signup", **typed)).status_code == 303
+
+
 async def test_signing_up_ends_the_browser_s_session(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from starlette.applications import Starlette
 
 from auth_service.clients import Client
-from shared.errors import NotFound
+from auth_service.sign_ins import Proof
 from shared.metrics import Metrics
 from tests.support.forged_tokens import read_claims
 from tests.support.people import PASSWORD, Person
@@ -236,11 +236,10 @@ async def test_a_sign_in_is_planned_once(
 async def test_no_session_begins_for_somebody_who_is_gone(
     ada: Person, app: Starlette, database: asyncpg.Connection
 ) -> None:
-    """Who is deleted between signing up and the first session gets none, and nothing of it is written."""
-    accounts, ghost = app.state.parts.accounts, Client(None, "Tester/1.0", "request-0001")
-    user = await accounts.delete(ada.id, ghost)
+    """Who is deleted before their session begins gets none, and nothing of it is written."""
+    parts, ghost = app.state.parts, Client(None, "Tester/1.0", "request-0001")
+    user = await parts.accounts.delete(ada.id, ghost)
     before = await database.fetchval("SELECT count(*) FROM audit")
-    with pytest.raises(NotFound):
-        await accounts.begin_first_session(user, ghost)
+    assert await parts.sessions.begin(Proof(user.id), ghost) is None
     assert await database.fetchval("SELECT count(*) FROM sessions") == 0
     assert await database.fetchval("SELECT count(*) FROM audit") == before
