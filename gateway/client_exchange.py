@@ -4,10 +4,13 @@
 2. Where the answer comes before the body's end, it says that the connection ends; the protocol ends it, and not at
    once, so that the client gets to read the answer (RFC 9112, 9.6).
 3. After 101 both bodies are another protocol's: bytes that go as they come, until either side ends (RFC 9110, 7.8).
-4. An HTTP/1.0 client gets no chunks: an answer of unknown length ends with the connection (RFC 9112, 6.3).
+4. An HTTP/1.0 client gets no chunks: an answer of unknown length ends with the connection (RFC 9112, 6.3). Until it is
+   whole, the connection's end is a reset, so that half of it can't be taken for the whole.
 """
 
 import asyncio
+import socket
+import struct
 import uuid
 from collections.abc import Iterable
 
@@ -23,6 +26,8 @@ from shared.errors import AppError
 from shared.request_context import REQUEST_ID_HEADER
 
 SWITCHING_PROTOCOLS = 101
+_RESET_AT_END = struct.pack("ii", 1, 0)  # struct linger of socket(7): on, for no time
+_CLOSE_AT_END = struct.pack("ii", 0, 0)
 
 
 class Exchange(RequestResponseCycle):
@@ -71,14 +76,21 @@ class Exchange(RequestResponseCycle):
             ):
                 self.ends_with_connection = True
                 self.chunked_encoding = False
+                self._set_end(_RESET_AT_END)
         elif message["type"] == "http.response.body":
             if self.ends_with_connection:
                 self.expected_content_length = len(message.get("body", b""))
             if self.more_body and not message.get("more_body", False):
                 self.keep_alive = True  # the protocol ends the connection, and not at once
+            if self.ends_with_connection and not self.is_tunnel and not message.get("more_body", False):
+                self._set_end(_CLOSE_AT_END)
         await super().send(message)
         if self.is_tunnel and self.body:
             self.message_event.set()  # what came before the tunnel was open
+
+    def _set_end(self, linger: bytes) -> None:
+        """Say how the connection ends when it is closed: by a reset, or after what was sent is taken."""
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
 def describe_request(protocol: HttpToolsProtocol, method: str, version: str, path: bytes, query: bytes) -> None:
