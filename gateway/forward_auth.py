@@ -4,8 +4,10 @@
 2. The request that is asked about is read from the question (``forwarded_request``), and from there on everything is
    the gate's: canonical path, header rules, caller, ``policy.decide``. No upstream is contacted, ever.
 3. A yes carries ``Gatepost-Decision: allow``, which no other server says by accident, and always every header that it
-   may ever carry, empty where there is nothing to say: ``Authorization`` and ``Cookie`` as the upstream gets them. The
-   proxy copies both, so that a client's own can't survive.
+   may ever carry, empty where there is nothing to say: ``Authorization`` as the upstream gets it, and ``Cookie``
+   without NextAuth's. The proxy copies both, so that a client's own can't survive.
+   NextAuth's cookies never stand in an answer, which a script might come to read where a proxy passes on everything:
+   only the paths of NextAuth need them, and those are the gateway's to serve.
 4. Whatever is not a yes is a no, in the words that the proxy understands:
 
 | decision           | nginx's auth_request                      | Caddy, Traefik, HAProxy, Envoy     |
@@ -102,8 +104,7 @@ class ForwardAuth:
     def _allow(self, scope: Scope, dialect: Dialect, headers: RequestHeaders, decision: Forward) -> Response:
         """Return the yes, with what the gateway itself would send to the upstream."""
         origin = self._outgoing.find_origin(scope["headers"], scope["client"][0], record_of(scope))
-        dropped = self._outgoing.find_cookies_to_drop(decision)
-        sent = dict(said_here(headers, origin, decision.token, dropped))
+        sent = dict(said_here(headers, origin, decision.token, self._credentials.cookie_names))
         copied = {name: sent.get(name.lower().encode(), b"").decode("latin-1") for name in COPIED}
         status = 204 if dialect is Dialect.NGINX else 200
         return Response(status_code=status, headers={DECISION_HEADER: "allow", **copied})

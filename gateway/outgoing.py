@@ -71,14 +71,11 @@ class Outgoing:
         """Return its head alone."""
         path, query = facts.path.raw, facts.query
         origin = self.find_origin(facts.headers, peer, record)
-        said = encode_said(headers, origin, decision.token, self.find_cookies_to_drop(decision))
+        dropped = None if decision.rule.upstream == AUTH_UPSTREAM else self._cookie_names
+        said = encode_said(headers, origin, decision.token, dropped)
         return encode_head(facts.method, path + b"?" + query if query else path, headers.lines + said + further)
 
     def find_origin(self, headers: Iterable[RawHeader], peer: str, record: RequestRecord) -> Origin:
         """Return what upstreams are told of where a request came from, by its raw headers and its connection's peer."""
         client = find_client(peer, headers, self._trusted_proxies)
         return Origin(record.request_id, write_trace(record), client, self._scheme)
-
-    def find_cookies_to_drop(self, decision: Forward) -> CookieNames | None:
-        """Return the cookies that the decision's upstream does not get, if there are any."""
-        return None if decision.rule.upstream == AUTH_UPSTREAM else self._cookie_names

@@ -63,6 +63,14 @@ async def test_a_cookie_becomes_a_token(gateway: RunningGateway) -> None:
     assert answer.headers["cookie"] == "a=b; c=d"
 
 
+async def test_no_answer_shows_a_session_cookie(gateway: RunningGateway) -> None:
+    """Not even for NextAuth's own paths: where a proxy passes on everything, a script could read it in the answer."""
+    for ask in (ask_as_caddy, ask_as_nginx):
+        answer = await ask(gateway, "/api/auth/session", Cookie=f"a=b; {gateway.seal_session()}")
+        assert answer.headers["gatepost-decision"] == "allow"
+        assert answer.headers["cookie"] == "a=b"
+
+
 async def test_a_public_path_passes_with_empty_headers(gateway: RunningGateway) -> None:
     """A yes to an anonymous caller says every header too, empty, so that a client's own can't survive."""
     for credential in ({}, {"Authorization": "Bearer forged"}, {"Cookie": "next-auth.session-token=forged"}):
