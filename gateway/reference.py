@@ -22,6 +22,7 @@ from shared.sentences import Sentence
 Json = dict[str, object]
 
 KEPT_FOR = 5.0  # seconds
+MISSING_FOR = 1.0  # seconds in which nobody asks again for a part that was missing
 MAX_DOCUMENT = 4 * 1024 * 1024  # bytes
 VERSION = "0.1.0"
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -38,7 +39,11 @@ log = structlog.get_logger("reference")
 
 
 class PartMissing(Exception):
-    """An upstream did not give its part of the description."""
+    """An upstream did not give its part of the description; its one argument is the sentence that says so."""
+
+
+class NoDocument(Exception):
+    """What an upstream gave is no description."""
 
 
 class Reference:
@@ -48,26 +53,29 @@ class Reference:
         self._current = current
         self._public_url = public_url
         self._lock = asyncio.Lock()
-        self._document: Json | None = None
+        self._document: Json | str = ""  # or why there is none
         self._until = 0.0
 
     async def get_document(self) -> Json:
         """Return the document; Unavailable while a part is missing."""
         async with self._lock:
-            if self._document is None or time.monotonic() >= self._until:
-                self._document = None
-                parts = await asyncio.gather(*map(self._find_part, self._current.pools))
-                self._document = join(filter(None, parts), self._current.policy, self._public_url)
-                self._until = time.monotonic() + KEPT_FOR
-            return self._document
+            if time.monotonic() >= self._until:
+                await self._join_parts()
+        if isinstance(self._document, str):
+            raise Unavailable(self._document)
+        return self._document
 
-    async def _find_part(self, pool: UpstreamPool) -> Json | None:
+    async def _join_parts(self) -> None:
+        """Keep the document for a while, or why there is none."""
         try:
-            return await _fetch_part(pool, self._public_url)
-        except (AppError, AnswerMissing, PartMissing) as error:
-            log.warning("description_part_missing", upstream=pool.name, reason=repr(error))
-            sentence = Sentence("The description of the {service} service is missing right now", service=pool.name)
-            raise Unavailable(sentence) from error
+            async with asyncio.TaskGroup() as group:
+                parts = [group.create_task(_find_part(pool, self._public_url)) for pool in self._current.pools]
+        except* PartMissing as missing:
+            self._document, kept_for = missing.exceptions[0].args[0], MISSING_FOR
+        else:
+            found = filter(None, (part.result() for part in parts))
+            self._document, kept_for = join(found, self._current.policy, self._public_url), KEPT_FOR
+        self._until = time.monotonic() + kept_for
 
 
 def join(parts: Iterable[Json], policy: Policy, public_url: str) -> Json:
@@ -88,6 +96,16 @@ def join(parts: Iterable[Json], policy: Policy, public_url: str) -> Json:
     }
 
 
+async def _find_part(pool: UpstreamPool, public_url: str) -> Json | None:
+    """Return an upstream's document, or None if it has none; raises PartMissing."""
+    try:
+        return await _fetch_part(pool, public_url)
+    except (AppError, AnswerMissing, NoDocument) as error:
+        log.warning("description_part_missing", upstream=pool.name, reason=repr(error))
+        sentence = Sentence("The description of the {service} service is missing right now", service=pool.name)
+        raise PartMissing(sentence) from error
+
+
 async def _fetch_part(pool: UpstreamPool, public_url: str) -> Json | None:
     """Return an upstream's document, or None if it has none."""
     host = public_url.partition("://")[2]
@@ -105,7 +123,7 @@ async def _fetch_part(pool: UpstreamPool, public_url: str) -> Json | None:
     if status == 404:  # noqa: PLR2004 - it has none
         return None
     if status != 200 or len(body) > MAX_DOCUMENT:  # noqa: PLR2004 - nothing else is a document
-        raise PartMissing(f"status {status}, {len(body)} bytes")
+        raise NoDocument(f"status {status}, {len(body)} bytes")
     return _read_object(bytes(body))
 
 
@@ -113,9 +131,9 @@ def _read_object(body: bytes) -> Json:
     try:
         document = json.loads(body)
     except ValueError as error:
-        raise PartMissing("not JSON") from error
+        raise NoDocument("not JSON") from error
     if not isinstance(document, dict):
-        raise PartMissing("not an object")
+        raise NoDocument("not an object")
     return document
 
 

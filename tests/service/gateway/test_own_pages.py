@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.support.gateway_in_process import RunningGateway, change_rules, status_of
+from tests.support.gateway_in_process import RunningGateway, change_rules, eventually, status_of
 from tests.support.raw_upstream import RawUpstream, Received
 
 AUTH_PART = {
@@ -127,7 +127,7 @@ async def test_an_upstream_without_a_description_is_left_out(
 async def test_half_a_description_is_none(
     client: httpx2.AsyncClient, auth: RawUpstream, posts: RawUpstream, body: bytes
 ) -> None:
-    """Where a part is missing the whole is 503 and names the part; it comes back with the part."""
+    """Where a part is missing the whole is 503 and names the part; the try serves all for a moment, then the next."""
     describe_with(auth, AUTH_PART)
 
     async def answer(request: Received) -> None:
@@ -138,8 +138,31 @@ async def test_half_a_description_is_none(
         found = await client.get(path)
         assert found.status_code == 503
         assert found.json()["error"] == "The description of the posts service is missing right now"
+    assert len(posts.received) == 1
     describe_with(posts, POSTS_PART)
-    assert (await client.get("/openapi.json")).status_code == 200
+    async with asyncio.timeout(10):
+        while (await client.get("/openapi.json")).status_code != 200:  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.1)
+
+
+async def test_callers_do_not_queue_behind_a_hanging_part(
+    client: httpx2.AsyncClient, auth: RawUpstream, posts: RawUpstream
+) -> None:
+    """While a service hangs, all who want the description wait for one and the same try."""
+    describe_with(auth, AUTH_PART)
+    may_fail = asyncio.Event()
+
+    async def hang(request: Received) -> None:
+        await may_fail.wait()
+        request.writer.close()
+
+    posts.script = hang
+    asking = [asyncio.create_task(client.get("/openapi.json")) for _ in range(5)]
+    await eventually(lambda: len(posts.received) == 1)
+    await asyncio.sleep(0.1)  # so that all of them wait
+    may_fail.set()
+    assert {answer.status_code for answer in await asyncio.gather(*asking)} == {503}
+    assert len(posts.received) == 1
 
 
 async def test_the_docs_page(client: httpx2.AsyncClient, auth: RawUpstream, posts: RawUpstream) -> None:
