@@ -1,6 +1,8 @@
 """One request, forwarded: the client's side (ASGI) and the upstream's side, streaming both ways.
 
-- Nothing is held back: pieces of a body go on as they come, and neither side is read faster than the other takes.
+- A short body whose length is announced is waited for before an upstream is asked: who sends it slowly keeps nobody
+  else from the upstream. Nothing else is held back: pieces of a body go on as they come, and neither side is read
+  faster than the other takes.
 - A body that is longer than the rule allows is refused, before the upstream is asked where its length was announced.
 - A request is sent a second time only if its connection was a kept one that ended without a single byte of an answer,
   the method is idempotent (RFC 9110, 9.2.2) and its whole body is still at hand. Never otherwise: it may have had an
@@ -19,11 +21,13 @@ from starlette.types import Receive, Send
 from gateway.headers import answer_headers
 from gateway.upstream import UpstreamPool
 from gateway.upstream_connection import AnswerMissing, UpstreamConnection
+from gateway.upstream_limits import Use
 from gateway.upstream_response import ResponseHead
 from shared.errors import AppError, BadRequest, BodyTooLarge, UpstreamFailed
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 WATCH_AFTER = 0.05  # seconds; most answers are done by then, and looking after the client costs more than they do
+SHORT_BODY = 64 * 1024  # bytes; so much of a body is kept for a client anyway
 CLIENT_GONE = 499  # for the log: nobody hears it
 
 log = structlog.get_logger("proxy")
@@ -106,7 +110,7 @@ class _Exchange:
 
     async def run(self) -> None:
         """Run it from the first byte to the last."""
-        body, has_more = await self._read_body() if self._request.has_body else (b"", False)
+        body, has_more = await self._read_beginning() if self._request.has_body else (b"", False)
         try:
             connection, head = await self._ask(body, has_more=has_more)
             await self._relay(connection, head)
@@ -116,7 +120,8 @@ class _Exchange:
     async def _ask(self, body: bytes, *, has_more: bool) -> tuple[UpstreamConnection, ResponseHead]:
         """Send the request, a second time if that is safe, and return the head of the answer."""
         begun = self._connection
-        connection = self._connection = begun or await self._pool.acquire()
+        use = Use.BODY if has_more else Use.WHOLE
+        connection = self._connection = begun or await self._pool.acquire(use)
         try:
             if begun is not None:
                 return connection, await self._await_head(connection)
@@ -176,6 +181,18 @@ class _Exchange:
             body, has_more = await self._read_body()
             await connection.send_body(self._frame(body, has_more=has_more))
         connection.finish_request()
+
+    async def _read_beginning(self) -> tuple[bytes, bool]:
+        """Return a short body as a whole, or the first piece of another, and whether more follows."""
+        body, has_more = await self._read_body()
+        announced = self._request.content_length
+        if has_more and announced is not None and announced <= SHORT_BODY:
+            pieces = [body]
+            while has_more:
+                body, has_more = await self._read_body()
+                pieces.append(body)
+            body = b"".join(pieces)
+        return body, has_more
 
     async def _read_body(self) -> tuple[bytes, bool]:
         """Return the next piece of the client's body and whether more follows; raises BodyTooLarge, ClientGone."""

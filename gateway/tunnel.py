@@ -1,6 +1,6 @@
 """A WebSocket on its way: bytes relayed both ways as they are, until one side ends or may no longer go on.
 
-- The upstream is asked on a connection of its own, which counts like any other and is never used again.
+- The upstream is asked on a connection of its own, which counts among those of WebSockets and is never used again.
 - Neither side is read faster than the other takes.
 - It ends when either side does, when neither says anything for ``Limits.tunnel_silence`` seconds, and within a second
   when what opened it has ended: the access token's life, or its session. The client then opens another, and is asked
@@ -14,9 +14,11 @@ import structlog
 from starlette.types import Receive, Send
 
 from gateway.headers import RawHeader, answer_headers
-from gateway.proxy import OutgoingRequest, forward
+from gateway.proxy import CLIENT_GONE, ClientGone, OutgoingRequest, forward
 from gateway.upstream import UpstreamPool
 from gateway.upstream_connection import AnswerMissing, UpstreamConnection
+from gateway.upstream_limits import Use
+from gateway.upstream_response import ResponseHead
 from gateway.websocket import UPGRADE_HEADERS, is_accepted
 from shared.errors import UpstreamFailed
 
@@ -38,12 +40,12 @@ async def open_tunnel(
 
     ``request`` carries the handshake, ``key`` is its key; ``may_go_on`` says whether the caller still may.
     """
-    connection = await pool.acquire(fresh=True)
+    connection = await pool.acquire(Use.TUNNEL, fresh=True)
     is_ours = True
     try:
         connection.begin(request.head, is_head_request=False, is_upgrade=True)
         connection.finish_request()
-        head = await connection.read_head()
+        head, early = await _read_head(connection, receive)
         if head.status != SWITCHING_PROTOCOLS:
             is_ours = False
             await forward(request, pool, receive, send, connection)
@@ -51,7 +53,9 @@ async def open_tunnel(
         if not is_accepted(key, head.headers):
             raise UpstreamFailed
         await send({"type": "http.response.start", "status": head.status, "headers": _answer(head.headers)})
-        await _relay(connection, receive, send, may_go_on)
+        await _relay(connection, early, receive, send, may_go_on)
+    except ClientGone:
+        await send({"type": "http.response.start", "status": CLIENT_GONE, "headers": []})
     except AnswerMissing as missing:
         raise UpstreamFailed from missing
     finally:
@@ -60,16 +64,37 @@ async def open_tunnel(
             pool.release(connection)
 
 
+async def _read_head(connection: UpstreamConnection, receive: Receive) -> tuple[ResponseHead, bytes]:
+    """Return the head of the answer, and what the client sent before it; raises ClientGone when the client left."""
+    early = asyncio.create_task(_await_client(connection, receive))
+    try:
+        head = await connection.read_head()
+        return head, early.result() if early.done() else b""
+    finally:
+        early.cancel()
+
+
+async def _await_client(connection: UpstreamConnection, receive: Receive) -> bytes:
+    """Return the first bytes that a client sends before its tunnel is open; end the exchange when it goes away."""
+    while (message := await receive())["type"] != "http.disconnect":
+        if early := message["body"]:
+            return bytes(early)
+    connection.fail(ClientGone())
+    return b""
+
+
 def _answer(headers: list[RawHeader]) -> list[RawHeader]:
     passing = answer_headers(SWITCHING_PROTOCOLS, headers, is_private=False)
     return [*(header for header in passing if header[0] != b"content-length"), *UPGRADE_HEADERS]
 
 
-async def _relay(connection: UpstreamConnection, receive: Receive, send: Send, may_go_on: Callable[[], bool]) -> None:
-    """Relay until one of the three ends, and take the others along."""
+async def _relay(
+    connection: UpstreamConnection, early: bytes, receive: Receive, send: Send, may_go_on: Callable[[], bool]
+) -> None:
+    """Relay until one of the three ends, and take the others along. ``early`` was received already."""
     connection.begin_tunnel()
     ways = [
-        asyncio.create_task(_relay_up(connection, receive)),
+        asyncio.create_task(_relay_up(connection, early, receive)),
         asyncio.create_task(_relay_down(connection, send)),
         asyncio.create_task(_watch(connection, may_go_on)),
     ]
@@ -84,7 +109,9 @@ async def _relay(connection: UpstreamConnection, receive: Receive, send: Send, m
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _relay_up(connection: UpstreamConnection, receive: Receive) -> None:
+async def _relay_up(connection: UpstreamConnection, early: bytes, receive: Receive) -> None:
+    if early:
+        await connection.send_body(early)
     while (message := await receive())["type"] != "http.disconnect":
         await connection.send_body(message["body"])
 

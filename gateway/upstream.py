@@ -7,6 +7,8 @@
   idle for ``Limits.idle``, which is less than the time after which the upstream would close it.
 - At most ``Limits.connections`` are in use; ``Limits.waiting`` requests may wait for one, a short while. The rest, and
   those for whom none came free, get Unavailable (503).
+- Of those only requests take part that are at hand as a whole. What a client may draw out at will, a body that is still
+  coming or a WebSocket, has places of its own (``Use``), and doesn't wait for one.
 
 This module moves no bytes of any request. Everything runs on one event loop.
 """
@@ -21,7 +23,7 @@ import structlog
 
 from gateway.rules import Replica, Upstream
 from gateway.upstream_connection import UpstreamConnection
-from gateway.upstream_limits import Limits
+from gateway.upstream_limits import Limits, Use
 from shared.errors import Unavailable
 
 log = structlog.get_logger("upstream")
@@ -45,26 +47,28 @@ class UpstreamPool:
         self._limits = limits
         self._targets = {replica: _Target(replica) for replica in upstream.replicas}
         self._only = next(iter(self._targets.values())) if len(self._targets) == 1 else None
-        self._in_use = 0
+        self._in_use = 0  # by whole requests
+        self._free = {Use.BODY: limits.bodies, Use.TUNNEL: limits.tunnels}
+        self._held: dict[UpstreamConnection, Use] = {}  # by others
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._turn = 0
         self._sweep: asyncio.TimerHandle | None = None
         self._is_closed = False
 
-    async def acquire(self, *, fresh: bool = False) -> UpstreamConnection:
+    async def acquire(self, use: Use = Use.WHOLE, *, fresh: bool = False) -> UpstreamConnection:
         """Return a connection for one exchange, to be given back by ``release``; a new one if ``fresh``.
 
         Raises Unavailable when there is none to be had.
         """
-        if self._in_use < self._limits.connections:
-            self._in_use += 1
-        else:
-            await self._wait_for_turn()
+        await self._take_place(use)
         try:
-            return await self._find_connection(fresh=fresh)
+            connection = await self._find_connection(fresh=fresh)
         except BaseException:
-            self._let_next_in()
+            self._leave_place(use)
             raise
+        if use is not Use.WHOLE:
+            self._held[connection] = use
+        return connection
 
     def find_idle(self) -> UpstreamConnection | None:
         """Return a kept connection for one exchange at once, as ``acquire`` would; None where that would wait."""
@@ -91,14 +95,14 @@ class UpstreamPool:
         else:
             connection.close()
             if connection.is_last:
-                target.rests_until = time.monotonic() + self._limits.ending_rest
-        self._let_next_in()
+                target.rests_until = time.monotonic() + self._limits.rest
+        self._leave_place(self._held.pop(connection, Use.WHOLE))
 
     def describe(self) -> "PoolState":
         """Return how the pool is doing; may be asked from another thread."""
         now = time.monotonic()
         resting = sum(target.rests_until > now for target in self._targets.values())
-        return PoolState(self._in_use, len(self._waiting), len(self._targets), resting)
+        return PoolState(self._in_use + len(self._held), len(self._waiting), len(self._targets), resting)
 
     def close(self) -> None:
         """Close what is idle; what is in use is closed when it is given back."""
@@ -107,6 +111,22 @@ class UpstreamPool:
             self._sweep.cancel()
         for target in self._targets.values():
             target.close_idle(before=float("inf"))
+
+    async def _take_place(self, use: Use) -> None:
+        if use is not Use.WHOLE:
+            if self._free[use] == 0:
+                raise Unavailable
+            self._free[use] -= 1
+        elif self._in_use < self._limits.connections:
+            self._in_use += 1
+        else:
+            await self._wait_for_turn()
+
+    def _leave_place(self, use: Use) -> None:
+        if use is Use.WHOLE:
+            self._let_next_in()
+        else:
+            self._free[use] += 1
 
     async def _wait_for_turn(self) -> None:
         if len(self._waiting) >= self._limits.waiting:
@@ -136,8 +156,8 @@ class UpstreamPool:
 
     async def _find_connection(self, *, fresh: bool) -> UpstreamConnection:
         unreachable: set[Replica] = set()
-        now = time.monotonic()
         while len(unreachable) < len(self._targets):
+            now = time.monotonic()
             target = self._choose(now, unreachable)
             connection = None if fresh else target.find_idle(since=now - self._limits.idle)
             self._take_turn(target)
@@ -145,7 +165,7 @@ class UpstreamPool:
                 return connection or await self._connect(target.replica)
             except OSError as error:  # a timeout is one too
                 target.busy -= 1
-                target.rests_until = now + self._limits.rest
+                target.rests_until = time.monotonic() + self._limits.rest  # it may have taken its time
                 unreachable.add(target.replica)
                 log.warning("upstream_unreachable", upstream=self.name, reason=repr(error))
             except BaseException:

@@ -1,6 +1,15 @@
 """How much of an upstream is used at once, and how long it is waited for."""
 
 from dataclasses import dataclass
+from enum import Enum
+
+
+class Use(Enum):
+    """What a connection is taken for. Each has places of its own, so that clients hold up only their like."""
+
+    WHOLE = "a request that is at hand as a whole"
+    BODY = "a request whose body is still on its way: its client decides how long that takes"
+    TUNNEL = "a WebSocket, which lasts as long as both sides like"
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,9 +20,10 @@ class Limits:
     first_byte: float = 30.0  # from the end of the request
     silence: float = 60.0  # between two pieces of an answer, and while it takes nothing of a request
     idle: float = 3.0  # less than the 5 s after which the upstream itself closes
-    rest: float = 1.0  # for a replica that could not be reached
-    ending_rest: float = 5.0  # for one that says `Connection: close`: it is about to end
+    rest: float = 5.0  # for a replica that could not be reached, or says `Connection: close`: it is about to end
     connections: int = 256
-    waiting: int = 256  # requests that wait for one of them
+    bodies: int = 128
+    tunnels: int = 1024
+    waiting: int = 256  # whole requests that wait for a connection
     wait: float = 1.0
     tunnel_silence: float = 300.0  # of both sides of a WebSocket

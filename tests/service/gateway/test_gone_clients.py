@@ -52,7 +52,7 @@ async def test_connections_that_ended_are_let_go_at_once(gateway: RunningGateway
 
 async def test_exchanges_that_failed_are_let_go_at_once(gateway: RunningGateway, posts: RawUpstream) -> None:
     """What a request leaves that its client gave up, or that an upstream broke off, is free when it ends."""
-    head = f"POST /public/x HTTP/1.1\r\nHost: {gateway.host}\r\nContent-Length: 1000\r\n\r\na"
+    head = f"POST /public/x HTTP/1.1\r\nHost: {gateway.host}\r\nContent-Length: 100000\r\n\r\na"
 
     async def break_off(request: Received) -> None:
         request.writer.close()

@@ -250,7 +250,7 @@ async def test_a_client_that_leaves_ends_the_upstreams_work(gateway: RunningGate
         request.writer.close()
 
     posts.script = work_long
-    for lines in ("GET /public/x HTTP/1.1", "POST /public/x HTTP/1.1\r\nContent-Length: 5"):
+    for lines in ("GET /public/x HTTP/1.1", "POST /public/x HTTP/1.1\r\nContent-Length: 100000"):
         begun.clear()
         ended.clear()
         _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)

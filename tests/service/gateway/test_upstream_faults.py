@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from gateway.proxy import SHORT_BODY
 from gateway.upstream_limits import Limits
 from tests.support.gateway_in_process import RunningGateway, change_rules, running_gateway, status_of
 from tests.support.raw_upstream import RawUpstream, Received, answer_ok, running_upstream
@@ -74,8 +75,9 @@ async def test_silence_within_the_answer(hurried: RunningGateway, posts: RawUpst
 async def test_a_slow_upload_is_not_the_upstreams_fault(hurried: RunningGateway, posts: RawUpstream) -> None:
     """The upstream's time to answer begins when it has the whole request."""
     reader, writer = await asyncio.open_connection("127.0.0.1", hurried.port)
-    head = f"POST /public/x HTTP/1.1\r\nHost: {hurried.host}\r\nContent-Length: 4\r\nConnection: close\r\n\r\n"
-    writer.write(head.encode() + b"a")
+    length = SHORT_BODY + 3  # a shorter one is waited for before the upstream is asked
+    lines = f"Host: {hurried.host}\r\nContent-Length: {length}\r\nConnection: close"
+    writer.write(f"POST /public/x HTTP/1.1\r\n{lines}\r\n\r\n".encode() + b"a" * SHORT_BODY)
     for piece in (b"b", b"c", b"d"):
         await asyncio.sleep(QUICK.first_byte * 0.7)
         writer.write(piece)
@@ -134,6 +136,23 @@ async def test_a_body_cut_short(gateway: RunningGateway, posts: RawUpstream) -> 
         posts.script = answer
         with pytest.raises(httpx2.RemoteProtocolError):
             await get(gateway)
+
+
+async def test_half_an_answer_is_none_for_an_old_client(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """A client of HTTP/1.0, to whom the connection's end is the answer's, sees a reset instead where it broke off."""
+
+    async def answer(request: Received) -> None:
+        await request.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+        if "whole" in request.target:
+            await request.send(b"0\r\n\r\n")
+        else:
+            request.writer.close()
+
+    posts.script = answer
+    request = f"GET /public/%b HTTP/1.0\r\nHost: {gateway.host}\r\n\r\n".encode()
+    assert (await gateway.send_raw(request % b"whole")).endswith(b"\r\n\r\nhello")
+    with pytest.raises(ConnectionResetError):
+        await gateway.send_raw(request % b"half")
 
 
 @pytest.mark.parametrize("surplus", [b"x", b"\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"])

@@ -1,15 +1,21 @@
-"""Places at an upstream are never lost: not by who gives up waiting for one, nor by who leaves while it is made."""
+"""Places at an upstream are never lost: not by who gives up waiting for one, nor by who leaves while it is made.
+
+And no client holds one for as long as it likes.
+"""
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from gateway.rules import Replica, Upstream
 from gateway.upstream import UpstreamPool
-from gateway.upstream_limits import Limits
+from gateway.upstream_limits import Limits, Use
 from shared.errors import Unavailable
+from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway, status_of
 from tests.support.raw_upstream import RawUpstream
 
 ONE = Limits(connections=1, waiting=2, wait=5.0)
@@ -76,3 +82,87 @@ async def test_who_gives_up(posts: RawUpstream) -> None:
     pool.release(held)
     assert await has_free_place(pool)
     pool.close()
+
+
+@pytest.mark.parametrize("use", [Use.BODY, Use.TUNNEL])
+async def test_each_use_has_places_of_its_own(posts: RawUpstream, use: Use) -> None:
+    """What a client may draw out takes no place from whole requests; where its own are taken it is refused at once."""
+    limits = Limits(connections=1, bodies=1, tunnels=1)
+    pool = UpstreamPool(Upstream("posts", (Replica("127.0.0.1", posts.port),)), limits)
+    held = await pool.acquire(use)
+    assert await has_free_place(pool)
+    with pytest.raises(Unavailable):
+        await pool.acquire(use)
+    assert pool.describe().running == 1
+    pool.release(held)
+    pool.release(await pool.acquire(use))
+    assert pool.describe().running == 0
+    pool.close()
+
+
+async def test_a_place_for_a_body_is_given_back_when_nobody_listens() -> None:
+    """A connection that can't be made takes no place along, whatever it was for."""
+    pool = UpstreamPool(Upstream("posts", (Replica("127.0.0.1", 9),)), Limits(bodies=1))
+    for _ in range(2):
+        with pytest.raises(Unavailable) as refused:
+            await pool.acquire(Use.BODY)
+        assert refused.value.__cause__ is None
+    pool.close()
+
+
+@pytest.fixture
+async def narrow(rules: Path) -> AsyncIterator[RunningGateway]:
+    """Give a gateway with two places for whole requests and one for bodies."""
+    async with running_gateway(rules, limits=Limits(connections=2, bodies=1, waiting=0)) as running:
+        yield running
+
+
+async def begin_body(gateway: RunningGateway, framing: str) -> asyncio.StreamWriter:
+    """Send the head of a request and the first byte of its body."""
+    _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(f"POST /public/x HTTP/1.1\r\nHost: {gateway.host}\r\n{framing}\r\n\r\n".encode())
+    writer.write(b"1\r\na\r\n")
+    return writer
+
+
+async def test_who_sends_a_short_body_slowly_holds_no_place(narrow: RunningGateway, posts: RawUpstream) -> None:
+    """The upstream is not asked before a short body is there, so any number of slow ones keep nobody from it."""
+    slow = [await begin_body(narrow, "Content-Length: 100") for _ in range(10)]
+    await asyncio.sleep(0.1)
+    assert status_of(await narrow.send_head("GET /public/x HTTP/1.1")) == 200
+    assert status_of(await narrow.send_head("POST /public/x HTTP/1.1\r\nContent-Length: 3", b"abc")) == 200
+    assert [received.method for received in posts.received] == ["GET", "POST"]
+    for writer in slow:
+        writer.close()
+
+
+async def test_who_sends_a_long_body_slowly_holds_none_of_the_others(
+    narrow: RunningGateway, posts: RawUpstream
+) -> None:
+    """Bodies that come in pieces have places of their own; one too many is refused with 503."""
+    slow = await begin_body(narrow, "Transfer-Encoding: chunked")
+    await eventually(lambda: len(posts.received) == 1)
+    chunked = "POST /public/x HTTP/1.1\r\nTransfer-Encoding: chunked"
+    reader, other = await asyncio.open_connection("127.0.0.1", narrow.port)
+    other.write(f"{chunked}\r\nHost: {narrow.host}\r\n\r\n1\r\na\r\n".encode())
+    assert status_of(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)) == 503
+    assert status_of(await narrow.send_head("GET /public/x HTTP/1.1")) == 200
+    slow.close()
+    other.close()
+    await eventually(lambda: posts.open_connections <= 1)
+    assert status_of(await narrow.send_head(chunked, b"1\r\na\r\n0\r\n\r\n")) == 200
+
+
+async def test_a_replica_that_does_not_answer_is_left_alone(posts: RawUpstream) -> None:
+    """Where a connection can't be made in time, the rest begins when that is known, not when it was tried."""
+    with contextlib.ExitStack() as opened:
+        full = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):  # nobody accepts, so the next one waits in vain
+            waiting = opened.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        silent, well = Replica("127.0.0.1", full.getsockname()[1]), Replica("127.0.0.1", posts.port)
+        pool = UpstreamPool(Upstream("posts", (silent, well)), Limits(connect=0.5, rest=0.5))
+        pool.release(await pool.acquire())
+        assert pool.describe().resting == 1
+        pool.close()

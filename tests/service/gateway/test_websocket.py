@@ -295,3 +295,18 @@ async def test_a_silent_upstream_is_given_up(gateway: RunningGateway, posts: Raw
 
     posts.script = keep_silent
     assert status_of(await gateway.send_raw(_head(gateway).encode())) == 504
+
+
+async def test_a_client_that_leaves_before_the_answer_is_noticed(tmp_path: Path, posts: RawUpstream) -> None:
+    """Who opens a WebSocket and is gone before the upstream has answered holds nothing at it any more."""
+
+    async def keep_silent(received: Received) -> None:
+        await received.reader.read()
+
+    posts.script = keep_silent
+    async with running_gateway(_policy(tmp_path, posts.url)) as gateway:
+        _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        writer.write(_head(gateway).encode())
+        await eventually(lambda: posts.open_connections == 1)
+        writer.close()
+        await eventually(lambda: posts.open_connections == 0)
