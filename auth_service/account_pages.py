@@ -65,11 +65,11 @@ async def show_profile(request: Request, found: BrowserSession) -> Response:
 @signed_in
 async def change_profile(request: Request, found: BrowserSession) -> Response:
     """Change the name, in the browser's cookie too."""
-    fields, parts = await read_form(request, MAX_FORM), parts_of(request)
+    fields, parts, client = await read_form(request, MAX_FORM), parts_of(request), identify_client(request)
     try:
         _verify_form(request, fields)
         change = validate(AccountChange, {"name": fields.get("name", "")})
-        user = await parts.accounts.rename(found.user, change.name or found.user.name)
+        user = await parts.accounts.rename(found.user, change.name or found.user.name, client)
     except REFUSALS as refusal:
         return _page(request, found, "account.html", refusal, name=fields.get("name", ""))
     _, cookies = seal_session(request, user, found.session, parts.sessions.sign_access_token(user, found.session))

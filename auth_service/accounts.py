@@ -106,14 +106,15 @@ class Accounts:
         await self._renew_hash(found, offered.password)
         return signed_in
 
-    async def rename(self, user: User, name: str) -> User:
-        """Return the user with the name they want; NotFound when they are gone."""
+    async def rename(self, user: User, name: str, client: Client) -> User:
+        """Return the user with the name they want; NotFound when they are gone, Throttled: each name is kept."""
         if name == user.name:
             return user
         async with self.database.transaction() as connection:
             renamed = await update_name(connection, user.id, name)
             if renamed is None:
                 raise NotFound
+            await self.admission.admit_rename(connection, user.id, client)
             await insert_user_change(connection, Kind.RENAMED, renamed)
         return renamed
 

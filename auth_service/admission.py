@@ -1,4 +1,4 @@
-"""Who may try to sign in, sign up or write to the log just now: the rules of ``throttle`` over the table ``attempts``.
+"""Who may sign in, sign up, refresh, rename or write to the log just now: ``throttle``'s rules over ``attempts``.
 
 An address that an account was signed in to from before has a count of its own with that account, and only that one
 holds it back: strangers' failures lock no owner out. Everybody else is held by the account's count and the address's.
@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry, Counter
 from auth_service import attempts
 from auth_service.audit import Event, insert_audit_line
 from auth_service.clients import Client
+from auth_service.sessions import SessionId
 from auth_service.settings import AuthSettings
 from auth_service.throttle import REST, Allowance, Count, Limit, find_site
 from auth_service.users import email_key, find_credentials
@@ -42,6 +43,8 @@ class Reason(StrEnum):
     KNOWN = "sign_in_known_address"
     SIGN_UP = "sign_up"
     LOG = "client_log"
+    REFRESH = "token_refresh"
+    RENAME = "rename"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,14 @@ class Admission:
         """Count a line for the log; Throttled when too many came from this address."""
         await self._admit_address(Reason.LOG, client, None)
 
+    async def admit_refresh(self, connection: Connection, session_id: SessionId, client: Client) -> None:
+        """Count a refresh token that is made, in the caller's transaction; Throttled when this session had too many."""
+        await self._admit_use(connection, Reason.REFRESH, str(session_id), client, None)
+
+    async def admit_rename(self, connection: Connection, user_id: int, client: Client) -> None:
+        """Count another name, in the caller's transaction; Throttled when this user took too many."""
+        await self._admit_use(connection, Reason.RENAME, str(user_id), client, None)
+
     async def _give_back_patiently(self, counted: Try) -> None:
         for pause in GIVE_BACK_PAUSES:
             await asyncio.sleep(pause)
@@ -133,10 +144,15 @@ class Admission:
         log.warning("try_not_given_back")
 
     async def _admit_address(self, reason: Reason, client: Client, event: Event | None) -> None:
-        key = self._name(reason, find_site(client.address))
         async with self._database.connection() as connection:
-            counts = await attempts.list_counts(connection, [key])
-            await self._admit(connection, counts, {key: reason}, client, event)
+            await self._admit_use(connection, reason, find_site(client.address), client, event)
+
+    async def _admit_use(
+        self, connection: Connection, reason: Reason, user: str, client: Client, event: Event | None
+    ) -> None:
+        key = self._name(reason, user)
+        counts = await attempts.list_counts(connection, [key])
+        await self._admit(connection, counts, {key: reason}, client, event)
 
     async def _admit(
         self,
@@ -197,4 +213,6 @@ def _read_limits(settings: AuthSettings) -> dict[Reason, Limit | Allowance]:
         Reason.ADDRESS: Limit(settings.sign_in_failures_per_address, window, wait),
         Reason.SIGN_UP: Allowance(settings.sign_ups_per_hour, dt.timedelta(hours=1)),
         Reason.LOG: Allowance(settings.client_logs_per_minute, dt.timedelta(minutes=1)),
+        Reason.REFRESH: Allowance(settings.token_refreshes_per_hour, dt.timedelta(hours=1)),
+        Reason.RENAME: Allowance(settings.renames_per_hour, dt.timedelta(hours=1)),
     }

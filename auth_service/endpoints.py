@@ -65,7 +65,12 @@ async def create_session(request: Request, offered: SignIn) -> Response:
     )
 
 
-@operation("Exchange a refresh token", body=RefreshToken, answers={200: TokensView, 401: ErrorView}, max_body=MAX_BODY)
+@operation(
+    "Exchange a refresh token",
+    body=RefreshToken,
+    answers={200: TokensView, 401: ErrorView, 429: ErrorView},
+    max_body=MAX_BODY,
+)
 async def refresh_tokens(request: Request, offered: RefreshToken) -> Response:
     """Answer a new pair of tokens for a refresh token, which counts once."""
     parts = parts_of(request)
@@ -93,12 +98,18 @@ async def show_me(request: Request) -> Response:
     return _answer(_view(await _get_live_caller(request)))
 
 
-@operation("Change my account", body=AccountChange, answers={200: UserView}, caller="required", max_body=MAX_BODY)
+@operation(
+    "Change my account",
+    body=AccountChange,
+    answers={200: UserView, 429: ErrorView},
+    caller="required",
+    max_body=MAX_BODY,
+)
 async def change_me(request: Request, change: AccountChange) -> Response:
     """Change the caller's name."""
     user = await _get_live_caller(request)
     if change.name is not None:
-        user = await parts_of(request).accounts.rename(user, change.name)
+        user = await parts_of(request).accounts.rename(user, change.name, identify_client(request))
     return _answer(_view(user))
 
 

@@ -5,7 +5,7 @@
 3. A refresh token is used once. Used again within the grace, by a parallel tab or a client that lost the answer, it
    gives the same successor; used again later, somebody stole it or lost it to a thief: the session is ended
    (RFC 9700, section 4.14.2). Who refreshes holds the session's row, so parallel calls come one after the other.
-4. Rows are locked in the order users, sessions, refresh tokens; so nobody waits for each other.
+4. Rows are locked in the order users, sessions, refresh tokens, attempts; so nobody waits for each other.
 """
 
 import datetime as dt
@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from auth_service import refresh_tokens
+from auth_service.admission import Admission
 from auth_service.audit import Event, insert_audit_line
 from auth_service.clients import Client
 from auth_service.errors import RefreshRefused
@@ -60,6 +61,7 @@ class LiveSessions:
     """The use cases; sessions end ``max_age`` after the sign-in or ``idle_age`` after the last use."""
 
     database: Database
+    admission: Admission
     access_tokens: AccessTokens
     max_age: dt.timedelta
     idle_age: dt.timedelta
@@ -94,7 +96,10 @@ class LiveSessions:
             return await find_user(connection, session.user_id) if session else None
 
     async def refresh(self, token: str, client: Client) -> SignedIn:
-        """Return a new pair for a refresh token; RefreshRefused when it is not one of a live session, or used up."""
+        """Return a new pair for a refresh token; RefreshRefused when it is not one of a live session, or used up.
+
+        Throttled when the session was given too many, each of which is kept for as long as the session.
+        """
         async with self.database.transaction() as connection:
             refreshed = await self._refresh(connection, token, client)
         if refreshed is None:  # outside, so that what was ended stays ended
@@ -151,7 +156,7 @@ class LiveSessions:
         user = await find_user(connection, session.user_id) if session else None
         if session is None or user is None:
             return None
-        successor = await self._find_successor(connection, token, session)
+        successor = await self._find_successor(connection, token, session, client)
         if successor is None:
             await insert_audit_line(connection, Event.REFRESH_REUSED, client, user.id, session.id)
             ended = await update_revoked(connection, session.id, user.id, Ending.REFRESH_REUSED)
@@ -159,11 +164,12 @@ class LiveSessions:
             return None
         return SignedIn(user, session, self.sign_access_token(user, session), successor)
 
-    async def _find_successor(self, connection: Connection, token: str, session: Session) -> str | None:
+    async def _find_successor(self, connection: Connection, token: str, session: Session, client: Client) -> str | None:
         """Return the token that follows, made now or within the grace; None when the token was used up before."""
         use = await refresh_tokens.find_use(connection, token)
         if use is not None:
             return refresh_tokens.derive_successor(token, use.salt) if use.ago < GRACE else None
+        await self.admission.admit_refresh(connection, session.id, client)
         salt = refresh_tokens.make_salt()
         successor = refresh_tokens.derive_successor(token, salt)
         await refresh_tokens.update_used(connection, token, salt)

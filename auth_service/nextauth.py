@@ -87,7 +87,7 @@ async def update_session(request: Request) -> Response:
     found = await find_browser_session(request)
     if found is not None and "name" in wanted:
         change, parts = validate(AccountChange, {"name": wanted["name"]}), parts_of(request)
-        user = await parts.accounts.rename(found.user, change.name or found.user.name)
+        user = await parts.accounts.rename(found.user, change.name or found.user.name, identify_client(request))
         found = replace(found, user=user, access_token=parts.sessions.sign_access_token(user, found.session))
     return _answer_session(request, found)
 

@@ -49,7 +49,7 @@ class Parts:
         access_tokens = AccessTokens(_read_keys(settings), settings.nextauth_url, settings.access_token_ttl)
         max_age = dt.timedelta(seconds=settings.session_max_age)
         idle_age = dt.timedelta(seconds=settings.session_idle_age)
-        sessions = LiveSessions(database, access_tokens, max_age, idle_age)
+        sessions = LiveSessions(database, admission, access_tokens, max_age, idle_age)
         return cls(
             public_url=settings.nextauth_url,
             database=database,

@@ -30,6 +30,8 @@ class AuthSettings(Settings):
     sign_in_failures_in_a_row: Quantity = 100
     sign_ups_per_hour: Quantity = 60
     client_logs_per_minute: Quantity = 60
+    token_refreshes_per_hour: Quantity = 120
+    renames_per_hour: Quantity = 60
 
 
 class AuthMigrationSettings(LogSettings):

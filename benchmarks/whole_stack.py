@@ -22,7 +22,7 @@ from stack.postgres import Postgres, PostgresFailed, running_postgres
 UNLIMITED = dict.fromkeys(
     (
         *("SIGN_IN_FAILURES_PER_ACCOUNT", "SIGN_IN_FAILURES_PER_ADDRESS", "SIGN_IN_FAILURES_IN_A_ROW"),
-        *("SIGN_UPS_PER_HOUR", "CLIENT_LOGS_PER_MINUTE"),
+        *("SIGN_UPS_PER_HOUR", "CLIENT_LOGS_PER_MINUTE", "TOKEN_REFRESHES_PER_HOUR", "RENAMES_PER_HOUR"),
     ),
     "1000000",
 )

@@ -24,6 +24,8 @@ DEFAULTS = {
     "sign_in_failures_in_a_row": 100,
     "sign_ups_per_hour": 60,
     "client_logs_per_minute": 60,
+    "token_refreshes_per_hour": 120,
+    "renames_per_hour": 60,
 }
 WRONG = "not the password"
 
@@ -232,6 +234,48 @@ async def test_client_logs_have_a_limit(guarded: httpx2.AsyncClient, database: a
     assert (await guarded.post("/api/auth/_log", data={"level": "error"})).status_code == 200
     await database.execute("UPDATE attempts SET recent = 60")
     assert (await guarded.post("/api/auth/_log", data={"level": "error"})).status_code == 429
+
+
+async def test_refreshes_have_a_limit(
+    guarded: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection, replicas: list[tuple[Starlette, Metrics]]
+) -> None:
+    """The 121st refresh token of a session within an hour is 429; no other session waits, and the token stays good."""
+    tokens = [(await sign_in(guarded, ada.email, PASSWORD)).json()["refreshToken"] for _ in range(2)]
+
+    async def refresh(token: str) -> httpx2.Response:
+        return await guarded.post("/api/token", json={"refreshToken": token})
+
+    await database.execute("DELETE FROM attempts")
+    first = await refresh(tokens[0])
+    await database.execute("UPDATE attempts SET recent = 120")
+    newest = first.json()["refreshToken"]
+    refused = await refresh(newest)
+    assert refused.status_code == 429
+    assert 3590 <= refused.json()["retryAfter"] == int(refused.headers["retry-after"]) <= 3600
+    assert count_throttled(replicas[0][1], "token_refresh") == 1
+    assert (await refresh(tokens[0])).json()["refreshToken"] == newest  # the same again makes none
+    assert (await refresh(tokens[1])).status_code == 200
+    await database.execute("UPDATE attempts SET since = since - interval '1 hour'")
+    assert (await refresh(newest)).status_code == 200
+
+
+async def test_renames_have_a_limit(guarded: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection) -> None:
+    """The 61st new name within an hour is 429, as JSON and on the page, and changes nothing; the same name is none."""
+    await next_auth.sign_in(guarded, ada.email)
+    token = (await sign_in(guarded, ada.email, PASSWORD)).json()["accessToken"]
+    await database.execute("DELETE FROM attempts")
+
+    async def rename(name: str) -> int:
+        return (await guarded.patch("/api/me", json={"name": name}, headers={"authorization": token})).status_code
+
+    assert await rename("Ada King") == 200
+    await database.execute("UPDATE attempts SET recent = 60")
+    assert (await rename("Ada Lovelace"), await rename("Ada King")) == (429, 200)
+    form = {"csrfToken": await next_auth.get_csrf_token(guarded), "name": "Ada Lovelace"}
+    page = await guarded.post("/account", data=form)
+    assert (page.status_code, "Too many attempts" in page.text) == (429, True)
+    assert await database.fetchval("SELECT name FROM users") == "Ada King"
+    assert await database.fetchval("SELECT count(*) FROM user_changes WHERE kind = 'renamed'") == 1
 
 
 async def test_a_try_that_finds_no_room_writes_nothing(
