@@ -6,7 +6,8 @@
     python -m gateway.explain --rules FILE
 
 The last one checks a policy file. Exit status: 0 it passes (the file is good), 1 it does not, 2 the call or the policy
-is wrong. Without settings in the environment, the default addresses are shown and no credential can be checked.
+is wrong. Without settings in the environment, the default addresses are shown, any host counts as served, and no
+credential can be checked. The Host is that of the URL, or else the public one, unless a header says it.
 The target is taken as it is written: percent-encoding is the caller's, as in a request.
 """
 
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.credentials import Credentials
+from gateway.headers import read_request_headers
 from gateway.paths import PathRefused, canonicalize_path, check_query
 from gateway.policy import (
     AnswerOptions,
@@ -33,15 +35,18 @@ from gateway.policy import (
     judge_rule,
 )
 from gateway.rule_file import load_policy
-from gateway.rules import OWN_UPSTREAM, Policy, PolicyInvalid, Rule
+from gateway.rules import METHODS, OWN_UPSTREAM, PROBES, Policy, PolicyInvalid, Rule
 from gateway.settings import DEFAULT_RULES, GatewaySettings
+from gateway.websocket import find_key
 from shared.authentication import Anonymous, Caller, Reason
+from shared.errors import AppError, MethodNotAllowed
 from shared.revocations import Revocations
 from shared.settings import SettingsInvalid, load_settings
 
 PASSES, REFUSED, WRONG = 0, 1, 2
 
-_ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+_PROBING = ("GET", "HEAD", "OPTIONS")
+_ORIGIN = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +102,30 @@ def explain(call: Call, settings: GatewaySettings | None, now: int) -> tuple[lis
     """Return the lines to print and the exit status; PolicyInvalid when the policy is no good."""
     file = call.rules or (settings.gateway_rules if settings else DEFAULT_RULES)
     # Without settings, only the addresses matter here, and these have defaults.
-    policy = load_policy(file, (settings or GatewaySettings.model_construct()).rule_variables())
+    usual = settings or GatewaySettings.model_construct()
+    policy = load_policy(file, usual.rule_variables())
     if call.target is None:
         return [f"{file}: {len(policy.rules)} rules, no fault"], PASSES
+    first = f"{call.method} {call.target}"
     raw_path, query = split_target(call.target)
+    if raw_path.decode("latin-1") in PROBES:
+        fault = None if call.method in _PROBING else Refuse(MethodNotAllowed(", ".join(_PROBING)))
+        says = describe_decision(fault) if fault else "passes: the gateway tells its own state, before any rule"
+        return [first, f"decision  {says}", "sent      nothing"], REFUSED if fault else PASSES
+    credentials = Credentials.of(settings, Revocations()) if settings else None
+    headers = _raw_headers(call, credentials, usual.nextauth_url)
     try:
+        _check_head(call.method, headers, settings)
         path, query = canonicalize_path(raw_path), check_query(query)
     except PathRefused as refusal:
-        return [f"{call.method} {call.target}", f"path      refused: {refusal.reason}", "decision  400"], REFUSED
-    credentials = Credentials.of(settings, Revocations()) if settings else None
-    headers = _raw_headers(call, credentials)
+        return [first, f"path      refused: {refusal.reason}", "decision  400"], REFUSED
+    except AppError as error:
+        return [first, f"decision  {describe_decision(Refuse(error))}", "sent      nothing"], REFUSED
     caller = credentials.find_caller(call.method, headers, now) if credentials else Anonymous(Reason.MISSING)
     request = RequestFacts(call.method, path, query, headers, now)
-    decision = decide(policy, request, caller)
+    decision = _mind_websocket(decide(policy, request, caller), request)
     lines = [
-        f"{call.method} {call.target}",
+        first,
         f"path      {path.text}",
         f"caller    {describe_caller(caller)}",
         *describe_rules(policy, request),
@@ -192,8 +206,30 @@ def _name(rule: Rule) -> str:
     return f"line {rule.line}, {', '.join(asked)}"
 
 
-def _raw_headers(call: Call, credentials: Credentials | None) -> RawHeaders:
+def _check_head(method: str, headers: RawHeaders, settings: GatewaySettings | None) -> None:
+    """Raise the AppError with which the gate refuses a head before it decides anything."""
+    served = settings.hosts if settings else {value.lower() for name, value in headers if name == b"host"}
+    read_request_headers(headers, served)
+    if method not in METHODS:
+        raise MethodNotAllowed(", ".join(sorted(METHODS)))
+
+
+def _mind_websocket(decision: Decision, request: RequestFacts) -> Decision:
+    """Return the refusal of a WebSocket that the deciding rule does not open, or else the decision."""
+    if not isinstance(decision, Forward) or decision.rule.upstream == OWN_UPSTREAM:
+        return decision
+    try:
+        find_key(decision.rule, request.method, "1.1", request.headers)
+    except AppError as error:
+        return Refuse(error, decision.rule)
+    return decision
+
+
+def _raw_headers(call: Call, credentials: Credentials | None, public_url: str) -> RawHeaders:
     lines = [(name.strip().lower(), value.strip()) for name, _, value in (text.partition(":") for text in call.headers)]
+    if not any(name == "host" for name, _ in lines):
+        origin = _ORIGIN.match(call.target or "") or _ORIGIN.match(public_url)
+        lines.insert(0, ("host", origin.group(1) if origin else ""))
     if call.token:
         lines.append(("authorization", f"Bearer {call.token}"))
     if call.cookie and credentials:

@@ -20,12 +20,12 @@ from gateway.outgoing import Outgoing, PublicSide
 from gateway.paths import CanonicalPath, PathRefused, canonicalize_path, check_query
 from gateway.policy import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse, RequestFacts, decide
 from gateway.proxy import OutgoingRequest, forward
-from gateway.rules import FORWARDED_METHODS, OWN_UPSTREAM, Rule
+from gateway.rules import FORWARDED_METHODS, OWN_UPSTREAM, PROBES, Rule
 from gateway.session_renewal import Renewed, RenewingSend, SessionRenewal
 from gateway.tunnel import open_tunnel
 from gateway.upstream import UpstreamPool
 from gateway.upstream_connection import UpstreamConnection
-from gateway.websocket import UPGRADE_HEADERS, read_key, refuse_websocket, wants_websocket
+from gateway.websocket import UPGRADE_HEADERS, find_key
 from shared.authentication import Caller, note_in_record
 from shared.error_responses import render_error
 from shared.errors import AppError, BadRequest, MethodNotAllowed
@@ -34,7 +34,6 @@ from shared.response_headers import ResponseHeadersMiddleware
 
 METHODS = FORWARDED_METHODS | {"OPTIONS"}
 HTTP_VERSIONS = ("1.1", "1.0")
-PROBES = ("/livez", "/readyz")  # asked by whoever runs this, by any name of this machine
 NEXTAUTH = "/api/auth/"
 BEGUN = "gatepost.begun"
 """Where a scope holds the ``Begun`` of a request that the fast path could not finish."""
@@ -136,12 +135,10 @@ class Gate:
     ) -> None:
         """Forward a request, or open a WebSocket."""
         pool, peer, record = self._current.get_pool(decision.rule.upstream), scope["client"][0], record_of(scope)
-        if not wants_websocket(facts.headers):
+        key = find_key(decision.rule, facts.method, scope["http_version"], facts.headers)
+        if key is None:
             await forward(self._outgoing.build_request(decision, facts, headers, peer, record), pool, receive, send)
             return
-        if not decision.rule.websocket:
-            raise refuse_websocket()
-        key = read_key(facts.method, scope["http_version"], facts.headers)
         request = self._outgoing.build_request(decision, facts, headers, peer, record, encode_lines(UPGRADE_HEADERS))
         await open_tunnel(request, key, pool, receive, send, lambda: self._may_go_on(decision))
 

@@ -15,6 +15,7 @@
 4. A location is built from the canonical path, never from a header.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,6 +32,8 @@ from shared.session_cookie import parse_cookies
 SIGN_IN_PATH = "/api/auth/signin"
 AGAIN = "&prompt=login"
 """Asks the sign-in page for the password although somebody is signed in (OpenID Connect Core, section 3.1.2.1)."""
+
+_PORT = re.compile(r":\d*\Z")  # of a Host; an IPv6 address stands in brackets (RFC 3986, 3.2.2)
 
 RawHeaders: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
@@ -207,7 +210,7 @@ def _values_of(condition: Condition, request: RequestFacts) -> list[str]:
             fields = parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)
             return [value for name, value in fields if name == condition.key]
         case Source.HOST:
-            return [value.decode("latin-1").lower().partition(":")[0] for value in _header_values(request, b"host")]
+            return [_PORT.sub("", value.decode("latin-1").lower()) for value in _header_values(request, b"host")]
 
 
 def _header_values(request: RequestFacts, wanted: bytes) -> list[bytes]:

@@ -27,6 +27,7 @@ from gateway.rule_text import Table, read_tables
 from gateway.rules import (
     DEFAULT_MAX_BODY,
     FORWARDED_METHODS,
+    METHODS,
     NEVER_ROUTED,
     OWN_UPSTREAM,
     Access,
@@ -38,8 +39,6 @@ from gateway.rules import (
     Source,
     Upstream,
 )
-
-METHODS = FORWARDED_METHODS | {"OPTIONS"}
 
 Compiled = TypeVar("Compiled")
 

@@ -17,6 +17,12 @@ OWN_UPSTREAM = "gateway"
 FORWARDED_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 """The methods of a rule that names none. OPTIONS is answered here unless a rule names it."""
 
+METHODS = FORWARDED_METHODS | {"OPTIONS"}
+"""The methods that there are for the gateway."""
+
+PROBES = ("/livez", "/readyz")
+"""Asked by whoever runs this, by any name of this machine: answered before anything is read or decided."""
+
 NEVER_ROUTED = ("/internal/:path*", "/metrics", "/livez", "/readyz", "/_gateway/:path*")
 """What services tell each other and their operators. No rule can route these paths."""
 

@@ -8,9 +8,10 @@ must be whole and have one reading, and before the client hears of it the upstre
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gateway.headers import RawHeader
+from gateway.rules import Rule
 from shared.errors import AppError, BadRequest, Forbidden
 
 VERSION = b"13"
@@ -33,6 +34,18 @@ class UpgradeRequired(AppError):
 def wants_websocket(headers: Iterable[RawHeader]) -> bool:
     """Tell whether a request (names in lower case) asks for a WebSocket, well or badly."""
     return any(name == b"upgrade" and b"websocket" in value.lower() for name, value in headers)
+
+
+def find_key(rule: Rule, method: str, http_version: str, headers: Sequence[RawHeader]) -> bytes | None:
+    """Return the key of the WebSocket that a request opens by this rule, or None when it asks for none.
+
+    Forbidden where the rule opens none; BadRequest or UpgradeRequired where the handshake is not a good one.
+    """
+    if not wants_websocket(headers):
+        return None
+    if not rule.websocket:
+        raise refuse_websocket()
+    return read_key(method, http_version, headers)
 
 
 def read_key(method: str, http_version: str, headers: Iterable[RawHeader]) -> bytes:

@@ -74,6 +74,15 @@ def test_it_says_why_an_anonymous_browser_is_redirected(capsys: pytest.CaptureFi
         (["", "--header", "A: b"], REFUSED, "refused: The path does not start with /"),
         (["--rules", str(DEFAULT_RULES)], PASSES, "rules, no fault"),
         (["POST", "/userposts", "--header", "Authorization: x"], REFUSED, "401 No Authorization"),
+        (["/livez"], PASSES, "passes: the gateway tells its own state, before any rule"),
+        (["HEAD", "http://10.0.0.1:3000/readyz"], PASSES, "before any rule"),
+        (["POST", "/readyz"], REFUSED, "405 This method is not allowed here, Allow: GET, HEAD, OPTIONS (no rule"),
+        (["/livez/"], REFUSED, "none is asked: this path is never routed"),
+        (["/", "--header", "Upgrade: websocket"], REFUSED, "403 WebSockets are not opened here (line "),
+        (["/docs", "--header", "Upgrade: websocket"], PASSES, "the gateway answers it itself"),
+        (["/", "--header", "X_User: 1"], REFUSED, "400 A header's name has an underscore (no rule decides)"),
+        (["/", "--header", "Host: a", "--header", "Host: b"], REFUSED, "400 Send exactly one Host header"),
+        (["TRACE", "/"], REFUSED, "405 This method is not allowed here, Allow: DELETE, GET, HEAD, OPTIONS, "),
     ],
 )
 def test_what_it_says(arguments: list[str], status: int, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,6 +97,32 @@ def test_a_token_makes_a_caller(settings: GatewaySettings, capsys: pytest.Captur
     out = capsys.readouterr().out
     assert "caller    user 7, ada@example.com" in out
     assert "with the access token" in out
+
+
+def test_a_host_that_is_not_served_is_told(settings: GatewaySettings, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the settings, the Host counts as it does for the gateway: the URL's, or the public one, or a header's."""
+    assert settings.nextauth_url == "http://localhost:3000"
+    assert main(["/"]) == PASSES
+    assert main(["http://127.0.0.1:3000/"]) == PASSES
+    assert main(["http://x.example/"]) == REFUSED
+    assert main(["/", "--header", "Host: x.example"]) == REFUSED
+    assert capsys.readouterr().out.count("decision  400 This host is not served here (no rule decides)") == 2
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_websocket_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A rule that opens WebSockets lets a good handshake pass, and says what is wrong with another."""
+    file = tmp_path / "rules.toml"
+    file.write_text(
+        '[upstreams]\nchat = "http://127.0.0.1:9"\n'
+        '[[rule]]\nmatcher = "/chat"\naccess = "public"\nupstream = "chat"\nwebsocket = true\n'
+    )
+    asked = ["/chat", "--rules", str(file), "--header", "Upgrade: websocket", "--header", "Connection: Upgrade"]
+    rest = ["--header", "Sec-WebSocket-Version: 13", "--header", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="]
+    assert main(asked) == REFUSED
+    assert "426 Only version 13 of WebSocket is spoken here (line 3" in capsys.readouterr().out
+    assert main([*asked, *rest]) == PASSES
+    assert "GET /chat to chat, 127.0.0.1:9" in capsys.readouterr().out
 
 
 def test_an_expired_token_is_told(settings: GatewaySettings, capsys: pytest.CaptureFixture[str]) -> None:

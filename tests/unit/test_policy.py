@@ -251,6 +251,9 @@ def test_a_rule_that_names_options_gets_them() -> None:
         ('{ type = "query", key = "q" }', "/a?qq=1", {}, False),
         ('{ type = "host", value = ".*\\\\.example\\\\.com" }', "/a", {"host": "A.example.com:3000"}, True),
         ('{ type = "host", value = "example.com" }', "/a", {"host": "b.example.com"}, False),
+        ('{ type = "host", value = "\\\\[::1\\\\]" }', "/a", {"host": "[::1]:3000"}, True),
+        ('{ type = "host", value = "\\\\[::1\\\\]" }', "/a", {"host": "[::1]"}, True),
+        ('{ type = "host", value = "\\\\[::1\\\\]" }', "/a", {"host": "[::2]:3000"}, False),
     ],
 )
 def test_conditions_look_at_headers_cookies_query_and_host(
