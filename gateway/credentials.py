@@ -12,6 +12,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gateway.headers import RawHeader
 from gateway.policy import is_same_origin
 from gateway.settings import GatewaySettings
 from shared.authentication import Anonymous, Caller, Reason, User, authenticate, authenticate_token
@@ -25,8 +26,6 @@ from shared.session_cookie import (
     parse_cookies,
 )
 from shared.tokens import AccessTokens, KeyRing
-
-RawHeader = tuple[bytes, bytes]
 
 RENEW_BEFORE = 60  # seconds before its end at which an access token is stale
 

@@ -14,10 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.headers import RawHeader
 from shared.errors import BadRequest
 from shared.sentences import Sentence
-
-RawHeader = tuple[bytes, bytes]
 
 QUESTION_PATH = b"/_gateway/auth"
 

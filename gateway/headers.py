@@ -1,6 +1,6 @@
 """Which header fields cross the gateway, which stop here, and which it sets. Pure, on raw lines with lower-case names.
 
-From a client (``read_request_headers``, ``upstream_headers``):
+From a client (``read_request_headers``, ``encode_said``):
 
 1. At most 64 fields and 16 KiB (431). A name with ``_`` is refused: servers behind may read it as ``-``.
 2. Exactly one Host, from the allowed list (RFC 9112, 3.2). The length of the body has one reading:
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from shared.errors import BadRequest, HeadersTooLarge
-from shared.session_cookie import CookieNames
+from shared.session_cookie import BLANKS, CookieNames
 from shared.trace_context import read_traceparent
 
 RawHeader = tuple[bytes, bytes]
@@ -132,18 +132,13 @@ def read_request_headers(headers: Iterable[RawHeader], hosts: Collection[bytes])
     )
 
 
-def upstream_headers(
-    request: RequestHeaders, origin: Origin, token: str | None, cookies_to_drop: CookieNames | None
-) -> list[RawHeader]:
-    """Return all headers for the upstream; without the cookies of ``cookies_to_drop``, if given."""
-    said = said_here(request, origin, token, cookies_to_drop)
-    return [(b"host", request.host), *request.passing, *said]
-
-
 def said_here(
     request: RequestHeaders, origin: Origin, token: str | None, cookies_to_drop: CookieNames | None
 ) -> list[RawHeader]:
-    """Return those of the headers for the upstream that the gateway itself says, beside Host."""
+    """Return those of the headers for the upstream that the gateway itself says, beside Host.
+
+    Without the cookies of ``cookies_to_drop``, if given.
+    """
     lines = encode_said(request, origin, token, cookies_to_drop).split(b"\r\n")[:-1]
     return [(name, value) for name, _, value in (line.partition(b": ") for line in lines)]
 
@@ -230,9 +225,13 @@ def _split_list(value: bytes) -> set[bytes]:
 
 
 def _keep_cookies(lines: tuple[bytes, ...], names: CookieNames | None) -> bytes:
-    """Return the cookies in one line (RFC 9113, 8.2.3), without those of ``names``, read as ``parse_cookies`` does."""
+    """Return the cookies in one line (RFC 9113, 8.2.3), without those of ``names``.
+
+    The others stay as they are but for the blanks of ``parse_cookies``. What only a server that strips more could take
+    for one of ``names`` stops, too.
+    """
     if names is None or not lines:
         return b"; ".join(lines)
-    pairs = [pair.strip() for line in lines for pair in line.decode("latin-1").split(";")]
+    pairs = [pair.strip(BLANKS) for line in lines for pair in line.decode("latin-1").split(";")]
     kept = [pair for pair in pairs if pair and not names.owns(pair.partition("=")[0].strip())]
     return "; ".join(kept).encode("latin-1")

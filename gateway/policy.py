@@ -22,6 +22,7 @@ from enum import StrEnum
 from typing import TypeAlias
 from urllib.parse import parse_qsl
 
+from gateway.headers import RawHeader
 from gateway.paths import CanonicalPath, encode_callback
 from gateway.rules import Access, Condition, Policy, Rule, Source
 from shared.authentication import Anonymous, Caller, User, ask_for_recent_sign_in, challenge
@@ -35,7 +36,7 @@ AGAIN = "&prompt=login"
 
 _PORT = re.compile(r":\d*\Z")  # of a Host; an IPv6 address stands in brackets (RFC 3986, 3.2.2)
 
-RawHeaders: TypeAlias = tuple[tuple[bytes, bytes], ...]
+RawHeaders: TypeAlias = tuple[RawHeader, ...]
 
 
 @dataclass(frozen=True, slots=True)

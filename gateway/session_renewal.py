@@ -20,7 +20,8 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import Message, Send
 
-from gateway.credentials import Credentials, Found, RawHeader, StaleSession
+from gateway.credentials import Credentials, Found, StaleSession
+from gateway.headers import RawHeader
 from shared.authentication import Anonymous, Caller, Reason, User, authenticate_token
 from shared.errors import Unavailable
 from shared.service_calls import ServiceClient

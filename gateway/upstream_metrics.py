@@ -11,7 +11,7 @@ _FIGURES = {
     "running": "Requests on their way to an upstream",
     "waiting": "Requests that wait for a connection to an upstream",
     "replicas": "Replicas of an upstream that the policy names",
-    "resting": "Replicas of an upstream that could not be reached and are left alone for a moment",
+    "resting": "Replicas of an upstream that are left alone for a moment: not reached, or about to end",
 }
 
 

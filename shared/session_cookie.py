@@ -26,11 +26,11 @@ KEY_INFO = b"NextAuth.js Generated Encryption Key"
 HEADER = {"alg": "dir", "enc": "A256GCM"}
 CLOCK_TOLERANCE = 15  # seconds, as next-auth opens
 
+BLANKS = " \t"  # RFC 6265's; str.strip() alone would make a __Host- name of one that a browser let pass
 CHUNK_LENGTH = 3933  # 4096 less what next-auth reserves for the cookie's name and attributes
 MAX_SEALED_LENGTH = 16_384
 
 _COMPACT_JWE = re.compile(r"([A-Za-z0-9_-]+)\.\.([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{22})")
-_BLANKS = " \t"  # RFC 6265's; str.strip() alone would make a __Host- name of one that a browser let pass
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 SessionClaims = dict[str, object]
@@ -118,7 +118,7 @@ def parse_cookies(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
             for pair in value.decode("latin-1").split(";"):
                 key, separator, text = pair.partition("=")
                 if separator:
-                    cookies.setdefault(key.strip(_BLANKS), _read_cookie_value(text.strip(_BLANKS)))
+                    cookies.setdefault(key.strip(BLANKS), _read_cookie_value(text.strip(BLANKS)))
     return cookies
 
 
