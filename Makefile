@@ -104,7 +104,7 @@ clean: ## Remove the virtual environment and what tools left; .data stays
 .PHONY: help
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { print "\n" substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The virtual environment. The stamps say which of the locked requirements are in it.
 $(VENV)/created: PYTHON := $(or $(PYTHON),python3)

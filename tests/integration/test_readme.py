@@ -38,7 +38,7 @@ def test_the_readme_says_what_happens() -> None:
         script = script.replace("http://localhost:3000", urls.gateway).replace(
             "localhost:3000", urls.gateway.removeprefix("http://")
         )
-        script = f'python() {{ "{sys.executable}" "$@"; }}\n' + script
+        script = script.replace(".venv/bin/python", f'"{sys.executable}"')
         finished = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     outputs = finished.stdout.split(marker)
     assert len(commands) >= 5

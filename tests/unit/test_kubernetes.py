@@ -218,7 +218,7 @@ def test_the_readme_s_own_kustomization_works(tmp_path: Path) -> None:
     for manifest in rendered:
         kubernetes_validate.validate(manifest, VERSIONS[0], strict=True)
     images = {read_container(each)["image"] for each in rendered if each["kind"] == "Deployment"}
-    assert images == {f"ghcr.io/you/{name}:0.2.0" for name in ("gateway", "auth_service", "posts_service")}
+    assert images == {f"registry.example.org/you/{name}:0.2.0" for name in ("gateway", "auth_service", "posts_service")}
     (ingress,) = [each for each in rendered if each["kind"] == "Ingress"]
     (settings,) = [each["data"] for each in rendered if each["kind"] == "ConfigMap"]
     assert [rule["host"] for rule in ingress["spec"]["rules"]] == ["id.example.org"]
