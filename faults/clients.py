@@ -12,7 +12,7 @@ from faults.wire import Wire, encode_request, open_wire
 
 SILENT = 5000
 SLOW_HEADS = 2000
-SLOW_BODIES = 200
+SLOW_BODIES = 300  # more than the gateway takes connections to an upstream at once
 SLOW_READERS = 100
 RESETS = 400
 OPENED_AT_ONCE = 200
@@ -41,7 +41,7 @@ async def dribble_heads(stand: Stand) -> str:
 
 
 async def dribble_bodies(stand: Stand) -> str:
-    """Send 200 bodies byte by byte, while 100 clients read none of the answers that they asked for."""
+    """Send 300 bodies byte by byte, while 100 clients read none of the answers that they asked for."""
     port = stand.containers.port
     head = encode_request("POST", "/api/login", port, {"Content-Type": "application/json", "Content-Length": "1000"})
     answers = encode_request("GET", "/openapi.json", port) * PIPELINED

@@ -11,21 +11,20 @@
 import asyncio
 import socket
 import struct
-import uuid
-from collections.abc import Iterable
 
 from starlette.types import Scope
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from gateway.headers import RawHeader
 from shared.draining import CLOSE
 from shared.error_responses import render_error
 from shared.errors import AppError
-from shared.request_context import REQUEST_ID_HEADER
+from shared.request_context import REQUEST_ID_HEADER, Reports, record_of
 
 SWITCHING_PROTOCOLS = 101
+UNREAD = "unread"
+"""What the log calls the method of a request that could not be read."""
 _RESET_AT_END = struct.pack("ii", 1, 0)  # struct linger of socket(7): on, for no time
 _CLOSE_AT_END = struct.pack("ii", 0, 0)
 
@@ -124,11 +123,15 @@ def status_line(status: int) -> bytes:
     return STATUS_LINE[status]
 
 
-def encode_refusal(error: AppError, headers: Iterable[RawHeader]) -> bytes:
-    """Return the answer to bytes of which no application hears; ``headers`` are the server's own."""
+def refuse_unread(protocol: HttpToolsProtocol, error: AppError, reports: Reports | None) -> None:
+    """Answer bytes of which no application hears, for they are no request; it is reported like one."""
     scope: Scope = {"path": "/", "headers": []}
+    record = record_of(scope)
     response = render_error(scope, error)
-    response.headers[REQUEST_ID_HEADER] = uuid.uuid4().hex
+    response.headers[REQUEST_ID_HEADER] = record.request_id
     response.headers["Connection"] = "close"
-    lines = b"".join(b"%b: %b\r\n" % header for header in [*headers, *response.raw_headers])
-    return b"%b%b\r\n%b" % (status_line(error.status), lines, bytes(response.body))
+    headers = [*protocol.server_state.default_headers, *response.raw_headers]
+    lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+    protocol.transport.write(b"%b%b\r\n%b" % (status_line(error.status), lines, bytes(response.body)))
+    if reports is not None:
+        reports.report(record, UNREAD, error.status)

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from gateway.headers import MAX_SIZE
+
+MAX_UNFINISHED_HEAD = 4 * MAX_SIZE  # bytes; what is longer and still has no end is not waited for
+
 
 @dataclass(frozen=True, slots=True)
 class ClientLimits:

@@ -38,7 +38,9 @@ class FastGatewayProtocol(GatewayProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
         super().connection_made(transport)
-        self._fast = self.app.fast_path if isinstance(self.app, GatewayApp) else None
+        if isinstance(self.app, GatewayApp):
+            self._fast = self.app.fast_path
+            self.reports = self._fast.reports
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End what is on its way: the client has gone."""

@@ -19,20 +19,20 @@ import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from gateway.client_exchange import Exchange, create_exchange, describe_request, encode_refusal
-from gateway.client_limits import Awaits, ClientLimits
+from gateway.client_exchange import Exchange, create_exchange, describe_request, refuse_unread
+from gateway.client_limits import MAX_UNFINISHED_HEAD, Awaits, ClientLimits
 from gateway.headers import MAX_FIELDS, MAX_SIZE
 from gateway.one_by_one import OneByOneProtocol
 from shared.errors import AppError, BadRequest, HeadersTooLarge, RequestTimeout
 from shared.lazy_timer import NEVER, LazyTimer
-
-MAX_UNFINISHED_HEAD = 4 * MAX_SIZE  # bytes; what is longer and still has no end is not waited for
+from shared.request_context import Reports
 
 
 class GatewayProtocol(OneByOneProtocol):
     """One client's connection."""
 
     limits = ClientLimits()
+    reports: Reports | None = None
 
     _awaits = Awaits.REQUEST
     _answering: Exchange | None = None
@@ -224,7 +224,7 @@ class GatewayProtocol(OneByOneProtocol):
         elif self._reads_ahead:
             self._end()
         else:
-            self.transport.write(encode_refusal(error, self.server_state.default_headers))
+            refuse_unread(self, error, self.reports)
             self._linger()
 
     def _linger(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import gc
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.client_exchange import Exchange
 from gateway.client_limits import ClientLimits
@@ -31,6 +32,16 @@ async def test_what_is_no_request(gateway: RunningGateway, posts: RawUpstream, s
     assert list(json_of(answer)) == ["error"]
     assert b"connection: close" in answer.lower()
     assert posts.received == []
+
+
+async def test_what_is_no_request_is_reported_like_one(gateway: RunningGateway) -> None:
+    """The refusal of what could not be read has its line in the log, under the id that it names, and is counted."""
+    with capture_logs() as logs:
+        answer = await gateway.send_raw(b"SSH-2.0-OpenSSH_9.2\r\n")
+    (line,) = [line for line in logs if line["event"] == "request_finished"]
+    assert (line["status"], line["refusal"]) == (400, "bad_request")
+    assert f"x-request-id: {line['request_id']}\r\n".encode() in answer.lower()
+    assert gateway.metrics.registry.get_sample_value("gatepost_refusals_total", {"reason": "bad_request"}) == 1
 
 
 BAD_CHUNKS = {
