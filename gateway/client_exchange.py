@@ -17,12 +17,12 @@ from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from gateway.upstream_response import SWITCHING_PROTOCOLS
 from shared.draining import CLOSE
 from shared.error_responses import render_error
 from shared.errors import AppError
 from shared.request_context import REQUEST_ID_HEADER, Reports, record_of
 
-SWITCHING_PROTOCOLS = 101
 UNREAD = "unread"
 """What the log calls the method of a request that could not be read."""
 _RESET_AT_END = struct.pack("ii", 1, 0)  # struct linger of socket(7): on, for no time

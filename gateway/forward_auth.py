@@ -32,11 +32,12 @@ from gateway.forwarded_request import (
     is_question,
     read_forwarded_request,
 )
-from gateway.gate import METHODS, Gate, note_decision
+from gateway.gate import Gate, note_decision
 from gateway.headers import RequestHeaders, read_request_headers, said_here
 from gateway.outgoing import Outgoing, PublicSide
 from gateway.paths import PathRefused, canonicalize_path, check_query
 from gateway.policy import AnswerOptions, Forward, RedirectToSignIn, Refuse, RequestFacts
+from gateway.rules import METHODS
 from gateway.session_renewal import RenewingSend
 from gateway.websocket import refuse_websocket
 from shared.error_responses import render_error

@@ -20,7 +20,7 @@ from gateway.outgoing import Outgoing, PublicSide
 from gateway.paths import CanonicalPath, PathRefused, canonicalize_path, check_query
 from gateway.policy import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse, RequestFacts, decide
 from gateway.proxy import OutgoingRequest, forward
-from gateway.rules import FORWARDED_METHODS, OWN_UPSTREAM, PROBES, Rule
+from gateway.rules import METHODS, OWN_UPSTREAM, PROBES, Rule
 from gateway.session_renewal import Renewed, RenewingSend, SessionRenewal
 from gateway.tunnel import open_tunnel
 from gateway.upstream import UpstreamPool
@@ -32,7 +32,6 @@ from shared.errors import AppError, BadRequest, MethodNotAllowed
 from shared.request_context import SIGN_IN_WANTED, RequestRecord, record_of
 from shared.response_headers import ResponseHeadersMiddleware
 
-METHODS = FORWARDED_METHODS | {"OPTIONS"}
 HTTP_VERSIONS = ("1.1", "1.0")
 NEXTAUTH = "/api/auth/"
 BEGUN = "gatepost.begun"

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import structlog
 
 from gateway.current_policy import CurrentPolicy
+from gateway.reference_page import METHODS
 from gateway.rules import Policy
 from gateway.upstream import UpstreamPool
 from gateway.upstream_connection import AnswerMissing
@@ -25,7 +26,6 @@ KEPT_FOR = 5.0  # seconds
 MISSING_FOR = 1.0  # seconds in which nobody asks again for a part that was missing
 MAX_DOCUMENT = 4 * 1024 * 1024  # bytes
 VERSION = "0.1.0"
-METHODS = ("get", "post", "put", "patch", "delete")
 
 _OWN_ANSWERS = {
     "400": "The request can't be read in exactly one way",

@@ -18,11 +18,10 @@ from gateway.proxy import CLIENT_GONE, ClientGone, OutgoingRequest, forward
 from gateway.upstream import UpstreamPool
 from gateway.upstream_connection import AnswerMissing, UpstreamConnection
 from gateway.upstream_limits import Use
-from gateway.upstream_response import ResponseHead
+from gateway.upstream_response import SWITCHING_PROTOCOLS, ResponseHead
 from gateway.websocket import UPGRADE_HEADERS, is_accepted
 from shared.errors import UpstreamFailed
 
-SWITCHING_PROTOCOLS = 101
 LOOK_EVERY = 1.0  # seconds
 
 log = structlog.get_logger("tunnel")

@@ -25,9 +25,10 @@ RawHeaders = list[tuple[bytes, bytes]]
 MAX_FIELDS = 100
 MAX_HEAD_SIZE = 32 * 1024  # bytes
 MAX_INTERIM = 8
+SWITCHING_PROTOCOLS = 101
 
 _BODILESS = (204, 304)  # RFC 9110, section 6.4.1
-_SWITCHING_PROTOCOLS, _FIRST_FINAL, _LAST_FINAL = 101, 200, 599
+_FIRST_FINAL, _LAST_FINAL = 200, 599
 
 
 class AnswerBroken(Exception):
@@ -153,7 +154,7 @@ class ResponseReader:
     def on_headers_complete(self) -> None:
         """Finish a head: an interim one is forgotten, a final one says how the body ends."""
         status = self._parser.get_status_code()
-        if status == _SWITCHING_PROTOCOLS and self._is_upgrade:
+        if status == SWITCHING_PROTOCOLS and self._is_upgrade:
             self.is_reusable = False
             self.head = ResponseHead(status, self._headers)
             self._stage = _Stage.OTHER_PROTOCOL
@@ -197,7 +198,7 @@ class ResponseReader:
 
     def _skip_interim(self, status: int) -> None:
         self._interim += 1
-        if status in {0, _SWITCHING_PROTOCOLS} or status < 100 or self._interim > MAX_INTERIM:  # noqa: PLR2004 - RFC 9110, section 15
+        if status in {0, SWITCHING_PROTOCOLS} or status < 100 or self._interim > MAX_INTERIM:  # noqa: PLR2004 - RFC 9110, section 15
             raise AnswerBroken("an interim answer that was not asked for")
         self._headers = []
         self._head_size = 0
