@@ -67,6 +67,14 @@ async def test_the_whole_story(page: Page, client: httpx2.AsyncClient, ada: Pers
     await expect(page).to_have_url(SIGN_IN_PAGE)
 
 
+async def test_posts_that_can_not_be_fetched_are_told(page: Page, ada: Person) -> None:
+    """When the posts can't be fetched the page says so, and does not wait for ever."""
+    await page.route("**/api/user/*", lambda route: route.fulfill(status=503))
+    await page.goto("/userposts")
+    await sign_in(page, ada)
+    await expect(page.get_by_text("Your posts can't be fetched: 503")).to_be_visible()
+
+
 async def test_a_wrong_password_shows_the_form_again(page: Page, ada: Person, front_end: tuple[str, str]) -> None:
     """A wrong password is refused on the front end's own origin, and the right one then leads to the page."""
     await page.goto("/userposts")

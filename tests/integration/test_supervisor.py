@@ -125,6 +125,15 @@ async def test_data_outlives_a_restart(tmp_path: Path) -> None:
     assert (answer.status_code, answer.json()["id"]) == (200, ada.id)
 
 
+def test_a_browser_is_led_to_the_front_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The greeting names the public URL for browsers, which may be a front end's, and the gateway's own for the API."""
+    monkeypatch.setenv("NEXTAUTH_URL", "http://localhost:3999")
+    with supervising(tmp_path) as supervisor:
+        said = supervisor.output.read_text()
+    assert "in a browser   http://localhost:3999/userposts" in said
+    assert f"the API        {supervisor.gateway}/docs" in said
+
+
 def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     """A port that something else listens on stops the start with one sentence that names it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

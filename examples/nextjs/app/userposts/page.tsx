@@ -8,12 +8,14 @@ type Post = { id: number; title: string; published: boolean; author: { name: str
 export default function UserPosts() {
   const { data: session } = useSession({ required: true });
   const [posts, setPosts] = useState<Post[]>();
+  const [fault, setFault] = useState<Error>();
   const user = session?.user;
 
   useEffect(() => {
-    if (user) fetchPosts(user.id, user.accessToken).then(setPosts);
+    if (user) fetchPosts(user.id, user.accessToken).then(setPosts).catch(setFault);
   }, [user?.id, user?.accessToken]);
 
+  if (fault && !posts) return <p>Your posts can't be fetched: {fault.message}</p>;
   if (!user || !posts) return <p>…</p>;
   return (
     <main>
