@@ -10,7 +10,15 @@ from starlette.requests import HTTPConnection
 from posts_service.author_lookup import AuthorLookup
 from posts_service.coalesced_reads import CoalescedReads, Sharing
 from posts_service.list_source import WRITE_SETTINGS, ListSource
-from posts_service.post_lists import AuthorsList, FeedList, PostList, list_by_authors, list_feeds
+from posts_service.post_lists import (
+    AuthorsList,
+    FeedList,
+    PostList,
+    list_by_authors,
+    list_feeds,
+    list_long_by_author,
+    list_long_feed,
+)
 from posts_service.settings import PostsMigrationSettings, PostsSettings
 from posts_service.sync import create_user_change_feed
 from shared.database import Connection, Database
@@ -26,6 +34,8 @@ from shared.tokens import AccessTokens, KeyRing, ServiceTokens
 SERVICE = "posts_service"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
+LONG_ONES = Sharing(most=1, at_once=4, patience=0.0)
+
 List = TypeVar("List", AuthorsList, FeedList)
 
 
@@ -39,8 +49,10 @@ class Parts:
     list_source: ListSource
     auth_service: ServiceClient
     author_lookup: AuthorLookup
-    author_lists: CoalescedReads[AuthorsList, PostList]
-    feed_lists: CoalescedReads[FeedList, PostList]
+    author_lists: CoalescedReads[AuthorsList, PostList | None]
+    feed_lists: CoalescedReads[FeedList, PostList | None]
+    long_author_lists: CoalescedReads[AuthorsList, PostList]
+    long_feeds: CoalescedReads[FeedList, PostList]
     access_tokens: AccessTokens
     revocations: Revocations
     feeds: tuple[Feed, ...]
@@ -71,6 +83,8 @@ class Parts:
             author_lookup=AuthorLookup(database, auth_service),
             author_lists=_coalesce(list_source, list_by_authors, sharing),
             feed_lists=_coalesce(list_source, list_feeds, sharing),
+            long_author_lists=_one_by_one(list_source, list_long_by_author),
+            long_feeds=_one_by_one(list_source, list_long_feed),
             access_tokens=AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl),
             revocations=revocations,
             feeds=(
@@ -125,12 +139,24 @@ def _open_standby(settings: PostsSettings) -> Database | None:
 
 def _coalesce(
     source: ListSource,
-    list_all: Callable[[Connection, Sequence[List]], Awaitable[Sequence[PostList]]],
+    list_all: Callable[[Connection, Sequence[List]], Awaitable[Sequence[PostList | None]]],
     sharing: Sharing,
-) -> CoalescedReads[List, PostList]:
+) -> CoalescedReads[List, PostList | None]:
     """Return reads of lists that share queries; a query is as heavy as it has posts to read."""
 
-    async def ask(asked: Sequence[List]) -> Sequence[PostList]:
+    async def ask(asked: Sequence[List]) -> Sequence[PostList | None]:
         return await source.read(lambda connection: list_all(connection, asked))
 
     return CoalescedReads(ask, lambda one: one.limit, sharing)
+
+
+def _one_by_one(
+    source: ListSource, list_one: Callable[[Connection, List], Awaitable[PostList]]
+) -> CoalescedReads[List, PostList]:
+    """Return reads of long lists: so few at a time that their pages are never much together; equal ones are one."""
+
+    async def ask(asked: Sequence[List]) -> Sequence[PostList]:
+        [one] = asked
+        return [await source.read(lambda connection: list_one(connection, one))]
+
+    return CoalescedReads(ask, lambda _: 1, LONG_ONES)

@@ -11,13 +11,23 @@ lists of authors come back as one row, which PostgreSQL sends as it is: of sever
 
 It can't see how short a list is either, and would rather read all authors once than look up those of so many posts:
 ``OFFSET 0`` leaves it no other way than the look-up.
+
+How much memory a list takes is not left to those who ask. A query writes out lists of short posts only, so that what it
+answers is bounded by the number of posts; of another list it tells that a long post is on it. Such a list is read by
+itself (``list_long_``): first the lengths, for which no content is touched, then as many posts as fit into
+``PAGE_BYTES``; the next page has the rest. What is common pays for none of this.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.database import Connection
 
+PAGE_BYTES = 1024 * 1024  # of contents on a page; a post that is longer by itself is a page by itself
+SHORT = 10_000  # bytes of content: a hundred such posts are no more than a page takes
+
+_ANY_LENGTH = 2**31 - 1
+_TOO_LONG = "\x01"  # in the place of a post that was not to be written; in JSON it would be \\u0001
 _BETWEEN_POSTS = ',{"id":'  # and nowhere else: the quotes within a text have a backslash before them
 
 
@@ -48,8 +58,10 @@ class PostList:
     unknown_authors: frozenset[int]
 
 
-async def list_by_authors(connection: Connection, asked: Sequence[AuthorsList]) -> list[PostList]:
-    """Return the lists of authors' posts that are asked for, in that order."""
+async def list_by_authors(
+    connection: Connection, asked: Sequence[AuthorsList], longest: int = SHORT
+) -> list[PostList | None]:
+    """Return the lists of authors' posts that are asked for, in that order; None for one with a post that is longer."""
     row = await connection.fetchrow(
         """
         SELECT array_agg(list.posts ORDER BY asked.place) AS posts,
@@ -62,8 +74,10 @@ async def list_by_authors(connection: Connection, asked: Sequence[AuthorsList]) 
         ) AS author ON true
         CROSS JOIN LATERAL (
             SELECT string_agg(
-                json_post(id, title, content, published, author_id, created_at, updated_at, author.json), ','
-                ORDER BY id DESC
+                CASE WHEN octet_length(content) <= $5
+                    THEN json_post(id, title, content, published, author_id, created_at, updated_at, author.json)
+                    ELSE chr(1)
+                END, ',' ORDER BY id DESC
             ) AS posts,
             CASE WHEN count(*) > asked.most THEN (array_agg(id ORDER BY id DESC))[asked.most] END AS last_id
             FROM (
@@ -81,6 +95,7 @@ async def list_by_authors(connection: Connection, asked: Sequence[AuthorsList]) 
         [one.before for one in asked],
         [one.limit for one in asked],
         [one.with_drafts for one in asked],
+        longest,
     )
     assert row is not None
     lists = zip(asked, row["posts"], row["last_ids"], row["are_unknown"], strict=True)
@@ -89,19 +104,18 @@ async def list_by_authors(connection: Connection, asked: Sequence[AuthorsList]) 
     ]
 
 
-async def list_feeds(connection: Connection, asked: Sequence[FeedList]) -> list[PostList]:
-    """Return the lists of everyone's published posts that are asked for, in that order."""
+async def list_feeds(connection: Connection, asked: Sequence[FeedList], longest: int = SHORT) -> list[PostList | None]:
+    """Return the lists of everyone's published posts that are asked for, in that order; None as above."""
     rows = await connection.fetch(
         """
         SELECT list.posts, list.last_id, list.unknown
         FROM unnest((SELECT $1::bigint[]), (SELECT $2::int[])) WITH ORDINALITY AS asked (before, most, place)
         CROSS JOIN LATERAL (
             SELECT string_agg(
-                json_post(
+                CASE WHEN octet_length(post.content) <= $3 THEN json_post(
                     post.id, post.title, post.content, post.published, post.author_id, post.created_at, post.updated_at,
                     json_author(author.name, author.email)
-                ), ','
-                ORDER BY post.id DESC
+                ) ELSE chr(1) END, ',' ORDER BY post.id DESC
             ) AS posts,
             CASE WHEN count(*) > asked.most THEN (array_agg(post.id ORDER BY post.id DESC))[asked.most] END AS last_id,
             array_agg(post.author_id) FILTER (WHERE author.name IS NULL) AS unknown
@@ -118,14 +132,57 @@ async def list_feeds(connection: Connection, asked: Sequence[FeedList]) -> list[
         """,
         [one.before for one in asked],
         [one.limit for one in asked],
+        longest,
     )
     return [_make_list(row["posts"], row["last_id"], row["unknown"] or []) for row in rows]
 
 
-def _make_list(posts: str | None, last_id: int | None, unknown_authors: Sequence[int]) -> PostList:
+async def list_long_by_author(connection: Connection, asked: AuthorsList) -> PostList:
+    """Return a list of an author's posts with long ones on it, as far as a page takes them."""
+    fitting = await connection.fetchval(
+        """
+        SELECT count(*) FILTER (WHERE bytes <= $4) FROM (
+            SELECT sum(octet_length(content)) OVER (ORDER BY id DESC) AS bytes FROM (
+                (SELECT id, content FROM posts
+                WHERE $5 AND author_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3)
+                UNION ALL
+                (SELECT id, content FROM posts
+                WHERE NOT $5 AND published AND author_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3)
+            ) AS post
+        ) AS post
+        """,
+        *(asked.author_id, asked.before, asked.limit, PAGE_BYTES, asked.with_drafts),
+    )
+    return _get_only(await list_by_authors(connection, [replace(asked, limit=max(1, fitting))], _ANY_LENGTH))
+
+
+async def list_long_feed(connection: Connection, asked: FeedList) -> PostList:
+    """Return a list of everyone's published posts with long ones on it, as far as a page takes them."""
+    fitting = await connection.fetchval(
+        """
+        SELECT count(*) FILTER (WHERE bytes <= $3) FROM (
+            SELECT sum(octet_length(content)) OVER (ORDER BY id DESC) AS bytes FROM (
+                SELECT id, content FROM posts WHERE published AND id < $1 ORDER BY id DESC LIMIT $2
+            ) AS post
+        ) AS post
+        """,
+        *(asked.before, asked.limit, PAGE_BYTES),
+    )
+    return _get_only(await list_feeds(connection, [replace(asked, limit=max(1, fitting))], _ANY_LENGTH))
+
+
+def _get_only(lists: Sequence[PostList | None]) -> PostList:
+    [found] = lists
+    assert found is not None, "every length was allowed"
+    return found
+
+
+def _make_list(posts: str | None, last_id: int | None, unknown_authors: Sequence[int]) -> PostList | None:
     """Return a list; where more posts follow its last, one of them was read to know it. No posts at all are None."""
     if posts is None:
         return PostList(b"[]", None, frozenset())
+    if _TOO_LONG in posts:
+        return None
     if last_id is not None:
         posts = posts[: posts.rindex(_BETWEEN_POSTS)]
     return PostList(f"[{posts}]".encode(), last_id, frozenset(unknown_authors))

@@ -43,14 +43,14 @@ async def get_visible_post(parts: Parts, caller: Caller, post_id: int) -> Post:
 
 async def read_feed(parts: Parts, query: ListQuery) -> PostList:
     """Return the JSON of what everyone has published."""
-    return await _read_with_authors(parts, parts.feed_lists, FeedList(query.before, query.limit))
+    return await _read_with_authors(parts, parts.feed_lists, parts.long_feeds, FeedList(query.before, query.limit))
 
 
 async def read_posts_of(parts: Parts, author_id: int, reader: User, query: ListQuery) -> PostList:
     """Return the JSON of an author's posts: all of them to the author, to others those that are published."""
     is_own = reader.claims.user_id == author_id
     wanted = AuthorsList(author_id, query.before, query.limit, with_drafts=is_own)
-    return await _read_with_authors(parts, parts.author_lists, wanted)
+    return await _read_with_authors(parts, parts.author_lists, parts.long_author_lists, wanted)
 
 
 async def list_feed(parts: Parts, query: ListQuery) -> Page:
@@ -67,11 +67,13 @@ async def list_posts_of(parts: Parts, author_id: int, reader: User, query: ListQ
     return await _make_page(parts, posts, query.limit)
 
 
-async def _read_with_authors(parts: Parts, lists: CoalescedReads[List, PostList], wanted: List) -> PostList:
+async def _read_with_authors(
+    parts: Parts, lists: CoalescedReads[List, PostList | None], long_lists: CoalescedReads[List, PostList], wanted: List
+) -> PostList:
     """Return a list; read anew where it named authors that only the auth service knew."""
-    posts = await lists.read(wanted)
+    posts = await lists.read(wanted) or await long_lists.read(wanted)
     if posts.unknown_authors and await parts.author_lookup.learn(posts.unknown_authors):
-        return await lists.read(wanted)
+        return await lists.read(wanted) or await long_lists.read(wanted)
     return posts
 
 

@@ -73,7 +73,9 @@ class PostChange(Body):
 class ListQuery(Query):
     """Which part of a list: ``limit`` posts, older than the page that ``cursor`` came from."""
 
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 20
+    limit: Annotated[
+        int, Field(ge=1, le=MAX_LIMIT, description="At most so many; fewer where their contents exceed a mebibyte")
+    ] = 20
     before: Annotated[Cursor, Field(alias="cursor", default_factory=lambda: MAX_ID)]
 
 

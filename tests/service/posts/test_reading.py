@@ -4,7 +4,9 @@ import re
 
 import httpx2
 import pytest
+from starlette.applications import Starlette
 
+from posts_service.post_lists import AuthorsList, list_by_authors
 from tests.service.posts.conftest import make_person
 from tests.support.people import Person
 from tests.support.posts import write_post
@@ -141,6 +143,35 @@ async def test_a_page_has_twenty_posts_unless_asked_otherwise(client: httpx2.Asy
         await write_post(client, ada, published=True)
     sizes = [len((await client.get("/api/posts" + query)).json()) for query in ("", "?limit=1", "?limit=100")]
     assert sizes == [20, 1, 21]
+
+
+@pytest.mark.parametrize("published", [True, False])
+async def test_a_page_of_long_posts_ends_early(client: httpx2.AsyncClient, ada: Person, *, published: bool) -> None:
+    """A page holds a mebibyte of contents at most, whatever ``limit`` asks for; ``Link`` leads to the rest."""
+    lengths = [100_000] * 8 + [10, 100_000, 100_000, 20_000, 20_000, 100_000, 100_000, 100_000]
+    for length in lengths:
+        await write_post(client, ada, content="x" * length, published=published)
+    for path in (["/api/posts"] if published else []) + [f"/api/user/{ada.id}"]:
+        pages, url = [], f"{path}?limit=100"
+        while url:
+            answer = await client.get(url, headers=ada.bearer)
+            pages.append([len(post["content"]) for post in answer.json()])
+            url = answer.links["next"]["url"] if "next" in answer.links else ""
+            assert not url or "limit=100&" in url
+        assert [length for page in pages for length in page] == lengths[::-1]
+        assert [sum(page) <= 1024 * 1024 for page in pages] == [True, True]
+
+
+async def test_lists_of_long_posts_are_not_held_together(
+    client: httpx2.AsyncClient, app: Starlette, ada: Person
+) -> None:
+    """The query that many lists share writes out none on which a long post is, nor the one post beyond it."""
+    for length in (9_000, 100_000, 9_000):
+        await write_post(client, ada, content="x" * length)
+    asked = [AuthorsList(ada.id, before, 1, with_drafts=True) for before in (4, 3, 2)]
+    async with app.state.parts.database.connection() as connection:
+        found = await list_by_authors(connection, asked)
+    assert [one is None for one in found] == [True, True, False]
 
 
 @pytest.mark.parametrize(
