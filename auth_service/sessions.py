@@ -109,11 +109,15 @@ async def update_revoked(
 async def update_all_revoked(
     connection: Connection, user_id: int, spared: SessionId | None, because: Ending
 ) -> list[Session]:
-    """Revoke a user's sessions, except the one that is spared, and return them."""
+    """Revoke a user's sessions, except the one that is spared, and return them.
+
+    Those too that expired within a day, the longest life of an access token: their last one may live on.
+    """
     rows = await connection.fetch(
         """
         UPDATE sessions SET revoked_at = now(), revoked_because = $3
-        WHERE user_id = $1 AND id IS DISTINCT FROM $2 AND revoked_at IS NULL AND now() < least(ends_at, idle_ends_at)
+        WHERE user_id = $1 AND id IS DISTINCT FROM $2 AND revoked_at IS NULL
+            AND now() < least(ends_at, idle_ends_at) + interval '1 day'
         RETURNING id, user_id, created_at, ends_at
         """,
         *(user_id, spared, because.value),

@@ -106,6 +106,21 @@ async def test_the_password_is_changed(client: httpx2.AsyncClient, ada: Person, 
     ]
 
 
+async def test_a_session_that_has_just_expired_is_ended_too(
+    client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
+) -> None:
+    """The last access token of an expired session ends with the others; one that expired long ago has none."""
+    for _ in range(2):
+        assert (await sign_in(client, ada.email)).status_code == 200
+    expired = [row["id"] for row in await database.fetch("SELECT id FROM sessions ORDER BY created_at DESC LIMIT 2")]
+    for session, age in zip(expired, ("1 minute", "2 days"), strict=True):
+        statement = "UPDATE sessions SET idle_ends_at = now() - $2::text::interval WHERE id = $1"
+        await database.execute(statement, session, age)
+    assert (await change_password(client, ada, PASSWORD, OTHER_PASSWORD)).status_code == 204
+    feed = (await client.get("/internal/revocations", headers=service_token())).json()
+    assert [revoked["sid"] for revoked in feed["revocations"]] == [str(expired[0])]
+
+
 async def test_a_wrong_current_password_changes_nothing(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
