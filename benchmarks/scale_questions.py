@@ -14,6 +14,7 @@ from benchmarks.picks import Picks
 from benchmarks.posts_upstream import POSTS_IN_ANSWER
 from posts_service.authors import Author, upsert_authors
 from posts_service.cursors import encode_cursor
+from posts_service.pages import READ
 from posts_service.post_lists import AuthorsList, FeedList, list_by_authors, list_feeds
 from posts_service.posts import find_post, find_post_for_update, insert_post, list_by_author, update_post
 from shared.database import Connection
@@ -71,7 +72,7 @@ OF_POSTS: dict[str, Statements] = {
     AUTHOR: lambda found, picks: _list(found, picks.busy_author(), MAX_ID),
     AUTHOR_DEEP: lambda found, picks: _list(found, picks.busy_author(), picks.deep_id()),
     OWN: lambda found, picks: _list(found, picks.busy_author(), MAX_ID, with_drafts=True),
-    OWN_PAGE: lambda found, picks: list_by_author(found, picks.busy_author(), MAX_ID, _MOST + 1),
+    OWN_PAGE: lambda found, picks: list_by_author(found, picks.busy_author(), MAX_ID, _MOST + 1, READ),
     FEED: lambda found, _: list_feeds(found, [FeedList(MAX_ID, _MOST)]),
     FEED_DEEP: lambda found, picks: list_feeds(found, [FeedList(picks.deep_id(), _MOST)]),
     POST: lambda found, picks: find_post(found, picks.post_id()),

@@ -21,12 +21,14 @@ from shared.schemas import validate
 
 TEMPLATES = Path(__file__).parent / "templates"
 EXCERPT = 280  # characters of a post's content in a list
+LEEWAY = 20  # characters by which a content may be longer and is still shown whole
+READ = EXCERPT + LEEWAY + 1  # characters that tell which of both it is
 
 
 async def show_feed(request: Request) -> Response:
     """Show what everyone has published."""
     caller, query = identify_caller(request), _read_query(request)
-    page = await reading.list_feed(parts_of(request), query)
+    page = await reading.list_feed(parts_of(request), query, READ)
     return _list_page(request, caller, "feed.html", page, query)
 
 
@@ -40,7 +42,7 @@ async def show_post(request: Request) -> Response:
 async def show_own_posts(request: Request) -> Response:
     """Show the caller's own posts, drafts among them."""
     user, query = require_user(request), _read_query(request)
-    page = await reading.list_posts_of(parts_of(request), user.claims.user_id, user, query)
+    page = await reading.list_posts_of(parts_of(request), user.claims.user_id, user, query, READ)
     return _list_page(request, user, "own_posts.html", page, query)
 
 
@@ -57,7 +59,16 @@ def posts_page(request: Request, caller: Caller, template: str, *, status: int =
 def _list_page(request: Request, caller: Caller, template: str, page: reading.Page, query: ListQuery) -> Response:
     older = urlencode({"limit": query.limit, "cursor": page.next_cursor}) if page.next_cursor else None
     is_first = "cursor" not in request.query_params
-    return posts_page(request, caller, template, posts=page.posts, older=older, is_first=is_first, excerpt=EXCERPT)
+    return posts_page(
+        request,
+        caller,
+        template,
+        posts=page.posts,
+        older=older,
+        is_first=is_first,
+        excerpt=EXCERPT,
+        leeway=LEEWAY,
+    )
 
 
 def _read_query(request: Request) -> ListQuery:

@@ -76,47 +76,49 @@ async def find_post_for_update(connection: Connection, post_id: int) -> Post | N
     return _read_post(row) if row else None
 
 
-async def list_published(connection: Connection, before: int, limit: int) -> list[Post]:
-    """Return published posts of everyone."""
+async def list_published(connection: Connection, before: int, limit: int, most: int) -> list[Post]:
+    """Return published posts of everyone, ``most`` characters of each content."""
     rows = await connection.fetch(
         """
-        SELECT post.id, post.title, post.content, post.published, post.version, post.author_id,
+        SELECT post.id, post.title, left(post.content, $3) AS content, post.published, post.version, post.author_id,
             post.created_at, post.updated_at, authors.name, authors.email
         FROM posts AS post LEFT JOIN authors ON authors.id = post.author_id
         WHERE post.published AND post.id < $1
         ORDER BY post.id DESC LIMIT $2
         """,
-        *(before, limit),
+        *(before, limit, most),
     )
     return [_read_post(row) for row in rows]
 
 
-async def list_by_author(connection: Connection, author_id: int, before: int, limit: int) -> list[Post]:
-    """Return an author's posts, drafts among them."""
+async def list_by_author(connection: Connection, author_id: int, before: int, limit: int, most: int) -> list[Post]:
+    """Return an author's posts, drafts among them, ``most`` characters of each content."""
     rows = await connection.fetch(
         """
-        SELECT post.id, post.title, post.content, post.published, post.version, post.author_id,
+        SELECT post.id, post.title, left(post.content, $4) AS content, post.published, post.version, post.author_id,
             post.created_at, post.updated_at, authors.name, authors.email
         FROM posts AS post LEFT JOIN authors ON authors.id = post.author_id
         WHERE post.author_id = $1 AND post.id < $2
         ORDER BY post.id DESC LIMIT $3
         """,
-        *(author_id, before, limit),
+        *(author_id, before, limit, most),
     )
     return [_read_post(row) for row in rows]
 
 
-async def list_published_by_author(connection: Connection, author_id: int, before: int, limit: int) -> list[Post]:
-    """Return an author's published posts."""
+async def list_published_by_author(
+    connection: Connection, author_id: int, before: int, limit: int, most: int
+) -> list[Post]:
+    """Return an author's published posts, ``most`` characters of each content."""
     rows = await connection.fetch(
         """
-        SELECT post.id, post.title, post.content, post.published, post.version, post.author_id,
+        SELECT post.id, post.title, left(post.content, $4) AS content, post.published, post.version, post.author_id,
             post.created_at, post.updated_at, authors.name, authors.email
         FROM posts AS post LEFT JOIN authors ON authors.id = post.author_id
         WHERE post.author_id = $1 AND post.published AND post.id < $2
         ORDER BY post.id DESC LIMIT $3
         """,
-        *(author_id, before, limit),
+        *(author_id, before, limit, most),
     )
     return [_read_post(row) for row in rows]
 

@@ -53,17 +53,17 @@ async def read_posts_of(parts: Parts, author_id: int, reader: User, query: ListQ
     return await _read_with_authors(parts, parts.author_lists, parts.long_author_lists, wanted)
 
 
-async def list_feed(parts: Parts, query: ListQuery) -> Page:
-    """Return what everyone has published."""
-    posts = await parts.list_source.read(lambda found: list_published(found, query.before, query.limit + 1))
+async def list_feed(parts: Parts, query: ListQuery, most: int) -> Page:
+    """Return what everyone has published, ``most`` characters of each content."""
+    posts = await parts.list_source.read(lambda found: list_published(found, query.before, query.limit + 1, most))
     return await _make_page(parts, posts, query.limit)
 
 
-async def list_posts_of(parts: Parts, author_id: int, reader: User, query: ListQuery) -> Page:
-    """Return an author's posts: all of them to the author, to others those that are published."""
+async def list_posts_of(parts: Parts, author_id: int, reader: User, query: ListQuery, most: int) -> Page:
+    """Return the same posts, ``most`` characters of each content."""
     list_visible = list_by_author if reader.claims.user_id == author_id else list_published_by_author
     limit = query.limit + 1
-    posts = await parts.list_source.read(lambda found: list_visible(found, author_id, query.before, limit))
+    posts = await parts.list_source.read(lambda found: list_visible(found, author_id, query.before, limit, most))
     return await _make_page(parts, posts, query.limit)
 
 

@@ -4,7 +4,11 @@ import html
 
 import httpx2
 import pytest
+from starlette.applications import Starlette
 
+from posts_service.pages import READ
+from posts_service.posts import list_by_author, list_published, list_published_by_author
+from shared.tokens import MAX_ID
 from tests.support.people import Person
 from tests.support.posts import write_post
 
@@ -47,6 +51,26 @@ async def test_pages_forbid_scripts_and_caching(client: httpx2.AsyncClient, ada:
         assert page.headers["cache-control"] == "no-store"
         assert "<script" not in page.text
         assert "style=" not in page.text
+
+
+async def test_a_list_reads_no_more_of_a_post_than_it_shows(
+    client: httpx2.AsyncClient, app: Starlette, ada: Person
+) -> None:
+    """A list shows a short content whole and the beginning of a long one, and of that no more is read."""
+    for content in ("a" * 300, "b" * 301, "c" * 100_000):
+        await write_post(client, ada, content=content, published=True)
+    for path in ("/", "/userposts"):
+        page = (await client.get(path, headers=HTML | ada.bearer)).text
+        assert f">{'a' * 300}</p>" in page
+        assert f">{'b' * 279}…</p>" in page
+        assert f">{'c' * 279}…</p>" in page
+    async with app.state.parts.database.connection() as connection:
+        for listed in (
+            await list_published(connection, MAX_ID, 9, READ),
+            await list_by_author(connection, ada.id, MAX_ID, 9, READ),
+            await list_published_by_author(connection, ada.id, MAX_ID, 9, READ),
+        ):
+            assert [len(post.content) for post in listed] == [301, 301, 300]
 
 
 async def test_what_people_write_is_escaped(client: httpx2.AsyncClient, ada: Person) -> None:
