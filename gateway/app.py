@@ -73,6 +73,7 @@ def create_app(settings: GatewaySettings, metrics: Metrics, limits: Limits = LIM
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, current.reload)
         feed.start()
+        await feed.wait_a_moment()  # who was signed out before is to be refused from the first request on
         yield
         await feed.stop()
         await renewal.close()

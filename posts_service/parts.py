@@ -1,5 +1,6 @@
 """The parts of the running posts service, built once from its settings and found by every endpoint."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,8 @@ class Parts:
     long_feeds: CoalescedReads[FeedList, PostList]
     access_tokens: AccessTokens
     revocations: Revocations
-    feeds: tuple[Feed, ...]
+    revocation_feed: Feed
+    user_change_feed: Feed
     form_tokens: FormTokens
 
     @classmethod
@@ -87,12 +89,15 @@ class Parts:
             long_feeds=_one_by_one(list_source, list_long_feed),
             access_tokens=AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl),
             revocations=revocations,
-            feeds=(
-                create_revocation_feed(auth_service, revocations, metrics),
-                create_user_change_feed(auth_service, database, metrics),
-            ),
+            revocation_feed=create_revocation_feed(auth_service, revocations, metrics),
+            user_change_feed=create_user_change_feed(auth_service, database, metrics),
             form_tokens=FormTokens(service_secret),
         )
+
+    @property
+    def feeds(self) -> tuple[Feed, ...]:
+        """The feeds of the auth service that are followed."""
+        return self.revocation_feed, self.user_change_feed
 
     @property
     def remarks(self) -> dict[str, Check]:
@@ -104,9 +109,10 @@ class Parts:
         await self.database.start()
         if self.standby is not None:
             await self.standby.start()
-        await self.database.wait_a_moment()
         for feed in self.feeds:
             feed.start()
+        # Who was signed out before is to be refused from the first request on.
+        await asyncio.gather(self.database.wait_a_moment(), self.revocation_feed.wait_a_moment())
 
     async def stop(self) -> None:
         """Let go of everything."""

@@ -7,7 +7,9 @@
    up to two seconds. What is known stays, and the service goes on.
 3. ``last`` below what was asked after: the other service's database was put back to an earlier state. The follower
    starts anew.
-4. It is told in ``/readyz`` (a remark, never 503) and in the metrics how long ago the feed was last heard of.
+4. Until it has caught up nothing is waited for at the other service, so that a service which starts knows soon what was
+   told before.
+5. It is told in ``/readyz`` (a remark, never 503) and in the metrics how long ago the feed was last heard of.
 """
 
 import asyncio
@@ -28,6 +30,7 @@ PATIENCE = 3.0  # seconds beyond that in which it must have answered
 SILENCE = 15.0  # seconds without a page taken after which the feed counts as late
 FIRST_PAUSE = 0.1  # seconds
 LONGEST_PAUSE = 2.0
+START_PATIENCE = 3.0
 SHORTEST_ROUND = 0.2  # seconds from one question to the next when nothing was told
 
 log = structlog.get_logger("feed")
@@ -65,12 +68,18 @@ class Feed:
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
         self._heard_at = time.monotonic()
+        self._has_caught_up = asyncio.Event()
         metrics.watch_feed(name, self.find_lag)
 
     def start(self) -> None:
         """Begin to follow, in the background."""
         self._heard_at = time.monotonic()
         self._task = asyncio.create_task(self._follow())
+
+    async def wait_a_moment(self) -> None:
+        """Return when all that was told so far is known, or after a few seconds without."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._has_caught_up.wait(), START_PATIENCE)
 
     async def stop(self) -> None:
         """Follow no longer."""
@@ -101,12 +110,13 @@ class Feed:
                 continue
             self._note_page()
             if not has_moved:
+                self._has_caught_up.set()
                 await asyncio.sleep(max(0.0, SHORTEST_ROUND - (time.monotonic() - started)))
 
     async def _read_page(self) -> bool:
         """Take one page; tell whether it told of anything."""
         after = await self._follower.find_position()
-        question = {"after": str(after), "wait": str(WAIT)}
+        question = {"after": str(after), "wait": str(WAIT if self._has_caught_up.is_set() else 0)}
         page = await self._client.get_json(self._path, question, timeout=WAIT + PATIENCE)
         last = Place.model_validate(page).last
         if last < after:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from shared import feed
 from stack.postgres import DatabaseUrls, running_postgres
+
+
+@pytest.fixture(autouse=True)
+def start_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a service start at once where the test has no auth service for it."""
+    monkeypatch.setattr(feed, "START_PATIENCE", 0.2)
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,8 @@ Misbehaviour = Callable[[], bytes]
 class FakeAuthService:
     """Knows ``users`` and two feeds; ``misbehave`` and ``pause`` spoil the answers on users, ``cut`` those of feeds.
 
-    ``renew`` answers what is asked of ``/internal/session``. What was asked is remembered.
+    ``feed_pause`` holds those of feeds up. ``renew`` answers what is asked of ``/internal/session``. What was asked is
+    remembered.
     """
 
     tokens: ServiceTokens
@@ -33,6 +34,7 @@ class FakeAuthService:
     revocations: list[Json] = field(default_factory=list)
     misbehave: Misbehaviour | None = None
     pause: float = 0.0
+    feed_pause: float = 0.0
     cut: Misbehaviour | None = None
     renew: Callable[[Json], bytes] | None = None
     asked: list[list[int]] = field(default_factory=list)
@@ -65,7 +67,7 @@ class FakeAuthService:
             known.clear()
         self.asked_after = {"changes": [], "revocations": []}
         self.misbehave = self.cut = self.renew = None
-        self.pause = 0.0
+        self.pause = self.feed_pause = 0.0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request and close."""
@@ -117,6 +119,7 @@ class FakeAuthService:
         """Answer a page; a number beyond the last there is gets that last one."""
         after = int(query["after"])
         self.asked_after[name].append(after)
+        await asyncio.sleep(self.feed_pause)
         deadline = time.monotonic() + min(float(query["wait"]), LONGEST_WAIT)
         while not self.cut:
             told: list[Json] = getattr(self, name)

@@ -7,6 +7,7 @@ import httpx2
 import pytest
 from prometheus_client import generate_latest
 
+from shared import feed
 from tests.support.fake_auth_service import FakeAuthService, break_off, running_auth_service
 from tests.support.gateway_in_process import SERVICE_SECRET, SESSION_ID, RunningGateway, running_gateway
 from tests.support.waiting import wait_until
@@ -45,6 +46,18 @@ async def test_an_ended_session_is_refused(
     assert (await client.get("/api/user/7", headers=cookie)).status_code == 401
     page = await client.get("/userposts", headers=cookie)
     assert (page.status_code, page.headers["location"]) == (302, "/api/auth/signin?callbackUrl=%2Fuserposts")
+
+
+async def test_a_gateway_that_starts_knows_what_ended_before(
+    rules: Path, fake_auth: FakeAuthService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that ended while no gateway ran is refused from the first request on."""
+    fake_auth.revoke(SESSION_ID)
+    monkeypatch.setattr(feed, "START_PATIENCE", 10)
+    fake_auth.feed_pause = 0.3
+    async with running_gateway(rules, auth_service_url=fake_auth.url) as late, httpx2.AsyncClient() as client:
+        bearer = {"authorization": late.sign_token()}
+        assert (await client.get(f"{late.url}/api/user/7", headers=bearer)).status_code == 401
 
 
 async def test_the_feed_shows(gateway: RunningGateway, client: httpx2.AsyncClient, fake_auth: FakeAuthService) -> None:

@@ -7,9 +7,10 @@ import pytest
 from starlette.applications import Starlette
 
 from posts_service.app import create_app
+from shared import feed
 from shared.metrics import Metrics
 from tests.service.posts.conftest import make_person
-from tests.support.fake_auth_service import FakeAuthService, break_off
+from tests.support.fake_auth_service import PAGE, FakeAuthService, break_off
 from tests.support.gateway_in_process import eventually
 from tests.support.people import Person
 from tests.support.posts import write_post
@@ -63,6 +64,21 @@ async def test_every_replica_refuses(
         for replica in (app, another):
             async with client_of(replica) as client:
                 await wait_for_refusal(client, ada)
+
+
+@pytest.mark.usefixtures("client")
+async def test_a_service_that_starts_knows_what_ended_before(
+    posts_database_url: str, fake_auth_service: FakeAuthService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that ended while no service ran is refused from the first request on."""
+    sid = str(uuid.uuid4())
+    for ended in (*(str(uuid.uuid4()) for _ in range(PAGE)), sid):
+        fake_auth_service.revoke(ended)
+    monkeypatch.setattr(feed, "START_PATIENCE", 10)
+    fake_auth_service.feed_pause = 0.3
+    settings = posts_settings(posts_database_url, auth_service_url=fake_auth_service.url)
+    async with running(create_app(settings, Metrics())) as late, client_of(late) as client:
+        assert await is_refused(client, make_person(1, "Ada", sid=sid))
 
 
 async def test_without_the_feed_the_service_goes_on(posts_database_url: str, grace: Person, app: Starlette) -> None:
