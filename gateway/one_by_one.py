@@ -1,7 +1,7 @@
 """uvicorn's protocol with one request at a time: what a client sends ahead of an answer waits, and is read after it.
 
 uvicorn alone reads whatever comes, and keeps a request of some kilobytes for each that waits. Here a connection holds
-the request that is answered, at most one more whose head came with the end of a body, and bytes (``sent_ahead``).
+the request that is answered, those few more whose heads came within a piece of its body, and bytes (``sent_ahead``).
 """
 
 import asyncio
@@ -9,6 +9,8 @@ import asyncio
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.sent_ahead import SentAhead
+
+BODY_PIECE = 1024  # bytes: so many of a body are read at once, if they are there, and the heads that stand in them
 
 
 class OneByOneProtocol(HttpToolsProtocol):
@@ -36,7 +38,7 @@ class OneByOneProtocol(HttpToolsProtocol):
 
     def _read_on(self) -> None:
         while self._ahead and not self._is_deaf and not self._is_busy():
-            self._read(self._ahead.take())
+            self._read(self._ahead.take(BODY_PIECE if self._is_in_body() else 0))
         if self._is_deaf:
             self._ahead.clear()
         elif self._ahead:
@@ -59,6 +61,9 @@ class OneByOneProtocol(HttpToolsProtocol):
             self._reads_ahead = True
             self._read_on()
             self._reads_ahead = False
+
+    def _is_in_body(self) -> bool:
+        return getattr(self.cycle, "more_body", False)  # there is none before the first request
 
     def _is_busy(self) -> bool:
         """Tell whether a whole request was read, and is not answered."""

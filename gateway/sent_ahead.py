@@ -12,32 +12,40 @@ _LINE_ENDS = b"\r\n"
 class SentAhead:
     """Bytes of one client that are not read yet."""
 
-    __slots__ = ("_data",)
+    __slots__ = ("_begin", "_data")
 
     def __init__(self) -> None:
         self._data = b""
+        self._begin = 0  # of what is not taken; moving it costs less than cutting the bytes each time
 
     def __bool__(self) -> bool:
-        return bool(self._data)
+        return self._begin < len(self._data)
 
     def add(self, data: bytes) -> None:
         """Keep bytes that came."""
-        self._data = self._data + data if self._data else data
+        self._keep(self._data[self._begin :] + data if self else data)
 
-    def take(self) -> bytes:
-        """Return what waits, but nothing that follows the first end of a head in it."""
-        data = self._data
-        end = data.find(END_OF_HEAD) + len(END_OF_HEAD)
-        if end < len(END_OF_HEAD) or end == len(data):
-            self._data = b""
-            return data
-        self._data = data[end:]
-        return data[:end]
+    def take(self, least: int = 0) -> bytes:
+        """Return what waits, but nothing that follows the first end of a head after ``least`` bytes of it.
+
+        ``least`` is for a body, which may consist of such ends: it must not be read in as many pieces.
+        """
+        data, begin = self._data, self._begin
+        found = data.find(END_OF_HEAD, begin + least)
+        self._begin = len(data) if found < 0 else found + len(END_OF_HEAD)
+        taken = data[begin : self._begin]
+        if not self:
+            self.clear()
+        return taken
 
     def drop_line_ends(self) -> None:
         """Drop the empty lines that some clients send after a request (RFC 9112, 2.2)."""
-        self._data = self._data.lstrip(_LINE_ENDS)
+        self._keep(self._data[self._begin :].lstrip(_LINE_ENDS))
 
     def clear(self) -> None:
         """Drop everything."""
-        self._data = b""
+        self._keep(b"")
+
+    def _keep(self, data: bytes) -> None:
+        self._data = data
+        self._begin = 0

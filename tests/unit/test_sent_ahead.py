@@ -8,18 +8,30 @@ from gateway.sent_ahead import END_OF_HEAD, SentAhead
 PIECES = st.lists(st.text(alphabet="\r\na", max_size=12).map(str.encode), max_size=8)
 
 
-@given(PIECES)
-def test_nothing_is_lost(pieces: list[bytes]) -> None:
-    """All bytes come out in their order, and no piece goes on after the first end of a head in it."""
+@given(PIECES, st.integers(0, 6))
+def test_nothing_is_lost(pieces: list[bytes], least: int) -> None:
+    """All bytes come out in their order; after so many bytes, no piece goes on after the first end of a head in it."""
     ahead = SentAhead()
     for piece in pieces:
         ahead.add(piece)
     taken = []
     while ahead:
-        taken.append(ahead.take())
+        taken.append(ahead.take(least))
     assert b"".join(taken) == b"".join(pieces)
-    assert all(END_OF_HEAD not in piece.removesuffix(END_OF_HEAD) for piece in taken)
+    assert all(END_OF_HEAD not in piece[least:].removesuffix(END_OF_HEAD) for piece in taken)
     assert all(piece.endswith(END_OF_HEAD) for piece in taken[:-1])
+    assert all(len(piece) >= least for piece in taken[:-1])
+
+
+def test_a_body_of_ends_comes_in_few_pieces() -> None:
+    """A body may consist of what ends heads; it is not read four bytes at a time."""
+    ahead = SentAhead()
+    ahead.add(END_OF_HEAD * 60_000)
+    pieces = 0
+    while ahead:
+        ahead.take(1024)
+        pieces += 1
+    assert pieces < 60_000 * len(END_OF_HEAD) / 1024 + 1
 
 
 def test_empty_lines_before_a_request() -> None:
