@@ -135,11 +135,19 @@ class Gate:
         """Forward a request, or open a WebSocket."""
         pool, peer, record = self._current.get_pool(decision.rule.upstream), scope["client"][0], record_of(scope)
         key = find_key(decision.rule, facts.method, scope["http_version"], facts.headers)
+        further = b"" if key is None else encode_lines(UPGRADE_HEADERS)
+        request = OutgoingRequest(
+            method=facts.method,
+            head=self._outgoing.encode_head(decision, facts, headers, peer, record, further),
+            has_body=headers.has_body,
+            content_length=headers.content_length,
+            max_body=decision.rule.max_body,
+            is_private=decision.is_private,
+        )
         if key is None:
-            await forward(self._outgoing.build_request(decision, facts, headers, peer, record), pool, receive, send)
-            return
-        request = self._outgoing.build_request(decision, facts, headers, peer, record, encode_lines(UPGRADE_HEADERS))
-        await open_tunnel(request, key, pool, receive, send, lambda: self._may_go_on(decision))
+            await forward(request, pool, receive, send)
+        else:
+            await open_tunnel(request, key, pool, receive, send, lambda: self._may_go_on(decision))
 
     def _may_go_on(self, decision: Forward) -> bool:
         """Tell whether what proved the caller is still good."""
@@ -153,7 +161,7 @@ class Gate:
         """The values of Host that are served."""
         return self._public.hosts
 
-    def admit(self, facts: RequestFacts, known: KnownRequest, peer: str, record: RequestRecord) -> "Admitted | None":
+    def admit(self, facts: RequestFacts, known: KnownRequest, peer: str, record: RequestRecord) -> Admitted | None:
         """Return what is to be done with a plain GET that passes at once; None for any other."""
         caller = self._find_caller_at_once(facts, known.token)
         decision = decide(self._current.policy, facts, caller) if caller is not None else None

@@ -5,6 +5,7 @@ the request that is answered, those few more whose heads came within a piece of 
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -13,8 +14,8 @@ from gateway.sent_ahead import SentAhead
 BODY_PIECE = 1024  # bytes: so many of a body are read at once, if they are there, and the heads that stand in them
 
 
-class OneByOneProtocol(HttpToolsProtocol):
-    """One client's connection. What is ``busy`` and how bytes are read is for the subclass to say."""
+class OneByOneProtocol(HttpToolsProtocol, ABC):
+    """One client's connection. When it is busy, and how bytes are read, is for the subclass to say."""
 
     _is_deaf = False  # nothing that still comes is read
     _reads_ahead = False  # what is read now was sent before the last answer
@@ -65,10 +66,10 @@ class OneByOneProtocol(HttpToolsProtocol):
     def _is_in_body(self) -> bool:
         return getattr(self.cycle, "more_body", False)  # there is none before the first request
 
+    @abstractmethod
     def _is_busy(self) -> bool:
         """Tell whether a whole request was read, and is not answered."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _read(self, data: bytes) -> None:
         """Read bytes of one request, or of its end and the head of the next."""
-        raise NotImplementedError

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gateway.clients import Network, find_client
 from gateway.headers import Origin, RawHeader, RequestHeaders, encode_said
 from gateway.policy import Forward, RequestFacts
-from gateway.proxy import OutgoingRequest, encode_head
+from gateway.proxy import encode_head
 from shared.request_context import RequestRecord, write_trace
 from shared.session_cookie import CookieNames
 
@@ -40,25 +40,6 @@ class Outgoing:
         self._scheme = public.scheme
         self._cookie_names = cookie_names
 
-    def build_request(
-        self,
-        decision: Forward,
-        facts: RequestFacts,
-        headers: RequestHeaders,
-        peer: str,
-        record: RequestRecord,
-        further: bytes = b"",
-    ) -> OutgoingRequest:
-        """Return a request as it is sent; ``further`` are header lines beside the usual ones."""
-        return OutgoingRequest(
-            method=facts.method,
-            head=self.encode_head(decision, facts, headers, peer, record, further),
-            has_body=headers.has_body,
-            content_length=headers.content_length,
-            max_body=decision.rule.max_body,
-            is_private=decision.is_private,
-        )
-
     def encode_head(
         self,
         decision: Forward,
@@ -68,7 +49,7 @@ class Outgoing:
         record: RequestRecord,
         further: bytes = b"",
     ) -> bytes:
-        """Return its head alone."""
+        """Return the head of a request as it is sent; ``further`` are header lines beside the usual ones."""
         path, query = facts.path.raw, facts.query
         origin = self.find_origin(facts.headers, peer, record)
         dropped = None if decision.rule.upstream == AUTH_UPSTREAM else self._cookie_names

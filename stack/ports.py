@@ -6,10 +6,8 @@ import socket
 from stack.settings import Ports
 
 GATEWAY_PORT = 3000
-_USUAL = {"gateway": Ports(GATEWAY_PORT, 3100), "auth_service": Ports(8001, 8101), "posts_service": Ports(8002, 8102)}
-
-
 HIGHEST_PORT = 65_535
+_USUAL = {"gateway": Ports(GATEWAY_PORT, 3100), "auth_service": Ports(8001, 8101), "posts_service": Ports(8002, 8102)}
 
 
 class PortUnusable(Exception):
