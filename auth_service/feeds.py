@@ -6,6 +6,7 @@
 1. What comes after ``after`` is told at once, in order, a page at most; ``last`` is the number to ask after next.
 2. Where there is nothing, the answer waits up to ``wait`` seconds for something. Meanwhile the database is asked a few
    times a second, and no connection is held in between: it works with any number of replicas, and after any failure.
+   Whoever goes meanwhile is no longer waited for, so that a service that is told to end need not.
 3. Who asks after a number that was never given knows of a past that is gone (a database was put back): they are told
    the highest that was given, and begin anew.
 """
@@ -38,8 +39,9 @@ async def read_feed(
     find_newest: Callable[[Connection], Awaitable[int]],
     after: int,
     wait: float,
+    is_gone: Callable[[], Awaitable[bool]],
 ) -> tuple[Sequence[Entry], int]:
-    """Return the next page of a feed, and the number to ask after next."""
+    """Return the next page of a feed, and the number to ask after next; ``is_gone`` tells when nobody waits."""
     deadline = time.monotonic() + wait
     while True:
         async with database.connection() as connection:
@@ -47,6 +49,6 @@ async def read_feed(
             newest = entries[-1].id if entries else await find_newest(connection)
         if entries or newest < after:
             return entries, newest
-        if time.monotonic() >= deadline:
+        if time.monotonic() >= deadline or await is_gone():
             return entries, after
         await asyncio.sleep(LOOK_EVERY)

@@ -3,6 +3,7 @@
 import math
 import re
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -10,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from auth_service.browser_cookies import clear_pieces, seal_for
-from auth_service.feeds import read_feed
+from auth_service.feeds import Entry, read_feed
 from auth_service.live_sessions import read_session_id
 from auth_service.parts import parts_of
 from auth_service.revocations import find_newest_revocation, list_revocations
@@ -18,6 +19,7 @@ from auth_service.schemas import AuthorView
 from auth_service.user_changes import Kind, UserChange, find_newest_change, list_user_changes
 from auth_service.users import list_users
 from shared.bodies import read_json
+from shared.database import Connection
 from shared.errors import Invalid
 from shared.schemas import Body, Query, validate
 from shared.service_calls import require_service
@@ -58,9 +60,7 @@ async def show_users(request: Request) -> Response:
 async def show_user_changes(request: Request) -> Response:
     """Answer a page of what happened to users: ``{"changes": [{id, kind, user}], "last"}``. Of one deleted: the id."""
     require_service(request, SERVICE)
-    place = validate(FeedPlace, dict(request.query_params))
-    database = parts_of(request).database
-    changes, last = await read_feed(database, list_user_changes, find_newest_change, place.after, place.wait)
+    changes, last = await _read_page(request, list_user_changes, find_newest_change)
     told = [{"id": change.id, "kind": change.kind.value, "user": _describe_changed(change)} for change in changes]
     return JSONResponse({"changes": told, "last": last})
 
@@ -68,9 +68,7 @@ async def show_user_changes(request: Request) -> Response:
 async def show_revocations(request: Request) -> Response:
     """Answer a page of the sessions that were ended: ``{"revocations": [{id, sid, until}], "last"}``."""
     require_service(request, SERVICE)
-    place = validate(FeedPlace, dict(request.query_params))
-    database = parts_of(request).database
-    ended, last = await read_feed(database, list_revocations, find_newest_revocation, place.after, place.wait)
+    ended, last = await _read_page(request, list_revocations, find_newest_revocation)
     told = [{"id": each.id, "sid": str(each.session_id), "until": math.ceil(each.until.timestamp())} for each in ended]
     return JSONResponse({"revocations": told, "last": last})
 
@@ -103,3 +101,12 @@ def _read_ids(text: str) -> list[int]:
     if not 1 <= len(ids) <= MAX_IDS or max(ids) > MAX_ID:
         raise Invalid({"ids": f"must be 1 to {MAX_IDS} ids, separated by commas"})
     return ids
+
+
+async def _read_page(
+    request: Request,
+    list_entries: Callable[[Connection, int], Awaitable[list[Entry]]],
+    find_newest: Callable[[Connection], Awaitable[int]],
+) -> tuple[Sequence[Entry], int]:
+    place, database = validate(FeedPlace, dict(request.query_params)), parts_of(request).database
+    return await read_feed(database, list_entries, find_newest, place.after, place.wait, request.is_disconnected)

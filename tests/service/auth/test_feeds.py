@@ -11,6 +11,7 @@ import asyncpg
 import httpx2
 import pytest
 from starlette.applications import Starlette
+from starlette.types import Message
 
 from auth_service.revocations import insert_revocations, list_revocations
 from auth_service.sessions import SessionId
@@ -76,6 +77,23 @@ async def test_a_revocation_that_no_longer_matters_is_forgotten(
     await sign_out(client, grace)
     assert (await read(client, REVOCATIONS))["last"] == 2
     assert await database.fetchval("SELECT count(*) FROM revocations") == 1
+
+
+async def test_who_has_gone_is_not_waited_for(app: Starlette, ada: Person) -> None:
+    """A poll whose client has gone ends long before its time, so that the service can."""
+    del ada  # the database is there, and empty of revocations
+    headers = [(name.lower().encode(), value.encode()) for name, value in service_token().items()]
+    scope = {"type": "http", "method": "GET", "path": REVOCATIONS, "query_string": b"wait=6", "headers": headers}
+    came = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive() -> Message:
+        return next(came, {"type": "http.disconnect"})
+
+    async def send(_: Message) -> None:
+        """Answer nobody."""
+
+    async with asyncio.timeout(4):
+        await app(scope, receive, send)
 
 
 async def test_a_poll_is_answered_when_something_happens(client: httpx2.AsyncClient, ada: Person) -> None:
