@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.settings import LogSettings, Secret, Settings
+from shared.settings import LogSettings, Secret, UpstreamSettings
 
 DAY = 86_400  # seconds
 
@@ -12,7 +12,7 @@ Quantity = Annotated[int, Field(ge=1, le=1_000_000_000)]
 """How often something may happen; the bound is that of PostgreSQL's integer."""
 
 
-class AuthSettings(Settings):
+class AuthSettings(UpstreamSettings):
     """Ages are in seconds: a session ends ``session_max_age`` after its sign-in, or unused for ``session_idle_age``.
 
     The guessing limits are explained in ``throttle``.

@@ -1,7 +1,8 @@
 """The whole stack under measurement: the three services on an embedded PostgreSQL, with rows, on the servers' core.
 
-Every check is switched on, as in production. Only two things differ from what an operator runs: the guessing limits are
-raised, for all load comes from one address; and no line is logged for a request, as with the peers.
+Every check is switched on, as in production, and the services find one another as with ``make run``. Only two things
+differ from what an operator runs: the guessing limits are raised, for all load comes from one address; and no line is
+logged for a request, as with the peers.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from benchmarks.processes import SERVER_CORE, Server, ServerFailed, on_core, pic
 from benchmarks.rows import fill_posts, fill_users
 from benchmarks.upstreams import Keys, service_environment, sign_tokens
 from benchmarks.wrk import Ask
+from shared.service_calls import UNIX
 from stack.postgres import Postgres, PostgresFailed, running_postgres
 
 UNLIMITED = dict.fromkeys(
@@ -82,18 +84,16 @@ def _running_database(directory: Path) -> Iterator[Postgres]:
 def _running_services(keys: Keys, postgres: Postgres, directory: Path) -> Iterator[list[Server]]:
     """Run the services, and the posts service once more without shared queries; in the order of ``modules``."""
     posts = {"POSTS_DATABASE_URL": postgres.urls.posts}
+    auth_socket, posts_socket = str(directory / "auth.sock"), str(directory / "posts.sock")
     modules = {
-        "auth_service": {"AUTH_DATABASE_URL": postgres.urls.auth, **UNLIMITED},
-        "posts_service": posts,
+        "auth_service": {"AUTH_DATABASE_URL": postgres.urls.auth, "UNIX_SOCKET": auth_socket, **UNLIMITED},
+        "posts_service": {**posts, "UNIX_SOCKET": posts_socket},
         "gateway": {},
         "benchmarks.one_query_each": posts,
     }
     picked = pick_ports(2 * len(modules))  # all at once: what was picked before could be picked again
     ports, metrics_ports = picked[: len(modules)], picked[len(modules) :]
-    addresses = {
-        "AUTH_SERVICE_URL": f"http://127.0.0.1:{ports[0]}",
-        "POSTS_SERVICE_URL": f"http://127.0.0.1:{ports[1]}",
-    }
+    addresses = {"AUTH_SERVICE_URL": f"{UNIX}{auth_socket}", "POSTS_SERVICE_URL": f"{UNIX}{posts_socket}"}
     with ExitStack() as running:
         servers = []
         for (name, own), port, metrics_port in zip(modules.items(), ports, metrics_ports, strict=True):

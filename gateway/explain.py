@@ -188,7 +188,7 @@ def describe_sent(policy: Policy, request: RequestFacts, decision: Decision) -> 
         return "nothing: the gateway answers it itself"
     query = f"?{request.query.decode('ascii')}" if request.query else ""
     addresses = " or ".join(
-        f"{replica.host}:{replica.port}"
+        str(replica)
         for upstream in policy.upstreams
         if upstream.name == decision.rule.upstream
         for replica in upstream.replicas

@@ -1,7 +1,8 @@
 """The policy file: TOML text in, a checked Policy out, or PolicyInvalid with the line at fault.
 
     [upstreams]
-    posts = "${POSTS_SERVICE_URL}"            a URL, a list of URLs (replicas), or settings' names in ${}
+    posts = "${POSTS_SERVICE_URL}"            a URL, a list of URLs (replicas), or settings' names in ${};
+                                              unix:/a/path for a Unix socket
 
     [[rule]]
     matcher  = ["/userposts/:path*"]          one or several
@@ -39,6 +40,7 @@ from gateway.rules import (
     Source,
     Upstream,
 )
+from shared.service_calls import UNIX
 
 Compiled = TypeVar("Compiled")
 
@@ -83,6 +85,8 @@ def _read_replica(text: str, settings: Mapping[str, str]) -> Replica:
         if setting not in settings:
             raise ValueError(f"there is no setting {setting}")
     url = _SETTING.sub(lambda found: settings[found.group(1)], text)
+    if url.startswith(UNIX):
+        return _read_socket(url)
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -92,6 +96,13 @@ def _read_replica(text: str, settings: Mapping[str, str]) -> Replica:
     if parts.scheme != "http" or not host or port == 0 or " " in url or not is_plain:
         raise ValueError(f"{url!r} is not http://host:port")
     return Replica(host, port or 80)
+
+
+def _read_socket(url: str) -> Replica:
+    path = url.removeprefix(UNIX)
+    if not path.startswith("/") or not path.isprintable():
+        raise ValueError(f"{url!r} is not {UNIX}/path/of/a/socket")
+    return Replica(path, None)
 
 
 def _read_rule(table: Table, upstreams: set[str]) -> Rule:

@@ -90,10 +90,14 @@ class Rule:
 
 
 class Replica(NamedTuple):
-    """One address of an upstream, spoken to in plain HTTP."""
+    """One address of an upstream, spoken to in plain HTTP: host and port, or the path of a Unix socket and no port."""
 
     host: str
-    port: int
+    port: int | None
+
+    def __str__(self) -> str:
+        """Return the address as people write it."""
+        return f"unix:{self.host}" if self.port is None else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,10 +186,12 @@ class UpstreamPool:
         target.turn = self._turn
 
     async def _connect(self, replica: Replica) -> UpstreamConnection:
+        loop, connection = asyncio.get_running_loop(), UpstreamConnection(replica, self._limits)
         async with asyncio.timeout(self._limits.connect):
-            _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: UpstreamConnection(replica, self._limits), replica.host, replica.port
-            )
+            if replica.port is None:
+                await loop.create_unix_connection(lambda: connection, replica.host)
+            else:
+                await loop.create_connection(lambda: connection, replica.host, replica.port)
         return connection
 
     def _plan_sweep(self) -> None:

@@ -1,9 +1,9 @@
 """The settings of the posts service: what every service reads, and what only this one needs."""
 
-from shared.settings import LogSettings, Secret, Settings
+from shared.settings import LogSettings, Secret, UpstreamSettings
 
 
-class PostsSettings(Settings):
+class PostsSettings(UpstreamSettings):
     """Without ``NEXTAUTH_SECRET``: this service verifies tokens, but can't open a session cookie."""
 
     service_secret: Secret

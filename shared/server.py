@@ -1,6 +1,8 @@
 """How a service is run: settings, logs, metrics port, uvicorn. The one place that holds uvicorn's settings."""
 
+import asyncio
 import gc
+import socket
 import sys
 from collections.abc import Callable
 
@@ -13,13 +15,35 @@ from shared.draining import DrainingServer
 from shared.logs import set_up_logs
 from shared.metrics import Metrics
 from shared.service_protocol import ServiceProtocol
-from shared.settings import SettingsInvalid, SettingsType, load_settings
+from shared.settings import Settings, SettingsInvalid, SettingsType, UpstreamSettings, load_settings
+from shared.unix_socket import bind_unix_socket
 
 Protocol = type[HttpToolsProtocol]
 
 GRACEFUL_SHUTDOWN = 10  # seconds for running requests to end after SIGTERM
 KEEP_ALIVE = 5  # seconds that an idle connection is kept
 NEW_OBJECTS = 5_000  # after so many, garbage is looked for among them
+
+
+class ServiceServer(DrainingServer):
+    """The server of a service, which may listen at a Unix socket too."""
+
+    def __init__(self, config: uvicorn.Config, drain_seconds: float, unix_socket: socket.socket | None) -> None:
+        super().__init__(config, drain_seconds)
+        self._unix_socket = unix_socket
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        if self._unix_socket is not None:
+            loop, backlog = asyncio.get_running_loop(), self.config.backlog
+            listening = await loop.create_unix_server(self._create_protocol, sock=self._unix_socket, backlog=backlog)
+            self.servers.append(listening)
+
+    def _create_protocol(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
 
 def serve(
@@ -40,7 +64,8 @@ def serve(
         start_http_server(settings.metrics_port, settings.host, metrics.registry)
     except OSError as error:
         sys.exit(_explain(service, f"METRICS_PORT {settings.metrics_port} can't be listened on: {error.strerror}"))
-    server = DrainingServer(build_config(app, settings.host, settings.port, protocol), settings.drain_seconds)
+    config = build_config(app, settings.host, settings.port, protocol)
+    server = ServiceServer(config, settings.drain_seconds, _bind_unix_socket(service, settings))
     metrics.watch("gatepost_tasks", "Requests that are worked at", lambda: len(server.server_state.tasks))
     metrics.watch("gatepost_connections", "Connections of clients", lambda: len(server.server_state.connections))
     _spare_the_collector()
@@ -64,6 +89,16 @@ def build_config(app: ASGIApp, host: str, port: int, protocol: Protocol = HttpTo
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN,
     )
+
+
+def _bind_unix_socket(service: str, settings: Settings) -> socket.socket | None:
+    if not isinstance(settings, UpstreamSettings) or settings.unix_socket is None:
+        return None
+    try:
+        return bind_unix_socket(settings.unix_socket)
+    except OSError as error:
+        reason = error.strerror or error
+        sys.exit(_explain(service, f"UNIX_SOCKET {settings.unix_socket} can't be listened at: {reason}"))
 
 
 def _spare_the_collector() -> None:

@@ -14,6 +14,8 @@ from shared.errors import REALM, Unauthorized, Unavailable
 from shared.request_context import find_current_record, write_trace
 from shared.tokens import ServiceTokens, TokenRefused
 
+UNIX = "unix:"
+"""How an address begins that is the path of a Unix socket."""
 CALL_TIMEOUT = 2.0  # seconds
 CONNECT_TIMEOUT = 1.0
 SCHEME = "Bearer "
@@ -22,11 +24,10 @@ log = structlog.get_logger("service_calls")
 
 
 class ServiceClient:
-    """Calls one other service (``callee``) at ``base_url`` in the name of ``caller``."""
+    """Calls one other service (``callee``) at ``address``, a URL or ``unix:/path``, in the name of ``caller``."""
 
-    def __init__(self, base_url: str, *, caller: str, callee: str, tokens: ServiceTokens) -> None:
-        # trust_env=False: a proxy named in the environment must never see a service token.
-        self._client = httpx2.AsyncClient(base_url=base_url, trust_env=False)
+    def __init__(self, address: str, *, caller: str, callee: str, tokens: ServiceTokens) -> None:
+        self._client = _create_client(address, callee)
         self._caller = caller
         self._callee = callee
         self._tokens = tokens
@@ -66,6 +67,14 @@ def require_service(request: Request, callee: str) -> str:
         return tokens.verify(token, callee=callee, now=int(time.time()))
     except TokenRefused:
         raise Unauthorized(challenge=f'{REALM}, error="invalid_token"' if header else REALM) from None
+
+
+def _create_client(address: str, callee: str) -> httpx2.AsyncClient:
+    # trust_env=False: a proxy named in the environment must never see a service token.
+    if not address.startswith(UNIX):
+        return httpx2.AsyncClient(base_url=address, trust_env=False)
+    transport = httpx2.AsyncHTTPTransport(uds=address.removeprefix(UNIX), trust_env=False)
+    return httpx2.AsyncClient(base_url=f"http://{callee}", transport=transport, trust_env=False)
 
 
 def _limit(timeout: float) -> httpx2.Timeout:

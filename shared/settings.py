@@ -34,7 +34,7 @@ FILE_NAMES = (*SECRET_NAMES, "AUTH_DATABASE_URL", "POSTS_DATABASE_URL", "POSTS_R
 SETTING_NAMES = frozenset(
     {
         *("ENVIRONMENT", "NEXTAUTH_URL", "LOG_LEVEL", "LOG_FORMAT", "HOST", "PORT", "METRICS_PORT"),
-        "DRAIN_SECONDS",
+        *("DRAIN_SECONDS", "UNIX_SOCKET"),
         *SECRET_NAMES,
         *("AUTH_DATABASE_URL", "POSTS_DATABASE_URL", "POSTS_REPLICA_URL", "AUTH_SERVICE_URL", "POSTS_SERVICE_URL"),
         *("GATEWAY_RULES", "GATEWAY_PORT", "GATEWAY_HOSTS", "TRUSTED_PROXIES"),
@@ -49,7 +49,7 @@ _OUR_PREFIXES = (
     *("SECRET_KEY", "NEXTAUTH_", "SERVICE_SECRET", "AUTH_DATABASE", "POSTS_DATABASE", "POSTS_REPLICA"),
     *("AUTH_SERVICE_URL", "POSTS_SERVICE_URL", "GATEWAY_RULE", "GATEWAY_PORT", "GATEWAY_HOST", "TRUSTED_PROX"),
     *("ACCESS_TOKEN_", "SESSION_MAX", "SESSION_IDLE", "SIGN_IN_", "SIGN_UP", "CLIENT_LOG", "DRAIN_", "GATEPOST_"),
-    *("TOKEN_REFRESH", "RENAMES_"),
+    *("TOKEN_REFRESH", "RENAMES_", "UNIX_SOCKET"),
 )
 
 Secret = Annotated[SecretStr, Field(min_length=1)]
@@ -136,6 +136,12 @@ class Settings(LogSettings):
         for number, previous in enumerate(self.secret_key_previous):
             found[f"SECRET_KEY_PREVIOUS[{number}]"] = previous.get_secret_value()
         return found
+
+
+class UpstreamSettings(Settings):
+    """What a service needs that stands behind the gateway; ``unix_socket`` is where it listens beside its port."""
+
+    unix_socket: Path | None = None
 
 
 def load_settings(settings_type: type[AnySettings]) -> AnySettings:

@@ -20,8 +20,10 @@ from stack.ports import GATEWAY_PORT, PortUnusable, choose_ports, name_ports
 from stack.postgres import PostgresFailed, find_running, running_postgres
 from stack.processes import Child, start_child, stop_children
 from stack.settings import Ports, find_drain, read_environment
+from stack.sockets import socket_directory
 
 ROOT = Path(__file__).parents[1]
+SOCKETS = "sockets"  # below the data: where the services listen for one another
 STOP_PATIENCE = 12.0  # seconds; a service gives its running requests 10
 WATCH_PAUSE = 0.1
 
@@ -54,7 +56,8 @@ def run_stack(port: int, data: Path, description: Path | None) -> None:
     begun = time.monotonic()
     ports = choose_ports(port)
     with running_postgres(data) as postgres, contextlib.ExitStack() as running:
-        environments = read_environment(ports, postgres.urls, ROOT / ".env")
+        sockets = running.enter_context(socket_directory(data.resolve() / SOCKETS))
+        environments = read_environment(ports, postgres.urls, sockets, ROOT / ".env")
         children = [postgres.child]
         patience = STOP_PATIENCE + find_drain(environments["gateway"])
         running.callback(lambda: stop_children(children[1:], patience))  # PostgreSQL, the first, goes last
@@ -75,7 +78,7 @@ def run_command(words: Sequence[str], port: int, data: Path) -> NoReturn:
     databases = find_running(data)
     if databases is None:
         raise PostgresFailed(f"nothing runs on {data}; start it with `make run`, and come back in a second terminal")
-    environment = read_environment(name_ports(port), databases, ROOT / ".env")["auth_service"]
+    environment = read_environment(name_ports(port), databases, data / SOCKETS, ROOT / ".env")["auth_service"]
     os.chdir(ROOT)
     os.execve(sys.executable, (sys.executable, "-m", "auth_service", *words), environment)  # noqa: S606 - ours, no shell
 

@@ -13,7 +13,6 @@ import pwd
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,11 +20,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from stack.processes import Child, start_child, stop_children
+from stack.sockets import socket_directory
 
 SAMPLE_PASSWORDS = {"auth": "development-only-auth", "posts": "development-only-posts"}
 START_DEADLINE = 30.0  # seconds
 STOP_PATIENCE = 10.0
-LONGEST_SOCKET_DIRECTORY = 80  # bytes; with the name of the socket it must fit into sun_path, 104 or 108 (unix(7))
 DEPLOY = Path(__file__).parents[1] / "deploy" / "postgres"
 
 # The same text order on every machine, and in the container. Who may log in is in pg_hba.conf; until that is in place
@@ -76,7 +75,7 @@ def running_postgres(directory: Path, *, durable: bool = True, options: Sequence
             f"{error.filename or directory} can't be used ({error.strerror}): "
             "start as the user who made it, or let the data be elsewhere with --data"
         ) from None
-    with log_file as log, _socket_directory(data, user) as sockets:
+    with log_file as log, socket_directory(data, user) as sockets:
         ours = ("-c", "listen_addresses=", "-c", f"unix_socket_directories={sockets}", *(() if durable else _UNSAFE))
         command = (programs / "postgres", "-D", data, *options, *ours)
         child = start_child("PostgreSQL", command, directory=data, output=log, user=user, stop_signal=signal.SIGINT)
@@ -182,18 +181,6 @@ def _fill_in_passwords(sql: str) -> str:
     for role, password in SAMPLE_PASSWORDS.items():
         sql = sql.replace(f":'{role}_password'", "'" + password.replace("'", "''") + "'")
     return sql
-
-
-@contextlib.contextmanager
-def _socket_directory(data: Path, user: int | None) -> Iterator[Path]:
-    """Give a directory for the UNIX socket: the data directory, or a temporary one when its path is too long."""
-    if len(os.fsencode(data)) <= LONGEST_SOCKET_DIRECTORY:
-        yield data
-        return
-    with tempfile.TemporaryDirectory(prefix="gatepost-") as name:
-        if user is not None:
-            os.chown(name, user, user)
-        yield Path(name)
 
 
 def _wait_until_ready(child: Child, data: Path) -> None:

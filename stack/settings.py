@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from shared.service_calls import UNIX
 from shared.settings import SAMPLE_SECRETS, SECRET_NAMES, SETTING_NAMES
 from stack.postgres import DatabaseUrls
 
@@ -42,8 +43,10 @@ class Ports:
     metrics: int
 
 
-def read_environment(ports: Mapping[str, Ports], databases: DatabaseUrls, env_file: Path) -> dict[str, dict[str, str]]:
-    """Return the environment of each service, by its name."""
+def read_environment(
+    ports: Mapping[str, Ports], databases: DatabaseUrls, sockets: Path, env_file: Path
+) -> dict[str, dict[str, str]]:
+    """Return the environment of each service, by its name; ``sockets`` is where they listen for one another."""
     given = [*dotenv_values(env_file).items(), *os.environ.items()]
     ours = {name: value for name, value in given if value and name in SETTING_NAMES}
     settings = {
@@ -54,11 +57,11 @@ def read_environment(ports: Mapping[str, Ports], databases: DatabaseUrls, env_fi
         **ours,
         "AUTH_DATABASE_URL": databases.auth,
         "POSTS_DATABASE_URL": databases.posts,
-        "AUTH_SERVICE_URL": f"http://127.0.0.1:{ports['auth_service'].requests}",
-        "POSTS_SERVICE_URL": f"http://127.0.0.1:{ports['posts_service'].requests}",
+        "AUTH_SERVICE_URL": f"{UNIX}{_name_socket(sockets, 'auth_service')}",
+        "POSTS_SERVICE_URL": f"{UNIX}{_name_socket(sockets, 'posts_service')}",
     }
     rest = {name: value for name, value in given if value is not None and name not in SETTING_NAMES}
-    return {name: {**rest, **_pick(settings, name), **_listen_on(ports[name])} for name in _NAMES}
+    return {name: {**rest, **_pick(settings, name), **_listen(name, ports[name], sockets)} for name in _NAMES}
 
 
 def find_drain(environment: Mapping[str, str]) -> float:
@@ -76,5 +79,10 @@ def _pick(settings: Mapping[str, str], service: str) -> dict[str, str]:
     return {name: value for name, value in settings.items() if name in names | files}
 
 
-def _listen_on(ports: Ports) -> dict[str, str]:
-    return {"HOST": "127.0.0.1", "PORT": str(ports.requests), "METRICS_PORT": str(ports.metrics)}
+def _listen(service: str, ports: Ports, sockets: Path) -> dict[str, str]:
+    at_port = {"HOST": "127.0.0.1", "PORT": str(ports.requests), "METRICS_PORT": str(ports.metrics)}
+    return at_port if service == "gateway" else {**at_port, "UNIX_SOCKET": str(_name_socket(sockets, service))}
+
+
+def _name_socket(sockets: Path, service: str) -> Path:
+    return sockets / f"{service}.sock"

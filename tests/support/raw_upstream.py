@@ -7,6 +7,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
+
+LONGEST_LINE = 256 * 1024  # bytes
 
 
 @dataclass(slots=True)
@@ -60,12 +63,8 @@ class RawUpstream:
         self.connections = 0
         self.open_connections = 0
         self.port = 0
+        self.url = ""
         self._writers: set[asyncio.StreamWriter] = set()
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until one side has enough of it."""
@@ -90,11 +89,16 @@ class RawUpstream:
 
 
 @contextlib.asynccontextmanager
-async def running_upstream(script: Script, port: int = 0) -> AsyncIterator[RawUpstream]:
-    """Give a listening upstream."""
+async def running_upstream(script: Script, port: int = 0, path: Path | None = None) -> AsyncIterator[RawUpstream]:
+    """Give an upstream that listens on loopback, or at the path of a Unix socket."""
     upstream = RawUpstream(script)
-    server = await asyncio.start_server(upstream.serve, "127.0.0.1", port, limit=256 * 1024)
-    upstream.port = server.sockets[0].getsockname()[1]
+    if path is None:
+        server = await asyncio.start_server(upstream.serve, "127.0.0.1", port, limit=LONGEST_LINE)
+        upstream.port = server.sockets[0].getsockname()[1]
+        upstream.url = f"http://127.0.0.1:{upstream.port}"
+    else:
+        server = await asyncio.start_unix_server(upstream.serve, path, limit=LONGEST_LINE)
+        upstream.url = f"unix:{path}"
     try:
         yield upstream
     finally:

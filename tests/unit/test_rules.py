@@ -50,10 +50,12 @@ def test_a_rule_says_all_it_can() -> None:
         ('"http://posts"', [("posts", 80)]),
         ('"${POSTS_URL}"', [("posts", 8002)]),
         ('["http://a:1", "http://[::1]:2"]', [("a", 1), ("::1", 2)]),
+        ('"unix:/run/posts.sock"', [("/run/posts.sock", None)]),
+        ('["unix:/run/a b.sock", "http://b"]', [("/run/a b.sock", None), ("b", 80)]),
     ],
 )
-def test_an_upstream_is_one_url_or_several(value: str, replicas: list[tuple[str, int]]) -> None:
-    """An upstream's value is a URL or a list of them, with settings put in by name."""
+def test_an_upstream_is_one_url_or_several(value: str, replicas: list[tuple[str, int | None]]) -> None:
+    """An upstream's value is a URL, a Unix socket or a list of them, with settings put in by name."""
     policy = read(rule("/a"), head=f"[upstreams]\nposts = {value}\n")
     assert policy.upstreams == (Upstream("posts", tuple(Replica(*replica) for replica in replicas)),)
 
@@ -71,6 +73,10 @@ def test_an_upstream_is_one_url_or_several(value: str, replicas: list[tuple[str,
         ('"http://posts:0"', "'http://posts:0' is not http://host:port"),
         ('"http://posts:x"', "'http://posts:x' is not a URL"),
         ('"http://[posts"', "'http://[posts' is not a URL"),
+        ('"unix:posts.sock"', "'unix:posts.sock' is not unix:/path/of/a/socket"),
+        ('"unix:"', "'unix:' is not unix:/path/of/a/socket"),
+        ('"unix:/run/posts\\n"', r"'unix:/run/posts\n' is not unix:/path/of/a/socket"),
+        ('"unix:/run/posts\\u0000"', r"'unix:/run/posts\x00' is not unix:/path/of/a/socket"),
         ('"${NOPE}"', "there is no setting NOPE"),
         ('"${BAD}"', "'https://posts' is not http://host:port"),
         ("7", "must be a text or a list of texts"),

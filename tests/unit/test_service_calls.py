@@ -1,8 +1,10 @@
 """Calls between services: signed by the one, verified by the other, and Unavailable when anything goes wrong."""
 
 import contextlib
+import json
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -19,6 +21,7 @@ from shared.routes import resource
 from shared.service_calls import ServiceClient, require_service
 from shared.tokens import KeyRing, ServiceTokens
 from tests.support.forged_tokens import forge, make_claims
+from tests.support.raw_upstream import Received, running_upstream
 
 tokens = ServiceTokens(KeyRing("a-service-secret-0123456789abcdef-01"))
 
@@ -179,3 +182,28 @@ async def test_who_is_no_service(authorization: str | None, challenge: str) -> N
 
     assert (answer.status_code, answer.json()) == (401, {"error": "No Authorization"})
     assert answer.headers["www-authenticate"] == challenge
+
+
+async def test_a_service_at_a_unix_socket_is_called(tmp_path: Path) -> None:
+    """The address of a service may be a Unix socket; the call is the same, and its Host is the service's name."""
+
+    async def answer(request: Received) -> None:
+        (bearer,) = request.values("authorization")
+        caller = tokens.verify(bearer.removeprefix("Bearer "), callee="auth_service", now=int(time.time()))
+        body = json.dumps({"caller": caller, "host": request.values("host"), "target": request.target})
+        await request.answer(body.encode())
+
+    async with running_upstream(answer, path=tmp_path / "auth.sock") as upstream:
+        client = ServiceClient(upstream.url, caller="posts_service", callee="auth_service", tokens=tokens)
+        answered = await client.get_json("/internal/users", {"ids": "1"})
+        await client.close()
+    assert answered == {"caller": "posts_service", "host": ["auth_service"], "target": "/internal/users?ids=1"}
+
+
+async def test_nobody_at_a_unix_socket(tmp_path: Path) -> None:
+    """Where nobody listens the service is unavailable."""
+    address = f"unix:{tmp_path / 'auth.sock'}"
+    client = ServiceClient(address, caller="posts_service", callee="auth_service", tokens=tokens)
+    with pytest.raises(Unavailable):
+        await client.get_json("/internal/users", {})
+    await client.close()

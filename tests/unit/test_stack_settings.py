@@ -23,7 +23,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def read(env_file: Path = Path("/nowhere/.env")) -> dict[str, dict[str, str]]:
     """Return what each service is given."""
-    return read_environment(PORTS, DATABASES, env_file)
+    return read_environment(PORTS, DATABASES, Path("/somewhere"), env_file)
 
 
 @pytest.mark.parametrize("form", ["", "_FILE"])
@@ -90,3 +90,16 @@ def test_draining_reaches_every_service(environment: pytest.MonkeyPatch, value: 
     for given in read().values():
         assert given.get("DRAIN_SECONDS", "") == value
         assert find_drain(given) == seconds
+
+
+def test_services_are_found_at_their_sockets(environment: pytest.MonkeyPatch) -> None:
+    """Whatever the environment says, the services listen below one directory, and are asked there."""
+    environment.setenv("UNIX_SOCKET", "/elsewhere.sock")
+    environment.setenv("POSTS_SERVICE_URL", "http://elsewhere")
+    found = read()
+    assert found["auth_service"]["UNIX_SOCKET"] == "/somewhere/auth_service.sock"
+    assert found["posts_service"]["UNIX_SOCKET"] == "/somewhere/posts_service.sock"
+    assert "UNIX_SOCKET" not in found["gateway"]
+    assert found["gateway"]["POSTS_SERVICE_URL"] == "unix:/somewhere/posts_service.sock"
+    assert found["gateway"]["AUTH_SERVICE_URL"] == found["posts_service"]["AUTH_SERVICE_URL"]
+    assert found["gateway"]["AUTH_SERVICE_URL"] == "unix:/somewhere/auth_service.sock"
