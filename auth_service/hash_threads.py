@@ -3,14 +3,17 @@
 While enough others wait, outcomes are handed over by the handful. A hash walks through 19 MiB and leaves nothing of the
 loop's and PostgreSQL's memory in the caches of its core: so to go on with a handful of sign-ins at once costs half of
 what it does one by one. Only those wait for it who waited much longer for others before; where there is no queue, each
-outcome is handed over at once.
+outcome is handed over at once. Nor do these threads interrupt anybody (``shared.scheduling``).
 """
 
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
+
+from shared.scheduling import schedule
 
 HANDFUL = 16  # outcomes that are handed over at once, at most
 HANDFUL_PER_THREAD = 8  # so that none is kept back longer than so many hashes take
@@ -22,7 +25,8 @@ class HashThreads:
     """Runs work in so many threads; how much may wait is the caller's affair. ``stop`` at the end."""
 
     def __init__(self, threads: int) -> None:
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
+        patiently = partial(schedule, patiently=True)
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=patiently)
         self._threads = threads
         self._handful = min(HANDFUL, HANDFUL_PER_THREAD * threads)
         self._lock = threading.Lock()

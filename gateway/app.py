@@ -21,6 +21,7 @@ from gateway.forward_auth import ForwardAuth
 from gateway.gate import Gate
 from gateway.outgoing import PublicSide
 from gateway.own_pages import create_own_pages
+from gateway.patience import follow_load
 from gateway.reference import Reference
 from gateway.rule_file import load_policy
 from gateway.rules import Policy, PolicyInvalid
@@ -74,7 +75,9 @@ def create_app(settings: GatewaySettings, metrics: Metrics, limits: Limits = LIM
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, current.reload)
         feed.start()
         await feed.wait_a_moment()  # who was signed out before is to be refused from the first request on
+        following = asyncio.create_task(follow_load(current.count_running))
         yield
+        following.cancel()
         await feed.stop()
         await renewal.close()
         await auth_service.close()
