@@ -106,11 +106,11 @@ class FakeAuthService:
                 return answer_with({"error": "There is nothing here"}, "HTTP/1.1 404 Not Found")
 
     async def _tell_users(self, query: Mapping[str, str]) -> bytes:
+        ids = [int(text) for text in query["ids"].split(",")]
+        self.asked.append(ids)  # before the pause, in which the test may end and the next one begin
         await asyncio.sleep(self.pause)
         if self.misbehave:
             return self.misbehave()
-        ids = [int(text) for text in query["ids"].split(",")]
-        self.asked.append(ids)
         if len(ids) > MAX_IDS:
             return answer_with({"error": "Too many ids"}, "HTTP/1.1 422 Unprocessable Content")
         return answer_with([self.users[user_id] for user_id in ids if user_id in self.users])
