@@ -24,7 +24,7 @@ def quiet_server(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     structlog.configure(**usual)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 async def victim() -> AsyncIterator[Victim]:
     """Give the upstream that trusts everybody."""
     victim = Victim()
@@ -32,14 +32,14 @@ async def victim() -> AsyncIterator[Victim]:
         yield victim
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 async def naive_port(victim: Victim) -> AsyncIterator[int]:
     """Give the port of the victim behind a naive guard."""
     async with running_app(guard_naively(victim.build())) as port:
         yield port
 
 
-@pytest.fixture(scope="package", params=["open rules", "shipped rules"])
+@pytest.fixture(scope="module", params=["open rules", "shipped rules"])
 async def gateway(
     request: pytest.FixtureRequest, victim: Victim, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[RunningGateway]:
