@@ -29,7 +29,6 @@ from auth_service.users import email_key, find_credentials
 from shared.database import Connection, Database
 from shared.errors import Throttled, Unavailable
 
-PRUNE_EVERY = 500  # counted tries of this process
 GIVE_BACK_PAUSES = (0, 1, 5, 15, 30)  # seconds before each try to give one back: a failover takes less than all of them
 
 log = structlog.get_logger("admission")
@@ -74,7 +73,6 @@ class Admission:
         self._database = database
         self._key = key.encode()
         self._limits = limits
-        self._tries = 0
         self._giving_back: set[asyncio.Task[None]] = set()
         self._throttled: Counter | None = None
 
@@ -185,13 +183,7 @@ class Admission:
             if refusal is None:
                 added = {key: self._limits[reasons[key]].add(count) for key, count in counts.items()}
                 await attempts.update_counts(connection, added, REST)
-                await self._prune(connection)
         return refusal
-
-    async def _prune(self, connection: Connection) -> None:
-        if self._tries % PRUNE_EVERY == 0:
-            await attempts.delete_forgotten(connection)
-        self._tries += 1
 
     def _find_refusal(self, counts: Mapping[bytes, Count], reasons: Mapping[bytes, Reason]) -> _Refusal | None:
         """Return why a try must wait, by the count that makes it wait longest; None when it need not."""

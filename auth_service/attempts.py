@@ -90,9 +90,17 @@ async def update_refusal_noted(connection: Connection, key: bytes) -> bool:
     return bool(noted)
 
 
-async def delete_forgotten(connection: Connection) -> None:
-    """Delete what no longer matters."""
-    await connection.execute("DELETE FROM attempts WHERE forget_at < now()")
+async def delete_forgotten(connection: Connection, limit: int) -> int:
+    """Delete some of the counts that no longer matter, and return how many."""
+    rows = await connection.fetch(
+        """
+        DELETE FROM attempts WHERE key = ANY(ARRAY(
+            SELECT key FROM attempts WHERE forget_at < now() ORDER BY forget_at LIMIT $1 FOR UPDATE SKIP LOCKED
+        )) RETURNING 1
+        """,
+        limit,
+    )
+    return len(rows)
 
 
 def _read_count(row: Row) -> Count:

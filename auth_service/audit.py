@@ -4,6 +4,7 @@ A line never holds a secret, an attempted password or an e-mail address that som
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,6 +24,7 @@ class Event(StrEnum):
     SIGN_UP_THROTTLED = "sign_up_throttled"
     SIGNED_OUT = "signed_out"
     SESSION_REVOKED = "session_revoked"
+    ALL_SESSIONS_REVOKED = "all_sessions_revoked"
     REFRESH_REUSED = "refresh_reused"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - what happened, not a password
     PASSWORD_REFUSED = "password_refused"  # noqa: S105 - the same
@@ -58,6 +60,19 @@ async def insert_audit_line(
     )
 
 
+async def insert_session_lines(
+    connection: Connection, event: Event, client: Client, user_id: int, session_ids: Sequence[SessionId]
+) -> None:
+    """Note an event for each of some sessions of a user."""
+    await connection.execute(
+        """
+        INSERT INTO audit (event, user_id, session_id, address, user_agent, request_id)
+        SELECT $1, $2, ended.id, $3, $4, $5 FROM unnest($6::uuid[]) AS ended (id)
+        """,
+        *(event.value, user_id, client.address, client.user_agent, client.request_id, list(session_ids)),
+    )
+
+
 async def list_audit_lines(connection: Connection, user_id: int | None, limit: int) -> list[AuditLine]:
     """Return the latest lines, the newest first: of one user, or of all when ``user_id`` is None."""
     rows = await connection.fetch(
@@ -69,3 +84,17 @@ async def list_audit_lines(connection: Connection, user_id: int | None, limit: i
         *(user_id, limit),
     )
     return [AuditLine(**row) for row in rows]
+
+
+async def delete_old_audit_lines(connection: Connection, kept_for: dt.timedelta, limit: int) -> int:
+    """Delete some of the lines that are older than ``kept_for``, and return how many."""
+    rows = await connection.fetch(
+        """
+        DELETE FROM audit WHERE id = ANY(ARRAY(
+            SELECT id FROM audit WHERE happened_at < now() - $1::interval
+            ORDER BY happened_at LIMIT $2 FOR UPDATE SKIP LOCKED
+        )) RETURNING 1
+        """,
+        *(kept_for, limit),
+    )
+    return len(rows)

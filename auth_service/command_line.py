@@ -1,7 +1,8 @@
 """The command line for operators: ``python -m auth_service user list`` and so on; ``--help`` shows all of it.
 
 Exit status: 0 done, 1 refused or not there (one sentence on standard error), 2 the call or a setting is wrong. It reads
-the service's own settings and talks to its database; the service itself need not run.
+the service's own settings and talks to its database; the service itself need not run. Only ``migrate`` changes the
+schema: while services of the release before run, looking at a list must not.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from auth_service.parts import Parts
 from auth_service.sessions import SessionId
 from auth_service.settings import AuthSettings
 from auth_service.text_tables import Record, draw, write_json
-from shared.errors import AppError, Invalid, Unavailable
+from shared.errors import AppError, Conflict, Invalid, Unavailable
 from shared.logs import set_up_logs
 from shared.metrics import Metrics
 from shared.settings import SettingsInvalid, load_settings
@@ -27,6 +28,8 @@ DONE, REFUSED, WRONG = 0, 1, 2
 PATIENCE = 10  # seconds for the database to be there
 MOST = 1000  # lines
 DESCRIPTION = "Without arguments, run the service. The word migrate alone brings its schema up to date."
+
+OUTDATED = "The database's schema is older than this release: bring it up to date with python -m auth_service migrate"
 
 _ROLE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
@@ -61,10 +64,12 @@ def main(arguments: Sequence[str]) -> int:
 
 async def _run(command: Command, settings: AuthSettings, call: argparse.Namespace) -> Record | Sequence[Record]:
     parts = Parts.build(settings, Metrics())
-    await parts.start()
+    await parts.database.start(migrates=False)
     try:
         async with asyncio.timeout(PATIENCE):
             await parts.database.wait_until_ready()
+        if await parts.database.list_pending():
+            raise Conflict(OUTDATED)
         return await command(parts, call)
     except TimeoutError:
         raise Unavailable("The database can't be reached") from None

@@ -8,9 +8,9 @@
 4. Rows are locked in the order users, sessions, refresh tokens, attempts; so nobody waits for each other.
 """
 
+import contextlib
 import datetime as dt
 import re
-import secrets
 import time
 import uuid
 from collections.abc import Sequence
@@ -18,32 +18,34 @@ from dataclasses import dataclass, field
 
 from auth_service import refresh_tokens
 from auth_service.admission import Admission
-from auth_service.audit import Event, insert_audit_line
+from auth_service.audit import Event, insert_audit_line, insert_session_lines
 from auth_service.clients import Client
 from auth_service.errors import RefreshRefused
-from auth_service.revocations import delete_past_revocations, insert_revocations
+from auth_service.revocations import insert_revocations
+from auth_service.session_cutoffs import insert_cutoff
 from auth_service.sessions import (
     Device,
     Ending,
     Session,
     SessionId,
-    delete_past_sessions,
     find_live_session,
+    has_more_sessions,
     list_devices,
     update_all_revoked,
     update_last_used,
     update_revoked,
+    update_surplus_revoked,
 )
 from auth_service.sign_ins import Begun, Proof, insert_sign_in
 from auth_service.users import User, find_user
 from shared.claims import SESSION_ID_PATTERN
 from shared.database import Connection, Database
+from shared.errors import Unavailable
 from shared.tokens import AccessTokens
 
 GRACE = 10.0  # seconds in which a refresh token gives its successor again
-KEPT_FOR = dt.timedelta(days=90)  # after its end a session can still be looked up
-PRUNE_ONE_IN = 200  # sign-ins
-PRUNED_AT_ONCE = 1000  # sessions
+MOST = 100  # sessions of one user; each sign-in beyond ends the one that was not used for longest
+ENDED_AT_ONCE = 1000  # sessions that a request ends one by one; any beyond are over by a cutoff
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,10 @@ class LiveSessions:
     async def begin(self, proof: Proof, client: Client) -> SignedIn | None:
         """Return a new session of a user who has just proved who they are; None when they may not sign in."""
         async with self.database.connection() as connection:
-            if secrets.randbelow(PRUNE_ONE_IN) == 0:
-                await delete_past_sessions(connection, KEPT_FOR, PRUNED_AT_ONCE)
-            return await self.begin_within(connection, proof, client)
+            signed_in = await self.begin_within(connection, proof, client)
+        if signed_in is not None:
+            await self._end_surplus(signed_in.user.id, client)
+        return signed_in
 
     async def begin_within(self, connection: Connection, proof: Proof, client: Client) -> SignedIn | None:
         """Return the same, in the transaction of the caller, if there is one."""
@@ -134,9 +137,17 @@ class LiveSessions:
         *,
         spared: SessionId | None = None,
     ) -> None:
-        """End all sessions of a user, but one if that is spared, in the transaction that makes it so."""
-        ended = await update_all_revoked(connection, user_id, spared, because)
+        """End all sessions of a user, but one if that is spared, in the transaction that makes it so.
+
+        However many there are: those beyond ``ENDED_AT_ONCE`` are over by a cutoff, and so are all of a user who is
+        being deleted; housekeeping sees to their rows.
+        """
+        ended = await update_all_revoked(connection, user_id, spared, because, ENDED_AT_ONCE)
         await self._tell(connection, ended, because, client)
+        if len(ended) == ENDED_AT_ONCE:
+            await insert_audit_line(connection, Event.ALL_SESSIONS_REVOKED, client, user_id)
+        if len(ended) == ENDED_AT_ONCE or because is Ending.ACCOUNT_DELETED:
+            await insert_cutoff(connection, user_id, spared, because)
 
     def sign_access_token(self, user: User, session: Session) -> str:
         """Return a new access token for the user's session."""
@@ -149,6 +160,17 @@ class LiveSessions:
             authenticated_at=int(session.created_at.timestamp()),
             roles=user.roles,
         )
+
+    async def _end_surplus(self, user_id: int, client: Client) -> None:
+        """End the sessions that a user has beyond ``MOST``. The user is signed in, whatever happens here."""
+        with contextlib.suppress(Unavailable):
+            async with self.database.connection() as connection:
+                if not await has_more_sessions(connection, user_id, MOST):
+                    return
+                async with connection.transaction():
+                    surplus = (user_id, MOST, Ending.TOO_MANY, ENDED_AT_ONCE)
+                    ended = await update_surplus_revoked(connection, *surplus)
+                    await self._tell(connection, ended, Ending.TOO_MANY, client)
 
     async def _refresh(self, connection: Connection, token: str, client: Client) -> SignedIn | None:
         session_id = await refresh_tokens.find_session_of(connection, token)
@@ -177,13 +199,13 @@ class LiveSessions:
         return successor
 
     async def _tell(self, connection: Connection, ended: Sequence[Session], because: Ending, client: Client) -> None:
+        """Note the ends of sessions of one user in the audit, and tell everybody."""
+        if not ended:
+            return
         event = Event.SIGNED_OUT if because is Ending.SIGNED_OUT else Event.SESSION_REVOKED
-        for session in ended:
-            await insert_audit_line(connection, event, client, session.user_id, session.id)
-        if ended:
-            await delete_past_revocations(connection)
-            token_ttl = dt.timedelta(seconds=self.access_tokens.ttl)
-            await insert_revocations(connection, [session.id for session in ended], token_ttl)
+        session_ids = [session.id for session in ended]
+        await insert_session_lines(connection, event, client, ended[0].user_id, session_ids)
+        await insert_revocations(connection, session_ids, dt.timedelta(seconds=self.access_tokens.ttl))
 
 
 def read_session_id(text: object) -> SessionId | None:

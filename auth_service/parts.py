@@ -10,11 +10,13 @@ from starlette.requests import HTTPConnection
 from auth_service.accounts import Accounts
 from auth_service.admission import Admission
 from auth_service.csrf import CsrfTokens
+from auth_service.housekeeping import build_housekeeping
 from auth_service.live_sessions import LiveSessions
 from auth_service.passwords import Passwords
 from auth_service.settings import AuthMigrationSettings, AuthSettings
 from auth_service.well_known_passwords import load_common_passwords
 from shared.database import Database
+from shared.housekeeping import Housekeeping
 from shared.metrics import Metrics
 from shared.session_cookie import CookieNames, SessionSealer
 from shared.tokens import AccessTokens, KeyRing, ServiceTokens
@@ -37,6 +39,7 @@ class Parts:
     sealer: SessionSealer
     csrf: CsrfTokens
     cookies: CookieNames
+    housekeeping: Housekeeping
 
     @classmethod
     def build(cls, settings: AuthSettings, metrics: Metrics) -> Self:
@@ -62,16 +65,19 @@ class Parts:
             sealer=SessionSealer(nextauth_secret, settings.session_max_age),
             csrf=CsrfTokens(nextauth_secret),
             cookies=CookieNames.of(settings.nextauth_url),
+            housekeeping=build_housekeeping(database, settings, metrics),
         )
 
     async def start(self) -> None:
         """Begin to work: read what is read once, connect to the database in the background."""
         load_common_passwords()  # now, rather than while somebody waits for it
         await self.database.start()
+        self.housekeeping.start()
         await self.database.wait_a_moment()
 
     async def stop(self) -> None:
         """Let go of everything."""
+        await self.housekeeping.stop()
         self.passwords.stop()
         await self.database.stop()
 

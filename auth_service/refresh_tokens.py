@@ -13,6 +13,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from auth_service.sessions import SessionId
@@ -85,3 +86,16 @@ async def update_used(connection: Connection, token: str, salt: bytes) -> None:
         "UPDATE refresh_tokens SET used_at = clock_timestamp(), salt = $2 WHERE token_hash = $1",
         *(hash_refresh_token(token), salt),
     )
+
+
+async def delete_refresh_tokens_of(connection: Connection, session_ids: Sequence[SessionId], limit: int) -> int:
+    """Delete some refresh tokens of sessions that are locked, and return how many; a session may have very many."""
+    rows = await connection.fetch(
+        """
+        DELETE FROM refresh_tokens WHERE token_hash = ANY(ARRAY(
+            SELECT token_hash FROM refresh_tokens WHERE session_id = ANY($1::uuid[]) LIMIT $2
+        )) RETURNING 1
+        """,
+        *(list(session_ids), limit),
+    )
+    return len(rows)

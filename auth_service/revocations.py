@@ -57,6 +57,14 @@ async def find_newest_revocation(connection: Connection) -> int:
     return newest
 
 
-async def delete_past_revocations(connection: Connection) -> None:
-    """Forget the revocations that no longer matter."""
-    await connection.execute("DELETE FROM revocations WHERE until <= now()")
+async def delete_past_revocations(connection: Connection, limit: int) -> int:
+    """Forget some of the revocations that no longer matter, and return how many."""
+    rows = await connection.fetch(
+        """
+        DELETE FROM revocations WHERE id = ANY(ARRAY(
+            SELECT id FROM revocations WHERE until <= now() ORDER BY until LIMIT $1 FOR UPDATE SKIP LOCKED
+        )) RETURNING 1
+        """,
+        limit,
+    )
+    return len(rows)

@@ -1,11 +1,13 @@
 """The table ``sessions``: one row for each sign-in on one device. Each function is one SQL statement.
 
-A session begins in ``sign_ins``. It is live until it is revoked, reaches its absolute end, or goes unused for too long.
+A session begins in ``sign_ins``. It is live until it is revoked, reaches its absolute end, or goes unused for too long;
+or until all sessions of its user that began by a moment are over, which ``session_cutoffs`` says.
 The database's clock decides, so that all replicas agree.
 """
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
@@ -26,6 +28,7 @@ class Ending(StrEnum):
     REFRESH_REUSED = "refresh_reused"
     USER_DISABLED = "user_disabled"
     ACCOUNT_DELETED = "account_deleted"
+    TOO_MANY = "too_many"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,10 @@ async def find_live_session(connection: Connection, session_id: SessionId) -> Se
         """
         SELECT id, user_id, created_at, ends_at FROM sessions
         WHERE id = $1 AND revoked_at IS NULL AND now() < least(ends_at, idle_ends_at)
+            AND NOT EXISTS (
+                SELECT FROM session_cutoffs AS cutoff WHERE cutoff.user_id = sessions.user_id
+                AND sessions.created_at <= cutoff.began_by AND sessions.id IS DISTINCT FROM cutoff.spared
+            )
         """,
         session_id,
     )
@@ -81,6 +88,10 @@ async def update_last_used(connection: Connection, session_id: SessionId, idle_a
         """
         UPDATE sessions SET last_used_at = now(), idle_ends_at = now() + $2
         WHERE id = $1 AND revoked_at IS NULL AND now() < least(ends_at, idle_ends_at)
+            AND NOT EXISTS (
+                SELECT FROM session_cutoffs AS cutoff WHERE cutoff.user_id = sessions.user_id
+                AND sessions.created_at <= cutoff.began_by AND sessions.id IS DISTINCT FROM cutoff.spared
+            )
         RETURNING id, user_id, created_at, ends_at
         """,
         *(session_id, idle_age),
@@ -99,6 +110,10 @@ async def update_revoked(
         """
         UPDATE sessions SET revoked_at = now(), revoked_because = $3
         WHERE id = $1 AND ($2::bigint IS NULL OR user_id = $2) AND revoked_at IS NULL
+            AND NOT EXISTS (
+                SELECT FROM session_cutoffs AS cutoff WHERE cutoff.user_id = sessions.user_id
+                AND sessions.created_at <= cutoff.began_by AND sessions.id IS DISTINCT FROM cutoff.spared
+            )
         RETURNING id, user_id, created_at, ends_at
         """,
         *(session_id, user_id, because.value),
@@ -107,20 +122,71 @@ async def update_revoked(
 
 
 async def update_all_revoked(
-    connection: Connection, user_id: int, spared: SessionId | None, because: Ending
+    connection: Connection,
+    user_id: int,
+    spared: SessionId | None,
+    because: Ending,
+    limit: int,
+    *,
+    began_by: dt.datetime | None = None,
 ) -> list[Session]:
-    """Revoke a user's sessions, except the one that is spared, and return them.
+    """Revoke a user's sessions, the newest first, at most ``limit``, except the one that is spared, and return them.
 
-    Those too that expired within a day, the longest life of an access token: their last one may live on.
+    Those too that expired within a day, the longest life of an access token: their last one may live on. Of those that
+    began later than ``began_by``, if it is given, none.
     """
     rows = await connection.fetch(
         """
         UPDATE sessions SET revoked_at = now(), revoked_because = $3
-        WHERE user_id = $1 AND id IS DISTINCT FROM $2 AND revoked_at IS NULL
-            AND now() < least(ends_at, idle_ends_at) + interval '1 day'
+        WHERE id = ANY(ARRAY(
+            SELECT id FROM sessions
+            WHERE user_id = $1 AND id IS DISTINCT FROM $2 AND revoked_at IS NULL
+                AND now() < least(ends_at, idle_ends_at) + interval '1 day'
+                AND created_at <= coalesce($5::timestamptz, 'infinity')
+            ORDER BY created_at DESC, id DESC LIMIT $4 FOR UPDATE
+        ))
         RETURNING id, user_id, created_at, ends_at
         """,
-        *(user_id, spared, because.value),
+        *(user_id, spared, because.value, limit, began_by),
+    )
+    return [_read_session(row) for row in rows]
+
+
+async def has_more_sessions(connection: Connection, user_id: int, most: int) -> bool:
+    """Tell whether a user has more than ``most`` sessions that were not revoked, and did not expire a day ago."""
+    found: bool = await connection.fetchval(
+        """
+        SELECT EXISTS (
+            SELECT FROM sessions
+            WHERE user_id = $1 AND revoked_at IS NULL AND now() < least(ends_at, idle_ends_at) + interval '1 day'
+            ORDER BY created_at DESC, id DESC OFFSET $2 LIMIT 1
+        )
+        """,
+        *(user_id, most),
+    )
+    return found
+
+
+async def update_surplus_revoked(
+    connection: Connection, user_id: int, most: int, because: Ending, limit: int
+) -> list[Session]:
+    """Revoke those sessions, at most ``limit``, that a user has beyond ``most``, the least recently used; return them.
+
+    One that somebody else is at work on is in use, and left alone.
+    """
+    rows = await connection.fetch(
+        """
+        UPDATE sessions SET revoked_at = now(), revoked_because = $3
+        WHERE id = ANY(ARRAY(
+            SELECT id FROM sessions WHERE id = ANY(ARRAY(
+                SELECT id FROM sessions
+                WHERE user_id = $1 AND revoked_at IS NULL AND now() < least(ends_at, idle_ends_at) + interval '1 day'
+                ORDER BY last_used_at DESC, id DESC OFFSET $2 LIMIT $4
+            )) AND revoked_at IS NULL FOR UPDATE SKIP LOCKED
+        ))
+        RETURNING id, user_id, created_at, ends_at
+        """,
+        *(user_id, most, because.value, limit),
     )
     return [_read_session(row) for row in rows]
 
@@ -133,6 +199,10 @@ async def list_devices(connection: Connection, user_id: int, after: SessionId | 
             host(address) AS address, user_agent
         FROM sessions
         WHERE user_id = $1 AND revoked_at IS NULL AND now() < least(ends_at, idle_ends_at)
+            AND NOT EXISTS (
+                SELECT FROM session_cutoffs AS cutoff WHERE cutoff.user_id = sessions.user_id
+                AND sessions.created_at <= cutoff.began_by AND sessions.id IS DISTINCT FROM cutoff.spared
+            )
             AND ($2::uuid IS NULL OR (created_at, id) < (
                 SELECT created_at, id FROM sessions WHERE id = $2 AND user_id = $1
             ))
@@ -148,8 +218,12 @@ async def list_latest_sessions(connection: Connection, user_id: int | None, limi
     rows = await connection.fetch(
         """
         SELECT id, user_id, created_at, last_used_at, host(address) AS address, user_agent,
-            coalesce(revoked_because, CASE WHEN now() < least(ends_at, idle_ends_at) THEN 'live' ELSE 'expired' END)
-                AS state
+            coalesce(
+                revoked_because,
+                (SELECT because FROM session_cutoffs AS cutoff WHERE cutoff.user_id = sessions.user_id
+                AND sessions.created_at <= cutoff.began_by AND sessions.id IS DISTINCT FROM cutoff.spared LIMIT 1),
+                CASE WHEN now() < least(ends_at, idle_ends_at) THEN 'live' ELSE 'expired' END
+            ) AS state
         FROM sessions WHERE $1::bigint IS NULL OR user_id = $1
         ORDER BY created_at DESC, id LIMIT $2
         """,
@@ -158,15 +232,27 @@ async def list_latest_sessions(connection: Connection, user_id: int | None, limi
     return [SessionLine(**row) for row in rows]
 
 
-async def delete_past_sessions(connection: Connection, kept_for: dt.timedelta, limit: int) -> None:
-    """Forget sessions, and their refresh tokens, that ended at least ``kept_for`` ago; at most ``limit``."""
-    await connection.execute(
+async def lock_past_sessions(connection: Connection, kept_for: dt.timedelta, limit: int) -> list[SessionId]:
+    """Return some sessions that ended at least ``kept_for`` ago, locked; not those that somebody else has locked."""
+    rows = await connection.fetch(
         """
-        DELETE FROM sessions
-        WHERE id IN (SELECT id FROM sessions WHERE ends_at < now() - $1::interval ORDER BY ends_at LIMIT $2)
+        SELECT id FROM sessions WHERE ends_at < now() - $1::interval
+        ORDER BY ends_at LIMIT $2 FOR UPDATE SKIP LOCKED
         """,
         *(kept_for, limit),
     )
+    return [SessionId(row["id"]) for row in rows]
+
+
+async def lock_sessions_of(connection: Connection, user_id: int, limit: int) -> list[SessionId]:
+    """Return some sessions of a user, live or not, locked."""
+    rows = await connection.fetch("SELECT id FROM sessions WHERE user_id = $1 LIMIT $2 FOR UPDATE", user_id, limit)
+    return [SessionId(row["id"]) for row in rows]
+
+
+async def delete_sessions(connection: Connection, session_ids: Sequence[SessionId]) -> None:
+    """Forget sessions; their refresh tokens would go with them, so those are to be deleted before."""
+    await connection.execute("DELETE FROM sessions WHERE id = ANY($1::uuid[])", list(session_ids))
 
 
 def _read_session(row: Row) -> Session:

@@ -15,7 +15,8 @@ Quantity = Annotated[int, Field(ge=1, le=1_000_000_000)]
 class AuthSettings(UpstreamSettings):
     """Ages are in seconds: a session ends ``session_max_age`` after its sign-in, or unused for ``session_idle_age``.
 
-    The guessing limits are explained in ``throttle``.
+    The guessing limits are explained in ``throttle``. With ``audit_retention_days`` 0, audit lines
+    are kept for ever.
     """
 
     nextauth_secret: Secret
@@ -32,6 +33,7 @@ class AuthSettings(UpstreamSettings):
     client_logs_per_minute: Quantity = 60
     token_refreshes_per_hour: Quantity = 120
     renames_per_hour: Quantity = 60
+    audit_retention_days: Annotated[int, Field(ge=0, le=36_500)] = 0
 
 
 class AuthMigrationSettings(LogSettings):

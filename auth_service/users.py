@@ -165,7 +165,7 @@ async def lock_user(connection: Connection, user_id: int) -> bool:
 
 
 async def delete_user(connection: Connection, user_id: int) -> None:
-    """Delete a user, and with them their sessions and refresh tokens."""
+    """Delete a user. Their sessions, which are over without them, go by housekeeping."""
     await connection.execute("DELETE FROM users WHERE id = $1", user_id)
 
 

@@ -19,7 +19,7 @@ import asyncpg
 import structlog
 from asyncpg.pool import PoolConnectionProxy
 from pogo_core.error import BadMigrationError
-from pogo_core.util import migrate
+from pogo_core.util import migrate, sql
 
 from shared.errors import Unavailable
 from shared.postgres_servers import PostgresServers
@@ -70,14 +70,16 @@ class Database:
         self._server_settings = {**_SERVER_SETTINGS, "application_name": service, **(server_settings or {})}
         self._servers = PostgresServers(url)
         self._migrations = migrations
+        self._migrates = True
         self._pool: asyncpg.Pool | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._answered_at = 0.0
         self._is_lost = False
 
-    async def start(self) -> None:
-        """Begin to connect in the background; does not wait for the database."""
+    async def start(self, *, migrates: bool = True) -> None:
+        """Begin to connect in the background, and bring the schema up to date unless told not to."""
+        self._migrates = migrates
         self._connecting = asyncio.create_task(self._connect_patiently())
         self._watching = asyncio.create_task(self._watch())
 
@@ -113,6 +115,15 @@ class Database:
             raise MigrationFailed(f"{error}: {error.__cause__}") from error
         except _NOT_THERE as error:
             raise MigrationFailed(f"the database can't be reached: {type(error).__name__}") from error
+
+    async def list_pending(self) -> list[str]:
+        """Return the names of the migrations that the schema lacks; nothing is changed. Unavailable."""
+        assert self._migrations is not None, "a standby has what its primary has"
+        async with self.connection() as connection:
+            is_empty = await sql.get_pogo_version(connection) is None
+            database = None if is_empty else connection
+            migrations = await sql.read_migrations(self._migrations, database, schema_name="public")
+        return sorted(migration.id for migration in migrations if not migration.applied)
 
     def find_lack(self) -> str | None:
         """Return what keeps the database from being used, or None: a check for ``/readyz``."""
@@ -192,7 +203,7 @@ class Database:
             await connection.close(timeout=CONNECT_TIMEOUT)
 
     async def _connect(self) -> None:
-        if self._migrations is not None:
+        if self._migrations is not None and self._migrates:
             await self._migrate(self._migrations)
         self._pool = await asyncpg.create_pool(
             connect=self._servers.connect,

@@ -1,6 +1,6 @@
 """What is counted, for Prometheus. Each application has a registry of its own, so that nothing is shared by import."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -41,6 +41,14 @@ class Metrics:
         """Return the count of queries for lists, by the server that was asked: ``primary`` or ``standby``."""
         name, meaning = "gatepost_list_queries_total", "Queries for lists, by the server that was asked"
         return Counter(name, meaning, ["server"], registry=self.registry)
+
+    def count_housekeeping(self, chores: Iterable[str]) -> Counter:
+        """Return the count of rows that housekeeping has taken, by chore."""
+        name, meaning = "gatepost_housekeeping_rows_total", "Rows that housekeeping cleared away, by chore"
+        counter = Counter(name, meaning, ["chore"], registry=self.registry)
+        for chore in chores:
+            counter.labels(chore)
+        return counter
 
     def watch_feed(self, feed: str, find_lag: Callable[[], float]) -> None:
         """Show how many seconds ago a feed was last heard of."""

@@ -27,7 +27,8 @@ async def database(app: Starlette, auth_database_url: str) -> AsyncIterator[asyn
     del app  # it makes the tables
     connection = await asyncpg.connect(auth_database_url)
     await connection.execute(
-        "TRUNCATE users, sessions, refresh_tokens, audit, attempts, user_changes, revocations RESTART IDENTITY CASCADE"
+        "TRUNCATE users, session_cutoffs, sessions, refresh_tokens, audit, attempts, user_changes, revocations "
+        "RESTART IDENTITY CASCADE"
     )
     yield connection
     await connection.close()

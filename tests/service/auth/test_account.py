@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 import httpx2
 import pytest
+from starlette.applications import Starlette
 
 from tests.service.auth.test_internal import service_token
 from tests.support.people import PASSWORD, Person, sign_up_and_in
@@ -157,8 +158,13 @@ async def test_no_session_outlives_the_password_it_began_with(
 # Deletion
 
 
-async def test_the_account_is_deleted(client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection) -> None:
-    """With the password the account goes: all sessions end, those who follow are told, and the audit stays."""
+async def test_the_account_is_deleted(
+    client: httpx2.AsyncClient, app: Starlette, ada: Person, database: asyncpg.Connection
+) -> None:
+    """With the password the account goes: all sessions end, those who follow are told, and the audit stays.
+
+    The rows of its sessions go soon after, by housekeeping.
+    """
     other = (await sign_in(client, ada.email)).json()
     answer = await delete(client, ada, PASSWORD)
     assert (answer.status_code, answer.content) == (204, b"")
@@ -169,6 +175,7 @@ async def test_the_account_is_deleted(client: httpx2.AsyncClient, ada: Person, d
     assert (await list_changes(client))[-1] == {"kind": "deleted", "id": ada.id}
     feed = (await client.get("/internal/revocations", headers=service_token())).json()
     assert len(feed["revocations"]) == 2
+    await app.state.parts.housekeeping.finish()
     for table in ("users", "sessions", "refresh_tokens"):
         assert await database.fetchval(f"SELECT count(*) FROM {table}") == 0  # noqa: S608 - of three names
     assert "account_deleted" in await list_events(database)

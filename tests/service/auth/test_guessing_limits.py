@@ -180,19 +180,6 @@ async def test_no_address_is_kept_in_the_clear(guarded: httpx2.AsyncClient, data
     assert ELSEWHERE not in rows
 
 
-async def test_what_is_over_is_forgotten(
-    guarded: httpx2.AsyncClient, database: asyncpg.Connection, auth_database_url: str
-) -> None:
-    """What no longer matters is deleted by the first counted try of a process, and now and then later."""
-    await fail(guarded, "nobody@example.com", 1)
-    await database.execute("UPDATE attempts SET forget_at = now() - interval '1 second'")
-    async with running(create_app(auth_settings(auth_database_url, **DEFAULTS), Metrics())) as fresh:
-        await fresh.state.parts.database.wait_until_ready()
-        async with client_of(fresh) as client:
-            await fail(client, "somebody@example.com", 1, FAR)
-    assert await database.fetchval("SELECT count(*) FROM attempts") == 2
-
-
 async def test_next_auth_is_told(guarded: httpx2.AsyncClient) -> None:
     """The callback answers 429: in JSON mode ``error=TooManyAttempts``, as a form the page with a clear alert."""
     for _ in range(5):

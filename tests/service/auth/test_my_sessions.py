@@ -5,8 +5,8 @@ import uuid
 import asyncpg
 import httpx2
 import pytest
+from starlette.applications import Starlette
 
-from auth_service import live_sessions
 from tests.service.auth.test_internal import service_token
 from tests.support.forged_tokens import read_claims
 from tests.support.people import PASSWORD, Person, sign_up_and_in
@@ -143,16 +143,15 @@ async def test_all_others_are_ended(client: httpx2.AsyncClient, ada: Person) -> 
 
 
 async def test_sessions_are_forgotten_long_after_their_end(
-    client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+    client: httpx2.AsyncClient, app: Starlette, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """A sign-in now and then clears away sessions that ended long ago, with their refresh tokens, and no others."""
-    monkeypatch.setattr(live_sessions, "PRUNE_ONE_IN", 1)
+    """Housekeeping clears away sessions that ended long ago, with their refresh tokens, and no others."""
     old, recent = sid_of(await sign_in(client, ada)), sid_of(await sign_in(client, ada))
     for sid, days in ((old, 91), (recent, 89)):
         await database.execute(
             "UPDATE sessions SET ends_at = now() - make_interval(days => $2) WHERE id = $1", sid, days
         )
-    newest = sid_of(await sign_in(client, ada))
+    await app.state.parts.housekeeping.finish()
     kept = [str(row["id"]) for row in await database.fetch("SELECT id FROM sessions ORDER BY created_at")]
-    assert kept == [ada.session_id, recent, newest]
+    assert kept == [ada.session_id, recent]
     assert await database.fetchval("SELECT count(*) FROM refresh_tokens") == len(kept)

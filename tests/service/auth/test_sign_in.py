@@ -241,5 +241,6 @@ async def test_no_session_begins_for_somebody_who_is_gone(
     user = await parts.accounts.delete(ada.id, ghost)
     before = await database.fetchval("SELECT count(*) FROM audit")
     assert await parts.sessions.begin(Proof(user.id), ghost) is None
+    await parts.housekeeping.finish()
     assert await database.fetchval("SELECT count(*) FROM sessions") == 0
     assert await database.fetchval("SELECT count(*) FROM audit") == before

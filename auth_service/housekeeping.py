@@ -1,0 +1,82 @@
+"""The auth service's chores: what no longer matters is forgotten, and sessions that are over get rows that say so.
+
+No request does any of this: what piled up during a flood, or in a year, must not decide whether somebody can sign in.
+Rows are locked in the order cutoffs, sessions, refresh tokens; requests never lock a cutoff.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+
+from auth_service.attempts import delete_forgotten
+from auth_service.audit import delete_old_audit_lines
+from auth_service.refresh_tokens import delete_refresh_tokens_of
+from auth_service.revocations import delete_past_revocations, insert_revocations
+from auth_service.session_cutoffs import delete_cutoff, find_cutoff
+from auth_service.sessions import (
+    Ending,
+    SessionId,
+    delete_sessions,
+    lock_past_sessions,
+    lock_sessions_of,
+    update_all_revoked,
+)
+from auth_service.settings import AuthSettings
+from shared.database import Connection, Database
+from shared.housekeeping import Bite, Chore, Housekeeping, until_few
+from shared.metrics import Metrics
+
+SESSIONS_KEPT_FOR = dt.timedelta(days=90)  # after its end a session can still be looked up
+
+
+def build_housekeeping(database: Database, settings: AuthSettings, metrics: Metrics) -> Housekeeping:
+    """Return the auth service's housekeeping; not started yet."""
+    token_ttl = dt.timedelta(seconds=settings.access_token_ttl)
+
+    async def finish_cutoff(connection: Connection, limit: int) -> Bite:
+        return await _finish_cutoff(connection, token_ttl, limit)
+
+    chores: dict[str, Chore] = {
+        "session_cutoffs": finish_cutoff,
+        "attempts": until_few(delete_forgotten),
+        "revocations": until_few(delete_past_revocations),
+        "sessions": _forget_past_sessions,
+    }
+    if settings.audit_retention_days:
+        kept_for = dt.timedelta(days=settings.audit_retention_days)
+        chores["audit"] = until_few(lambda connection, limit: delete_old_audit_lines(connection, kept_for, limit))
+    return Housekeeping(database, chores, metrics)
+
+
+async def _finish_cutoff(connection: Connection, token_ttl: dt.timedelta, limit: int) -> Bite:
+    """Revoke some sessions that a cutoff ended, and tell of them; of a user who was deleted, delete them then."""
+    cutoff = await find_cutoff(connection)
+    if cutoff is None:
+        return Bite(0, has_more=False)
+    ended = await update_all_revoked(
+        connection, cutoff.user_id, cutoff.spared, cutoff.because, limit, began_by=cutoff.began_by
+    )
+    if ended:
+        await insert_revocations(connection, [session.id for session in ended], token_ttl)
+        return Bite(len(ended), has_more=True)
+    if cutoff.because is Ending.ACCOUNT_DELETED:
+        left = await lock_sessions_of(connection, cutoff.user_id, limit)
+        if left:
+            return Bite(await _forget(connection, left, limit), has_more=True)
+    await delete_cutoff(connection, cutoff.id)
+    return Bite(0, has_more=True)  # perhaps another cutoff
+
+
+async def _forget_past_sessions(connection: Connection, limit: int) -> Bite:
+    """Forget some sessions, with their refresh tokens, that ended long ago."""
+    past = await lock_past_sessions(connection, SESSIONS_KEPT_FOR, limit)
+    rows = await _forget(connection, past, limit) if past else 0
+    return Bite(rows, has_more=rows >= limit)
+
+
+async def _forget(connection: Connection, sessions: Sequence[SessionId], limit: int) -> int:
+    """Delete refresh tokens of sessions, and when none are left the sessions; return how many rows went."""
+    tokens = await delete_refresh_tokens_of(connection, sessions, limit)
+    if tokens >= limit:
+        return tokens
+    await delete_sessions(connection, sessions)
+    return tokens + len(sessions)

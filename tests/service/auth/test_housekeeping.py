@@ -1,0 +1,182 @@
+"""The auth service's housekeeping: what is past goes in bites, what is over is so in every row, all else is kept."""
+
+import uuid
+from collections.abc import AsyncIterator
+
+import asyncpg
+import httpx2
+import pytest
+from starlette.applications import Starlette
+from structlog.testing import capture_logs
+
+from auth_service.app import create_app
+from auth_service.live_sessions import ENDED_AT_ONCE
+from shared.housekeeping import BITE, Housekeeping
+from shared.metrics import Metrics
+from tests.service.auth.test_bounds import FILL_SESSIONS, change_password, delete_account
+from tests.support.people import Person
+from tests.support.services import auth_settings
+
+MANY = 10 * BITE
+FILL = {
+    "attempts": "INSERT INTO attempts (key, forget_at) "
+    "SELECT sha256(($2::text || i::text)::bytea), now() + $2::text::interval FROM generate_series(1, $1::int) AS i",
+    "revocations": "INSERT INTO revocations (session_id, until) SELECT gen_random_uuid(), now() + $2::text::interval "
+    "FROM generate_series(1, $1::int)",
+    "sessions": "INSERT INTO sessions (user_id, ends_at, idle_ends_at, user_agent) "
+    "SELECT 1, now() + $2::text::interval, now() + $2::text::interval, 'A browser' FROM generate_series(1, $1::int)",
+    "audit": "INSERT INTO audit (event, user_agent, request_id, happened_at) "
+    "SELECT 'signed_in', 'A browser', '1', now() + $2::text::interval FROM generate_series(1, $1::int)",
+}
+PAST = {"attempts": "-1 second", "revocations": "-1 second", "sessions": "-91 days", "audit": "-31 days"}
+KEPT = {"attempts": "1 hour", "revocations": "1 hour", "sessions": "-89 days", "audit": "-29 days"}
+
+
+@pytest.fixture
+async def housekeeping(database: asyncpg.Connection, auth_database_url: str) -> AsyncIterator[Housekeeping]:
+    """Give the housekeeping of a service that keeps its audit for a month; it does nothing by itself."""
+    del database  # emptied before
+    settings = auth_settings(auth_database_url, audit_retention_days=30)
+    parts = create_app(settings, Metrics()).state.parts
+    await parts.database.start()
+    await parts.database.wait_until_ready()
+    yield parts.housekeeping
+    await parts.database.stop()
+
+
+async def count(database: asyncpg.Connection, table: str) -> int:
+    """Return how many rows a table has."""
+    found: int = await database.fetchval(f"SELECT count(*) FROM {table}")  # noqa: S608 - one of ours
+    return found
+
+
+@pytest.mark.parametrize("table", FILL)
+async def test_what_is_past_goes(database: asyncpg.Connection, housekeeping: Housekeeping, table: str) -> None:
+    """Ten bites of what no longer matters are all cleared away, and what still matters is kept."""
+    await database.execute(FILL[table], MANY, PAST[table])
+    await database.execute(FILL[table], 3, KEPT[table])
+    await housekeeping.finish()
+    assert await count(database, table) == 3
+
+
+@pytest.mark.parametrize("table", FILL)
+async def test_a_bite_is_small(database: asyncpg.Connection, housekeeping: Housekeeping, table: str) -> None:
+    """However much there is, one transaction takes a bite of it, and tells that there is more."""
+    await database.execute(FILL[table], MANY, PAST[table])
+    assert await housekeeping.take_bites()
+    assert await count(database, table) >= MANY - 2 * BITE  # another replica may take one, too
+
+
+async def test_refresh_tokens_go_in_bites_too(database: asyncpg.Connection, housekeeping: Housekeeping) -> None:
+    """A session that was refreshed ever so often goes after its tokens: no cascade deletes them in one statement."""
+    await database.execute(FILL["sessions"], 1, PAST["sessions"])
+    await database.execute(
+        "INSERT INTO refresh_tokens (token_hash, session_id) "
+        "SELECT sha256(i::text::bytea), id FROM sessions, generate_series(1, $1::int) AS i",
+        MANY,
+    )
+    await housekeeping.take_bites()
+    assert await count(database, "refresh_tokens") >= MANY - 2 * BITE
+    assert await count(database, "sessions") == 1
+    await housekeeping.finish()
+    assert (await count(database, "refresh_tokens"), await count(database, "sessions")) == (0, 0)
+
+
+async def test_the_audit_is_kept_unless_told_otherwise(app: Starlette, database: asyncpg.Connection) -> None:
+    """Without ``AUDIT_RETENTION_DAYS`` no audit line ever goes."""
+    await database.execute(FILL["audit"], 3, "-3000 days")
+    await app.state.parts.housekeeping.finish()
+    assert await count(database, "audit") == 3
+
+
+async def test_rows_in_use_are_left_for_later(
+    database: asyncpg.Connection, housekeeping: Housekeeping, auth_database_url: str
+) -> None:
+    """A row that somebody holds does not hold up the others, and goes when it is free."""
+    await database.execute(FILL["attempts"], MANY, PAST["attempts"])
+    other = await asyncpg.connect(auth_database_url)
+    async with other.transaction():
+        await other.execute("SELECT FROM attempts ORDER BY forget_at LIMIT 1 FOR UPDATE")
+        await housekeeping.finish()
+        assert await count(database, "attempts") == 1
+    await other.close()
+    await housekeeping.finish()
+    assert await count(database, "attempts") == 0
+
+
+async def test_a_failure_is_told_once_and_ends_nothing(
+    database: asyncpg.Connection, housekeeping: Housekeeping, auth_database_url: str
+) -> None:
+    """While one chore fails the others go on; the log says once that it does, and once that it works again."""
+    await database.execute(FILL["attempts"], MANY, PAST["attempts"])
+    await database.execute(FILL["revocations"], MANY, PAST["revocations"])
+    other = await asyncpg.connect(auth_database_url)
+    with capture_logs() as logs:
+        async with other.transaction():
+            await other.execute("LOCK TABLE attempts IN ACCESS EXCLUSIVE MODE")
+            for _ in range(2):
+                await housekeeping.take_bites()
+        await other.close()
+        await housekeeping.finish()
+    told = [(line["event"], line["chore"]) for line in logs if line["event"].startswith("housekeeping")]
+    assert told == [("housekeeping_failed", "attempts"), ("housekeeping_resumed", "attempts")]
+    assert (await count(database, "attempts"), await count(database, "revocations")) == (0, 0)
+
+
+async def test_every_session_that_was_ended_is_told_of(
+    client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection, housekeeping: Housekeeping
+) -> None:
+    """Of more sessions than a request ends one by one, each is told of in the end; the one that is spared is not."""
+    await database.execute(FILL_SESSIONS, ada.id, 3 * ENDED_AT_ONCE)
+    assert (await change_password(client, ada)).status_code == 204
+    await housekeeping.finish()
+    live = await database.fetch("SELECT id FROM sessions WHERE revoked_at IS NULL")
+    assert [str(row["id"]) for row in live] == [ada.session_id]
+    assert await database.fetchval("SELECT count(DISTINCT session_id) FROM revocations") == 3 * ENDED_AT_ONCE
+    assert await count(database, "session_cutoffs") == 0
+
+
+async def test_of_who_is_deleted_no_session_is_left(
+    client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection, housekeeping: Housekeeping
+) -> None:
+    """The rows of a deleted user's sessions, which hold addresses, and their refresh tokens go soon, however many."""
+    await database.execute(FILL_SESSIONS, ada.id, 3 * ENDED_AT_ONCE)
+    await database.execute(
+        "INSERT INTO refresh_tokens (token_hash, session_id) SELECT sha256(id::text::bytea), id FROM sessions"
+    )
+    assert (await delete_account(client, ada)).status_code == 204
+    await housekeeping.finish()
+    tables = ("users", "sessions", "refresh_tokens", "session_cutoffs")
+    assert [await count(database, table) for table in tables] == [0, 0, 0, 0]
+    assert await database.fetchval("SELECT count(DISTINCT session_id) FROM revocations") == 3 * ENDED_AT_ONCE + 1
+
+
+async def test_what_is_over_already_is_not_shown(
+    client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
+) -> None:
+    """A session ended by a cutoff is in no list, and can't be ended again, before housekeeping comes to its row."""
+    await database.execute(FILL_SESSIONS, ada.id, 1)
+    other = await database.fetchval("SELECT id FROM sessions WHERE id <> $1", uuid.UUID(ada.session_id))
+    # Below, its row says nothing yet: no housekeeping comes to a cutoff that somebody else has locked.
+    await database.execute(
+        "INSERT INTO session_cutoffs (user_id, began_by, spared, because) VALUES ($1, now(), $2, 'signed_out')",
+        *(ada.id, uuid.UUID(ada.session_id)),
+    )
+    shown = (await client.get("/api/me/sessions", headers=ada.bearer)).json()
+    assert [session["id"] for session in shown] == [ada.session_id]
+    answer = await client.delete(f"/api/me/sessions/{other}", headers=ada.bearer)
+    assert answer.status_code == 404
+
+
+async def test_the_metrics_show_it(database: asyncpg.Connection, auth_database_url: str) -> None:
+    """Rows are counted by chore."""
+    metrics = Metrics()
+    parts = create_app(auth_settings(auth_database_url), metrics).state.parts
+    await parts.database.start()
+    await parts.database.wait_until_ready()
+    await database.execute(FILL["attempts"], 5, PAST["attempts"])
+    await parts.housekeeping.finish()
+    await parts.database.stop()
+    value = metrics.registry.get_sample_value("gatepost_housekeeping_rows_total", {"chore": "attempts"})
+    assert value is not None
+    assert value <= 5
