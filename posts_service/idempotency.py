@@ -6,14 +6,12 @@ neither a half-made post nor a key that is taken for ever.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from posts_service.answers import Answer
 from shared.database import Connection
 
 KEEP = "24 hours"
-DELETE_AT_ONCE = 100  # rows, so that no request pays for a day of others
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +31,12 @@ async def lock_key(connection: Connection, author_id: int, key: str) -> bool:
 
 
 async def find_answer(connection: Connection, author_id: int, key: str) -> StoredAnswer | None:
-    """Return what an author's request with that key was answered, or None."""
+    """Return what an author's request with that key was answered, or None; also when the author was deleted."""
     row = await connection.fetchrow(
         """
         SELECT fingerprint, status, headers, body FROM idempotency_keys
         WHERE author_id = $1 AND key = $2 AND created_at > now() - $3::text::interval
+            AND $1 NOT IN (SELECT author_id FROM removals)
         """,
         *(author_id, key, KEEP),
     )
@@ -60,19 +59,29 @@ async def insert_answer(connection: Connection, author_id: int, key: str, stored
     )
 
 
-async def delete_answers_of(connection: Connection, author_ids: Sequence[int]) -> None:
-    """Delete what authors were answered."""
-    await connection.execute("DELETE FROM idempotency_keys WHERE author_id = ANY($1)", author_ids)
-
-
-async def delete_expired_answers(connection: Connection) -> None:
-    """Delete some of the answers that are too old to count, leaving alone what another is at work on."""
-    await connection.execute(
+async def delete_answers_of(connection: Connection, author_id: int, limit: int) -> int:
+    """Delete some of what an author was answered, and return how many; none that somebody else has locked."""
+    rows = await connection.fetch(
         """
-        DELETE FROM idempotency_keys WHERE (author_id, key) IN (
-            SELECT author_id, key FROM idempotency_keys WHERE created_at <= now() - $1::text::interval
-            ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
-        )
+        DELETE FROM idempotency_keys WHERE author_id = $1 AND key = ANY(ARRAY(
+            SELECT key FROM idempotency_keys WHERE author_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED
+        )) RETURNING 1
         """,
-        *(KEEP, DELETE_AT_ONCE),
+        *(author_id, limit),
     )
+    return len(rows)
+
+
+async def delete_expired_answers(connection: Connection, limit: int) -> int:
+    """Delete some of the answers that are too old to count, and return how many; none that somebody else has locked."""
+    rows = await connection.fetch(
+        # By their place in the table, so that the planner has no other way than to go there.
+        """
+        DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM idempotency_keys WHERE created_at <= now() - $1::text::interval
+            ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
+        )) RETURNING 1
+        """,
+        *(KEEP, limit),
+    )
+    return len(rows)

@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from posts_service.author_lookup import AuthorLookup
 from posts_service.coalesced_reads import CoalescedReads, Sharing
+from posts_service.housekeeping import build_housekeeping
 from posts_service.list_source import WRITE_SETTINGS, ListSource
 from posts_service.post_lists import (
     AuthorsList,
@@ -26,6 +27,7 @@ from shared.database import Connection, Database
 from shared.feed import Feed
 from shared.form_tokens import FormTokens
 from shared.health import Check
+from shared.housekeeping import Housekeeping
 from shared.metrics import Metrics
 from shared.revocation_feed import create_revocation_feed
 from shared.revocations import Revocations
@@ -59,6 +61,7 @@ class Parts:
     revocation_feed: Feed
     user_change_feed: Feed
     form_tokens: FormTokens
+    housekeeping: Housekeeping
 
     @classmethod
     def build(cls, settings: PostsSettings, metrics: Metrics, sharing: Sharing) -> Self:
@@ -92,6 +95,7 @@ class Parts:
             revocation_feed=create_revocation_feed(auth_service, revocations, metrics),
             user_change_feed=create_user_change_feed(auth_service, database, metrics),
             form_tokens=FormTokens(service_secret),
+            housekeeping=build_housekeeping(database, metrics),
         )
 
     @property
@@ -111,6 +115,7 @@ class Parts:
             await self.standby.start()
         for feed in self.feeds:
             feed.start()
+        self.housekeeping.start()
         # Who was signed out before is to be refused from the first request on.
         await asyncio.gather(self.database.wait_a_moment(), self.revocation_feed.wait_a_moment())
 
@@ -118,6 +123,7 @@ class Parts:
         """Let go of everything."""
         for feed in self.feeds:
             await feed.stop()
+        await self.housekeeping.stop()
         await self.auth_service.close()
         await self.database.stop()
         if self.standby is not None:

@@ -1,8 +1,8 @@
 """The table ``posts`` read as lists, many with one statement, each post as the JSON that clients get.
 
 PostgreSQL writes the JSON (migrations 0003, 0004), so that nothing on the way takes it apart: byte for byte what
-``answers`` makes of a ``Post``. Lists are as in ``posts``: newest first, those below ``before``. Who may see what is
-not decided here.
+``answers`` makes of a ``Post``. Lists are as in ``posts``: newest first, those below ``before``, without authors who
+were deleted. Who may see what is not decided here.
 
 What is asked for comes in arrays. Behind a subquery the planner can't count them, so that one plan, made once, does
 for any number of lists. Each list walks an index of its own, with drafts or without, and reads its author once. All
@@ -83,10 +83,12 @@ async def list_by_authors(
             FROM (
                 (SELECT id, title, content, published, author_id, created_at, updated_at FROM posts
                 WHERE asked.with_drafts AND author_id = asked.author_id AND id < asked.before
+                    AND asked.author_id NOT IN (SELECT author_id FROM removals)
                 ORDER BY id DESC LIMIT asked.most + 1)
                 UNION ALL
                 (SELECT id, title, content, published, author_id, created_at, updated_at FROM posts
                 WHERE NOT asked.with_drafts AND published AND author_id = asked.author_id AND id < asked.before
+                    AND asked.author_id NOT IN (SELECT author_id FROM removals)
                 ORDER BY id DESC LIMIT asked.most + 1)
             ) AS post
         ) AS list
@@ -121,7 +123,7 @@ async def list_feeds(connection: Connection, asked: Sequence[FeedList], longest:
             array_agg(post.author_id) FILTER (WHERE author.name IS NULL) AS unknown
             FROM (
                 SELECT id, title, content, published, author_id, created_at, updated_at FROM posts
-                WHERE published AND id < asked.before
+                WHERE published AND id < asked.before AND author_id NOT IN (SELECT author_id FROM removals)
                 ORDER BY id DESC LIMIT asked.most + 1
             ) AS post
             LEFT JOIN LATERAL (
@@ -162,7 +164,9 @@ async def list_long_feed(connection: Connection, asked: FeedList) -> PostList:
         """
         SELECT count(*) FILTER (WHERE bytes <= $3) FROM (
             SELECT sum(octet_length(content)) OVER (ORDER BY id DESC) AS bytes FROM (
-                SELECT id, content FROM posts WHERE published AND id < $1 ORDER BY id DESC LIMIT $2
+                SELECT id, content FROM posts
+                WHERE published AND id < $1 AND author_id NOT IN (SELECT author_id FROM removals)
+                ORDER BY id DESC LIMIT $2
             ) AS post
         ) AS post
         """,

@@ -1,10 +1,10 @@
 """The table ``posts``, read together with its authors. Each function is one SQL statement.
 
-Lists are newest first: descending ids, those below ``before``. Who may see or change a post is not decided here.
+Lists are newest first: descending ids, those below ``before``. Who may see or change a post is not decided here; but
+what an author wrote who was deleted is not there for any statement (``removals``).
 """
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from posts_service.authors import Author
@@ -54,7 +54,7 @@ async def find_post(connection: Connection, post_id: int) -> Post | None:
         SELECT post.id, post.title, post.content, post.published, post.version, post.author_id,
             post.created_at, post.updated_at, authors.name, authors.email
         FROM posts AS post LEFT JOIN authors ON authors.id = post.author_id
-        WHERE post.id = $1
+        WHERE post.id = $1 AND post.author_id NOT IN (SELECT author_id FROM removals)
         """,
         post_id,
     )
@@ -68,7 +68,7 @@ async def find_post_for_update(connection: Connection, post_id: int) -> Post | N
         SELECT post.id, post.title, post.content, post.published, post.version, post.author_id,
             post.created_at, post.updated_at, authors.name, authors.email
         FROM posts AS post LEFT JOIN authors ON authors.id = post.author_id
-        WHERE post.id = $1
+        WHERE post.id = $1 AND post.author_id NOT IN (SELECT author_id FROM removals)
         FOR UPDATE OF post
         """,
         post_id,
@@ -83,7 +83,7 @@ async def list_published(connection: Connection, before: int, limit: int, most: 
         SELECT post.id, post.title, left(post.content, $3) AS content, post.published, post.version, post.author_id,
             post.created_at, post.updated_at, authors.name, authors.email
         FROM posts AS post LEFT JOIN authors ON authors.id = post.author_id
-        WHERE post.published AND post.id < $1
+        WHERE post.published AND post.id < $1 AND post.author_id NOT IN (SELECT author_id FROM removals)
         ORDER BY post.id DESC LIMIT $2
         """,
         *(before, limit, most),
@@ -98,7 +98,7 @@ async def list_by_author(connection: Connection, author_id: int, before: int, li
         SELECT post.id, post.title, left(post.content, $4) AS content, post.published, post.version, post.author_id,
             post.created_at, post.updated_at, authors.name, authors.email
         FROM posts AS post LEFT JOIN authors ON authors.id = post.author_id
-        WHERE post.author_id = $1 AND post.id < $2
+        WHERE post.author_id = $1 AND post.id < $2 AND $1 NOT IN (SELECT author_id FROM removals)
         ORDER BY post.id DESC LIMIT $3
         """,
         *(author_id, before, limit, most),
@@ -116,6 +116,7 @@ async def list_published_by_author(
             post.created_at, post.updated_at, authors.name, authors.email
         FROM posts AS post LEFT JOIN authors ON authors.id = post.author_id
         WHERE post.author_id = $1 AND post.published AND post.id < $2
+            AND $1 NOT IN (SELECT author_id FROM removals)
         ORDER BY post.id DESC LIMIT $3
         """,
         *(author_id, before, limit, most),
@@ -156,9 +157,27 @@ async def delete_post(connection: Connection, post_id: int, author_id: int) -> N
     await connection.execute("DELETE FROM posts WHERE id = $1 AND author_id = $2", post_id, author_id)
 
 
-async def delete_posts_of(connection: Connection, author_ids: Sequence[int]) -> None:
-    """Delete all posts of authors."""
-    await connection.execute("DELETE FROM posts WHERE author_id = ANY($1)", author_ids)
+async def delete_posts_of(connection: Connection, author_id: int, limit: int, most_bytes: int) -> int:
+    """Delete some posts of an author, the newest first, and return how many; none that somebody else has locked.
+
+    At most ``limit``, and no further one once their contents are more than ``most_bytes``.
+    """
+    rows = await connection.fetch(
+        """
+        DELETE FROM posts WHERE author_id = $1 AND id = ANY(ARRAY(
+            SELECT id FROM (
+                SELECT id, sum(octet_length(content)) OVER (ORDER BY id DESC) - octet_length(content) AS bytes_before
+                FROM (
+                    SELECT id, content FROM posts WHERE author_id = $1
+                    ORDER BY id DESC LIMIT $2 FOR UPDATE SKIP LOCKED
+                ) AS newest
+            ) AS post
+            WHERE bytes_before <= $3
+        )) RETURNING 1
+        """,
+        *(author_id, limit, most_bytes),
+    )
+    return len(rows)
 
 
 def _read_post(row: Row) -> Post:

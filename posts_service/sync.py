@@ -5,16 +5,17 @@
 2. What a page tells and how far that is are stored in one transaction. A page may come again: what was taken before is
    left out.
 3. Replicas all follow. The position's lock lets one of them take a page; to the others it is then an old one.
-4. A deleted user's posts and idempotency keys go, and nothing brings the author back: the id is kept. A write that
-   runs meanwhile holds the author's row and is deleted with the rest, or comes after and is refused (``writing``).
+4. A deleted user's posts and idempotency keys are gone for every reader at once, however many (``removals``), and
+   ``housekeeping`` deletes them: one user's deletion never holds up the feed. Nothing brings the author back: the id is
+   kept. A write that runs meanwhile holds the author's row and goes with the rest, or comes after and is refused
+   (``writing``).
 """
 
 from collections.abc import Sequence
 
 from posts_service.authors import Author, upsert_deleted_authors, upsert_followed_authors
 from posts_service.followed_feeds import find_position, lock_position, update_position
-from posts_service.idempotency import delete_answers_of
-from posts_service.posts import delete_posts_of
+from posts_service.removals import delete_removals, insert_removals
 from posts_service.schemas import ChangePage, UserChange, UserDeleted
 from shared.database import Connection, Database
 from shared.feed import Feed
@@ -64,7 +65,7 @@ async def _apply(connection: Connection, changes: Sequence[UserChange | UserDele
     deleted = [change.user.id for change in latest.values() if isinstance(change, UserDeleted)]
     if users:
         await upsert_followed_authors(connection, [Author(user.id, user.name, user.email) for user in users])
+        await delete_removals(connection, [user.id for user in users])
     if deleted:
         await upsert_deleted_authors(connection, deleted)  # first: it waits for writes of these authors to end
-        await delete_posts_of(connection, deleted)
-        await delete_answers_of(connection, deleted)
+        await insert_removals(connection, deleted)

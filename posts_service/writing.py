@@ -13,7 +13,6 @@ from posts_service.answers import Answer, created_answer
 from posts_service.authors import Author, upsert_authors
 from posts_service.idempotency import (
     StoredAnswer,
-    delete_expired_answers,
     find_answer,
     insert_answer,
     lock_key,
@@ -51,7 +50,6 @@ async def write_post_once(database: Database, author: Claims, draft: PostDraft, 
         if stored is None:
             answer = await _insert(connection, author, draft)
             await insert_answer(connection, author.user_id, key, StoredAnswer(fingerprint, answer))
-            await delete_expired_answers(connection)
             return answer
     if stored.fingerprint != fingerprint:
         raise Invalid({KEY_HEADER: "was used before, with another body"})

@@ -41,7 +41,7 @@ async def database(
     connection = await asyncpg.connect(posts_database_url)
     fake_auth_service.reset()
     await connection.execute("UPDATE followed_feeds SET position = 0")  # waits for a page that is being taken
-    await connection.execute("TRUNCATE posts, authors, idempotency_keys RESTART IDENTITY")
+    await connection.execute("TRUNCATE authors, removals, posts, idempotency_keys RESTART IDENTITY")
     yield connection
     await connection.close()
 

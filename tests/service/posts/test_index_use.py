@@ -47,9 +47,10 @@ async def filled(database: asyncpg.Connection) -> AsyncIterator[asyncpg.Connecti
         "SELECT 1 + i % $1, 'Title', 'Text', i % 3 > 0 FROM generate_series(1, $2::int) AS i",
         *(AUTHORS, POSTS),
     )
-    await database.execute("ANALYZE authors, posts")
+    await database.execute("INSERT INTO removals (author_id) SELECT 2 * i FROM generate_series(1, 20) AS i")
+    await database.execute("ANALYZE authors, posts, removals")
     yield database
-    await database.execute("TRUNCATE posts, authors")
+    await database.execute("TRUNCATE authors, removals, posts")
     await database.execute("ANALYZE authors, posts")
 
 

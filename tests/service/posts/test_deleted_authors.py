@@ -1,0 +1,138 @@
+"""Who is deleted: gone for every reader at once, however much they wrote; housekeeping then deletes it in bites."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import httpx2
+import pytest
+from starlette.applications import Starlette
+
+from shared.housekeeping import BITE
+from tests.service.posts.test_sync import FEED_OF_ALL, list_authors, wait_for_position
+from tests.support.fake_auth_service import FakeAuthService
+from tests.support.people import Person
+from tests.support.posts import write_post
+
+MANY = 20 * BITE
+KEY = {"Idempotency-Key": "k"}
+FILL = """
+    INSERT INTO posts (author_id, title, content, published)
+    SELECT $1::bigint, 'Title', repeat('x', 1000), true FROM generate_series(1, $2::int)
+"""
+
+
+@pytest.fixture
+async def held(client: httpx2.AsyncClient, ada: Person, posts_database_url: str) -> AsyncIterator[None]:
+    """Let somebody hold all that ada wrote, so that none of it can be deleted for now."""
+    for published in (True, False):
+        await write_post(client, ada, published=published)
+    await client.post("/api/posts", json={"title": "Once"}, headers=ada.bearer | KEY)
+    holder = await asyncpg.connect(posts_database_url)
+    async with holder.transaction():
+        await holder.execute("SELECT FROM posts, idempotency_keys FOR UPDATE")
+        yield
+    await holder.close()
+
+
+@pytest.mark.usefixtures("held")
+async def test_a_deletion_does_not_hold_up_the_feed(
+    database: asyncpg.Connection, fake_auth_service: FakeAuthService, ada: Person, grace: Person
+) -> None:
+    """What can't be deleted just now holds up nobody: the feed goes on, and later changes arrive."""
+    fake_auth_service.tell("deleted", ada.id)
+    fake_auth_service.tell("renamed", grace.id, "Grace Murray Hopper")
+    await wait_for_position(database, 2)
+    assert await list_authors(database) == {ada.id: None, grace.id: "Grace Murray Hopper"}
+
+
+@pytest.mark.usefixtures("held")
+async def test_nothing_of_who_is_deleted_can_be_read(
+    client: httpx2.AsyncClient,
+    database: asyncpg.Connection,
+    fake_auth_service: FakeAuthService,
+    ada: Person,
+    grace: Person,
+) -> None:
+    """Once the feed has told of it, no list, page or single post shows what they wrote, not even to themselves."""
+    newest = (await write_post(client, grace, published=True))["id"]
+    fake_auth_service.tell("deleted", ada.id)
+    await wait_for_position(database, 1)
+    assert await database.fetchval("SELECT count(*) FROM posts WHERE author_id = $1", ada.id) == 3
+    page = (await client.get("/")).text
+    assert [post["authorId"] for post in (await client.get(FEED_OF_ALL)).json()] == [grace.id]
+    assert (f"/posts/{newest}" in page, "/posts/1" in page) == (True, False)
+    for person in (ada, grace):
+        assert (await client.get(f"/api/user/{ada.id}", headers=person.bearer)).json() == []
+        for path in ("/api/posts/1", "/api/posts/2", "/posts/1", "/posts/2"):
+            assert (await client.get(path, headers=person.bearer)).status_code == 404
+
+
+@pytest.mark.usefixtures("held")
+async def test_nothing_of_who_is_deleted_can_be_changed(
+    client: httpx2.AsyncClient, database: asyncpg.Connection, fake_auth_service: FakeAuthService, ada: Person
+) -> None:
+    """A token that outlives its user changes nothing, deletes nothing, and gets no answer of before again."""
+    fake_auth_service.tell("deleted", ada.id)
+    await wait_for_position(database, 1)
+    assert (await client.patch("/api/posts/1", json={"title": "T"}, headers=ada.bearer)).status_code == 404
+    assert (await client.delete("/api/posts/1", headers=ada.bearer)).status_code == 404
+    again = await client.post("/api/posts", json={"title": "Once"}, headers=ada.bearer | KEY)
+    assert again.status_code == 401
+
+
+async def test_any_number_of_posts_is_deleted_in_bites(
+    client: httpx2.AsyncClient,
+    app: Starlette,
+    database: asyncpg.Connection,
+    fake_auth_service: FakeAuthService,
+    ada: Person,
+    grace: Person,
+) -> None:
+    """Twenty thousand posts and keys of one author go, the newest first, no transaction taking more than a bite."""
+    await database.execute(FILL, ada.id, MANY)
+    await database.execute(
+        "INSERT INTO idempotency_keys (author_id, key, fingerprint, status, headers, body) "
+        "SELECT $1::bigint, i::text, '', 201, '{}', '' FROM generate_series(1, $2::int) AS i",
+        *(ada.id, MANY),
+    )
+    await write_post(client, grace, published=True)
+    fake_auth_service.tell("deleted", ada.id)
+    await wait_for_position(database, 1)
+    housekeeping = app.state.parts.housekeeping
+    assert await housekeeping.take_bites()
+    assert await database.fetchval("SELECT count(*) FROM posts") > MANY - 3 * BITE
+    assert await database.fetchval("SELECT min(id) FROM posts WHERE author_id = $1", ada.id) == 1
+    await housekeeping.finish()
+    left = [await database.fetchval(f"SELECT count(*) FROM {table}") for table in ("posts", "idempotency_keys")]  # noqa: S608
+    assert (left, await database.fetchval("SELECT count(*) FROM removals")) == ([1, 0], 0)
+
+
+async def test_expired_keys_are_deleted_in_bites(app: Starlette, database: asyncpg.Connection) -> None:
+    """A day of keys is cleared away in bites, and those that still count are kept."""
+    await database.execute(
+        "INSERT INTO idempotency_keys (author_id, key, fingerprint, status, headers, body, created_at) "
+        "SELECT 1, i::text, '', 201, '{}', '', now() - interval '1 hour' * CASE WHEN i > 3 THEN 25 ELSE 1 END "
+        "FROM generate_series(1, $1::int) AS i",
+        MANY,
+    )
+    assert await app.state.parts.housekeeping.take_bites()
+    assert await database.fetchval("SELECT count(*) FROM idempotency_keys") > MANY - BITE
+    await app.state.parts.housekeeping.finish()
+    assert await database.fetchval("SELECT count(*) FROM idempotency_keys") == 3
+
+
+async def test_long_posts_go_a_few_at_a_time(
+    app: Starlette, database: asyncpg.Connection, fake_auth_service: FakeAuthService, ada: Person
+) -> None:
+    """A bite is bounded by what it deletes as well: of posts as long as they may be, it takes only some."""
+    await database.execute(
+        "INSERT INTO posts (author_id, title, content, published) "
+        "SELECT $1::bigint, 'Title', repeat('x', 100000), true FROM generate_series(1, 500)",
+        ada.id,
+    )
+    fake_auth_service.tell("deleted", ada.id)
+    await wait_for_position(database, 1)
+    assert await app.state.parts.housekeeping.take_bites()
+    assert await database.fetchval("SELECT count(*) FROM posts") >= 500 - 3 * 101
+    await app.state.parts.housekeeping.finish()
+    assert await database.fetchval("SELECT count(*) FROM posts") == 0
