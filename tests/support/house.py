@@ -65,10 +65,10 @@ class Module:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 yield node
 
-    def statements(self) -> Iterator[tuple[int, ast.expr]]:
-        """Give the line and first argument of each call that runs SQL."""
+    def statements(self, within: ast.AST | None = None) -> Iterator[tuple[int, ast.expr]]:
+        """Give the line and first argument of each call that runs SQL, in the whole file or within a part of it."""
         runs = {"execute", "executemany", "fetch", "fetchrow", "fetchval", "cursor", "prepare", "copy_from_query"}
-        for node in ast.walk(self.tree):
+        for node in ast.walk(within or self.tree):
             match node:
                 case ast.Call(func=ast.Attribute(attr=name), args=[statement, *_]) if name in runs:
                     yield node.lineno, statement

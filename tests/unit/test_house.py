@@ -24,6 +24,26 @@ LASTS = re.compile(
 )
 WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)")
 
+# What names one row of a table, in a statement that is to touch no more than those that it was given.
+KEYS = {
+    **dict.fromkeys(("users", "sessions", "audit", "user_changes", "revocations", "session_cutoffs"), "id"),
+    **dict.fromkeys(("posts", "authors"), "id"),
+    "refresh_tokens": "token_hash",
+    "attempts": "key",
+    "idempotency_keys": "key",
+    "followed_feeds": "feed",
+    "removals": "author_id",
+}
+GIVEN = r"(\$\d|ANY\(\$\d|ANY\(\(SELECT \$\d|ANY\(ARRAY\()"  # a parameter, or an array: its subquery has the limit
+BOUNDED_OTHERWISE = {
+    # Why a statement is bounded that has no limit and names no row by its key.
+    "find_credentials": "the e-mail address is unique",
+    "update_counts": "joined by key to the counts that it is given",
+    "delete_expired_answers": "rows by their place, found with a limit",
+    "delete_finished_removal": "asks whether there is one row, and goes no further than that",
+}
+HIDDEN = "(SELECT author_id FROM removals)"  # who is being removed: as many as were deleted in the last seconds
+
 # One statement over the tables of several modules; why, its docstring says.
 WRITES_TOGETHER = {"auth_service/sign_ins.py"}
 
@@ -184,6 +204,43 @@ def test_one_table_one_module() -> None:
                 writers[table].add(module.name)
     assert not {table: names for table, names in writers.items() if len(names) > 1}
     assert not [table for table, (name, *_) in writers.items() if not name.startswith(f"{TABLES[table]}/")]
+
+
+def test_sql_is_bounded() -> None:
+    """A statement names the rows that it writes by their key, and those that it reads too unless it has a limit.
+
+    What has piled up in a table must never decide how long a request takes. An insert writes the rows it is given.
+    """
+    unbounded = [
+        f"{module.name}: {function.name}"
+        for module in MODULES
+        for function in module.functions()
+        for _, statement in module.statements(function)
+        if function.name not in BOUNDED_OTHERWISE and not is_bounded(str(getattr(statement, "value", "")))
+    ]
+    assert unbounded == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM attempts WHERE forget_at < now()",
+        "DELETE FROM posts WHERE author_id = $1",
+        "UPDATE sessions SET revoked_at = now() WHERE user_id = $1 AND 1 = (SELECT 1 LIMIT 1)",
+        "SELECT id FROM sessions WHERE user_id = $1",
+    ],
+)
+def test_an_unbounded_statement_is_noticed(statement: str) -> None:
+    """The law finds what it is there for."""
+    assert not is_bounded(statement)
+
+
+def is_bounded(text: str) -> bool:
+    """Tell whether a statement touches no more rows than it is given, or than its limit says."""
+    written = set(re.findall(r"\b(?:DELETE FROM|UPDATE)\s+([a-z_]+)", text)) & set(TABLES)
+    read = set(re.findall(r"\bFROM\s+([a-z_]+)", text.replace(HIDDEN, ""))) & set(TABLES)
+    by_key = {table for table in written | read if re.search(rf"\b{KEYS[table]} = {GIVEN}", text)}
+    return written <= by_key and (read <= by_key or "LIMIT" in text) and ("ANY(ARRAY(" not in text or "LIMIT" in text)
 
 
 # Settings
