@@ -32,6 +32,7 @@ PATIENCE = 1.5  # seconds that a request waits at most
 REMEMBER = 5.0  # seconds that an answer counts for the session's other requests
 REST = 1.0  # seconds without a question about a session after one that failed
 MAX_KNOWN = 10_000  # sessions that are being asked about or remembered; beyond, nothing is renewed
+FORGET_EVERY = 1.0  # seconds; it costs as much as there are sessions known
 
 log = structlog.get_logger("session_renewal")
 
@@ -71,6 +72,7 @@ class SessionRenewal:
         self._auth_service = auth_service
         self._credentials = credentials
         self._questions: dict[str, _Question] = {}
+        self._forgot_at = float("-inf")  # by the monotonic clock
 
     async def renew(self, found: Found) -> Renewed:
         """Return the caller as after a renewal, if their cookie wants one; else, and when that fails, as found."""
@@ -101,7 +103,9 @@ class SessionRenewal:
 
     def _begin(self, stale: StaleSession) -> _Question | None:
         now = time.monotonic()
-        self._questions = {sid: known for sid, known in self._questions.items() if known.until > now}
+        if now - self._forgot_at >= FORGET_EVERY:
+            self._questions = {sid: known for sid, known in self._questions.items() if known.until > now}
+            self._forgot_at = now
         if len(self._questions) >= MAX_KNOWN:
             return None
         question = _Question(asyncio.create_task(self._ask(stale)))
