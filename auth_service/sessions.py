@@ -1,7 +1,8 @@
 """The table ``sessions``: one row for each sign-in on one device. Each function is one SQL statement.
 
-A session begins in ``sign_ins``. It is live until it is revoked, reaches its absolute end, or goes unused for too long.
-The database's clock decides, so that all replicas agree.
+A session begins in ``sign_ins``. It is live until it is revoked, reaches its absolute end, goes unused for too long, or
+the database is put back to an earlier state (``shared/epochs.py``): its end may be part of what was lost. The clock of
+the database decides, so that all replicas agree.
 """
 
 import datetime as dt
@@ -52,7 +53,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class SessionLine:
-    """A session as an operator sees it; ``state`` is ``live``, ``expired``, or why it was revoked."""
+    """A session as an operator sees it; ``state`` is ``live``, ``expired``, or why it ended before."""
 
     id: SessionId
     user_id: int
@@ -69,6 +70,7 @@ async def find_live_session(connection: Connection, session_id: SessionId) -> Se
         """
         SELECT id, user_id, created_at, ends_at FROM sessions
         WHERE id = $1 AND revoked_at IS NULL AND now() < least(ends_at, idle_ends_at)
+            AND created_at >= coalesce((SELECT max(began_at) FROM epochs WHERE is_loss), '-infinity')
         """,
         session_id,
     )
@@ -81,6 +83,7 @@ async def update_last_used(connection: Connection, session_id: SessionId, idle_a
         """
         UPDATE sessions SET last_used_at = now(), idle_ends_at = now() + $2
         WHERE id = $1 AND revoked_at IS NULL AND now() < least(ends_at, idle_ends_at)
+            AND created_at >= coalesce((SELECT max(began_at) FROM epochs WHERE is_loss), '-infinity')
         RETURNING id, user_id, created_at, ends_at
         """,
         *(session_id, idle_age),
@@ -133,6 +136,7 @@ async def list_devices(connection: Connection, user_id: int, after: SessionId | 
             host(address) AS address, user_agent
         FROM sessions
         WHERE user_id = $1 AND revoked_at IS NULL AND now() < least(ends_at, idle_ends_at)
+            AND created_at >= coalesce((SELECT max(began_at) FROM epochs WHERE is_loss), '-infinity')
             AND ($2::uuid IS NULL OR (created_at, id) < (
                 SELECT created_at, id FROM sessions WHERE id = $2 AND user_id = $1
             ))
@@ -148,8 +152,12 @@ async def list_latest_sessions(connection: Connection, user_id: int | None, limi
     rows = await connection.fetch(
         """
         SELECT id, user_id, created_at, last_used_at, host(address) AS address, user_agent,
-            coalesce(revoked_because, CASE WHEN now() < least(ends_at, idle_ends_at) THEN 'live' ELSE 'expired' END)
-                AS state
+            CASE
+                WHEN revoked_because IS NOT NULL THEN revoked_because
+                WHEN created_at < (SELECT max(began_at) FROM epochs WHERE is_loss) THEN 'database_put_back'
+                WHEN now() < least(ends_at, idle_ends_at) THEN 'live'
+                ELSE 'expired'
+            END AS state
         FROM sessions WHERE $1::bigint IS NULL OR user_id = $1
         ORDER BY created_at DESC, id LIMIT $2
         """,
