@@ -32,6 +32,7 @@ class Event(StrEnum):
     USER_DISABLED = "user_disabled"
     USER_ENABLED = "user_enabled"
     ROLES_CHANGED = "roles_changed"
+    DATABASE_PUT_BACK = "database_put_back"
 
 
 @dataclass(frozen=True, slots=True)

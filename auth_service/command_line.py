@@ -70,6 +70,7 @@ async def _run(command: Command, settings: AuthSettings, call: argparse.Namespac
             await parts.database.wait_until_ready()
         if await parts.database.list_pending():
             raise Conflict(OUTDATED)
+        await parts.epoch_watch.look()  # a command may be the first to come after a restore
         return await command(parts, call)
     except TimeoutError:
         raise Unavailable("The database can't be reached") from None

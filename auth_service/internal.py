@@ -3,7 +3,6 @@
 import math
 import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -11,33 +10,25 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from auth_service.browser_cookies import clear_pieces, seal_for
-from auth_service.feeds import Entry, read_feed
+from auth_service.feeds import Entry, ListEntries, Page
+from auth_service.followers import FeedPlace
 from auth_service.live_sessions import read_session_id
 from auth_service.parts import parts_of
-from auth_service.revocations import find_newest_revocation, list_revocations
+from auth_service.revocations import list_revocations
 from auth_service.schemas import AuthorView
-from auth_service.user_changes import Kind, UserChange, find_newest_change, list_user_changes
+from auth_service.user_changes import Kind, UserChange, list_user_changes
 from auth_service.users import list_users
 from shared.bodies import read_json
-from shared.database import Connection
 from shared.errors import Invalid
-from shared.schemas import Body, Query, validate
+from shared.schemas import Body, validate
 from shared.service_calls import require_service
 from shared.session_cookie import MAX_SEALED_LENGTH
 from shared.tokens import MAX_ID
 
 SERVICE = "auth_service"
 MAX_IDS = 100
-MAX_WAIT = 6  # seconds; less than the ANSWER_WITHIN of ``shared.deadline``
 
 _IDS = re.compile(r"[1-9][0-9]{0,18}(,[1-9][0-9]{0,18})*")
-
-
-class FeedPlace(Query):
-    """Where a page of a feed begins, and how many seconds an empty one may be waited for."""
-
-    after: Annotated[int, Field(ge=0, le=MAX_ID)] = 0
-    wait: Annotated[float, Field(ge=0, le=MAX_WAIT)] = 0.0
 
 
 class SealedSession(Body):
@@ -58,19 +49,29 @@ async def show_users(request: Request) -> Response:
 
 
 async def show_user_changes(request: Request) -> Response:
-    """Answer a page of what happened to users: ``{"changes": [{id, kind, user}], "last"}``. Of one deleted: the id."""
+    """Answer a page of what happened to users: ``{"changes": [{id, kind, user}], "last", "epoch"}``.
+
+    Of one who was deleted, ``user`` is the id.
+    """
     require_service(request, SERVICE)
-    changes, last = await _read_page(request, list_user_changes, find_newest_change)
-    told = [{"id": change.id, "kind": change.kind.value, "user": _describe_changed(change)} for change in changes]
-    return JSONResponse({"changes": told, "last": last})
+    page = await _read_page(request, "user_changes", list_user_changes)
+    told = [{"id": change.id, "kind": change.kind.value, "user": _describe_changed(change)} for change in page.entries]
+    return JSONResponse({"changes": told, "last": page.last, "epoch": str(page.epoch.id)})
 
 
 async def show_revocations(request: Request) -> Response:
-    """Answer a page of the sessions that were ended: ``{"revocations": [{id, sid, until}], "last"}``."""
+    """Answer a page of the sessions that were ended: ``{"revocations": [{id, sid, until}], "last", "epoch", "since"}``.
+
+    Tokens issued before ``since`` (Unix seconds) are refused, whatever their session; 0 where none are.
+    """
     require_service(request, SERVICE)
-    ended, last = await _read_page(request, list_revocations, find_newest_revocation)
-    told = [{"id": each.id, "sid": str(each.session_id), "until": math.ceil(each.until.timestamp())} for each in ended]
-    return JSONResponse({"revocations": told, "last": last})
+    page = await _read_page(request, "revocations", list_revocations)
+    told = [
+        {"id": each.id, "sid": str(each.session_id), "until": math.ceil(each.until.timestamp())}
+        for each in page.entries
+    ]
+    since = int(page.epoch.lost_at.timestamp()) if page.epoch.lost_at else 0
+    return JSONResponse({"revocations": told, "last": page.last, "epoch": str(page.epoch.id), "since": since})
 
 
 async def renew_session(request: Request) -> Response:
@@ -103,10 +104,6 @@ def _read_ids(text: str) -> list[int]:
     return ids
 
 
-async def _read_page(
-    request: Request,
-    list_entries: Callable[[Connection, int], Awaitable[list[Entry]]],
-    find_newest: Callable[[Connection], Awaitable[int]],
-) -> tuple[Sequence[Entry], int]:
-    place, database = validate(FeedPlace, dict(request.query_params)), parts_of(request).database
-    return await read_feed(database, list_entries, find_newest, place.after, place.wait, request.is_disconnected)
+async def _read_page(request: Request, feed: str, list_entries: ListEntries[Entry]) -> Page[Entry]:
+    place = validate(FeedPlace, dict(request.query_params))
+    return await parts_of(request).feeds.read(feed, list_entries, place, request.is_disconnected)

@@ -150,14 +150,19 @@ class LiveSessions:
             await insert_cutoff(connection, user_id, spared, because)
 
     def sign_access_token(self, user: User, session: Session) -> str:
-        """Return a new access token for the user's session."""
+        """Return a new access token for the user's session.
+
+        It is never older than the session, whose beginning the database's clock tells: by that clock tokens are refused
+        that were issued before a restore.
+        """
+        began_at = int(session.created_at.timestamp())
         return self.access_tokens.sign(
             user_id=user.id,
             name=user.name,
             email=user.email,
             session_id=str(session.id),
-            now=int(time.time()),
-            authenticated_at=int(session.created_at.timestamp()),
+            now=max(int(time.time()), began_at),
+            authenticated_at=began_at,
             roles=user.roles,
         )
 

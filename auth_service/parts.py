@@ -9,13 +9,20 @@ from starlette.requests import HTTPConnection
 
 from auth_service.accounts import Accounts
 from auth_service.admission import Admission
+from auth_service.audit import Event, insert_audit_line
+from auth_service.clients import Client
 from auth_service.csrf import CsrfTokens
+from auth_service.feed_starts import insert_feed_start
+from auth_service.feeds import Feeds
 from auth_service.housekeeping import build_housekeeping
 from auth_service.live_sessions import LiveSessions
 from auth_service.passwords import Passwords
 from auth_service.settings import AuthMigrationSettings, AuthSettings
+from auth_service.users import find_highest_user_id
 from auth_service.well_known_passwords import load_common_passwords
-from shared.database import Database
+from shared.database import Connection, Database
+from shared.epoch_watch import EpochWatch
+from shared.epochs import Epoch
 from shared.housekeeping import Housekeeping
 from shared.metrics import Metrics
 from shared.session_cookie import CookieNames, SessionSealer
@@ -30,6 +37,8 @@ class Parts:
 
     public_url: str
     database: Database
+    epoch_watch: EpochWatch
+    feeds: Feeds
     passwords: Passwords
     admission: Admission
     accounts: Accounts
@@ -46,6 +55,7 @@ class Parts:
         """Return the parts that the settings ask for; nothing is connected yet."""
         nextauth_secret = settings.nextauth_secret.get_secret_value()
         database = open_database(settings)
+        epoch_watch = EpochWatch(database, "users", find_highest_user_id, _note_epoch)
         metrics.watch_database(database.count_borrowed)
         passwords = Passwords(metrics.registry)
         admission = Admission.build(database, settings, metrics.registry)
@@ -56,6 +66,8 @@ class Parts:
         return cls(
             public_url=settings.nextauth_url,
             database=database,
+            epoch_watch=epoch_watch,
+            feeds=Feeds(database, epoch_watch),
             passwords=passwords,
             admission=admission,
             accounts=Accounts(database, passwords, admission, sessions),
@@ -73,12 +85,14 @@ class Parts:
         load_common_passwords()  # now, rather than while somebody waits for it
         await self.database.start()
         self.housekeeping.start()
+        self.epoch_watch.start()
         await self.database.wait_a_moment()
 
     async def stop(self) -> None:
         """Let go of everything."""
         await self.housekeeping.stop()
         self.passwords.stop()
+        await self.epoch_watch.stop()
         await self.database.stop()
 
 
@@ -97,3 +111,11 @@ def parts_of(connection: HTTPConnection) -> Parts:
 def _read_keys(settings: AuthSettings) -> KeyRing:
     previous = [secret.get_secret_value() for secret in settings.secret_key_previous]
     return KeyRing(settings.secret_key.get_secret_value(), previous)
+
+
+async def _note_epoch(connection: Connection, epoch: Epoch) -> None:
+    """Note what an epoch begins with: how far the feeds are, and an audit line after a loss."""
+    await insert_feed_start(connection, epoch)
+    if epoch.lost_at is not None:
+        client = Client(None, "the auth service itself", f"epoch-{epoch.id.hex[:16]}")
+        await insert_audit_line(connection, Event.DATABASE_PUT_BACK, client, None)

@@ -1,8 +1,9 @@
 """The table ``sessions``: one row for each sign-in on one device. Each function is one SQL statement.
 
-A session begins in ``sign_ins``. It is live until it is revoked, reaches its absolute end, or goes unused for too long;
-or until all sessions of its user that began by a moment are over, which ``session_cutoffs`` says.
-The database's clock decides, so that all replicas agree.
+A session begins in ``sign_ins``. It is live until one of these comes: it is revoked, reaches its absolute end or goes
+unused for too long; all sessions of its user that began by a moment are ended (``session_cutoffs``); the database is
+put back to an earlier state (``shared/epochs.py``), for its end may be part of what was lost. The database's clock
+decides, so that all replicas agree.
 """
 
 import datetime as dt
@@ -55,7 +56,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class SessionLine:
-    """A session as an operator sees it; ``state`` is ``live``, ``expired``, or why it was revoked."""
+    """A session as an operator sees it; ``state`` is ``live``, ``expired``, or why it ended before."""
 
     id: SessionId
     user_id: int
@@ -76,6 +77,7 @@ async def find_live_session(connection: Connection, session_id: SessionId) -> Se
                 SELECT FROM session_cutoffs AS cutoff WHERE cutoff.user_id = sessions.user_id
                 AND sessions.created_at <= cutoff.began_by AND sessions.id IS DISTINCT FROM cutoff.spared
             )
+            AND created_at >= coalesce((SELECT max(began_at) FROM epochs WHERE is_loss), '-infinity')
         """,
         session_id,
     )
@@ -92,6 +94,7 @@ async def update_last_used(connection: Connection, session_id: SessionId, idle_a
                 SELECT FROM session_cutoffs AS cutoff WHERE cutoff.user_id = sessions.user_id
                 AND sessions.created_at <= cutoff.began_by AND sessions.id IS DISTINCT FROM cutoff.spared
             )
+            AND created_at >= coalesce((SELECT max(began_at) FROM epochs WHERE is_loss), '-infinity')
         RETURNING id, user_id, created_at, ends_at
         """,
         *(session_id, idle_age),
@@ -203,6 +206,7 @@ async def list_devices(connection: Connection, user_id: int, after: SessionId | 
                 SELECT FROM session_cutoffs AS cutoff WHERE cutoff.user_id = sessions.user_id
                 AND sessions.created_at <= cutoff.began_by AND sessions.id IS DISTINCT FROM cutoff.spared
             )
+            AND created_at >= coalesce((SELECT max(began_at) FROM epochs WHERE is_loss), '-infinity')
             AND ($2::uuid IS NULL OR (created_at, id) < (
                 SELECT created_at, id FROM sessions WHERE id = $2 AND user_id = $1
             ))
@@ -222,7 +226,11 @@ async def list_latest_sessions(connection: Connection, user_id: int | None, limi
                 revoked_because,
                 (SELECT because FROM session_cutoffs AS cutoff WHERE cutoff.user_id = sessions.user_id
                 AND sessions.created_at <= cutoff.began_by AND sessions.id IS DISTINCT FROM cutoff.spared LIMIT 1),
-                CASE WHEN now() < least(ends_at, idle_ends_at) THEN 'live' ELSE 'expired' END
+                CASE
+                    WHEN created_at < (SELECT max(began_at) FROM epochs WHERE is_loss) THEN 'database_put_back'
+                    WHEN now() < least(ends_at, idle_ends_at) THEN 'live'
+                    ELSE 'expired'
+                END
             ) AS state
         FROM sessions WHERE $1::bigint IS NULL OR user_id = $1
         ORDER BY created_at DESC, id LIMIT $2

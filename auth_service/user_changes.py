@@ -2,6 +2,9 @@
 
 Each function is one SQL statement. A change is written in the transaction that makes it, as late as possible: the lock
 that it takes lets ids be given in the order of commits, so that nobody who follows reads past one that is yet to come.
+
+Of each user only the last change is kept: a trigger deletes the ones before. That is all that a follower needs, however
+far behind it is; and of a user who was deleted nothing stays but the id.
 """
 
 from dataclasses import dataclass

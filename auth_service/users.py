@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from shared.database import Connection, Row
+from shared.epochs import DataMoved
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +41,33 @@ def email_key(email: str) -> str:
 
 
 async def insert_user(connection: Connection, name: str, email: str, password_hash: str) -> User | None:
-    """Store a new user and return it; None when the e-mail address is taken."""
+    """Store a new user and return it; None when the e-mail address is taken, DataMoved when no id can be given out."""
     row = await connection.fetchrow(
         """
-        INSERT INTO users (name, email, email_key, password_hash) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (email_key) DO NOTHING
-        RETURNING id, name, email, created_at, updated_at, roles, disabled_at
+        WITH place AS (
+            SELECT is_data_in_place('users') AS is_right
+        ), new AS (
+            INSERT INTO users (name, email, email_key, password_hash)
+            SELECT $1::text, $2::text, $3::text, $4::text FROM place WHERE is_right
+            ON CONFLICT (email_key) DO NOTHING
+            RETURNING id, name, email, created_at, updated_at, roles, disabled_at
+        )
+        SELECT is_right, id, name, email, created_at, updated_at, roles, disabled_at FROM place LEFT JOIN new ON true
         """,
         *(name, email, email_key(email), password_hash),
     )
-    return _read_user(row) if row else None
+    assert row is not None
+    if not row["is_right"]:
+        raise DataMoved
+    return _read_user(row) if row["id"] is not None else None
+
+
+async def find_highest_user_id(connection: Connection) -> int:
+    """Return the highest id that was ever given to a user, as far as the database knows; 0 before the first."""
+    highest: int = await connection.fetchval(
+        "SELECT greatest((SELECT max(id) FROM users), pg_sequence_last_value('users_id_seq'), 0)"
+    )
+    return highest
 
 
 async def find_user(connection: Connection, user_id: int) -> User | None:

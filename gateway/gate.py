@@ -154,7 +154,7 @@ class Gate:
         if decision.user is None:
             return True
         claims = decision.user.claims
-        return time.time() < claims.expires_at and not self._credentials.revocations.is_revoked(claims.session_id)
+        return time.time() < claims.expires_at and not self._credentials.revocations.has_ended(claims)
 
     @property
     def hosts(self) -> frozenset[bytes]:

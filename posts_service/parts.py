@@ -21,9 +21,11 @@ from posts_service.post_lists import (
     list_long_by_author,
     list_long_feed,
 )
+from posts_service.posts import find_highest_post_id
 from posts_service.settings import PostsMigrationSettings, PostsSettings
 from posts_service.sync import create_user_change_feed
 from shared.database import Connection, Database
+from shared.epoch_watch import EpochWatch
 from shared.feed import Feed
 from shared.form_tokens import FormTokens
 from shared.health import Check
@@ -48,6 +50,7 @@ class Parts:
 
     public_url: str
     database: Database
+    epoch_watch: EpochWatch
     standby: Database | None
     list_source: ListSource
     auth_service: ServiceClient
@@ -82,6 +85,7 @@ class Parts:
         return cls(
             public_url=settings.nextauth_url,
             database=database,
+            epoch_watch=EpochWatch(database, "posts", find_highest_post_id),
             standby=standby,
             list_source=list_source,
             auth_service=auth_service,
@@ -111,6 +115,7 @@ class Parts:
     async def start(self) -> None:
         """Begin to work: connect to the database and follow the auth service, in the background."""
         await self.database.start()
+        self.epoch_watch.start()
         if self.standby is not None:
             await self.standby.start()
         for feed in self.feeds:
@@ -125,6 +130,7 @@ class Parts:
             await feed.stop()
         await self.housekeeping.stop()
         await self.auth_service.close()
+        await self.epoch_watch.stop()
         await self.database.stop()
         if self.standby is not None:
             await self.standby.stop()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from posts_service.authors import Author
 from shared.database import Connection, Row
+from shared.epochs import DataMoved
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +30,33 @@ class Post:
 async def insert_post(
     connection: Connection, author_id: int, title: str, content: str, *, published: bool
 ) -> Post | None:
-    """Store a new post and return it; None when its author was deleted."""
+    """Store a new post and return it; None when its author is no more, DataMoved when no id can be given out."""
     row = await connection.fetchrow(
         """
-        WITH post AS (
+        WITH place AS (
+            SELECT is_data_in_place('posts') AS is_right
+        ), post AS (
             INSERT INTO posts (author_id, title, content, published)
-            SELECT $1::bigint, $2::text, $3::text, $4::boolean
-            WHERE NOT EXISTS (SELECT FROM authors WHERE id = $1 AND name IS NULL)
+            SELECT $1::bigint, $2::text, $3::text, $4::boolean FROM place
+            WHERE is_right AND NOT EXISTS (SELECT FROM authors WHERE id = $1 AND name IS NULL)
             RETURNING id, title, content, published, version, author_id, created_at, updated_at
         )
-        SELECT post.id, post.title, post.content, post.published, post.version, post.author_id,
+        SELECT place.is_right, post.id, post.title, post.content, post.published, post.version, post.author_id,
             post.created_at, post.updated_at, authors.name, authors.email
-        FROM post LEFT JOIN authors ON authors.id = post.author_id
+        FROM place LEFT JOIN post ON true LEFT JOIN authors ON authors.id = post.author_id
         """,
         *(author_id, title, content, published),
     )
-    return _read_post(row) if row else None
+    assert row is not None
+    if not row["is_right"]:
+        raise DataMoved
+    return _read_post(row) if row["id"] is not None else None
+
+
+async def find_highest_post_id(connection: Connection) -> int:
+    """Return the highest id that a post has; 0 when there are no posts."""
+    highest: int = await connection.fetchval("SELECT coalesce(max(id), 0) FROM posts")
+    return highest
 
 
 async def find_post(connection: Connection, post_id: int) -> Post | None:

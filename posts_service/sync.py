@@ -9,21 +9,49 @@
    ``housekeeping`` deletes them: one user's deletion never holds up the feed. Nothing brings the author back: the id is
    kept. A write that runs meanwhile holds the author's row and goes with the rest, or comes after and is refused
    (``writing``).
+5. An entry that can't be read is skipped, at the price of an old name; a deletion never is (``shared/feed_pages.py``).
+6. When the auth service's database was put back, the feed is read anew. The names and addresses of users that it no
+   longer tells of are forgotten; their posts stay without an author, for nobody else gets the id. Deleted users who
+   came back are counted, and told.
 """
 
+import datetime as dt
 from collections.abc import Sequence
 
-from posts_service.authors import Author, upsert_deleted_authors, upsert_followed_authors
-from posts_service.followed_feeds import find_position, lock_position, update_position
+import structlog
+from pydantic import BaseModel
+
+from posts_service.authors import (
+    Author,
+    count_returned_authors,
+    update_unknown_authors,
+    upsert_deleted_authors,
+    upsert_followed_authors,
+)
+from posts_service.followed_feeds import (
+    find_followed_feed,
+    lock_followed_feed,
+    update_position,
+    update_read,
+    update_started_anew,
+)
 from posts_service.removals import delete_removals, insert_removals
 from posts_service.schemas import ChangePage, UserChange, UserDeleted
 from shared.database import Connection, Database
-from shared.feed import Feed
+from shared.feed import Feed, Position
+from shared.feed_pages import read_entries
 from shared.metrics import Metrics
 from shared.service_calls import ServiceClient
 
 FEED = "user_changes"
 PATH = "/internal/users/changes"
+FORGOTTEN_AT_ONCE = 1000  # authors, in one transaction
+
+Change = UserChange | UserDeleted
+
+_MODELS: dict[object, type[BaseModel]] = {"created": UserChange, "renamed": UserChange, "deleted": UserDeleted}
+
+log = structlog.get_logger("sync")
 
 
 class UserChangeFollower:
@@ -32,25 +60,54 @@ class UserChangeFollower:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def find_position(self) -> int:
-        """Return the number of the last change that was taken, by whichever replica."""
+    async def find_position(self) -> Position:
+        """Return how far the feed was taken, by whichever replica."""
         await self._database.wait_until_ready()
         async with self._database.connection() as connection:
-            return await find_position(connection, FEED)
+            return (await find_followed_feed(connection, FEED)).position
 
-    async def take(self, page: object, after: int) -> None:
+    async def take(self, page: object, asked: Position) -> None:
         """Apply the changes of a page, unless another replica did so or went back to the beginning."""
         told = ChangePage.model_validate(page)
-        async with self._database.transaction() as connection:
-            position = await lock_position(connection, FEED)
-            if after <= position < told.last:
-                await _apply(connection, [change for change in told.changes if change.id > position])
-                await update_position(connection, FEED, was=position, position=told.last)
+        changes, last = _read_changes(told)
+        if last > asked.after or told.epoch not in {None, asked.epoch}:
+            await self._store(changes, last, told.epoch, asked)
+        elif asked.is_anew:
+            await self._end_reading(asked)
 
-    async def start_anew(self, after: int) -> None:
+    async def start_anew(self, page: object, asked: Position) -> None:
         """Read from the beginning, unless another replica began to before."""
+        told = ChangePage.model_validate(page)
         async with self._database.connection() as connection:
-            await update_position(connection, FEED, was=after, position=0)
+            await update_started_anew(connection, FEED, asked, told.epoch)
+
+    async def _store(self, changes: Sequence[Change], last: int, epoch: str | None, asked: Position) -> None:
+        async with self._database.transaction() as connection:
+            followed = await lock_followed_feed(connection, FEED)
+            position = followed.position
+            if position.epoch != asked.epoch or not asked.after <= position.after <= last:
+                return
+            await _apply(
+                connection, [change for change in changes if change.id > position.after], followed.reading_since
+            )
+            highest_id = max((change.user.id for change in changes), default=0)
+            await update_position(connection, FEED, last, epoch, highest_id)
+
+    async def _end_reading(self, asked: Position) -> None:
+        """Forget the names of all authors that the feed, read anew to its end, did not tell of."""
+        forgotten, left = 0, True
+        while left:
+            async with self._database.transaction() as connection:
+                followed = await lock_followed_feed(connection, FEED)
+                if followed.position != asked or followed.reading_since is None:
+                    return
+                done = await update_unknown_authors(connection, followed.reading_since, FORGOTTEN_AT_ONCE)
+                forgotten, left = forgotten + done, done == FORGOTTEN_AT_ONCE
+                if not left:
+                    await update_read(connection, FEED)
+                    returned = await count_returned_authors(connection)
+        see = "docs/reliability.md, After a restore"
+        log.warning("feed_read_anew", feed=FEED, authors_unknown=forgotten, deleted_users_back=returned, see=see)
 
 
 def create_user_change_feed(client: ServiceClient, database: Database, metrics: Metrics) -> Feed:
@@ -58,14 +115,32 @@ def create_user_change_feed(client: ServiceClient, database: Database, metrics: 
     return Feed(FEED, PATH, client, UserChangeFollower(database), metrics)
 
 
-async def _apply(connection: Connection, changes: Sequence[UserChange | UserDeleted]) -> None:
+def _read_changes(told: ChangePage) -> tuple[list[Change], int]:
+    """Return the changes of a page that can be read, and how far that is."""
+    read, stop = read_entries(FEED, told.changes, _find_model, _is_deletion)
+    changes = [change for change in read if isinstance(change, Change)]
+    return changes, told.last if stop is None else stop - 1
+
+
+def _find_model(entry: object) -> type[BaseModel] | None:
+    """Return how a change is read; None when its kind is of a release to come."""
+    kind = entry.get("kind") if isinstance(entry, dict) else None
+    return _MODELS.get(kind) if isinstance(kind, str) else UserDeleted  # which it may be, so that it is not skipped
+
+
+def _is_deletion(entry: object) -> bool:
+    return _find_model(entry) is UserDeleted
+
+
+async def _apply(connection: Connection, changes: Sequence[Change], reading: dt.datetime | None) -> None:
     """Store how the users are after these changes: of each user the last one counts."""
     latest = {change.user.id: change for change in changes}
     users = [change.user for change in latest.values() if isinstance(change, UserChange)]
     deleted = [change.user.id for change in latest.values() if isinstance(change, UserDeleted)]
     if users:
-        await upsert_followed_authors(connection, [Author(user.id, user.name, user.email) for user in users])
+        told = [Author(user.id, user.name, user.email) for user in users]
+        await upsert_followed_authors(connection, told, reading)
         await delete_removals(connection, [user.id for user in users])
     if deleted:
-        await upsert_deleted_authors(connection, deleted)  # first: it waits for writes of these authors to end
+        await upsert_deleted_authors(connection, deleted, reading)  # first: it waits for writes of these authors to end
         await insert_removals(connection, deleted)

@@ -76,7 +76,7 @@ def authenticate_token(token: str, tokens: AccessTokens, revocations: Revocation
         claims = tokens.verify(token, now)
     except TokenRefused as refusal:
         return Anonymous(Reason.EXPIRED if refusal.fault is Fault.EXPIRED else Reason.INVALID, refusal.fault)
-    return Anonymous(Reason.REVOKED) if revocations.is_revoked(claims.session_id) else User(claims, token)
+    return Anonymous(Reason.REVOKED) if revocations.has_ended(claims) else User(claims, token)
 
 
 def identify_caller(connection: HTTPConnection) -> Caller:

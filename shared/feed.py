@@ -1,12 +1,13 @@
 """Following a feed: the numbered list of what happened in another service, read by long poll, page after page.
 
-    GET <path>?after=<n>&wait=<s>  ->  {..., "last": <the number to ask after next>}
+    GET <path>?after=<n>&wait=<s>&epoch=<uuid>  ->  {..., "last": <the number to ask after next>, "epoch": <uuid>}
 
 1. Each page is taken at least once and in order. How far it got is the follower's to keep, with what it took.
 2. A feed that is cut (no answer, nonsense, or a page that could not be taken) is asked again after a pause that grows
-   up to two seconds. What is known stays, and the service goes on.
+   up to two seconds. What is known stays, and the service goes on. What one entry of a page may spoil: ``feed_pages``.
 3. ``last`` below what was asked after: the other service's database was put back to an earlier state. The follower
-   starts anew.
+   starts anew. Whether that is so, the other service finds by the epoch in which the follower read last, which it says
+   with each page; a release that knows of none finds it by the number alone.
 4. Until it has caught up nothing is waited for at the other service, so that a service which starts knows soon what was
    told before.
 5. It is told in ``/readyz`` (a remark, never 503) and in the metrics how long ago the feed was last heard of.
@@ -16,12 +17,14 @@ import asyncio
 import contextlib
 import random
 import time
-from typing import Annotated, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from shared.errors import Unavailable
+from shared.feed_pages import EntryRefused, PageEnd, describe_faults
 from shared.metrics import Metrics
 from shared.service_calls import ServiceClient
 
@@ -36,25 +39,34 @@ SHORTEST_ROUND = 0.2  # seconds from one question to the next when nothing was t
 log = structlog.get_logger("feed")
 
 
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a feed was taken: the number to ask after, and the epoch of the database that gave it.
+
+    ``known`` is the highest id that the feed told of, where that means something. ``is_anew``: the feed is being read
+    again from its beginning.
+    """
+
+    after: int = 0
+    epoch: str | None = None
+    known: int | None = None
+    is_anew: bool = False
+
+
 class Follower(Protocol):
     """Whoever follows a feed."""
 
-    async def find_position(self) -> int:
-        """Return the number to ask after: 0 at the beginning."""
+    async def find_position(self) -> Position:
+        """Return how far the feed was taken."""
 
-    async def take(self, page: object, after: int) -> None:
-        """Take a page that was asked for ``after``; raises ValidationError or AppError when that can't be done."""
+    async def take(self, page: object, asked: Position) -> None:
+        """Take a page, perhaps an empty one, that was asked for at a position.
 
-    async def start_anew(self, after: int) -> None:
-        """Go back from ``after`` to the beginning of the feed."""
+        Raises ValidationError, EntryRefused or AppError when that can't be done.
+        """
 
-
-class Place(BaseModel):
-    """The part of every page that says where the next one begins."""
-
-    model_config = ConfigDict(strict=True)
-
-    last: Annotated[int, Field(ge=0)]
+    async def start_anew(self, page: object, asked: Position) -> None:
+        """Go back to the beginning of the feed, as a page says that was asked for at a position."""
 
 
 class Feed:
@@ -67,6 +79,7 @@ class Feed:
         self._follower = follower
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
+        self._obstacle: str | None = None
         self._heard_at = time.monotonic()
         self._has_caught_up = asyncio.Event()
         metrics.watch_feed(name, self.find_lag)
@@ -97,7 +110,8 @@ class Feed:
         lag = self.find_lag()
         if not self._failures and lag < SILENCE:
             return None
-        return f"{'cut' if self._failures else 'late'}: last heard of {lag:.0f} s ago"
+        what = f"stopped {self._obstacle}" if self._obstacle else "cut" if self._failures else "late"
+        return f"{what}: last heard of {lag:.0f} s ago"
 
     async def _follow(self) -> None:
         while True:
@@ -115,28 +129,40 @@ class Feed:
 
     async def _read_page(self) -> bool:
         """Take one page; tell whether it told of anything."""
-        after = await self._follower.find_position()
-        question = {"after": str(after), "wait": str(WAIT if self._has_caught_up.is_set() else 0)}
+        asked = await self._follower.find_position()
+        question = {"after": str(asked.after), "wait": str(WAIT if self._has_caught_up.is_set() else 0)}
+        if asked.epoch is not None:
+            question["epoch"] = asked.epoch
+        if asked.known is not None:
+            question["known"] = str(asked.known)
         page = await self._client.get_json(self._path, question, timeout=WAIT + PATIENCE)
-        last = Place.model_validate(page).last
-        if last < after:
-            log.warning("feed_went_back", feed=self.name, after=after, last=last)
-            await self._follower.start_anew(after)
-        elif last > after:
-            await self._follower.take(page, after)
-        return last != after
+        last = PageEnd.model_validate(page).last
+        if last < asked.after:
+            log.warning("feed_went_back", feed=self.name, after=asked.after, last=last)
+            await self._follower.start_anew(page, asked)
+        else:
+            await self._follower.take(page, asked)
+        return last != asked.after
 
     def _note_failure(self, error: Exception) -> None:
+        """Tell of the first failure in a row, and of each that is a fault of ours."""
         self._failures += 1
-        if not isinstance(error, Unavailable | ValidationError):
+        self._obstacle = str(error) if isinstance(error, EntryRefused) else None
+        if not isinstance(error, Unavailable | ValidationError | EntryRefused):
             log.error("feed_not_taken", feed=self.name, exc_info=error)
-        elif self._failures == 1:
+        elif self._failures > 1:
+            return
+        elif isinstance(error, EntryRefused):
+            log.error("feed_stopped", feed=self.name, entry=error.entry_id, faults=error.faults)
+        elif isinstance(error, ValidationError):
+            log.error("feed_page_not_valid", feed=self.name, faults=describe_faults(error))
+        else:
             log.warning("feed_cut", feed=self.name, error=type(error).__name__)
 
     def _note_page(self) -> None:
         if self._failures:
             log.info("feed_resumed", feed=self.name, failures=self._failures)
-        self._failures = 0
+        self._failures, self._obstacle = 0, None
         self._heard_at = time.monotonic()
 
 

@@ -10,11 +10,13 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.claims import SESSION_ID_PATTERN
-from shared.feed import Feed, Place
+from shared.feed import Feed, Position
+from shared.feed_pages import PageEnd, read_entries
 from shared.metrics import Metrics
 from shared.revocations import Revocations
 from shared.service_calls import ServiceClient
 
+FEED = "revocations"
 PATH = "/internal/revocations"
 PRUNE_EVERY = 30  # seconds; it costs as much as there are revocations
 
@@ -28,42 +30,49 @@ class EndedSession(BaseModel):
     until: int
 
 
-class RevocationPage(Place):
-    """A page of the feed."""
+class RevocationPage(PageEnd):
+    """A page of the feed; tokens issued before ``since`` (Unix seconds) are of no use, whatever their session."""
 
-    revocations: list[EndedSession]
+    revocations: list[object]
+    since: Annotated[int, Field(ge=0)] = 0
 
 
 class RevocationFollower:
-    """Puts what the feed tells into ``revocations``; how far it got is kept in memory, as they are."""
+    """Puts what the feed tells into ``revocations``; how far it got is kept in memory, as they are.
+
+    An entry that can't be read is skipped: nobody could refuse the session that it does not name, and the next ones
+    count as much.
+    """
 
     def __init__(self, revocations: Revocations) -> None:
         self._revocations = revocations
-        self._position = 0
+        self._position = Position()
         self._pruned_at = 0.0  # by the monotonic clock
 
-    async def find_position(self) -> int:
-        """Return the number of the last revocation that is known; now and then, forget those that no longer matter."""
+    async def find_position(self) -> Position:
+        """Return how far the feed was taken; now and then, forget the revocations that no longer matter."""
         if time.monotonic() - self._pruned_at >= PRUNE_EVERY:
             self._pruned_at = time.monotonic()
             self._revocations.prune(int(time.time()))
         return self._position
 
-    async def take(self, page: object, after: int) -> None:
+    async def take(self, page: object, asked: Position) -> None:
         """Know the revocations of a page."""
-        del after  # nobody else moves the position
         told = RevocationPage.model_validate(page)
-        for ended in told.revocations:
-            self._revocations.add(ended.sid, ended.until)
-        self._position = told.last
+        ended, _ = read_entries(FEED, told.revocations, lambda _: EndedSession, lambda _: False)
+        for each in ended:
+            self._revocations.add(each.sid, each.until)
+        self._revocations.refuse_before(told.since)
+        self._position = Position(told.last, told.epoch or asked.epoch)
 
-    async def start_anew(self, after: int) -> None:
+    async def start_anew(self, page: object, asked: Position) -> None:
         """Read from the beginning; what is known stays known."""
-        del after
-        self._position = 0
+        told = RevocationPage.model_validate(page)
+        self._revocations.refuse_before(told.since)
+        self._position = Position(0, told.epoch or asked.epoch)
 
 
 def create_revocation_feed(client: ServiceClient, revocations: Revocations, metrics: Metrics) -> Feed:
     """Return the feed that fills ``revocations``; not started yet."""
     metrics.watch("gatepost_revocations_known", "Ended sessions that are known here", revocations.__len__)
-    return Feed("revocations", PATH, client, RevocationFollower(revocations), metrics)
+    return Feed(FEED, PATH, client, RevocationFollower(revocations), metrics)

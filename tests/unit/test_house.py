@@ -12,11 +12,13 @@ from tests.support.house import ROOT, list_modules, watch_imports
 MODULES = list_modules()
 TEST_MODULES = list_modules("tests")
 SERVICES = ("auth_service", "posts_service", "gateway")
-TABLES = {
-    table: path.parts[-3]
+OWNERS = [
+    (table, path.parts[-3])
     for path in sorted(ROOT.glob("*/migrations/*.sql"))
     for table in re.findall(r"CREATE TABLE (\w+)", path.read_text())
-}
+]
+# A table that several services have is written in shared.
+TABLES = {name: "shared" if sum(table == name for table, _ in OWNERS) > 1 else owner for name, owner in OWNERS}
 LASTS = re.compile(
     r"^\s*(SET|RESET|LISTEN|PREPARE|DECLARE|LOAD|DISCARD|BEGIN|CREATE)\b"
     r"|\bset_config\s*\(|\bpg_(try_)?advisory_lock(_shared)?\s*\(|\bsetseed\s*\(",

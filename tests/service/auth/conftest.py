@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 
 from auth_service.app import create_app
 from shared.metrics import Metrics
+from tests.support.epochs import note_place
 from tests.support.people import Person, sign_up_and_in
 from tests.support.services import auth_settings, client_of, running
 
@@ -30,6 +31,7 @@ async def database(app: Starlette, auth_database_url: str) -> AsyncIterator[asyn
         "TRUNCATE users, session_cutoffs, sessions, refresh_tokens, audit, attempts, user_changes, revocations "
         "RESTART IDENTITY CASCADE"
     )
+    await note_place(connection, "users")
     yield connection
     await connection.close()
 

@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from posts_service.app import create_app
 from shared.metrics import Metrics
 from shared.settings import SAMPLE_SECRETS
+from tests.support.epochs import note_place
 from tests.support.fake_auth_service import FakeAuthService, running_auth_service
 from tests.support.forged_tokens import forge, make_claims
 from tests.support.people import Person
@@ -42,6 +43,7 @@ async def database(
     fake_auth_service.reset()
     await connection.execute("UPDATE followed_feeds SET position = 0")  # waits for a page that is being taken
     await connection.execute("TRUNCATE authors, removals, posts, idempotency_keys RESTART IDENTITY")
+    await note_place(connection, "posts")
     yield connection
     await connection.close()
 
