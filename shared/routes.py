@@ -5,6 +5,9 @@
 An endpoint is a coroutine marked by ``@operation``; it gets the request and, where it declares one, the validated
 query or body. The same declaration is what ``shared.openapi`` describes, so the description can't drift. A path answers
 HEAD where it answers GET, OPTIONS with what it allows, and 405 with ``Allow`` for everything else (RFC 9110, 9.3).
+
+One trailing slash is ignored, as by the gateway's matchers: ``/api/posts/`` is ``/api/posts``, for every method, and
+without a redirect, which would lose a form that was sent. Endpoints see the path without it.
 """
 
 import functools
@@ -90,11 +93,11 @@ class Resource(Route):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match the path, whose parameters stay text; never one with a control character: ``$`` lets a newline pass."""
-        path = scope["path"]
+        path = scope["path"].removesuffix("/") or "/"
         found = self.path_regex.match(path) if scope["type"] == "http" and path.isprintable() else None
         if found is None:
             return Match.NONE, {}
-        return Match.FULL, {"endpoint": self.endpoint, "path_params": found.groupdict()}
+        return Match.FULL, {"endpoint": self.endpoint, "path_params": found.groupdict(), "path": path}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request whose path is ours. Not as Starlette does it: errors are caught once, further out."""
