@@ -107,6 +107,8 @@ def test_a_bad_upstream_is_refused(value: str, reason: str) -> None:
         ({"max_body": '"1M"'}, 7, "max_body: must be a positive integer"),
         ({"websocket": "1"}, 7, "websocket: must be true or false"),
         ({"websocket": "true", "methods": '["POST"]'}, 7, "websocket: needs the method GET"),
+        ({"anonymous_forms": "1"}, 7, "anonymous_forms: must be true or false"),
+        ({"anonymous_forms": "true"}, 7, "anonymous_forms: needs the access page and the method POST"),
         ({"role": '"admin"'}, 7, "role: a public rule can't ask anything of its callers"),
         ({"max_auth_age": "9"}, 7, "max_auth_age: a public rule can't ask anything of its callers"),
         ({"role": '""'}, 7, "role: must be a text"),
