@@ -129,6 +129,8 @@ def _read_rule(table: Table, upstreams: set[str]) -> Rule:
         raise table.fault("websocket", "needs the method GET")
     if rule.anonymous_forms and (rule.access is not Access.PAGE or "POST" not in rule.methods):
         raise table.fault("anonymous_forms", "needs the access page and the method POST")
+    if rule.anonymous_forms and (rule.role is not None or rule.max_auth_age is not None):
+        raise table.fault("anonymous_forms", "can't stand beside role or max_auth_age, which no service asks again")
     return rule
 
 

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from posts_service import writing
-from posts_service.pages import posts_page
+from posts_service.pages import posts_page, show_own_posts
 from posts_service.parts import Parts, parts_of
 from posts_service.posts import Post, find_post
 from posts_service.schemas import PostChange, PostDraft
@@ -113,7 +113,13 @@ async def delete(request: Request) -> Response:
     if isinstance(sent.caller, Anonymous):
         return _redirect(SIGN_IN)  # nothing was typed
     author = sent.get_sender().claims
-    await writing.remove_post(parts_of(request).database, author, post_id, lambda _: True)
+    try:
+        await writing.remove_post(parts_of(request).database, author, post_id, lambda _: True)
+    except NotFound as error:  # another click on this form was first, or another tab: the list shows that it is gone
+        note_refusal(request.scope, error)
+        page = await show_own_posts(request)
+        page.status_code = error.status
+        return page
     return _redirect(OWN_POSTS)
 
 
