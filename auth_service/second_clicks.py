@@ -15,6 +15,7 @@ from auth_service.schemas import PasswordChange, SignIn, SignUp
 from auth_service.sessions import SessionId
 from auth_service.users import Credentials, User, find_credentials, find_user
 from shared.errors import Conflict, Invalid, NotFound, Throttled
+from shared.schemas import validate
 
 A_MOMENT = dt.timedelta(minutes=1)
 
@@ -27,10 +28,10 @@ async def sign_up_once(accounts: Accounts, wanted: SignUp, client: Client) -> Si
         found = await _find_credentials(accounts, wanted.email)
         if found is None or found.user.name != wanted.name or not _is_a_moment_ago(found.user.created_at):
             raise
-        offered = SignIn.model_validate({"username": wanted.email, "password": wanted.password})
         try:
+            offered = validate(SignIn, {"username": wanted.email, "password": wanted.password})
             return await accounts.sign_in(offered, client)
-        except (InvalidCredentials, Throttled):
+        except (Invalid, InvalidCredentials, Throttled):
             raise EmailTaken from None
 
 
@@ -42,11 +43,7 @@ async def change_password_once(
         await accounts.change_password(user, wanted, session_id, client)
     except (Invalid, Conflict) as refusal:
         found = await _find_credentials(accounts, user.email)
-        if (
-            found is None
-            or not _is_a_moment_ago(found.password_set_at)
-            or found.user.created_at == found.password_set_at
-        ):
+        if found is None or not _is_just_changed(found):
             raise
         try:
             await accounts.get_confirmed(user, wanted.new_password, "newPassword", client)
@@ -72,6 +69,11 @@ async def is_gone(accounts: Accounts, user_id: int) -> bool:
 async def _find_credentials(accounts: Accounts, email: str) -> Credentials | None:
     async with accounts.database.connection() as connection:
         return await find_credentials(connection, email)
+
+
+def _is_just_changed(found: Credentials) -> bool:
+    """Tell whether the password was changed a moment ago; the one chosen at sign-up was set with the account."""
+    return found.password_set_at != found.user.created_at and _is_a_moment_ago(found.password_set_at)
 
 
 def _is_a_moment_ago(moment: dt.datetime) -> bool:

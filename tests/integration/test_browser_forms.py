@@ -121,7 +121,7 @@ async def test_a_change_and_a_name_outlive_their_session(
 
 @pytest.mark.parametrize("leave", ["Cancel", SAVE])
 async def test_going_back_finds_what_was_typed(page: Page, ada: Person, leave: str) -> None:
-    """Whoever leaves a form by a link, or gets an error page for it, and goes back, finds every field as they left it."""
+    """Whoever leaves a form by a link, or gets an error page, and goes back, finds every field as it was left."""
 
     async def fail(route: Route) -> None:
         if route.request.method == "POST":
