@@ -15,7 +15,7 @@ from posts_service.etags import etag_of, is_matched_strongly, is_matched_weakly,
 from posts_service.parts import parts_of
 from posts_service.post_lists import PostList
 from posts_service.posts import Post
-from posts_service.schemas import ListQuery, OnePostView, PostChange, PostDraft, PostView, PublicPostView
+from posts_service.schemas import ListQuery, PostChange, PostDraft, PostView, PublicPostView
 from posts_service.writing import KEY_HEADER, Precondition
 from shared.authentication import identify_caller, require_user
 from shared.errors import Invalid
@@ -65,7 +65,7 @@ async def create_post(request: Request, draft: PostDraft) -> Response:
 
 @operation(
     "One post",
-    answers={200: OnePostView, 304: None, 404: ErrorView},
+    answers={200: (PublicPostView, PostView), 304: None, 404: ErrorView},
     request_headers=_IF_NONE_MATCH,
     caller="optional",
 )

@@ -7,7 +7,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    RootModel,
     TypeAdapter,
     WithJsonSchema,
     field_validator,
@@ -115,10 +114,6 @@ class PublicPostView(_PostMembers):
     """A published post as everybody may read it: its author by name, without the e-mail address."""
 
     author: PublicAuthorView | None
-
-
-class OnePostView(RootModel[PublicPostView | PostView]):
-    """A published post, the same for every reader; or a draft, which only its author gets to see."""
 
 
 class KnownUser(BaseModel):

@@ -31,6 +31,7 @@ from shared.tokens import MAX_ID
 MAX_REMEMBERED_QUERY = 64  # bytes
 
 Endpoint = Callable[..., Awaitable[Response]]
+AnswerModels = type[BaseModel] | list[type[BaseModel]] | tuple[type[BaseModel], ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,13 @@ class RequestHeader:
 class Operation:
     """What one method of one path takes and answers.
 
-    ``answers`` maps each status to the model of its body (a list of one model for an array, None for no body).
+    ``answers`` maps each status to the model of its body: a list of one model for an array, a tuple where it is one of
+    several, None for no body.
     ``caller`` tells whether a signed-in user is needed: "required", "optional", or "none".
     """
 
     summary: str
-    answers: Mapping[int, type[BaseModel] | list[type[BaseModel]] | None]
+    answers: Mapping[int, AnswerModels]
     body: type[BaseModel] | None = None
     query: type[Query] | None = None
     request_headers: Mapping[str, RequestHeader] = field(default_factory=dict)
@@ -69,7 +71,7 @@ class DescribedEndpoint:
 def operation(
     summary: str,
     *,
-    answers: Mapping[int, type[BaseModel] | list[type[BaseModel]] | None],
+    answers: Mapping[int, AnswerModels],
     body: type[BaseModel] | None = None,
     query: type[Query] | None = None,
     request_headers: Mapping[str, RequestHeader] | None = None,
