@@ -2,7 +2,8 @@
 
 Every form carries the browser's csrf token; what it asks for is done by the same use cases as in the JSON API. A form
 that was heard leads on by a redirect, so that reloading sends nothing twice; one that was refused is shown again, each
-error beside its field.
+error beside its field. One that is sent after its session has ended is shown again too, where more was typed than a
+password; else it leads to the sign-in page.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,6 +16,7 @@ from auth_service.browser_cookies import (
     add_cookies,
     clear_session,
     find_browser_session,
+    find_user_id,
     is_csrf_verified,
     seal_session,
 )
@@ -23,10 +25,13 @@ from auth_service.devices import describe_device
 from auth_service.live_sessions import read_session_id
 from auth_service.pages import EXPIRED_FORM, MAX_FORM, TOO_MANY_ATTEMPTS, form_page, redirect, sign_in_url
 from auth_service.parts import parts_of
+from auth_service.public_name import lead_from
 from auth_service.schemas import AccountChange, Password, PasswordChange
+from auth_service.second_clicks import change_password_once, delete_once, is_gone
 from auth_service.sessions import Ending
-from shared.bodies import read_form
-from shared.errors import Forbidden, Invalid, Throttled
+from shared.bodies import is_form, read_form
+from shared.error_responses import note_refusal
+from shared.errors import Conflict, Forbidden, Invalid, Throttled, Unauthorized, Unavailable
 from shared.schemas import validate
 from shared.sentences import Sentence
 
@@ -40,18 +45,22 @@ DONE = {
 }
 
 Page = Callable[[Request, BrowserSession], Awaitable[Response]]
-Refusal = Forbidden | Invalid | Throttled
-REFUSALS = (Forbidden, Invalid, Throttled)
+Endpoint = Callable[[Request], Awaitable[Response]]
+Refusal = Conflict | Forbidden | Invalid | Throttled | Unavailable
+REFUSALS = (Conflict, Forbidden, Invalid, Throttled, Unavailable)
 
 
-def signed_in(page: Page) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint of a page for somebody whose session is live; others are led to the sign-in page."""
+async def lead_to_sign_in(request: Request) -> Response:
+    """Lead to the sign-in page, and from there back to the page that was asked for."""
+    return redirect(sign_in_url(request, callback_url=parts_of(request).public_url + _find_page(request)))
+
+
+def signed_in(page: Page, otherwise: Endpoint = lead_to_sign_in) -> Endpoint:
+    """Return the endpoint of a page for somebody whose session is live; for others it is ``otherwise``."""
 
     async def endpoint(request: Request) -> Response:
         found = await find_browser_session(request)
-        if found is None:
-            return redirect(sign_in_url(request, callback_url=parts_of(request).public_url + _find_page(request)))
-        return await page(request, found)
+        return await otherwise(request) if found is None else await page(request, found)
 
     return endpoint
 
@@ -62,8 +71,23 @@ async def show_profile(request: Request, found: BrowserSession) -> Response:
     return _page(request, found, "account.html", name=found.user.name)
 
 
-@signed_in
-async def change_profile(request: Request, found: BrowserSession) -> Response:
+async def show_name_again(request: Request) -> Response:
+    """Show the name that somebody typed whose session has ended, to be sent again once they are signed in."""
+    fields = await read_form(request, MAX_FORM) if is_form(request) else {}
+    if not is_csrf_verified(request, fields):
+        return await lead_to_sign_in(request)
+    note_refusal(request.scope, Unauthorized())
+    shown: dict[str, object] = {
+        "name": fields.get("name", ""),
+        "errors": {},
+        "alert": None,
+        "notice": None,
+        "is_signed_out": True,
+    }
+    return form_page(request, "account.html", Unauthorized.status, shown)
+
+
+async def _change_profile(request: Request, found: BrowserSession) -> Response:
     """Change the name, in the browser's cookie too."""
     fields, parts, client = await read_form(request, MAX_FORM), parts_of(request), identify_client(request)
     try:
@@ -74,6 +98,9 @@ async def change_profile(request: Request, found: BrowserSession) -> Response:
         return _page(request, found, "account.html", refusal, name=fields.get("name", ""))
     _, cookies = seal_session(request, user, found.session, parts.sessions.sign_access_token(user, found.session))
     return add_cookies(_lead_on(request, "/account", "renamed"), cookies)
+
+
+change_profile = signed_in(_change_profile, otherwise=show_name_again)
 
 
 @signed_in
@@ -89,7 +116,7 @@ async def change_password(request: Request, found: BrowserSession) -> Response:
     try:
         _verify_form(request, fields)
         wanted = validate(PasswordChange, {name: fields.get(name, "") for name in ("currentPassword", "newPassword")})
-        await parts_of(request).accounts.change_password(found.user, wanted, found.session.id, client)
+        await change_password_once(parts_of(request).accounts, found.user, wanted, found.session.id, client)
     except REFUSALS as refusal:
         return _page(request, found, "account_password.html", refusal)
     return _lead_on(request, "/account/password", "changed")
@@ -133,16 +160,30 @@ async def show_deletion(request: Request, found: BrowserSession) -> Response:
     return _page(request, found, "account_delete.html")
 
 
-@signed_in
-async def delete_account(request: Request, found: BrowserSession) -> Response:
+async def confirm_deletion(request: Request) -> Response:
+    """Say that the account was deleted to the browser of a user who is no more; lead others to the sign-in page."""
+    user_id = find_user_id(request)
+    if user_id is None or not await is_gone(parts_of(request).accounts, user_id):
+        return await lead_to_sign_in(request)
+    return _say_deleted(request)
+
+
+async def _delete_account(request: Request, found: BrowserSession) -> Response:
     """Delete the account and make the browser forget it."""
     fields, client = await read_form(request, MAX_FORM), identify_client(request)
     try:
         _verify_form(request, fields)
         offered = validate(Password, {"password": fields.get("password", "")})
-        await parts_of(request).accounts.delete_own(found.user, offered.password, client)
+        await delete_once(parts_of(request).accounts, found.user, offered.password, client)
     except REFUSALS as refusal:
         return _page(request, found, "account_delete.html", refusal)
+    return _say_deleted(request)
+
+
+delete_account = signed_in(_delete_account, otherwise=confirm_deletion)
+
+
+def _say_deleted(request: Request) -> Response:
     return add_cookies(redirect(sign_in_url(request, notice="deleted")), clear_session(request))
 
 
@@ -159,7 +200,7 @@ def _verify_form(request: Request, fields: Mapping[str, str]) -> None:
 
 
 def _lead_on(request: Request, path: str, done: str) -> Response:
-    return redirect(f"{parts_of(request).public_url}{path}?done={done}")
+    return redirect(f"{lead_from(request)}{path}?done={done}")
 
 
 async def _devices_page(request: Request, found: BrowserSession, refusal: Refusal | None = None) -> Response:

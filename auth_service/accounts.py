@@ -126,7 +126,7 @@ class Accounts:
         fault = find_password_fault(wanted.new_password, name=user.name, email=user.email)
         if fault:
             raise Invalid({"newPassword": fault})
-        found = await self._get_confirmed(user, wanted.current_password, "currentPassword", client)
+        found = await self.get_confirmed(user, wanted.current_password, "currentPassword", client)
         password_hash = await self.passwords.hash(wanted.new_password)
         async with self.database.transaction() as connection:
             await lock_user(connection, user.id)
@@ -137,7 +137,7 @@ class Accounts:
 
     async def delete_own(self, user: User, password: str, client: Client) -> None:
         """Delete the account of a user who proves it is theirs; Invalid names ``password``. Throttled."""
-        await self._get_confirmed(user, password, "password", client)
+        await self.get_confirmed(user, password, "password", client)
         await self.delete(user.id, client)
 
     async def delete(self, user_id: int, client: Client) -> User:
@@ -175,7 +175,7 @@ class Accounts:
             await insert_audit_line(connection, Event.USER_ENABLED, client, user.id)
         return user
 
-    async def _get_confirmed(self, user: User, password: str, member: str, client: Client) -> Credentials:
+    async def get_confirmed(self, user: User, password: str, member: str, client: Client) -> Credentials:
         """Return the credentials of a signed-in user whose password is right; else Invalid names the member."""
         async with self._trying(user.email, password, client) as (found, counted, is_right):
             is_theirs = found is not None and found.user.id == user.id and is_right

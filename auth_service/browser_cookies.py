@@ -94,6 +94,12 @@ def find_session_id(request: Request) -> SessionId | None:
     return read_session_id(_open_session(request).get("sid"))
 
 
+def find_user_id(request: Request) -> int | None:
+    """Return the user whom the browser's session cookie names, there or not."""
+    user_id = _open_session(request).get("id")
+    return user_id if isinstance(user_id, int) else None
+
+
 def seal_session(request: Request, user: User, session: Session, access_token: str) -> tuple[str, list[str]]:
     """Return the sealed session and the cookies that store it until its absolute end; note for the log whose it is."""
     record = record_of(request.scope)

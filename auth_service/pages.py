@@ -1,6 +1,7 @@
 """The pages of the auth service: sign in, sign up, sign out, and what went wrong. Plain HTML forms, no script.
 
 A form that is refused is shown again, each error beside its field and everything typed kept, but never a password.
+A form that begins something in a browser is shown under the public name (``public_name``), where its cookies count.
 """
 
 from collections.abc import Mapping
@@ -23,10 +24,12 @@ from auth_service.browser_cookies import (
 from auth_service.clients import identify_client
 from auth_service.errors import EmailTaken
 from auth_service.parts import parts_of
+from auth_service.public_name import at_public_name, lead_from
 from auth_service.schemas import SignUp
+from auth_service.second_clicks import sign_up_once
 from auth_service.users import User
 from shared.bodies import read_form
-from shared.errors import Invalid, Throttled
+from shared.errors import Invalid, Throttled, Unavailable
 from shared.pages import render_page
 from shared.schemas import validate
 from shared.sentences import Sentence
@@ -45,7 +48,10 @@ SIGN_IN_ERRORS = {
     "TooManyAttempts": TOO_MANY_ATTEMPTS,
     "Unavailable": Sentence("The service is not available right now. Try again"),
 }
-SIGN_IN_NOTICES = {"deleted": Sentence("Your account was deleted.")}
+SIGN_IN_NOTICES = {
+    "deleted": Sentence("Your account was deleted."),
+    "typed": Sentence("Once you are signed in, go back to the tab with what you typed and press Save again."),
+}
 UNKNOWN_SIGN_IN_ERROR = Sentence("Signing in did not work. Please try again.")
 NOTICES = {
     "Configuration": (500, Sentence("Something is not set up right"), Sentence("The server's log says more.")),
@@ -56,6 +62,7 @@ UNKNOWN_NOTICE = (200, Sentence("Something went wrong"), Sentence("Please try ag
 LINK_SENT = (200, Sentence("Check your e-mail"), Sentence("A message with a link to sign in was sent to you."))
 
 
+@at_public_name
 async def show_sign_in(request: Request) -> Response:
     """Show the sign-in form; whoever is signed in already may go on, unless asked to prove again who they are."""
     callback_url = choose_callback_url(request, {})
@@ -65,8 +72,7 @@ async def show_sign_in(request: Request) -> Response:
     if found is None:
         error = request.query_params.get("error")
         alert = SIGN_IN_ERRORS.get(error, UNKNOWN_SIGN_IN_ERROR) if error else None
-        notice = SIGN_IN_NOTICES.get(request.query_params.get("notice", ""))
-        return sign_in_page(request, callback_url, alert=alert, notice=notice)
+        return sign_in_page(request, callback_url, alert=alert, notice=_find_notice(request))
     _, cookies = seal_session(request, found.user, found.session, found.access_token)
     if found.is_renewed:
         # Sent here only because the access token in the cookie had run out. With a good one this can't repeat itself.
@@ -89,6 +95,7 @@ def sign_in_page(
     return add_cookies(page, remember_callback_url(request, callback_url))
 
 
+@at_public_name
 async def show_sign_up(request: Request) -> Response:
     """Show the sign-up form; whoever is signed in already may go on."""
     callback_url = _choose_first_page(request, {})
@@ -107,18 +114,20 @@ async def sign_up(request: Request) -> Response:
         return _sign_up_page(request, callback_url, typed, status=403, alert=EXPIRED_FORM)
     try:
         wanted = validate(SignUp, {**typed, "password": fields.get("password", "")})
-        signed_in = await parts_of(request).accounts.sign_up_and_in(wanted, identify_client(request))
+        signed_in = await sign_up_once(parts_of(request).accounts, wanted, identify_client(request))
     except Invalid as error:
         return _sign_up_page(request, callback_url, typed, status=error.status, faults=error.fields)
     except EmailTaken as error:
         return _sign_up_page(request, callback_url, typed, status=error.status, faults={"email": error.message})
-    except Throttled as error:
-        page = _sign_up_page(request, callback_url, typed, status=error.status, alert=TOO_MANY_ATTEMPTS)
+    except (Throttled, Unavailable) as error:
+        alert = TOO_MANY_ATTEMPTS if isinstance(error, Throttled) else error.message
+        page = _sign_up_page(request, callback_url, typed, status=error.status, alert=alert)
         page.headers.update(error.headers)
         return page
     return add_cookies(redirect(callback_url), await replace_session(request, signed_in))
 
 
+@at_public_name
 async def show_sign_out(request: Request) -> Response:
     """Show the form that confirms signing out: a link alone must not sign anybody out."""
     return sign_out_page(request)
@@ -146,7 +155,7 @@ def sign_in_url(request: Request, *, callback_url: str | None = None, notice: st
     """Return the address of the sign-in page, which leads to a page of ours afterwards, or says why it is shown."""
     wanted = {"callbackUrl": callback_url, "notice": notice}
     query = urlencode({name: value for name, value in wanted.items() if value is not None})
-    return f"{parts_of(request).public_url}/api/auth/signin?{query}"
+    return f"{lead_from(request)}/api/auth/signin?{query}"
 
 
 def redirect(url: str) -> Response:
@@ -157,7 +166,12 @@ def redirect(url: str) -> Response:
 def _signed_in_page(request: Request, callback_url: str, user: User) -> Response:
     is_loop = urlsplit(callback_url).path.startswith(("/api/auth", "/signup"))
     next_url = FIRST_PAGE_SIGNED_IN if is_loop else callback_url
-    return _page(request, "signed_in.html", 200, {"user": user, "next_url": next_url})
+    return _page(request, "signed_in.html", 200, {"user": user, "next_url": next_url, "notice": _find_notice(request)})
+
+
+def _find_notice(request: Request) -> str | None:
+    """Return what the page that led here wants to be said, or None."""
+    return SIGN_IN_NOTICES.get(request.query_params.get("notice", ""))
 
 
 def _sign_up_page(
@@ -185,5 +199,5 @@ def _lead_back(callback_url: str) -> dict[str, object]:
 
 
 def _page(request: Request, template: str, status: int, shown: Mapping[str, object]) -> Response:
-    context = {"user": None, "callback_query": "", **shown}
+    context = {"user": None, "callback_query": "", "is_signed_out": False, **shown}
     return render_page(request.scope, template, folder=TEMPLATES, status=status, headers=None, **context)

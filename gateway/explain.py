@@ -32,6 +32,7 @@ from gateway.policy import (
     RequestFacts,
     Verdict,
     decide,
+    is_same_origin,
     judge_rule,
 )
 from gateway.rule_file import load_policy
@@ -122,7 +123,8 @@ def explain(call: Call, settings: GatewaySettings | None, now: int) -> tuple[lis
     except AppError as error:
         return [first, f"decision  {describe_decision(Refuse(error))}", "sent      nothing"], REFUSED
     caller = credentials.find_caller(call.method, headers, now) if credentials else Anonymous(Reason.MISSING)
-    request = RequestFacts(call.method, path, query, headers, now)
+    is_ours = is_same_origin(call.method, headers, usual.nextauth_url)
+    request = RequestFacts(call.method, path, query, headers, now, is_ours)
     decision = _mind_websocket(decide(policy, request, caller), request)
     lines = [
         first,

@@ -18,8 +18,6 @@
 | any other refusal  | 403                                       | its own status                     |
 """
 
-import time
-
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -32,7 +30,7 @@ from gateway.forwarded_request import (
     is_question,
     read_forwarded_request,
 )
-from gateway.gate import Gate, note_decision
+from gateway.gate import Gate, note_decision, read_facts
 from gateway.headers import RequestHeaders, read_request_headers, said_here
 from gateway.outgoing import Outgoing, PublicSide
 from gateway.paths import PathRefused, canonicalize_path, check_query
@@ -86,7 +84,7 @@ class ForwardAuth:
             scope["method"], scope["raw_path"], scope["query_string"], tuple(scope["headers"])
         )
         headers = read_request_headers(asked.headers, self._public.hosts)
-        facts = _read_facts(asked)
+        facts = _read_facts(asked, self._public.url)
         scope["path"] = facts.path.text
         send.renewed, decision = await self._gate.decide(facts)
         note_decision(record_of(scope), decision, send.renewed.caller, facts.path)
@@ -111,14 +109,14 @@ class ForwardAuth:
         return Response(status_code=status, headers={DECISION_HEADER: "allow", **copied})
 
 
-def _read_facts(asked: ForwardedRequest) -> RequestFacts:
+def _read_facts(asked: ForwardedRequest, public_url: str) -> RequestFacts:
     if asked.method not in METHODS:
         raise MethodNotAllowed(", ".join(sorted(METHODS)))
     try:
         path, query = canonicalize_path(asked.raw_path), check_query(asked.query)
     except PathRefused as refusal:
         raise BadRequest(refusal.reason) from None
-    return RequestFacts(asked.method, path, query, asked.headers, int(time.time()))
+    return read_facts(asked.method, path, query, asked.headers, public_url)
 
 
 def _lead_to_sign_in(scope: Scope, dialect: Dialect, url: str, because: str) -> Response:

@@ -14,11 +14,20 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.credentials import Credentials
 from gateway.current_policy import CurrentPolicy
-from gateway.headers import RequestHeaders, encode_lines, read_request_headers
+from gateway.headers import RawHeader, RequestHeaders, encode_lines, read_request_headers
 from gateway.known_heads import KnownRequest
 from gateway.outgoing import Outgoing, PublicSide
 from gateway.paths import CanonicalPath, PathRefused, canonicalize_path, check_query
-from gateway.policy import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse, RequestFacts, decide
+from gateway.policy import (
+    AnswerOptions,
+    Decision,
+    Forward,
+    RedirectToSignIn,
+    Refuse,
+    RequestFacts,
+    decide,
+    is_same_origin,
+)
 from gateway.proxy import OutgoingRequest, forward
 from gateway.rules import METHODS, OWN_UPSTREAM, PROBES, Rule
 from gateway.session_renewal import Renewed, RenewingSend, SessionRenewal
@@ -91,7 +100,7 @@ class Gate:
         headers = read_request_headers(scope["headers"], self._public.hosts)
         path, query = _read_target(scope)
         scope["path"] = path.text
-        facts = RequestFacts(scope["method"], path, query, tuple(scope["headers"]), int(time.time()))
+        facts = read_facts(scope["method"], path, query, tuple(scope["headers"]), self._public.url)
         renewed, decision = await self.decide(facts)
         send.renewed = renewed
         note_decision(record_of(scope), decision, renewed.caller, path)
@@ -181,6 +190,14 @@ class Gate:
     async def _respond(self, response: Response, scope: Scope, receive: Receive, send: Send) -> None:
         """Send an answer of the gateway's own."""
         await ResponseHeadersMiddleware(response, self._public.url)(scope, receive, send)
+
+
+def read_facts(
+    method: str, path: CanonicalPath, query: bytes, headers: tuple[RawHeader, ...], public_url: str
+) -> RequestFacts:
+    """Return what a decision about a request that comes now may depend on."""
+    is_ours = method == "POST" and is_same_origin(method, headers, public_url)
+    return RequestFacts(method, path, query, headers, int(time.time()), is_ours)
 
 
 def _read_target(scope: Scope) -> tuple[CanonicalPath, bytes]:

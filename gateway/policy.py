@@ -6,6 +6,8 @@
 | protected | 401                                                               | forwarded with their token |
 | page      | GET and HEAD: to the sign-in page and back; else, and when it is  | forwarded with their token |
 |           | no navigation (Fetch Metadata): 401                               |                            |
+|           | with ``anonymous_forms``, a form of ours: forwarded without       |                            |
+|           | credentials                                                       |                            |
 
 1. The first rule whose path, conditions and method fit decides. Nothing else about the request can.
 2. No rule for the path: 404. Rules for the path, but not for the method: 405, or the answer to OPTIONS, with ``Allow``.
@@ -13,6 +15,9 @@
    longer ago than ``max_auth_age``, or whose token does not say when: asked to do so again, as anonymous callers are
    asked (the sign-in page gets ``prompt=login``, a 401 the challenge of RFC 9470, section 3).
 4. A location is built from the canonical path, never from a header.
+5. A form that was sent after its session had ended holds what somebody typed, which a redirect or a refusal would lose.
+   Where a rule says ``anonymous_forms``, the service gets it as from anybody, to show it again. A form that another
+   site made a browser send is not let through.
 """
 
 import re
@@ -34,6 +39,8 @@ SIGN_IN_PATH = "/api/auth/signin"
 AGAIN = "&prompt=login"
 """Asks the sign-in page for the password although somebody is signed in (OpenID Connect Core, section 3.1.2.1)."""
 
+FORM_TYPES = (b"application/x-www-form-urlencoded", b"multipart/form-data")
+
 _PORT = re.compile(r":\d*\Z")  # of a Host; an IPv6 address stands in brackets (RFC 3986, 3.2.2)
 
 RawHeaders: TypeAlias = tuple[RawHeader, ...]
@@ -43,7 +50,8 @@ RawHeaders: TypeAlias = tuple[RawHeader, ...]
 class RequestFacts:
     """All of a request that a decision may depend on. Header names are in lower case.
 
-    ``now`` is when it came, in Unix seconds; without it nobody has signed in recently.
+    ``now`` is when it came, in Unix seconds; without it nobody has signed in recently. ``is_ours`` says that it comes
+    from a page of ours, as ``is_same_origin`` proves.
     """
 
     method: str
@@ -51,6 +59,7 @@ class RequestFacts:
     query: bytes = b""
     headers: RawHeaders = ()
     now: int = 0
+    is_ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +168,8 @@ def _apply(rule: Rule, request: RequestFacts, caller: Caller) -> Decision:
     if rule.access is Access.PUBLIC:
         return Forward(rule, caller if isinstance(caller, User) else None)
     if isinstance(caller, Anonymous):
+        if rule.anonymous_forms and _is_own_form(request):
+            return Forward(rule, None)
         return _ask_to_sign_in(rule, request, challenge(caller))
     if rule.role is not None and rule.role not in caller.claims.roles:
         return Refuse(Forbidden(), rule)
@@ -180,8 +191,18 @@ def _is_recent(claims: Claims, max_age: int, now: int) -> bool:
 
 
 def _is_navigation(request: RequestFacts) -> bool:
-    modes = _header_values(request, b"sec-fetch-mode")
-    return request.method in {"GET", "HEAD"} and all(mode == b"navigate" for mode in modes)
+    return request.method in {"GET", "HEAD"} and _may_navigate(request)
+
+
+def _is_own_form(request: RequestFacts) -> bool:
+    """Tell whether a browser sends a form of ours, and shows what it is answered."""
+    types = [value.partition(b";")[0].strip().lower() for value in _header_values(request, b"content-type")]
+    is_form = request.method == "POST" and len(types) == 1 and types[0] in FORM_TYPES
+    return is_form and request.is_ours and _may_navigate(request)
+
+
+def _may_navigate(request: RequestFacts) -> bool:
+    return all(mode == b"navigate" for mode in _header_values(request, b"sec-fetch-mode"))
 
 
 def _sign_in_location(request: RequestFacts) -> str:

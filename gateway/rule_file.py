@@ -12,6 +12,7 @@
     max_body = 262144                         bytes, 1 MiB if left out
     has      = [{ type = "header", key = "x-beta", value = "on|yes" }]    and `missing`: the rule steps aside otherwise
     websocket, role, max_auth_age             true or false; a name; seconds since signing in
+    anonymous_forms                           true or false, on a page
 
 Every word is known or the file is refused: a typing error must not open a door.
 """
@@ -118,6 +119,7 @@ def _read_rule(table: Table, upstreams: set[str]) -> Rule:
         websocket=table.take_flag("websocket"),
         role=table.take_text("role") if table.has("role") else None,
         max_auth_age=table.take_number("max_auth_age") if table.has("max_auth_age") else None,
+        anonymous_forms=table.take_flag("anonymous_forms"),
     )
     table.refuse_rest()
     for key, asked in (("role", rule.role), ("max_auth_age", rule.max_auth_age)):
@@ -125,6 +127,10 @@ def _read_rule(table: Table, upstreams: set[str]) -> Rule:
             raise table.fault(key, "a public rule can't ask anything of its callers")
     if rule.websocket and "GET" not in rule.methods:
         raise table.fault("websocket", "needs the method GET")
+    if rule.anonymous_forms and (rule.access is not Access.PAGE or "POST" not in rule.methods):
+        raise table.fault("anonymous_forms", "needs the access page and the method POST")
+    if rule.anonymous_forms and (rule.role is not None or rule.max_auth_age is not None):
+        raise table.fault("anonymous_forms", "can't stand beside role or max_auth_age, which no service asks again")
     return rule
 
 

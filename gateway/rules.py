@@ -73,6 +73,7 @@ class Rule:
     websocket: bool = False
     role: str | None = None
     max_auth_age: int | None = None
+    anonymous_forms: bool = False
 
     def fits_path(self, path: str) -> bool:
         """Tell whether a canonical path is one that the rule is about."""
@@ -84,9 +85,9 @@ class Rule:
         return bool(self.has or self.missing)
 
     @property
-    def protection(self) -> tuple[bool, str | None, int | None]:
+    def protection(self) -> tuple[bool, str | None, int | None, bool]:
         """What the rule asks of a caller. Two rules with the same protection let the same callers in."""
-        return self.access is not Access.PUBLIC, self.role, self.max_auth_age
+        return self.access is not Access.PUBLIC, self.role, self.max_auth_age, self.anonymous_forms
 
 
 class Replica(NamedTuple):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from posts_service.etags import etag_of
+from posts_service.etags import etag_of, public_etag_of
 from posts_service.posts import Post
-from posts_service.schemas import AuthorView, PostView
+from posts_service.schemas import PostView, PublicPostView
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +32,14 @@ def created_answer(post: Post) -> Answer:
 
 
 def post_answer(post: Post) -> Answer:
-    """Return the answer that shows one post. A published one may be kept, but must be asked about again."""
-    headers = {"ETag": etag_of(post), "Cache-Control": "no-cache" if post.published else "no-store"}
-    return Answer(200, headers, _view(post).model_dump_json(by_alias=True).encode())
+    """Return the answer that shows a post where a token is required, with its author's e-mail address."""
+    return _answer(PostView.model_validate(post, from_attributes=True), etag_of(post), "no-store")
 
 
-def _view(post: Post) -> PostView:
-    return PostView(
-        id=post.id,
-        title=post.title,
-        content=post.content,
-        published=post.published,
-        author_id=post.author_id,
-        created_at=post.created_at,
-        updated_at=post.updated_at,
-        author=AuthorView(email=post.author.email, name=post.author.name) if post.author else None,
-    )
+def public_post_answer(post: Post) -> Answer:
+    """Return the answer that shows a published post: one for all readers, which a cache may keep and must ask about."""
+    return _answer(PublicPostView.model_validate(post, from_attributes=True), public_etag_of(post), "no-cache")
+
+
+def _answer(view: PostView | PublicPostView, etag: str, caching: str) -> Answer:
+    return Answer(200, {"ETag": etag, "Cache-Control": caching}, view.model_dump_json(by_alias=True).encode())

@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from posts_service import reading, writing
-from posts_service.answers import post_answer
+from posts_service.answers import post_answer, public_post_answer
 from posts_service.cursors import encode_cursor
-from posts_service.etags import etag_of, is_matched_strongly, is_matched_weakly
+from posts_service.etags import etag_of, is_matched_strongly, is_matched_weakly, public_etag_of
 from posts_service.parts import parts_of
 from posts_service.post_lists import PostList
 from posts_service.posts import Post
-from posts_service.schemas import ListQuery, PostChange, PostDraft, PostView
+from posts_service.schemas import ListQuery, PostChange, PostDraft, PostView, PublicPostView
 from posts_service.writing import KEY_HEADER, Precondition
 from shared.authentication import identify_caller, require_user
 from shared.errors import Invalid
@@ -32,7 +32,7 @@ _KEY_MEANS = {
 }
 
 
-@operation("Published posts of everyone", query=ListQuery, answers={200: [PostView]})
+@operation("Published posts of everyone", query=ListQuery, answers={200: [PublicPostView]})
 async def list_feed(request: Request, query: ListQuery) -> Response:
     """Answer the newest published posts."""
     return _list_response(request, await reading.read_feed(parts_of(request), query), query)
@@ -65,14 +65,15 @@ async def create_post(request: Request, draft: PostDraft) -> Response:
 
 @operation(
     "One post",
-    answers={200: PostView, 304: None, 404: ErrorView},
+    answers={200: (PublicPostView, PostView), 304: None, 404: ErrorView},
     request_headers=_IF_NONE_MATCH,
     caller="optional",
 )
 async def show_post(request: Request) -> Response:
     """Answer a post that is there for the caller."""
     caller = identify_caller(request)
-    answer = post_answer(await reading.get_visible_post(parts_of(request), caller, path_id(request)))
+    post = await reading.get_visible_post(parts_of(request), caller, path_id(request))
+    answer = public_post_answer(post) if post.published else post_answer(post)
     condition = _find_condition(request, "if-none-match")
     if condition is not None and is_matched_weakly(condition, answer.headers["ETag"]):
         return Response(status_code=304, headers=answer.headers)
@@ -125,7 +126,7 @@ def _read_precondition(request: Request) -> Precondition:
     condition = _find_condition(request, "if-match")
 
     def is_meant(post: Post) -> bool:
-        return condition is None or is_matched_strongly(condition, etag_of(post))
+        return condition is None or is_matched_strongly(condition, etag_of(post), public_etag_of(post))
 
     return is_meant
 

@@ -1,171 +1,203 @@
 """The forms that write, change and delete posts: plain HTML, each answered by a redirect or by itself again.
 
-A form that is refused is shown again, each error beside its field and everything typed kept. Every form carries a
-token of its session (``shared.form_tokens``); without it nothing is done. Browsers send line breaks as CRLF whatever
-was typed (HTML, section 4.10.21.4), so here, and only here, they become LF again.
+1. What somebody typed is never lost. A form that can't be saved is shown again with all of it, whatever the reason: a
+   fault in a field, a session that has ended, a change made elsewhere, a database that is away.
+2. A redirect says that it was saved, and nothing else does. A second click waits for the first.
+3. Nothing is done without the form token of the session. Whoever signs in again gets the form again, with a token of
+   the new session, and is asked to press once more.
 """
 
-import hashlib
-import re
+import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from posts_service import writing
-from posts_service.pages import posts_page
-from posts_service.parts import parts_of
+from posts_service.pages import posts_page, show_own_posts
+from posts_service.parts import Parts, parts_of
 from posts_service.posts import Post, find_post
 from posts_service.schemas import PostChange, PostDraft
-from shared.authentication import User, require_user
-from shared.bodies import MAX_JSON_BODY, read_form
-from shared.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
+from posts_service.sent_forms import Edited, SentForm, Typed, read_sent_form
+from shared.authentication import Anonymous, Caller, Reason, require_user
+from shared.error_responses import note_refusal
+from shared.errors import (
+    AppError,
+    Conflict,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+    Unauthorized,
+    Unavailable,
+)
 from shared.routes import path_id
 from shared.schemas import validate
 from shared.sentences import Sentence
+from shared.tokens import Claims
 
-MAX_FORM = 3 * MAX_JSON_BODY  # bytes: what fits into JSON fits into a form, where a byte may take three
 OWN_POSTS = "/userposts"
+SIGN_IN = "/api/auth/signin?callbackUrl=%2Fuserposts"
 
-EXPIRED = Sentence("This form was open for too long. Please send it again.")
+SAVE_WITHIN = 6.0  # seconds; then the form is shown again, before the request is given up (``shared.deadline``)
+SETTLE = 4.0  # seconds that a second click waits for the first
+PAUSE = 0.1  # seconds between looks at how the first one does
+
 OVERTAKEN = Sentence(
     "This post was changed after you opened the form. Below is what you typed; saving it again replaces that change."
 )
-_VERSION = re.compile(r"[1-9][0-9]{0,8}")
-
-
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """What stands in a form: typed by the author, or taken from the post that is edited."""
-
-    title: str = ""
-    content: str = ""
-    published: bool = False
-    faults: Mapping[str, str] = field(default_factory=dict)
-    alert: str | None = None
-
-    def members(self) -> dict[str, object]:
-        """Return what was typed as the members of a body."""
-        return {"title": self.title, "content": self.content, "published": self.published}
-
-    def refused(self, faults: Mapping[str, str] | None = None, alert: str | None = None) -> "Typed":
-        """Return the same, and what is wrong with it."""
-        return Typed(self.title, self.content, self.published, faults or {}, alert)
+STILL_SAVING = Sentence(
+    "This is still being saved. Please wait a moment, then press Save again: it is stored only once."
+)
+NOT_SAVED = Sentence("This could not be saved just now. What you typed is below: please press Save again in a moment.")
+GONE = Sentence("This post was deleted meanwhile. Below is what you typed; saving it writes a new post.")
+_ALERTS: Mapping[type[AppError], str] = {
+    Conflict: STILL_SAVING,
+    NotFound: GONE,
+    PreconditionFailed: OVERTAKEN,
+    Unavailable: NOT_SAVED,
+}
 
 
 async def show_new(request: Request) -> Response:
     """Show an empty form."""
-    return _new_page(request, require_user(request), Typed())
+    return _form_page(request, require_user(request), Typed())
 
 
 async def create(request: Request) -> Response:
     """Write the post, once however often the same form is sent, and lead on to the caller's posts."""
-    user = require_user(request)
-    fields = await read_form(request, MAX_FORM)
-    typed = _read_typed(fields)
-    if not _is_form_ours(request, user, fields):
-        return _new_page(request, user, typed.refused(alert=EXPIRED), status=Forbidden.status)
+    sent = await read_sent_form(request)
     try:
-        draft = validate(PostDraft, typed.members())
-        await writing.write_post_once(parts_of(request).database, user.claims, draft, _form_key(fields))
-    except Invalid as error:
-        return _new_page(request, user, typed.refused(error.fields), status=error.status)
-    except Conflict:
-        pass  # the same form, sent a moment ago, is just being written
+        author = sent.get_sender().claims
+        draft = validate(PostDraft, sent.typed.members())
+        async with asyncio.timeout(SAVE_WITHIN):
+            await _write_once(parts_of(request), author, draft, sent.key)
+    except (AppError, TimeoutError) as error:
+        return _show_again(request, sent, error)
     return _redirect(OWN_POSTS)
 
 
 async def show_edit(request: Request) -> Response:
     """Show the form with the post in it."""
     user = require_user(request)
-    post = await _get_own_post(request, user)
-    return _edit_page(request, user, post, Typed(post.title, post.content, post.published))
+    post = await _get_own_post(parts_of(request), user.claims, path_id(request))
+    return _form_page(
+        request, user, Typed(post.title, post.content, post.published), edited=Edited(post.id, post.version)
+    )
 
 
 async def change(request: Request) -> Response:
     """Change the post, unless it was changed since the form was shown, and lead on to the caller's posts."""
-    user = require_user(request)
-    fields = await read_form(request, MAX_FORM)
-    typed, version, post = _read_typed(fields), _read_version(fields), await _get_own_post(request, user)
-    if not _is_form_ours(request, user, fields):
-        return _edit_page(request, user, post, typed.refused(alert=EXPIRED), status=Forbidden.status, version=version)
+    post_id, sent = path_id(request), await read_sent_form(request)
+    edited = Edited(post_id, sent.version)
     try:
-        wanted = validate(PostChange, typed.members())
-        await writing.change_post(
-            parts_of(request).database, user.claims, post.id, wanted, lambda now: now.version == version
-        )
-    except Invalid as error:
-        return _edit_page(request, user, post, typed.refused(error.fields), status=error.status, version=version)
-    except PreconditionFailed as error:
-        current = await _get_own_post(request, user)
-        return _edit_page(request, user, current, typed.refused(alert=OVERTAKEN), status=error.status)
+        author = sent.get_sender().claims
+        wanted = validate(PostChange, sent.typed.members())
+        async with asyncio.timeout(SAVE_WITHIN):
+            now = await _change_once(parts_of(request), author, post_id, wanted, sent.version)
+        if now is not None:
+            edited = Edited(post_id, now.version)
+            raise PreconditionFailed
+    except NotFound as error:
+        return _show_again(request, sent, error)
+    except (AppError, TimeoutError) as error:
+        return _show_again(request, sent, error, edited)
     return _redirect(OWN_POSTS)
 
 
 async def delete(request: Request) -> Response:
     """Delete the post and lead on to the caller's posts."""
-    user = require_user(request)
     post_id = path_id(request)
-    fields = await read_form(request, MAX_FORM)
-    if not _is_form_ours(request, user, fields):
-        raise Forbidden(EXPIRED)
-    await writing.remove_post(parts_of(request).database, user.claims, post_id, lambda _: True)
+    sent = await read_sent_form(request)
+    if isinstance(sent.caller, Anonymous):
+        return _redirect(SIGN_IN)  # nothing was typed
+    author = sent.get_sender().claims
+    try:
+        await writing.remove_post(parts_of(request).database, author, post_id, lambda _: True)
+    except NotFound as error:  # another click on this form was first, or another tab: the list shows that it is gone
+        note_refusal(request.scope, error)
+        page = await show_own_posts(request)
+        page.status_code = error.status
+        return page
     return _redirect(OWN_POSTS)
 
 
-def _new_page(request: Request, user: User, typed: Typed, *, status: int = 200) -> Response:
-    return posts_page(request, user, "new_post.html", status=status, typed=typed)
+async def _write_once(parts: Parts, author: Claims, draft: PostDraft, key: str) -> None:
+    """Write the post, unless another click on the same form did; Conflict when that one takes too long."""
+    give_up = time.monotonic() + SETTLE
+    while True:
+        try:
+            await writing.write_post_once(parts.database, author, draft, key)
+        except Conflict:
+            if time.monotonic() > give_up:
+                raise
+            await asyncio.sleep(PAUSE)
+        else:
+            return
 
 
-def _edit_page(
-    request: Request, user: User, post: Post, typed: Typed, *, status: int = 200, version: int | None = None
+async def _change_once(parts: Parts, author: Claims, post_id: int, wanted: PostChange, version: int) -> Post | None:
+    """Change the post; return it as it is where somebody else changed it, and not another click on the same form."""
+    await _get_own_post(parts, author, post_id)
+    try:
+        await writing.change_post(parts.database, author, post_id, wanted, lambda now: now.version == version)
+    except PreconditionFailed:
+        now = await _get_own_post(parts, author, post_id)
+        is_next = version > 0 and now.version == version + 1
+        return None if is_next and _is_as_wanted(now, wanted) else now
+    return None
+
+
+def _show_again(
+    request: Request, sent: SentForm, problem: AppError | TimeoutError, edited: Edited | None = None
 ) -> Response:
-    """Return the edit form; it names the version that the author saw when they began."""
-    return posts_page(
-        request,
-        user,
-        "edit_post.html",
-        status=status,
-        typed=typed,
-        post=post,
-        version=post.version if version is None else version,
+    """Return the form with everything that was typed, and why it was not saved.
+
+    A token that is still good stays, so that what is sent again is known to be the same.
+    """
+    error = problem if isinstance(problem, AppError) else Unavailable()
+    typed = replace(
+        sent.typed,
+        faults=error.fields if isinstance(error, Invalid) else {},
+        alert=None if isinstance(error, Invalid | Unauthorized) else _ALERTS.get(type(error), error.message),
+        is_signed_out=isinstance(error, Unauthorized),
     )
+    note_refusal(request.scope, error)
+    caller = sent.caller if not typed.is_signed_out else Anonymous(Reason.REVOKED)
+    page = _form_page(request, caller, typed, edited=edited, status=error.status, token=sent.token)
+    page.headers.update(error.headers)
+    return page
 
 
-async def _get_own_post(request: Request, user: User) -> Post:
+def _form_page(
+    request: Request,
+    caller: Caller,
+    typed: Typed,
+    *,
+    edited: Edited | None = None,
+    status: int = 200,
+    token: str | None = None,
+) -> Response:
+    """Return the form that writes a post, or edits one."""
+    about = {"typed": typed, **({"form_token": token} if token else {})}
+    if edited is None:
+        return posts_page(request, caller, "new_post.html", status=status, **about)
+    about |= {"post": edited, "version": edited.version}
+    return posts_page(request, caller, "edit_post.html", status=status, **about)
+
+
+async def _get_own_post(parts: Parts, author: Claims, post_id: int) -> Post:
     """Return the caller's post; another's is not there to be edited, published or not."""
-    async with parts_of(request).database.connection() as connection:
-        post = await find_post(connection, path_id(request))
-    if post is None or post.author_id != user.claims.user_id:
+    async with parts.database.connection() as connection:
+        post = await find_post(connection, post_id)
+    if post is None or post.author_id != author.user_id:
         raise NotFound
     return post
 
 
-def _read_typed(fields: Mapping[str, str]) -> Typed:
-    return Typed(
-        title=fields.get("title", ""),
-        content=fields.get("content", "").replace("\r\n", "\n"),
-        published="published" in fields,
-    )
-
-
-def _read_version(fields: Mapping[str, str]) -> int:
-    """Return the version that the form was made from; 0, which no post has, for what is none."""
-    text = fields.get("version", "")
-    return int(text) if _VERSION.fullmatch(text) else 0
-
-
-def _is_form_ours(request: Request, user: User, fields: Mapping[str, str]) -> bool:
-    tokens, token = parts_of(request).form_tokens, fields.get("form_token", "")
-    return tokens.is_valid(token, user.claims.session_id, int(time.time()))
-
-
-def _form_key(fields: Mapping[str, str]) -> str:
-    """Return an idempotency key for one form as it was filled in: a second click sends the same one."""
-    filled_in = "\0".join(f"{name}={value}" for name, value in sorted(fields.items()))
-    return "form-" + hashlib.sha256(filled_in.encode()).hexdigest()
+def _is_as_wanted(post: Post, wanted: PostChange) -> bool:
+    return (post.title, post.content, post.published) == (wanted.title, wanted.content, wanted.published)
 
 
 def _redirect(path: str) -> Response:

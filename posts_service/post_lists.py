@@ -1,8 +1,8 @@
 """The table ``posts`` read as lists, many with one statement, each post as the JSON that clients get.
 
-PostgreSQL writes the JSON (migrations 0003, 0004), so that nothing on the way takes it apart: byte for byte what
-``answers`` makes of a ``Post``. Lists are as in ``posts``: newest first, those below ``before``, without authors who
-were deleted. Who may see what is not decided here.
+PostgreSQL writes the JSON (migrations 0003, 0004, 0007), so that nothing on the way takes it apart: byte for byte what
+``answers`` makes of a ``Post``. In the public list an author is a name, without the e-mail address. Lists are as in
+``posts``: newest first, those below ``before``, without authors who were deleted. Who may see what is not decided here.
 
 What is asked for comes in arrays. Behind a subquery the planner can't count them, so that one plan, made once, does
 for any number of lists. Each list walks an index of its own, with drafts or without, and reads its author once. All
@@ -116,7 +116,7 @@ async def list_feeds(connection: Connection, asked: Sequence[FeedList], longest:
             SELECT string_agg(
                 CASE WHEN octet_length(post.content) <= $3 THEN json_post(
                     post.id, post.title, post.content, post.published, post.author_id, post.created_at, post.updated_at,
-                    json_author(author.name, author.email)
+                    json_public_author(author.name)
                 ) ELSE chr(1) END, ',' ORDER BY post.id DESC
             ) AS posts,
             CASE WHEN count(*) > asked.most THEN (array_agg(post.id ORDER BY post.id DESC))[asked.most] END AS last_id,
@@ -127,7 +127,7 @@ async def list_feeds(connection: Connection, asked: Sequence[FeedList], longest:
                 ORDER BY id DESC LIMIT asked.most + 1
             ) AS post
             LEFT JOIN LATERAL (
-                SELECT name, email FROM authors WHERE id = post.author_id OFFSET 0
+                SELECT name FROM authors WHERE id = post.author_id OFFSET 0
             ) AS author ON true
         ) AS list
         ORDER BY asked.place

@@ -86,8 +86,14 @@ class AuthorView(View):
     name: str
 
 
-class PostView(View):
-    """A post; ``author`` is null while the author is not known here."""
+class PublicAuthorView(View):
+    """Who wrote a post, as anybody may know."""
+
+    name: str
+
+
+class _PostMembers(View):
+    """What every view of a post has in common."""
 
     id: int
     title: str
@@ -96,7 +102,18 @@ class PostView(View):
     author_id: int
     created_at: Time
     updated_at: Time
+
+
+class PostView(_PostMembers):
+    """A post where a token is required; ``author`` is null while the author is not known here."""
+
     author: AuthorView | None
+
+
+class PublicPostView(_PostMembers):
+    """A published post as everybody may read it: its author by name, without the e-mail address."""
+
+    author: PublicAuthorView | None
 
 
 class KnownUser(BaseModel):

@@ -30,7 +30,7 @@ async def read_json(request: Request, model: type[Model], limit: int = MAX_JSON_
 
 async def read_form(request: Request, limit: int = MAX_JSON_BODY) -> dict[str, str]:
     """Return the fields of an urlencoded form; a field given twice is refused."""
-    if media_type(request) != "application/x-www-form-urlencoded":
+    if not is_form(request):
         raise UnsupportedMediaType("Send a form")
     text = await read_bytes(request, limit)
     try:
@@ -59,6 +59,11 @@ async def read_bytes(request: Request, limit: int) -> bytes:
 def media_type(request: Request) -> str:
     """Return the request's media type without its parameters, in lower case."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def is_form(request: Request) -> bool:
+    """Tell whether the body is a form as plain HTML sends it."""
+    return media_type(request) == "application/x-www-form-urlencoded"
 
 
 def parse_json(body: bytes) -> object:

@@ -21,11 +21,16 @@ from shared.request_context import record_of
 
 def render_error(scope: Scope, error: AppError) -> Response:
     """Return the response to an error: JSON, or a page for a browser that asks for one. Notes it for the log."""
-    record_of(scope).refusal = _name(error)
+    note_refusal(scope, error)
     headers = {"Cache-Control": "no-store", **error.headers}
     if wants_page(scope):
         return render_page(scope, "error.html", status=error.status, headers=headers, message=error.message)
     return JSONResponse({"error": error.message, **error.facts}, status_code=error.status, headers=headers)
+
+
+def note_refusal(scope: Scope, error: AppError) -> None:
+    """Put into the request's log record with which error it was refused, for whoever answers it in another way."""
+    record_of(scope).refusal = _name(error)
 
 
 def wants_page(scope: Scope) -> bool:

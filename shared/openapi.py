@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.routing import BaseRoute
 
-from shared.routes import DescribedEndpoint, Operation, RequestHeader, Resource
+from shared.routes import AnswerModels, DescribedEndpoint, Operation, RequestHeader, Resource
 from shared.schemas import ErrorView, InvalidView
 from shared.tokens import MAX_ID
 
@@ -35,7 +35,6 @@ _STATUS_TEXTS = {
 }
 
 Json = dict[str, object]
-Answer = type[BaseModel] | list[type[BaseModel]] | None
 
 
 def describe(routes: Iterable[BaseRoute]) -> Json:
@@ -81,9 +80,9 @@ def _describe_operation(endpoint: DescribedEndpoint) -> Json:
     return document
 
 
-def _complete_answers(described: Operation) -> dict[int, Answer]:
+def _complete_answers(described: Operation) -> dict[int, AnswerModels]:
     """Return an operation's own answers and those that follow from what it takes."""
-    answers: dict[int, Answer] = {**described.answers, 503: ErrorView}
+    answers: dict[int, AnswerModels] = {**described.answers, 503: ErrorView}
     if described.body is not None:
         answers |= {400: ErrorView, 413: ErrorView, 415: ErrorView}
     if described.body is not None or described.query is not None:
@@ -93,7 +92,7 @@ def _complete_answers(described: Operation) -> dict[int, Answer]:
     return answers
 
 
-def _describe_answer(status: int, answer: Answer) -> Json:
+def _describe_answer(status: int, answer: AnswerModels) -> Json:
     document: Json = {"description": _STATUS_TEXTS.get(status, "Done")}
     if answer is not None:
         document["content"] = _json_content(answer)
@@ -119,12 +118,19 @@ def _describe_header(name: str, header: RequestHeader) -> Json:
     return {"name": name, "in": "header", "required": False, "description": header.meaning, "schema": schema}
 
 
-def _json_content(answer: type[BaseModel] | list[type[BaseModel]]) -> Json:
-    if isinstance(answer, list):
-        schema: Json = {"type": "array", "items": {"$ref": _SCHEMA_PATH + answer[0].__name__}}
-    else:
-        schema = {"$ref": _SCHEMA_PATH + answer.__name__}
+def _json_content(answer: type[BaseModel] | list[type[BaseModel]] | tuple[type[BaseModel], ...]) -> Json:
+    match answer:
+        case list():
+            schema: Json = {"type": "array", "items": _refer(answer[0])}
+        case tuple():
+            schema = {"anyOf": [_refer(model) for model in answer]}
+        case _:
+            schema = _refer(answer)
     return {"application/json": {"schema": schema}}
+
+
+def _refer(model: type[BaseModel]) -> Json:
+    return {"$ref": _SCHEMA_PATH + model.__name__}
 
 
 def _schemas(resources: Iterable[Resource]) -> Json:
@@ -135,7 +141,7 @@ def _schemas(resources: Iterable[Resource]) -> Json:
             if isinstance(endpoint, DescribedEndpoint):
                 bodies |= {endpoint.operation.body} if endpoint.operation.body else set()
                 for answer in endpoint.operation.answers.values():
-                    answers |= set(answer) if isinstance(answer, list) else {answer} if answer else set()
+                    answers |= set(answer) if isinstance(answer, list | tuple) else {answer} if answer else set()
     taken = models_json_schema(
         [(model, "validation") for model in _ordered(bodies)], ref_template=_SCHEMA_PATH + "{model}"
     )

@@ -5,6 +5,9 @@
 An endpoint is a coroutine marked by ``@operation``; it gets the request and, where it declares one, the validated
 query or body. The same declaration is what ``shared.openapi`` describes, so the description can't drift. A path answers
 HEAD where it answers GET, OPTIONS with what it allows, and 405 with ``Allow`` for everything else (RFC 9110, 9.3).
+
+One trailing slash is ignored, as by the gateway's matchers: ``/api/posts/`` is ``/api/posts``, for every method, and
+without a redirect, which would lose a form that was sent. Endpoints see the path without it.
 """
 
 import functools
@@ -28,6 +31,7 @@ from shared.tokens import MAX_ID
 MAX_REMEMBERED_QUERY = 64  # bytes
 
 Endpoint = Callable[..., Awaitable[Response]]
+AnswerModels = type[BaseModel] | list[type[BaseModel]] | tuple[type[BaseModel], ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,13 @@ class RequestHeader:
 class Operation:
     """What one method of one path takes and answers.
 
-    ``answers`` maps each status to the model of its body (a list of one model for an array, None for no body).
+    ``answers`` maps each status to the model of its body: a list of one model for an array, a tuple where it is one of
+    several, None for no body.
     ``caller`` tells whether a signed-in user is needed: "required", "optional", or "none".
     """
 
     summary: str
-    answers: Mapping[int, type[BaseModel] | list[type[BaseModel]] | None]
+    answers: Mapping[int, AnswerModels]
     body: type[BaseModel] | None = None
     query: type[Query] | None = None
     request_headers: Mapping[str, RequestHeader] = field(default_factory=dict)
@@ -66,7 +71,7 @@ class DescribedEndpoint:
 def operation(
     summary: str,
     *,
-    answers: Mapping[int, type[BaseModel] | list[type[BaseModel]] | None],
+    answers: Mapping[int, AnswerModels],
     body: type[BaseModel] | None = None,
     query: type[Query] | None = None,
     request_headers: Mapping[str, RequestHeader] | None = None,
@@ -90,11 +95,11 @@ class Resource(Route):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match the path, whose parameters stay text; never one with a control character: ``$`` lets a newline pass."""
-        path = scope["path"]
+        path = scope["path"].removesuffix("/") or "/"
         found = self.path_regex.match(path) if scope["type"] == "http" and path.isprintable() else None
         if found is None:
             return Match.NONE, {}
-        return Match.FULL, {"endpoint": self.endpoint, "path_params": found.groupdict()}
+        return Match.FULL, {"endpoint": self.endpoint, "path_params": found.groupdict(), "path": path}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request whose path is ours. Not as Starlette does it: errors are caught once, further out."""

@@ -1,6 +1,7 @@
 """The Next.js front end of ``examples/nextjs``, built as its users build it, in a real browser."""
 
 import re
+import uuid
 from collections.abc import AsyncIterator, Iterator
 
 import httpx2
@@ -102,3 +103,24 @@ async def test_a_session_that_ended_elsewhere_is_over_here(page: Page, client: h
     assert (await client.post("/api/logout", headers=bearer)).status_code == 204
     await page.goto("/userposts")
     await expect(page).to_have_url(re.compile(r"/api/auth/signin\?"))
+
+
+async def test_the_gateways_own_port_leads_to_the_front_end(
+    page: Page, ada: Person, stack: StackUrls, front_end: tuple[str, str]
+) -> None:
+    """Opened at the gateway's own port, the sign-in page is the front end's, and the right password signs in there."""
+    await page.goto(f"{stack.gateway}/api/auth/signin?callbackUrl=%2Fuserposts")
+    await sign_in(page, ada)
+    await expect(page).to_have_url(f"{front_end[0]}/userposts")
+    await expect(page.get_by_role("heading")).to_have_text(f"Posts of {ada.name}")
+
+
+async def test_signing_up_at_the_gateways_own_port(page: Page, stack: StackUrls, front_end: tuple[str, str]) -> None:
+    """So does signing up."""
+    await page.goto(f"{stack.gateway}/signup")
+    await page.get_by_label("Name").fill("Dorothy Vaughan")
+    await page.get_by_label("E-mail").fill(f"dorothy.{uuid.uuid4().hex}@example.com")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Sign up").click()
+    await expect(page).to_have_url(f"{front_end[0]}/userposts")
+    await expect(page.get_by_role("heading")).to_have_text("Posts of Dorothy Vaughan")

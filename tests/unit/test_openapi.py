@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from shared.openapi import describe
 from shared.routes import RequestHeader, operation, path_id, resource
-from shared.schemas import Body, Query, Time, View
+from shared.schemas import Body, ErrorView, Query, Time, View
 from shared.tokens import MAX_ID
 
 NEVER_CALLED = "these endpoints are only described"
@@ -164,3 +164,17 @@ def test_schema_of_an_answer(document: Any) -> None:
 def test_nothing_to_describe() -> None:
     """Routes without a described endpoint make a document without paths."""
     assert describe([])["paths"] == {}
+
+
+def test_an_answer_of_several_shapes() -> None:
+    """An answer that is one of several models names them all, and all are described."""
+
+    @operation("A note", answers={200: (NoteView, ErrorView)})
+    async def show_note(_: Request) -> Response:
+        return Response()
+
+    document: Any = describe([resource("/note", GET=show_note)])
+    [answer] = document["paths"]["/note"]["get"]["responses"]["200"]["content"].values()
+    names = [choice["$ref"].rpartition("/")[2] for choice in answer["schema"]["anyOf"]]
+    assert names == ["NoteView", "ErrorView"]
+    assert set(names) <= set(document["components"]["schemas"])

@@ -316,3 +316,49 @@ def test_the_laws_hold_for_any_request(
         assert not path.text.startswith(tuple(source.partition("/:")[0] for source in NEVER_ROUTED))
     if path.text.startswith("/userposts/") and isinstance(caller, Anonymous):
         assert not isinstance(decision, Forward)
+
+
+FORM = {"content_type": "application/x-www-form-urlencoded; charset=utf-8"}
+
+
+def send_form(target: str, *, is_ours: bool = True, method: str = "POST", **headers: str) -> RequestFacts:
+    """Return a form that a browser sends."""
+    return dataclasses.replace(facts(method, target, **(FORM | headers)), is_ours=is_ours)
+
+
+@pytest.mark.parametrize("target", ["/userposts/new", "/userposts/7", "/account"])
+def test_a_form_of_ours_passes_after_the_session(policy: Policy, target: str) -> None:
+    """A form that is sent after its session has ended reaches the service, without credentials, to be shown again."""
+    decision = decide(policy, send_form(target), NOBODY)
+    assert isinstance(decision, Forward)
+    assert (decision.user, decision.token, decision.is_private) == (None, None, True)
+    assert in_short(decide(policy, send_form(target, sec_fetch_mode="navigate"), NOBODY)) == decision.rule.upstream
+
+
+@pytest.mark.parametrize(
+    "request_facts",
+    [
+        send_form("/userposts/new", is_ours=False),
+        send_form("/userposts/new", method="PUT"),
+        send_form("/userposts/new", method="DELETE"),
+        send_form("/userposts/new", sec_fetch_mode="cors"),
+        send_form("/userposts/new", content_type="application/json"),
+        send_form("/userposts/new", content_type="text/plain"),
+        send_form("/userposts/new", content_type=""),
+        send_form("/api/posts"),
+        send_form("/api/me/password"),
+    ],
+)
+def test_nothing_else_passes_without_a_session(policy: Policy, request_facts: RequestFacts) -> None:
+    """Another site's form, another method or type, a script's request, and every API stay 401."""
+    assert in_short(decide(policy, request_facts, NOBODY)) == "401"
+
+
+def test_forms_pass_only_where_the_rule_says_so() -> None:
+    """A page of a service that was not written for it never gets an anonymous request."""
+    head = '[upstreams]\nposts = "http://posts"\n'
+    rule = '[[rule]]\nmatcher = ["/x"]\naccess = "page"\nupstream = "posts"\n'
+    assert in_short(decide(parse_policy(head + rule, {}), send_form("/x"), NOBODY)) == "401"
+    opened = parse_policy(head + rule + "anonymous_forms = true\n", {})
+    assert in_short(decide(opened, send_form("/x"), NOBODY)) == "posts"
+    assert in_short(decide(opened, send_form("/x"), ADA)) == "posts+token"

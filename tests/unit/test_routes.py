@@ -8,10 +8,13 @@ from pydantic import Field
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Match
 
+from auth_service.app import build_routes as build_auth_routes
+from posts_service.app import build_routes as build_posts_routes
 from shared.error_responses import exception_handlers
 from shared.revocations import Revocations
-from shared.routes import operation, path_id, resource
+from shared.routes import Resource, operation, path_id, resource
 from shared.schemas import Body, Query, View
 from shared.tokens import MAX_ID, AccessTokens, KeyRing
 from tests.support.forged_tokens import ISSUER, SECRET, TTL, forge, make_claims
@@ -107,7 +110,7 @@ async def test_control_characters_in_a_path(client: httpx2.AsyncClient, path: st
     assert (await client.get(path)).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/notes/", "/Notes", "//notes", "/notes/7/", "/notes/7/8", "/"])
+@pytest.mark.parametrize("path", ["/notes//", "/Notes", "//notes", "/notes/7//", "/notes/7/8", "/"])
 async def test_other_spellings_of_a_path(client: httpx2.AsyncClient, path: str) -> None:
     """A path has one spelling; a near one is 404."""
     assert (await client.get(path)).status_code == 404
@@ -159,3 +162,31 @@ async def test_caller_comes_before_the_body(client: httpx2.AsyncClient) -> None:
     assert (await client.post("/notes", content=b"{")).status_code == 401
     assert (await client.post("/notes", json={"text": 1}, headers=bearer)).status_code == 422
     assert (await client.post("/notes", json={"text": "x"}, headers=bearer)).status_code == 201
+
+
+ROUTES = {"auth": build_auth_routes(), "posts": build_posts_routes()}
+PATHS = [(service, route.path) for service, routes in ROUTES.items() for route in routes]
+
+
+def find_route(routes: list[Resource], path: str) -> tuple[str, object, object] | None:
+    """Return the route of a path, its parameters, and the path as its endpoint sees it; None where there is none."""
+    for route in routes:
+        match, found = route.matches({"type": "http", "path": path})
+        if match is Match.FULL:
+            return route.path, found["path_params"], found["path"]
+    return None
+
+
+@pytest.mark.parametrize(("service", "pattern"), PATHS)
+def test_one_trailing_slash_changes_nothing(service: str, pattern: str) -> None:
+    """Every route takes one trailing slash, as the policy does, and its endpoint sees the path without it.
+
+    Two are no spelling of the path: nothing but NextAuth's catch-all answers them.
+    """
+    path = pattern.replace("{rest:path}", "a/b").replace("{id}", "12").replace("{sid}", "s")
+    plain = find_route(ROUTES[service], path)
+    assert plain is not None
+    assert plain[0] == pattern
+    assert find_route(ROUTES[service], path.removesuffix("/") + "/") == plain
+    doubled = find_route(ROUTES[service], path + "//")
+    assert doubled is None or doubled[0] == "/api/auth/{rest:path}"

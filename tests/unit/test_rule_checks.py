@@ -69,6 +69,7 @@ def test_a_matcher_without_a_path_is_refused(matcher: str) -> None:
         [rule("/a/:x", "protected", **BETA), rule("/:x/b")],
         [rule("/a", "protected", **BETA), rule("/a", "page", role='"admin"')],
         [rule("/a", "protected", max_auth_age="60", **BETA), rule("/a", "protected")],
+        [rule("/a", "page", anonymous_forms="true", **BETA), rule("/a", "page")],
         [rule("/a", "protected", **BETA), rule("/b"), rule("/a", **{**GET, "missing": has("query", "q")})],
         [rule("/a", **BETA), rule("/a", **{"has": has("header", "y"), **GET}), rule("/a", "page")],
     ],

@@ -107,6 +107,16 @@ def test_a_bad_upstream_is_refused(value: str, reason: str) -> None:
         ({"max_body": '"1M"'}, 7, "max_body: must be a positive integer"),
         ({"websocket": "1"}, 7, "websocket: must be true or false"),
         ({"websocket": "true", "methods": '["POST"]'}, 7, "websocket: needs the method GET"),
+        ({"anonymous_forms": "1"}, 7, "anonymous_forms: must be true or false"),
+        ({"anonymous_forms": "true"}, 7, "anonymous_forms: needs the access page and the method POST"),
+        *(
+            (
+                {"access": '"page"', **asked, "anonymous_forms": "true"},
+                8,
+                "anonymous_forms: can't stand beside role or max_auth_age, which no service asks again",
+            )
+            for asked in ({"role": '"admin"'}, {"max_auth_age": "9"})
+        ),
         ({"role": '"admin"'}, 7, "role: a public rule can't ask anything of its callers"),
         ({"max_auth_age": "9"}, 7, "max_auth_age: a public rule can't ask anything of its callers"),
         ({"role": '""'}, 7, "role: must be a text"),

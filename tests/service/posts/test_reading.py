@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from posts_service.post_lists import AuthorsList, list_by_authors
 from tests.service.posts.conftest import make_person
 from tests.support.people import Person
-from tests.support.posts import write_post
+from tests.support.posts import as_public, write_post
 from tests.support.services import PUBLIC_URL
 
 NO_AUTHORIZATION = b'{"error":"No Authorization"}'
@@ -85,14 +85,14 @@ async def test_the_feed_is_public_and_shows_no_draft(client: httpx2.AsyncClient,
     await write_post(client, ada)
     for headers in ({}, ada.bearer, {"authorization": "nonsense"}):
         answer = await client.get("/api/posts", headers=headers)
-        assert (answer.status_code, answer.json()) == (200, [two, one])
+        assert (answer.status_code, answer.json()) == (200, [as_public(two), as_public(one)])
 
 
 async def test_a_published_post_is_public(client: httpx2.AsyncClient, ada: Person) -> None:
     """A published post is shown to anybody; it may be kept, but must be asked about before it is used again."""
     post = await write_post(client, ada, published=True)
     answer = await client.get(f"/api/posts/{post['id']}")
-    assert (answer.status_code, answer.json()) == (200, post)
+    assert (answer.status_code, answer.json()) == (200, as_public(post))
     assert answer.headers["cache-control"] == "no-cache"
 
 

@@ -12,9 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 
+from posts_service.answers import post_answer
 from posts_service.app import create_app
 from posts_service.post_lists import AuthorsList, FeedList, list_by_authors, list_feeds
+from posts_service.posts import Post, find_post
 from shared import database as door
+from shared.database import Connection
 from shared.metrics import Metrics
 from tests.service.posts.conftest import make_person
 from tests.support.people import Person
@@ -200,37 +203,46 @@ async def test_an_error_reaches_those_who_shared_it_and_nobody_else(
     assert await list_status(client, ada) == 200
 
 
-async def assert_lists_are_joined_posts(client: httpx2.AsyncClient, author: Person) -> None:
-    """See that both lists are, byte for byte, the author's posts as each is shown alone."""
+async def assert_lists_are_joined_posts(app: Starlette, client: httpx2.AsyncClient, author: Person) -> None:
+    """See that both lists are, byte for byte, the author's posts as each is shown alone: in public, or as written."""
     own = await client.get(f"/api/user/{author.id}", headers=author.bearer)
-    alone = [await client.get(f"/api/posts/{post['id']}", headers=author.bearer) for post in own.json()]
-    assert own.content == b"[" + b",".join(answer.content for answer in alone) + b"]"
-    assert (await client.get("/api/posts")).content == own.content
+    alone = [await client.get(f"/api/posts/{post['id']}") for post in own.json()]
+    assert (await client.get("/api/posts")).content == b"[" + b",".join(answer.content for answer in alone) + b"]"
+    async with app.state.parts.database.connection() as connection:
+        written = [post_answer(await get_post(connection, post["id"])) for post in own.json()]
+    assert own.content == b"[" + b",".join(answer.body for answer in written) + b"]"
+
+
+async def get_post(connection: Connection, post_id: int) -> Post:
+    """Return a post that is there."""
+    post = await find_post(connection, post_id)
+    assert post is not None
+    return post
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=CONTENTS)
 async def test_the_json_of_a_list_is_that_of_its_posts(
-    client: httpx2.AsyncClient, database: asyncpg.Connection, ada: Person, content: str
+    app: Starlette, client: httpx2.AsyncClient, database: asyncpg.Connection, ada: Person, content: str
 ) -> None:
     """Whatever stands in a post, a list writes it as the post alone is written: one form, whoever writes it."""
     await database.execute("TRUNCATE posts, authors")
     await write_post(client, ada, title='"quotes" and \\ and é', content=content, published=True)
-    await assert_lists_are_joined_posts(client, ada)
+    await assert_lists_are_joined_posts(app, client, ada)
 
 
 async def test_times_and_authors_are_written_in_one_form_too(
-    client: httpx2.AsyncClient, database: asyncpg.Connection, ada: Person
+    app: Starlette, client: httpx2.AsyncClient, database: asyncpg.Connection, ada: Person
 ) -> None:
     """Times with and without fractions, and an author with quotes in the name, or unknown, look the same on a list."""
     for moment in MOMENTS:
         post = await write_post(client, ada, content="".join(map(chr, range(1, 256))), published=True)
         await database.execute("UPDATE posts SET created_at = $2::text::timestamptz WHERE id = $1", post["id"], moment)
-    await assert_lists_are_joined_posts(client, ada)
+    await assert_lists_are_joined_posts(app, client, ada)
     await database.execute("UPDATE authors SET name = $1", 'Ada "\\/" L\u2028\x7f')
-    await assert_lists_are_joined_posts(client, ada)
+    await assert_lists_are_joined_posts(app, client, ada)
     await database.execute("DELETE FROM authors")
-    await assert_lists_are_joined_posts(client, ada)
+    await assert_lists_are_joined_posts(app, client, ada)
 
 
 async def test_one_plan_does_for_any_number_of_lists(app: Starlette, ada: Person) -> None:
