@@ -1,6 +1,7 @@
 """The stack without Docker starts as one, ends as one, and keeps its data."""
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -102,6 +103,30 @@ def test_one_part_dies_and_all_stop(tmp_path: Path, victim: str, named: str) -> 
         assert all(has_ended(pid) for pid in supervisor.children.values())
     last = supervisor.output.read_text().splitlines()[-1]
     assert last == f"Gatepost: {named} ended by itself (signal SIGKILL), so everything was stopped"
+
+
+def test_nobody_reads_what_is_printed(tmp_path: Path) -> None:
+    """With a full pipe for its output the stack starts, answers, and ends when it is told to."""
+    description = tmp_path / "stack.json"
+    command = [sys.executable, "-m", "stack", "--port", "0", "--data", tmp_path, "--describe", description]
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"." * 4096)
+    os.set_blocking(writer, True)
+    with subprocess.Popen(command, cwd=ROOT, stdout=writer, stderr=writer) as process:
+        try:
+            wait_until(lambda: description.exists() or process.poll() is not None)
+            url = json.loads(description.read_text())["gateway"]
+            assert httpx2.get(f"{url}/api/posts", timeout=10, trust_env=False).status_code == 200
+            process.terminate()
+            assert process.wait(DEADLINE) == 0
+        finally:
+            process.kill()
+            os.close(reader)
+            os.close(writer)
 
 
 def test_nothing_outlives_a_killed_supervisor(tmp_path: Path) -> None:
