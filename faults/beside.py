@@ -1,4 +1,4 @@
-"""A wrong clock, a slow database, a log that nobody reads: services started anew, with something of ours beside them."""
+"""A wrong clock, a slow database, a log that nobody reads: services started anew with something of ours beside them."""
 
 import asyncio
 import dataclasses
