@@ -8,15 +8,16 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 
 _COOKIE = re.compile(r"([0-9a-f]{64})\|([0-9a-f]{64})")
 
 
 class CsrfTokens:
-    """Makes and verifies csrf tokens with ``NEXTAUTH_SECRET``."""
+    """Makes and verifies csrf tokens with ``NEXTAUTH_SECRET``; verifies those of previous secrets too."""
 
-    def __init__(self, secret: str) -> None:
-        self._secret = secret
+    def __init__(self, secret: str, previous: Sequence[str] = ()) -> None:
+        self._secrets = (secret, *previous)
 
     def make(self) -> str:
         """Return a new token."""
@@ -24,19 +25,21 @@ class CsrfTokens:
 
     def seal(self, token: str) -> str:
         """Return the cookie's value for a token."""
-        return f"{token}|{self._hash(token)}"
+        return f"{token}|{_hash(token, self._secrets[0])}"
 
     def find_token(self, cookie: str | None) -> str | None:
         """Return the token of a cookie that we made, or None."""
         match = _COOKIE.fullmatch(cookie or "")
-        if match is None or not hmac.compare_digest(match[2], self._hash(match[1])):
+        if match is None:
             return None
-        return match[1]
+        is_ours = any(hmac.compare_digest(match[2], _hash(match[1], secret)) for secret in self._secrets)
+        return match[1] if is_ours else None
 
     def is_verified(self, cookie: str | None, submitted: str) -> bool:
         """Tell whether a form carries the token of its browser's cookie."""
         token = self.find_token(cookie)
         return token is not None and hmac.compare_digest(token.encode(), submitted.encode(errors="replace"))
 
-    def _hash(self, token: str) -> str:
-        return hashlib.sha256(f"{token}{self._secret}".encode()).hexdigest()
+
+def _hash(token: str, secret: str) -> str:
+    return hashlib.sha256(f"{token}{secret}".encode()).hexdigest()

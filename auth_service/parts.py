@@ -26,6 +26,7 @@ from shared.epochs import Epoch
 from shared.housekeeping import Housekeeping
 from shared.metrics import Metrics
 from shared.session_cookie import CookieNames, SessionSealer
+from shared.settings import reveal
 from shared.tokens import AccessTokens, KeyRing, ServiceTokens
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -54,12 +55,15 @@ class Parts:
     def build(cls, settings: AuthSettings, metrics: Metrics) -> Self:
         """Return the parts that the settings ask for; nothing is connected yet."""
         nextauth_secret = settings.nextauth_secret.get_secret_value()
+        previous = reveal(settings.nextauth_secret_previous)
         database = open_database(settings)
         epoch_watch = EpochWatch(database, "users", find_highest_user_id, _note_epoch)
         metrics.watch_database(database.count_borrowed)
         passwords = Passwords(metrics.registry)
         admission = Admission.build(database, settings, metrics.registry)
-        access_tokens = AccessTokens(_read_keys(settings), settings.nextauth_url, settings.access_token_ttl)
+        keys = KeyRing(settings.secret_key.get_secret_value(), reveal(settings.secret_key_previous))
+        access_tokens = AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl)
+        service_keys = KeyRing(settings.service_secret.get_secret_value(), reveal(settings.service_secret_previous))
         max_age = dt.timedelta(seconds=settings.session_max_age)
         idle_age = dt.timedelta(seconds=settings.session_idle_age)
         sessions = LiveSessions(database, admission, access_tokens, max_age, idle_age)
@@ -73,9 +77,9 @@ class Parts:
             accounts=Accounts(database, passwords, admission, sessions),
             sessions=sessions,
             access_tokens=access_tokens,
-            service_tokens=ServiceTokens(KeyRing(settings.service_secret.get_secret_value())),
-            sealer=SessionSealer(nextauth_secret, settings.session_max_age),
-            csrf=CsrfTokens(nextauth_secret),
+            service_tokens=ServiceTokens(service_keys),
+            sealer=SessionSealer(nextauth_secret, settings.session_max_age, previous),
+            csrf=CsrfTokens(nextauth_secret, previous),
             cookies=CookieNames.of(settings.nextauth_url),
             housekeeping=build_housekeeping(database, settings, metrics),
         )
@@ -106,11 +110,6 @@ def parts_of(connection: HTTPConnection) -> Parts:
     parts = connection.app.state.parts
     assert isinstance(parts, Parts)
     return parts
-
-
-def _read_keys(settings: AuthSettings) -> KeyRing:
-    previous = [secret.get_secret_value() for secret in settings.secret_key_previous]
-    return KeyRing(settings.secret_key.get_secret_value(), previous)
 
 
 async def _note_epoch(connection: Connection, epoch: Epoch) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.settings import LogSettings, Secret, UpstreamSettings
+from shared.settings import LogSettings, PreviousSecrets, Secret, UpstreamSettings
 
 DAY = 86_400  # seconds
 
@@ -20,7 +20,9 @@ class AuthSettings(UpstreamSettings):
     """
 
     nextauth_secret: Secret
+    nextauth_secret_previous: PreviousSecrets = ()
     service_secret: Secret
+    service_secret_previous: PreviousSecrets = ()
     auth_database_url: Secret
     session_max_age: Annotated[int, Field(ge=60, le=400 * DAY)] = 30 * DAY
     session_idle_age: Annotated[int, Field(ge=60, le=400 * DAY)] = 14 * DAY

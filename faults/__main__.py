@@ -2,21 +2,24 @@
 
 import argparse
 import asyncio
+import contextlib
 import random
 import socket
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from faults.catalogue import EXPERIMENTS
-from faults.containers import Containers
+from faults.containers import CommandFailed, Containers
 from faults.doors import Doors
 from faults.experiments import REST, Experiment, Outcome, Stand, run_experiment
+from faults.people import NotServed
 from faults.replicas import write_replicas
 from faults.table import draw_table, draw_verdict
-from faults.traffic import Traffic, make_post
+from faults.traffic import Traffic
 from faults.usage import Usage, keep_memory, read_usage
 
 WARM_UP = 6.0  # seconds
@@ -38,9 +41,12 @@ def main() -> None:
     chosen = [each for each in EXPERIMENTS if not options.names or each.name in options.names]
     chosen = [each for each in chosen if each.is_short or not options.short]
     scale = SHORT if options.short else 1.0
-    outcomes = asyncio.run(
-        run_all(chosen, seed=options.seed, scale=scale, soak_minutes=options.minutes, keep=options.keep)
-    )
+    try:
+        outcomes = asyncio.run(
+            run_all(chosen, seed=options.seed, scale=scale, soak_minutes=options.minutes, keep=options.keep)
+        )
+    except StageUnusable as reason:
+        sys.exit(f"No experiment could be done: {reason}")
     sys.stdout.write(f"\n{draw_table(outcomes)}\nSeed {options.seed}.\n")
     sys.exit(any(outcome.breaches for outcome in outcomes))
 
@@ -62,6 +68,10 @@ async def run_all(
     return outcomes
 
 
+class StageUnusable(Exception):
+    """The containers did not come up, or served nobody, before any fault was done; the text says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """Containers, fresh ones, on which experiments are run one after another."""
@@ -78,8 +88,7 @@ class Stage:
         outcomes = []
         await self.containers.down()
         try:
-            await self.containers.up()
-            before = await self._warm_up()
+            before = await self._begin()
             for experiment in group:
                 sys.stdout.write(f"{experiment.title} ...\n")
                 sys.stdout.flush()
@@ -87,7 +96,8 @@ class Stage:
                     outcomes.append(await run_experiment(experiment, self._prepare(doors), before))
                 sys.stdout.write(draw_verdict(outcomes[-1]))
                 if experiment.is_repeated:
-                    before = keep_memory(before, await read_usage(self.containers))
+                    with contextlib.suppress(CommandFailed):
+                        before = keep_memory(before, await read_usage(self.containers))
         finally:
             if not keep:
                 await self.containers.down()
@@ -106,17 +116,29 @@ class Stage:
             soak_minutes=self.soak_minutes,
         )
 
-    async def _warm_up(self) -> Usage:
-        """Let people use everything for a moment, and return what the services hold afterwards, at rest."""
-        async with Doors(self.ports) as doors:
-            traffic = Traffic(doors, self.seed)
-            async with traffic.running():
-                await asyncio.sleep(WARM_UP)
-            await asyncio.gather(*(person.sign_in() for person in traffic.people * 2))
-            # At once, so that all connections to the database are made that ever will be.
-            await asyncio.gather(*(person.write(make_post(), published=True) for person in traffic.people * 6))
-        await asyncio.sleep(REST)
-        return await read_usage(self.containers)
+    async def _begin(self) -> Usage:
+        """Start the containers, and return what the services hold at rest after some use; raises StageUnusable."""
+        try:
+            await self.containers.up()
+            async with Doors(self.ports) as doors:
+                await warm_up(Traffic(doors, self.seed))
+            await asyncio.sleep(REST)
+            return await read_usage(self.containers)
+        except (CommandFailed, OSError) as failure:
+            raise StageUnusable(f"the containers can't be used: {failure}") from None
+
+
+async def warm_up(traffic: Traffic, seconds: float = WARM_UP) -> None:
+    """Let people use everything for a moment; who is refused tries again. Raises StageUnusable."""
+    try:
+        async with traffic.running():
+            await asyncio.sleep(seconds)
+        # At once, so that all connections to the database are made that ever will be.
+        await traffic.use_at_once(sign_ins=2, writes=6)
+    except NotServed:
+        refused = Counter(f"{one.what}: {one.status or 'no answer'}" for one in traffic.ledger.seen if one.is_failed)
+        said = [*traffic.ledger.breaches, *(f"{what}, {times} times" for what, times in refused.items())]
+        raise StageUnusable(f"people were not served before any fault was done: {'; '.join(said)}") from None
 
 
 def pick_ports() -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""A clock that is wrong and a database that is slow: services started anew, with a file of ours beside theirs."""
+"""A wrong clock, a slow database, a log that nobody reads: services started anew with something of ours beside them."""
 
 import asyncio
 import dataclasses
@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 
-from faults.containers import ROOT, Containers
+from faults.containers import ROOT, SERVICES, Containers
 from faults.experiments import Stand
 from faults.tokens import join
 
@@ -27,6 +27,9 @@ import time
 real = time.time
 time.time = lambda: real() + {}
 """
+
+# A pipe takes 64 KiB, some seconds of a service's lines; who has it open for reading never reads.
+_UNREAD_LOG = "mkfifo /tmp/log; sleep 3600 < /tmp/log & exec python -m {} 2> /tmp/log"
 
 _PROXY = f"""
 import asyncio
@@ -81,6 +84,12 @@ async def set_clock_back(stand: Stand) -> str:
         stand.traffic.ledger.tolerated = frozenset()
 
 
+async def block_log(stand: Stand) -> str:
+    """Let nobody read the logs of the three services."""
+    unread = {service: {"entrypoint": ["sh", "-c", _UNREAD_LOG.format(service)]} for service in SERVICES}
+    return await _last(stand, unread, {}, SERVICES, share=0.0)
+
+
 async def slow_postgres(stand: Stand) -> str:
     """Let PostgreSQL answer 300 ms later."""
     mount = _write(stand.directory, "proxy.py", _PROXY)
@@ -113,8 +122,12 @@ async def _last(
     settings: Mapping[str, str],
     changed: Sequence[str],
     look: Callable[[], Awaitable[None]] = _look_at_nothing,
+    share: float = SHED_SHARE,
 ) -> str:
-    """Start services anew with what is beside them, require that they go on to serve, and start them as they were."""
+    """Start services anew with what is beside them, require that they go on to serve, and start them as they were.
+
+    Of the requests meanwhile ``share`` may fail.
+    """
     different = _add(stand, services, settings)
     started = ("up", "--detach", "--no-deps", "--timeout", "20")
     added = [name for name in services if name not in changed]
@@ -132,7 +145,7 @@ async def _last(
     await stand.containers.compose(*started, *changed)
     for service in changed:
         await stand.containers.wait_until_healthy(service)
-    stand.require(failed <= sent * SHED_SHARE, f"{failed} of {sent} were not served meanwhile")
+    stand.require(failed <= sent * share, f"{failed} of {sent} were not served meanwhile")
     return f"{failed} of {sent} not served meanwhile"
 
 

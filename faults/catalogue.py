@@ -1,11 +1,12 @@
 """All experiments, in the order in which they are run."""
 
-from faults import beside, clients, database, floods, killing, network, rolling, soak, starting, tokens
+from faults import beside, clients, database, floods, freezing, killing, network, rolling, soak, starting, tokens
 from faults.experiments import Experiment
 
 EXPERIMENTS = (
     Experiment(killing.kill_services, may_break=True, is_short=True),
     Experiment(killing.kill_backend),
+    Experiment(freezing.freeze_service),
     Experiment(database.stop_postgres, is_short=True),
     Experiment(database.restart_postgres),
     Experiment(database.freeze_postgres),
@@ -25,6 +26,7 @@ EXPERIMENTS = (
     Experiment(clients.reset_at_random, is_seamless=True),
     Experiment(beside.advance_clock),
     Experiment(beside.set_clock_back),
+    Experiment(beside.block_log, may_break=True),
     Experiment(soak.soak, is_seamless=True),
     Experiment(rolling.restart_all, is_seamless=True, has_replicas=True, is_short=True),
     Experiment(tokens.rotate_secret, is_seamless=True, has_replicas=True),

@@ -86,11 +86,11 @@ class Containers:
         psql = ("psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--username=postgres")
         return await self.execute("postgres", *psql, f"--dbname={database}", "--command", statement)
 
-    async def kill(self, service: str) -> None:
-        """End a service's process as a crash does: Docker does not know who it was, and starts it again."""
+    async def kill(self, service: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a service's process a signal from outside: Docker does not know who it was, and starts what ended."""
         pid = int(await self.docker("inspect", "--format", "{{.State.Pid}}", await self.get_id(service)))
         if pid:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
 
     async def wait_until_healthy(self, service: str) -> None:
         """Return when a service is ready; TimeoutError when it does not become so."""

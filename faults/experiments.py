@@ -85,6 +85,16 @@ class Outcome:
 
 async def run_experiment(experiment: Experiment, stand: Stand, before: Usage) -> Outcome:
     """Do the fault amid the traffic and judge what was seen by every oracle; ``before`` is the usage at rest."""
+    ledger = stand.traffic.ledger
+    try:
+        return await _judge(experiment, stand, before)
+    except (NotServed, CommandFailed, OSError) as failure:
+        requests, failed, slowest = len(ledger.seen), ledger.failed, ledger.slowest
+        breaches = [f"it could not be judged: {failure!r}", *ledger.breaches]
+        return Outcome(experiment, requests, failed, slowest, 0.0, "", breaches)
+
+
+async def _judge(experiment: Experiment, stand: Stand, before: Usage) -> Outcome:
     traffic, ledger, began = stand.traffic, stand.traffic.ledger, time.time()
     async with traffic.running():
         figure, missed = await _do(experiment, stand)

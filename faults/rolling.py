@@ -7,10 +7,10 @@ import time
 from faults.containers import SERVICES
 from faults.experiments import Stand
 from faults.replicas import name_second, write_replicas
-from faults.tokens import NEW, OLD
+from faults.tokens import NEW, OLD, name_secrets
 
 PATIENCE = "20"  # seconds from SIGTERM to SIGKILL
-BOTH_KEYS = {"SECRET_KEY": OLD, "SECRET_KEY_PREVIOUS": NEW}  # whichever is in use: it may have been changed before
+BOTH = name_secrets(OLD, NEW)  # whichever are in use: they may have been changed before
 
 
 async def restart_all(stand: Stand) -> str:
@@ -31,7 +31,7 @@ async def upgrade_posts(stand: Stand) -> str:
     await asyncio.sleep(2)
     upgraded = write_replicas(stand.directory, stand.second_port, is_upgrade=True)
     files = (*stand.containers.files[:-1], upgraded)
-    containers = dataclasses.replace(stand.containers, files=files, settings=BOTH_KEYS)
+    containers = dataclasses.replace(stand.containers, files=files, settings=BOTH)
     for replica in ("posts_service", name_second("posts_service")):
         await containers.compose("up", "--detach", "--no-deps", "--timeout", PATIENCE, replica)
         await containers.wait_until_healthy(replica)

@@ -3,19 +3,21 @@
 import asyncio
 import dataclasses
 import uuid
+from collections.abc import Mapping
 
 from faults.containers import SERVICES
 from faults.experiments import Stand
 from faults.people import Person
 from faults.replicas import name_second
 from faults.traffic import make_post
+from shared.settings import SAMPLE_SECRETS
 
 AT_ONCE = 50
 WRITES = 5
 ROUNDS = 10
 GRACE = 10.0  # seconds in which a refresh token that was used gives the same successor
-OLD = "development-only-access-token-key-0001"
-NEW = "development-only-access-token-key-0002"
+OLD = SAMPLE_SECRETS
+NEW = {name: f"{secret}-changed" for name, secret in OLD.items()}
 
 
 async def refresh_at_once(stand: Stand) -> str:
@@ -54,12 +56,11 @@ async def write_at_once(stand: Stand) -> str:
 
 
 async def rotate_secret(stand: Stand) -> str:
-    """Give all replicas another SECRET_KEY, one after the other, under load."""
+    """Give all replicas another of each of the three secrets, one after the other, under load."""
     witness = await join(stand)
-    both = {"SECRET_KEY": OLD, "SECRET_KEY_PREVIOUS": NEW}, {"SECRET_KEY": NEW, "SECRET_KEY_PREVIOUS": OLD}
-    # First all learn to verify with the new key, then all sign with it: no moment in which one meets a token that it
-    # can't verify.
-    for settings in both:
+    # First all learn to verify with the new secrets, then all sign with them: no moment in which one meets a token that
+    # it can't verify.
+    for settings in (name_secrets(OLD, NEW), name_secrets(NEW, OLD)):
         containers = dataclasses.replace(stand.containers, settings=settings)
         for service in SERVICES:
             for replica in (service, name_second(service)):
@@ -69,6 +70,11 @@ async def rotate_secret(stand: Stand) -> str:
     await witness.sign_in()
     await witness.read_newest()
     return "12 replacements"
+
+
+def name_secrets(current: Mapping[str, str], previous: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings that name secrets in use, and others that are good beside them."""
+    return {**current, **{f"{name}_PREVIOUS": secret for name, secret in previous.items()}}
 
 
 async def join(stand: Stand) -> Person:

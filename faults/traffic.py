@@ -10,6 +10,7 @@ import random
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 from faults.doors import Doors
 from faults.ledger import Ledger, Written, judge_posts
@@ -51,6 +52,12 @@ class Traffic:
             self._is_over = True
             await asyncio.gather(*workers)
 
+    async def use_at_once(self, *, sign_ins: int, writes: int) -> None:
+        """Let everybody sign in so many times at once, then write; each tries again until served, or NotServed."""
+        await asyncio.gather(*(_until_served(person.sign_in) for person in self.people * sign_ins))
+        writing = (partial(person.write, make_post(), published=True) for person in self.people * writes)
+        await asyncio.gather(*(_until_served(write) for write in writing))
+
     async def find_recovery(self, since: float) -> float:
         """Return how many seconds after a moment the last request failed, once nothing has for a while."""
         while True:
@@ -77,18 +84,17 @@ class Traffic:
 
     async def _join(self, person: Person) -> None:
         """Let somebody sign up and write a draft; they try again while they are not served."""
-        deadline = time.monotonic() + SETTLING
-        while True:
-            try:
-                await person.sign_up()
-                await person.sign_in()
-            except NotServed:
-                if time.monotonic() > deadline:
-                    raise
-                await asyncio.sleep(RETRY_PAUSE)
-            else:
-                await self._write(person, published=False)
-                return
+        draft = make_post()
+        person.posts.append(draft)
+
+        async def join() -> None:
+            await person.sign_up()
+            await person.sign_in()
+            await person.write(draft, published=False)
+            if draft.post_id is None:  # it is still being written for an earlier try
+                raise NotServed
+
+        await _until_served(join)
 
     async def _work(self, person: Person) -> None:
         actions: list[Callable[[Person], Awaitable[None]]] = [
@@ -150,3 +156,15 @@ class Traffic:
         newcomer = Person(self.doors, self.ledger)
         await newcomer.sign_up()
         self.newcomers.append(newcomer)
+
+
+async def _until_served(ask: Callable[[], Awaitable[None]]) -> None:
+    """Ask again until it is served; raises NotServed when it is not in half a minute."""
+    deadline = time.monotonic() + SETTLING
+    while True:
+        try:
+            return await ask()
+        except NotServed:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(RETRY_PAUSE)

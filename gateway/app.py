@@ -35,7 +35,7 @@ from shared.request_context import Reports, RequestContextMiddleware
 from shared.revocation_feed import create_revocation_feed
 from shared.revocations import Revocations
 from shared.service_calls import ServiceClient
-from shared.settings import SettingsInvalid
+from shared.settings import SettingsInvalid, reveal
 from shared.tokens import KeyRing, ServiceTokens
 
 LIMITS = Limits()
@@ -97,5 +97,6 @@ def create_app(settings: GatewaySettings, metrics: Metrics, limits: Limits = LIM
 
 def create_auth_client(settings: GatewaySettings) -> ServiceClient:
     """Return what asks the auth service in the gateway's name."""
-    tokens = ServiceTokens(KeyRing(settings.service_secret.get_secret_value()))
+    keys = KeyRing(settings.service_secret.get_secret_value(), reveal(settings.service_secret_previous))
+    tokens = ServiceTokens(keys)
     return ServiceClient(settings.auth_service_url, caller="gateway", callee="auth_service", tokens=tokens)

@@ -36,6 +36,7 @@ class Exchange(RequestResponseCycle):
     ends_with_connection = False
     is_tunnel = False
     is_ending = False
+    has_progressed = False  # a part of the answer was sent since somebody looked
 
     def take_bytes(self, data: bytes) -> None:
         """Keep bytes that came after the head of a request for another protocol."""
@@ -62,6 +63,7 @@ class Exchange(RequestResponseCycle):
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send a part of the answer."""
+        self.has_progressed = True
         if message["type"] == "http.response.start":
             if message["status"] == SWITCHING_PROTOCOLS:
                 self.is_tunnel = self.ends_with_connection = self.keep_alive = self.more_body = True

@@ -15,8 +15,9 @@ class ClientLimits:
     A body may take ``body`` seconds in all, or longer while each further stretch of that length brings ``rate`` bytes
     a second; time in which the gateway itself stopped reading does not count. ``write_stall`` is how long a client
     may take nothing of what waits for it: until then the answer's memory and its upstream connection are held.
-    ``linger`` is how long what a refused client still sends is read and thrown away, so that it gets to see the
-    refusal (RFC 9112, 9.6).
+    ``half_closed`` is how long a client that sent its request and ended its own side is kept while there is nothing to
+    send to it: it may have gone, which only a write would show. ``linger`` is how long what a refused client still
+    sends is read and thrown away, so that it gets to see the refusal (RFC 9112, 9.6).
     """
 
     idle: float = 5.0  # before the first byte of a request
@@ -24,6 +25,7 @@ class ClientLimits:
     body: float = 30.0
     rate: int = 1024  # bytes a second
     write_stall: float = 60.0
+    half_closed: float = 5.0
     linger: float = 2.0
 
 

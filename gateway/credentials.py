@@ -25,6 +25,7 @@ from shared.session_cookie import (
     list_session_pieces,
     parse_cookies,
 )
+from shared.settings import reveal
 from shared.tokens import AccessTokens, KeyRing
 
 RENEW_BEFORE = 60  # seconds before its end at which an access token is stale
@@ -63,12 +64,12 @@ class Credentials:
     @classmethod
     def of(cls, settings: GatewaySettings, revocations: Revocations) -> "Credentials":
         """Return what finds callers with the keys of the settings; none whose session is among the revocations."""
-        previous = [key.get_secret_value() for key in settings.secret_key_previous]
-        keys = KeyRing(settings.secret_key.get_secret_value(), previous)
+        keys = KeyRing(settings.secret_key.get_secret_value(), reveal(settings.secret_key_previous))
+        nextauth_secret, previous = settings.nextauth_secret.get_secret_value(), settings.nextauth_secret_previous
         return cls(
             tokens=AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl),
             revocations=revocations,
-            sealer=SessionSealer(settings.nextauth_secret.get_secret_value(), settings.session_max_age),
+            sealer=SessionSealer(nextauth_secret, settings.session_max_age, reveal(previous)),
             cookie_names=CookieNames.of(settings.nextauth_url),
             public_url=settings.nextauth_url,
         )

@@ -5,10 +5,11 @@ their way keep the connections that they have.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
-from gateway.rules import Policy, PolicyInvalid
+from gateway.rules import Policy, PolicyInvalid, Upstream
 from gateway.upstream import UpstreamPool
 from gateway.upstream_limits import Limits
 
@@ -22,7 +23,7 @@ class CurrentPolicy:
         self._load = load
         self._limits = limits
         self.policy = load()
-        self._pools = {upstream: UpstreamPool(upstream, limits) for upstream in self.policy.upstreams}
+        self._pools = {upstream: self._create_pool(upstream) for upstream in self.policy.upstreams}
         self._by_name = {pool.name: pool for pool in self._pools.values()}
 
     @property
@@ -47,10 +48,14 @@ class CurrentPolicy:
             return
         kept = {upstream: self._pools.pop(upstream) for upstream in policy.upstreams if upstream in self._pools}
         self.close()
-        self._pools = {each: kept.get(each) or UpstreamPool(each, self._limits) for each in policy.upstreams}
+        self._pools = {each: kept.get(each) or self._create_pool(each) for each in policy.upstreams}
         self._by_name = {pool.name: pool for pool in self._pools.values()}
         self.policy = policy
         log.info("policy_loaded", rules=len(policy.rules))
+
+    def _create_pool(self, upstream: Upstream) -> UpstreamPool:
+        granted = upstream.answer_within
+        return UpstreamPool(upstream, self._limits if granted is None else replace(self._limits, first_byte=granted))
 
     def close(self) -> None:
         """Close what is idle."""

@@ -19,6 +19,7 @@ class OneByOneProtocol(HttpToolsProtocol, ABC):
 
     _is_deaf = False  # nothing that still comes is read
     _reads_ahead = False  # what is read now was sent before the last answer
+    _has_ended = False  # the client has ended its own side
     _ahead: SentAhead
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -37,6 +38,11 @@ class OneByOneProtocol(HttpToolsProtocol, ABC):
             self._ahead.add(data)
             self._read_on()
 
+    def eof_received(self) -> bool:  # type: ignore[override] # asyncio asks; uvicorn always lets the connection end
+        """Take note that no more comes; keep the connection while whole requests are owed an answer (RFC 9112, 9.6)."""
+        self._has_ended = True
+        return self._is_busy()
+
     def _read_on(self) -> None:
         while self._ahead and not self._is_deaf and not self._is_busy():
             self._read(self._ahead.take(BODY_PIECE if self._is_in_body() else 0))
@@ -52,16 +58,20 @@ class OneByOneProtocol(HttpToolsProtocol, ABC):
             self.flow.pause_reading()
 
     def _read_ahead(self) -> None:
-        """Read soon what was sent before the answer that has just gone out."""
+        """Read soon what was sent before the answer that has just gone out; end the connection if nothing follows."""
         if self._ahead:
             self.flow.resume_reading()
             self.loop.call_soon(self._read_what_waited)
+        elif self._has_ended:
+            self._end()
 
     def _read_what_waited(self) -> None:
         if not self.transport.is_closing():
             self._reads_ahead = True
             self._read_on()
             self._reads_ahead = False
+            if self._has_ended and not self._is_busy():
+                self._end()
 
     def _is_in_body(self) -> bool:
         return getattr(self.cycle, "more_body", False)  # there is none before the first request
@@ -69,6 +79,10 @@ class OneByOneProtocol(HttpToolsProtocol, ABC):
     @abstractmethod
     def _is_busy(self) -> bool:
         """Tell whether a whole request was read, and is not answered."""
+
+    @abstractmethod
+    def _end(self) -> None:
+        """End the connection, once what waits for the client is taken."""
 
     @abstractmethod
     def _read(self, data: bytes) -> None:

@@ -10,6 +10,8 @@
    the connection ends. One that never sent a byte of its request just ends.
 5. After an answer that came before its request's end the connection ends; what still comes is not read for long.
 6. One request is read and answered at a time (``one_by_one``).
+7. A client that ends its own side after whole requests gets their answers. While there is nothing to send to it, it is
+   kept for ``half_closed`` seconds; then it counts as gone.
 """
 
 import asyncio
@@ -85,6 +87,13 @@ class GatewayProtocol(OneByOneProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > MAX_UNFINISHED_HEAD:
                 self._refuse(HeadersTooLarge())
+
+    def eof_received(self) -> bool:  # type: ignore[override] # the same
+        """Go on with the requests that are owed an answer, for a while; end the connection where there is none."""
+        is_owed = super().eof_received()
+        if is_owed:
+            self._doubt()
+        return is_owed
 
     def pause_writing(self) -> None:
         """Take note that the client takes nothing for now."""
@@ -191,6 +200,8 @@ class GatewayProtocol(OneByOneProtocol):
                 self._refuse(RequestTimeout())
             case Awaits.BODY:
                 self._judge_body()
+            case Awaits.ANSWER if self._has_ended and not self.transport.is_closing():
+                self._doubt() if self._has_progressed() else self.transport.abort()
             case Awaits.ANSWER if not self.transport.is_closing():
                 self._timer.expect(self.limits.write_stall)
             case Awaits.ANSWER:
@@ -199,6 +210,15 @@ class GatewayProtocol(OneByOneProtocol):
                 self.transport.abort()
             case _:
                 assert_never(self._awaits)
+
+    def _doubt(self) -> None:
+        """Keep a client that ended its own side for a while: it may have gone, which a write would show."""
+        if self._answering is not None:
+            self._answering.has_progressed = False
+        self._timer.expect(self.limits.half_closed)
+
+    def _has_progressed(self) -> bool:
+        return self._answering is not None and self._answering.has_progressed
 
     def _judge_body(self) -> None:
         """Grant another stretch of time to a body that came fast enough, or that was not read by us; refuse others."""

@@ -7,6 +7,8 @@
 - A request is sent a second time only if its connection was a kept one that ended without a single byte of an answer,
   the method is idempotent (RFC 9110, 9.2.2) and its whole body is still at hand. Never otherwise: it may have had an
   effect.
+- An upstream has the time that the policy grants it (``answer_within``) to begin its answer, from the request's end. It
+  is the same time for both tries together, and waiting for a connection counts.
 - An upstream's failure before its answer has begun is an AppError; afterwards the client's connection ends without the
   answer's end, so that half an answer can't be taken for a whole one.
 - A client that goes away ends the exchange with the upstream.
@@ -23,7 +25,7 @@ from gateway.upstream import UpstreamPool
 from gateway.upstream_connection import AnswerMissing, UpstreamConnection
 from gateway.upstream_limits import Use
 from gateway.upstream_response import ResponseHead
-from shared.errors import AppError, BadRequest, BodyTooLarge, UpstreamFailed
+from shared.errors import AppError, BadRequest, BodyTooLarge, UpstreamFailed, UpstreamTimeout
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 WATCH_AFTER = 0.05  # seconds; most answers are done by then, and looking after the client costs more than they do
@@ -112,10 +114,24 @@ class _Exchange:
         """Run it from the first byte to the last."""
         body, has_more = await self._read_beginning() if self._request.has_body else (b"", False)
         try:
-            connection, head = await self._ask(body, has_more=has_more)
+            connection, head = await self._ask_in_time(body, has_more=has_more)
             await self._relay(connection, head)
         finally:
             self._release()
+
+    async def _ask_in_time(self, body: bytes, *, has_more: bool) -> tuple[UpstreamConnection, ResponseHead]:
+        """Send the request and return the head of the answer; raises UpstreamTimeout."""
+        if has_more:  # the time counts from its end, which only the connection sees
+            return await self._ask(body, has_more=True)
+        begun, loop = self._connection, asyncio.get_running_loop()
+        asked_at = loop.time() if begun is None else begun.asked_at
+        try:
+            async with asyncio.timeout_at(asked_at + self._pool.answer_within):
+                return await self._ask(body, has_more=False)
+        except TimeoutError:
+            if self._connection is not None:
+                self._connection.fail(UpstreamTimeout())
+            raise UpstreamTimeout from None
 
     async def _ask(self, body: bytes, *, has_more: bool) -> tuple[UpstreamConnection, ResponseHead]:
         """Send the request, a second time if that is safe, and return the head of the answer."""

@@ -24,6 +24,7 @@ Json = dict[str, object]
 
 KEPT_FOR = 5.0  # seconds
 MISSING_FOR = 1.0  # seconds in which nobody asks again for a part that was missing
+PART_WITHIN = 5.0  # seconds for the whole of an upstream's part
 MAX_DOCUMENT = 4 * 1024 * 1024  # bytes
 VERSION = "0.1.0"
 
@@ -99,8 +100,9 @@ def join(parts: Iterable[Json], policy: Policy, public_url: str) -> Json:
 async def _find_part(pool: UpstreamPool, public_url: str) -> Json | None:
     """Return an upstream's document, or None if it has none; raises PartMissing."""
     try:
-        return await _fetch_part(pool, public_url)
-    except (AppError, AnswerMissing, NoDocument) as error:
+        async with asyncio.timeout(PART_WITHIN):
+            return await _fetch_part(pool, public_url)
+    except (AppError, AnswerMissing, NoDocument, TimeoutError) as error:
         log.warning("description_part_missing", upstream=pool.name, reason=repr(error))
         sentence = Sentence("The description of the {service} service is missing right now", service=pool.name)
         raise PartMissing(sentence) from error

@@ -3,6 +3,8 @@
     [upstreams]
     posts = "${POSTS_SERVICE_URL}"            a URL, a list of URLs (replicas), or settings' names in ${};
                                               unix:/a/path for a Unix socket
+    auth  = { address = "...", answer_within = 9 }    the same, and how many seconds it has to begin an answer; 30
+                                              if left out
 
     [[rule]]
     matcher  = ["/userposts/:path*"]          one or several
@@ -74,8 +76,16 @@ def parse_policy(text: str, settings: Mapping[str, str], file: str = "rules.toml
 def _read_upstream(table: Table, name: str, settings: Mapping[str, str]) -> Upstream:
     if name == OWN_UPSTREAM:
         raise table.fault(name, "this name is the gateway's own")
+    granted = None
+    if table.is_table(name):
+        inner = table.take_table(name)
+        addresses = inner.take_texts("address")
+        granted = inner.take_number("answer_within") if inner.has("answer_within") else None
+        inner.refuse_rest()
+    else:
+        addresses = table.take_texts(name)
     try:
-        return Upstream(name, tuple(_read_replica(text, settings) for text in table.take_texts(name)))
+        return Upstream(name, tuple(_read_replica(text, settings) for text in addresses), granted)
     except ValueError as error:
         raise table.fault(name, str(error)) from None
 

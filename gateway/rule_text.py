@@ -69,6 +69,18 @@ class Table:
             raise self.fault(key, "must be true or false")
         return value
 
+    def is_table(self, key: str) -> bool:
+        """Tell whether the key's value is a table."""
+        return isinstance(self._left.get(key), dict)
+
+    def take_table(self, key: str) -> "Table":
+        """Return an inline table, whose faults are shown at the line of ``key``."""
+        value = self._left.pop(key, None)
+        if not isinstance(value, dict):
+            raise self.fault(key, "must be a table")
+        place = self.fault(key, "").line
+        return Table(self._file, {place: self._lines.get(place, "")}, value)
+
     def take_tables(self, key: str) -> list["Table"]:
         """Return a list of inline tables; none where the key is left out."""
         value = self._left.pop(key, [])

@@ -103,10 +103,14 @@ class Replica(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """A service behind the gateway: one replica or several."""
+    """A service behind the gateway: one replica or several.
+
+    ``answer_within`` is how many seconds it has to begin an answer; None for the gateway's usual time.
+    """
 
     name: str
     replicas: tuple[Replica, ...]
+    answer_within: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from gateway.clients import Network
-from shared.settings import Secret, Settings
+from shared.settings import PreviousSecrets, Secret, Settings
 
 DEFAULT_RULES = Path(__file__).parent / "rules.toml"
 HOST = r"^([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$"
@@ -21,7 +21,9 @@ class GatewaySettings(Settings):
     port: Annotated[int, Field(ge=1, le=65_535)] = 3000
     metrics_port: Annotated[int, Field(ge=1, le=65_535)] = 3100
     nextauth_secret: Secret
+    nextauth_secret_previous: PreviousSecrets = ()
     service_secret: Secret
+    service_secret_previous: PreviousSecrets = ()
     session_max_age: Annotated[int, Field(ge=60)] = 30 * 86_400
     auth_service_url: str = "http://127.0.0.1:8001"
     posts_service_url: str = "http://127.0.0.1:8002"

@@ -1,12 +1,14 @@
 """The connections to one upstream: which replica is asked, what is kept open, and how many at once.
 
-- The replica with the fewest running requests is asked; one that could not be reached, or says that it ends its
-  connections, is left alone for a moment, unless all of them are. A connection that can't be made is tried on the
-  next: nothing of the request was sent yet.
+- The replica with the fewest running requests is asked; one that could not be reached, let a request time out, or says
+  that it ends its connections, is left alone for a moment, unless all of them are. Where no connection can be made the
+  next replica is tried: nothing of the request was sent yet.
 - A connection is kept for another request only when its exchange ended complete and clean. It is closed when it was
   idle for ``Limits.idle``, which is less than the time after which the upstream would close it.
 - At most ``Limits.connections`` are in use; ``Limits.waiting`` requests may wait for one, a short while. The rest, and
   those for whom none came free, get Unavailable (503).
+- An upstream that let several requests in a row time out counts as frozen until it answers again. Meanwhile only a few
+  at a time are sent to it (``Limits.probes``); the rest get Unavailable at once instead of waiting in vain.
 - Of those only requests take part that are at hand as a whole. What a client may draw out at will, a body that is still
   coming or a WebSocket, has places of its own (``Use``), and doesn't wait for one.
 
@@ -24,6 +26,7 @@ import structlog
 from gateway.rules import Replica, Upstream
 from gateway.upstream_connection import UpstreamConnection
 from gateway.upstream_limits import Limits, Use
+from gateway.upstream_target import Target
 from shared.errors import Unavailable
 
 log = structlog.get_logger("upstream")
@@ -45,15 +48,21 @@ class UpstreamPool:
     def __init__(self, upstream: Upstream, limits: Limits) -> None:
         self.name = upstream.name
         self._limits = limits
-        self._targets = {replica: _Target(replica) for replica in upstream.replicas}
+        self._targets = {replica: Target(replica) for replica in upstream.replicas}
         self._only = next(iter(self._targets.values())) if len(self._targets) == 1 else None
         self._in_use = 0  # by whole requests
+        self._timeouts = 0  # in a row
         self._free = {Use.BODY: limits.bodies, Use.TUNNEL: limits.tunnels}
         self._held: dict[UpstreamConnection, Use] = {}  # by others
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._turn = 0
         self._sweep: asyncio.TimerHandle | None = None
         self._is_closed = False
+
+    @property
+    def answer_within(self) -> float:
+        """How many seconds the upstream has to begin an answer."""
+        return self._limits.first_byte
 
     async def acquire(self, use: Use = Use.WHOLE, *, fresh: bool = False) -> UpstreamConnection:
         """Return a connection for one exchange, to be given back by ``release``; a new one if ``fresh``.
@@ -72,7 +81,7 @@ class UpstreamPool:
 
     def find_idle(self) -> UpstreamConnection | None:
         """Return a kept connection for one exchange at once, as ``acquire`` would; None where that would wait."""
-        if self._in_use >= self._limits.connections:
+        if self._in_use >= self._limits.connections or self._is_refused(Use.WHOLE):
             return None
         now = time.monotonic()
         target = self._choose(now)
@@ -86,6 +95,11 @@ class UpstreamPool:
         """Take a connection back after its exchange, however that ended."""
         target = self._targets[connection.replica]
         target.busy -= 1
+        if connection.has_timed_out:
+            self._timeouts += 1
+            target.rests_until = time.monotonic() + self._limits.rest
+        elif connection.has_answered:
+            self._timeouts = 0
         if connection.is_reusable and not self._is_closed:
             connection.was_used = True
             connection.idle_since = time.monotonic()
@@ -112,7 +126,16 @@ class UpstreamPool:
         for target in self._targets.values():
             target.close_idle(before=float("inf"))
 
+    def _is_refused(self, use: Use) -> bool:
+        """Tell whether the upstream is frozen and enough requests of this kind wait for it already."""
+        if self._timeouts < self._limits.timeouts:
+            return False
+        waiting = self._in_use if use is Use.WHOLE else list(self._held.values()).count(use)
+        return waiting >= self._limits.probes and use is not Use.TUNNEL  # which lasts, and tells nothing
+
     async def _take_place(self, use: Use) -> None:
+        if self._is_refused(use):
+            raise Unavailable
         if use is not Use.WHOLE:
             if self._free[use] == 0:
                 raise Unavailable
@@ -173,14 +196,14 @@ class UpstreamPool:
                 raise
         raise Unavailable
 
-    def _choose(self, now: float, excluded: Collection[Replica] = ()) -> "_Target":
+    def _choose(self, now: float, excluded: Collection[Replica] = ()) -> Target:
         """Return the replica to ask: not resting, least busy, and of equals the one asked longest ago."""
         if self._only is not None:
             return self._only
         targets = [target for target in self._targets.values() if target.replica not in excluded]
         return min(targets, key=lambda target: (target.rests_until > now, target.busy, target.turn))
 
-    def _take_turn(self, target: "_Target") -> None:
+    def _take_turn(self, target: Target) -> None:
         target.busy += 1
         self._turn += 1
         target.turn = self._turn
@@ -204,30 +227,3 @@ class UpstreamPool:
             target.close_idle(before=before)
         if any(target.idle for target in self._targets.values()):
             self._plan_sweep()
-
-
-class _Target:
-    """What is known of one replica: its running requests, and its idle connections, the last used at the end."""
-
-    __slots__ = ("busy", "idle", "replica", "rests_until", "turn")
-
-    def __init__(self, replica: Replica) -> None:
-        self.replica = replica
-        self.busy = 0
-        self.idle: deque[UpstreamConnection] = deque()
-        self.rests_until = 0.0
-        self.turn = 0
-
-    def find_idle(self, *, since: float) -> UpstreamConnection | None:
-        """Return the connection used last, if it is still good; else None."""
-        while self.idle:
-            connection = self.idle.pop()
-            if connection.is_reusable and connection.idle_since >= since:
-                return connection
-            connection.close()
-        return None
-
-    def close_idle(self, *, before: float) -> None:
-        """Close the connections that have been idle since before a time."""
-        while self.idle and self.idle[0].idle_since < before:
-            self.idle.popleft().close()

@@ -11,11 +11,11 @@ and closes the connection. ``AnswerMissing`` is the only error after which a req
 """
 
 import asyncio
-from typing import Protocol, cast
+from typing import cast
 
 from gateway.rules import Replica
 from gateway.upstream_limits import Limits
-from gateway.upstream_response import AnswerBroken, ResponseHead, ResponseReader
+from gateway.upstream_response import AnswerBroken, AnswerTaker, ResponseHead, ResponseReader
 from shared.errors import UpstreamFailed, UpstreamTimeout
 from shared.lazy_timer import NEVER, LazyTimer
 
@@ -26,23 +26,13 @@ class AnswerMissing(Exception):
     """The connection ended before a single byte was answered."""
 
 
-class AnswerTaker(Protocol):
-    """Whoever gets an answer as it comes."""
-
-    def take_answer(self, data: bytes) -> bytes:
-        """Take it whole and ``pass_over``, or a part and ``wait_on``; or ``keep_answer`` and return all that came."""
-
-    def take_failure(self) -> None:
-        """Take note that there will be no answer, and ``keep_answer``; ``read_head`` raises why."""
-
-
 class UpstreamConnection(asyncio.Protocol):
     """The gateway's side of one connection."""
 
     __slots__ = (
-        *("_error", "_has_answered", "_is_paused", "_is_request_sent", "_is_writable", "_last_heard", "_limits"),
+        *("_error", "_is_paused", "_is_request_sent", "_is_writable", "_last_heard", "_limits"),
         *("_loop", "_reader", "_taker", "_timer", "_transport", "_waiter", "_write_waiter"),
-        *("idle_since", "replica", "was_used"),
+        *("asked_at", "has_answered", "idle_since", "replica", "was_used"),
     )
 
     def __init__(self, replica: Replica, limits: Limits) -> None:
@@ -56,9 +46,9 @@ class UpstreamConnection(asyncio.Protocol):
         self._write_waiter: asyncio.Future[None] | None = None
         self._taker: AnswerTaker | None = None
         self._timer = LazyTimer(self._loop, self._time_out)
-        self._last_heard = self.idle_since = 0.0
+        self._last_heard = self.idle_since = self.asked_at = 0.0
         self._is_writable = True
-        self._is_paused = self._is_request_sent = self._has_answered = self.was_used = False
+        self._is_paused = self._is_request_sent = self.has_answered = self.was_used = False
 
     @property
     def is_open(self) -> bool:
@@ -69,6 +59,11 @@ class UpstreamConnection(asyncio.Protocol):
     def is_reusable(self) -> bool:
         """Whether the exchange is over, complete and clean on both sides, so that another may follow."""
         return self._reader.is_ready and self._is_request_sent and self.is_open
+
+    @property
+    def has_timed_out(self) -> bool:
+        """Whether the upstream was given up without having answered a single byte."""
+        return isinstance(self._error, UpstreamTimeout) and not self.has_answered
 
     @property
     def is_last(self) -> bool:
@@ -83,7 +78,8 @@ class UpstreamConnection(asyncio.Protocol):
     def begin(self, head: bytes, *, is_head_request: bool, is_upgrade: bool = False) -> None:
         """Send a request's head. Only on a new connection, or one that is reusable."""
         self._reader.expect(is_head_request=is_head_request, is_upgrade=is_upgrade)
-        self._is_request_sent = self._has_answered = False
+        self._is_request_sent = self.has_answered = False
+        self.asked_at = self._loop.time()
         self._send(head)
 
     async def send_body(self, body: bytes) -> None:
@@ -102,8 +98,9 @@ class UpstreamConnection(asyncio.Protocol):
 
     def ask(self, head: bytes, taker: AnswerTaker) -> None:
         """Send a whole request, whose answer somebody gets while the reader rests. Only on a reusable connection."""
-        self._has_answered = False
+        self.has_answered = False
         self._taker = taker
+        self.asked_at = self._loop.time()
         self.wait_on()
         self._send(head)
 
@@ -171,7 +168,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read bytes of the answer; stop reading while too many wait."""
-        self._has_answered = True
+        self.has_answered = True
         if self._taker is not None:
             data = self._taker.take_answer(data)
             if not data:
@@ -218,7 +215,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._transport.write(data)
 
     def _break(self, cause: Exception) -> None:
-        error: Exception = UpstreamFailed() if self._has_answered else AnswerMissing()
+        error: Exception = UpstreamFailed() if self.has_answered else AnswerMissing()
         error.__cause__ = cause
         self.fail(error)
 

@@ -17,7 +17,7 @@ class Limits:
     """How long an upstream is waited for, in seconds, and how much of it is used at once."""
 
     connect: float = 1.0
-    first_byte: float = 30.0  # from the end of the request
+    first_byte: float = 30.0  # from the request to its answer, connecting included; ``answer_within`` of the policy
     silence: float = 60.0  # between two pieces of an answer, and while it takes nothing of a request
     idle: float = 3.0  # less than the 5 s after which the upstream itself closes
     rest: float = 5.0  # for a replica that could not be reached, or says `Connection: close`: it is about to end
@@ -27,3 +27,5 @@ class Limits:
     waiting: int = 256  # whole requests that wait for a connection
     wait: float = 1.0
     tunnel_silence: float = 300.0  # of both sides of a WebSocket
+    timeouts: int = 3  # in a row, after which an upstream counts as frozen
+    probes: int = 8  # requests of a kind that are at a time still sent to one that is frozen

@@ -17,6 +17,7 @@ and whatever follows it is that protocol's: passed on as it is, until the upstre
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Protocol
 
 import httptools
 
@@ -49,6 +50,16 @@ class _Stage(Enum):
     BODY = auto()
     OTHER_PROTOCOL = auto()
     DONE = auto()
+
+
+class AnswerTaker(Protocol):
+    """Whoever gets an answer as it comes."""
+
+    def take_answer(self, data: bytes) -> bytes:
+        """Take it whole and ``pass_over``, or a part and ``wait_on``; or ``keep_answer`` and return all that came."""
+
+    def take_failure(self) -> None:
+        """Take note that there will be no answer, and ``keep_answer``; ``read_head`` raises why."""
 
 
 class ResponseReader:

@@ -34,6 +34,7 @@ from shared.metrics import Metrics
 from shared.revocation_feed import create_revocation_feed
 from shared.revocations import Revocations
 from shared.service_calls import ServiceClient
+from shared.settings import reveal
 from shared.tokens import AccessTokens, KeyRing, ServiceTokens
 
 SERVICE = "posts_service"
@@ -70,8 +71,8 @@ class Parts:
     def build(cls, settings: PostsSettings, metrics: Metrics, sharing: Sharing) -> Self:
         """Return the parts that the settings ask for; nothing is connected yet."""
         service_secret = settings.service_secret.get_secret_value()
-        previous = [secret.get_secret_value() for secret in settings.secret_key_previous]
-        keys = KeyRing(settings.secret_key.get_secret_value(), previous)
+        previous = reveal(settings.service_secret_previous)
+        keys = KeyRing(settings.secret_key.get_secret_value(), reveal(settings.secret_key_previous))
         database, standby = open_database(settings), _open_standby(settings)
         list_source = ListSource(database, standby, metrics)
         metrics.watch_database(database.count_borrowed)
@@ -79,7 +80,7 @@ class Parts:
             settings.auth_service_url,
             caller=SERVICE,
             callee="auth_service",
-            tokens=ServiceTokens(KeyRing(service_secret)),
+            tokens=ServiceTokens(KeyRing(service_secret, previous)),
         )
         revocations = Revocations()
         return cls(
@@ -98,8 +99,8 @@ class Parts:
             revocations=revocations,
             revocation_feed=create_revocation_feed(auth_service, revocations, metrics),
             user_change_feed=create_user_change_feed(auth_service, database, metrics),
-            form_tokens=FormTokens(service_secret),
             housekeeping=build_housekeeping(database, metrics),
+            form_tokens=FormTokens(service_secret, previous),
         )
 
     @property

@@ -7,28 +7,32 @@ another. It is a second guard: the gateway already gives a cookie no weight on a
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 
 MAX_AGE = 12 * 3600  # seconds that a form may stay open
 CLOCK_TOLERANCE = 60  # seconds that another replica's clock may be ahead
 
 
 class FormTokens:
-    """Makes and checks form tokens with a key derived from a service's secret."""
+    """Makes and checks form tokens with a key derived from a service's secret; checks those of previous ones too."""
 
-    def __init__(self, secret: str) -> None:
-        self._key = hmac.digest(secret.encode(), b"gatepost form token", hashlib.sha256)
+    def __init__(self, secret: str, previous: Sequence[str] = ()) -> None:
+        info = b"gatepost form token"
+        self._keys = [hmac.digest(each.encode(), info, hashlib.sha256) for each in (secret, *previous)]
 
     def sign(self, session_id: str, now: int) -> str:
         """Return a token for a form that is shown in a session."""
-        return f"{now}.{self._mac(session_id, now)}"
+        return f"{now}.{_mac(self._keys[0], session_id, now)}"
 
     def is_valid(self, token: str, session_id: str, now: int) -> bool:
         """Tell whether a form was shown in this session, by us or another replica, at most MAX_AGE seconds ago."""
         made, _, mac = token.partition(".")
         if not (token.isascii() and made.isdigit() and len(made) <= 12):  # noqa: PLR2004 - seconds until the year 33658
             return False
-        is_ours = hmac.compare_digest(mac.encode(), self._mac(session_id, int(made)).encode())
+        right = [_mac(key, session_id, int(made)) for key in self._keys]
+        is_ours = any(hmac.compare_digest(mac.encode(), each.encode()) for each in right)
         return is_ours and -CLOCK_TOLERANCE <= now - int(made) < MAX_AGE
 
-    def _mac(self, session_id: str, made: int) -> str:
-        return hmac.new(self._key, f"{made}.{session_id}".encode(), hashlib.sha256).hexdigest()
+
+def _mac(key: bytes, session_id: str, made: int) -> str:
+    return hmac.new(key, f"{made}.{session_id}".encode(), hashlib.sha256).hexdigest()

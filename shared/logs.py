@@ -2,18 +2,58 @@
 
 Our lines, one for each request among them, are rendered and written without becoming log records of the standard
 library: that costs a third of them. Libraries' lines are such records, and end in the same shape.
+
+A service writes its lines by a ``LogWriter`` (``guard_standard_error``), so that nobody who reads the log, or does not,
+holds up a request. A command that a person waits for writes them straight to standard error.
 """
 
+import atexit
 import logging
+import os
+import signal
 import sys
-from typing import Literal, TextIO
+from types import FrameType
+from typing import Literal, Protocol
 
 import structlog
 
+from shared.log_writer import LogStream, LogWriter
 
-def set_up_logs(service: str, level: str, style: Literal["text", "json"]) -> None:
-    """Send every log line of this process to standard error, in one style, each naming the service."""
-    stream = sys.stderr
+STANDARD_ERROR = 2
+
+
+class LineWriter(Protocol):
+    """Whoever takes finished lines."""
+
+    def write(self, line: str, *, is_urgent: bool = False) -> None:
+        """Take a line without its end."""
+
+
+def guard_standard_error() -> LogWriter:
+    """Return a writer to standard error, through which everything goes that this process prints there from now on.
+
+    What it holds is written at the end of the process, be that a return, an error or SIGTERM.
+    """
+    # Without a standard error its descriptor is free, and might be a client's connection one day.
+    writer = LogWriter(STANDARD_ERROR if sys.stderr is not None else os.open(os.devnull, os.O_WRONLY), _say_loss)
+    sys.stderr = LogStream(writer)
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        writer.flush()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+    signal.signal(signal.SIGTERM, end)  # which else ends a process without a chance to write anything
+    atexit.register(writer.flush)
+    return writer
+
+
+def set_up_logs(service: str, level: str, style: Literal["text", "json"], writer: LineWriter | None = None) -> None:
+    """Send every log line of this process to the writer, in one style, each naming the service.
+
+    Without a writer they go straight to standard error.
+    """
+    lines = writer or _Direct()
     steps: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -27,11 +67,11 @@ def set_up_logs(service: str, level: str, style: Literal["text", "json"]) -> Non
             structlog.stdlib.PositionalArgumentsFormatter(),
             *_renderers(style),
         ],
-        logger_factory=lambda name: _Lines(name, stream),
+        logger_factory=lambda name: _Lines(name, lines),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream)
+    handler = _Handler(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=steps,
@@ -49,21 +89,54 @@ def set_up_logs(service: str, level: str, style: Literal["text", "json"]) -> Non
 
 
 class _Lines:
-    """Where our lines go, each as one piece. One that can't be written keeps nobody from being served."""
+    """Where our lines go, by their level."""
 
-    def __init__(self, name: str, stream: TextIO) -> None:
+    def __init__(self, name: str, writer: LineWriter) -> None:
         self.name = name  # as ``add_logger_name`` wants it
-        self._stream = stream
+        self._writer = writer
+        self.debug = self.info = writer.write
 
-    def write(self, line: str) -> None:
+    def warning(self, line: str) -> None:
+        """Write a finished line at once."""
+        self._writer.write(line, is_urgent=True)
+
+    error = critical = warning
+
+
+class _Handler(logging.Handler):
+    """Where the lines of libraries go: the same way."""
+
+    def __init__(self, writer: LineWriter) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record."""
+        try:
+            self._writer.write(self.format(record), is_urgent=record.levelno >= logging.WARNING)
+        except Exception:  # noqa: BLE001 - as every handler does: a line that can't be made is no error of its writer
+            self.handleError(record)
+
+
+class _Direct:
+    """Writes to standard error itself. A line that can't be written is no error of who writes it."""
+
+    def __init__(self) -> None:
+        self._stream = sys.stderr
+
+    def write(self, line: str, *, is_urgent: bool = False) -> None:
         """Write a finished line."""
+        del is_urgent
         try:
             self._stream.write(line + "\n")
             self._stream.flush()
         except (OSError, ValueError):  # the reader has gone, the stream was closed
             return
 
-    debug = info = warning = error = critical = write
+
+def _say_loss(lines: int) -> None:
+    """Say that lines are missing here; at every level that can be set."""
+    structlog.get_logger("logs").error("log_lines_lost", lines=lines)
 
 
 def _name_service(service: str) -> structlog.typing.Processor:

@@ -1,8 +1,10 @@
 """What is counted, for Prometheus. Each application has a registry of its own, so that nothing is shared by import."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from shared.request_counts import RequestCounts
 
@@ -10,10 +12,14 @@ KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class Metrics:
-    """The figures that every service keeps; labels come from closed sets, never from what a client typed."""
+    """The figures that every service keeps; labels come from closed sets, never from what a client typed.
 
-    def __init__(self) -> None:
+    ``count_lost_lines`` tells how many lines of the log could not be written; none where nothing counts them.
+    """
+
+    def __init__(self, count_lost_lines: Callable[[], int] = lambda: 0) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(_LostLines(count_lost_lines))
         self._requests = RequestCounts()
         self.registry.register(self._requests)
         self._refusals = Counter(
@@ -62,3 +68,15 @@ class Metrics:
     def watch(self, name: str, meaning: str, find_value: Callable[[], float]) -> None:
         """Show a figure that is found when somebody looks."""
         Gauge(name, meaning, registry=self.registry).set_function(find_value)
+
+
+class _LostLines(Collector):
+    """``gatepost_log_lines_dropped_total``: counted elsewhere, and told when somebody looks."""
+
+    def __init__(self, count: Callable[[], int]) -> None:
+        self._count = count
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield the count."""
+        meaning = "Lines of the log that could not be written, because nothing took them"
+        yield CounterMetricFamily("gatepost_log_lines_dropped", meaning, value=self._count())

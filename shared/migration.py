@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 
 from shared.database import Database, MigrationFailed
-from shared.logs import set_up_logs
+from shared.logs import guard_standard_error, set_up_logs
 from shared.settings import AnySettings, SettingsInvalid, load_settings
 
 DONE, FAILED, WRONG = 0, 1, 2
@@ -20,9 +20,10 @@ def run_migration(
     service: str, settings_type: type[AnySettings], open_database: Callable[[AnySettings], Database]
 ) -> int:
     """Migrate once, and return the exit status."""
+    writer = guard_standard_error()
     try:
         settings = load_settings(settings_type)
-        set_up_logs(service, settings.log_level, settings.log_format)
+        set_up_logs(service, settings.log_level, settings.log_format, writer)
         asyncio.run(open_database(settings).migrate())
     except SettingsInvalid as error:
         return _complain(service, error, WRONG)

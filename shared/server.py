@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.draining import DrainingServer
-from shared.logs import set_up_logs
+from shared.logs import guard_standard_error, set_up_logs
 from shared.metrics import Metrics
 from shared.service_protocol import ServiceProtocol
 from shared.settings import Settings, SettingsInvalid, SettingsType, UpstreamSettings, load_settings
@@ -53,10 +53,11 @@ def serve(
     protocol: Protocol = ServiceProtocol,
 ) -> None:
     """Run a service until it is told to stop. Bad settings end the process with code 2 and one line that names them."""
+    writer = guard_standard_error()
     try:
         settings = load_settings(settings_type)
-        set_up_logs(service, settings.log_level, settings.log_format)
-        metrics = Metrics()
+        set_up_logs(service, settings.log_level, settings.log_format, writer)
+        metrics = Metrics(lambda: writer.dropped)
         app = create_app(settings, metrics)
     except SettingsInvalid as error:
         sys.exit(_explain(service, error))

@@ -1,10 +1,18 @@
 """How one service calls another: an HTTP client that signs each call, and the check on the other side.
 
 Every call carries a service token made for it, and the id and the trace of the request that led to it. A call that
-fails, is slow, or answers nonsense raises Unavailable: the caller decides what to do without the answer.
+fails, is slow, or answers nonsense raises Unavailable: the caller decides what to do without the answer. A call has an
+end as a whole, and its answer a longest length, so a callee gone wrong takes neither time nor memory without bound.
+
+The log says what failed and with which status. Calls are repeated while a callee is away: of failures of one kind the
+first is a warning and the rest are DEBUG, until a call to the same path succeeds again.
 """
 
+import asyncio
+import json
 import time
+from collections import Counter
+from http import HTTPStatus
 
 import httpx2
 import structlog
@@ -18,9 +26,18 @@ UNIX = "unix:"
 """How an address begins that is the path of a Unix socket."""
 CALL_TIMEOUT = 2.0  # seconds
 CONNECT_TIMEOUT = 1.0
+MAX_ANSWER = 4 * 1024 * 1024  # bytes
 SCHEME = "Bearer "
 
 log = structlog.get_logger("service_calls")
+
+
+class BadStatus(Exception):
+    """The callee answered with something else than a success."""
+
+
+class AnswerTooLong(Exception):
+    """The answer has more than ``MAX_ANSWER`` bytes."""
 
 
 class ServiceClient:
@@ -31,26 +48,43 @@ class ServiceClient:
         self._caller = caller
         self._callee = callee
         self._tokens = tokens
+        self._failures: dict[str, Counter[tuple[int | None, str]]] = {}  # since the last success, by path
 
     async def get_json(self, path: str, params: dict[str, str], *, timeout: float = CALL_TIMEOUT) -> object:  # noqa: ASYNC109 - httpx2's
         """Return the JSON value that a GET of the callee answers within ``timeout`` seconds; Unavailable when none."""
-        return await self._call(self._client.build_request("GET", path, params=params, timeout=_limit(timeout)))
+        request = self._client.build_request("GET", path, params=params, timeout=_limit(timeout))
+        return await self._call(path, request, timeout)
 
     async def post_json(self, path: str, body: object, *, timeout: float = CALL_TIMEOUT) -> object:  # noqa: ASYNC109 - the same
         """Return the JSON value that a POST of the callee answers within ``timeout`` seconds; Unavailable when none."""
-        return await self._call(self._client.build_request("POST", path, json=body, timeout=_limit(timeout)))
+        request = self._client.build_request("POST", path, json=body, timeout=_limit(timeout))
+        return await self._call(path, request, timeout)
 
-    async def _call(self, request: httpx2.Request) -> object:
+    async def _call(self, path: str, request: httpx2.Request, seconds: float) -> object:
         token = self._tokens.sign(caller=self._caller, callee=self._callee, now=int(time.time()))
-        request.headers.update({"Authorization": SCHEME + token, **_context()})
+        request.headers.update({"Authorization": SCHEME + token, "Accept-Encoding": "identity", **_context()})
+        status: int | None = None
         try:
-            response = await self._client.send(request)
-            response.raise_for_status()
-            answer: object = response.json()
-        except (httpx2.HTTPError, ValueError) as error:
-            log.warning("service_call_failed", callee=self._callee, error=type(error).__name__)
+            async with asyncio.timeout(seconds):
+                response = await self._client.send(request, stream=True, follow_redirects=False)
+                status = response.status_code
+                answer = await _read_json(response)
+        except (httpx2.HTTPError, BadStatus, AnswerTooLong, ValueError, RecursionError, TimeoutError) as error:
+            self._note_failure(path, status, type(error).__name__)
             raise Unavailable from error
+        self._note_success(path)
         return answer
+
+    def _note_failure(self, path: str, status: int | None, error: str) -> None:
+        failures = self._failures.setdefault(path, Counter())
+        failures[status, error] += 1
+        say = log.warning if failures[status, error] == 1 else log.debug
+        say("service_call_failed", callee=self._callee, path=path, status=status, error=error)
+
+    def _note_success(self, path: str) -> None:
+        failures = self._failures.pop(path, None)
+        if failures:
+            log.info("service_call_succeeded_again", callee=self._callee, path=path, failures=failures.total())
 
     async def close(self) -> None:
         """Close the connections."""
@@ -67,6 +101,24 @@ def require_service(request: Request, callee: str) -> str:
         return tokens.verify(token, callee=callee, now=int(time.time()))
     except TokenRefused:
         raise Unauthorized(challenge=f'{REALM}, error="invalid_token"' if header else REALM) from None
+
+
+async def _read_json(response: httpx2.Response) -> object:
+    """Return the JSON value of an answer, and close that however it ends."""
+    try:
+        if response.status_code != HTTPStatus.OK:
+            raise BadStatus
+        if "content-encoding" in response.headers:
+            raise ValueError("it is compressed, which nobody asked for")
+        body = bytearray()
+        async for piece in response.aiter_bytes():
+            body += piece
+            if len(body) > MAX_ANSWER:
+                raise AnswerTooLong
+    finally:
+        await response.aclose()
+    answer: object = json.loads(body)
+    return answer
 
 
 def _create_client(address: str, callee: str) -> httpx2.AsyncClient:

@@ -2,6 +2,8 @@
 
 1. Answers leave in one piece: head and body by one write, where both are there.
 2. A connection has one timer for the time that it may lie idle, and not one for each answer.
+3. A client that ends its own side after whole requests gets their answers (RFC 9112, section 9.6). uvicorn alone ends
+   the connection, though the request is carried out.
 
 uvicorn writes the head when it hears of it, and uvloop sends at once what is written: two system calls and two packets
 for each answer. Here the head waits for the body, as ASGI asks ("the protocol server must not start sending the
@@ -36,10 +38,18 @@ _CHANGING = {b"content-length", b"date", b"etag", b"link", b"location", b"set-co
 class ServiceProtocol(HttpToolsProtocol):
     """One client's connection."""
 
+    _has_ended = False  # the client has ended its own side
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
         super().connection_made(transport)
         self._idle = LazyTimer(self.loop, self.timeout_keep_alive_handler)
+
+    def eof_received(self) -> bool:  # type: ignore[override] # asyncio asks; uvicorn always lets the connection end
+        """Keep the connection while whole requests are owed an answer."""
+        self._has_ended = True
+        is_whole = not getattr(self.cycle, "more_body", True)  # there is none before the first request
+        return is_whole and not self.cycle.response_complete
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the application that the client has gone."""
@@ -54,6 +64,8 @@ class ServiceProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
+        elif self._has_ended:
+            self.transport.close()
         else:
             self._idle.expect(self.timeout_keep_alive)
 

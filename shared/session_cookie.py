@@ -7,10 +7,11 @@ that knows ``NEXTAUTH_SECRET`` reads it with ``getToken``, and this module reads
 Opening never raises and never guesses: anything but a cookie sealed by our key, in time, is None.
 """
 
+import contextlib
 import json
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import TypeGuard
@@ -37,26 +38,27 @@ SessionClaims = dict[str, object]
 
 
 class SessionSealer:
-    """Seals and opens the session of one ``NEXTAUTH_SECRET``; ``max_age`` in seconds."""
+    """Seals and opens the session of ``NEXTAUTH_SECRET``, and opens those of previous ones; ``max_age`` in seconds."""
 
-    def __init__(self, secret: str, max_age: int) -> None:
-        self._key = derive_key(secret)
+    def __init__(self, secret: str, max_age: int, previous: Sequence[str] = ()) -> None:
+        self._keys = [derive_key(each) for each in (secret, *previous)]
         self.max_age = max_age
 
     def seal(self, claims: Mapping[str, object], now: int) -> str:
         """Return the sealed claims, with a new ``iat``, ``exp`` and ``jti``."""
         stamped = {**claims, "iat": now, "exp": now + self.max_age, "jti": str(uuid.uuid4())}
         plain = json.dumps(stamped, separators=(",", ":"), ensure_ascii=False).encode()
-        return str(jwe.encrypt(plain, self._key, algorithm="dir", encryption="A256GCM"), "ascii")
+        return str(jwe.encrypt(plain, self._keys[0], algorithm="dir", encryption="A256GCM"), "ascii")
 
     def open(self, sealed: str, now: int) -> SessionClaims | None:
-        """Return the claims of a cookie that our key sealed and that has not expired, else None."""
-        try:
-            return self._open(sealed, now)
-        except Exception:  # noqa: BLE001 - a cookie is anybody's input; whatever it breaks, it is not a session
-            return None
+        """Return the claims of a cookie that a key of ours sealed and that has not expired, else None."""
+        for key in self._keys:
+            # A cookie is anybody's input; whatever it breaks, it is not a session.
+            with contextlib.suppress(Exception):
+                return self._open(sealed, key, now)
+        return None
 
-    def _open(self, sealed: str, now: int) -> SessionClaims | None:
+    def _open(self, sealed: str, key: bytes, now: int) -> SessionClaims | None:
         match = _COMPACT_JWE.fullmatch(sealed) if len(sealed) <= MAX_SEALED_LENGTH else None
         if match is None:
             return None
@@ -64,7 +66,7 @@ class SessionSealer:
         # The header is compared, not interpreted: it must not choose an algorithm nor ask for decompression.
         if read_object(header) != HEADER:
             return None
-        claims = read_object(jwe.decrypt(sealed, self._key) or b"null")
+        claims = read_object(jwe.decrypt(sealed, key) or b"null")
         expires_at = claims.get("exp")
         if not _is_time(expires_at) or not _is_time(claims.get("iat")):
             return None

@@ -8,12 +8,12 @@ one of ours and is none (``SECRET_KEY_PREVIUOS``) stops the start, since a typin
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
@@ -29,7 +29,7 @@ SAMPLE_SECRETS = {
 }
 """For development only: published with the source, so production refuses them."""
 
-SECRET_NAMES = ("SECRET_KEY", "SECRET_KEY_PREVIOUS", "NEXTAUTH_SECRET", "SERVICE_SECRET")
+SECRET_NAMES = (*SAMPLE_SECRETS, *(f"{name}_PREVIOUS" for name in SAMPLE_SECRETS))
 FILE_NAMES = (*SECRET_NAMES, "AUTH_DATABASE_URL", "POSTS_DATABASE_URL", "POSTS_REPLICA_URL")
 SETTING_NAMES = frozenset(
     {
@@ -52,7 +52,15 @@ _OUR_PREFIXES = (
     *("TOKEN_REFRESH", "RENAMES_", "AUDIT_", "UNIX_SOCKET"),
 )
 
+
+def _split(value: object) -> object:
+    """Return the parts of a list that is written with commas."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
 Secret = Annotated[SecretStr, Field(min_length=1)]
+PreviousSecrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
+"""Secrets that were in use before, or are to be next: what was made with them is still good, and nothing new is."""
 AnySettings = TypeVar("AnySettings", bound="LogSettings")
 SettingsType = TypeVar("SettingsType", bound="Settings")
 
@@ -89,17 +97,12 @@ class Settings(LogSettings):
     environment: Literal["development", "production"] = "production"
     nextauth_url: str = "http://localhost:3000"
     secret_key: Secret
-    secret_key_previous: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    secret_key_previous: PreviousSecrets = ()
     access_token_ttl: Annotated[int, Field(ge=60, le=86_400)] = 3600
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)]
     metrics_port: Annotated[int, Field(ge=1, le=65_535)]
     drain_seconds: Annotated[float, Field(ge=0, le=60)] = 0
-
-    @field_validator("secret_key_previous", mode="before")
-    @classmethod
-    def _split_previous(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("secret_key")
     @classmethod
@@ -130,11 +133,13 @@ class Settings(LogSettings):
     def _secrets(self) -> dict[str, str]:
         found: dict[str, str] = {}
         for field in type(self).model_fields:
-            value = getattr(self, field)
-            if isinstance(value, SecretStr) and field.upper() in SECRET_NAMES:
-                found[field.upper()] = value.get_secret_value()
-        for number, previous in enumerate(self.secret_key_previous):
-            found[f"SECRET_KEY_PREVIOUS[{number}]"] = previous.get_secret_value()
+            value, name = getattr(self, field), field.upper()
+            if name not in SECRET_NAMES:
+                continue
+            if isinstance(value, SecretStr):
+                found[name] = value.get_secret_value()
+            else:
+                found |= {f"{name}[{number}]": secret for number, secret in enumerate(reveal(value))}
         return found
 
 
@@ -142,6 +147,11 @@ class UpstreamSettings(Settings):
     """What a service needs that stands behind the gateway; ``unix_socket`` is where it listens beside its port."""
 
     unix_socket: Path | None = None
+
+
+def reveal(previous: Iterable[SecretStr]) -> tuple[str, ...]:
+    """Return the texts of previous secrets."""
+    return tuple(secret.get_secret_value() for secret in previous)
 
 
 def load_settings(settings_type: type[AnySettings]) -> AnySettings:

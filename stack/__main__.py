@@ -19,6 +19,7 @@ from stack.health import NotReady, wait_until_ready
 from stack.ports import GATEWAY_PORT, PortUnusable, choose_ports, name_ports
 from stack.postgres import PostgresFailed, find_running, running_postgres
 from stack.processes import Child, start_child, stop_children
+from stack.saying import ERROR, say
 from stack.settings import Ports, find_drain, read_environment
 from stack.sockets import socket_directory
 
@@ -46,9 +47,10 @@ def main() -> None:
             signal.signal(number, _stop)
         run_stack(arguments.port, arguments.data, arguments.describe)
     except Stopped:
-        print("Stopped.")
+        say("Stopped.")
     except (PortUnusable, PostgresFailed, NotReady, PartDied) as error:
-        sys.exit(f"Gatepost: {error}")
+        say(f"Gatepost: {error}", ERROR)
+        sys.exit(1)
 
 
 def run_stack(port: int, data: Path, description: Path | None) -> None:
@@ -114,7 +116,7 @@ def _explain(code: int) -> str:
 def _greet(port: int, public_url: str, data: Path, seconds: float) -> None:
     """Say where it runs and what to try; a browser goes by the public URL, which may be a front end's."""
     url = f"http://localhost:{port}"
-    print(
+    say(
         f"""
 Gatepost runs at {url} (started in {seconds:.1f} s; Ctrl-C stops it; data in {data})
 
@@ -124,8 +126,7 @@ Gatepost runs at {url} (started in {seconds:.1f} s; Ctrl-C stops it; data in {da
                    -d '{{"name": "Ada", "email": "ada@example.com", "password": "correct horse battery"}}'
   sign in        curl -s {url}/api/login -H 'content-type: application/json' \\
                    -d '{{"username": "ada@example.com", "password": "correct horse battery"}}'
-""",
-        flush=True,
+"""
     )
 
 

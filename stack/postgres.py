@@ -20,6 +20,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from stack.processes import Child, start_child, stop_children
+from stack.saying import say
 from stack.sockets import socket_directory
 
 SAMPLE_PASSWORDS = {"auth": "development-only-auth", "posts": "development-only-posts"}
@@ -138,7 +139,7 @@ def _open_the_way(programs: Path, data: Path) -> None:
         mode = directory.stat().st_mode
         if not mode & 0o001:
             directory.chmod(mode | 0o001)
-            print(f"chmod o+x {directory}: PostgreSQL does not run as root, and must get through")
+            say(f"chmod o+x {directory}: PostgreSQL does not run as root, and must get through")
 
 
 def _check_version(programs: Path, data: Path) -> None:

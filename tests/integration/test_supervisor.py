@@ -1,6 +1,7 @@
 """The stack without Docker starts as one, ends as one, and keeps its data."""
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -8,9 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
@@ -18,68 +16,12 @@ import pytest
 
 from tests.support.people import PASSWORD, sign_up_and_in
 from tests.support.running_stack import ROOT
+from tests.support.supervisor import DEADLINE, has_ended, supervising, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
-DEADLINE = 60.0  # seconds
 PATHS = {**os.environ, "PYTHONPATH": str(ROOT)}
 PARTS = ["auth_service", "gateway", "postgres", "posts_service"]
-
-
-@dataclass(frozen=True, slots=True)
-class Supervisor:
-    """A running ``python -m stack`` and what it printed so far."""
-
-    process: subprocess.Popen[bytes]
-    output: Path
-    gateway: str
-    children: dict[str, int]  # name -> pid
-
-
-@contextlib.contextmanager
-def supervising(directory: Path) -> Iterator[Supervisor]:
-    """Give a stack on free ports that is up, with its data in ``directory``; kill what is left of it."""
-    description, output = directory / "stack.json", directory / "stack.log"
-    description.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "stack", "--port", "0", "--data", directory, "--describe", description]
-    with output.open("wb") as log, subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
-        try:
-            wait_until(lambda: description.exists() or process.poll() is not None)
-            assert process.poll() is None, output.read_text()
-            yield Supervisor(
-                process, output, json.loads(description.read_text())["gateway"], find_children(process.pid)
-            )
-        finally:
-            process.kill()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Return when the condition holds; fails after the deadline."""
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def find_children(parent: int) -> dict[str, int]:
-    """Return the pids of a process's children by the name of what they run."""
-    pids = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return {read_name(int(pid)): int(pid) for pid in pids}
-
-
-def read_name(pid: int) -> str:
-    """Return what a process runs: the module after ``-m``, or the program."""
-    program, *arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-    return arguments[1] if arguments[0] == "-m" else Path(program).name
-
-
-def has_ended(pid: int) -> bool:
-    """Return whether a process is gone, or dead and only not yet collected."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return True
-    return state == "Z"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -102,6 +44,30 @@ def test_one_part_dies_and_all_stop(tmp_path: Path, victim: str, named: str) -> 
         assert all(has_ended(pid) for pid in supervisor.children.values())
     last = supervisor.output.read_text().splitlines()[-1]
     assert last == f"Gatepost: {named} ended by itself (signal SIGKILL), so everything was stopped"
+
+
+def test_nobody_reads_what_is_printed(tmp_path: Path) -> None:
+    """With a full pipe for its output the stack starts, answers, and ends when it is told to."""
+    description = tmp_path / "stack.json"
+    command = [sys.executable, "-m", "stack", "--port", "0", "--data", tmp_path, "--describe", description]
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"." * 4096)
+    os.set_blocking(writer, True)
+    with subprocess.Popen(command, cwd=ROOT, stdout=writer, stderr=writer) as process:
+        try:
+            wait_until(lambda: description.exists() or process.poll() is not None)
+            url = json.loads(description.read_text())["gateway"]
+            assert httpx2.get(f"{url}/api/posts", timeout=10, trust_env=False).status_code == 200
+            process.terminate()
+            assert process.wait(DEADLINE) == 0
+        finally:
+            process.kill()
+            os.close(reader)
+            os.close(writer)
 
 
 def test_nothing_outlives_a_killed_supervisor(tmp_path: Path) -> None:

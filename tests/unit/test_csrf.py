@@ -25,6 +25,14 @@ def test_a_token_is_verified_with_its_own_cookie_only() -> None:
     assert not TOKENS.is_verified(CsrfTokens("another secret").seal(token), token)
 
 
+def test_a_cookie_outlives_a_change_of_the_secret() -> None:
+    """A cookie of the secret before is verified while that is still named, and new ones have the new."""
+    changed = CsrfTokens("another secret", [SECRET])
+    token = TOKENS.make()
+    assert changed.is_verified(TOKENS.seal(token), token)
+    assert CsrfTokens("another secret").is_verified(changed.seal(token), token)
+
+
 @given(st.text(), st.text())
 def test_nothing_made_up_is_verified(cookie: str, submitted: str) -> None:
     """Whatever a client makes up, in the cookie and in the form, is not verified and breaks nothing."""

@@ -37,6 +37,13 @@ def test_token_is_worth_nothing_elsewhere() -> None:
     assert not tokens.is_valid(token.replace(str(NOW), str(NOW + 1)), "session-1", NOW + 1)
 
 
+def test_a_form_outlives_a_change_of_the_secret() -> None:
+    """A form that was shown under the secret before is taken while that is still named, and new ones have the new."""
+    before, now = FormTokens("the-secret-before"), FormTokens("another-secret", ["the-secret-before"])
+    assert now.is_valid(before.sign("session-1", NOW), "session-1", NOW)
+    assert FormTokens("another-secret").is_valid(now.sign("session-1", NOW), "session-1", NOW)
+
+
 def test_parts_can_not_be_moved() -> None:
     """Time and session are signed apart from one another."""
     assert not tokens.is_valid(tokens.sign("0.session", 1), "session", 10)

@@ -72,7 +72,7 @@ DOORS = {
 }
 ENVIRONMENT_READERS = {"shared/settings.py", "stack/settings.py"}
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "base", "manager", "managers", "misc", "tools"}
-LONGEST_FILE = 280  # lines
+LONGEST_FILE = 280  # lines; most stay under 250, and what says one thing is not cut in two for the last few
 LONGEST_FUNCTION = 50
 
 

@@ -61,6 +61,35 @@ def test_an_upstream_is_one_url_or_several(value: str, replicas: list[tuple[str,
 
 
 @pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ('{ address = "http://posts:8002", answer_within = 9 }', 9),
+        ('{ address = ["http://posts:8002"] }', None),
+        ('"http://posts:8002"', None),
+    ],
+)
+def test_an_upstream_may_be_granted_a_time(value: str, seconds: int | None) -> None:
+    """An upstream's value may be a table, which says how many seconds it has to begin an answer."""
+    policy = read(rule("/a"), head=f"[upstreams]\nposts = {value}\n")
+    assert policy.upstreams == (Upstream("posts", (Replica("posts", 8002),), seconds),)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("{ answer_within = 9 }", "address: must be a text or a list of texts"),
+        ('{ address = "http://posts", answer_within = 0 }', "answer_within: must be a positive integer"),
+        ('{ address = "http://posts", answer_within = 1.5 }', "answer_within: must be a positive integer"),
+        ('{ address = "http://posts", answerwithin = 9 }', "answerwithin: unknown word"),
+        ('{ address = "https://posts" }', "posts: 'https://posts' is not http://host:port"),
+    ],
+)
+def test_a_bad_table_of_an_upstream_is_refused(value: str, reason: str) -> None:
+    """A table with an unknown word, or a value that is none, is refused at its line."""
+    assert read_fault(rule("/a"), head=f"[upstreams]\nposts = {value}\n") == f"p.toml, line 2: {reason}"
+
+
+@pytest.mark.parametrize(
     ("value", "reason"),
     [
         ('"https://posts"', "'https://posts' is not http://host:port"),

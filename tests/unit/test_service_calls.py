@@ -1,6 +1,8 @@
 """Calls between services: signed by the one, verified by the other, and Unavailable when anything goes wrong."""
 
+import asyncio
 import contextlib
+import gzip
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -18,10 +20,10 @@ from shared.errors import Unavailable
 from shared.metrics import Metrics
 from shared.request_context import RequestContextMiddleware, record_of, write_trace
 from shared.routes import resource
-from shared.service_calls import ServiceClient, require_service
+from shared.service_calls import MAX_ANSWER, ServiceClient, require_service
 from shared.tokens import KeyRing, ServiceTokens
 from tests.support.forged_tokens import forge, make_claims
-from tests.support.raw_upstream import Received, running_upstream
+from tests.support.raw_upstream import Received, Script, running_upstream
 
 tokens = ServiceTokens(KeyRing("a-service-secret-0123456789abcdef-01"))
 
@@ -78,6 +80,23 @@ async def calling(
     await client.close()
 
 
+CallsTo = Callable[[Script], contextlib.AbstractAsyncContextManager[ServiceClient]]
+
+
+@pytest.fixture
+def calls_to() -> CallsTo:
+    """Give what makes a client of a service that follows a script, byte by byte."""
+
+    @contextlib.asynccontextmanager
+    async def begin(script: Script) -> AsyncIterator[ServiceClient]:
+        async with running_upstream(script) as upstream:
+            client = ServiceClient(upstream.url, caller="posts_service", callee="auth_service", tokens=tokens)
+            yield client
+            await client.close()
+
+    return begin
+
+
 async def test_call_is_signed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The callee learns who calls, and for which request and trace if there is one; the query arrives."""
     async with calling(monkeypatch, httpx2.ASGITransport(app=create_callee())) as client:
@@ -130,8 +149,112 @@ async def test_bad_answer(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
             await client.get_json(path, {"planted": "query"})
 
     (line,) = logs
-    assert set(line) == {"event", "log_level", "callee", "error"}
-    assert (line["event"], line["callee"]) == ("service_call_failed", "auth_service")
+    statuses = {"/nonsense": 200, "/elsewhere": 307, "/fail": 503, "/nothing": 404}
+    error = line.pop("error")
+    assert error == ("UnicodeDecodeError" if path == "/nonsense" else "BadStatus")
+    assert line == {
+        "event": "service_call_failed",
+        "log_level": "warning",
+        "callee": "auth_service",
+        "path": path,
+        "status": statuses[path],
+    }
+
+
+async def test_a_refused_token_is_told_from_other_failures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that the callee refuses, because it doesn't know the key, is logged with its 401."""
+    other = ServiceTokens(KeyRing("a-service-secret-0123456789abcdef-02"))
+    async with calling(monkeypatch, httpx2.ASGITransport(app=create_callee())) as client:
+        client._tokens = other  # noqa: SLF001 - as after a change of the secret on one side
+        with capture_logs() as logs, pytest.raises(Unavailable):
+            await client.get_json("/caller", {})
+    assert [line["status"] for line in logs] == [401]
+
+
+async def test_a_call_has_an_end(calls_to: CallsTo) -> None:
+    """An answer that trickles in without an end is given up when the call's time is over."""
+
+    async def trickle(request: Received) -> None:
+        await request.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        while not request.writer.is_closing():
+            await request.send(b" ")
+            await asyncio.sleep(0.05)
+
+    async with calls_to(trickle) as client:
+        with capture_logs() as logs, pytest.raises(Unavailable):
+            await asyncio.wait_for(client.get_json("/caller", {}, timeout=0.5), 10)
+    assert [line["error"] for line in logs] == ["TimeoutError"]
+
+
+@pytest.mark.parametrize(
+    "head", [b"Content-Length: 8000000\r\n\r\n", b"\r\n"], ids=["announced", "until the connection ends"]
+)
+async def test_an_answer_has_a_longest(calls_to: CallsTo, head: bytes) -> None:
+    """An answer that is longer than any of ours is given up before it has come as a whole."""
+    sent = 0
+
+    async def send_much(request: Received) -> None:
+        nonlocal sent
+        await request.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + head)
+        while sent < 8 * MAX_ANSWER:
+            await request.send(b" " * 65_536)
+            sent += 65_536
+        request.writer.close()
+
+    async with calls_to(send_much) as client:
+        with capture_logs() as logs, pytest.raises(Unavailable):
+            await client.get_json("/caller", {}, timeout=30)
+    assert [line["error"] for line in logs] == ["AnswerTooLong"]
+    assert sent < 8 * MAX_ANSWER
+
+
+async def test_an_answer_is_not_decompressed(calls_to: CallsTo) -> None:
+    """No compression is asked for, and an answer that is compressed all the same is none: it could be of any size."""
+    asked: list[str] = []
+
+    async def compress(request: Received) -> None:
+        asked.extend(request.values("accept-encoding"))
+        await request.answer(gzip.compress(b"{}"), headers="Content-Encoding: gzip\r\n")
+
+    async with calls_to(compress) as client:
+        with pytest.raises(Unavailable):
+            await client.get_json("/caller", {})
+    assert asked == ["identity"]
+
+
+async def test_deep_json_is_nonsense(calls_to: CallsTo) -> None:
+    """An answer that is nested deeper than the parser goes is Unavailable like any other nonsense."""
+
+    async def nest(request: Received) -> None:
+        await request.answer(b"[" * 1_000_000)
+
+    async with calls_to(nest) as client:
+        with pytest.raises(Unavailable):
+            await client.get_json("/caller", {})
+
+
+async def test_a_failure_that_lasts_is_said_once(calls_to: CallsTo) -> None:
+    """Of calls that fail in the same way one after the other the first is a warning; the next success says how many."""
+    answers = ["503 Unavailable", "503 Unavailable", "401 Unauthorized", "503 Unavailable", "200 OK", "503 Unavailable"]
+
+    async def answer(request: Received) -> None:
+        await request.answer(b"{}", status=answers.pop(0))
+
+    async with calls_to(answer) as client:
+        with capture_logs() as logs:
+            while answers:
+                with contextlib.suppress(Unavailable):
+                    await client.get_json("/caller", {})
+    said = [(line["log_level"], line["event"], line.get("status")) for line in logs]
+    assert said == [
+        ("warning", "service_call_failed", 503),
+        ("debug", "service_call_failed", 503),
+        ("warning", "service_call_failed", 401),
+        ("debug", "service_call_failed", 503),
+        ("info", "service_call_succeeded_again", None),
+        ("warning", "service_call_failed", 503),
+    ]
+    assert logs[4]["failures"] == 4
 
 
 @pytest.mark.parametrize("error", [httpx2.ConnectError("x"), httpx2.ReadTimeout("x"), httpx2.RemoteProtocolError("x")])

@@ -193,3 +193,27 @@ async def test_idle_connection(monkeypatch: pytest.MonkeyPatch) -> None:
 
     await wait_until(wire.find_end, bool)
     connection.connection_lost(None)
+
+
+@pytest.mark.parametrize("requests", [1, 3])
+async def test_who_ends_their_own_side_gets_their_answers(requests: int) -> None:
+    """After whole requests the connection ends with the last answer, and not with the client's side of it."""
+    wire = Wire()
+    connection = connect(ServiceProtocol, answering(start(), body()), wire)
+    connection.data_received(GET * requests)
+    assert connection.eof_received()  # type: ignore[func-returns-value]
+    await wait_until(wire.find_end, bool)
+    assert b"".join(wire.written).count(b"HTTP/1.1 200 OK") == requests
+    connection.connection_lost(None)
+
+
+@pytest.mark.parametrize("data", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nx"])
+async def test_who_ends_in_the_middle_gets_nothing(data: bytes) -> None:
+    """Half a request is not answered: the connection ends with the client's side."""
+    wire = Wire()
+    connection = connect(ServiceProtocol, answering(start(), body()), wire)
+    connection.data_received(data)
+    assert not connection.eof_received()  # type: ignore[func-returns-value]
+    connection.connection_lost(None)
+    await asyncio.gather(*connection.tasks)
+    assert wire.written == []

@@ -46,6 +46,14 @@ def test_cookie_of_next_auth_opens() -> None:
     }
 
 
+def test_a_session_outlives_a_change_of_the_secret() -> None:
+    """A cookie of the secret before opens while that is still named, and is sealed with the new one from then on."""
+    changed = SessionSealer(SECRET + "!", MONTH, ["some other", SECRET])
+    assert (changed.open(sealer.seal({"sub": "1"}, NOW), NOW) or {})["sub"] == "1"
+    assert (SessionSealer(SECRET + "!", MONTH).open(changed.seal({"sub": "2"}, NOW), NOW) or {})["sub"] == "2"
+    assert sealer.open(changed.seal({}, NOW), NOW) is None
+
+
 def test_form_of_a_sealed_session() -> None:
     """A sealed session is a compact JWE, dir and A256GCM, without an encrypted key, as next-auth expects it."""
     header, key, iv, _, tag = sealer.seal({"name": "Ada"}, NOW).split(".")

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from shared.settings import SAMPLE_SECRETS, SETTING_NAMES, Secret, Settings, SettingsInvalid, load_settings
+from shared.settings import (
+    SAMPLE_SECRETS,
+    SETTING_NAMES,
+    PreviousSecrets,
+    Secret,
+    Settings,
+    SettingsInvalid,
+    load_settings,
+    reveal,
+)
 
 KEY = "a-key-of-our-own-0123456789abcdefgh-01"
 OTHER_KEY = "a-key-of-our-own-0123456789abcdefgh-02"
@@ -19,6 +28,8 @@ class ServiceSettings(Settings):
     """Settings of some service: what all have, and something of its own."""
 
     nextauth_secret: Secret
+    nextauth_secret_previous: PreviousSecrets = ()
+    service_secret_previous: PreviousSecrets = ()
     ports: dict[str, int] = {}  # noqa: RUF012 - pydantic copies it
 
 
@@ -163,13 +174,17 @@ def test_any_public_url_is_read_or_refused(value: str) -> None:
 # Secrets
 
 
-def test_keys_before(environment: pytest.MonkeyPatch) -> None:
+PREVIOUS = ["SECRET_KEY_PREVIOUS", "NEXTAUTH_SECRET_PREVIOUS", "SERVICE_SECRET_PREVIOUS"]
+
+
+@pytest.mark.parametrize("name", PREVIOUS)
+def test_keys_before(environment: pytest.MonkeyPatch, name: str) -> None:
     """Older keys are listed with commas; blanks and empty ones between do not count."""
-    settings = load(environment, SECRET_KEY_PREVIOUS=f" {SAMPLE_SECRETS['SECRET_KEY']}x , ,{KEY}y,")
-    assert [key.get_secret_value()[-1] for key in settings.secret_key_previous] == ["x", "y"]
+    settings = load(environment, **{name: f" {SAMPLE_SECRETS['SECRET_KEY']}x , ,{KEY}y,"})
+    assert [key[-1] for key in reveal(getattr(settings, name.lower()))] == ["x", "y"]
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_PREVIOUS", "NEXTAUTH_SECRET"])
+@pytest.mark.parametrize("name", ["SECRET_KEY", "NEXTAUTH_SECRET", *PREVIOUS])
 @pytest.mark.parametrize(
     ("value", "said"),
     [
@@ -185,7 +200,7 @@ def test_weak_secret_in_production(environment: pytest.MonkeyPatch, name: str, v
     assert load(environment, **{name: "é" * 16}), "32 bytes of UTF-8 are enough"
 
 
-@pytest.mark.parametrize("name", ["NEXTAUTH_SECRET", "SECRET_KEY_PREVIOUS"])
+@pytest.mark.parametrize("name", ["NEXTAUTH_SECRET", *PREVIOUS])
 def test_equal_secrets_in_production(environment: pytest.MonkeyPatch, name: str) -> None:
     """Production refuses secrets that are equal to one another."""
     line = refusal(environment, **{name: KEY})

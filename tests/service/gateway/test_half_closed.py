@@ -1,0 +1,144 @@
+"""Clients that send whole requests and then end their own side (``nc -N``): they get their answers (RFC 9112, 9.6).
+
+Such a client can't be told from one that has gone until something is sent to it. So what it holds has a bound.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.client_limits import ClientLimits
+from gateway.protocol import GatewayProtocol
+from gateway.upstream_limits import Limits
+from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway, status_of
+from tests.support.raw_upstream import RawUpstream, Received
+
+IMPATIENT = ClientLimits(half_closed=0.4)
+LIMIT = 10.0  # seconds
+
+
+@pytest.fixture
+async def impatient(rules: Path) -> AsyncIterator[RunningGateway]:
+    """Give a gateway that soon takes a client for gone that ended its side."""
+    async with running_gateway(rules, client_limits=IMPATIENT, limits=Limits(connections=1, wait=0.1)) as gateway:
+        yield gateway
+
+
+@contextlib.asynccontextmanager
+async def half_closed(gateway: RunningGateway, data: bytes) -> AsyncIterator[asyncio.StreamReader]:
+    """Send bytes, end our side, and give what reads the answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(data)
+    writer.write_eof()
+    yield reader
+    writer.close()
+
+
+async def read_all(gateway: RunningGateway, data: bytes) -> bytes:
+    """Send bytes, end our side, and return all that is answered until the gateway ends its own."""
+    async with half_closed(gateway, data) as reader:
+        return await asyncio.wait_for(reader.read(), LIMIT)
+
+
+def ask(gateway: RunningGateway, line: str, further: str = "") -> bytes:
+    """Return a request's head."""
+    return f"{line}\r\nHost: {gateway.host}\r\n{further}\r\n".encode()
+
+
+@pytest.mark.parametrize("line", ["GET /public/x HTTP/1.1", "GET /public/x HTTP/1.0", "GET /nowhere HTTP/1.1"])
+async def test_a_request_is_answered(gateway: RunningGateway, line: str) -> None:
+    """A whole request is answered, by an upstream and by the gateway itself, and then the connection ends."""
+    answer = await read_all(gateway, ask(gateway, line))
+    assert status_of(answer) == (404 if "nowhere" in line else 200)
+
+
+async def test_a_fast_request_is_answered(gateway: RunningGateway) -> None:
+    """So is one for which a connection to the upstream is kept, which takes the fast path."""
+    for _ in range(3):
+        assert status_of(await read_all(gateway, ask(gateway, "GET /public/x HTTP/1.1"))) == 200
+    assert gateway.fast_path.finished >= 1
+
+
+async def test_a_write_is_answered(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """A request with a whole body is answered: what it did is not left unknown."""
+    head = ask(gateway, "POST /public/x HTTP/1.1", "Content-Length: 5\r\n")
+    assert status_of(await read_all(gateway, head + b"12345")) == 200
+    assert len(posts.received) == 1
+
+
+async def test_requests_sent_ahead_are_answered(gateway: RunningGateway) -> None:
+    """Several requests in one piece are all answered before the connection ends."""
+    answers = await read_all(gateway, ask(gateway, "GET /public/x HTTP/1.1") * 5)
+    assert answers.count(b"HTTP/1.1 200 OK\r\n") == 5
+
+
+@pytest.mark.parametrize("piece", [b"", b"GET /public/x HT", b"GET /public/x HTTP/1.1\r\nHost: a\r\n"])
+async def test_half_a_request_ends(gateway: RunningGateway, posts: RawUpstream, piece: bytes) -> None:
+    """What is no whole request is not answered, and the connection ends at once."""
+    assert await read_all(gateway, piece) == b""
+    assert posts.received == []
+
+
+async def test_half_a_body_ends(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """A request whose body breaks off reaches no upstream, and the connection ends."""
+    head = ask(gateway, "POST /public/x HTTP/1.1", "Content-Length: 5\r\n")
+    assert await read_all(gateway, head + b"12") == b""
+    assert posts.received == []
+
+
+async def test_half_a_request_behind_a_whole_one(gateway: RunningGateway) -> None:
+    """The whole request is answered, and the half one behind it ends the connection."""
+    answer = await read_all(gateway, ask(gateway, "GET /public/x HTTP/1.1") + b"GET /pub")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+async def test_a_long_answer_comes_whole(impatient: RunningGateway, posts: RawUpstream) -> None:
+    """An answer that comes in pieces goes on as long as they come, however long that takes in all."""
+
+    async def send_slowly(request: Received) -> None:
+        await request.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n")
+        for _ in range(8):
+            await asyncio.sleep(0.15)
+            await request.send(b"a")
+
+    posts.script = send_slowly
+    assert (await read_all(impatient, ask(impatient, "GET /public/x HTTP/1.1"))).endswith(b"\r\n\r\naaaaaaaa")
+
+
+@pytest.mark.parametrize("is_begun", [False, True])
+async def test_who_may_be_gone_is_not_waited_for_long(
+    impatient: RunningGateway, posts: RawUpstream, *, is_begun: bool
+) -> None:
+    """When there is nothing to send for a while the client counts as gone, and its place at the upstream is free."""
+
+    async def stand_still(request: Received) -> None:
+        if is_begun:
+            await request.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\na")
+        await request.reader.read()
+
+    posts.script = stand_still
+    async with half_closed(impatient, ask(impatient, "GET /public/x HTTP/1.1")) as reader:
+        await eventually(lambda: posts.open_connections == 1)
+        await eventually(lambda: posts.open_connections == 0)
+        with contextlib.suppress(ConnectionResetError):
+            await asyncio.wait_for(reader.read(), LIMIT)
+
+
+async def test_who_is_gone_is_noticed_when_something_is_sent(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """A stream to a client that has gone ends with its next pieces, long before it would count as gone."""
+
+    async def tell(request: Received) -> None:
+        await request.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        while not request.writer.is_closing():
+            await request.send(b"data: x\n\n")
+            await asyncio.sleep(0.02)
+
+    posts.script = tell
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(ask(gateway, "GET /public/x HTTP/1.1"))
+    await reader.readuntil(b"data: x")
+    writer.close()
+    await eventually(lambda: posts.open_connections == 0, GatewayProtocol.limits.half_closed / 2)

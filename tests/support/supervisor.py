@@ -1,0 +1,70 @@
+"""``python -m stack`` as a process of its own, on free ports, and the processes that it started (Linux: /proc)."""
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.running_stack import ROOT
+
+DEADLINE = 60.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Supervisor:
+    """A running ``python -m stack`` and what it printed so far."""
+
+    process: subprocess.Popen[bytes]
+    output: Path
+    gateway: str
+    children: dict[str, int]  # name -> pid
+
+
+@contextlib.contextmanager
+def supervising(directory: Path) -> Iterator[Supervisor]:
+    """Give a stack on free ports that is up, with its data in ``directory``; kill what is left of it."""
+    description, output = directory / "stack.json", directory / "stack.log"
+    description.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "stack", "--port", "0", "--data", directory, "--describe", description]
+    with output.open("wb") as log, subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
+        try:
+            wait_until(lambda: description.exists() or process.poll() is not None)
+            assert process.poll() is None, output.read_text()
+            yield Supervisor(
+                process, output, json.loads(description.read_text())["gateway"], find_children(process.pid)
+            )
+        finally:
+            process.kill()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return when the condition holds; fails after the deadline."""
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def find_children(parent: int) -> dict[str, int]:
+    """Return the pids of a process's children by the name of what they run."""
+    pids = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return {read_name(int(pid)): int(pid) for pid in pids}
+
+
+def read_name(pid: int) -> str:
+    """Return what a process runs: the module after ``-m``, or the program."""
+    program, *arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    return arguments[1] if arguments[0] == "-m" else Path(program).name
+
+
+def has_ended(pid: int) -> bool:
+    """Return whether a process is gone, or dead and only not yet collected."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+    return state == "Z"

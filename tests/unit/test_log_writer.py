@@ -1,0 +1,163 @@
+"""The writer of log lines, on pipes: what it holds, what it drops, and what it says of that."""
+
+import fcntl
+import os
+import select
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from shared.log_writer import LogStream, LogWriter
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sets the size of a pipe")
+
+PIPE = 4096  # bytes
+CAPACITY = 10_000
+
+
+@dataclass(slots=True)
+class Pipe:
+    """A writer with a small buffer ahead of a small pipe, and both ends of that."""
+
+    reader: int
+    writer: int
+    losses: list[int] = field(default_factory=list)
+    log: LogWriter = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin to write."""
+        self.log = LogWriter(self.writer, self._say_loss, capacity=CAPACITY)
+
+    def _say_loss(self, lines: int) -> None:
+        self.losses.append(lines)
+        self.log.write(f"lost {lines}")
+
+    def read(self) -> list[str]:
+        """Return all lines that are written until there is a pause."""
+        found = b""
+        while select.select([self.reader], [], [], 0.3)[0]:
+            found += os.read(self.reader, 65_536)
+        return found.decode().splitlines()
+
+    def block(self) -> int:
+        """Write lines until some are dropped; return how many were written in all."""
+        lines = 0
+        while not self.log.dropped:
+            self.log.write(f"line {lines}")
+            lines += 1
+        return lines
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    """Give a pipe of 4 KiB."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PIPE)
+    yield Pipe(reader, writer)
+    os.set_blocking(reader, False)
+    os.close(reader)  # which ends the thread's write, if it is in one
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds; fail when it does not in time."""
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_lines_come_in_their_order(pipe: Pipe) -> None:
+    """All lines are written, as they came, whatever their level and their characters."""
+    for number in range(20):
+        pipe.log.write(f"line {number}", is_urgent=number % 3 == 0)
+    pipe.log.write("r\u00e9sum\u00e9 \ud800")
+    assert pipe.log.flush()
+    assert pipe.read() == [*(f"line {number}" for number in range(20)), "r\u00e9sum\u00e9 \\ud800"]
+
+
+def test_a_full_buffer_drops_what_comes(pipe: Pipe) -> None:
+    """What finds no room is counted; when the pipe is read the loss is said once, at its place, and new lines come."""
+    written = pipe.block()
+    for _ in range(7):
+        pipe.log.write("more")
+    assert pipe.log.dropped == 8
+    lines = pipe.read()
+    assert lines == [*(f"line {number}" for number in range(written - 1)), "lost 8"]
+    pipe.log.write("after")
+    assert pipe.read() == ["after"]
+    assert pipe.losses == [8]
+
+
+def test_a_slow_reader_gets_stretches(pipe: Pipe) -> None:
+    """After the buffer was full no line is taken before it is half empty: the loss is not said line by line."""
+    pipe.block()
+    for _ in range(3):
+        os.read(pipe.reader, 500)
+        pipe.log.write("not yet")
+    assert pipe.losses == []
+    assert pipe.read()[-1] == "lost 4"
+    assert pipe.losses == [4]
+
+
+def test_memory_is_bounded(pipe: Pipe) -> None:
+    """A line that is longer than the buffer is dropped too."""
+    pipe.log.write("a" * CAPACITY)
+    assert pipe.log.dropped == 1
+
+
+def test_a_blocked_pipe_does_not_hold_up_a_flush(pipe: Pipe) -> None:
+    """Whoever waits for the lines to be written does so no longer than they said."""
+    pipe.block()
+    assert not pipe.log.flush(0.05)
+
+
+def test_a_closed_pipe_is_a_loss(pipe: Pipe) -> None:
+    """Lines for which there is no reader any more are counted as lost."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, pipe.reader)
+    os.close(nothing)
+    pipe.log.write("one")
+    pipe.log.write("two", is_urgent=True)
+    wait_until(lambda: pipe.log.dropped == 2)
+    assert pipe.losses == []
+
+
+def test_a_descriptor_that_does_not_block(pipe: Pipe) -> None:
+    """A pipe that somebody made non-blocking is waited for, and nothing is lost."""
+    os.set_blocking(pipe.writer, False)
+    for number in range(800):
+        pipe.log.write(f"line {number}")
+    assert pipe.read() == [f"line {number}" for number in range(800)]
+
+
+def test_lines_of_several_writers_stay_whole() -> None:
+    """Two writers on one pipe, as services of one terminal are, do not write into each other's lines."""
+    reader, writer = os.pipe()
+    logs = [LogWriter(writer, lambda _: None), LogWriter(writer, lambda _: None)]
+    found: list[str] = []
+
+    def read() -> None:
+        with os.fdopen(reader, encoding="utf-8") as stream:
+            found.extend(stream.read().splitlines())
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    for number in range(2000):
+        logs[number % 2].write("ab"[number % 2] * 50)
+    assert all(log.flush(30) for log in logs)
+    os.close(writer)
+    reading.join()
+    assert sorted(found) == ["a" * 50] * 1000 + ["b" * 50] * 1000
+
+
+def test_what_prints_by_itself_goes_the_same_way(pipe: Pipe) -> None:
+    """Text that is printed becomes lines, each when it has its end."""
+    stream = LogStream(pipe.log)
+    print("one\ntw", end="", file=stream)
+    print("o", file=stream, flush=True)
+    assert pipe.log.flush()
+    assert pipe.read() == ["one", "two"]
