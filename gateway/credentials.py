@@ -1,6 +1,7 @@
 """From a request's headers to a caller: the ``Authorization`` header, else NextAuth's session cookie.
 
-1. An ``Authorization`` header wins, even a wrong one: it is never replaced by a cookie.
+1. A token in the ``Authorization`` header wins, even a wrong one: it is never replaced by a cookie. A header of another
+   scheme, such as ``Basic``, is not for us and leaves the cookie its say.
 2. A cookie counts only where the request can't have been forged by another site (``policy.is_same_origin``); a browser
    adds it to any request, whoever wrote the page. Where it does not count, the caller is anonymous.
 3. A session cookie proves nothing by itself: the access token sealed inside is verified like any other.
@@ -26,8 +27,6 @@ from shared.session_cookie import (
     parse_cookies,
 )
 from shared.tokens import AccessTokens, KeyRing
-
-RENEW_BEFORE = 60  # seconds before its end at which an access token is stale
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,5 +112,5 @@ class Credentials:
     def _is_final(self, caller: Caller, session_id: str, now: int) -> bool:
         """Tell whether nothing is gained by a renewal: the token is good for a while, or the session was ended."""
         if isinstance(caller, User):
-            return now + RENEW_BEFORE <= caller.claims.expires_at
+            return caller.claims.is_fresh(now)
         return caller.reason is Reason.REVOKED or self.revocations.is_revoked(session_id)

@@ -54,6 +54,17 @@ def test_the_header_wins() -> None:
     assert find() is Reason.MISSING
 
 
+@pytest.mark.parametrize("value", ["Basic dXNlcjpwYXNz", "Digest a=b", "Negotiate x", "", "Basic a, Basic b"])
+def test_a_credential_for_somebody_else_leaves_the_cookie_its_say(value: str) -> None:
+    """A staging proxy's ``Authorization: Basic`` beside a session cookie: the cookie counts, for a renewal too."""
+    cookie = ("cookie", f"{COOKIE}={seal(sign(2))}")
+    assert find(("authorization", value), cookie) == 2
+    assert find(("authorization", value)) is Reason.MISSING
+    old = credentials.sealer.seal({"sid": SESSION_ID, "accessToken": sign(2, NOW - 4000)}, NOW)
+    lines = [(b"authorization", value.encode()), (b"cookie", f"{COOKIE}={old}".encode())]
+    assert credentials.find("GET", lines, NOW).stale is not None
+
+
 def test_a_cookie_in_chunks() -> None:
     """A session cut into chunks is read when all are there."""
     sealed = seal(sign(2))

@@ -44,6 +44,18 @@ async def test_a_bad_session_cookie_is_cleared(client: httpx2.AsyncClient) -> No
         assert (answer.json(), answer.headers.get_list("set-cookie")) == ({}, cleared)
 
 
+async def test_many_pieces_are_a_bad_session(client: httpx2.AsyncClient) -> None:
+    """Ninety pieces are no session: each answer clears some of them and stays short, until the browser has none."""
+    left = [f"{SESSION_COOKIE}.{number}" for number in range(90)]
+    for _ in range(9):
+        answer = await client.get("/api/auth/session", headers={"cookie": "; ".join(f"{name}=x" for name in left)})
+        cleared = [line.partition("=")[0] for line in answer.headers.get_list("set-cookie")]
+        assert (answer.status_code, answer.json(), len(cleared)) == (200, {}, 10)
+        assert sum(len(name) + len(value) for name, value in answer.headers.raw) < 4096
+        left = [name for name in left if name not in cleared]
+    assert left == []
+
+
 @pytest.mark.parametrize("claims", [{}, {"sid": 1}, {"sid": "x"}, {"sub": "1", "accessToken": "a.b.c"}])
 async def test_a_cookie_that_names_no_session_is_none(client: httpx2.AsyncClient, claims: dict[str, object]) -> None:
     """A cookie that our key sealed, but that names no session row, is no session."""
