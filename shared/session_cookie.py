@@ -29,6 +29,8 @@ CLOCK_TOLERANCE = 15  # seconds, as next-auth opens
 BLANKS = " \t"  # RFC 6265's; str.strip() alone would make a __Host- name of one that a browser let pass
 CHUNK_LENGTH = 3933  # 4096 less what next-auth reserves for the cookie's name and attributes
 MAX_SEALED_LENGTH = 16_384
+MAX_PIECES = 5  # of a session: no more are needed for the longest
+MAX_CLEARED = 10  # pieces that one answer clears, so that its head stays short; the browser's next requests go on
 
 _COMPACT_JWE = re.compile(r"([A-Za-z0-9_-]+)\.\.([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{22})")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -127,16 +129,19 @@ def find_session_value(cookies: Mapping[str, str], name: str) -> str | None:
     if name in cookies:
         return cookies[name]
     chunks = list_session_pieces(cookies, name)
-    if not chunks or chunks != [f"{name}.{number}" for number in range(len(chunks))]:
+    if not 0 < len(chunks) <= MAX_PIECES or chunks != [f"{name}.{number}" for number in range(len(chunks))]:
         return None
     return "".join(cookies[chunk] for chunk in chunks)
 
 
 def list_session_pieces(cookies: Iterable[str], name: str) -> list[str]:
-    """Return the names of all pieces of the session among the cookies: the whole one, then chunks by number."""
+    """Return the names of the pieces of the session among the cookies: the whole one, then chunks by number.
+
+    At most ``MAX_CLEARED``, which is more than any session has.
+    """
     numbered = {piece: _chunk_number(piece, name) for piece in cookies}
     chunks = sorted((number, piece) for piece, number in numbered.items() if number is not None)
-    return [piece for piece in numbered if piece == name] + [piece for _, piece in chunks]
+    return ([piece for piece in numbered if piece == name] + [piece for _, piece in chunks])[:MAX_CLEARED]
 
 
 def session_cookies(names: CookieNames, sealed: str, expires_at: int, sent: Iterable[str]) -> list[str]:
