@@ -12,9 +12,11 @@ from auth_service.admission import Admission
 from auth_service.csrf import CsrfTokens
 from auth_service.live_sessions import LiveSessions
 from auth_service.passwords import Passwords
+from auth_service.session_uses import SessionUses
 from auth_service.settings import AuthMigrationSettings, AuthSettings
 from auth_service.well_known_passwords import load_common_passwords
 from shared.database import Database
+from shared.device_cookie import DeviceCookies
 from shared.metrics import Metrics
 from shared.session_cookie import CookieNames, SessionSealer
 from shared.tokens import AccessTokens, KeyRing, ServiceTokens
@@ -37,6 +39,7 @@ class Parts:
     sealer: SessionSealer
     csrf: CsrfTokens
     cookies: CookieNames
+    devices: DeviceCookies
 
     @classmethod
     def build(cls, settings: AuthSettings, metrics: Metrics) -> Self:
@@ -49,7 +52,7 @@ class Parts:
         access_tokens = AccessTokens(_read_keys(settings), settings.nextauth_url, settings.access_token_ttl)
         max_age = dt.timedelta(seconds=settings.session_max_age)
         idle_age = dt.timedelta(seconds=settings.session_idle_age)
-        sessions = LiveSessions(database, admission, access_tokens, max_age, idle_age)
+        sessions = LiveSessions(database, admission, access_tokens, max_age, idle_age, SessionUses(database, idle_age))
         return cls(
             public_url=settings.nextauth_url,
             database=database,
@@ -62,6 +65,7 @@ class Parts:
             sealer=SessionSealer(nextauth_secret, settings.session_max_age),
             csrf=CsrfTokens(nextauth_secret),
             cookies=CookieNames.of(settings.nextauth_url),
+            devices=DeviceCookies(nextauth_secret),
         )
 
     async def start(self) -> None:
@@ -69,10 +73,12 @@ class Parts:
         load_common_passwords()  # now, rather than while somebody waits for it
         await self.database.start()
         await self.database.wait_a_moment()
+        await self.sessions.uses.start()
 
     async def stop(self) -> None:
         """Let go of everything."""
         self.passwords.stop()
+        await self.sessions.uses.stop()
         await self.database.stop()
 
 

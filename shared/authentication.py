@@ -1,8 +1,10 @@
 """From an ``Authorization`` header to a caller: a user, or anonymous with the reason. Used by posts, auth and gateway.
 
 The header may hold the token bare, as the tutorial's clients send it, or after ``Bearer`` (RFC 6750, section 2.1). What
-comes after another scheme (``Basic``, ``Digest``, ``Negotiate``) is meant for somebody else, such as a proxy ahead of us
-that has a password of its own: it is no credential here, right or wrong, and neither is an empty header. Identity is the signed token and nothing else that a request can say. A token of a session that was ended proves
+comes after another scheme (``Basic``, ``Digest``, ``Negotiate``) is meant for somebody else, such as a proxy ahead with
+a password of its own: it is no credential here, right or wrong, and neither is an empty header.
+
+Identity is the signed token and nothing else that a request can say. A token of a session that was ended proves
 nothing: that is asked each time, after the verification, which may be a remembered one.
 """
 
@@ -67,9 +69,10 @@ def authenticate(headers: RawHeaders, tokens: AccessTokens, revocations: Revocat
 
 
 def list_credentials(headers: RawHeaders) -> list[str]:
-    """Return what the ``Authorization`` headers hold for us, bare or after ``Bearer``. Only a single one proves anything.
+    """Return what the ``Authorization`` headers hold for us, bare or after ``Bearer``.
 
-    Where one header of several is for us, all are returned: two readers could take two of them.
+    Only a single one proves anything, so of several headers all are returned if one is for us: two readers could take
+    two of them.
     """
     found = [_read_credential(value) for name, value in headers if name == b"authorization"]
     ours = [credential for credential in found if credential is not None]

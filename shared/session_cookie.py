@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from jose import jwe
 
 from shared.compact_form import decode_segment, read_object
+from shared.device_cookie import device_cookie_name
 
 KEY_INFO = b"NextAuth.js Generated Encryption Key"
 HEADER = {"alg": "dir", "enc": "A256GCM"}
@@ -45,9 +46,10 @@ class SessionSealer:
         self._key = derive_key(secret)
         self.max_age = max_age
 
-    def seal(self, claims: Mapping[str, object], now: int) -> str:
-        """Return the sealed claims, with a new ``iat``, ``exp`` and ``jti``."""
-        stamped = {**claims, "iat": now, "exp": now + self.max_age, "jti": str(uuid.uuid4())}
+    def seal(self, claims: Mapping[str, object], now: int, ends_at: int | None = None) -> str:
+        """Return the sealed claims, with a new ``iat``, ``exp`` (``ends_at``, if that is sooner) and ``jti``."""
+        expires_at = now + self.max_age if ends_at is None else min(now + self.max_age, ends_at)
+        stamped = {**claims, "iat": now, "exp": expires_at, "jti": str(uuid.uuid4())}
         plain = json.dumps(stamped, separators=(",", ":"), ensure_ascii=False).encode()
         return str(jwe.encrypt(plain, self._key, algorithm="dir", encryption="A256GCM"), "ascii")
 
@@ -80,11 +82,12 @@ def derive_key(secret: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class CookieNames:
-    """NextAuth's cookie names; under https they carry the prefixes of RFC 6265bis, section 4.1.3."""
+    """NextAuth's cookie names, and our device cookie's; under https with the prefixes of RFC 6265bis, section 4.1.3."""
 
     session: str
     csrf: str
     callback: str
+    device: str
     secure: bool
 
     @classmethod
@@ -95,18 +98,23 @@ class CookieNames:
                 session="__Secure-next-auth.session-token",
                 csrf="__Host-next-auth.csrf-token",
                 callback="__Secure-next-auth.callback-url",
+                device=device_cookie_name(secure=True),
                 secure=True,
             )
         return cls(
             session="next-auth.session-token",
             csrf="next-auth.csrf-token",
             callback="next-auth.callback-url",
+            device=device_cookie_name(secure=False),
             secure=False,
         )
 
     def owns(self, name: str) -> bool:
         """Tell whether a cookie of that name is one of ours, chunks of the session included."""
-        return name in {self.session, self.csrf, self.callback} or _chunk_number(name, self.session) is not None
+        return (
+            name in {self.session, self.csrf, self.callback, self.device}
+            or _chunk_number(name, self.session) is not None
+        )
 
 
 def parse_cookies(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -78,7 +78,7 @@ class AccessTokens:
         self._verified: dict[str, Claims] = {}
         self.ttl = ttl
 
-    def sign(
+    def sign(  # noqa: PLR0913 - one for each claim
         self,
         *,
         user_id: int,

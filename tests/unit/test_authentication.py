@@ -72,7 +72,13 @@ def test_no_header() -> None:
     "value",
     [
         *(b"Bearer", b"Bearer ", b"bearer", b"\xff\xfe", b"\xc3\xa9", f"Bearer Bearer {TOKEN}".encode()),
-        *(b"nonsense", b"Basic", f"Bearer\t{TOKEN}".encode(), f"{TOKEN},".encode(), f"Bearer {TOKEN}, Basic x".encode()),
+        *(
+            b"nonsense",
+            b"Basic",
+            f"Bearer\t{TOKEN}".encode(),
+            f"{TOKEN},".encode(),
+            f"Bearer {TOKEN}, Basic x".encode(),
+        ),
         *(f"Bearer\xa0{TOKEN}".encode("latin-1"), f"{TOKEN}\n".encode()),
     ],
 )
