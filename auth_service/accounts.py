@@ -95,8 +95,8 @@ class Accounts:
     async def sign_in(self, offered: SignIn, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn:
         """Return the user with a new session in place of those ``replaced``.
 
-        InvalidCredentials whether the e-mail or the password is wrong; the same for a user who is disabled. Throttled when too many failed before, whatever the password; Unavailable
-        when too many are signing in.
+        InvalidCredentials whether the e-mail or the password is wrong, and for a user who is disabled; Throttled,
+        whatever the password, when too many failed before; Unavailable when too many are signing in.
         """
         async with self._trying(offered.username, offered.password, client) as (found, counted, is_right):
             proof = Proof(found.user.id, found.password_set_at, counted.counted, counted.known) if found else None

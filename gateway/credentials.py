@@ -8,6 +8,8 @@
    A token of a session that was ended proves nothing either (``revocations``).
 4. Whatever comes, the answer is a caller. Nothing is raised.
 5. A cookie that opens, but whose token no longer proves much, is told beside: ``session_renewal`` may get a fresh one.
+   So is a browser whose device cookie names another session than its session cookie, for a late answer may have put an
+   older one back or cleared the one there was. Which of the two counts is the auth service's to say.
 """
 
 from collections.abc import Iterable
@@ -17,6 +19,7 @@ from gateway.headers import RawHeader
 from gateway.policy import is_same_origin
 from gateway.settings import GatewaySettings
 from shared.authentication import Anonymous, Caller, Reason, User, authenticate, authenticate_token
+from shared.device_cookie import DeviceCookies
 from shared.revocations import Revocations
 from shared.session_cookie import (
     CookieNames,
@@ -31,19 +34,22 @@ from shared.tokens import AccessTokens, KeyRing
 
 @dataclass(frozen=True, slots=True)
 class StaleSession:
-    """A session cookie that opens, but holds no access token that is good for another minute.
+    """A session cookie that opens, but holds no access token that is good for another minute; or a device cookie.
 
-    ``sealed`` is its value, chunks joined; ``pieces`` are the names of the cookies that it came in.
+    ``sealed`` is the session cookie's value, chunks joined, and empty where there is none; ``pieces`` are the names of
+    the cookies that it came in. ``device`` is the device cookie's value where that names another session, which is then
+    ``session_id``.
     """
 
     session_id: str
     sealed: str
     pieces: tuple[str, ...]
+    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Who sends a request, and the session cookie that wants renewal, if one does."""
+    """Who sends a request, and the cookies that want renewal, if they do."""
 
     caller: Caller
     stale: StaleSession | None = None
@@ -56,6 +62,7 @@ class Credentials:
     tokens: AccessTokens
     revocations: Revocations
     sealer: SessionSealer
+    devices: DeviceCookies
     cookie_names: CookieNames
     public_url: str
 
@@ -64,10 +71,12 @@ class Credentials:
         """Return what finds callers with the keys of the settings; none whose session is among the revocations."""
         previous = [key.get_secret_value() for key in settings.secret_key_previous]
         keys = KeyRing(settings.secret_key.get_secret_value(), previous)
+        nextauth_secret = settings.nextauth_secret.get_secret_value()
         return cls(
             tokens=AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl),
             revocations=revocations,
-            sealer=SessionSealer(settings.nextauth_secret.get_secret_value(), settings.session_max_age),
+            sealer=SessionSealer(nextauth_secret, settings.session_max_age),
+            devices=DeviceCookies(nextauth_secret),
             cookie_names=CookieNames.of(settings.nextauth_url),
             public_url=settings.nextauth_url,
         )
@@ -92,16 +101,26 @@ class Credentials:
         if not any(name == b"cookie" for name, _ in headers):
             return Found(Anonymous(Reason.MISSING))
         cookies, name = parse_cookies(headers), self.cookie_names.session
-        sealed = find_session_value(cookies, name)
-        if sealed is None or not is_same_origin(method, headers, self.public_url):
+        sealed, device = find_session_value(cookies, name) or "", cookies.get(self.cookie_names.device)
+        if not (sealed or device) or not is_same_origin(method, headers, self.public_url):
             return Found(Anonymous(Reason.MISSING))
         session = self.sealer.open(sealed, now)
-        if session is None:
-            return Found(Anonymous(Reason.INVALID))
-        caller, session_id = self._find_by_session(session, now), session.get("sid")
+        session_id = session.get("sid") if session is not None else None
+        caller = self._find_by_session(session, now) if session is not None else _without_session(sealed)
+        pieces = tuple(list_session_pieces(cookies, name))
+        signed_in = self._find_other_session(device, session_id, now)
+        if signed_in is not None:
+            return Found(caller, StaleSession(signed_in, sealed, pieces, device))
         if not isinstance(session_id, str) or self._is_final(caller, session_id, now):
             return Found(caller)
-        return Found(caller, StaleSession(session_id, sealed, tuple(list_session_pieces(cookies, name))))
+        return Found(caller, StaleSession(session_id, sealed, pieces))
+
+    def _find_other_session(self, device: str | None, session_id: object, now: int) -> str | None:
+        """Return the session that a device cookie names, if it is another and not known to be over."""
+        found = self.devices.find_device(device, now)
+        if found is None or found.session_id == session_id or self.revocations.is_revoked(found.session_id):
+            return None
+        return found.session_id
 
     def _find_by_session(self, session: SessionClaims, now: int) -> Caller:
         token = session.get("accessToken")
@@ -114,3 +133,7 @@ class Credentials:
         if isinstance(caller, User):
             return caller.claims.is_fresh(now)
         return caller.reason is Reason.REVOKED or self.revocations.is_revoked(session_id)
+
+
+def _without_session(sealed: str) -> Anonymous:
+    return Anonymous(Reason.INVALID if sealed else Reason.MISSING)
