@@ -65,12 +65,13 @@ class Accounts:
             raise EmailTaken
         return user
 
-    async def sign_up_and_in(self, wanted: SignUp, client: Client) -> SignedIn:
-        """Return the new user with a session, both or neither; else as ``sign_up``."""
+    async def sign_up_and_in(self, wanted: SignUp, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn:
+        """Return the new user with a session in place of those ``replaced``, all or nothing; else as ``sign_up``."""
         password_hash = await self._hash_new(wanted.password, client)
         async with self.database.transaction() as connection:
             user = await _store_user(connection, wanted, password_hash, client)
-            signed_in = await self.sessions.begin_within(connection, Proof(user.id), client) if user else None
+            begun = self.sessions.begin_within(connection, Proof(user.id), client, replaced) if user else None
+            signed_in = await begun if begun else None
         if signed_in is None:
             raise EmailTaken
         return signed_in
@@ -91,15 +92,15 @@ class Accounts:
         async with self.database.transaction() as connection:
             return await _change_roles(connection, user_id, added, removed, client)
 
-    async def sign_in(self, offered: SignIn, client: Client) -> SignedIn:
-        """Return the user with a new session; InvalidCredentials whether the e-mail or the password is wrong.
+    async def sign_in(self, offered: SignIn, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn:
+        """Return the user with a new session in place of those ``replaced``.
 
-        The same for a user who is disabled. Throttled when too many failed before, whatever the password; Unavailable
-        when too many are signing in.
+        InvalidCredentials whether the e-mail or the password is wrong, and for a user who is disabled; Throttled,
+        whatever the password, when too many failed before; Unavailable when too many are signing in.
         """
         async with self._trying(offered.username, offered.password, client) as (found, counted, is_right):
             proof = Proof(found.user.id, found.password_set_at, counted.counted, counted.known) if found else None
-            signed_in = await self.sessions.begin(proof, client) if proof and is_right else None
+            signed_in = await self.sessions.begin(proof, client, replaced) if proof and is_right else None
         if found is None or signed_in is None:
             await self._note(Event.SIGN_IN_REFUSED, found.user.id if found else None, client)
             raise InvalidCredentials

@@ -1,17 +1,25 @@
-"""What we keep in a browser: the csrf token, the page it wanted, and the session. All in NextAuth's own cookies.
+"""What we keep in a browser: the csrf token, the page it wanted, its session, and which sign-in was its last.
 
-Found in a request's cookies, and written as ``Set-Cookie`` values. The session cookie only names the session; the row
-in the database is the truth, so a cookie of a revoked session is no session.
+Found in a request's cookies, and written as ``Set-Cookie`` values. The first three are NextAuth's own cookies. They
+only name things; the row in the database is the truth, so a cookie of a session that ended is no session.
+
+Answers may overtake one another: one to an older request can bring back the session cookie that a sign-in replaced, or
+clear the new one. So which session is the browser's is decided by these rules:
+
+1. The device cookie (``shared.device_cookie``) is set by a sign-in and by nothing else. While the session that it names
+   is live, that is the browser's, whatever the session cookie says; else the one of the session cookie, if it is live.
+2. Signing out ends both sessions. What a late answer brings back afterwards names a session that is over.
+3. Where the two differ, the answer puts the session cookie right.
+4. Where the session that counts was replaced nothing is cleared: the request is older than the sign-in that did it.
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from auth_service.clients import identify_client
 from auth_service.live_sessions import SignedIn, read_session_id
 from auth_service.parts import Parts, parts_of
 from auth_service.redirects import safe_redirect
@@ -19,6 +27,7 @@ from auth_service.sessions import Ending, Session, SessionId
 from auth_service.users import User
 from shared.authentication import User as SignedInCaller
 from shared.authentication import authenticate_token
+from shared.device_cookie import MAX_AGE, Device
 from shared.request_context import record_of
 from shared.session_cookie import (
     clear_cookie,
@@ -29,7 +38,7 @@ from shared.session_cookie import (
     set_cookie,
 )
 
-RENEW_BEFORE = 60  # seconds before its end at which an access token is replaced
+LONGEST_COOKIE = 4096  # bytes of name and value; browsers drop a longer one (RFC 6265bis, section 5.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +76,23 @@ def choose_callback_url(request: Request, fields: Mapping[str, str]) -> str:
 
 
 def remember_callback_url(request: Request, callback_url: str) -> list[str]:
-    """Return the cookie to set so that the browser keeps where to go afterwards; nothing when it does already."""
-    names = parts_of(request).cookies
-    if _callback_cookie(request) == callback_url:
+    """Return the cookie to set so that the browser keeps where to go afterwards; nothing when it does already.
+
+    What is too long for a cookie is left to the query and the form; an older destination is forgotten then.
+    """
+    names, kept = parts_of(request).cookies, _callback_cookie(request)
+    if kept == callback_url:
         return []
-    return [set_cookie(names.callback, callback_url, secure=names.secure)]
+    cookie = set_cookie(names.callback, callback_url, secure=names.secure)
+    if len(cookie.partition(";")[0]) <= LONGEST_COOKIE:
+        return [cookie]
+    return [] if kept is None else [clear_cookie(names.callback, secure=names.secure)]
 
 
 async def find_browser_session(request: Request) -> BrowserSession | None:
     """Return the live session of the browser, with an access token that is good for a while; or None."""
-    parts = parts_of(request)
-    claims = _open_session(request)
-    session_id = read_session_id(claims.get("sid"))
-    found = await parts.sessions.use(session_id) if session_id else None
+    parts, claims = parts_of(request), _open_session(request)
+    found = await parts.sessions.find_first_live(list_session_ids(request))
     if found is None:
         return None
     user, session = found
@@ -89,9 +102,16 @@ async def find_browser_session(request: Request) -> BrowserSession | None:
     return BrowserSession(user, session, parts.sessions.sign_access_token(user, session), is_renewed=True)
 
 
-def find_session_id(request: Request) -> SessionId | None:
-    """Return the session that the browser's cookie names, live or not."""
-    return read_session_id(_open_session(request).get("sid"))
+def list_session_ids(request: Request) -> list[SessionId]:
+    """Return the sessions that the browser's cookies name, live or not, the one that counts first."""
+    device = parts_of(request).devices.find_device(_cookies(request).get(parts_of(request).cookies.device), _now())
+    return order_session_ids(device, _open_session(request))
+
+
+def order_session_ids(device: Device | None, claims: Mapping[str, object]) -> list[SessionId]:
+    """Return the same for a device cookie and an opened session cookie."""
+    named = [read_session_id(device.session_id if device else None), read_session_id(claims.get("sid"))]
+    return list(dict.fromkeys(session_id for session_id in named if session_id is not None))
 
 
 def find_user_id(request: Request) -> int | None:
@@ -107,18 +127,19 @@ def seal_session(request: Request, user: User, session: Session, access_token: s
     return seal_for(parts_of(request), user, session, access_token, _cookies(request))
 
 
-async def replace_session(request: Request, signed_in: SignedIn) -> list[str]:
-    """Return the cookies that store a new session, and end the one that they take the place of."""
-    replaced = find_session_id(request)
-    if replaced is not None:  # the browser forgets it, so nobody could end it any more
-        await parts_of(request).sessions.end(replaced, Ending.REPLACED, identify_client(request))
-    return seal_session(request, signed_in.user, signed_in.session, signed_in.access_token)[1]
+def store_sign_in(request: Request, signed_in: SignedIn) -> list[str]:
+    """Return the cookies that store a new session and name it the browser's."""
+    parts, now = parts_of(request), _now()
+    device = parts.devices.make(Device(signed_in.user.id, str(signed_in.session.id)), now)
+    names = parts.cookies
+    _, cookies = seal_session(request, signed_in.user, signed_in.session, signed_in.access_token)
+    return [*cookies, set_cookie(names.device, device, secure=names.secure, expires_at=now + MAX_AGE)]
 
 
 def seal_for(
     parts: Parts, user: User, session: Session, access_token: str, sent: Iterable[str]
 ) -> tuple[str, list[str]]:
-    """Return the same for a browser that ``sent`` cookies of these names."""
+    """Return the same as ``seal_session`` for a browser that ``sent`` cookies of these names."""
     claims = {
         "name": user.name,
         "email": user.email,
@@ -127,8 +148,9 @@ def seal_for(
         "sid": str(session.id),
         "accessToken": access_token,
     }
-    sealed = parts.sealer.seal(claims, int(time.time()))
-    return sealed, session_cookies(parts.cookies, sealed, int(session.ends_at.timestamp()), sent)
+    now, ends_at = _now(), int(session.ends_at.timestamp())
+    sealed = parts.sealer.seal(claims, now, min(ends_at, now + int(parts.sessions.idle_age.total_seconds())))
+    return sealed, session_cookies(parts.cookies, sealed, ends_at, sent)
 
 
 def clear_session(request: Request) -> list[str]:
@@ -136,8 +158,20 @@ def clear_session(request: Request) -> list[str]:
     return clear_pieces(parts_of(request), _cookies(request))
 
 
+async def clear_ended_session(request: Request) -> list[str]:
+    """Return the same for a session cookie that is no live session, unless it was replaced."""
+    return await clear_ended_pieces(parts_of(request), list_session_ids(request), _cookies(request))
+
+
+async def clear_ended_pieces(parts: Parts, session_ids: Sequence[SessionId], sent: Iterable[str]) -> list[str]:
+    """Return the same for a browser whose cookies named these sessions and that ``sent`` cookies of these names."""
+    pieces = clear_pieces(parts, sent)
+    is_replaced = pieces and session_ids and await parts.sessions.find_ending(session_ids[0]) == Ending.REPLACED
+    return [] if is_replaced else pieces
+
+
 def clear_pieces(parts: Parts, sent: Iterable[str]) -> list[str]:
-    """Return the same for a browser that ``sent`` cookies of these names."""
+    """Return the cookies that clear the pieces of a session among those ``sent``."""
     names = parts.cookies
     return [clear_cookie(piece, secure=names.secure) for piece in list_session_pieces(sent, names.session)]
 
@@ -160,14 +194,19 @@ def _callback_cookie(request: Request) -> str | None:
 def _open_session(request: Request) -> Mapping[str, object]:
     parts = parts_of(request)
     sealed = find_session_value(_cookies(request), parts.cookies.session)
-    return (parts.sealer.open(sealed, int(time.time())) if sealed else None) or {}
+    return (parts.sealer.open(sealed, _now()) if sealed else None) or {}
 
 
 def _is_good(request: Request, token: str, user: User, session: Session) -> bool:
-    """Tell whether an access token is of this session, tells the user's present name, and has a while to live."""
-    state = request.app.state
-    caller = authenticate_token(token, state.access_tokens, state.revocations, int(time.time()) + RENEW_BEFORE)
-    if not isinstance(caller, SignedInCaller):
+    """Tell whether an access token is of this session, tells what the user is now, and has a while to live."""
+    state, now = request.app.state, _now()
+    caller = authenticate_token(token, state.access_tokens, state.revocations, now)
+    if not isinstance(caller, SignedInCaller) or not caller.claims.is_fresh(now):
         return False
     claims = caller.claims
-    return (claims.session_id, claims.user_id, claims.name) == (str(session.id), user.id, user.name)
+    told = (claims.session_id, claims.user_id, claims.name, claims.email, claims.roles)
+    return told == (str(session.id), user.id, user.name, user.email, user.roles)
+
+
+def _now() -> int:
+    return int(time.time())

@@ -60,7 +60,7 @@ async def create_session(request: Request, offered: SignIn) -> Response:
             updated_at=user.updated_at,
             access_token=signed_in.access_token,
             refresh_token=signed_in.refresh_token,
-            expires_in=parts.access_tokens.ttl,
+            expires_in=signed_in.expires_in,
         )
     )
 
@@ -80,7 +80,7 @@ async def refresh_tokens(request: Request, offered: RefreshToken) -> Response:
     tokens = TokensView(
         access_token=refreshed.access_token,
         refresh_token=refreshed.refresh_token,
-        expires_in=parts.access_tokens.ttl,
+        expires_in=refreshed.expires_in,
     )
     return _answer(tokens, headers={"Cache-Control": "no-store"})
 

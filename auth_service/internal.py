@@ -9,10 +9,9 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from auth_service.browser_cookies import clear_pieces, seal_for
+from auth_service.browser_cookies import clear_ended_pieces, order_session_ids, seal_for
 from auth_service.feeds import Entry, ListEntries, Page
 from auth_service.followers import FeedPlace
-from auth_service.live_sessions import read_session_id
 from auth_service.parts import parts_of
 from auth_service.revocations import list_revocations
 from auth_service.schemas import AuthorView
@@ -27,15 +26,20 @@ from shared.tokens import MAX_ID
 
 SERVICE = "auth_service"
 MAX_IDS = 100
+MAX_DEVICE_LENGTH = 200  # characters
 
 _IDS = re.compile(r"[1-9][0-9]{0,18}(,[1-9][0-9]{0,18})*")
 
 
 class SealedSession(Body):
-    """A session cookie's value, chunks joined, and the names of the cookies that it came in."""
+    """A session cookie's value, chunks joined, and the names of the cookies that it came in; a device cookie's value.
+
+    The session is empty where there is none; the device cookie is left out where it says nothing else.
+    """
 
     session: Annotated[str, Field(max_length=MAX_SEALED_LENGTH)]
     pieces: Annotated[list[str], Field(max_length=100)]
+    device: Annotated[str | None, Field(max_length=MAX_DEVICE_LENGTH)] = None
 
 
 async def show_users(request: Request) -> Response:
@@ -75,17 +79,21 @@ async def show_revocations(request: Request) -> Response:
 
 
 async def renew_session(request: Request) -> Response:
-    """Answer a fresh access token for a sealed session that is live, and the cookies that store it.
+    """Answer a fresh access token for a browser's session if that is live, and the cookies that store it.
 
-    Null, and the cookies that clear it, where the session is not live. ``{"accessToken", "setCookie"}``.
+    Null, and the cookies that clear it, where it is not live. ``{"accessToken", "setCookie"}``. Which session is the
+    browser's: see ``browser_cookies``.
     """
     require_service(request, SERVICE)
     asked = await read_json(request, SealedSession)
     parts, now = parts_of(request), int(time.time())
-    session_id = read_session_id((parts.sealer.open(asked.session, now) or {}).get("sid"))
-    found = await parts.sessions.use(session_id) if session_id else None
+    device = parts.devices.find_device(asked.device, now)
+    session_ids = order_session_ids(device, parts.sealer.open(asked.session, now) or {})
+    found = await parts.sessions.find_first_live(session_ids)
     if found is None:
-        return JSONResponse({"accessToken": None, "setCookie": clear_pieces(parts, asked.pieces)})
+        return JSONResponse(
+            {"accessToken": None, "setCookie": await clear_ended_pieces(parts, session_ids, asked.pieces)}
+        )
     token = parts.sessions.sign_access_token(*found)
     _, cookies = seal_for(parts, *found, token, asked.pieces)
     return JSONResponse({"accessToken": token, "setCookie": cookies})

@@ -1,11 +1,16 @@
 """What happens to sessions: begun, used, refreshed, listed and ended. Why they may begin is decided in ``accounts``.
 
-1. What belongs together, a session, its refresh token and its audit line, is one transaction.
+1. What belongs together is one transaction: a session, its refresh token, its audit line, and the end of the sessions
+   that it takes the place of in a browser.
 2. A session that is ended before its time is told to everybody in the same transaction: see ``revocations``.
 3. A refresh token is used once. Used again within the grace, by a parallel tab or a client that lost the answer, it
    gives the same successor; used again later, somebody stole it or lost it to a thief: the session is ended
    (RFC 9700, section 4.14.2). Who refreshes holds the session's row, so parallel calls come one after the other.
-4. Rows are locked in the order users, sessions, refresh tokens, attempts; so nobody waits for each other.
+4. Rows are locked in the order users, sessions, refresh tokens, attempts; so nobody waits for each other. (A sign-in
+   ends the browser's other session last: nobody who holds a session's row waits for the counts of a sign-in.)
+5. Looking at a session writes nothing; that it is used is noted by ``session_uses``.
+6. No token outlives its session: it ends with the session's absolute end, and after half of the idle age, so that who
+   goes on has to renew it, which counts as a use.
 """
 
 import contextlib
@@ -23,11 +28,13 @@ from auth_service.clients import Client
 from auth_service.errors import RefreshRefused
 from auth_service.revocations import insert_revocations
 from auth_service.session_cutoffs import insert_cutoff
+from auth_service.session_uses import SessionUses
 from auth_service.sessions import (
     Device,
     Ending,
     Session,
     SessionId,
+    find_ending,
     find_live_session,
     has_more_sessions,
     list_devices,
@@ -50,11 +57,12 @@ ENDED_AT_ONCE = 1000  # sessions that a request ends one by one; any beyond are 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A user with a session and the tokens that prove it."""
+    """A user with a session and the tokens that prove it; ``expires_in`` is the access token's life in seconds."""
 
     user: User
     session: Session
     access_token: str = field(repr=False)
+    expires_in: int
     refresh_token: str = field(repr=False)
 
 
@@ -67,30 +75,52 @@ class LiveSessions:
     access_tokens: AccessTokens
     max_age: dt.timedelta
     idle_age: dt.timedelta
+    uses: SessionUses
 
-    async def begin(self, proof: Proof, client: Client) -> SignedIn | None:
-        """Return a new session of a user who has just proved who they are; None when they may not sign in."""
+    async def begin(self, proof: Proof, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn | None:
+        """Return a new session of a user who has just proved who they are; None when they may not sign in.
+
+        The sessions that it takes the place of end with its beginning.
+        """
         async with self.database.connection() as connection:
-            signed_in = await self.begin_within(connection, proof, client)
+            if not replaced:  # one statement, which needs no transaction
+                signed_in = await self.begin_within(connection, proof, client)
+            else:
+                async with connection.transaction():
+                    signed_in = await self.begin_within(connection, proof, client, replaced)
         if signed_in is not None:
             await self._end_surplus(signed_in.user.id, client)
         return signed_in
 
-    async def begin_within(self, connection: Connection, proof: Proof, client: Client) -> SignedIn | None:
+    async def begin_within(
+        self, connection: Connection, proof: Proof, client: Client, replaced: Sequence[SessionId] = ()
+    ) -> SignedIn | None:
         """Return the same, in the transaction of the caller, if there is one."""
         begun = Begun(self.max_age, self.idle_age, refresh_tokens.make_refresh_token())
         found = await insert_sign_in(connection, proof, begun, client)
         if found is None:
             return None
-        user, session = found
-        return SignedIn(user, session, self.sign_access_token(user, session), begun.refresh_token)
+        for session_id in replaced:
+            await self._end(connection, session_id, Ending.REPLACED, client)
+        return self._give(*found, begun.refresh_token)
 
-    async def use(self, session_id: SessionId) -> tuple[User, Session] | None:
-        """Return whose live session this is and note that it is used; None when it is not live."""
+    async def find_first_live(self, session_ids: Sequence[SessionId]) -> tuple[User, Session] | None:
+        """Return whose the first of these sessions is that is live, and note that it is used; None when none is."""
+        if not session_ids:
+            return None
         async with self.database.connection() as connection:
-            session = await update_last_used(connection, session_id, self.idle_age)
-            user = await find_user(connection, session.user_id) if session else None
-        return (user, session) if user and session else None
+            for session_id in session_ids:
+                session = await find_live_session(connection, session_id)
+                user = await find_user(connection, session.user_id) if session else None
+                if user and session:
+                    self.uses.note(session_id)
+                    return user, session
+        return None
+
+    async def find_ending(self, session_id: SessionId) -> str | None:
+        """Return why a session was ended before its time (a value of ``Ending``), or None."""
+        async with self.database.connection() as connection:
+            return await find_ending(connection, session_id)
 
     async def find_user(self, session_id: SessionId) -> User | None:
         """Return whose live session this is, or None."""
@@ -119,9 +149,7 @@ class LiveSessions:
     ) -> Session | None:
         """End a session, of this user if one is named, and return it; None when there was nothing to end."""
         async with self.database.transaction() as connection:
-            session = await update_revoked(connection, session_id, user_id, because)
-            await self._tell(connection, [session] if session else [], because, client)
-        return session
+            return await self._end(connection, session_id, because, client, user_id)
 
     async def end_others(self, user_id: int, spared: SessionId, client: Client) -> None:
         """End all sessions of a user but one."""
@@ -150,18 +178,20 @@ class LiveSessions:
             await insert_cutoff(connection, user_id, spared, because)
 
     def sign_access_token(self, user: User, session: Session) -> str:
-        """Return a new access token for the user's session.
+        """Return a new access token for the user's session, which is used now.
 
         It is never older than the session, whose beginning the database's clock tells: by that clock tokens are refused
         that were issued before a restore.
         """
         began_at = int(session.created_at.timestamp())
+        now = max(int(time.time()), began_at)
         return self.access_tokens.sign(
             user_id=user.id,
             name=user.name,
             email=user.email,
             session_id=str(session.id),
-            now=max(int(time.time()), began_at),
+            now=now,
+            ends_at=now + self._find_life(session, now),
             authenticated_at=began_at,
             roles=user.roles,
         )
@@ -189,7 +219,7 @@ class LiveSessions:
             ended = await update_revoked(connection, session.id, user.id, Ending.REFRESH_REUSED)
             await self._tell(connection, [ended] if ended else [], Ending.REFRESH_REUSED, client)
             return None
-        return SignedIn(user, session, self.sign_access_token(user, session), successor)
+        return self._give(user, session, successor)
 
     async def _find_successor(self, connection: Connection, token: str, session: Session, client: Client) -> str | None:
         """Return the token that follows, made now or within the grace; None when the token was used up before."""
@@ -202,6 +232,27 @@ class LiveSessions:
         await refresh_tokens.update_used(connection, token, salt)
         await refresh_tokens.insert_refresh_token(connection, successor, session.id)
         return successor
+
+    async def _end(
+        self,
+        connection: Connection,
+        session_id: SessionId,
+        because: Ending,
+        client: Client,
+        user_id: int | None = None,
+    ) -> Session | None:
+        session = await update_revoked(connection, session_id, user_id, because)
+        await self._tell(connection, [session] if session else [], because, client)
+        return session
+
+    def _give(self, user: User, session: Session, refresh_token: str) -> SignedIn:
+        life = self._find_life(session, int(time.time()))
+        return SignedIn(user, session, self.sign_access_token(user, session), life, refresh_token)
+
+    def _find_life(self, session: Session, now: int) -> int:
+        """Return how many seconds an access token lives that is given to a session now."""
+        left = int(session.ends_at.timestamp()) - now
+        return max(1, min(self.access_tokens.ttl, int(self.idle_age.total_seconds()) // 2, left))
 
     async def _tell(self, connection: Connection, ended: Sequence[Session], because: Ending, client: Client) -> None:
         """Note the ends of sessions of one user in the audit, and tell everybody."""

@@ -19,14 +19,15 @@ from auth_service.browser_cookies import (
     BrowserSession,
     add_cookies,
     choose_callback_url,
+    clear_ended_session,
     clear_session,
     find_browser_session,
-    find_session_id,
     is_csrf_verified,
+    list_session_ids,
     offer_csrf_token,
     remember_callback_url,
-    replace_session,
     seal_session,
+    store_sign_in,
 )
 from auth_service.clients import identify_client
 from auth_service.errors import InvalidCredentials
@@ -72,7 +73,7 @@ async def show_providers(request: Request) -> Response:
 
 async def show_session(request: Request) -> Response:
     """Answer who is signed in, and seal the cookie anew; ``{}`` for nobody. Never redirects."""
-    return _answer_session(request, await find_browser_session(request))
+    return await _answer_session(request, await find_browser_session(request))
 
 
 async def update_session(request: Request) -> Response:
@@ -89,7 +90,7 @@ async def update_session(request: Request) -> Response:
         change, parts = validate(AccountChange, {"name": wanted["name"]}), parts_of(request)
         user = await parts.accounts.rename(found.user, change.name or found.user.name, identify_client(request))
         found = replace(found, user=user, access_token=parts.sessions.sign_access_token(user, found.session))
-    return _answer_session(request, found)
+    return await _answer_session(request, found)
 
 
 async def start_sign_in(request: Request) -> Response:
@@ -107,7 +108,6 @@ async def sign_in(request: Request) -> Response:
         return _refuse_sign_in(request, fields, callback_url, 403, "MissingCSRF")
     try:
         signed_in = await _verify_credentials(request, fields)
-        cookies = await replace_session(request, signed_in)
     except InvalidCredentials as error:
         return _refuse_sign_in(request, fields, callback_url, error.status, "CredentialsSignin")
     except (Throttled, Unavailable) as error:
@@ -116,18 +116,18 @@ async def sign_in(request: Request) -> Response:
         refusal.headers.update(error.headers)
         return refusal
     response = _answer_url(fields, callback_url)
+    cookies = store_sign_in(request, signed_in)
     return add_cookies(response, [*remember_callback_url(request, callback_url), *cookies])
 
 
 async def sign_out(request: Request) -> Response:
-    """End the session and make the browser forget it."""
+    """End the session, each that the browser's cookies name, and make it forget the session cookie."""
     fields = await _read_fields(request)
     if not is_csrf_verified(request, fields):
         if _is_json_mode(fields):
             return _answer_url(fields, _url(request, "/signout?csrf=true"), 403)
         return pages.sign_out_page(request, status=403, alert=pages.EXPIRED_FORM)
-    session_id = find_session_id(request)
-    if session_id is not None:
+    for session_id in list_session_ids(request):
         await parts_of(request).sessions.end(session_id, Ending.SIGNED_OUT, identify_client(request))
     callback_url = choose_callback_url(request, fields)
     response = _answer_url(fields, callback_url)
@@ -159,10 +159,10 @@ async def refuse_unknown(request: Request) -> Response:
     raise BadRequest(Sentence("{method} is not understood here", method=request.method))
 
 
-def _answer_session(request: Request, found: BrowserSession | None) -> Response:
+async def _answer_session(request: Request, found: BrowserSession | None) -> Response:
     """Return what a browser is told of its session, with the cookie that keeps or clears it."""
     if found is None:
-        return add_cookies(JSONResponse({}, headers=NEVER_STORED), clear_session(request))
+        return add_cookies(JSONResponse({}, headers=NEVER_STORED), await clear_ended_session(request))
     sealed, cookies = seal_session(request, found.user, found.session, found.access_token)
     opened = parts_of(request).sealer.open(sealed, int(time.time())) or {}
     user = {name: value for name, value in opened.items() if name != "sid"}
@@ -195,7 +195,7 @@ async def _verify_credentials(request: Request, fields: Fields) -> SignedIn:
         offered = validate(SignIn, {"username": username, "password": fields.get("password", "")})
     except Invalid:  # text that nobody's e-mail or password can hold
         raise InvalidCredentials from None
-    return await parts_of(request).accounts.sign_in(offered, identify_client(request))
+    return await parts_of(request).accounts.sign_in(offered, identify_client(request), list_session_ids(request))
 
 
 def _refuse_sign_in(
@@ -206,7 +206,10 @@ def _refuse_sign_in(
     error: str,
     facts: Mapping[str, object] | None = None,
 ) -> Response:
-    """Show the form again; in JSON mode answer the error's URL, without which the client fails, and the facts."""
+    """Show the form again; in JSON mode answer the error's URL, without which the client fails, and the facts.
+
+    Either way the browser keeps where to go: next-auth's client reads it from the cookie after a second try.
+    """
     if not _is_json_mode(fields):
         typed = fields.get("username") or fields.get("email", "")
         alert = pages.SIGN_IN_ERRORS[error]
@@ -216,7 +219,8 @@ def _refuse_sign_in(
         if error == "MissingCSRF"
         else f"/error?error={error}&provider=credentials"
     )
-    return _answer_url(fields, _url(request, place), status, facts)
+    answer = _answer_url(fields, _url(request, place), status, facts)
+    return add_cookies(answer, remember_callback_url(request, callback_url))
 
 
 def _is_json_mode(fields: Fields) -> bool:

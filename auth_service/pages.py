@@ -16,10 +16,11 @@ from auth_service.browser_cookies import (
     choose_callback_url,
     find_browser_session,
     is_csrf_verified,
+    list_session_ids,
     offer_csrf_token,
     remember_callback_url,
-    replace_session,
     seal_session,
+    store_sign_in,
 )
 from auth_service.clients import identify_client
 from auth_service.errors import EmailTaken
@@ -114,7 +115,8 @@ async def sign_up(request: Request) -> Response:
         return _sign_up_page(request, callback_url, typed, status=403, alert=EXPIRED_FORM)
     try:
         wanted = validate(SignUp, {**typed, "password": fields.get("password", "")})
-        signed_in = await sign_up_once(parts_of(request).accounts, wanted, identify_client(request))
+        replaced, client = list_session_ids(request), identify_client(request)
+        signed_in = await sign_up_once(parts_of(request).accounts, wanted, client, replaced)
     except Invalid as error:
         return _sign_up_page(request, callback_url, typed, status=error.status, faults=error.fields)
     except EmailTaken as error:
@@ -124,7 +126,7 @@ async def sign_up(request: Request) -> Response:
         page = _sign_up_page(request, callback_url, typed, status=error.status, alert=alert)
         page.headers.update(error.headers)
         return page
-    return add_cookies(redirect(callback_url), await replace_session(request, signed_in))
+    return add_cookies(redirect(callback_url), store_sign_in(request, signed_in))
 
 
 @at_public_name

@@ -17,10 +17,12 @@ from auth_service.feeds import Feeds
 from auth_service.housekeeping import build_housekeeping
 from auth_service.live_sessions import LiveSessions
 from auth_service.passwords import Passwords
+from auth_service.session_uses import SessionUses
 from auth_service.settings import AuthMigrationSettings, AuthSettings
 from auth_service.users import find_highest_user_id
 from auth_service.well_known_passwords import load_common_passwords
 from shared.database import Connection, Database
+from shared.device_cookie import DeviceCookies
 from shared.epoch_watch import EpochWatch
 from shared.epochs import Epoch
 from shared.housekeeping import Housekeeping
@@ -50,6 +52,7 @@ class Parts:
     csrf: CsrfTokens
     cookies: CookieNames
     housekeeping: Housekeeping
+    devices: DeviceCookies
 
     @classmethod
     def build(cls, settings: AuthSettings, metrics: Metrics) -> Self:
@@ -66,7 +69,7 @@ class Parts:
         service_keys = KeyRing(settings.service_secret.get_secret_value(), reveal(settings.service_secret_previous))
         max_age = dt.timedelta(seconds=settings.session_max_age)
         idle_age = dt.timedelta(seconds=settings.session_idle_age)
-        sessions = LiveSessions(database, admission, access_tokens, max_age, idle_age)
+        sessions = LiveSessions(database, admission, access_tokens, max_age, idle_age, SessionUses(database, idle_age))
         return cls(
             public_url=settings.nextauth_url,
             database=database,
@@ -82,6 +85,7 @@ class Parts:
             csrf=CsrfTokens(nextauth_secret, previous),
             cookies=CookieNames.of(settings.nextauth_url),
             housekeeping=build_housekeeping(database, settings, metrics),
+            devices=DeviceCookies(nextauth_secret, previous),
         )
 
     async def start(self) -> None:
@@ -91,12 +95,14 @@ class Parts:
         self.housekeeping.start()
         self.epoch_watch.start()
         await self.database.wait_a_moment()
+        await self.sessions.uses.start()
 
     async def stop(self) -> None:
         """Let go of everything."""
         await self.housekeeping.stop()
         self.passwords.stop()
         await self.epoch_watch.stop()
+        await self.sessions.uses.stop()
         await self.database.stop()
 
 

@@ -6,6 +6,7 @@ verified as at every sign-in, with its limits.
 """
 
 import datetime as dt
+from collections.abc import Sequence
 
 from auth_service.accounts import Accounts
 from auth_service.clients import Client
@@ -20,17 +21,19 @@ from shared.schemas import validate
 A_MOMENT = dt.timedelta(minutes=1)
 
 
-async def sign_up_once(accounts: Accounts, wanted: SignUp, client: Client) -> SignedIn:
+async def sign_up_once(
+    accounts: Accounts, wanted: SignUp, client: Client, replaced: Sequence[SessionId] = ()
+) -> SignedIn:
     """Sign up and in; or sign in to the account that another click has just made. Raises as ``sign_up_and_in``."""
     try:
-        return await accounts.sign_up_and_in(wanted, client)
+        return await accounts.sign_up_and_in(wanted, client, replaced)
     except EmailTaken:
         found = await _find_credentials(accounts, wanted.email)
         if found is None or found.user.name != wanted.name or not _is_a_moment_ago(found.user.created_at):
             raise
         try:
             offered = validate(SignIn, {"username": wanted.email, "password": wanted.password})
-            return await accounts.sign_in(offered, client)
+            return await accounts.sign_in(offered, client, replaced)
         except (Invalid, InvalidCredentials, Throttled):
             raise EmailTaken from None
 

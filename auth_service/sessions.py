@@ -25,6 +25,7 @@ class Ending(StrEnum):
     REPLACED = "replaced"
     ENDED_BY_USER = "ended_by_user"
     ENDED_BY_OPERATOR = "ended_by_operator"
+    ROLE_TAKEN = "role_taken"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason, not a password
     REFRESH_REUSED = "refresh_reused"
     USER_DISABLED = "user_disabled"
@@ -84,6 +85,12 @@ async def find_live_session(connection: Connection, session_id: SessionId) -> Se
     return _read_session(row) if row else None
 
 
+async def find_ending(connection: Connection, session_id: SessionId) -> str | None:
+    """Return why a session was revoked (a value of ``Ending``); None when it was not, or there is none."""
+    because: str | None = await connection.fetchval("SELECT revoked_because FROM sessions WHERE id = $1", session_id)
+    return because
+
+
 async def update_last_used(connection: Connection, session_id: SessionId, idle_age: dt.timedelta) -> Session | None:
     """Note that a live session is used, which puts off its idle end, and return it; None when it is not live."""
     row = await connection.fetchrow(
@@ -100,6 +107,33 @@ async def update_last_used(connection: Connection, session_id: SessionId, idle_a
         *(session_id, idle_age),
     )
     return _read_session(row) if row else None
+
+
+async def update_uses(
+    connection: Connection,
+    session_ids: Sequence[SessionId],
+    ages: Sequence[float],
+    idle_age: dt.timedelta,
+    lag: dt.timedelta,
+) -> None:
+    """Note when sessions were used, some seconds ago, where they are live and that is ``lag`` later than is known.
+
+    Rows that are locked are left out: whoever holds them is using or ending them.
+    """
+    await connection.execute(
+        """
+        UPDATE sessions SET last_used_at = used.at, idle_ends_at = used.at + $3::interval
+        FROM (
+            SELECT id, now() - make_interval(secs => noted.age) AS at
+            FROM unnest($1::uuid[], $2::float8[]) AS noted (id, age) JOIN sessions USING (id)
+            WHERE revoked_at IS NULL AND now() < least(ends_at, idle_ends_at)
+                AND last_used_at < now() - make_interval(secs => noted.age) - $4::interval
+            ORDER BY id FOR NO KEY UPDATE OF sessions SKIP LOCKED
+        ) AS used
+        WHERE sessions.id = used.id
+        """,
+        *(session_ids, ages, idle_age, lag),
+    )
 
 
 async def update_revoked(

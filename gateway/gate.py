@@ -37,7 +37,7 @@ from gateway.upstream_connection import UpstreamConnection
 from gateway.websocket import UPGRADE_HEADERS, find_key
 from shared.authentication import Caller, note_in_record
 from shared.error_responses import render_error
-from shared.errors import AppError, BadRequest, MethodNotAllowed
+from shared.errors import AppError, BadRequest, MethodNotAllowed, Unavailable
 from shared.request_context import SIGN_IN_WANTED, RequestRecord, record_of
 from shared.response_headers import ResponseHeadersMiddleware
 
@@ -130,7 +130,10 @@ class Gate:
         if found.stale is None or rule is None or rule.upstream == OWN_UPSTREAM or facts.path.text.startswith(NEXTAUTH):
             return Renewed(found.caller), decision
         renewed = await self._renewal.renew(found)
-        return renewed, decide(self._current.policy, facts, renewed.caller)
+        decision = decide(self._current.policy, facts, renewed.caller)
+        if renewed.is_unknown and not isinstance(decision, Forward):
+            return renewed, Refuse(Unavailable(), rule)  # perhaps the caller may, and nobody knows
+        return renewed, decision
 
     async def _pass_on(
         self,

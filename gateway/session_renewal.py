@@ -1,13 +1,15 @@
 """Keeps a browser signed in: gets a fresh access token for a session cookie whose token has run out, or is about to.
 
-    POST /internal/session {session, pieces}  ->  {accessToken | null, setCookie}
+    POST /internal/session {session, pieces, device?}  ->  {accessToken | null, setCookie}
 
 1. Each session is asked about once at a time: requests that come meanwhile wait for the same answer, and those of the
    next seconds get it again, for a page sends many.
 2. Nobody waits for long. When the auth service is down, slow or talks nonsense, the request goes on with what its own
-   token still proves.
+   token still proves, and if that is nothing, who it is is not known: ``is_unknown``.
 3. A fresh token is verified like any other, each time it is used; a session known to be ended gets none.
-4. Null means that the session is not live: the caller is anonymous, and the cookies to set clear the browser's.
+4. Null means that no session is live: the caller is anonymous, and the cookies to set clear the browser's.
+5. A device cookie is told where it names another session than the session cookie does. An answer of any other than that
+   says that it is over, which never changes: it is kept among the revocations, and not asked about again for a while.
 """
 
 import asyncio
@@ -51,10 +53,14 @@ class SessionAnswer(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """Who the caller is now, and the ``Set-Cookie`` values to put on the answer (see ``add_cookies``)."""
+    """Who the caller is now, and the ``Set-Cookie`` values to put on the answer (see ``add_cookies``).
+
+    ``is_unknown``: the caller is anonymous because the auth service could not be asked.
+    """
 
     caller: Caller
     set_cookie: tuple[str, ...] = ()
+    is_unknown: bool = False
 
 
 @dataclass(slots=True)
@@ -71,21 +77,27 @@ class SessionRenewal:
     def __init__(self, auth_service: ServiceClient, credentials: Credentials) -> None:
         self._auth_service = auth_service
         self._credentials = credentials
-        self._questions: dict[str, _Question] = {}
         self._forgot_at = float("-inf")  # by the monotonic clock
+        self._questions: dict[tuple[str, str], _Question] = {}
 
     async def renew(self, found: Found) -> Renewed:
         """Return the caller as after a renewal, if their cookie wants one; else, and when that fails, as found."""
-        answer = await self._ask_once(found.stale) if found.stale is not None else None
-        if found.stale is None or answer is None:
+        if found.stale is None:
             return Renewed(found.caller)
+        answer = await self._ask_once(found.stale)
+        without_answer = Renewed(found.caller, is_unknown=isinstance(found.caller, Anonymous))
+        if answer is None:
+            return without_answer
         if answer.access_token is None:
+            self._note_end(found.stale)
             return Renewed(Anonymous(Reason.REVOKED), answer.set_cookie)
-        tokens, revocations = self._credentials.tokens, self._credentials.revocations
-        caller = authenticate_token(answer.access_token, tokens, revocations, int(time.time()))
-        if isinstance(caller, User) and caller.claims.session_id == found.stale.session_id:
+        now, credentials = int(time.time()), self._credentials
+        caller = authenticate_token(answer.access_token, credentials.tokens, credentials.revocations, now)
+        if isinstance(caller, User) and caller.claims.session_id in self._list_wanted(found.stale, now):
+            if caller.claims.session_id != found.stale.session_id:
+                self._note_end(found.stale)
             return Renewed(caller, answer.set_cookie)
-        return Renewed(caller if caller == Anonymous(Reason.REVOKED) else found.caller)
+        return Renewed(caller) if caller == Anonymous(Reason.REVOKED) else without_answer
 
     async def close(self) -> None:
         """End the questions that still run."""
@@ -94,9 +106,20 @@ class SessionRenewal:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _list_wanted(self, stale: StaleSession, now: int) -> list[object]:
+        """Return the sessions whose tokens are an answer."""
+        opened = self._credentials.sealer.open(stale.sealed, now) if stale.device is not None else None
+        return [stale.session_id, *([opened.get("sid")] if opened else [])]
+
+    def _note_end(self, stale: StaleSession) -> None:
+        """Note that the session of a device cookie is over."""
+        if stale.device is not None:
+            ttl = self._credentials.tokens.ttl
+            self._credentials.revocations.add(stale.session_id, int(time.time()) + ttl)
+
     async def _ask_once(self, stale: StaleSession) -> SessionAnswer | None:
         """Return what is said of a session now, or was a moment ago; None when nothing is."""
-        question = self._questions.get(stale.session_id)
+        question = self._questions.get(_key_of(stale))
         if question is None or question.until <= time.monotonic():
             question = self._begin(stale)
         return await asyncio.shield(question.task) if question else None  # who goes away leaves the others waiting
@@ -104,23 +127,30 @@ class SessionRenewal:
     def _begin(self, stale: StaleSession) -> _Question | None:
         now = time.monotonic()
         if now - self._forgot_at >= FORGET_EVERY:
-            self._questions = {sid: known for sid, known in self._questions.items() if known.until > now}
+            self._questions = {key: known for key, known in self._questions.items() if known.until > now}
             self._forgot_at = now
         if len(self._questions) >= MAX_KNOWN:
             return None
         question = _Question(asyncio.create_task(self._ask(stale)))
-        self._questions[stale.session_id] = question
+        self._questions[_key_of(stale)] = question
         question.task.add_done_callback(lambda task: _remember(question, task))
         return question
 
     async def _ask(self, stale: StaleSession) -> SessionAnswer | None:
         body = {"session": stale.sealed, "pieces": list(stale.pieces)}
+        if stale.device is not None:
+            body["device"] = stale.device
         try:
             async with asyncio.timeout(PATIENCE):
                 return SessionAnswer.model_validate(await self._auth_service.post_json(PATH, body, timeout=PATIENCE))
         except (Unavailable, ValidationError, TimeoutError) as error:
             log.warning("session_not_renewed", sid=stale.session_id, error=type(error).__name__)
             return None
+
+
+def _key_of(stale: StaleSession) -> tuple[str, str]:
+    """Return what two requests have in common that get the same answer."""
+    return stale.session_id, stale.sealed if stale.device is not None else ""
 
 
 def add_cookies(headers: Iterable[RawHeader], renewed: Renewed, names: CookieNames) -> list[RawHeader]:

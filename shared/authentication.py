@@ -1,6 +1,9 @@
 """From an ``Authorization`` header to a caller: a user, or anonymous with the reason. Used by posts, auth and gateway.
 
-The header may hold the token bare, as the tutorial's clients send it, or after ``Bearer`` (RFC 6750, section 2.1).
+The header may hold the token bare, as the tutorial's clients send it, or after ``Bearer`` (RFC 6750, section 2.1). What
+comes after another scheme (``Basic``, ``Digest``, ``Negotiate``) is meant for somebody else, such as a proxy ahead with
+a password of its own: it is no credential here, right or wrong, and neither is an empty header.
+
 Identity is the signed token and nothing else that a request can say. A token of a session that was ended proves
 nothing: that is asked each time, after the verification, which may be a remembered one.
 """
@@ -66,8 +69,14 @@ def authenticate(headers: RawHeaders, tokens: AccessTokens, revocations: Revocat
 
 
 def list_credentials(headers: RawHeaders) -> list[str]:
-    """Return what the ``Authorization`` headers hold, bare or after ``Bearer``. Only a single one proves anything."""
-    return [_read_credential(value) for name, value in headers if name == b"authorization"]
+    """Return what the ``Authorization`` headers hold for us, bare or after ``Bearer``.
+
+    Only a single one proves anything, so of several headers all are returned if one is for us: two readers could take
+    two of them.
+    """
+    found = [_read_credential(value) for name, value in headers if name == b"authorization"]
+    ours = [credential for credential in found if credential is not None]
+    return ours if len(found) == 1 or not ours else [credential or "" for credential in found]
 
 
 def authenticate_token(token: str, tokens: AccessTokens, revocations: Revocations, now: int) -> Caller:
@@ -132,8 +141,13 @@ def ask_for_recent_sign_in(max_age: int) -> str:
     return f'{REALM}, {because}, max_age="{max_age}"'
 
 
-def _read_credential(value: bytes) -> str:
-    """Return the token of a header value, bare or after ``Bearer``. What is not ASCII fails the token's own gate."""
+def _read_credential(value: bytes) -> str | None:
+    """Return the token of a header value, bare or after ``Bearer``; None when the value is empty or of another scheme.
+
+    What is not ASCII fails the token's own gate.
+    """
     text = value.decode("latin-1").strip(" \t")
-    scheme, _, rest = text.partition(" ")
-    return rest.strip(" \t") if scheme.lower() == "bearer" else text
+    scheme, blank, rest = text.partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip(" \t")
+    return text if text and not blank else None

@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-CLOCK_TOLERANCE = 5  # seconds that an ``iat`` may lie ahead of our clock
+CLOCK_TOLERANCE = 30  # seconds that an ``iat`` or ``nbf`` may lie ahead of our clock; ``exp`` has no tolerance
+RENEW_BEFORE = 60  # seconds before its end at which a token is to be replaced; a short one at half of its life
 MAX_ID = 2**63 - 1
 
 # One spelling of a UUID, so that an ended session is always found.
@@ -53,14 +54,20 @@ class Claims:
     authenticated_at: int | None = None
     roles: tuple[str, ...] = ()
 
+    def is_fresh(self, now: int) -> bool:
+        """Tell whether the token is good for a while yet, so that nothing is gained by replacing it."""
+        renew_before = min(RENEW_BEFORE, (self.expires_at - self.issued_at) // 2)
+        return now < self.expires_at and now + renew_before <= self.expires_at
+
 
 def check_registered(claims: dict[str, object], issuer: str, audience: str, ttl: int, now: int) -> None:
-    """Refuse unless the registered claims (RFC 7519, section 4.1) are all there and hold now."""
+    """Refuse unless the registered claims (RFC 7519, section 4.1) are all there, ``nbf`` if at all, and hold now."""
     issued_at, expires_at = _integer(claims, "iat"), _integer(claims, "exp")
     read_text(claims, "jti")
     if read_text(claims, "iss") != issuer or read_text(claims, "aud") != audience:
         raise TokenRefused(Fault.CLAIMS)
-    if issued_at > now + CLOCK_TOLERANCE or not 0 < expires_at - issued_at <= ttl:
+    counts_from = _integer(claims, "nbf") if "nbf" in claims else issued_at
+    if max(issued_at, counts_from) > now + CLOCK_TOLERANCE or not 0 < expires_at - issued_at <= ttl:
         raise TokenRefused(Fault.CLAIMS)
     if now >= expires_at:
         raise TokenRefused(Fault.EXPIRED)

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from jose import jwe
 
 from shared.compact_form import decode_segment, read_object
+from shared.device_cookie import device_cookie_name
 
 KEY_INFO = b"NextAuth.js Generated Encryption Key"
 HEADER = {"alg": "dir", "enc": "A256GCM"}
@@ -30,6 +31,8 @@ CLOCK_TOLERANCE = 15  # seconds, as next-auth opens
 BLANKS = " \t"  # RFC 6265's; str.strip() alone would make a __Host- name of one that a browser let pass
 CHUNK_LENGTH = 3933  # 4096 less what next-auth reserves for the cookie's name and attributes
 MAX_SEALED_LENGTH = 16_384
+MAX_PIECES = 5  # of a session: no more are needed for the longest
+MAX_CLEARED = 10  # pieces that one answer clears, so that its head stays short; the browser's next requests go on
 
 _COMPACT_JWE = re.compile(r"([A-Za-z0-9_-]+)\.\.([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{22})")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -44,9 +47,10 @@ class SessionSealer:
         self._keys = [derive_key(each) for each in (secret, *previous)]
         self.max_age = max_age
 
-    def seal(self, claims: Mapping[str, object], now: int) -> str:
-        """Return the sealed claims, with a new ``iat``, ``exp`` and ``jti``."""
-        stamped = {**claims, "iat": now, "exp": now + self.max_age, "jti": str(uuid.uuid4())}
+    def seal(self, claims: Mapping[str, object], now: int, ends_at: int | None = None) -> str:
+        """Return the sealed claims, with a new ``iat``, ``exp`` (``ends_at``, if that is sooner) and ``jti``."""
+        expires_at = now + self.max_age if ends_at is None else min(now + self.max_age, ends_at)
+        stamped = {**claims, "iat": now, "exp": expires_at, "jti": str(uuid.uuid4())}
         plain = json.dumps(stamped, separators=(",", ":"), ensure_ascii=False).encode()
         return str(jwe.encrypt(plain, self._keys[0], algorithm="dir", encryption="A256GCM"), "ascii")
 
@@ -80,11 +84,12 @@ def derive_key(secret: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class CookieNames:
-    """NextAuth's cookie names; under https they carry the prefixes of RFC 6265bis, section 4.1.3."""
+    """NextAuth's cookie names, and our device cookie's; under https with the prefixes of RFC 6265bis, section 4.1.3."""
 
     session: str
     csrf: str
     callback: str
+    device: str
     secure: bool
 
     @classmethod
@@ -95,18 +100,23 @@ class CookieNames:
                 session="__Secure-next-auth.session-token",
                 csrf="__Host-next-auth.csrf-token",
                 callback="__Secure-next-auth.callback-url",
+                device=device_cookie_name(secure=True),
                 secure=True,
             )
         return cls(
             session="next-auth.session-token",
             csrf="next-auth.csrf-token",
             callback="next-auth.callback-url",
+            device=device_cookie_name(secure=False),
             secure=False,
         )
 
     def owns(self, name: str) -> bool:
         """Tell whether a cookie of that name is one of ours, chunks of the session included."""
-        return name in {self.session, self.csrf, self.callback} or _chunk_number(name, self.session) is not None
+        return (
+            name in {self.session, self.csrf, self.callback, self.device}
+            or _chunk_number(name, self.session) is not None
+        )
 
 
 def parse_cookies(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -129,16 +139,19 @@ def find_session_value(cookies: Mapping[str, str], name: str) -> str | None:
     if name in cookies:
         return cookies[name]
     chunks = list_session_pieces(cookies, name)
-    if not chunks or chunks != [f"{name}.{number}" for number in range(len(chunks))]:
+    if not 0 < len(chunks) <= MAX_PIECES or chunks != [f"{name}.{number}" for number in range(len(chunks))]:
         return None
     return "".join(cookies[chunk] for chunk in chunks)
 
 
 def list_session_pieces(cookies: Iterable[str], name: str) -> list[str]:
-    """Return the names of all pieces of the session among the cookies: the whole one, then chunks by number."""
+    """Return the names of the pieces of the session among the cookies: the whole one, then chunks by number.
+
+    At most ``MAX_CLEARED``, which is more than any session has.
+    """
     numbered = {piece: _chunk_number(piece, name) for piece in cookies}
     chunks = sorted((number, piece) for piece, number in numbered.items() if number is not None)
-    return [piece for piece in numbered if piece == name] + [piece for _, piece in chunks]
+    return ([piece for piece in numbered if piece == name] + [piece for _, piece in chunks])[:MAX_CLEARED]
 
 
 def session_cookies(names: CookieNames, sealed: str, expires_at: int, sent: Iterable[str]) -> list[str]:

@@ -78,7 +78,7 @@ class AccessTokens:
         self._verified: dict[str, Claims] = {}
         self.ttl = ttl
 
-    def sign(
+    def sign(  # noqa: PLR0913 - one for each claim
         self,
         *,
         user_id: int,
@@ -86,10 +86,15 @@ class AccessTokens:
         email: str,
         session_id: str,
         now: int,
+        ends_at: int | None = None,
         authenticated_at: int | None = None,
         roles: Sequence[str] = (),
     ) -> str:
-        """Return a new access token for the user's session, which began when the user proved who they are."""
+        """Return a new access token for the user's session, which began when the user proved who they are.
+
+        It ends at ``ends_at`` if that comes before its ``ttl`` has passed, but lives for a second at least.
+        """
+        expires_at = now + self.ttl if ends_at is None else min(now + self.ttl, max(ends_at, now + 1))
         claims: dict[str, object] = {
             "iss": self._issuer,
             "aud": ACCESS_AUDIENCE,
@@ -100,7 +105,7 @@ class AccessTokens:
             "sid": session_id,
             "jti": secrets.token_urlsafe(16),
             "iat": now,
-            "exp": now + self.ttl,
+            "exp": expires_at,
             **({"auth_time": authenticated_at} if authenticated_at is not None else {}),
             **({"roles": list(roles)} if roles else {}),
         }

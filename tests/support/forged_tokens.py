@@ -74,6 +74,8 @@ def _faulty_claims(claims: dict[str, object]) -> dict[str, str]:
         "lives too long": {"exp": now + TTL + 1000},
         "ends before it begins": {"iat": now, "exp": now - 1},
         "iat is ahead": {"iat": now + 600, "exp": now + 700},
+        "nbf is ahead": {"nbf": int(str(claims["iat"])) + 600},
+        "nbf is text": {"nbf": str(now)},
         "iat is a list": {"iat": []},
         "iat is text": {"iat": str(now)},
         "iat is true": {"iat": True},

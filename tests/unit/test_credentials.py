@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.credentials import Credentials, StaleSession
 from shared.authentication import Anonymous, Reason, User
+from shared.device_cookie import Device, DeviceCookies
 from shared.revocations import Revocations
 from shared.session_cookie import CookieNames, SessionSealer
 from shared.tokens import AccessTokens, KeyRing
@@ -22,6 +23,7 @@ credentials = Credentials(
     tokens=AccessTokens(KeyRing("a-secret-key-for-unit-tests-number-1"), URL, 3600),
     revocations=Revocations(),
     sealer=SessionSealer("a-cookie-key-for-unit-tests-number-2", 86_400),
+    devices=DeviceCookies("a-cookie-key-for-unit-tests-number-2"),
     cookie_names=CookieNames.of(URL),
     public_url=URL,
 )
@@ -52,6 +54,17 @@ def test_the_header_wins() -> None:
     assert find(("authorization", sign(1)), ("authorization", sign(1))) is Reason.INVALID
     assert find(cookie) == 2
     assert find() is Reason.MISSING
+
+
+@pytest.mark.parametrize("value", ["Basic dXNlcjpwYXNz", "Digest a=b", "Negotiate x", "", "Basic a, Basic b"])
+def test_a_credential_for_somebody_else_leaves_the_cookie_its_say(value: str) -> None:
+    """A staging proxy's ``Authorization: Basic`` beside a session cookie: the cookie counts, for a renewal too."""
+    cookie = ("cookie", f"{COOKIE}={seal(sign(2))}")
+    assert find(("authorization", value), cookie) == 2
+    assert find(("authorization", value)) is Reason.MISSING
+    old = credentials.sealer.seal({"sid": SESSION_ID, "accessToken": sign(2, NOW - 4000)}, NOW)
+    lines = [(b"authorization", value.encode()), (b"cookie", f"{COOKIE}={old}".encode())]
+    assert credentials.find("GET", lines, NOW).stale is not None
 
 
 def test_a_cookie_in_chunks() -> None:
@@ -132,6 +145,45 @@ def test_what_wants_no_renewal() -> None:
     for token in (old, sign(2), sign(2, NOW - 3590)):
         sealed = credentials.sealer.seal({**session, "accessToken": token}, NOW)
         assert knowing.find("GET", [(b"cookie", f"{COOKIE}={sealed}".encode())], NOW).stale is None
+
+
+OTHER_SESSION = "1c4d3e6a-8f1c-4c7e-9a52-6a7f0d1f2b3c"
+DEVICE_COOKIE = "gatepost.device"
+
+
+def test_a_device_cookie_of_another_session_is_asked_about() -> None:
+    """Beside the cookie of another session, a bad one or none, the device cookie's session is to be asked about."""
+    device = credentials.devices.make(Device(2, OTHER_SESSION), NOW)
+    good, old = sign(2), sign(2, NOW - 4000)
+    for sealed, expected in (
+        (credentials.sealer.seal({"sid": SESSION_ID, "accessToken": good}, NOW), 2),
+        (credentials.sealer.seal({"sid": SESSION_ID, "accessToken": old}, NOW), Reason.EXPIRED),
+        ("nonsense", Reason.INVALID),
+        ("", Reason.MISSING),
+    ):
+        cookie = f"{DEVICE_COOKIE}={device}" + (f"; {COOKIE}={sealed}" if sealed else "")
+        lines = [(b"cookie", cookie.encode())]
+        found = credentials.find("GET", lines, NOW)
+        assert found.stale == StaleSession(OTHER_SESSION, sealed, (COOKIE,) if sealed else (), device)
+        assert find(("cookie", cookie)) == expected
+        assert credentials.find("POST", lines, NOW).stale is None, "another site may have written that form"
+
+
+def test_a_device_cookie_that_says_nothing_new_costs_nothing() -> None:
+    """Nobody is asked where it names the session cookie's session, one known to be over, or is forged or too old."""
+    sealed = credentials.sealer.seal({"sid": SESSION_ID, "accessToken": sign(2)}, NOW)
+    ended = Revocations()
+    ended.add(OTHER_SESSION, NOW)
+    for device, revocations in (
+        (credentials.devices.make(Device(2, SESSION_ID), NOW), Revocations()),
+        (credentials.devices.make(Device(2, OTHER_SESSION), NOW), ended),
+        (DeviceCookies("another secret").make(Device(2, OTHER_SESSION), NOW), Revocations()),
+        (credentials.devices.make(Device(2, OTHER_SESSION), NOW - 100 * 86_400), Revocations()),
+    ):
+        knowing = dataclasses.replace(credentials, revocations=revocations)
+        for cookie in (f"{DEVICE_COOKIE}={device}; {COOKIE}={sealed}", f"{DEVICE_COOKIE}={device}"):
+            stale = knowing.find("GET", [(b"cookie", cookie.encode())], NOW).stale
+            assert stale is None or (SESSION_ID in device and COOKIE not in cookie)
 
 
 @given(

@@ -172,9 +172,35 @@ def test_moment_of_expiry() -> None:
 
 
 def test_clock_that_runs_behind() -> None:
-    """A token made up to 5 seconds ahead of our clock is good, one from further ahead is not."""
-    assert tokens.verify(sign(), NOW - 5).user_id == 7
-    assert fault_of(sign(), NOW - 6) is Fault.CLAIMS
+    """A token made up to 30 seconds ahead of our clock is good, one from further ahead is not."""
+    assert tokens.verify(sign(), NOW - 30).user_id == 7
+    assert fault_of(sign(), NOW - 31) is Fault.CLAIMS
+
+
+def test_not_before() -> None:
+    """A token that says from when it counts does not count before, but for what clocks may differ (RFC 7519, 4.1.5)."""
+    assert tokens.verify(forge_with(nbf=NOW), NOW).user_id == 7
+    assert tokens.verify(forge_with(nbf=NOW + 30), NOW).user_id == 7
+    assert fault_of(forge_with(nbf=NOW + 31)) is Fault.CLAIMS
+    for value in (None, "0", True, 1.0, []):
+        assert fault_of(forge_with(nbf=value)) is Fault.CLAIMS
+
+
+def test_a_token_may_end_with_its_session() -> None:
+    """A token lives no longer than its session, and never longer than tokens do; it has a second at least."""
+    for ends_at, expires_at in ((NOW + 90, NOW + 90), (NOW + TTL + 1, NOW + TTL), (NOW - 5, NOW + 1)):
+        claims = {"user_id": 7, "name": "Ada", "email": "a@b.c", "session_id": SESSION_ID}
+        token = tokens.sign(**claims, now=NOW, ends_at=ends_at)
+        assert tokens.verify(token, NOW).expires_at == expires_at
+
+
+@pytest.mark.parametrize(("life", "fresh_for"), [(3600, 3541), (120, 61), (119, 61), (30, 16), (1, 1)])
+def test_when_a_token_is_to_be_replaced(life: int, fresh_for: int) -> None:
+    """A token is fresh until a minute before its end; one of a short life for half of it."""
+    claims = tokens.verify(forge_with(exp=NOW + life), NOW)
+    assert claims.is_fresh(NOW)
+    assert claims.is_fresh(NOW + fresh_for - 1)
+    assert not claims.is_fresh(NOW + fresh_for)
 
 
 def test_longest_life() -> None:
@@ -214,7 +240,7 @@ def test_remembered_token_ends_with_its_time() -> None:
     mine.verify(token, NOW)
 
     assert fault_of(token, NOW + TTL, by=mine) is Fault.EXPIRED
-    assert fault_of(token, NOW - 6, by=mine) is Fault.CLAIMS
+    assert fault_of(token, NOW - 31, by=mine) is Fault.CLAIMS
     assert mine.verify(token, NOW + TTL - 1).user_id == 7
 
 

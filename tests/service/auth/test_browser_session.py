@@ -6,6 +6,7 @@ import time
 import asyncpg
 import httpx2
 import pytest
+from starlette.applications import Starlette
 
 from tests.support import next_auth
 from tests.support.forged_tokens import TTL, forge, read_claims
@@ -44,6 +45,18 @@ async def test_a_bad_session_cookie_is_cleared(client: httpx2.AsyncClient) -> No
         assert (answer.json(), answer.headers.get_list("set-cookie")) == ({}, cleared)
 
 
+async def test_many_pieces_are_a_bad_session(client: httpx2.AsyncClient) -> None:
+    """Ninety pieces are no session: each answer clears some of them and stays short, until the browser has none."""
+    left = [f"{SESSION_COOKIE}.{number}" for number in range(90)]
+    for _ in range(9):
+        answer = await client.get("/api/auth/session", headers={"cookie": "; ".join(f"{name}=x" for name in left)})
+        cleared = [line.partition("=")[0] for line in answer.headers.get_list("set-cookie")]
+        assert (answer.status_code, answer.json(), len(cleared)) == (200, {}, 10)
+        assert sum(len(name) + len(value) for name, value in answer.headers.raw) < 4096
+        left = [name for name in left if name not in cleared]
+    assert left == []
+
+
 @pytest.mark.parametrize("claims", [{}, {"sid": 1}, {"sid": "x"}, {"sub": "1", "accessToken": "a.b.c"}])
 async def test_a_cookie_that_names_no_session_is_none(client: httpx2.AsyncClient, claims: dict[str, object]) -> None:
     """A cookie that our key sealed, but that names no session row, is no session."""
@@ -61,13 +74,16 @@ async def test_a_revoked_session_is_over(client: httpx2.AsyncClient, ada: Person
 
 
 async def test_using_a_session_puts_off_its_idle_end(
-    client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
+    client: httpx2.AsyncClient, ada: Person, app: Starlette, database: asyncpg.Connection
 ) -> None:
-    """Each look at the session notes that it is used; its absolute end stays."""
+    """A look at the session is noted as a use, soon afterwards; its absolute end stays."""
     await next_auth.sign_in(client, ada.email)
-    await database.execute("UPDATE sessions SET idle_ends_at = now() + interval '1 day'")
+    await database.execute(
+        "UPDATE sessions SET idle_ends_at = now() + interval '1 day', last_used_at = now() - interval '13 days'"
+    )
     ends_at = await database.fetchval("SELECT max(ends_at) FROM sessions")
     await next_auth.get_session(client)
+    await app.state.parts.sessions.uses.flush()
     row = await database.fetchrow("SELECT ends_at, idle_ends_at - now() AS left FROM sessions ORDER BY ends_at DESC")
     assert (row["ends_at"], row["left"].days) == (ends_at, 13)
 
@@ -95,6 +111,26 @@ async def test_the_session_tells_the_users_present_name(
     user = (await next_auth.get_session(client))["user"]
     assert isinstance(user, dict)
     assert (user["name"], read_claims(user["accessToken"])["name"]) == ("Ada King", "Ada King")
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["SET roles = '{admin}'", "SET roles = '{}'", "SET email = 'ada@king.example'"],
+    ids=["given", "taken", "e-mail"],
+)
+async def test_the_session_tells_what_the_user_is_now(
+    client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection, change: str
+) -> None:
+    """A role given or taken, or another e-mail address, shows in the next session, and in the access token in it."""
+    await database.execute("UPDATE users SET roles = '{editor}'")
+    await next_auth.sign_in(client, ada.email)
+    await database.execute(f"UPDATE users {change}")
+    user = (await next_auth.get_session(client))["user"]
+    assert isinstance(user, dict)
+    row = await database.fetchrow("SELECT email, roles FROM users")
+    claims = read_claims(user["accessToken"])
+    assert (user["email"], claims["email"], claims.get("roles", [])) == (row["email"], row["email"], row["roles"])
+    assert (await next_auth.get_session(client))["user"]["accessToken"] == user["accessToken"]  # type: ignore[index]
 
 
 async def test_signing_out_clears_the_cookie_and_revokes_the_session(

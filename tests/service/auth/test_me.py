@@ -45,7 +45,7 @@ async def test_every_faulty_token_is_refused(client: httpx2.AsyncClient, ada: Pe
     claims = read_claims(ada.token)
     assert (await get_me(client, forge(claims))).status_code == 200
     for fault, token in list_faulty_tokens(claims).items():
-        answer = await get_me(client, token)
+        answer = await get_me(client, f"Bearer {token}")
         assert (answer.status_code, answer.content) == (401, NO_AUTHORIZATION), fault
         assert "invalid_token" in answer.headers["www-authenticate"], fault
 

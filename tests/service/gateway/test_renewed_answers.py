@@ -7,6 +7,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from gateway import session_renewal
+from shared.device_cookie import Device
 from tests.support.fake_auth_service import FakeAuthService, Json, answer_with, break_off, running_auth_service
 from tests.support.gateway_in_process import SERVICE_SECRET, SESSION_ID, RunningGateway, running_gateway
 from tests.support.raw_upstream import RawUpstream, Received
@@ -85,14 +87,60 @@ async def test_a_session_that_ended_is_cleared(
     assert posts.received == []
 
 
-async def test_without_the_auth_service_the_token_decides(
-    client: httpx2.AsyncClient, fake_auth: FakeAuthService, stale: dict[str, str]
+async def test_without_the_auth_service_nobody_is_turned_away(
+    client: httpx2.AsyncClient, fake_auth: FakeAuthService, posts: RawUpstream, stale: dict[str, str]
 ) -> None:
-    """When nobody can renew it, an expired token is an expired token."""
+    """When nobody can renew an expired token, who it is is not known: 503 and try again, no sign-in page and no 401.
+
+    What is public is shown, as to anybody. No cookie is touched.
+    """
     fake_auth.renew = lambda _: break_off()
-    answer = await client.get("/userposts", headers=stale)
-    assert answer.status_code == 302
-    assert "set-cookie" not in answer.headers
+    for path in ("/userposts", "/api/user/7"):
+        answer = await client.get(path, headers=stale)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert "set-cookie" not in answer.headers
+    answer = await client.get("/public/page", headers=stale)
+    assert (answer.status_code, "set-cookie" in answer.headers) == (200, False)
+    assert [received.values("authorization") for received in posts.received] == [[]]
+
+
+async def test_a_cookie_that_a_late_answer_spoiled_is_mended(
+    gateway: RunningGateway, client: httpx2.AsyncClient, fake_auth: FakeAuthService, posts: RawUpstream
+) -> None:
+    """With the cookie of another session, or none, beside the device cookie of a live one, that one's user passes."""
+    now = int(time.time())
+    device = gateway.credentials.devices.make(Device(7, SESSION_ID), now)
+    token = gateway.credentials.tokens.sign(
+        user_id=8, name="Old", email="old@example.com", session_id=SESSION_ID.replace("0", "1"), now=now
+    )
+    session = gateway.credentials.sealer.seal({"sid": SESSION_ID.replace("0", "1"), "accessToken": token}, now)
+    for cookie in (
+        f"gatepost.device={device}",
+        f"next-auth.session-token={session}; gatepost.device={device}; theme=dark",
+    ):
+        answer = await client.get("/userposts", headers={"Cookie": cookie})
+        assert (answer.status_code, answer.headers.get_list("set-cookie")) == (200, [COOKIE])
+    for received in posts.received:
+        claims = gateway.credentials.tokens.verify(received.values("authorization")[0].removeprefix("Bearer "), now)
+        assert claims.user_id == 7
+        assert received.values("cookie") in ([], ["theme=dark"]), "it goes to the service that issues it, and no other"
+    assert {asked["device"] for asked in fake_auth.asked_to_renew} == {device}
+
+
+async def test_a_browser_that_signed_out_is_asked_about_once(
+    gateway: RunningGateway,
+    client: httpx2.AsyncClient,
+    fake_auth: FakeAuthService,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The device cookie of a session that is over costs one question, not one with each request."""
+    fake_auth.renew = lambda _: answer_with({"accessToken": None, "setCookie": []})
+    device = gateway.credentials.devices.make(Device(7, SESSION_ID), int(time.time()))
+    monkeypatch.setattr(session_renewal, "REMEMBER", 0.0)
+    for _ in range(5):
+        answer = await client.get("/userposts", headers={"Cookie": f"gatepost.device={device}"})
+        assert answer.status_code == 302
+    assert len(fake_auth.asked_to_renew) == 1
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/docs", "/api/auth/session"])

@@ -10,6 +10,7 @@ from gateway import session_renewal
 from gateway.credentials import Credentials, Found, StaleSession
 from gateway.session_renewal import Renewed, SessionRenewal, add_cookies
 from shared.authentication import Anonymous, Caller, Reason, User, authenticate_token
+from shared.device_cookie import DeviceCookies
 from shared.revocations import Revocations
 from shared.service_calls import ServiceClient
 from shared.session_cookie import CookieNames, SessionSealer
@@ -28,6 +29,7 @@ URL = "http://localhost:3000"
 NAMES = CookieNames.of(URL)
 OTHER_SESSION = SESSION_ID.replace("0", "1")
 EXPIRED = Anonymous(Reason.EXPIRED)
+UNKNOWN = Renewed(EXPIRED, is_unknown=True)
 REVOKED = Anonymous(Reason.REVOKED)
 STALE = StaleSession(SESSION_ID, "sealed-by-us", (f"{NAMES.session}.0", f"{NAMES.session}.1"))
 COOKIE = f"{NAMES.session}=anew; Path=/; HttpOnly; SameSite=Lax"
@@ -41,6 +43,7 @@ def credentials() -> Credentials:
         tokens=AccessTokens(KeyRing("a-secret-key-for-the-gateways-tests-1"), URL, 3600),
         revocations=Revocations(),
         sealer=SessionSealer("a-cookie-key-for-the-gateways-tests-2", 86_400),
+        devices=DeviceCookies("a-cookie-key-for-the-gateways-tests-2"),
         cookie_names=NAMES,
         public_url=URL,
     )
@@ -156,6 +159,34 @@ async def test_a_remembered_answer_does_not_outlive_its_session(
     assert await renewal.renew(Found(EXPIRED, STALE)) == Renewed(REVOKED)
 
 
+async def test_the_session_of_a_device_cookie_is_renewed(
+    auth: FakeAuthService, renewal: SessionRenewal, credentials: Credentials
+) -> None:
+    """The device cookie goes along; a token of its session counts, whatever the session cookie's still proves."""
+    stale = StaleSession(OTHER_SESSION, "", (), "a-device-cookie")
+    auth.renew = lambda _: answer_with(
+        {"accessToken": sign(credentials, session_id=OTHER_SESSION), "setCookie": [COOKIE]}
+    )
+    renewed = await renewal.renew(Found(find_user(credentials, age=0), stale))
+    assert isinstance(renewed.caller, User)
+    assert (renewed.caller.claims.session_id, renewed.set_cookie) == (OTHER_SESSION, (COOKIE,))
+    assert auth.asked_to_renew == [{"session": "", "pieces": [], "device": "a-device-cookie"}]
+
+
+@pytest.mark.parametrize("answer", ["none", "the session cookie's"])
+async def test_a_device_s_session_that_is_over_stays_so(
+    auth: FakeAuthService, renewal: SessionRenewal, credentials: Credentials, answer: str
+) -> None:
+    """When it is over, nobody is asked about it again; the session cookie's session counts if that is answered."""
+    sealed = credentials.sealer.seal({"sid": SESSION_ID}, int(time.time()))
+    token = None if answer == "none" else sign(credentials, session_id=SESSION_ID)
+    auth.renew = lambda _: answer_with({"accessToken": token, "setCookie": []})
+    renewed = await renewal.renew(Found(EXPIRED, StaleSession(OTHER_SESSION, sealed, (NAMES.session,), "device")))
+    assert isinstance(renewed.caller, User) == (token is not None)
+    assert credentials.revocations.is_revoked(OTHER_SESSION)
+    assert not credentials.revocations.is_revoked(SESSION_ID)
+
+
 NONSENSE: dict[str, Misbehaviour] = {
     "closes the connection": break_off,
     "answers 503": lambda: answer_with({"error": "no"}, "HTTP/1.1 503 Service Unavailable"),
@@ -177,7 +208,7 @@ async def test_without_an_answer_the_own_token_counts(
     auth.renew = lambda _: NONSENSE[nonsense]()
     user = find_user(credentials, age=3570)
     assert await renewal.renew(Found(user, STALE)) == Renewed(user)
-    assert await renewal.renew(Found(EXPIRED, STALE)) == Renewed(EXPIRED)
+    assert await renewal.renew(Found(EXPIRED, STALE)) == UNKNOWN
 
 
 async def test_another_sessions_token_is_not_taken(
@@ -186,7 +217,7 @@ async def test_another_sessions_token_is_not_taken(
     """A valid token of a session that was not asked about is worth nothing here."""
     foreign = sign(credentials, session_id=OTHER_SESSION)
     auth.renew = lambda _: answer_with({"accessToken": foreign, "setCookie": [COOKIE]})
-    assert await renewal.renew(Found(EXPIRED, STALE)) == Renewed(EXPIRED)
+    assert await renewal.renew(Found(EXPIRED, STALE)) == UNKNOWN
 
 
 async def test_a_slow_auth_service_holds_nobody_up_for_long(
@@ -196,8 +227,8 @@ async def test_a_slow_auth_service_holds_nobody_up_for_long(
     monkeypatch.setattr(session_renewal, "PATIENCE", 0.1)
     auth.pause = 2.0
     async with asyncio.timeout(1.0):
-        assert await renewal.renew(Found(EXPIRED, STALE)) == Renewed(EXPIRED)
-        assert await renewal.renew(Found(EXPIRED, STALE)) == Renewed(EXPIRED)
+        assert await renewal.renew(Found(EXPIRED, STALE)) == UNKNOWN
+        assert await renewal.renew(Found(EXPIRED, STALE)) == UNKNOWN
     assert len(auth.asked_to_renew) == 1
     auth.pause = 0.0
 
@@ -208,9 +239,9 @@ async def test_after_a_failure_it_is_asked_again(
     """A session whose renewal failed is asked about again after a rest, and then renewed."""
     monkeypatch.setattr(session_renewal, "REST", 0.1)
     renew, auth.renew = auth.renew, lambda _: break_off()
-    assert await renewal.renew(Found(EXPIRED, STALE)) == Renewed(EXPIRED)
+    assert await renewal.renew(Found(EXPIRED, STALE)) == UNKNOWN
     auth.renew = renew
-    assert await renewal.renew(Found(EXPIRED, STALE)) == Renewed(EXPIRED)
+    assert await renewal.renew(Found(EXPIRED, STALE)) == UNKNOWN
     await asyncio.sleep(0.15)
     assert isinstance((await renewal.renew(Found(EXPIRED, STALE))).caller, User)
 
@@ -222,7 +253,7 @@ async def test_what_is_remembered_is_bounded(
     monkeypatch.setattr(session_renewal, "MAX_KNOWN", 3)
     sessions = [StaleSession(str(number), "sealed", ()) for number in range(9)]
     answers = await asyncio.gather(*(renewal.renew(Found(EXPIRED, stale)) for stale in sessions))
-    assert answers == [Renewed(EXPIRED)] * 9  # the token is of none of these sessions
+    assert answers == [UNKNOWN] * 9  # the token is of none of these sessions
     assert len(auth.asked_to_renew) == 3
 
 
