@@ -11,10 +11,12 @@ from auth_service.accounts import Accounts
 from auth_service.admission import Admission
 from auth_service.csrf import CsrfTokens
 from auth_service.live_sessions import LiveSessions
+from auth_service.password_checks import PasswordChecks
 from auth_service.passwords import Passwords
 from auth_service.settings import AuthMigrationSettings, AuthSettings
 from auth_service.well_known_passwords import load_common_passwords
 from shared.database import Database
+from shared.device_cookie import DeviceCookies
 from shared.metrics import Metrics
 from shared.session_cookie import CookieNames, SessionSealer
 from shared.tokens import AccessTokens, KeyRing, ServiceTokens
@@ -37,6 +39,7 @@ class Parts:
     sealer: SessionSealer
     csrf: CsrfTokens
     cookies: CookieNames
+    devices: DeviceCookies
 
     @classmethod
     def build(cls, settings: AuthSettings, metrics: Metrics) -> Self:
@@ -46,6 +49,7 @@ class Parts:
         metrics.watch_database(database.count_borrowed)
         passwords = Passwords(metrics.registry)
         admission = Admission.build(database, settings, metrics.registry)
+        checks = PasswordChecks(database, passwords, admission)
         access_tokens = AccessTokens(_read_keys(settings), settings.nextauth_url, settings.access_token_ttl)
         max_age = dt.timedelta(seconds=settings.session_max_age)
         idle_age = dt.timedelta(seconds=settings.session_idle_age)
@@ -55,13 +59,14 @@ class Parts:
             database=database,
             passwords=passwords,
             admission=admission,
-            accounts=Accounts(database, passwords, admission, sessions),
+            accounts=Accounts(database, passwords, admission, checks, sessions),
             sessions=sessions,
             access_tokens=access_tokens,
             service_tokens=ServiceTokens(KeyRing(settings.service_secret.get_secret_value())),
             sealer=SessionSealer(nextauth_secret, settings.session_max_age),
             csrf=CsrfTokens(nextauth_secret),
             cookies=CookieNames.of(settings.nextauth_url),
+            devices=DeviceCookies(nextauth_secret),
         )
 
     async def start(self) -> None:
