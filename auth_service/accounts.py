@@ -5,28 +5,29 @@ the transaction that begins the session, by whether that is the password still; 
 password, a disabling or a deletion that came in between.
 """
 
-import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 
-from auth_service.admission import Admission, Try
+from auth_service.admission import Admission
 from auth_service.audit import Event, insert_audit_line
 from auth_service.clients import Client
 from auth_service.errors import EmailTaken, InvalidCredentials
 from auth_service.live_sessions import LiveSessions, SignedIn
+from auth_service.password_checks import PasswordChecks
 from auth_service.password_rules import find_password_fault
 from auth_service.passwords import Passwords
 from auth_service.schemas import PasswordChange, SignIn, SignUp
 from auth_service.sessions import Ending, SessionId
 from auth_service.sign_ins import Proof
+from auth_service.throttle import find_site
 from auth_service.user_changes import Kind, insert_user_change
 from auth_service.users import (
     Credentials,
     User,
     delete_user,
-    find_credentials,
+    email_key,
     find_user,
     insert_user,
     lock_user,
@@ -42,7 +43,6 @@ from shared.sentences import Sentence
 
 WRONG_PASSWORD = Sentence("is not right")
 MAX_ROLES = 16  # of one user: all stand in each access token, and no token over 4 KiB is accepted
-Found = tuple[Credentials | None, Try, bool]  # whom an e-mail address names, the try, whether the password is theirs
 
 log = structlog.get_logger("accounts")
 
@@ -54,11 +54,12 @@ class Accounts:
     database: Database
     passwords: Passwords
     admission: Admission
+    checks: PasswordChecks
     sessions: LiveSessions
 
     async def sign_up(self, wanted: SignUp, client: Client) -> User:
         """Return the new user; EmailTaken when somebody has the e-mail address, Throttled, Unavailable."""
-        password_hash = await self._hash_new(wanted.password, client)
+        password_hash = await self._hash_new(wanted, client)
         async with self.database.transaction() as connection:
             user = await _store_user(connection, wanted, password_hash, client)
         if user is None:  # outside, so that the refusal stays noted
@@ -67,7 +68,7 @@ class Accounts:
 
     async def sign_up_and_in(self, wanted: SignUp, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn:
         """Return the new user with a session in place of those ``replaced``, all or nothing; else as ``sign_up``."""
-        password_hash = await self._hash_new(wanted.password, client)
+        password_hash = await self._hash_new(wanted, client)
         async with self.database.transaction() as connection:
             user = await _store_user(connection, wanted, password_hash, client)
             begun = self.sessions.begin_within(connection, Proof(user.id), client, replaced) if user else None
@@ -98,13 +99,13 @@ class Accounts:
         InvalidCredentials whether the e-mail or the password is wrong, and for a user who is disabled; Throttled,
         whatever the password, when too many failed before; Unavailable when too many are signing in.
         """
-        async with self._trying(offered.username, offered.password, client) as (found, counted, is_right):
+        async with self.checks.trying(offered.username, offered.password, client) as (found, counted, is_right):
             proof = Proof(found.user.id, found.password_set_at, counted.counted, counted.known) if found else None
             signed_in = await self.sessions.begin(proof, client, replaced) if proof and is_right else None
         if found is None or signed_in is None:
-            await self._note(Event.SIGN_IN_REFUSED, found.user.id if found else None, client)
+            await self.checks.note_failure(Event.SIGN_IN_REFUSED, found.user.id if found else None, counted, client)
             raise InvalidCredentials
-        await self._renew_hash(found, offered.password)
+        await self._renew_hash(found, offered.password, client)
         return signed_in
 
     async def rename(self, user: User, name: str, client: Client) -> User:
@@ -128,7 +129,7 @@ class Accounts:
         if fault:
             raise Invalid({"newPassword": fault})
         found = await self.get_confirmed(user, wanted.current_password, "currentPassword", client)
-        password_hash = await self.passwords.hash(wanted.new_password)
+        password_hash = await self._hash_in_slot(wanted.new_password, user.email, client)
         async with self.database.transaction() as connection:
             await lock_user(connection, user.id)
             if not await update_password(connection, found, password_hash):
@@ -178,51 +179,31 @@ class Accounts:
 
     async def get_confirmed(self, user: User, password: str, member: str, client: Client) -> Credentials:
         """Return the credentials of a signed-in user whose password is right; else Invalid names the member."""
-        async with self._trying(user.email, password, client) as (found, counted, is_right):
+        async with self.checks.trying(user.email, password, client) as (found, counted, is_right):
             is_theirs = found is not None and found.user.id == user.id and is_right
             if is_theirs:
                 await self.admission.give_back(counted)
         if found is None or not is_theirs:
-            await self._note(Event.PASSWORD_REFUSED, user.id, client)
+            await self.checks.note_failure(Event.PASSWORD_REFUSED, user.id, counted, client)
             raise Invalid({member: WRONG_PASSWORD})
         return found
 
-    @contextlib.asynccontextmanager
-    async def _trying(self, email: str, password: str, client: Client) -> AsyncIterator[Found]:
-        """Give what was found out about a password, for the block to decide by.
-
-        Throttled, or Unavailable when there is no place for one more, which is found out first. A try that ends without
-        a decision, by a failure of ours or because it is given up, has not failed: it is given back.
-        """
-        counted: Try | None = None
-        try:
-            with self.passwords.take_place() as place:
-                async with self.database.connection() as connection:
-                    counted = await self.admission.admit_sign_in(connection, email, client)
-                    found = await find_credentials(connection, email)
-                is_right = await self.passwords.verify(password, found.password_hash if found else None, place)
-            yield found, counted, is_right
-        except BaseException:
-            if counted is not None:
-                self.admission.give_back_later(counted)
-            raise
-
-    async def _hash_new(self, password: str, client: Client) -> str:
+    async def _hash_new(self, wanted: SignUp, client: Client) -> str:
         """Return the hash of the password of somebody who may sign up; Throttled, Unavailable."""
-        with self.passwords.take_place() as place:
+        with self.passwords.take_slot(find_site(client.address), email_key(wanted.email)) as slot:
             await self.admission.admit_sign_up(client)
-            return await self.passwords.hash(password, place)
+            return await self.passwords.hash(wanted.password, slot)
 
-    async def _note(self, event: Event, user_id: int | None, client: Client) -> None:
-        async with self.database.connection() as connection:
-            await insert_audit_line(connection, event, client, user_id)
+    async def _hash_in_slot(self, password: str, email: str, client: Client) -> str:
+        with self.passwords.take_slot(find_site(client.address), email_key(email)) as slot:
+            return await self.passwords.hash(password, slot)
 
-    async def _renew_hash(self, found: Credentials, password: str) -> None:
+    async def _renew_hash(self, found: Credentials, password: str, client: Client) -> None:
         """Hash the password again when today's parameters differ. The user is signed in, whatever happens here."""
         if not self.passwords.needs_rehash(found.password_hash):
             return
         try:
-            password_hash = await self.passwords.hash(password)
+            password_hash = await self._hash_in_slot(password, found.user.email, client)
             async with self.database.connection() as connection:
                 await update_password_hash(connection, found.user.id, found.password_hash, password_hash)
         except AppError as error:

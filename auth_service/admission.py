@@ -1,20 +1,25 @@
 """Who may sign in, sign up, refresh, rename or write to the log just now: ``throttle``'s rules over ``attempts``.
 
-An address that an account was signed in to from before has a count of its own with that account, and only that one
-holds it back: strangers' failures lock no owner out. Everybody else is held by the account's count and the address's.
+Failed sign-ins are counted
+
+1. by account and address together: that is what holds back who guesses, and nobody elsewhere;
+2. by account, over all addresses that the account was never signed in to from: what they get together is capped;
+3. by account and browser, for a browser that proves by its device cookie to have been signed in to the account: only
+   this count holds it, whatever others do, at its own address too;
+4. by address: one with too many failures of any account gets less patience for each account (``Limit.tighten``), but an
+   account without failures is let in from everywhere.
+
 An e-mail address that nobody has is counted like any: nothing tells whether there is an account. A success from an
 account of one's own gives back that one try and no more, so it buys no further guesses at others.
 """
 
 import asyncio
 import contextlib
-import datetime as dt
 import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Self
+from typing import NoReturn, Self
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter
@@ -22,45 +27,51 @@ from prometheus_client import CollectorRegistry, Counter
 from auth_service import attempts
 from auth_service.audit import Event, insert_audit_line
 from auth_service.clients import Client
+from auth_service.limits import Reason, read_limits
 from auth_service.sessions import SessionId
 from auth_service.settings import AuthSettings
-from auth_service.throttle import REST, Allowance, Count, Limit, find_site
-from auth_service.users import email_key, find_credentials
+from auth_service.throttle import LOCKOUT, Count, Limit, Rule, find_site
+from auth_service.users import email_key
 from shared.database import Connection, Database
 from shared.errors import Throttled, Unavailable
 
 GIVE_BACK_PAUSES = (0, 1, 5, 15, 30)  # seconds before each try to give one back: a failover takes less than all of them
+KNOWN_ADDRESS = "sign_in_known_address"  # names the counts of account and address; kept from when only known ones were
 
 log = structlog.get_logger("admission")
 
 
-class Reason(StrEnum):
-    """What was tried too often, by whom."""
-
-    ACCOUNT = "sign_in_account"
-    ADDRESS = "sign_in_address"
-    KNOWN = "sign_in_known_address"
-    SIGN_UP = "sign_up"
-    LOG = "client_log"
-    REFRESH = "token_refresh"
-    RENAME = "rename"
-
-
 @dataclass(frozen=True, slots=True)
 class Try:
-    """A try that was let in and is counted as failed until it is given back, or leads to a sign-in (``sign_ins``)."""
+    """A try that was let in and is counted as failed until it is given back, or leads to a sign-in (``sign_ins``).
+
+    ``known`` is the key of the account together with the address, ``address`` that of the address alone.
+    """
 
     counted: tuple[bytes, ...]
     known: bytes
+    address: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """What counts for a try: by each key a rule, and why it is refused by that."""
+
+    rules: Mapping[bytes, Rule]
+    reasons: Mapping[bytes, Reason]
 
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """For how many seconds, by which count, and for which reason nothing more is let in."""
+    """For how many seconds, by which count, and for which reason nothing more is let in.
+
+    It is hopeful when nothing would stand against the try once all pending ones have succeeded.
+    """
 
     wait: int
     key: bytes
     reason: Reason
+    is_hopeful: bool
 
 
 class Admission:
@@ -69,7 +80,7 @@ class Admission:
     Only the first refusal after a counted try is an audit line: a flood must not fill that table.
     """
 
-    def __init__(self, database: Database, key: str, limits: Mapping[Reason, Limit | Allowance]) -> None:
+    def __init__(self, database: Database, key: str, limits: Mapping[Reason, Rule]) -> None:
         self._database = database
         self._key = key.encode()
         self._limits = limits
@@ -79,7 +90,7 @@ class Admission:
     @classmethod
     def build(cls, database: Database, settings: AuthSettings, registry: CollectorRegistry) -> Self:
         """Return the admission that the settings ask for."""
-        admission = cls(database, settings.nextauth_secret.get_secret_value(), _read_limits(settings))
+        admission = cls(database, settings.nextauth_secret.get_secret_value(), read_limits(settings))
         admission.count_refusals(registry)
         return admission
 
@@ -89,22 +100,44 @@ class Admission:
         for reason in Reason:
             self._throttled.labels(reason.value)
 
-    async def admit_sign_in(self, connection: Connection, email: str, client: Client) -> Try:
-        """Count a try to sign in; Throttled when it must wait. To be called before the password is hashed."""
+    async def admit_sign_in(
+        self, connection: Connection, email: str, user_id: int | None, client: Client
+    ) -> Try | None:
+        """Count a try to sign in; Throttled when it must wait. To be called before the password is hashed.
+
+        ``user_id`` is whom the e-mail address names. None while only pending tries stand against it: ask again when
+        they may have succeeded.
+        """
         account, site = email_key(email), find_site(client.address)
-        known = self._name(Reason.KNOWN, account, site)
-        if await attempts.update_first_failure(connection, known, REST):
-            return Try((known,), known)  # no limit is so low that it holds back the first: nothing to decide
-        strangers = {
-            self._name(Reason.ACCOUNT, account): Reason.ACCOUNT,
-            self._name(Reason.ADDRESS, site): Reason.ADDRESS,
-        }
+        known = self._name(KNOWN_ADDRESS, account, site)
+        address = self._name(Reason.ADDRESS, site)
+        if await attempts.update_first_failure(connection, known, LOCKOUT):
+            return Try((known,), known, address)  # no limit is so low that it holds back the first: nothing to decide
+        total, browser = self._name(Reason.ACCOUNT, account), self._find_browser(user_id, client)
         # A look without a lock: a flood of tries that must wait writes nothing.
-        counts = await attempts.list_counts(connection, [known, *strangers])
-        has_own_count = known in counts and counts[known].is_known
-        reasons = {known: Reason.KNOWN} if has_own_count else strangers
-        await self._admit(connection, counts, reasons, client, Event.SIGN_IN_THROTTLED, email)
-        return Try(tuple(reasons), known)
+        counts = await attempts.list_counts(connection, [known, total, address, *([browser] if browser else [])])
+        if browser:
+            holds = self._hold({browser: Reason.BROWSER})
+        else:
+            has_own_count = known in counts and counts[known].is_known
+            strangers = {} if has_own_count else {total: Reason.ACCOUNT}
+            is_spent = address in counts and self._limits[Reason.ADDRESS].find_wait(counts[address]) > 0
+            holds = self._hold({known: Reason.ACCOUNT_AT_ADDRESS, **strangers}, tightened=known if is_spent else None)
+        refusal = await self._admit(connection, counts, holds)
+        if refusal is None:
+            return Try(tuple(holds.rules), known, address)
+        if refusal.is_hopeful:
+            return None
+        return await self._refuse(connection, refusal, client, Event.SIGN_IN_THROTTLED, user_id)
+
+    async def note_failure(self, connection: Connection, failed: Try) -> None:
+        """Note that a try did fail: it is no longer pending, and counts for its address."""
+        allowance = self._limits[Reason.ADDRESS]
+        async with connection.transaction():
+            counts = await attempts.insert_and_lock_counts(connection, [*failed.counted, failed.address])
+            spent = {failed.address: allowance.add(counts.pop(failed.address))}
+            settled = {key: count.settle() for key, count in counts.items()}
+            await attempts.update_counts(connection, {**settled, **spent}, LOCKOUT)
 
     async def give_back(self, counted: Try) -> None:
         """Give a try back that was not one to sign in: the caller is signed in already."""
@@ -148,63 +181,60 @@ class Admission:
     async def _admit_use(
         self, connection: Connection, reason: Reason, user: str, client: Client, event: Event | None
     ) -> None:
-        key = self._name(reason, user)
-        counts = await attempts.list_counts(connection, [key])
-        await self._admit(connection, counts, {key: reason}, client, event)
+        holds = self._hold({self._name(reason, user): reason})
+        counts = await attempts.list_counts(connection, list(holds.rules))
+        refusal = await self._admit(connection, counts, holds)
+        if refusal is not None:
+            await self._refuse(connection, refusal, client, event, None)
 
-    async def _admit(
-        self,
-        connection: Connection,
-        counts: Mapping[bytes, Count],
-        reasons: Mapping[bytes, Reason],
-        client: Client,
-        event: Event | None,
-        email: str | None = None,
-    ) -> None:
-        """Count a try, or refuse it: by the counts as they were seen a moment ago, or as they are."""
-        seen = {key: count for key, count in counts.items() if key in reasons}
-        refusal = self._find_refusal(seen, reasons) or await self._count(connection, reasons)
-        if refusal is None:
-            return
+    async def _admit(self, connection: Connection, counts: Mapping[bytes, Count], holds: Holds) -> _Refusal | None:
+        """Count a try, or return why it must wait: by the counts as they were seen a moment ago, or as they are."""
+        return _find_refusal(counts, holds) or await self._count(connection, holds)
+
+    async def _refuse(
+        self, connection: Connection, refusal: _Refusal, client: Client, event: Event | None, user_id: int | None
+    ) -> NoReturn:
         if self._throttled is not None:
             self._throttled.labels(refusal.reason.value).inc()
         if event is not None:
             async with connection.transaction():
                 if await attempts.update_refusal_noted(connection, refusal.key):
-                    found = await find_credentials(connection, email) if email is not None else None
-                    await insert_audit_line(connection, event, client, found.user.id if found else None)
+                    await insert_audit_line(connection, event, client, user_id)
         raise Throttled(retry_after=refusal.wait)
 
-    async def _count(self, connection: Connection, reasons: Mapping[bytes, Reason]) -> _Refusal | None:
+    async def _count(self, connection: Connection, holds: Holds) -> _Refusal | None:
         """Count a try, or return why it must wait."""
         async with connection.transaction():
-            counts = await attempts.insert_and_lock_counts(connection, list(reasons))
-            refusal = self._find_refusal(counts, reasons)
+            counts = await attempts.insert_and_lock_counts(connection, list(holds.rules))
+            refusal = _find_refusal(counts, holds)
             if refusal is None:
-                added = {key: self._limits[reasons[key]].add(count) for key, count in counts.items()}
-                await attempts.update_counts(connection, added, REST)
+                added = {key: holds.rules[key].add(count) for key, count in counts.items()}
+                await attempts.update_counts(connection, added, LOCKOUT)
         return refusal
 
-    def _find_refusal(self, counts: Mapping[bytes, Count], reasons: Mapping[bytes, Reason]) -> _Refusal | None:
-        """Return why a try must wait, by the count that makes it wait longest; None when it need not."""
-        waits = [(self._limits[reasons[key]].find_wait(count), key) for key, count in counts.items()]
-        wait, key = max(waits, default=(0, b""))
-        return _Refusal(wait, key, reasons[key]) if wait else None
+    def _hold(self, reasons: Mapping[bytes, Reason], tightened: bytes | None = None) -> Holds:
+        """Return what counts for a try; one limit may be tightened, which is then the address's doing."""
+        rules = {key: self._limits[reason] for key, reason in reasons.items()}
+        if tightened is None or not isinstance(limit := rules[tightened], Limit):
+            return Holds(rules, reasons)
+        return Holds({**rules, tightened: limit.tighten()}, {**reasons, tightened: Reason.ADDRESS})
 
-    def _name(self, reason: Reason, *parts: str) -> bytes:
-        text = "\0".join((reason.value, *parts))
+    def _find_browser(self, user_id: int | None, client: Client) -> bytes | None:
+        """Return the key of a browser that was signed in as this user before, or None."""
+        if user_id is None or client.known_user_id != user_id:
+            return None
+        return self._name(Reason.BROWSER, str(user_id), client.known_browser)
+
+    def _name(self, reason: str, *parts: str) -> bytes:
+        text = "\0".join((reason, *parts))
         return hmac.digest(self._key, text.encode(), hashlib.sha256)
 
 
-def _read_limits(settings: AuthSettings) -> dict[Reason, Limit | Allowance]:
-    window, wait = dt.timedelta(seconds=settings.sign_in_failure_window), settings.sign_in_longest_wait
-    account = Limit(settings.sign_in_failures_per_account, window, wait, settings.sign_in_failures_in_a_row)
-    return {
-        Reason.ACCOUNT: account,
-        Reason.KNOWN: account,
-        Reason.ADDRESS: Limit(settings.sign_in_failures_per_address, window, wait),
-        Reason.SIGN_UP: Allowance(settings.sign_ups_per_hour, dt.timedelta(hours=1)),
-        Reason.LOG: Allowance(settings.client_logs_per_minute, dt.timedelta(minutes=1)),
-        Reason.REFRESH: Allowance(settings.token_refreshes_per_hour, dt.timedelta(hours=1)),
-        Reason.RENAME: Allowance(settings.renames_per_hour, dt.timedelta(hours=1)),
-    }
+def _find_refusal(counts: Mapping[bytes, Count], holds: Holds) -> _Refusal | None:
+    """Return why a try must wait, by the count that makes it wait longest; None when it need not."""
+    held = {key: count for key, count in counts.items() if key in holds.rules}
+    wait, key = max(((holds.rules[key].find_wait(count), key) for key, count in held.items()), default=(0, b""))
+    if not wait:
+        return None
+    is_hopeful = not any(holds.rules[key].find_wait(count.hope()) for key, count in held.items())
+    return _Refusal(wait, key, holds.reasons[key], is_hopeful)

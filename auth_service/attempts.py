@@ -15,8 +15,8 @@ async def update_first_failure(connection: Connection, key: bytes, kept_for: dt.
     """Count a failure of an address known to the account, if none was counted since the last success; tell whether."""
     done: str = await connection.execute(
         """
-        UPDATE attempts SET recent = 1, in_a_row = 1, last_at = clock_timestamp(), is_refusal_noted = false,
-            forget_at = greatest(now() + $2, forget_at)
+        UPDATE attempts SET recent = 1, in_a_row = 1, pending = 1, last_at = clock_timestamp(),
+            is_refusal_noted = false, forget_at = greatest(now() + $2, forget_at)
         WHERE key = $1 AND is_known AND recent = 0 AND in_a_row = 0
         """,
         *(key, kept_for),
@@ -29,7 +29,7 @@ async def list_counts(connection: Connection, keys: Sequence[bytes]) -> dict[byt
     rows = await connection.fetch(
         # An array behind a subquery: the planner can't see how long it is, and so plans once.
         """
-        SELECT key, recent, in_a_row, last_at, since, is_known, is_refusal_noted, clock_timestamp() AS now
+        SELECT key, recent, in_a_row, last_at, since, is_known, is_refusal_noted, pending, clock_timestamp() AS now
         FROM attempts WHERE key = ANY((SELECT $1::bytea[])::bytea[])
         """,
         keys,
@@ -46,7 +46,7 @@ async def insert_and_lock_counts(connection: Connection, keys: Sequence[bytes]) 
         """
         INSERT INTO attempts (key) SELECT key FROM unnest((SELECT $1::bytea[])) AS key ORDER BY key
         ON CONFLICT (key) DO UPDATE SET key = excluded.key
-        RETURNING key, recent, in_a_row, last_at, since, is_known, is_refusal_noted, clock_timestamp() AS now
+        RETURNING key, recent, in_a_row, last_at, since, is_known, is_refusal_noted, pending, clock_timestamp() AS now
         """,
         keys,
     )
@@ -59,23 +59,26 @@ async def update_counts(connection: Connection, counts: Mapping[bytes, Count], k
     await connection.execute(
         """
         UPDATE attempts SET recent = new.recent, in_a_row = new.in_a_row, last_at = new.last_at, since = new.since,
-            is_refusal_noted = false, forget_at = greatest(now() + $6, CASE WHEN attempts.is_known THEN forget_at END)
+            is_refusal_noted = new.is_refusal_noted, pending = new.pending,
+            forget_at = greatest(now() + $8, CASE WHEN attempts.is_known THEN forget_at END)
         FROM unnest(
             (SELECT $1::bytea[]), (SELECT $2::int[]), (SELECT $3::int[]), (SELECT $4::timestamptz[]),
-            (SELECT $5::timestamptz[])
-        ) AS new (key, recent, in_a_row, last_at, since)
+            (SELECT $5::timestamptz[]), (SELECT $6::boolean[]), (SELECT $7::int[])
+        ) AS new (key, recent, in_a_row, last_at, since, is_refusal_noted, pending)
         WHERE attempts.key = new.key
         """,
         *(list(counts), [count.recent for count in stored], [count.in_a_row for count in stored]),
-        *([count.last_at for count in stored], [count.since for count in stored], kept_for),
+        *([count.last_at for count in stored], [count.since for count in stored]),
+        *([count.is_refusal_noted for count in stored], [count.pending for count in stored], kept_for),
     )
 
 
 async def update_given_back(connection: Connection, keys: Sequence[bytes]) -> None:
-    """Take back one try of each count: it did not fail."""
+    """Take back one pending try of each count: it did not fail."""
     await connection.execute(
         """
-        UPDATE attempts SET recent = greatest(recent - 1, 0), in_a_row = greatest(in_a_row - 1, 0)
+        UPDATE attempts SET recent = greatest(recent - 1, 0), in_a_row = greatest(in_a_row - 1, 0),
+            pending = greatest(pending - 1, 0)
         WHERE key IN (SELECT key FROM attempts WHERE key = ANY((SELECT $1::bytea[])::bytea[]) ORDER BY key FOR UPDATE)
         """,
         keys,
@@ -105,4 +108,5 @@ async def delete_forgotten(connection: Connection, limit: int) -> int:
 
 def _read_count(row: Row) -> Count:
     times = (row["now"], row["last_at"], row["since"])
-    return Count(*times, row["recent"], row["in_a_row"], row["is_refusal_noted"], row["is_known"])
+    counted = (row["recent"], row["in_a_row"], row["is_refusal_noted"], row["is_known"], row["pending"])
+    return Count(*times, *counted)

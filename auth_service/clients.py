@@ -1,16 +1,20 @@
 """From where a request comes, as it is kept with a session and an audit line.
 
 The address is what the gateway says: it sets ``X-Forwarded-For`` itself, and nobody else reaches this service. It is
-kept to be read by people, and counted by the guessing limits; nobody is ever allowed anything because of it.
+kept to be read by people, and counted by the guessing limits; nobody is ever allowed anything because of it. Nor
+because of the device cookie: a browser that was signed in to an account before only has a count of its own.
 """
 
 import functools
 import ipaddress
+import time
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from shared.device_cookie import Device, DeviceCookies, device_cookie_name
 from shared.request_context import record_of
+from shared.session_cookie import parse_cookies
 
 MAX_USER_AGENT = 300  # characters
 LONGEST_ADDRESS = 45  # of IPv6, with an IPv4 address in it
@@ -18,16 +22,37 @@ LONGEST_ADDRESS = 45  # of IPv6, with an IPv4 address in it
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Where a request comes from; ``address`` is an IP address in its usual spelling, or None."""
+    """Where a request comes from; ``address`` is an IP address in its usual spelling, or None.
+
+    ``known_user_id`` is the user that this browser proved to have been signed in as before, in the session that
+    ``known_browser`` names: each sign-in makes it another.
+    """
 
     address: str | None
     user_agent: str
     request_id: str
+    known_user_id: int | None = None
+    known_browser: str = ""
 
 
 def identify_client(request: Request) -> Client:
     """Return where the request comes from."""
-    return Client(_find_address(request), _read_user_agent(request), record_of(request.scope).request_id)
+    device = _find_device(request)
+    return Client(
+        _find_address(request),
+        _read_user_agent(request),
+        record_of(request.scope).request_id,
+        device.user_id if device else None,
+        device.session_id if device else "",
+    )
+
+
+def _find_device(request: Request) -> Device | None:
+    devices = request.app.state.parts.devices  # not by ``parts_of``: the parts are made of what knows clients
+    assert isinstance(devices, DeviceCookies)
+    cookies, now = parse_cookies(request.headers.raw), int(time.time())
+    names = (device_cookie_name(secure=True), device_cookie_name(secure=False))
+    return next((found for name in names if (found := devices.find_device(cookies.get(name), now))), None)
 
 
 def _find_address(request: Request) -> str | None:

@@ -16,6 +16,7 @@ from auth_service.feed_starts import insert_feed_start
 from auth_service.feeds import Feeds
 from auth_service.housekeeping import build_housekeeping
 from auth_service.live_sessions import LiveSessions
+from auth_service.password_checks import PasswordChecks
 from auth_service.passwords import Passwords
 from auth_service.session_uses import SessionUses
 from auth_service.settings import AuthMigrationSettings, AuthSettings
@@ -64,6 +65,7 @@ class Parts:
         metrics.watch_database(database.count_borrowed)
         passwords = Passwords(metrics.registry)
         admission = Admission.build(database, settings, metrics.registry)
+        checks = PasswordChecks(database, passwords, admission)
         keys = KeyRing(settings.secret_key.get_secret_value(), reveal(settings.secret_key_previous))
         access_tokens = AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl)
         service_keys = KeyRing(settings.service_secret.get_secret_value(), reveal(settings.service_secret_previous))
@@ -77,7 +79,7 @@ class Parts:
             feeds=Feeds(database, epoch_watch),
             passwords=passwords,
             admission=admission,
-            accounts=Accounts(database, passwords, admission, sessions),
+            accounts=Accounts(database, passwords, admission, checks, sessions),
             sessions=sessions,
             access_tokens=access_tokens,
             service_tokens=ServiceTokens(service_keys),

@@ -4,20 +4,24 @@ A hash costs one core some 20 ms and 19 MiB (argon2id with the parameters of RFC
 The laws:
 
 1. There are as many threads as cores: more would only need more memory.
-2. Places are bounded, so that nobody waits much longer than a second. Who needs a hash takes a place before anything
-   else is done for them, and keeps it until the hash ended; who finds none is refused at once (503).
-3. Once a hash was begun its place belongs to the thread's work: a client that goes away does not free it before.
-4. An e-mail address that nobody has costs the same hash, through the same queue, as a wrong password.
-5. A stored hash with absurd parameters is never run: whoever could write it must not choose what it costs us.
+2. Slots are bounded, so that nobody waits much longer than a second. Whoever needs a hash takes a slot before anything
+   else is done for them, and keeps it until the hash has ended. With none free, fail at once with 503.
+3. Slots are shared fairly: an address may have them all while nobody else wants one, but when they run out, the address
+   that has most waiting gives one up (503) to an address that has fewer; and so do the accounts of one address.
+4. Once a hash was begun its slot belongs to the thread's work: a client that goes away does not free it before.
+5. An e-mail address that nobody has costs the same hash, through the same queue, as a wrong password.
+6. A stored hash with absurd parameters is never run: whoever could write it must not choose what it costs us.
 
 Passwords and hashes are never logged.
 """
 
+import collections
 import contextlib
 import secrets
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import argon2
 import structlog
@@ -25,7 +29,8 @@ from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatc
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from auth_service.cores import count_cores
-from auth_service.hash_threads import HashThreads, Outcome
+from auth_service.fair_queue import FairQueue, Owner
+from auth_service.hash_threads import Dropped, HashThreads, Outcome
 from shared.errors import Unavailable
 
 MEMORY = 19_456  # KiB
@@ -36,16 +41,19 @@ MAX_STORED_PASSES = 10
 MAX_STORED_LANES = 8
 MAX_STORED_LENGTH = 512  # characters
 
-QUEUE_PER_THREAD = 32  # places for each thread, beside that of the hash that it runs
+QUEUE_PER_THREAD = 32  # slots for each thread, beside that of the hash that it runs
 RETRY_AFTER = 2  # seconds
+
+Key = TypeVar("Key", Owner, str)
 
 log = structlog.get_logger("passwords")
 
 
-@dataclass(slots=True)
-class Place:
-    """Room for one hash; of ``Passwords.take_place``."""
+@dataclass(eq=False, slots=True)
+class Slot:
+    """Room for one hash; of ``Passwords.take_slot``."""
 
+    owner: Owner
     is_used: bool = False
 
 
@@ -59,40 +67,42 @@ class Passwords:
         )
         self._nobodys_hash = self._hasher.hash(secrets.token_urlsafe())
         self._threads = HashThreads(threads)
-        self._places = threads * (1 + queue_per_thread)
-        self._taken = 0
+        self._slots = threads * (1 + queue_per_thread)
+        self._taken: collections.Counter[Owner] = collections.Counter()
+        self._taken_by_site: collections.Counter[str] = collections.Counter()
+        self._preparing: FairQueue[Slot] = FairQueue()  # slots whose hash has not been asked for yet
         self._lock = threading.Lock()
         self._run_count = Counter("gatepost_password_hashes_total", "Password hashes asked for", registry=registry)
         self._shed_count = Counter("gatepost_password_hashes_shed_total", "Hashes refused: too many", registry=registry)
         gauge = Gauge(
             "gatepost_password_hashes_pending", "Password hashes that run, wait or are prepared", registry=registry
         )
-        gauge.set_function(lambda: self._taken)
+        gauge.set_function(self._taken.total)
 
     @contextlib.contextmanager
-    def take_place(self) -> Iterator[Place]:
-        """Give a place for one hash, which ends with the hash, or with the block if none was begun; or Unavailable."""
-        place = self._take_place()
+    def take_slot(self, site: str, account: str) -> Iterator[Slot]:
+        """Give a slot for one hash, which ends with the hash, or with the block if none was begun; or Unavailable."""
+        slot = self._take_slot(Owner(site, account))
         try:
-            yield place
+            yield slot
         finally:
-            if not place.is_used:
-                self._leave_place()
+            if not slot.is_used and self._preparing.remove(slot, slot.owner):
+                self._leave_slot(slot.owner)
 
-    async def hash(self, password: str, place: Place | None = None) -> str:
-        """Return a new hash of the password; Unavailable when it needs a place of its own and there is none."""
-        return await self._run(lambda: self._hasher.hash(password), place)
+    async def hash(self, password: str, slot: Slot | None = None) -> str:
+        """Return a new hash of the password; Unavailable when it needs a slot of its own and there is none."""
+        return await self._run(lambda: self._hasher.hash(password), slot)
 
-    async def verify(self, password: str, stored: str | None, place: Place | None = None) -> bool:
+    async def verify(self, password: str, stored: str | None, slot: Slot | None = None) -> bool:
         """Tell whether the password matches a stored hash; None stands for nobody's and costs the same."""
         if stored is not None and not is_sane(stored):
             log.error("stored_hash_refused")
             stored = None
         if stored is None:
-            await self._run(lambda: self._matches(self._nobodys_hash, password), place)
+            await self._run(lambda: self._matches(self._nobodys_hash, password), slot)
             return False
         known = stored
-        return await self._run(lambda: self._matches(known, password), place)
+        return await self._run(lambda: self._matches(known, password), slot)
 
     def needs_rehash(self, stored: str) -> bool:
         """Tell whether a stored hash was made with other parameters than today's."""
@@ -111,25 +121,54 @@ class Passwords:
             log.exception("stored_hash_unreadable")
             return False
 
-    async def _run(self, work: Callable[[], Outcome], place: Place | None) -> Outcome:
-        place = place or self._take_place()
-        assert not place.is_used, "a place is for one hash"
-        place.is_used = True
+    async def _run(self, work: Callable[[], Outcome], slot: Slot | None) -> Outcome:
+        slot = slot or self._take_slot(Owner())
+        assert not slot.is_used, "a slot is for one hash"
+        slot.is_used, owner = True, slot.owner
+        if not self._preparing.remove(slot, owner):
+            raise self._shed()
         self._run_count.inc()
-        return await self._threads.run(work, self._leave_place)
+        try:
+            return await self._threads.run(work, lambda: self._leave_slot(owner), owner)
+        except Dropped:
+            raise self._shed() from None
 
-    def _take_place(self) -> Place:
+    def _take_slot(self, owner: Owner) -> Slot:
         with self._lock:
-            is_full = self._taken >= self._places
-            self._taken += not is_full
-        if is_full:
-            self._shed_count.inc()
-            raise Unavailable("Too many people are signing in right now. Try again", retry_after=RETRY_AFTER)
-        return Place()
+            is_full = self._taken.total() >= self._slots
+        if is_full and not self._make_room(owner):
+            raise self._shed()
+        slot = Slot(owner)
+        self._preparing.put(slot, owner)
+        with self._lock:
+            self._taken[owner] += 1
+            self._taken_by_site[owner.site] += 1
+        return slot
 
-    def _leave_place(self) -> None:
+    def _make_room(self, newcomer: Owner) -> bool:
+        """Drop a hash that waits, or a slot whose hash has not been asked for yet, if that is fair; tell whether."""
+        held, held_by_site = self._taken[newcomer], self._taken_by_site[newcomer.site]
+        if self._threads.drop_for(newcomer, held, held_by_site):
+            return True
+        dropped = self._preparing.drop_for(newcomer, held, held_by_site)
+        if dropped is not None:
+            self._leave_slot(dropped.owner)
+        return dropped is not None
+
+    def _leave_slot(self, owner: Owner) -> None:
         with self._lock:
-            self._taken -= 1
+            _decrement(self._taken, owner)
+            _decrement(self._taken_by_site, owner.site)
+
+    def _shed(self) -> Unavailable:
+        self._shed_count.inc()
+        return Unavailable("Too many people are signing in right now. Try again", retry_after=RETRY_AFTER)
+
+
+def _decrement(counts: collections.Counter[Key], key: Key) -> None:
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]
 
 
 def is_sane(stored: str) -> bool:

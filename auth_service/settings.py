@@ -27,7 +27,7 @@ class AuthSettings(UpstreamSettings):
     session_max_age: Annotated[int, Field(ge=60, le=400 * DAY)] = 30 * DAY
     session_idle_age: Annotated[int, Field(ge=60, le=400 * DAY)] = 14 * DAY
     sign_in_failures_per_account: Quantity = 5
-    sign_in_failures_per_address: Quantity = 5
+    sign_in_failures_per_address: Quantity = 100
     sign_in_failure_window: Annotated[int, Field(ge=1, le=DAY)] = 900
     sign_in_longest_wait: Annotated[int, Field(ge=1, le=3600)] = 60
     sign_in_failures_in_a_row: Quantity = 100

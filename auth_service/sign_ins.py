@@ -24,9 +24,10 @@ KNOWN_FOR = dt.timedelta(days=90)  # after the last sign-in of an account from a
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Who somebody proved to be: a user by the password chosen at a time, and the counts that this try is taken off.
+    """Who somebody proved to be: a user by the password chosen at a time, and the counts that this try ends a row of.
 
-    ``known`` is the key of the account together with the address, which is remembered; empty after a sign-up.
+    Tries that are pending beside it stay counted. ``known`` is the key of the account together with the address, which
+    is remembered; empty after a sign-up.
     """
 
     user_id: int
@@ -67,8 +68,15 @@ async def insert_sign_in(
             SELECT key, key = $11, now() + $12::interval FROM account, unnest((SELECT $10::bytea[])) AS key ORDER BY key
             ON CONFLICT (key) DO UPDATE SET
                 is_known = attempts.is_known OR excluded.is_known,
-                recent = CASE WHEN excluded.is_known THEN 0 ELSE greatest(attempts.recent - 1, 0) END,
-                in_a_row = 0,
+                (pending, recent, in_a_row) = (
+                    SELECT left_over, CASE WHEN is_counted THEN left_over ELSE attempts.recent END,
+                        CASE WHEN is_counted THEN left_over ELSE attempts.in_a_row END
+                    FROM (
+                        SELECT counted.is_counted,
+                            greatest(attempts.pending - counted.is_counted::int, 0) AS left_over
+                        FROM (SELECT attempts.key = ANY((SELECT $13::bytea[])::bytea[]) AS is_counted) AS counted
+                    ) AS settled
+                ),
                 forget_at = CASE WHEN excluded.is_known THEN excluded.forget_at ELSE attempts.forget_at END
         )
         SELECT account.id, name, email, account.created_at, updated_at, roles,
@@ -77,7 +85,7 @@ async def insert_sign_in(
         """,
         *(proof.user_id, proof.password_set_at, client.user_agent, client.address, begun.max_age, begun.idle_age),
         *(hash_refresh_token(begun.refresh_token), Event.SIGNED_IN.value, client.request_id),
-        *(list({*proof.counted, proof.known} - {b""}), proof.known, KNOWN_FOR),
+        *(list({*proof.counted, proof.known} - {b""}), proof.known, KNOWN_FOR, list(proof.counted)),
     )
     if row is None:
         return None

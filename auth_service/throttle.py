@@ -1,13 +1,18 @@
 """The guessing limits: how long the next try has to wait, by what was counted before. Pure.
 
 1. A try counts as failed from the moment that it is let in, before any password is hashed; whoever succeeds gets it
-   back. So any number of tries at once let no more through than one after the other.
-2. After ``free`` failures, none of them ``window`` or longer after the one before, each further try waits: 1, 2, 4
-   seconds and so on, at most ``longest_wait``.
-3. After ``most_in_a_row`` failures without a success among those that are counted together there is no further try for
-   a day.
-4. A refused try counts for nothing: nobody makes their own wait longer by asking, nor anybody else's.
-5. An allowance is simpler: so many uses in a period, whatever comes of them.
+   back. So any number of tries at once let no more through than one after the other. Until its outcome is known a try
+   is *pending*: others that only pending tries keep out wait for those outcomes instead of being refused.
+2. ``Limit``, for one account at one address (or in one browser): after ``free`` failures, none of them ``window`` or
+   longer after the one before, each further try waits 1, 2, 4 seconds and so on, at most ``longest_wait``; after
+   ``most_in_a_row`` failures without a success, ``LONG_WAIT``. From an address with too many failures of any account
+   only the first failure is free.
+3. ``Cap``, for one account wherever it is tried: ``most`` failures in a row, then none for a day. Failures drain away
+   at ``most`` a day, so that one address, which gets 24 a day after its first few, never reaches the cap alone.
+4. ``Allowance``, for everything else: a bucket of ``uses`` that refills evenly within ``period``.
+5. A refused try counts for nothing: nobody makes their own wait longer by asking, nor anybody else's.
+
+What an attacker gets out of this is worked out in ``docs/guessing.md``.
 """
 
 import datetime as dt
@@ -16,16 +21,19 @@ import ipaddress
 import math
 from dataclasses import dataclass, replace
 
-REST = dt.timedelta(days=1)
+LOCKOUT = dt.timedelta(days=1)
+LONG_WAIT = dt.timedelta(hours=1)
+PENDING_FOR = dt.timedelta(seconds=10)  # no request lasts longer: what is pending after that was lost, and has failed
 IPV6_SITE = 64  # bits: what one subscriber has at least (RFC 6177), and so what counts as one address
 _SECOND = dt.timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What is known of one caller or account at a moment of the database's clock; ``since`` is the period's begin.
+    """What is known of one caller or account at a moment of the database's clock.
 
-    ``is_known`` is that of an account together with an address which that account was signed in to from.
+    ``since`` is when an allowance is full again. ``is_known`` is that of an account together with an address which that
+    account was signed in to from. ``pending`` tries are part of ``recent`` and ``in_a_row``.
     """
 
     now: dt.datetime
@@ -35,21 +43,45 @@ class Count:
     in_a_row: int = 0
     is_refusal_noted: bool = False
     is_known: bool = False
+    pending: int = 0
+
+    def hope(self) -> "Count":
+        """Return the count as it will be if all pending tries succeed; the same when there are none."""
+        pending = self._count_pending()
+        return replace(self, recent=self.recent - pending, in_a_row=self.in_a_row - pending, pending=0)
+
+    def add(self) -> "Count":
+        """Return the count with one more try, pending and failed until it is known to have succeeded."""
+        return replace(
+            self,
+            recent=self.recent + 1,
+            in_a_row=self.in_a_row + 1,
+            pending=self._count_pending() + 1,
+            last_at=self.now,
+            is_refusal_noted=False,
+        )
+
+    def settle(self) -> "Count":
+        """Return the count with one pending try less: it did fail."""
+        return replace(self, pending=max(0, self.pending - 1))
+
+    def _count_pending(self) -> int:
+        return self.pending if self.now - self.last_at < PENDING_FOR else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How many failures are free, and what follows; ``most_in_a_row`` is None where only the wait holds."""
+    """How many failures are free, what follows, and after how many in a row there is one try each ``LONG_WAIT``."""
 
     free: int
     window: dt.timedelta
     longest_wait: int
-    most_in_a_row: int | None = None
+    most_in_a_row: int
 
     def find_wait(self, count: Count) -> int:
         """Return the seconds until the next try may come, 0 for at once."""
-        if self.most_in_a_row is not None and _count_in_a_row(count) >= self.most_in_a_row:
-            return _seconds_until(count.last_at + REST, count.now)
+        if self._count_in_a_row(count) >= self.most_in_a_row:
+            return _seconds_until(count.last_at + LONG_WAIT, count.now)
         excess = self._count_recent(count) - self.free
         if excess < 0:
             return 0
@@ -58,33 +90,63 @@ class Limit:
         return _seconds_until(count.last_at + wait * _SECOND, count.now)
 
     def add(self, count: Count) -> Count:
-        """Return the count with one more try, failed until it is known to have succeeded."""
-        recent, in_a_row = self._count_recent(count) + 1, _count_in_a_row(count) + 1
-        return replace(count, recent=recent, in_a_row=in_a_row, last_at=count.now, is_refusal_noted=False)
+        """Return the count with one more try."""
+        return replace(count, recent=self._count_recent(count), in_a_row=self._count_in_a_row(count)).add()
+
+    def tighten(self) -> "Limit":
+        """Return the limit for an address with too many failures: only the first is free."""
+        return replace(self, free=1)
 
     def _count_recent(self, count: Count) -> int:
         return count.recent if count.now - count.last_at < self.window else 0
 
+    def _count_in_a_row(self, count: Count) -> int:
+        return count.in_a_row if count.now - count.last_at < LOCKOUT else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """How many failures in a row close an account for a day; until then they drain away at that many a day."""
+
+    most: int
+
+    def find_wait(self, count: Count) -> int:
+        """Return the seconds until the next try may come, 0 for at once."""
+        return _seconds_until(count.last_at + LOCKOUT, count.now) if count.in_a_row >= self.most else 0
+
+    def add(self, count: Count) -> Count:
+        """Return the count with one more try."""
+        elapsed = count.now - count.last_at
+        is_over = elapsed >= LOCKOUT
+        drained = count.in_a_row if is_over else int(elapsed / (LOCKOUT / self.most))
+        return replace(count, recent=0 if is_over else count.recent, in_a_row=max(0, count.in_a_row - drained)).add()
+
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """So many uses in a period that begins with the first."""
+    """A bucket of so many uses, which refills evenly: all of it within ``period``."""
 
     uses: int
     period: dt.timedelta
 
     def find_wait(self, count: Count) -> int:
         """Return the seconds until the next use, 0 for at once."""
-        return _seconds_until(count.since + self.period, count.now) if self._count_uses(count) >= self.uses else 0
+        return _seconds_until(self._full_at(count) + self._step() - self.period, count.now)
 
     def add(self, count: Count) -> Count:
-        """Return the count with one more use."""
-        uses = self._count_uses(count)
-        since = count.since if uses else count.now
-        return replace(count, recent=uses + 1, since=since, last_at=count.now, is_refusal_noted=False)
+        """Return the count with one more use; a bucket that is empty stays so."""
+        since = min(self._full_at(count) + self._step(), count.now + self.period)
+        used = math.ceil((since - count.now) / self._step())
+        return replace(count, recent=used, since=since, last_at=count.now, is_refusal_noted=False)
 
-    def _count_uses(self, count: Count) -> int:
-        return count.recent if count.now - count.since < self.period else 0
+    def _step(self) -> dt.timedelta:
+        return max(self.period / self.uses, dt.timedelta.resolution)
+
+    def _full_at(self, count: Count) -> dt.datetime:
+        return max(count.since, count.now)
+
+
+Rule = Limit | Cap | Allowance
 
 
 @functools.lru_cache(maxsize=1024)
@@ -98,10 +160,6 @@ def find_site(address: str | None) -> str:
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((parsed, IPV6_SITE), strict=False))
-
-
-def _count_in_a_row(count: Count) -> int:
-    return count.in_a_row if count.now - count.last_at < REST else 0
 
 
 def _seconds_until(then: dt.datetime, now: dt.datetime) -> int:

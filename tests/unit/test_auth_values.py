@@ -1,6 +1,7 @@
 """Values of the auth service that are made from what others send: e-mail keys, clients, session ids, settings."""
 
 import sys
+import time
 import unicodedata
 
 import pytest
@@ -9,15 +10,21 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from starlette.requests import Request
 
+from auth_service.app import create_app
 from auth_service.clients import identify_client
 from auth_service.live_sessions import read_session_id
 from auth_service.users import email_key
+from shared.device_cookie import Device, DeviceCookies, device_cookie_name
+from shared.metrics import Metrics
 from tests.support.services import auth_settings
+
+APP = create_app(auth_settings("postgresql://nowhere/auth"), Metrics())
+SESSION = "018f4a4e-0000-4000-8000-0123456789ab"
 
 
 def request_with(headers: list[tuple[bytes, bytes]], peer: tuple[str, int] | None = ("192.0.2.1", 5)) -> Request:
     """Return a request with these headers from this peer."""
-    return Request({"type": "http", "path": "/", "headers": headers, "client": peer})
+    return Request({"type": "http", "path": "/", "headers": headers, "client": peer, "app": APP})
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
@@ -58,6 +65,16 @@ def test_the_address_is_what_the_gateway_added_last(forwarded: list[bytes], addr
 def test_a_peer_without_an_address_is_kept_as_none() -> None:
     """A request over a UNIX socket has no address."""
     assert identify_client(request_with([], peer=None)).address is None
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_a_browser_is_known_by_its_device_cookie(*, secure: bool) -> None:
+    """A device cookie of ours names the user and the session that its browser signed in to; any other names nobody."""
+    for devices, known in ((APP.state.parts.devices, (7, SESSION)), (DeviceCookies("x" * 32), (None, ""))):
+        value = devices.make(Device(7, SESSION), int(time.time()))
+        cookie = f"other=1; {device_cookie_name(secure=secure)}={value}"
+        client = identify_client(request_with([(b"cookie", cookie.encode())]))
+        assert (client.known_user_id, client.known_browser) == known
 
 
 def test_the_user_agent_is_kept_short_and_printable() -> None:

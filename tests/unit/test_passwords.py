@@ -42,7 +42,7 @@ async def test_a_hash_matches_its_password_only() -> None:
 
 
 async def test_too_many_at_once_are_refused_at_once() -> None:
-    """With one thread and two places to wait, the fourth hash is refused with when to try again; the others succeed."""
+    """With one thread and two slots to wait in, the fourth hash is refused with when to try again; others succeed."""
     registry = CollectorRegistry()
     passwords = Passwords(registry, threads=1, queue_per_thread=2)
     outcomes = await asyncio.gather(*(passwords.hash(PASSWORD) for _ in range(5)), return_exceptions=True)
@@ -54,8 +54,8 @@ async def test_too_many_at_once_are_refused_at_once() -> None:
     passwords.stop()
 
 
-async def test_a_place_belongs_to_the_work_and_not_to_the_request() -> None:
-    """Cancelling a request frees its place only when the hash has ended; work that never began frees it at once."""
+async def test_a_slot_belongs_to_the_work_and_not_to_the_request() -> None:
+    """Cancelling a request frees its slot only when the hash has ended; work that never began frees it at once."""
     registry = CollectorRegistry()
     passwords = Passwords(registry, threads=1, queue_per_thread=1)
     slow = argon2.PasswordHasher(time_cost=8, memory_cost=131_072, parallelism=1).hash(PASSWORD)
@@ -71,16 +71,16 @@ async def test_a_place_belongs_to_the_work_and_not_to_the_request() -> None:
     passwords.stop()
 
 
-async def test_a_place_is_had_from_the_first_step_until_the_hash_ended() -> None:
-    """While somebody who has the only place prepares, the next is refused; the hash is theirs, and then it is free."""
+async def test_a_slot_is_had_from_the_first_step_until_the_hash_ended() -> None:
+    """While somebody who has the only slot prepares, the next is refused; the hash is theirs, and then it is free."""
     registry = CollectorRegistry()
     passwords = Passwords(registry, threads=1, queue_per_thread=0)
-    with passwords.take_place() as place:
-        with pytest.raises(Unavailable), passwords.take_place():
-            pytest.fail("there was no place")
+    with passwords.take_slot("site", "account") as slot:
+        with pytest.raises(Unavailable), passwords.take_slot("site", "account"):
+            pytest.fail("there was no slot")
         with pytest.raises(Unavailable):
             await passwords.hash(PASSWORD)
-        stored = await passwords.hash(PASSWORD, place)
+        stored = await passwords.hash(PASSWORD, slot)
         await wait_until_idle(registry)
         assert await passwords.verify(PASSWORD, stored)
     assert pending(registry) == 0
@@ -88,12 +88,12 @@ async def test_a_place_is_had_from_the_first_step_until_the_hash_ended() -> None
     passwords.stop()
 
 
-async def test_a_place_that_no_hash_was_begun_for_is_free_again() -> None:
-    """Who leaves without a hash, by an error too, leaves the place to the next."""
+async def test_a_slot_that_no_hash_was_begun_for_is_free_again() -> None:
+    """Who leaves without a hash, by an error too, leaves the slot to the next."""
     registry = CollectorRegistry()
     passwords = Passwords(registry, threads=1, queue_per_thread=0)
     for _ in range(3):
-        with contextlib.suppress(Unavailable), passwords.take_place():
+        with contextlib.suppress(Unavailable), passwords.take_slot("site", "account"):
             assert pending(registry) == 1
             raise Unavailable
         assert pending(registry) == 0

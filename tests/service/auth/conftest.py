@@ -10,7 +10,8 @@ from starlette.applications import Starlette
 from auth_service.app import create_app
 from shared.metrics import Metrics
 from tests.support.epochs import note_place
-from tests.support.people import Person, sign_up_and_in
+from tests.support.guessing import DEFAULTS, HOME, Replica
+from tests.support.people import PASSWORD, Person, sign_up_and_in
 from tests.support.services import auth_settings, client_of, running
 
 
@@ -48,3 +49,31 @@ async def client(app: Starlette, database: asyncpg.Connection) -> AsyncIterator[
 async def ada(client: httpx2.AsyncClient) -> Person:
     """Give somebody who has signed up and in."""
     return await sign_up_and_in(client, "Ada Lovelace")
+
+
+@pytest.fixture(scope="module")
+async def replicas(app: Starlette, auth_database_url: str) -> AsyncIterator[list[Replica]]:
+    """Give two replicas with the limits that nobody changed."""
+    del app  # the tables are there
+    settings = auth_settings(auth_database_url, **DEFAULTS)
+    both = [(create_app(settings, metrics), metrics) for metrics in (Metrics(), Metrics())]
+    async with running(both[0][0]), running(both[1][0]):
+        for replica, _ in both:
+            await replica.state.parts.database.wait_until_ready()
+        yield both
+
+
+@pytest.fixture
+async def guarded(replicas: list[Replica], database: asyncpg.Connection) -> AsyncIterator[httpx2.AsyncClient]:
+    """Give a client of the first replica, on an emptied database."""
+    del database
+    async with client_of(replicas[0][0]) as client:
+        yield client
+
+
+@pytest.fixture
+async def newcomer(guarded: httpx2.AsyncClient) -> Person:
+    """Give somebody who has signed up at home and never signed in."""
+    body = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
+    answer = await guarded.post("/api/user", json=body, headers={"x-forwarded-for": HOME})
+    return Person(answer.json()["id"], "Ada", "ada@example.com", "")

@@ -1,0 +1,112 @@
+"""Floods of sign-ins with right passwords: they take nobody else's turn.
+
+The threads that hash are held until everybody waits, so that no verdict depends on how fast this machine hashes.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator
+
+import asyncpg
+import httpx2
+import pytest
+
+from auth_service.cores import count_cores
+from auth_service.passwords import QUEUE_PER_THREAD
+from tests.support.guessing import ELSEWHERE, FAR, Replica, sign_in
+from tests.support.people import PASSWORD, Person
+
+THREADS = count_cores()
+SLOTS = THREADS * (1 + QUEUE_PER_THREAD)
+ACCOUNTS = 20
+
+
+@pytest.fixture
+async def own_accounts(database: asyncpg.Connection, newcomer: Person) -> list[str]:
+    """Give the e-mail addresses of accounts that somebody made, all with one password."""
+    emails = [f"own{number}@example.com" for number in range(ACCOUNTS)]
+    await database.executemany(
+        "INSERT INTO users (name, email, email_key, password_hash)"
+        " SELECT 'Own', $1, $1, password_hash FROM users WHERE id = $2",
+        [(email, newcomer.id) for email in emails],
+    )
+    return emails
+
+
+@contextlib.asynccontextmanager
+async def hashing_held(replica: Replica) -> AsyncIterator[None]:
+    """Let every thread of the replica be busy with somebody's hash until the block ends."""
+    gate, passwords = threading.Event(), replica[0].state.parts.passwords
+    holding = [asyncio.create_task(passwords._run(lambda: gate.wait(60), None)) for _ in range(THREADS)]  # noqa: SLF001
+    try:
+        yield
+    finally:
+        gate.set()
+        await asyncio.gather(*holding)
+
+
+def count_shed(replica: Replica) -> float:
+    """Return how many hashes a replica refused."""
+    return replica[1].registry.get_sample_value("gatepost_password_hashes_shed_total") or 0
+
+
+async def wait_until_queued(replica: Replica, hashes: int) -> None:
+    """Return when so many hashes wait for a thread."""
+    queue = replica[0].state.parts.passwords._threads._queue  # noqa: SLF001 - no metric tells it
+    async with asyncio.timeout(30):
+        while len(queue) < hashes:  # noqa: ASYNC110 - nothing announces it
+            await asyncio.sleep(0.02)
+
+
+async def wait_until_shed(replica: Replica, hashes: float) -> None:
+    """Return when so many hashes were refused in all."""
+    async with asyncio.timeout(30):
+        while count_shed(replica) < hashes:  # noqa: ASYNC110 - nothing announces it
+            await asyncio.sleep(0.02)
+
+
+async def test_one_address_does_not_take_sign_in_from_another(
+    guarded: httpx2.AsyncClient, newcomer: Person, own_accounts: list[str], replicas: list[Replica]
+) -> None:
+    """While one address fills the queue with right passwords, a person elsewhere gets in, each time, and soon.
+
+    So does who signs up. The flood gets 503, with when to try again, for as many, and for all that find no slot.
+    """
+    for _ in range(3):
+        async with asyncio.timeout(60):
+            async with hashing_held(replicas[0]):
+                mine, before = own_accounts * 5, count_shed(replicas[0])
+                flood = [asyncio.create_task(sign_in(guarded, email, PASSWORD, ELSEWHERE)) for email in mine]
+                await wait_until_queued(replicas[0], SLOTS - THREADS)
+                person = asyncio.create_task(sign_in(guarded, newcomer.email, PASSWORD, FAR))
+                await wait_until_shed(replicas[0], before + len(mine) - (SLOTS - THREADS) + 1)
+                assert not person.done()
+            assert (await person).status_code == 200
+            answers = await asyncio.gather(*flood)
+        refused = [answer for answer in answers if answer.status_code == 503]
+        assert len(refused) >= len(mine) - (SLOTS - THREADS) + 1
+        assert all(answer.headers["retry-after"] for answer in refused)
+        assert {answer.status_code for answer in answers} <= {200, 503}
+        await wait_until_idle(replicas[0])
+
+
+async def test_an_address_may_have_all_slots_while_nobody_else_wants_one(
+    guarded: httpx2.AsyncClient, own_accounts: list[str], replicas: list[Replica]
+) -> None:
+    """An office behind one address signs in as many at once as there are slots, when nobody else does."""
+    before = count_shed(replicas[0])
+    emails = (own_accounts * SLOTS)[: min(SLOTS - THREADS, 5 * ACCOUNTS)]
+    async with hashing_held(replicas[0]):
+        office = [asyncio.create_task(sign_in(guarded, email, PASSWORD, ELSEWHERE)) for email in emails]
+        await wait_until_queued(replicas[0], len(emails))
+        assert count_shed(replicas[0]) == before
+    await asyncio.gather(*office)
+    await wait_until_idle(replicas[0])
+
+
+async def wait_until_idle(replica: Replica) -> None:
+    """Return when the replica hashes nothing: what was begun goes on without those who asked for it."""
+    async with asyncio.timeout(30):
+        while replica[1].registry.get_sample_value("gatepost_password_hashes_pending"):  # noqa: ASYNC110 - nothing announces it
+            await asyncio.sleep(0.02)
