@@ -29,7 +29,6 @@ from auth_service.sessions import (
     Session,
     SessionId,
     find_live_session,
-    has_more_sessions,
     list_devices,
     update_all_revoked,
     update_last_used,
@@ -71,19 +70,18 @@ class LiveSessions:
     async def begin(self, proof: Proof, client: Client) -> SignedIn | None:
         """Return a new session of a user who has just proved who they are; None when they may not sign in."""
         async with self.database.connection() as connection:
-            signed_in = await self.begin_within(connection, proof, client)
-        if signed_in is not None:
+            found = await self._begin(connection, proof, client)
+        if found is None:
+            return None
+        signed_in, is_surplus = found
+        if is_surplus:
             await self._end_surplus(signed_in.user.id, client)
         return signed_in
 
     async def begin_within(self, connection: Connection, proof: Proof, client: Client) -> SignedIn | None:
-        """Return the same, in the transaction of the caller, if there is one."""
-        begun = Begun(self.max_age, self.idle_age, refresh_tokens.make_refresh_token())
-        found = await insert_sign_in(connection, proof, begun, client)
-        if found is None:
-            return None
-        user, session = found
-        return SignedIn(user, session, self.sign_access_token(user, session), begun.refresh_token)
+        """Return the same, in the transaction of the caller, if there is one: the first session of a new user."""
+        found = await self._begin(connection, proof, client)
+        return found[0] if found else None
 
     async def use(self, session_id: SessionId) -> tuple[User, Session] | None:
         """Return whose live session this is and note that it is used; None when it is not live."""
@@ -161,16 +159,22 @@ class LiveSessions:
             roles=user.roles,
         )
 
+    async def _begin(self, connection: Connection, proof: Proof, client: Client) -> tuple[SignedIn, bool] | None:
+        """Return a new session, and whether its user has more than ``MOST`` now; None when they may not sign in."""
+        begun = Begun(self.max_age, self.idle_age, refresh_tokens.make_refresh_token())
+        found = await insert_sign_in(connection, proof, begun, client, MOST)
+        if found is None:
+            return None
+        user, session, is_surplus = found
+        signed_in = SignedIn(user, session, self.sign_access_token(user, session), begun.refresh_token)
+        return signed_in, is_surplus
+
     async def _end_surplus(self, user_id: int, client: Client) -> None:
         """End the sessions that a user has beyond ``MOST``. The user is signed in, whatever happens here."""
         with contextlib.suppress(Unavailable):
-            async with self.database.connection() as connection:
-                if not await has_more_sessions(connection, user_id, MOST):
-                    return
-                async with connection.transaction():
-                    surplus = (user_id, MOST, Ending.TOO_MANY, ENDED_AT_ONCE)
-                    ended = await update_surplus_revoked(connection, *surplus)
-                    await self._tell(connection, ended, Ending.TOO_MANY, client)
+            async with self.database.transaction() as connection:
+                ended = await update_surplus_revoked(connection, user_id, MOST, Ending.TOO_MANY, ENDED_AT_ONCE)
+                await self._tell(connection, ended, Ending.TOO_MANY, client)
 
     async def _refresh(self, connection: Connection, token: str, client: Client) -> SignedIn | None:
         session_id = await refresh_tokens.find_session_of(connection, token)
