@@ -36,7 +36,6 @@ from auth_service.sessions import (
     SessionId,
     find_ending,
     find_live_session,
-    has_more_sessions,
     list_devices,
     update_all_revoked,
     update_last_used,
@@ -84,25 +83,23 @@ class LiveSessions:
         """
         async with self.database.connection() as connection:
             if not replaced:  # one statement, which needs no transaction
-                signed_in = await self.begin_within(connection, proof, client)
+                found = await self._begin(connection, proof, client)
             else:
                 async with connection.transaction():
-                    signed_in = await self.begin_within(connection, proof, client, replaced)
-        if signed_in is not None:
+                    found = await self._begin(connection, proof, client, replaced)
+        if found is None:
+            return None
+        signed_in, is_surplus = found
+        if is_surplus:
             await self._end_surplus(signed_in.user.id, client)
         return signed_in
 
     async def begin_within(
         self, connection: Connection, proof: Proof, client: Client, replaced: Sequence[SessionId] = ()
     ) -> SignedIn | None:
-        """Return the same, in the transaction of the caller, if there is one."""
-        begun = Begun(self.max_age, self.idle_age, refresh_tokens.make_refresh_token())
-        found = await insert_sign_in(connection, proof, begun, client)
-        if found is None:
-            return None
-        for session_id in replaced:
-            await self._end(connection, session_id, Ending.REPLACED, client)
-        return self._give(*found, begun.refresh_token)
+        """Return the same, in the transaction of the caller: the first session of a new user."""
+        found = await self._begin(connection, proof, client, replaced)
+        return found[0] if found else None
 
     async def find_first_live(self, session_ids: Sequence[SessionId]) -> tuple[User, Session] | None:
         """Return whose the first of these sessions is that is live, and note that it is used; None when none is."""
@@ -196,16 +193,25 @@ class LiveSessions:
             roles=user.roles,
         )
 
+    async def _begin(
+        self, connection: Connection, proof: Proof, client: Client, replaced: Sequence[SessionId] = ()
+    ) -> tuple[SignedIn, bool] | None:
+        """Return a new session, and whether its user has more than ``MOST`` now; None when they may not sign in."""
+        begun = Begun(self.max_age, self.idle_age, refresh_tokens.make_refresh_token())
+        found = await insert_sign_in(connection, proof, begun, client, MOST)
+        if found is None:
+            return None
+        user, session, is_surplus = found
+        for session_id in replaced:
+            await self._end(connection, session_id, Ending.REPLACED, client)
+        return self._give(user, session, begun.refresh_token), is_surplus
+
     async def _end_surplus(self, user_id: int, client: Client) -> None:
         """End the sessions that a user has beyond ``MOST``. The user is signed in, whatever happens here."""
         with contextlib.suppress(Unavailable):
-            async with self.database.connection() as connection:
-                if not await has_more_sessions(connection, user_id, MOST):
-                    return
-                async with connection.transaction():
-                    surplus = (user_id, MOST, Ending.TOO_MANY, ENDED_AT_ONCE)
-                    ended = await update_surplus_revoked(connection, *surplus)
-                    await self._tell(connection, ended, Ending.TOO_MANY, client)
+            async with self.database.transaction() as connection:
+                ended = await update_surplus_revoked(connection, user_id, MOST, Ending.TOO_MANY, ENDED_AT_ONCE)
+                await self._tell(connection, ended, Ending.TOO_MANY, client)
 
     async def _refresh(self, connection: Connection, token: str, client: Client) -> SignedIn | None:
         session_id = await refresh_tokens.find_session_of(connection, token)

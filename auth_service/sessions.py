@@ -189,21 +189,6 @@ async def update_all_revoked(
     return [_read_session(row) for row in rows]
 
 
-async def has_more_sessions(connection: Connection, user_id: int, most: int) -> bool:
-    """Tell whether a user has more than ``most`` sessions that were not revoked, and did not expire a day ago."""
-    found: bool = await connection.fetchval(
-        """
-        SELECT EXISTS (
-            SELECT FROM sessions
-            WHERE user_id = $1 AND revoked_at IS NULL AND now() < least(ends_at, idle_ends_at) + interval '1 day'
-            ORDER BY created_at DESC, id DESC OFFSET $2 LIMIT 1
-        )
-        """,
-        *(user_id, most),
-    )
-    return found
-
-
 async def update_surplus_revoked(
     connection: Connection, user_id: int, most: int, because: Ending, limit: int
 ) -> list[Session]:
@@ -218,6 +203,10 @@ async def update_surplus_revoked(
             SELECT id FROM sessions WHERE id = ANY(ARRAY(
                 SELECT id FROM sessions
                 WHERE user_id = $1 AND revoked_at IS NULL AND now() < least(ends_at, idle_ends_at) + interval '1 day'
+                    AND NOT EXISTS (
+                        SELECT FROM session_cutoffs AS cutoff WHERE cutoff.user_id = sessions.user_id
+                        AND sessions.created_at <= cutoff.began_by AND sessions.id IS DISTINCT FROM cutoff.spared
+                    )
                 ORDER BY last_used_at DESC, id DESC OFFSET $2 LIMIT $4
             )) AND revoked_at IS NULL FOR UPDATE SKIP LOCKED
         ))

@@ -46,9 +46,12 @@ class Begun:
 
 
 async def insert_sign_in(
-    connection: Connection, proof: Proof, begun: Begun, client: Client
-) -> tuple[User, Session] | None:
-    """Store a new session and return it with its user; None, and nothing stored, when they may not sign in."""
+    connection: Connection, proof: Proof, begun: Begun, client: Client, most: int
+) -> tuple[User, Session, bool] | None:
+    """Store a new session and return its user, the session, and whether that is one more than ``most`` of this user.
+
+    None, and nothing stored, when they may not sign in.
+    """
     row = await connection.fetchrow(
         """
         WITH account AS (
@@ -80,15 +83,20 @@ async def insert_sign_in(
                 forget_at = CASE WHEN excluded.is_known THEN excluded.forget_at ELSE attempts.forget_at END
         )
         SELECT account.id, name, email, account.created_at, updated_at, roles,
-            session.id AS session_id, session.created_at AS signed_in_at, ends_at
+            session.id AS session_id, session.created_at AS signed_in_at, ends_at,
+            EXISTS (
+                SELECT FROM sessions AS other WHERE user_id = $1 AND revoked_at IS NULL
+                    AND now() < least(other.ends_at, other.idle_ends_at) + interval '1 day'
+                ORDER BY other.created_at DESC, other.id DESC OFFSET $14 - 1 LIMIT 1
+            ) AS is_surplus
         FROM account, session
         """,
         *(proof.user_id, proof.password_set_at, client.user_agent, client.address, begun.max_age, begun.idle_age),
         *(hash_refresh_token(begun.refresh_token), Event.SIGNED_IN.value, client.request_id),
-        *(list({*proof.counted, proof.known} - {b""}), proof.known, KNOWN_FOR, list(proof.counted)),
+        *(list({*proof.counted, proof.known} - {b""}), proof.known, KNOWN_FOR, list(proof.counted), most),
     )
     if row is None:
         return None
     about = (row["id"], row["name"], row["email"], row["created_at"], row["updated_at"])
     session = Session(SessionId(row["session_id"]), row["id"], row["signed_in_at"], row["ends_at"])
-    return User(*about, tuple(row["roles"])), session
+    return User(*about, tuple(row["roles"])), session, row["is_surplus"]

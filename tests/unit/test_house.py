@@ -141,7 +141,7 @@ def test_no_module_is_named_vaguely() -> None:
 
 
 def test_files_are_short() -> None:
-    """A file has at most 280 lines."""
+    """A file has at most 250 lines."""
     assert not [module.name for module in MODULES if module.text.count("\n") > LONGEST_FILE]
 
 
