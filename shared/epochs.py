@@ -109,10 +109,17 @@ async def find_move(connection: Connection, guarded: str) -> Move | None:
 
 
 async def update_ids(connection: Connection, guarded: str, beyond: int) -> int:
-    """Let a table's ids go on beyond what it, its sequence and the caller know of, by far; return from where on."""
+    """Let a table's ids go on beyond all that may have been given; return from where on.
+
+    That is the time in milliseconds since 1970, or a million beyond what the table, its sequence and the caller know of.
+    By the time, because the same backup may be restored twice: what was given after the first restore is lost as well.
+    """
     ids_from: int = await connection.fetchval(
         """
-        SELECT setval(sequence, 1000000 + greatest(coalesce(pg_sequence_last_value(sequence), 0), $2::bigint))
+        SELECT setval(sequence, greatest(
+            (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
+            1000000 + coalesce(pg_sequence_last_value(sequence), 0), 1000000 + $2::bigint
+        ))
         FROM (SELECT pg_get_serial_sequence($1, 'id')::regclass AS sequence) AS of_the_table
         """,
         *(guarded, beyond),
