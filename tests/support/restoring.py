@@ -108,7 +108,7 @@ async def serving(app: Starlette, port: int) -> AsyncIterator[None]:
     """Let an application be there over HTTP, on loopback."""
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=10))
     task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - it has no event
+    while not server.started:
         assert not task.done()
         await asyncio.sleep(0.01)
     try:

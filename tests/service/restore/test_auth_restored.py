@@ -49,9 +49,7 @@ async def wait_until_refused(services: Services, person: Person) -> None:
 async def sign_up_when_possible(auth: httpx2.AsyncClient, name: str) -> Person:
     """Sign up and in, once the service gives out ids again."""
     wanted = {"name": name, "email": f"{name.lower()}@example.com", "password": "correct horse battery"}
-    await wait_until(
-        lambda: auth.post("/api/user", json=wanted), lambda answer: answer.status_code == 201, seconds=20
-    )
+    await wait_until(lambda: auth.post("/api/user", json=wanted), lambda answer: answer.status_code == 201, seconds=20)
     return await sign_in(auth, Person(0, name, wanted["email"], ""))
 
 

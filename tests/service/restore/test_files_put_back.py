@@ -1,4 +1,4 @@
-"""Data that moves as files: copied and put back, recovered to a point in time, taken over by another server; restarts."""
+"""Data that goes back as files: a copy that is put back, a recovery; and what is none of it, a restart."""
 
 from pathlib import Path
 
@@ -73,6 +73,7 @@ async def test_another_timeline_signs_nobody_out(installation: Installation) -> 
             await wait_for_position(urls.posts, 1)
     installation.recover(RECOVERY)
     with installation.postgres() as urls:
+        await wait_for_recovery(urls.auth)
         async with installation.services(urls) as services:
             await services.auth_app.state.parts.epoch_watch.look()
             grace = await sign_up_and_in(services.auth, "Grace")
@@ -99,6 +100,7 @@ async def test_a_recovery_to_an_earlier_time_shows(installation: Installation) -
             await database.execute("SELECT setval('users_id_seq', 1), setval('user_changes_id_seq', 1)")
     installation.recover(RECOVERY)
     with installation.postgres() as urls:
+        await wait_for_recovery(urls.auth)
         async with installation.auth_alone(urls) as (app, auth):
             await app.state.parts.epoch_watch.look()
             for name in ("John", "Grace", "Jane"):
@@ -110,6 +112,12 @@ async def test_a_recovery_to_an_earlier_time_shows(installation: Installation) -
                     lambda answer: answer.status_code == 401,
                     seconds=20,
                 )
+
+
+async def wait_for_recovery(url: str) -> None:
+    """Return when a server that recovers takes writes."""
+    async with connected(url) as database:
+        await wait_until(lambda: database.fetchval("SELECT pg_is_in_recovery()"), lambda found: not found)
 
 
 async def wait_for_position(url: str, position: int) -> None:
