@@ -42,8 +42,8 @@ async def note_nothing(_: Connection, __: Epoch) -> None:
     """Do nothing more when an epoch begins."""
 
 
-class EpochUnknown(Exception):
-    """The table ``epochs`` is empty."""
+class EpochUnknown(Unavailable):
+    """No epoch can be told: the table ``epochs`` is empty."""
 
 
 class EpochWatch:
@@ -130,6 +130,8 @@ class EpochWatch:
         while True:
             try:
                 await self.look()
+            except EpochUnknown as error:
+                self._fail(type(error).__name__)
             except Unavailable:
                 pass  # the database says so itself
             except Exception as error:  # noqa: BLE001 - whatever it is, in the middle of a restore too: the watch goes on

@@ -142,7 +142,11 @@ async def test_a_feed_that_is_cut_is_taken_up_again(
 
 
 async def test_an_entry_that_makes_no_sense_is_passed_over(
-    auth: FakeAuthService, revocations: Revocations, feed: Feed, capsys: pytest.CaptureFixture[str]
+    auth: FakeAuthService,
+    revocations: Revocations,
+    metrics: Metrics,
+    feed: Feed,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """What can't be read of a page keeps nobody from the rest of it, and is told: which entry, what of it, no value."""
     for sid in ("secret-value", A.replace("-", "")):
@@ -153,6 +157,7 @@ async def test_an_entry_that_makes_no_sense_is_passed_over(
     assert len(revocations) == 1
     told = [line for line in capsys.readouterr().out.splitlines() if "feed_entry_skipped" in line]
     assert len(told) == 2
+    assert figure(metrics, 'gatepost_feed_entries_skipped_total{feed="revocations"}') == 2
     assert all(part in told[0] for part in ("entry=1", "feed=revocations", "'sid': 'string_pattern_mismatch'"))
     assert "secret-value" not in "".join(told)
 
