@@ -22,7 +22,7 @@ async def insert_feed_start(connection: Connection, epoch: Epoch) -> None:
     await connection.execute(
         """
         INSERT INTO feed_starts (epoch, user_changes, revocations)
-        SELECT $1, coalesce(pg_sequence_last_value('user_changes_id_seq'), 0),
+        SELECT $1, coalesce((SELECT max(id) FROM user_changes), 0),
             coalesce(pg_sequence_last_value('revocations_id_seq'), 0)
         """,
         epoch.number,

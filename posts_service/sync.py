@@ -16,7 +16,7 @@
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 from pydantic import BaseModel
@@ -57,8 +57,9 @@ log = structlog.get_logger("sync")
 class UserChangeFollower:
     """Brings what the feed tells into the database, where its position is too."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, count_skipped: Callable[[], None]) -> None:
         self._database = database
+        self._count_skipped = count_skipped
 
     async def find_position(self) -> Position:
         """Return how far the feed was taken, by whichever replica."""
@@ -69,7 +70,7 @@ class UserChangeFollower:
     async def take(self, page: object, asked: Position) -> None:
         """Apply the changes of a page, unless another replica did so or went back to the beginning."""
         told = ChangePage.model_validate(page)
-        changes, last = _read_changes(told)
+        changes, last = self._read_changes(told)
         if last > asked.after or told.epoch not in {None, asked.epoch}:
             await self._store(changes, last, told.epoch, asked)
         elif asked.is_anew:
@@ -80,6 +81,12 @@ class UserChangeFollower:
         told = ChangePage.model_validate(page)
         async with self._database.connection() as connection:
             await update_started_anew(connection, FEED, asked, told.epoch)
+
+    def _read_changes(self, told: ChangePage) -> tuple[list[Change], int]:
+        """Return the changes of a page that can be read, and how far that is."""
+        read, stop = read_entries(FEED, told.changes, _find_model, _is_deletion, self._count_skipped)
+        changes = [change for change in read if isinstance(change, Change)]
+        return changes, told.last if stop is None else stop - 1
 
     async def _store(self, changes: Sequence[Change], last: int, epoch: str | None, asked: Position) -> None:
         async with self._database.transaction() as connection:
@@ -112,14 +119,7 @@ class UserChangeFollower:
 
 def create_user_change_feed(client: ServiceClient, database: Database, metrics: Metrics) -> Feed:
     """Return the feed that keeps authors up to date; not started yet."""
-    return Feed(FEED, PATH, client, UserChangeFollower(database), metrics)
-
-
-def _read_changes(told: ChangePage) -> tuple[list[Change], int]:
-    """Return the changes of a page that can be read, and how far that is."""
-    read, stop = read_entries(FEED, told.changes, _find_model, _is_deletion)
-    changes = [change for change in read if isinstance(change, Change)]
-    return changes, told.last if stop is None else stop - 1
+    return Feed(FEED, PATH, client, UserChangeFollower(database, metrics.count_skipped_entries(FEED)), metrics)
 
 
 def _find_model(entry: object) -> type[BaseModel] | None:

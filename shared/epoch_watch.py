@@ -2,7 +2,8 @@
 
 1. It looks when the service starts and every two seconds. In between, the statement that gives out an id asks for
    itself whether all is in place, and gives none where it isn't (``DataMoved``): no id is ever given out twice.
-2. An epoch begins in one transaction, once however many replicas notice. Ids go on a million beyond all that is known.
+2. An epoch begins in one transaction, once however many replicas notice. Ids go on from the time in milliseconds, which
+   is beyond all that can have been given.
 3. After a loss whatever was ended, deleted or changed since the backup may have come back; so every session that began
    before is over, and a warning says what the operator should look after.
 4. A table ``epochs`` without a row is left alone: a restore may be on its way. Nothing is given out meanwhile.
@@ -41,8 +42,8 @@ async def note_nothing(_: Connection, __: Epoch) -> None:
     """Do nothing more when an epoch begins."""
 
 
-class EpochUnknown(Exception):
-    """The table ``epochs`` is empty."""
+class EpochUnknown(Unavailable):
+    """No epoch can be told: the table ``epochs`` is empty."""
 
 
 class EpochWatch:
@@ -129,6 +130,8 @@ class EpochWatch:
         while True:
             try:
                 await self.look()
+            except EpochUnknown as error:
+                self._fail(type(error).__name__)
             except Unavailable:
                 pass  # the database says so itself
             except Exception as error:  # noqa: BLE001 - whatever it is, in the middle of a restore too: the watch goes on

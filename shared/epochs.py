@@ -89,7 +89,7 @@ async def lock_epochs(connection: Connection) -> None:
 
 
 async def find_move(connection: Connection, guarded: str) -> Move | None:
-    """Return how the place differs, as far as it is more than a restart of the server; None when there is no epoch."""
+    """Return how the place differs, beyond a restart of the server; None when that can't be told yet."""
     row = await connection.fetchrow(
         """
         SELECT system_id <> (SELECT system_identifier FROM pg_control_system())
@@ -101,7 +101,7 @@ async def find_move(connection: Connection, guarded: str) -> Move | None:
                 OR file_node <> coalesce(pg_relation_filenode(to_regclass($1)), 0)
                 OR (server_started_at <> pg_postmaster_start_time() AND clock_timestamp() - seen_at > $2::interval)
                 AS may_be_loss
-        FROM epochs ORDER BY number DESC LIMIT 1
+        FROM epochs WHERE NOT pg_is_in_recovery() ORDER BY number DESC LIMIT 1
         """,
         *(guarded, SILENCE),
     )
@@ -109,10 +109,17 @@ async def find_move(connection: Connection, guarded: str) -> Move | None:
 
 
 async def update_ids(connection: Connection, guarded: str, beyond: int) -> int:
-    """Let a table's ids go on beyond what it, its sequence and the caller know of, by far; return from where on."""
+    """Let a table's ids go on beyond all that may have been given; return from where on.
+
+    That is the time in milliseconds since 1970, or a million beyond what the table, its sequence and the caller know.
+    By the time, because a backup may be restored twice: what was given after the first restore is lost as well.
+    """
     ids_from: int = await connection.fetchval(
         """
-        SELECT setval(sequence, 1000000 + greatest(coalesce(pg_sequence_last_value(sequence), 0), $2::bigint))
+        SELECT setval(sequence, greatest(
+            (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
+            1000000 + coalesce(pg_sequence_last_value(sequence), 0), 1000000 + $2::bigint
+        ))
         FROM (SELECT pg_get_serial_sequence($1, 'id')::regclass AS sequence) AS of_the_table
         """,
         *(guarded, beyond),

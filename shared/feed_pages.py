@@ -47,11 +47,13 @@ def read_entries(
     entries: Sequence[object],
     find_model: Callable[[object], type[Entry] | None],
     is_held: Callable[[object], bool],
+    count_skipped: Callable[[], None],
 ) -> tuple[list[Entry], int | None]:
     """Return the entries of a page that can be read, and the number of the one before which to stop, if there is one.
 
     ``find_model`` says how an entry is to be read, None for a kind that is not known; ``is_held`` which entries must
-    not be skipped. Raises EntryRefused when the first one is held: then there is nothing to take.
+    not be skipped; ``count_skipped`` is called for each that is. Raises EntryRefused when the first one is held: then
+    there is nothing to take.
     """
     read: list[Entry] = []
     for place, entry in enumerate(entries):
@@ -65,6 +67,7 @@ def read_entries(
         except ValidationError as error:
             faults = describe_faults(error)
             if not is_held(entry):
+                count_skipped()
                 log.error("feed_entry_skipped", feed=feed, entry=entry_id, faults=faults)  # noqa: TRY400 - values are in it
             elif place == 0 or entry_id is None:
                 raise EntryRefused(entry_id, faults) from None

@@ -35,6 +35,13 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._skipped_entries = Counter(
+            "gatepost_feed_entries_skipped_total",
+            "Entries of a feed of another service that could not be read and were passed over",
+            ["feed"],
+            registry=self.registry,
+        )
+
     def observe_request(self, matcher: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request."""
         self._requests.count(matcher, method if method in KNOWN_METHODS else "other", status, seconds)
@@ -55,6 +62,10 @@ class Metrics:
         for chore in chores:
             counter.labels(chore)
         return counter
+
+    def count_skipped_entries(self, feed: str) -> Callable[[], None]:
+        """Return what counts an entry of a feed that could not be read and was passed over."""
+        return self._skipped_entries.labels(feed).inc
 
     def watch_feed(self, feed: str, find_lag: Callable[[], float]) -> None:
         """Show how many seconds ago a feed was last heard of."""

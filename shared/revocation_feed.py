@@ -5,6 +5,7 @@ is known counts and everything else goes on: a token's own lifetime is the outer
 """
 
 import time
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -44,8 +45,9 @@ class RevocationFollower:
     count as much.
     """
 
-    def __init__(self, revocations: Revocations) -> None:
+    def __init__(self, revocations: Revocations, count_skipped: Callable[[], None]) -> None:
         self._revocations = revocations
+        self._count_skipped = count_skipped
         self._position = Position()
         self._pruned_at = 0.0  # by the monotonic clock
 
@@ -59,7 +61,7 @@ class RevocationFollower:
     async def take(self, page: object, asked: Position) -> None:
         """Know the revocations of a page."""
         told = RevocationPage.model_validate(page)
-        ended, _ = read_entries(FEED, told.revocations, lambda _: EndedSession, lambda _: False)
+        ended, _ = read_entries(FEED, told.revocations, lambda _: EndedSession, lambda _: False, self._count_skipped)
         for each in ended:
             self._revocations.add(each.sid, each.until)
         self._revocations.refuse_before(told.since)
@@ -75,4 +77,4 @@ class RevocationFollower:
 def create_revocation_feed(client: ServiceClient, revocations: Revocations, metrics: Metrics) -> Feed:
     """Return the feed that fills ``revocations``; not started yet."""
     metrics.watch("gatepost_revocations_known", "Ended sessions that are known here", revocations.__len__)
-    return Feed(FEED, PATH, client, RevocationFollower(revocations), metrics)
+    return Feed(FEED, PATH, client, RevocationFollower(revocations, metrics.count_skipped_entries(FEED)), metrics)

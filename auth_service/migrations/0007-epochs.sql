@@ -40,12 +40,12 @@ RETURN coalesce((
 ), false);
 
 -- Whether a database that has users already was just put back, from a backup of a release before, nobody can tell: so the
--- next id is far from all that were given.
+-- next id is far from all that were given: it is the time in milliseconds.
 INSERT INTO epochs
     (number, is_loss, ids_from, server_started_at, system_id, timeline, database_id, table_id, file_node)
 SELECT 1, false,
     CASE WHEN EXISTS (SELECT FROM users)
-        THEN setval('users_id_seq', 1000000 + (SELECT max(id) FROM users)) ELSE 0 END,
+        THEN setval('users_id_seq', (extract(epoch FROM clock_timestamp()) * 1000)::bigint) ELSE 0 END,
     pg_postmaster_start_time(), (SELECT system_identifier FROM pg_control_system()),
     left(pg_walfile_name(pg_current_wal_lsn()), 8), (SELECT oid FROM pg_database WHERE datname = current_database()),
     to_regclass('users'), pg_relation_filenode(to_regclass('users'));
@@ -59,7 +59,7 @@ CREATE TABLE feed_starts (
 COMMENT ON TABLE feed_starts IS 'the last numbers that the feeds had given when an epoch began';
 
 INSERT INTO feed_starts (epoch, user_changes, revocations)
-SELECT 1, coalesce(pg_sequence_last_value('user_changes_id_seq'), 0),
+SELECT 1, coalesce((SELECT max(id) FROM user_changes), 0),
     coalesce(pg_sequence_last_value('revocations_id_seq'), 0);
 
 -- Who follows from the beginning needs of each user the last change only; and of one who was deleted nothing else may

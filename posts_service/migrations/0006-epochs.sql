@@ -40,12 +40,12 @@ RETURN coalesce((
 ), false);
 
 -- Whether a database that has posts already was just put back, from a backup of a release before, nobody can tell: so the
--- next id is far from all that were given.
+-- next id is far from all that were given: it is the time in milliseconds.
 INSERT INTO epochs
     (number, is_loss, ids_from, server_started_at, system_id, timeline, database_id, table_id, file_node)
 SELECT 1, false,
     CASE WHEN EXISTS (SELECT FROM posts)
-        THEN setval(pg_get_serial_sequence('posts', 'id'), 1000000 + (SELECT max(id) FROM posts)) ELSE 0 END,
+        THEN setval(pg_get_serial_sequence('posts', 'id'), (extract(epoch FROM clock_timestamp()) * 1000)::bigint) ELSE 0 END,
     pg_postmaster_start_time(), (SELECT system_identifier FROM pg_control_system()),
     left(pg_walfile_name(pg_current_wal_lsn()), 8), (SELECT oid FROM pg_database WHERE datname = current_database()),
     to_regclass('posts'), coalesce(pg_relation_filenode(to_regclass('posts')), 0);

@@ -23,8 +23,8 @@ Misbehaviour = Callable[[], bytes]
 class FakeAuthService:
     """Knows ``users`` and two feeds; ``misbehave`` and ``pause`` spoil the answers on users, ``cut`` those of feeds.
 
-    ``feed_pause`` holds those of feeds up. ``renew`` answers what is asked of ``/internal/session``. What was asked is
-    remembered.
+    ``feed_pause`` holds those of feeds up. ``renew`` answers what is asked of ``/internal/session``. Without an
+    ``epoch`` it is of the release before, which knew of none. What was asked is remembered.
     """
 
     tokens: ServiceTokens
@@ -40,6 +40,9 @@ class FakeAuthService:
     asked: list[list[int]] = field(default_factory=list)
     asked_after: dict[str, list[int]] = field(default_factory=lambda: {"changes": [], "revocations": []})
     asked_to_renew: list[Json] = field(default_factory=list)
+    asked_of: dict[str, list[Mapping[str, str]]] = field(default_factory=lambda: {"changes": [], "revocations": []})
+    epoch: str | None = None
+    since: int = 0
     _first_revocation: int = 1
     _open: set[asyncio.Task[None] | None] = field(default_factory=set)
 
@@ -66,7 +69,9 @@ class FakeAuthService:
         for known in (self.users, self.changes, self.revocations, self.asked, self.asked_to_renew):
             known.clear()
         self.asked_after = {"changes": [], "revocations": []}
-        self.misbehave = self.cut = self.renew = None
+        self.misbehave = self.cut = self.renew = self.epoch = None
+        self.asked_of = {"changes": [], "revocations": []}
+        self.since = 0
         self.pause = self.feed_pause = 0.0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -119,14 +124,18 @@ class FakeAuthService:
         """Answer a page; a number beyond the last there is gets that last one."""
         after = int(query["after"])
         self.asked_after[name].append(after)
+        self.asked_of[name].append(query)
         await asyncio.sleep(self.feed_pause)
         deadline = time.monotonic() + min(float(query["wait"]), LONGEST_WAIT)
         while not self.cut:
             told: list[Json] = getattr(self, name)
             page = [entry for entry in told if int(str(entry["id"])) > after][:PAGE]
             newest = self._next_id(name) - 1
+            if self.epoch and query.get("epoch") not in {None, self.epoch}:
+                return answer_with({name: [], "last": 0, "epoch": self.epoch, "since": self.since})
             if page or after > newest or time.monotonic() > deadline:
-                return answer_with({name: page, "last": page[-1]["id"] if page else min(after, newest)})
+                end: Json = {"epoch": self.epoch, "since": self.since} if self.epoch else {}
+                return answer_with({name: page, "last": page[-1]["id"] if page else min(after, newest), **end})
             await asyncio.sleep(0.01)
         return self.cut()
 

@@ -18,11 +18,12 @@ TAG = '"1-abc"'
 
 
 def test_a_tag_is_well_formed_and_changes_with_what_is_shown() -> None:
-    """Version, name, address, and whether the author is known at all: each gives another strong tag."""
+    """Version, time of the last change, name, address, an author who is not known: each gives another strong tag."""
     assert POST.author
     posts = [
         POST,
         dataclasses.replace(POST, version=2),
+        dataclasses.replace(POST, updated_at=POST.updated_at + dt.timedelta(microseconds=1)),
         dataclasses.replace(POST, author=None),
         dataclasses.replace(POST, author=dataclasses.replace(POST.author, name="Eve")),
         dataclasses.replace(POST, author=dataclasses.replace(POST.author, email="eve@example.com")),

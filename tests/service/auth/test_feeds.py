@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import itertools
 import random
 import time
 import uuid
@@ -13,15 +14,18 @@ import pytest
 from starlette.applications import Starlette
 from starlette.types import Message
 
+from auth_service import feeds
 from auth_service.revocations import insert_revocations, list_revocations
 from auth_service.sessions import SessionId
+from shared.database import Connection
 from tests.service.auth.test_internal import service_token
-from tests.support.people import Person, sign_up_and_in
+from tests.support.people import PASSWORD, Person, sign_up_and_in
 
 CHANGES = "/internal/users/changes"
 REVOCATIONS = "/internal/revocations"
 WRITERS = 40
 TTL = dt.timedelta(hours=1)
+PERSONAL = ("users", "sessions", "refresh_tokens", "attempts", "user_changes", "revocations")
 
 
 Page = dict[str, Any]
@@ -48,9 +52,10 @@ async def test_who_signs_up_is_told_of(client: httpx2.AsyncClient, ada: Person) 
     assert page == {
         "changes": [{"id": number, "kind": "created", "user": user} for number, user in enumerate(told, start=1)],
         "last": 2,
+        "epoch": page["epoch"],
     }
-    assert await read(client, CHANGES, after=1) == {"changes": page["changes"][1:], "last": 2}
-    assert await read(client, CHANGES, after=2) == {"changes": [], "last": 2}
+    assert await read(client, CHANGES, after=1) == {**page, "changes": page["changes"][1:]}
+    assert await read(client, CHANGES, after=2) == {**page, "changes": []}
 
 
 async def test_an_ended_session_is_told_of(client: httpx2.AsyncClient, ada: Person) -> None:
@@ -72,7 +77,8 @@ async def test_a_revocation_that_no_longer_matters_is_forgotten(
     """Once all tokens of a session have expired it is not told, housekeeping deletes it, and the numbers go on."""
     await sign_out(client, ada)
     await database.execute("UPDATE revocations SET until = now()")
-    assert await read(client, REVOCATIONS) == {"revocations": [], "last": 0}
+    page = await read(client, REVOCATIONS)
+    assert page == {"revocations": [], "last": 0, "epoch": page["epoch"], "since": 0}
     grace = await sign_up_and_in(client, "Grace")
     await sign_out(client, grace)
     assert (await read(client, REVOCATIONS))["last"] == 2
@@ -119,9 +125,9 @@ async def test_a_poll_holds_no_connection(client: httpx2.AsyncClient, app: Starl
 
 @pytest.mark.parametrize("path", [CHANGES, REVOCATIONS])
 async def test_a_past_that_is_gone_shows(client: httpx2.AsyncClient, ada: Person, path: str) -> None:
-    """Who asks after a number that was never given is told the highest that was, without a wait."""
+    """A follower of the release before that asks after a number never given is told to begin anew, at once."""
     await sign_out(client, ada)
-    assert (await asyncio.wait_for(read(client, path, after=1000, wait=6), 5))["last"] == 1
+    assert (await asyncio.wait_for(read(client, path, after=1000, wait=6), 5))["last"] == 0
 
 
 @pytest.mark.parametrize("path", [CHANGES, REVOCATIONS])
@@ -165,3 +171,42 @@ async def test_nothing_is_passed_over(database: asyncpg.Connection, auth_databas
         seen, *_ = await asyncio.gather(follow(), *(write(session_id) for session_id in written))
     await pool.close()
     assert sorted(seen) == sorted(written)
+
+
+async def test_of_a_user_only_the_last_change_is_kept(
+    client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
+) -> None:
+    """An old name is forgotten with the new one; who is deleted leaves an id in the feed, and no name and no address.
+
+    Who reads on from before, or from the beginning, ends with what is true.
+    """
+    for name in ("Ada King", "Ada Byron"):
+        await client.patch("/api/me", json={"name": name}, headers=ada.bearer)
+    told = (await read(client, CHANGES))["changes"]
+    assert [(change["id"], change["kind"], change["user"]["name"]) for change in told] == [(3, "renamed", "Ada Byron")]
+    assert (await read(client, CHANGES, after=2))["changes"] == told
+    await client.request("DELETE", "/api/me", json={"password": PASSWORD}, headers=ada.bearer)
+    for after in range(4):
+        page = await read(client, CHANGES, after=after)
+        assert page["changes"] == [{"id": 4, "kind": "deleted", "user": {"id": ada.id}}]
+    kept = str([await database.fetch(f"TABLE {table}") for table in PERSONAL])
+    assert [text for text in (ada.email, "Ada") if text in kept] == []
+
+
+async def test_polls_at_rest_share_their_looks(
+    client: httpx2.AsyncClient, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many followers wait, the database is asked what is newest twice a second, not five times for each."""
+    del ada
+    looks: list[float] = []
+    find_marks = feeds._find_marks  # noqa: SLF001 - it is counted, and does what it does
+
+    async def find_and_count(connection: Connection) -> feeds.Marks:
+        looks.append(time.monotonic())
+        return await find_marks(connection)
+
+    monkeypatch.setattr(feeds, "_find_marks", find_and_count)
+    place = {CHANGES: (await read(client, CHANGES))["last"], REVOCATIONS: (await read(client, REVOCATIONS))["last"]}
+    await asyncio.gather(*(read(client, path, after=place[path], wait=2) for path in (CHANGES, REVOCATIONS) * 10))
+    assert 1 <= len(looks) <= 5
+    assert all(later - earlier >= feeds.LOOK_EVERY for earlier, later in itertools.pairwise(looks))

@@ -41,7 +41,9 @@ async def database(
     del app  # it makes the tables
     connection = await asyncpg.connect(posts_database_url)
     fake_auth_service.reset()
-    await connection.execute("UPDATE followed_feeds SET position = 0")  # waits for a page that is being taken
+    await connection.execute(
+        "UPDATE followed_feeds SET position = 0, epoch = NULL, highest_id = 0, reading_since = NULL"
+    )  # waits for a page that is being taken
     await connection.execute("TRUNCATE authors, removals, posts, idempotency_keys RESTART IDENTITY")
     await note_place(connection, "posts")
     yield connection

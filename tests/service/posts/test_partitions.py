@@ -8,6 +8,7 @@ import pytest
 
 from posts_service.post_lists import AuthorsList, FeedList, list_by_authors, list_feeds
 from posts_service.posts import delete_post, find_post, insert_post, update_post
+from tests.support.epochs import note_place
 
 PARTITIONS = 8
 AUTHORS = 40
@@ -44,6 +45,7 @@ async def partitioned(database: asyncpg.Connection) -> AsyncIterator[asyncpg.Con
             AUTHORS,
         )
         await database.execute("ANALYZE posts")
+        await note_place(database, "posts")
         yield database
     finally:
         await database.execute("RESET search_path")

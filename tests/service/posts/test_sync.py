@@ -16,6 +16,7 @@ from posts_service.app import create_app
 from posts_service.authors import upsert_deleted_authors
 from posts_service.removals import insert_removals
 from posts_service.sync import UserChangeFollower
+from shared.feed import Position
 from shared.metrics import Metrics
 from shared.settings import SAMPLE_SECRETS
 from tests.service.posts.conftest import make_person
@@ -264,22 +265,112 @@ async def test_a_feed_that_went_back_is_read_anew(
     assert await list_authors(database) == {1: "Ada", 2: "Grace"}
 
 
-async def test_a_feed_of_nonsense_changes_nothing(
-    client: httpx2.AsyncClient, fake_auth_service: FakeAuthService, database: asyncpg.Connection
+FIRST, SECOND = "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"
+
+
+async def test_in_a_new_epoch_the_feed_has_the_last_word(
+    client: httpx2.AsyncClient,
+    fake_auth_service: FakeAuthService,
+    database: asyncpg.Connection,
+    ada: Person,
+    grace: Person,
 ) -> None:
-    """A page with a change that makes no sense is not taken, not even in part; ``/readyz`` says so and stays 200."""
-    created = {"id": 1, "kind": "created", "user": describe_user(1, "Ada")}
-    nameless = {"id": 2, "kind": "renamed", "user": {"id": 1}}
-    fake_auth_service.cut = lambda: answer_with({"changes": [created, nameless], "last": 2})
-    answer = await wait_until(
-        lambda: client.get("/readyz"), lambda answer: "user_changes" in answer.json().get("remarks", {})
-    )
-    assert answer.status_code == 200
-    assert await list_authors(database) == {}
-    fake_auth_service.cut = None
+    """After a restore whoever the auth service no longer knows loses name and address here, and writes no more.
+
+    Their posts stay, without an author. Who was deleted and came back is a user again, and can be listed.
+    """
+    mary = make_person(3, "Mary Jackson")
+    fake_auth_service.epoch = FIRST
+    for person in (ada, grace, mary):
+        fake_auth_service.tell("created", person.id, person.name)
+        await write_post(client, person, title=person.name, published=True)
+    fake_auth_service.tell("deleted", grace.id)
+    await wait_for_position(database, 4)
+    fake_auth_service.changes[:] = fake_auth_service.changes[:2]
+    fake_auth_service.epoch = SECOND
+    reading = "SELECT epoch = $1 AND reading_since IS NULL AND position = 2 FROM followed_feeds"
+    await wait_until(lambda: database.fetchval(reading, SECOND), bool)
+    assert await list_authors(database) == {1: ada.name, 2: grace.name, 3: None}
+    assert mary.email not in str(await database.fetch("SELECT authors::text FROM authors"))
+    assert await names_in_feed(client) == [None, ada.name]
+    late = await client.post("/api/posts", json={"title": "T"}, headers=mary.bearer)
+    assert late.status_code == 401
+    returned = "SELECT array_agg(id) FROM authors WHERE deleted_at IS NOT NULL AND name IS NOT NULL"
+    assert await database.fetchval(returned) == [grace.id]
+    asked = fake_auth_service.asked_of["changes"][-1]
+    assert (asked["epoch"], asked["known"]) == (SECOND, "3")
+
+
+async def test_an_auth_service_that_begins_to_tell_of_epochs_is_not_read_anew(
+    fake_auth_service: FakeAuthService, database: asyncpg.Connection
+) -> None:
+    """After an upgrade of the auth service the follower goes on where it was, and forgets nobody."""
     fake_auth_service.tell("created", 1, "Ada")
     await wait_for_position(database, 1)
-    assert await list_authors(database) == {1: "Ada"}
+    await database.execute(
+        "INSERT INTO authors (id, name, email, as_of) VALUES (9, 'Old', 'old@example.com', 'infinity')"
+    )
+    asked = len(fake_auth_service.asked_after["changes"])
+    fake_auth_service.epoch = FIRST
+    fake_auth_service.tell("created", 2, "Grace")
+    await wait_for_position(database, 2)
+    assert str(await database.fetchval("SELECT epoch FROM followed_feeds")) == FIRST
+    assert 0 not in fake_auth_service.asked_after["changes"][asked:]
+    assert await list_authors(database) == {1: "Ada", 2: "Grace", 9: "Old"}
+
+
+async def test_a_change_that_makes_no_sense_is_passed_over(
+    fake_auth_service: FakeAuthService, database: asyncpg.Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A new user or a name that can't be read, or a kind of a later release, keeps nothing from coming behind it.
+
+    It is told which entry it was, and what of it is wrong, without what stood there.
+    """
+    fake_auth_service.tell("created", 1, "Ada")
+    fake_auth_service.changes.append({"id": 2, "kind": "renamed", "user": {"id": 1, "name": "Eve"}})
+    fake_auth_service.changes.append({"id": 3, "kind": "merged", "user": {"id": 1}, "into": 2})
+    fake_auth_service.tell("created", 4, "Grace")
+    await wait_for_position(database, 4)
+    assert await list_authors(database) == {1: "Ada", 4: "Grace"}
+    out = capsys.readouterr().out
+    assert "entry=2 faults={'user.email': 'missing'} feed=user_changes" in out
+    assert "Eve" not in out
+    assert "feed_entry_not_known" in out
+
+
+@pytest.mark.parametrize("nonsense", [{"id": 2, "kind": "deleted", "user": {}}, {"id": 2}, "nonsense"], ids=str)
+async def test_a_deletion_is_never_passed_over(
+    client: httpx2.AsyncClient, fake_auth_service: FakeAuthService, database: asyncpg.Connection, nonsense: object
+) -> None:
+    """What may be a deletion and can't be read stops the feed right there; ``/readyz`` says where, and stays 200."""
+    fake_auth_service.tell("created", 1, "Ada")
+    if isinstance(nonsense, dict):
+        await wait_for_position(database, 1)
+    created = {"id": 1, "kind": "created", "user": describe_user(1, "Ada")}
+    fake_auth_service.cut = lambda: answer_with(
+        {"changes": [nonsense] if isinstance(nonsense, dict) else [created, nonsense], "last": 3}
+    )
+    answer = await wait_until(
+        lambda: client.get("/readyz"),
+        lambda answer: "stopped at entry" in answer.json().get("remarks", {}).get("user_changes", ""),
+    )
+    assert answer.status_code == 200
+    fake_auth_service.cut = None
+    fake_auth_service.tell("deleted", 1)
+    await wait_for_position(database, 2)
+    assert await list_authors(database) == {1: None}
+
+
+async def test_what_comes_before_a_deletion_that_makes_no_sense_is_taken(
+    fake_auth_service: FakeAuthService, database: asyncpg.Connection
+) -> None:
+    """A page is taken up to the entry at which the feed stops."""
+    fake_auth_service.tell("created", 1, "Ada")
+    fake_auth_service.tell("created", 2, "Grace")
+    fake_auth_service.changes.append({"id": 3, "kind": "deleted", "user": {"id": None}})
+    fake_auth_service.tell("created", 4, "Mary")
+    await wait_for_position(database, 2)
+    assert await list_authors(database) == {1: "Ada", 2: "Grace"}
 
 
 CHANGES = st.lists(st.tuples(st.sampled_from(["created", "renamed", "deleted"]), st.integers(1, 3)), max_size=12)
@@ -293,13 +384,13 @@ async def test_pages_in_any_cut_and_repetition_end_the_same(
 ) -> None:
     """However the feed is cut into pages, and whichever pages come again, the authors end as the feed tells them."""
     await database.execute("TRUNCATE authors, removals, posts, idempotency_keys")
-    await database.execute("UPDATE followed_feeds SET position = 0")
+    await database.execute("UPDATE followed_feeds SET position = 0, highest_id = 0")
     feed = [describe_change(number, kind, user_id) for number, (kind, user_id) in enumerate(changes, 1)]
-    follower = UserChangeFollower(app.state.parts.database)
+    follower = UserChangeFollower(app.state.parts.database, Metrics().count_skipped_entries("user_changes"))
     for after, length in (*reads, (0, len(feed))):
         page = feed[after : after + length]
         if page:
-            await follower.take({"changes": page, "last": page[-1]["id"]}, after)
+            await follower.take({"changes": page, "last": page[-1]["id"]}, Position(after))
     expected = {user_id: (None if kind == "deleted" else f"Name {n}") for n, (kind, user_id) in enumerate(changes, 1)}
     assert await list_authors(database) == dict(sorted(expected.items()))
 

@@ -11,6 +11,7 @@ from prometheus_client import generate_latest
 
 from shared import feed as feed_module
 from shared import revocation_feed
+from shared.claims import Claims
 from shared.feed import Feed, find_pause
 from shared.metrics import Metrics
 from shared.revocation_feed import create_revocation_feed
@@ -57,6 +58,11 @@ async def feed(
     yield feed
     await feed.stop()
     await client.close()
+
+
+def make_token_claims(issued_at: int) -> Claims:
+    """Return what a token says that was issued at a time, of a session that nobody ended."""
+    return Claims(1, "Ada", "ada@example.com", C, "t", issued_at, issued_at + 3600)
 
 
 def figure(metrics: Metrics, name: str) -> float:
@@ -107,11 +113,8 @@ NONSENSE = {
     "answers no object": lambda: answer_with([]),
     "says no place": lambda: answer_with({"revocations": []}),
     "says a place that is no number": lambda: answer_with({"revocations": [], "last": "9"}),
-    "names no session": lambda: answer_with({"revocations": [{"id": 9, "sid": "x", "until": 1}], "last": 9}),
     "has no revocations": lambda: answer_with({"last": 9}),
-    "names sessions in another spelling": lambda: answer_with(
-        {"revocations": [{"id": 9, "sid": A.replace("-", ""), "until": 1}], "last": 9}
-    ),
+    "says an epoch that is none": lambda: answer_with({"revocations": [], "last": 1, "epoch": "today"}),
 }
 
 
@@ -136,6 +139,45 @@ async def test_a_feed_that_is_cut_is_taken_up_again(
     await eventually(lambda: revocations.is_revoked(B))
     await eventually(lambda: feed.find_remark() is None)
     assert 0 not in auth.asked_after["revocations"][asked:]
+
+
+async def test_an_entry_that_makes_no_sense_is_passed_over(
+    auth: FakeAuthService,
+    revocations: Revocations,
+    metrics: Metrics,
+    feed: Feed,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What can't be read of a page keeps nobody from the rest of it, and is told: which entry, what of it, no value."""
+    for sid in ("secret-value", A.replace("-", "")):
+        auth.revocations.append({"id": len(auth.revocations) + 1, "sid": sid, "until": int(time.time()) + 60})
+    auth.revoke(B)
+    await eventually(lambda: revocations.is_revoked(B))
+    await eventually(lambda: feed.find_remark() is None)
+    assert len(revocations) == 1
+    told = [line for line in capsys.readouterr().out.splitlines() if "feed_entry_skipped" in line]
+    assert len(told) == 2
+    assert figure(metrics, 'gatepost_feed_entries_skipped_total{feed="revocations"}') == 2
+    assert all(part in told[0] for part in ("entry=1", "feed=revocations", "'sid': 'string_pattern_mismatch'"))
+    assert "secret-value" not in "".join(told)
+
+
+async def test_a_new_epoch_is_taken_at_its_word(auth: FakeAuthService, revocations: Revocations, feed: Feed) -> None:
+    """In another epoch the feed is read from its beginning, and tokens of before it are refused."""
+    del feed
+    first, second = (str(uuid.UUID(int=number)) for number in (11, 12))
+    auth.epoch = first
+    auth.revoke(A)
+    await eventually(lambda: revocations.is_revoked(A))
+    await eventually(lambda: auth.asked_of["revocations"][-1].get("epoch") == first)
+    claims = make_token_claims(issued_at=1000)
+    assert not revocations.has_ended(claims)
+    auth.epoch, auth.since = second, 1001
+    auth.revocations[:] = []
+    await eventually(lambda: auth.asked_of["revocations"][-1].get("epoch") == second)
+    assert revocations.has_ended(claims)
+    assert not revocations.has_ended(make_token_claims(issued_at=1001))
+    assert revocations.is_revoked(A)
 
 
 async def test_a_feed_that_went_back_is_read_anew(auth: FakeAuthService, revocations: Revocations, feed: Feed) -> None:
