@@ -9,12 +9,13 @@ from starlette.requests import HTTPConnection
 
 from auth_service.accounts import Accounts
 from auth_service.admission import Admission
+from auth_service.breached_passwords import BreachedPasswords
 from auth_service.csrf import CsrfTokens
+from auth_service.guessable_passwords import load_common_passwords
 from auth_service.live_sessions import LiveSessions
 from auth_service.password_checks import PasswordChecks
 from auth_service.passwords import Passwords
 from auth_service.settings import AuthMigrationSettings, AuthSettings
-from auth_service.well_known_passwords import load_common_passwords
 from shared.database import Database
 from shared.device_cookie import DeviceCookies
 from shared.metrics import Metrics
@@ -47,7 +48,9 @@ class Parts:
         nextauth_secret = settings.nextauth_secret.get_secret_value()
         database = open_database(settings)
         metrics.watch_database(database.count_borrowed)
-        passwords = Passwords(metrics.registry)
+        file = settings.breached_passwords_file
+        breached = BreachedPasswords.open(file) if file else None
+        passwords = Passwords(metrics.registry, breached=breached)
         admission = Admission.build(database, settings, metrics.registry)
         checks = PasswordChecks(database, passwords, admission)
         access_tokens = AccessTokens(_read_keys(settings), settings.nextauth_url, settings.access_token_ttl)

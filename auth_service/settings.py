@@ -1,9 +1,11 @@
 """The settings of the auth service: what every service reads, and what only the issuer needs."""
 
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from auth_service.breached_passwords import BreachedPasswords
 from shared.settings import LogSettings, Secret, UpstreamSettings
 
 DAY = 86_400  # seconds
@@ -32,6 +34,15 @@ class AuthSettings(UpstreamSettings):
     client_logs_per_minute: Quantity = 60
     token_refreshes_per_hour: Quantity = 120
     renames_per_hour: Quantity = 60
+    breached_passwords_file: Path | None = None
+
+    @field_validator("breached_passwords_file")
+    @classmethod
+    def _check_breached(cls, path: Path | None) -> Path | None:
+        """Let no service start that could not look passwords up."""
+        if path is not None:
+            BreachedPasswords.open(path).close()
+        return path
 
 
 class AuthMigrationSettings(LogSettings):

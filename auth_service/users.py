@@ -4,10 +4,10 @@ The password hash leaves this module only as part of ``Credentials``, for signin
 """
 
 import datetime as dt
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from auth_service.email_addresses import email_key, list_keys
 from shared.database import Connection, Row
 
 
@@ -33,21 +33,16 @@ class Credentials:
     password_set_at: dt.datetime
 
 
-def email_key(email: str) -> str:
-    """Return what makes two spellings of an e-mail address the same (Unicode's NFKC_Casefold, near enough)."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFD", email).casefold())
-    return unicodedata.normalize("NFKC", folded.casefold())
-
-
 async def insert_user(connection: Connection, name: str, email: str, password_hash: str) -> User | None:
     """Store a new user and return it; None when the e-mail address is taken."""
     row = await connection.fetchrow(
         """
-        INSERT INTO users (name, email, email_key, password_hash) VALUES ($1, $2, $3, $4)
+        INSERT INTO users (name, email, email_key, password_hash) SELECT $1, $2, $3, $4
+        WHERE NOT EXISTS (SELECT FROM users WHERE email_key = ANY((SELECT $5::text[])::text[]))
         ON CONFLICT (email_key) DO NOTHING
         RETURNING id, name, email, created_at, updated_at, roles, disabled_at
         """,
-        *(name, email, email_key(email), password_hash),
+        *(name, email, email_key(email), password_hash, list_keys(email)),
     )
     return _read_user(row) if row else None
 
@@ -87,9 +82,10 @@ async def find_credentials(connection: Connection, email: str) -> Credentials | 
     row = await connection.fetchrow(
         """
         SELECT id, name, email, created_at, updated_at, roles, disabled_at, password_hash, password_set_at
-        FROM users WHERE email_key = $1
+        FROM users, unnest((SELECT $1::text[])) WITH ORDINALITY AS wanted (key, preference) WHERE email_key = key
+        ORDER BY preference LIMIT 1
         """,
-        email_key(email),
+        list_keys(email),
     )
     return Credentials(_read_user(row), row["password_hash"], row["password_set_at"]) if row else None
 
