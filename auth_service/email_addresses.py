@@ -9,8 +9,11 @@ import unicodedata
 import idna
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
+from shared.sentences import Sentence
+
 PRIVATE_DOMAINS = ("local", "test", "localhost", "home.arpa")  # a network of one's own has addresses too
 REFUSED_DOMAINS = tuple(name for name in SPECIAL_USE_DOMAIN_NAMES if name not in PRIVATE_DOMAINS)
+INVALID = Sentence("must be a valid e-mail address")
 _BLANK = "\u200b\u2060\ufeff"  # pasted along, and seen by nobody
 _PUNYCODE = "xn--"
 
@@ -29,7 +32,7 @@ def check_email(email: str) -> str:
     try:
         validate_email(_as_public(trimmed), check_deliverability=False)
     except EmailNotValidError:
-        raise ValueError("must be a valid e-mail address") from None
+        raise ValueError(INVALID) from None
     return trimmed
 
 

@@ -47,7 +47,7 @@ async def test_an_email_is_taken_however_it_is_spelled(client: httpx2.AsyncClien
 async def test_a_domain_in_two_spellings_is_one(client: httpx2.AsyncClient, database: asyncpg.Connection) -> None:
     """In letters and in punycode a domain is the same: one account, signed in to by both, and stored as typed.
 
-    An account from before, with its punycode in the key, is found by both too; and where there are two, each by its own.
+    An account from before, with punycode in its key, is found by both too; where there are two, each by its own.
     """
     letters, punycode = "ada@b\u00fccher.example", "ada@xn--bcher-kva.example"
 
