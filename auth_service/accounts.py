@@ -6,6 +6,7 @@ password, a disabling or a deletion that came in between.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import structlog
@@ -13,11 +14,12 @@ import structlog
 from auth_service.admission import Admission
 from auth_service.audit import Event, insert_audit_line
 from auth_service.clients import Client
+from auth_service.email_addresses import email_key
 from auth_service.errors import EmailTaken, InvalidCredentials
 from auth_service.live_sessions import LiveSessions, SignedIn
 from auth_service.password_checks import PasswordChecks
-from auth_service.password_rules import find_password_fault
-from auth_service.passwords import Passwords
+from auth_service.password_rules import GUESSABLE, find_password_fault
+from auth_service.passwords import Passwords, Slot
 from auth_service.schemas import PasswordChange, SignIn, SignUp
 from auth_service.sessions import Ending, SessionId
 from auth_service.sign_ins import Proof
@@ -27,7 +29,6 @@ from auth_service.users import (
     Credentials,
     User,
     delete_user,
-    email_key,
     find_user,
     insert_user,
     lock_user,
@@ -79,7 +80,7 @@ class Accounts:
 
     async def create_user(self, wanted: SignUp, roles: Sequence[str], client: Client) -> User:
         """Return the new user, with roles, as ``sign_up`` does; no limit holds. EmailTaken, Conflict."""
-        password_hash = await self.passwords.hash(wanted.password)
+        password_hash = _get_taken(await self.passwords.hash_new(wanted.password), "password")
         async with self.database.transaction() as connection:
             user = await _store_user(connection, wanted, password_hash, client)
             if user is not None and roles:
@@ -129,7 +130,8 @@ class Accounts:
         if fault:
             raise Invalid({"newPassword": fault})
         found = await self.get_confirmed(user, wanted.current_password, "currentPassword", client)
-        password_hash = await self._hash_in_slot(wanted.new_password, user.email, client)
+        with self._take_slot(user.email, client) as slot:
+            password_hash = _get_taken(await self.passwords.hash_new(wanted.new_password, slot), "newPassword")
         async with self.database.transaction() as connection:
             await lock_user(connection, user.id)
             if not await update_password(connection, found, password_hash):
@@ -189,21 +191,21 @@ class Accounts:
         return found
 
     async def _hash_new(self, wanted: SignUp, client: Client) -> str:
-        """Return the hash of the password of somebody who may sign up; Throttled, Unavailable."""
-        with self.passwords.take_slot(find_site(client.address), email_key(wanted.email)) as slot:
+        """Return the hash of the password of somebody who may sign up; Throttled, Unavailable, Invalid."""
+        with self._take_slot(wanted.email, client) as slot:
             await self.admission.admit_sign_up(client)
-            return await self.passwords.hash(wanted.password, slot)
+            return _get_taken(await self.passwords.hash_new(wanted.password, slot), "password")
 
-    async def _hash_in_slot(self, password: str, email: str, client: Client) -> str:
-        with self.passwords.take_slot(find_site(client.address), email_key(email)) as slot:
-            return await self.passwords.hash(password, slot)
+    def _take_slot(self, email: str, client: Client) -> AbstractContextManager[Slot]:
+        return self.passwords.take_slot(find_site(client.address), email_key(email))
 
     async def _renew_hash(self, found: Credentials, password: str, client: Client) -> None:
-        """Hash the password again when today's parameters differ. The user is signed in, whatever happens here."""
-        if not self.passwords.needs_rehash(found.password_hash):
+        """Hash the password again if today that gives another hash. The user is signed in, whatever happens here."""
+        if not self.passwords.needs_rehash(found.password_hash, password):
             return
         try:
-            password_hash = await self._hash_in_slot(password, found.user.email, client)
+            with self._take_slot(found.user.email, client) as slot:
+                password_hash = await self.passwords.hash(password, slot)
             async with self.database.connection() as connection:
                 await update_password_hash(connection, found.user.id, found.password_hash, password_hash)
         except AppError as error:
@@ -230,3 +232,10 @@ async def _change_roles(
         raise Conflict(Sentence("A user can have at most {most} roles", most=MAX_ROLES))
     await insert_audit_line(connection, Event.ROLES_CHANGED, client, user_id)
     return user
+
+
+def _get_taken(password_hash: str | None, member: str) -> str:
+    """Return the hash of a password that was taken; else Invalid names the member."""
+    if password_hash is None:
+        raise Invalid({member: GUESSABLE})
+    return password_hash

@@ -27,11 +27,11 @@ from prometheus_client import CollectorRegistry, Counter
 from auth_service import attempts
 from auth_service.audit import Event, insert_audit_line
 from auth_service.clients import Client
+from auth_service.email_addresses import email_key
 from auth_service.limits import Reason, read_limits
 from auth_service.sessions import SessionId
 from auth_service.settings import AuthSettings
 from auth_service.throttle import LOCKOUT, Count, Limit, Rule, find_site
-from auth_service.users import email_key
 from shared.database import Connection, Database
 from shared.errors import Throttled, Unavailable
 

@@ -10,10 +10,12 @@ from starlette.requests import HTTPConnection
 from auth_service.accounts import Accounts
 from auth_service.admission import Admission
 from auth_service.audit import Event, insert_audit_line
+from auth_service.breached_passwords import BreachedPasswords
 from auth_service.clients import Client
 from auth_service.csrf import CsrfTokens
 from auth_service.feed_starts import insert_feed_start
 from auth_service.feeds import Feeds
+from auth_service.guessable_passwords import load_common_passwords
 from auth_service.housekeeping import build_housekeeping
 from auth_service.live_sessions import LiveSessions
 from auth_service.password_checks import PasswordChecks
@@ -21,7 +23,6 @@ from auth_service.passwords import Passwords
 from auth_service.session_uses import SessionUses
 from auth_service.settings import AuthMigrationSettings, AuthSettings
 from auth_service.users import find_highest_user_id
-from auth_service.well_known_passwords import load_common_passwords
 from shared.database import Connection, Database
 from shared.device_cookie import DeviceCookies
 from shared.epoch_watch import EpochWatch
@@ -63,7 +64,9 @@ class Parts:
         database = open_database(settings)
         epoch_watch = EpochWatch(database, "users", find_highest_user_id, _note_epoch)
         metrics.watch_database(database.count_borrowed)
-        passwords = Passwords(metrics.registry)
+        file = settings.breached_passwords_file
+        breached = BreachedPasswords.open(file) if file else None
+        passwords = Passwords(metrics.registry, breached=breached)
         admission = Admission.build(database, settings, metrics.registry)
         checks = PasswordChecks(database, passwords, admission)
         keys = KeyRing(settings.secret_key.get_secret_value(), reveal(settings.secret_key_previous))

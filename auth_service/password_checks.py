@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from auth_service.admission import Admission, Try
 from auth_service.audit import Event, insert_audit_line
 from auth_service.clients import Client
+from auth_service.email_addresses import email_key
 from auth_service.passwords import Passwords
 from auth_service.throttle import find_site
-from auth_service.users import Credentials, email_key, find_credentials
+from auth_service.users import Credentials, find_credentials
 from shared.database import Database
 from shared.errors import Throttled
 

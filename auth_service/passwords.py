@@ -9,7 +9,8 @@ The laws:
 3. Slots are shared fairly: an address may have them all while nobody else wants one, but when they run out, the address
    that has most waiting gives one up (503) to an address that has fewer; and so do the accounts of one address.
 4. Once a hash was begun its slot belongs to the thread's work: a client that goes away does not free it before.
-5. An e-mail address that nobody has costs the same hash, through the same queue, as a wrong password.
+5. An e-mail address that nobody has costs the same hash, through the same queue, as a wrong password; two where the
+   password was not typed in NFC (``password_rules.list_spellings``).
 6. A stored hash with absurd parameters is never run: whoever could write it must not choose what it costs us.
 
 Passwords and hashes are never logged.
@@ -28,9 +29,12 @@ import structlog
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from auth_service.breached_passwords import BreachedPasswords
 from auth_service.cores import count_cores
 from auth_service.fair_queue import FairQueue, Owner
+from auth_service.guessable_passwords import is_guessable
 from auth_service.hash_threads import Dropped, HashThreads, Outcome
+from auth_service.password_rules import list_spellings, normalise
 from shared.errors import Unavailable
 
 MEMORY = 19_456  # KiB
@@ -60,7 +64,14 @@ class Slot:
 class Passwords:
     """Hashes and verifies passwords in a bounded pool of threads. ``stop`` at the end."""
 
-    def __init__(self, registry: CollectorRegistry, threads: int = 0, queue_per_thread: int = QUEUE_PER_THREAD) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        threads: int = 0,
+        queue_per_thread: int = QUEUE_PER_THREAD,
+        breached: BreachedPasswords | None = None,
+    ) -> None:
+        self._breached = breached
         threads = threads or count_cores()
         self._hasher = argon2.PasswordHasher(
             time_cost=PASSES, memory_cost=MEMORY, parallelism=LANES, type=argon2.Type.ID
@@ -91,7 +102,13 @@ class Passwords:
 
     async def hash(self, password: str, slot: Slot | None = None) -> str:
         """Return a new hash of the password; Unavailable when it needs a slot of its own and there is none."""
-        return await self._run(lambda: self._hasher.hash(password), slot)
+        return await self._run(lambda: self._hasher.hash(normalise(password)), slot)
+
+    async def hash_new(self, password: str, slot: Slot | None = None) -> str | None:
+        """Return the same of a password that somebody wants to have; None when it is too easily guessed."""
+        return await self._run(
+            lambda: None if self._is_guessable(password) else self._hasher.hash(normalise(password)), slot
+        )
 
     async def verify(self, password: str, stored: str | None, slot: Slot | None = None) -> bool:
         """Tell whether the password matches a stored hash; None stands for nobody's and costs the same."""
@@ -99,18 +116,27 @@ class Passwords:
             log.error("stored_hash_refused")
             stored = None
         if stored is None:
-            await self._run(lambda: self._matches(self._nobodys_hash, password), slot)
+            await self._run(lambda: self._matches_any(self._nobodys_hash, password), slot)
             return False
         known = stored
-        return await self._run(lambda: self._matches(known, password), slot)
+        return await self._run(lambda: self._matches_any(known, password), slot)
 
-    def needs_rehash(self, stored: str) -> bool:
-        """Tell whether a stored hash was made with other parameters than today's."""
-        return self._hasher.check_needs_rehash(stored)
+    def needs_rehash(self, stored: str, password: str) -> bool:
+        """Tell whether a hash that a password matches was made with other parameters, or may be of another spelling."""
+        return self._hasher.check_needs_rehash(stored) or normalise(password) != password
 
     def stop(self) -> None:
         """Let what runs end and forget what waits."""
         self._threads.stop()
+
+    def _is_guessable(self, password: str) -> bool:
+        normal = normalise(password)
+        is_breached = self._breached is not None and any(map(self._breached.has, list_spellings(password)))
+        return is_breached or is_guessable(normal)
+
+    def _matches_any(self, stored: str, password: str) -> bool:
+        """Tell whether a spelling of the password matches; what is typed in NFC, as almost all is, costs one hash."""
+        return any(self._matches(stored, spelling) for spelling in list_spellings(password))
 
     def _matches(self, stored: str, password: str) -> bool:
         try:

@@ -1,6 +1,6 @@
 """The bodies of the auth service's API, and what may stand in them.
 
-An e-mail address is kept as typed; ``users.email_key`` says when two are the same. Signing in sets no bounds on the
+An e-mail address is kept as typed; ``email_addresses`` says when two are the same. Signing in sets no bounds on the
 password: whatever can't be right is answered like any wrong one, after the same time.
 """
 
@@ -8,7 +8,6 @@ import re
 import uuid
 from typing import Annotated
 
-from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
     AliasChoices,
@@ -21,33 +20,27 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
+from auth_service.email_addresses import REFUSED_DOMAINS, check_email, trim
 from auth_service.password_rules import MAX_LENGTH, MIN_LENGTH, find_password_fault
 from shared.schemas import Body, Line, Query, Text, Time, View
 
 MAX_NAME = 100  # characters
 MAX_REFRESH_TOKEN = 128
 
-_RESERVED_DOMAIN = rf"[.@]({'|'.join(map(re.escape, SPECIAL_USE_DOMAIN_NAMES))})$"
-_EMAIL_SCHEMA = {"type": "string", "format": "email", "not": {"pattern": _RESERVED_DOMAIN}}
+_REFUSED_DOMAIN = rf"[.@](?<![.@]home\.)({'|'.join(map(re.escape, REFUSED_DOMAINS))})$"
+_EMAIL_SCHEMA = {"type": "string", "format": "email", "not": {"pattern": _REFUSED_DOMAIN}}
 _PASSWORD_SCHEMA = {
     "type": "string",
+    "minLength": MIN_LENGTH,
     "maxLength": MAX_LENGTH,
     "pattern": r"^[^\u0000]*$",
-    "description": f"At least {MIN_LENGTH} bytes of UTF-8 and at most {MAX_LENGTH}; not a common password, nor your "
-    "name, your e-mail address or the name of this product",
+    "description": f"At least {MIN_LENGTH} characters, and at most {MAX_LENGTH} bytes of UTF-8; not one that is easily "
+    "guessed, nor your name, your e-mail address or the name of this product",
 }
 
 
-def _check_email(value: str) -> str:
-    try:
-        validate_email(value, check_deliverability=False)
-    except EmailNotValidError:
-        raise ValueError("must be a valid e-mail address") from None
-    return value
-
-
 Name = Annotated[Line, Field(max_length=MAX_NAME)]
-Email = Annotated[Text, AfterValidator(_check_email), WithJsonSchema(_EMAIL_SCHEMA)]
+Email = Annotated[Text, AfterValidator(check_email), WithJsonSchema(_EMAIL_SCHEMA)]
 
 
 class SignUp(Body):
@@ -69,7 +62,7 @@ class SignUp(Body):
 class SignIn(Body):
     """Who wants to sign in: the e-mail address, which may also be called ``email``, and the password."""
 
-    username: Annotated[Text, Field(validation_alias=AliasChoices("username", "email"))]
+    username: Annotated[Text, AfterValidator(trim), Field(validation_alias=AliasChoices("username", "email"))]
     password: Text
 
 

@@ -1,9 +1,11 @@
 """The settings of the auth service: what every service reads, and what only the issuer needs."""
 
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from auth_service.breached_passwords import BreachedPasswords
 from shared.settings import LogSettings, PreviousSecrets, Secret, UpstreamSettings
 
 DAY = 86_400  # seconds
@@ -36,6 +38,15 @@ class AuthSettings(UpstreamSettings):
     token_refreshes_per_hour: Quantity = 120
     renames_per_hour: Quantity = 60
     audit_retention_days: Annotated[int, Field(ge=0, le=36_500)] = 0
+    breached_passwords_file: Path | None = None
+
+    @field_validator("breached_passwords_file")
+    @classmethod
+    def _check_breached(cls, path: Path | None) -> Path | None:
+        """Let no service start that could not look passwords up."""
+        if path is not None:
+            BreachedPasswords.open(path).close()
+        return path
 
 
 class AuthMigrationSettings(LogSettings):

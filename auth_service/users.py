@@ -4,10 +4,10 @@ The password hash leaves this module only as part of ``Credentials``, for signin
 """
 
 import datetime as dt
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from auth_service.email_addresses import email_key, list_keys
 from shared.database import Connection, Row
 from shared.epochs import DataMoved
 
@@ -34,12 +34,6 @@ class Credentials:
     password_set_at: dt.datetime
 
 
-def email_key(email: str) -> str:
-    """Return what makes two spellings of an e-mail address the same (Unicode's NFKC_Casefold, near enough)."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFD", email).casefold())
-    return unicodedata.normalize("NFKC", folded.casefold())
-
-
 async def insert_user(connection: Connection, name: str, email: str, password_hash: str) -> User | None:
     """Store a new user and return it; None when the e-mail address is taken, DataMoved when no id can be given out."""
     row = await connection.fetchrow(
@@ -49,12 +43,13 @@ async def insert_user(connection: Connection, name: str, email: str, password_ha
         ), new AS (
             INSERT INTO users (name, email, email_key, password_hash)
             SELECT $1::text, $2::text, $3::text, $4::text FROM place WHERE is_right
+                AND NOT EXISTS (SELECT FROM users WHERE email_key = ANY((SELECT $5::text[])::text[]))
             ON CONFLICT (email_key) DO NOTHING
             RETURNING id, name, email, created_at, updated_at, roles, disabled_at
         )
         SELECT is_right, id, name, email, created_at, updated_at, roles, disabled_at FROM place LEFT JOIN new ON true
         """,
-        *(name, email, email_key(email), password_hash),
+        *(name, email, email_key(email), password_hash, list_keys(email)),
     )
     assert row is not None
     if not row["is_right"]:
@@ -105,9 +100,10 @@ async def find_credentials(connection: Connection, email: str) -> Credentials | 
     row = await connection.fetchrow(
         """
         SELECT id, name, email, created_at, updated_at, roles, disabled_at, password_hash, password_set_at
-        FROM users WHERE email_key = $1
+        FROM users, unnest((SELECT $1::text[])) WITH ORDINALITY AS wanted (key, preference) WHERE email_key = key
+        ORDER BY preference LIMIT 1
         """,
-        email_key(email),
+        list_keys(email),
     )
     return Credentials(_read_user(row), row["password_hash"], row["password_set_at"]) if row else None
 

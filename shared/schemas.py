@@ -6,6 +6,7 @@ Text is what PostgreSQL can hold and UTF-8 can write: no NUL, no lone surrogates
 
 import datetime as dt
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
@@ -62,12 +63,20 @@ def _check_text(value: str) -> str:
 
 
 def _check_line(value: str) -> str:
-    if not value.strip():
+    if not any(map(_is_visible, value)):
         raise ValueError("must not be blank")
     if _BREAKING.search(value) is not None:
         raise ValueError("must be a single line without control characters")
-    return value
+    return value.strip()
 
+
+def _is_visible(character: str) -> bool:
+    """Tell whether a character shows something by itself: a space, a joiner or a mark on nothing does not."""
+    return unicodedata.category(character) not in _UNSEEN and character not in _FILLERS
+
+
+_UNSEEN = {"Cc", "Cf", "Cs", "Mn", "Me", "Mc", "Zs", "Zl", "Zp"}  # Unicode, section 4.5
+_FILLERS = set("\u115f\u1160\u2800\u3164\uffa0")  # of Hangul and Braille: letters and symbols by category, and blank
 
 # Control characters and line breaks. Not more: joiners and wide spaces are part of how many languages are written.
 _BREAKS = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"

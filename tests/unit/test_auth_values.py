@@ -12,8 +12,8 @@ from starlette.requests import Request
 
 from auth_service.app import create_app
 from auth_service.clients import identify_client
+from auth_service.email_addresses import check_email, email_key, list_keys
 from auth_service.live_sessions import read_session_id
-from auth_service.users import email_key
 from shared.device_cookie import Device, DeviceCookies, device_cookie_name
 from shared.metrics import Metrics
 from tests.support.services import auth_settings
@@ -40,6 +40,53 @@ def test_the_key_of_every_character_is_steady() -> None:
     """There is no character whose key has another key."""
     characters = (chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code <= 0xDFFF)
     assert [c for c in characters if email_key(email_key(c)) != email_key(c)] == []
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "ada@\u00fc.example",
+        "Ada@\u00dc.EXAMPLE",
+        "ada@u\u0308.example",
+        "ada@xn--tda.example",
+        "ADA@XN--TDA.example",
+        " ada@xn--tda.example\n",
+    ],
+)
+def test_a_domain_has_one_key_in_letters_and_in_punycode(spelling: str) -> None:
+    """However a domain is written, in any case and with blanks around the address, it is the same one."""
+    assert email_key(spelling) == "ada@\u00fc.example"
+    assert "ada@xn--tda.example" in list_keys(spelling)
+    assert list_keys("ada@example.com") == ["ada@example.com"]
+    assert email_key("ada@xn--a.example") == "ada@xn--a.example"  # which is no punycode
+
+
+@pytest.mark.parametrize(
+    ("email", "is_taken"),
+    [
+        ("ada@nas.local", True),
+        ("ada@app.test", True),
+        ("ada@box.home.arpa", True),
+        ("ada@home.arpa", True),
+        ("ada@app.localhost", True),
+        ("ada@corp.internal", True),
+        ("ada@localhost", False),
+        ("ada@local", False),
+        ("ada@1.168.192.in-addr.arpa", False),
+        ("ada@xhome.arpa", False),
+        ("ada@hidden.onion", False),
+        ("ada@nowhere.invalid", False),
+        ("a..b@nas.local", False),
+        ("ada@-nas.local", False),
+    ],
+)
+def test_private_domains_have_addresses(email: str, *, is_taken: bool) -> None:
+    """Domains of a network of one's own are taken; what can't be an address anywhere is not."""
+    if is_taken:
+        assert check_email(f"\ufeff {email} \u200b") == email
+    else:
+        with pytest.raises(ValueError, match="must be a valid e-mail address"):
+            check_email(email)
 
 
 @pytest.mark.parametrize(

@@ -85,10 +85,10 @@ def test_templates_hold_no_text_of_their_own(template: object) -> None:
 
 def test_a_sentence_is_english_and_knows_its_pattern() -> None:
     """A sentence is its English text for JSON and logs, and is translated with its values in their places."""
-    sentence = Sentence("must be at least {least} bytes", least=8)
-    assert sentence == "must be at least 8 bytes"
-    assert translate(sentence, "en") == "Must be at least 8 bytes"
-    assert translate(sentence, "ko") == "8바이트 이상이어야 해요"
+    sentence = Sentence("must be at least {least} characters", least=8)
+    assert sentence == "must be at least 8 characters"
+    assert translate(sentence, "en") == "Must be at least 8 characters"
+    assert translate(sentence, "ko") == "8자 이상이어야 해요"
 
 
 @given(st.text(), st.sampled_from(LANGUAGES))

@@ -88,8 +88,8 @@ async def test_lists_are_tables_for_people(command_line: CommandLine, ada: Perso
     [
         (("user", "show", "999"), "", "There is no user of that id"),
         (("session", "end", str(uuid.UUID(int=1))), "", "There is no live session of that id"),
-        (("user", "create", "Eve", "eve@example.com"), "short\n", "password must be at least 8 bytes"),
-        (("user", "create", "Eve", "eve@example.com"), "", "password must be at least 8 bytes"),
+        (("user", "create", "Eve", "eve@example.com"), "short\n", "password must be at least 8 characters"),
+        (("user", "create", "Eve", "eve@example.com"), "", "password must be at least 8 characters"),
     ],
 )
 async def test_what_can_not_be_done_is_one_sentence(

@@ -1,0 +1,83 @@
+"""E-mail addresses: which are taken, and when two are the same. Pure.
+
+An address is kept as typed, but for blanks around it. Two are the same whose keys are: case and compatible characters
+do not count, nor whether a domain is written in letters or in punycode (RFC 5890, section 2.3.2.1).
+"""
+
+import unicodedata
+
+import idna
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
+
+from shared.sentences import Sentence
+
+PRIVATE_DOMAINS = ("local", "test", "localhost", "home.arpa")  # a network of one's own has addresses too
+REFUSED_DOMAINS = tuple(name for name in SPECIAL_USE_DOMAIN_NAMES if name not in PRIVATE_DOMAINS)
+INVALID = Sentence("must be a valid e-mail address")
+_BLANK = "\u200b\u2060\ufeff"  # pasted along, and seen by nobody
+_PUNYCODE = "xn--"
+
+
+def trim(email: str) -> str:
+    """Return an address without blanks around it."""
+    trimmed = email.strip()
+    while trimmed[:1] in set(_BLANK) or trimmed[-1:] in set(_BLANK):
+        trimmed = trimmed.strip(_BLANK).strip()
+    return trimmed
+
+
+def check_email(email: str) -> str:
+    """Return the address, trimmed; ValueError when it can't be one."""
+    trimmed = trim(email)
+    try:
+        validate_email(_as_public(trimmed), check_deliverability=False)
+    except EmailNotValidError:
+        raise ValueError(INVALID) from None
+    return trimmed
+
+
+def email_key(email: str) -> str:
+    """Return what makes two spellings of an address the same (Unicode's NFKC_Casefold, near enough)."""
+    local, at, domain = fold_email(email).rpartition("@")
+    if _PUNYCODE not in domain:
+        return local + at + domain
+    return fold_email(local + at + ".".join(map(_decode_label, domain.split("."))))
+
+
+def fold_email(email: str) -> str:
+    """Return an address without differences of case and compatible characters: its key up to release 0.1."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFD", trim(email)).casefold())
+    return trim(unicodedata.normalize("NFKC", folded.casefold()))
+
+
+def list_keys(email: str) -> list[str]:
+    """Return the keys under which the user of an address may be stored, the one to prefer first.
+
+    Before keys had one spelling of a domain, it stood as typed. So what is typed now is looked up as that too, and both
+    users of a domain that was signed up in two spellings still get in, each by their own.
+    """
+    folded, key = fold_email(email), email_key(email)
+    local, at, domain = key.rpartition("@")
+    ascii_key = local + at + ".".join(map(_encode_label, domain.split(".")))
+    return list(dict.fromkeys((folded, key, ascii_key)))
+
+
+def _as_public(email: str) -> str:
+    """Return an address of a private domain as one that the validator, which only knows public ones, can judge."""
+    local, at, domain = email.rpartition("@")
+    is_private = ("." + domain.lower()).endswith(tuple("." + name for name in PRIVATE_DOMAINS))
+    return f"{local}{at}{domain.rpartition('.')[0]}.example" if is_private and "." in domain else email
+
+
+def _decode_label(label: str) -> str:
+    try:
+        return idna.ulabel(label) if label.startswith(_PUNYCODE) else label
+    except idna.IDNAError:
+        return label
+
+
+def _encode_label(label: str) -> str:
+    try:
+        return label if label.isascii() else idna.alabel(label).decode()
+    except idna.IDNAError:
+        return label
