@@ -141,7 +141,7 @@ def list_orders(steps: int) -> Iterator[tuple[Moment, ...]]:
     other way around and answered in any, and those in which one is under way all the while that the others happen.
     """
     sent, arrived = ([Moment(step, is_arrival) for step in range(steps)] for is_arrival in (False, True))
-    if steps == 2:  # noqa: PLR2004 - as it says
+    if steps == 2:
         for order in itertools.permutations([*sent, *arrived]):
             if all(order.index(sent[step]) < order.index(arrived[step]) for step in range(steps)):
                 yield order
@@ -229,7 +229,7 @@ def find_reader(page: httpx2.Response, site: Site) -> str | None:
 
 @pytest.mark.parametrize("walk", WALKS, ids=[walk.name.replace(" ", "-") for walk in WALKS])
 async def test_whatever_arrives_when(site: Site, walk: Walk, record_property: Record) -> None:
-    """After every order of the walk the right person is signed in, at ``/session`` and behind the gateway, or nobody."""
+    """After every order of the walk the right person is signed in, here and behind the gateway, or nobody."""
     orders = list(list_orders(len(walk.steps)))
     record_property("orders", len(orders))
     wrong = []

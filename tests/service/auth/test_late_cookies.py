@@ -120,7 +120,7 @@ async def test_signing_out_ends_what_a_late_answer_hid(
 
 
 async def test_a_copied_cookie_gains_nothing(client: httpx2.AsyncClient, ada: Person, app: Starlette) -> None:
-    """Who copied a session cookie before it was replaced has nothing, without the device cookie or with a forged one."""
+    """Who copied a session cookie before it was replaced has nothing, without a device cookie or with a forged one."""
     await next_auth.sign_in(client, ada.email)
     old, device = client.cookies[SESSION_COOKIE], client.cookies[DEVICE_COOKIE]
     await next_auth.sign_in(client, ada.email)

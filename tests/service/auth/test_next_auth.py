@@ -225,7 +225,7 @@ async def test_what_is_logged_as_json_is_json(client: httpx2.AsyncClient, conten
 
 @pytest.mark.parametrize("provider", ["credentials", "github"])
 async def test_the_address_of_a_provider_shows_the_sign_in_page(client: httpx2.AsyncClient, provider: str) -> None:
-    """``GET /signin/credentials``, which ``/providers`` names, is the sign-in page, for any provider, as in next-auth."""
+    """``GET /signin/credentials``, which ``/providers`` names, is the sign-in page; so it is for any provider."""
     answer = await client.get(f"/api/auth/signin/{provider}?callbackUrl=/userposts%3Fa=b")
     assert answer.status_code == 200
     assert read_forms(answer.text)[CALLBACK].fields["callbackUrl"] == f"{PUBLIC_URL}/userposts?a=b"
@@ -233,15 +233,17 @@ async def test_the_address_of_a_provider_shows_the_sign_in_page(client: httpx2.A
 
 
 @pytest.mark.parametrize("wrong", [{"password": "not the password"}, {"csrfToken": "a" * 64}])
-async def test_a_refused_sign_in_keeps_where_to_go(client: httpx2.AsyncClient, ada: Person, wrong: dict[str, str]) -> None:
-    """With its refusal the browser gets the callback cookie, as from next-auth: a second try leads where the first would."""
+async def test_a_refused_sign_in_keeps_where_to_go(
+    client: httpx2.AsyncClient, ada: Person, wrong: dict[str, str]
+) -> None:
+    """With its refusal the browser gets the callback cookie: a second try leads where the first would have."""
     refused = await next_auth.sign_in(client, ada.email, callbackUrl="/userposts?page=2", **wrong)
     assert refused.status_code in (401, 403)
     assert (await next_auth.sign_in(client, ada.email)).json() == {"url": f"{PUBLIC_URL}/userposts?page=2"}
 
 
 async def test_a_long_destination_is_kept_by_the_form(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A destination of 8,192 bytes is where one lands; it is no cookie, which a browser would drop, and no old one is."""
+    """A destination of 8,192 bytes is where one lands; it is no cookie, which a browser would drop."""
     place = "/userposts?q=" + "a%2F/" * 1635 + "abcd"
     assert len(place) == 8192
     await next_auth.sign_in(client, ada.email, "not the password", callbackUrl="/posts/1")
