@@ -20,6 +20,7 @@ from auth_service.live_sessions import LiveSessions, SignedIn
 from auth_service.password_checks import PasswordChecks
 from auth_service.password_rules import GUESSABLE, find_password_fault
 from auth_service.passwords import Passwords, Slot
+from auth_service.roles import replace_roles
 from auth_service.schemas import PasswordChange, SignIn, SignUp
 from auth_service.sessions import Ending, SessionId
 from auth_service.sign_ins import Proof
@@ -36,14 +37,12 @@ from auth_service.users import (
     update_name,
     update_password,
     update_password_hash,
-    update_roles,
 )
 from shared.database import Connection, Database
 from shared.errors import AppError, Conflict, Invalid, NotFound
 from shared.sentences import Sentence
 
 WRONG_PASSWORD = Sentence("is not right")
-MAX_ROLES = 16  # of one user: all stand in each access token, and no token over 4 KiB is accepted
 
 log = structlog.get_logger("accounts")
 
@@ -84,15 +83,24 @@ class Accounts:
         async with self.database.transaction() as connection:
             user = await _store_user(connection, wanted, password_hash, client)
             if user is not None and roles:
-                user = await _change_roles(connection, user.id, roles, (), client)
+                user = await replace_roles(connection, user.id, roles, (), client)
         if user is None:
             raise EmailTaken
         return user
 
-    async def change_roles(self, user_id: int, added: Sequence[str], removed: Sequence[str], client: Client) -> User:
-        """Give a user roles, take others away, and return the user; NotFound, Conflict when there would be too many."""
+    async def change_roles(
+        self, user_id: int, added: Sequence[str], removed: Sequence[str], client: Client, *, keep_sessions: bool = False
+    ) -> User:
+        """Give a user roles, take others away, and return the user; NotFound, Conflict when there would be too many.
+
+        Taking one away ends their sessions, unless these are to be kept: access tokens name it for up to their life.
+        """
         async with self.database.transaction() as connection:
-            return await _change_roles(connection, user_id, added, removed, client)
+            before = await find_user(connection, user_id) if await lock_user(connection, user_id) else None
+            user = await replace_roles(connection, user_id, added, removed, client)
+            if before is not None and set(before.roles) - set(user.roles) and not keep_sessions:
+                await self.sessions.end_all(connection, user_id, Ending.ROLE_TAKEN, client)
+        return user
 
     async def sign_in(self, offered: SignIn, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn:
         """Return the user with a new session in place of those ``replaced``.
@@ -219,18 +227,6 @@ async def _store_user(connection: Connection, wanted: SignUp, password_hash: str
     await insert_audit_line(connection, event, client, user.id if user else None)
     if user is not None:
         await insert_user_change(connection, Kind.CREATED, user)
-    return user
-
-
-async def _change_roles(
-    connection: Connection, user_id: int, added: Sequence[str], removed: Sequence[str], client: Client
-) -> User:
-    user = await update_roles(connection, user_id, added, removed)
-    if user is None:
-        raise NotFound("There is no user of that id")
-    if added and len(user.roles) > MAX_ROLES:
-        raise Conflict(Sentence("A user can have at most {most} roles", most=MAX_ROLES))
-    await insert_audit_line(connection, Event.ROLES_CHANGED, client, user_id)
     return user
 
 

@@ -107,7 +107,10 @@ def _build_parser() -> argparse.ArgumentParser:
     changed = _add_verb(users, "role", "give and take roles", commands.change_roles)
     changed.add_argument("id", type=_read_id)
     _add_roles(changed, "--add", "given")
-    _add_roles(changed, "--remove", "taken away")
+    _add_roles(changed, "--remove", "taken away, which ends the user's sessions")
+    changed.add_argument(
+        "--keep-sessions", action="store_true", help="end none: a role taken away counts until the last token is over"
+    )
     disabled = _add_verb(users, "disable", "let a user sign in no more, and end their sessions", commands.disable_user)
     enabled = _add_verb(users, "enable", "let a user who was disabled sign in again", commands.enable_user)
     deleted = _add_verb(users, "delete", "delete a user for good, with sessions and posts", commands.delete_user)

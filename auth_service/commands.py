@@ -44,10 +44,11 @@ async def create_user(parts: Parts, arguments: Arguments) -> Record:
 
 
 async def change_roles(parts: Parts, arguments: Arguments) -> Record:
-    """Give a user roles and take others away; they count in access tokens from the next one on."""
+    """Give a user roles, which count from the next access token on, and take others away, which ends their sessions."""
     if not arguments.add and not arguments.remove:
         return _describe(await _get_user(parts, arguments.id))
-    return _describe(await parts.accounts.change_roles(arguments.id, arguments.add, arguments.remove, operator()))
+    changes = (arguments.id, arguments.add, arguments.remove, operator())
+    return _describe(await parts.accounts.change_roles(*changes, keep_sessions=arguments.keep_sessions))
 
 
 async def disable_user(parts: Parts, arguments: Arguments) -> Record:

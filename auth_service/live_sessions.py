@@ -4,8 +4,11 @@
    that it takes the place of in a browser.
 2. A session that is ended before its time is told to everybody in the same transaction: see ``revocations``.
 3. A refresh token is used once. Used again within the grace, by a parallel tab or a client that lost the answer, it
-   gives the same successor; used again later, somebody stole it or lost it to a thief: the session is ended
-   (RFC 9700, section 4.14.2). Who refreshes holds the session's row, so parallel calls come one after the other.
+   gives the same successor, and later too while nobody has used that: a phone that lost the answer sleeps for hours.
+   Used again after its successor was, somebody stole it or lost it to a thief: the session is ended (RFC 9700, section
+   4.14.2). So it is when a token that was given again so late is used late again: a thief and an owner who take turns,
+   each with the other's last token, would otherwise never be found out. Who refreshes holds the session's row, so
+   parallel calls come one after the other.
 4. Rows are locked in the order users, sessions, refresh tokens, attempts; so nobody waits for each other. (A sign-in
    ends the browser's other session last: nobody who holds a session's row waits for the counts of a sign-in.)
 5. Looking at a session writes nothing; that it is used is noted by ``session_uses``.
@@ -228,10 +231,14 @@ class LiveSessions:
         return self._give(user, session, successor)
 
     async def _find_successor(self, connection: Connection, token: str, session: Session, client: Client) -> str | None:
-        """Return the token that follows, made now or within the grace; None when the token was used up before."""
+        """Return the token that follows, made now or before; None when the token is used up (rule 3)."""
         use = await refresh_tokens.find_use(connection, token)
         if use is not None:
-            return refresh_tokens.derive_successor(token, use.salt) if use.ago < GRACE else None
+            successor = refresh_tokens.derive_successor(token, use.salt)
+            is_lost_answer = use.ago < GRACE or (
+                not use.is_repeated and await refresh_tokens.update_repeated(connection, successor)
+            )
+            return successor if is_lost_answer else None
         await self.admission.admit_refresh(connection, session.id, client)
         salt = refresh_tokens.make_salt()
         successor = refresh_tokens.derive_successor(token, salt)

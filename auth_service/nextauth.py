@@ -40,7 +40,6 @@ from shared.errors import BadRequest, Invalid, Throttled, Unavailable
 from shared.schemas import validate
 from shared.sentences import Sentence
 
-MAX_BODY = 8192  # bytes: a password of 1024 bytes may take three times as many in a form
 MAX_LOG_BODY = 4096
 
 NEVER_STORED = {"Cache-Control": "private, no-cache, no-store", "Pragma": "no-cache", "Expires": "0"}
@@ -148,9 +147,14 @@ async def show_verify_request(request: Request) -> Response:
 
 
 async def take_log(request: Request) -> Response:
-    """Take what a client complains about, and drop it: anybody can send it, so it proves nothing."""
+    """Take what a client complains about, and drop it: anybody can send it, so it proves nothing.
+
+    What says that it is JSON and is not: BadRequest, as where next-auth runs.
+    """
     await parts_of(request).admission.admit_log(identify_client(request))
-    await read_bytes(request, MAX_LOG_BODY)
+    body = await read_bytes(request, MAX_LOG_BODY)
+    if body and media_type(request) == "application/json":
+        parse_json(body)
     return Response()
 
 
@@ -173,13 +177,13 @@ async def _answer_session(request: Request, found: BrowserSession | None) -> Res
 async def _read_fields(request: Request) -> dict[str, str]:
     """Return the text members of a body, JSON or form."""
     if media_type(request) != "application/json":
-        return await read_form(request, MAX_BODY)
+        return await read_form(request, pages.MAX_LEADING_FORM)
     return _texts_of(await _read_members(request))
 
 
 async def _read_members(request: Request) -> dict[str, object]:
     """Return the members of a JSON body."""
-    members = parse_json(await read_bytes(request, MAX_BODY))
+    members = parse_json(await read_bytes(request, pages.MAX_LEADING_FORM))
     if not isinstance(members, dict):
         raise BadRequest("The body is not an object")
     return members

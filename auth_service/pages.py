@@ -37,6 +37,8 @@ from shared.sentences import Sentence
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_FORM = 8192  # bytes: a password of 1024 bytes may take three times as many in a form
+MAX_LEADING_FORM = 32_768  # of one that also says where to go afterwards, in up to 8192 bytes
+MAX_QUERY = 8192  # what the gateway takes
 FIRST_PAGE_SIGNED_IN = "/userposts"
 
 EXPIRED_FORM = Sentence("This form was open for too long. Please send it again.")
@@ -108,7 +110,7 @@ async def show_sign_up(request: Request) -> Response:
 
 async def sign_up(request: Request) -> Response:
     """Sign a person up and in, and lead on; or show the form again with what is wrong."""
-    fields = await read_form(request, MAX_FORM)
+    fields = await read_form(request, MAX_LEADING_FORM)
     callback_url = _choose_first_page(request, fields)
     typed = {name: fields.get(name, "") for name in ("name", "email")}
     if not is_csrf_verified(request, fields):
@@ -196,8 +198,12 @@ def _choose_first_page(request: Request, fields: Mapping[str, str]) -> str:
 
 
 def _lead_back(callback_url: str) -> dict[str, object]:
-    """Return what a form needs to lead to a page afterwards, and to keep that on the way to another form."""
-    return {"callback_url": callback_url, "callback_query": f"?callbackUrl={quote(callback_url, safe='')}"}
+    """Return what a form needs to lead to a page afterwards, and to keep that on the way to another form.
+
+    Where it would make too long a query, the way to the other form does without.
+    """
+    query = f"?callbackUrl={quote(callback_url, safe='')}"
+    return {"callback_url": callback_url, "callback_query": query if len(query) <= MAX_QUERY else ""}
 
 
 def _page(request: Request, template: str, status: int, shown: Mapping[str, object]) -> Response:

@@ -3,28 +3,32 @@ r"""Where a browser may be sent after signing in or out: to a page of this site 
 Pure. Browsers read URLs generously (WHATWG URL, section 4.4): they drop tabs and newlines, take ``\`` for ``/``, and
 ``//host`` for another site. So whatever could be read in two ways is refused, and what is answered always begins with
 our own origin and a character that ends it: no reading leads elsewhere.
+
+After the first ``?`` or ``#`` nothing can lead elsewhere any more: a blank or a ``\`` there is kept, encoded.
 """
 
 import re
 from urllib.parse import quote, unquote, urlsplit
 
-MAX_LENGTH = 2048  # characters
+MAX_LENGTH = 8192  # bytes of what follows the origin, encoded; as long a query is taken by the gateway
 
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
-_ASCII = "".join(map(chr, range(0x21, 0x7F)))
+_FORBIDDEN_LATER = re.compile(r"[\x00-\x1f\x7f]")
+_KEPT = "".join(map(chr, range(0x21, 0x7F))).replace("\\", "")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def safe_redirect(candidate: str, public_url: str) -> str | None:
     """Return the absolute URL that a wanted destination means on our site, or None when it is not one of ours."""
-    if len(candidate) > MAX_LENGTH or _FORBIDDEN.search(candidate):
+    place = re.split(r"[?#]", candidate, maxsplit=1)[0]
+    if _FORBIDDEN.search(place) or _FORBIDDEN_LATER.search(candidate):
         return None
     try:
         rest = candidate if candidate.startswith("/") else _cut_origin(candidate, public_url)
-        encoded = quote(rest, safe=_ASCII) if rest is not None else None
+        encoded = quote(rest, safe=_KEPT) if rest is not None else None
     except ValueError:  # a host or port that can't be, or a lone surrogate
         return None
-    if encoded is None or not _is_canonical(encoded):
+    if encoded is None or len(encoded) > MAX_LENGTH or not _is_canonical(encoded):
         return None
     return public_url + encoded
 

@@ -6,7 +6,7 @@ much randomness nothing slower is needed, and whoever reads the table can't use 
 A token's successor is derived from the token itself and a random salt that is stored when it is used. So the same
 successor can be answered again, to a client that lost the first answer, although it is stored nowhere either: the
 token alone is not enough to know it, and the table alone is not. Used tokens are kept as long as their session, so
-that a stolen one gives itself away (RFC 9700, section 4.14.2).
+that a stolen one gives itself away (RFC 9700, section 4.14.2). When the same successor is answered: ``live_sessions``.
 """
 
 import base64
@@ -25,10 +25,14 @@ SALT_LENGTH = 32
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """The one use of a refresh token: how many seconds ago, and the salt that its successor was derived with."""
+    """The one use of a refresh token: how many seconds ago, and the salt that its successor was derived with.
+
+    ``is_repeated``: the token itself had been given out a second time, long after the first.
+    """
 
     ago: float
     salt: bytes = field(repr=False)
+    is_repeated: bool
 
 
 def make_refresh_token() -> str:
@@ -72,12 +76,21 @@ async def find_use(connection: Connection, token: str) -> Use | None:
     """Return the use of a refresh token; None when it was not used yet."""
     row = await connection.fetchrow(
         """
-        SELECT extract(epoch FROM clock_timestamp() - used_at)::float8 AS ago, salt
+        SELECT extract(epoch FROM clock_timestamp() - used_at)::float8 AS ago, salt, is_repeated
         FROM refresh_tokens WHERE token_hash = $1 AND used_at IS NOT NULL
         """,
         hash_refresh_token(token),
     )
-    return Use(row["ago"], row["salt"]) if row else None
+    return Use(row["ago"], row["salt"], row["is_repeated"]) if row else None
+
+
+async def update_repeated(connection: Connection, token: str) -> bool:
+    """Note that a refresh token is given out again, and tell whether it was still unused: else nothing is noted."""
+    done: str = await connection.execute(
+        "UPDATE refresh_tokens SET is_repeated = true WHERE token_hash = $1 AND used_at IS NULL",
+        hash_refresh_token(token),
+    )
+    return done == "UPDATE 1"
 
 
 async def update_used(connection: Connection, token: str, salt: bytes) -> None:

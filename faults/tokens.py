@@ -35,6 +35,9 @@ async def refresh_at_once(stand: Stand) -> str:
             person.token = str(answer["accessToken"])
             await person.read_newest()
         spent, person.refresh_token = person.refresh_token, successors.pop()
+    body = {"refreshToken": person.refresh_token}
+    following = await person.ask("refresh", "POST", "/api/token", (200,), json=body)
+    person.refresh_token = str(following["refreshToken"])  # only now is it known that nobody's answer was lost
     await asyncio.sleep(GRACE + 1)
     for token in (spent, person.refresh_token):
         await person.send("replay", "POST", "/api/token", (401,), json={"refreshToken": token})

@@ -3,7 +3,8 @@
     POST /internal/session {session, pieces, device?}  ->  {accessToken | null, setCookie}
 
 1. Each session is asked about once at a time: requests that come meanwhile wait for the same answer, and those of the
-   next seconds get it again, for a page sends many.
+   next seconds get it again, for a page sends many. (Not what was asked because of a device cookie, which stays when
+   its browser signs out: an answer from before would be good for the moment until the end of the session is known.)
 2. Nobody waits for long. When the auth service is down, slow or talks nonsense, the request goes on with what its own
    token still proves, and if that is nothing, who it is is not known: ``is_unknown``.
 3. A fresh token is verified like any other, each time it is used; a session known to be ended gets none.
@@ -78,7 +79,7 @@ class SessionRenewal:
         self._auth_service = auth_service
         self._credentials = credentials
         self._forgot_at = float("-inf")  # by the monotonic clock
-        self._questions: dict[tuple[str, str], _Question] = {}
+        self._questions: dict[tuple[str, str | None], _Question] = {}
 
     async def renew(self, found: Found) -> Renewed:
         """Return the caller as after a renewal, if their cookie wants one; else, and when that fails, as found."""
@@ -133,7 +134,8 @@ class SessionRenewal:
             return None
         question = _Question(asyncio.create_task(self._ask(stale)))
         self._questions[_key_of(stale)] = question
-        question.task.add_done_callback(lambda task: _remember(question, task))
+        remember = REMEMBER if stale.device is None else 0.0
+        question.task.add_done_callback(lambda task: _note_answer(question, task, remember))
         return question
 
     async def _ask(self, stale: StaleSession) -> SessionAnswer | None:
@@ -148,9 +150,9 @@ class SessionRenewal:
             return None
 
 
-def _key_of(stale: StaleSession) -> tuple[str, str]:
+def _key_of(stale: StaleSession) -> tuple[str, str | None]:
     """Return what two requests have in common that get the same answer."""
-    return stale.session_id, stale.sealed if stale.device is not None else ""
+    return stale.session_id, stale.sealed if stale.device is not None else None
 
 
 def add_cookies(headers: Iterable[RawHeader], renewed: Renewed, names: CookieNames) -> list[RawHeader]:
@@ -178,6 +180,6 @@ class RenewingSend:
         await self._send(message)
 
 
-def _remember(question: _Question, task: "asyncio.Task[SessionAnswer | None]") -> None:
+def _note_answer(question: _Question, task: "asyncio.Task[SessionAnswer | None]", remember: float) -> None:
     has_answer = not task.cancelled() and task.exception() is None and task.result() is not None
-    question.until = time.monotonic() + (REMEMBER if has_answer else REST)
+    question.until = time.monotonic() + (remember if has_answer else REST)

@@ -15,6 +15,7 @@ import httpx2
 HEADERS = ("location", "content-type", "cache-control", "pragma", "expires", "allow")
 _SEALED = re.compile(r"[\w-]+\.\.[\w-]+\.[\w-]+\.[\w-]+")
 _CSRF = re.compile(r"[0-9a-f]{64}\|[0-9a-f]{64}")
+_DEVICE = re.compile(r"\d+\.[0-9a-f-]{36}\.\d+\.[0-9a-f]{64}")
 _SHAPES = {
     "a csrf token": re.compile(r"[0-9a-f]{64}"),
     "an access token": re.compile(r"[\w-]+\.[\w-]+\.[\w-]+"),
@@ -70,6 +71,8 @@ def _describe_cookie(line: str) -> tuple[str, str]:
 def _describe_value(value: str) -> str:
     if _SEALED.fullmatch(value):
         return "(sealed)"
+    if _DEVICE.fullmatch(value):
+        return "(device)"
     return "(csrf)" if _CSRF.fullmatch(value) else value
 
 

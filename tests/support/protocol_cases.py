@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-Kind = Literal["json", "form"]
+Kind = Literal["json", "form", "broken"]  # the last says that it is JSON, and is a form
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,9 @@ def _signing_in() -> Iterator[Case]:
     yield replace(right, name="sign in, foreign callback cookie", cookies={"callback-url": "https://evil.example/"})
     yield replace(right, name="sign in, signed in already", before="signed in")
     yield replace(right, name="wrong password", fields=CSRF | WRONG | JSON_MODE)
+    yield replace(
+        right, name="wrong password, to a path", fields={**CSRF, **WRONG, **JSON_MODE, "callbackUrl": "/userposts"}
+    )
     yield replace(right, name="wrong password, form", fields=CSRF | WRONG)
     yield replace(right, name="unknown e-mail", fields=CSRF | NOBODY | JSON_MODE)
     yield replace(right, name="no password", fields=CSRF | JSON_MODE)
@@ -121,6 +124,8 @@ def _pages() -> Iterator[Case]:
     yield Case("sign-in page, where to", "GET", "/signin?callbackUrl=%2Fuserposts")
     yield Case("sign-in page, with an error", "GET", "/signin?error=CredentialsSignin")
     yield Case("sign-in page, signed in", "GET", "/signin", "signed in")
+    yield Case("sign-in page of the provider", "GET", "/signin/credentials")
+    yield Case("sign-in page of an unknown provider", "GET", "/signin/github")
     yield Case("sign-out page", "GET", "/signout", "signed in")
     for error in ("AccessDenied", "Verification", "Configuration", "CredentialsSignin", "SessionRequired", "Other"):
         yield Case(f"error page, {error}", "GET", f"/error?error={error}")
@@ -130,6 +135,7 @@ def _pages() -> Iterator[Case]:
 
 def _others() -> Iterator[Case]:
     yield Case("log", "POST", "/_log", fields={"level": "error", "code": "CLIENT_FETCH_ERROR"}, kind="json")
+    yield Case("log, no JSON", "POST", "/_log", fields={"code": "CLIENT_FETCH_ERROR"}, kind="broken")
     yield Case("log, form", "POST", "/_log", fields={"level": "error", "code": "CLIENT_FETCH_ERROR"})
     for method in ("GET", "POST", "PUT", "DELETE"):
         yield Case(f"unknown, {method}", method, "/nothing")

@@ -90,7 +90,7 @@ REASONS = (
         "g",
         "Errors have one shape, JSON.",
         ".*",
-        (("body", "Error: .*", _ERROR), ("content-type", "(text/html|text/plain)?", "application/json")),
+        (("body", "Error: .*|Invalid JSON", _ERROR), ("content-type", "(text/html|text/plain)?", "application/json")),
     ),
     Reason(
         "h",
@@ -103,6 +103,13 @@ REASONS = (
         "Gatepost's sign-in page greets whoever is signed in, and seals the session anew as `/session` does.",
         "sign-in page, signed in",
         ((_SESSION, "", r"\(sealed\);.*"),),
+    ),
+    Reason(
+        "j",
+        "The device cookie names the browser's last sign-in, so that a late answer to an earlier request can't undo "
+        "it. Only a sign-in sets it.",
+        "sign in.*",
+        ((r"cookie .*gatepost\.device", "", r"\(device\);.*"),),
     ),
 )
 

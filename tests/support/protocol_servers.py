@@ -64,6 +64,8 @@ class _Browser:
         if fields is not None:
             filled = {name: self._fill_in(each) if isinstance(each, str) else each for name, each in fields.items()}
             body = {"json": filled} if kind == "json" else {"data": filled}
+        if kind == "broken":
+            headers["Content-Type"] = "application/json"
         response = self.client.request(method, path, headers=headers, **body)
         update_jar(self.jar, response)
         return response

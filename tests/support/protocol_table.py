@@ -68,12 +68,12 @@ def _render_cookies(cookies: Iterable[tuple[str, str]]) -> list[str]:
     """Name each cookie without what all have in common: the prefixes, HttpOnly, Path and SameSite."""
     shown = []
     for name, text in cookies:
-        short, value = name.partition("next-auth.")[2], text.partition(";")[0]
+        short, value = name.partition("next-auth.")[2] or name.removeprefix("__Host-"), text.partition(";")[0]
         shown.append(f"sets {short} {_as_code(value)}" if "max-age 0" not in text else f"clears {short}")
     return shown
 
 
 def _as_code(text: str) -> str:
-    if not text or text in {"(page)", "(sealed)", "(csrf)"}:
+    if not text or text in {"(page)", "(sealed)", "(csrf)", "(device)"}:
         return text.strip("()")
     return f"`{text.replace('|', chr(92) + '|')}`"

@@ -23,6 +23,12 @@ TRICKY = st.text(alphabet="/\\.:@?#%&=;[]\t\n\r \0abehlostp0123456789-_~\u00e9\u
         ("/a@b:c", "/a@b:c"),
         ("/%ED%95%9C", "/%ED%95%9C"),
         ("/한", "/%ED%95%9C"),
+        ("/search?q=two words", "/search?q=two%20words"),
+        ("/search?path=C:\\x&y=%5C", "/search?path=C:%5Cx&y=%5C"),
+        ("/userposts#a b\\", "/userposts#a%20b%5C"),
+        (f"{SITE}?q=a b", "?q=a%20b"),
+        ("/x?" + "a" * (MAX_LENGTH - 3), "/x?" + "a" * (MAX_LENGTH - 3)),
+        ("/x?next=https://evil.example//\\", "/x?next=https://evil.example//%5C"),
         (SITE, ""),
         (f"{SITE}/", "/"),
         (f"{SITE}?x=1", "?x=1"),
@@ -73,7 +79,8 @@ def test_pages_of_this_site_are_answered_absolute(candidate: str, expected: str)
             "/a//b",
             f"{SITE}//evil.example",
         ),
-        *("/\ud800", "/" + "x" * MAX_LENGTH),
+        *("/a b?c", "/a\\b?c", " /x?c", "/x?\t", "/x?a\nb", "/x?\x00", "/x#\x7f"),
+        *("/\ud800", "/" + "x" * MAX_LENGTH, "/?" + " " * (MAX_LENGTH // 3 + 1)),
     ],
 )
 def test_anything_else_is_refused(candidate: str) -> None:

@@ -162,6 +162,33 @@ async def test_roles_are_given_and_taken(command_line: CommandLine, client: http
     assert (await command_line.run("user", "role", "1", "--add", "no role"))[0] == 2
 
 
+@pytest.mark.parametrize(
+    ("change", "ends"),
+    [
+        (("--remove", "admin"), True),
+        (("--remove", "admin", "--add", "writer"), True),
+        (("--remove", "admin", "--keep-sessions"), False),
+        (("--remove", "writer"), False),
+        (("--add", "writer"), False),
+    ],
+)
+async def test_taking_a_role_away_ends_the_sessions(
+    command_line: CommandLine,
+    client: httpx2.AsyncClient,
+    ada: Person,
+    database: asyncpg.Connection,
+    change: tuple[str, ...],
+    ends: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    """Who loses a role is signed out everywhere, so that no token names it any longer, unless that is not wanted."""
+    await database.execute("UPDATE users SET roles = '{admin}'")
+    await command_line.find("user", "role", str(ada.id), *change)
+    assert (await client.get("/api/me", headers=ada.bearer)).status_code == (401 if ends else 200)
+    because = await database.fetch("SELECT revoked_because FROM sessions")
+    assert [row[0] for row in because] == ["role_taken" if ends else None]
+    assert await database.fetchval("SELECT count(*) FROM revocations") == int(ends)
+
+
 async def test_roles_always_fit_into_an_access_token(
     command_line: CommandLine, client: httpx2.AsyncClient, ada: Person
 ) -> None:

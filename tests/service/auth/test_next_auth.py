@@ -169,11 +169,16 @@ async def test_sign_out_remembers_where_it_led_to(client: httpx2.AsyncClient) ->
     assert client.cookies[CALLBACK_COOKIE] == "http%3A%2F%2Flocalhost%3A3000%2Fposts%2F1"
 
 
-@pytest.mark.parametrize("path", ["", "/", "/nothing", "/callback", "/callback/github", "/signin/github", "/csrf/x"])
+@pytest.mark.parametrize("path", ["", "/", "/nothing", "/callback", "/callback/github", "/signin/a/b", "/csrf/x"])
 async def test_anything_else_is_a_bad_request(client: httpx2.AsyncClient, path: str) -> None:
     """What is not part of the protocol is 400, whatever the method."""
     for method in ("GET", "POST", "PUT"):
         assert (await client.request(method, f"/api/auth{path}")).status_code == 400
+
+
+async def test_nobody_signs_in_with_an_unknown_provider(client: httpx2.AsyncClient) -> None:
+    """To begin to sign in with a provider that there is not is a bad request."""
+    assert (await client.post("/api/auth/signin/github")).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -194,7 +199,7 @@ async def test_another_method_is_not_allowed(client: httpx2.AsyncClient, method:
         (json.dumps({"csrfToken": 1, "json": "true"}), "application/json", 403),
         ('{"callbackUrl": "\\ud800", "json": "true"}', "application/json", 403),
         ("a=%ff", "application/x-www-form-urlencoded", 400),
-        ("x" * 9000, "application/x-www-form-urlencoded", 413),
+        ("x" * 33_000, "application/x-www-form-urlencoded", 413),
         ("csrfToken=1", "text/plain", 415),
     ],
 )
@@ -209,6 +214,48 @@ async def test_what_a_client_logs_is_dropped(client: httpx2.AsyncClient) -> None
     answer = await client.post("/api/auth/_log", content="code=X&level=error")
     assert (answer.status_code, answer.content) == (200, b"")
     assert (await client.post("/api/auth/_log", content="x" * 5000)).status_code == 413
+
+
+@pytest.mark.parametrize(("content", "status"), [("{", 400), ("code=X", 400), ("{}", 200), ('"x"', 200), ("", 200)])
+async def test_what_is_logged_as_json_is_json(client: httpx2.AsyncClient, content: str, status: int) -> None:
+    """What a client logs as JSON, and is none, is a bad request, as in Next.js."""
+    answer = await client.post("/api/auth/_log", content=content, headers={"content-type": "application/json"})
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize("provider", ["credentials", "github"])
+async def test_the_address_of_a_provider_shows_the_sign_in_page(client: httpx2.AsyncClient, provider: str) -> None:
+    """``GET /signin/credentials``, which ``/providers`` names, is the sign-in page; so it is for any provider."""
+    answer = await client.get(f"/api/auth/signin/{provider}?callbackUrl=/userposts%3Fa=b")
+    assert answer.status_code == 200
+    assert read_forms(answer.text)[CALLBACK].fields["callbackUrl"] == f"{PUBLIC_URL}/userposts?a=b"
+    assert client.cookies[CALLBACK_COOKIE] == "http%3A%2F%2Flocalhost%3A3000%2Fuserposts%3Fa%3Db"
+
+
+@pytest.mark.parametrize("wrong", [{"password": "not the password"}, {"csrfToken": "a" * 64}])
+async def test_a_refused_sign_in_keeps_where_to_go(
+    client: httpx2.AsyncClient, ada: Person, wrong: dict[str, str]
+) -> None:
+    """With its refusal the browser gets the callback cookie: a second try leads where the first would have."""
+    refused = await next_auth.sign_in(client, ada.email, callbackUrl="/userposts?page=2", **wrong)
+    assert refused.status_code in (401, 403)
+    assert (await next_auth.sign_in(client, ada.email)).json() == {"url": f"{PUBLIC_URL}/userposts?page=2"}
+
+
+async def test_a_long_destination_is_kept_by_the_form(client: httpx2.AsyncClient, ada: Person) -> None:
+    """A destination of 8,192 bytes is where one lands; it is no cookie, which a browser would drop."""
+    place = "/userposts?q=" + "a%2F/" * 1635 + "abcd"
+    assert len(place) == 8192
+    await next_auth.sign_in(client, ada.email, "not the password", callbackUrl="/posts/1")
+    assert CALLBACK_COOKIE in client.cookies
+    page = await client.get("/api/auth/signin", params={"callbackUrl": place[:3000] + "b"})
+    form = read_forms(page.text)[CALLBACK].fields
+    assert form["callbackUrl"] == f"{PUBLIC_URL}{place[:3000]}b"
+    answer = await next_auth.sign_in(client, ada.email, callbackUrl=place)
+    assert answer.json() == {"url": PUBLIC_URL + place}
+    assert CALLBACK_COOKIE not in client.cookies
+    assert all(len(line.partition(";")[0]) <= 4096 for line in answer.headers.get_list("set-cookie"))
+    assert all(len(link) < 8300 for link in re.findall('href="([^"]*)"', page.text))
 
 
 async def test_urls_come_from_the_settings_and_never_from_the_request(app: Starlette) -> None:

@@ -82,11 +82,41 @@ async def test_parallel_calls_get_one_successor(
     assert await database.fetchval("SELECT count(*) FROM audit WHERE event = 'refresh_reused'") == 0
 
 
-async def test_a_token_used_again_later_ends_the_session(
+async def test_a_lost_answer_is_given_again_however_late(
+    client: httpx2.AsyncClient, token: str, database: asyncpg.Connection
+) -> None:
+    """As long as the successor was not used, a token gives it again, hours later and more than once."""
+    first = (await refresh(client, token)).json()
+    for _ in range(3):
+        await let_pass(database, 3600)
+        answer = await refresh(client, token)
+        assert (answer.status_code, answer.json().get("refreshToken")) == (200, first["refreshToken"])
+    following = (await refresh(client, first["refreshToken"])).json()
+    assert (await refresh(client, following["refreshToken"])).status_code == 200
+    assert await database.fetchval("SELECT count(*) FROM audit WHERE event = 'refresh_reused'") == 0
+
+
+async def test_two_who_take_turns_are_found_out(
+    client: httpx2.AsyncClient, token: str, database: asyncpg.Connection
+) -> None:
+    """A thief and an owner who each come an hour after the other with the same token are noticed at the second time."""
+    first = (await refresh(client, token)).json()["refreshToken"]
+    await let_pass(database, 3600)
+    assert (await refresh(client, token)).json()[
+        "refreshToken"
+    ] == first  # the other one; a lost answer, for all we know
+    second = (await refresh(client, first)).json()["refreshToken"]
+    await let_pass(database, 3600)
+    assert (await refresh(client, first)).status_code == 401
+    assert (await refresh(client, second)).status_code == 401
+    assert await database.fetchval("SELECT count(*) FROM audit WHERE event = 'refresh_reused'") == 1
+
+
+async def test_a_token_used_again_after_its_successor_ends_the_session(
     client: httpx2.AsyncClient, ada: Person, token: str, database: asyncpg.Connection
 ) -> None:
-    """Used again after the grace, a token ends its session for everybody, with an audit line; no other session ends."""
-    pair = (await refresh(client, token)).json()
+    """Used again when its successor was, a token ends its session for everybody, with an audit line; no other ends."""
+    pair = (await refresh(client, (await refresh(client, token)).json()["refreshToken"])).json()
     await let_pass(database, 11)
     answer = await refresh(client, token)
     assert (answer.status_code, answer.json()) == (401, REFUSED)
