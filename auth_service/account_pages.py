@@ -33,10 +33,10 @@ from shared.sentences import Sentence
 MOST_DEVICES = 100  # on the page; the API has them all
 
 DONE = {
-    "renamed": Sentence("Your name was changed."),
-    "changed": Sentence("Your password was changed. All other devices were signed out."),
+    "renamed": Sentence("Saved. Your name was changed."),
+    "changed": Sentence("Your password was changed. All your other devices were signed out."),
     "ended": Sentence("That device was signed out."),
-    "others": Sentence("All other devices were signed out."),
+    "others": Sentence("All your other devices were signed out."),
 }
 
 Page = Callable[[Request, BrowserSession], Awaitable[Response]]
@@ -174,11 +174,12 @@ def _page(
 ) -> Response:
     """Return a page of the account, with what was refused on it if anything was."""
     errors = refusal.fields if isinstance(refusal, Invalid) else {}
-    alert = None if refusal is None or errors else refusal.message
+    problem = None if refusal is None or errors else refusal.message
     shown = {
         "user": found.user,
         "errors": errors,
-        "alert": TOO_MANY_ATTEMPTS if isinstance(refusal, Throttled) else alert,
+        "problem": TOO_MANY_ATTEMPTS if isinstance(refusal, Throttled) else problem,
+        "retry_after": refusal.retry_after if isinstance(refusal, Throttled) else None,
         "notice": None if refusal else DONE.get(request.query_params.get("done", "")),
         **about,
     }

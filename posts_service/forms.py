@@ -69,12 +69,12 @@ async def create(request: Request) -> Response:
         return _new_page(request, user, typed.refused(alert=EXPIRED), status=Forbidden.status)
     try:
         draft = validate(PostDraft, typed.members())
-        await writing.write_post_once(parts_of(request).database, user.claims, draft, _form_key(fields))
+        answer = await writing.write_post_once(parts_of(request).database, user.claims, draft, _form_key(fields))
     except Invalid as error:
         return _new_page(request, user, typed.refused(error.fields), status=error.status)
     except Conflict:
-        pass  # the same form, sent a moment ago, is just being written
-    return _redirect(OWN_POSTS)
+        return _redirect(OWN_POSTS)  # the same form, sent a moment ago, is just being written
+    return _lead_on(is_published=draft.published, post_id=answer.headers["Location"].rpartition("/")[2])
 
 
 async def show_edit(request: Request) -> Response:
@@ -101,7 +101,20 @@ async def change(request: Request) -> Response:
     except PreconditionFailed as error:
         current = await _get_own_post(request, user)
         return _edit_page(request, user, current, typed.refused(alert=OVERTAKEN), status=error.status)
-    return _redirect(OWN_POSTS)
+    if post.published and typed.published:
+        return _redirect(f"{OWN_POSTS}?done=saved")
+    return _lead_on(is_published=typed.published, post_id=str(post.id))
+
+
+async def publish(request: Request) -> Response:
+    """Publish the draft and lead on to the caller's posts."""
+    user, post_id = require_user(request), path_id(request)
+    fields = await read_form(request, MAX_FORM)
+    if not _is_form_ours(request, user, fields):
+        raise Forbidden(EXPIRED)
+    wanted = PostChange(published=True)
+    await writing.change_post(parts_of(request).database, user.claims, post_id, wanted, lambda _: True)
+    return _lead_on(is_published=True, post_id=str(post_id))
 
 
 async def delete(request: Request) -> Response:
@@ -112,7 +125,7 @@ async def delete(request: Request) -> Response:
     if not _is_form_ours(request, user, fields):
         raise Forbidden(EXPIRED)
     await writing.remove_post(parts_of(request).database, user.claims, post_id, lambda _: True)
-    return _redirect(OWN_POSTS)
+    return _redirect(f"{OWN_POSTS}?done=deleted")
 
 
 def _new_page(request: Request, user: User, typed: Typed, *, status: int = 200) -> Response:
@@ -166,6 +179,11 @@ def _form_key(fields: Mapping[str, str]) -> str:
     """Return an idempotency key for one form as it was filled in: a second click sends the same one."""
     filled_in = "\0".join(f"{name}={value}" for name, value in sorted(fields.items()))
     return "form-" + hashlib.sha256(filled_in.encode()).hexdigest()
+
+
+def _lead_on(*, is_published: bool, post_id: str) -> Response:
+    """Return the redirect to the caller's posts, which say what became of this one."""
+    return _redirect(f"{OWN_POSTS}?done=published" if is_published else f"{OWN_POSTS}?done=draft&post={post_id}")
 
 
 def _redirect(path: str) -> Response:
