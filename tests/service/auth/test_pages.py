@@ -288,14 +288,17 @@ async def test_a_throttled_form_says_when_to_come_back(
     strict = create_app(
         auth_settings(auth_database_url, sign_in_failures_per_account=1, sign_ups_per_hour=1), Metrics()
     )
-    typed = {"name": "Mary", "email": "mary@example.com", "password": "wrong horse battery"}
     async with running(strict) as replica, client_of(replica) as client:
         await replica.state.parts.database.wait_until_ready()
         for path, to in ((SIGN_IN, CALLBACK), ("/signup", "/signup")):
-            answers = [await fill_in(client, path, to, **typed) for _ in range(5)]
-            held = [answer for answer in answers if answer.status_code == 429][-1]
-            wait = say_wait(int(held.headers["retry-after"]))
-            assert f"Too many attempts. {wait}" in held.text
+            held = None
+            for number in range(5):
+                client.cookies.clear()
+                email = "nobody@example.com" if to == CALLBACK else f"mary{number}@example.com"
+                answer = await fill_in(client, path, to, name="Mary", email=email, password=PASSWORD)
+                held = answer if answer.status_code == 429 else held
+            assert held is not None
+            assert f"Too many attempts. {say_wait(int(held.headers['retry-after']))}" in held.text
 
 
 async def test_pages_are_in_the_browsers_language(client: httpx2.AsyncClient, ada: Person) -> None:
