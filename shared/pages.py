@@ -53,8 +53,9 @@ def render_page(
     """
     language, name = read_language(scope), record_of(scope).user_name
     user = Reader(name) if name else None
-    about = {"path": scope.get("path", ""), "user": user, "callback_query": _lead_back(scope), **context}
-    text = _environment(folder, language).get_template(template).render(status=status, **about)
+    about = {"method": scope.get("method", "GET"), "path": scope.get("path", ""), "callback_query": _lead_back(scope)}
+    shown = {**about, "user": user, "status": status, **context}
+    text = _environment(folder, language).get_template(template).render(shown)
     caching = {"Cache-Control": "no-store", "Content-Language": language, "Vary": "Accept-Language"}
     return HTMLResponse(text, status_code=status, headers={**caching, **(headers or {})})
 

@@ -59,7 +59,9 @@ def test_a_401_offers_to_sign_in_and_comes_back() -> None:
 def test_what_passes_says_when(kind: type[Throttled | Unavailable], seconds: int, words: str) -> None:
     """A 429 and a 503 say how long to wait, never less than ``Retry-After``, in a unit that people use."""
     assert say_wait(seconds) == words
-    assert words in show(kind(retry_after=seconds))
+    page = show(kind(retry_after=seconds))
+    assert words in page
+    assert '<a class="button" href="">Try again</a>' in page
 
 
 def test_a_400_is_for_people_first() -> None:
