@@ -21,7 +21,7 @@ from auth_service.browser_cookies import (
 from auth_service.clients import identify_client
 from auth_service.devices import describe_device
 from auth_service.live_sessions import read_session_id
-from auth_service.pages import EXPIRED_FORM, MAX_FORM, TOO_MANY_ATTEMPTS, form_page, redirect, sign_in_url
+from auth_service.pages import MAX_FORM, TOO_MANY_ATTEMPTS, explain_csrf, form_page, redirect, sign_in_url
 from auth_service.parts import parts_of
 from auth_service.schemas import AccountChange, Password, PasswordChange
 from auth_service.sessions import Ending
@@ -155,7 +155,7 @@ def _find_page(request: Request) -> str:
 def _verify_form(request: Request, fields: Mapping[str, str]) -> None:
     """Refuse a form that was not made by a page of ours in this very browser."""
     if not is_csrf_verified(request, fields):
-        raise Forbidden(EXPIRED_FORM)
+        raise Forbidden(explain_csrf(request))
 
 
 def _lead_on(request: Request, path: str, done: str) -> Response:

@@ -44,11 +44,11 @@ TOO_MANY_ATTEMPTS = Sentence("Too many attempts.")
 WRONG_CREDENTIALS, MISSING_CSRF = "CredentialsSignin", "MissingCSRF"  # as next-auth calls them
 SIGN_IN_ERRORS = {
     WRONG_CREDENTIALS: Sentence("That e-mail address or password is not right."),
-    "SessionRequired": Sentence("Please sign in to see this page."),
     MISSING_CSRF: EXPIRED_FORM,
     "TooManyAttempts": TOO_MANY_ATTEMPTS,
     "Unavailable": Sentence("The service is not available right now. Try again"),
 }
+SIGN_IN_REASONS = {"SessionRequired": Sentence("Please sign in to see this page.")}
 SIGN_IN_NOTICES = {"deleted": Sentence("Your account and your posts were deleted.")}
 UNKNOWN_SIGN_IN_ERROR = Sentence("Signing in did not work. Please try again.")
 NOTICES = {
@@ -73,11 +73,10 @@ async def show_sign_in(request: Request) -> Response:
     """Show the sign-in form; whoever is signed in already may go on, unless asked to prove again who they are."""
     callback_url = choose_callback_url(request, {})
     if "login" in request.query_params.get("prompt", "").split():  # OpenID Connect Core, section 3.1.2.1
-        return sign_in_page(request, callback_url, notice=SIGN_IN_AGAIN)
+        return sign_in_page(request, callback_url, reason=SIGN_IN_AGAIN)
     found = await find_browser_session(request)
     if found is None:
-        notice = SIGN_IN_NOTICES.get(request.query_params.get("notice", ""))
-        return sign_in_page(request, callback_url, error=request.query_params.get("error"), notice=notice)
+        return sign_in_page(request, callback_url, error=request.query_params.get("error"))
     _, cookies = seal_session(request, found.user, found.session, found.access_token)
     if found.is_renewed:
         # Sent here only because the access token in the cookie had run out. With a good one this can't repeat itself.
@@ -93,16 +92,18 @@ def sign_in_page(
     email: str = "",
     error: str | None = None,
     retry_after: int | None = None,
-    notice: str | None = None,
+    reason: str | None = None,
 ) -> Response:
-    """Return the sign-in form; ``error`` is next-auth's name of what went wrong, ``notice`` says why it is shown."""
-    problem = SIGN_IN_ERRORS.get(error, UNKNOWN_SIGN_IN_ERROR) if error else None
+    """Return the sign-in form; ``error`` is next-auth's name of what went wrong, ``reason`` says why it is shown."""
+    reason = reason or SIGN_IN_REASONS.get(error or "")
+    problem = SIGN_IN_ERRORS.get(error, UNKNOWN_SIGN_IN_ERROR) if error and reason is None else None
     shown = {
         "email": email,
         "problem": explain_csrf(request) if error == MISSING_CSRF else problem,
         "is_wrong": error == WRONG_CREDENTIALS,
         "retry_after": retry_after,
-        "notice": notice,
+        "reason": reason,
+        "notice": SIGN_IN_NOTICES.get(request.query_params.get("notice", "")),
     }
     page = form_page(request, "signin.html", status, {**_lead_back(callback_url), **shown})
     return add_cookies(page, remember_callback_url(request, callback_url))
