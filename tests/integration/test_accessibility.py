@@ -66,6 +66,7 @@ VISITS = {
     "sign in": Visit("/api/auth/signin"),
     "sign in, refused": Visit("/api/auth/signin", typed={"email": "a@example.com", "password": "wrong"}),
     "sign in, deleted": Visit("/api/auth/signin?notice=deleted"),
+    "sign in, asked": Visit("/api/auth/signin?error=SessionRequired"),
     "signed in": Visit("/api/auth/signin", "long"),
     "sign up": Visit("/signup"),
     "sign up, refused": Visit("/signup", typed={"name": " ", "email": "x", "password": "y"}),
