@@ -23,7 +23,7 @@ from auth_service.browser_cookies import (
 from auth_service.clients import identify_client
 from auth_service.devices import describe_device
 from auth_service.live_sessions import read_session_id
-from auth_service.pages import EXPIRED_FORM, MAX_FORM, TOO_MANY_ATTEMPTS, form_page, redirect, sign_in_url
+from auth_service.pages import MAX_FORM, TOO_MANY_ATTEMPTS, explain_csrf, form_page, redirect, sign_in_url
 from auth_service.parts import parts_of
 from auth_service.public_name import lead_from
 from auth_service.schemas import AccountChange, Password, PasswordChange
@@ -38,10 +38,10 @@ from shared.sentences import Sentence
 MOST_DEVICES = 100  # on the page; the API has them all
 
 DONE = {
-    "renamed": Sentence("Your name was changed."),
-    "changed": Sentence("Your password was changed. All other devices were signed out."),
+    "renamed": Sentence("Saved. Your name was changed."),
+    "changed": Sentence("Your password was changed. All your other devices were signed out."),
     "ended": Sentence("That device was signed out."),
-    "others": Sentence("All other devices were signed out."),
+    "others": Sentence("All your other devices were signed out."),
 }
 
 Page = Callable[[Request, BrowserSession], Awaitable[Response]]
@@ -196,7 +196,7 @@ def _find_page(request: Request) -> str:
 def _verify_form(request: Request, fields: Mapping[str, str]) -> None:
     """Refuse a form that was not made by a page of ours in this very browser."""
     if not is_csrf_verified(request, fields):
-        raise Forbidden(EXPIRED_FORM)
+        raise Forbidden(explain_csrf(request))
 
 
 def _lead_on(request: Request, path: str, done: str) -> Response:
@@ -215,11 +215,12 @@ def _page(
 ) -> Response:
     """Return a page of the account, with what was refused on it if anything was."""
     errors = refusal.fields if isinstance(refusal, Invalid) else {}
-    alert = None if refusal is None or errors else refusal.message
+    problem = None if refusal is None or errors else refusal.message
     shown = {
         "user": found.user,
         "errors": errors,
-        "alert": TOO_MANY_ATTEMPTS if isinstance(refusal, Throttled) else alert,
+        "problem": TOO_MANY_ATTEMPTS if isinstance(refusal, Throttled) else problem,
+        "retry_after": refusal.retry_after if isinstance(refusal, Throttled) else None,
         "notice": None if refusal else DONE.get(request.query_params.get("done", "")),
         **about,
     }

@@ -67,6 +67,11 @@ def is_csrf_verified(request: Request, fields: Mapping[str, str]) -> bool:
     return parts.csrf.is_verified(_cookies(request).get(parts.cookies.csrf), fields.get("csrfToken", ""))
 
 
+def has_csrf_cookie(request: Request) -> bool:
+    """Tell whether the browser sent a csrf cookie, whatever is in it: one that keeps no cookies never does."""
+    return parts_of(request).cookies.csrf in _cookies(request)
+
+
 def choose_callback_url(request: Request, fields: Mapping[str, str]) -> str:
     """Return where to go afterwards: what the body asks for, else the query, else the cookie; else the first page."""
     parts = parts_of(request)
@@ -96,6 +101,7 @@ async def find_browser_session(request: Request) -> BrowserSession | None:
     if found is None:
         return None
     user, session = found
+    record_of(request.scope).user_name = user.name
     token = claims.get("accessToken")
     if isinstance(token, str) and _is_good(request, token, user, session):
         return BrowserSession(user, session, token)
@@ -118,6 +124,12 @@ def find_user_id(request: Request) -> int | None:
     """Return the user whom the browser's session cookie names, there or not."""
     user_id = _open_session(request).get("id")
     return user_id if isinstance(user_id, int) else None
+
+
+def note_reader(request: Request) -> None:
+    """Let the head of a page name whom the browser's cookie names; for pages that ask no database."""
+    name = _open_session(request).get("name")
+    record_of(request.scope).user_name = name if isinstance(name, str) else None
 
 
 def seal_session(request: Request, user: User, session: Session, access_token: str) -> tuple[str, list[str]]:

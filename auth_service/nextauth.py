@@ -24,6 +24,7 @@ from auth_service.browser_cookies import (
     find_browser_session,
     is_csrf_verified,
     list_session_ids,
+    note_reader,
     offer_csrf_token,
     remember_callback_url,
     seal_session,
@@ -104,11 +105,11 @@ async def sign_in(request: Request) -> Response:
     fields = await _read_fields(request)
     callback_url = choose_callback_url(request, fields)
     if not is_csrf_verified(request, fields):
-        return _refuse_sign_in(request, fields, callback_url, 403, "MissingCSRF")
+        return _refuse_sign_in(request, fields, callback_url, 403, pages.MISSING_CSRF)
     try:
         signed_in = await _verify_credentials(request, fields)
     except InvalidCredentials as error:
-        return _refuse_sign_in(request, fields, callback_url, error.status, "CredentialsSignin")
+        return _refuse_sign_in(request, fields, callback_url, error.status, pages.WRONG_CREDENTIALS)
     except (Throttled, Unavailable) as error:
         name = "TooManyAttempts" if isinstance(error, Throttled) else "Unavailable"
         refusal = _refuse_sign_in(request, fields, callback_url, error.status, name, error.facts)
@@ -125,11 +126,13 @@ async def sign_out(request: Request) -> Response:
     if not is_csrf_verified(request, fields):
         if _is_json_mode(fields):
             return _answer_url(fields, _url(request, "/signout?csrf=true"), 403)
-        return pages.sign_out_page(request, status=403, alert=pages.EXPIRED_FORM)
+        note_reader(request)
+        return pages.sign_out_page(request, status=403, problem=pages.explain_csrf(request))
     for session_id in list_session_ids(request):
         await parts_of(request).sessions.end(session_id, Ending.SIGNED_OUT, identify_client(request))
     callback_url = choose_callback_url(request, fields)
-    response = _answer_url(fields, callback_url)
+    landing = callback_url if _is_json_mode(fields) else pages.signed_out_url(request, callback_url)
+    response = _answer_url(fields, landing)
     return add_cookies(response, [*remember_callback_url(request, callback_url), *clear_session(request)])
 
 
@@ -142,8 +145,8 @@ async def show_error(request: Request) -> Response:
 
 
 async def show_verify_request(request: Request) -> Response:
-    """Show that a message was sent; part of the protocol, although no message is ever sent here."""
-    return pages.notice_page(request, *pages.LINK_SENT)
+    """Show where next-auth leads after a link was mailed; part of the protocol, although none is ever mailed here."""
+    return pages.notice_page(request, *pages.NO_LINKS)
 
 
 async def take_log(request: Request) -> Response:
@@ -216,11 +219,14 @@ def _refuse_sign_in(
     """
     if not _is_json_mode(fields):
         typed = fields.get("username") or fields.get("email", "")
-        alert = pages.SIGN_IN_ERRORS[error]
-        return pages.sign_in_page(request, callback_url, status=status, email=typed, alert=alert)
+        wait = (facts or {}).get("retryAfter")
+        retry_after = wait if isinstance(wait, int) else None
+        return pages.sign_in_page(
+            request, callback_url, status=status, email=typed, error=error, retry_after=retry_after
+        )
     place = (
-        "/signin?csrf=true&error=MissingCSRF"
-        if error == "MissingCSRF"
+        f"/signin?csrf=true&error={pages.MISSING_CSRF}"
+        if error == pages.MISSING_CSRF
         else f"/error?error={error}&provider=credentials"
     )
     answer = _answer_url(fields, _url(request, place), status, facts)

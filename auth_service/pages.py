@@ -15,8 +15,10 @@ from auth_service.browser_cookies import (
     add_cookies,
     choose_callback_url,
     find_browser_session,
+    has_csrf_cookie,
     is_csrf_verified,
     list_session_ids,
+    note_reader,
     offer_csrf_token,
     remember_callback_url,
     seal_session,
@@ -42,27 +44,38 @@ MAX_QUERY = 8192  # what the gateway takes
 FIRST_PAGE_SIGNED_IN = "/userposts"
 
 EXPIRED_FORM = Sentence("This form was open for too long. Please send it again.")
+COOKIES_WANTED = Sentence("Your browser sent no cookies. Allow cookies for this site, then send the form again.")
 SIGN_IN_AGAIN = Sentence("Please sign in again to go on.")
-TOO_MANY_ATTEMPTS = Sentence("Too many attempts. Please wait a little, then try again.")
+TOO_MANY_ATTEMPTS = Sentence("Too many attempts.")
+WRONG_CREDENTIALS, MISSING_CSRF = "CredentialsSignin", "MissingCSRF"  # as next-auth calls them
 SIGN_IN_ERRORS = {
-    "CredentialsSignin": Sentence("That e-mail address or password is not right."),
-    "SessionRequired": Sentence("Please sign in to see this page."),
-    "MissingCSRF": EXPIRED_FORM,
+    WRONG_CREDENTIALS: Sentence("That e-mail address or password is not right."),
+    MISSING_CSRF: EXPIRED_FORM,
     "TooManyAttempts": TOO_MANY_ATTEMPTS,
     "Unavailable": Sentence("The service is not available right now. Try again"),
 }
+SIGN_IN_REASONS = {"SessionRequired": Sentence("Please sign in to see this page.")}
 SIGN_IN_NOTICES = {
-    "deleted": Sentence("Your account was deleted."),
+    "deleted": Sentence("Your account and your posts were deleted."),
     "typed": Sentence("Once you are signed in, go back to the tab with what you typed and press Save again."),
 }
 UNKNOWN_SIGN_IN_ERROR = Sentence("Signing in did not work. Please try again.")
 NOTICES = {
-    "Configuration": (500, Sentence("Something is not set up right"), Sentence("The server's log says more.")),
-    "AccessDenied": (403, Sentence("Access denied"), Sentence("You are not allowed to sign in.")),
-    "Verification": (403, Sentence("This link can't be used"), Sentence("It was used before, or it is too old.")),
+    "Configuration": (
+        *(500, Sentence("Sign-in is not set up correctly")),
+        Sentence("Whoever runs this site can find the reason in the server's log."),
+    ),
+    "AccessDenied": (
+        *(403, Sentence("You can't sign in with this account")),
+        Sentence("Try another account, or ask whoever runs this site."),
+    ),
+    "Verification": (
+        *(403, Sentence("This link no longer works")),
+        Sentence("It was used already, or it is too old. Ask for a new one."),
+    ),
 }
 UNKNOWN_NOTICE = (200, Sentence("Something went wrong"), Sentence("Please try again."))
-LINK_SENT = (200, Sentence("Check your e-mail"), Sentence("A message with a link to sign in was sent to you."))
+NO_LINKS = (200, Sentence("No e-mail was sent"), Sentence("Here you sign in with your password, not by a link."))
 
 
 @at_public_name
@@ -70,12 +83,10 @@ async def show_sign_in(request: Request) -> Response:
     """Show the sign-in form; whoever is signed in already may go on, unless asked to prove again who they are."""
     callback_url = choose_callback_url(request, {})
     if "login" in request.query_params.get("prompt", "").split():  # OpenID Connect Core, section 3.1.2.1
-        return sign_in_page(request, callback_url, notice=SIGN_IN_AGAIN)
+        return sign_in_page(request, callback_url, reason=SIGN_IN_AGAIN)
     found = await find_browser_session(request)
     if found is None:
-        error = request.query_params.get("error")
-        alert = SIGN_IN_ERRORS.get(error, UNKNOWN_SIGN_IN_ERROR) if error else None
-        return sign_in_page(request, callback_url, alert=alert, notice=_find_notice(request))
+        return sign_in_page(request, callback_url, error=request.query_params.get("error"))
     _, cookies = seal_session(request, found.user, found.session, found.access_token)
     if found.is_renewed:
         # Sent here only because the access token in the cookie had run out. With a good one this can't repeat itself.
@@ -89,11 +100,21 @@ def sign_in_page(
     *,
     status: int = 200,
     email: str = "",
-    alert: str | None = None,
-    notice: str | None = None,
+    error: str | None = None,
+    retry_after: int | None = None,
+    reason: str | None = None,
 ) -> Response:
-    """Return the sign-in form; ``alert`` says what went wrong, ``notice`` only why it is shown."""
-    shown = {"email": email, "alert": alert, "notice": notice}
+    """Return the sign-in form; ``error`` is next-auth's name of what went wrong, ``reason`` says why it is shown."""
+    reason = reason or SIGN_IN_REASONS.get(error or "")
+    problem = SIGN_IN_ERRORS.get(error, UNKNOWN_SIGN_IN_ERROR) if error and reason is None else None
+    shown = {
+        "email": email,
+        "problem": explain_csrf(request) if error == MISSING_CSRF else problem,
+        "is_wrong": error == WRONG_CREDENTIALS,
+        "retry_after": retry_after,
+        "reason": reason,
+        "notice": SIGN_IN_NOTICES.get(request.query_params.get("notice", "")),
+    }
     page = form_page(request, "signin.html", status, {**_lead_back(callback_url), **shown})
     return add_cookies(page, remember_callback_url(request, callback_url))
 
@@ -114,7 +135,7 @@ async def sign_up(request: Request) -> Response:
     callback_url = _choose_first_page(request, fields)
     typed = {name: fields.get(name, "") for name in ("name", "email")}
     if not is_csrf_verified(request, fields):
-        return _sign_up_page(request, callback_url, typed, status=403, alert=EXPIRED_FORM)
+        return _sign_up_page(request, callback_url, typed, status=403, problem=explain_csrf(request))
     try:
         wanted = validate(SignUp, {**typed, "password": fields.get("password", "")})
         replaced, client = list_session_ids(request), identify_client(request)
@@ -124,8 +145,10 @@ async def sign_up(request: Request) -> Response:
     except EmailTaken as error:
         return _sign_up_page(request, callback_url, typed, status=error.status, faults={"email": error.message})
     except (Throttled, Unavailable) as error:
-        alert = TOO_MANY_ATTEMPTS if isinstance(error, Throttled) else error.message
-        page = _sign_up_page(request, callback_url, typed, status=error.status, alert=alert)
+        problem = TOO_MANY_ATTEMPTS if isinstance(error, Throttled) else error.message
+        page = _sign_up_page(
+            request, callback_url, typed, status=error.status, problem=problem, retry_after=error.retry_after
+        )
         page.headers.update(error.headers)
         return page
     return add_cookies(redirect(callback_url), store_sign_in(request, signed_in))
@@ -134,18 +157,20 @@ async def sign_up(request: Request) -> Response:
 @at_public_name
 async def show_sign_out(request: Request) -> Response:
     """Show the form that confirms signing out: a link alone must not sign anybody out."""
+    note_reader(request)
     return sign_out_page(request)
 
 
-def sign_out_page(request: Request, *, status: int = 200, alert: str | None = None) -> Response:
+def sign_out_page(request: Request, *, status: int = 200, problem: str | None = None) -> Response:
     """Return the form that confirms signing out. It leads to the first page unless the query asks for another."""
     is_asked = "callbackUrl" in request.query_params
     callback_url = choose_callback_url(request, {}) if is_asked else parts_of(request).public_url
-    return form_page(request, "signout.html", status, {**_lead_back(callback_url), "alert": alert})
+    return form_page(request, "signout.html", status, {**_lead_back(callback_url), "problem": problem})
 
 
 def notice_page(request: Request, status: int, heading: str, text: str) -> Response:
     """Return a page that only says something."""
+    note_reader(request)
     return _page(request, "notice.html", status, {"heading": heading, "text": text})
 
 
@@ -153,6 +178,16 @@ def form_page(request: Request, template: str, status: int, shown: Mapping[str, 
     """Return a page with forms, each of which carries the browser's csrf token."""
     token, cookies = offer_csrf_token(request)
     return add_cookies(_page(request, template, status, {"csrf_token": token, **shown}), cookies)
+
+
+def explain_csrf(request: Request) -> Sentence:
+    """Return why a form's csrf token was not verified: its browser keeps no cookies, or it kept another one since."""
+    return EXPIRED_FORM if has_csrf_cookie(request) else COOKIES_WANTED
+
+
+def signed_out_url(request: Request, callback_url: str) -> str:
+    """Return where a browser goes after signing out; the first page says there that it was done."""
+    return f"{callback_url}/?done=signed-out" if callback_url == parts_of(request).public_url else callback_url
 
 
 def sign_in_url(request: Request, *, callback_url: str | None = None, notice: str | None = None) -> str:
@@ -185,9 +220,10 @@ def _sign_up_page(
     *,
     status: int = 200,
     faults: Mapping[str, str] | None = None,
-    alert: str | None = None,
+    problem: str | None = None,
+    retry_after: int | None = None,
 ) -> Response:
-    shown = {"typed": typed, "errors": faults or {}, "alert": alert}
+    shown = {"typed": typed, "errors": faults or {}, "problem": problem, "retry_after": retry_after}
     return form_page(request, "signup.html", status, {**_lead_back(callback_url), **shown})
 
 
@@ -207,5 +243,4 @@ def _lead_back(callback_url: str) -> dict[str, object]:
 
 
 def _page(request: Request, template: str, status: int, shown: Mapping[str, object]) -> Response:
-    context = {"user": None, "callback_query": "", "is_signed_out": False, **shown}
-    return render_page(request.scope, template, folder=TEMPLATES, status=status, headers=None, **context)
+    return render_page(request.scope, template, folder=TEMPLATES, status=status, headers=None, **shown)

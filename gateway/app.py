@@ -85,7 +85,7 @@ def create_app(settings: GatewaySettings, metrics: Metrics, limits: Limits = LIM
         current.close()
 
     reference, remarks = Reference(current, settings.nextauth_url), {feed.name: feed.find_remark}
-    own_pages = create_own_pages(reference, settings.nextauth_url, lifespan, remarks)
+    own_pages = create_own_pages(reference, settings.nextauth_url, lifespan, remarks, settings.security_contact)
     public = PublicSide(settings.nextauth_url, settings.hosts, settings.trusted_proxies)
     gate = Gate(public, credentials, renewal, current, own_pages)
     metrics.registry.register(UpstreamMetrics(current))

@@ -36,7 +36,7 @@ from gateway.upstream import UpstreamPool
 from gateway.upstream_connection import UpstreamConnection
 from gateway.websocket import UPGRADE_HEADERS, find_key
 from shared.authentication import Caller, note_in_record
-from shared.error_responses import render_error
+from shared.error_responses import render_error, wants_page
 from shared.errors import AppError, BadRequest, MethodNotAllowed, Unavailable
 from shared.request_context import SIGN_IN_WANTED, RequestRecord, record_of
 from shared.response_headers import ResponseHeadersMiddleware
@@ -90,7 +90,15 @@ class Gate:
         try:
             await self._answer(scope, receive, renewing_send)
         except AppError as error:
+            self._note_reader(scope)
             await self._respond(render_error(scope, error), scope, receive, renewing_send)
+
+    def _note_reader(self, scope: Scope) -> None:
+        """Note who sent what was refused before the caller was asked for, so that the page can name them."""
+        record = record_of(scope)
+        if wants_page(scope) and record.user_id is None and record.anonymous_because is None:
+            caller = self._credentials.find_caller(scope["method"], scope["headers"], int(time.time()))
+            note_in_record(record, caller)
 
     async def _answer(self, scope: Scope, receive: Receive, send: RenewingSend) -> None:
         begun = scope.get(BEGUN)

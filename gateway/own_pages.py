@@ -1,4 +1,4 @@
-"""What the gateway answers itself: is it alive, the assets of all pages, and the description of the API."""
+"""What the gateway answers itself: whether it is alive, assets, what browsers look for, and the API's description."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -15,6 +15,7 @@ from starlette.types import Scope
 
 from gateway.reference import Reference
 from gateway.reference_page import list_operations, list_schemas
+from gateway.well_known import well_known_routes
 from shared.error_responses import exception_handlers
 from shared.faults import FaultMiddleware
 from shared.health import Check, health_routes
@@ -30,7 +31,11 @@ Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
 
 def create_own_pages(
-    reference: Reference, public_url: str, lifespan: Lifespan, remarks: Mapping[str, Check]
+    reference: Reference,
+    public_url: str,
+    lifespan: Lifespan,
+    remarks: Mapping[str, Check],
+    security_contact: str | None = None,
 ) -> Starlette:
     """Return the application of the gateway's own pages; ``lifespan`` is the gateway's, ``remarks`` for ``/readyz``."""
 
@@ -48,6 +53,7 @@ def create_own_pages(
             *health_routes({}, remarks),  # with no policy there is no process, and upstreams are not a part of it
             resource("/openapi.json", GET=show_document),
             resource("/docs", GET=show_page),
+            *well_known_routes(public_url, security_contact),
             Mount("/assets", _Assets(directory=ASSETS)),
         ],
         middleware=[Middleware(ResponseHeadersMiddleware, public_url=public_url), Middleware(FaultMiddleware)],

@@ -12,6 +12,7 @@ from shared.settings import PreviousSecrets, Secret, Settings
 
 DEFAULT_RULES = Path(__file__).parent / "rules.toml"
 HOST = r"^([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$"
+CONTACT = r"^(mailto:[!-~]+@[!-~]+|https://[!-~]+)$"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -30,6 +31,7 @@ class GatewaySettings(Settings):
     gateway_rules: Path = DEFAULT_RULES
     gateway_hosts: Annotated[tuple[Annotated[str, Field(pattern=HOST)], ...], NoDecode] = ()
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
+    security_contact: Annotated[str | None, Field(pattern=CONTACT)] = None
 
     @field_validator("gateway_hosts", "trusted_proxies", mode="before")
     @classmethod

@@ -63,9 +63,11 @@ def build_routes() -> list[Resource]:
         resource("/api/posts/{id}", GET=endpoints.show_post, PATCH=endpoints.change_post, DELETE=endpoints.delete_post),
         resource("/", GET=pages.show_feed),
         resource("/posts/{id}", GET=pages.show_post),
+        resource("/authors/{id}", GET=pages.show_author),
         resource("/userposts", GET=pages.show_own_posts),
         resource("/userposts/new", GET=forms.show_new, POST=forms.create),
         resource("/userposts/{id}", GET=forms.show_edit, POST=forms.change),
+        resource("/userposts/{id}/publish", POST=forms.publish),
         resource("/userposts/{id}/delete", POST=forms.delete),
         resource("/openapi.json", GET=show_description),
     ]

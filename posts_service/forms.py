@@ -72,10 +72,10 @@ async def create(request: Request) -> Response:
         author = sent.get_sender().claims
         draft = validate(PostDraft, sent.typed.members())
         async with asyncio.timeout(SAVE_WITHIN):
-            await _write_once(parts_of(request), author, draft, sent.key)
+            post_id = await _write_once(parts_of(request), author, draft, sent.key)
     except (AppError, TimeoutError) as error:
         return _show_again(request, sent, error)
-    return _redirect(OWN_POSTS)
+    return _lead_on(is_published=draft.published, post_id=post_id)
 
 
 async def show_edit(request: Request) -> Response:
@@ -95,6 +95,7 @@ async def change(request: Request) -> Response:
         author = sent.get_sender().claims
         wanted = validate(PostChange, sent.typed.members())
         async with asyncio.timeout(SAVE_WITHIN):
+            was_published = (await _get_own_post(parts_of(request), author, post_id)).published
             now = await _change_once(parts_of(request), author, post_id, wanted, sent.version)
         if now is not None:
             edited = Edited(post_id, now.version)
@@ -103,7 +104,19 @@ async def change(request: Request) -> Response:
         return _show_again(request, sent, error)
     except (AppError, TimeoutError) as error:
         return _show_again(request, sent, error, edited)
-    return _redirect(OWN_POSTS)
+    if sent.typed.published and was_published:
+        return _redirect(f"{OWN_POSTS}?done=saved")
+    return _lead_on(is_published=sent.typed.published, post_id=post_id)
+
+
+async def publish(request: Request) -> Response:
+    """Publish the draft and lead on to the caller's posts."""
+    post_id, sent = path_id(request), await read_sent_form(request)
+    if isinstance(sent.caller, Anonymous):
+        return _redirect(SIGN_IN)  # nothing was typed
+    author, wanted = sent.get_sender().claims, PostChange(published=True)
+    await writing.change_post(parts_of(request).database, author, post_id, wanted, lambda _: True)
+    return _lead_on(is_published=True, post_id=post_id)
 
 
 async def delete(request: Request) -> Response:
@@ -120,26 +133,28 @@ async def delete(request: Request) -> Response:
         page = await show_own_posts(request)
         page.status_code = error.status
         return page
-    return _redirect(OWN_POSTS)
+    return _redirect(f"{OWN_POSTS}?done=deleted")
 
 
-async def _write_once(parts: Parts, author: Claims, draft: PostDraft, key: str) -> None:
-    """Write the post, unless another click on the same form did; Conflict when that one takes too long."""
+async def _write_once(parts: Parts, author: Claims, draft: PostDraft, key: str) -> int:
+    """Write the post, unless another click on the same form did, and return its id.
+
+    Conflict when that other click takes too long.
+    """
     give_up = time.monotonic() + SETTLE
     while True:
         try:
-            await writing.write_post_once(parts.database, author, draft, key)
+            answer = await writing.write_post_once(parts.database, author, draft, key)
         except Conflict:
             if time.monotonic() > give_up:
                 raise
             await asyncio.sleep(PAUSE)
         else:
-            return
+            return int(answer.headers["Location"].rpartition("/")[2])
 
 
 async def _change_once(parts: Parts, author: Claims, post_id: int, wanted: PostChange, version: int) -> Post | None:
     """Change the post; return it as it is where somebody else changed it, and not another click on the same form."""
-    await _get_own_post(parts, author, post_id)
     try:
         await writing.change_post(parts.database, author, post_id, wanted, lambda now: now.version == version)
     except PreconditionFailed:
@@ -198,6 +213,11 @@ async def _get_own_post(parts: Parts, author: Claims, post_id: int) -> Post:
 
 def _is_as_wanted(post: Post, wanted: PostChange) -> bool:
     return (post.title, post.content, post.published) == (wanted.title, wanted.content, wanted.published)
+
+
+def _lead_on(*, is_published: bool, post_id: int) -> Response:
+    """Return the redirect to the caller's posts, which say what became of this one."""
+    return _redirect(f"{OWN_POSTS}?done=published" if is_published else f"{OWN_POSTS}?done=draft&post={post_id}")
 
 
 def _redirect(path: str) -> Response:

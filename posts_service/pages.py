@@ -1,7 +1,10 @@
-"""The pages that show posts: the feed, one post, and the caller's own. The forms that change them are in ``forms``.
+"""The pages that show posts: the feed, an author's, one post, the caller's own. The forms are in ``forms``.
+
+What was just done is said once more on the page that a form leads to: ``?done=`` names a sentence of ``DONE``.
 
 Who looks is known from the access token in ``Authorization``, which the gateway puts there; a cookie means nothing
-here. Everything that people wrote is escaped by the templates and by nothing else.
+here. Everything that people wrote is plain text, escaped by the templates and by nothing else; in a content, web
+addresses become links.
 """
 
 import time
@@ -15,14 +18,25 @@ from posts_service import reading
 from posts_service.parts import parts_of
 from posts_service.schemas import ListQuery
 from shared.authentication import Caller, User, identify_caller, require_user
+from shared.errors import NotFound
 from shared.pages import render_page
 from shared.routes import path_id
 from shared.schemas import validate
+from shared.sentences import Sentence
 
 TEMPLATES = Path(__file__).parent / "templates"
 EXCERPT = 280  # characters of a post's content in a list
 LEEWAY = 20  # characters by which a content may be longer and is still shown whole
+ABOUT_WHAT_WAS_DONE = ("done", "post")
 READ = EXCERPT + LEEWAY + 1  # characters that tell which of both it is
+
+DONE = {
+    "published": Sentence("Published. Everybody can read it."),
+    "saved": Sentence("Saved."),
+    "draft": Sentence("Draft saved. Only you can see it."),
+    "deleted": Sentence("The post was deleted."),
+    "signed-out": Sentence("You are signed out."),
+}
 
 
 async def show_feed(request: Request) -> Response:
@@ -39,11 +53,23 @@ async def show_post(request: Request) -> Response:
     return posts_page(request, caller, "post.html", post=post, is_own=reading.is_author(caller, post))
 
 
+async def show_author(request: Request) -> Response:
+    """Show what an author has published; who has published nothing has no page, so that it names nobody else."""
+    caller, query = identify_caller(request), _read_query(request)
+    page = await reading.list_published_of(parts_of(request), path_id(request), query, READ)
+    author = page.posts[0].author if page.posts else None
+    if author is None:
+        raise NotFound
+    return _list_page(request, caller, "author.html", page, query, name=author.name)
+
+
 async def show_own_posts(request: Request) -> Response:
-    """Show the caller's own posts, drafts among them."""
+    """Show the caller's own posts, drafts among them; a draft that was just saved can be published at once."""
     user, query = require_user(request), _read_query(request)
-    page = await reading.list_posts_of(parts_of(request), user.claims.user_id, user, query, READ)
-    return _list_page(request, user, "own_posts.html", page, query)
+    page = await reading.list_own_posts(parts_of(request), user, query, READ)
+    saved = request.query_params.get("post")
+    drafts = [post for post in page.posts if str(post.id) == saved and not post.published]
+    return _list_page(request, user, "own_posts.html", page, query, new_draft=drafts[0] if drafts else None)
 
 
 def posts_page(request: Request, caller: Caller, template: str, *, status: int = 200, **context: object) -> Response:
@@ -52,24 +78,30 @@ def posts_page(request: Request, caller: Caller, template: str, *, status: int =
     if isinstance(caller, User):
         user = caller.claims
         form_token = parts_of(request).form_tokens.sign(user.session_id, int(time.time()))
-    shown = {"user": user, "form_token": form_token, **context}
+    notice = DONE.get(request.query_params.get("done", ""))
+    shown = {"user": user, "form_token": form_token, "notice": notice, **context}
     return render_page(request.scope, template, folder=TEMPLATES, status=status, headers=None, **shown)
 
 
-def _list_page(request: Request, caller: Caller, template: str, page: reading.Page, query: ListQuery) -> Response:
+def _list_page(
+    request: Request, caller: Caller, template: str, page: reading.Page, query: ListQuery, **context: object
+) -> Response:
     older = urlencode({"limit": query.limit, "cursor": page.next_cursor}) if page.next_cursor else None
     is_first = "cursor" not in request.query_params
     return posts_page(
         request,
         caller,
         template,
+        status=200,
         posts=page.posts,
         older=older,
         is_first=is_first,
         excerpt=EXCERPT,
         leeway=LEEWAY,
+        **context,
     )
 
 
 def _read_query(request: Request) -> ListQuery:
-    return validate(ListQuery, dict(request.query_params))
+    wanted = {name: value for name, value in request.query_params.items() if name not in ABOUT_WHAT_WAS_DONE}
+    return validate(ListQuery, wanted)

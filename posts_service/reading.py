@@ -59,11 +59,17 @@ async def list_feed(parts: Parts, query: ListQuery, most: int) -> Page:
     return await _make_page(parts, posts, query.limit)
 
 
-async def list_posts_of(parts: Parts, author_id: int, reader: User, query: ListQuery, most: int) -> Page:
-    """Return the same posts, ``most`` characters of each content."""
-    list_visible = list_by_author if reader.claims.user_id == author_id else list_published_by_author
-    limit = query.limit + 1
-    posts = await parts.list_source.read(lambda found: list_visible(found, author_id, query.before, limit, most))
+async def list_own_posts(parts: Parts, author: User, query: ListQuery, most: int) -> Page:
+    """Return the caller's own posts, drafts among them, ``most`` characters of each content."""
+    author_id, limit = author.claims.user_id, query.limit + 1
+    posts = await parts.list_source.read(lambda found: list_by_author(found, author_id, query.before, limit, most))
+    return await _make_page(parts, posts, query.limit)
+
+
+async def list_published_of(parts: Parts, author_id: int, query: ListQuery, most: int) -> Page:
+    """Return what an author has published, ``most`` characters of each content."""
+    before, limit = query.before, query.limit + 1
+    posts = await parts.list_source.read(lambda found: list_published_by_author(found, author_id, before, limit, most))
     return await _make_page(parts, posts, query.limit)
 
 

@@ -118,7 +118,8 @@ def note_caller(connection: HTTPConnection, caller: Caller) -> None:
 def note_in_record(record: RequestRecord, caller: Caller) -> None:
     """Put into a log record who the caller is, or why that is not known."""
     if isinstance(caller, User):
-        record.user_id, record.session_id = caller.claims.user_id, caller.claims.session_id
+        claims = caller.claims
+        record.user_id, record.session_id, record.user_name = claims.user_id, claims.session_id, claims.name
     else:
         record.anonymous_because = caller.reason.value
         record.token_fault = caller.fault.value if caller.fault else None

@@ -1,8 +1,8 @@
 """The one place that turns an error into a response.
 
 The body is ``{"error": "<sentence for a person>"}`` plus members that carry facts (``fields``, ``retryAfter``).
-A browser that asks for a page gets the same sentence on a page, in its language. A 5xx says nothing of the inside: the
-log has it under the same request id.
+A browser that asks for a page gets one, in its language and in words for people (``error_pages``), with the request id
+to quote. A 5xx says nothing of the inside: the log has it under that id.
 What is not in the tree of ``errors`` is a fault of ours: 500, with no detail.
 """
 
@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ExceptionHandler, Scope
 
+from shared.authentication import identify_caller
+from shared.error_pages import describe_error
 from shared.errors import AppError, BadRequest, MethodNotAllowed, NotFound
 from shared.pages import render_page
 from shared.request_context import record_of
@@ -24,7 +26,10 @@ def render_error(scope: Scope, error: AppError) -> Response:
     note_refusal(scope, error)
     headers = {"Cache-Control": "no-store", **error.headers}
     if wants_page(scope):
-        return render_page(scope, "error.html", status=error.status, headers=headers, message=error.message)
+        words, request_id = describe_error(error), record_of(scope).request_id
+        return render_page(
+            scope, "error.html", status=error.status, headers=headers, words=words, request_id=request_id
+        )
     return JSONResponse({"error": error.message, **error.facts}, status_code=error.status, headers=headers)
 
 
@@ -46,20 +51,27 @@ def exception_handlers() -> dict[type[Exception], ExceptionHandler]:
 
     async def handle_app_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, AppError)
-        return render_error(request.scope, error)
+        return _render_for(request, error)
 
     async def handle_http_exception(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return render_error(request.scope, _translate(error))
+        return _render_for(request, _translate(error))
 
     async def handle_fault(request: Request, _: Exception) -> Response:
-        return render_error(request.scope, AppError())
+        return _render_for(request, AppError())
 
     return {
         AppError: handle_app_error,
         HTTPException: handle_http_exception,
         Exception: handle_fault,
     }
+
+
+def _render_for(request: Request, error: AppError) -> Response:
+    """Return the response to an error in a service, whose page names the caller wherever the token tells who it is."""
+    if wants_page(request.scope) and hasattr(request.app.state, "access_tokens"):
+        identify_caller(request)
+    return render_error(request.scope, error)
 
 
 def _name(error: AppError) -> str:

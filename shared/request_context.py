@@ -37,7 +37,7 @@ _UNSEEN = ("/livez", "/readyz")  # probes come every few seconds and say nothing
 
 @dataclass(slots=True)
 class RequestRecord:
-    """What is logged of one request; filled in on its way."""
+    """What is known of one request, and mostly logged; filled in on its way."""
 
     request_id: str
     trace_id: str
@@ -46,6 +46,7 @@ class RequestRecord:
     matcher: str = "none"
     user_id: int | None = None
     session_id: str | None = None
+    user_name: str | None = None  # for the head of a page, never logged
     anonymous_because: str | None = None
     token_fault: str | None = None
     upstream: str | None = None

@@ -1,13 +1,13 @@
 """The headers that keep an answer of ours from being misused in a browser. Pure ASGI.
 
-Set only where the answer does not set them itself: a page allows its own stylesheet and forms, JSON allows nothing.
+Set only where the answer does not set them itself: a page may use its stylesheet, script and forms, JSON nothing.
 """
 
 from collections.abc import Awaitable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.pages import CONTENT_SECURITY_POLICY
+from shared.pages import content_security_policy
 
 RawHeaders = list[tuple[bytes, bytes]]
 """As they are sent, names in lower case."""
@@ -31,7 +31,7 @@ class ResponseHeadersMiddleware:
         self.app = app
         https = public_url.startswith("https://")
         always = {**_ALWAYS, "Strict-Transport-Security": HSTS} if https else _ALWAYS
-        self._of_pages = _encode({"Content-Security-Policy": CONTENT_SECURITY_POLICY, **always})
+        self._of_pages = _encode({"Content-Security-Policy": content_security_policy(), **always})
         self._of_others = _encode({"Content-Security-Policy": NOTHING_ALLOWED, **always})
         self._names = [name for name, _ in self._of_others]
 

@@ -57,10 +57,10 @@ def translate(text: str, language: str) -> str:
 
 
 def say_moment(moment: dt.datetime, language: str) -> str:
-    """Return a moment as people write it, in UTC."""
+    """Return a moment as people write it, in UTC; a page says once that it is."""
     moment = moment.astimezone(dt.UTC)
     month = translate(MONTHS[moment.month - 1], language)
     pattern = Sentence(
-        "{day} {month} {year}, {time} UTC", day=moment.day, month=month, year=moment.year, time=f"{moment:%H:%M}"
+        "{day} {month} {year}, {time}", day=moment.day, month=month, year=moment.year, time=f"{moment:%H:%M}"
     )
     return translate(pattern, language)

@@ -56,17 +56,25 @@ async def test_sign_in_leads_back_to_the_page_that_was_wanted(page: Page, ada: P
 
 
 async def test_a_post_is_written_with_the_form_and_signing_out_closes_the_page(page: Page, ada: Person) -> None:
-    """A signed-in person writes a post, sees it, signs out, and /userposts leads to the sign-in page again."""
+    """A signed-in person writes a draft, is told so, publishes it and signs out; /userposts leads to signing in again.
+
+    After each step the page says what was done.
+    """
     await page.goto("/userposts")
     await sign_in(page, ada)
     await page.get_by_role("link", name="Write").first.click()
     await page.get_by_label("Title").fill("안녕하세요 <b>bold</b>")
     await page.get_by_label("Content").fill("Line one\nLine two & more")
     await page.get_by_role("button", name=re.compile("Save|Write|Publish")).first.click()
-    await expect(page).to_have_url(re.compile("/userposts$"))
+    await expect(page).to_have_url(re.compile(r"/userposts\?"))
     await expect(page.get_by_role("link", name="안녕하세요 <b>bold</b>")).to_be_visible()
+    await expect(page.get_by_role("status")).to_contain_text("Draft saved. Only you can see it.")
+    await page.get_by_role("status").get_by_role("button", name="Publish").click()
+    await expect(page.get_by_role("status")).to_have_text("Published. Everybody can read it.")
     await page.get_by_role("link", name="Sign out").click()
     await page.get_by_role("button", name="Sign out").click()
+    await expect(page.get_by_role("status")).to_have_text("You are signed out.")
+    await expect(page.get_by_role("link", name="안녕하세요 <b>bold</b>")).to_be_visible()
     await page.goto("/userposts")
     await expect(page).to_have_url(SIGN_IN_PAGE)
 
@@ -116,7 +124,7 @@ async def test_the_account_in_the_browser(browser: Browser, page: Page, stack: S
         await expect(each).to_have_url(f"{stack.gateway}/account")
     await page.get_by_label("Name").fill("Countess Lovelace")
     await page.get_by_role("button", name="Save").click()
-    await expect(page.get_by_role("status")).to_have_text("Your name was changed.")
+    await expect(page.get_by_role("status")).to_have_text("Saved. Your name was changed.")
     await expect(page.get_by_role("link", name="Countess Lovelace")).to_be_visible()
     await page.get_by_role("link", name="Devices").click()
     await expect(page.get_by_role("listitem").filter(has_text="this device")).to_have_count(1)
@@ -136,7 +144,7 @@ async def test_the_account_in_the_browser(browser: Browser, page: Page, stack: S
     await expect(page.get_by_label("Password")).to_have_attribute("aria-invalid", "true")
     await page.get_by_label("Password").fill("staple battery horse")
     await page.get_by_role("button", name="Delete my account").click()
-    await expect(page.get_by_role("status")).to_have_text("Your account was deleted.")
+    await expect(page.get_by_role("status")).to_have_text("Your account and your posts were deleted.")
     await sign_in(page, ada, "staple battery horse")
     await expect(page.get_by_role("alert")).to_be_visible()
     await forgotten.close()
@@ -161,13 +169,14 @@ async def test_the_story_in_korean(browser: Browser, stack: StackUrls, ada: Pers
         if title != "첫 글":
             await expect(page.get_by_text("비워 둘 수 없어요")).to_be_visible()
     await expect(page.get_by_role("heading", name="내 글")).to_be_visible()
-    await expect(page.get_by_text(re.compile(r"\d{4}년 \d{1,2}월 \d{1,2}일 \d\d:\d\d UTC"))).to_be_visible()
+    await expect(page.get_by_text(re.compile(r"\d{4}년 \d{1,2}월 \d{1,2}일 \d\d:\d\d"))).to_be_visible()
+    await expect(page.get_by_text("시각은 UTC 기준이에요.")).to_be_visible()
     await page.goto("/account/sessions")
     await expect(page.get_by_role("listitem").filter(has_text="이 기기")).to_have_count(1)
     await page.goto("/account")
     await page.get_by_label("이름").fill("에이다")
     await page.get_by_role("button", name="저장").click()
-    await expect(page.get_by_role("status")).to_have_text("이름을 바꿨어요.")
+    await expect(page.get_by_role("status")).to_have_text("저장했어요. 이름을 바꿨어요.")
     await page.goto("/nowhere")
     await expect(page.get_by_role("heading")).to_have_text("찾을 수 없는 페이지예요")
     await context.close()

@@ -146,7 +146,7 @@ async def test_a_page_that_requires_a_session_leads_to_the_sign_in_page_and_back
     """``useSession({required: true})`` sends an anonymous browser to our sign-in page, which says why, and back."""
     page = await open_page(context, "?required")
     await expect(page).to_have_url(SIGN_IN_PAGE)
-    await expect(page.get_by_role("alert")).to_be_visible()
+    await expect(page.get_by_role("status")).to_have_text("Please sign in to see this page.")
     await sign_in(page, ada)
     await expect(page).to_have_url(re.compile(rf"{PATH}\?required$"))
     await expect_status(page, "authenticated")

@@ -30,13 +30,14 @@ async def test_the_description_covers_the_api(client: httpx2.AsyncClient) -> Non
 
 
 async def test_the_docs_page_shows_every_operation(client: httpx2.AsyncClient) -> None:
-    """``/docs`` names every path of the description and loads nothing from elsewhere."""
+    """``/docs`` names every path of the description, loads nothing from elsewhere, and is linked on all pages."""
     document = (await client.get("/openapi.json")).json()
     page = await client.get("/docs", headers={"accept": "text/html"})
     assert page.status_code == 200
     assert all(path in page.text for path in document["paths"])
     assert "http://" not in page.text.replace(str(client.base_url).rstrip("/"), "")
-    assert "<script" not in page.text
+    assert page.text.count("<script") == 1
+    assert 'href="/docs"' in (await client.get("/", headers={"accept": "text/html"})).text
 
 
 def test_schemathesis_finds_nothing(stack: StackUrls, ada: Person, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The headers that keep an answer of ours from being misused in a browser."""
 
+import re
+
 import httpx2
 import pytest
 from starlette.applications import Starlette
@@ -51,10 +53,12 @@ async def test_every_answer(path: str) -> None:
 
 
 async def test_page_policy() -> None:
-    """A page may use its own stylesheet, images and forms, and no script at all."""
+    """A page may use its own stylesheet, images and forms, and of scripts one, named by its hash."""
     policy = {part.strip() for part in (await get("/page")).headers["content-security-policy"].split(";")}
 
-    assert policy == {
+    (script,) = [part for part in policy if part.startswith("script-src")]
+    assert re.fullmatch(r"script-src 'sha256-[A-Za-z0-9+/]{43}='", script)
+    assert policy - {script} == {
         *("default-src 'none'", "style-src 'self'", "img-src 'self'", "form-action 'self'"),
         *("base-uri 'none'", "object-src 'none'", "frame-ancestors 'none'"),
     }

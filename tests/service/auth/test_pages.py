@@ -7,12 +7,17 @@ import time
 import asyncpg
 import httpx2
 import pytest
+from starlette.applications import Starlette
 
+from auth_service.app import create_app
+from shared.error_pages import say_wait
+from shared.metrics import Metrics
 from tests.support import next_auth
 from tests.support.forged_tokens import TTL, forge, read_claims
+from tests.support.html_forms import read_forms
 from tests.support.next_auth import CALLBACK, SEALER, SESSION_COOKIE, open_session_cookie
 from tests.support.people import PASSWORD, Person
-from tests.support.services import PUBLIC_URL
+from tests.support.services import PUBLIC_URL, auth_settings, client_of, running
 
 SIGN_IN = "/api/auth/signin"
 NAVIGATION = {"accept": "text/html,application/xhtml+xml"}
@@ -32,14 +37,14 @@ async def fill_in(client: httpx2.AsyncClient, path: str, to: str, **typed: str) 
 
 
 async def test_the_sign_in_form_is_for_people_and_password_managers(client: httpx2.AsyncClient) -> None:
-    """The form has labels, the csrf token, where to go, and the autocomplete words; no script anywhere."""
+    """The form has labels, the csrf token, where to go, and the autocomplete words; one script, as all pages."""
     page = await client.get(f"{SIGN_IN}?callbackUrl=/userposts", headers=NAVIGATION)
     assert page.status_code == 200
     assert 'autocomplete="username"' in page.text
     assert 'autocomplete="current-password"' in page.text
     assert read_form(page)["callbackUrl"] == f"{PUBLIC_URL}/userposts"
     assert read_form(page)["csrfToken"] == await next_auth.get_csrf_token(client)
-    assert "<script" not in page.text
+    assert page.text.count("<script") == 1
     policy = page.headers["content-security-policy"]
     assert all(part in policy for part in ("default-src 'none'", "form-action 'self'", "frame-ancestors 'none'"))
     assert "unsafe" not in policy
@@ -202,14 +207,16 @@ async def test_signing_up_needs_the_csrf_token(client: httpx2.AsyncClient, datab
 
 
 async def test_signing_out_asks_first(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A link only shows the form; the form signs out and leads to the first page."""
+    """A link only shows the form, which names who is signed in; it signs out, and the first page says so, once."""
     await next_auth.sign_in(client, ada.email, callbackUrl="/userposts")
     page = await client.get("/api/auth/signout", headers=NAVIGATION)
     assert page.status_code == 200
+    assert html.escape(ada.name) in page.text
     assert (await next_auth.get_session(client))["user"]
     answer = await client.post("/api/auth/signout", data=read_form(page))
-    assert (answer.status_code, answer.headers["location"]) == (302, PUBLIC_URL)
+    assert (answer.status_code, answer.headers["location"]) == (302, f"{PUBLIC_URL}/?done=signed-out")
     assert await next_auth.get_session(client) == {}
+    assert read_form(await client.get(SIGN_IN))["callbackUrl"] == PUBLIC_URL
 
 
 async def test_a_sign_out_form_without_its_token_is_shown_again(client: httpx2.AsyncClient, ada: Person) -> None:
@@ -239,9 +246,59 @@ async def test_errors_of_signing_in_are_shown_where_one_signs_in(client: httpx2.
     assert (answer.status_code, answer.headers["location"]) == (302, f"{PUBLIC_URL}{SIGN_IN}?error={error}")
 
 
-async def test_there_is_a_page_for_sent_links(client: httpx2.AsyncClient) -> None:
-    """``/verify-request`` is a page."""
-    assert "Check your e-mail" in (await client.get("/api/auth/verify-request")).text
+async def test_nobody_is_told_to_wait_for_a_message(client: httpx2.AsyncClient) -> None:
+    """``/verify-request`` is a page, and does not say that a message was sent: none ever is."""
+    page = (await client.get("/api/auth/verify-request")).text
+    assert "<h1>No e-mail was sent</h1>" in page
+    assert "Check your e-mail" not in page
+
+
+async def test_without_cookies_the_forms_say_so(client: httpx2.AsyncClient, ada: Person) -> None:
+    """A form whose browser keeps no cookies says that they are needed; one with an old cookie that it was open long."""
+    typed = {"name": "Eve", "email": ada.email, "password": PASSWORD}
+    for path, to in ((SIGN_IN, CALLBACK), ("/signup", "/signup"), ("/api/auth/signout", "/api/auth/signout")):
+        form = read_form(await client.get(path, headers=NAVIGATION))
+        client.cookies.clear()
+        without = await client.post(to, data={**form, **typed}, headers=NAVIGATION)
+        assert (without.status_code, "sent no cookies" in without.text) == (403, True)
+        stale = await client.post(to, data={**form, **typed}, headers=NAVIGATION)
+        assert (stale.status_code, "open for too long" in stale.text) == (403, True)
+
+
+async def test_a_refusal_belongs_to_its_fields(client: httpx2.AsyncClient, ada: Person) -> None:
+    """For a screen reader the wrong fields are marked and described by the alert; what is not theirs marks none."""
+    wrong = await fill_in(client, SIGN_IN, CALLBACK, email=ada.email, password="not this one")
+    fields = read_forms(wrong.text)[CALLBACK].attributes
+    for name in ("email", "password"):
+        assert (fields[name]["aria-invalid"], fields[name]["aria-describedby"]) == ("true", "alert")
+    assert 'id="alert" role="alert"' in wrong.text
+    assert "autofocus" in fields["password"]
+    for page in (
+        await fill_in(client, SIGN_IN, CALLBACK, csrfToken="", email=ada.email, password=PASSWORD),
+        await client.get(f"{SIGN_IN}?error=TooManyAttempts"),
+    ):
+        assert "aria-invalid" not in page.text
+
+
+async def test_a_throttled_form_says_when_to_come_back(
+    app: Starlette, database: asyncpg.Connection, auth_database_url: str
+) -> None:
+    """Who tried too often is told for how long to wait, as ``Retry-After`` says it, on either form."""
+    del app, database  # the tables are there, and empty
+    strict = create_app(
+        auth_settings(auth_database_url, sign_in_failures_per_account=1, sign_ups_per_hour=1), Metrics()
+    )
+    async with running(strict) as replica, client_of(replica) as client:
+        await replica.state.parts.database.wait_until_ready()
+        for path, to in ((SIGN_IN, CALLBACK), ("/signup", "/signup")):
+            held = None
+            for number in range(5):
+                client.cookies.clear()
+                email = "nobody@example.com" if to == CALLBACK else f"mary{number}@example.com"
+                answer = await fill_in(client, path, to, name="Mary", email=email, password=PASSWORD)
+                held = answer if answer.status_code == 429 else held
+            assert held is not None
+            assert f"Too many attempts. {say_wait(int(held.headers['retry-after']))}" in held.text
 
 
 async def test_pages_are_in_the_browsers_language(client: httpx2.AsyncClient, ada: Person) -> None:
@@ -259,7 +316,10 @@ async def test_pages_are_in_the_browsers_language(client: httpx2.AsyncClient, ad
     assert "이미 사용 중인 이메일 주소예요" in taken.text
     wrong = {**read_form(page), "email": ada.email, "password": "not this one"}
     assert "비밀번호가 올바르지 않아요" in (await client.post(CALLBACK, data=wrong, headers=korean)).text
-    assert "접근이 거부되었어요" in (await client.get("/api/auth/error?error=AccessDenied", headers=korean)).text
+    assert (
+        "이 계정으로는 로그인할 수 없어요"
+        in (await client.get("/api/auth/error?error=AccessDenied", headers=korean)).text
+    )
     body = {"name": "Mary", "email": "nobody", "password": PASSWORD}
     answer = await client.post("/api/user", json=body, headers={"accept-language": "ko"})
     assert answer.json()["fields"] == {"email": "must be a valid e-mail address"}

@@ -45,7 +45,10 @@ upstream = "posts"
 max_body = 1073741824
 
 [[rule]]
-matcher = ["/assets/:path*", "/docs", "/openapi.json"]
+matcher = [
+    "/assets/:path*", "/docs", "/openapi.json", "/favicon.ico", "/robots.txt",
+    "/.well-known/change-password", "/.well-known/security.txt",
+]
 methods = ["GET"]
 access = "public"
 upstream = "gateway"

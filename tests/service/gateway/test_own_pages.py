@@ -1,6 +1,7 @@
 """What the gateway answers itself: health, assets, the API's description; and a new policy on SIGHUP."""
 
 import asyncio
+import datetime as dt
 import json
 import os
 import signal
@@ -8,9 +9,12 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from starlette.applications import Starlette
 
+from gateway.well_known import well_known_routes
 from tests.support.gateway_in_process import RunningGateway, change_rules, eventually, status_of
 from tests.support.raw_upstream import RawUpstream, Received
+from tests.support.services import PUBLIC_URL, client_of
 
 AUTH_PART = {
     "openapi": "3.1.0",
@@ -166,17 +170,53 @@ async def test_callers_do_not_queue_behind_a_hanging_part(
 
 
 async def test_the_docs_page(client: httpx2.AsyncClient, auth: RawUpstream, posts: RawUpstream) -> None:
-    """The page shows every operation, escapes what it shows, and runs no script."""
+    """The page shows every operation, escapes what it shows, and runs no script but the one of all pages."""
     describe_with(auth, AUTH_PART)
     describe_with(posts, POSTS_PART)
     page = await client.get("/docs", headers={"Accept": "text/html"})
     assert page.status_code == 200
-    assert "script-src" not in page.headers["content-security-policy"]
+    assert "script-src 'sha256-" in page.headers["content-security-policy"]
     assert "default-src 'none'" in page.headers["content-security-policy"]
     for text in ("POST /api/user", "GET /api/posts/{id}", "Sign up &lt;b&gt;now", "at most 100 characters"):
         assert text in page.text
     assert "list of PostView" in page.text
-    assert "<script" not in page.text
+    assert page.text.count("<script") == 1
+
+
+async def test_what_browsers_look_for(client: httpx2.AsyncClient, gateway: RunningGateway) -> None:
+    """The icon, the word for robots and the way to the password are there; nobody to be told of holes is 404."""
+    icon = await client.get("/favicon.ico")
+    assert (icon.status_code, icon.headers["content-type"], icon.content[:4]) == (200, "image/x-icon", b"\0\0\1\0")
+    robots = await client.get("/robots.txt")
+    assert (robots.status_code, robots.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+    assert "Disallow: /account\n" in robots.text
+    password = await client.get("/.well-known/change-password")
+    assert (password.status_code, password.headers["location"]) == (302, f"{gateway.url}/account/password")
+    assert (await client.get("/.well-known/security.txt")).status_code == 404
+
+
+async def test_who_is_told_of_holes() -> None:
+    """With ``SECURITY_CONTACT`` there is a ``security.txt`` with all that RFC 9116 requires."""
+    app = Starlette(routes=well_known_routes(PUBLIC_URL, "mailto:security@example.com"))
+    answer = await client_of(app).get("/.well-known/security.txt")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    lines = dict(line.split(": ", 1) for line in answer.text.splitlines())
+    assert lines["Contact"] == "mailto:security@example.com"
+    assert lines["Canonical"] == f"{PUBLIC_URL}/.well-known/security.txt"
+    left = dt.datetime.fromisoformat(lines["Expires"]) - dt.datetime.now(dt.UTC)
+    assert dt.timedelta(days=30) < left < dt.timedelta(days=365)
+
+
+async def test_a_refusal_names_who_is_signed_in(client: httpx2.AsyncClient, gateway: RunningGateway) -> None:
+    """On the pages of a 404 and a 400 a signed-in person finds their name and the way out."""
+    for path in ("/nowhere", "/%75serposts", "/a%2fb", "/small//"):
+        signed_in = await client.get(
+            path, headers={"Accept": "text/html", "Authorization": f"Bearer {gateway.sign_token()}"}
+        )
+        assert signed_in.status_code in {400, 404}
+        assert "Ada" in signed_in.text
+        assert 'href="/api/auth/signout"' in signed_in.text
+        assert "Ada" not in (await client.get(path, headers={"Accept": "text/html"})).text
 
 
 async def test_an_error_is_a_page_for_a_browser(client: httpx2.AsyncClient) -> None:

@@ -18,6 +18,7 @@ from tests.support.posts import write_post
 NEW = "/userposts/new"
 EDIT = "/userposts/1"
 DELETE = "/userposts/1/delete"
+PUBLISH = "/userposts/1/publish"
 
 
 async def open_form(client: httpx2.AsyncClient, person: Person, path: str, action: str | None = None) -> HtmlForm:
@@ -39,20 +40,28 @@ async def read_posts(client: httpx2.AsyncClient, person: Person) -> list[dict[st
 
 
 async def test_a_post_is_written_with_the_form(client: httpx2.AsyncClient, ada: Person) -> None:
-    """The form writes a post and leads to the list; line breaks come as CRLF and are stored as LF."""
+    """The form writes a post and leads to the list, which says so; line breaks come as CRLF and are stored as LF."""
     form = await open_form(client, ada, NEW)
     answer = await send(client, ada, form, title="안녕 <b>", content="one\r\ntwo & three", published="yes")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/userposts")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/userposts?done=published")
     [post] = await read_posts(client, ada)
     assert (post["title"], post["content"], post["published"]) == ("안녕 <b>", "one\ntwo & three", True)
 
 
 async def test_a_draft_is_what_is_not_published(client: httpx2.AsyncClient, ada: Person) -> None:
-    """Without the tick the post is a draft, and the tick is off at first."""
+    """Without the tick, which is off at first, the post is a draft; the list says so, and offers to publish it."""
     form = await open_form(client, ada, NEW)
-    await send(client, ada, form, title="Draft")
+    answer = await send(client, ada, form, title="Draft")
     [post] = await read_posts(client, ada)
     assert post["published"] is False
+    page = await client.get(answer.headers["location"], headers=ada.bearer)
+    notice = page.text.partition('role="status"')[2].partition("<h1>")[0]
+    assert "Draft saved. Only you can see it." in notice
+    answer = await send(client, ada, read_forms(notice)[PUBLISH])
+    assert (answer.status_code, answer.headers["location"]) == (303, "/userposts?done=published")
+    [post] = await read_posts(client, ada)
+    assert (post["title"], post["published"]) == ("Draft", True)
+    assert PUBLISH not in (await client.get("/userposts", headers=ada.bearer)).text
 
 
 async def test_a_second_click_writes_no_second_post(client: httpx2.AsyncClient, ada: Person) -> None:
@@ -91,7 +100,7 @@ async def test_a_post_is_edited_with_the_form(client: httpx2.AsyncClient, ada: P
     assert (form.fields["title"], form.fields["content"]) == ("Old <i>", content)
     del form.fields["published"]
     answer = await send(client, ada, form, title="New")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/userposts")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/userposts?done=draft&post=1")
     [post] = await read_posts(client, ada)
     assert (post["title"], post["content"], post["published"]) == ("New", content, False)
 
@@ -144,11 +153,11 @@ async def test_a_form_without_its_version_is_not_saved_blindly(
 
 
 async def test_a_post_is_deleted_with_the_form(client: httpx2.AsyncClient, ada: Person) -> None:
-    """The delete form deletes the post and leads to the list; sent again it is 404, and shows the list."""
+    """The delete form deletes the post and leads to the list, which says so; sent again it is 404 with the list."""
     await write_post(client, ada)
     form = await open_form(client, ada, "/userposts", DELETE)
     answer = await send(client, ada, form)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/userposts")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/userposts?done=deleted")
     assert await read_posts(client, ada) == []
     again = await send(client, ada, form)
     assert again.status_code == 404
@@ -159,17 +168,18 @@ async def test_a_post_is_deleted_with_the_form(client: httpx2.AsyncClient, ada: 
 async def test_forms_never_touch_anothers_post(
     client: httpx2.AsyncClient, ada: Person, grace: Person, *, published: bool
 ) -> None:
-    """With a valid form token of one's own, another's post can be neither changed nor deleted."""
+    """With a valid form token of one's own, another's post can be neither changed, published nor deleted."""
     post = await write_post(client, ada, published=published)
     token = (await open_form(client, grace, NEW)).fields["form_token"]
     fields = {"form_token": token, "title": "Taken", "version": "1"}
     assert (await client.post(EDIT, data=fields, headers=grace.bearer)).status_code == 404
-    assert (await client.post(DELETE, data=fields, headers=grace.bearer)).status_code in {403, 404}
+    for path in (DELETE, PUBLISH):
+        assert (await client.post(path, data=fields, headers=grace.bearer)).status_code in {403, 404}
     assert await read_posts(client, ada) == [post]
 
 
 @pytest.mark.parametrize("token", ["", "x", "1.x", "é.é", "99999999999.0", "\u0661.0"])
-@pytest.mark.parametrize("path", [NEW, EDIT, DELETE])
+@pytest.mark.parametrize("path", [NEW, EDIT, DELETE, PUBLISH])
 async def test_a_form_without_its_token_does_nothing(
     client: httpx2.AsyncClient, ada: Person, path: str, token: str
 ) -> None:
@@ -179,7 +189,7 @@ async def test_a_form_without_its_token_does_nothing(
     answer = await client.post(path, data=fields, headers=ada.bearer | {"accept": "text/html"})
     assert answer.status_code == 403
     assert await read_posts(client, ada) == [post]
-    if path != DELETE:
+    if path in {NEW, EDIT}:
         shown = read_forms(answer.text)[path]
         assert (shown.fields["title"], shown.fields["content"]) == ("Typed", "Typed too")
         assert (await send(client, ada, shown)).status_code == 303
@@ -246,6 +256,6 @@ async def test_forms_can_be_used_by_keyboard_and_reader(client: httpx2.AsyncClie
     """Every field that is seen has a label, and the first has the focus."""
     page = (await client.get(NEW, headers=ada.bearer)).text
     for name in ("title", "content", "published"):
-        assert f'<label for="{name}">' in page
+        assert f'<label for="{name}"' in page
         assert f'id="{name}"' in page
     assert page.count("autofocus") == 1
