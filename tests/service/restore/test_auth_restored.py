@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from shared.epoch_watch import EpochUnknown
 from tests.support.people import Person, sign_up_and_in
 from tests.support.posts import write_post
 from tests.support.restoring import (
@@ -215,3 +216,31 @@ async def test_replicas_begin_one_epoch(installation: Installation, folder: Path
             assert (await services.auth.get("/api/me", headers=ada.bearer)).status_code == 200
         async with connected(urls.auth) as database:
             assert await database.fetchval("SELECT count(*) FROM epochs WHERE is_loss") == 1
+
+
+async def test_an_operator_can_say_it(installation: Installation) -> None:
+    """What docs/reliability.md gives to operators is a loss at the next look, also where the table was left empty.
+
+    While the table is empty nobody is let in, and the services don't fill it: a restore may be under way.
+    """
+    insert = (
+        "INSERT INTO epochs (number, is_loss, ids_from, server_started_at, system_id, timeline, database_id, table_id, "
+        "file_node) VALUES (1, true, 0, now(), 0, '', 0, 0, 0)"
+    )
+    text = " ".join((Path(__file__).parents[3] / "docs/reliability.md").read_text().split())
+    wanted = {"name": "John", "email": "john@example.com", "password": "correct horse battery"}
+    with installation.postgres() as urls:
+        async with installation.services(urls) as services, connected(urls.auth) as database:
+            ada = await sign_up_and_in(services.auth, "Ada")
+            for statement in ("UPDATE epochs SET table_id = 0", insert):
+                assert statement in text
+                if statement == insert:
+                    await database.execute("DELETE FROM feed_starts")
+                    await database.execute("DELETE FROM epochs")
+                    with pytest.raises(EpochUnknown):
+                        await services.auth_app.state.parts.epoch_watch.look()
+                    assert (await services.auth.post("/api/user", json=wanted)).status_code == 503
+                await database.execute(statement)
+                await wait_until_refused(services, ada)
+                ada = await sign_in(services.auth, ada)
+            assert (await services.auth.get("/api/me", headers=ada.bearer)).status_code == 200
