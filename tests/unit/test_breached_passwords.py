@@ -10,6 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from auth_service.breached_passwords import BreachedPasswords, BreachedPasswordsInvalid
 from auth_service.passwords import Passwords
+from auth_service.settings import AuthSettings
+from shared.settings import SAMPLE_SECRETS, SettingsInvalid, load_settings
 
 
 def line_of(password: str, count: int = 1) -> str:
@@ -69,6 +71,19 @@ def test_another_file_is_refused(tmp_path: Path, content: bytes, refusal: str) -
     path.write_bytes(content)
     with pytest.raises(BreachedPasswordsInvalid, match=refusal):
         BreachedPasswords.open(path)
+
+
+def test_a_file_that_is_none_stops_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service does not start with a file that it could not look passwords up in; one line names the setting."""
+    for name, value in {**SAMPLE_SECRETS, "PORT": "8001", "METRICS_PORT": "8101", "ENVIRONMENT": "development"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AUTH_DATABASE_URL", "postgresql://nowhere/auth")
+    monkeypatch.setenv("BREACHED_PASSWORDS_FILE", str(tmp_path / "list"))
+    with pytest.raises(SettingsInvalid) as refused:
+        load_settings(AuthSettings)
+    assert str(refused.value) == "BREACHED_PASSWORDS_FILE: names a file that can't be read"
+    write(tmp_path / "list", ["password"])
+    assert load_settings(AuthSettings).breached_passwords_file == tmp_path / "list"
 
 
 async def test_a_breached_password_is_not_taken(tmp_path: Path) -> None:

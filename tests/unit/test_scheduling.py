@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from auth_service.fair_queue import Owner
 from auth_service.hash_threads import HashThreads
 from shared.scheduling import schedule
 
@@ -44,7 +45,7 @@ async def test_threads_that_hash_are_patient() -> None:
     """A thread that hashes never interrupts the event loop."""
     threads = HashThreads(1)
     try:
-        assert await threads.run(lambda: os.sched_getscheduler(0), lambda: None) == os.SCHED_BATCH
+        assert await threads.run(lambda: os.sched_getscheduler(0), lambda: None, Owner()) == os.SCHED_BATCH
     finally:
         threads.stop()
     assert os.sched_getscheduler(0) == os.SCHED_OTHER

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import EmailStr, Field
+from pydantic import EmailStr, Field, TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.types import Message
 
@@ -249,3 +249,33 @@ async def test_any_bytes_are_a_form_or_refused(body: bytes) -> None:
     except BadRequest:
         return
     assert all(text.encode() is not None for pair in fields.items() for text in pair)
+
+
+LINE: TypeAdapter[str] = TypeAdapter(Line)
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    [
+        *(
+            "",
+            " \t",
+            "\u200b\u200d\ufeff",
+            "\u3164",
+            "\u115f\u1160",
+            "\uffa0",
+            "\u2800",
+            "\ufe0f\ufe0e",
+            "\u0301\u20dd",
+        ),
+        *("\u034f", "\u00ad", "\u2066\u2069", "\U000e0041\U000e007f", "\u3000"),
+    ],
+)
+def test_a_line_shows_something(unseen: str) -> None:
+    """A name or a title of characters that nobody can see is blank; one that shows is enough, and is kept with them."""
+    with pytest.raises(ValidationError, match="must not be blank"):
+        LINE.validate_python(unseen)
+    if "\t" not in unseen:
+        assert LINE.validate_python(f"a{unseen}b") == f"a{unseen}b"
+    for name in ("\u0928\u093f", "\U0001f469\u200d\U0001f680", "\u0e01\u0e33", "\ud55c", "e\u0301", "-"):
+        assert LINE.validate_python(f"  {name} ") == name
