@@ -58,7 +58,7 @@ async def test_describes_its_api(client: httpx2.AsyncClient) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/nowhere", "/api/user/", "/api/user/1", "/signup/", "/internal", "/internal/users/1", "/api/login%0a"],
+    ["/", "/nowhere", "/api/user//", "/api/user/1", "/signup//", "/internal", "/internal/users/1", "/api/login%0a"],
 )
 async def test_unknown_paths_are_not_found(client: httpx2.AsyncClient, path: str) -> None:
     """What is not here is 404 in the common shape; nothing is redirected to a nearby path."""
