@@ -43,6 +43,8 @@ FORM_TYPES = (b"application/x-www-form-urlencoded", b"multipart/form-data")
 
 _PORT = re.compile(r":\d*\Z")  # of a Host; an IPv6 address stands in brackets (RFC 3986, 3.2.2)
 
+_SEPARATORS = {"cookie": "; "}
+
 RawHeaders: TypeAlias = tuple[RawHeader, ...]
 
 
@@ -216,23 +218,29 @@ def _conditions_hold(rule: Rule, request: RequestFacts) -> bool:
 
 
 def _holds(condition: Condition, request: RequestFacts) -> bool:
-    values = _values_of(condition, request)
-    automaton = condition.automaton
-    return any(automaton is None or automaton.accepts(value) for value in values)
+    value = _find_value(condition, request)
+    return value is not None and (condition.automaton is None or condition.automaton.accepts(value))
 
 
-def _values_of(condition: Condition, request: RequestFacts) -> list[str]:
+def _find_value(condition: Condition, request: RequestFacts) -> str | None:
+    """Return the value that a condition looks at, or None, as Next.js does (its ``matchHas``): an empty one is none.
+
+    Header fields of one name are one value, joined as Node.js joins them. Of a query's repeated name the last value
+    counts, and that even if it is empty: the name is there.
+    """
     match condition.source:
         case Source.HEADER:
-            return [value.decode("latin-1") for value in _header_values(request, condition.key.encode())]
+            values = [value.decode("latin-1") for value in _header_values(request, condition.key.encode())]
+            return _SEPARATORS.get(condition.key, ", ").join(values) or None
         case Source.COOKIE:
-            cookies = parse_cookies(request.headers)
-            return [cookies[condition.key]] if condition.key in cookies else []
+            return parse_cookies(request.headers).get(condition.key) or None
         case Source.QUERY:
             fields = parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)
-            return [value for name, value in fields if name == condition.key]
+            values = [value for name, value in fields if name == condition.key]
+            return None if values in ([], [""]) else values[-1]
         case Source.HOST:
-            return [_PORT.sub("", value.decode("latin-1").lower()) for value in _header_values(request, b"host")]
+            hosts = _header_values(request, b"host")
+            return _PORT.sub("", hosts[0].decode("latin-1").lower()) or None if hosts else None
 
 
 def _header_values(request: RequestFacts, wanted: bytes) -> list[bytes]:

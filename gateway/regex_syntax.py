@@ -189,9 +189,11 @@ class _Parser:
         return ((0x08, 0x08),) if self.skip("b") else self.read_escape()
 
     def join(self, low: Ranges, high: Ranges) -> Ranges:
-        """Return the range between two single characters."""
+        r"""Return the range between two single characters. Beside a set (``\d``) the dash is one (annex B.1.2)."""
         (first, first_end), (last, last_end) = low[0], high[-1]
-        if first != first_end or last != last_end or len(low) + len(high) != 2 or first > last:  # noqa: PLR2004
+        if first != first_end or last != last_end or len(low) + len(high) != 2:  # noqa: PLR2004 - one each
+            return (*low, *ranges_of("-"), *high)
+        if first > last:
             raise self.fault("Character range out of order")
         return ((first, last),)
 

@@ -8,7 +8,7 @@
 - At most ``Limits.connections`` are in use; ``Limits.waiting`` requests may wait for one, a short while. The rest, and
   those for whom none came free, get Unavailable (503).
 - An upstream that let several requests in a row time out counts as frozen until it answers again. Meanwhile only a few
-  at a time are sent to it (``Limits.probes``); the rest get Unavailable at once instead of waiting in vain.
+  at a time are sent to it (``Limits.probes``); the rest wait for a place a short while, instead of long for an answer.
 - Of those only requests take part that are at hand as a whole. What a client may draw out at will, a body that is still
   coming or a WebSocket, has places of its own (``Use``), and doesn't wait for one.
 
@@ -81,7 +81,7 @@ class UpstreamPool:
 
     def find_idle(self) -> UpstreamConnection | None:
         """Return a kept connection for one exchange at once, as ``acquire`` would; None where that would wait."""
-        if self._in_use >= self._limits.connections or self._is_refused(Use.WHOLE):
+        if self._in_use >= self._room:
             return None
         now = time.monotonic()
         target = self._choose(now)
@@ -126,30 +126,28 @@ class UpstreamPool:
         for target in self._targets.values():
             target.close_idle(before=float("inf"))
 
-    def _is_refused(self, use: Use) -> bool:
-        """Tell whether the upstream is frozen and enough requests of this kind wait for it already."""
-        if self._timeouts < self._limits.timeouts:
-            return False
-        waiting = self._in_use if use is Use.WHOLE else list(self._held.values()).count(use)
-        return waiting >= self._limits.probes and use is not Use.TUNNEL  # which lasts, and tells nothing
+    @property
+    def _room(self) -> int:
+        """How many whole requests may be on their way at once."""
+        is_frozen = self._timeouts >= self._limits.timeouts
+        return min(self._limits.probes, self._limits.connections) if is_frozen else self._limits.connections
 
     async def _take_place(self, use: Use) -> None:
-        if self._is_refused(use):
-            raise Unavailable
         if use is not Use.WHOLE:
             if self._free[use] == 0:
                 raise Unavailable
             self._free[use] -= 1
-        elif self._in_use < self._limits.connections:
+        elif self._in_use < self._room:
             self._in_use += 1
         else:
             await self._wait_for_turn()
 
     def _leave_place(self, use: Use) -> None:
         if use is Use.WHOLE:
-            self._let_next_in()
+            self._in_use -= 1
         else:
             self._free[use] += 1
+        self._let_next_in()
 
     async def _wait_for_turn(self) -> None:
         if len(self._waiting) >= self._limits.waiting:
@@ -161,7 +159,7 @@ class UpstreamPool:
                 await turn
         except BaseException as error:
             if turn.done() and not turn.cancelled():
-                self._let_next_in()  # the turn came in the same moment
+                self._leave_place(Use.WHOLE)  # the turn came in the same moment
             elif turn in self._waiting:
                 self._waiting.remove(turn)
             if isinstance(error, TimeoutError):
@@ -169,13 +167,12 @@ class UpstreamPool:
             raise
 
     def _let_next_in(self) -> None:
-        """Hand a turn on to who waits longest, or free it."""
-        while self._waiting:
+        """Give the places that are free to those who wait longest."""
+        while self._waiting and self._in_use < self._room:
             turn = self._waiting.popleft()
             if not turn.done():
+                self._in_use += 1
                 turn.set_result(None)
-                return
-        self._in_use -= 1
 
     async def _find_connection(self, *, fresh: bool) -> UpstreamConnection:
         unreachable: set[Replica] = set()

@@ -28,4 +28,4 @@ class Limits:
     wait: float = 1.0
     tunnel_silence: float = 300.0  # of both sides of a WebSocket
     timeouts: int = 3  # in a row, after which an upstream counts as frozen
-    probes: int = 8  # requests of a kind that are at a time still sent to one that is frozen
+    probes: int = 8  # whole requests that are at a time still sent to one that is frozen

@@ -5,6 +5,7 @@ import contextlib
 import json
 import socket
 import ssl
+import struct
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -118,6 +119,12 @@ async def running_gateway(
         yield RunningGateway(port, settings, Credentials.of(settings, Revocations()), metrics, app.fast_path, server)
     finally:
         await server.shutdown(sockets=[listener])
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection by a reset, as a client does that is gone for good."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 def status_of(answer: bytes) -> int:

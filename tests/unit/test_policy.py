@@ -240,14 +240,26 @@ def test_a_rule_that_names_options_gets_them() -> None:
 @pytest.mark.parametrize(
     ("condition", "target", "headers", "holds"),
     [
-        ('{ type = "header", key = "X-Beta" }', "/a", {"x_beta": ""}, True),
+        ('{ type = "header", key = "X-Beta" }', "/a", {"x_beta": "on"}, True),
+        ('{ type = "header", key = "X-Beta" }', "/a", {"x_beta": ""}, False),
+        ('{ type = "header", key = "x-beta", value = ".*" }', "/a", {"x_beta": ""}, False),
+        ('{ type = "cookie", key = "c" }', "/a", {"cookie": "c="}, False),
+        ('{ type = "cookie", key = "c", value = ".*" }', "/a", {"cookie": "c="}, False),
+        ('{ type = "cookie", key = "c", value = "1" }', "/a", {"cookie": "c=1; c=2"}, True),
+        ('{ type = "query", key = "q" }', "/a?q=", {}, False),
+        ('{ type = "query", key = "q", value = ".*" }', "/a?q=", {}, False),
+        ('{ type = "query", key = "q" }', "/a?q=&q=", {}, True),
+        ('{ type = "query", key = "q", value = "1" }', "/a?q=1&q=2", {}, False),
+        ('{ type = "query", key = "q", value = "2" }', "/a?q=1&q=2", {}, True),
+        ('{ type = "query", key = "q", value = ".*" }', "/a?q=1&q=", {}, True),
         ('{ type = "header", key = "x-beta" }', "/a", {}, False),
         ('{ type = "header", key = "x-beta", value = "on|yes" }', "/a", {"x_beta": "yes"}, True),
         ('{ type = "header", key = "x-beta", value = "on|yes" }', "/a", {"x_beta": "yess"}, False),
         ('{ type = "cookie", key = "c", value = "1" }', "/a", {"cookie": "b=2; c=1"}, True),
         ('{ type = "cookie", key = "c" }', "/a", {"cookie": "cc=1"}, False),
         ('{ type = "query", key = "q", value = "a b" }', "/a?p=1&q=a%20b", {}, True),
-        ('{ type = "query", key = "q" }', "/a?q", {}, True),
+        ('{ type = "query", key = "q" }', "/a?q", {}, False),
+        ('{ type = "query", key = "q" }', "/a?q=0", {}, True),
         ('{ type = "query", key = "q" }', "/a?qq=1", {}, False),
         ('{ type = "host", value = ".*\\\\.example\\\\.com" }', "/a", {"host": "A.example.com:3000"}, True),
         ('{ type = "host", value = "example.com" }', "/a", {"host": "b.example.com"}, False),
@@ -266,6 +278,17 @@ def test_conditions_look_at_headers_cookies_query_and_host(
     for word, expected in (("has", holds), ("missing", not holds)):
         policy = one_rule(f'access = "public"\n{word} = [{condition}]')
         assert in_short(decide(policy, facts("GET", target, **headers), NOBODY)) == ("posts" if expected else "404")
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "holds"),
+    [("x-beta", "on", False), ("x-beta", "on, on", True), ("x-beta", ".*on", True), ("cookie", "on; on", True)],
+)
+def test_header_fields_of_one_name_are_one_value(name: str, pattern: str, holds: bool) -> None:  # noqa: FBT001
+    """A header that comes twice is looked at as one value, joined as Node.js joins it for Next.js."""
+    policy = one_rule(f'access = "public"\nhas = [{{ type = "header", key = "{name}", value = "{pattern}" }}]')
+    request = dataclasses.replace(facts("GET", "/a"), headers=((name.encode(), b"on"), (name.encode(), b"on")))
+    assert in_short(decide(policy, request, NOBODY)) == ("posts" if holds else "404")
 
 
 PIECES = [

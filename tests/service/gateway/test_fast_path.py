@@ -11,7 +11,7 @@ import pytest
 
 from gateway.protocol import GatewayProtocol
 from gateway.upstream_limits import Limits
-from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway, status_of
+from tests.support.gateway_in_process import RunningGateway, eventually, reset, running_gateway, status_of
 from tests.support.raw_upstream import RawUpstream, Received
 
 TARGETS = (
@@ -92,9 +92,9 @@ class Browser:
         return [part.replace(port, b"PORT") for part in (status, *sorted(kept), body)]
 
     def go_away(self) -> None:
-        """End the connection at once."""
+        """End the connection at once, by a reset: an end without one could be that of our side alone."""
         if self._streams is not None:
-            self._streams[1].transport.abort()
+            reset(self._streams[1])
 
 
 def _body(lines: str) -> bytes:

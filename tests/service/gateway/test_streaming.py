@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from gateway.upstream_connection import HIGH_WATER
-from tests.support.gateway_in_process import RunningGateway, status_of
+from tests.support.gateway_in_process import RunningGateway, reset, status_of
 from tests.support.raw_upstream import RawUpstream, Received, echo
 
 PIECE = b"x" * 65_536
@@ -256,5 +256,5 @@ async def test_a_client_that_leaves_ends_the_upstreams_work(gateway: RunningGate
         _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
         writer.write(f"{lines}\r\nHost: {gateway.host}\r\n\r\n".encode() + (b"ab" if "POST" in lines else b""))
         await asyncio.wait_for(begun.wait(), 5)
-        writer.close()
+        reset(writer)
         await asyncio.wait_for(ended.wait(), 5)
