@@ -2,8 +2,8 @@
 
 A session begins in ``sign_ins``. It is live until one of these comes: it is revoked, reaches its absolute end or goes
 unused for too long; all sessions of its user that began by a moment are ended (``session_cutoffs``); the database is
-put back to an earlier state (``shared/epochs.py``), for its end may be part of what was lost. The database's clock
-decides, so that all replicas agree.
+put back to an earlier state (``shared/epochs.py``), for its end may be part of what was lost. All this stands in the view
+``live_sessions``. The database's clock decides, so that all replicas agree.
 """
 
 import datetime as dt
@@ -71,16 +71,7 @@ class SessionLine:
 async def find_live_session(connection: Connection, session_id: SessionId) -> Session | None:
     """Return the session while it is live, or None."""
     row = await connection.fetchrow(
-        """
-        SELECT id, user_id, created_at, ends_at FROM sessions
-        WHERE id = $1 AND revoked_at IS NULL AND now() < least(ends_at, idle_ends_at)
-            AND NOT EXISTS (
-                SELECT FROM session_cutoffs AS cutoff WHERE cutoff.user_id = sessions.user_id
-                AND sessions.created_at <= cutoff.began_by AND sessions.id IS DISTINCT FROM cutoff.spared
-            )
-            AND created_at >= coalesce((SELECT max(began_at) FROM epochs WHERE is_loss), '-infinity')
-        """,
-        session_id,
+        "SELECT id, user_id, created_at, ends_at FROM live_sessions WHERE id = $1", session_id
     )
     return _read_session(row) if row else None
 
@@ -95,13 +86,7 @@ async def update_last_used(connection: Connection, session_id: SessionId, idle_a
     """Note that a live session is used, which puts off its idle end, and return it; None when it is not live."""
     row = await connection.fetchrow(
         """
-        UPDATE sessions SET last_used_at = now(), idle_ends_at = now() + $2
-        WHERE id = $1 AND revoked_at IS NULL AND now() < least(ends_at, idle_ends_at)
-            AND NOT EXISTS (
-                SELECT FROM session_cutoffs AS cutoff WHERE cutoff.user_id = sessions.user_id
-                AND sessions.created_at <= cutoff.began_by AND sessions.id IS DISTINCT FROM cutoff.spared
-            )
-            AND created_at >= coalesce((SELECT max(began_at) FROM epochs WHERE is_loss), '-infinity')
+        UPDATE live_sessions SET last_used_at = now(), idle_ends_at = now() + $2 WHERE id = $1
         RETURNING id, user_id, created_at, ends_at
         """,
         *(session_id, idle_age),
@@ -223,13 +208,8 @@ async def list_devices(connection: Connection, user_id: int, after: SessionId | 
         """
         SELECT id AS session_id, created_at, last_used_at, least(ends_at, idle_ends_at) AS ends_at,
             host(address) AS address, user_agent
-        FROM sessions
-        WHERE user_id = $1 AND revoked_at IS NULL AND now() < least(ends_at, idle_ends_at)
-            AND NOT EXISTS (
-                SELECT FROM session_cutoffs AS cutoff WHERE cutoff.user_id = sessions.user_id
-                AND sessions.created_at <= cutoff.began_by AND sessions.id IS DISTINCT FROM cutoff.spared
-            )
-            AND created_at >= coalesce((SELECT max(began_at) FROM epochs WHERE is_loss), '-infinity')
+        FROM live_sessions
+        WHERE user_id = $1
             AND ($2::uuid IS NULL OR (created_at, id) < (
                 SELECT created_at, id FROM sessions WHERE id = $2 AND user_id = $1
             ))

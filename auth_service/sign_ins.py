@@ -17,7 +17,7 @@ from auth_service.clients import Client
 from auth_service.refresh_tokens import hash_refresh_token
 from auth_service.sessions import Session, SessionId
 from auth_service.users import User
-from shared.database import Connection
+from shared.database import Connection, Row
 
 KNOWN_FOR = dt.timedelta(days=90)  # after the last sign-in of an account from an address
 
@@ -48,10 +48,7 @@ class Begun:
 async def insert_sign_in(
     connection: Connection, proof: Proof, begun: Begun, client: Client, most: int
 ) -> tuple[User, Session, bool] | None:
-    """Store a new session and return its user, the session, and whether that is one more than ``most`` of this user.
-
-    None, and nothing stored, when they may not sign in.
-    """
+    """Store and return a new session with its user, and whether they had ``most``; None when they may not."""
     row = await connection.fetchrow(
         """
         WITH account AS (
@@ -95,8 +92,10 @@ async def insert_sign_in(
         *(hash_refresh_token(begun.refresh_token), Event.SIGNED_IN.value, client.request_id),
         *(list({*proof.counted, proof.known} - {b""}), proof.known, KNOWN_FOR, list(proof.counted), most),
     )
-    if row is None:
-        return None
+    return _read_sign_in(row) if row else None
+
+
+def _read_sign_in(row: Row) -> tuple[User, Session, bool]:
     about = (row["id"], row["name"], row["email"], row["created_at"], row["updated_at"])
     session = Session(SessionId(row["session_id"]), row["id"], row["signed_in_at"], row["ends_at"])
     return User(*about, tuple(row["roles"])), session, row["is_surplus"]

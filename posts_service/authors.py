@@ -83,11 +83,11 @@ async def update_unknown_authors(connection: Connection, reading: dt.datetime, l
     done: str = await connection.execute(
         """
         UPDATE authors SET name = NULL, email = NULL, as_of = 'infinity', told_in = $1
-        WHERE id IN (
+        WHERE id = ANY(ARRAY(
             SELECT id FROM authors
             WHERE name IS NOT NULL AND told_in IS DISTINCT FROM $1 AND (as_of = 'infinity' OR as_of < $1)
             ORDER BY id LIMIT $2 FOR UPDATE
-        )
+        ))
         """,
         *(reading, limit),
     )

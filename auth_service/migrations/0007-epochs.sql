@@ -80,8 +80,21 @@ $$;
 CREATE TRIGGER delete_older AFTER INSERT ON user_changes
 FOR EACH ROW EXECUTE FUNCTION delete_older_user_changes();
 
+-- The one place that says which sessions are live. What is updated through it is asked again once its row is locked.
+CREATE VIEW live_sessions AS
+SELECT id, user_id, created_at, last_used_at, ends_at, idle_ends_at, user_agent, address
+FROM sessions
+WHERE revoked_at IS NULL AND now() < least(ends_at, idle_ends_at)
+    AND NOT EXISTS (
+        SELECT FROM session_cutoffs AS cutoff
+        WHERE cutoff.user_id = sessions.user_id AND sessions.created_at <= cutoff.began_by
+            AND sessions.id IS DISTINCT FROM cutoff.spared
+    )
+    AND created_at >= coalesce((SELECT max(began_at) FROM epochs WHERE is_loss), '-infinity');
+
 -- migrate: rollback
 
+DROP VIEW live_sessions;
 DROP TRIGGER delete_older ON user_changes;
 DROP FUNCTION delete_older_user_changes();
 DROP INDEX user_changes_by_user;
