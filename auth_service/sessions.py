@@ -2,8 +2,8 @@
 
 A session begins in ``sign_ins``. It is live until one of these comes: it is revoked, reaches its absolute end or goes
 unused for too long; all sessions of its user that began by a moment are ended (``session_cutoffs``); the database is
-put back to an earlier state (``shared/epochs.py``), for its end may be part of what was lost. All this stands in the view
-``live_sessions``. The database's clock decides, so that all replicas agree.
+put back to an earlier state (``shared/epochs.py``), for its end may be part of what was lost. All this is what the view
+``live_sessions`` says. The database's clock decides, so that all replicas agree.
 """
 
 import datetime as dt
