@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import feed
+from shared import feed, housekeeping
 from stack.postgres import DatabaseUrls, running_postgres
 
 
@@ -14,6 +14,12 @@ from stack.postgres import DatabaseUrls, running_postgres
 def start_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a service start at once where the test has no auth service for it."""
     monkeypatch.setattr(feed, "START_PATIENCE", 0.2)
+
+
+@pytest.fixture(autouse=True)
+def no_housekeeping_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a service's housekeeping do nothing of its own accord while a test counts rows."""
+    monkeypatch.setattr(housekeeping, "REST", 3600.0)
 
 
 @pytest.fixture(scope="session")
