@@ -49,7 +49,7 @@ async def filled(database: asyncpg.Connection) -> AsyncIterator[asyncpg.Connecti
     )
     await database.execute("ANALYZE authors, posts")
     yield database
-    await database.execute("TRUNCATE posts, authors")
+    await database.execute("DELETE FROM posts; DELETE FROM authors")
     await database.execute("ANALYZE authors, posts")
 
 
