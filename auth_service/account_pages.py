@@ -80,8 +80,6 @@ async def show_name_again(request: Request) -> Response:
     shown: dict[str, object] = {
         "name": fields.get("name", ""),
         "errors": {},
-        "alert": None,
-        "notice": None,
         "is_signed_out": True,
     }
     return form_page(request, "account.html", Unauthorized.status, shown)
@@ -220,7 +218,7 @@ def _page(
         "user": found.user,
         "errors": errors,
         "problem": TOO_MANY_ATTEMPTS if isinstance(refusal, Throttled) else problem,
-        "retry_after": refusal.retry_after if isinstance(refusal, Throttled) else None,
+        "retry_after": refusal.retry_after if isinstance(refusal, Throttled | Unavailable) else None,
         "notice": None if refusal else DONE.get(request.query_params.get("done", "")),
         **about,
     }

@@ -1,4 +1,4 @@
-"""A test that empties a table has not lost anything: what was done to it is noted as the place where the data is."""
+"""A test that empties a table has not lost anything: where the data is now is noted, in the same transaction."""
 
 import asyncpg
 

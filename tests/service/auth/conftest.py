@@ -28,11 +28,10 @@ async def database(app: Starlette, auth_database_url: str) -> AsyncIterator[asyn
     """Give a connection to the service's database, emptied."""
     del app  # it makes the tables
     connection = await asyncpg.connect(auth_database_url)
-    await connection.execute(
-        "TRUNCATE users, session_cutoffs, sessions, refresh_tokens, audit, attempts, user_changes, revocations "
-        "RESTART IDENTITY CASCADE"
-    )
-    await note_place(connection, "users")
+    tables = "users, session_cutoffs, sessions, refresh_tokens, audit, attempts, user_changes, revocations"
+    async with connection.transaction():
+        await connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+        await note_place(connection, "users")
     yield connection
     await connection.close()
 

@@ -44,8 +44,9 @@ async def database(
     await connection.execute(
         "UPDATE followed_feeds SET position = 0, epoch = NULL, highest_id = 0, reading_since = NULL"
     )  # waits for a page that is being taken
-    await connection.execute("TRUNCATE authors, removals, posts, idempotency_keys RESTART IDENTITY")
-    await note_place(connection, "posts")
+    async with connection.transaction():
+        await connection.execute("TRUNCATE authors, removals, posts, idempotency_keys RESTART IDENTITY")
+        await note_place(connection, "posts")
     yield connection
     await connection.close()
 

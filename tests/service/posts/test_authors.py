@@ -180,7 +180,7 @@ async def test_the_memory_of_the_lookup_is_bounded(
     """However many unknown authors are read about, only so many are remembered."""
     monkeypatch.setattr(author_lookup, "MAX_REMEMBERED", 5)
     for author_id in range(10, 30):
-        await database.execute("TRUNCATE posts")
+        await database.execute("DELETE FROM posts")
         await insert_posts(database, author_id)
         await names_in_feed(client)
     assert len(fake_auth_service.asked) == 20
