@@ -39,7 +39,7 @@ _PASSWORD_SCHEMA = {
 }
 
 
-Name = Annotated[Line, Field(max_length=MAX_NAME)]
+Name = Annotated[Line, AfterValidator(str.strip), Field(max_length=MAX_NAME)]
 Email = Annotated[Text, AfterValidator(check_email), WithJsonSchema(_EMAIL_SCHEMA)]
 
 

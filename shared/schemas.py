@@ -67,7 +67,7 @@ def _check_line(value: str) -> str:
         raise ValueError("must not be blank")
     if _BREAKING.search(value) is not None:
         raise ValueError("must be a single line without control characters")
-    return value.strip()
+    return value
 
 
 def _is_visible(character: str) -> bool:

@@ -278,4 +278,4 @@ def test_a_line_shows_something(unseen: str) -> None:
     if "\t" not in unseen:
         assert LINE.validate_python(f"a{unseen}b") == f"a{unseen}b"
     for name in ("\u0928\u093f", "\U0001f469\u200d\U0001f680", "\u0e01\u0e33", "\ud55c", "e\u0301", "-"):
-        assert LINE.validate_python(f"  {name} ") == name
+        assert LINE.validate_python(f"  {name} ") == f"  {name} "

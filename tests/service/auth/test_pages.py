@@ -311,7 +311,7 @@ async def test_pages_are_in_the_browsers_language(client: httpx2.AsyncClient, ad
     refused = await client.post("/signup", data=typed, headers=korean)
     assert refused.status_code == 422
     assert "올바른 이메일 주소를 입력해 주세요" in refused.text
-    assert "8바이트 이상이어야 해요" in refused.text
+    assert "8자 이상이어야 해요" in refused.text
     taken = await client.post("/signup", data={**typed, "email": ada.email, "password": PASSWORD}, headers=korean)
     assert "이미 사용 중인 이메일 주소예요" in taken.text
     wrong = {**read_form(page), "email": ada.email, "password": "not this one"}
