@@ -9,6 +9,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+from shared.visible_text import make_visible
+
 Cell: TypeAlias = str | int | uuid.UUID | dt.datetime | Sequence[str] | None
 Record: TypeAlias = Mapping[str, Cell]
 GAP = "  "
@@ -24,8 +26,8 @@ def draw(found: Record | Sequence[Record]) -> str:
 
 
 def write_json(found: Record | Sequence[Record]) -> str:
-    """Return the same as JSON."""
-    return json.dumps(found, default=_write_cell, ensure_ascii=False, indent=2)
+    """Return the same as JSON, in which what a terminal would obey is written as an escape."""
+    return make_visible(json.dumps(found, default=_write_cell, ensure_ascii=False, indent=2), keep="\n")
 
 
 def _align(lines: Sequence[Sequence[str]]) -> str:

@@ -43,6 +43,7 @@ from shared.authentication import Anonymous, Caller, Reason
 from shared.errors import AppError, MethodNotAllowed
 from shared.revocations import Revocations
 from shared.settings import SettingsInvalid, load_settings
+from shared.visible_text import make_visible
 
 PASSES, REFUSED, WRONG = 0, 1, 2
 
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
         lines, status = explain(call, settings, int(time.time()))
     except PolicyInvalid as fault:
         return _complain(str(fault))
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.write("".join(f"{make_visible(line)}\n" for line in lines))
     return status
 
 
@@ -240,7 +241,7 @@ def _raw_headers(call: Call, credentials: Credentials | None, public_url: str) -
 
 
 def _complain(reason: str) -> int:
-    sys.stderr.write(f"{reason}\n")
+    sys.stderr.write(f"{make_visible(str(reason))}\n")
     return WRONG
 
 

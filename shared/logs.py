@@ -18,6 +18,7 @@ from typing import Literal, Protocol
 import structlog
 
 from shared.log_writer import LogStream, LogWriter
+from shared.visible_text import make_visible
 
 STANDARD_ERROR = 2
 
@@ -152,5 +153,15 @@ def _name_service(service: str) -> structlog.typing.Processor:
 def _renderers(style: Literal["text", "json"]) -> list[structlog.typing.Processor]:
     if style == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    has_colors = _is_terminal()
     plain = structlog.dev.plain_traceback
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+    # Values with an escape of their own are shown quoted, so what is left of them comes from the renderer.
+    keep = "\n\t\x1b" if has_colors else "\n\t"
+    return [
+        structlog.dev.ConsoleRenderer(colors=has_colors, exception_formatter=plain),
+        lambda _, __, line: make_visible(str(line), keep),
+    ]
+
+
+def _is_terminal() -> bool:
+    return os.isatty(STANDARD_ERROR)

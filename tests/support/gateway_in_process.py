@@ -123,7 +123,8 @@ async def running_gateway(
 
 def reset(writer: asyncio.StreamWriter) -> None:
     """End a connection by a reset, as a client does that is gone for good."""
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    if not writer.is_closing():
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 

@@ -30,7 +30,7 @@ def install_package() -> None:
 def ask_package(questions: Sequence[Question]) -> list[Answer]:
     """Return one answer for each matcher with its paths."""
     done = subprocess.run(
-        ["node", "ask.js"],
+        ["node", "--regexp-interpret-all", "ask.js"],
         cwd=FOLDER,
         input=json.dumps(questions),
         capture_output=True,

@@ -91,6 +91,16 @@ def test_one_value_can_not_make_two_lines(capsys: pytest.CaptureFixture[str]) ->
         assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+def test_a_value_gives_a_terminal_no_orders(capsys: pytest.CaptureFixture[str]) -> None:
+    """Control and bidirectional characters of a value are written as escapes, in either style."""
+    for style in ("text", "json"):
+        set_up_logs("gateway", "INFO", style)
+        structlog.get_logger("x").info("it_happened", value="a\u202eb", other="\x1b[2J", last="\x9b2J\x07")
+        text = capsys.readouterr().err
+        assert text.removesuffix("\n").isprintable()
+        assert "\\u202e" in text
+
+
 def test_a_line_that_nobody_reads_keeps_nobody_from_being_served(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the reader of the lines has gone, or they are closed, writing one is no error for whoever writes it."""
     reader, writer = os.pipe()

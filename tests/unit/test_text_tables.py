@@ -27,6 +27,15 @@ def test_a_name_gives_a_terminal_no_orders() -> None:
     assert draw({"name": "\x1b[2J\u202eeve\x07"}) == "name  ?[2J?eve?"
 
 
+def test_json_gives_a_terminal_no_orders() -> None:
+    """In JSON they are escapes, so that a program reads what was typed and a terminal obeys nothing of it."""
+    name = "\x1b[2J\u202eeve\x07\x7f\u200b\U000e0001\u2028 Ōe"
+    written = write_json([{"name": name}])
+    assert written.replace("\n", "").isprintable()
+    assert "Ōe" in written
+    assert json.loads(written) == [{"name": name}]
+
+
 def test_json_is_for_programs() -> None:
     """JSON has times in RFC 3339 and UUIDs as text."""
     found = json.loads(write_json([{"id": uuid.UUID(int=1), "at": NOON, "name": "Ōe", "address": None}]))

@@ -14,7 +14,7 @@ from gateway.upstream_limits import Limits
 from tests.support.gateway_in_process import RunningGateway, change_rules, running_gateway, status_of
 from tests.support.raw_upstream import RawUpstream, Received, answer_ok, running_upstream
 
-QUICK = Limits(first_byte=0.6, silence=0.3, connections=1, waiting=1, wait=0.3)
+QUICK = Limits(first_byte=0.6, silence=0.6, connections=1, waiting=1, wait=0.2)
 
 
 @pytest.fixture

@@ -44,13 +44,15 @@ async def test_a_repeated_write_gets_the_first_answer(
 async def test_the_same_write_five_times_at_once_is_one_post(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """Of five equal requests at once one writes; the others get its answer, or 409 while it still runs."""
-    answers = await asyncio.gather(*(client.post(PATH, json=BODY, headers=with_key(ada, "k")) for _ in range(5)))
-    assert {answer.status_code for answer in answers} <= {201, 409}
-    assert len({answer.content for answer in answers if answer.status_code == 201}) == 1
-    assert await count_posts(database) == 1
-    assert (await client.post(PATH, json=BODY, headers=with_key(ada, "k"))).status_code == 201
-    assert await count_posts(database) == 1
+    """Of five equal requests at once one writes; the others get its answer, or 409 while that runs. Twenty rounds."""
+    for number in range(20):
+        headers = with_key(ada, f"k{number}")
+        answers = await asyncio.gather(*(client.post(PATH, json=BODY, headers=headers) for _ in range(5)))
+        assert {answer.status_code for answer in answers} <= {201, 409}
+        assert len({answer.content for answer in answers if answer.status_code == 201}) == 1
+        assert await count_posts(database) == number + 1
+        assert (await client.post(PATH, json=BODY, headers=headers)).status_code == 201
+        assert await count_posts(database) == number + 1
 
 
 async def test_a_key_in_use_is_a_conflict_until_its_request_ends(
