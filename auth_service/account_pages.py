@@ -44,6 +44,8 @@ DONE = {
     "others": Sentence("All your other devices were signed out."),
 }
 
+NOTHING_SAID: Mapping[str, object] = {"is_signed_out": False, "problem": None, "retry_after": None, "notice": None}
+
 Page = Callable[[Request, BrowserSession], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 Refusal = Conflict | Forbidden | Invalid | Throttled | Unavailable
@@ -77,12 +79,8 @@ async def show_name_again(request: Request) -> Response:
     if not is_csrf_verified(request, fields):
         return await lead_to_sign_in(request)
     note_refusal(request.scope, Unauthorized())
-    shown: dict[str, object] = {
-        "name": fields.get("name", ""),
-        "errors": {},
-        "is_signed_out": True,
-    }
-    return form_page(request, "account.html", Unauthorized.status, shown)
+    shown = {"name": fields.get("name", ""), "errors": {}, "is_signed_out": True}
+    return form_page(request, "account.html", Unauthorized.status, {**NOTHING_SAID, **shown})
 
 
 async def _change_profile(request: Request, found: BrowserSession) -> Response:
@@ -215,6 +213,7 @@ def _page(
     errors = refusal.fields if isinstance(refusal, Invalid) else {}
     problem = None if refusal is None or errors else refusal.message
     shown = {
+        **NOTHING_SAID,
         "user": found.user,
         "errors": errors,
         "problem": TOO_MANY_ATTEMPTS if isinstance(refusal, Throttled) else problem,

@@ -111,9 +111,9 @@ class Admission:
         account, site = email_key(email), find_site(client.address)
         known = self._name(KNOWN_ADDRESS, account, site)
         address = self._name(Reason.ADDRESS, site)
-        if await attempts.update_first_failure(connection, known, LOCKOUT):
-            return Try((known,), known, address)  # no limit is so low that it holds back the first: nothing to decide
         total, browser = self._name(Reason.ACCOUNT, account), self._find_browser(user_id, client)
+        if not browser and await attempts.update_first_failure(connection, known, LOCKOUT):
+            return Try((known,), known, address)  # no limit is so low that it holds back the first: nothing to decide
         # A look without a lock: a flood of tries that must wait writes nothing.
         counts = await attempts.list_counts(connection, [known, total, address, *([browser] if browser else [])])
         if browser:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 
 import asyncpg
 import httpx2
@@ -174,15 +175,15 @@ async def test_passwords_are_never_shown_again(client: httpx2.AsyncClient, ada: 
 async def test_a_service_that_is_busy_leaves_what_was_typed(
     app: Starlette, client: httpx2.AsyncClient, ada: Person, path: str
 ) -> None:
-    """With no place left to hash a password: 503, when to try again, and the form with all but the passwords."""
+    """With no slot left to hash a password: 503, when to try again, and the form with all but the passwords."""
     if path != "/signup":
         await next_auth.sign_in(client, ada.email)
     form = await open_form(client, path)
     typed = form.fields | MARY | {"currentPassword": PASSWORD, "newPassword": OTHER_PASSWORD}
-    with contextlib.ExitStack() as places:
+    with contextlib.ExitStack() as slots:
         with contextlib.suppress(Unavailable):
-            while True:
-                places.enter_context(app.state.parts.passwords.take_place())
+            for number in itertools.count():  # each for another address: none has more than its share
+                slots.enter_context(app.state.parts.passwords.take_slot(f"site {number}", f"account {number}"))
         answer = await client.post(path, data=typed, headers=NAVIGATION)
     assert answer.status_code == 503
     assert answer.headers["retry-after"]
