@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import io
 import os
 import signal
 import socket
@@ -25,7 +26,7 @@ class GatewayProcess:
     process: asyncio.subprocess.Process
     url: str
     metrics_url: str
-    pipe: int
+    pipe: io.FileIO
 
     async def read_metric(self, name: str) -> float:
         """Return the value of a metric without labels."""
@@ -35,7 +36,7 @@ class GatewayProcess:
 
     async def read_log(self) -> list[str]:
         """Return all lines until the pipe ends."""
-        with open(os.dup(self.pipe), "rb") as stream:  # noqa: PTH123, ASYNC230 - a descriptor; read in a thread
+        with open(os.dup(self.pipe.fileno()), "rb") as stream:  # noqa: PTH123, ASYNC230 - a descriptor; read in a thread
             return (await asyncio.to_thread(stream.read)).decode().splitlines()
 
     async def stop(self) -> int:
@@ -57,7 +58,8 @@ async def gateway_process(settings: Mapping[str, str] | None = None) -> AsyncIte
         *(sys.executable, "-m", "gateway"), cwd=ROOT, env={**environment, **(settings or {})}, stderr=writer
     )
     os.close(writer)
-    running = GatewayProcess(process, f"http://localhost:{port}", f"http://localhost:{metrics_port}/metrics", reader)
+    pipe = io.FileIO(reader)
+    running = GatewayProcess(process, f"http://localhost:{port}", f"http://localhost:{metrics_port}/metrics", pipe)
     try:
         await _wait_until_up(running)
         yield running
@@ -65,8 +67,7 @@ async def gateway_process(settings: Mapping[str, str] | None = None) -> AsyncIte
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
-        with contextlib.suppress(OSError):
-            os.close(reader)
+        pipe.close()  # once only, if the test did: the number may be another file's by now
 
 
 async def _wait_until_up(running: GatewayProcess) -> None:

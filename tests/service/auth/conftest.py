@@ -8,6 +8,7 @@ import pytest
 from starlette.applications import Starlette
 
 from auth_service.app import create_app
+from shared.deadline import DeadlineMiddleware
 from shared.metrics import Metrics
 from tests.support.epochs import note_place
 from tests.support.guessing import DEFAULTS, HOME, Replica
@@ -52,10 +53,13 @@ async def ada(client: httpx2.AsyncClient) -> Person:
 
 @pytest.fixture(scope="module")
 async def replicas(app: Starlette, auth_database_url: str) -> AsyncIterator[list[Replica]]:
-    """Give two replicas with the limits that nobody changed."""
+    """Give two replicas with the limits that nobody changed, and time to answer: a slow machine decides no verdict."""
     del app  # the tables are there
     settings = auth_settings(auth_database_url, **DEFAULTS)
     both = [(create_app(settings, metrics), metrics) for metrics in (Metrics(), Metrics())]
+    for middleware in both[0][0].user_middleware + both[1][0].user_middleware:
+        if middleware.cls is DeadlineMiddleware:
+            middleware.kwargs["seconds"] = 60.0
     async with running(both[0][0]), running(both[1][0]):
         for replica, _ in both:
             await replica.state.parts.database.wait_until_ready()

@@ -269,6 +269,7 @@ FIRST, SECOND = "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000
 
 
 async def test_in_a_new_epoch_the_feed_has_the_last_word(
+    app: Starlette,
     client: httpx2.AsyncClient,
     fake_auth_service: FakeAuthService,
     database: asyncpg.Connection,
@@ -286,6 +287,7 @@ async def test_in_a_new_epoch_the_feed_has_the_last_word(
         await write_post(client, person, title=person.name, published=True)
     fake_auth_service.tell("deleted", grace.id)
     await wait_for_position(database, 4)
+    await app.state.parts.housekeeping.finish()
     fake_auth_service.changes[:] = fake_auth_service.changes[:2]
     fake_auth_service.epoch = SECOND
     reading = "SELECT epoch = $1 AND reading_since IS NULL AND position = 2 FROM followed_feeds"

@@ -5,7 +5,6 @@ The gateway stands for all three services, which are run by the same code.
 
 import asyncio
 import json
-import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -91,7 +90,7 @@ async def test_a_blocked_pipe_does_not_hold_up_the_end() -> None:
 async def test_a_closed_pipe_is_survived() -> None:
     """A service whose log has lost its reader serves on, counts its lines as lost, and ends when it is told to."""
     async with gateway_process() as gateway:
-        os.close(gateway.pipe)
+        gateway.pipe.close()
         await ask(gateway, 10)
 
         async def loses_lines() -> bool:
