@@ -62,7 +62,8 @@ class HashThreads:
 
         def end(done: Future[Outcome]) -> None:
             when_over()
-            ended = self._end(lambda: _hand_over(done, awaited))
+            is_dropped = not done.cancelled() and isinstance(done.exception(), Dropped)
+            ended = self._end(lambda: _hand_over(done, awaited), at_once=is_dropped)
             if ended and not loop.is_closed():
                 loop.call_soon_threadsafe(_call_all, ended)
 
@@ -105,12 +106,15 @@ class HashThreads:
         if waiting is not None:  # else somebody went away
             waiting.begin()
 
-    def _end(self, hand_over: Callable[[], None]) -> Sequence[Callable[[], None]]:
-        """Return what is to be handed over now: nothing, or all that was kept back and this."""
+    def _end(self, hand_over: Callable[[], None], *, at_once: bool) -> Sequence[Callable[[], None]]:
+        """Return what is to be handed over now: nothing, or all that was kept back and this.
+
+        Whoever lost their slot to somebody else is told at once: they wait for no hash.
+        """
         with self._lock:
             self._unfinished -= 1
             self._ended.append(hand_over)
-            if len(self._ended) < self._handful <= self._unfinished - self._threads:
+            if not at_once and len(self._ended) < self._handful <= self._unfinished - self._threads:
                 return ()
             ended, self._ended = self._ended, []
         return ended
