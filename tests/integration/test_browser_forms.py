@@ -90,7 +90,7 @@ async def test_a_long_text_outlives_its_session(
     await expect(page.get_by_role("alert")).to_contain_text("once more")
     await expect(page.get_by_label("Published")).to_be_checked()
     await page.get_by_role("button", name=SAVE).dblclick()
-    await expect(page).to_have_url(re.compile("/userposts$"))
+    await expect(page).to_have_url(re.compile(r"/userposts\?done=published$"))
     assert await list_posts(client, ada) == [("A long one", LONG_TEXT)]
 
 
@@ -112,10 +112,10 @@ async def test_a_change_and_a_name_outlive_their_session(
         await expect(each.get_by_label(field)).to_have_value(value)
     await sign_in_beside(context, other, ada)
     await other.get_by_role("button", name=SAVE).click()
-    await expect(other.get_by_role("status")).to_have_text("Your name was changed.")
+    await expect(other.get_by_role("status")).to_have_text("Saved. Your name was changed.")
     await page.get_by_role("button", name=SAVE).click()
     await page.get_by_role("button", name=SAVE).click()
-    await expect(page).to_have_url(re.compile("/userposts$"))
+    await expect(page).to_have_url(re.compile(r"/userposts\?done="))
     assert await list_posts(client, ada) == [("After", "")]
 
 

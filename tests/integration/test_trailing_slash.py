@@ -16,7 +16,9 @@ PATHS = [
     *("/userposts", "/userposts/new", "/userposts/999999", "/posts/999999", "/api/user/1", "/api/user/x"),
     *("/api/posts", "/api/posts/999999", "/assets/gatepost.css", "/docs", "/openapi.json", "/nowhere"),
 ]
-CHANGING = re.compile(r"\b[0-9a-f]{64}\b|\d{10}\.[0-9a-f]{64}|ey[\w.-]+|\"jti\":\"[^\"]*\"|\"(iat|exp)\":\d+")
+CHANGING = re.compile(
+    r"<code>[0-9a-f]+</code>|\b[0-9a-f]{64}\b|\d{10}\.[0-9a-f]{64}|ey[\w.-]+|\"jti\":\"[^\"]*\"|\"(iat|exp)\":\d+"
+)
 
 
 def describe(answer: httpx2.Response) -> tuple[object, ...]:

@@ -111,6 +111,12 @@ REASONS = (
         "sign in.*",
         ((r"cookie .*gatepost\.device", "", r"\(device\);.*"),),
     ),
+    Reason(
+        "k",
+        "After the form of the sign-out page, the first page says that it was done.",
+        "sign out, form",
+        (("location", "https?://[^/]+", r"https?://[^/]+/\?done=signed-out"),),
+    ),
 )
 
 

@@ -57,7 +57,8 @@ class _Browser:
     def send(
         self, method: str, path: str, fields: Mapping[str, object] | None = None, kind: str = "form"
     ) -> httpx2.Response:
-        headers = {"Origin": self.server.public_url, "Sec-Fetch-Site": "same-origin"}
+        host = self.server.public_url.partition("://")[2]
+        headers = {"Host": host, "Origin": self.server.public_url, "Sec-Fetch-Site": "same-origin"}
         if self.jar:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.jar.items())
         body: dict[str, Any] = {}
