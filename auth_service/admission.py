@@ -32,7 +32,9 @@ from auth_service.limits import Reason, read_limits
 from auth_service.sessions import SessionId
 from auth_service.settings import AuthSettings
 from auth_service.throttle import LOCKOUT, Count, Limit, Rule, find_site
+from auth_service.users import Credentials
 from shared.database import Connection, Database
+from shared.device_cookie import CLOCK_TOLERANCE
 from shared.errors import Throttled, Unavailable
 
 GIVE_BACK_PAUSES = (0, 1, 5, 15, 30)  # seconds before each try to give one back: a failover takes less than all of them
@@ -101,21 +103,25 @@ class Admission:
             self._throttled.labels(reason.value)
 
     async def admit_sign_in(
-        self, connection: Connection, email: str, user_id: int | None, client: Client
+        self, connection: Connection, email: str, found: Credentials | None, client: Client
     ) -> Try | None:
         """Count a try to sign in; Throttled when it must wait. To be called before the password is hashed.
 
-        ``user_id`` is whom the e-mail address names. None while only pending tries stand against it: ask again when
-        they may have succeeded.
+        ``found`` is whom the e-mail address names; an address or a browser is known to them that was signed in to by the
+        password that they have now. None while only pending tries stand against it: ask again when they may have
+        succeeded.
         """
+        user_id, set_at = (found.user.id, found.password_set_at) if found else (None, None)
         account, site = email_key(email), find_site(client.address)
         known = self._name(KNOWN_ADDRESS, account, site)
         address = self._name(Reason.ADDRESS, site)
-        total, browser = self._name(Reason.ACCOUNT, account), self._find_browser(user_id, client)
-        if not browser and await attempts.update_first_failure(connection, known, LOCKOUT):
+        total, browser = self._name(Reason.ACCOUNT, account), self._find_browser(found, client)
+        if not browser and await attempts.update_first_failure(connection, known, LOCKOUT, set_at):
             return Try((known,), known, address)  # no limit is so low that it holds back the first: nothing to decide
         # A look without a lock: a flood of tries that must wait writes nothing.
-        counts = await attempts.list_counts(connection, [known, total, address, *([browser] if browser else [])])
+        counts = await attempts.list_counts(
+            connection, [known, total, address, *([browser] if browser else [])], set_at
+        )
         if browser:
             holds = self._hold({browser: Reason.BROWSER})
         else:
@@ -219,11 +225,13 @@ class Admission:
             return Holds(rules, reasons)
         return Holds({**rules, tightened: limit.tighten()}, {**reasons, tightened: Reason.ADDRESS})
 
-    def _find_browser(self, user_id: int | None, client: Client) -> bytes | None:
-        """Return the key of a browser that was signed in as this user before, or None."""
-        if user_id is None or client.known_user_id != user_id:
+    def _find_browser(self, found: Credentials | None, client: Client) -> bytes | None:
+        """Return the key of a browser that was signed in by the password that the user has now, or None."""
+        if found is None or client.known_user_id != found.user.id:
             return None
-        return self._name(Reason.BROWSER, str(user_id), client.known_browser)
+        if client.known_since + CLOCK_TOLERANCE < found.password_set_at.timestamp():
+            return None  # whoever knew an earlier password may have made any number of such cookies
+        return self._name(Reason.BROWSER, str(found.user.id), client.known_browser)
 
     def _name(self, reason: str, *parts: str) -> bytes:
         text = "\0".join((reason, *parts))

@@ -10,29 +10,42 @@ from collections.abc import Mapping, Sequence
 from auth_service.throttle import Count
 from shared.database import Connection, Row
 
+KNOWN_FOR = dt.timedelta(days=90)  # after the last sign-in of an account from an address
 
-async def update_first_failure(connection: Connection, key: bytes, kept_for: dt.timedelta) -> bool:
-    """Count a failure of an address known to the account, if none was counted since the last success; tell whether."""
+
+async def update_first_failure(
+    connection: Connection, key: bytes, kept_for: dt.timedelta, known_from: dt.datetime | None
+) -> bool:
+    """Count a failure of an address known to the account, if none was counted since the last success; tell whether.
+
+    An address is known that the account was signed in to from at ``known_from`` or later.
+    """
     done: str = await connection.execute(
         """
         UPDATE attempts SET recent = 1, in_a_row = 1, pending = 1, last_at = clock_timestamp(),
             is_refusal_noted = false, forget_at = greatest(now() + $2, forget_at)
-        WHERE key = $1 AND is_known AND recent = 0 AND in_a_row = 0
+        WHERE key = $1 AND is_known AND forget_at >= $3::timestamptz + $4::interval AND recent = 0 AND in_a_row = 0
         """,
-        *(key, kept_for),
+        *(key, kept_for, known_from, KNOWN_FOR),
     )
     return done == "UPDATE 1"
 
 
-async def list_counts(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, Count]:
-    """Return those of the counts that exist, as they are just now: somebody may be changing them."""
+async def list_counts(
+    connection: Connection, keys: Sequence[bytes], known_from: dt.datetime | None = None
+) -> dict[bytes, Count]:
+    """Return those of the counts that exist, as they are just now: somebody may be changing them.
+
+    Of an address that counts as known, the last sign-in was at ``known_from`` or later.
+    """
     rows = await connection.fetch(
         # An array behind a subquery: the planner can't see how long it is, and so plans once.
         """
-        SELECT key, recent, in_a_row, last_at, since, is_known, is_refusal_noted, pending, clock_timestamp() AS now
+        SELECT key, recent, in_a_row, last_at, since, is_refusal_noted, pending, clock_timestamp() AS now,
+            is_known AND forget_at >= coalesce($2::timestamptz + $3::interval, 'infinity') AS is_known
         FROM attempts WHERE key = ANY((SELECT $1::bytea[])::bytea[])
         """,
-        keys,
+        *(keys, known_from, KNOWN_FOR),
     )
     return {row["key"]: _read_count(row) for row in rows}
 

@@ -33,6 +33,7 @@ class Client:
     request_id: str
     known_user_id: int | None = None
     known_browser: str = ""
+    known_since: int = 0
 
 
 def identify_client(request: Request) -> Client:
@@ -44,6 +45,7 @@ def identify_client(request: Request) -> Client:
         record_of(request.scope).request_id,
         device.user_id if device else None,
         device.session_id if device else "",
+        device.made if device else 0,
     )
 
 

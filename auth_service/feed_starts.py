@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass
 
+from auth_service import revocations, user_changes
 from shared.database import Connection
 from shared.epochs import Epoch
 
@@ -19,6 +20,11 @@ class Past:
 
 async def insert_feed_start(connection: Connection, epoch: Epoch) -> None:
     """Note how far the feeds have come, in the transaction that begins an epoch."""
+    for turn in (
+        revocations.TURN,
+        user_changes.TURN,
+    ):  # as a deletion; what gets a number later is read once the epoch is
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", turn)
     await connection.execute(
         """
         INSERT INTO feed_starts (epoch, user_changes, revocations)

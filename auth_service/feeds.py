@@ -22,7 +22,7 @@ from typing import Generic, Protocol, TypeVar
 from auth_service.followers import FeedPlace, Standing, admit_follower
 from shared.database import Connection, Database
 from shared.epoch_watch import EpochWatch
-from shared.epochs import Epoch
+from shared.epochs import Epoch, find_epoch
 
 LOOK_EVERY = 0.5  # seconds
 
@@ -72,6 +72,9 @@ class Feeds:
         while True:
             async with self._database.connection() as connection:
                 entries = await list_entries(connection, place.after)
+                now = await find_epoch(connection) if entries else epoch  # afterwards: an entry may be of the next one
+            if now != epoch:
+                return Page([], place.after, epoch)  # whoever asks again is told of the next
             if entries:
                 return Page(entries, entries[-1].id, epoch)
             found = marks

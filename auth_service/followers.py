@@ -59,13 +59,13 @@ class Standing(Enum):
 
 async def admit_follower(database: Database, watch: EpochWatch, feed: str, place: FeedPlace) -> tuple[Epoch, Standing]:
     """Return the current epoch, and what the follower is to do; begin an epoch where it knows of a loss."""
-    async with database.connection() as connection:
-        standing = await _judge(connection, feed, place)
+    async with database.connection() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        standing, epoch = await _judge(connection, feed, place), await find_epoch(connection)
     if standing is Standing.KNOWS_MORE:
         log.warning("follower_knows_more", feed=feed, after=place.after, known=place.known)
         await watch.begin_after_loss(lambda found: _knows_more(found, feed, place), place.epoch, place.known or 0)
-    async with database.connection() as connection:
-        epoch = await find_epoch(connection)
+        async with database.connection() as connection:
+            epoch = await find_epoch(connection)
     if epoch is None:
         raise Unavailable
     return epoch, standing

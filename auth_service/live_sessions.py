@@ -205,9 +205,14 @@ class LiveSessions:
         if found is None:
             return None
         user, session, is_surplus = found
-        for session_id in replaced:
-            await self._end(connection, session_id, Ending.REPLACED, client)
+        await self._end_replaced(connection, replaced, client)
         return self._give(user, session, begun.refresh_token), is_surplus
+
+    async def _end_replaced(self, connection: Connection, replaced: Sequence[SessionId], client: Client) -> None:
+        """End what a sign-in takes the place of: first all rows, then the feed, which others lock in this order too."""
+        revoked = [await update_revoked(connection, each, None, Ending.REPLACED) for each in sorted(replaced)]
+        for session in filter(None, revoked):
+            await self._tell(connection, [session], Ending.REPLACED, client)
 
     async def _end_surplus(self, user_id: int, client: Client) -> None:
         """End the sessions that a user has beyond ``MOST``. The user is signed in, whatever happens here."""

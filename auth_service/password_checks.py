@@ -74,8 +74,7 @@ class PasswordChecks:
             with self.passwords.take_slot(find_site(client.address), email_key(email)) as slot:
                 async with self.database.connection() as connection:
                     found = await find_credentials(connection, email)
-                    user_id = found.user.id if found else None
-                    counted = await self.admission.admit_sign_in(connection, email, user_id, client)
+                    counted = await self.admission.admit_sign_in(connection, email, found, client)
                 if counted is None:
                     return None
                 is_right = await self.passwords.verify(password, found.password_hash if found else None, slot)

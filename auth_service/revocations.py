@@ -16,7 +16,7 @@ SPARE = dt.timedelta(seconds=60)
 """How much longer a revocation matters than a token lives. A request that found the session live just before may sign a
 token until it is given up (``shared.deadline``: 7 s), by the clock of its own machine, which may be ahead of ours."""
 
-_TURN = 4_709_203  # any number, another for each feed
+TURN = 4_709_203  # any number, another for each feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ async def insert_revocations(connection: Connection, session_ids: Sequence[Sessi
         SELECT ended.id, clock_timestamp() + $2::interval
         FROM (SELECT pg_advisory_xact_lock($3)) AS in_turn, unnest($1::uuid[]) AS ended (id)
         """,
-        *(list(session_ids), token_ttl + SPARE, _TURN),
+        *(list(session_ids), token_ttl + SPARE, TURN),
     )
 
 

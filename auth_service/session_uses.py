@@ -14,7 +14,6 @@ costs one connection of the pool. What it means for the idle end:
 import asyncio
 import contextlib
 import datetime as dt
-import itertools
 import time
 
 import structlog
@@ -56,8 +55,9 @@ class SessionUses:
 
     async def flush(self) -> bool:
         """Write what is noted; False when that could not be done, and all that is left stays noted."""
-        while self._used_at:
-            batch = {session_id: self._used_at[session_id] for session_id in itertools.islice(self._used_at, BATCH)}
+        noted = list(self._used_at)  # what is noted meanwhile waits for the next time
+        for begin in range(0, len(noted), BATCH):
+            batch = {session_id: self._used_at[session_id] for session_id in noted[begin : begin + BATCH]}
             try:
                 await self._write(batch)
             except Exception as error:  # noqa: BLE001 - whatever it is, nobody waits for this

@@ -12,14 +12,13 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from auth_service.attempts import KNOWN_FOR
 from auth_service.audit import Event
 from auth_service.clients import Client
 from auth_service.refresh_tokens import hash_refresh_token
 from auth_service.sessions import Session, SessionId
 from auth_service.users import User
 from shared.database import Connection, Row
-
-KNOWN_FOR = dt.timedelta(days=90)  # after the last sign-in of an account from an address
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from shared.database import Connection
 
 PAGE = 500  # changes
 
-_TURN = 4_709_202  # any number, another for each feed
+TURN = 4_709_202  # any number, another for each feed
 
 
 class Kind(StrEnum):
@@ -45,7 +45,7 @@ async def insert_user_change(connection: Connection, kind: Kind, user: User) -> 
         INSERT INTO user_changes (kind, user_id, name, email)
         SELECT $1, $2, $3, $4 FROM (SELECT pg_advisory_xact_lock($5)) AS in_turn
         """,
-        *(kind.value, user.id, None if is_gone else user.name, None if is_gone else user.email, _TURN),
+        *(kind.value, user.id, None if is_gone else user.name, None if is_gone else user.email, TURN),
     )
 
 

@@ -17,7 +17,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.claims import SESSION_ID_PATTERN
 
@@ -34,6 +34,7 @@ class Device:
 
     user_id: int
     session_id: str
+    made: int = field(default=0, compare=False)  # in Unix seconds
 
 
 class DeviceCookies:
@@ -55,7 +56,7 @@ class DeviceCookies:
         text = match[0].rpartition(".")[0]
         if not any(hmac.compare_digest(match[4], _sign(key, text)) for key in self._keys):
             return None
-        return Device(int(match[1]), match[2])
+        return Device(int(match[1]), match[2], int(match[3]))
 
 
 def device_cookie_name(*, secure: bool) -> str:

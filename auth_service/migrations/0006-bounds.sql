@@ -33,14 +33,13 @@ CROSS JOIN LATERAL (
     ORDER BY created_at DESC, id DESC OFFSET 100 LIMIT 1
 ) AS oldest;
 
--- A cascade would delete any number of sessions, each with any number of refresh tokens, in one statement. A session
--- without its user is not live, and housekeeping deletes it. Last, because it shuts out everybody until the end.
-ALTER TABLE sessions DROP CONSTRAINT sessions_user_id_fkey;
-
 -- migrate: rollback
 
-DELETE FROM sessions WHERE NOT EXISTS (SELECT FROM users WHERE users.id = sessions.user_id);
-ALTER TABLE sessions ADD FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE;
+-- The release before knows of no cutoffs: what they ended must say so itself.
+UPDATE sessions SET revoked_at = now(), revoked_because = cutoff.because FROM session_cutoffs AS cutoff
+WHERE cutoff.user_id = sessions.user_id AND sessions.created_at <= cutoff.began_by
+    AND sessions.id IS DISTINCT FROM cutoff.spared AND revoked_at IS NULL;
+
 DROP TABLE session_cutoffs;
 DROP INDEX sessions_by_start;
 DROP INDEX unrevoked_sessions_by_user;

@@ -94,6 +94,10 @@ WHERE revoked_at IS NULL AND now() < least(ends_at, idle_ends_at)
 
 -- migrate: rollback
 
+-- The release before knows of no epochs: what the last loss ended must say so itself.
+UPDATE sessions SET revoked_at = now(), revoked_because = 'database_put_back'
+WHERE revoked_at IS NULL AND created_at < (SELECT max(began_at) FROM epochs WHERE is_loss);
+
 DROP VIEW live_sessions;
 DROP TRIGGER delete_older ON user_changes;
 DROP FUNCTION delete_older_user_changes();

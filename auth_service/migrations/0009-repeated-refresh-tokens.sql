@@ -1,5 +1,5 @@
 -- Refresh tokens that were given out a second time, long after the first
--- depends: 0005-accounts
+-- depends: 0008-pending-attempts
 
 -- migrate: apply
 
