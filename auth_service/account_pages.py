@@ -44,6 +44,10 @@ DONE = {
     "others": Sentence("All your other devices were signed out."),
 }
 
+OTHER_ACCOUNT = Sentence(
+    "You are signed in to another account than when you opened this form. To use this name for it, press Save again."
+)
+
 NOTHING_SAID: Mapping[str, object] = {"is_signed_out": False, "problem": None, "retry_after": None, "notice": None}
 
 Page = Callable[[Request, BrowserSession], Awaitable[Response]]
@@ -70,7 +74,7 @@ def signed_in(page: Page, otherwise: Endpoint = lead_to_sign_in) -> Endpoint:
 @signed_in
 async def show_profile(request: Request, found: BrowserSession) -> Response:
     """Show who is signed in, with a form for the name."""
-    return _page(request, found, "account.html", name=found.user.name)
+    return _page(request, found, "account.html", name=found.user.name, account=found.user.id)
 
 
 async def show_name_again(request: Request) -> Response:
@@ -79,7 +83,7 @@ async def show_name_again(request: Request) -> Response:
     if not is_csrf_verified(request, fields):
         return await lead_to_sign_in(request)
     note_refusal(request.scope, Unauthorized())
-    shown = {"name": fields.get("name", ""), "errors": {}, "is_signed_out": True}
+    shown = {"name": fields.get("name", ""), "account": fields.get("account", ""), "errors": {}, "is_signed_out": True}
     return form_page(request, "account.html", Unauthorized.status, {**NOTHING_SAID, **shown})
 
 
@@ -88,10 +92,12 @@ async def _change_profile(request: Request, found: BrowserSession) -> Response:
     fields, parts, client = await read_form(request, MAX_FORM), parts_of(request), identify_client(request)
     try:
         _verify_form(request, fields)
+        if fields.get("account") != str(found.user.id):
+            raise Forbidden(OTHER_ACCOUNT)
         change = validate(AccountChange, {"name": fields.get("name", "")})
         user = await parts.accounts.rename(found.user, change.name or found.user.name, client)
     except REFUSALS as refusal:
-        return _page(request, found, "account.html", refusal, name=fields.get("name", ""))
+        return _page(request, found, "account.html", refusal, name=fields.get("name", ""), account=found.user.id)
     _, cookies = seal_session(request, user, found.session, parts.sessions.sign_access_token(user, found.session))
     return add_cookies(_lead_on(request, "/account", "renamed"), cookies)
 

@@ -107,9 +107,8 @@ class Admission:
     ) -> Try | None:
         """Count a try to sign in; Throttled when it must wait. To be called before the password is hashed.
 
-        ``found`` is whom the e-mail address names; an address or a browser is known to them that was signed in to by the
-        password that they have now. None while only pending tries stand against it: ask again when they may have
-        succeeded.
+        ``found`` is whom the e-mail address names. Known to them is where their present password signed in before. None
+        while only pending tries stand against it: ask again when they may have succeeded.
         """
         user_id, set_at = (found.user.id, found.password_set_at) if found else (None, None)
         account, site = email_key(email), find_site(client.address)

@@ -59,6 +59,9 @@ SIGN_IN_NOTICES = {
     "deleted": Sentence("Your account and your posts were deleted."),
     "typed": Sentence("Once you are signed in, go back to the tab with what you typed and press Save again."),
 }
+SIGNED_IN_NOTICES = {
+    "typed": Sentence("Now go back to the tab with what you typed and press Save again."),
+}
 UNKNOWN_SIGN_IN_ERROR = Sentence("Signing in did not work. Please try again.")
 NOTICES = {
     "Configuration": (
@@ -205,12 +208,8 @@ def redirect(url: str) -> Response:
 def _signed_in_page(request: Request, callback_url: str, user: User) -> Response:
     is_loop = urlsplit(callback_url).path.startswith(("/api/auth", "/signup"))
     next_url = FIRST_PAGE_SIGNED_IN if is_loop else callback_url
-    return _page(request, "signed_in.html", 200, {"user": user, "next_url": next_url, "notice": _find_notice(request)})
-
-
-def _find_notice(request: Request) -> str | None:
-    """Return what the page that led here wants to be said, or None."""
-    return SIGN_IN_NOTICES.get(request.query_params.get("notice", ""))
+    notice = SIGNED_IN_NOTICES.get(request.query_params.get("notice", ""))
+    return _page(request, "signed_in.html", 200, {"user": user, "next_url": next_url, "notice": notice})
 
 
 def _sign_up_page(

@@ -41,7 +41,7 @@ class OneByOneProtocol(HttpToolsProtocol, ABC):
     def eof_received(self) -> bool:  # type: ignore[override] # asyncio asks; uvicorn always lets the connection end
         """Take note that no more comes; keep the connection while whole requests are owed an answer (RFC 9112, 9.6)."""
         self._has_ended = True
-        return self._is_busy()
+        return self._is_busy() or bool(self._ahead)
 
     def _read_on(self) -> None:
         while self._ahead and not self._is_deaf and not self._is_busy():
@@ -62,7 +62,7 @@ class OneByOneProtocol(HttpToolsProtocol, ABC):
         if self._ahead:
             self.flow.resume_reading()
             self.loop.call_soon(self._read_what_waited)
-        elif self._has_ended:
+        elif self._has_ended and not self._is_busy():
             self._end()
 
     def _read_what_waited(self) -> None:

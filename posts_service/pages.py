@@ -78,7 +78,8 @@ def posts_page(request: Request, caller: Caller, template: str, *, status: int =
     if isinstance(caller, User):
         user = caller.claims
         form_token = parts_of(request).form_tokens.sign(user.session_id, int(time.time()))
-    notice = DONE.get(request.query_params.get("done", ""))
+    done = request.query_params.get("done", "")
+    notice = None if done == "signed-out" and user else DONE.get(done)
     shown = {"user": user, "form_token": form_token, "notice": notice, **context}
     return render_page(request.scope, template, folder=TEMPLATES, status=status, headers=None, **shown)
 

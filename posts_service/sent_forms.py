@@ -17,6 +17,7 @@ from shared.authentication import Anonymous, Caller, User, challenge, identify_c
 from shared.bodies import is_form, read_form
 from shared.error_responses import wants_page
 from shared.errors import Forbidden, Unauthorized
+from shared.form_tokens import is_past
 from shared.sentences import Sentence
 
 MAX_FORM = 1_048_576  # bytes: the longest content, where each of its characters may take nine
@@ -81,7 +82,8 @@ class SentForm:
         if isinstance(self.caller, Anonymous):
             raise Unauthorized(challenge=challenge(self.caller))
         if self.token is None:
-            raise Forbidden(EXPIRED if self.fields.get("form_token") else SIGNED_IN_AGAIN)
+            is_old = is_past(self.fields.get("form_token", ""), int(time.time()))
+            raise Forbidden(EXPIRED if is_old else SIGNED_IN_AGAIN)
         return self.caller
 
 

@@ -4,6 +4,7 @@ Too long is 413, not JSON is 400, another type is 415, well-formed but wrong is 
 no NaN, no member twice. Nothing that a client can send ends in a 500.
 """
 
+import asyncio
 import json
 import math
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ from shared.schemas import Model, validate
 
 MAX_JSON_BODY = 262_144  # bytes, unless the endpoint says less
 MAX_FORM_FIELDS = 32
+LONG_FORM = 65_536  # bytes; decoding a longer one takes so long that nobody else is to wait for it
+
+_long_forms = asyncio.Semaphore(1)
 
 Value = TypeVar("Value")
 
@@ -34,10 +38,18 @@ async def read_form(request: Request, limit: int = MAX_JSON_BODY) -> dict[str, s
         raise UnsupportedMediaType("Send a form")
     text = await read_bytes(request, limit)
     try:
-        pairs = parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FORM_FIELDS)
+        if len(text) <= LONG_FORM:
+            pairs = _parse_form(text)
+        else:
+            async with _long_forms:
+                pairs = await asyncio.to_thread(_parse_form, text)
     except ValueError:
         raise BadRequest("The form can't be read") from None
     return _unique(pairs)
+
+
+def _parse_form(text: bytes) -> list[tuple[str, str]]:
+    return parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FORM_FIELDS)
 
 
 async def read_bytes(request: Request, limit: int) -> bytes:

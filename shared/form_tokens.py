@@ -7,10 +7,13 @@ another. It is a second guard: the gateway already gives a cookie no weight on a
 
 import hashlib
 import hmac
+import re
 from collections.abc import Sequence
 
 MAX_AGE = 12 * 3600  # seconds that a form may stay open
 CLOCK_TOLERANCE = 60  # seconds that another replica's clock may be ahead
+
+_MADE = re.compile(r"[0-9]{1,12}")  # seconds until the year 33658
 
 
 class FormTokens:
@@ -27,11 +30,17 @@ class FormTokens:
     def is_valid(self, token: str, session_id: str, now: int) -> bool:
         """Tell whether a form was shown in this session, by us or another replica, at most MAX_AGE seconds ago."""
         made, _, mac = token.partition(".")
-        if not (token.isascii() and made.isdigit() and len(made) <= 12):  # noqa: PLR2004 - seconds until the year 33658
+        if not (token.isascii() and _MADE.fullmatch(made)):
             return False
         right = [_mac(key, session_id, int(made)) for key in self._keys]
         is_ours = any(hmac.compare_digest(mac.encode(), each.encode()) for each in right)
         return is_ours and -CLOCK_TOLERANCE <= now - int(made) < MAX_AGE
+
+
+def is_past(token: str, now: int) -> bool:
+    """Tell whether a token, of whichever session, says of itself that its form was open for too long."""
+    made = token.partition(".")[0]
+    return bool(_MADE.fullmatch(made)) and now - int(made) >= MAX_AGE
 
 
 def _mac(key: bytes, session_id: str, made: int) -> str:

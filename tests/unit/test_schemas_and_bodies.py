@@ -1,5 +1,6 @@
 """Bodies: what is read, what is refused with which status, and that nothing a client sends is a fault of ours."""
 
+import asyncio
 import contextlib
 import datetime as dt
 import json
@@ -239,6 +240,17 @@ async def test_no_form() -> None:
     """JSON where a form is expected is 415."""
     with pytest.raises(UnsupportedMediaType, match="Send a form"):
         await read_form(request_with(b"{}"))
+
+
+async def test_a_long_form_stops_nobody() -> None:
+    """While a megabyte of escapes is decoded, the event loop goes on."""
+    request = request_with(b"text=" + b"%26" * 300_000, headers=FORM_TYPE)
+    reading, turns = asyncio.create_task(read_form(request, 1_048_576)), 0
+    while not reading.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert (await reading)["text"] == "&" * 300_000
+    assert turns > 3
 
 
 @given(st.binary())

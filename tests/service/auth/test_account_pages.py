@@ -109,6 +109,21 @@ async def test_the_name_is_changed(browser: httpx2.AsyncClient, ada: Person) -> 
     assert (await browser.get("/api/me", headers=ada.bearer)).json()["name"] == "Ada <King>"
 
 
+async def test_a_name_is_saved_for_whom_it_was_typed(browser: httpx2.AsyncClient, app: Starlette) -> None:
+    """A form that was opened by somebody else renames nobody before it is sent once more."""
+    form = await read_form(browser, "/account")
+    async with client_of(app) as elsewhere:
+        bob = await sign_up_and_in(elsewhere, "Bob")
+    await next_auth.sign_in(browser, bob.email)
+    answer = await browser.post("/account", data={**form.fields, "name": "Ada King"})
+    assert answer.status_code == 403
+    assert "You are signed in to another account" in answer.text
+    assert open_session_cookie(browser)["name"] == bob.name
+    again = read_forms(answer.text)["/account"]
+    assert again.fields["name"] == "Ada King"
+    assert (await browser.post("/account", data=again.fields)).status_code == 303
+
+
 async def test_a_wrong_name_is_shown_again(browser: httpx2.AsyncClient, ada: Person) -> None:
     """A name that can't be one: 422, the error beside the field, what was typed is kept, nothing is changed."""
     typed = "x" * 101

@@ -75,6 +75,16 @@ async def test_requests_sent_ahead_are_answered(gateway: RunningGateway) -> None
     assert answers.count(b"HTTP/1.1 200 OK\r\n") == 5
 
 
+@pytest.mark.parametrize("first", ["POST /public/x", "HEAD /public/x", "GET /nowhere", "GET /public/x"])
+@pytest.mark.parametrize("further", [1, 2])
+async def test_whatever_is_sent_ahead_is_answered(gateway: RunningGateway, first: str, further: int) -> None:
+    """Behind a request with a body, one whose answer has none, and one that is refused: each gets its answer."""
+    body = b"12345" if first.startswith("POST") else b""
+    head = ask(gateway, f"{first} HTTP/1.1", f"Content-Length: {len(body)}\r\n" if body else "")
+    answers = await read_all(gateway, head + body + ask(gateway, "GET /public/x HTTP/1.1") * further)
+    assert answers.count(b"HTTP/1.1 ") == 1 + further
+
+
 @pytest.mark.parametrize("piece", [b"", b"GET /public/x HT", b"GET /public/x HTTP/1.1\r\nHost: a\r\n"])
 async def test_half_a_request_ends(gateway: RunningGateway, posts: RawUpstream, piece: bytes) -> None:
     """What is no whole request is not answered, and the connection ends at once."""
