@@ -13,10 +13,11 @@ from shared.errors import Unavailable
 from tests.support import next_auth
 from tests.support.html_forms import HtmlForm, read_forms
 from tests.support.next_auth import SESSION_COOKIE
-from tests.support.people import PASSWORD, Person
+from tests.support.people import PASSWORD, Person, sign_up_and_in
 from tests.support.services import PUBLIC_URL, client_of
 
 NAVIGATION = {"accept": "text/html"}
+ROUNDS = 10  # of clicks at once
 OTHER_PASSWORD = "staple battery horse"
 MARY = {"name": "Mary Jackson", "email": "mary@example.com", "password": PASSWORD}
 
@@ -33,22 +34,34 @@ async def send(app: Starlette, cookies: httpx2.Cookies, path: str, fields: dict[
         return await browser.post(path, data=fields, headers=NAVIGATION)
 
 
+async def click_twice(
+    app: Starlette, client: httpx2.AsyncClient, form: HtmlForm, typed: dict[str, str], *, at_once: bool
+) -> list[httpx2.Response]:
+    """Send a form twice as a browser has it, and return both answers."""
+    clicks = [send(app, client.cookies, form.action, form.fields | typed) for _ in range(2)]
+    return list(await asyncio.gather(*clicks)) if at_once else [await click for click in clicks]
+
+
 def is_signed_in(answer: httpx2.Response) -> bool:
     """Tell whether an answer leads on with a session."""
     return answer.status_code == 303 and f"{SESSION_COOKIE}=ey" in answer.headers.get("set-cookie", "")
 
 
-@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("rounds", [1, ROUNDS])
 async def test_a_double_click_signs_up_once_and_in(
-    app: Starlette, client: httpx2.AsyncClient, database: asyncpg.Connection, *, at_once: bool
+    app: Starlette, client: httpx2.AsyncClient, database: asyncpg.Connection, rounds: int
 ) -> None:
-    """Whichever answer the browser shows: it is signed in, on the way to where it wanted, and there is one account."""
+    """Whichever answer the browser shows: it is signed in, on the way to where it wanted, and there is one account.
+
+    Once one click after the other, and ten times both at once.
+    """
     form = await open_form(client, "/signup")
-    clicks = [send(app, client.cookies, "/signup", form.fields | MARY) for _ in range(2)]
-    answers = await asyncio.gather(*clicks) if at_once else [await click for click in clicks]
-    assert [is_signed_in(answer) for answer in answers] == [True, True]
-    assert {answer.headers["location"] for answer in answers} == {f"{PUBLIC_URL}/userposts"}
-    assert await database.fetchval("SELECT count(*) FROM users") == 1
+    for number in range(rounds):
+        mary = MARY | {"email": f"mary{number}@example.com"}
+        answers = await click_twice(app, client, form, mary, at_once=rounds > 1)
+        assert [is_signed_in(answer) for answer in answers] == [True, True]
+        assert {answer.headers["location"] for answer in answers} == {f"{PUBLIC_URL}/userposts"}
+        assert await database.fetchval("SELECT count(*) FROM users") == number + 1
 
 
 @pytest.mark.parametrize(
@@ -95,17 +108,23 @@ async def test_the_api_still_says_taken(client: httpx2.AsyncClient) -> None:
     assert statuses == [201, 409]
 
 
-@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("rounds", [1, ROUNDS])
 async def test_a_double_click_changes_the_password_once(
-    app: Starlette, client: httpx2.AsyncClient, ada: Person, *, at_once: bool
+    app: Starlette, client: httpx2.AsyncClient, ada: Person, rounds: int
 ) -> None:
-    """Both answers say that the password was changed; the old one is not asked for again."""
-    await next_auth.sign_in(client, ada.email)
-    form = await open_form(client, "/account/password")
-    typed = form.fields | {"currentPassword": PASSWORD, "newPassword": OTHER_PASSWORD}
-    clicks = [send(app, client.cookies, form.action, typed) for _ in range(2)]
-    answers = await asyncio.gather(*clicks) if at_once else [await click for click in clicks]
-    assert [answer.headers.get("location") for answer in answers] == [f"{PUBLIC_URL}/account/password?done=changed"] * 2
+    """Both answers say that the password was changed; the old one is not asked for again.
+
+    Once one click after the other, and ten times both at once, to and fro between two passwords.
+    """
+    old, new = PASSWORD, OTHER_PASSWORD
+    for _ in range(rounds):
+        await next_auth.sign_in(client, ada.email, old)
+        form = await open_form(client, "/account/password")
+        typed = {"currentPassword": old, "newPassword": new}
+        answers = await click_twice(app, client, form, typed, at_once=rounds > 1)
+        led_to = [answer.headers.get("location") for answer in answers]
+        assert led_to == [f"{PUBLIC_URL}/account/password?done=changed"] * 2
+        old, new = new, old
 
 
 async def test_another_new_password_is_no_second_click(app: Starlette, client: httpx2.AsyncClient, ada: Person) -> None:
@@ -119,21 +138,20 @@ async def test_another_new_password_is_no_second_click(app: Starlette, client: h
     assert "aria-invalid" in read_forms(refused.text)[form.action].attributes["currentPassword"]
 
 
-@pytest.mark.parametrize("at_once", [True, False])
-async def test_a_double_click_deletes_the_account_once(
-    app: Starlette, client: httpx2.AsyncClient, ada: Person, *, at_once: bool
-) -> None:
-    """Both answers say that the account was deleted, and the browser forgets it."""
-    await next_auth.sign_in(client, ada.email)
-    form = await open_form(client, "/account/delete")
-    clicks = [send(app, client.cookies, form.action, form.fields | {"password": PASSWORD}) for _ in range(2)]
-    answers = await asyncio.gather(*clicks) if at_once else [await click for click in clicks]
-    assert [answer.headers.get("location") for answer in answers] == [
-        f"{PUBLIC_URL}/api/auth/signin?notice=deleted"
-    ] * 2
-    assert all(
-        f'{SESSION_COOKIE}=""' in str(answer.headers) or "Max-Age=0" in str(answer.headers) for answer in answers
-    )
+@pytest.mark.parametrize("rounds", [1, ROUNDS])
+async def test_a_double_click_deletes_the_account_once(app: Starlette, client: httpx2.AsyncClient, rounds: int) -> None:
+    """Both answers say that the account was deleted, and the browser forgets it.
+
+    Once one click after the other, and ten times both at once.
+    """
+    for number in range(rounds):
+        person = await sign_up_and_in(client, f"Person{number}")
+        await next_auth.sign_in(client, person.email)
+        form = await open_form(client, "/account/delete")
+        answers = await click_twice(app, client, form, {"password": PASSWORD}, at_once=rounds > 1)
+        led_to = [answer.headers.get("location") for answer in answers]
+        assert led_to == [f"{PUBLIC_URL}/api/auth/signin?notice=deleted"] * 2
+        assert all(f"{SESSION_COOKIE}=; Max-Age=0" in str(answer.headers) for answer in answers)
 
 
 async def test_a_name_is_kept_after_the_session(client: httpx2.AsyncClient, ada: Person) -> None:
