@@ -14,21 +14,21 @@ from dataclasses import dataclass
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.credentials import Credentials
-from gateway.current_policy import CurrentPolicy
-from gateway.fast_path import FastPath
-from gateway.forward_auth import ForwardAuth
+from gateway.callers.credentials import Credentials
+from gateway.callers.renewal import SessionRenewal
+from gateway.forward_auth.answer import ForwardAuth
 from gateway.gate import Gate
-from gateway.outgoing import PublicSide
-from gateway.own_pages import create_own_pages
+from gateway.metrics import UpstreamMetrics
+from gateway.pages.own_pages import create_own_pages
+from gateway.pages.reference import Reference
 from gateway.patience import follow_load
-from gateway.reference import Reference
-from gateway.rule_file import load_policy
-from gateway.rules import Policy, PolicyInvalid
-from gateway.session_renewal import SessionRenewal
+from gateway.policy.file import load_policy
+from gateway.policy.in_force import CurrentPolicy
+from gateway.policy.rules import Policy, PolicyInvalid
 from gateway.settings import GatewaySettings
-from gateway.upstream_limits import Limits
-from gateway.upstream_metrics import UpstreamMetrics
+from gateway.wire.fast_path import FastPath
+from gateway.wire.limits import Limits
+from gateway.wire.upstream_head import PublicSide
 from shared.faults import FaultMiddleware
 from shared.metrics import Metrics
 from shared.request_context import Reports, RequestContextMiddleware

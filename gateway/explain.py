@@ -19,10 +19,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.credentials import Credentials
-from gateway.headers import read_request_headers
-from gateway.paths import PathRefused, canonicalize_path, check_query
-from gateway.policy import (
+from gateway.callers.credentials import Credentials
+from gateway.policy.canonical_paths import PathRefused, canonicalize_path, check_query
+from gateway.policy.decision import (
     AnswerOptions,
     Decision,
     Forward,
@@ -35,10 +34,11 @@ from gateway.policy import (
     is_same_origin,
     judge_rule,
 )
-from gateway.rule_file import load_policy
-from gateway.rules import METHODS, OWN_UPSTREAM, PROBES, Policy, PolicyInvalid, Rule
+from gateway.policy.file import load_policy
+from gateway.policy.rules import METHODS, OWN_UPSTREAM, PROBES, Policy, PolicyInvalid, Rule
 from gateway.settings import DEFAULT_RULES, GatewaySettings
-from gateway.websocket import find_key
+from gateway.wire.headers import read_request_headers
+from gateway.wire.websocket import find_key
 from shared.authentication import Anonymous, Caller, Reason
 from shared.errors import AppError, MethodNotAllowed
 from shared.revocations import Revocations

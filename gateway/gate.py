@@ -12,13 +12,10 @@ from typing import NamedTuple, Protocol, assert_never
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.credentials import Credentials
-from gateway.current_policy import CurrentPolicy
-from gateway.headers import RawHeader, RequestHeaders, encode_lines, read_request_headers
-from gateway.known_heads import KnownRequest
-from gateway.outgoing import Outgoing, PublicSide
-from gateway.paths import CanonicalPath, PathRefused, canonicalize_path, check_query
-from gateway.policy import (
+from gateway.callers.credentials import Credentials
+from gateway.callers.renewal import Renewed, RenewingSend, SessionRenewal
+from gateway.policy.canonical_paths import CanonicalPath, PathRefused, canonicalize_path, check_query
+from gateway.policy.decision import (
     AnswerOptions,
     Decision,
     Forward,
@@ -28,13 +25,16 @@ from gateway.policy import (
     decide,
     is_same_origin,
 )
-from gateway.proxy import OutgoingRequest, forward
-from gateway.rules import METHODS, OWN_UPSTREAM, PROBES, Rule
-from gateway.session_renewal import Renewed, RenewingSend, SessionRenewal
-from gateway.tunnel import open_tunnel
-from gateway.upstream import UpstreamPool
-from gateway.upstream_connection import UpstreamConnection
-from gateway.websocket import UPGRADE_HEADERS, find_key
+from gateway.policy.in_force import CurrentPolicy
+from gateway.policy.rules import METHODS, OWN_UPSTREAM, PROBES, Rule
+from gateway.wire.headers import RawHeader, RequestHeaders, encode_lines, read_request_headers
+from gateway.wire.pool import UpstreamPool
+from gateway.wire.proxy import OutgoingRequest, forward
+from gateway.wire.request_heads import KnownRequest
+from gateway.wire.tunnel import open_tunnel
+from gateway.wire.upstream_connection import UpstreamConnection
+from gateway.wire.upstream_head import Outgoing, PublicSide
+from gateway.wire.websocket import UPGRADE_HEADERS, find_key
 from shared.authentication import Caller, note_in_record
 from shared.error_responses import render_error, wants_page
 from shared.errors import AppError, BadRequest, MethodNotAllowed, Unavailable

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
-from gateway.clients import Network
+from gateway.callers.client_address import Network
 from shared.settings import PreviousSecrets, Secret, Settings
 
 DEFAULT_RULES = Path(__file__).parent / "rules.toml"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.matchers import Matcher, MatcherInvalid, compile_matcher
+from gateway.matching.matchers import Matcher, MatcherInvalid, compile_matcher
 from tests.support.generated_matchers import MatcherMaker
 from tests.support.path_to_regexp import Answer, ask_package, install_package
 

@@ -15,13 +15,13 @@ import httpx2
 from pydantic import SecretStr
 
 from gateway.app import create_app
-from gateway.client_limits import ClientLimits
-from gateway.credentials import Credentials
-from gateway.fast_path import FastPath
-from gateway.fast_protocol import FastGatewayProtocol
-from gateway.protocol import GatewayProtocol
+from gateway.callers.credentials import Credentials
 from gateway.settings import GatewaySettings
-from gateway.upstream_limits import Limits
+from gateway.wire.client_limits import ClientLimits
+from gateway.wire.fast_path import FastPath
+from gateway.wire.fast_protocol import FastGatewayProtocol
+from gateway.wire.limits import Limits
+from gateway.wire.protocol import GatewayProtocol
 from shared.draining import DrainingServer
 from shared.metrics import Metrics
 from shared.revocations import Revocations

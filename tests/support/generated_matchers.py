@@ -2,7 +2,7 @@
 
 import random
 
-from gateway.automata import DEAD, START, Automaton
+from gateway.matching.dfa import DEAD, START, Automaton
 
 SIGNS = "/:ab(){}?*+\\.[]^$|!=<-,12dwbBkpZ안"
 NAMES = ("a", "id", "path", "x1", "_")

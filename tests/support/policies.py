@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.rule_file import parse_policy
-from gateway.rules import Policy, PolicyInvalid
+from gateway.policy.file import parse_policy
+from gateway.policy.rules import Policy, PolicyInvalid
 
 SETTINGS = {"POSTS_URL": "http://posts:8002", "BAD": "https://posts"}
 HEAD = '[upstreams]\nposts = "http://posts:8002"\n'

@@ -9,7 +9,7 @@ from shared import errors
 from tests.support.house import ROOT, Module, list_modules
 
 PACKAGES = ("shared", "auth_service", "posts_service", "gateway")
-TEMPLATES = [path for package in PACKAGES for path in sorted((ROOT / package / "templates").glob("*.html"))]
+TEMPLATES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("templates/*.html"))]
 ENVIRONMENT = jinja2.Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
 
 _ERRORS = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}

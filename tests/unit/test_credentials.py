@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.credentials import Credentials, StaleSession
+from gateway.callers.credentials import Credentials, StaleSession
 from shared.authentication import Anonymous, Reason, User
 from shared.device_cookie import Device, DeviceCookies
 from shared.revocations import Revocations

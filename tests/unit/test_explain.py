@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.credentials import Credentials
+from gateway.callers.credentials import Credentials
 from gateway.explain import PASSES, REFUSED, WRONG, main, split_target
 from gateway.settings import DEFAULT_RULES, GatewaySettings
 from shared.revocations import Revocations

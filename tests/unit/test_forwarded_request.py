@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.forwarded_request import (
+from gateway.forward_auth.question import (
     Dialect,
     ForwardedRequest,
     find_dialect,

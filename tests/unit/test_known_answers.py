@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.headers import answer_headers, encode_lines
-from gateway.known_answers import PlainAnswer, PlainAnswers
-from gateway.upstream_response import ResponseReader
+from gateway.wire.answer_heads import PlainAnswer, PlainAnswers
+from gateway.wire.answer_reader import ResponseReader
+from gateway.wire.headers import answer_headers, encode_lines
 
 ECHO = b"x-request-id: 0123456789\r\n"
 LENGTH = b"Content-Length: 1\r\n"

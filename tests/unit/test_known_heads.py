@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.headers import read_request_headers
-from gateway.known_heads import MOST_REMEMBERED, Memory, read_plain_request, read_plain_target
-from gateway.paths import CanonicalPath
+from gateway.policy.canonical_paths import CanonicalPath
+from gateway.wire.headers import read_request_headers
+from gateway.wire.request_heads import MOST_REMEMBERED, Memory, read_plain_request, read_plain_target
 from shared.errors import AppError
 
 HOSTS = frozenset({b"localhost:3000"})

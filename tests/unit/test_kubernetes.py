@@ -11,7 +11,7 @@ import yaml
 
 from auth_service.commands import make_secrets
 from auth_service.settings import AuthMigrationSettings, AuthSettings
-from gateway.rule_file import load_policy
+from gateway.policy.file import load_policy
 from gateway.settings import GatewaySettings
 from posts_service.settings import PostsMigrationSettings, PostsSettings
 from shared.database import COMMAND_TIMEOUT

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.automata import find_text
-from gateway.matchers import MatcherInvalid, compile_matcher, compile_regex
+from gateway.matching.dfa import find_text
+from gateway.matching.matchers import MatcherInvalid, compile_matcher, compile_regex
 
 ALL_BUT_API = "/((?!api|_next/static|favicon.ico).*)"
 

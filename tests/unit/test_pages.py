@@ -62,7 +62,7 @@ def test_name_that_is_not_given() -> None:
 
 def test_nothing_is_marked_safe_and_nothing_runs() -> None:
     """No template switches escaping off, or has a script or a style of its own; there is one script, in one place."""
-    for template in [*HERE.parent.glob("*/templates/*.html")]:
+    for template in [*HERE.parent.glob("*/templates/*.html"), *HERE.parent.glob("*/*/templates/*.html")]:
         text = template.read_text()
         for word in ("|safe", "| safe", "autoescape", "<style", "style=", "onclick", "javascript:"):
             assert word not in text, f"{template} holds {word}"

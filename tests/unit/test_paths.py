@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.matchers import compile_regex
-from gateway.paths import (
+from gateway.matching.matchers import compile_regex
+from gateway.policy.canonical_paths import (
     CANONICAL_TEXT,
     MAX_PATH_LENGTH,
     MAX_QUERY_LENGTH,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.paths import PathRefused, canonicalize_path
-from gateway.policy import (
+from gateway.policy.canonical_paths import PathRefused, canonicalize_path
+from gateway.policy.decision import (
     AnswerOptions,
     Decision,
     Forward,
@@ -17,8 +17,8 @@ from gateway.policy import (
     RequestFacts,
     decide,
 )
-from gateway.rule_file import load_policy, parse_policy
-from gateway.rules import NEVER_ROUTED, Policy
+from gateway.policy.file import load_policy, parse_policy
+from gateway.policy.rules import NEVER_ROUTED, Policy
 from gateway.settings import DEFAULT_RULES
 from shared.authentication import Anonymous, Caller, Reason, User
 from shared.errors import Unauthorized

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from gateway.rule_file import load_policy
-from gateway.rules import FORWARDED_METHODS, Rule
+from gateway.policy.file import load_policy
+from gateway.policy.rules import FORWARDED_METHODS, Rule
 
 ROOT = Path(__file__).parents[2]
 SERVICES = {"AUTH_SERVICE_URL": "http://127.0.0.1:1", "POSTS_SERVICE_URL": "http://127.0.0.1:2"}

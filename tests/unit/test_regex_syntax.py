@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.matchers import MatcherInvalid, compile_regex
+from gateway.matching.matchers import MatcherInvalid, compile_regex
 
 SHARED_SYNTAX = st.recursive(
     st.sampled_from(["a", "b", "/", ".", "[ab]", "[^a]", r"\d", r"\w", ""]),

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.rule_file import load_policy, parse_policy
-from gateway.rules import (
+from gateway.policy.file import load_policy, parse_policy
+from gateway.policy.rules import (
     DEFAULT_MAX_BODY,
     FORWARDED_METHODS,
     Access,

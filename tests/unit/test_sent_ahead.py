@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.sent_ahead import END_OF_HEAD, SentAhead
+from gateway.wire.sent_ahead import END_OF_HEAD, SentAhead
 
 PIECES = st.lists(st.text(alphabet="\r\na", max_size=12).map(str.encode), max_size=8)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.upstream_response import MAX_HEAD_SIZE, AnswerBroken, ResponseReader
+from gateway.wire.answer_reader import MAX_HEAD_SIZE, AnswerBroken, ResponseReader
 
 CHUNKED = (
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-A: 1\r\n\r\n5\r\nhello\r\n1;x=y\r\n!\r\n0\r\nX-T: 1\r\n\r\n"

@@ -14,7 +14,7 @@ import pytest
 from starlette.applications import Starlette
 
 from auth_service.app import create_app
-from gateway.credentials import Credentials
+from gateway.callers.credentials import Credentials
 from gateway.settings import GatewaySettings
 from shared.authentication import User
 from shared.metrics import Metrics

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from gateway.upstream_limits import Limits
+from gateway.wire.limits import Limits
 from tests.support.gateway_in_process import RunningGateway, running_gateway
 from tests.support.raw_upstream import RawUpstream, answer_ok, running_upstream
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.protocol import GatewayProtocol
-from gateway.upstream_limits import Limits
+from gateway.wire.limits import Limits
+from gateway.wire.protocol import GatewayProtocol
 from tests.support.gateway_in_process import RunningGateway, eventually, reset, running_gateway, status_of
 from tests.support.raw_upstream import RawUpstream, Received
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from gateway.rule_file import load_policy
+from gateway.policy.file import load_policy
 from gateway.settings import DEFAULT_RULES
-from gateway.upstream_limits import Limits
+from gateway.wire.limits import Limits
 from tests.support.gateway_in_process import RunningGateway, change_rules, eventually, running_gateway
 from tests.support.raw_upstream import RawUpstream, Received, answer_ok, running_upstream
 
@@ -140,7 +140,7 @@ async def test_the_description_is_not_waited_for(
     granted: RunningGateway, posts: RawUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The API's description is answered although an upstream's part of it trickles in without an end."""
-    monkeypatch.setattr("gateway.reference.PART_WITHIN", 0.5)
+    monkeypatch.setattr("gateway.pages.reference.PART_WITHIN", 0.5)
 
     async def trickle(request: Received) -> None:
         await request.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")

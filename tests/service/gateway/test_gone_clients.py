@@ -6,9 +6,9 @@ import struct
 
 from structlog.testing import capture_logs
 
-from gateway.protocol import GatewayProtocol
-from gateway.upstream_connection import UpstreamConnection
-from gateway.upstream_response import ResponseReader
+from gateway.wire.answer_reader import ResponseReader
+from gateway.wire.protocol import GatewayProtocol
+from gateway.wire.upstream_connection import UpstreamConnection
 from tests.support.gateway_in_process import RunningGateway, eventually
 from tests.support.raw_upstream import RawUpstream, Received
 

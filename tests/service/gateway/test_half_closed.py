@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.client_limits import ClientLimits
-from gateway.protocol import GatewayProtocol
-from gateway.upstream_limits import Limits
+from gateway.wire.client_limits import ClientLimits
+from gateway.wire.limits import Limits
+from gateway.wire.protocol import GatewayProtocol
 from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway, status_of
 from tests.support.raw_upstream import RawUpstream, Received
 

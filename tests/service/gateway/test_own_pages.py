@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from gateway.well_known import well_known_routes
+from gateway.pages.well_known import well_known_routes
 from tests.support.gateway_in_process import RunningGateway, change_rules, eventually, status_of
 from tests.support.raw_upstream import RawUpstream, Received
 from tests.support.services import PUBLIC_URL, client_of

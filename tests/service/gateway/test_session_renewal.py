@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway import session_renewal
-from gateway.credentials import Credentials, Found, StaleSession
-from gateway.session_renewal import Renewed, SessionRenewal, add_cookies
+from gateway.callers.credentials import Credentials, Found, StaleSession
+from gateway.callers.renewal import Renewed, SessionRenewal, add_cookies
 from shared.authentication import Anonymous, Caller, Reason, User, authenticate_token
 from shared.device_cookie import DeviceCookies
 from shared.revocations import Revocations

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from gateway.upstream_connection import HIGH_WATER
+from gateway.wire.upstream_connection import HIGH_WATER
 from tests.support.gateway_in_process import RunningGateway, reset, status_of
 from tests.support.raw_upstream import RawUpstream, Received, echo
 

@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager
 import httpx2
 import pytest
 
-from gateway.upstream_limits import Limits
+from gateway.wire.limits import Limits
 from tests.support.gateway_in_process import RunningGateway
 from tests.support.raw_upstream import RawUpstream, Received
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from gateway.proxy import SHORT_BODY
-from gateway.upstream_limits import Limits
+from gateway.wire.limits import Limits
+from gateway.wire.proxy import SHORT_BODY
 from tests.support.gateway_in_process import RunningGateway, change_rules, running_gateway, status_of
 from tests.support.raw_upstream import RawUpstream, Received, answer_ok, running_upstream
 

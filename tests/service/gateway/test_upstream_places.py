@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.rules import Replica, Upstream
-from gateway.upstream import UpstreamPool
-from gateway.upstream_limits import Limits, Use
+from gateway.policy.rules import Replica, Upstream
+from gateway.wire.limits import Limits, Use
+from gateway.wire.pool import UpstreamPool
 from shared.errors import Unavailable
 from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway, status_of
 from tests.support.raw_upstream import RawUpstream

@@ -11,8 +11,8 @@ import websockets
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 
-from gateway.upstream_limits import Limits
-from gateway.websocket import accept_of
+from gateway.wire.limits import Limits
+from gateway.wire.websocket import accept_of
 from shared.server import GRACEFUL_SHUTDOWN
 from tests.support.fake_auth_service import running_auth_service
 from tests.support.gateway_in_process import (

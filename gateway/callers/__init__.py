@@ -1,0 +1,1 @@
+"""Who sends a request: by credentials, after a renewal, from which address."""

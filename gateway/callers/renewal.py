@@ -1,0 +1,185 @@
+"""Keeps a browser signed in: gets a fresh access token for a session cookie whose token has run out, or is about to.
+
+    POST /internal/session {session, pieces, device?}  ->  {accessToken | null, setCookie}
+
+1. Each session is asked about once at a time: requests that come meanwhile wait for the same answer, and those of the
+   next seconds get it again, for a page sends many. (Not what was asked because of a device cookie, which stays when
+   its browser signs out: an answer from before would be good for the moment until the end of the session is known.)
+2. Nobody waits for long. When the auth service is down, slow or talks nonsense, the request goes on with what its own
+   token still proves, and if that is nothing, who it is is not known: ``is_unknown``.
+3. A fresh token is verified like any other, each time it is used; a session known to be ended gets none.
+4. Null means that no session is live: the caller is anonymous, and the cookies to set clear the browser's.
+5. A device cookie is told where it names another session than the session cookie does. An answer of any other than that
+   says that it is over, which never changes: it is kept among the revocations, and not asked about again for a while.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.types import Message, Send
+
+from gateway.callers.credentials import Credentials, Found, StaleSession
+from gateway.wire.headers import RawHeader
+from shared.authentication import Anonymous, Caller, Reason, User, authenticate_token
+from shared.errors import Unavailable
+from shared.service_calls import ServiceClient
+from shared.session_cookie import CookieNames, list_session_pieces
+
+PATH = "/internal/session"
+PATIENCE = 1.5  # seconds that a request waits at most
+REMEMBER = 5.0  # seconds that an answer counts for the session's other requests
+REST = 1.0  # seconds without a question about a session after one that failed
+MAX_KNOWN = 10_000  # sessions that are being asked about or remembered; beyond, nothing is renewed
+FORGET_EVERY = 1.0  # seconds; it costs as much as there are sessions known
+
+log = structlog.get_logger("session_renewal")
+
+Cookie = Annotated[str, Field(pattern=r"^[\x20-\x7e]+$")]
+"""A ``Set-Cookie`` value; what could end its line is no part of it."""
+
+
+class SessionAnswer(BaseModel):
+    """What the auth service says of a session."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    access_token: Annotated[str | None, Field(alias="accessToken")]
+    set_cookie: Annotated[tuple[Cookie, ...], Field(alias="setCookie", strict=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """Who the caller is now, and the ``Set-Cookie`` values to put on the answer (see ``add_cookies``).
+
+    ``is_unknown``: the caller is anonymous because the auth service could not be asked.
+    """
+
+    caller: Caller
+    set_cookie: tuple[str, ...] = ()
+    is_unknown: bool = False
+
+
+@dataclass(slots=True)
+class _Question:
+    """One question about a session, running or answered; ``until`` by the monotonic clock."""
+
+    task: "asyncio.Task[SessionAnswer | None]"
+    until: float = field(default=float("inf"))
+
+
+class SessionRenewal:
+    """Renews the sessions of callers whom ``credentials`` found. ``close`` at the end."""
+
+    def __init__(self, auth_service: ServiceClient, credentials: Credentials) -> None:
+        self._auth_service = auth_service
+        self._credentials = credentials
+        self._forgot_at = float("-inf")  # by the monotonic clock
+        self._questions: dict[tuple[str, str | None], _Question] = {}
+
+    async def renew(self, found: Found) -> Renewed:
+        """Return the caller as after a renewal, if their cookie wants one; else, and when that fails, as found."""
+        if found.stale is None:
+            return Renewed(found.caller)
+        answer = await self._ask_once(found.stale)
+        without_answer = Renewed(found.caller, is_unknown=isinstance(found.caller, Anonymous))
+        if answer is None:
+            return without_answer
+        if answer.access_token is None:
+            self._note_end(found.stale)
+            return Renewed(Anonymous(Reason.REVOKED), answer.set_cookie)
+        now, credentials = int(time.time()), self._credentials
+        caller = authenticate_token(answer.access_token, credentials.tokens, credentials.revocations, now)
+        if isinstance(caller, User) and caller.claims.session_id in self._list_wanted(found.stale, now):
+            if caller.claims.session_id != found.stale.session_id:
+                self._note_end(found.stale)
+            return Renewed(caller, answer.set_cookie)
+        return Renewed(caller) if caller == Anonymous(Reason.REVOKED) else without_answer
+
+    async def close(self) -> None:
+        """End the questions that still run."""
+        tasks = [question.task for question in self._questions.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _list_wanted(self, stale: StaleSession, now: int) -> list[object]:
+        """Return the sessions whose tokens are an answer."""
+        opened = self._credentials.sealer.open(stale.sealed, now) if stale.device is not None else None
+        return [stale.session_id, *([opened.get("sid")] if opened else [])]
+
+    def _note_end(self, stale: StaleSession) -> None:
+        """Note that the session of a device cookie is over."""
+        if stale.device is not None:
+            ttl = self._credentials.tokens.ttl
+            self._credentials.revocations.add(stale.session_id, int(time.time()) + ttl)
+
+    async def _ask_once(self, stale: StaleSession) -> SessionAnswer | None:
+        """Return what is said of a session now, or was a moment ago; None when nothing is."""
+        question = self._questions.get(_key_of(stale))
+        if question is None or question.until <= time.monotonic():
+            question = self._begin(stale)
+        return await asyncio.shield(question.task) if question else None  # who goes away leaves the others waiting
+
+    def _begin(self, stale: StaleSession) -> _Question | None:
+        now = time.monotonic()
+        if now - self._forgot_at >= FORGET_EVERY:
+            self._questions = {key: known for key, known in self._questions.items() if known.until > now}
+            self._forgot_at = now
+        if len(self._questions) >= MAX_KNOWN:
+            return None
+        question = _Question(asyncio.create_task(self._ask(stale)))
+        self._questions[_key_of(stale)] = question
+        remember = REMEMBER if stale.device is None else 0.0
+        question.task.add_done_callback(lambda task: _note_answer(question, task, remember))
+        return question
+
+    async def _ask(self, stale: StaleSession) -> SessionAnswer | None:
+        body = {"session": stale.sealed, "pieces": list(stale.pieces)}
+        if stale.device is not None:
+            body["device"] = stale.device
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return SessionAnswer.model_validate(await self._auth_service.post_json(PATH, body, timeout=PATIENCE))
+        except (Unavailable, ValidationError, TimeoutError) as error:
+            log.warning("session_not_renewed", sid=stale.session_id, error=type(error).__name__)
+            return None
+
+
+def _key_of(stale: StaleSession) -> tuple[str, str | None]:
+    """Return what two requests have in common that get the same answer."""
+    return stale.session_id, stale.sealed if stale.device is not None else None
+
+
+def add_cookies(headers: Iterable[RawHeader], renewed: Renewed, names: CookieNames) -> list[RawHeader]:
+    """Return an answer's headers with the renewed cookies, unless the answer sets or clears the session itself."""
+    lines = list(headers)
+    set_here = [value.partition(b"=")[0].decode("latin-1") for name, value in lines if name.lower() == b"set-cookie"]
+    if list_session_pieces(set_here, names.session):
+        return lines
+    return lines + [(b"set-cookie", value.encode("ascii")) for value in renewed.set_cookie]
+
+
+class RenewingSend:
+    """Sends an answer, with the cookies of a renewal if there was one: nobody may keep such an answer."""
+
+    def __init__(self, send: Send, names: CookieNames) -> None:
+        self._send = send
+        self._names = names
+        self.renewed: Renewed | None = None
+
+    async def __call__(self, message: Message) -> None:
+        """Send a part of the answer."""
+        if message["type"] == "http.response.start" and self.renewed is not None and self.renewed.set_cookie:
+            lines = [line for line in message["headers"] if line[0].lower() != b"cache-control"]
+            message["headers"] = [*add_cookies(lines, self.renewed, self._names), (b"cache-control", b"no-store")]
+        await self._send(message)
+
+
+def _note_answer(question: _Question, task: "asyncio.Task[SessionAnswer | None]", remember: float) -> None:
+    has_answer = not task.cancelled() and task.exception() is None and task.result() is not None
+    question.until = time.monotonic() + (remember if has_answer else REST)

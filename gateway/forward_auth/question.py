@@ -1,0 +1,130 @@
+"""What another proxy asks about: the request that it got, read from the question it puts to us. Pure.
+
+1. The target is said by one or more of: ``X-Original-URL`` (absolute, or only path and query), ``X-Forwarded-Uri``, and
+   the path of the question itself below ``/_gateway/auth``, with its query. Who says it twice must say the same.
+2. The method is said by ``X-Original-Method`` or ``X-Forwarded-Method``; a question that has its target in its path may
+   have its method too. The host is that of the URL or ``X-Forwarded-Host``, else the question's own.
+3. Nothing is guessed: what is missing, doubled, empty, or said in two ways is refused. A proxy that passes a client's
+   copy of these headers on is so found out before it does harm.
+4. Path and query stay raw bytes. What reads and judges them is the same as for any other request.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.wire.headers import RawHeader
+from shared.errors import BadRequest
+from shared.sentences import Sentence
+
+QUESTION_PATH = b"/_gateway/auth"
+
+_URL = re.compile(rb"(https?)://([^/?#@\\]+)(/.*)", re.DOTALL)
+_SCHEMES = {b"http": b"http", b"https": b"https", b"ws": b"http", b"wss": b"https"}
+_SAID = frozenset(
+    {
+        *(b"x-original-url", b"x-original-method"),
+        *(b"x-forwarded-uri", b"x-forwarded-method", b"x-forwarded-proto", b"x-forwarded-host"),
+    }
+)
+_OF_THE_QUESTION = (b"x-original-", b"x-forwarded-")
+
+
+class Dialect(StrEnum):
+    """Which answers the asking proxy understands."""
+
+    NGINX = "nginx"  # auth_request: 2xx, 401, 403, and nothing else
+    HTTP = "http"  # whatever is not 200 goes to the client as it is: Caddy, Traefik, HAProxy, Envoy
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardedRequest:
+    """The request that the proxy got. ``headers`` are its own, with its own Host; names in lower case."""
+
+    method: str
+    raw_path: bytes
+    query: bytes
+    headers: tuple[RawHeader, ...]
+
+
+def is_question(raw_path: bytes) -> bool:
+    """Tell whether a path is that of forward auth."""
+    return raw_path == QUESTION_PATH or raw_path.startswith(QUESTION_PATH + b"/")
+
+
+def find_dialect(headers: Iterable[RawHeader]) -> Dialect:
+    """Return which answers are understood: nginx's configuration speaks of the original URL and method."""
+    is_nginx = any(name in {b"x-original-url", b"x-original-method"} for name, _ in headers)
+    return Dialect.NGINX if is_nginx else Dialect.HTTP
+
+
+def read_forwarded_request(
+    method: str, raw_path: bytes, query: bytes, headers: tuple[RawHeader, ...]
+) -> ForwardedRequest:
+    """Return the request that a question is about, or raise BadRequest. All four are the question's own."""
+    said = _read_said(headers)
+    scheme, host, url_target = _split_url(said.get(b"x-original-url"))
+    below = raw_path[len(QUESTION_PATH) :]
+    own_target = (below + b"?" + query if query else below) if below else None
+    target = _agree("target", url_target, said.get(b"x-forwarded-uri"), own_target)
+    methods = (said.get(b"x-original-method"), said.get(b"x-forwarded-method"))
+    own_method = method.encode() if below and methods == (None, None) else None
+    original_method = _agree("method", *methods, own_method)
+    _check_scheme(scheme, said.get(b"x-forwarded-proto"))
+    original_path, _, original_query = target.partition(b"?")
+    return ForwardedRequest(
+        original_method.decode("latin-1"),
+        original_path,
+        original_query,
+        _original_headers(headers, host, said.get(b"x-forwarded-host")),
+    )
+
+
+def _read_said(headers: tuple[RawHeader, ...]) -> dict[bytes, bytes]:
+    """Return what the proxy says of the request, each once and not empty."""
+    said: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in _SAID:
+            if name in said or not value:
+                raise BadRequest(Sentence("Say {header} once", header=name.decode()))
+            said[name] = value
+    return said
+
+
+def _split_url(url: bytes | None) -> tuple[bytes | None, bytes | None, bytes | None]:
+    """Return scheme, host and target of an original URL; only a target where it begins with a slash."""
+    if url is None or url.startswith(b"/"):
+        return None, None, url
+    match = _URL.fullmatch(url)
+    if match is None:
+        raise BadRequest("The original URL can't be understood")
+    return match[1], match[2].lower(), match[3]
+
+
+def _agree(what: str, *values: bytes | None) -> bytes:
+    """Return the one value that is said."""
+    found = {value for value in values if value is not None}
+    if len(found) != 1:
+        if not found:
+            raise BadRequest(Sentence("The original {what} is missing", what=what))
+        raise BadRequest(Sentence("The original {what} is said in two ways", what=what))
+    return found.pop()
+
+
+def _check_scheme(of_url: bytes | None, forwarded: bytes | None) -> None:
+    if forwarded is None:
+        return
+    if forwarded not in _SCHEMES or of_url not in {None, _SCHEMES[forwarded]}:
+        raise BadRequest("The original scheme is said in two ways")
+
+
+def _original_headers(
+    headers: tuple[RawHeader, ...], of_url: bytes | None, forwarded: bytes | None
+) -> tuple[RawHeader, ...]:
+    """Return the headers of the original request: without what the proxy said, and with the Host that was meant."""
+    own = tuple(header for header in headers if not header[0].startswith(_OF_THE_QUESTION))
+    if of_url is None and forwarded is None:
+        return own
+    host = _agree("host", of_url, forwarded.lower() if forwarded is not None else None)
+    return ((b"host", host), *(header for header in own if header[0] != b"host"))

@@ -1,0 +1,76 @@
+"""What the gateway answers itself: whether it is alive, assets, what browsers look for, and the API's description."""
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount
+from starlette.staticfiles import PathLike, StaticFiles
+from starlette.types import Scope
+
+from gateway.pages.reference import Reference
+from gateway.pages.reference_page import list_operations, list_schemas
+from gateway.pages.well_known import well_known_routes
+from shared.error_responses import exception_handlers
+from shared.faults import FaultMiddleware
+from shared.health import Check, health_routes
+from shared.pages import ASSETS, render_page
+from shared.response_headers import ResponseHeadersMiddleware
+from shared.routes import resource
+
+TEMPLATES = Path(__file__).parent / "templates"
+ASSET_AGE = 300  # seconds that a browser may keep an asset without asking again
+
+
+Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
+
+
+def create_own_pages(
+    reference: Reference,
+    public_url: str,
+    lifespan: Lifespan,
+    remarks: Mapping[str, Check],
+    security_contact: str | None = None,
+) -> Starlette:
+    """Return the application of the gateway's own pages; ``lifespan`` is the gateway's, ``remarks`` for ``/readyz``."""
+
+    async def show_document(_: Request) -> Response:
+        return JSONResponse(await reference.get_document())
+
+    async def show_page(request: Request) -> Response:
+        document = await reference.get_document()
+        operations, schemas = list_operations(document), list_schemas(document)
+        shown = {"document": document, "operations": operations, "schemas": schemas}
+        return render_page(request.scope, "docs.html", folder=TEMPLATES, status=200, headers=None, **shown)
+
+    pages = Starlette(
+        routes=[
+            *health_routes({}, remarks),  # with no policy there is no process, and upstreams are not a part of it
+            resource("/openapi.json", GET=show_document),
+            resource("/docs", GET=show_page),
+            *well_known_routes(public_url, security_contact),
+            Mount("/assets", _Assets(directory=ASSETS)),
+        ],
+        middleware=[Middleware(ResponseHeadersMiddleware, public_url=public_url), Middleware(FaultMiddleware)],
+        exception_handlers=exception_handlers(),
+        lifespan=lifespan,
+    )
+    pages.router.redirect_slashes = False
+    return pages
+
+
+class _Assets(StaticFiles):
+    """Files that a browser may keep for a while."""
+
+    def file_response(
+        self, full_path: PathLike, stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        """Return the answer with a file, or that it has not changed."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers["Cache-Control"] = f"public, max-age={ASSET_AGE}"
+        return response

@@ -1,0 +1,247 @@
+"""The decision: what happens to one request. Pure; the proxy, forward auth and ``explain`` all ask here.
+
+| access    | anonymous caller                                                  | signed-in caller           |
+|-----------|-------------------------------------------------------------------|----------------------------|
+| public    | forwarded without credentials                                     | forwarded with their token |
+| protected | 401                                                               | forwarded with their token |
+| page      | GET and HEAD: to the sign-in page and back; else, and when it is  | forwarded with their token |
+|           | no navigation (Fetch Metadata): 401                               |                            |
+|           | with ``anonymous_forms``, a form of ours: forwarded without       |                            |
+|           | credentials                                                       |                            |
+
+1. The first rule whose path, conditions and method fit decides. Nothing else about the request can.
+2. No rule for the path: 404. Rules for the path, but not for the method: 405, or the answer to OPTIONS, with ``Allow``.
+3. A rule may ask more of a signed-in caller. A ``role`` that the token does not name: 403. Who proved who they are
+   longer ago than ``max_auth_age``, or whose token does not say when: asked to do so again, as anonymous callers are
+   asked (the sign-in page gets ``prompt=login``, a 401 the challenge of RFC 9470, section 3).
+4. A location is built from the canonical path, never from a header.
+5. A form that was sent after its session had ended holds what somebody typed, which a redirect or a refusal would lose.
+   Where a rule says ``anonymous_forms``, the service gets it as from anybody, to show it again. A form that another
+   site made a browser send is not let through.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+from urllib.parse import parse_qsl
+
+from gateway.policy.canonical_paths import CanonicalPath, encode_callback
+from gateway.policy.rules import Access, Condition, Policy, Rule, Source
+from gateway.wire.headers import RawHeader
+from shared.authentication import Anonymous, Caller, User, ask_for_recent_sign_in, challenge
+from shared.claims import CLOCK_TOLERANCE, Claims
+from shared.errors import AppError, Forbidden, MethodNotAllowed, NotFound, Unauthorized
+from shared.session_cookie import parse_cookies
+
+SIGN_IN_PATH = "/api/auth/signin"
+AGAIN = "&prompt=login"
+"""Asks the sign-in page for the password although somebody is signed in (OpenID Connect Core, section 3.1.2.1)."""
+
+FORM_TYPES = (b"application/x-www-form-urlencoded", b"multipart/form-data")
+
+_PORT = re.compile(r":\d*\Z")  # of a Host; an IPv6 address stands in brackets (RFC 3986, 3.2.2)
+
+_SEPARATORS = {"cookie": "; "}
+
+RawHeaders: TypeAlias = tuple[RawHeader, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """All of a request that a decision may depend on. Header names are in lower case.
+
+    ``now`` is when it came, in Unix seconds; without it nobody has signed in recently. ``is_ours`` says that it comes
+    from a page of ours, as ``is_same_origin`` proves.
+    """
+
+    method: str
+    path: CanonicalPath
+    query: bytes = b""
+    headers: RawHeaders = ()
+    now: int = 0
+    is_ours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Send it to the rule's upstream, with the token of ``user`` if there is one."""
+
+    rule: Rule
+    user: User | None
+
+    @property
+    def token(self) -> str | None:
+        """The access token that goes along, if any."""
+        return self.user.token if self.user is not None else None
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the answer depends on who asks."""
+        return self.user is not None or self.rule.access is not Access.PUBLIC
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectToSignIn:
+    """Send the browser to the sign-in page; ``location`` is relative to the public origin.
+
+    ``challenge`` says the same to a client that wants a 401.
+    """
+
+    rule: Rule
+    location: str
+    challenge: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOptions:
+    """Answer OPTIONS here: 204 with ``Allow``."""
+
+    allow: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Raise the error. ``rule`` is None when no rule decided."""
+
+    error: AppError
+    rule: Rule | None = None
+
+
+Decision: TypeAlias = Forward | RedirectToSignIn | AnswerOptions | Refuse
+
+
+class Verdict(StrEnum):
+    """What one rule says to one request."""
+
+    FITS = "fits"
+    OTHER_PATH = "the path does not match"
+    OTHER_REQUEST = "has or missing does not hold"
+    OTHER_METHOD = "the method is not listed"
+
+
+def decide(policy: Policy, request: RequestFacts, caller: Caller) -> Decision:
+    """Return what happens to a request of this caller."""
+    allowed: set[str] = set()
+    for rule in policy.find_rules(request.path.text):
+        verdict = _judge_request(rule, request)
+        if verdict is Verdict.FITS:
+            return _apply(rule, request, caller)
+        allowed |= rule.methods if verdict is Verdict.OTHER_METHOD else set()
+    if not allowed:
+        return Refuse(NotFound())
+    allow = ", ".join(sorted(allowed | {"OPTIONS"}))
+    return AnswerOptions(allow) if request.method == "OPTIONS" else Refuse(MethodNotAllowed(allow))
+
+
+def judge_rule(rule: Rule, request: RequestFacts) -> Verdict:
+    """Return whether a rule is about this request, and if not, why."""
+    return _judge_request(rule, request) if rule.fits_path(request.path.text) else Verdict.OTHER_PATH
+
+
+def _judge_request(rule: Rule, request: RequestFacts) -> Verdict:
+    """Return whether a rule whose matcher fits is about this request."""
+    if rule.is_narrowed and not _conditions_hold(rule, request):
+        return Verdict.OTHER_REQUEST
+    return Verdict.FITS if request.method in rule.methods else Verdict.OTHER_METHOD
+
+
+def is_same_origin(method: str, headers: Iterable[tuple[bytes, bytes]], public_origin: str) -> bool:
+    """Tell whether a cookie may count: the request changes nothing, or provably comes from a page of ours.
+
+    1. GET, HEAD, OPTIONS: yes; but not to open a WebSocket, which a page of any origin could then talk through.
+    2. ``Sec-Fetch-Site`` is there: only ``same-origin``, or ``none`` (the user's own doing) (Fetch Metadata, 2.3).
+    3. It is not: only an ``Origin`` equal to the public origin (RFC 6454, 7).
+    """
+    found: dict[bytes, list[bytes]] = {b"sec-fetch-site": [], b"origin": [], b"upgrade": []}
+    for name, value in headers:
+        if name in found:
+            found[name].append(value)
+    if method in {"GET", "HEAD", "OPTIONS"} and not found[b"upgrade"]:
+        return True
+    if found[b"sec-fetch-site"]:
+        return found[b"sec-fetch-site"] in ([b"same-origin"], [b"none"])
+    return found[b"origin"] == [public_origin.encode()]
+
+
+def _apply(rule: Rule, request: RequestFacts, caller: Caller) -> Decision:
+    """Return what the deciding rule's access means for the caller: the table above."""
+    if rule.access is Access.PUBLIC:
+        return Forward(rule, caller if isinstance(caller, User) else None)
+    if isinstance(caller, Anonymous):
+        if rule.anonymous_forms and _is_own_form(request):
+            return Forward(rule, None)
+        return _ask_to_sign_in(rule, request, challenge(caller))
+    if rule.role is not None and rule.role not in caller.claims.roles:
+        return Refuse(Forbidden(), rule)
+    if rule.max_auth_age is not None and not _is_recent(caller.claims, rule.max_auth_age, request.now):
+        return _ask_to_sign_in(rule, request, ask_for_recent_sign_in(rule.max_auth_age), AGAIN)
+    return Forward(rule, caller)
+
+
+def _ask_to_sign_in(rule: Rule, request: RequestFacts, because: str, further: str = "") -> Decision:
+    if rule.access is Access.PAGE and _is_navigation(request):
+        return RedirectToSignIn(rule, _sign_in_location(request) + further, because)
+    return Refuse(Unauthorized(challenge=because), rule)
+
+
+def _is_recent(claims: Claims, max_age: int, now: int) -> bool:
+    """Tell whether the user proved who they are within the last ``max_age`` seconds, and not in the future."""
+    proved = claims.authenticated_at
+    return proved is not None and proved - CLOCK_TOLERANCE <= now <= proved + max_age
+
+
+def _is_navigation(request: RequestFacts) -> bool:
+    return request.method in {"GET", "HEAD"} and _may_navigate(request)
+
+
+def _is_own_form(request: RequestFacts) -> bool:
+    """Tell whether a browser sends a form of ours, and shows what it is answered."""
+    types = [value.partition(b";")[0].strip().lower() for value in _header_values(request, b"content-type")]
+    is_form = request.method == "POST" and len(types) == 1 and types[0] in FORM_TYPES
+    return is_form and request.is_ours and _may_navigate(request)
+
+
+def _may_navigate(request: RequestFacts) -> bool:
+    return all(mode == b"navigate" for mode in _header_values(request, b"sec-fetch-mode"))
+
+
+def _sign_in_location(request: RequestFacts) -> str:
+    return f"{SIGN_IN_PATH}?callbackUrl={encode_callback(request.path, request.query)}"
+
+
+def _conditions_hold(rule: Rule, request: RequestFacts) -> bool:
+    return all(_holds(condition, request) for condition in rule.has) and not any(
+        _holds(condition, request) for condition in rule.missing
+    )
+
+
+def _holds(condition: Condition, request: RequestFacts) -> bool:
+    value = _find_value(condition, request)
+    return value is not None and (condition.automaton is None or condition.automaton.accepts(value))
+
+
+def _find_value(condition: Condition, request: RequestFacts) -> str | None:
+    """Return the value that a condition looks at, or None, as Next.js does (its ``matchHas``): an empty one is none.
+
+    Header fields of one name are one value, joined as Node.js joins them. Of a query's repeated name the last value
+    counts, and that even if it is empty: the name is there.
+    """
+    match condition.source:
+        case Source.HEADER:
+            values = [value.decode("latin-1") for value in _header_values(request, condition.key.encode())]
+            return _SEPARATORS.get(condition.key, ", ").join(values) or None
+        case Source.COOKIE:
+            return parse_cookies(request.headers).get(condition.key) or None
+        case Source.QUERY:
+            fields = parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)
+            values = [value for name, value in fields if name == condition.key]
+            return None if values in ([], [""]) else values[-1]
+        case Source.HOST:
+            hosts = _header_values(request, b"host")
+            return _PORT.sub("", hosts[0].decode("latin-1").lower()) or None if hosts else None
+
+
+def _header_values(request: RequestFacts, wanted: bytes) -> list[bytes]:
+    return [value for name, value in request.headers if name == wanted]

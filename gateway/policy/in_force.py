@@ -1,0 +1,63 @@
+"""The policy in force, and the connection pools of its upstreams. Both change together, on SIGHUP.
+
+A new policy that can't be used is refused as a whole: the old one stays, and the log says what is wrong. Requests on
+their way keep the connections that they have.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from gateway.policy.rules import Policy, PolicyInvalid, Upstream
+from gateway.wire.limits import Limits
+from gateway.wire.pool import UpstreamPool
+
+log = structlog.get_logger("policy")
+
+
+class CurrentPolicy:
+    """Holds what ``load`` gave last; PolicyInvalid when there is nothing to begin with."""
+
+    def __init__(self, load: Callable[[], Policy], limits: Limits) -> None:
+        self._load = load
+        self._limits = limits
+        self.policy = load()
+        self._pools = {upstream: self._create_pool(upstream) for upstream in self.policy.upstreams}
+        self._by_name = {pool.name: pool for pool in self._pools.values()}
+
+    @property
+    def pools(self) -> list[UpstreamPool]:
+        """All pools, in the order of the policy's upstreams."""
+        return list(self._by_name.values())
+
+    def count_running(self) -> int:
+        """Return how many requests are on their way to an upstream or back."""
+        return sum(pool.describe().running for pool in self._pools.values())
+
+    def get_pool(self, upstream: str) -> UpstreamPool:
+        """Return the pool of an upstream that a rule names."""
+        return self._by_name[upstream]
+
+    def reload(self) -> None:
+        """Put what ``load`` gives now in force, or keep what is there."""
+        try:
+            policy = self._load()
+        except PolicyInvalid as fault:
+            log.error("policy_refused", reason=str(fault))  # noqa: TRY400 - the line says it all
+            return
+        kept = {upstream: self._pools.pop(upstream) for upstream in policy.upstreams if upstream in self._pools}
+        self.close()
+        self._pools = {each: kept.get(each) or self._create_pool(each) for each in policy.upstreams}
+        self._by_name = {pool.name: pool for pool in self._pools.values()}
+        self.policy = policy
+        log.info("policy_loaded", rules=len(policy.rules))
+
+    def _create_pool(self, upstream: Upstream) -> UpstreamPool:
+        granted = upstream.answer_within
+        return UpstreamPool(upstream, self._limits if granted is None else replace(self._limits, first_byte=granted))
+
+    def close(self) -> None:
+        """Close what is idle."""
+        for pool in self._pools.values():
+            pool.close()

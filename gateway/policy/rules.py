@@ -1,0 +1,150 @@
+"""Rules: the values that a policy consists of. ``rule_file`` reads, ``rule_checks`` checks, ``policy`` decides.
+
+A policy is an ordered list. The first rule whose matcher, methods and conditions fit a request decides it; where none
+fits, nothing is contacted. Rules are data: frozen, compiled, and the same for the proxy, forward auth and ``explain``.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from gateway.matching.dfa import Automaton
+from gateway.matching.matchers import Matcher
+
+OWN_UPSTREAM = "gateway"
+"""The reserved upstream of pages that the gateway answers itself: assets and the API's description."""
+
+FORWARDED_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+"""The methods of a rule that names none. OPTIONS is answered here unless a rule names it."""
+
+METHODS = FORWARDED_METHODS | {"OPTIONS"}
+"""The methods that there are for the gateway."""
+
+PROBES = ("/livez", "/readyz")
+"""Asked by whoever runs this, by any name of this machine: answered before anything is read or decided."""
+
+NEVER_ROUTED = ("/internal/:path*", "/metrics", "/livez", "/readyz", "/_gateway/:path*")
+"""What services tell each other and their operators. No rule can route these paths."""
+
+DEFAULT_MAX_BODY = 1_048_576  # bytes
+MOST_REMEMBERED = 4096  # paths
+LONGEST_REMEMBERED = 256  # characters
+
+
+class Access(StrEnum):
+    """Who may pass, and what an anonymous caller gets instead."""
+
+    PUBLIC = "public"  # everyone
+    PROTECTED = "protected"  # anonymous: 401
+    PAGE = "page"  # anonymous: the sign-in page, and back afterwards
+
+
+class Source(StrEnum):
+    """The part of a request that a condition looks at."""
+
+    HEADER = "header"
+    COOKIE = "cookie"
+    QUERY = "query"
+    HOST = "host"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One entry of ``has`` or ``missing``: that header (...) is there, with a value that matches if one is given."""
+
+    source: Source
+    key: str
+    pattern: str | None
+    automaton: Automaton | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule, and the line of the file on which it begins. ``max_body`` is in bytes, ``max_auth_age`` in seconds."""
+
+    line: int
+    matchers: tuple[Matcher, ...]
+    access: Access
+    upstream: str
+    methods: frozenset[str] = FORWARDED_METHODS
+    has: frozenset[Condition] = frozenset()
+    missing: frozenset[Condition] = frozenset()
+    max_body: int = DEFAULT_MAX_BODY
+    websocket: bool = False
+    role: str | None = None
+    max_auth_age: int | None = None
+    anonymous_forms: bool = False
+
+    def fits_path(self, path: str) -> bool:
+        """Tell whether a canonical path is one that the rule is about."""
+        return any(matcher.matches(path) for matcher in self.matchers)
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether the rule applies to some of the requests for its paths only."""
+        return bool(self.has or self.missing)
+
+    @property
+    def protection(self) -> tuple[bool, str | None, int | None, bool]:
+        """What the rule asks of a caller. Two rules with the same protection let the same callers in."""
+        return self.access is not Access.PUBLIC, self.role, self.max_auth_age, self.anonymous_forms
+
+
+class Replica(NamedTuple):
+    """One address of an upstream, spoken to in plain HTTP: host and port, or the path of a Unix socket and no port."""
+
+    host: str
+    port: int | None
+
+    def __str__(self) -> str:
+        """Return the address as people write it."""
+        return f"unix:{self.host}" if self.port is None else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A service behind the gateway: one replica or several.
+
+    ``answer_within`` is how many seconds it has to begin an answer; None for the gateway's usual time.
+    """
+
+    name: str
+    replicas: tuple[Replica, ...]
+    answer_within: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All rules in their order, the upstreams they name, and the paths that are never routed."""
+
+    rules: tuple[Rule, ...]
+    upstreams: tuple[Upstream, ...]
+    never_routed: tuple[Matcher, ...]
+    _by_path: dict[str, tuple[Rule, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def find_rules(self, path: str) -> tuple[Rule, ...]:
+        """Return the rules whose matcher fits a canonical path, in their order; none for one that is never routed.
+
+        Remembered for short paths, a bounded number of them: services are asked for the same ones again and again.
+        """
+        found = self._by_path.get(path)
+        if found is None:
+            found = () if self.is_never_routed(path) else tuple(rule for rule in self.rules if rule.fits_path(path))
+            if len(path) <= LONGEST_REMEMBERED:
+                if len(self._by_path) >= MOST_REMEMBERED:
+                    self._by_path.clear()
+                self._by_path[path] = found
+        return found
+
+    def is_never_routed(self, path: str) -> bool:
+        """Tell whether the path is one that no rule can open."""
+        return any(matcher.matches(path) for matcher in self.never_routed)
+
+
+class PolicyInvalid(Exception):
+    """A policy that can't be used: the file, the line and what is wrong, in one line."""
+
+    def __init__(self, file: str, line: int, reason: str) -> None:
+        self.line = line
+        self.reason = reason
+        super().__init__(f"{file}, line {line}: {reason}")

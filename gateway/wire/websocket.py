@@ -1,0 +1,98 @@
+"""The opening handshake of a WebSocket (RFC 6455, sections 4.1 and 4.2), seen from between client and server. Pure.
+
+The gateway opens the way and relays bytes; it speaks no frames. Before the upstream hears of it the client's handshake
+must be whole and have one reading, and before the client hears of it the upstream must have proven by
+``Sec-WebSocket-Accept`` that it understood: else bytes of one side could be taken for HTTP by the other.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from gateway.policy.rules import Rule
+from gateway.wire.headers import RawHeader
+from shared.errors import AppError, BadRequest, Forbidden
+
+VERSION = b"13"
+UPGRADE_HEADERS: tuple[RawHeader, ...] = ((b"connection", b"Upgrade"), (b"upgrade", b"websocket"))
+
+_KEY_LENGTH = 16  # bytes, decoded
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+class UpgradeRequired(AppError):
+    """426: only another version of the protocol is spoken here (RFC 9110, section 15.5.22)."""
+
+    status = 426
+    sentence = "Only version 13 of WebSocket is spoken here"
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Sec-WebSocket-Version": VERSION.decode(), "Upgrade": "websocket"})
+
+
+def wants_websocket(headers: Iterable[RawHeader]) -> bool:
+    """Tell whether a request (names in lower case) asks for a WebSocket, well or badly."""
+    return any(name == b"upgrade" and b"websocket" in value.lower() for name, value in headers)
+
+
+def find_key(rule: Rule, method: str, http_version: str, headers: Sequence[RawHeader]) -> bytes | None:
+    """Return the key of the WebSocket that a request opens by this rule, or None when it asks for none.
+
+    Forbidden where the rule opens none; BadRequest or UpgradeRequired where the handshake is not a good one.
+    """
+    if not wants_websocket(headers):
+        return None
+    if not rule.websocket:
+        raise refuse_websocket()
+    return read_key(method, http_version, headers)
+
+
+def read_key(method: str, http_version: str, headers: Iterable[RawHeader]) -> bytes:
+    """Return the key of a client's handshake; BadRequest or UpgradeRequired where it is not a good one."""
+    lines = list(headers)
+    connection = b",".join(_values(lines, b"connection")).lower()
+    is_upgrade = b"upgrade" in {word.strip(b" \t") for word in connection.split(b",")}
+    if method != "GET" or http_version != "1.1" or not is_upgrade:
+        raise BadRequest("This is not the handshake of a WebSocket")
+    if [value.lower() for value in _values(lines, b"upgrade")] != [b"websocket"]:
+        raise BadRequest("Ask for websocket alone")
+    if _values(lines, b"sec-websocket-version") != [VERSION]:
+        raise UpgradeRequired
+    keys = _values(lines, b"sec-websocket-key")
+    if len(keys) != 1 or not _is_key(keys[0]):
+        raise BadRequest("Sec-WebSocket-Key must be 16 bytes in base64")
+    return keys[0]
+
+
+def refuse_websocket() -> Forbidden:
+    """Return the refusal where the rule does not open its paths to WebSockets."""
+    return Forbidden("WebSockets are not opened here")
+
+
+def is_accepted(key: bytes, headers: Iterable[RawHeader]) -> bool:
+    """Tell whether the headers of a 101 (names in lower case) answer the handshake with this key."""
+    lines = list(headers)
+    words = {word.strip(b" \t") for word in b",".join(_values(lines, b"connection")).lower().split(b",")}
+    return (
+        b"upgrade" in words
+        and [value.lower() for value in _values(lines, b"upgrade")] == [b"websocket"]
+        and _values(lines, b"sec-websocket-accept") == [accept_of(key)]
+    )
+
+
+def accept_of(key: bytes) -> bytes:
+    """Return what proves that a handshake with this key was understood."""
+    return base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
+
+
+def _values(headers: Iterable[RawHeader], wanted: bytes) -> list[bytes]:
+    return [value for name, value in headers if name == wanted]
+
+
+def _is_key(value: bytes) -> bool:
+    try:
+        decoded = base64.b64decode(value, validate=True)
+    except binascii.Error:
+        return False
+    return len(decoded) == _KEY_LENGTH and base64.b64encode(decoded) == value
