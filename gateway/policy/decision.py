@@ -70,6 +70,7 @@ class Forward:
 
     rule: Rule
     user: User | None
+    websocket_key: bytes | None = None  # of the handshake, where it opens a WebSocket
 
     @property
     def token(self) -> str | None:

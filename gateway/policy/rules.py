@@ -79,6 +79,12 @@ class Rule:
         """Tell whether a canonical path is one that the rule is about."""
         return any(matcher.matches(path) for matcher in self.matchers)
 
+    def find_matcher(self, path: str) -> str | None:
+        """Return the source of the first matcher that fits a canonical path, or None."""
+        if len(self.matchers) == 1:
+            return self.matchers[0].source
+        return next((matcher.source for matcher in self.matchers if matcher.matches(path)), None)
+
     @property
     def is_narrowed(self) -> bool:
         """Whether the rule applies to some of the requests for its paths only."""
