@@ -11,7 +11,7 @@ Only canonical paths count: a difference that no accepted path can show is none.
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from gateway.matching.dfa import Automaton, find_text
+from gateway.matching.dfa import DFA, find_text
 from gateway.matching.matchers import Matcher, MatcherInvalid, compile_regex
 from gateway.policy.canonical_paths import CANONICAL_TEXT
 from gateway.policy.rules import Policy, Rule
@@ -93,8 +93,8 @@ def _covering(policy: Policy, index: int, method: str, rule: Rule | None) -> tup
 
 def _find_path(wanted: Sequence[Matcher], unwanted: Iterable[Matcher]) -> str | None:
     """Return a shortest canonical path that all of ``wanted`` match and none of ``unwanted``, or None."""
-    near = [matcher.automaton for matcher in unwanted if all(_may_meet(matcher, other) for other in wanted)]
-    return find_text([_canonical(), *(matcher.automaton for matcher in wanted)], near)
+    near = [matcher.dfa for matcher in unwanted if all(_may_meet(matcher, other) for other in wanted)]
+    return find_text([_canonical(), *(matcher.dfa for matcher in wanted)], near)
 
 
 def _may_meet(one: Matcher, other: Matcher) -> bool:
@@ -102,5 +102,5 @@ def _may_meet(one: Matcher, other: Matcher) -> bool:
 
 
 @cache
-def _canonical() -> Automaton:
+def _canonical() -> DFA:
     return compile_regex(CANONICAL_TEXT)

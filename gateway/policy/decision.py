@@ -219,7 +219,7 @@ def _conditions_hold(rule: Rule, request: RequestFacts) -> bool:
 
 def _holds(condition: Condition, request: RequestFacts) -> bool:
     value = _find_value(condition, request)
-    return value is not None and (condition.automaton is None or condition.automaton.accepts(value))
+    return value is not None and (condition.dfa is None or condition.dfa.accepts(value))
 
 
 def _find_value(condition: Condition, request: RequestFacts) -> str | None:

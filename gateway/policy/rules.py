@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from gateway.matching.dfa import Automaton
+from gateway.matching.dfa import DFA
 from gateway.matching.matchers import Matcher
 
 OWN_UPSTREAM = "gateway"
@@ -55,7 +55,7 @@ class Condition:
     source: Source
     key: str
     pattern: str | None
-    automaton: Automaton | None
+    dfa: DFA | None
 
 
 @dataclass(frozen=True, slots=True)

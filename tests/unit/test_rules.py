@@ -39,7 +39,7 @@ def test_a_rule_says_all_it_can() -> None:
     assert (found.max_body, found.websocket, found.role, found.max_auth_age) == (4096, True, "admin", 300)
     ((condition,), (absent,)) = (found.has, found.missing)
     assert (condition.source, condition.key, condition.pattern) == (Source.HEADER, "x-beta", "on|yes")
-    assert (absent.source, absent.key, absent.automaton) == (Source.QUERY, "q", None)
+    assert (absent.source, absent.key, absent.dfa) == (Source.QUERY, "q", None)
 
 
 @pytest.mark.parametrize(
