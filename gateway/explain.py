@@ -35,10 +35,9 @@ from gateway.policy.decision import (
     judge_rule,
 )
 from gateway.policy.file import load_policy
-from gateway.policy.rules import METHODS, OWN_UPSTREAM, PROBES, Policy, PolicyInvalid, Rule
+from gateway.policy.rules import METHODS, PROBES, Policy, PolicyInvalid, Rule
 from gateway.settings import DEFAULT_RULES, GatewaySettings
-from gateway.wire.headers import read_request_headers
-from gateway.wire.websocket import find_key
+from gateway.wire.headers import RequestHeaders, read_request_headers
 from shared.authentication import Anonymous, Caller, Reason
 from shared.errors import AppError, MethodNotAllowed
 from shared.revocations import Revocations
@@ -107,7 +106,7 @@ def explain(call: Call, settings: GatewaySettings | None, now: int) -> tuple[lis
     usual = settings or GatewaySettings.model_construct()
     policy = load_policy(file, usual.rule_variables())
     if call.target is None:
-        return [f"{file}: {len(policy.rules)} rules, no fault"], PASSES
+        return [f"{file}: {len(policy.rules)} rules, no fault", *_list_remarks(policy)], PASSES
     first = f"{call.method} {call.target}"
     raw_path, query = split_target(call.target)
     if raw_path.decode("latin-1") in PROBES:
@@ -117,7 +116,7 @@ def explain(call: Call, settings: GatewaySettings | None, now: int) -> tuple[lis
     credentials = Credentials.of(settings, Revocations()) if settings else None
     headers = _raw_headers(call, credentials, usual.nextauth_url)
     try:
-        _check_head(call.method, headers, settings)
+        head = _read_head(call.method, headers, settings)
         path, query = canonicalize_path(raw_path), check_query(query)
     except PathRefused as refusal:
         return [first, f"path      refused: {refusal.reason}", "decision  400"], REFUSED
@@ -125,15 +124,15 @@ def explain(call: Call, settings: GatewaySettings | None, now: int) -> tuple[lis
         return [first, f"decision  {describe_decision(Refuse(error))}", "sent      nothing"], REFUSED
     caller = credentials.find_caller(call.method, headers, now) if credentials else Anonymous(Reason.MISSING)
     is_ours = is_same_origin(call.method, headers, usual.nextauth_url)
-    request = RequestFacts(call.method, path, query, headers, now, is_ours)
-    decision = _mind_websocket(decide(policy, request, caller), request)
+    request = RequestFacts(call.method, path, query, headers, now, is_ours, content_length=head.content_length)
+    decision = decide(policy, request, caller)
     lines = [
         first,
         f"path      {path.text}",
         f"caller    {describe_caller(caller)}",
         *describe_rules(policy, request),
         f"decision  {describe_decision(decision)}",
-        f"sent      {describe_sent(policy, request, decision)}",
+        f"sent      {describe_sent(request, decision)}",
     ]
     return lines, PASSES if isinstance(decision, Forward | AnswerOptions) else REFUSED
 
@@ -172,9 +171,9 @@ def describe_rules(policy: Policy, request: RequestFacts) -> Iterator[str]:
 def describe_decision(decision: Decision) -> str:
     """Return the decision and the rule that made it."""
     match decision:
-        case Forward(rule, _):
+        case Forward(rule):
             return f"passes ({_name(rule)})"
-        case RedirectToSignIn(rule, location, _):
+        case RedirectToSignIn(rule, location):
             return f"302 to {location} ({_name(rule)})"
         case AnswerOptions(allow):
             return f"204, Allow: {allow}"
@@ -183,23 +182,24 @@ def describe_decision(decision: Decision) -> str:
             return f"{error.status} {error.message}{allow} ({_name(rule) if rule else 'no rule decides'})"
 
 
-def describe_sent(policy: Policy, request: RequestFacts, decision: Decision) -> str:
+def describe_sent(request: RequestFacts, decision: Decision) -> str:
     """Return the request that the upstream would get, or that it would get none."""
     if not isinstance(decision, Forward):
         return "nothing"
-    if decision.rule.upstream == OWN_UPSTREAM:
+    if decision.upstream is None:
         return "nothing: the gateway answers it itself"
     query = f"?{request.query.decode('ascii')}" if request.query else ""
-    addresses = " or ".join(
-        str(replica)
-        for upstream in policy.upstreams
-        if upstream.name == decision.rule.upstream
-        for replica in upstream.replicas
-    )
+    addresses = " or ".join(map(str, decision.upstream.replicas))
     token = "with the access token" if decision.user else "without credentials"
     return (
         f"{request.method} {request.path.raw.decode('ascii')}{query} to {decision.rule.upstream}, {addresses}, {token}"
     )
+
+
+def _list_remarks(policy: Policy) -> list[str]:
+    """Return what is no fault, and yet perhaps not meant."""
+    has_sign_in = any(upstream.session_cookies for upstream in policy.upstreams)
+    return [] if has_sign_in else ["no upstream has session_cookies: nobody signs in here with a browser"]
 
 
 def _name(rule: Rule) -> str:
@@ -209,23 +209,13 @@ def _name(rule: Rule) -> str:
     return f"line {rule.line}, {', '.join(asked)}"
 
 
-def _check_head(method: str, headers: RawHeaders, settings: GatewaySettings | None) -> None:
-    """Raise the AppError with which the gate refuses a head before it decides anything."""
+def _read_head(method: str, headers: RawHeaders, settings: GatewaySettings | None) -> RequestHeaders:
+    """Return a head as the gate reads it; the AppError with which it is refused before anything is decided."""
     served = settings.hosts if settings else {value.lower() for name, value in headers if name == b"host"}
-    read_request_headers(headers, served)
+    read = read_request_headers(headers, served)
     if method not in METHODS:
         raise MethodNotAllowed(", ".join(sorted(METHODS)))
-
-
-def _mind_websocket(decision: Decision, request: RequestFacts) -> Decision:
-    """Return the refusal of a WebSocket that the deciding rule does not open, or else the decision."""
-    if not isinstance(decision, Forward) or decision.rule.upstream == OWN_UPSTREAM:
-        return decision
-    try:
-        find_key(decision.rule, request.method, "1.1", request.headers)
-    except AppError as error:
-        return Refuse(error, decision.rule)
-    return decision
+    return read
 
 
 def _raw_headers(call: Call, credentials: Credentials | None, public_url: str) -> RawHeaders:

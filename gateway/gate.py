@@ -7,6 +7,7 @@
 """
 
 import time
+from dataclasses import replace
 from typing import NamedTuple, Protocol, assert_never
 
 from starlette.responses import Response
@@ -24,9 +25,10 @@ from gateway.policy.decision import (
     RequestFacts,
     decide,
     is_same_origin,
+    wants_renewal,
 )
 from gateway.policy.in_force import CurrentPolicy
-from gateway.policy.rules import METHODS, OWN_UPSTREAM, PROBES, Rule
+from gateway.policy.rules import METHODS, OWN_UPSTREAM, PROBES
 from gateway.wire.headers import RawHeader, RequestHeaders, encode_lines, read_request_headers
 from gateway.wire.pool import UpstreamPool
 from gateway.wire.proxy import OutgoingRequest, forward
@@ -34,7 +36,7 @@ from gateway.wire.request_heads import KnownRequest
 from gateway.wire.tunnel import open_tunnel
 from gateway.wire.upstream_connection import UpstreamConnection
 from gateway.wire.upstream_head import Outgoing, PublicSide
-from gateway.wire.websocket import UPGRADE_HEADERS, find_key
+from gateway.wire.websocket import UPGRADE_HEADERS
 from shared.authentication import Caller, note_in_record
 from shared.error_responses import render_error, wants_page
 from shared.errors import AppError, BadRequest, MethodNotAllowed, Unavailable
@@ -42,7 +44,6 @@ from shared.request_context import SIGN_IN_WANTED, RequestRecord, record_of
 from shared.response_headers import ResponseHeadersMiddleware
 
 HTTP_VERSIONS = ("1.1", "1.0")
-NEXTAUTH = "/api/auth/"
 BEGUN = "gatepost.begun"
 """Where a scope holds the ``Begun`` of a request that the fast path could not finish."""
 
@@ -108,16 +109,20 @@ class Gate:
         headers = read_request_headers(scope["headers"], self._public.hosts)
         path, query = _read_target(scope)
         scope["path"] = path.text
-        facts = read_facts(scope["method"], path, query, tuple(scope["headers"]), self._public.url)
+        facts = replace(
+            read_facts(scope["method"], path, query, tuple(scope["headers"]), self._public.url),
+            http_version=scope["http_version"],
+            content_length=headers.content_length,
+        )
         renewed, decision = await self.decide(facts)
         send.renewed = renewed
-        note_decision(record_of(scope), decision, renewed.caller, path)
+        note_decision(record_of(scope), decision, renewed.caller)
         match decision:
-            case Forward(rule, _) if rule.upstream == OWN_UPSTREAM:
+            case Forward(upstream=None):
                 await self._own_pages(scope, receive, send)
             case Forward():
                 await self._pass_on(decision, facts, headers, scope, receive, send)
-            case RedirectToSignIn(_, location, _):
+            case RedirectToSignIn(_, location):
                 redirect = Response(status_code=302, headers={"Location": location})
                 await self._respond(redirect, scope, receive, send)
             case AnswerOptions(allow):
@@ -130,17 +135,16 @@ class Gate:
     async def decide(self, facts: RequestFacts) -> tuple[Renewed, Decision]:
         """Return what happens to a request, and who the caller is, after a renewal of the session if one helps.
 
-        The auth service is asked only where a rule lets somebody further, and not on its own paths, which renew it.
+        The auth service is asked only where that could help.
         """
         found = self._credentials.find(facts.method, facts.headers, facts.now)
         decision = decide(self._current.policy, facts, found.caller)
-        rule = None if isinstance(decision, AnswerOptions) else decision.rule
-        if found.stale is None or rule is None or rule.upstream == OWN_UPSTREAM or facts.path.text.startswith(NEXTAUTH):
+        if found.stale is None or not wants_renewal(self._current.policy, decision):
             return Renewed(found.caller), decision
         renewed = await self._renewal.renew(found)
         decision = decide(self._current.policy, facts, renewed.caller)
-        if renewed.is_unknown and not isinstance(decision, Forward):
-            return renewed, Refuse(Unavailable(), rule)  # perhaps the caller may, and nobody knows
+        if renewed.is_unknown and isinstance(decision, Refuse | RedirectToSignIn):
+            return renewed, Refuse(Unavailable(), decision.rule, decision.matcher)  # perhaps the caller may
         return renewed, decision
 
     async def _pass_on(
@@ -154,7 +158,7 @@ class Gate:
     ) -> None:
         """Forward a request, or open a WebSocket."""
         pool, peer, record = self._current.get_pool(decision.rule.upstream), scope["client"][0], record_of(scope)
-        key = find_key(decision.rule, facts.method, scope["http_version"], facts.headers)
+        key = decision.websocket_key
         further = b"" if key is None else encode_lines(UPGRADE_HEADERS)
         request = OutgoingRequest(
             method=facts.method,
@@ -187,7 +191,7 @@ class Gate:
         decision = decide(self._current.policy, facts, caller) if caller is not None else None
         if caller is None or not isinstance(decision, Forward) or decision.rule.upstream == OWN_UPSTREAM:
             return None
-        note_decision(record, decision, caller, facts.path)
+        note_decision(record, decision, caller)
         head = self._outgoing.encode_head(decision, facts, known.crossing, peer, record)
         return Admitted(decision, head, self._current.get_pool(decision.rule.upstream))
 
@@ -222,19 +226,11 @@ def _read_target(scope: Scope) -> tuple[CanonicalPath, bytes]:
         raise BadRequest(refusal.reason) from None
 
 
-def note_decision(record: RequestRecord, decision: Decision, caller: Caller, path: CanonicalPath) -> None:
+def note_decision(record: RequestRecord, decision: Decision, caller: Caller) -> None:
     """Put into the request's log record what was decided, and for whom."""
     note_in_record(record, caller)
     if isinstance(decision, RedirectToSignIn):
         record.refusal = SIGN_IN_WANTED
-    rule = None if isinstance(decision, AnswerOptions) else decision.rule
-    if rule is not None:
-        record.matcher = _find_matcher(rule, path)
-        record.upstream = rule.upstream
-
-
-def _find_matcher(rule: Rule, path: CanonicalPath) -> str:
-    """Return the one of the rule's matchers that decided."""
-    if len(rule.matchers) == 1:
-        return rule.matchers[0].source
-    return next(matcher.source for matcher in rule.matchers if matcher.matches(path.text))
+    if not isinstance(decision, AnswerOptions) and decision.rule is not None and decision.matcher is not None:
+        record.matcher = decision.matcher.source
+        record.upstream = decision.rule.upstream

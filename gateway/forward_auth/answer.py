@@ -18,6 +18,8 @@
 | any other refusal  | 403                                       | its own status                     |
 """
 
+from dataclasses import replace
+
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -37,7 +39,6 @@ from gateway.policy.decision import AnswerOptions, Forward, RedirectToSignIn, Re
 from gateway.policy.rules import METHODS
 from gateway.wire.headers import RequestHeaders, read_request_headers, said_here
 from gateway.wire.upstream_head import Outgoing, PublicSide
-from gateway.wire.websocket import refuse_websocket
 from shared.error_responses import render_error
 from shared.errors import AppError, BadRequest, Forbidden, MethodNotAllowed, Unauthorized
 from shared.request_context import record_of
@@ -87,11 +88,9 @@ class ForwardAuth:
         facts = _read_facts(asked, self._public.url)
         scope["path"] = facts.path.text
         send.renewed, decision = await self._gate.decide(facts)
-        note_decision(record_of(scope), decision, send.renewed.caller, facts.path)
+        note_decision(record_of(scope), decision, send.renewed.caller)
         match decision:
-            case Forward(rule, _):
-                if any(name == b"upgrade" for name, _ in asked.headers) and not rule.websocket:
-                    raise refuse_websocket()
+            case Forward():
                 return self._allow(scope, dialect, headers, decision)
             case RedirectToSignIn(_, location, because):
                 return _lead_to_sign_in(scope, dialect, self._public.url + location, because)
@@ -116,7 +115,7 @@ def _read_facts(asked: ForwardedRequest, public_url: str) -> RequestFacts:
         path, query = canonicalize_path(asked.raw_path), check_query(asked.query)
     except PathRefused as refusal:
         raise BadRequest(refusal.reason) from None
-    return read_facts(asked.method, path, query, asked.headers, public_url)
+    return replace(read_facts(asked.method, path, query, asked.headers, public_url), is_forward_auth=True)
 
 
 def _lead_to_sign_in(scope: Scope, dialect: Dialect, url: str, because: str) -> Response:

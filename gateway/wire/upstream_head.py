@@ -14,9 +14,6 @@ from gateway.wire.proxy import encode_head
 from shared.request_context import RequestRecord, write_trace
 from shared.session_cookie import CookieNames
 
-AUTH_UPSTREAM = "auth"
-"""The name of the upstream that issues NextAuth's cookies; no other gets them."""
-
 
 @dataclass(frozen=True, slots=True)
 class PublicSide:
@@ -52,7 +49,8 @@ class Outgoing:
         """Return the head of a request as it is sent; ``further`` are header lines beside the usual ones."""
         path, query = facts.path.raw, facts.query
         origin = self.find_origin(facts.headers, peer, record)
-        dropped = None if decision.rule.upstream == AUTH_UPSTREAM else self._cookie_names
+        gets_all = decision.upstream is not None and decision.upstream.session_cookies
+        dropped = None if gets_all else self._cookie_names
         said = encode_said(headers, origin, decision.token, dropped)
         return encode_head(facts.method, path + b"?" + query if query else path, headers.lines + said + further)
 
