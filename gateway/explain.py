@@ -23,7 +23,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from gateway.callers.credentials import Credentials
-from gateway.gate import Gate, Judgement, ShowOwnPage
+from gateway.gate import Gate, Judgement, TellState
 from gateway.policy.decision import (
     AnswerOptions,
     Decision,
@@ -106,7 +106,7 @@ def explain(call: Call, settings: GatewaySettings | None, now: int) -> tuple[lis
     usual = settings or _without_settings()
     current = CurrentPolicy(lambda: load_policy(file, usual.rule_variables()), Limits())
     if call.target is None:
-        return [f"{file}: {len(current.policy.rules)} rules, no fault"], PASSES
+        return [f"{file}: {len(current.policy.rules)} rules, no fault", *_list_remarks(current.policy)], PASSES
     credentials = Credentials.of(usual, Revocations())
     head = read_head(call, credentials, settings)
     judgement = Gate(current, credentials).judge(head, now)
@@ -153,7 +153,7 @@ def describe_judgement(policy: Policy, head: RequestHead, judgement: Judgement, 
         yield "renewal   the session's token has run out: the auth service is asked for a fresh one first, and with it"
         yield "          the request is judged again; what follows is for a session that is over"
     yield f"decision  {describe_decision(judgement.decision)}"
-    yield f"sent      {describe_sent(policy, head, judgement.decision)}"
+    yield f"sent      {describe_sent(head, judgement.decision)}"
 
 
 def describe_rules(policy: Policy, request: RequestFacts) -> Iterator[str]:
@@ -169,14 +169,14 @@ def describe_rules(policy: Policy, request: RequestFacts) -> Iterator[str]:
         yield f"line {rule.line:<4} {'->' if says == Verdict.FITS else '  '} {matchers}: {says}"
 
 
-def describe_decision(decision: Decision | ShowOwnPage) -> str:
+def describe_decision(decision: Decision | TellState) -> str:
     """Return the decision and the rule that made it."""
     match decision:
-        case ShowOwnPage(rule):
-            return f"passes ({_name(rule)})" if rule else "passes: the gateway tells its own state, before any rule"
-        case Forward(rule, _):
+        case TellState():
+            return "passes: the gateway tells its own state, before any rule"
+        case Forward(rule):
             return f"passes ({_name(rule)})"
-        case RedirectToSignIn(rule, location, _):
+        case RedirectToSignIn(rule, location):
             return f"302 to {location} ({_name(rule)})"
         case AnswerOptions(allow):
             return f"204, Allow: {allow}"
@@ -185,18 +185,25 @@ def describe_decision(decision: Decision | ShowOwnPage) -> str:
             return f"{error.status} {error.message}{allow} ({_name(rule) if rule else 'no rule decides'})"
 
 
-def describe_sent(policy: Policy, head: RequestHead, decision: Decision | ShowOwnPage) -> str:
+def describe_sent(head: RequestHead, decision: Decision | TellState) -> str:
     """Return the request that the upstream would get, or that it would get none."""
-    if isinstance(decision, ShowOwnPage):
+    if isinstance(decision, TellState):
         return "nothing: the gateway answers it itself"
     if not isinstance(decision, Forward) or head.line.path is None:
         return "nothing"
-    line, upstream = head.line, decision.rule.upstream
+    if decision.upstream is None:
+        return "nothing: the gateway answers it itself"
+    line, upstream = head.line, decision.upstream
     query = f"?{line.query.decode('ascii')}" if line.query else ""
-    replicas = [replica for each in policy.upstreams if each.name == upstream for replica in each.replicas]
     token = "with the access token" if decision.user else "without credentials"
     target = head.line.path.raw.decode("ascii") + query
-    return f"{line.method} {target} to {upstream}, {' or '.join(map(str, replicas))}, {token}"
+    return f"{line.method} {target} to {upstream.name}, {' or '.join(map(str, upstream.replicas))}, {token}"
+
+
+def _list_remarks(policy: Policy) -> list[str]:
+    """Return what is no fault, and yet perhaps not meant."""
+    has_sign_in = any(upstream.session_cookies for upstream in policy.upstreams)
+    return [] if has_sign_in else ["no upstream has session_cookies: nobody signs in here with a browser"]
 
 
 def _name(rule: Rule) -> str:

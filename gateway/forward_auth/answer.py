@@ -72,10 +72,10 @@ class ForwardAuth:
         renewed: Renewed | None = None
         try:
             asked = read_question(head.line, head.lines.headers, self._heads)
-            judgement = self._gate.judge(asked, int(time.time()))
+            judgement = self._gate.judge(asked, int(time.time()), is_forward_auth=True)
             if judgement.stale is not None:
                 renewed = await self._renewal.renew(judgement.found)
-                judgement = self._gate.judge(asked, int(time.time()), renewed)
+                judgement = self._gate.judge(asked, int(time.time()), renewed, is_forward_auth=True)
             note_judgement(record, judgement)
             return self._say(judgement, head, asked, peer, record), renewed
         except AppError as error:

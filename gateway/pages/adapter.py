@@ -24,9 +24,9 @@ class OwnPages:
         self._application = application
         self.state: MutableMapping[str, object] = {}
 
-    async def answer(self, head: RequestHead, path: str, record: RequestRecord) -> Answer:
-        """Return the answer to a request for a path."""
-        scope = build_scope(head, record, path)
+    async def answer(self, head: RequestHead, record: RequestRecord) -> Answer:
+        """Return the answer to a request."""
+        scope = build_scope(head, record)
         scope["state"] = self.state
         return await self._ask(scope)
 

@@ -23,7 +23,7 @@ import structlog
 
 from gateway.callers.renewal import Renewed, SessionRenewal
 from gateway.forward_auth.answer import ForwardAuth
-from gateway.gate import Gate, Judgement, ShowOwnPage, note_judgement
+from gateway.gate import Gate, Judgement, TellState, note_judgement
 from gateway.pages.adapter import OwnPages
 from gateway.policy.decision import AnswerOptions, Forward, RedirectToSignIn, Refuse
 from gateway.policy.in_force import CurrentPolicy
@@ -131,20 +131,22 @@ class Exchange:
     def _act(self, judgement: Judgement) -> None:
         note_judgement(self.record, judgement)
         match judgement.decision:
+            case Forward(upstream=None):
+                self._wait_for(self._show_own_page())
             case Forward():
                 self._forward(judgement.decision)
-            case RedirectToSignIn(_, location, _):
+            case RedirectToSignIn(_, location):
                 self._send_own(self._parts.own_answers.redirect(location))
             case Refuse(error):
                 self._send_error(error)
-            case ShowOwnPage(rule):
-                self._is_probe = rule is None
-                self._wait_for(self._show_own_page(judgement.path))
+            case TellState():
+                self._is_probe = True
+                self._wait_for(self._show_own_page())
             case AnswerOptions(allow):
                 self._send_own(self._parts.own_answers.allow(allow))
 
-    async def _show_own_page(self, path: str) -> None:
-        self._send_own(await self._parts.own_pages.answer(self.head, path, self.record))
+    async def _show_own_page(self) -> None:
+        self._send_own(await self._parts.own_pages.answer(self.head, self.record))
 
     # The request
 

@@ -78,8 +78,8 @@ class OwnAnswers:
         return self.of_response(render_json_error(status, message, dict(headers), dict(facts)))
 
 
-def build_scope(head: RequestHead, record: RequestRecord, path: str | None = None) -> Scope:
-    """Return a request as ASGI describes it, for pages; ``path`` is the decoded one, where it is known."""
+def build_scope(head: RequestHead, record: RequestRecord) -> Scope:
+    """Return a request as ASGI describes it, for pages."""
     line = head.line
     scope: Scope = {
         "type": "http",
@@ -87,7 +87,7 @@ def build_scope(head: RequestHead, record: RequestRecord, path: str | None = Non
         "http_version": line.version,
         "method": line.method,
         "scheme": "http",
-        "path": path if path is not None else line.path.text if line.path else line.raw_path.decode("latin-1"),
+        "path": line.path_text,
         "raw_path": line.raw_path,
         "query_string": line.query,
         "root_path": "",

@@ -49,6 +49,11 @@ class RequestLine:
     path: CanonicalPath | None
     refusal: AppError | None = None
 
+    @property
+    def path_text(self) -> str:
+        """The canonical path decoded, or else the path as it was sent."""
+        return self.path.text if self.path is not None else self.raw_path.decode("latin-1")
+
 
 @dataclass(frozen=True, slots=True)
 class HeaderLines:

@@ -15,9 +15,6 @@ from gateway.wire.websocket import UPGRADE_HEADERS
 from shared.request_context import RequestRecord, write_trace
 from shared.session_cookie import CookieNames
 
-AUTH_UPSTREAM = "auth"
-"""The name of the upstream that issues NextAuth's cookies; no other gets them."""
-
 _UPGRADE_LINES = encode_lines(UPGRADE_HEADERS)
 
 
@@ -35,7 +32,8 @@ class Outgoing:
         assert line.path is not None
         assert crossing is not None  # else it would have been refused
         origin = self.find_origin(head.lines.headers, peer, record)
-        dropped = None if decision.rule.upstream == AUTH_UPSTREAM else self._cookie_names
+        gets_all = decision.upstream is not None and decision.upstream.session_cookies
+        dropped = None if gets_all else self._cookie_names
         said = encode_said(crossing, origin, decision.token, dropped)
         further = b"" if decision.websocket_key is None else _UPGRADE_LINES
         target = line.path.raw + b"?" + line.query if line.query else line.path.raw
