@@ -77,21 +77,24 @@ class FakeAuthService:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request and close."""
         self._open.add(asyncio.current_task())
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            request_line, headers = read_head((await reader.readuntil(b"\r\n\r\n")).decode())
-            body = await reader.readexactly(int(headers.get("content-length", "0")))
-            writer.write(await self._answer(request_line.split(" ")[1], headers, body))
-            await writer.drain()
-        writer.close()
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                request_line, headers = read_head((await reader.readuntil(b"\r\n\r\n")).decode())
+                body = await reader.readexactly(int(headers.get("content-length", "0")))
+                writer.write(await self._answer(request_line.split(" ")[1], headers, body))
+                await writer.drain()
+        finally:
+            self._open.discard(asyncio.current_task())
+            writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
-        self._open.discard(asyncio.current_task())
 
     async def finish(self) -> None:
-        """Return when every request has been answered."""
+        """Return when every request has been answered; TimeoutError when one never is."""
         self.cut = break_off
-        while self._open:  # noqa: ASYNC110 - what it waits for has no event
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(2 * LONGEST_WAIT + 5):
+            while self._open:  # noqa: ASYNC110 - what it waits for has no event
+                await asyncio.sleep(0.01)
 
     async def _answer(self, target: str, headers: Mapping[str, str], body: bytes) -> bytes:
         token = headers["authorization"].removeprefix("Bearer ")

@@ -23,6 +23,7 @@ from tests.support.services import auth_settings, client_of, posts_settings, run
 OVER_THE_OLD = ("--clean", "--if-exists", "--single-transaction")
 OVER_THE_OLD_IN_STEPS = ("--clean", "--if-exists")
 DATA_ALONE = ("--data-only",)
+SOON = 10  # seconds in which a service has started, or has ended what it was doing
 
 
 @dataclass(slots=True)
@@ -106,16 +107,17 @@ def _own(copy: Path, original: Path) -> None:
 @contextlib.asynccontextmanager
 async def serving(app: Starlette, port: int) -> AsyncIterator[None]:
     """Let an application be there over HTTP, on loopback."""
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=10))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=SOON))
     task = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not task.done()
-        await asyncio.sleep(0.01)
     try:
+        async with asyncio.timeout(SOON):
+            while not server.started:
+                assert not task.done()
+                await asyncio.sleep(0.01)
         yield
     finally:
         server.should_exit = True
-        await task
+        await asyncio.wait_for(task, 2 * SOON)
 
 
 async def dump(url: str, to: Path, *options: str) -> Path:
