@@ -23,7 +23,7 @@ from shared.sentences import Sentence
 MAX_FORM = 1_048_576  # bytes: the longest content, where each of its characters may take nine
 
 EXPIRED = Sentence("This form was open for too long. Please send it again.")
-SIGNED_IN_AGAIN = Sentence("You signed in again since you opened this form. Please press Save once more.")
+PRESS_AGAIN = Sentence("You signed in again since you opened this form. Please press Save once more.")
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
 
@@ -77,13 +77,13 @@ class SentForm:
         filled_in = "\0".join(f"{name}={value}" for name, value in sorted(self.fields.items()))
         return "form-" + hashlib.sha256(filled_in.replace("\r\n", "\n").encode()).hexdigest()
 
-    def get_sender(self) -> User:
+    def get_sender(self, signed_in_again: Sentence = PRESS_AGAIN) -> User:
         """Return who sent it from a page of ours; Unauthorized, or Forbidden, which says what to do."""
         if isinstance(self.caller, Anonymous):
             raise Unauthorized(challenge=challenge(self.caller))
         if self.token is None:
             is_old = is_past(self.fields.get("form_token", ""), int(time.time()))
-            raise Forbidden(EXPIRED if is_old else SIGNED_IN_AGAIN)
+            raise Forbidden(EXPIRED if is_old else signed_in_again)
         return self.caller
 
 
