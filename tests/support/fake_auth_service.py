@@ -38,7 +38,6 @@ class FakeAuthService:
     cut: Misbehaviour | None = None
     renew: Callable[[Json], bytes] | None = None
     asked: list[list[int]] = field(default_factory=list)
-    asked_after: dict[str, list[int]] = field(default_factory=lambda: {"changes": [], "revocations": []})
     asked_to_renew: list[Json] = field(default_factory=list)
     asked_of: dict[str, list[Mapping[str, str]]] = field(default_factory=lambda: {"changes": [], "revocations": []})
     epoch: str | None = None
@@ -60,6 +59,10 @@ class FakeAuthService:
         ended: Json = {"sid": session_id, "until": until or int(time.time()) + 3600}
         self.revocations.append({"id": self._next_id("revocations"), **ended})
 
+    def list_places(self, feed: str) -> list[int]:
+        """Return after which entries of a feed pages were asked for."""
+        return [int(query["after"]) for query in self.asked_of[feed]]
+
     def reset(self) -> None:
         """Know nobody, and behave.
 
@@ -68,7 +71,6 @@ class FakeAuthService:
         self._first_revocation = self._next_id("revocations")
         for known in (self.users, self.changes, self.revocations, self.asked, self.asked_to_renew):
             known.clear()
-        self.asked_after = {"changes": [], "revocations": []}
         self.misbehave = self.cut = self.renew = self.epoch = None
         self.asked_of = {"changes": [], "revocations": []}
         self.since = 0
@@ -126,7 +128,6 @@ class FakeAuthService:
     async def _tell_feed(self, name: str, query: Mapping[str, str]) -> bytes:
         """Answer a page; a number beyond the last there is gets that last one."""
         after = int(query["after"])
-        self.asked_after[name].append(after)
         self.asked_of[name].append(query)
         await asyncio.sleep(self.feed_pause)
         deadline = time.monotonic() + min(float(query["wait"]), LONGEST_WAIT)
