@@ -1,4 +1,4 @@
-"""The pages of one's own account: profile, password, devices, deletion. Plain HTML forms, no script.
+"""The pages of one's own account: profile, password, devices, deletion. Plain HTML forms that need no script.
 
 Every form carries the browser's csrf token; what it asks for is done by the same use cases as in the JSON API. A form
 that was heard leads on by a redirect, so that reloading sends nothing twice; one that was refused is shown again, each

@@ -1,4 +1,4 @@
-"""The pages of the auth service: sign in, sign up, sign out, and what went wrong. Plain HTML forms, no script.
+"""The pages of the auth service: sign in, sign up, sign out, and what went wrong. Plain HTML forms that need no script.
 
 A form that is refused is shown again, each error beside its field and everything typed kept, but never a password.
 A form that begins something in a browser is shown under the public name (``public_name``), where its cookies count.
