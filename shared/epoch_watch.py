@@ -10,12 +10,12 @@
 """
 
 import asyncio
-import contextlib
 import uuid
 from collections.abc import Awaitable, Callable
 
 import structlog
 
+from shared.background import end_task
 from shared.database import Connection, Database
 from shared.epochs import (
     Epoch,
@@ -72,10 +72,7 @@ class EpochWatch:
 
     async def stop(self) -> None:
         """Watch no longer."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end_task(self._task)
 
     async def look(self) -> None:
         """Begin an epoch if the data has moved since the last one; note that all is well if it hasn't."""
