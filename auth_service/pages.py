@@ -60,9 +60,7 @@ SIGN_IN_NOTICES = {
     "deleted": Sentence("Your account and your posts were deleted."),
     "typed": Sentence("Once you are signed in, go back to the tab with what you typed and press Save again."),
 }
-SIGNED_IN_NOTICES = {
-    "typed": Sentence("Now go back to the tab with what you typed and press Save again."),
-}
+SIGNED_IN_NOTICES = {"typed": Sentence("Now go back to the tab with what you typed and press Save again.")}
 UNKNOWN_SIGN_IN_ERROR = Sentence("Signing in did not work. Please try again.")
 NOTICES = {
     "Configuration": (
