@@ -1,12 +1,14 @@
 """The auth service's database is put back to an earlier state: nobody becomes somebody else by it."""
 
 import asyncio
+import uuid
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from shared.epoch_watch import EpochUnknown
+from tests.service.auth.test_internal import service_token
 from tests.support.people import Person, sign_in, sign_up_and_in
 from tests.support.posts import write_post
 from tests.support.restoring import (
@@ -221,7 +223,8 @@ async def test_replicas_begin_one_epoch(installation: Installation, folder: Path
 async def test_an_operator_can_say_it(installation: Installation) -> None:
     """What docs/reliability.md gives to operators is a loss at the next look, also where the table was left empty.
 
-    While the table is empty nobody is let in, and the services don't fill it: a restore may be under way.
+    While the table is empty nobody is let in, and the services don't fill it, whatever a follower has seen: a restore
+    may be under way.
     """
     insert = (
         "INSERT INTO epochs (number, is_loss, ids_from, server_started_at, system_id, timeline, database_id, table_id, "
@@ -240,6 +243,10 @@ async def test_an_operator_can_say_it(installation: Installation) -> None:
                     with pytest.raises(EpochUnknown):
                         await services.auth_app.state.parts.epoch_watch.look()
                     assert (await services.auth.post("/api/user", json=wanted)).status_code == 503
+                    asked = {"after": 1, "epoch": str(uuid.uuid4()), "known": 1_000_000}
+                    feed = "/internal/users/changes"
+                    assert (await services.auth.get(feed, params=asked, headers=service_token())).status_code == 503
+                    assert await database.fetchval("SELECT count(*) FROM epochs") == 0
                 await database.execute(statement)
                 await wait_until_refused(services, ada)
                 ada = await sign_in(services.auth, ada.email)
