@@ -106,7 +106,7 @@ async def change(request: Request) -> Response:
     except NotFound as error:
         return _show_again(request, sent, error)
     except (AppError, TimeoutError) as error:
-        return _show_again(request, sent, error, edited)
+        return _show_again(request, sent, error, None if sent.is_of_another_account else edited)
     if sent.typed.published and found.published:
         return _redirect(f"{OWN_POSTS}?done=saved")
     return _lead_on(is_published=sent.typed.published, post_id=post_id)

@@ -237,6 +237,25 @@ async def test_publishing_what_is_gone_shows_the_list(client: httpx2.AsyncClient
     assert 'role="alert"' in gone.text
 
 
+@pytest.mark.parametrize("path", [NEW, EDIT])
+async def test_a_form_of_another_account_says_so(
+    client: httpx2.AsyncClient, ada: Person, grace: Person, path: str
+) -> None:
+    """Who meanwhile signed in to another account is told so, and what was typed is only saved as a new post there."""
+    post = await write_post(client, ada, published=True)
+    form = await open_form(client, ada, path)
+    refused = await send(client, grace, form, title="Typed")
+    assert refused.status_code == 403
+    assert "another account" in refused.text.partition('role="alert"')[2].partition("</p>")[0]
+    assert await read_posts(client, ada) == [post]
+    shown = read_forms(refused.text)
+    assert [action for action in shown if action.startswith("/userposts")] == [NEW]
+    assert shown[NEW].fields["title"] == "Typed"
+    assert (await send(client, grace, shown[NEW])).status_code == 303
+    assert [post["title"] for post in await read_posts(client, grace)] == ["Typed"]
+    assert await read_posts(client, ada) == [post]
+
+
 async def test_a_form_token_ages(client: httpx2.AsyncClient, app: Starlette, ada: Person) -> None:
     """A form that was open for longer than half a day must be sent again."""
     form = await open_form(client, ada, NEW)
