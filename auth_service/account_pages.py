@@ -1,4 +1,4 @@
-"""The pages of one's own account: profile, password, devices, deletion. Plain HTML forms, no script.
+"""The pages of one's own account: profile, password, devices, deletion. Plain HTML forms that need no script.
 
 Every form carries the browser's csrf token; what it asks for is done by the same use cases as in the JSON API. A form
 that was heard leads on by a redirect, so that reloading sends nothing twice; one that was refused is shown again, each
@@ -23,9 +23,9 @@ from auth_service.browser_cookies import (
 from auth_service.clients import identify_client
 from auth_service.devices import describe_device
 from auth_service.live_sessions import read_session_id
-from auth_service.pages import MAX_FORM, TOO_MANY_ATTEMPTS, explain_csrf, form_page, redirect, sign_in_url
+from auth_service.pages import MAX_FORM, explain_csrf, explain_later, form_page, redirect, sign_in_url
 from auth_service.parts import parts_of
-from auth_service.public_name import lead_from
+from auth_service.public_name import Endpoint, lead_from
 from auth_service.schemas import AccountChange, Password, PasswordChange
 from auth_service.second_clicks import change_password_once, delete_once, is_gone
 from auth_service.sessions import Ending
@@ -51,7 +51,6 @@ OTHER_ACCOUNT = Sentence(
 NOTHING_SAID: Mapping[str, object] = {"is_signed_out": False, "problem": None, "retry_after": None, "notice": None}
 
 Page = Callable[[Request, BrowserSession], Awaitable[Response]]
-Endpoint = Callable[[Request], Awaitable[Response]]
 Refusal = Conflict | Forbidden | Invalid | Throttled | Unavailable
 REFUSALS = (Conflict, Forbidden, Invalid, Throttled, Unavailable)
 
@@ -217,13 +216,15 @@ def _page(
 ) -> Response:
     """Return a page of the account, with what was refused on it if anything was."""
     errors = refusal.fields if isinstance(refusal, Invalid) else {}
-    problem = None if refusal is None or errors else refusal.message
+    problem, retry_after = (None if refusal is None or errors else refusal.message), None
+    if isinstance(refusal, Throttled | Unavailable):
+        problem, retry_after = explain_later(refusal), refusal.retry_after
     shown = {
         **NOTHING_SAID,
         "user": found.user,
         "errors": errors,
-        "problem": TOO_MANY_ATTEMPTS if isinstance(refusal, Throttled) else problem,
-        "retry_after": refusal.retry_after if isinstance(refusal, Throttled | Unavailable) else None,
+        "problem": problem,
+        "retry_after": retry_after,
         "notice": None if refusal else DONE.get(request.query_params.get("done", "")),
         **about,
     }

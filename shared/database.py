@@ -21,6 +21,7 @@ from asyncpg.pool import PoolConnectionProxy
 from pogo_core.error import BadMigrationError
 from pogo_core.util import migrate, sql
 
+from shared.background import end_task
 from shared.errors import Unavailable
 from shared.postgres_servers import PostgresServers
 
@@ -86,10 +87,7 @@ class Database:
     async def stop(self) -> None:
         """Close the pool, waiting for borrowed connections at most as long as a command may take."""
         for task in (self._watching, self._connecting):
-            if task is not None:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            await end_task(task)
         if self._pool is not None:
             try:
                 await asyncio.wait_for(self._pool.close(), COMMAND_TIMEOUT)
@@ -145,9 +143,11 @@ class Database:
                 yield connection
             self._answered_at, self._is_lost = time.monotonic(), False
         except asyncpg.PostgresError as error:
+            _obey_cancellation(error)
             await self._translate(error)
             raise
         except (TimeoutError, OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            _obey_cancellation(error)
             # InternalClientError: what asyncpg makes of the server's farewell, read on a connection that lay idle.
             log.warning("database_failed", error=type(error).__name__)
             raise Unavailable from error
@@ -214,6 +214,13 @@ class Database:
             reset=_leave_session,
             server_settings=self._server_settings,
         )
+
+
+def _obey_cancellation(error: Exception) -> None:
+    """Raise the cancellation that an error took the place of: a rollback that fails on a lost connection hides it."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError from error
 
 
 async def _leave_session(_: asyncpg.Connection) -> None:
