@@ -23,7 +23,7 @@ from auth_service.browser_cookies import (
 from auth_service.clients import identify_client
 from auth_service.devices import describe_device
 from auth_service.live_sessions import read_session_id
-from auth_service.pages import MAX_FORM, TOO_MANY_ATTEMPTS, explain_csrf, form_page, redirect, sign_in_url
+from auth_service.pages import MAX_FORM, explain_csrf, explain_later, form_page, redirect, sign_in_url
 from auth_service.parts import parts_of
 from auth_service.public_name import lead_from
 from auth_service.schemas import AccountChange, Password, PasswordChange
@@ -217,13 +217,15 @@ def _page(
 ) -> Response:
     """Return a page of the account, with what was refused on it if anything was."""
     errors = refusal.fields if isinstance(refusal, Invalid) else {}
-    problem = None if refusal is None or errors else refusal.message
+    problem, retry_after = (None if refusal is None or errors else refusal.message), None
+    if isinstance(refusal, Throttled | Unavailable):
+        problem, retry_after = explain_later(refusal), refusal.retry_after
     shown = {
         **NOTHING_SAID,
         "user": found.user,
         "errors": errors,
-        "problem": TOO_MANY_ATTEMPTS if isinstance(refusal, Throttled) else problem,
-        "retry_after": refusal.retry_after if isinstance(refusal, Throttled | Unavailable) else None,
+        "problem": problem,
+        "retry_after": retry_after,
         "notice": None if refusal else DONE.get(request.query_params.get("done", "")),
         **about,
     }

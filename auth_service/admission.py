@@ -118,9 +118,7 @@ class Admission:
         if not browser and await attempts.update_first_failure(connection, known, LOCKOUT, set_at):
             return Try((known,), known, address)  # no limit is so low that it holds back the first: nothing to decide
         # A look without a lock: a flood of tries that must wait writes nothing.
-        counts = await attempts.list_counts(
-            connection, [known, total, address, *([browser] if browser else [])], set_at
-        )
+        counts = await attempts.list_counts(connection, [browser] if browser else [known, total, address], set_at)
         if browser:
             holds = self._hold({browser: Reason.BROWSER})
         else:
@@ -136,13 +134,12 @@ class Admission:
         return await self._refuse(connection, refusal, client, Event.SIGN_IN_THROTTLED, user_id)
 
     async def note_failure(self, connection: Connection, failed: Try) -> None:
-        """Note that a try did fail: it is no longer pending, and counts for its address."""
+        """Note, in the caller's transaction, that a try did fail: it is not pending, and counts for its address."""
         allowance = self._limits[Reason.ADDRESS]
-        async with connection.transaction():
-            counts = await attempts.insert_and_lock_counts(connection, [*failed.counted, failed.address])
-            spent = {failed.address: allowance.add(counts.pop(failed.address))}
-            settled = {key: count.settle() for key, count in counts.items()}
-            await attempts.update_counts(connection, {**settled, **spent}, LOCKOUT)
+        counts = await attempts.insert_and_lock_counts(connection, [*failed.counted, failed.address])
+        spent = {failed.address: allowance.add(counts.pop(failed.address))}
+        settled = {key: count.settle() for key, count in counts.items()}
+        await attempts.update_counts(connection, {**settled, **spent}, LOCKOUT)
 
     async def give_back(self, counted: Try) -> None:
         """Give a try back that was not one to sign in: the caller is signed in already."""

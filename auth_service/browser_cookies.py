@@ -97,7 +97,7 @@ def remember_callback_url(request: Request, callback_url: str) -> list[str]:
 async def find_browser_session(request: Request) -> BrowserSession | None:
     """Return the live session of the browser, with an access token that is good for a while; or None."""
     parts, claims = parts_of(request), _open_session(request)
-    found = await parts.sessions.find_first_live(list_session_ids(request))
+    found = await parts.sessions.find_first_live(order_session_ids(_find_device(request), claims))
     if found is None:
         return None
     user, session = found
@@ -110,8 +110,7 @@ async def find_browser_session(request: Request) -> BrowserSession | None:
 
 def list_session_ids(request: Request) -> list[SessionId]:
     """Return the sessions that the browser's cookies name, live or not, the one that counts first."""
-    device = parts_of(request).devices.find_device(_cookies(request).get(parts_of(request).cookies.device), _now())
-    return order_session_ids(device, _open_session(request))
+    return order_session_ids(_find_device(request), _open_session(request))
 
 
 def order_session_ids(device: Device | None, claims: Mapping[str, object]) -> list[SessionId]:
@@ -201,6 +200,11 @@ def _cookies(request: Request) -> dict[str, str]:
 
 def _callback_cookie(request: Request) -> str | None:
     return _cookies(request).get(parts_of(request).cookies.callback)
+
+
+def _find_device(request: Request) -> Device | None:
+    parts = parts_of(request)
+    return parts.devices.find_device(_cookies(request).get(parts.cookies.device), _now())
 
 
 def _open_session(request: Request) -> Mapping[str, object]:

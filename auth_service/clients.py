@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from shared.device_cookie import Device, DeviceCookies, device_cookie_name
+from shared.device_cookie import Device, DeviceCookies
 from shared.request_context import record_of
 from shared.session_cookie import parse_cookies
 
@@ -50,11 +50,10 @@ def identify_client(request: Request) -> Client:
 
 
 def _find_device(request: Request) -> Device | None:
-    devices = request.app.state.parts.devices  # not by ``parts_of``: the parts are made of what knows clients
-    assert isinstance(devices, DeviceCookies)
-    cookies, now = parse_cookies(request.headers.raw), int(time.time())
-    names = (device_cookie_name(secure=True), device_cookie_name(secure=False))
-    return next((found for name in names if (found := devices.find_device(cookies.get(name), now))), None)
+    parts = request.app.state.parts  # not by ``parts_of``: the parts are made of what knows clients
+    assert isinstance(parts.devices, DeviceCookies)
+    cookie = parse_cookies(request.headers.raw).get(parts.cookies.device)
+    return parts.devices.find_device(cookie, int(time.time()))
 
 
 def _find_address(request: Request) -> str | None:

@@ -15,10 +15,8 @@ zxcvbn's time grows with the cube of the length, so a long password is estimated
 
 import functools
 import math
+from collections.abc import Callable
 from pathlib import Path
-
-from zxcvbn.matching import omnimatch
-from zxcvbn.scoring import most_guessable_match_sequence
 
 FEWEST_GUESSES = 7.0  # as a power of ten: more than a hundred a day for two centuries
 PIECE = 16  # characters
@@ -36,13 +34,25 @@ def is_guessable(password: str) -> bool:
     return password.casefold() in load_common_passwords() or estimate_guesses(password) < FEWEST_GUESSES
 
 
+@functools.cache
+def load_estimator() -> Callable[[str], float]:
+    """Return what estimates a piece of a password: in how many guesses zxcvbn finds it.
+
+    Imported here: its lists take 12 MB, and most commands of operators need none of them.
+    """
+    from zxcvbn.matching import omnimatch  # noqa: PLC0415
+    from zxcvbn.scoring import most_guessable_match_sequence  # noqa: PLC0415
+
+    return lambda piece: float(most_guessable_match_sequence(piece, omnimatch(piece))["guesses"])
+
+
 def estimate_guesses(password: str) -> float:
     """Return how many guesses it takes, as a power of ten; no more of it than tells that it takes enough."""
     period = _find_period(password)
     guesses = math.log10(len(password) / period)
     for start in range(0, period, PIECE):
         piece = password[start : min(start + PIECE, period)]
-        guesses += math.log10(max(1, most_guessable_match_sequence(piece, omnimatch(piece))["guesses"]))
+        guesses += math.log10(max(1, load_estimator()(piece)))
         if guesses >= FEWEST_GUESSES:
             break
     return guesses

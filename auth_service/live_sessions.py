@@ -38,7 +38,7 @@ from auth_service.sessions import (
     Session,
     SessionId,
     find_ending,
-    find_live_session,
+    find_live_session_of_user,
     list_devices,
     update_all_revoked,
     update_last_used,
@@ -110,11 +110,10 @@ class LiveSessions:
             return None
         async with self.database.connection() as connection:
             for session_id in session_ids:
-                session = await find_live_session(connection, session_id)
-                user = await find_user(connection, session.user_id) if session else None
-                if user and session:
+                found = await find_live_session_of_user(connection, session_id)
+                if found is not None:
                     self.uses.note(session_id)
-                    return user, session
+                    return found
         return None
 
     async def find_ending(self, session_id: SessionId) -> str | None:
@@ -125,8 +124,8 @@ class LiveSessions:
     async def find_user(self, session_id: SessionId) -> User | None:
         """Return whose live session this is, or None."""
         async with self.database.connection() as connection:
-            session = await find_live_session(connection, session_id)
-            return await find_user(connection, session.user_id) if session else None
+            found = await find_live_session_of_user(connection, session_id)
+            return found[0] if found else None
 
     async def refresh(self, token: str, client: Client) -> SignedIn:
         """Return a new pair for a refresh token; RefreshRefused when it is not one of a live session, or used up.
@@ -149,7 +148,9 @@ class LiveSessions:
     ) -> Session | None:
         """End a session, of this user if one is named, and return it; None when there was nothing to end."""
         async with self.database.transaction() as connection:
-            return await self._end(connection, session_id, because, client, user_id)
+            session = await update_revoked(connection, session_id, user_id, because)
+            await self._tell(connection, [session] if session else [], because, client)
+            return session
 
     async def end_others(self, user_id: int, spared: SessionId, client: Client) -> None:
         """End all sessions of a user but one."""
@@ -250,18 +251,6 @@ class LiveSessions:
         await refresh_tokens.update_used(connection, token, salt)
         await refresh_tokens.insert_refresh_token(connection, successor, session.id)
         return successor
-
-    async def _end(
-        self,
-        connection: Connection,
-        session_id: SessionId,
-        because: Ending,
-        client: Client,
-        user_id: int | None = None,
-    ) -> Session | None:
-        session = await update_revoked(connection, session_id, user_id, because)
-        await self._tell(connection, [session] if session else [], because, client)
-        return session
 
     def _give(self, user: User, session: Session, refresh_token: str) -> SignedIn:
         life = self._find_life(session, int(time.time()))

@@ -112,7 +112,7 @@ async def sign_in(request: Request) -> Response:
         return _refuse_sign_in(request, fields, callback_url, error.status, pages.WRONG_CREDENTIALS)
     except (Throttled, Unavailable) as error:
         name = "TooManyAttempts" if isinstance(error, Throttled) else "Unavailable"
-        refusal = _refuse_sign_in(request, fields, callback_url, error.status, name, error.facts)
+        refusal = _refuse_sign_in(request, fields, callback_url, error.status, name, error)
         refusal.headers.update(error.headers)
         return refusal
     response = _answer_url(fields, callback_url)
@@ -211,7 +211,7 @@ def _refuse_sign_in(
     callback_url: str,
     status: int,
     error: str,
-    facts: Mapping[str, object] | None = None,
+    later: Throttled | Unavailable | None = None,
 ) -> Response:
     """Show the form again; in JSON mode answer the error's URL, without which the client fails, and the facts.
 
@@ -219,17 +219,14 @@ def _refuse_sign_in(
     """
     if not _is_json_mode(fields):
         typed = fields.get("username") or fields.get("email", "")
-        wait = (facts or {}).get("retryAfter")
-        retry_after = wait if isinstance(wait, int) else None
-        return pages.sign_in_page(
-            request, callback_url, status=status, email=typed, error=error, retry_after=retry_after
-        )
+        wait = later.retry_after if later else None
+        return pages.sign_in_page(request, callback_url, status=status, email=typed, error=error, retry_after=wait)
     place = (
         f"/signin?csrf=true&error={pages.MISSING_CSRF}"
         if error == pages.MISSING_CSRF
         else f"/error?error={error}&provider=credentials"
     )
-    answer = _answer_url(fields, _url(request, place), status, facts)
+    answer = _answer_url(fields, _url(request, place), status, later.facts if later else None)
     return add_cookies(answer, remember_callback_url(request, callback_url))
 
 

@@ -46,13 +46,14 @@ FIRST_PAGE_SIGNED_IN = "/userposts"
 EXPIRED_FORM = Sentence("This form was open for too long. Please send it again.")
 COOKIES_WANTED = Sentence("Your browser sent no cookies. Allow cookies for this site, then send the form again.")
 SIGN_IN_AGAIN = Sentence("Please sign in again to go on.")
-TOO_MANY_ATTEMPTS = Sentence("Too many attempts.")
+TOO_MANY_ATTEMPTS = Sentence("Too many attempts.")  # when to try again is said beside it, as with the next
+UNAVAILABLE = Sentence("The service is not available right now.")
 WRONG_CREDENTIALS, MISSING_CSRF = "CredentialsSignin", "MissingCSRF"  # as next-auth calls them
 SIGN_IN_ERRORS = {
     WRONG_CREDENTIALS: Sentence("That e-mail address or password is not right."),
     MISSING_CSRF: EXPIRED_FORM,
     "TooManyAttempts": TOO_MANY_ATTEMPTS,
-    "Unavailable": Sentence("The service is not available right now. Try again"),
+    "Unavailable": UNAVAILABLE,
 }
 SIGN_IN_REASONS = {"SessionRequired": Sentence("Please sign in to see this page.")}
 SIGN_IN_NOTICES = {
@@ -148,7 +149,7 @@ async def sign_up(request: Request) -> Response:
     except EmailTaken as error:
         return _sign_up_page(request, callback_url, typed, status=error.status, faults={"email": error.message})
     except (Throttled, Unavailable) as error:
-        problem = TOO_MANY_ATTEMPTS if isinstance(error, Throttled) else error.message
+        problem = explain_later(error)
         page = _sign_up_page(
             request, callback_url, typed, status=error.status, problem=problem, retry_after=error.retry_after
         )
@@ -186,6 +187,11 @@ def form_page(request: Request, template: str, status: int, shown: Mapping[str, 
 def explain_csrf(request: Request) -> Sentence:
     """Return why a form's csrf token was not verified: its browser keeps no cookies, or it kept another one since."""
     return EXPIRED_FORM if has_csrf_cookie(request) else COOKIES_WANTED
+
+
+def explain_later(error: Throttled | Unavailable) -> Sentence:
+    """Return why something is to be tried again later."""
+    return TOO_MANY_ATTEMPTS if isinstance(error, Throttled) else UNAVAILABLE
 
 
 def signed_out_url(request: Request, callback_url: str) -> str:

@@ -15,7 +15,7 @@ from auth_service.clients import Client
 from auth_service.csrf import CsrfTokens
 from auth_service.feed_starts import insert_feed_start
 from auth_service.feeds import Feeds
-from auth_service.guessable_passwords import load_common_passwords
+from auth_service.guessable_passwords import load_common_passwords, load_estimator
 from auth_service.housekeeping import build_housekeeping
 from auth_service.live_sessions import LiveSessions
 from auth_service.password_checks import PasswordChecks
@@ -95,7 +95,8 @@ class Parts:
 
     async def start(self) -> None:
         """Begin to work: read what is read once, connect to the database in the background."""
-        load_common_passwords()  # now, rather than while somebody waits for it
+        load_common_passwords()  # now, rather than while somebody waits for it; so is the estimator
+        load_estimator()
         await self.database.start()
         self.housekeeping.start()
         self.epoch_watch.start()

@@ -13,19 +13,17 @@ was one, and nobody is redirected twice. ``Host`` is never written into an answe
 """
 
 from collections.abc import Awaitable, Callable
-from urllib.parse import SplitResult, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_service.parts import parts_of
+from auth_service.redirects import origin_of
 
 MOVED = "moved"
 """The member of the query that says: redirected from another name."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def at_public_name(show: Endpoint) -> Endpoint:
@@ -49,13 +47,9 @@ def lead_from(request: Request) -> str:
 
 def is_at_public_name(request: Request) -> bool:
     """Tell whether ``Host`` names the public URL's host and port."""
-    public = urlsplit(parts_of(request).public_url)
+    public_url = parts_of(request).public_url
     try:
-        asked = urlsplit(f"{public.scheme}://{request.headers.get('host', '')}")
-        return _host_of(asked) == _host_of(public)
+        asked = origin_of(f"{public_url.partition(':')[0]}://{request.headers.get('host', '')}")
+        return asked == origin_of(public_url)
     except ValueError:  # a port that can't be
         return False
-
-
-def _host_of(url: SplitResult) -> tuple[str | None, int | None]:
-    return url.hostname, url.port or _DEFAULT_PORTS.get(url.scheme)

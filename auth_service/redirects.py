@@ -33,17 +33,18 @@ def safe_redirect(candidate: str, public_url: str) -> str | None:
     return public_url + encoded
 
 
+def origin_of(url: str) -> tuple[str, str | None, int | None]:
+    """Return the scheme, the host and the port of a URL; ValueError when it has a port that can't be."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+
+
 def _cut_origin(candidate: str, public_url: str) -> str | None:
     """Return what follows the origin in an absolute URL of ours, else None."""
     parts = urlsplit(candidate)
-    if not parts.netloc.isascii() or "@" in parts.netloc or _origin(candidate) != _origin(public_url):
+    if not parts.netloc.isascii() or "@" in parts.netloc or origin_of(candidate) != origin_of(public_url):
         return None
     return candidate[len(f"{parts.scheme}://{parts.netloc}") :]
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
 
 
 def _is_canonical(rest: str) -> bool:

@@ -43,6 +43,7 @@ class SessionUses:
         self._idle_age = idle_age
         self._pause = min(FLUSH_EVERY, idle_age.total_seconds() / 20)
         self._used_at: dict[SessionId, float] = {}
+        self._has_failed = False
         self._flushing: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -61,11 +62,16 @@ class SessionUses:
             try:
                 await self._write(batch)
             except Exception as error:  # noqa: BLE001 - whatever it is, nobody waits for this
-                log.warning("session_uses_not_written", sessions=len(self), error=type(error).__name__)
+                if not self._has_failed:
+                    log.warning("session_uses_not_written", sessions=len(self), error=type(error).__name__)
+                self._has_failed = True
                 return False
             for session_id, used_at in batch.items():
                 if self._used_at.get(session_id) == used_at:
                     del self._used_at[session_id]
+        if self._has_failed and noted:
+            log.info("session_uses_written_again", sessions=len(noted))
+            self._has_failed = False
         return True
 
     async def start(self) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
+from auth_service.users import User, read_user
 from shared.database import Connection, Row
 
 SessionId = NewType("SessionId", uuid.UUID)
@@ -76,6 +77,21 @@ async def find_live_session(connection: Connection, session_id: SessionId) -> Se
     return _read_session(row) if row else None
 
 
+async def find_live_session_of_user(connection: Connection, session_id: SessionId) -> tuple[User, Session] | None:
+    """Return the session while it is live, and whose it is; or None."""
+    row = await connection.fetchrow(
+        """
+        SELECT users.id, name, email, users.created_at, updated_at, roles, disabled_at,
+            session.id AS session_id, session.created_at AS began_at, session.ends_at
+        FROM live_sessions AS session JOIN users ON users.id = session.user_id WHERE session.id = $1
+        """,
+        session_id,
+    )
+    if row is None:
+        return None
+    return read_user(row), Session(SessionId(row["session_id"]), row["id"], row["began_at"], row["ends_at"])
+
+
 async def find_ending(connection: Connection, session_id: SessionId) -> str | None:
     """Return why a session was revoked (a value of ``Ending``); None when it was not, or there is none."""
     because: str | None = await connection.fetchval("SELECT revoked_because FROM sessions WHERE id = $1", session_id)
@@ -110,10 +126,9 @@ async def update_uses(
         UPDATE sessions SET last_used_at = used.at, idle_ends_at = used.at + $3::interval
         FROM (
             SELECT id, now() - make_interval(secs => noted.age) AS at
-            FROM unnest($1::uuid[], $2::float8[]) AS noted (id, age) JOIN sessions USING (id)
-            WHERE revoked_at IS NULL AND now() < least(ends_at, idle_ends_at)
-                AND last_used_at < now() - make_interval(secs => noted.age) - $4::interval
-            ORDER BY id FOR NO KEY UPDATE OF sessions SKIP LOCKED
+            FROM unnest($1::uuid[], $2::float8[]) AS noted (id, age) JOIN live_sessions USING (id)
+            WHERE last_used_at < now() - make_interval(secs => noted.age) - $4::interval
+            ORDER BY id FOR NO KEY UPDATE OF live_sessions SKIP LOCKED
         ) AS used
         WHERE sessions.id = used.id
         """,

@@ -32,8 +32,9 @@ _SECOND = dt.timedelta(seconds=1)
 class Count:
     """What is known of one caller or account at a moment of the database's clock.
 
-    ``since`` is when an allowance is full again. ``is_known`` is that of an account together with an address which that
-    account was signed in to from. ``pending`` tries are part of ``recent`` and ``in_a_row``.
+    ``since`` is up to when a cap's drain was reckoned, or when an allowance is full again. ``is_known`` is that of an
+    account together with an address which that account was signed in to from. ``pending`` tries are part of ``recent``
+    and ``in_a_row``.
     """
 
     now: dt.datetime
@@ -116,10 +117,11 @@ class Cap:
 
     def add(self, count: Count) -> Count:
         """Return the count with one more try."""
-        elapsed = count.now - count.last_at
-        is_over = elapsed >= LOCKOUT
-        drained = count.in_a_row if is_over else int(elapsed / (LOCKOUT / self.most))
-        return replace(count, recent=0 if is_over else count.recent, in_a_row=max(0, count.in_a_row - drained)).add()
+        is_over, step = count.now - count.last_at >= LOCKOUT, LOCKOUT / self.most
+        drained = int((count.now - count.since) / step)
+        if is_over or drained >= count.in_a_row:
+            return replace(count, recent=0 if is_over else count.recent, in_a_row=0, since=count.now).add()
+        return replace(count, in_a_row=count.in_a_row - drained, since=count.since + drained * step).add()
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ async def insert_user(connection: Connection, name: str, email: str, password_ha
     assert row is not None
     if not row["is_right"]:
         raise DataMoved
-    return _read_user(row) if row["id"] is not None else None
+    return read_user(row) if row["id"] is not None else None
 
 
 async def find_highest_user_id(connection: Connection) -> int:
@@ -71,7 +71,7 @@ async def find_user(connection: Connection, user_id: int) -> User | None:
         "SELECT id, name, email, created_at, updated_at, roles, disabled_at FROM users WHERE id = $1",
         user_id,
     )
-    return _read_user(row) if row else None
+    return read_user(row) if row else None
 
 
 async def list_users(connection: Connection, user_ids: Sequence[int]) -> list[User]:
@@ -80,7 +80,7 @@ async def list_users(connection: Connection, user_ids: Sequence[int]) -> list[Us
         "SELECT id, name, email, created_at, updated_at, roles, disabled_at FROM users WHERE id = ANY($1) ORDER BY id",
         user_ids,
     )
-    return [_read_user(row) for row in rows]
+    return [read_user(row) for row in rows]
 
 
 async def list_users_after(connection: Connection, user_id: int, limit: int) -> list[User]:
@@ -92,7 +92,7 @@ async def list_users_after(connection: Connection, user_id: int, limit: int) -> 
         """,
         *(user_id, limit),
     )
-    return [_read_user(row) for row in rows]
+    return [read_user(row) for row in rows]
 
 
 async def find_credentials(connection: Connection, email: str) -> Credentials | None:
@@ -105,7 +105,7 @@ async def find_credentials(connection: Connection, email: str) -> Credentials | 
         """,
         list_keys(email),
     )
-    return Credentials(_read_user(row), row["password_hash"], row["password_set_at"]) if row else None
+    return Credentials(read_user(row), row["password_hash"], row["password_set_at"]) if row else None
 
 
 async def update_password(connection: Connection, found: Credentials, password_hash: str) -> bool:
@@ -137,7 +137,7 @@ async def update_name(connection: Connection, user_id: int, name: str) -> User |
         """,
         *(user_id, name),
     )
-    return _read_user(row) if row else None
+    return read_user(row) if row else None
 
 
 async def update_disabled(connection: Connection, user_id: int, *, is_disabled: bool) -> User | None:
@@ -149,7 +149,7 @@ async def update_disabled(connection: Connection, user_id: int, *, is_disabled: 
         """,
         *(user_id, is_disabled),
     )
-    return _read_user(row) if row else None
+    return read_user(row) if row else None
 
 
 async def update_roles(
@@ -166,7 +166,7 @@ async def update_roles(
         """,
         *(user_id, added, removed),
     )
-    return _read_user(row) if row else None
+    return read_user(row) if row else None
 
 
 async def lock_user(connection: Connection, user_id: int) -> bool:
@@ -183,6 +183,7 @@ async def delete_user(connection: Connection, user_id: int) -> None:
     await connection.execute("DELETE FROM users WHERE id = $1", user_id)
 
 
-def _read_user(row: Row) -> User:
+def read_user(row: Row) -> User:
+    """Return the user of a row that has the columns of one."""
     about = (row["id"], row["name"], row["email"], row["created_at"], row["updated_at"])
     return User(*about, tuple(row["roles"]), row["disabled_at"])

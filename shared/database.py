@@ -145,9 +145,11 @@ class Database:
                 yield connection
             self._answered_at, self._is_lost = time.monotonic(), False
         except asyncpg.PostgresError as error:
+            _obey_cancellation(error)
             await self._translate(error)
             raise
         except (TimeoutError, OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            _obey_cancellation(error)
             # InternalClientError: what asyncpg makes of the server's farewell, read on a connection that lay idle.
             log.warning("database_failed", error=type(error).__name__)
             raise Unavailable from error
@@ -214,6 +216,13 @@ class Database:
             reset=_leave_session,
             server_settings=self._server_settings,
         )
+
+
+def _obey_cancellation(error: Exception) -> None:
+    """Raise the cancellation that an error took the place of: a rollback that fails on a lost connection hides it."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError from error
 
 
 async def _leave_session(_: asyncpg.Connection) -> None:

@@ -27,7 +27,7 @@ from shared.sentences import load_catalogue, say_moment, translate
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
 SIGN_IN, SIGN_UP = "/api/auth/signin", "/signup"
-LONGEST_WAY_BACK = 2048  # characters of an address that a link to the sign-in page carries
+LONGEST_QUERY = 8192  # bytes that the gateway takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,10 @@ def _lead_back(scope: Scope) -> str:
     written = quote(path, safe="/:@!$&'()*+,;=")
     wanted = f"{written}?{query.decode('latin-1')}" if query else written
     is_own = path in ("", "/", SIGN_UP) or path.startswith("/api/")
-    if is_own or scope.get("method", "GET") not in ("GET", "HEAD") or len(wanted) > LONGEST_WAY_BACK:
+    if is_own or scope.get("method", "GET") not in ("GET", "HEAD"):
         return ""
-    return f"?callbackUrl={quote(wanted, safe='')}"
+    way_back = f"?callbackUrl={quote(wanted, safe='')}"
+    return way_back if len(way_back) <= LONGEST_QUERY else ""
 
 
 @functools.cache

@@ -114,10 +114,13 @@ def test_a_peer_without_an_address_is_kept_as_none() -> None:
     assert identify_client(request_with([], peer=None)).address is None
 
 
-@pytest.mark.parametrize("secure", [False, True])
-def test_a_browser_is_known_by_its_device_cookie(*, secure: bool) -> None:
-    """A device cookie of ours names the user and the session that its browser signed in to; any other names nobody."""
-    for devices, known in ((APP.state.parts.devices, (7, SESSION)), (DeviceCookies("x" * 32), (None, ""))):
+def test_a_browser_is_known_by_its_device_cookie() -> None:
+    """A device cookie of ours names the user and the session that its browser signed in to; any other names nobody.
+
+    Nor does one of the name that it has where the public URL is not of the same scheme: a neighbour could set that.
+    """
+    ours, foreign = APP.state.parts.devices, DeviceCookies("x" * 32)
+    for devices, secure, known in ((ours, False, (7, SESSION)), (foreign, False, (None, "")), (ours, True, (None, ""))):
         value = devices.make(Device(7, SESSION), int(time.time()))
         cookie = f"other=1; {device_cookie_name(secure=secure)}={value}"
         client = identify_client(request_with([(b"cookie", cookie.encode())]))

@@ -109,7 +109,8 @@ def test_the_head_names_who_reads() -> None:
         ("GET", "/signup", b"", ""),
         ("GET", "/api/auth/error", b"", ""),
         ("POST", "/userposts/7", b"", ""),
-        ("GET", "/" + "x" * 3000, b"", ""),
+        ("GET", "/" + "x" * 2000, b"y" * 1000, "?callbackUrl=%2F" + "x" * 2000 + "%3F" + "y" * 1000),
+        ("GET", "/x", b"%" * 3000, ""),
     ],
 )
 def test_signing_in_leads_back(method: str, path: str, query: bytes, way_back: str) -> None:

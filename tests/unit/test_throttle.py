@@ -89,6 +89,22 @@ def test_one_address_alone_never_closes_an_account(addresses: int, *, is_closed:
     assert tries <= min(addresses * (20 + 3 * 24 + 1), 100 * 3 + 100)
 
 
+@pytest.mark.parametrize(
+    ("offsets", "is_closed"), [((0, 14, 28), False), ((0, 14, 28, 42), False), ((0, 12, 24, 36, 48), True)]
+)
+def test_failures_drain_evenly_whenever_they_come(offsets: tuple[int, ...], *, is_closed: bool) -> None:
+    """However four addresses space their tries over a week, the account stays open to others; five close it."""
+    account, here, most = FRESH, [FRESH] * len(offsets), 0
+    for minute in range(7 * 24 * 60):
+        for number, offset in enumerate(offsets):
+            count = replace(here[number], now=account.now)
+            if minute >= offset and LIMIT.find_wait(count) == 0 and CAP.find_wait(account) == 0:
+                here[number], account = LIMIT.add(count).settle(), CAP.add(account).settle()
+                most = max(most, account.in_a_row)
+        account = at(account, 60)
+    assert (most >= CAP.most) is is_closed
+
+
 def test_pending_tries_are_hoped_to_succeed() -> None:
     """A try that only pending ones keep out would be let in if they succeed; after ten seconds they have failed."""
     count = fail_on(LIMIT, 3)

@@ -1,6 +1,7 @@
 """The door to PostgreSQL, against a real one: what is lent, what commits, and which errors mean that it is away."""
 
 import asyncio
+from functools import partial
 
 import asyncpg
 import pytest
@@ -11,6 +12,7 @@ from shared.database import Database
 from shared.errors import NotFound, Unavailable
 from tests.service.shared.conftest import Build
 from tests.support.log_lines import lines_of
+from tests.support.waiting import wait_until
 
 
 async def count_notes(db: Database) -> int:
@@ -182,6 +184,32 @@ async def test_connection_cut_in_a_transaction(db: Database) -> None:
             db, "INSERT INTO notes VALUES (1, 'a')", "SELECT pg_terminate_backend(pg_backend_pid())"
         )
     assert await count_notes(db) == 0
+
+
+async def test_a_cancellation_is_never_lost(db: Database) -> None:
+    """A task that is cancelled ends, although its connection is lost while its transaction is rolled back.
+
+    Otherwise whoever works on after an error, as all that runs in the background does, would never stop. Thirty times,
+    each with another moment between the loss and the cancellation.
+    """
+
+    async def work_on() -> None:
+        while True:
+            try:
+                await run_in_transaction(db, "SELECT pg_sleep(60)")
+            except Exception:  # noqa: BLE001 - as in what runs in the background
+                await asyncio.sleep(60)
+
+    sleeping = "SELECT pid FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)' AND state = 'active'"
+    for number in range(30):
+        working = asyncio.create_task(work_on())
+        async with db.connection() as connection:
+            pid = await wait_until(partial(connection.fetchval, sleeping), lambda pid: pid is not None)
+            await connection.execute("SELECT pg_terminate_backend($1)", pid)
+        await asyncio.sleep(number / 10_000)
+        working.cancel()
+        await asyncio.wait([working], timeout=10)
+        assert working.cancelled()
 
 
 async def test_demoted_primary(db: Database) -> None:
