@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.callers.credentials import Credentials
+from gateway.callers.same_origin import is_same_origin
 from gateway.policy.canonical_paths import PathRefused, canonicalize_path, check_query
 from gateway.policy.decision import (
     AnswerOptions,
@@ -31,7 +32,6 @@ from gateway.policy.decision import (
     RequestFacts,
     Verdict,
     decide,
-    is_same_origin,
     judge_rule,
 )
 from gateway.policy.file import load_policy

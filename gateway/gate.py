@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.callers.credentials import Credentials
 from gateway.callers.renewal import Renewed, RenewingSend, SessionRenewal
+from gateway.callers.same_origin import is_same_origin
 from gateway.policy.canonical_paths import CanonicalPath, PathRefused, canonicalize_path, check_query
 from gateway.policy.decision import (
     AnswerOptions,
@@ -23,7 +24,6 @@ from gateway.policy.decision import (
     Refuse,
     RequestFacts,
     decide,
-    is_same_origin,
 )
 from gateway.policy.in_force import CurrentPolicy
 from gateway.policy.rules import METHODS, OWN_UPSTREAM, PROBES, Rule

@@ -21,7 +21,6 @@
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -53,7 +52,7 @@ class RequestFacts:
     """All of a request that a decision may depend on. Header names are in lower case.
 
     ``now`` is when it came, in Unix seconds; without it nobody has signed in recently. ``is_ours`` says that it comes
-    from a page of ours, as ``is_same_origin`` proves.
+    from a page of ours, as ``callers.same_origin`` proves.
     """
 
     method: str
@@ -145,24 +144,6 @@ def _judge_request(rule: Rule, request: RequestFacts) -> Verdict:
     if rule.is_narrowed and not _conditions_hold(rule, request):
         return Verdict.OTHER_REQUEST
     return Verdict.FITS if request.method in rule.methods else Verdict.OTHER_METHOD
-
-
-def is_same_origin(method: str, headers: Iterable[tuple[bytes, bytes]], public_origin: str) -> bool:
-    """Tell whether a cookie may count: the request changes nothing, or provably comes from a page of ours.
-
-    1. GET, HEAD, OPTIONS: yes; but not to open a WebSocket, which a page of any origin could then talk through.
-    2. ``Sec-Fetch-Site`` is there: only ``same-origin``, or ``none`` (the user's own doing) (Fetch Metadata, 2.3).
-    3. It is not: only an ``Origin`` equal to the public origin (RFC 6454, 7).
-    """
-    found: dict[bytes, list[bytes]] = {b"sec-fetch-site": [], b"origin": [], b"upgrade": []}
-    for name, value in headers:
-        if name in found:
-            found[name].append(value)
-    if method in {"GET", "HEAD", "OPTIONS"} and not found[b"upgrade"]:
-        return True
-    if found[b"sec-fetch-site"]:
-        return found[b"sec-fetch-site"] in ([b"same-origin"], [b"none"])
-    return found[b"origin"] == [public_origin.encode()]
 
 
 def _apply(rule: Rule, request: RequestFacts, caller: Caller) -> Decision:
