@@ -45,6 +45,7 @@ MAX_CLEARED = 10  # pieces that one answer clears, so that its head stays short;
 _COMPACT_JWE = re.compile(r"([A-Za-z0-9_-]+)\.\.([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{22})")
 _ENCODED_HEADER = encode_segment(json.dumps(HEADER, separators=(",", ":")).encode())
 _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_PLAIN = re.compile(r"[A-Za-z0-9._-]*")  # as a sealed session is: no character that is ever encoded
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 SessionClaims = Mapping[str, object]
@@ -208,7 +209,8 @@ def set_cookie(name: str, value: str, *, secure: bool, expires_at: int | None = 
     ``expires_at`` is in Unix seconds; without it the cookie lives as long as the browser's session.
     """
     expires = "" if expires_at is None else f"; Expires={formatdate(expires_at, usegmt=True)}"
-    return f"{name}={quote(value, safe='')}; Path=/{expires}; HttpOnly{'; Secure' if secure else ''}; SameSite=Lax"
+    encoded = value if _PLAIN.fullmatch(value) else quote(value, safe="")
+    return f"{name}={encoded}; Path=/{expires}; HttpOnly{'; Secure' if secure else ''}; SameSite=Lax"
 
 
 def clear_cookie(name: str, *, secure: bool) -> str:
@@ -230,6 +232,8 @@ def _read_cookie_value(text: str) -> str:
     """Return the value without the quotes around it, percent-decoded where all of it can be."""
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
+    if "%" not in text:
+        return text
     try:
         return text if _BAD_ESCAPE.search(text) else unquote(text, errors="strict")
     except UnicodeDecodeError:
