@@ -27,9 +27,10 @@ from auth_service.sessions import Ending, Session, SessionId
 from auth_service.users import User
 from shared.authentication import User as SignedInCaller
 from shared.authentication import authenticate_token
-from shared.device_cookie import MAX_AGE, Device
+from shared.device_cookie import MAX_AGE, Device, names_session
 from shared.request_context import record_of
 from shared.session_cookie import (
+    SessionClaims,
     clear_cookie,
     find_session_value,
     list_session_pieces,
@@ -39,6 +40,8 @@ from shared.session_cookie import (
 )
 
 LONGEST_COOKIE = 4096  # bytes of name and value; browsers drop a longer one (RFC 6265bis, section 5.6)
+
+_COOKIES = "gatepost.cookies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ def remember_callback_url(request: Request, callback_url: str) -> list[str]:
 async def find_browser_session(request: Request) -> BrowserSession | None:
     """Return the live session of the browser, with an access token that is good for a while; or None."""
     parts, claims = parts_of(request), _open_session(request)
-    found = await parts.sessions.find_first_live(order_session_ids(_find_device(request), claims))
+    found = await parts.sessions.find_first_live(list_session_ids(request))
     if found is None:
         return None
     user, session = found
@@ -110,12 +113,17 @@ async def find_browser_session(request: Request) -> BrowserSession | None:
 
 def list_session_ids(request: Request) -> list[SessionId]:
     """Return the sessions that the browser's cookies name, live or not, the one that counts first."""
-    return order_session_ids(_find_device(request), _open_session(request))
+    parts = parts_of(request)
+    return order_session_ids(parts, _cookies(request).get(parts.cookies.device), _open_session(request))
 
 
-def order_session_ids(device: Device | None, claims: Mapping[str, object]) -> list[SessionId]:
-    """Return the same for a device cookie and an opened session cookie."""
-    named = [read_session_id(device.session_id if device else None), read_session_id(claims.get("sid"))]
+def order_session_ids(parts: Parts, device_cookie: str | None, claims: SessionClaims) -> list[SessionId]:
+    """Return the same for a device cookie's value and an opened session cookie."""
+    own = read_session_id(claims.get("sid"))
+    if own is not None and device_cookie is not None and names_session(device_cookie, str(own)):
+        return [own]  # as mostly: whether it is our own cookie makes no difference then
+    device = parts.devices.find_device(device_cookie, _now())
+    named = [read_session_id(device.session_id if device else None), own]
     return list(dict.fromkeys(session_id for session_id in named if session_id is not None))
 
 
@@ -131,8 +139,11 @@ def note_reader(request: Request) -> None:
     record_of(request.scope).user_name = name if isinstance(name, str) else None
 
 
-def seal_session(request: Request, user: User, session: Session, access_token: str) -> tuple[str, list[str]]:
-    """Return the sealed session and the cookies that store it until its absolute end; note for the log whose it is."""
+def seal_session(request: Request, user: User, session: Session, access_token: str) -> tuple[SessionClaims, list[str]]:
+    """Return what the sealed session says and the cookies that store it until its absolute end.
+
+    Note for the log whose it is.
+    """
     record = record_of(request.scope)
     record.user_id, record.session_id = user.id, str(session.id)
     return seal_for(parts_of(request), user, session, access_token, _cookies(request))
@@ -149,7 +160,7 @@ def store_sign_in(request: Request, signed_in: SignedIn) -> list[str]:
 
 def seal_for(
     parts: Parts, user: User, session: Session, access_token: str, sent: Iterable[str]
-) -> tuple[str, list[str]]:
+) -> tuple[SessionClaims, list[str]]:
     """Return the same as ``seal_session`` for a browser that ``sent`` cookies of these names."""
     claims = {
         "name": user.name,
@@ -160,8 +171,9 @@ def seal_for(
         "accessToken": access_token,
     }
     now, ends_at = _now(), int(session.ends_at.timestamp())
-    sealed = parts.sealer.seal(claims, now, min(ends_at, now + int(parts.sessions.idle_age.total_seconds())))
-    return sealed, session_cookies(parts.cookies, sealed, ends_at, sent)
+    stamped = parts.sealer.stamp(claims, now, min(ends_at, now + int(parts.sessions.idle_age.total_seconds())))
+    sealed = parts.sealer.seal_stamped(stamped)
+    return stamped, session_cookies(parts.cookies, sealed, ends_at, sent)
 
 
 def clear_session(request: Request) -> list[str]:
@@ -194,20 +206,20 @@ def add_cookies(response: Response, cookies: Iterable[str]) -> Response:
     return response
 
 
-def _cookies(request: Request) -> dict[str, str]:
-    return parse_cookies(request.scope["headers"])
+def _cookies(request: Request) -> Mapping[str, str]:
+    """Return the request's cookies, taken apart once."""
+    scope = request.scope
+    if _COOKIES not in scope:
+        scope[_COOKIES] = parse_cookies(scope["headers"])
+    cookies: Mapping[str, str] = scope[_COOKIES]
+    return cookies
 
 
 def _callback_cookie(request: Request) -> str | None:
     return _cookies(request).get(parts_of(request).cookies.callback)
 
 
-def _find_device(request: Request) -> Device | None:
-    parts = parts_of(request)
-    return parts.devices.find_device(_cookies(request).get(parts.cookies.device), _now())
-
-
-def _open_session(request: Request) -> Mapping[str, object]:
+def _open_session(request: Request) -> SessionClaims:
     parts = parts_of(request)
     sealed = find_session_value(_cookies(request), parts.cookies.session)
     return (parts.sealer.open(sealed, _now()) if sealed else None) or {}

@@ -87,8 +87,7 @@ async def renew_session(request: Request) -> Response:
     require_service(request, SERVICE)
     asked = await read_json(request, SealedSession)
     parts, now = parts_of(request), int(time.time())
-    device = parts.devices.find_device(asked.device, now)
-    session_ids = order_session_ids(device, parts.sealer.open(asked.session, now) or {})
+    session_ids = order_session_ids(parts, asked.device, parts.sealer.open(asked.session, now) or {})
     found = await parts.sessions.find_first_live(session_ids)
     if found is None:
         return JSONResponse(

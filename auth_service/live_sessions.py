@@ -12,7 +12,9 @@
 4. Rows are locked in the order users, sessions, refresh tokens, attempts; so nobody waits for each other. (A sign-in
    ends the browser's other session last: nobody who holds a session's row waits for the counts of a sign-in.)
 5. Looking at a session writes nothing; that it is used is noted by ``session_uses``.
-6. No token outlives its session: it ends with the session's absolute end, and after half of the idle age, so that who
+6. Those who look at sessions at the same time share queries (``coalesced_reads``). Nobody is told what was so before
+   they asked.
+7. No token outlives its session: it ends with the session's absolute end, and after half of the idle age, so that who
    goes on has to renew it, which counts as a use.
 """
 
@@ -38,8 +40,8 @@ from auth_service.sessions import (
     Session,
     SessionId,
     find_ending,
-    find_live_session_of_user,
     list_devices,
+    list_live_sessions,
     update_all_revoked,
     update_last_used,
     update_revoked,
@@ -48,12 +50,14 @@ from auth_service.sessions import (
 from auth_service.sign_ins import Begun, Proof, insert_sign_in
 from auth_service.users import User, find_user
 from shared.claims import SESSION_ID_PATTERN
+from shared.coalesced_reads import CoalescedReads, Sharing
 from shared.database import Connection, Database
 from shared.errors import Unavailable
 from shared.tokens import AccessTokens
 
 GRACE = 10.0  # seconds in which a refresh token gives its successor again
 MOST = 100  # sessions of one user; each sign-in beyond ends the one that was not used for longest
+SHARED = Sharing(most=200)  # sessions that one query looks at
 ENDED_AT_ONCE = 1000  # sessions that a request ends one by one; any beyond are over by a cutoff
 
 
@@ -68,11 +72,16 @@ class SignedIn:
     refresh_token: str = field(repr=False)
 
 
+Lookups = CoalescedReads[SessionId, tuple[User, Session] | None]
+"""Answers which session is live, and whose it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class LiveSessions:
     """The use cases; sessions end ``max_age`` after the sign-in or ``idle_age`` after the last use."""
 
     database: Database
+    lookups: Lookups
     admission: Admission
     access_tokens: AccessTokens
     max_age: dt.timedelta
@@ -106,14 +115,11 @@ class LiveSessions:
 
     async def find_first_live(self, session_ids: Sequence[SessionId]) -> tuple[User, Session] | None:
         """Return whose the first of these sessions is that is live, and note that it is used; None when none is."""
-        if not session_ids:
-            return None
-        async with self.database.connection() as connection:
-            for session_id in session_ids:
-                found = await find_live_session_of_user(connection, session_id)
-                if found is not None:
-                    self.uses.note(session_id)
-                    return found
+        for session_id in session_ids:
+            found = await self.lookups.read(session_id)
+            if found is not None:
+                self.uses.note(session_id)
+                return found
         return None
 
     async def find_ending(self, session_id: SessionId) -> str | None:
@@ -123,9 +129,8 @@ class LiveSessions:
 
     async def find_user(self, session_id: SessionId) -> User | None:
         """Return whose live session this is, or None."""
-        async with self.database.connection() as connection:
-            found = await find_live_session_of_user(connection, session_id)
-            return found[0] if found else None
+        found = await self.lookups.read(session_id)
+        return found[0] if found else None
 
     async def refresh(self, token: str, client: Client) -> SignedIn:
         """Return a new pair for a refresh token; RefreshRefused when it is not one of a live session, or used up.
@@ -269,6 +274,16 @@ class LiveSessions:
         session_ids = [session.id for session in ended]
         await insert_session_lines(connection, event, client, ended[0].user_id, session_ids)
         await insert_revocations(connection, session_ids, dt.timedelta(seconds=self.access_tokens.ttl))
+
+
+def share_lookups(database: Database) -> Lookups:
+    """Return what looks sessions up, those that are asked for at the same time by one query."""
+
+    async def look_up(session_ids: Sequence[SessionId]) -> list[tuple[User, Session] | None]:
+        async with database.connection() as connection:
+            return await list_live_sessions(connection, session_ids)
+
+    return CoalescedReads(look_up, lambda _: 1, SHARED)
 
 
 def read_session_id(text: object) -> SessionId | None:

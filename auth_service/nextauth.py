@@ -7,7 +7,6 @@ request's Host says.
 """
 
 import datetime as dt
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -170,9 +169,8 @@ async def _answer_session(request: Request, found: BrowserSession | None) -> Res
     """Return what a browser is told of its session, with the cookie that keeps or clears it."""
     if found is None:
         return add_cookies(JSONResponse({}, headers=NEVER_STORED), await clear_ended_session(request))
-    sealed, cookies = seal_session(request, found.user, found.session, found.access_token)
-    opened = parts_of(request).sealer.open(sealed, int(time.time())) or {}
-    user = {name: value for name, value in opened.items() if name != "sid"}
+    claims, cookies = seal_session(request, found.user, found.session, found.access_token)
+    user = {name: value for name, value in claims.items() if name != "sid"}
     expires = found.session.ends_at.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return add_cookies(JSONResponse({"user": user, "expires": expires}, headers=NEVER_STORED), cookies)
 

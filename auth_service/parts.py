@@ -17,7 +17,7 @@ from auth_service.feed_starts import insert_feed_start
 from auth_service.feeds import Feeds
 from auth_service.guessable_passwords import load_common_passwords, load_estimator
 from auth_service.housekeeping import build_housekeeping
-from auth_service.live_sessions import LiveSessions
+from auth_service.live_sessions import LiveSessions, share_lookups
 from auth_service.password_checks import PasswordChecks
 from auth_service.passwords import Passwords
 from auth_service.session_uses import SessionUses
@@ -74,7 +74,8 @@ class Parts:
         service_keys = KeyRing(settings.service_secret.get_secret_value(), reveal(settings.service_secret_previous))
         max_age = dt.timedelta(seconds=settings.session_max_age)
         idle_age = dt.timedelta(seconds=settings.session_idle_age)
-        sessions = LiveSessions(database, admission, access_tokens, max_age, idle_age, SessionUses(database, idle_age))
+        lookups, uses = share_lookups(database), SessionUses(database, idle_age)
+        sessions = LiveSessions(database, lookups, admission, access_tokens, max_age, idle_age, uses)
         return cls(
             public_url=settings.nextauth_url,
             database=database,

@@ -77,19 +77,34 @@ async def find_live_session(connection: Connection, session_id: SessionId) -> Se
     return _read_session(row) if row else None
 
 
-async def find_live_session_of_user(connection: Connection, session_id: SessionId) -> tuple[User, Session] | None:
-    """Return the session while it is live, and whose it is; or None."""
-    row = await connection.fetchrow(
+async def list_live_sessions(
+    connection: Connection, session_ids: Sequence[SessionId]
+) -> list[tuple[User, Session] | None]:
+    """Return for each session whose it is and what it is, in that order; None for one that is not live.
+
+    Behind a subquery the planner can't count the ids: one plan, made once, does for any number of them. ``OFFSET 0``
+    makes it look them up one by one; several at once it may rather look for among all that are not revoked.
+    """
+    rows = await connection.fetch(
         """
         SELECT users.id, name, email, users.created_at, updated_at, roles, disabled_at,
             session.id AS session_id, session.created_at AS began_at, session.ends_at
-        FROM live_sessions AS session JOIN users ON users.id = session.user_id WHERE session.id = $1
+        FROM unnest((SELECT $1::uuid[])) AS asked (id)
+        CROSS JOIN LATERAL (
+            SELECT id, user_id, created_at, ends_at FROM live_sessions WHERE id = asked.id OFFSET 0
+        ) AS session
+        JOIN users ON users.id = session.user_id
         """,
-        session_id,
+        session_ids,
     )
-    if row is None:
-        return None
-    return read_user(row), Session(SessionId(row["session_id"]), row["id"], row["began_at"], row["ends_at"])
+    live = {
+        row["session_id"]: (
+            read_user(row),
+            Session(SessionId(row["session_id"]), row["id"], row["began_at"], row["ends_at"]),
+        )
+        for row in rows
+    }
+    return [live.get(session_id) for session_id in session_ids]
 
 
 async def find_ending(connection: Connection, session_id: SessionId) -> str | None:

@@ -6,9 +6,9 @@ Everything else is as in the service: its settings, its checks, its code.
 from functools import partial
 
 from posts_service.app import create_app
-from posts_service.coalesced_reads import ONE_BY_ONE
 from posts_service.parts import SERVICE
 from posts_service.settings import PostsSettings
+from shared.coalesced_reads import ONE_BY_ONE
 from shared.server import serve
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from gateway.callers.credentials import Credentials, Found, StaleSession
 from gateway.callers.renewal import Renewed
+from gateway.callers.same_origin import is_same_origin
 from gateway.policy.decision import (
     AnswerOptions,
     Decision,
@@ -22,7 +23,6 @@ from gateway.policy.decision import (
     Refuse,
     RequestFacts,
     decide,
-    is_same_origin,
     wants_renewal,
 )
 from gateway.policy.in_force import CurrentPolicy

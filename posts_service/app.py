@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from posts_service import endpoints, forms, pages
-from posts_service.coalesced_reads import SHARED, Sharing
 from posts_service.parts import Parts
 from posts_service.settings import PostsSettings
+from shared.coalesced_reads import SHARED, Sharing
 from shared.deadline import DeadlineMiddleware
 from shared.error_responses import exception_handlers
 from shared.faults import FaultMiddleware

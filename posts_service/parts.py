@@ -9,7 +9,6 @@ from typing import Self, TypeVar
 from starlette.requests import HTTPConnection
 
 from posts_service.author_lookup import AuthorLookup
-from posts_service.coalesced_reads import CoalescedReads, Sharing
 from posts_service.housekeeping import build_housekeeping
 from posts_service.list_source import WRITE_SETTINGS, ListSource
 from posts_service.post_lists import (
@@ -24,6 +23,7 @@ from posts_service.post_lists import (
 from posts_service.posts import find_highest_post_id
 from posts_service.settings import PostsMigrationSettings, PostsSettings
 from posts_service.sync import create_user_change_feed
+from shared.coalesced_reads import CoalescedReads, Sharing
 from shared.database import Connection, Database
 from shared.epoch_watch import EpochWatch
 from shared.feed import Feed

@@ -7,6 +7,7 @@ is ``TokenRefused``. Whoever reads claims has verified the signature before: see
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 CLOCK_TOLERANCE = 30  # seconds that an ``iat`` or ``nbf`` may lie ahead of our clock; ``exp`` has no tolerance
 RENEW_BEFORE = 60  # seconds before its end at which a token is to be replaced; a short one at half of its life
@@ -60,17 +61,33 @@ class Claims:
         return now < self.expires_at and now + renew_before <= self.expires_at
 
 
-def check_registered(claims: dict[str, object], issuer: str, audience: str, ttl: int, now: int) -> None:
-    """Refuse unless the registered claims (RFC 7519, section 4.1) are all there, ``nbf`` if at all, and hold now."""
+class Term(NamedTuple):
+    """When a token counts: from a moment on, for which clocks may differ a little, and until another; Unix seconds."""
+
+    counts_from: int
+    expires_at: int
+
+    def check(self, now: int) -> None:
+        """Refuse a token that counts only later, or no more."""
+        if now < self.counts_from - CLOCK_TOLERANCE:
+            raise TokenRefused(Fault.CLAIMS)
+        if now >= self.expires_at:
+            raise TokenRefused(Fault.EXPIRED)
+
+
+def check_registered(claims: dict[str, object], issuer: str, audience: str, ttl: int) -> Term:
+    """Refuse unless the registered claims (RFC 7519, section 4.1) are all there, ``nbf`` if at all, and ours.
+
+    Return when such a token counts.
+    """
     issued_at, expires_at = _integer(claims, "iat"), _integer(claims, "exp")
     read_text(claims, "jti")
     if read_text(claims, "iss") != issuer or read_text(claims, "aud") != audience:
         raise TokenRefused(Fault.CLAIMS)
     counts_from = _integer(claims, "nbf") if "nbf" in claims else issued_at
-    if max(issued_at, counts_from) > now + CLOCK_TOLERANCE or not 0 < expires_at - issued_at <= ttl:
+    if not 0 < expires_at - issued_at <= ttl:
         raise TokenRefused(Fault.CLAIMS)
-    if now >= expires_at:
-        raise TokenRefused(Fault.EXPIRED)
+    return Term(max(issued_at, counts_from), expires_at)
 
 
 def read_user(claims: dict[str, object]) -> Claims:

@@ -9,6 +9,9 @@ Everything here is read before any signature was looked at: it must never interp
 import base64
 import json
 
+_LAST = ("", "", "AQgw", "AEIMQUYcgkosw048")
+"""Which characters may end a segment whose length leaves that remainder by 4: those whose unused bits are zero."""
+
 
 class Malformed(ValueError):
     """Text that is not what it should be; says nothing more, for the text may be a credential."""
@@ -22,9 +25,20 @@ def decode_segment(segment: str) -> bytes:
     return decoded
 
 
+def encode_segment(decoded: bytes) -> str:
+    """Return bytes as a base64url segment."""
+    return base64.urlsafe_b64encode(decoded).rstrip(b"=").decode()
+
+
+def is_canonical(segment: str) -> bool:
+    """Tell whether ``decode_segment`` takes a text that holds nothing but characters of base64url."""
+    beyond = len(segment) % 4
+    return beyond == 0 or segment[-1] in _LAST[beyond]
+
+
 def read_object(text: bytes) -> dict[str, object]:
     """Return the JSON object of that text; ValueError (or RecursionError, where it is nested deep) for all else."""
-    value = json.loads(text.decode(), object_pairs_hook=_unique_members)
+    value = _DECODER.decode(text.decode())
     if not isinstance(value, dict):
         raise Malformed
     return value
@@ -35,3 +49,6 @@ def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(members) != len(pairs):
         raise Malformed
     return members
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique_members)

@@ -59,10 +59,15 @@ class DeviceCookies:
         return Device(int(match[1]), match[2], int(match[3]))
 
 
+def names_session(cookie: str, session_id: str) -> bool:
+    """Tell whether a cookie, if it is one of ours at all, names that session. Its signature is not looked at."""
+    return cookie.split(".", 2)[1:2] == [session_id]
+
+
 def device_cookie_name(*, secure: bool) -> str:
     """Return the cookie's name: bound to this host where the public URL is https."""
     return "__Host-gatepost.device" if secure else "gatepost.device"
 
 
 def _sign(key: bytes, text: str) -> str:
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key, text.encode(), "sha256").hex()

@@ -88,6 +88,7 @@ class Resource(Route):
 
     def __init__(self, path: str, endpoints: Mapping[str, DescribedEndpoint | Endpoint]) -> None:
         super().__init__(path, self._dispatch)
+        self._is_one_path = "{" not in path
         self.methods = None  # every method comes to _dispatch, which knows them all
         self.endpoints = dict(endpoints)
         offered = {*self.endpoints, "OPTIONS"} | ({"HEAD"} if "GET" in self.endpoints else set())
@@ -96,6 +97,8 @@ class Resource(Route):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match the path, whose parameters stay text; never one with a control character: ``$`` lets a newline pass."""
         path = scope["path"].removesuffix("/") or "/"
+        if self._is_one_path and path != self.path:
+            return Match.NONE, {}
         found = self.path_regex.match(path) if scope["type"] == "http" and path.isprintable() else None
         if found is None:
             return Match.NONE, {}

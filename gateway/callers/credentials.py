@@ -2,24 +2,27 @@
 
 1. A token in the ``Authorization`` header wins, even a wrong one: it is never replaced by a cookie. A header of another
    scheme, such as ``Basic``, is not for us and leaves the cookie its say.
-2. A cookie counts only where the request can't have been forged by another site (``policy.is_same_origin``); a browser
-   adds it to any request, whoever wrote the page. Where it does not count, the caller is anonymous.
+2. A cookie counts only where the request can't have been forged by another site (``same_origin``). Where it does not
+   count, the caller is anonymous.
 3. A session cookie proves nothing by itself: the access token sealed inside is verified like any other.
    A token of a session that was ended proves nothing either (``revocations``).
 4. Whatever comes, the answer is a caller. Nothing is raised.
 5. A cookie that opens, but whose token no longer proves much, is told beside: ``session_renewal`` may get a fresh one.
    So is a browser whose device cookie names another session than its session cookie, for a late answer may have put an
    older one back or cleared the one there was. Which of the two counts is the auth service's to say.
+6. A browser sends the same cookies again and again: they are taken apart once and remembered by their exact bytes, if a
+   session in them opened. What the time, the method or a revocation may change is asked again for each request.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from gateway.policy.decision import is_same_origin
+from gateway.callers.same_origin import is_same_origin
 from gateway.settings import GatewaySettings
 from gateway.wire.headers import RawHeader
 from shared.authentication import Anonymous, Caller, Reason, User, authenticate, authenticate_token
-from shared.device_cookie import DeviceCookies
+from shared.device_cookie import DeviceCookies, names_session
+from shared.memory import Memory
 from shared.revocations import Revocations
 from shared.session_cookie import (
     CookieNames,
@@ -31,6 +34,9 @@ from shared.session_cookie import (
 )
 from shared.settings import reveal
 from shared.tokens import AccessTokens, KeyRing
+
+MAX_REMEMBERED = 1024  # browsers' cookies
+LONGEST_REMEMBERED = 4096  # bytes of one browser's
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,18 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class _BrowserCookies:
+    """What the cookies of a request hold for us: as in ``StaleSession``, and the device cookie whatever it names."""
+
+    sealed: str
+    pieces: tuple[str, ...]
+    device: str | None
+
+
+_NOBODY = Found(Anonymous(Reason.MISSING))
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """Finds callers with the keys of one public URL."""
 
@@ -66,6 +84,9 @@ class Credentials:
     devices: DeviceCookies
     cookie_names: CookieNames
     public_url: str
+    _browsers: Memory[tuple[bytes, ...], _BrowserCookies] = field(
+        default_factory=lambda: Memory(MAX_REMEMBERED), init=False, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, settings: GatewaySettings, revocations: Revocations) -> "Credentials":
@@ -98,25 +119,48 @@ class Credentials:
         return authenticate_token(token, self.tokens, self.revocations, now)
 
     def _find_by_cookie(self, method: str, headers: tuple[RawHeader, ...], now: int) -> Found:
-        if not any(name == b"cookie" for name, _ in headers):
-            return Found(Anonymous(Reason.MISSING))
-        cookies, name = parse_cookies(headers), self.cookie_names.session
-        sealed, device = find_session_value(cookies, name) or "", cookies.get(self.cookie_names.device)
-        if not (sealed or device) or not is_same_origin(method, headers, self.public_url):
-            return Found(Anonymous(Reason.MISSING))
-        session = self.sealer.open(sealed, now)
-        session_id = session.get("sid") if session is not None else None
-        caller = self._find_by_session(session, now) if session is not None else _without_session(sealed)
-        pieces = tuple(list_session_pieces(cookies, name))
-        signed_in = self._find_other_session(device, session_id, now)
+        lines = tuple([value for name, value in headers if name == b"cookie"])
+        cookies = self._read_cookies(lines)
+        if cookies is None or not is_same_origin(method, headers, self.public_url):
+            return _NOBODY
+        session = self.sealer.open(cookies.sealed, now) if cookies.sealed else None
+        if session is None:
+            caller: Caller = _without_session(cookies.sealed)
+            session_id = None
+        else:
+            self._remember(lines, cookies)
+            caller, session_id = self._find_by_session(session, now), session.get("sid")
+        signed_in = self._find_other_session(cookies.device, session_id, now)
         if signed_in is not None:
-            return Found(caller, StaleSession(signed_in, sealed, pieces, device))
+            return Found(caller, StaleSession(signed_in, cookies.sealed, cookies.pieces, cookies.device))
         if not isinstance(session_id, str) or self._is_final(caller, session_id, now):
             return Found(caller)
-        return Found(caller, StaleSession(session_id, sealed, pieces))
+        return Found(caller, StaleSession(session_id, cookies.sealed, cookies.pieces))
+
+    def _read_cookies(self, lines: tuple[bytes, ...]) -> _BrowserCookies | None:
+        """Return what the cookies hold for us, or None where that is nothing."""
+        known = self._browsers.find(lines)
+        if known is not None:
+            return known
+        names = self.cookie_names
+        ours = names.session.encode(), names.device.encode()
+        if not any(name in line for line in lines for name in ours):
+            return None  # as of nearly all who are not signed in
+        cookies = parse_cookies((b"cookie", line) for line in lines)
+        sealed, device = find_session_value(cookies, names.session) or "", cookies.get(names.device)
+        if not (sealed or device):
+            return None
+        return _BrowserCookies(sealed, tuple(list_session_pieces(cookies, names.session)), device)
+
+    def _remember(self, lines: tuple[bytes, ...], cookies: _BrowserCookies) -> None:
+        """Remember a browser's cookies, which hold a session that opened."""
+        if self._browsers.find(lines) is None and sum(map(len, lines)) <= LONGEST_REMEMBERED:
+            self._browsers.keep(lines, cookies)
 
     def _find_other_session(self, device: str | None, session_id: object, now: int) -> str | None:
         """Return the session that a device cookie names, if it is another and not known to be over."""
+        if device is None or (isinstance(session_id, str) and names_session(device, session_id)):
+            return None
         found = self.devices.find_device(device, now)
         if found is None or found.session_id == session_id or self.revocations.is_revoked(found.session_id):
             return None

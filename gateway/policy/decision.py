@@ -58,7 +58,7 @@ class RequestFacts(NamedTuple):
     """All of a request that a decision may depend on. Header names are in lower case.
 
     ``now`` is when it came, in Unix seconds; without it nobody has signed in recently. ``is_ours`` says that it comes
-    from a page of ours, as ``is_same_origin`` proves. ``content_length`` is None where none is announced. With
+    from a page of ours, as ``callers.same_origin`` proves. ``content_length`` is None where none is announced. With
     ``is_forward_auth`` another proxy asks, and will send the request on itself. Where ``asks_upgrade`` is false the
     headers are known to hold no ``Upgrade``.
     """
@@ -179,20 +179,6 @@ def wants_renewal(policy: Policy, decision: Decision) -> bool:
         return False
     upstream = policy.find_upstream(rule.upstream)
     return rule.access is not Access.PUBLIC or (upstream is not None and not upstream.session_cookies)
-
-
-def is_same_origin(method: str, headers: Iterable[RawHeader], public_origin: str) -> bool:
-    """Tell whether a cookie may count: the request changes nothing, or provably comes from a page of ours.
-
-    1. GET, HEAD, OPTIONS: yes; but not to open a WebSocket, which a page of any origin could then talk through.
-    2. ``Sec-Fetch-Site`` is there: only ``same-origin``, or ``none`` (the user's own doing) (Fetch Metadata, 2.3).
-    3. It is not: only an ``Origin`` equal to the public origin (RFC 6454, 7).
-    """
-    lines = tuple(headers)
-    if method in {"GET", "HEAD", "OPTIONS"} and not wants_websocket(lines):
-        return True
-    sites = _values(lines, b"sec-fetch-site")
-    return sites in ([b"same-origin"], [b"none"]) if sites else _values(lines, b"origin") == [public_origin.encode()]
 
 
 def _apply(candidate: Candidate, request: RequestFacts, caller: Caller) -> Decision:

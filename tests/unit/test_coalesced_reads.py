@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from posts_service.coalesced_reads import ONE_BY_ONE, CoalescedReads, Sharing
+from shared.coalesced_reads import ONE_BY_ONE, CoalescedReads, Sharing
 from shared.errors import Unavailable
 
 FOREVER = 3600.0  # seconds

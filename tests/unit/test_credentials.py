@@ -189,6 +189,56 @@ def test_a_device_cookie_that_says_nothing_new_costs_nothing() -> None:
             assert (stale is not None) == (SESSION_ID in device and COOKIE not in cookie)
 
 
+# What is remembered of a browser
+
+
+def make_knowing(revocations: Revocations) -> Credentials:
+    """Return what finds callers and remembers nothing yet."""
+    return dataclasses.replace(credentials, revocations=revocations)
+
+
+def test_a_remembered_browser_is_judged_each_time() -> None:
+    """Cookies that were taken apart before prove no more than they would: time, method, origin and revocation count."""
+    revocations = Revocations()
+    knowing = make_knowing(revocations)
+    sealed = credentials.sealer.seal({"sid": SESSION_ID, "accessToken": sign(2)}, NOW)
+    lines = ((b"cookie", f"a=b; {COOKIE}={sealed}".encode()),)
+
+    def ask(method: str = "GET", now: int = NOW, *further: tuple[bytes, bytes]) -> object:
+        found = knowing.find(method, (*lines, *further), now)
+        who = found.caller.claims.user_id if isinstance(found.caller, User) else found.caller.reason
+        return who, found.stale is not None
+
+    for _ in range(2):
+        assert ask() == (2, False)
+        assert ask("POST") == (Reason.MISSING, False)
+        assert ask("POST", NOW, (b"origin", URL.encode())) == (2, False)
+        assert ask("GET", NOW, (b"upgrade", b"websocket")) == (Reason.MISSING, False)
+        assert ask("GET", NOW + 3541) == (2, True)
+        assert ask("GET", NOW + 3600) == (Reason.EXPIRED, True)
+        assert ask("GET", NOW + 86_400 + 15) == (Reason.INVALID, False)
+    revocations.add(SESSION_ID, NOW + 9999)
+    assert ask() == (Reason.REVOKED, False)
+
+
+def test_only_browsers_that_are_signed_in_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cookies are remembered where a session in them opened, up to a bound; junk and very long ones never are."""
+    monkeypatch.setattr("gateway.callers.credentials.MAX_REMEMBERED", 3)
+    knowing = make_knowing(Revocations())
+    sealed = seal(sign(2))
+    for cookie in (
+        *("", "a=b", f"{COOKIE}=", f"{COOKIE}=junk", f"{COOKIE}.0=junk; {COOKIE}.1=junk", f"{COOKIE}.7={sealed}"),
+        *(f"{COOKIE}={sealed[:-1]}", f"{COOKIE}={sealed}; a={'b' * 4096}", f"{DEVICE_COOKIE}=7.8.9.a"),
+    ):
+        knowing.find("GET", ((b"cookie", cookie.encode()),), NOW)
+    assert len(knowing._browsers) == 0  # noqa: SLF001 - the memory can't be seen from outside
+
+    for number in [*range(9)] * 2:
+        cookies = (b"cookie", f"a={number}".encode()), (b"cookie", f"{COOKIE}={sealed}".encode())
+        assert isinstance(knowing.find("GET", cookies, NOW).caller, User)
+    assert len(knowing._browsers) == 3  # noqa: SLF001
+
+
 @given(
     st.lists(st.tuples(st.sampled_from([b"authorization", b"cookie", b"origin"]), st.binary(max_size=80)), max_size=6)
 )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.device_cookie import CLOCK_TOLERANCE, MAX_AGE, Device, DeviceCookies
+from shared.device_cookie import CLOCK_TOLERANCE, MAX_AGE, Device, DeviceCookies, names_session
 
 NOW = 1_700_000_000
 COOKIES = DeviceCookies("a" * 40)
@@ -48,3 +48,14 @@ def test_no_character_can_be_changed(position: int) -> None:
 def test_anything_else_is_none(text: str) -> None:
     """Whatever a browser sends, reading it raises nothing."""
     assert COOKIES.find_device(text, NOW) is None
+
+
+def test_which_session_it_names_is_seen_without_a_key() -> None:
+    """A cookie's session can be compared without its signature; nothing else in a cookie is taken for a session."""
+    made = COOKIES.make(DEVICE, NOW)
+
+    assert names_session(made, DEVICE.session_id)
+    for other in (DEVICE.session_id[:-1], DEVICE.session_id.upper(), "", "7", str(NOW), f"{DEVICE.session_id}.{NOW}"):
+        assert not names_session(made, other)
+    for text in ("", ".", DEVICE.session_id, f"{DEVICE.session_id}.7", "..."):
+        assert not names_session(text, DEVICE.session_id)

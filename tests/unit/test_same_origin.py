@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.policy.decision import is_same_origin
+from gateway.callers.same_origin import is_same_origin
 
 ORIGIN = "https://site.example"
 

@@ -81,6 +81,43 @@ def test_tolerance() -> None:
     assert sealer.open(sealed, NOW + MONTH + 15) is None
 
 
+def test_a_remembered_session_ends_with_its_time() -> None:
+    """A session that was opened before opens until its end and no longer, and one changed by a character never."""
+    mine = SessionSealer(SECRET, MONTH)
+    sealed = mine.seal({"sub": "1"}, NOW)
+
+    assert mine.open(sealed, NOW) == mine.open(sealed, NOW + MONTH + 14)
+    assert mine.open(sealed, NOW + MONTH + 15) is None
+    assert mine.open(sealed[:-1] + ("A" if sealed[-1] != "A" else "Q"), NOW) is None
+    assert mine.open(sealed, NOW) is not None
+
+
+def test_memory_of_sessions_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the last sessions that opened are remembered: no junk, however much comes, and none that is very long."""
+    monkeypatch.setattr("shared.session_cookie.MAX_REMEMBERED", 3)
+    mine = SessionSealer(SECRET, MONTH)
+    first = mine.seal({"number": 0}, NOW)
+
+    assert mine.open(first, NOW) is not None
+    for junk in (seal_as_is("{}"), first[:-1], *(SessionSealer("other", MONTH).seal({}, NOW) for _ in range(9))):
+        assert mine.open(junk, NOW) is None
+    assert (mine.open(mine.seal({"name": "x" * 4000}, NOW), NOW) or {})["name"] == "x" * 4000
+    assert len(mine._opened) == 1  # noqa: SLF001 - the memory can't be seen from outside
+    sealed = [mine.seal({"number": number}, NOW) for number in range(10)]
+    assert [(mine.open(each, NOW) or {})["number"] for each in sealed * 2] == [*range(10)] * 2
+    assert len(mine._opened) == 3  # noqa: SLF001
+
+
+def test_another_library_reads_it() -> None:
+    """What we seal is opened by jose, and what jose seals by us; the claims are known without opening anything."""
+    stamped = sealer.stamp({"name": "Ada Łovelace"}, NOW)
+    sealed = sealer.seal_stamped(stamped)
+
+    assert json.loads(jwe.decrypt(sealed, derive_key(SECRET)) or b"") == stamped
+    assert sealer.open(sealed, NOW) == stamped
+    assert sealer.open(seal_as_is(json.dumps(stamped)), NOW) == stamped
+
+
 def test_another_secret() -> None:
     """A session sealed with another secret does not open."""
     assert SessionSealer(SECRET + "!", MONTH).open(sealer.seal({}, NOW), NOW) is None

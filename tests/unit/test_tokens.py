@@ -255,12 +255,62 @@ def test_remembered_token_helps_no_other() -> None:
 
 
 def test_memory_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many tokens are verified, only the last of them are remembered, and all stay good."""
+    """However many tokens are verified or refused, only the last of them are remembered, and all are what they were."""
     monkeypatch.setattr("shared.tokens.MAX_REMEMBERED", 3)
+    monkeypatch.setattr("shared.tokens.MAX_REFUSED", 2)
     mine = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
     issued = [sign(by=mine) for _ in range(10)]
+    forged = [forge({**CLAIMS, "jti": str(number)}, secret="some other") for number in range(10)]
 
     assert {mine.verify(token, NOW).token_id for token in issued * 2} == {
         tokens.verify(token, NOW).token_id for token in issued
     }
-    assert len(mine._verified) == 3  # noqa: SLF001 - the bound can't be seen from outside
+    assert {fault_of(token, by=mine) for token in forged * 2} == {Fault.SIGNATURE}
+    assert (len(mine._read), len(mine._refused)) == (3, 2)  # noqa: SLF001 - the bounds can't be seen from outside
+
+
+@pytest.mark.parametrize(
+    ("token", "fault"),
+    [
+        (forge(CLAIMS, secret="some other"), Fault.SIGNATURE),
+        (forge(CLAIMS, {**HEADER, "kid": "00000000"}), Fault.UNKNOWN_KEY),
+        (forge(CLAIMS, {**HEADER, "alg": "none"}), Fault.HEADER),
+        (forge({**CLAIMS, "aud": "other"}), Fault.CLAIMS),
+        ("x.y.z", Fault.MALFORMED),
+        (forge(CLAIMS, secret="some other")[:-1] + "B", Fault.MALFORMED),
+        ("x" * MAX_TOKEN_LENGTH * 2, Fault.MALFORMED),
+    ],
+)
+def test_a_refusal_that_is_remembered(token: str, fault: Fault) -> None:
+    """A token is refused for the same reason each time, and drives out none that was verified."""
+    mine = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
+    mine.verify(sign(by=mine), NOW)
+
+    assert {fault_of(token, by=mine) for _ in range(3)} == {fault}
+    assert len(mine._read) == 1  # noqa: SLF001 - the memory can't be seen from outside
+
+
+def test_no_refusal_for_its_time_is_remembered() -> None:
+    """A token that counts only later is refused until then, and then good: what was wrong was the time."""
+    mine = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
+    token = forge_with(nbf=NOW + 100)
+
+    assert fault_of(token, NOW + 69, by=mine) is Fault.CLAIMS
+    assert mine.verify(token, NOW + 70).user_id == 7
+    assert fault_of(token, NOW + 69, by=mine) is Fault.CLAIMS
+    assert fault_of(token, NOW + TTL, by=mine) is Fault.EXPIRED
+
+
+def test_our_own_header_is_known_by_its_text() -> None:
+    """The header that we sign with is one of those that are known without being read."""
+    ring = KeyRing(SECRET, ["some other"])
+    headers = ring.list_headers("at+jwt")
+
+    assert list(headers) == [jws_header(kid_of("some other")), sign().partition(".")[0]]
+    assert headers[sign().partition(".")[0]] is ring.signing_key
+
+
+def jws_header(kid: str) -> str:
+    """Return the header of a key's tokens, as jose writes it."""
+    text = json.dumps({"alg": "HS256", "kid": kid, "typ": "at+jwt"}, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()

@@ -1,0 +1,158 @@
+"""Sessions that are asked for at the same time: each gets their own, as it is, and a failure signs nobody out."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+
+import asyncpg
+import httpx2
+import pytest
+
+from auth_service.sessions import SessionId, list_live_sessions
+from tests.service.auth.test_internal import service_token
+from tests.support import next_auth
+from tests.support.next_auth import SESSION_COOKIE
+from tests.support.people import Person, sign_up_and_in
+from tests.support.waiting import wait_until
+
+AT_ONCE = 60  # some times as many as connections to the database
+MANY = 50_000
+
+
+async def ask(client: httpx2.AsyncClient, cookie: str) -> httpx2.Response:
+    """Ask for the session of a cookie."""
+    return await client.get("/api/auth/session", headers={"cookie": f"{SESSION_COOKIE}={cookie}"})
+
+
+async def sign_in(client: httpx2.AsyncClient, person: Person) -> str:
+    """Return the session cookie of a new browser that signed in."""
+    client.cookies.clear()
+    await next_auth.sign_in(client, person.email)
+    cookie = client.cookies[SESSION_COOKIE]
+    client.cookies.clear()
+    return cookie
+
+
+async def test_each_gets_their_own(client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection) -> None:
+    """Many different sessions read at once, some of them over or not there, are each answered for themselves."""
+    grace = await sign_up_and_in(client, "Grace Hopper")
+    cookies = {person.name: await sign_in(client, person) for person in (ada, grace)}
+    over = await sign_in(client, ada)
+    ended = next_auth.SEALER.open(over, 0)
+    assert ended is not None
+    await database.execute(
+        "UPDATE sessions SET revoked_at = now(), revoked_because = 'signed_out' WHERE id = $1", ended["sid"]
+    )
+    unknown = next_auth.SEALER.seal({"sid": str(uuid.uuid4())}, int(asyncio.get_running_loop().time()) + 2**31)
+    asked = [*cookies.items(), (None, over), (None, unknown), (None, "junk")] * (AT_ONCE // 5)
+
+    answers = await asyncio.gather(*(ask(client, cookie) for _, cookie in asked))
+
+    assert [answer.status_code for answer in answers] == [200] * len(asked)
+    assert [answer.json().get("user", {}).get("name") for answer in answers] == [name for name, _ in asked]
+
+
+async def test_what_is_told_was_sealed(client: httpx2.AsyncClient, ada: Person) -> None:
+    """The session that is told is what the new cookie holds, but for the session's id, which stays inside."""
+    answer = await ask(client, await sign_in(client, ada))
+
+    sealed = next_auth.SEALER.open(answer.cookies[SESSION_COOKIE], 0)
+    assert sealed is not None
+    assert answer.json()["user"] == {name: value for name, value in sealed.items() if name != "sid"}
+
+
+async def test_a_session_that_ends_meanwhile_is_over(client: httpx2.AsyncClient, ada: Person) -> None:
+    """Whoever asks after a session's end was told is told so, however many lookups are under way."""
+    cookie = await sign_in(client, ada)
+    others = [asyncio.create_task(ask(client, cookie)) for _ in range(AT_ONCE)]
+    await asyncio.sleep(0)
+    claims = next_auth.SEALER.open(cookie, 0)
+    assert claims is not None
+    await client.post("/api/logout", headers={"authorization": f"Bearer {claims['accessToken']}"})
+
+    assert (await ask(client, cookie)).json() == {}
+    assert {answer.status_code for answer in await asyncio.gather(*others)} == {200}
+
+
+@pytest.mark.parametrize("fault", ["locked", "cut"])
+async def test_a_failing_database_signs_nobody_out(
+    client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection, fault: str
+) -> None:
+    """While sessions can't be read the answer is 503, to all who ask, and clears nothing: who is signed in stays so."""
+    cookie = await sign_in(client, ada)
+    async with database.transaction():
+        await database.execute("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
+        asked = [asyncio.create_task(ask(client, cookie)) for _ in range(AT_ONCE)]
+        if fault == "cut":
+            await cut_off(database)
+        answers = await asyncio.gather(*asked)
+    assert {answer.status_code for answer in answers} == {503}
+    assert not any("set-cookie" in answer.headers or answer.json() == {} for answer in answers)
+    assert (await ask(client, cookie)).json()["user"]["id"] == ada.id
+
+
+async def cut_off(database: asyncpg.Connection) -> None:
+    """End the connections that wait for us, as a server that goes down does."""
+    cut = """
+        SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+        WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))
+    """
+    await wait_until(lambda: database.fetchval(cut), bool)
+
+
+async def test_the_gateway_is_told_the_same(
+    client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
+) -> None:
+    """A renewal that can't be looked up is 503 too, and neither a token nor its lack."""
+    cookie = await sign_in(client, ada)
+    body = {"session": cookie, "pieces": [SESSION_COOKIE]}
+    async with database.transaction():
+        await database.execute("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
+        answer = await client.post("/internal/session", json=body, headers=service_token())
+    assert answer.status_code == 503
+    assert "set-cookie" not in answer.text.lower()
+
+
+@pytest.fixture(params=["no statistics", "statistics"])
+async def filled(
+    ada: Person, database: asyncpg.Connection, request: pytest.FixtureRequest
+) -> AsyncIterator[list[SessionId]]:
+    """Give some of many live sessions."""
+    rows = await database.fetch(
+        """
+        INSERT INTO sessions (user_id, ends_at, idle_ends_at, user_agent, created_at)
+        SELECT $1, now() + interval '30 days', now() + interval '14 days', '', now() - i * interval '1 second'
+        FROM generate_series(1, $2::int) AS i RETURNING id
+        """,
+        *(ada.id, MANY),
+    )
+    if request.param == "statistics":
+        await database.execute("ANALYZE sessions, users")
+    yield [row["id"] for row in rows[:16]]
+    await database.execute("TRUNCATE sessions CASCADE")
+    await database.execute("ANALYZE sessions")
+
+
+@pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])
+async def test_sessions_are_looked_up_by_index(
+    filled: list[SessionId], database: asyncpg.Connection, plan: str
+) -> None:
+    """Looking up a few of many sessions takes a few pages of them for each, planned once or anew."""
+    await database.execute(f"SET plan_cache_mode TO {plan}")
+    before = await count_pages(database)
+    found = await list_live_sessions(database, filled)
+    after = await count_pages(database)
+    assert [session.id for _, session in filter(None, found)] == filled
+    assert after - before <= 5 * len(filled)
+
+
+async def count_pages(connection: asyncpg.Connection) -> int:
+    """Return how many pages of sessions and of their indexes were looked at so far."""
+    await connection.execute("SELECT pg_stat_force_next_flush()")
+    pages: int = await connection.fetchval(
+        """
+        SELECT heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit
+        FROM pg_statio_user_tables WHERE relname = 'sessions'
+        """
+    )
+    return pages
