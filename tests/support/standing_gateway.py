@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.wire.client_limits import ClientLimits
 from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway
 from tests.support.raw_client import connected, settle
 from tests.support.raw_upstream import RawUpstream, answer_ok, running_upstream
@@ -76,12 +77,12 @@ class Standing:
 
 
 @contextlib.asynccontextmanager
-async def standing_gateway(folder: Path) -> AsyncIterator[Standing]:
+async def standing_gateway(folder: Path, client_limits: ClientLimits | None = None) -> AsyncIterator[Standing]:
     """Give the two; ``folder`` is for the policy."""
     async with running_upstream(answer_ok) as posts:
         rules = folder / "rules.toml"
         rules.write_text(_RULES.replace("POSTS", posts.url))
-        async with running_gateway(rules) as gateway:
+        async with running_gateway(rules, client_limits=client_limits) as gateway:
             _send_at_once(gateway)
             yield Standing(gateway, posts)
 

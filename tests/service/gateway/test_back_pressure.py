@@ -77,6 +77,11 @@ async def check_echo(client: RawClient, posts: RawUpstream) -> None:
     await sending
 
 
+async def test_an_upstream_that_is_kept_from_sending(client: RawClient, posts: RawUpstream) -> None:
+    """Nor is an upstream late that takes nothing because nothing is taken from it."""
+    await check_echo(client, posts)
+
+
 async def test_answers_that_are_not_taken(client: RawClient, posts: RawUpstream) -> None:
     """Of requests that are sent ahead no more are asked than answers are taken; then all come, in order."""
     total = 1000

@@ -111,6 +111,17 @@ async def test_who_has_no_body(client: RawClient, posts: RawUpstream) -> None:
     assert len(posts.received) == 2
 
 
+@pytest.mark.parametrize(("framing", "body"), FRAMINGS.values(), ids=FRAMINGS)
+async def test_an_old_client_is_told_nothing(client: RawClient, posts: RawUpstream, framing: str, body: bytes) -> None:
+    """A client of HTTP/1.0 knows no interim answers: it gets none, whatever it says that it expects."""
+    posts.script = echo
+    client.ask("POST /public/x HTTP/1.0", framing, EXPECT)
+    await settle()
+    client.send(body)
+    found = await client.read_answer()
+    assert (found.status, found.interim) in {(200, ()), (400, ())}
+
+
 async def test_the_answer_of_an_upstream_that_wants_no_body(client: RawClient, posts: RawUpstream) -> None:
     """A final answer that comes while a body is still to come is the last, and comes whole."""
 

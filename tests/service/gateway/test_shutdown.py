@@ -29,6 +29,7 @@ LINES = {
     "methods": ("OPTIONS /api/user/1", 204),
     "two readings": ("GET //public/x", 400),
     "a body beyond the cap": ("POST /small\r\nContent-Length: 11", 413),
+    "no request": ("\0", 400),
     "a client that closes": ("GET /public/x\r\nConnection: close", 200),
     "an old client": ("GET /public/x HTTP/1.0", 200),
 }
