@@ -1,4 +1,4 @@
-"""The pages of one's own account: profile, password, devices, deletion. Plain HTML forms, no script.
+"""The pages of one's own account: profile, password, devices, deletion. Plain HTML forms that need no script.
 
 Every form carries the browser's csrf token; what it asks for is done by the same use cases as in the JSON API. A form
 that was heard leads on by a redirect, so that reloading sends nothing twice; one that was refused is shown again, each
@@ -25,7 +25,7 @@ from auth_service.devices import describe_device
 from auth_service.live_sessions import read_session_id
 from auth_service.pages import MAX_FORM, explain_csrf, explain_later, form_page, redirect, sign_in_url
 from auth_service.parts import parts_of
-from auth_service.public_name import lead_from
+from auth_service.public_name import Endpoint, lead_from
 from auth_service.schemas import AccountChange, Password, PasswordChange
 from auth_service.second_clicks import change_password_once, delete_once, is_gone
 from auth_service.sessions import Ending
@@ -51,7 +51,6 @@ OTHER_ACCOUNT = Sentence(
 NOTHING_SAID: Mapping[str, object] = {"is_signed_out": False, "problem": None, "retry_after": None, "notice": None}
 
 Page = Callable[[Request, BrowserSession], Awaitable[Response]]
-Endpoint = Callable[[Request], Awaitable[Response]]
 Refusal = Conflict | Forbidden | Invalid | Throttled | Unavailable
 REFUSALS = (Conflict, Forbidden, Invalid, Throttled, Unavailable)
 

@@ -108,13 +108,13 @@ class Accounts:
         InvalidCredentials whether the e-mail or the password is wrong, and for a user who is disabled; Throttled,
         whatever the password, when too many failed before; Unavailable when too many are signing in.
         """
-        async with self.checks.trying(offered.username, offered.password, client) as (found, counted, is_right):
+        async with self.checks.trying(offered.username, offered.password, client) as (found, counted, spelling):
             proof = Proof(found.user.id, found.password_set_at, counted.counted, counted.known) if found else None
-            signed_in = await self.sessions.begin(proof, client, replaced) if proof and is_right else None
-        if found is None or signed_in is None:
+            signed_in = await self.sessions.begin(proof, client, replaced) if proof and spelling is not None else None
+        if found is None or spelling is None or signed_in is None:
             await self.checks.note_failure(Event.SIGN_IN_REFUSED, found.user.id if found else None, counted, client)
             raise InvalidCredentials
-        await self._renew_hash(found, offered.password, client)
+        await self._renew_hash(found, spelling, client)
         return signed_in
 
     async def rename(self, user: User, name: str, client: Client) -> User:
@@ -189,8 +189,8 @@ class Accounts:
 
     async def get_confirmed(self, user: User, password: str, member: str, client: Client) -> Credentials:
         """Return the credentials of a signed-in user whose password is right; else Invalid names the member."""
-        async with self.checks.trying(user.email, password, client) as (found, counted, is_right):
-            is_theirs = found is not None and found.user.id == user.id and is_right
+        async with self.checks.trying(user.email, password, client) as (found, counted, spelling):
+            is_theirs = found is not None and found.user.id == user.id and spelling is not None
             if is_theirs:
                 await self.admission.give_back(counted)
         if found is None or not is_theirs:
@@ -207,13 +207,13 @@ class Accounts:
     def _take_slot(self, email: str, client: Client) -> AbstractContextManager[Slot]:
         return self.passwords.take_slot(find_site(client.address), email_key(email))
 
-    async def _renew_hash(self, found: Credentials, password: str, client: Client) -> None:
+    async def _renew_hash(self, found: Credentials, spelling: str, client: Client) -> None:
         """Hash the password again if today that gives another hash. The user is signed in, whatever happens here."""
-        if not self.passwords.needs_rehash(found.password_hash, password):
+        if not self.passwords.needs_rehash(found.password_hash, spelling):
             return
         try:
             with self._take_slot(found.user.email, client) as slot:
-                password_hash = await self.passwords.hash(password, slot)
+                password_hash = await self.passwords.hash(spelling, slot)
             async with self.database.connection() as connection:
                 await update_password_hash(connection, found.user.id, found.password_hash, password_hash)
         except AppError as error:

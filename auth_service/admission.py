@@ -115,8 +115,12 @@ class Admission:
         known = self._name(KNOWN_ADDRESS, account, site)
         address = self._name(Reason.ADDRESS, site)
         total, browser = self._name(Reason.ACCOUNT, account), self._find_browser(found, client)
-        if not browser and await attempts.update_first_failure(connection, known, LOCKOUT, set_at):
-            return Try((known,), known, address)  # no limit is so low that it holds back the first: nothing to decide
+        if browser:
+            is_first = await attempts.insert_first_failure(connection, browser, LOCKOUT)
+        else:
+            is_first = await attempts.update_first_failure(connection, known, LOCKOUT, set_at)
+        if is_first:  # no limit is so low that it holds back the first: nothing to decide
+            return Try((browser or known,), known, address)
         # A look without a lock: a flood of tries that must wait writes nothing.
         counts = await attempts.list_counts(connection, [browser] if browser else [known, total, address], set_at)
         if browser:

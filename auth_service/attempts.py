@@ -31,6 +31,21 @@ async def update_first_failure(
     return done == "UPDATE 1"
 
 
+async def insert_first_failure(connection: Connection, key: bytes, kept_for: dt.timedelta) -> bool:
+    """Count a failure, if none was counted since the last success or ever; tell whether."""
+    done: str = await connection.execute(
+        """
+        INSERT INTO attempts (key, recent, in_a_row, pending, last_at, forget_at)
+        VALUES ($1, 1, 1, 1, clock_timestamp(), now() + $2)
+        ON CONFLICT (key) DO UPDATE SET recent = 1, in_a_row = 1, pending = 1, last_at = excluded.last_at,
+            is_refusal_noted = false, forget_at = excluded.forget_at
+        WHERE attempts.recent = 0 AND attempts.in_a_row = 0
+        """,
+        *(key, kept_for),
+    )
+    return done == "INSERT 0 1"
+
+
 async def list_counts(
     connection: Connection, keys: Sequence[bytes], known_from: dt.datetime | None = None
 ) -> dict[bytes, Count]:

@@ -1,4 +1,7 @@
-"""The table ``feed_starts``: how far the feeds had come when each epoch began. Each function is one SQL statement."""
+"""The table ``feed_starts``: how far the feeds had come when each epoch began.
+
+Each function is one SQL statement, but for the locks by which the first keeps the feeds still meanwhile.
+"""
 
 import uuid
 from dataclasses import dataclass
@@ -20,10 +23,8 @@ class Past:
 
 async def insert_feed_start(connection: Connection, epoch: Epoch) -> None:
     """Note how far the feeds have come, in the transaction that begins an epoch."""
-    for turn in (
-        revocations.TURN,
-        user_changes.TURN,
-    ):  # as a deletion; what gets a number later is read once the epoch is
+    # In the order of a deletion. What gets a number later is read once the epoch is.
+    for turn in (revocations.TURN, user_changes.TURN):
         await connection.execute("SELECT pg_advisory_xact_lock($1)", turn)
     await connection.execute(
         """

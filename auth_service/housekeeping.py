@@ -25,7 +25,7 @@ from shared.database import Connection, Database
 from shared.housekeeping import Bite, Chore, Housekeeping, until_few
 from shared.metrics import Metrics
 
-SESSIONS_KEPT_FOR = dt.timedelta(days=90)  # after its end a session can still be looked up
+SESSIONS_KEPT_FOR = dt.timedelta(days=90)  # after its absolute end, however soon it was over
 
 
 def build_housekeeping(database: Database, settings: AuthSettings, metrics: Metrics) -> Housekeeping:
@@ -67,7 +67,7 @@ async def _finish_cutoff(connection: Connection, token_ttl: dt.timedelta, limit:
 
 
 async def _forget_past_sessions(connection: Connection, limit: int) -> Bite:
-    """Forget some sessions, with their refresh tokens, that ended long ago."""
+    """Forget some sessions, with their refresh tokens, whose absolute end is long past."""
     past = await lock_past_sessions(connection, SESSIONS_KEPT_FOR, limit)
     rows = await _forget(connection, past, limit) if past else 0
     return Bite(rows, has_more=rows >= limit)

@@ -1,4 +1,4 @@
-"""The pages of the auth service: sign in, sign up, sign out, and what went wrong. Plain HTML forms, no script.
+"""The pages of the auth service: sign in, sign up, sign out, and what went wrong. Plain HTML forms that need no script.
 
 A form that is refused is shown again, each error beside its field and everything typed kept, but never a password.
 A form that begins something in a browser is shown under the public name (``public_name``), where its cookies count.
@@ -60,9 +60,7 @@ SIGN_IN_NOTICES = {
     "deleted": Sentence("Your account and your posts were deleted."),
     "typed": Sentence("Once you are signed in, go back to the tab with what you typed and press Save again."),
 }
-SIGNED_IN_NOTICES = {
-    "typed": Sentence("Now go back to the tab with what you typed and press Save again."),
-}
+SIGNED_IN_NOTICES = {"typed": Sentence("Now go back to the tab with what you typed and press Save again.")}
 UNKNOWN_SIGN_IN_ERROR = Sentence("Signing in did not work. Please try again.")
 NOTICES = {
     "Configuration": (

@@ -23,7 +23,8 @@ from shared.errors import Throttled
 PAUSES = (0.02, 0.05, 0.1, *(0.2,) * 24)  # seconds between looks at whether pending tries were decided: five in all
 MOST_PATIENT = 64  # tries of one address that wait for others at once
 
-Found = tuple[Credentials | None, Try, bool]  # whom an e-mail address names, the try, whether the password is theirs
+Found = tuple[Credentials | None, Try, str | None]
+"""Whom an e-mail address names, the try, and how the password is spelt that is theirs; None when it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,8 @@ class PasswordChecks:
                     counted = await self.admission.admit_sign_in(connection, email, found, client)
                 if counted is None:
                     return None
-                is_right = await self.passwords.verify(password, found.password_hash if found else None, slot)
-                return found, counted, is_right
+                stored = found.password_hash if found else None
+                return found, counted, await self.passwords.find_spelling(password, stored, slot)
         except BaseException:
             if counted is not None:
                 self.admission.give_back_later(counted)

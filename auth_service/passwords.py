@@ -110,20 +110,21 @@ class Passwords:
             lambda: None if self._is_guessable(password) else self._hasher.hash(normalise(password)), slot
         )
 
-    async def verify(self, password: str, stored: str | None, slot: Slot | None = None) -> bool:
-        """Tell whether the password matches a stored hash; None stands for nobody's and costs the same."""
+    async def find_spelling(self, password: str, stored: str | None, slot: Slot | None = None) -> str | None:
+        """Return the spelling of the password that a stored hash is of, or None.
+
+        No stored hash stands for nobody's, matches nothing and costs the same.
+        """
         if stored is not None and not is_sane(stored):
             log.error("stored_hash_refused")
             stored = None
-        if stored is None:
-            await self._run(lambda: self._matches_any(self._nobodys_hash, password), slot)
-            return False
-        known = stored
-        return await self._run(lambda: self._matches_any(known, password), slot)
+        known = stored or self._nobodys_hash
+        spelling = await self._run(lambda: self._find_match(known, password), slot)
+        return spelling if stored else None
 
-    def needs_rehash(self, stored: str, password: str) -> bool:
-        """Tell whether a hash that a password matches was made with other parameters, or may be of another spelling."""
-        return self._hasher.check_needs_rehash(stored) or normalise(password) != password
+    def needs_rehash(self, stored: str, spelling: str) -> bool:
+        """Tell whether a hash was made with other parameters than today's, or of another spelling."""
+        return self._hasher.check_needs_rehash(stored) or normalise(spelling) != spelling
 
     def stop(self) -> None:
         """Let what runs end and forget what waits."""
@@ -134,9 +135,9 @@ class Passwords:
         is_breached = self._breached is not None and any(map(self._breached.has, list_spellings(password)))
         return is_breached or is_guessable(normal)
 
-    def _matches_any(self, stored: str, password: str) -> bool:
-        """Tell whether a spelling of the password matches; what is typed in NFC, as almost all is, costs one hash."""
-        return any(self._matches(stored, spelling) for spelling in list_spellings(password))
+    def _find_match(self, stored: str, password: str) -> str | None:
+        """Return the spelling that matches, or None; what is typed in NFC, as almost all is, costs one hash."""
+        return next((spelling for spelling in list_spellings(password) if self._matches(stored, spelling)), None)
 
     def _matches(self, stored: str, password: str) -> bool:
         try:

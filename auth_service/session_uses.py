@@ -12,13 +12,13 @@ costs one connection of the pool. What it means for the idle end:
 """
 
 import asyncio
-import contextlib
 import datetime as dt
 import time
 
 import structlog
 
 from auth_service.sessions import SessionId, update_uses
+from shared.background import end_task
 from shared.database import Database
 
 FLUSH_EVERY = 5.0  # seconds; less where the idle age is short
@@ -80,11 +80,8 @@ class SessionUses:
 
     async def stop(self) -> None:
         """Write what is noted, and stop."""
-        if self._flushing is not None:
-            self._flushing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._flushing
-            await self.flush()
+        await end_task(self._flushing)
+        await self.flush()
 
     async def _flush_for_ever(self) -> None:
         while True:

@@ -274,7 +274,7 @@ async def list_latest_sessions(connection: Connection, user_id: int | None, limi
 
 
 async def lock_past_sessions(connection: Connection, kept_for: dt.timedelta, limit: int) -> list[SessionId]:
-    """Return some sessions that ended at least ``kept_for`` ago, locked; not those that somebody else has locked."""
+    """Return some sessions whose absolute end is ``kept_for`` past, locked; not those that somebody else has locked."""
     rows = await connection.fetch(
         """
         SELECT id FROM sessions WHERE ends_at < now() - $1::interval

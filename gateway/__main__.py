@@ -1,9 +1,8 @@
 """``python -m gateway`` runs the gateway."""
 
-from gateway.app import create_app
+from gateway.app import accept, create_app
 from gateway.settings import GatewaySettings
-from gateway.wire.fast_protocol import FastGatewayProtocol
 from shared.server import serve
 
 if __name__ == "__main__":
-    serve("gateway", GatewaySettings, create_app, protocol=FastGatewayProtocol)
+    serve("gateway", GatewaySettings, create_app, protocol=accept)

@@ -1,37 +1,41 @@
-"""The gateway, built on one screen: the policy, who calls, its own pages, the gate that joins them, and forward auth.
+"""The gateway, built on one screen: the policy, who calls, its own pages, forward auth, and what joins them.
 
-create_app(settings, metrics) -> an ASGI application. The policy is read here, so a bad one ends the start; connections
-to upstreams are made when the first request needs them. SIGHUP reads the policy again. While it runs, the gateway
-follows the sessions that are ended.
+create_app(settings, metrics) -> what uvicorn runs: a lifespan, and ``accept`` for each client's connection. The policy
+is read here, so a bad one ends the start; connections to upstreams are made when the first request needs them. SIGHUP
+reads the policy again. While it runs, the gateway follows the sessions that are ended.
 """
 
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from dataclasses import dataclass
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.server import ServerState
 
 from gateway.callers.credentials import Credentials
 from gateway.callers.renewal import SessionRenewal
 from gateway.forward_auth.answer import ForwardAuth
 from gateway.gate import Gate
 from gateway.metrics import UpstreamMetrics
+from gateway.pages.adapter import OwnPages
 from gateway.pages.own_pages import create_own_pages
 from gateway.pages.reference import Reference
-from gateway.patience import follow_load
 from gateway.policy.file import load_policy
 from gateway.policy.in_force import CurrentPolicy
 from gateway.policy.rules import Policy, PolicyInvalid
 from gateway.settings import GatewaySettings
-from gateway.wire.fast_path import FastPath
-from gateway.wire.limits import Limits
-from gateway.wire.upstream_head import PublicSide
-from shared.faults import FaultMiddleware
+from gateway.wire.client_connection import ClientConnection
+from gateway.wire.exchange import Exchanges
+from gateway.wire.limits import ClientLimits, Limits
+from gateway.wire.own_answers import OwnAnswers
+from gateway.wire.request_heads import RequestHeads
+from gateway.wire.upstream_head import Outgoing
 from shared.metrics import Metrics
-from shared.request_context import Reports, RequestContextMiddleware
+from shared.request_context import Reports
 from shared.revocation_feed import create_revocation_feed
 from shared.revocations import Revocations
 from shared.service_calls import ServiceClient
@@ -39,21 +43,39 @@ from shared.settings import SettingsInvalid, reveal
 from shared.tokens import KeyRing, ServiceTokens
 
 LIMITS = Limits()
+CLIENT_LIMITS = ClientLimits()
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayApp:
-    """The gateway as an ASGI application, and the fast path beside it that its server's protocol may take."""
+    """The gateway: an ASGI application for its lifespan alone, for requests take no such way."""
 
-    general: ASGIApp
-    fast_path: FastPath
+    lifespan: ASGIApp
+    exchanges: Exchanges
+    client_limits: ClientLimits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        await self.general(scope, receive, send)
+        """Start and end."""
+        assert scope["type"] == "lifespan"
+        await self.lifespan(scope, receive, send)
 
 
-def create_app(settings: GatewaySettings, metrics: Metrics, limits: Limits = LIMITS) -> GatewayApp:
+def accept(
+    config: uvicorn.Config,
+    server_state: ServerState,
+    app_state: MutableMapping[str, object],
+    _loop: asyncio.AbstractEventLoop | None = None,
+) -> ClientConnection:
+    """Return what serves one client's connection; called by uvicorn for each."""
+    app = config.loaded_app
+    assert isinstance(app, GatewayApp)
+    app.exchanges.own_pages.state = app_state
+    return ClientConnection(app.exchanges, server_state, app.client_limits)  # type: ignore[arg-type] # its own sets
+
+
+def create_app(
+    settings: GatewaySettings, metrics: Metrics, limits: Limits = LIMITS, client_limits: ClientLimits = CLIENT_LIMITS
+) -> GatewayApp:
     """Return the gateway; SettingsInvalid when its policy can't be used."""
 
     def load() -> Policy:
@@ -75,9 +97,7 @@ def create_app(settings: GatewaySettings, metrics: Metrics, limits: Limits = LIM
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, current.reload)
         feed.start()
         await feed.wait_a_moment()  # who was signed out before is to be refused from the first request on
-        following = asyncio.create_task(follow_load(current.count_running))
         yield
-        following.cancel()
         await feed.stop()
         await renewal.close()
         await auth_service.close()
@@ -85,14 +105,16 @@ def create_app(settings: GatewaySettings, metrics: Metrics, limits: Limits = LIM
         current.close()
 
     reference, remarks = Reference(current, settings.nextauth_url), {feed.name: feed.find_remark}
-    own_pages = create_own_pages(reference, settings.nextauth_url, lifespan, remarks, settings.security_contact)
-    public = PublicSide(settings.nextauth_url, settings.hosts, settings.trusted_proxies)
-    gate = Gate(public, credentials, renewal, current, own_pages)
+    pages = create_own_pages(reference, settings.nextauth_url, lifespan, remarks, settings.security_contact)
+    public, names = settings.public, credentials.cookie_names
+    heads, gate, outgoing = RequestHeads(public.hosts), Gate(current, credentials), Outgoing(public, names)
+    own_answers = OwnAnswers(public.url, names)
+    asked = ForwardAuth(public, heads, gate, renewal, outgoing, own_answers, names)
     metrics.registry.register(UpstreamMetrics(current))
-    asked = ForwardAuth(gate, public, credentials)
-    return GatewayApp(
-        RequestContextMiddleware(FaultMiddleware(asked), metrics), FastPath(gate, Reports(metrics), metrics.registry)
+    exchanges = Exchanges(
+        heads, gate, outgoing, current, renewal, OwnPages(pages), own_answers, asked, Reports(metrics)
     )
+    return GatewayApp(pages, exchanges, client_limits)
 
 
 def create_auth_client(settings: GatewaySettings) -> ServiceClient:

@@ -13,41 +13,41 @@ The target is taken as it is written: percent-encoding is the caller's, as in a 
 
 import argparse
 import re
+import secrets
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from gateway.callers.credentials import Credentials
-from gateway.callers.same_origin import is_same_origin
-from gateway.policy.canonical_paths import PathRefused, canonicalize_path, check_query
+from gateway.gate import Gate, Judgement, TellState
 from gateway.policy.decision import (
     AnswerOptions,
     Decision,
     Forward,
-    RawHeaders,
     RedirectToSignIn,
     Refuse,
     RequestFacts,
     Verdict,
-    decide,
     judge_rule,
 )
 from gateway.policy.file import load_policy
-from gateway.policy.rules import METHODS, OWN_UPSTREAM, PROBES, Policy, PolicyInvalid, Rule
+from gateway.policy.in_force import CurrentPolicy
+from gateway.policy.rules import Policy, PolicyInvalid, Rule
 from gateway.settings import DEFAULT_RULES, GatewaySettings
-from gateway.wire.headers import read_request_headers
-from gateway.wire.websocket import find_key
-from shared.authentication import Anonymous, Caller, Reason
-from shared.errors import AppError, MethodNotAllowed
+from gateway.wire.headers import RawHeader
+from gateway.wire.limits import Limits
+from gateway.wire.request_heads import RequestHead, RequestHeads, read_line
+from shared.authentication import Anonymous, Caller
 from shared.revocations import Revocations
 from shared.settings import SettingsInvalid, load_settings
 from shared.visible_text import make_visible
 
 PASSES, REFUSED, WRONG = 0, 1, 2
 
-_PROBING = ("GET", "HEAD", "OPTIONS")
 _ORIGIN = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 
 
@@ -103,39 +103,25 @@ def read_call(arguments: Sequence[str]) -> Call:
 def explain(call: Call, settings: GatewaySettings | None, now: int) -> tuple[list[str], int]:
     """Return the lines to print and the exit status; PolicyInvalid when the policy is no good."""
     file = call.rules or (settings.gateway_rules if settings else DEFAULT_RULES)
-    # Without settings, only the addresses matter here, and these have defaults.
-    usual = settings or GatewaySettings.model_construct()
-    policy = load_policy(file, usual.rule_variables())
+    usual = settings or _without_settings()
+    current = CurrentPolicy(lambda: load_policy(file, usual.rule_variables()), Limits())
     if call.target is None:
-        return [f"{file}: {len(policy.rules)} rules, no fault"], PASSES
-    first = f"{call.method} {call.target}"
-    raw_path, query = split_target(call.target)
-    if raw_path.decode("latin-1") in PROBES:
-        fault = None if call.method in _PROBING else Refuse(MethodNotAllowed(", ".join(_PROBING)))
-        says = describe_decision(fault) if fault else "passes: the gateway tells its own state, before any rule"
-        return [first, f"decision  {says}", "sent      nothing"], REFUSED if fault else PASSES
-    credentials = Credentials.of(settings, Revocations()) if settings else None
-    headers = _raw_headers(call, credentials, usual.nextauth_url)
-    try:
-        _check_head(call.method, headers, settings)
-        path, query = canonicalize_path(raw_path), check_query(query)
-    except PathRefused as refusal:
-        return [first, f"path      refused: {refusal.reason}", "decision  400"], REFUSED
-    except AppError as error:
-        return [first, f"decision  {describe_decision(Refuse(error))}", "sent      nothing"], REFUSED
-    caller = credentials.find_caller(call.method, headers, now) if credentials else Anonymous(Reason.MISSING)
-    is_ours = is_same_origin(call.method, headers, usual.nextauth_url)
-    request = RequestFacts(call.method, path, query, headers, now, is_ours)
-    decision = _mind_websocket(decide(policy, request, caller), request)
-    lines = [
-        first,
-        f"path      {path.text}",
-        f"caller    {describe_caller(caller)}",
-        *describe_rules(policy, request),
-        f"decision  {describe_decision(decision)}",
-        f"sent      {describe_sent(policy, request, decision)}",
-    ]
-    return lines, PASSES if isinstance(decision, Forward | AnswerOptions) else REFUSED
+        return [f"{file}: {len(current.policy.rules)} rules, no fault", *_list_remarks(current.policy)], PASSES
+    credentials = Credentials.of(usual, Revocations())
+    head = read_head(call, credentials, settings)
+    judgement = Gate(current, credentials).judge(head, now)
+    lines = [f"{call.method} {call.target}", *describe_judgement(current.policy, head, judgement, now)]
+    return lines, REFUSED if isinstance(
+        judgement.decision, RedirectToSignIn | Refuse
+    ) and not judgement.stale else PASSES
+
+
+def read_head(call: Call, credentials: Credentials, settings: GatewaySettings | None) -> RequestHead:
+    """Return the head of the request that the command line asks about, as the gateway would read it."""
+    path, query = split_target(call.target or "")
+    headers = _list_headers(call, credentials)
+    hosts = settings.hosts if settings else {value.lower() for name, value in headers if name == b"host"}
+    return RequestHeads(hosts).describe(read_line(call.method, path, query), headers)
 
 
 def split_target(target: str) -> tuple[bytes, bytes]:
@@ -156,6 +142,20 @@ def describe_caller(caller: Caller) -> str:
     return f"user {caller.claims.user_id}, {caller.claims.email}{roles}"
 
 
+def describe_judgement(policy: Policy, head: RequestHead, judgement: Judgement, now: int) -> Iterator[str]:
+    """Yield a line or some for each part of a judgement."""
+    line = head.line
+    yield f"path      {judgement.path}" if line.path else f"path      refused: {line.refusal}"
+    yield f"caller    {describe_caller(judgement.caller)}"
+    if line.path is not None and head.refusal is None:
+        yield from describe_rules(policy, RequestFacts(line.method, line.path, line.query, head.lines.headers, now))
+    if judgement.stale is not None:
+        yield "renewal   the session's token has run out: the auth service is asked for a fresh one first, and with it"
+        yield "          the request is judged again; what follows is for a session that is over"
+    yield f"decision  {describe_decision(judgement.decision)}"
+    yield f"sent      {describe_sent(head, judgement.decision)}"
+
+
 def describe_rules(policy: Policy, request: RequestFacts) -> Iterator[str]:
     """Return one line for each rule: what it says, or that it is not asked any more."""
     decided = policy.is_never_routed(request.path.text)
@@ -169,12 +169,14 @@ def describe_rules(policy: Policy, request: RequestFacts) -> Iterator[str]:
         yield f"line {rule.line:<4} {'->' if says == Verdict.FITS else '  '} {matchers}: {says}"
 
 
-def describe_decision(decision: Decision) -> str:
+def describe_decision(decision: Decision | TellState) -> str:
     """Return the decision and the rule that made it."""
     match decision:
-        case Forward(rule, _):
+        case TellState():
+            return "passes: the gateway tells its own state, before any rule"
+        case Forward(rule):
             return f"passes ({_name(rule)})"
-        case RedirectToSignIn(rule, location, _):
+        case RedirectToSignIn(rule, location):
             return f"302 to {location} ({_name(rule)})"
         case AnswerOptions(allow):
             return f"204, Allow: {allow}"
@@ -183,23 +185,25 @@ def describe_decision(decision: Decision) -> str:
             return f"{error.status} {error.message}{allow} ({_name(rule) if rule else 'no rule decides'})"
 
 
-def describe_sent(policy: Policy, request: RequestFacts, decision: Decision) -> str:
+def describe_sent(head: RequestHead, decision: Decision | TellState) -> str:
     """Return the request that the upstream would get, or that it would get none."""
-    if not isinstance(decision, Forward):
-        return "nothing"
-    if decision.rule.upstream == OWN_UPSTREAM:
+    if isinstance(decision, TellState):
         return "nothing: the gateway answers it itself"
-    query = f"?{request.query.decode('ascii')}" if request.query else ""
-    addresses = " or ".join(
-        str(replica)
-        for upstream in policy.upstreams
-        if upstream.name == decision.rule.upstream
-        for replica in upstream.replicas
-    )
+    if not isinstance(decision, Forward) or head.line.path is None:
+        return "nothing"
+    if decision.upstream is None:
+        return "nothing: the gateway answers it itself"
+    line, upstream = head.line, decision.upstream
+    query = f"?{line.query.decode('ascii')}" if line.query else ""
     token = "with the access token" if decision.user else "without credentials"
-    return (
-        f"{request.method} {request.path.raw.decode('ascii')}{query} to {decision.rule.upstream}, {addresses}, {token}"
-    )
+    target = head.line.path.raw.decode("ascii") + query
+    return f"{line.method} {target} to {upstream.name}, {' or '.join(map(str, upstream.replicas))}, {token}"
+
+
+def _list_remarks(policy: Policy) -> list[str]:
+    """Return what is no fault, and yet perhaps not meant."""
+    has_sign_in = any(upstream.session_cookies for upstream in policy.upstreams)
+    return [] if has_sign_in else ["no upstream has session_cookies: nobody signs in here with a browser"]
 
 
 def _name(rule: Rule) -> str:
@@ -209,39 +213,26 @@ def _name(rule: Rule) -> str:
     return f"line {rule.line}, {', '.join(asked)}"
 
 
-def _check_head(method: str, headers: RawHeaders, settings: GatewaySettings | None) -> None:
-    """Raise the AppError with which the gate refuses a head before it decides anything."""
-    served = settings.hosts if settings else {value.lower() for name, value in headers if name == b"host"}
-    read_request_headers(headers, served)
-    if method not in METHODS:
-        raise MethodNotAllowed(", ".join(sorted(METHODS)))
-
-
-def _mind_websocket(decision: Decision, request: RequestFacts) -> Decision:
-    """Return the refusal of a WebSocket that the deciding rule does not open, or else the decision."""
-    if not isinstance(decision, Forward) or decision.rule.upstream == OWN_UPSTREAM:
-        return decision
-    try:
-        find_key(decision.rule, request.method, "1.1", request.headers)
-    except AppError as error:
-        return Refuse(error, decision.rule)
-    return decision
-
-
-def _raw_headers(call: Call, credentials: Credentials | None, public_url: str) -> RawHeaders:
+def _list_headers(call: Call, credentials: Credentials) -> list[RawHeader]:
     lines = [(name.strip().lower(), value.strip()) for name, _, value in (text.partition(":") for text in call.headers)]
     if not any(name == "host" for name, _ in lines):
-        origin = _ORIGIN.match(call.target or "") or _ORIGIN.match(public_url)
+        origin = _ORIGIN.match(call.target or "") or _ORIGIN.match(credentials.public_url)
         lines.insert(0, ("host", origin.group(1) if origin else ""))
     if call.token:
         lines.append(("authorization", f"Bearer {call.token}"))
-    if call.cookie and credentials:
+    if call.cookie:
         lines.append(("cookie", f"{credentials.cookie_names.session}={call.cookie}"))
-    return tuple((name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in lines)
+    return [(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in lines]
+
+
+def _without_settings() -> GatewaySettings:
+    """Return the defaults, with keys that open nothing."""
+    keys = {name: SecretStr(secrets.token_hex()) for name in ("secret_key", "nextauth_secret", "service_secret")}
+    return GatewaySettings.model_construct(None, **keys)
 
 
 def _complain(reason: str) -> int:
-    sys.stderr.write(f"{make_visible(str(reason))}\n")
+    sys.stderr.write(f"{make_visible(reason)}\n")
     return WRONG
 
 

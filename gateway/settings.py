@@ -1,5 +1,6 @@
 """The gateway's settings."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -14,6 +15,20 @@ DEFAULT_RULES = Path(__file__).parent / "rules.toml"
 HOST = r"^([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$"
 CONTACT = r"^(mailto:[!-~]+@[!-~]+|https://[!-~]+)$"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+@dataclass(frozen=True, slots=True)
+class PublicSide:
+    """How the world sees the gateway: its public URL, the values of Host that are served, the proxies ahead of it."""
+
+    url: str
+    hosts: frozenset[bytes]
+    trusted_proxies: tuple[Network, ...]
+
+    @property
+    def scheme(self) -> str:
+        """The public URL's scheme: what browsers speak, also where something ahead of us ends TLS."""
+        return self.url.partition(":")[0]
 
 
 class GatewaySettings(Settings):
@@ -49,6 +64,11 @@ class GatewaySettings(Settings):
         bare = names if port == default else set()  # the default port may be left out (RFC 9110, 4.2.3)
         ours = {f"{name}:{port}" for name in names} | bare
         return frozenset(each.encode() for each in {*ours, *self.gateway_hosts})
+
+    @property
+    def public(self) -> PublicSide:
+        """How the world sees the gateway."""
+        return PublicSide(self.nextauth_url, self.hosts, self.trusted_proxies)
 
     def rule_variables(self) -> dict[str, str]:
         """Return what the policy file may name as ``${NAME}``."""

@@ -4,10 +4,11 @@
    fault in a field, a session that has ended, a change made elsewhere, a database that is away.
 2. A redirect says that it was saved, and nothing else does. A second click waits for the first.
 3. Nothing is done without the form token of the session. Whoever signs in again gets the form again, with a token of
-   the new session, and is asked to press once more.
+   the new session, and is asked to press once more. Where nothing was typed, that is the list of their posts.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,6 +27,7 @@ from shared.error_responses import note_refusal
 from shared.errors import (
     AppError,
     Conflict,
+    Forbidden,
     Invalid,
     NotFound,
     PreconditionFailed,
@@ -52,6 +54,8 @@ STILL_SAVING = Sentence(
 )
 NOT_SAVED = Sentence("This could not be saved just now. What you typed is below: please press Save again in a moment.")
 GONE = Sentence("This post was deleted meanwhile. Below is what you typed; saving it writes a new post.")
+NO_LONGER_THERE = Sentence("That post is no longer there. Below are your posts.")
+NOTHING_DONE = Sentence("You signed in again since you opened that page, so nothing was done. Below are your posts.")
 _ALERTS: Mapping[type[AppError], str] = {
     Conflict: STILL_SAVING,
     NotFound: GONE,
@@ -95,16 +99,15 @@ async def change(request: Request) -> Response:
         author = sent.get_sender().claims
         wanted = validate(PostChange, sent.typed.members())
         async with asyncio.timeout(SAVE_WITHIN):
-            was_published = (await _get_own_post(parts_of(request), author, post_id)).published
-            now = await _change_once(parts_of(request), author, post_id, wanted, sent.version)
-        if now is not None:
-            edited = Edited(post_id, now.version)
+            found = await _change_once(parts_of(request), author, post_id, wanted, sent.version)
+        if found.version != sent.version and not _is_second_click(found, wanted, sent.version):
+            edited = Edited(post_id, found.version)
             raise PreconditionFailed
     except NotFound as error:
         return _show_again(request, sent, error)
     except (AppError, TimeoutError) as error:
-        return _show_again(request, sent, error, edited)
-    if sent.typed.published and was_published:
+        return _show_again(request, sent, error, None if sent.is_of_another_account else edited)
+    if sent.typed.published and found.published:
         return _redirect(f"{OWN_POSTS}?done=saved")
     return _lead_on(is_published=sent.typed.published, post_id=post_id)
 
@@ -114,8 +117,13 @@ async def publish(request: Request) -> Response:
     post_id, sent = path_id(request), await read_sent_form(request)
     if isinstance(sent.caller, Anonymous):
         return _redirect(SIGN_IN)  # nothing was typed
-    author, wanted = sent.get_sender().claims, PostChange(published=True)
-    await writing.change_post(parts_of(request).database, author, post_id, wanted, lambda _: True)
+    database, wanted = parts_of(request).database, PostChange(published=True)
+    try:
+        author = sent.get_sender(NOTHING_DONE).claims
+        with contextlib.suppress(PreconditionFailed):  # it is published: by another click on this form, or elsewhere
+            await writing.change_post(database, author, post_id, wanted, lambda now: not now.published)
+    except (Forbidden, NotFound) as error:
+        return await _show_list(request, error)
     return _lead_on(is_published=True, post_id=post_id)
 
 
@@ -125,14 +133,11 @@ async def delete(request: Request) -> Response:
     sent = await read_sent_form(request)
     if isinstance(sent.caller, Anonymous):
         return _redirect(SIGN_IN)  # nothing was typed
-    author = sent.get_sender().claims
     try:
+        author = sent.get_sender(NOTHING_DONE).claims
         await writing.remove_post(parts_of(request).database, author, post_id, lambda _: True)
-    except NotFound as error:  # another click on this form was first, or another tab: the list shows that it is gone
-        note_refusal(request.scope, error)
-        page = await show_own_posts(request)
-        page.status_code = error.status
-        return page
+    except (Forbidden, NotFound) as error:
+        return await _show_list(request, error)
     return _redirect(f"{OWN_POSTS}?done=deleted")
 
 
@@ -153,15 +158,24 @@ async def _write_once(parts: Parts, author: Claims, draft: PostDraft, key: str) 
             return int(answer.headers["Location"].rpartition("/")[2])
 
 
-async def _change_once(parts: Parts, author: Claims, post_id: int, wanted: PostChange, version: int) -> Post | None:
-    """Change the post; return it as it is where somebody else changed it, and not another click on the same form."""
+async def _change_once(parts: Parts, author: Claims, post_id: int, wanted: PostChange, version: int) -> Post:
+    """Change the post if it is of this version, and return it as it was found.
+
+    NotFound for another's: that is not there to be edited, published or not.
+    """
+    found: list[Post] = []
+
+    def is_meant(now: Post) -> bool:
+        found.append(now)
+        return now.version == version
+
     try:
-        await writing.change_post(parts.database, author, post_id, wanted, lambda now: now.version == version)
+        await writing.change_post(parts.database, author, post_id, wanted, is_meant)
+    except Forbidden:
+        raise NotFound from None
     except PreconditionFailed:
-        now = await _get_own_post(parts, author, post_id)
-        is_next = version > 0 and now.version == version + 1
-        return None if is_next and _is_as_wanted(now, wanted) else now
-    return None
+        pass
+    return found[0]
 
 
 def _show_again(
@@ -211,8 +225,18 @@ async def _get_own_post(parts: Parts, author: Claims, post_id: int) -> Post:
     return post
 
 
-def _is_as_wanted(post: Post, wanted: PostChange) -> bool:
-    return (post.title, post.content, post.published) == (wanted.title, wanted.content, wanted.published)
+def _is_second_click(found: Post, wanted: PostChange, version: int) -> bool:
+    """Tell whether it was another click on the same form that changed the post, and not somebody else."""
+    as_wanted = (found.title, found.content, found.published) == (wanted.title, wanted.content, wanted.published)
+    return as_wanted and version > 0 and found.version == version + 1
+
+
+async def _show_list(request: Request, error: Forbidden | NotFound) -> Response:
+    """Return the caller's posts as they are now, and why a button on such a list was refused."""
+    note_refusal(request.scope, error)
+    page = await show_own_posts(request, NO_LONGER_THERE if isinstance(error, NotFound) else error.message)
+    page.status_code = error.status
+    return page
 
 
 def _lead_on(*, is_published: bool, post_id: int) -> Response:

@@ -63,13 +63,14 @@ async def show_author(request: Request) -> Response:
     return _list_page(request, caller, "author.html", page, query, name=author.name)
 
 
-async def show_own_posts(request: Request) -> Response:
+async def show_own_posts(request: Request, problem: str | None = None) -> Response:
     """Show the caller's own posts, drafts among them; a draft that was just saved can be published at once."""
     user, query = require_user(request), _read_query(request)
     page = await reading.list_own_posts(parts_of(request), user, query, READ)
     saved = request.query_params.get("post")
     drafts = [post for post in page.posts if str(post.id) == saved and not post.published]
-    return _list_page(request, user, "own_posts.html", page, query, new_draft=drafts[0] if drafts else None)
+    new_draft = drafts[0] if drafts else None
+    return _list_page(request, user, "own_posts.html", page, query, new_draft=new_draft, problem=problem)
 
 
 def posts_page(request: Request, caller: Caller, template: str, *, status: int = 200, **context: object) -> Response:

@@ -23,7 +23,11 @@ from shared.sentences import Sentence
 MAX_FORM = 1_048_576  # bytes: the longest content, where each of its characters may take nine
 
 EXPIRED = Sentence("This form was open for too long. Please send it again.")
-SIGNED_IN_AGAIN = Sentence("You signed in again since you opened this form. Please press Save once more.")
+OTHER_ACCOUNT = Sentence(
+    "You are signed in to another account than when you opened this form. Below is what you typed; saving it writes a "
+    "new post with the account that you are signed in to now."
+)
+PRESS_AGAIN = Sentence("You signed in again since you opened this form. Please press Save once more.")
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
 
@@ -37,6 +41,7 @@ class Typed:
     faults: Mapping[str, str] = field(default_factory=dict)
     alert: str | None = None
     is_signed_out: bool = False
+    account: str = ""
 
     def members(self) -> dict[str, object]:
         """Return what was typed as the members of a body."""
@@ -63,7 +68,13 @@ class SentForm:
     def typed(self) -> Typed:
         """What was typed into it."""
         content = self.fields.get("content", "").replace("\r\n", "\n")
-        return Typed(self.fields.get("title", ""), content, "published" in self.fields)
+        account = self.fields.get("account", "")
+        return Typed(self.fields.get("title", ""), content, "published" in self.fields, account=account)
+
+    @property
+    def is_of_another_account(self) -> bool:
+        """Tell whether it was opened by somebody else than who sent it."""
+        return isinstance(self.caller, User) and self.typed.account not in {"", str(self.caller.claims.user_id)}
 
     @property
     def version(self) -> int:
@@ -77,13 +88,15 @@ class SentForm:
         filled_in = "\0".join(f"{name}={value}" for name, value in sorted(self.fields.items()))
         return "form-" + hashlib.sha256(filled_in.replace("\r\n", "\n").encode()).hexdigest()
 
-    def get_sender(self) -> User:
+    def get_sender(self, signed_in_again: Sentence = PRESS_AGAIN) -> User:
         """Return who sent it from a page of ours; Unauthorized, or Forbidden, which says what to do."""
         if isinstance(self.caller, Anonymous):
             raise Unauthorized(challenge=challenge(self.caller))
+        if self.is_of_another_account:
+            raise Forbidden(OTHER_ACCOUNT)
         if self.token is None:
             is_old = is_past(self.fields.get("form_token", ""), int(time.time()))
-            raise Forbidden(EXPIRED if is_old else SIGNED_IN_AGAIN)
+            raise Forbidden(EXPIRED if is_old else signed_in_again)
         return self.caller
 
 

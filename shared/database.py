@@ -21,6 +21,7 @@ from asyncpg.pool import PoolConnectionProxy
 from pogo_core.error import BadMigrationError
 from pogo_core.util import migrate, sql
 
+from shared.background import end_task
 from shared.errors import Unavailable
 from shared.postgres_servers import PostgresServers
 
@@ -86,10 +87,7 @@ class Database:
     async def stop(self) -> None:
         """Close the pool, waiting for borrowed connections at most as long as a command may take."""
         for task in (self._watching, self._connecting):
-            if task is not None:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            await end_task(task)
         if self._pool is not None:
             try:
                 await asyncio.wait_for(self._pool.close(), COMMAND_TIMEOUT)

@@ -10,15 +10,16 @@
 """
 
 import asyncio
-import contextlib
 import uuid
 from collections.abc import Awaitable, Callable
 
 import structlog
 
+from shared.background import end_task
 from shared.database import Connection, Database
 from shared.epochs import (
     Epoch,
+    find_epoch,
     find_move,
     find_sight,
     insert_epoch,
@@ -72,10 +73,7 @@ class EpochWatch:
 
     async def stop(self) -> None:
         """Watch no longer."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end_task(self._task)
 
     async def look(self) -> None:
         """Begin an epoch if the data has moved since the last one; note that all is well if it hasn't."""
@@ -91,11 +89,12 @@ class EpochWatch:
     async def begin_after_loss(self, has_lost: HasLost, told_by: uuid.UUID | None, known: int) -> None:
         """Begin an epoch because somebody has seen more than the database knows, ids up to ``known`` among it.
 
-        Unless that is no longer so: somebody else may have told of the same.
+        Unless that is no longer so: somebody else may have told of the same. Nor where there is no epoch at all: a
+        restore may be under way, which is to fill the table itself.
         """
         async with self._database.transaction() as connection:
             await lock_epochs(connection)
-            if await has_lost(connection):
+            if await find_epoch(connection) is not None and await has_lost(connection):
                 await self._begin(connection, is_loss=True, told_by=told_by, known=known)
 
     async def _look_into_it(self) -> None:

@@ -6,8 +6,10 @@ to quote. A 5xx says nothing of the inside: the log has it under that id.
 What is not in the tree of ``errors`` is a fault of ours: 500, with no detail.
 """
 
+import functools
 import http
 import re
+from collections.abc import Iterable, Mapping
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,24 +20,37 @@ from shared.authentication import identify_caller
 from shared.error_pages import describe_error
 from shared.errors import AppError, BadRequest, MethodNotAllowed, NotFound
 from shared.pages import render_page
-from shared.request_context import record_of
+from shared.request_context import RequestRecord, record_of
 
 
 def render_error(scope: Scope, error: AppError) -> Response:
     """Return the response to an error: JSON, or a page for a browser that asks for one. Notes it for the log."""
     note_refusal(scope, error)
-    headers = {"Cache-Control": "no-store", **error.headers}
     if wants_page(scope):
+        headers = {"Cache-Control": "no-store", **error.headers}
         words, request_id = describe_error(error), record_of(scope).request_id
         return render_page(
             scope, "error.html", status=error.status, headers=headers, words=words, request_id=request_id
         )
-    return JSONResponse({"error": error.message, **error.facts}, status_code=error.status, headers=headers)
+    return render_json_error(error.status, error.message, error.headers, error.facts)
+
+
+def render_json_error(
+    status: int, message: str, headers: Mapping[str, str], facts: Mapping[str, object]
+) -> JSONResponse:
+    """Return the response to an error where no page is wanted."""
+    headers = {"Cache-Control": "no-store", **headers}
+    return JSONResponse({"error": message, **facts}, status_code=status, headers=headers)
 
 
 def note_refusal(scope: Scope, error: AppError) -> None:
     """Put into the request's log record with which error it was refused, for whoever answers it in another way."""
-    record_of(scope).refusal = _name(error)
+    note_refusal_in(record_of(scope), error)
+
+
+def note_refusal_in(record: RequestRecord, error: AppError) -> None:
+    """Put into a log record with which error its request was refused."""
+    record.refusal = _name(type(error).__name__)
 
 
 def wants_page(scope: Scope) -> bool:
@@ -43,7 +58,12 @@ def wants_page(scope: Scope) -> bool:
     path = scope["path"]
     if path.startswith("/api/") and not path.startswith("/api/auth/"):
         return False
-    return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
+    return accepts_html(scope["headers"])
+
+
+def accepts_html(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Tell whether a request's raw headers (names in lower case) ask for a page."""
+    return any(name == b"accept" and b"text/html" in value for name, value in headers)
 
 
 def exception_handlers() -> dict[type[Exception], ExceptionHandler]:
@@ -74,9 +94,10 @@ def _render_for(request: Request, error: AppError) -> Response:
     return render_error(request.scope, error)
 
 
-def _name(error: AppError) -> str:
+@functools.cache
+def _name(kind: str) -> str:
     """Return what an error is called in logs and metrics: ``BodyTooLarge`` is ``body_too_large``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).lower()
 
 
 def _translate(error: HTTPException) -> AppError:

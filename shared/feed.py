@@ -23,8 +23,9 @@ from typing import Protocol
 import structlog
 from pydantic import ValidationError
 
+from shared.background import end_task
 from shared.errors import Unavailable
-from shared.feed_pages import EntryRefused, PageEnd, describe_faults
+from shared.feed_pages import EntryRefused, PageEnd, name_faults
 from shared.metrics import Metrics
 from shared.service_calls import ServiceClient
 
@@ -96,10 +97,7 @@ class Feed:
 
     async def stop(self) -> None:
         """Follow no longer."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end_task(self._task)
 
     def find_lag(self) -> float:
         """Return how many seconds ago a page was last taken, an empty one too."""
@@ -155,7 +153,7 @@ class Feed:
         elif isinstance(error, EntryRefused):
             log.error("feed_stopped", feed=self.name, entry=error.entry_id, faults=error.faults)
         elif isinstance(error, ValidationError):
-            log.error("feed_page_not_valid", feed=self.name, faults=describe_faults(error))
+            log.error("feed_page_not_valid", feed=self.name, faults=name_faults(error))
         else:
             log.warning("feed_cut", feed=self.name, error=type(error).__name__)
 

@@ -65,7 +65,7 @@ def read_entries(
         try:
             read.append(model.model_validate(entry))
         except ValidationError as error:
-            faults = describe_faults(error)
+            faults = name_faults(error)
             if not is_held(entry):
                 count_skipped()
                 log.error("feed_entry_skipped", feed=feed, entry=entry_id, faults=faults)  # noqa: TRY400 - values are in it
@@ -82,7 +82,7 @@ def find_entry_id(entry: object) -> int | None:
     return number if type(number) is int and number > 0 else None
 
 
-def describe_faults(error: ValidationError) -> dict[str, str]:
-    """Return what is wrong with each member, by pydantic's words for it: nothing of what stood there."""
+def name_faults(error: ValidationError) -> dict[str, str]:
+    """Return what is wrong with each member, by pydantic's name for it: nothing of what stood there."""
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     return {".".join(map(str, fault["loc"])) or "all of it": fault["type"] for fault in faults}

@@ -9,7 +9,6 @@
 """
 
 import asyncio
-import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,6 +17,7 @@ from typing import TypeAlias
 
 import structlog
 
+from shared.background import end_task
 from shared.database import Connection, Database
 from shared.metrics import Metrics
 
@@ -58,10 +58,7 @@ class Housekeeping:
 
     async def stop(self) -> None:
         """End; a bite under way is rolled back."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end_task(self._task)
 
     async def finish(self) -> None:
         """Take bites until nothing is left to do, or nothing more can be done."""

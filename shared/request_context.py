@@ -62,6 +62,12 @@ def find_current_record() -> RequestRecord | None:
     return _CURRENT.get()
 
 
+def answer_as(record: RequestRecord) -> None:
+    """Let what this task logs from now on name a request, and ask other services in its name."""
+    structlog.contextvars.bind_contextvars(request_id=record.request_id)
+    _CURRENT.set(record)
+
+
 def record_of(scope: Scope) -> RequestRecord:
     """Return the record of a request, a fresh one where the middleware is not in use."""
     if _RECORD not in scope:
@@ -86,8 +92,7 @@ class RequestContextMiddleware:
         if _RECORD not in scope:
             scope[_RECORD] = begin_record(scope["headers"])
         record = record_of(scope)
-        structlog.contextvars.bind_contextvars(request_id=record.request_id)
-        current = _CURRENT.set(record)
+        answer_as(record)
         status = 500
 
         def send_with_id(message: Message) -> Awaitable[None]:
@@ -104,7 +109,7 @@ class RequestContextMiddleware:
             self.reports.report(record, scope["method"], status, is_logged=scope["path"] not in _UNSEEN)
         # Not after an error: the server logs that in this same task, and its line should name the request.
         structlog.contextvars.unbind_contextvars("request_id")
-        _CURRENT.reset(current)
+        _CURRENT.set(None)
 
 
 def begin_record(headers: Iterable[tuple[bytes, bytes]]) -> RequestRecord:

@@ -24,16 +24,32 @@ _ALWAYS = {
 }
 
 
-class ResponseHeadersMiddleware:
-    """Adds the protective headers to every answer of the wrapped application."""
+class ProtectiveHeaders:
+    """Adds the protective headers to answers of one public URL."""
 
-    def __init__(self, app: ASGIApp, public_url: str) -> None:
-        self.app = app
+    def __init__(self, public_url: str) -> None:
         https = public_url.startswith("https://")
         always = {**_ALWAYS, "Strict-Transport-Security": HSTS} if https else _ALWAYS
         self._of_pages = _encode({"Content-Security-Policy": content_security_policy(), **always})
         self._of_others = _encode({"Content-Security-Policy": NOTHING_ALLOWED, **always})
         self._names = [name for name, _ in self._of_others]
+
+    def add(self, headers: RawHeaders) -> RawHeaders:
+        """Return an answer's headers with those that it does not set itself."""
+        given = dict(headers)
+        is_page = given.get(b"content-type", b"").startswith(b"text/html")
+        added = self._of_pages if is_page else self._of_others
+        if given.keys().isdisjoint(self._names):
+            return headers + added
+        return headers + [header for header in added if header[0] not in given]
+
+
+class ResponseHeadersMiddleware:
+    """Adds the protective headers to every answer of the wrapped application."""
+
+    def __init__(self, app: ASGIApp, public_url: str) -> None:
+        self.app = app
+        self._protective = ProtectiveHeaders(public_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request."""
@@ -43,18 +59,10 @@ class ResponseHeadersMiddleware:
 
         def send_protected(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                message["headers"] = self._protect(list(message["headers"]))
+                message["headers"] = self._protective.add(list(message["headers"]))
             return send(message)
 
         await self.app(scope, receive, send_protected)
-
-    def _protect(self, headers: RawHeaders) -> RawHeaders:
-        given = dict(headers)
-        is_page = given.get(b"content-type", b"").startswith(b"text/html")
-        added = self._of_pages if is_page else self._of_others
-        if given.keys().isdisjoint(self._names):
-            return headers + added
-        return headers + [header for header in added if header[0] not in given]
 
 
 def _encode(headers: Mapping[str, str]) -> RawHeaders:

@@ -18,7 +18,9 @@ from shared.service_protocol import ServiceProtocol
 from shared.settings import Settings, SettingsInvalid, SettingsType, UpstreamSettings, load_settings
 from shared.unix_socket import bind_unix_socket
 
-Protocol = type[HttpToolsProtocol]
+Protocol = Callable[..., asyncio.Protocol]
+"""Makes what serves one client's connection, as uvicorn calls it."""
+
 
 GRACEFUL_SHUTDOWN = 10  # seconds for running requests to end after SIGTERM
 KEEP_ALIVE = 5  # seconds that an idle connection is kept
@@ -80,7 +82,7 @@ def build_config(app: ASGIApp, host: str, port: int, protocol: Protocol = HttpTo
         host=host,
         port=port,
         loop="uvloop",
-        http=protocol,
+        http=protocol,  # type: ignore[arg-type] # it is only called
         ws="none",
         lifespan="on",
         proxy_headers=False,

@@ -6,6 +6,8 @@ on its method and on headers that only a browser itself can set.
 
 from collections.abc import Iterable
 
+from gateway.wire.websocket import wants_websocket
+
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # which change nothing (RFC 9110, section 9.2.1)
 _OWN_SITES = ([b"same-origin"], [b"none"])
 
@@ -18,7 +20,7 @@ def is_same_origin(method: str, headers: Iterable[tuple[bytes, bytes]], public_o
     3. It is not: only an ``Origin`` equal to the public origin (RFC 6454, 7).
     """
     lines = tuple(headers)
-    if method in SAFE_METHODS and not _values(lines, b"upgrade"):
+    if method in SAFE_METHODS and not wants_websocket(lines):
         return True
     sites = _values(lines, b"sec-fetch-site")
     return sites in _OWN_SITES if sites else _values(lines, b"origin") == [public_origin.encode()]

@@ -1,8 +1,8 @@
-"""Forward auth: another proxy stands in front and asks ``/_gateway/auth`` for the decision alone. Pure ASGI.
+"""Forward auth: another proxy stands in front and asks ``/_gateway/auth`` for the decision alone.
 
 1. Only peers in ``TRUSTED_PROXIES`` are answered. For all others the path is like any that nobody routes.
-2. The request that is asked about is read from the question (``forwarded_request``), and from there on everything is
-   the gate's: canonical path, header rules, caller, ``policy.decide``. No upstream is contacted, ever.
+2. The request that is asked about is read from the question (``question``), and from there on everything is the gate's
+   judgement. No upstream is contacted, ever.
 3. A yes carries ``Gatepost-Decision: allow``, which no other server says by accident, and always every header that it
    may ever carry, empty where there is nothing to say: ``Authorization`` as the upstream gets it, and ``Cookie``
    without NextAuth's. The proxy copies both, so that a client's own can't survive.
@@ -18,30 +18,23 @@
 | any other refusal  | 403                                       | its own status                     |
 """
 
+import time
+
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from gateway.callers.client_address import is_trusted
-from gateway.callers.credentials import Credentials
-from gateway.callers.renewal import RenewingSend
-from gateway.forward_auth.question import (
-    Dialect,
-    ForwardedRequest,
-    find_dialect,
-    is_question,
-    read_forwarded_request,
-)
-from gateway.gate import Gate, note_decision, read_facts
-from gateway.policy.canonical_paths import PathRefused, canonicalize_path, check_query
-from gateway.policy.decision import AnswerOptions, Forward, RedirectToSignIn, Refuse, RequestFacts
-from gateway.policy.rules import METHODS
-from gateway.wire.headers import RequestHeaders, read_request_headers, said_here
-from gateway.wire.upstream_head import Outgoing, PublicSide
-from gateway.wire.websocket import refuse_websocket
-from shared.error_responses import render_error
-from shared.errors import AppError, BadRequest, Forbidden, MethodNotAllowed, Unauthorized
-from shared.request_context import record_of
-from shared.response_headers import ResponseHeadersMiddleware
+from gateway.callers.renewal import Renewed, SessionRenewal
+from gateway.forward_auth.question import Dialect, choose_dialect, is_question, read_question
+from gateway.gate import Gate, Judgement, note_judgement
+from gateway.policy.decision import AnswerOptions, Forward, RedirectToSignIn, Refuse
+from gateway.settings import PublicSide
+from gateway.wire.headers import list_said
+from gateway.wire.own_answers import Answer, OwnAnswers
+from gateway.wire.request_heads import RequestHead, RequestHeads
+from gateway.wire.upstream_head import Outgoing
+from shared.errors import AppError, Forbidden, MethodNotAllowed, Unauthorized
+from shared.request_context import RequestRecord
+from shared.session_cookie import CookieNames
 
 DECISION_HEADER = "Gatepost-Decision"
 COPIED = ("Authorization", "Cookie")
@@ -49,80 +42,80 @@ COPIED = ("Authorization", "Cookie")
 
 
 class ForwardAuth:
-    """Answers the questions of trusted proxies, and leaves everything else to the gate."""
+    """Answers the questions of trusted proxies."""
 
-    def __init__(self, gate: Gate, public: PublicSide, credentials: Credentials) -> None:
-        self._gate = gate
+    def __init__(
+        self,
+        public: PublicSide,
+        heads: RequestHeads,
+        gate: Gate,
+        renewal: SessionRenewal,
+        outgoing: Outgoing,
+        own_answers: OwnAnswers,
+        cookie_names: CookieNames,
+    ) -> None:
         self._public = public
-        self._credentials = credentials
-        self._outgoing = Outgoing(public, credentials.cookie_names)
+        self._heads = heads
+        self._gate = gate
+        self._renewal = renewal
+        self._outgoing = outgoing
+        self._own_answers = own_answers
+        self._cookie_names = cookie_names
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] != "http" or not is_question(scope["raw_path"]) or not self._may_ask(scope):
-            await self._gate(scope, receive, send)
-            return
-        renewing_send = RenewingSend(send, self._credentials.cookie_names)
-        response = await self._answer(scope, renewing_send)
-        await ResponseHeadersMiddleware(response, self._public.url)(scope, receive, renewing_send)
+    def is_question(self, head: RequestHead, peer: str) -> bool:
+        """Tell whether a request is a question that is answered."""
+        is_asked = bool(self._public.trusted_proxies) and is_question(head.line.raw_path)
+        return is_asked and is_trusted(peer, self._public.trusted_proxies)
 
-    def _may_ask(self, scope: Scope) -> bool:
-        return scope["client"] is not None and is_trusted(scope["client"][0], self._public.trusted_proxies)
-
-    async def _answer(self, scope: Scope, send: RenewingSend) -> Response:
-        dialect = find_dialect(scope["headers"])
+    async def answer(self, head: RequestHead, peer: str, record: RequestRecord) -> tuple[Answer, Renewed | None]:
+        """Return the answer to a question, and what it renewed."""
+        renewed: Renewed | None = None
         try:
-            return await self._decide(scope, dialect, send)
-        except Unauthorized as error:
-            return render_error(scope, error)
+            asked = read_question(head.line, head.lines.headers, self._heads)
+            judgement = self._gate.judge(asked, int(time.time()), is_forward_auth=True)
+            if judgement.stale is not None:
+                renewed = await self._renewal.renew(judgement.found)
+                judgement = self._gate.judge(asked, int(time.time()), renewed, is_forward_auth=True)
+            note_judgement(record, judgement)
+            return self._say(judgement, head, asked, peer, record), renewed
         except AppError as error:
-            return render_error(scope, Forbidden(error.message) if dialect is Dialect.NGINX else error)
+            return self._refuse(error, head, record), renewed
 
-    async def _decide(self, scope: Scope, dialect: Dialect, send: RenewingSend) -> Response:
-        """Return the answer to a question; raises the AppError of a refusal."""
-        asked = read_forwarded_request(
-            scope["method"], scope["raw_path"], scope["query_string"], tuple(scope["headers"])
-        )
-        headers = read_request_headers(asked.headers, self._public.hosts)
-        facts = _read_facts(asked, self._public.url)
-        scope["path"] = facts.path.text
-        send.renewed, decision = await self._gate.decide(facts)
-        note_decision(record_of(scope), decision, send.renewed.caller, facts.path)
-        match decision:
-            case Forward(rule, _):
-                if any(name == b"upgrade" for name, _ in asked.headers) and not rule.websocket:
-                    raise refuse_websocket()
-                return self._allow(scope, dialect, headers, decision)
+    def _say(
+        self, judgement: Judgement, head: RequestHead, asked: RequestHead, peer: str, record: RequestRecord
+    ) -> Answer:
+        """Return a decision in the words that the proxy understands; raises the AppError of a refusal."""
+        match judgement.decision:
             case RedirectToSignIn(_, location, because):
-                return _lead_to_sign_in(scope, dialect, self._public.url + location, because)
+                return self._lead_to_sign_in(head, record, self._public.url + location, because)
             case AnswerOptions(allow):
                 raise MethodNotAllowed(allow)
             case Refuse(error):
                 raise error
+            case decision:
+                token = decision.token if isinstance(decision, Forward) else None
+                return self._allow(head, asked, token, peer, record)
 
-    def _allow(self, scope: Scope, dialect: Dialect, headers: RequestHeaders, decision: Forward) -> Response:
+    def _allow(
+        self, head: RequestHead, asked: RequestHead, token: str | None, peer: str, record: RequestRecord
+    ) -> Answer:
         """Return the yes, with what the gateway itself would send to the upstream."""
-        origin = self._outgoing.find_origin(scope["headers"], scope["client"][0], record_of(scope))
-        sent = dict(said_here(headers, origin, decision.token, self._credentials.cookie_names))
+        crossing = asked.lines.crossing
+        assert crossing is not None  # else it would have been refused
+        origin = self._outgoing.find_origin(head.lines.headers, peer, record)
+        sent = dict(list_said(crossing, origin, token, self._cookie_names))
         copied = {name: sent.get(name.lower().encode(), b"").decode("latin-1") for name in COPIED}
-        status = 204 if dialect is Dialect.NGINX else 200
-        return Response(status_code=status, headers={DECISION_HEADER: "allow", **copied})
+        status = 204 if choose_dialect(head.lines.headers) is Dialect.NGINX else 200
+        return self._own_answers.of_response(Response(status_code=status, headers={DECISION_HEADER: "allow", **copied}))
 
+    def _lead_to_sign_in(self, head: RequestHead, record: RequestRecord, url: str, because: str) -> Answer:
+        """Return what brings a browser to the sign-in page, through a proxy that may be reached by another address."""
+        if choose_dialect(head.lines.headers) is Dialect.HTTP:
+            return self._own_answers.redirect(url)
+        answer = self._own_answers.of_error(Unauthorized(challenge=because), record, head)
+        return answer._replace(lines=answer.lines + b"location: %b\r\n" % url.encode("ascii"))
 
-def _read_facts(asked: ForwardedRequest, public_url: str) -> RequestFacts:
-    if asked.method not in METHODS:
-        raise MethodNotAllowed(", ".join(sorted(METHODS)))
-    try:
-        path, query = canonicalize_path(asked.raw_path), check_query(asked.query)
-    except PathRefused as refusal:
-        raise BadRequest(refusal.reason) from None
-    return read_facts(asked.method, path, query, asked.headers, public_url)
-
-
-def _lead_to_sign_in(scope: Scope, dialect: Dialect, url: str, because: str) -> Response:
-    """Return what brings a browser to the sign-in page, through a proxy that may be reached by another address."""
-    if dialect is Dialect.HTTP:
-        return Response(status_code=302, headers={"Location": url})
-    response = render_error(scope, Unauthorized(challenge=because))
-    response.headers["Location"] = url
-    return response
+    def _refuse(self, error: AppError, head: RequestHead, record: RequestRecord) -> Answer:
+        is_nginx = choose_dialect(head.lines.headers) is Dialect.NGINX
+        said = Forbidden(error.message) if is_nginx and not isinstance(error, Unauthorized) else error
+        return self._own_answers.of_error(said, record, head)

@@ -11,10 +11,10 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.wire.headers import RawHeader
+from gateway.wire.request_heads import RequestHead, RequestHeads, RequestLine, read_line
 from shared.errors import BadRequest
 from shared.sentences import Sentence
 
@@ -38,47 +38,31 @@ class Dialect(StrEnum):
     HTTP = "http"  # whatever is not 200 goes to the client as it is: Caddy, Traefik, HAProxy, Envoy
 
 
-@dataclass(frozen=True, slots=True)
-class ForwardedRequest:
-    """The request that the proxy got. ``headers`` are its own, with its own Host; names in lower case."""
-
-    method: str
-    raw_path: bytes
-    query: bytes
-    headers: tuple[RawHeader, ...]
-
-
 def is_question(raw_path: bytes) -> bool:
     """Tell whether a path is that of forward auth."""
     return raw_path == QUESTION_PATH or raw_path.startswith(QUESTION_PATH + b"/")
 
 
-def find_dialect(headers: Iterable[RawHeader]) -> Dialect:
+def choose_dialect(headers: Iterable[RawHeader]) -> Dialect:
     """Return which answers are understood: nginx's configuration speaks of the original URL and method."""
     is_nginx = any(name in {b"x-original-url", b"x-original-method"} for name, _ in headers)
     return Dialect.NGINX if is_nginx else Dialect.HTTP
 
 
-def read_forwarded_request(
-    method: str, raw_path: bytes, query: bytes, headers: tuple[RawHeader, ...]
-) -> ForwardedRequest:
-    """Return the request that a question is about, or raise BadRequest. All four are the question's own."""
+def read_question(line: RequestLine, headers: tuple[RawHeader, ...], heads: RequestHeads) -> RequestHead:
+    """Return the head of the request that a question is about, or raise BadRequest."""
     said = _read_said(headers)
     scheme, host, url_target = _split_url(said.get(b"x-original-url"))
-    below = raw_path[len(QUESTION_PATH) :]
-    own_target = (below + b"?" + query if query else below) if below else None
+    below = line.raw_path[len(QUESTION_PATH) :]
+    own_target = (below + b"?" + line.query if line.query else below) if below else None
     target = _agree("target", url_target, said.get(b"x-forwarded-uri"), own_target)
     methods = (said.get(b"x-original-method"), said.get(b"x-forwarded-method"))
-    own_method = method.encode() if below and methods == (None, None) else None
+    own_method = line.method.encode() if below and methods == (None, None) else None
     original_method = _agree("method", *methods, own_method)
     _check_scheme(scheme, said.get(b"x-forwarded-proto"))
-    original_path, _, original_query = target.partition(b"?")
-    return ForwardedRequest(
-        original_method.decode("latin-1"),
-        original_path,
-        original_query,
-        _original_headers(headers, host, said.get(b"x-forwarded-host")),
-    )
+    path, _, query = target.partition(b"?")
+    original_line = read_line(original_method.decode("latin-1"), path, query)
+    return heads.describe(original_line, _original_headers(headers, host, said.get(b"x-forwarded-host")))
 
 
 def _read_said(headers: tuple[RawHeader, ...]) -> dict[bytes, bytes]:

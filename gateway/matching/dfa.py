@@ -1,11 +1,11 @@
-"""From a tree to a table: deterministic automata, and questions about them.
+"""Deterministic automata: built from a tree by the subset construction, and questions about them.
 
 Why not ``re``: it backtracks, so some patterns take time that is quadratic or exponential in the length of a path that
 a stranger chooses. A table takes one look-up a character, whatever the pattern. And tables can answer, exactly, what a
 policy must know before it starts: is there a path that this rule decides at all, and which one?
 
-``programs`` knows how a state follows from another; ``build_automaton`` numbers all that can be reached (the subset
-construction). A tree that needs too many is refused: the limits count work, not time, so the verdict never varies.
+``nfa`` knows how a state follows from another; ``build_dfa`` numbers all that can be reached. A tree that needs too
+many is refused: the limits count work, not time, so the verdict never varies.
 """
 
 from bisect import bisect_right
@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.matching.nfa import Program
+from gateway.matching.nfa import NFA
 from gateway.matching.tree import MatcherInvalid, Node
 
 START = 0
@@ -24,7 +24,7 @@ MOST_STATES = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Automaton:
+class DFA:
     """A table. ``rows[state][column]`` is the next state; column c holds the code points from ``bounds[c-1]`` on."""
 
     bounds: tuple[int, ...]
@@ -45,11 +45,11 @@ class Automaton:
         return DEAD if state == DEAD else self.rows[state][bisect_right(self.bounds, point)]
 
 
-def build_automaton(tree: Node) -> Automaton:
+def build_dfa(tree: Node) -> DFA:
     """Return the table of a tree, or raise MatcherInvalid when it is too complex for one."""
-    program = Program(tree)
-    points = (0, *program.bounds)
-    state = program.first_state()
+    nfa = NFA(tree)
+    points = (0, *nfa.bounds)
+    state = nfa.first_state()
     numbers = {state: START}
     waiting = deque([state])
     rows: list[list[int]] = []
@@ -57,18 +57,18 @@ def build_automaton(tree: Node) -> Automaton:
         state = waiting.popleft()
         rows.append([])
         for point in points:
-            following = program.next_state(state, point)
+            following = nfa.next_state(state, point)
             if following.threads and following not in numbers:
                 numbers[following] = len(numbers)
                 waiting.append(following)
             rows[-1].append(numbers.get(following, DEAD))
         if len(numbers) > MOST_STATES:
             raise MatcherInvalid(f"Too complex: it needs more than {MOST_STATES} states")
-    accepting = frozenset(number for state, number in numbers.items() if program.is_final(state.threads))
-    return Automaton(program.bounds, _bury(rows, accepting), accepting)
+    accepting = frozenset(number for state, number in numbers.items() if nfa.is_final(state.threads))
+    return DFA(nfa.bounds, _prune_dead_states(rows, accepting), accepting)
 
 
-def find_text(wanted: Sequence[Automaton], unwanted: Sequence[Automaton]) -> str | None:
+def find_text(wanted: Sequence[DFA], unwanted: Sequence[DFA]) -> str | None:
     """Return a shortest text that every ``wanted`` accepts and no ``unwanted`` does, or None if there is none."""
     machines = (*wanted, *unwanted)
     points = sorted({0, *(bound for machine in machines for bound in machine.bounds)})
@@ -90,7 +90,7 @@ def find_text(wanted: Sequence[Automaton], unwanted: Sequence[Automaton]) -> str
     return None
 
 
-def _bury(rows: list[list[int]], accepting: frozenset[int]) -> tuple[tuple[int, ...], ...]:
+def _prune_dead_states(rows: list[list[int]], accepting: frozenset[int]) -> tuple[tuple[int, ...], ...]:
     """Return the rows with every state from which nothing can match any more replaced by DEAD."""
     sources: dict[int, set[int]] = {}
     for source, row in enumerate(rows):

@@ -9,7 +9,7 @@
 The laws:
 
 1. The whole path must match, in its own case; one trailing slash more is tolerated.
-2. A matcher sees canonical paths only (``paths``), and says yes or no. It raises nothing.
+2. A matcher sees canonical paths only (``policy.canonical_paths``), and says yes or no. It raises nothing.
 3. A bad matcher is refused when it is compiled, with MatcherInvalid and nothing else, whatever the text.
 4. Each character of a path is looked at once: no matcher can be made slow by a path.
 
@@ -19,7 +19,7 @@ routes, and a character is a code point, not a UTF-16 unit.
 
 from dataclasses import dataclass
 
-from gateway.matching.dfa import DEAD, START, Automaton, build_automaton
+from gateway.matching.dfa import DEAD, DFA, START, build_dfa
 from gateway.matching.path_syntax import parse_matcher
 from gateway.matching.regex_syntax import parse_regex
 from gateway.matching.tree import MatcherInvalid
@@ -32,36 +32,36 @@ class Matcher:
     """A compiled matcher. Every path that it matches starts with ``prefix``: most others are told by that alone."""
 
     source: str
-    automaton: Automaton
+    dfa: DFA
     prefix: str
     after_prefix: int
 
     def matches(self, path: str) -> bool:
         """Tell whether a canonical path, as text, is one that this matcher is about."""
         prefix = self.prefix
-        return path.startswith(prefix) and self.automaton.accepts(path[len(prefix) :], self.after_prefix)
+        return path.startswith(prefix) and self.dfa.accepts(path[len(prefix) :], self.after_prefix)
 
 
 def compile_matcher(source: str) -> Matcher:
     """Return the compiled matcher, or raise MatcherInvalid."""
-    automaton = build_automaton(parse_matcher(source))
-    prefix, state = _literal_prefix(automaton)
-    return Matcher(source, automaton, prefix, state)
+    dfa = build_dfa(parse_matcher(source))
+    prefix, state = _literal_prefix(dfa)
+    return Matcher(source, dfa, prefix, state)
 
 
-def compile_regex(source: str) -> Automaton:
+def compile_regex(source: str) -> DFA:
     """Return the table of a JavaScript regular expression that must match a whole text, or raise MatcherInvalid."""
-    return build_automaton(parse_regex(source))
+    return build_dfa(parse_regex(source))
 
 
-def _literal_prefix(automaton: Automaton) -> tuple[str, int]:
+def _literal_prefix(dfa: DFA) -> tuple[str, int]:
     """Return the text that all matched texts start with, and the state after it."""
     prefix, state = "", START
-    ends = (*automaton.bounds, None)
-    while state not in automaton.accepting:
-        ways = [(column, target) for column, target in enumerate(automaton.rows[state]) if target != DEAD]
+    ends = (*dfa.bounds, None)
+    while state not in dfa.accepting:
+        ways = [(column, target) for column, target in enumerate(dfa.rows[state]) if target != DEAD]
         column, target = ways[0] if len(ways) == 1 else (0, DEAD)
-        if column == 0 or ends[column] != automaton.bounds[column - 1] + 1:
+        if column == 0 or ends[column] != dfa.bounds[column - 1] + 1:
             break
-        prefix, state = prefix + chr(automaton.bounds[column - 1]), target
+        prefix, state = prefix + chr(dfa.bounds[column - 1]), target
     return prefix, state

@@ -1,4 +1,4 @@
-"""A tree laid out as steps, and how threads walk through them while a text is read: what ``automata`` tabulates.
+"""Non-deterministic automata: a tree laid out as steps, and how threads walk through them while a text is read.
 
 1. A step reads one character, forks, looks around, or ends.
 2. A *thread* stands at a step and has *duties*: looks ahead that are still open. A look ahead is itself a set of
@@ -67,7 +67,7 @@ _TEXT_END, _AHEAD_END = 0, 1
 _SEEN: Thread = (_AHEAD_END, frozenset())
 
 
-class Program:
+class NFA:
     """The steps of one tree. MatcherInvalid when there are too many, or too many threads walk through them."""
 
     def __init__(self, tree: Node) -> None:
@@ -82,8 +82,8 @@ class Program:
 
     def first_state(self) -> State:
         """Return the state before the first character."""
-        behinds = tuple(self._settle([(start, frozenset())], ()) for start in self._behinds)
-        return State(self._settle([(self._start, frozenset())], self._which_hold(behinds)), behinds)
+        behinds = tuple(self._epsilon_closure([(start, frozenset())], ()) for start in self._behinds)
+        return State(self._epsilon_closure([(self._start, frozenset())], self._which_hold(behinds)), behinds)
 
     def next_state(self, state: State, point: int) -> State:
         """Return the state after one more character."""
@@ -158,7 +158,7 @@ class Program:
             )
             if then is not None and kept is not None:
                 moved.append((then, kept))
-        return self._settle(moved, holding)
+        return self._epsilon_closure(moved, holding)
 
     def _step_after(self, step: int, point: int) -> int | None:
         match self._steps[step]:
@@ -168,7 +168,7 @@ class Program:
                 return step
         return None
 
-    def _settle(self, threads: Iterable[Thread], holding: tuple[bool, ...]) -> Threads:
+    def _epsilon_closure(self, threads: Iterable[Thread], holding: tuple[bool, ...]) -> Threads:
         """Follow every step that reads nothing; return the threads that wait for a character, or for the end."""
         waiting = list(threads)
         seen = set(waiting)
@@ -193,7 +193,7 @@ class Program:
             case _Behind(number, negated, then):
                 return {(then, duties)} if holding[number] != negated else set()
             case _Ahead(start, negated, then):
-                kept = self._keep([*duties, (negated, self._settle([(start, frozenset())], holding))])
+                kept = self._keep([*duties, (negated, self._epsilon_closure([(start, frozenset())], holding))])
                 return set() if kept is None else {(then, kept)}
         return None
 

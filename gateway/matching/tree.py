@@ -1,7 +1,7 @@
 """The tree that a matcher is parsed into: sets of characters, sequences, choices, repetitions, looks around.
 
 Only the set of texts that a tree matches counts. There are no captures, and greedy and lazy are the same thing.
-``regex_syntax`` and ``matcher_syntax`` build trees, ``automata`` turns one into a table.
+``regex_syntax`` and ``path_syntax`` build trees, ``nfa`` and ``dfa`` turn one into a table.
 """
 
 from collections.abc import Iterable

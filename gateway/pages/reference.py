@@ -15,6 +15,7 @@ import structlog
 from gateway.pages.reference_page import METHODS
 from gateway.policy.in_force import CurrentPolicy
 from gateway.policy.rules import Policy
+from gateway.wire.fetch import fetch
 from gateway.wire.pool import UpstreamPool
 from gateway.wire.upstream_connection import AnswerMissing
 from shared.errors import AppError, Unavailable
@@ -111,22 +112,13 @@ async def _find_part(pool: UpstreamPool, public_url: str) -> Json | None:
 async def _fetch_part(pool: UpstreamPool, public_url: str) -> Json | None:
     """Return an upstream's document, or None if it has none."""
     host = public_url.partition("://")[2]
-    connection = await pool.acquire(fresh=True)
-    try:
-        head = f"GET /openapi.json HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\n\r\n"
-        connection.begin(head.encode(), is_head_request=False)
-        connection.finish_request()
-        status = (await connection.read_head()).status
-        body = bytearray()
-        while not connection.is_complete and len(body) <= MAX_DOCUMENT:
-            body += await connection.read_body()
-    finally:
-        pool.release(connection)
+    head = f"GET /openapi.json HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\n\r\n"
+    status, body = await fetch(pool, head.encode(), longest=MAX_DOCUMENT)
     if status == 404:  # noqa: PLR2004 - it has none
         return None
     if status != 200 or len(body) > MAX_DOCUMENT:  # noqa: PLR2004 - nothing else is a document
         raise NoDocument(f"status {status}, {len(body)} bytes")
-    return _read_object(bytes(body))
+    return _read_object(body)
 
 
 def _read_object(body: bytes) -> Json:

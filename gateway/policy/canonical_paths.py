@@ -75,11 +75,13 @@ def check_query(raw: bytes) -> bytes:
     return raw
 
 
-def encode_callback(path: CanonicalPath, query: bytes) -> str:
-    """Return path and query encoded to be the value of ``callbackUrl``; without the query if it would get too long."""
-    target = path.raw + b"?" + query if query else path.raw
-    encoded = quote(target, safe="")
-    return encoded if len(encoded) < MAX_QUERY_LENGTH - len("callbackUrl=") else quote(path.raw, safe="")
+def write_callback_query(path: CanonicalPath, query: bytes, further: str = "") -> str:
+    """Return the query that leads back to path and query, ``further`` parameters behind it.
+
+    Without the client's query where ``check_query`` would refuse it for its length; a path alone always fits.
+    """
+    whole = f"callbackUrl={quote(path.raw + b'?' + query if query else path.raw, safe='')}{further}"
+    return whole if len(whole) <= MAX_QUERY_LENGTH else f"callbackUrl={quote(path.raw, safe='')}{further}"
 
 
 def _check_shape(raw: bytes) -> None:

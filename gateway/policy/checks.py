@@ -1,9 +1,12 @@
-"""What must hold between the rules of a policy before it is used. Matchers are tables, so each question has an answer.
+"""What must hold of a policy before it is used. Matchers are tables, so each question has an answer.
 
-1. Every matcher decides some path: one that earlier rules cover completely is a mistake in the order.
-2. Conditions choose where a request goes, never whether it is let in. A client writes its own headers, cookies and
+1. The words of a rule go together, and its upstream is there.
+2. Every matcher decides some path: one that earlier rules cover completely is a mistake in the order.
+3. Conditions choose where a request goes, never whether it is let in. A client writes its own headers, cookies and
    query, so wherever a rule with ``has`` or ``missing`` can step aside for a later rule, that one asks for the same
    protection. (Stepping aside for no rule at all is safe: that is a 404.)
+4. A matcher for NextAuth's paths leads to an upstream that gets NextAuth's cookies: without them nobody could sign in,
+   and nothing would say why.
 
 Only canonical paths count: a difference that no accepted path can show is none.
 """
@@ -11,48 +14,69 @@ Only canonical paths count: a difference that no accepted path can show is none.
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from gateway.matching.dfa import Automaton, find_text
-from gateway.matching.matchers import Matcher, MatcherInvalid, compile_regex
+from gateway.matching.dfa import DFA, find_text
+from gateway.matching.matchers import Matcher, MatcherInvalid, compile_matcher, compile_regex
 from gateway.policy.canonical_paths import CANONICAL_TEXT
-from gateway.policy.rules import Policy, Rule
+from gateway.policy.rules import NEXTAUTH_PATHS, OWN_UPSTREAM, Access, Policy, Rule
 
 
 class RuleRefused(Exception):
-    """A rule that doesn't go with the others, and why."""
+    """What is wrong with the rule at ``index``, and with which of its words, if it is one."""
 
-    def __init__(self, rule: Rule, reason: str) -> None:
-        self.rule = rule
-        self.reason = reason
-        super().__init__(reason)
+    def __init__(self, index: int, reason: str, key: str | None = None) -> None:
+        self.index = index
+        self.key = key
+        super().__init__(f"{key}: {reason}" if key else reason)
 
 
 def check_rules(policy: Policy) -> None:
     """Raise RuleRefused for the first rule that breaks a law."""
-    for index, rule in enumerate(policy.rules):
+    for index in range(len(policy.rules)):
         try:
+            _check_words(policy, index)
             _check_reachable(policy, index)
             _check_protection(policy, index)
+            _check_sign_in(policy, index)
         except MatcherInvalid as error:
-            raise RuleRefused(rule, str(error)) from None
+            raise RuleRefused(index, str(error)) from None
+
+
+def _check_words(policy: Policy, index: int) -> None:
+    """Law 1."""
+    rule = policy.rules[index]
+    names = sorted({OWN_UPSTREAM, *(upstream.name for upstream in policy.upstreams)})
+    asked = [key for key in ("role", "max_auth_age") if getattr(rule, key) is not None]
+    if rule.upstream not in names:
+        raise RuleRefused(index, f"unknown word {rule.upstream!r}; known are {', '.join(names)}", "upstream")
+    if asked and rule.access is Access.PUBLIC:
+        raise RuleRefused(index, "a public rule can't ask anything of its callers", asked[0])
+    if rule.websocket and "GET" not in rule.methods:
+        raise RuleRefused(index, "needs the method GET", "websocket")
+    if rule.anonymous_forms and (rule.access is not Access.PAGE or "POST" not in rule.methods):
+        raise RuleRefused(index, "needs the access page and the method POST", "anonymous_forms")
+    if rule.anonymous_forms and asked:
+        raise RuleRefused(
+            index, "can't stand beside role or max_auth_age, which no service asks again", "anonymous_forms"
+        )
 
 
 def _check_reachable(policy: Policy, index: int) -> None:
-    """Law 1."""
+    """Law 2."""
     rule = policy.rules[index]
     for matcher in rule.matchers:
         if _find_path([matcher], []) is None:
-            raise RuleRefused(rule, f"the matcher {matcher.source} matches no path at all")
+            raise RuleRefused(index, f"the matcher {matcher.source} matches no path at all")
         if not any(
             _find_path([matcher], covering) is not None
             for covering in {_covering(policy, index, method, rule) for method in rule.methods}
         ):
             raise RuleRefused(
-                rule, f"the matcher {matcher.source} is never reached: earlier rules decide all its paths"
+                index, f"the matcher {matcher.source} is never reached: earlier rules decide all its paths"
             )
 
 
 def _check_protection(policy: Policy, index: int) -> None:
-    """Law 2, for a rule and all narrowed rules before it."""
+    """Law 3, for a rule and all narrowed rules before it."""
     rule = policy.rules[index]
     for narrowed in policy.rules[:index]:
         if not narrowed.is_narrowed or narrowed.protection == rule.protection:
@@ -60,10 +84,25 @@ def _check_protection(policy: Policy, index: int) -> None:
         path = _find_common_path(policy, index, narrowed)
         if path is not None:
             raise RuleRefused(
-                rule,
+                index,
                 f"conditions must not change protection: {path} is decided here as {rule.access},"
                 f" or on line {narrowed.line} as {narrowed.access}, by what the client sends",
             )
+
+
+def _check_sign_in(policy: Policy, index: int) -> None:
+    """Law 4. A matcher for more than these paths is no word on them: behind it there may be another protocol."""
+    rule = policy.rules[index]
+    upstream = policy.find_upstream(rule.upstream)
+    if upstream is not None and not upstream.session_cookies:
+        for matcher in rule.matchers:
+            if _find_path([matcher], [_nextauth()]) is None:
+                raise RuleRefused(
+                    index,
+                    f"{matcher.source} is NextAuth's, and {upstream.name} does not get its cookies:"
+                    " nobody could sign in without session_cookies = true on the upstream",
+                    "upstream",
+                )
 
 
 def _find_common_path(policy: Policy, index: int, narrowed: Rule) -> str | None:
@@ -93,8 +132,8 @@ def _covering(policy: Policy, index: int, method: str, rule: Rule | None) -> tup
 
 def _find_path(wanted: Sequence[Matcher], unwanted: Iterable[Matcher]) -> str | None:
     """Return a shortest canonical path that all of ``wanted`` match and none of ``unwanted``, or None."""
-    near = [matcher.automaton for matcher in unwanted if all(_may_meet(matcher, other) for other in wanted)]
-    return find_text([_canonical(), *(matcher.automaton for matcher in wanted)], near)
+    near = [matcher.dfa for matcher in unwanted if all(_may_meet(matcher, other) for other in wanted)]
+    return find_text([_canonical(), *(matcher.dfa for matcher in wanted)], near)
 
 
 def _may_meet(one: Matcher, other: Matcher) -> bool:
@@ -102,5 +141,10 @@ def _may_meet(one: Matcher, other: Matcher) -> bool:
 
 
 @cache
-def _canonical() -> Automaton:
+def _canonical() -> DFA:
     return compile_regex(CANONICAL_TEXT)
+
+
+@cache
+def _nextauth() -> Matcher:
+    return compile_matcher(NEXTAUTH_PATHS)

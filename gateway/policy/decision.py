@@ -1,4 +1,4 @@
-"""The decision: what happens to one request. Pure; the proxy, forward auth and ``explain`` all ask here.
+"""The decision: all that happens to one request. Pure; the proxy, forward auth and ``explain`` all ask here.
 
 | access    | anonymous caller                                                  | signed-in caller           |
 |-----------|-------------------------------------------------------------------|----------------------------|
@@ -18,20 +18,27 @@
 5. A form that was sent after its session had ended holds what somebody typed, which a redirect or a refusal would lose.
    Where a rule says ``anonymous_forms``, the service gets it as from anybody, to show it again. A form that another
    site made a browser send is not let through.
+6. Of what passes, a body that is announced to be longer than the rule takes is refused: 413.
+7. A WebSocket is opened only where the rule says so, else 403. Any other ``Upgrade`` is ignored, as a server may
+   (RFC 9110, section 7.8), and goes no further. Not so by forward auth: that proxy sends on what it got, and behind
+   another protocol (h2c) further requests would pass unseen. It gets 403.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from urllib.parse import parse_qsl
 
-from gateway.policy.canonical_paths import CanonicalPath, encode_callback
-from gateway.policy.rules import Access, Condition, Policy, Rule, Source
+from gateway.matching.matchers import Matcher
+from gateway.policy.canonical_paths import CanonicalPath, write_callback_query
+from gateway.policy.rules import Access, Candidate, Condition, Policy, Rule, Source, Upstream
 from gateway.wire.headers import RawHeader
+from gateway.wire.websocket import read_key, wants_websocket
 from shared.authentication import Anonymous, Caller, User, ask_for_recent_sign_in, challenge
 from shared.claims import CLOCK_TOLERANCE, Claims
-from shared.errors import AppError, Forbidden, MethodNotAllowed, NotFound, Unauthorized
+from shared.errors import AppError, BodyTooLarge, Forbidden, MethodNotAllowed, NotFound, Unauthorized
 from shared.session_cookie import parse_cookies
 
 SIGN_IN_PATH = "/api/auth/signin"
@@ -47,12 +54,13 @@ _SEPARATORS = {"cookie": "; "}
 RawHeaders: TypeAlias = tuple[RawHeader, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RequestFacts:
+class RequestFacts(NamedTuple):
     """All of a request that a decision may depend on. Header names are in lower case.
 
     ``now`` is when it came, in Unix seconds; without it nobody has signed in recently. ``is_ours`` says that it comes
-    from a page of ours, as ``callers.same_origin`` proves.
+    from a page of ours, as ``callers.same_origin`` proves. ``content_length`` is None where none is announced. With
+    ``is_forward_auth`` another proxy asks, and will send the request on itself. Where ``asks_upgrade`` is false the
+    headers are known to hold no ``Upgrade``.
     """
 
     method: str
@@ -61,14 +69,24 @@ class RequestFacts:
     headers: RawHeaders = ()
     now: int = 0
     is_ours: bool = False
+    http_version: str = "1.1"
+    content_length: int | None = None
+    is_forward_auth: bool = False
+    asks_upgrade: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """Send it to the rule's upstream, with the token of ``user`` if there is one."""
+    """Send it to the upstream (None: the gateway's own pages), with the token of ``user`` if there is one.
+
+    ``websocket_key`` is that of the client's handshake where a WebSocket is to be opened.
+    """
 
     rule: Rule
     user: User | None
+    matcher: Matcher
+    upstream: Upstream | None
+    websocket_key: bytes | None = None
 
     @property
     def token(self) -> str | None:
@@ -91,6 +109,7 @@ class RedirectToSignIn:
     rule: Rule
     location: str
     challenge: str
+    matcher: Matcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +121,11 @@ class AnswerOptions:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Raise the error. ``rule`` is None when no rule decided."""
+    """Raise the error. ``rule`` and ``matcher`` are None when no rule decided."""
 
     error: AppError
     rule: Rule | None = None
+    matcher: Matcher | None = None
 
 
 Decision: TypeAlias = Forward | RedirectToSignIn | AnswerOptions | Refuse
@@ -123,11 +143,11 @@ class Verdict(StrEnum):
 def decide(policy: Policy, request: RequestFacts, caller: Caller) -> Decision:
     """Return what happens to a request of this caller."""
     allowed: set[str] = set()
-    for rule in policy.find_rules(request.path.text):
-        verdict = _judge_request(rule, request)
+    for candidate in policy.list_candidates(request.path.text):
+        verdict = _judge_request(candidate.rule, request)
         if verdict is Verdict.FITS:
-            return _apply(rule, request, caller)
-        allowed |= rule.methods if verdict is Verdict.OTHER_METHOD else set()
+            return _apply(candidate, request, caller)
+        allowed |= candidate.rule.methods if verdict is Verdict.OTHER_METHOD else set()
     if not allowed:
         return Refuse(NotFound())
     allow = ", ".join(sorted(allowed | {"OPTIONS"}))
@@ -136,7 +156,7 @@ def decide(policy: Policy, request: RequestFacts, caller: Caller) -> Decision:
 
 def judge_rule(rule: Rule, request: RequestFacts) -> Verdict:
     """Return whether a rule is about this request, and if not, why."""
-    return _judge_request(rule, request) if rule.fits_path(request.path.text) else Verdict.OTHER_PATH
+    return _judge_request(rule, request) if rule.find_matcher(request.path.text) else Verdict.OTHER_PATH
 
 
 def _judge_request(rule: Rule, request: RequestFacts) -> Verdict:
@@ -146,25 +166,65 @@ def _judge_request(rule: Rule, request: RequestFacts) -> Verdict:
     return Verdict.FITS if request.method in rule.methods else Verdict.OTHER_METHOD
 
 
-def _apply(rule: Rule, request: RequestFacts, caller: Caller) -> Decision:
+def wants_renewal(policy: Policy, decision: Decision) -> bool:
+    """Tell whether a fresh token for the caller's session could change what is done, or what an upstream is told.
+
+    Not where no rule decides or everybody is refused, for public pages of the gateway's own, and where an upstream that
+    gets the session cookies answers everybody: it keeps the sessions fresh itself.
+    """
+    rule = None if isinstance(decision, AnswerOptions) else decision.rule
+    if rule is None:
+        return False
+    if isinstance(decision, Refuse) and not isinstance(decision.error, Unauthorized) and rule.role is None:
+        return False
+    upstream = policy.find_upstream(rule.upstream)
+    return rule.access is not Access.PUBLIC or (upstream is not None and not upstream.session_cookies)
+
+
+def _apply(candidate: Candidate, request: RequestFacts, caller: Caller) -> Decision:
     """Return what the deciding rule's access means for the caller: the table above."""
+    rule, matcher, _ = candidate
     if rule.access is Access.PUBLIC:
-        return Forward(rule, caller if isinstance(caller, User) else None)
+        return _forward(candidate, request, caller if isinstance(caller, User) else None)
     if isinstance(caller, Anonymous):
         if rule.anonymous_forms and _is_own_form(request):
-            return Forward(rule, None)
-        return _ask_to_sign_in(rule, request, challenge(caller))
+            return _forward(candidate, request, None)
+        return _ask_to_sign_in(candidate, request, challenge(caller))
     if rule.role is not None and rule.role not in caller.claims.roles:
-        return Refuse(Forbidden(), rule)
+        return Refuse(Forbidden(), rule, matcher)
     if rule.max_auth_age is not None and not _is_recent(caller.claims, rule.max_auth_age, request.now):
-        return _ask_to_sign_in(rule, request, ask_for_recent_sign_in(rule.max_auth_age), AGAIN)
-    return Forward(rule, caller)
+        return _ask_to_sign_in(candidate, request, ask_for_recent_sign_in(rule.max_auth_age), AGAIN)
+    return _forward(candidate, request, caller)
 
 
-def _ask_to_sign_in(rule: Rule, request: RequestFacts, because: str, further: str = "") -> Decision:
+def _forward(candidate: Candidate, request: RequestFacts, user: User | None) -> Decision:
+    """Return that the request passes, unless its body or its upgrade does not (laws 6 and 7)."""
+    rule, matcher, upstream = candidate
+    if request.content_length is not None and request.content_length > rule.max_body:
+        return Refuse(BodyTooLarge(), rule, matcher)
+    upgrades = _values(request.headers, b"upgrade") if request.asks_upgrade else []
+    try:
+        key = _read_upgrade(rule, request, upgrades) if upgrades else None
+    except AppError as error:
+        return Refuse(error, rule, matcher)
+    return Forward(rule, user, matcher, upstream, key)
+
+
+def _read_upgrade(rule: Rule, request: RequestFacts, upgrades: list[bytes]) -> bytes | None:
+    """Return the key of the WebSocket that is to be opened here, if any; raises what law 7 says."""
+    if not request.is_forward_auth and not wants_websocket(request.headers):
+        return None
+    if not rule.websocket or (request.is_forward_auth and [each.lower() for each in upgrades] != [b"websocket"]):
+        raise Forbidden("WebSockets are not opened here")
+    return None if request.is_forward_auth else read_key(request.method, request.http_version, request.headers)
+
+
+def _ask_to_sign_in(candidate: Candidate, request: RequestFacts, because: str, further: str = "") -> Decision:
+    rule, matcher, _ = candidate
     if rule.access is Access.PAGE and _is_navigation(request):
-        return RedirectToSignIn(rule, _sign_in_location(request) + further, because)
-    return Refuse(Unauthorized(challenge=because), rule)
+        location = f"{SIGN_IN_PATH}?{write_callback_query(request.path, request.query, further)}"
+        return RedirectToSignIn(rule, location, because, matcher)
+    return Refuse(Unauthorized(challenge=because), rule, matcher)
 
 
 def _is_recent(claims: Claims, max_age: int, now: int) -> bool:
@@ -179,17 +239,13 @@ def _is_navigation(request: RequestFacts) -> bool:
 
 def _is_own_form(request: RequestFacts) -> bool:
     """Tell whether a browser sends a form of ours, and shows what it is answered."""
-    types = [value.partition(b";")[0].strip().lower() for value in _header_values(request, b"content-type")]
+    types = [value.partition(b";")[0].strip().lower() for value in _values(request.headers, b"content-type")]
     is_form = request.method == "POST" and len(types) == 1 and types[0] in FORM_TYPES
     return is_form and request.is_ours and _may_navigate(request)
 
 
 def _may_navigate(request: RequestFacts) -> bool:
-    return all(mode == b"navigate" for mode in _header_values(request, b"sec-fetch-mode"))
-
-
-def _sign_in_location(request: RequestFacts) -> str:
-    return f"{SIGN_IN_PATH}?callbackUrl={encode_callback(request.path, request.query)}"
+    return all(mode == b"navigate" for mode in _values(request.headers, b"sec-fetch-mode"))
 
 
 def _conditions_hold(rule: Rule, request: RequestFacts) -> bool:
@@ -200,7 +256,7 @@ def _conditions_hold(rule: Rule, request: RequestFacts) -> bool:
 
 def _holds(condition: Condition, request: RequestFacts) -> bool:
     value = _find_value(condition, request)
-    return value is not None and (condition.automaton is None or condition.automaton.accepts(value))
+    return value is not None and (condition.value is None or condition.value.accepts(value))
 
 
 def _find_value(condition: Condition, request: RequestFacts) -> str | None:
@@ -211,7 +267,7 @@ def _find_value(condition: Condition, request: RequestFacts) -> str | None:
     """
     match condition.source:
         case Source.HEADER:
-            values = [value.decode("latin-1") for value in _header_values(request, condition.key.encode())]
+            values = [value.decode("latin-1") for value in _values(request.headers, condition.key.encode())]
             return _SEPARATORS.get(condition.key, ", ").join(values) or None
         case Source.COOKIE:
             return parse_cookies(request.headers).get(condition.key) or None
@@ -220,9 +276,9 @@ def _find_value(condition: Condition, request: RequestFacts) -> str | None:
             values = [value for name, value in fields if name == condition.key]
             return None if values in ([], [""]) else values[-1]
         case Source.HOST:
-            hosts = _header_values(request, b"host")
+            hosts = _values(request.headers, b"host")
             return _PORT.sub("", hosts[0].decode("latin-1").lower()) or None if hosts else None
 
 
-def _header_values(request: RequestFacts, wanted: bytes) -> list[bytes]:
-    return [value for name, value in request.headers if name == wanted]
+def _values(headers: Iterable[RawHeader], wanted: bytes) -> list[bytes]:
+    return [value for name, value in headers if name == wanted]

@@ -1,59 +1,46 @@
 """The policy file: TOML text in, a checked Policy out, or PolicyInvalid with the line at fault.
 
-    [upstreams]
-    posts = "${POSTS_SERVICE_URL}"            a URL, a list of URLs (replicas), or settings' names in ${};
-                                              unix:/a/path for a Unix socket
-    auth  = { address = "...", answer_within = 9 }    the same, and how many seconds it has to begin an answer; 30
-                                              if left out
-
-    [[rule]]
-    matcher  = ["/userposts/:path*"]          one or several
-    access   = "page"                         public, protected, page
-    upstream = "posts"                        a name of [upstreams], or "gateway"
-    methods  = ["GET", "POST"]                all if left out; HEAD comes with GET
-    max_body = 262144                         bytes, 1 MiB if left out
-    has      = [{ type = "header", key = "x-beta", value = "on|yes" }]    and `missing`: the rule steps aside otherwise
-    websocket, role, max_auth_age             true or false; a name; seconds since signing in
-    anonymous_forms                           true or false, on a page
-
-Every word is known or the file is refused: a typing error must not open a door.
+``schema`` tells what may stand in it. pydantic tells in which table and word a fault is, and ``list_lines`` on which
+line these stand: ``tomllib`` gives values without positions.
 """
 
 import re
-from collections.abc import Callable, Mapping
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
-from urllib.parse import urlsplit
+from typing import TypeAlias
 
-from gateway.matching.matchers import MatcherInvalid, compile_matcher, compile_regex
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from gateway.matching.matchers import compile_matcher
 from gateway.policy.checks import RuleRefused, check_rules
-from gateway.policy.rules import (
-    DEFAULT_MAX_BODY,
-    FORWARDED_METHODS,
-    METHODS,
-    NEVER_ROUTED,
-    OWN_UPSTREAM,
-    Access,
-    Condition,
-    Policy,
-    PolicyInvalid,
-    Replica,
-    Rule,
-    Source,
-    Upstream,
-)
-from gateway.policy.tables import Table, read_tables
-from shared.service_calls import UNIX
+from gateway.policy.rules import NEVER_ROUTED, Policy, PolicyInvalid
+from gateway.policy.schema import PolicyFile
 
-Compiled = TypeVar("Compiled")
+Place: TypeAlias = tuple[str | int, ...]
+"""Where something stands: the keys and indexes that lead there, as pydantic gives them."""
 
-_SETTING = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
+REASONS = {
+    "value_error": "{error}",
+    "missing": "is missing",
+    "extra_forbidden": "unknown word",
+    **dict.fromkeys(("enum", "literal_error"), "unknown word {input!r}; known are {expected}"),
+    "bool_type": "must be true or false",
+    **dict.fromkeys(("int_type", "greater_than_equal"), "must be a positive integer"),
+    **dict.fromkeys(("string_type", "string_too_short"), "must be a text"),
+    **dict.fromkeys(("list_type", "too_short"), "must be a list of tables"),
+    **dict.fromkeys(("model_type", "dict_type"), "must be a table"),
+}
+"""What pydantic's kinds of error are called here, where its own words are not as plain."""
+
+_SYNTAX_PLACE = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
 def load_policy(path: Path, settings: Mapping[str, str]) -> Policy:
     """Return the policy of a file; ``settings`` gives the values of ``${NAME}``."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
         raise PolicyInvalid(str(path), 1, "the file can't be read") from None
     return parse_policy(text, settings, str(path))
@@ -61,124 +48,104 @@ def load_policy(path: Path, settings: Mapping[str, str]) -> Policy:
 
 def parse_policy(text: str, settings: Mapping[str, str], file: str = "rules.toml") -> Policy:
     """Return the policy that a file's text says; ``file`` is its name in faults."""
-    upstream_table, rule_tables = read_tables(text, file)
-    upstreams = tuple(_read_upstream(upstream_table, name, settings) for name in upstream_table.list_keys())
-    names = {OWN_UPSTREAM, *(upstream.name for upstream in upstreams)}
-    rules = tuple(_read_rule(table, names) for table in rule_tables)
-    policy = Policy(rules, upstreams, tuple(compile_matcher(source) for source in NEVER_ROUTED))
+    words = _parse_toml(text, file)
+    lines = list_lines(text)
+    try:
+        tables = PolicyFile.model_validate(words, context=settings)
+    except ValidationError as invalid:
+        raise _choose_fault(invalid, words, lines, file) from None
+    policy = Policy(
+        tuple(rule.to_rule(_find_line(lines, ("rule", index))) for index, rule in enumerate(tables.rules)),
+        tuple(upstream.to_upstream(name) for name, upstream in tables.upstreams.items()),
+        tuple(compile_matcher(source) for source in NEVER_ROUTED),
+    )
     try:
         check_rules(policy)
     except RuleRefused as refusal:
-        raise PolicyInvalid(file, refusal.rule.line, refusal.reason) from None
+        line = _find_line(lines, ("rule", refusal.index, refusal.key or ""))
+        raise PolicyInvalid(file, line, str(refusal)) from None
     return policy
 
 
-def _read_upstream(table: Table, name: str, settings: Mapping[str, str]) -> Upstream:
-    if name == OWN_UPSTREAM:
-        raise table.fault(name, "this name is the gateway's own")
-    granted = None
-    if table.is_table(name):
-        inner = table.take_table(name)
-        addresses = inner.take_texts("address")
-        granted = inner.take_number("answer_within") if inner.has("answer_within") else None
-        inner.refuse_rest()
-    else:
-        addresses = table.take_texts(name)
-    try:
-        return Upstream(name, tuple(_read_replica(text, settings) for text in addresses), granted)
-    except ValueError as error:
-        raise table.fault(name, str(error)) from None
+def list_lines(text: str) -> dict[Place, int]:
+    """Return the line on which each header and key of a valid TOML text stands.
 
-
-def _read_replica(text: str, settings: Mapping[str, str]) -> Replica:
-    """Return the address that a URL says; ValueError says what is wrong with it."""
-    for setting in _SETTING.findall(text):
-        if setting not in settings:
-            raise ValueError(f"there is no setting {setting}")
-    url = _SETTING.sub(lambda found: settings[found.group(1)], text)
-    if url.startswith(UNIX):
-        return _read_socket(url)
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise ValueError(f"{url!r} is not a URL") from None
-    is_plain = parts.path in {"", "/"} and not (parts.query or parts.fragment or parts.username) and url.isprintable()
-    if parts.scheme != "http" or not host or port == 0 or " " in url or not is_plain:
-        raise ValueError(f"{url!r} is not http://host:port")
-    return Replica(host, port or 80)
-
-
-def _read_socket(url: str) -> Replica:
-    path = url.removeprefix(UNIX)
-    if not path.startswith("/") or not path.isprintable():
-        raise ValueError(f"{url!r} is not {UNIX}/path/of/a/socket")
-    return Replica(path, None)
-
-
-def _read_rule(table: Table, upstreams: set[str]) -> Rule:
-    rule = Rule(
-        line=table.line,
-        matchers=_compile_each(table, "matcher", table.take_texts("matcher"), compile_matcher),
-        access=Access(_take_word(table, "access", set(Access))),
-        upstream=_take_word(table, "upstream", upstreams),
-        methods=_read_methods(table),
-        has=_read_conditions(table, "has"),
-        missing=_read_conditions(table, "missing"),
-        max_body=table.take_number("max_body") if table.has("max_body") else DEFAULT_MAX_BODY,
-        websocket=table.take_flag("websocket"),
-        role=table.take_text("role") if table.has("role") else None,
-        max_auth_age=table.take_number("max_auth_age") if table.has("max_auth_age") else None,
-        anonymous_forms=table.take_flag("anonymous_forms"),
-    )
-    table.refuse_rest()
-    for key, asked in (("role", rule.role), ("max_auth_age", rule.max_auth_age)):
-        if asked is not None and rule.access is Access.PUBLIC:
-            raise table.fault(key, "a public rule can't ask anything of its callers")
-    if rule.websocket and "GET" not in rule.methods:
-        raise table.fault("websocket", "needs the method GET")
-    if rule.anonymous_forms and (rule.access is not Access.PAGE or "POST" not in rule.methods):
-        raise table.fault("anonymous_forms", "needs the access page and the method POST")
-    if rule.anonymous_forms and (rule.role is not None or rule.max_auth_age is not None):
-        raise table.fault("anonymous_forms", "can't stand beside role or max_auth_age, which no service asks again")
-    return rule
-
-
-def _take_word(table: Table, key: str, words: set[str]) -> str:
-    word = table.take_text(key)
-    if word not in words:
-        raise table.fault(key, f"unknown word {word!r}; known are {', '.join(sorted(words))}")
-    return word
-
-
-def _read_methods(table: Table) -> frozenset[str]:
-    methods = set(table.take_texts("methods")) if table.has("methods") else set(FORWARDED_METHODS)
-    unknown = methods - METHODS
-    if unknown:
-        raise table.fault("methods", f"unknown method {', '.join(sorted(unknown))}")
-    return frozenset(methods | {"HEAD"} if "GET" in methods else methods)
-
-
-def _read_conditions(table: Table, key: str) -> frozenset[Condition]:
-    conditions = []
-    for member in table.take_tables(key):
-        source = Source(_take_word(member, "type", set(Source)))
-        name = "" if source is Source.HOST else member.take_text("key")
-        pattern = member.take_text("value") if source is Source.HOST or member.has("value") else None
-        member.refuse_rest()
-        automata = _compile_each(member, "value", [pattern] if pattern else [], compile_regex)
-        name = name.lower() if source is Source.HEADER else name
-        conditions.append(Condition(source, name, pattern, automata[0] if automata else None))
-    return frozenset(conditions)
-
-
-def _compile_each(
-    table: Table, key: str, sources: list[str], compile_one: Callable[[str], Compiled]
-) -> tuple[Compiled, ...]:
-    compiled = []
-    for source in sources:
+    A statement is as many lines as ``tomllib`` needs to make sense of them: it reads each by itself.
+    """
+    lines: dict[Place, int] = {}
+    newest: dict[Place, int] = {}  # the index of the newest table of each array of tables
+    table: Place = ()
+    statement, first = "", 1
+    for number, line in enumerate(text.split("\n"), 1):
+        statement += line + "\n"
         try:
-            compiled.append(compile_one(source))
-        except MatcherInvalid as error:
-            raise table.fault(key, f"{source!r}: {error}") from None
-    return tuple(compiled)
+            said = tomllib.loads(statement)
+        except ValueError:
+            continue
+        if statement.lstrip().startswith("["):
+            place = table = _read_place(said, newest)
+        else:
+            place = (*table, *_read_place(said, {}))
+        for depth in range(len(place)):
+            lines.setdefault(place[: depth + 1], first)
+        statement, first = "", number + 1
+    return lines
+
+
+def _read_place(said: object, newest: dict[Place, int]) -> Place:
+    """Return where the table or value of one statement stands, of which ``tomllib`` made ``said``."""
+    place: Place = ()
+    while isinstance(said, dict) and len(said) == 1:
+        [(key, said)] = said.items()
+        place = (*place, key)
+        if isinstance(said, list):
+            newest[place] = newest.get(place, -1) + 1
+        if place in newest:
+            place = (*place, newest[place])
+    return place
+
+
+def _find_line(lines: Mapping[Place, int], place: Place) -> int:
+    """Return the line of a place, or of the nearest thing around it."""
+    while place and place not in lines:
+        place = place[:-1]
+    return lines.get(place, 1)
+
+
+def _parse_toml(text: str, file: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise PolicyInvalid(file, 1, "too deeply nested") from None
+    except ValueError as error:
+        place = _SYNTAX_PLACE.search(str(error))
+        line = int(place.group(1)) if place else text.count("\n") + 1
+        raise PolicyInvalid(file, line, _SYNTAX_PLACE.sub("", str(error))) from None
+
+
+def _choose_fault(
+    invalid: ValidationError, words: Mapping[str, object], lines: Mapping[Place, int], file: str
+) -> PolicyInvalid:
+    """Return the first fault of the file. That a word is missing comes last: it may be there, misspelt."""
+    faults = [
+        (error["type"] == "missing", _find_line(lines, error["loc"]), _describe(error, words))
+        for error in invalid.errors(include_url=False)
+    ]
+    _, line, reason = min(faults)
+    return PolicyInvalid(file, line, reason)
+
+
+def _describe(error: ErrorDetails, words: object) -> str:
+    """Return the innermost key of the file that has the fault, and what is wrong with it."""
+    key: str | int = ""
+    for part in error["loc"]:  # beside what is in the file, pydantic puts marks of its own there
+        if isinstance(words, dict) and part in words:
+            key, words = part, words[part]
+        elif isinstance(words, list) and isinstance(part, int):
+            words = words[part]
+    if error["type"] == "missing":
+        key = error["loc"][-1]
+    reason = REASONS.get(error["type"])
+    if reason is None:
+        return f"{key}: {error['msg'].replace('Input should be', 'must be')}"
+    return f"{key}: {reason.format(input=error['input'], **error.get('ctx', {}))}"

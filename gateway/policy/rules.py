@@ -1,14 +1,16 @@
-"""Rules: the values that a policy consists of. ``rule_file`` reads, ``rule_checks`` checks, ``policy`` decides.
+"""Rules: the values that a policy consists of. ``file`` reads, ``checks`` checks, ``decision`` decides.
 
 A policy is an ordered list. The first rule whose matcher, methods and conditions fit a request decides it; where none
 fits, nothing is contacted. Rules are data: frozen, compiled, and the same for the proxy, forward auth and ``explain``.
+What each word means is in ``schema``.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from gateway.matching.dfa import Automaton
+from gateway.matching.dfa import DFA
 from gateway.matching.matchers import Matcher
 
 OWN_UPSTREAM = "gateway"
@@ -25,6 +27,9 @@ PROBES = ("/livez", "/readyz")
 
 NEVER_ROUTED = ("/internal/:path*", "/metrics", "/livez", "/readyz", "/_gateway/:path*")
 """What services tell each other and their operators. No rule can route these paths."""
+
+NEXTAUTH_PATHS = "/api/auth/:path*"
+"""Where NextAuth's protocol is spoken, by an upstream that gets its cookies."""
 
 DEFAULT_MAX_BODY = 1_048_576  # bytes
 MOST_REMEMBERED = 4096  # paths
@@ -54,8 +59,7 @@ class Condition:
 
     source: Source
     key: str
-    pattern: str | None
-    automaton: Automaton | None
+    value: DFA | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +79,9 @@ class Rule:
     max_auth_age: int | None = None
     anonymous_forms: bool = False
 
-    def fits_path(self, path: str) -> bool:
-        """Tell whether a canonical path is one that the rule is about."""
-        return any(matcher.matches(path) for matcher in self.matchers)
+    def find_matcher(self, path: str) -> Matcher | None:
+        """Return the first matcher that a canonical path fits, if the rule is about it."""
+        return next((matcher for matcher in self.matchers if matcher.matches(path)), None)
 
     @property
     def is_narrowed(self) -> bool:
@@ -105,12 +109,22 @@ class Replica(NamedTuple):
 class Upstream:
     """A service behind the gateway: one replica or several.
 
-    ``answer_within`` is how many seconds it has to begin an answer; None for the gateway's usual time.
+    ``answer_within`` is how many seconds it has to begin an answer; None for the gateway's usual time. Where
+    ``session_cookies`` is true it gets NextAuth's cookies, and keeps the sessions in them fresh itself.
     """
 
     name: str
     replicas: tuple[Replica, ...]
     answer_within: int | None = None
+    session_cookies: bool = False
+
+
+class Candidate(NamedTuple):
+    """A rule that is about a path, which of its matchers says so, and where it leads: None is the gateway itself."""
+
+    rule: Rule
+    matcher: Matcher
+    upstream: Upstream | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,21 +134,32 @@ class Policy:
     rules: tuple[Rule, ...]
     upstreams: tuple[Upstream, ...]
     never_routed: tuple[Matcher, ...]
-    _by_path: dict[str, tuple[Rule, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _by_path: dict[str, tuple[Candidate, ...]] = field(default_factory=dict, compare=False, repr=False)
 
-    def find_rules(self, path: str) -> tuple[Rule, ...]:
-        """Return the rules whose matcher fits a canonical path, in their order; none for one that is never routed.
+    def list_candidates(self, path: str) -> tuple[Candidate, ...]:
+        """Return the rules that are about a canonical path, in their order; none for one that is never routed.
 
         Remembered for short paths, a bounded number of them: services are asked for the same ones again and again.
         """
-        found = self._by_path.get(path)
-        if found is None:
-            found = () if self.is_never_routed(path) else tuple(rule for rule in self.rules if rule.fits_path(path))
-            if len(path) <= LONGEST_REMEMBERED:
-                if len(self._by_path) >= MOST_REMEMBERED:
-                    self._by_path.clear()
-                self._by_path[path] = found
-        return found
+        known = self._by_path.get(path)
+        if known is not None:
+            return known
+        candidates = () if self.is_never_routed(path) else tuple(self._match_rules(path))
+        if len(path) <= LONGEST_REMEMBERED:
+            if len(self._by_path) >= MOST_REMEMBERED:
+                self._by_path.clear()
+            self._by_path[path] = candidates
+        return candidates
+
+    def _match_rules(self, path: str) -> Iterator[Candidate]:
+        for rule in self.rules:
+            matcher = rule.find_matcher(path)
+            if matcher is not None:
+                yield Candidate(rule, matcher, self.find_upstream(rule.upstream))
+
+    def find_upstream(self, name: str) -> Upstream | None:
+        """Return the upstream of that name; None is the gateway's own."""
+        return next((upstream for upstream in self.upstreams if upstream.name == name), None)
 
     def is_never_routed(self, path: str) -> bool:
         """Tell whether the path is one that no rule can open."""

@@ -1,97 +1,283 @@
-"""The heads of plain answers, read line by line: what a line means is looked up by its exact bytes. Pure.
+"""What an upstream's bytes mean: a reader of HTTP/1.1 answers without any I/O (RFC 9112, sections 4 to 7). Pure.
 
-A service's answers have much the same header lines, but hardly ever the same head: the time, the request's id, a length
-or a link differ. So it is lines that are remembered, not heads. The laws:
+Bytes go in by ``feed`` and ``end``; a head and pieces of a body come out. One reader serves one connection, one answer
+at a time. A service's answers have much the same header lines, but hardly ever the same head, so it is lines that are
+remembered. The laws:
 
-1. Only a head that is plain in every line is read here. What this grammar lets through has one reading, which is that
-   of ``upstream_response``; for all else the answer is None, and the general path reads it anew.
-2. Which lines go on to the client is said by ``headers.answer_headers`` alone.
-3. A line is known by all of its bytes, and memory is bounded (``known_heads.Memory``).
+1. An answer counts only after ``expect``. Bytes that nobody asked for, before or after an answer, make the connection
+   unfit for another request: they could otherwise be taken for the next client's answer.
+2. Every line is of exactly the grammar's form; where the length of the body can be read in two ways, the answer is
+   broken. What is not one well-formed answer, in bounds, is ``AnswerBroken`` and nothing else.
+3. Memory is bounded: a head has at most 100 lines and 32 KiB, whatever it leads to; extensions and trailers of chunks
+   are dropped and bounded (``chunks``). Body pieces are returned as they come.
+4. Which lines go on to the client is said by ``headers`` alone.
+
+Interim answers (1xx) are read over. 101 is broken unless the request asked for another protocol; then it is the answer,
+and whatever follows it is that protocol's: passed on as it is, until the upstream closes.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
+from typing import NamedTuple
 
-from gateway.wire.answer_reader import MAX_FIELDS
-from gateway.wire.headers import answer_headers, encode_lines
-from gateway.wire.request_heads import Memory
+from gateway.wire.chunks import ChunkReader, ChunksBroken
+from gateway.wire.headers import RawHeader, encode_lines, keep_answer_headers, list_words
+from gateway.wire.limits import MAX_ANSWER_FIELDS, MAX_ANSWER_HEAD
+from gateway.wire.memory import Memory
 
-NO_STORE = b"cache-control: no-store\r\n"
+MAX_INTERIM = 8
+SWITCHING_PROTOCOLS = 101
+BODILESS = (204, 304)  # RFC 9110, section 6.4.1
 
-_STATUS_LINE = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) [ -~]*")
-_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+): ?((?:[!-~](?:[ -~]*[!-~])?)?)")
-_LENGTH = re.compile(rb"[0-9]{1,15}")
-_BODILESS = (204, 304)
-_NOT_PLAIN = frozenset({b"transfer-encoding", b"upgrade", b"proxy-connection"})
+_END_OF_HEAD = b"\r\n\r\n"
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t -~\x80-\xff]*)?")
+_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t -~\x80-\xff]*)")
+_LENGTH = re.compile(rb"[0-9]{1,18}")
 
 
-@dataclass(frozen=True, slots=True)
-class PlainAnswer:
-    """The head of an answer to a GET: how long its body is, and its header lines as they go on to the client."""
+class AnswerBroken(Exception):
+    """The upstream's bytes are not one well-formed answer."""
+
+
+class AnswerHead(NamedTuple):
+    """The head of an answer: how long its body is, and its header lines as they go on to the client.
+
+    ``length`` is None where only the body's end tells. ``headers`` are all that came, names in lower case.
+    """
 
     status: int
-    length: int
+    length: int | None
     lines: bytes
+    says_caching: bool
+    headers: Sequence[RawHeader]
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """What one header line means: what of it goes on, the length that it says, whether it is about caching."""
+    """What one header line means: what of it goes on, and what it says of the body, the connection and caching."""
 
+    header: RawHeader
     passing: bytes
-    length: int | None
-    is_about_caching: bool
+    length: int | None = None
+    is_coding: bool = False
+    words: frozenset[bytes] = frozenset()  # of Connection
+    says_caching: bool = False
 
 
-class PlainAnswers:
-    """Reads the heads of plain answers."""
+class _Stage(Enum):
+    IDLE = auto()  # no answer is expected
+    HEAD = auto()
+    LENGTH = auto()  # a body of announced length
+    CHUNKS = auto()
+    UNTIL_CLOSE = auto()
+    OTHER_PROTOCOL = auto()
+    DONE = auto()
+
+
+class AnswerReader:
+    """Reads the answers on one connection."""
+
+    __slots__ = (
+        *("_begun", "_chunks", "_echo", "_interim", "_is_head_request", "_is_upgrade", "_left", "_searched", "_stage"),
+        *("head", "is_last", "is_reusable"),
+    )
 
     def __init__(self) -> None:
-        self._statuses = Memory(_read_status)
-        self._lines = Memory(_read_line)
+        self._stage = _Stage.IDLE
+        self.head: AnswerHead | None = None
+        self.is_reusable = True
+        self.is_last = False  # the upstream said that it ends the connection
 
-    def read(self, head: bytes, echo: bytes, *, is_private: bool) -> PlainAnswer | None:
-        """Return what a head means, from its status line to its empty line; ``is_private``: it depends on who asks.
+    @property
+    def is_complete(self) -> bool:
+        """Whether the answer has come to its end."""
+        return self._stage is _Stage.DONE
 
-        None unless it says the length of its body by ``Content-Length`` alone and leaves the connection open. ``echo``
-        is the line, with its end, by which an upstream says the request's id again; it does not go on.
+    @property
+    def is_ready(self) -> bool:
+        """Whether the answer has come to its end, and another may follow."""
+        return self._stage is _Stage.DONE and self.is_reusable
+
+    def expect(self, *, is_head_request: bool = False, is_upgrade: bool = False, echo: bytes = b"") -> None:
+        """Make ready for the answer to a request that is about to be sent. Only where ``is_reusable``.
+
+        ``echo`` is the line, with its end, by which an upstream says the request's id again; it does not go on.
         """
-        status_line, *lines, _, _ = head.replace(b"\r\n" + echo, b"\r\n", 1).split(b"\r\n")
-        status = self._statuses[status_line]
-        if status is None or len(lines) >= MAX_FIELDS:
-            return None
-        passing, length, is_about_caching, known_lines = [], None, False, self._lines
+        self._stage = _Stage.HEAD
+        self._is_head_request = is_head_request
+        self._is_upgrade = is_upgrade
+        self._echo = echo
+        self._interim = 0
+        self._begun = b""
+        self._searched = 0
+        self.head = None
+
+    def feed(self, data: bytes) -> bytes:
+        """Read bytes from the upstream and return those of the body; raises AnswerBroken."""
+        if self._stage is _Stage.HEAD:
+            data = self._feed_head(data)
+        match self._stage:
+            case _Stage.HEAD:
+                return b""
+            case _Stage.LENGTH:
+                return self._feed_length(data)
+            case _Stage.CHUNKS:
+                return self._feed_chunks(data)
+            case _Stage.UNTIL_CLOSE | _Stage.OTHER_PROTOCOL:
+                return data
+            case _:
+                self.is_reusable = self.is_reusable and not data
+                return b""
+
+    def end(self) -> None:
+        """Take note that the upstream closed its side, or raise AnswerBroken where something was still to come."""
+        self.is_reusable = False
+        if self._stage in {_Stage.OTHER_PROTOCOL, _Stage.UNTIL_CLOSE}:
+            self._stage = _Stage.DONE
+        elif self._stage is not _Stage.DONE:
+            raise AnswerBroken("closed before the end of the answer")
+
+    def _feed_head(self, data: bytes) -> bytes:
+        """Read bytes of heads, and return what follows the final one."""
+        data = self._begun + data
+        while self._stage is _Stage.HEAD:
+            end = data.find(_END_OF_HEAD, self._searched) + len(_END_OF_HEAD)
+            if end < len(_END_OF_HEAD):
+                if len(data) > MAX_ANSWER_HEAD:
+                    raise AnswerBroken("a head that is too long")
+                self._begun, self._searched = data, max(0, len(data) - len(_END_OF_HEAD) + 1)
+                return b""
+            if end > MAX_ANSWER_HEAD:
+                raise AnswerBroken("a head that is too long")
+            self._searched = 0
+            self._read_head(data[:end])
+            data = data[end:]
+        self._begun = b""
+        return data
+
+    def _read_head(self, head: bytes) -> None:
+        if self._echo:
+            head = head.replace(self._echo, b"", 1)
+        first, *lines, _, _ = head.split(b"\r\n")
+        version, status = _STATUS_LINES[first]
+        if len(lines) > MAX_ANSWER_FIELDS:
+            raise AnswerBroken("too many fields")
+        if status < 200:  # noqa: PLR2004 - RFC 9110, section 15.2
+            self._read_interim(status, lines)
+            return
+        self._begin_body(version, status, [_HEADER_LINES[line] for line in lines])
+
+    def _begin_body(self, version: int, status: int, lines: list[_Line]) -> None:
+        """Take note of a final head and of how its body ends."""
+        length, is_chunked, says_caching, named = None, False, False, frozenset[bytes]()
         for line in lines:
-            known = known_lines[line]
-            if known is None:
-                return None
-            passing.append(known.passing)
-            if known.length is not None:
+            if line.length is not None:
                 if length is not None:
-                    return None
-                length = known.length
-            elif known.is_about_caching:
-                is_about_caching = True
-        if length is None:
-            return None
-        if is_private and not is_about_caching:
-            passing.append(NO_STORE)
-        return PlainAnswer(status, length, b"".join(passing))
+                    raise AnswerBroken("the length is said twice")
+                length = line.length
+            elif line.is_coding:
+                if is_chunked:
+                    raise AnswerBroken("a transfer coding that is not chunked")
+                is_chunked = True
+            elif line.words:
+                named |= line.words
+            elif line.says_caching:
+                says_caching = True
+        if is_chunked and (length is not None or not version):
+            raise AnswerBroken("the length can be read in two ways")
+        self.is_last = b"close" in named
+        self.is_reusable = bool(version) and not self.is_last
+        if status in BODILESS or named - _PLAIN_WORDS:
+            passing = encode_lines(keep_answer_headers(status, [line.header for line in lines]))
+        else:
+            passing = b"".join([line.passing for line in lines])
+        self.head = AnswerHead(status, length, passing, says_caching, [line.header for line in lines])
+        self._choose_stage(status, length, is_chunked=is_chunked)
+
+    def _choose_stage(self, status: int, length: int | None, *, is_chunked: bool) -> None:
+        if self._is_head_request:
+            # An upstream that wrongly sends a body all the same must not answer the next request with it.
+            self.is_reusable = False
+            self._stage = _Stage.DONE
+        elif status in BODILESS or length == 0:
+            self._stage = _Stage.DONE
+        elif length is not None:
+            self._left = length
+            self._stage = _Stage.LENGTH
+        elif is_chunked:
+            self._chunks = ChunkReader()
+            self._stage = _Stage.CHUNKS
+        else:
+            self.is_reusable = False
+            self._stage = _Stage.UNTIL_CLOSE
+
+    def _read_interim(self, status: int, lines: list[bytes]) -> None:
+        self._interim += 1
+        headers = [_HEADER_LINES[line].header for line in lines]
+        if status == SWITCHING_PROTOCOLS and self._is_upgrade:
+            self.is_reusable = False
+            passing = [header for header in keep_answer_headers(status, headers) if header[0] != b"content-length"]
+            self.head = AnswerHead(status, None, encode_lines(passing), says_caching=False, headers=headers)
+            self._stage = _Stage.OTHER_PROTOCOL
+        elif status == SWITCHING_PROTOCOLS or self._interim > MAX_INTERIM:
+            raise AnswerBroken("an interim answer that was not asked for")
+
+    def _feed_length(self, data: bytes) -> bytes:
+        surplus = len(data) - self._left
+        if surplus < 0:
+            self._left -= len(data)
+            return data
+        self._stage = _Stage.DONE
+        if surplus:
+            self.is_reusable = False
+            return data[: self._left]
+        return data
+
+    def _feed_chunks(self, data: bytes) -> bytes:
+        try:
+            body, surplus = self._chunks.feed(data)
+        except ChunksBroken as broken:
+            raise AnswerBroken(str(broken)) from None
+        if self._chunks.is_complete:
+            self._stage = _Stage.DONE
+            self.is_reusable = self.is_reusable and not surplus
+        return body
 
 
-def _read_status(line: bytes) -> int | None:
-    found = _STATUS_LINE.fullmatch(line)
-    return int(found[1]) if found and int(found[1]) not in _BODILESS else None
+_PLAIN_WORDS = frozenset({b"close", b"keep-alive"})
 
 
-def _read_line(line: bytes) -> _Line | None:
-    found = _LINE.fullmatch(line)
+def _read_status_line(data: bytes) -> tuple[int, int]:
+    """Return the minor version and the status."""
+    found = _STATUS_LINE.fullmatch(data)
     if found is None:
-        return None
-    name, value = found[1].lower(), found[2]
-    if name in _NOT_PLAIN or (name == b"connection" and value.lower() != b"keep-alive"):
-        return None
-    if name == b"content-length" and _LENGTH.fullmatch(value) is None:
-        return None
-    passing = encode_lines(answer_headers(200, [(name, value)], is_private=False))
-    return _Line(passing, int(value) if name == b"content-length" else None, name == b"cache-control")
+        raise AnswerBroken("not an HTTP/1.1 status line")
+    return int(found[1]), int(found[2])
+
+
+def _read_line(data: bytes) -> _Line:
+    found = _LINE.fullmatch(data)
+    if found is None:
+        raise AnswerBroken("a line that is no header")
+    header = found[1].lower(), found[2].strip(b" \t")
+    name, value = header
+    passing = encode_lines(keep_answer_headers(200, [header]))
+    match name:
+        case b"content-length":
+            if _LENGTH.fullmatch(value) is None:
+                raise AnswerBroken("a length that is no number")
+            return _Line(header, passing, length=int(value))
+        case b"transfer-encoding":
+            if value.lower() != b"chunked":
+                raise AnswerBroken("a transfer coding that is not chunked")
+            return _Line(header, passing, is_coding=True)
+        case b"connection":
+            return _Line(header, passing, words=list_words([header], name))
+        case _:
+            return _Line(header, passing, says_caching=name == b"cache-control")
+
+
+_STATUS_LINES = Memory(_read_status_line)
+_HEADER_LINES = Memory(_read_line)

@@ -18,18 +18,16 @@ From an upstream (``answer_headers``): hop-by-hop fields, ``Server``, ``Date`` (
 depends on who asks is ``no-store`` unless the upstream says otherwise.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from gateway.wire.limits import MAX_FIELDS, MAX_HEAD
 from shared.errors import BadRequest, HeadersTooLarge
 from shared.session_cookie import BLANKS, CookieNames
 from shared.trace_context import read_traceparent
 
 RawHeader = tuple[bytes, bytes]
-
-MAX_FIELDS = 64
-MAX_SIZE = 16 * 1024  # bytes, all names and values
 
 _HOP_BY_HOP = frozenset(
     {
@@ -97,7 +95,7 @@ class Origin(NamedTuple):
     scheme: str
 
 
-def read_request_headers(headers: Iterable[RawHeader], hosts: Collection[bytes]) -> RequestHeaders:
+def read_request_headers(headers: Sequence[RawHeader], hosts: Collection[bytes]) -> RequestHeaders:
     """Return what crosses of a client's headers; raises HeadersTooLarge or BadRequest."""
     passing: list[RawHeader] = []
     special: dict[bytes, list[bytes]] = {}
@@ -105,7 +103,7 @@ def read_request_headers(headers: Iterable[RawHeader], hosts: Collection[bytes])
     for fields, header in enumerate(headers, start=1):
         name, value = header
         size += len(name) + len(value)
-        if fields > MAX_FIELDS or size > MAX_SIZE:
+        if fields > MAX_FIELDS or size > MAX_HEAD:
             raise HeadersTooLarge
         if name in _STOPS_HERE:
             special.setdefault(name, []).append(value)
@@ -115,7 +113,7 @@ def read_request_headers(headers: Iterable[RawHeader], hosts: Collection[bytes])
             passing.append(header)
     host = _read_host(special.get(b"host", []), hosts)
     content_length, is_chunked = _read_framing(special)
-    named = _read_connection(special.get(b"connection", []))
+    named = _read_connection(headers)
     if named:
         passing = [header for header in passing if header[0] not in named]
     states = special.get(b"tracestate", [])
@@ -132,7 +130,7 @@ def read_request_headers(headers: Iterable[RawHeader], hosts: Collection[bytes])
     )
 
 
-def said_here(
+def list_said(
     request: RequestHeaders, origin: Origin, token: str | None, cookies_to_drop: CookieNames | None
 ) -> list[RawHeader]:
     """Return those of the headers for the upstream that the gateway itself says, beside Host.
@@ -164,28 +162,23 @@ def encode_said(
     return lines
 
 
-def answer_headers(status: int, headers: Iterable[RawHeader], *, is_private: bool) -> list[RawHeader]:
-    """Return the lines of an upstream's answer that go on to the client; ``is_private``: it depends on who asks."""
-    passing = []
-    named: set[bytes] = set()
-    for header in headers:
-        name, value = header
-        if name == b"connection":
-            named |= _split_list(value)
-        elif name not in _STOPS_ON_THE_WAY_BACK:
-            passing.append(header)
+def keep_answer_headers(status: int, headers: Sequence[RawHeader]) -> list[RawHeader]:
+    """Return the lines of an upstream's answer that go on to the client."""
+    named = list_words(headers, b"connection")
     if status in _BODILESS:
-        named.add(b"content-length")
-    if named:
-        passing = [header for header in passing if header[0] not in named]
-    if is_private and not any(name == b"cache-control" for name, _ in passing):
-        passing.append((b"cache-control", b"no-store"))
-    return passing
+        named |= {b"content-length"}
+    return [header for header in headers if header[0] not in _STOPS_ON_THE_WAY_BACK and header[0] not in named]
 
 
 def encode_lines(headers: Iterable[RawHeader]) -> bytes:
     """Return header lines as they are sent (RFC 9112, section 5)."""
     return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
+def list_words(headers: Iterable[RawHeader], wanted: bytes) -> frozenset[bytes]:
+    """Return the words of all lists in the headers of one name, in lower case (RFC 9110, section 5.6.1)."""
+    values = [value for name, value in headers if name == wanted]
+    return frozenset(word.strip(b" \t") for word in b",".join(values).lower().split(b",")) if values else frozenset()
 
 
 def _read_host(values: list[bytes], allowed: Collection[bytes]) -> bytes:
@@ -213,15 +206,11 @@ def _read_framing(special: dict[bytes, list[bytes]]) -> tuple[int | None, bool]:
     return (int(lengths[0]) if lengths else None), bool(codings)
 
 
-def _read_connection(values: list[bytes]) -> set[bytes]:
-    named = set().union(*map(_split_list, values)) - {b"close", b"keep-alive"}
+def _read_connection(headers: Sequence[RawHeader]) -> frozenset[bytes]:
+    named = list_words(headers, b"connection") - {b"close", b"keep-alive"}
     if named & _MATTERS:
         raise BadRequest("Connection names a header that must arrive")
     return named
-
-
-def _split_list(value: bytes) -> set[bytes]:
-    return {name.strip(b" \t") for name in value.lower().split(b",")}
 
 
 def _keep_cookies(lines: tuple[bytes, ...], names: CookieNames | None) -> bytes:

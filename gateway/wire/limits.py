@@ -1,11 +1,40 @@
-"""How much of an upstream is used at once, and how long it is waited for."""
+"""How long either side of the gateway is waited for, and how much of it is taken at once. Pure."""
 
 from dataclasses import dataclass
 from enum import Enum
 
+MAX_FIELDS = 64  # of a request
+MAX_HEAD = 16 * 1024  # bytes, all names and values of a request
+MAX_UNFINISHED_HEAD = 4 * MAX_HEAD  # bytes; a request's head that is longer and has no end is not waited for
+MAX_AHEAD = 64 * 1024  # bytes that a client may send ahead of the answer that it waits for
+MAX_ANSWER_FIELDS = 100
+MAX_ANSWER_HEAD = 32 * 1024  # bytes, the whole head of an upstream's answer
+WHOLE_BODY = 64 * 1024  # bytes; a body announced to be no longer is held until it is there as a whole, either way
+
+
+@dataclass(frozen=True, slots=True)
+class ClientLimits:
+    """How long a client is waited for, in seconds.
+
+    A body may take ``body`` seconds in all, or longer while each further stretch of that length brings ``rate`` bytes
+    a second; time in which the gateway itself stopped reading does not count. ``write_stall`` is how long a client
+    may take nothing of what waits for it: until then the answer's memory and its upstream connection are held.
+    ``half_closed`` is how long a client that sent its request and ended its own side is kept while there is nothing to
+    send to it: it may have gone, which only a write would show. ``linger`` is how long what a refused client still
+    sends is read and thrown away, so that it gets to see the refusal (RFC 9112, 9.6).
+    """
+
+    idle: float = 5.0  # before the first byte of a request
+    head: float = 5.0  # from its first byte to its last
+    body: float = 30.0
+    rate: int = 1024  # bytes a second
+    write_stall: float = 60.0
+    half_closed: float = 5.0
+    linger: float = 2.0
+
 
 class Use(Enum):
-    """What a connection is taken for. Each has places of its own, so that clients hold up only their like."""
+    """What an upstream's connection is taken for: each has its own places, so that clients hold up only their like."""
 
     WHOLE = "a request that is at hand as a whole"
     BODY = "a request whose body is still on its way: its client decides how long that takes"
@@ -17,7 +46,7 @@ class Limits:
     """How long an upstream is waited for, in seconds, and how much of it is used at once."""
 
     connect: float = 1.0
-    first_byte: float = 30.0  # from the request to its answer, connecting included; ``answer_within`` of the policy
+    first_byte: float = 30.0  # from the request's end to its answer's head, connecting included; ``answer_within``
     silence: float = 60.0  # between two pieces of an answer, and while it takes nothing of a request
     idle: float = 3.0  # less than the 5 s after which the upstream itself closes
     rest: float = 5.0  # for a replica that could not be reached, or says `Connection: close`: it is about to end

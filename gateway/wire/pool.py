@@ -25,7 +25,6 @@ import structlog
 
 from gateway.policy.rules import Replica, Upstream
 from gateway.wire.limits import Limits, Use
-from gateway.wire.replicas import Target
 from gateway.wire.upstream_connection import UpstreamConnection
 from shared.errors import Unavailable
 
@@ -40,6 +39,33 @@ class PoolState:
     waiting: int
     replicas: int
     resting: int
+
+
+class Target:
+    """One replica; of its idle connections the one used last stands at the end."""
+
+    __slots__ = ("busy", "idle", "replica", "rests_until", "turn")
+
+    def __init__(self, replica: Replica) -> None:
+        self.replica = replica
+        self.busy = 0
+        self.idle: deque[UpstreamConnection] = deque()
+        self.rests_until = 0.0
+        self.turn = 0
+
+    def take_idle(self, *, since: float) -> UpstreamConnection | None:
+        """Return the connection used last, if it is still good; else None."""
+        while self.idle:
+            connection = self.idle.pop()
+            if connection.is_reusable and connection.idle_since >= since:
+                return connection
+            connection.close()
+        return None
+
+    def close_idle(self, *, before: float) -> None:
+        """Close the connections that have been idle since before a time."""
+        while self.idle and self.idle[0].idle_since < before:
+            self.idle.popleft().close()
 
 
 class UpstreamPool:
@@ -64,7 +90,7 @@ class UpstreamPool:
         """How many seconds the upstream has to begin an answer."""
         return self._limits.first_byte
 
-    async def acquire(self, use: Use = Use.WHOLE, *, fresh: bool = False) -> UpstreamConnection:
+    async def wait(self, use: Use = Use.WHOLE, *, fresh: bool = False) -> UpstreamConnection:
         """Return a connection for one exchange, to be given back by ``release``; a new one if ``fresh``.
 
         Raises Unavailable when there is none to be had.
@@ -79,13 +105,13 @@ class UpstreamPool:
             self._held[connection] = use
         return connection
 
-    def find_idle(self) -> UpstreamConnection | None:
-        """Return a kept connection for one exchange at once, as ``acquire`` would; None where that would wait."""
+    def take(self) -> UpstreamConnection | None:
+        """Return a kept connection for a whole request at once, as ``wait`` would; None where that would wait."""
         if self._in_use >= self._room:
             return None
         now = time.monotonic()
         target = self._choose(now)
-        connection = target.find_idle(since=now - self._limits.idle)
+        connection = target.take_idle(since=now - self._limits.idle)
         if connection is not None:
             self._in_use += 1
             self._take_turn(target)
@@ -108,7 +134,7 @@ class UpstreamPool:
                 self._plan_sweep()
         else:
             connection.close()
-            if connection.is_last:
+            if connection.reader.is_last:
                 target.rests_until = time.monotonic() + self._limits.rest
         self._leave_place(self._held.pop(connection, Use.WHOLE))
 
@@ -179,7 +205,7 @@ class UpstreamPool:
         while len(unreachable) < len(self._targets):
             now = time.monotonic()
             target = self._choose(now, unreachable)
-            connection = None if fresh else target.find_idle(since=now - self._limits.idle)
+            connection = None if fresh else target.take_idle(since=now - self._limits.idle)
             self._take_turn(target)
             try:
                 return connection or await self._connect(target.replica)

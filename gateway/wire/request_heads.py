@@ -1,128 +1,262 @@
-"""Heads of requests that were read before: what they mean is looked up by their exact bytes. Pure.
+"""The heads of requests: what a request line and header lines mean, remembered by their exact bytes. Pure.
 
-A client on a kept connection sends the same header lines with each request. What such a block of lines means is a
-function of its bytes, so it is read once, by the same parser and the same rules as everything else, and remembered.
-(Answers differ more: ``known_answers`` remembers their lines.) The laws:
+A client on a kept connection sends the same lines with each request. What they mean is read once, by httptools and the
+rules of ``headers`` and ``canonical_paths``, for every method. The laws:
 
-1. Only what is plain in every respect is *known*: for all else the answer is None, and the general path reads it anew
-   and says what is wrong with it. So nothing can be decided here that would be decided otherwise there.
-2. A block is known by all of its bytes, never by a part or a hash of them.
-3. Memory is bounded: a memory that is full starts anew. Long blocks are read, but not remembered.
+1. The request target stays as it was sent: cut at the first ``?`` and nothing else read into it.
+2. What the parser refuses is BadRequest: no request was read, and the connection ends. What our rules refuse is part of
+   the head, as ``refusal``: it is judged, answered and logged like any other request.
+3. Only what is plain is remembered: HTTP/1.1, a method that we know, a path; header lines that no rule refuses.
+4. HTTP/1.0 is answered, on a connection that is not kept; nor is one kept after a request for an upgrade, granted or
+   not, for what follows might be of the other protocol.
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple
 
 import httptools
 
 from gateway.policy.canonical_paths import CanonicalPath, PathRefused, canonicalize_path, check_query
-from gateway.wire.headers import RawHeader, RequestHeaders, read_request_headers
-from shared.authentication import list_credentials
-from shared.errors import AppError
+from gateway.policy.rules import METHODS
+from gateway.wire.headers import RawHeader, RequestHeaders, list_words, read_request_headers
+from gateway.wire.memory import Memory
+from shared.error_responses import accepts_html
+from shared.errors import AppError, BadRequest, MethodNotAllowed
 from shared.request_context import NAMING_HEADERS
 
-MOST_REMEMBERED = 1024
-LONGEST_REMEMBERED = 4096  # bytes
+END_OF_HEAD = b"\r\n\r\n"
+HTTP_VERSIONS = ("1.1", "1.0")
 
-_PLAIN_GET = re.compile(rb"GET (/[!-~]*) HTTP/1\.1")
-_ANY_GET = b"GET / HTTP/1.1\r\n"
-_END = b"\r\n\r\n"
-
-Known = TypeVar("Known")
+_PLAIN_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[!-~]*) HTTP/1\.1")
+_PLAIN_START = b"POST / HTTP/1.1\r\n"
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
-class Memory(dict[bytes, Known]):
-    """Remembers what ``read`` says of a block of bytes: ``memory[block]``.
-
-    It is a dictionary so that looking up what is known costs no call.
-    """
-
-    def __init__(self, read: Callable[[bytes], Known]) -> None:
-        self._read = read
-
-    def __missing__(self, block: bytes) -> Known:
-        """Return what a block means that is not remembered."""
-        known = self._read(block)
-        if known is not None and len(block) <= LONGEST_REMEMBERED:
-            if len(self) >= MOST_REMEMBERED:
-                self.clear()
-            self[block] = known
-        return known
+class Refused(Exception):
+    """A line or a block of lines that is not to be remembered: its one argument is what was read of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class KnownRequest:
-    """The header lines of a plain GET: all of them (names in lower case), and what crosses of them.
+class RequestLine:
+    """A request line. ``path`` is None where it is refused; ``refusal`` says why."""
 
-    ``naming`` are those that name the request or its trace. ``token`` is what its ``Authorization`` header holds; None
-    unless there is exactly one.
+    method: str
+    raw_path: bytes
+    query: bytes
+    version: str
+    path: CanonicalPath | None
+    refusal: AppError | None = None
+
+    @property
+    def path_text(self) -> str:
+        """The canonical path decoded, or else the path as it was sent."""
+        return self.path.text if self.path is not None else self.raw_path.decode("latin-1")
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderLines:
+    """Header lines: all of them (names in lower case), and what crosses of them.
+
+    ``naming`` are those that name the request or its trace. ``crossing`` is None where the lines are refused;
+    ``refusal`` says why. ``is_unread`` says that a body may follow whose end can't be told.
     """
 
     headers: tuple[RawHeader, ...]
-    crossing: RequestHeaders
     naming: tuple[RawHeader, ...]
-    token: str | None
+    crossing: RequestHeaders | None
+    refusal: AppError | None = None
+    keeps_alive: bool = False
+    expects_continue: bool = False
+    is_unread: bool = False
+    accepts_html: bool = False
+    asks_upgrade: bool = False
 
 
-def read_plain_target(line: bytes) -> tuple[CanonicalPath, bytes] | None:
-    """Return the canonical path and the query of a GET's request line; None for another line, or a target refused."""
-    found = _PLAIN_GET.fullmatch(line)
-    if found is None:
-        return None
-    raw_path, _, query = found[1].partition(b"?")
-    try:
-        return canonicalize_path(raw_path), check_query(query)
-    except PathRefused:
-        return None
+class RequestHead(NamedTuple):
+    """The head of one request."""
 
-
-def read_plain_request(block: bytes, hosts: Collection[bytes]) -> KnownRequest | None:
-    """Return what the header lines of a GET mean, from after its request line to its empty line.
-
-    None unless the request has no body, asks for no upgrade and no interim answer, and leaves the connection open.
-    """
-    if block.find(_END) + len(_END) != len(block):
-        return None
-    reader = _RequestReader()
-    try:
-        reader.parser.feed_data(_ANY_GET + block)
-        if not reader.is_one_whole or not reader.keeps_alive:
-            return None
-        headers = tuple(reader.headers)
-        crossing = read_request_headers(headers, hosts)
-    except (httptools.HttpParserError, httptools.HttpParserUpgrade, AppError):
-        return None
-    names = {name for name, _ in headers}
-    if crossing.has_body or names & {b"upgrade", b"expect", b"content-length", b"transfer-encoding"}:
-        return None
-    naming = tuple(header for header in headers if header[0] in NAMING_HEADERS)
-    credentials = list_credentials(headers)
-    return KnownRequest(headers, crossing, naming, credentials[0] if len(credentials) == 1 else None)
-
-
-class _RequestReader:
-    """Takes what the parser reads of one head."""
-
-    def __init__(self) -> None:
-        self.parser = httptools.HttpRequestParser(self)
-        self.headers: list[RawHeader] = []
-        self.keeps_alive = False
-        self._begun = self._whole = 0
+    line: RequestLine
+    lines: HeaderLines
 
     @property
-    def is_one_whole(self) -> bool:
-        return self._begun == self._whole == 1
+    def refusal(self) -> AppError | None:
+        """What is wrong with it, if anything is."""
+        return self.lines.refusal or self.line.refusal
 
-    def on_message_begin(self) -> None:
-        self._begun += 1
+    @property
+    def keeps_alive(self) -> bool:
+        """Whether the client's connection may serve another request."""
+        return self.lines.keeps_alive and self.line.version == "1.1"
+
+
+class RequestHeads:
+    """Reads heads; ``hosts`` are the values of Host that are served, in lower case."""
+
+    def __init__(self, hosts: Collection[bytes]) -> None:
+        self._hosts = hosts
+        self._request_lines = Memory(_read_plain_line)
+        self._header_lines = Memory(self._read_plain_lines)
+
+    def read(self, head: bytes) -> RequestHead:
+        """Return what the bytes of a head mean, from its request line to its empty line; raises BadRequest."""
+        line, _, block = head.partition(b"\r\n")
+        try:
+            return RequestHead(self._request_lines[line], self._header_lines[block])
+        except Refused:
+            return self._parse(head)
+
+    def describe(self, line: RequestLine, headers: Sequence[RawHeader]) -> RequestHead:
+        """Return the head of a request of which another proxy tells; names in lower case."""
+        return RequestHead(line, _read_lines(tuple(headers), self._hosts))
+
+    def _parse(self, head: bytes) -> RequestHead:
+        parsed = _parse(head)
+        path, _, query = parsed.target.partition(b"?")
+        line = read_line(parsed.method, path, query, parsed.version)
+        return RequestHead(line, _read_lines(tuple(parsed.headers), self._hosts))
+
+    def _read_plain_lines(self, block: bytes) -> HeaderLines:
+        try:
+            parsed = _parse(_PLAIN_START + block)
+        except BadRequest:
+            raise Refused from None
+        lines = _read_lines(tuple(parsed.headers), self._hosts)
+        if lines.refusal is not None:
+            raise Refused
+        return lines
+
+
+def read_line(method: str, raw_path: bytes, query: bytes, version: str = "1.1") -> RequestLine:
+    """Return what a request line says, by its parts."""
+    refusal: AppError
+    try:
+        if method not in METHODS:
+            raise MethodNotAllowed(", ".join(sorted(METHODS)))
+        if version not in HTTP_VERSIONS:
+            raise BadRequest("Only HTTP/1.1 is spoken here")
+        return RequestLine(method, raw_path, check_query(query), version, canonicalize_path(raw_path))
+    except PathRefused as error:
+        refusal = BadRequest(error.reason)
+    except AppError as error:
+        refusal = error.with_traceback(None)
+    return RequestLine(method, raw_path, query, version, None, refusal)
+
+
+def check_beginning(parser: "HeadParser", data: bytes) -> None:
+    """Read bytes of a head that has no end yet; BadRequest as soon as it can't become one."""
+    parser.feed(data)
+    if parser.is_whole:  # without an empty line: no HTTP/1.x that we speak
+        raise BadRequest
+
+
+def _read_plain_line(data: bytes) -> RequestLine:
+    found = _PLAIN_LINE.fullmatch(data)
+    if found is None:
+        raise Refused
+    path, _, query = found[2].partition(b"?")
+    line = read_line(found[1].decode(), path, query)
+    if line.refusal is not None:
+        raise Refused
+    return line
+
+
+def _read_lines(headers: tuple[RawHeader, ...], hosts: Collection[bytes]) -> HeaderLines:
+    naming = tuple(header for header in headers if header[0] in NAMING_HEADERS)
+    try:
+        crossing = read_request_headers(headers, hosts)
+    except AppError as error:
+        is_unread = any(name in _FRAMING for name, _ in headers)
+        keeps_alive = not is_unread and b"close" not in list_words(headers, b"connection")
+        return HeaderLines(
+            headers,
+            naming,
+            None,
+            error.with_traceback(None),
+            keeps_alive,
+            is_unread=is_unread,
+            accepts_html=accepts_html(headers),
+        )
+    asks_upgrade = any(name == b"upgrade" for name, _ in headers)
+    return HeaderLines(
+        headers,
+        naming,
+        crossing,
+        keeps_alive=not asks_upgrade and b"close" not in list_words(headers, b"connection"),
+        expects_continue=any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers),
+        accepts_html=accepts_html(headers),
+        asks_upgrade=asks_upgrade,
+    )
+
+
+def _parse(head: bytes) -> "HeadParser":
+    parser = HeadParser()
+    parser.feed(head)
+    if not parser.is_whole:
+        raise BadRequest
+    return parser
+
+
+class HeadParser:
+    """httptools, and what it found in one head."""
+
+    __slots__ = ("_found", "_parser")
+
+    def __init__(self) -> None:
+        self._found = _Found()
+        self._parser = httptools.HttpRequestParser(self._found)  # which refers to what it fills, and not back: no cycle
+
+    def feed(self, data: bytes) -> None:
+        """Read bytes of the head; raises BadRequest."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # whatever follows is not read here
+        except httptools.HttpParserError:
+            raise BadRequest from None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the head has come to its end."""
+        return self._found.is_whole
+
+    @property
+    def method(self) -> str:
+        """The method, as it was sent."""
+        return str(self._parser.get_method().decode("ascii"))
+
+    @property
+    def version(self) -> str:
+        """The version: ``1.1``."""
+        return str(self._parser.get_http_version())
+
+    @property
+    def target(self) -> bytes:
+        """The request target, as it was sent."""
+        return self._found.target
+
+    @property
+    def headers(self) -> list[RawHeader]:
+        """The header lines, names in lower case."""
+        return self._found.headers
+
+
+class _Found:
+    """What httptools calls."""
+
+    __slots__ = ("headers", "is_whole", "target")
+
+    def __init__(self) -> None:
+        self.target = b""
+        self.headers: list[RawHeader] = []
+        self.is_whole = False
+
+    def on_url(self, url: bytes) -> None:
+        self.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        self.keeps_alive = self.parser.should_keep_alive()
-
-    def on_message_complete(self) -> None:
-        self._whole += 1
+        self.is_whole = True

@@ -1,6 +1,6 @@
 """A WebSocket on its way: bytes relayed both ways as they are, until one side ends or may no longer go on.
 
-- The upstream is asked on a connection of its own, which counts among those of WebSockets and is never used again.
+- The upstream was asked on a connection of its own, which counts among those of WebSockets and is never used again.
 - Neither side is read faster than the other takes.
 - It ends when either side does, when neither says anything for ``Limits.tunnel_silence`` seconds, and within a second
   when what opened it has ended: the access token's life, or its session. The client then opens another, and is asked
@@ -11,115 +11,112 @@ import asyncio
 from collections.abc import Callable
 
 import structlog
-from starlette.types import Receive, Send
 
-from gateway.wire.answer_reader import SWITCHING_PROTOCOLS, ResponseHead
-from gateway.wire.headers import RawHeader, answer_headers
-from gateway.wire.limits import Use
+from gateway.wire.client_connection import ClientConnection
+from gateway.wire.headers import encode_lines
 from gateway.wire.pool import UpstreamPool
-from gateway.wire.proxy import CLIENT_GONE, ClientGone, OutgoingRequest, forward
-from gateway.wire.upstream_connection import AnswerMissing, UpstreamConnection
-from gateway.wire.websocket import UPGRADE_HEADERS, is_accepted
-from shared.errors import UpstreamFailed
+from gateway.wire.upstream_connection import UpstreamConnection
+from gateway.wire.websocket import UPGRADE_HEADERS
 
 LOOK_EVERY = 1.0  # seconds
 
 log = structlog.get_logger("tunnel")
 
 
-async def open_tunnel(
-    request: OutgoingRequest,
-    key: bytes,
-    pool: UpstreamPool,
-    receive: Receive,
-    send: Send,
-    may_go_on: Callable[[], bool],
-) -> None:
-    """Relay a WebSocket to its end, or the upstream's refusal to open it; AppError while nothing was answered.
+class Tunnel:
+    """One WebSocket; ``may_go_on`` says whether the caller still may, ``report`` takes note of its end."""
 
-    ``request`` carries the handshake, ``key`` is its key; ``may_go_on`` says whether the caller still may.
-    """
-    connection = await pool.acquire(Use.TUNNEL, fresh=True)
-    is_ours = True
-    try:
-        connection.begin(request.head, is_head_request=False, is_upgrade=True)
-        connection.finish_request()
-        head, early = await _read_head(connection, receive)
-        if head.status != SWITCHING_PROTOCOLS:
-            is_ours = False
-            await forward(request, pool, receive, send, connection)
-            return
-        if not is_accepted(key, head.headers):
-            raise UpstreamFailed
-        await send({"type": "http.response.start", "status": head.status, "headers": _answer(head.headers)})
-        await _relay(connection, early, receive, send, may_go_on)
-    except ClientGone:
-        await send({"type": "http.response.start", "status": CLIENT_GONE, "headers": []})
-    except AnswerMissing as missing:
-        raise UpstreamFailed from missing
-    finally:
-        if is_ours:
-            connection.close()
-            pool.release(connection)
+    def __init__(
+        self,
+        client: ClientConnection,
+        connection: UpstreamConnection,
+        pool: UpstreamPool,
+        may_go_on: Callable[[], bool],
+        report: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._connection = connection
+        self._pool = pool
+        self._may_go_on = may_go_on
+        self._report = report
+        self._loop = asyncio.get_running_loop()
+        self._heard_at = self._loop.time()
+        self._look: asyncio.TimerHandle | None = None
 
+    def open(self, status: int, lines: bytes, early: bytes) -> None:
+        """Tell the client that the tunnel is open, and relay what came early."""
+        self._connection.begin_tunnel(self)
+        self._plan_look()
+        self._client.open_tunnel(self, status, lines + encode_lines(UPGRADE_HEADERS))
+        if early:
+            self.take_answer(early)
 
-async def _read_head(connection: UpstreamConnection, receive: Receive) -> tuple[ResponseHead, bytes]:
-    """Return the head of the answer, and what the client sent before it; raises ClientGone when the client left."""
-    early = asyncio.create_task(_await_client(connection, receive))
-    try:
-        head = await connection.read_head()
-        return head, early.result() if early.done() else b""
-    finally:
-        early.cancel()
+    # What the client's connection calls
 
+    def take_body(self, data: bytes, *, is_last: bool) -> None:
+        """Relay bytes of the client."""
+        del is_last
+        self._heard_at = self._loop.time()
+        self._connection.send(data)
+        if not self._connection.is_writable:
+            self._client.pause_reading()
 
-async def _await_client(connection: UpstreamConnection, receive: Receive) -> bytes:
-    """Return the first bytes that a client sends before its tunnel is open; end the exchange when it goes away."""
-    while (message := await receive())["type"] != "http.disconnect":
-        if early := message["body"]:
-            return bytes(early)
-    connection.fail(ClientGone())
-    return b""
+    def pause_answer(self) -> None:
+        """Read nothing of the upstream for now: the client takes nothing."""
+        self._connection.pause_reading()
 
+    def resume_answer(self) -> None:
+        """Read on."""
+        self._connection.resume_reading()
 
-def _answer(headers: list[RawHeader]) -> list[RawHeader]:
-    passing = answer_headers(SWITCHING_PROTOCOLS, headers, is_private=False)
-    return [*(header for header in passing if header[0] != b"content-length"), *UPGRADE_HEADERS]
+    def fail(self, error: Exception) -> None:
+        """End it, as something went wrong."""
+        log.info("tunnel_broken_off", reason=repr(error.__cause__ or error))
+        self._client.close_tunnel()
 
+    def drain(self) -> None:
+        """End it, as the server is about to end."""
+        self._client.close_tunnel()
 
-async def _relay(
-    connection: UpstreamConnection, early: bytes, receive: Receive, send: Send, may_go_on: Callable[[], bool]
-) -> None:
-    """Relay until one of the three ends, and take the others along. ``early`` was received already."""
-    connection.begin_tunnel()
-    ways = [
-        asyncio.create_task(_relay_up(connection, early, receive)),
-        asyncio.create_task(_relay_down(connection, send)),
-        asyncio.create_task(_watch(connection, may_go_on)),
-    ]
-    try:
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for way in ways:
-            way.cancel()
-        for outcome in await asyncio.gather(*ways, return_exceptions=True):
-            if isinstance(outcome, Exception):
-                log.info("tunnel_broken_off", reason=repr(outcome.__cause__ or outcome))
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    def abandon(self) -> None:
+        """End: the client's side has ended."""
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
+            self._connection.close()
+            self._pool.release(self._connection)
+            self._report()
 
+    # What the upstream's connection calls
 
-async def _relay_up(connection: UpstreamConnection, early: bytes, receive: Receive) -> None:
-    if early:
-        await connection.send_body(early)
-    while (message := await receive())["type"] != "http.disconnect":
-        await connection.send_body(message["body"])
+    def take_answer(self, body: bytes) -> None:
+        """Relay bytes of the upstream; its end is the tunnel's."""
+        self._heard_at = self._loop.time()
+        if body:
+            self._client.write(body)
+        if self._connection.reader.is_complete:
+            self._client.close_tunnel()
 
+    def lose_answer(self, error: Exception) -> None:
+        """End it: the upstream's side has ended."""
+        self.fail(error)
 
-async def _relay_down(connection: UpstreamConnection, send: Send) -> None:
-    while body := await connection.read_body():
-        await send({"type": "http.response.body", "body": body, "more_body": True})
+    def pause_request(self) -> None:
+        """Read nothing of the client for now: the upstream takes nothing."""
+        self._client.pause_reading()
 
+    def resume_request(self) -> None:
+        """Read on."""
+        self._client.resume_reading()
 
-async def _watch(connection: UpstreamConnection, may_go_on: Callable[[], bool]) -> None:
-    while may_go_on() and not connection.is_silent:  # noqa: ASYNC110 - time and revocations have no event
-        await asyncio.sleep(LOOK_EVERY)
+    # Time and revocations have no event
+
+    def _plan_look(self) -> None:
+        self._look = self._loop.call_later(LOOK_EVERY, self._look_on)
+
+    def _look_on(self) -> None:
+        is_silent = self._loop.time() - self._heard_at > self._connection.limits.tunnel_silence
+        if is_silent or not self._may_go_on():
+            self._client.close_tunnel()
+        else:
+            self._plan_look()

@@ -5,31 +5,17 @@ gateway's own word: which request and trace it is, where it came from, and who a
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from gateway.callers.client_address import Network, find_client
-from gateway.policy.decision import Forward, RequestFacts
-from gateway.wire.headers import Origin, RawHeader, RequestHeaders, encode_said
-from gateway.wire.proxy import encode_head
+from gateway.callers.client_address import find_client
+from gateway.policy.decision import Forward
+from gateway.settings import PublicSide
+from gateway.wire.headers import Origin, RawHeader, encode_lines, encode_said
+from gateway.wire.request_heads import RequestHead
+from gateway.wire.websocket import UPGRADE_HEADERS
 from shared.request_context import RequestRecord, write_trace
 from shared.session_cookie import CookieNames
 
-AUTH_UPSTREAM = "auth"
-"""The name of the upstream that issues NextAuth's cookies; no other gets them."""
-
-
-@dataclass(frozen=True, slots=True)
-class PublicSide:
-    """How the world sees the gateway: its public URL, the values of Host that are served, the proxies ahead of it."""
-
-    url: str
-    hosts: frozenset[bytes]
-    trusted_proxies: tuple[Network, ...]
-
-    @property
-    def scheme(self) -> str:
-        """The public URL's scheme: what browsers speak, also where something ahead of us ends TLS."""
-        return self.url.partition(":")[0]
+_UPGRADE_LINES = encode_lines(UPGRADE_HEADERS)
 
 
 class Outgoing:
@@ -40,21 +26,18 @@ class Outgoing:
         self._scheme = public.scheme
         self._cookie_names = cookie_names
 
-    def encode_head(
-        self,
-        decision: Forward,
-        facts: RequestFacts,
-        headers: RequestHeaders,
-        peer: str,
-        record: RequestRecord,
-        further: bytes = b"",
-    ) -> bytes:
-        """Return the head of a request as it is sent; ``further`` are header lines beside the usual ones."""
-        path, query = facts.path.raw, facts.query
-        origin = self.find_origin(facts.headers, peer, record)
-        dropped = None if decision.rule.upstream == AUTH_UPSTREAM else self._cookie_names
-        said = encode_said(headers, origin, decision.token, dropped)
-        return encode_head(facts.method, path + b"?" + query if query else path, headers.lines + said + further)
+    def encode_head(self, head: RequestHead, decision: Forward, peer: str, record: RequestRecord) -> bytes:
+        """Return the head of a request as it is sent (RFC 9112, sections 3 and 5)."""
+        line, crossing = head.line, head.lines.crossing
+        assert line.path is not None
+        assert crossing is not None  # else it would have been refused
+        origin = self.find_origin(head.lines.headers, peer, record)
+        gets_all = decision.upstream is not None and decision.upstream.session_cookies
+        dropped = None if gets_all else self._cookie_names
+        said = encode_said(crossing, origin, decision.token, dropped)
+        further = b"" if decision.websocket_key is None else _UPGRADE_LINES
+        target = line.path.raw + b"?" + line.query if line.query else line.path.raw
+        return b"%b %b HTTP/1.1\r\n%b%b%b\r\n" % (line.method.encode(), target, crossing.lines, said, further)
 
     def find_origin(self, headers: Iterable[RawHeader], peer: str, record: RequestRecord) -> Origin:
         """Return what upstreams are told of where a request came from, by its raw headers and its connection's peer."""

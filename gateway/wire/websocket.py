@@ -8,11 +8,10 @@ must be whole and have one reading, and before the client hears of it the upstre
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from gateway.policy.rules import Rule
 from gateway.wire.headers import RawHeader
-from shared.errors import AppError, BadRequest, Forbidden
+from shared.errors import AppError, BadRequest
 
 VERSION = b"13"
 UPGRADE_HEADERS: tuple[RawHeader, ...] = ((b"connection", b"Upgrade"), (b"upgrade", b"websocket"))
@@ -36,18 +35,6 @@ def wants_websocket(headers: Iterable[RawHeader]) -> bool:
     return any(name == b"upgrade" and b"websocket" in value.lower() for name, value in headers)
 
 
-def find_key(rule: Rule, method: str, http_version: str, headers: Sequence[RawHeader]) -> bytes | None:
-    """Return the key of the WebSocket that a request opens by this rule, or None when it asks for none.
-
-    Forbidden where the rule opens none; BadRequest or UpgradeRequired where the handshake is not a good one.
-    """
-    if not wants_websocket(headers):
-        return None
-    if not rule.websocket:
-        raise refuse_websocket()
-    return read_key(method, http_version, headers)
-
-
 def read_key(method: str, http_version: str, headers: Iterable[RawHeader]) -> bytes:
     """Return the key of a client's handshake; BadRequest or UpgradeRequired where it is not a good one."""
     lines = list(headers)
@@ -63,11 +50,6 @@ def read_key(method: str, http_version: str, headers: Iterable[RawHeader]) -> by
     if len(keys) != 1 or not _is_key(keys[0]):
         raise BadRequest("Sec-WebSocket-Key must be 16 bytes in base64")
     return keys[0]
-
-
-def refuse_websocket() -> Forbidden:
-    """Return the refusal where the rule does not open its paths to WebSockets."""
-    return Forbidden("WebSockets are not opened here")
 
 
 def is_accepted(key: bytes, headers: Iterable[RawHeader]) -> bool:

@@ -55,7 +55,7 @@ def test_generated_matchers_mean_what_they_mean_there(record_property: Callable[
     maker = MatcherMaker(SEED)
     sources = list(dict.fromkeys(maker.make_matcher() for _ in range(MATCHERS)))
     ours = [compile_or_fault(source) for source in sources]
-    paths = [[] if isinstance(each, str) else maker.make_paths(each.automaton, PATHS_EACH) for each in ours]
+    paths = [[] if isinstance(each, str) else maker.make_paths(each.dfa, PATHS_EACH) for each in ours]
     counts: Counter[str] = Counter()
     differences: list[str] = []
     answers = ask_package(list(zip(sources, paths, strict=True)))

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx2
 import pytest
+from playwright.async_api import Browser
 
+from tests.support.browser import launched_browser
 from tests.support.people import Person, sign_up_and_in
 from tests.support.running_stack import StackUrls, running_stack
 
@@ -14,6 +16,13 @@ def stack() -> Iterator[StackUrls]:
     """Give the URLs of a running stack."""
     with running_stack() as urls:
         yield urls
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Give one browser to all tests, each of which opens a context of its own in it."""
+    async with launched_browser() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.support.accessibility import list_violations
-from tests.support.browser import launched_browser
 from tests.support.people import PASSWORD, Person, sign_up_and_in
 from tests.support.running_stack import StackUrls
 
@@ -91,13 +90,6 @@ class World:
 
     pages: Mapping[tuple[str, str], Page]
     names: Mapping[str, int]
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """Give one browser to all tests of this file."""
-    async with launched_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
-from tests.support.browser import launched_browser
+from tests.support.browser import sign_in
 from tests.support.people import PASSWORD, Person
 from tests.support.running_stack import StackUrls
 from tests.support.waiting import wait_until
@@ -17,13 +17,6 @@ from tests.support.waiting import wait_until
 LONG_TEXT = "\n".join(f'Line {number}: <i>thoughts</i> & "quotes" 그리고 생각' for number in range(400))
 SAVE = "Save"
 FOUND = 302  # to the sign-in page
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """Give one browser to all tests of this file."""
-    async with launched_browser() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -39,13 +32,6 @@ async def context(browser: Browser, stack: StackUrls) -> AsyncIterator[BrowserCo
 async def page(context: BrowserContext) -> Page:
     """Give a page."""
     return await context.new_page()
-
-
-async def sign_in(page: Page, person: Person) -> None:
-    """Fill in the sign-in form that is shown."""
-    await page.get_by_label("E-mail").fill(person.email)
-    await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Sign in").click()
 
 
 async def end_session(client: httpx2.AsyncClient, context: BrowserContext, person: Person) -> None:

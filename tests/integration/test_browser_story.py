@@ -7,19 +7,12 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from tests.support.browser import launched_browser
+from tests.support.browser import sign_in
 from tests.support.people import PASSWORD, Person
 from tests.support.running_stack import StackUrls
 
 SIGN_IN_PAGE = re.compile(r"/api/auth/signin\?callbackUrl=")
 PHONE = {"width": 360, "height": 640}
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """Give one browser to all tests of this file."""
-    async with launched_browser() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -36,13 +29,6 @@ async def page(context: BrowserContext) -> Page:
     page = await context.new_page()
     page.set_default_timeout(10_000)
     return page
-
-
-async def sign_in(page: Page, person: Person, password: str = PASSWORD) -> None:
-    """Fill in the sign-in form that is shown."""
-    await page.get_by_label("E-mail").fill(person.email)
-    await page.get_by_label("Password").fill(password)
-    await page.get_by_role("button", name="Sign in").click()
 
 
 async def test_sign_in_leads_back_to_the_page_that_was_wanted(page: Page, ada: Person, stack: StackUrls) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from tests.support.people import PASSWORD, Person, sign_up_and_in
+from tests.support.people import PASSWORD, Person, sign_in, sign_up_and_in
 from tests.support.posts import write_post
 from tests.support.running_stack import StackUrls
 from tests.support.waiting import wait_until
@@ -36,17 +36,11 @@ async def assert_refused_soon(client: httpx2.AsyncClient, person: Person) -> Non
     assert answer.headers["www-authenticate"] == ENDED
 
 
-async def sign_in_again(client: httpx2.AsyncClient, person: Person) -> Person:
-    """Return the same person with another session."""
-    answer = await client.post("/api/login", json={"username": person.email, "password": PASSWORD})
-    return Person(person.id, person.name, person.email, answer.json()["accessToken"])
-
-
 async def test_a_token_is_refused_everywhere_after_sign_out(
     client: httpx2.AsyncClient, posts: httpx2.AsyncClient, ada: Person
 ) -> None:
     """A copied token opens nothing two seconds after its session was ended; the user's other session is not touched."""
-    other = await sign_in_again(client, ada)
+    other = await sign_in(client, ada.email)
     for service in (client, posts):
         assert (await list_posts(service, ada)).status_code == 200
     assert (await client.post("/api/logout", headers=ada.bearer)).status_code == 204
@@ -124,7 +118,7 @@ async def test_an_ended_device_is_shut_out_everywhere(
     client: httpx2.AsyncClient, posts: httpx2.AsyncClient, ada: Person
 ) -> None:
     """A session that its user ends on another device is refused by gateway and posts, its refresh token at once."""
-    other = await sign_in_again(client, ada)
+    other = await sign_in(client, ada.email)
     pair = await client.post("/api/login", json={"username": ada.email, "password": PASSWORD})
     assert (await client.delete("/api/me/sessions", headers=ada.bearer)).status_code == 204
     refused = await client.post("/api/token", json={"refreshToken": pair.json()["refreshToken"]})

@@ -15,17 +15,14 @@ from dataclasses import dataclass
 import httpx2
 import pytest
 
-from shared.session_cookie import SessionSealer
-from shared.settings import SAMPLE_SECRETS
 from tests.support.forged_tokens import forge, read_claims
 from tests.support.holding_proxy import Held, HoldingProxy
-from tests.support.next_auth import CALLBACK, SESSION_COOKIE
+from tests.support.next_auth import CALLBACK, SEALER, SESSION_COOKIE
 from tests.support.people import PASSWORD, Person, sign_up_and_in
 from tests.support.running_stack import started_stack
 from tests.support.victim import running_app
 
 STEP = "x-step"  # the header by which the proxy knows a step's request
-SEALER = SessionSealer(SAMPLE_SECRETS["NEXTAUTH_SECRET"], 30 * 86_400)
 PAGE = "/userposts"
 
 Record = Callable[[str, object], None]

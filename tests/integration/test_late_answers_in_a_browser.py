@@ -8,21 +8,14 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 from starlette.requests import Request
 
-from tests.support.browser import launched_browser
+from tests.support.browser import sign_in
 from tests.support.holding_proxy import HoldingProxy, Matches
-from tests.support.people import PASSWORD, Person, sign_up_and_in
+from tests.support.people import Person, sign_up_and_in
 from tests.support.react_page import PATH, add_to_policy, build_front_end
 from tests.support.running_stack import started_stack
 from tests.support.victim import running_app
 
 SESSION = "/api/auth/session"
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """Give one browser to all tests of this file."""
-    async with launched_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +56,10 @@ def polls(method: str = "GET") -> Matches:
     return matches
 
 
-async def sign_in(page: Page, person: Person) -> None:
-    """Sign in on the page of the auth service, where no script runs, whoever is signed in."""
+async def sign_in_afresh(page: Page, person: Person) -> None:
+    """Sign in on the page of the auth service, where nothing polls, whoever is signed in."""
     await page.goto(f"/api/auth/signin?prompt=login&callbackUrl={PATH}")
-    await page.get_by_label("E-mail").fill(person.email)
-    await page.get_by_label("Password", exact=True).fill(PASSWORD)
-    await page.get_by_role("button", name="Sign in").click()
+    await sign_in(page, person)
     await expect(page).to_have_url(re.compile(rf"{PATH}$"))
 
 
@@ -88,12 +79,12 @@ async def test_a_late_poll_does_not_undo_a_sign_in(
 ) -> None:
     """A poll from before a sign-in in another tab arrives after it: both tabs are signed in, as who signed in last."""
     polling, other, held_back = await context.new_page(), await context.new_page(), proxy[0]
-    await sign_in(polling, people[0])
+    await sign_in_afresh(polling, people[0])
     await expect_user(polling, people[0])
     held = held_back.hold_next(polls())
     await polling.reload()
     await held.arrived()
-    await sign_in(other, people[who])  # its own poll waits: Chromium asks for an address once at a time
+    await sign_in_afresh(other, people[who])  # its own poll waits: Chromium asks for an address once at a time
     held.release()
     await polling.wait_for_load_state("networkidle")
     for page in (polling, other):
@@ -108,7 +99,7 @@ async def test_a_late_poll_brings_nobody_back(
 ) -> None:
     """A poll from before signing out in another tab arrives after it: both tabs are signed out."""
     polling, other, held_back = await context.new_page(), await context.new_page(), proxy[0]
-    await sign_in(other, people[0])
+    await sign_in_afresh(other, people[0])
     await expect_user(other, people[0])
     held = held_back.hold_next(polls())
     await polling.goto(PATH)

@@ -7,8 +7,8 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from tests.support.browser import launched_browser
-from tests.support.people import PASSWORD, Person
+from tests.support.browser import sign_in
+from tests.support.people import Person
 from tests.support.react_page import PATH, add_to_policy, build_front_end
 from tests.support.running_stack import StackUrls, started_stack
 from tests.support.victim import running_app
@@ -17,13 +17,6 @@ NEXT_SECOND = "Math.floor(Date.now() / 1000) > JSON.parse(localStorage['nextauth
 """next-auth tells other tabs of a change by a text that is the same for a second, and the same text tells nothing."""
 
 SIGN_IN_PAGE = re.compile(r"/api/auth/signin\?")
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """Give one browser to all tests of this file."""
-    async with launched_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +43,6 @@ async def open_page(context: BrowserContext, query: str = "") -> Page:
     page = await context.new_page()
     await page.goto(f"{PATH}{query}")
     return page
-
-
-async def sign_in(page: Page, person: Person) -> None:
-    """Fill in the form that is shown, the page's own or the sign-in page's."""
-    await page.get_by_label("E-mail").fill(person.email)
-    await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Sign in").click()
 
 
 async def expect_status(page: Page, status: str) -> None:

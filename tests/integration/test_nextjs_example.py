@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.support.browser import launched_browser
+from tests.support.browser import sign_in
 from tests.support.next_js import running_front_end
 from tests.support.people import PASSWORD, Person
 from tests.support.running_stack import StackUrls
@@ -29,13 +29,6 @@ def stack(front_end: tuple[str, StackUrls]) -> StackUrls:
     return front_end[1]
 
 
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """Give one browser to all tests of this file."""
-    async with launched_browser() as browser:
-        yield browser
-
-
 @pytest.fixture
 async def page(browser: Browser, front_end: tuple[str, StackUrls]) -> AsyncIterator[Page]:
     """Give a tab of a browser that shows the front end."""
@@ -43,13 +36,6 @@ async def page(browser: Browser, front_end: tuple[str, StackUrls]) -> AsyncItera
     context.set_default_timeout(10_000)
     yield await context.new_page()
     await context.close()
-
-
-async def sign_in(page: Page, person: Person, password: str = PASSWORD) -> None:
-    """Fill in Gatepost's sign-in page."""
-    await page.get_by_label("E-mail").fill(person.email)
-    await page.get_by_label("Password").fill(password)
-    await page.get_by_role("button", name="Sign in").click()
 
 
 async def test_the_whole_story(page: Page, client: httpx2.AsyncClient, ada: Person, front_end: tuple[str, str]) -> None:

@@ -14,6 +14,8 @@ PATHS = [
     *("/signup", "/api/me", "/api/me/password", "/api/me/sessions", "/api/user", "/api/login", "/api/token"),
     *("/account", "/account/password", "/account/sessions", "/account/delete", "/api/logout"),
     *("/userposts", "/userposts/new", "/userposts/999999", "/posts/999999", "/api/user/1", "/api/user/x"),
+    *("/authors/1", "/authors/999999", "/favicon.ico", "/robots.txt"),
+    *("/.well-known/change-password", "/.well-known/security.txt"),
     *("/api/posts", "/api/posts/999999", "/assets/gatepost.css", "/docs", "/openapi.json", "/nowhere"),
 ]
 CHANGING = re.compile(

@@ -1,13 +1,12 @@
 """What the tests of both services share: one real PostgreSQL, with a database for each."""
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from shared import feed, housekeeping
-from stack.postgres import DatabaseUrls, running_postgres
+from stack.postgres import DatabaseUrls
+from tests.support.own_postgres import own_postgres
 
 
 @pytest.fixture(autouse=True)
@@ -25,12 +24,8 @@ def no_housekeeping_between(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def databases() -> Iterator[DatabaseUrls]:
     """Give the URLs of two empty databases."""
-    # Not pytest's own directory: it closes that to all other users, and PostgreSQL runs as one.
-    with (
-        tempfile.TemporaryDirectory(prefix="gatepost-") as directory,
-        running_postgres(Path(directory), durable=False) as postgres,
-    ):
-        yield postgres.urls
+    with own_postgres() as urls:
+        yield urls
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ import fcntl
 import json
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from shared.settings import SETTING_NAMES
+from tests.support.ports import find_free_port
 from tests.support.running_stack import MANY_AT_ONE_ADDRESS, ROOT
 
 PROJECT = "gatepost-tests"
@@ -139,7 +139,7 @@ def running_containers(project: str = PROJECT, **settings: str) -> Iterator[Cont
     A project's name is always the same, so that a run clears away what a killed one left; a second run waits.
     """
     _require_docker()
-    port = _find_free_port()
+    port = find_free_port()
     containers = Containers(f"http://localhost:{port}", port, project, settings)
     with (Path(tempfile.gettempdir()) / f"{project}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
@@ -149,9 +149,3 @@ def running_containers(project: str = PROJECT, **settings: str) -> Iterator[Cont
             yield containers
         finally:
             containers.compose("down", "--volumes", "--remove-orphans")
-
-
-def _find_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -38,7 +38,6 @@ class FakeAuthService:
     cut: Misbehaviour | None = None
     renew: Callable[[Json], bytes] | None = None
     asked: list[list[int]] = field(default_factory=list)
-    asked_after: dict[str, list[int]] = field(default_factory=lambda: {"changes": [], "revocations": []})
     asked_to_renew: list[Json] = field(default_factory=list)
     asked_of: dict[str, list[Mapping[str, str]]] = field(default_factory=lambda: {"changes": [], "revocations": []})
     epoch: str | None = None
@@ -60,6 +59,10 @@ class FakeAuthService:
         ended: Json = {"sid": session_id, "until": until or int(time.time()) + 3600}
         self.revocations.append({"id": self._next_id("revocations"), **ended})
 
+    def list_places(self, feed: str) -> list[int]:
+        """Return after which entries of a feed pages were asked for."""
+        return [int(query["after"]) for query in self.asked_of[feed]]
+
     def reset(self) -> None:
         """Know nobody, and behave.
 
@@ -68,7 +71,6 @@ class FakeAuthService:
         self._first_revocation = self._next_id("revocations")
         for known in (self.users, self.changes, self.revocations, self.asked, self.asked_to_renew):
             known.clear()
-        self.asked_after = {"changes": [], "revocations": []}
         self.misbehave = self.cut = self.renew = self.epoch = None
         self.asked_of = {"changes": [], "revocations": []}
         self.since = 0
@@ -77,21 +79,24 @@ class FakeAuthService:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request and close."""
         self._open.add(asyncio.current_task())
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            request_line, headers = read_head((await reader.readuntil(b"\r\n\r\n")).decode())
-            body = await reader.readexactly(int(headers.get("content-length", "0")))
-            writer.write(await self._answer(request_line.split(" ")[1], headers, body))
-            await writer.drain()
-        writer.close()
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                request_line, headers = read_head((await reader.readuntil(b"\r\n\r\n")).decode())
+                body = await reader.readexactly(int(headers.get("content-length", "0")))
+                writer.write(await self._answer(request_line.split(" ")[1], headers, body))
+                await writer.drain()
+        finally:
+            self._open.discard(asyncio.current_task())
+            writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
-        self._open.discard(asyncio.current_task())
 
     async def finish(self) -> None:
-        """Return when every request has been answered."""
+        """Return when every request has been answered; TimeoutError when one never is."""
         self.cut = break_off
-        while self._open:  # noqa: ASYNC110 - what it waits for has no event
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(2 * LONGEST_WAIT + 5):
+            while self._open:  # noqa: ASYNC110 - what it waits for has no event
+                await asyncio.sleep(0.01)
 
     async def _answer(self, target: str, headers: Mapping[str, str], body: bytes) -> bytes:
         token = headers["authorization"].removeprefix("Bearer ")
@@ -123,7 +128,6 @@ class FakeAuthService:
     async def _tell_feed(self, name: str, query: Mapping[str, str]) -> bytes:
         """Answer a page; a number beyond the last there is gets that last one."""
         after = int(query["after"])
-        self.asked_after[name].append(after)
         self.asked_of[name].append(query)
         await asyncio.sleep(self.feed_pause)
         deadline = time.monotonic() + min(float(query["wait"]), LONGEST_WAIT)

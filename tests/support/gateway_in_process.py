@@ -14,14 +14,10 @@ from pathlib import Path
 import httpx2
 from pydantic import SecretStr
 
-from gateway.app import create_app
+from gateway.app import accept, create_app
 from gateway.callers.credentials import Credentials
 from gateway.settings import GatewaySettings
-from gateway.wire.client_limits import ClientLimits
-from gateway.wire.fast_path import FastPath
-from gateway.wire.fast_protocol import FastGatewayProtocol
-from gateway.wire.limits import Limits
-from gateway.wire.protocol import GatewayProtocol
+from gateway.wire.limits import ClientLimits, Limits
 from shared.draining import DrainingServer
 from shared.metrics import Metrics
 from shared.revocations import Revocations
@@ -40,7 +36,6 @@ class RunningGateway:
     settings: GatewaySettings
     credentials: Credentials
     metrics: Metrics
-    fast_path: FastPath
     server: DrainingServer
 
     @property
@@ -91,7 +86,6 @@ async def running_gateway(
     limits: Limits | None = None,
     client_limits: ClientLimits | None = None,
     environment: str = "development",
-    protocol: type[GatewayProtocol] = FastGatewayProtocol,
     auth_service_url: str = "http://127.0.0.1:9",
 ) -> AsyncIterator[RunningGateway]:
     """Give a gateway with the policy of a file."""
@@ -107,16 +101,15 @@ async def running_gateway(
         gateway_rules=rules,
     )
     metrics = Metrics()
-    app = create_app(settings, metrics, limits or Limits())
-    limited = type("Protocol", (protocol,), {"limits": client_limits or ClientLimits()})
-    config = build_config(app, "127.0.0.1", port, limited)
+    app = create_app(settings, metrics, limits or Limits(), client_limits or ClientLimits())
+    config = build_config(app, "127.0.0.1", port, accept)
     config.load()
     server = DrainingServer(config, seconds=60)
     server.lifespan = config.lifespan_class(config)  # as serve() does, which would take over the signals of the tests
     await server.startup(sockets=[listener])
     await server.on_tick(0)  # sets the date
     try:
-        yield RunningGateway(port, settings, Credentials.of(settings, Revocations()), metrics, app.fast_path, server)
+        yield RunningGateway(port, settings, Credentials.of(settings, Revocations()), metrics, server)
     finally:
         await server.shutdown(sockets=[listener])
 

@@ -6,13 +6,13 @@ import fcntl
 import io
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 import httpx2
 
+from tests.support.ports import find_free_port
 from tests.support.running_stack import ROOT
 
 SMALL_PIPE = 4096  # bytes, so that it is full after a few lines
@@ -48,7 +48,7 @@ class GatewayProcess:
 @contextlib.asynccontextmanager
 async def gateway_process(settings: Mapping[str, str] | None = None) -> AsyncIterator[GatewayProcess]:
     """Give a gateway that answers, with JSON lines on a pipe of ``SMALL_PIPE`` bytes; kill it at the end."""
-    port, metrics_port = _free_port(), _free_port()
+    port, metrics_port = find_free_port(), find_free_port()
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, SMALL_PIPE)
     ports = {"PORT": str(port), "METRICS_PORT": str(metrics_port), "NEXTAUTH_URL": f"http://localhost:{port}"}
@@ -77,8 +77,3 @@ async def _wait_until_up(running: GatewayProcess) -> None:
                 await client.get(running.url + "/livez")
                 return
             await asyncio.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -2,7 +2,7 @@
 
 import random
 
-from gateway.matching.dfa import DEAD, START, Automaton
+from gateway.matching.dfa import DEAD, DFA, START
 
 SIGNS = "/:ab(){}?*+\\.[]^$|!=<-,12dwbBkpZ안"
 NAMES = ("a", "id", "path", "x1", "_")
@@ -53,9 +53,9 @@ class MatcherMaker:
         valid = "/" + "".join(self._piece() for _ in range(self._random.randint(1, 4)))
         return valid if kind < 11 else "/" + self._disturb(valid[1:], SIGNS)
 
-    def make_paths(self, automaton: Automaton, count: int) -> list[str]:
+    def make_paths(self, dfa: DFA, count: int) -> list[str]:
         """Return paths for a matcher: some that its table accepts, some nearly these, and some made of plain signs."""
-        accepted = [self._walk(automaton) for _ in range(count // 3)]
+        accepted = [self._walk(dfa) for _ in range(count // 3)]
         near = [self._disturb(path, PATH_SIGNS) for path in accepted]
         plain = [
             "/" + "".join(self._random.choices(PATH_SIGNS, k=self._random.randint(0, 6))) for _ in range(count // 3)
@@ -95,22 +95,22 @@ class MatcherMaker:
             atom = f"{opening}{self._regex(depth - 1)})"
         return atom + (self._random.choice(QUANTIFIERS) if self._random.random() < 0.4 else "")
 
-    def _walk(self, automaton: Automaton) -> str:
+    def _walk(self, dfa: DFA) -> str:
         """Return a text that the table accepts, or as near as a few dozen steps come."""
         text, state = "", START
         for _ in range(24):
-            if state in automaton.accepting and self._random.random() < 0.4:
+            if state in dfa.accepting and self._random.random() < 0.4:
                 break
-            ways = [(column, target) for column, target in enumerate(automaton.rows[state]) if target != DEAD]
+            ways = [(column, target) for column, target in enumerate(dfa.rows[state]) if target != DEAD]
             if not ways:
                 break
             column, state = self._random.choice(ways)
-            text += self._character_of(automaton, column)
+            text += self._character_of(dfa, column)
         return text
 
-    def _character_of(self, automaton: Automaton, column: int) -> str:
-        first = automaton.bounds[column - 1] if column else 0
-        after = automaton.bounds[column] if column < len(automaton.bounds) else 0x10000
+    def _character_of(self, dfa: DFA, column: int) -> str:
+        first = dfa.bounds[column - 1] if column else 0
+        after = dfa.bounds[column] if column < len(dfa.bounds) else 0x10000
         known = [sign for sign in PATH_SIGNS if first <= ord(sign) < after]
         point = first if first < 0xD800 else 0xFFFD  # beyond, UTF-16 counts in another way
         return self._random.choice(known) if known else chr(point)

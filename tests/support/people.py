@@ -35,7 +35,12 @@ async def sign_up_and_in(client: httpx2.AsyncClient, name: str) -> Person:
     email = f"{name.partition(' ')[0].lower()}.{uuid.uuid4().hex[:12]}@example.com"
     created = await client.post("/api/user", json={"name": name, "email": email, "password": PASSWORD})
     assert created.status_code == 201, created.text
-    signed_in = await client.post("/api/login", json={"username": email, "password": PASSWORD})
-    assert signed_in.status_code == 200, signed_in.text
-    found = signed_in.json()
-    return Person(found["id"], name, email, found["accessToken"])
+    return await sign_in(client, email)
+
+
+async def sign_in(client: httpx2.AsyncClient, email: str) -> Person:
+    """Sign in somebody who signed up before, and return them with the token of the new session."""
+    answer = await client.post("/api/login", json={"username": email, "password": PASSWORD})
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    return Person(found["id"], found["name"], found["email"], found["accessToken"])

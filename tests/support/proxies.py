@@ -85,13 +85,6 @@ def running_proxy(name: str, ports: Ports) -> Iterator[Proxy]:
             process.wait(STOP_DEADLINE)
 
 
-def find_free_port() -> int:
-    """Return a port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 async def send_raw(port: int, head: str) -> bytes:
     """Send a request whose lines are given but for Connection, byte by byte as they are, and return the answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)

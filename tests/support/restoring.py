@@ -17,12 +17,12 @@ from auth_service.app import create_app as create_auth_app
 from posts_service.app import create_app as create_posts_app
 from shared.metrics import Metrics
 from stack.postgres import DatabaseUrls, find_programs, running_postgres
-from tests.support.people import PASSWORD, Person
 from tests.support.services import auth_settings, client_of, posts_settings, running
 
 OVER_THE_OLD = ("--clean", "--if-exists", "--single-transaction")
 OVER_THE_OLD_IN_STEPS = ("--clean", "--if-exists")
 DATA_ALONE = ("--data-only",)
+SOON = 10  # seconds in which a service has started, or has ended what it was doing
 
 
 @dataclass(slots=True)
@@ -33,6 +33,11 @@ class Services:
     posts_app: Starlette
     auth: httpx2.AsyncClient
     posts: httpx2.AsyncClient
+
+    async def look(self) -> None:
+        """Let both look now whether their data was put back."""
+        for app in (self.auth_app, self.posts_app):
+            await app.state.parts.epoch_watch.look()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +111,17 @@ def _own(copy: Path, original: Path) -> None:
 @contextlib.asynccontextmanager
 async def serving(app: Starlette, port: int) -> AsyncIterator[None]:
     """Let an application be there over HTTP, on loopback."""
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=10))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=SOON))
     task = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not task.done()
-        await asyncio.sleep(0.01)
     try:
+        async with asyncio.timeout(SOON):
+            while not server.started:
+                assert not task.done()
+                await asyncio.sleep(0.01)
         yield
     finally:
         server.should_exit = True
-        await task
+        await asyncio.wait_for(task, 2 * SOON)
 
 
 async def dump(url: str, to: Path, *options: str) -> Path:
@@ -143,11 +149,3 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
         yield connection
     finally:
         await connection.close()
-
-
-async def sign_in(auth: httpx2.AsyncClient, person: Person) -> Person:
-    """Return somebody with the token of a new session."""
-    answer = await auth.post("/api/login", json={"username": person.email, "password": PASSWORD})
-    assert answer.status_code == 200, answer.text
-    found = answer.json()
-    return Person(found["id"], found["name"], found["email"], found["accessToken"])

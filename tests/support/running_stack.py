@@ -76,11 +76,21 @@ def _started(data: Path, settings: Mapping[str, str]) -> Iterator[StackUrls]:
         try:
             yield _wait_for(description, process, data / "stack.log")
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=30)
+            _stop(process)
     leaked = find_secrets((data / "stack.log").read_text(errors="replace"))
     if leaked:
         raise SecretLogged("; ".join(leaked))
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """Let a stack end as with Ctrl-C; kill one that does not within half a minute, and say so."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise
 
 
 def _wait_for(description: Path, process: "subprocess.Popen[bytes]", log: Path) -> StackUrls:

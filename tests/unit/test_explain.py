@@ -79,7 +79,9 @@ def test_it_says_why_an_anonymous_browser_is_redirected(capsys: pytest.CaptureFi
         (["POST", "/readyz"], REFUSED, "405 This method is not allowed here, Allow: GET, HEAD, OPTIONS (no rule"),
         (["/livez/"], REFUSED, "none is asked: this path is never routed"),
         (["/", "--header", "Upgrade: websocket"], REFUSED, "403 WebSockets are not opened here (line "),
-        (["/docs", "--header", "Upgrade: websocket"], PASSES, "the gateway answers it itself"),
+        (["/docs", "--header", "Upgrade: websocket"], REFUSED, "403 WebSockets are not opened here (line "),
+        (["/", "--header", "Upgrade: h2c"], PASSES, "GET / to posts"),
+        (["POST", "/api/login", "--header", "Content-Length: 4097"], REFUSED, "413 The body is too large (line "),
         (["/", "--header", "X_User: 1"], REFUSED, "400 A header's name has an underscore (no rule decides)"),
         (["/", "--header", "Host: a", "--header", "Host: b"], REFUSED, "400 Send exactly one Host header"),
         (["TRACE", "/"], REFUSED, "405 This method is not allowed here, Allow: DELETE, GET, HEAD, OPTIONS, "),
@@ -123,6 +125,17 @@ def test_a_websocket_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "426 Only version 13 of WebSocket is spoken here (line 3" in capsys.readouterr().out
     assert main([*asked, *rest]) == PASSES
     assert "GET /chat to chat, 127.0.0.1:9" in capsys.readouterr().out
+
+
+def test_a_policy_without_session_cookies_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A policy by which no browser can sign in is no fault, and is said where a file is checked."""
+    file = tmp_path / "rules.toml"
+    file.write_text('[upstreams]\na = "http://a"\n[[rule]]\nmatcher = "/a"\naccess = "public"\nupstream = "a"\n')
+    assert main(["--rules", str(file)]) == PASSES
+    remark = "no upstream has session_cookies: nobody signs in here with a browser"
+    assert capsys.readouterr().out.splitlines() == [f"{file}: 1 rules, no fault", remark]
+    assert main(["--rules", str(DEFAULT_RULES)]) == PASSES
+    assert remark not in capsys.readouterr().out
 
 
 def test_an_expired_token_is_told(settings: GatewaySettings, capsys: pytest.CaptureFixture[str]) -> None:

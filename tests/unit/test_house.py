@@ -81,7 +81,14 @@ DOORS = {
 }
 ENVIRONMENT_READERS = {"shared/settings.py", "stack/settings.py"}
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "base", "manager", "managers", "misc", "tools"}
-LONGEST_FILE = 300  # lines; most stay under 250, and what says one thing is not cut in two for the last few
+LONGEST_FILE = 250  # lines
+LONGER_FILES = {
+    # Why a file may be longer; none is much, and each is to become shorter when it is next worked on as a whole.
+    "auth_service/sessions.py": "one table has one module, and most of it is SQL",
+    "auth_service/live_sessions.py": "its laws need all that happens to a session side by side",
+    "gateway/protocol.py": "a connection's states belong together; to be written anew",
+}
+MUCH_LONGER = 300
 LONGEST_FUNCTION = 50
 
 
@@ -150,8 +157,10 @@ def test_no_module_is_named_vaguely() -> None:
 
 
 def test_files_are_short() -> None:
-    """A file has at most 250 lines."""
-    assert not [module.name for module in MODULES if module.text.count("\n") > LONGEST_FILE]
+    """A file has at most 250 lines, but for those that are listed with a reason; those have at most 300."""
+    lengths = {module.name: module.text.count("\n") for module in MODULES}
+    assert {name for name, length in lengths.items() if length > LONGEST_FILE} <= set(LONGER_FILES)
+    assert max(lengths.values()) <= MUCH_LONGER
 
 
 def test_functions_are_short() -> None:

@@ -37,10 +37,12 @@ class Pipe:
         self.log.write(f"lost {lines}")
 
     def read(self) -> list[str]:
-        """Return all lines that are written until there is a pause."""
-        found = b""
-        while select.select([self.reader], [], [], 0.3)[0]:
-            found += os.read(self.reader, 65_536)
+        """Return all lines that the writer has, what it says of a loss among them."""
+        found, deadline = b"", time.monotonic() + 30
+        while not self.log.flush(0) or select.select([self.reader], [], [], 0)[0]:
+            assert time.monotonic() < deadline
+            if select.select([self.reader], [], [], 0.01)[0]:
+                found += os.read(self.reader, 65_536)
         return found.decode().splitlines()
 
     def block(self) -> int:
@@ -57,9 +59,11 @@ def pipe() -> Iterator[Pipe]:
     """Give a pipe of 4 KiB."""
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PIPE)
-    yield Pipe(reader, writer)
-    os.set_blocking(reader, False)
+    pipe = Pipe(reader, writer)
+    yield pipe
     os.close(reader)  # which ends the thread's write, if it is in one
+    assert pipe.log.flush(30)  # it writes no more: the number may be another file's by now
+    os.close(writer)
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

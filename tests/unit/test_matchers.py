@@ -172,12 +172,12 @@ def test_plain_text_matches_itself_alone(text: str) -> None:
 def test_the_prefix_loses_no_path(source: str, tail: str) -> None:
     """The prefix by which most paths are told early is one that every matched path has."""
     matcher = compile_matcher(source)
-    assert matcher.matches("/" + tail) == matcher.automaton.accepts("/" + tail)
+    assert matcher.matches("/" + tail) == matcher.dfa.accepts("/" + tail)
 
 
 def test_find_text_gives_a_shortest_witness() -> None:
     """Tables answer whether some text is matched by these and not by those, and which."""
-    pages, new, ids = (compile_matcher(s).automaton for s in ("/posts/:id", "/posts/new", r"/posts/:id(\d+)"))
+    pages, new, ids = (compile_matcher(s).dfa for s in ("/posts/:id", "/posts/new", r"/posts/:id(\d+)"))
     assert find_text([pages, new], []) == "/posts/new"
     assert find_text([pages, ids], [new]) == "/posts/0"
     assert find_text([new], [pages]) is None

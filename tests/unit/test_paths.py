@@ -15,7 +15,7 @@ from gateway.policy.canonical_paths import (
     PathRefused,
     canonicalize_path,
     check_query,
-    encode_callback,
+    write_callback_query,
 )
 
 PIECES = [b"/", b".", b"a", b"~", b"%", b"%2", b"%20", b"%2f", b"%2E", b"%25", b"%41", b"%c3", b"%a9", b"%EC%95%88"]
@@ -173,18 +173,30 @@ def test_a_query_with_other_bytes_is_refused(raw: bytes) -> None:
         check_query(raw)
 
 
-@given(raw_paths, st.binary(max_size=30))
-def test_a_callback_comes_back_whole(raw: bytes, query: bytes) -> None:
+@given(raw_paths, st.binary(max_size=30), st.sampled_from(["", "&prompt=login"]))
+def test_a_callback_comes_back_whole(raw: bytes, query: bytes, further: str) -> None:
     """The value of callbackUrl decodes to path and query, and holds nothing that could end it early."""
     path = canonicalize_or_none(raw)
     if path is not None:
-        encoded = encode_callback(path, query)
+        encoded = write_callback_query(path, query, further).removeprefix("callbackUrl=").removesuffix(further)
         assert unquote_to_bytes(encoded) == (path.raw + b"?" + query if query else path.raw)
         assert not set(encoded) & set("&=?#/+ ")
 
 
-def test_a_callback_that_would_be_too_long_leaves_the_query_out() -> None:
-    """The sign-in page must accept the query that it is sent to with: the longest path fits, a long query may not."""
+@pytest.mark.parametrize("further", ["", "&prompt=login"])
+@pytest.mark.parametrize("length", [*range(8140, 8200), 2 * MAX_QUERY_LENGTH])
+def test_a_callback_that_would_be_too_long_leaves_the_query_out(length: int, further: str) -> None:
+    """The sign-in page's address is one that the gateway takes, whatever is asked for beside the way back."""
+    path = canonicalize_path(b"/a")
+    query = write_callback_query(path, b"q" * length, further)
+    assert check_query(query.encode()) == query.encode()
+    assert query.endswith(further)
+    assert ("qqq" in query) == (len("callbackUrl=%2Fa%3F") + length + len(further) <= MAX_QUERY_LENGTH)
+
+
+@pytest.mark.parametrize("further", ["", "&prompt=login"])
+def test_the_longest_path_fits_into_a_callback(further: str) -> None:
+    """No path is too long to lead back to, even if each of its bytes takes three."""
     path = canonicalize_path(b"/" + b"@" * (MAX_PATH_LENGTH - 1))
-    assert unquote(encode_callback(path, b"q" * MAX_QUERY_LENGTH)) == path.text
-    assert len("callbackUrl=" + encode_callback(path, b"q" * 4000)) <= MAX_QUERY_LENGTH
+    query = write_callback_query(path, b"q" * MAX_QUERY_LENGTH, further)
+    assert check_query(query.encode()) == f"callbackUrl={quote(path.text, safe='')}{further}".encode()

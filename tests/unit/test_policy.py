@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.policy.canonical_paths import PathRefused, canonicalize_path
+from gateway.policy.canonical_paths import PathRefused, canonicalize_path, check_query
 from gateway.policy.decision import (
     AnswerOptions,
     Decision,
@@ -16,6 +16,7 @@ from gateway.policy.decision import (
     Refuse,
     RequestFacts,
     decide,
+    wants_renewal,
 )
 from gateway.policy.file import load_policy, parse_policy
 from gateway.policy.rules import NEVER_ROUTED, Policy
@@ -126,6 +127,18 @@ def test_an_anonymous_browser_is_sent_to_sign_in_and_back(policy: Policy) -> Non
     location = urlsplit(decision.location)
     assert (location.scheme, location.netloc, location.path) == ("", "", "/api/auth/signin")
     assert parse_qs(location.query) == {"callbackUrl": ["/userposts/%EC%95%88%20%EB%85%95?a=1&b=%2F&callbackUrl=/x"]}
+
+
+@pytest.mark.parametrize("length", range(8150, 8190))
+def test_a_redirect_leads_to_an_address_that_is_taken(length: int) -> None:
+    """However long a query is, and whatever the sign-in page is asked, the gateway takes the redirect's own query."""
+    request = dataclasses.replace(facts("GET", "/a?" + "q" * length), now=NOW)
+    for caller in (NOBODY, signed_in(authenticated_at=0)):
+        decision = decide(asking("max_auth_age = 60", "page"), request, caller)
+        assert isinstance(decision, RedirectToSignIn)
+        query = urlsplit(decision.location).query
+        assert check_query(query.encode()) == query.encode()
+        assert query.startswith("callbackUrl=%2Fa")
 
 
 @pytest.mark.parametrize(("mode", "expected"), [("navigate", "302"), ("cors", "401"), ("no-cors", "401"), ("", "401")])
@@ -385,3 +398,140 @@ def test_forms_pass_only_where_the_rule_says_so() -> None:
     opened = parse_policy(head + rule + "anonymous_forms = true\n", {})
     assert in_short(decide(opened, send_form("/x"), NOBODY)) == "posts"
     assert in_short(decide(opened, send_form("/x"), ADA)) == "posts+token"
+
+
+def test_a_decision_says_what_decided(policy: Policy) -> None:
+    """Whatever a rule decides, its matcher is told: the one that the path fits; and where the request goes."""
+    decisions = [
+        decide(policy, facts("GET", "/posts/1"), NOBODY),
+        decide(policy, facts("GET", "/userposts/1"), NOBODY),
+        decide(policy, facts("GET", "/api/user/1"), NOBODY),
+    ]
+    assert [not isinstance(each, AnswerOptions) and each.matcher and each.matcher.source for each in decisions] == [
+        "/posts/:id",
+        "/userposts/:path*",
+        "/api/user/:id",
+    ]
+    assert isinstance(decisions[0], Forward)
+    assert decisions[0].upstream is policy.find_upstream("posts")
+    own = decide(policy, facts("GET", "/docs"), NOBODY)
+    assert isinstance(own, Forward)
+    assert own.upstream is None
+
+
+KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
+HANDSHAKE = {
+    "upgrade": "websocket",
+    "connection": "Upgrade",
+    "sec_websocket_version": "13",
+    "sec_websocket_key": KEY,
+}
+
+
+def upgrading(version: str = "1.1", *, is_forward_auth: bool = False, **headers: str) -> RequestFacts:
+    """Return a request for an upgrade."""
+    return dataclasses.replace(facts("GET", "/a", **headers), http_version=version, is_forward_auth=is_forward_auth)
+
+
+def judge_upgrade(rule: str, request: RequestFacts, upstream: str = "posts") -> int | bytes | None:
+    """Return the key with which a request passes a public rule, or the status with which it is refused."""
+    policy = parse_policy(
+        '[upstreams]\nposts = "http://p"\n[[rule]]\nmatcher = "/a"\naccess = "public"\n'
+        f'upstream = "{upstream}"\n{rule}',
+        {},
+    )
+    decision = decide(policy, request, NOBODY)
+    assert isinstance(decision, Forward | Refuse)
+    return decision.error.status if isinstance(decision, Refuse) else decision.websocket_key
+
+
+OPEN = "websocket = true"
+
+
+@pytest.mark.parametrize(
+    ("rule", "request_facts", "expected"),
+    [
+        (OPEN, upgrading(**HANDSHAKE), KEY.encode()),
+        (OPEN, upgrading(upgrade="websocket"), 400),
+        (OPEN, upgrading("1.0", **HANDSHAKE), 400),
+        (OPEN, upgrading(**HANDSHAKE | {"sec_websocket_version": "8"}), 426),
+        (OPEN, upgrading(**HANDSHAKE | {"upgrade": "websocket, h2c"}), 400),
+        (OPEN, upgrading(), None),
+        (OPEN, upgrading(upgrade="h2c"), None),
+        ("", upgrading(**HANDSHAKE), 403),
+        ("", upgrading(upgrade="h2c, WebSocket"), 403),
+        ("", upgrading(upgrade="h2c", connection="Upgrade, HTTP2-Settings"), None),
+    ],
+)
+def test_an_upgrade_is_part_of_the_decision(rule: str, request_facts: RequestFacts, expected: int | bytes) -> None:
+    """A WebSocket passes by a rule that opens one, with its key. Another Upgrade is ignored: the request is plain."""
+    assert judge_upgrade(rule, request_facts) == expected
+
+
+@pytest.mark.parametrize("upstream", ["posts", "gateway"])
+@pytest.mark.parametrize(
+    ("rule", "upgrade", "expected"),
+    [
+        (OPEN, "websocket", None),
+        (OPEN, "WebSocket", None),
+        (OPEN, "h2c", 403),
+        (OPEN, "websocket, h2c", 403),
+        (OPEN, "", 403),
+        ("", "websocket", 403),
+        ("", "h2c", 403),
+    ],
+)
+def test_another_proxy_is_let_open_nothing_but_websockets(
+    rule: str, upgrade: str, expected: int | None, upstream: str
+) -> None:
+    """What asks by forward auth sends the upgrade on: through an h2c connection further requests would pass unseen."""
+    assert judge_upgrade(rule, upgrading(is_forward_auth=True, upgrade=upgrade), upstream) == expected
+
+
+@pytest.mark.parametrize(("length", "expected"), [(None, "posts"), (0, "posts"), (10, "posts"), (11, "413")])
+def test_an_announced_body_is_part_of_the_decision(length: int | None, expected: str) -> None:
+    """A body that is announced to be longer than the rule takes is refused, after the question who may pass at all."""
+    request = dataclasses.replace(facts("POST", "/a"), content_length=length)
+    assert in_short(decide(one_rule('access = "public"\nmax_body = 10'), request, NOBODY)) == expected
+    assert in_short(decide(one_rule('access = "protected"\nmax_body = 10'), request, NOBODY)) == "401"
+
+
+def test_who_may_pass_is_asked_before_the_upgrade() -> None:
+    """An anonymous caller of a protected path learns nothing of what its rule opens."""
+    assert in_short(decide(one_rule('access = "protected"'), upgrading(**HANDSHAKE), NOBODY)) == "401"
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "wants"),
+    [
+        ("GET", "/api/auth/session", False),  # public, and the upstream gets the cookies
+        ("GET", "/signup", False),
+        ("GET", "/account", True),
+        ("GET", "/userposts", True),
+        ("GET", "/api/user/1", True),
+        ("GET", "/posts/1", True),
+        ("GET", "/docs", False),
+        ("GET", "/nowhere", False),
+        ("DELETE", "/posts/1", False),
+        ("OPTIONS", "/posts/1", False),
+    ],
+)
+def test_where_a_renewal_could_help(policy: Policy, method: str, target: str, *, wants: bool) -> None:
+    """A session is renewed where that lets its user further, and not by us where the upstream does it."""
+    for caller in (NOBODY, ADA):
+        assert wants_renewal(policy, decide(policy, facts(method, target), caller)) is wants
+
+
+def test_a_renewal_cannot_help_what_everybody_is_refused() -> None:
+    """A body that is too long stays so; a role may have been given since the token was signed."""
+    policy = one_rule('access = "public"\nmax_body = 10')
+    too_long = dataclasses.replace(facts("POST", "/a"), content_length=11)
+    assert not wants_renewal(policy, decide(policy, too_long, ADA))
+    policy = asking('role = "admin"')
+    assert wants_renewal(policy, decide(policy, facts("GET", "/a"), ADA))
+
+
+def test_a_renewal_helps_what_another_proxy_serves() -> None:
+    """By forward auth the upstream is the gateway, and its protected paths are as good as any."""
+    policy = parse_policy('[upstreams]\n[[rule]]\nmatcher = "/a"\naccess = "page"\nupstream = "gateway"\n', {})
+    assert wants_renewal(policy, decide(policy, facts("GET", "/a"), NOBODY))

@@ -27,10 +27,10 @@ def test_tables_agree_with_backtracking(pattern: str, text: str) -> None:
     """Where JavaScript and Python mean the same by an expression, the table gives the answer of Python's ``re``."""
     expected = re.fullmatch(pattern.replace("$", r"\Z"), text, re.ASCII) is not None
     try:
-        automaton = compile_regex(pattern)
+        dfa = compile_regex(pattern)
     except MatcherInvalid:
         return  # too complex, and that is the only reason for one of these
-    assert automaton.accepts(text) == expected
+    assert dfa.accepts(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -56,9 +56,9 @@ def test_tables_agree_with_backtracking(pattern: str, text: str) -> None:
 )
 def test_regular_expressions_are_javascript(pattern: str, matching: list[str], others: list[str]) -> None:
     """Where JavaScript and Python differ, an expression means what JavaScript says."""
-    automaton = compile_regex(pattern)
-    assert [text for text in matching if not automaton.accepts(text)] == []
-    assert [text for text in others if automaton.accepts(text)] == []
+    dfa = compile_regex(pattern)
+    assert [text for text in matching if not dfa.accepts(text)] == []
+    assert [text for text in others if dfa.accepts(text)] == []
 
 
 def test_a_stray_parenthesis_is_refused() -> None:

@@ -100,3 +100,24 @@ def test_conditions_may_route(rules: list[str]) -> None:
 def test_rules_too_complex_to_compare_are_refused() -> None:
     """Where the checks would take too long the policy is refused, not trusted."""
     assert "Too complex to compare" in read_fault(rule("/((?:.{71})+)", "page", **BETA), rule("/((?:.{73})+)"))
+
+
+COOKIES = '[upstreams]\nposts = "http://p"\nauth = { address = "http://a", session_cookies = true }\n'
+
+
+@pytest.mark.parametrize("matcher", ["/api/auth/:path*", "/api/auth", "/api/auth/signin", "/api/auth/:way(a|b)/:x+"])
+def test_nextauths_paths_lead_to_who_gets_its_cookies(matcher: str) -> None:
+    """A matcher for nothing but NextAuth's paths leads to an upstream with the word, or the policy is refused."""
+    there, elsewhere = rule("/a"), rule(matcher)
+    assert read_fault(there, elsewhere, head=COOKIES) == (
+        f"p.toml, line 11: upstream: {matcher} is NextAuth's, and posts does not get its cookies:"
+        " nobody could sign in without session_cookies = true on the upstream"
+    )
+    for upstream in ("auth", "gateway"):
+        assert read(there, rule(matcher, upstream=f'"{upstream}"'), head=COOKIES)
+
+
+@pytest.mark.parametrize("matcher", ["/:path*", "/api/:path*", "/api/auth:x", "/api/:x/signin"])
+def test_other_paths_may_lead_anywhere(matcher: str) -> None:
+    """A matcher for more than NextAuth's paths says nothing about who speaks its protocol."""
+    assert read(rule(matcher), head=COOKIES)

@@ -29,6 +29,9 @@ ORIGIN = "https://site.example"
         ("GET", {"upgrade": "websocket"}, False),
         ("GET", {"upgrade": "websocket", "origin": ORIGIN}, True),
         ("GET", {"upgrade": "websocket", "sec_fetch_site": "cross-site"}, False),
+        ("GET", {"upgrade": "h2c, WebSocket"}, False),
+        ("GET", {"upgrade": "h2c"}, True),
+        ("POST", {"upgrade": "h2c"}, False),
     ],
 )
 def test_a_cookie_counts_only_for_requests_of_our_own_pages(

@@ -7,7 +7,8 @@ import httpx2
 import pytest
 
 from tests.support.people import Person, sign_up_and_in
-from tests.support.proxies import CONFIGURATIONS, PROXIES, Ports, Proxy, find_free_port, running_proxy
+from tests.support.ports import find_free_port
+from tests.support.proxies import CONFIGURATIONS, PROXIES, Ports, Proxy, running_proxy
 from tests.support.raw_upstream import RawUpstream, Received, running_upstream
 from tests.support.running_stack import StackUrls, started_stack
 

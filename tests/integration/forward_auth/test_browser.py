@@ -6,17 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.support.browser import launched_browser
-from tests.support.people import PASSWORD, Person
+from tests.support.browser import sign_in
+from tests.support.people import Person
 from tests.support.proxies import Proxy
 from tests.support.raw_upstream import RawUpstream
-
-
-@pytest.fixture(scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    """Give one browser to all tests of this file."""
-    async with launched_browser() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -37,9 +30,7 @@ async def test_sign_in_leads_back_through_the_proxy(
     await expect(page).to_have_url(re.compile(r"/api/auth/signin\?callbackUrl="))
     assert await page.evaluate("document.styleSheets.length") == 1
     assert application.received == []
-    await page.get_by_label("E-mail").fill(ada.email)
-    await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Sign in").click()
+    await sign_in(page, ada)
     await expect(page).to_have_url(f"{proxy.url}/reports/2026?by=day")
     await expect(page.get_by_role("heading")).to_have_text("The reports of everybody")
     reached = [each for each in application.received if each.target == "/reports/2026?by=day"]

@@ -7,7 +7,8 @@ from contextlib import suppress
 import httpx2
 import pytest
 
-from tests.support.proxies import PROXIES, Ports, find_free_port, running_proxy
+from tests.support.ports import find_free_port
+from tests.support.proxies import PROXIES, Ports, running_proxy
 from tests.support.raw_upstream import RawUpstream, Received, answer_ok, running_upstream
 
 Script = Callable[[Received], Awaitable[None]]

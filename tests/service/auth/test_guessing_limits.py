@@ -231,7 +231,7 @@ async def test_a_success_of_ones_own_buys_no_guesses(
 
 
 async def test_a_wait_ends(guarded: httpx2.AsyncClient, database: asyncpg.Connection) -> None:
-    """When the wait is over one try is let in, and the next wait is longer."""
+    """When the wait is over one try is let in, and counted; the next one has to wait again."""
     await fail(guarded, "nobody@example.com", 5)
     await pass_time(database, 60)
     await fail(guarded, "nobody@example.com", 1)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import unicodedata
 
 import argon2
 import asyncpg
@@ -10,6 +11,7 @@ import pytest
 from starlette.applications import Starlette
 
 from auth_service.clients import Client
+from auth_service.passwords import LANES, MEMORY, PASSES
 from auth_service.sign_ins import Proof
 from shared.metrics import Metrics
 from tests.support.forged_tokens import read_claims
@@ -175,6 +177,20 @@ async def test_an_older_hash_is_renewed(client: httpx2.AsyncClient, ada: Person,
     renewed = await database.fetchval("SELECT password_hash FROM users WHERE id = $1", ada.id)
     assert renewed.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert (await sign_in(client, ada.email)).status_code == 200
+
+
+async def test_no_hash_is_renewed_for_how_it_was_typed(
+    client: httpx2.AsyncClient, app: Starlette, ada: Person, database: asyncpg.Connection
+) -> None:
+    """Who types on a system that decomposes letters costs one hash at each sign-in, as anybody, and it stays."""
+    composed = unicodedata.normalize("NFC", "비밀스러운 열쇠말 하나")
+    stored = argon2.PasswordHasher(PASSES, MEMORY, LANES).hash(composed)
+    await database.execute("UPDATE users SET password_hash = $2 WHERE id = $1", ada.id, stored)
+    hashes = count_hashes(app)
+    for number in (1, 2):
+        assert (await sign_in(client, ada.email, unicodedata.normalize("NFD", composed))).status_code == 200
+        assert count_hashes(app) - hashes == number
+    assert await database.fetchval("SELECT password_hash FROM users WHERE id = $1", ada.id) == stored
 
 
 async def test_failing_to_renew_a_hash_does_not_fail_the_sign_in(

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from auth_service.live_sessions import MOST
 from auth_service.parts import MIGRATIONS
 from shared.database import Database
 from shared.settings import SAMPLE_SECRETS
-from stack.postgres import running_postgres
 from tests.service.auth.test_bounds import FILL_SESSIONS
+from tests.support.own_postgres import own_postgres
 
 LAST_BEFORE = "0005"
 
@@ -23,11 +22,8 @@ LAST_BEFORE = "0005"
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """Give the URL of a database that no other test uses."""
-    with (
-        tempfile.TemporaryDirectory(prefix="gatepost-") as name,
-        running_postgres(Path(name), durable=False) as postgres,
-    ):
-        yield postgres.urls.auth
+    with own_postgres() as urls:
+        yield urls.auth
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.support.raw_upstream import RawUpstream, answer_ok, running_upstream
 
 RULES = """
 [upstreams]
-auth = "{auth}"
+auth = {{ address = "{auth}", session_cookies = true }}
 posts = "{posts}"
 
 [[rule]]

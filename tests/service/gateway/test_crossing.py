@@ -1,11 +1,12 @@
 """What crosses the gateway beside bodies: the caller's token, cookies, and headers; and what an upstream believes."""
 
 import time
+from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.support.gateway_in_process import RunningGateway
+from tests.support.gateway_in_process import RunningGateway, change_rules, running_gateway
 from tests.support.raw_upstream import RawUpstream, Received
 
 SPOOFED = {
@@ -121,6 +122,27 @@ async def test_nextauths_cookies_go_to_the_auth_service(gateway: RunningGateway,
     async with gateway.client() as client:
         await client.get("/api/auth/session", headers={"Cookie": cookies})
     assert auth.received[0].values("cookie") == [cookies]
+
+
+async def test_a_word_and_no_name_says_who_gets_nextauths_cookies(
+    rules: Path, auth: RawUpstream, posts: RawUpstream
+) -> None:
+    """An upstream gets the cookies by ``session_cookies`` in the policy: one called auth does not without it."""
+    change_rules(rules, '"posts"', '"auth"')
+    change_rules(rules, "posts = ", "elsewhere = ")
+    change_rules(rules, "auth = ", "identity = ")
+    change_rules(rules, "elsewhere = ", "auth = ")
+    change_rules(
+        rules,
+        '"/api/auth/:path*"]\naccess = "public"\nupstream = "auth"',
+        '"/api/auth/:path*"]\naccess = "public"\nupstream = "identity"',
+    )
+    async with running_gateway(rules) as gateway, gateway.client() as client:
+        cookies = f"theme=dark; {gateway.seal_session()}; next-auth.csrf-token=a"
+        for path in ("/api/auth/session", "/public/x"):
+            await client.get(path, headers={"Cookie": cookies})
+    assert auth.received[0].values("cookie") == [cookies]
+    assert posts.received[0].values("cookie") == ["theme=dark"]
 
 
 async def test_an_expired_token_in_a_session_cookie(gateway: RunningGateway, posts: RawUpstream) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.wire.client_limits import ClientLimits
+from gateway.wire.limits import ClientLimits
 from tests.support.gateway_in_process import RunningGateway, eventually, json_of, running_gateway, status_of
 from tests.support.raw_upstream import RawUpstream, Received
 

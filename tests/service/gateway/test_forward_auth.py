@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.support.gateway_in_process import RunningGateway, running_gateway, status_of
+from tests.support.gateway_in_process import RunningGateway, change_rules, running_gateway, status_of
 from tests.support.raw_upstream import RawUpstream
 
 QUESTION = "/_gateway/auth"
@@ -136,6 +136,17 @@ async def test_an_upgrade_does_not_pass(gateway: RunningGateway) -> None:
     """Where the rule does not open it to WebSockets, an upgrade is refused, also to who is signed in."""
     headers = {"Authorization": gateway.sign_token(), "Connection": "upgrade", "Upgrade": "websocket"}
     assert (await ask_as_caddy(gateway, "/api/user/1", **headers)).status_code == 403
+
+
+async def test_no_other_protocol_passes(rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upgrade to HTTP/2 is refused, also where the rule opens WebSockets: the proxy would send it on."""
+    monkeypatch.setenv("TRUSTED_PROXIES", "127.0.0.1")
+    change_rules(rules, "max_body = 10\n", "websocket = true\n")
+    async with running_gateway(rules) as gateway:
+        opening = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c"}
+        for path in ("/small", "/public/x"):
+            assert (await ask_as_caddy(gateway, path, **opening)).status_code == 403
+        assert (await ask_as_caddy(gateway, "/small", Connection="Upgrade", Upgrade="websocket")).is_success
 
 
 async def test_another_host(gateway: RunningGateway) -> None:

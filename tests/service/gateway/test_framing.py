@@ -6,8 +6,8 @@ import gc
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.wire.client_exchange import Exchange
-from gateway.wire.client_limits import ClientLimits
+from gateway.wire.exchange import Exchange
+from gateway.wire.limits import ClientLimits
 from tests.support.gateway_in_process import RunningGateway, eventually, json_of, status_of
 from tests.support.raw_upstream import RawUpstream, Received
 

@@ -6,8 +6,9 @@ import struct
 
 from structlog.testing import capture_logs
 
-from gateway.wire.answer_reader import ResponseReader
-from gateway.wire.protocol import GatewayProtocol
+from gateway.wire.answer_heads import AnswerReader
+from gateway.wire.client_connection import ClientConnection
+from gateway.wire.exchange import Exchange
 from gateway.wire.upstream_connection import UpstreamConnection
 from tests.support.gateway_in_process import RunningGateway, eventually
 from tests.support.raw_upstream import RawUpstream, Received
@@ -74,6 +75,6 @@ async def test_exchanges_that_failed_are_let_go_at_once(gateway: RunningGateway,
 
 
 def count_connections() -> int:
-    """Return how many connections of clients and to upstreams, and readers of their bytes, there are in memory."""
-    kinds = (GatewayProtocol, UpstreamConnection, ResponseReader)
+    """Return how many connections on either side, exchanges and readers there are in memory."""
+    kinds = (ClientConnection, Exchange, UpstreamConnection, AnswerReader)
     return sum(issubclass(type(each), kinds) for each in gc.get_objects())

@@ -1,15 +1,14 @@
 """The gateway as a process of its own: how much memory it takes while much passes through it (Linux)."""
 
 import asyncio
-import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
-from shared.settings import SAMPLE_SECRETS
+from tests.support.gateway_process import gateway_process
 from tests.support.raw_upstream import RawUpstream, Received
 
 MEBIBYTE = 1_048_576
@@ -21,26 +20,10 @@ PIECE = b"x" * 65_536
 @pytest.fixture
 async def process(rules: Path) -> AsyncIterator[tuple[int, int]]:
     """Give the port and the process id of a running gateway."""
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        port, metrics_port = one.getsockname()[1], other.getsockname()[1]
-    names = {"PORT": str(port), "METRICS_PORT": str(metrics_port), "GATEWAY_RULES": str(rules)}
-    environment = {**os.environ, **SAMPLE_SECRETS, **names, "NEXTAUTH_URL": f"http://localhost:{port}"}
-    command = (sys.executable, "-m", "gateway")
-    gateway = await asyncio.create_subprocess_exec(*command, env=environment | {"ENVIRONMENT": "development"})
-    try:
-        async with asyncio.timeout(20):
-            while True:
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
-                except OSError:
-                    await asyncio.sleep(0.05)
-                else:
-                    writer.close()
-                    break
-        yield port, gateway.pid
-    finally:
-        gateway.terminate()
-        await gateway.wait()
+    async with gateway_process({"GATEWAY_RULES": str(rules)}) as running:
+        port = urlsplit(running.url).port
+        assert port is not None
+        yield port, running.process.pid
 
 
 def read_peak(pid: int) -> int:

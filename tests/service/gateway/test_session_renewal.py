@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway import session_renewal
+from gateway.callers import renewal as session_renewal
 from gateway.callers.credentials import Credentials, Found, StaleSession
 from gateway.callers.renewal import Renewed, SessionRenewal, add_cookies
 from shared.authentication import Anonymous, Caller, Reason, User, authenticate_token

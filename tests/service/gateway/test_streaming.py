@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from gateway.wire.upstream_connection import HIGH_WATER
 from tests.support.gateway_in_process import RunningGateway, reset, status_of
 from tests.support.raw_upstream import RawUpstream, Received, echo
 
@@ -87,7 +86,7 @@ async def test_a_download_passes_in_bounded_memory(gateway: RunningGateway, post
             sent += len(PIECE)
 
     posts.script = send_all
-    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port, limit=HIGH_WATER)
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port, limit=65_536)
     writer.write(f"GET /public/x HTTP/1.1\r\nHost: {gateway.host}\r\nConnection: close\r\n\r\n".encode())
     stalled_at = -1
     while stalled_at != sent or not sent:

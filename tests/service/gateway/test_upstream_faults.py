@@ -1,6 +1,7 @@
 """An upstream that is dead, slow, overloaded or hostile: each request gets a clear answer, and only its own."""
 
 import asyncio
+import functools
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -9,8 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from gateway.wire.limits import Limits
-from gateway.wire.proxy import SHORT_BODY
+from gateway.wire.limits import WHOLE_BODY, Limits
 from tests.support.gateway_in_process import RunningGateway, change_rules, running_gateway, status_of
 from tests.support.raw_upstream import RawUpstream, Received, answer_ok, running_upstream
 
@@ -62,22 +62,29 @@ async def test_silence_before_the_answer(hurried: RunningGateway, posts: RawUpst
 
 async def test_silence_within_the_answer(hurried: RunningGateway, posts: RawUpstream) -> None:
     """An upstream that stops in the middle: the client's connection ends without the answer's end."""
-
-    async def stop_halfway(request: Received) -> None:
-        await request.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
-        await request.reader.read()
-
-    posts.script = stop_halfway
+    posts.script = functools.partial(stop_halfway, WHOLE_BODY + 1)
     with pytest.raises(httpx2.RemoteProtocolError):
         await get(hurried)
+
+
+async def test_silence_within_a_short_answer(hurried: RunningGateway, posts: RawUpstream) -> None:
+    """A short answer goes out as a whole: an upstream that stops in the middle of it is answered for with 504."""
+    posts.script = functools.partial(stop_halfway, 10)
+    assert (await get(hurried)).status_code == 504
+
+
+async def stop_halfway(length: int, request: Received) -> None:
+    """Answer with less than is announced, and say nothing more."""
+    await request.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\nhalf" % length)
+    await request.reader.read()
 
 
 async def test_a_slow_upload_is_not_the_upstreams_fault(hurried: RunningGateway, posts: RawUpstream) -> None:
     """The upstream's time to answer begins when it has the whole request."""
     reader, writer = await asyncio.open_connection("127.0.0.1", hurried.port)
-    length = SHORT_BODY + 3  # a shorter one is waited for before the upstream is asked
+    length = WHOLE_BODY + 3  # a shorter one is waited for before the upstream is asked
     lines = f"Host: {hurried.host}\r\nContent-Length: {length}\r\nConnection: close"
-    writer.write(f"POST /public/x HTTP/1.1\r\n{lines}\r\n\r\n".encode() + b"a" * SHORT_BODY)
+    writer.write(f"POST /public/x HTTP/1.1\r\n{lines}\r\n\r\n".encode() + b"a" * WHOLE_BODY)
     for piece in (b"b", b"c", b"d"):
         await asyncio.sleep(QUICK.first_byte * 0.7)
         writer.write(piece)
@@ -125,7 +132,7 @@ async def test_an_answer_that_is_none(gateway: RunningGateway, posts: RawUpstrea
 
 async def test_a_body_cut_short(gateway: RunningGateway, posts: RawUpstream) -> None:
     """An answer shorter than announced never looks like a whole one, with a length or in chunks."""
-    for head in (b"Content-Length: 1000", b"Transfer-Encoding: chunked"):
+    for head in (b"Content-Length: 100000", b"Transfer-Encoding: chunked"):
 
         async def answer(request: Received, head: bytes = head) -> None:
             await request.send(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n" % head)
@@ -136,6 +143,17 @@ async def test_a_body_cut_short(gateway: RunningGateway, posts: RawUpstream) -> 
         posts.script = answer
         with pytest.raises(httpx2.RemoteProtocolError):
             await get(gateway)
+
+
+async def test_a_short_body_cut_short(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """An answer that is short by its own word, and shorter than that, is answered for with 502."""
+
+    async def answer(request: Received) -> None:
+        await request.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc")
+        request.writer.close()
+
+    posts.script = answer
+    assert (await get(gateway)).status_code == 502
 
 
 async def test_half_an_answer_is_none_for_an_old_client(gateway: RunningGateway, posts: RawUpstream) -> None:

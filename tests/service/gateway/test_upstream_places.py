@@ -39,14 +39,14 @@ async def cancel(task: asyncio.Task[object]) -> None:
 async def has_free_place(pool: UpstreamPool) -> bool:
     """Tell whether a connection can be had."""
     async with asyncio.timeout(2):
-        pool.release(await pool.acquire())
+        pool.release(await pool.wait())
     return True
 
 
 async def test_who_is_cancelled_while_waiting(pool: UpstreamPool) -> None:
     """Who is cancelled in the queue leaves it; the place goes to the next."""
-    held = await pool.acquire()
-    first, second = (asyncio.create_task(pool.acquire()) for _ in range(2))
+    held = await pool.wait()
+    first, second = (asyncio.create_task(pool.wait()) for _ in range(2))
     await asyncio.sleep(0)
     await cancel(first)
     pool.release(held)
@@ -56,8 +56,8 @@ async def test_who_is_cancelled_while_waiting(pool: UpstreamPool) -> None:
 
 async def test_who_is_cancelled_as_the_turn_comes(pool: UpstreamPool) -> None:
     """Who is cancelled in the moment in which its turn comes hands it on."""
-    held = await pool.acquire()
-    first, second = (asyncio.create_task(pool.acquire()) for _ in range(2))
+    held = await pool.wait()
+    first, second = (asyncio.create_task(pool.wait()) for _ in range(2))
     await asyncio.sleep(0)
     pool.release(held)  # the turn is the first one's
     await cancel(first)
@@ -67,7 +67,7 @@ async def test_who_is_cancelled_as_the_turn_comes(pool: UpstreamPool) -> None:
 
 async def test_who_is_cancelled_while_connecting(pool: UpstreamPool) -> None:
     """Who is cancelled while its connection is being made gives its place back."""
-    connecting = asyncio.create_task(pool.acquire())
+    connecting = asyncio.create_task(pool.wait())
     await asyncio.sleep(0)
     await cancel(connecting)
     assert await has_free_place(pool)
@@ -76,9 +76,9 @@ async def test_who_is_cancelled_while_connecting(pool: UpstreamPool) -> None:
 async def test_who_gives_up(posts: RawUpstream) -> None:
     """Who waited too long gets Unavailable and leaves the queue."""
     pool = UpstreamPool(Upstream("posts", (Replica("127.0.0.1", posts.port),)), Limits(connections=1, wait=0.05))
-    held = await pool.acquire()
+    held = await pool.wait()
     with pytest.raises(Unavailable):
-        await pool.acquire()
+        await pool.wait()
     pool.release(held)
     assert await has_free_place(pool)
     pool.close()
@@ -89,13 +89,13 @@ async def test_each_use_has_places_of_its_own(posts: RawUpstream, use: Use) -> N
     """What a client may draw out takes no place from whole requests; where its own are taken it is refused at once."""
     limits = Limits(connections=1, bodies=1, tunnels=1)
     pool = UpstreamPool(Upstream("posts", (Replica("127.0.0.1", posts.port),)), limits)
-    held = await pool.acquire(use)
+    held = await pool.wait(use)
     assert await has_free_place(pool)
     with pytest.raises(Unavailable):
-        await pool.acquire(use)
+        await pool.wait(use)
     assert pool.describe().running == 1
     pool.release(held)
-    pool.release(await pool.acquire(use))
+    pool.release(await pool.wait(use))
     assert pool.describe().running == 0
     pool.close()
 
@@ -105,7 +105,7 @@ async def test_a_place_for_a_body_is_given_back_when_nobody_listens() -> None:
     pool = UpstreamPool(Upstream("posts", (Replica("127.0.0.1", 9),)), Limits(bodies=1))
     for _ in range(2):
         with pytest.raises(Unavailable) as refused:
-            await pool.acquire(Use.BODY)
+            await pool.wait(Use.BODY)
         assert refused.value.__cause__ is None
     pool.close()
 
@@ -163,6 +163,6 @@ async def test_a_replica_that_does_not_answer_is_left_alone(posts: RawUpstream) 
             waiting.connect_ex(full.getsockname())
         silent, well = Replica("127.0.0.1", full.getsockname()[1]), Replica("127.0.0.1", posts.port)
         pool = UpstreamPool(Upstream("posts", (silent, well)), Limits(connect=0.5, rest=0.5))
-        pool.release(await pool.acquire())
+        pool.release(await pool.wait())
         assert pool.describe().resting == 1
         pool.close()

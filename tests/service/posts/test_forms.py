@@ -201,6 +201,61 @@ async def test_a_form_token_belongs_to_one_session(client: httpx2.AsyncClient, a
     assert (await send(client, ada, form, title="x")).status_code == 403
 
 
+@pytest.mark.parametrize("path", [PUBLISH, DELETE])
+async def test_a_button_of_another_session_shows_the_list(client: httpx2.AsyncClient, ada: Person, path: str) -> None:
+    """Publish and Delete of a page from before another sign-in: 403 with the list, which says so; there they work."""
+    post = await write_post(client, ada)
+    form = await open_form(client, make_person(ada.id, ada.name), "/userposts", path)
+    refused = await send(client, ada, form)
+    assert refused.status_code == 403
+    assert "<h1>My posts</h1>" in refused.text
+    assert "Save" not in refused.text.partition('role="alert"')[2].partition("</p>")[0]
+    assert await read_posts(client, ada) == [post]
+    assert (await send(client, ada, read_forms(refused.text)[path])).status_code == 303
+
+
+async def test_publishing_what_is_published_changes_nothing(client: httpx2.AsyncClient, ada: Person) -> None:
+    """A second click on Publish ends as the first, and the post stays as it is: its version, its times."""
+    await write_post(client, ada)
+    form = await open_form(client, ada, "/userposts", PUBLISH)
+    await send(client, ada, form)
+    published = await read_posts(client, ada)
+    again = await send(client, ada, form)
+    assert (again.status_code, again.headers["location"]) == (303, "/userposts?done=published")
+    assert await read_posts(client, ada) == published
+    assert (await open_form(client, ada, EDIT)).fields["version"] == "2"
+
+
+async def test_publishing_what_is_gone_shows_the_list(client: httpx2.AsyncClient, ada: Person) -> None:
+    """Publish of a post that was deleted meanwhile is 404 with the list, which says so."""
+    await write_post(client, ada)
+    form = await open_form(client, ada, "/userposts", PUBLISH)
+    await send(client, ada, await open_form(client, ada, "/userposts", DELETE))
+    gone = await send(client, ada, form)
+    assert gone.status_code == 404
+    assert "<h1>My posts</h1>" in gone.text
+    assert 'role="alert"' in gone.text
+
+
+@pytest.mark.parametrize("path", [NEW, EDIT])
+async def test_a_form_of_another_account_says_so(
+    client: httpx2.AsyncClient, ada: Person, grace: Person, path: str
+) -> None:
+    """Who meanwhile signed in to another account is told so, and what was typed is only saved as a new post there."""
+    post = await write_post(client, ada, published=True)
+    form = await open_form(client, ada, path)
+    refused = await send(client, grace, form, title="Typed")
+    assert refused.status_code == 403
+    assert "another account" in refused.text.partition('role="alert"')[2].partition("</p>")[0]
+    assert await read_posts(client, ada) == [post]
+    shown = read_forms(refused.text)
+    assert [action for action in shown if action.startswith("/userposts")] == [NEW]
+    assert shown[NEW].fields["title"] == "Typed"
+    assert (await send(client, grace, shown[NEW])).status_code == 303
+    assert [post["title"] for post in await read_posts(client, grace)] == ["Typed"]
+    assert await read_posts(client, ada) == [post]
+
+
 async def test_a_form_token_ages(client: httpx2.AsyncClient, app: Starlette, ada: Person) -> None:
     """A form that was open for longer than half a day must be sent again."""
     form = await open_form(client, ada, NEW)

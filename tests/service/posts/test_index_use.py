@@ -51,7 +51,7 @@ async def filled(database: asyncpg.Connection) -> AsyncIterator[asyncpg.Connecti
     await database.execute("ANALYZE authors, posts, removals")
     yield database
     await database.execute("DELETE FROM authors; DELETE FROM removals; DELETE FROM posts")
-    await database.execute("ANALYZE authors, posts")
+    await database.execute("ANALYZE authors, posts, removals")
 
 
 @pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])

@@ -9,12 +9,14 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from posts_service import forms
+from posts_service import forms, idempotency, writing
+from shared.database import Connection
 from tests.service.posts.conftest import make_person
 from tests.support.forged_tokens import read_claims
 from tests.support.html_forms import HtmlForm, read_forms
 from tests.support.people import Person
 from tests.support.posts import write_post
+from tests.support.waiting import wait_until
 
 NEW, EDIT, DELETE = "/userposts/new", "/userposts/1", "/userposts/1/delete"
 BROWSER = {"accept": "text/html,application/xhtml+xml"}
@@ -177,15 +179,28 @@ async def test_a_second_click_is_no_success_while_nothing_is_saved(
 
 
 async def test_a_first_click_that_fails_leaves_the_second(
-    client: httpx2.AsyncClient, database: asyncpg.Connection, ada: Person, posts_database_url: str
+    client: httpx2.AsyncClient,
+    database: asyncpg.Connection,
+    ada: Person,
+    posts_database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """When the first click fails after all, the second saves the text by itself."""
-    form = await open_form(client, ada, NEW)
+    """When the first click fails after all, the second, which has met it, saves the text by itself."""
+    form, have_met = await open_form(client, ada, NEW), asyncio.Event()
+
+    async def lock_key(connection: Connection, author_id: int, key: str) -> bool:
+        if await idempotency.lock_key(connection, author_id, key):
+            return True
+        have_met.set()
+        return False
+
+    monkeypatch.setattr(writing, "lock_key", lock_key)
+    waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'posts'::regclass AND NOT granted"
     async with posts_locked(posts_database_url):
         first = asyncio.create_task(send(client, ada, form, **TYPED))
-        await asyncio.sleep(0.2)
+        await wait_until(lambda: database.fetchval(waiting), lambda found: found == 1)
         second = asyncio.create_task(send(client, ada, form, **TYPED))
-        await asyncio.sleep(0.2)
+        await asyncio.wait_for(have_met.wait(), 10)
         await database.execute(
             "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
             " WHERE wait_event_type = 'Lock' AND query LIKE '%INSERT INTO posts%'"

@@ -228,7 +228,7 @@ async def test_it_catches_up_after_being_down(
         later.changes = fake_auth_service.changes
         async with running_posts(posts_database_url, later):
             await wait_for_position(database, 1204)
-        assert later.asked_after["changes"][0] == 2
+        assert later.list_places("changes")[0] == 2
     authors = await list_authors(database)
     assert (authors[1], authors[2], authors[1202], len(authors)) == ("Ada King", None, "User 1202", 1202)
 
@@ -312,12 +312,12 @@ async def test_an_auth_service_that_begins_to_tell_of_epochs_is_not_read_anew(
     await database.execute(
         "INSERT INTO authors (id, name, email, as_of) VALUES (9, 'Old', 'old@example.com', 'infinity')"
     )
-    asked = len(fake_auth_service.asked_after["changes"])
+    asked = len(fake_auth_service.list_places("changes"))
     fake_auth_service.epoch = FIRST
     fake_auth_service.tell("created", 2, "Grace")
     await wait_for_position(database, 2)
     assert str(await database.fetchval("SELECT epoch FROM followed_feeds")) == FIRST
-    assert 0 not in fake_auth_service.asked_after["changes"][asked:]
+    assert 0 not in fake_auth_service.list_places("changes")[asked:]
     assert await list_authors(database) == {1: "Ada", 2: "Grace", 9: "Old"}
 
 

@@ -26,8 +26,7 @@ async def test_a_restart_of_the_server_changes_nothing(installation: Installatio
             post = await write_post(services.posts, ada)
     with installation.postgres() as urls:
         async with installation.services(urls) as services:
-            for parts in (services.auth_app.state.parts, services.posts_app.state.parts):
-                await parts.epoch_watch.look()
+            await services.look()
             assert (await services.auth.get("/api/me", headers=ada.bearer)).status_code == 200
             assert (await sign_up_and_in(services.auth, "Grace")).id == ada.id + 1
             assert (await write_post(services.posts, ada))["id"] == int(str(post["id"])) + 1
@@ -48,15 +47,13 @@ async def test_a_copy_of_the_files_is_put_back(installation: Installation, folde
     installation.copy_files(folder / "copy")
     with installation.postgres() as urls:
         async with installation.services(urls) as services:
-            for parts in (services.auth_app.state.parts, services.posts_app.state.parts):
-                await parts.epoch_watch.look()
+            await services.look()
             mary = await sign_up_and_in(services.auth, "Mary")
             lost = await write_post(services.posts, mary)
     installation.put_back(folder / "copy")
     with installation.postgres() as urls:
         async with installation.services(urls) as services:
-            for parts in (services.auth_app.state.parts, services.posts_app.state.parts):
-                await parts.epoch_watch.look()
+            await services.look()
             john = await sign_up_and_in(services.auth, "John")
             post = await write_post(services.posts, john)
             assert john.id > 1_000_000

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from shared.database import Database
-from stack.postgres import running_postgres
+from tests.support.own_postgres import own_postgres
 
 MIGRATION = """-- {name}
 -- depends: {depends}
@@ -35,11 +35,8 @@ def data() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def shared_database_url() -> Iterator[str]:
     """Give the URL of a database that no other test uses."""
-    with (
-        tempfile.TemporaryDirectory(prefix="gatepost-") as name,
-        running_postgres(Path(name), durable=False) as postgres,
-    ):
-        yield postgres.urls.posts
+    with own_postgres() as urls:
+        yield urls.posts
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ async def test_what_is_told_is_known(
     assert not revocations.is_revoked(C)
     assert figure(metrics, "gatepost_revocations_known") == 2
     assert feed.find_remark() is None
-    await eventually(lambda: auth.asked_after["revocations"][-1] == 2)
+    await eventually(lambda: auth.list_places("revocations")[-1] == 2)
 
 
 async def test_many_pages_are_read(auth: FakeAuthService, revocations: Revocations, feed: Feed) -> None:
@@ -128,8 +128,8 @@ async def test_a_feed_that_is_cut_is_taken_up_again(
     auth.cut = NONSENSE[nonsense]
     await eventually(lambda: feed.find_remark() is not None)
     auth.revoke(B)
-    asked = len(auth.asked_after["revocations"])
-    await eventually(lambda: len(auth.asked_after["revocations"]) > asked + 2)
+    asked = len(auth.list_places("revocations"))
+    await eventually(lambda: len(auth.list_places("revocations")) > asked + 2)
     assert (revocations.is_revoked(A), revocations.is_revoked(B)) == (True, False)
     assert re.fullmatch(r"cut: last heard of \d s ago", feed.find_remark() or "")
     before = figure(metrics, 'gatepost_feed_lag_seconds{feed="revocations"}')
@@ -138,7 +138,7 @@ async def test_a_feed_that_is_cut_is_taken_up_again(
     auth.cut = None
     await eventually(lambda: revocations.is_revoked(B))
     await eventually(lambda: feed.find_remark() is None)
-    assert 0 not in auth.asked_after["revocations"][asked:]
+    assert 0 not in auth.list_places("revocations")[asked:]
 
 
 async def test_an_entry_that_makes_no_sense_is_passed_over(
@@ -186,7 +186,7 @@ async def test_a_feed_that_went_back_is_read_anew(auth: FakeAuthService, revocat
     auth.revoke(A)
     auth.revoke(B)
     await eventually(lambda: len(revocations) == 2)
-    await eventually(lambda: auth.asked_after["revocations"][-1] == 2)
+    await eventually(lambda: auth.list_places("revocations")[-1] == 2)
     auth.revocations[:] = []
     auth.revoke(C)
     await eventually(lambda: revocations.is_revoked(C))
@@ -204,9 +204,9 @@ async def test_an_empty_feed_is_not_asked_without_end(auth: FakeAuthService, fee
     """An auth service that answers at once that nothing happened is not asked as fast as it answers."""
     del feed
     auth.cut = lambda: answer_with({"revocations": [], "last": 0})
-    before = len(auth.asked_after["revocations"])
+    before = len(auth.list_places("revocations"))
     await asyncio.sleep(0.5)
-    assert len(auth.asked_after["revocations"]) - before <= 60
+    assert len(auth.list_places("revocations")) - before <= 60
 
 
 def test_pauses_grow_and_differ() -> None:

@@ -7,25 +7,18 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Awaitable, Callable
 
 import httpx2
 import pytest
 
 from shared.log_writer import CAPACITY
 from tests.support.gateway_process import GatewayProcess, gateway_process
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sets the size of a pipe")
 
 PATIENCE = 10.0  # seconds for one answer: what every request is promised
 LOST = "gatepost_log_lines_dropped_total"
-
-
-async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
-    """Wait until something holds; TimeoutError when it does not in time."""
-    async with asyncio.timeout(seconds):
-        while not await holds():
-            pass
 
 
 async def ask(gateway: GatewayProcess, requests: int) -> None:
@@ -55,7 +48,7 @@ async def test_a_blocked_pipe_blocks_nothing() -> None:
                 sent += 500
                 return await gateway.read_metric(LOST) > 0
 
-            await until(loses_lines)
+            await wait_until(loses_lines, lambda holds: holds, seconds=60)
             assert (await client.get("/livez")).status_code == 200
         lost = await gateway.read_metric(LOST)
         reading = asyncio.create_task(gateway.read_log())
@@ -96,5 +89,5 @@ async def test_a_closed_pipe_is_survived() -> None:
         async def loses_lines() -> bool:
             return await gateway.read_metric(LOST) >= 10
 
-        await until(loses_lines)
+        await wait_until(loses_lines, lambda holds: holds, seconds=60)
         assert await gateway.stop() == -signal.SIGTERM

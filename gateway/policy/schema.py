@@ -1,0 +1,236 @@
+"""What a policy file may say: each word, its type and its meaning, as pydantic models that become rules and upstreams.
+
+    python -m gateway.policy.schema      writes gateway/rules.schema.json, by which editors complete and check a policy
+
+Every word is known or the file is refused: a typing error must not open a door. What must hold between words, and
+between rules, is in ``checks``.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    model_validator,
+)
+
+from gateway.matching.dfa import DFA
+from gateway.matching.matchers import Matcher, MatcherInvalid, compile_matcher, compile_regex
+from gateway.policy import rules
+from gateway.policy.rules import Access, Condition, Replica, Rule, Source, Upstream
+from shared.service_calls import UNIX
+
+FILE = Path(__file__).parents[1] / "rules.schema.json"
+
+_SETTING = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
+
+Compiled = TypeVar("Compiled")
+
+
+def _as_list(value: object) -> list[object]:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not texts:
+        raise ValueError("must be a text or a list of texts")
+    return texts
+
+
+def _as_table(value: object) -> object:
+    return value if isinstance(value, dict) else {"address": value}
+
+
+def _read_text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("must be a text")
+    return value
+
+
+def _compile(compile_one: Callable[[str], Compiled], value: object) -> Compiled:
+    source = _read_text(value)
+    try:
+        return compile_one(source)
+    except MatcherInvalid as error:
+        raise ValueError(f"{source!r}: {error}") from None
+
+
+def _refuse_own_name(name: str) -> str:
+    if name == rules.OWN_UPSTREAM:
+        raise ValueError("this name is the gateway's own")
+    return name
+
+
+def _read_address(value: object, info: ValidationInfo) -> Replica:
+    """Return the address that a URL says. The validation's context gives the values of settings."""
+    settings: Mapping[str, str] = info.context or {}
+    text = _read_text(value)
+    for setting in _SETTING.findall(text):
+        if setting not in settings:
+            raise ValueError(f"there is no setting {setting}")
+    url = _SETTING.sub(lambda found: settings[found.group(1)], text)
+    return _read_socket(url) if url.startswith(UNIX) else _read_url(url)
+
+
+def _read_socket(url: str) -> Replica:
+    path = url.removeprefix(UNIX)
+    if not path.startswith("/") or not path.isprintable():
+        raise ValueError(f"{url!r} is not {UNIX}/path/of/a/socket")
+    return Replica(path, None)
+
+
+def _read_url(url: str) -> Replica:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError(f"{url!r} is not a URL") from None
+    is_plain = parts.path in {"", "/"} and not (parts.query or parts.fragment or parts.username) and url.isprintable()
+    if parts.scheme != "http" or not host or port == 0 or " " in url or not is_plain:
+        raise ValueError(f"{url!r} is not http://host:port")
+    return Replica(host, port or 80)
+
+
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+Text: TypeAlias = Annotated[str, Field(min_length=1)]
+Texts: TypeAlias = Text | Annotated[list[Text], Field(min_length=1)]
+Method: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+Methods: TypeAlias = Method | Annotated[list[Method], Field(min_length=1)]
+Address: TypeAlias = Annotated[Replica, PlainValidator(_read_address)]
+PathMatcher: TypeAlias = Annotated[Matcher, PlainValidator(partial(_compile, compile_matcher))]
+Regex: TypeAlias = Annotated[DFA, PlainValidator(partial(_compile, compile_regex), json_schema_input_type=Text)]
+
+
+class Table(BaseModel):
+    """A table of the file. Descriptions of words stand below them."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class UpstreamTable(Table):
+    """A service behind the gateway."""
+
+    address: Annotated[list[Address], BeforeValidator(_as_list, json_schema_input_type=Texts)]
+    """`http://host:port`, `unix:/path/of/a/socket`, a setting as `${NAME}`; several of them are its replicas."""
+    answer_within: Count | None = None
+    """The seconds that it has to begin an answer; 30 if left out. Then 504."""
+    session_cookies: bool = False
+    """true for the service that signs people in: it gets NextAuth's cookies, which no other ever sees, and where a rule
+    is public it keeps the sessions in them fresh itself."""
+
+    def to_upstream(self, name: str) -> Upstream:
+        """Return the value."""
+        return Upstream(name, tuple(self.address), self.answer_within, self.session_cookies)
+
+
+class ConditionTable(Table):
+    """A part of a request that is there, with a value that matches if one is given."""
+
+    type: Annotated[Source, Field(strict=False)]
+    key: Text | None = None
+    """The name of a header, cookie or query parameter; none for the host."""
+    value: Regex | None = None
+    """A JavaScript regular expression that the whole value must match; any value but an empty one if left out."""
+
+    @model_validator(mode="after")
+    def _check_words(self) -> Self:
+        if self.type is Source.HOST and (self.key or not self.value):
+            raise ValueError("a host has a value and no key")
+        if self.type is not Source.HOST and not self.key:
+            raise ValueError(f"a {self.type} has a key")
+        return self
+
+    def to_condition(self) -> Condition:
+        """Return the value."""
+        key = self.key or ""
+        return Condition(self.type, key.lower() if self.type is Source.HEADER else key, self.value)
+
+
+class RuleTable(Table):
+    """Which requests, who may pass, and where they go. The first rule that fits decides."""
+
+    matchers: Annotated[
+        list[PathMatcher], Field(alias="matcher"), BeforeValidator(_as_list, json_schema_input_type=Texts)
+    ]
+    """Which paths, in Next.js' syntax. One trailing slash more is tolerated, nothing else is."""
+    access: Annotated[Access, Field(strict=False)]
+    """`public`: everyone passes. `protected`: anonymous callers get 401. `page`: anonymous browsers get the sign-in
+    page, and land on the page they wanted once signed in."""
+    upstream: Text
+    """A name from `[upstreams]`, or `gateway` for what the gateway answers itself."""
+    methods: Annotated[list[Method], BeforeValidator(_as_list, json_schema_input_type=Methods)] = [
+        "GET",
+        "HEAD",
+        "POST",
+        "PUT",
+        "PATCH",
+        "DELETE",
+    ]
+    """Which methods. HEAD goes where GET goes; the gateway answers OPTIONS itself unless it is named."""
+    has: list[ConditionTable] = []
+    """The rule applies only where all of these hold; else the next rule is asked."""
+    missing: list[ConditionTable] = []
+    """The rule applies only where none of these holds; else the next rule is asked."""
+    max_body: Count = rules.DEFAULT_MAX_BODY
+    """The longest request body, in bytes; 1 MiB if left out."""
+    websocket: bool = False
+    """true opens the paths to WebSockets too; else a request for one gets 403."""
+    role: Text | None = None
+    """A role that the access token must name; else 403."""
+    max_auth_age: Count | None = None
+    """Seconds since signing in; who signed in before is asked to do so again."""
+    anonymous_forms: bool = False
+    """true on a page: a form of ours that is sent after the session has ended passes without credentials, so that the
+    service can show it again with what was typed; else 401, and the text is lost. Only for services that ask themselves
+    who is signed in, and not beside role or max_auth_age."""
+
+    def to_rule(self, line: int) -> Rule:
+        """Return the value. HEAD comes with GET."""
+        values = {
+            "matchers": tuple(self.matchers),
+            "methods": frozenset({*self.methods, "HEAD"} if "GET" in self.methods else self.methods),
+            "has": frozenset(condition.to_condition() for condition in self.has),
+            "missing": frozenset(condition.to_condition() for condition in self.missing),
+        }
+        return Rule(line=line, **(dict(self) | values))
+
+
+class PolicyFile(Table):
+    """What may pass Gatepost's gateway, who may pass, and where it goes."""
+
+    upstreams: dict[
+        Annotated[str, AfterValidator(_refuse_own_name)],
+        Annotated[UpstreamTable, BeforeValidator(_as_table, json_schema_input_type=Texts | UpstreamTable)],
+    ]
+    """The services behind the gateway by name: an address, several, or a table of address and more."""
+    rules: Annotated[list[RuleTable], Field(alias="rule", min_length=1)]
+    """The rules, in their order."""
+
+
+def render_schema() -> str:
+    """Return the JSON schema of a policy file, as it is written."""
+    return json.dumps(_tidy(PolicyFile.model_json_schema()), indent=2) + "\n"
+
+
+def _tidy(schema: object) -> object:
+    """Leave out null, which no TOML can say, and let descriptions run on."""
+    if isinstance(schema, list):
+        return [_tidy(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema.replace("\n", " ") if isinstance(schema, str) else schema
+    match schema:
+        case {"anyOf": [choice, {"type": "null"}], "default": None, **rest}:
+            schema = {**choice, **rest}
+    return {word: _tidy(value) for word, value in schema.items()}
+
+
+if __name__ == "__main__":
+    FILE.write_text(render_schema())

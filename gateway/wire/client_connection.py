@@ -1,0 +1,499 @@
+"""One client's connection: the protocol that uvicorn gives each accepted socket to (RFC 9112).
+
+It is in one state at a time:
+
+| state     | owed by                                 | until                                | then            |
+|-----------|-----------------------------------------|--------------------------------------|-----------------|
+| IDLE      | the client: a first byte                | ``idle``                             | close           |
+| HEAD      | the client: the head's end              | ``head``                             | 408             |
+| BODY      | the client: the body, at a least rate   | ``body``, again while it keeps the   | 408             |
+|           |                                         | rate, or the gateway paused it       |                 |
+| ANSWERING | the gateway: an answer                  | the exchange's own deadlines         |                 |
+| LINGERING | a refused client: its end               | ``linger``                           | close           |
+| CLOSING   | the client: to take what waits          | ``write_stall`` without progress     | abort           |
+
+1. One request is read and answered at a time. What a client sends ahead (pipelining) waits as bytes, up to a bound;
+   reading goes on until then, so that the client's end is seen. An answer is never written into another.
+2. While it takes nothing of an answer, the client has ``write_stall``; each byte that it takes begins that anew.
+3. What is no request is refused as other requests are, and the connection ends. After an answer that came before its
+   request's end, it ends too: what still comes is read and thrown away for a moment, so that the answer gets read.
+4. A client that ends its own side after whole requests gets their answers. While there is nothing to send to it, it is
+   kept for ``half_closed`` seconds; then it counts as gone.
+5. HTTP/1.0 clients get no chunks: an answer of unknown length ends with the connection, by a reset while it is not
+   whole, so that half of it can't be taken for the whole.
+6. An exception in a callback ends this connection, and no other; it is logged as ``request_failed``.
+"""
+
+import asyncio
+import http
+import socket
+import struct
+from enum import Enum, auto
+from functools import lru_cache
+from typing import TYPE_CHECKING, Protocol, cast
+
+import structlog
+
+from gateway.wire.chunks import LAST_CHUNK, ChunkReader, ChunksBroken, encode_chunk
+from gateway.wire.headers import RawHeader, encode_lines
+from gateway.wire.limits import MAX_AHEAD, MAX_UNFINISHED_HEAD, ClientLimits
+from gateway.wire.request_heads import END_OF_HEAD, HeadParser, RequestHead, check_beginning
+from gateway.wire.unsent import count_unsent
+from shared.draining import CLOSE
+from shared.errors import AppError, BadRequest, HeadersTooLarge, RequestTimeout
+from shared.lazy_timer import NEVER, LazyTimer
+
+if TYPE_CHECKING:
+    from gateway.wire.exchange import Exchanges
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_BODILESS = (204, 304)
+_CLOSE_LINE = b"connection: close\r\n"
+_CHUNKED_LINE = b"transfer-encoding: chunked\r\n"
+_LINE_ENDS = b"\r\n"
+_RESET_AT_END = struct.pack("ii", 1, 0)  # struct linger of socket(7): on, for no time
+_CLOSE_AT_END = struct.pack("ii", 0, 0)
+_STATUS_LINES = {
+    status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in http.HTTPStatus
+}
+
+log = structlog.get_logger("client")
+
+
+class State(Enum):
+    """What a connection is at: the table above."""
+
+    IDLE = auto()
+    HEAD = auto()
+    BODY = auto()
+    ANSWERING = auto()
+    LINGERING = auto()
+    CLOSING = auto()
+
+
+class Server(Protocol):
+    """What is used of uvicorn's ``ServerState``."""
+
+    connections: set["ClientConnection"]
+    default_headers: list[RawHeader]
+    total_requests: int
+
+
+class Work(Protocol):
+    """What answers a request: an exchange, or the tunnel that it became."""
+
+    def take_body(self, data: bytes, *, is_last: bool) -> None:
+        """Take a piece of the request's body."""
+
+    def fail(self, error: Exception) -> None:
+        """Answer with an error, or break the answer off."""
+
+    def abandon(self) -> None:
+        """End: the client has gone."""
+
+    def pause_answer(self) -> None:
+        """Send nothing for now: the client takes nothing."""
+
+    def resume_answer(self) -> None:
+        """Go on sending."""
+
+    def drain(self) -> None:
+        """Take note that the server is about to end."""
+
+
+class ClientConnection(asyncio.Protocol):
+    """One client's connection; ``exchanges`` begins what answers its requests."""
+
+    def __init__(self, exchanges: "Exchanges", server: Server, limits: ClientLimits) -> None:
+        self._exchanges = exchanges
+        self._limits = limits
+        self._server = server
+        self._loop = asyncio.get_running_loop()
+        self._timer = LazyTimer(self._loop, self._run_out)
+        self._write_timer = LazyTimer(self._loop, self._judge_taking)
+        self._state = State.IDLE
+        self._received = b""  # and not read yet
+        self._searched = self._checked = 0  # of it, for the end of a head and for what can't be one
+        self._beginning: HeadParser | None = None  # of a head that has no end yet
+        self._head: RequestHead | None = None
+        self._work: Work | None = None
+        self._left = 0  # of a body of announced length
+        self._chunks: ChunkReader | None = None
+        self._stretch = 0  # bytes of the body that came in this stretch of time
+        self._was_paused = self._is_reading_paused = self._is_read_on_planned = False
+        self._is_kept = self._is_chunked = self._has_ended = self._reads_ahead = False
+        self._unsent = 0
+        self.has_progressed = False  # a part of the answer came since somebody looked
+        self.is_tunnel = False
+        self.is_writable = True
+        self.peer = ""
+        self.peer_port = 0
+
+    # What the event loop and the server call
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the first request."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's does not inherit from it
+        self._server.connections.add(self)
+        self._timer.expect(self._limits.idle)
+        address = transport.get_extra_info("peername")
+        if address:
+            self.peer, self.peer_port = address[:2]
+        else:
+            self._transport.abort()  # it is gone already, and nobody can tell where it was
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End what is under way: the client has gone."""
+        del exc
+        self._server.connections.discard(self)
+        self._timer.cancel()
+        self._write_timer.cancel()
+        self._received = b""
+        work, self._work = self._work, None
+        if work is not None:
+            work.abandon()
+
+    def data_received(self, data: bytes) -> None:
+        """Read bytes of the client, or keep them until those before are answered."""
+        if self._state in _DEAF:
+            return
+        self._received = self._received + data if self._received else data
+        self._read_on()
+
+    def eof_received(self) -> bool:
+        """Take note that no more comes; keep the connection while whole requests are owed an answer (RFC 9112, 9.6)."""
+        self._has_ended = True
+        is_owed = self._state is State.ANSWERING and not self.is_tunnel
+        if is_owed:
+            self._doubt()
+        return is_owed
+
+    def pause_writing(self) -> None:
+        """Take note that the client takes nothing for now."""
+        self.is_writable = False
+        self._unsent = count_unsent(self._transport)
+        self._write_timer.expect(self._limits.write_stall)
+        if self._work is not None:
+            self._work.pause_answer()
+
+    def resume_writing(self) -> None:
+        """Take note that the client takes more."""
+        self.is_writable = True
+        self._write_timer.deadline = NEVER
+        if self._work is not None:
+            self._work.resume_answer()
+        elif self._received:
+            self._plan_read_on()
+
+    def shutdown(self) -> None:
+        """End the connection, after the answer that is due; but a tunnel at once."""
+        self._is_kept = False
+        if self._work is not None:
+            self._work.drain()
+        elif self._state in {State.IDLE, State.HEAD}:
+            self._close()
+
+    # What the exchange calls
+
+    def answer(self, status: int, lines: bytes, length: int | None, body: bytes = b"", *, is_whole: bool) -> None:
+        """Begin an answer: its header lines, how long its body is (None: unknown), and what is there of it."""
+        head = self._head
+        method, version = (head.line.method, head.line.version) if head is not None else ("", "1.1")
+        has_body = method != "HEAD" and status not in _BODILESS
+        if self._state is State.BODY:
+            self._is_kept = False
+        self._is_chunked = has_body and length is None and version != "1.0"
+        if has_body and length is None and version == "1.0":
+            self._end_by(_RESET_AT_END)
+        framing = _CHUNKED_LINE if self._is_chunked else b""
+        own_lines, is_draining = _encode_own_lines(tuple(self._server.default_headers))
+        closing = b"" if self._is_kept or is_draining else _CLOSE_LINE
+        self._is_kept = self._is_kept and not is_draining
+        self.has_progressed = True
+        written = body if not self._is_chunked else encode_chunk(body) + (LAST_CHUNK if is_whole else b"")
+        status_line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+        self._transport.write(b"".join((status_line, own_lines, lines, framing, closing, b"\r\n", written)))
+        if is_whole:
+            self._finish()
+
+    def continue_answer(self, body: bytes, *, is_whole: bool) -> None:
+        """Send more of an answer's body, or its end."""
+        self.has_progressed = True
+        if self._is_chunked:
+            body = encode_chunk(body) + (LAST_CHUNK if is_whole else b"")
+        if body:
+            self._transport.write(body)
+        if is_whole:
+            self._finish()
+
+    def break_off(self) -> None:
+        """End the connection in the middle of an answer."""
+        self._work = None
+        self._close()
+
+    def send_continue(self) -> None:
+        """Tell a client that waits for it to send its body (RFC 9110, 10.1.1), unless it has begun to."""
+        if self._state is State.BODY and not self._received:
+            self._transport.write(CONTINUE)
+
+    def open_tunnel(self, tunnel: Work, status: int, lines: bytes) -> None:
+        """Begin to relay another protocol: bytes that go as they come, until either side ends (RFC 9110, 7.8)."""
+        own_lines, _ = _encode_own_lines(tuple(header for header in self._server.default_headers if header != CLOSE))
+        self._work, self.is_tunnel, self._is_kept = tunnel, True, False
+        self._transport.write(b"".join((_STATUS_LINES[status], own_lines, lines, b"\r\n")))
+        self._end_by(_CLOSE_AT_END)
+        early, self._received = self._received, b""
+        if early:
+            tunnel.take_body(early, is_last=False)
+        if self._has_ended:
+            self.close_tunnel()
+
+    def write(self, data: bytes) -> None:
+        """Send bytes of another protocol."""
+        self._transport.write(data)
+
+    def close_tunnel(self) -> None:
+        """End a tunnel once what was sent is taken."""
+        work, self._work = self._work, None
+        self._server.total_requests += 1
+        if work is not None:
+            work.abandon()
+        self._close()
+
+    def pause_reading(self) -> None:
+        """Read nothing for now, as the upstream takes nothing."""
+        self._was_paused = True
+        if not self._is_reading_paused and not self._transport.is_closing():
+            self._is_reading_paused = True
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        if self._is_reading_paused and not self._transport.is_closing():
+            self._is_reading_paused = False
+            self._transport.resume_reading()
+
+    # Reading
+
+    def _read_on(self) -> None:
+        """Read what was received, up to the end of one request."""
+        try:
+            while self._received and self._may_read():
+                if self._state is State.BODY:
+                    self._read_body()
+                elif not self._read_head():
+                    break
+            if self.is_tunnel and self._received and self._work is not None:
+                data, self._received = self._received, b""
+                self._work.take_body(data, is_last=False)
+        except AppError as error:
+            self._refuse(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is ends this connection, and no other
+            self._crash(error)
+        if len(self._received) > MAX_AHEAD and self._state in {State.ANSWERING, State.IDLE}:
+            self.pause_reading()
+
+    def _may_read(self) -> bool:
+        """Tell whether it is the turn of what was received: of a body, or of the next request."""
+        is_next = self._state in {State.IDLE, State.HEAD} and self.is_writable and not self._is_read_on_planned
+        return is_next or self._state is State.BODY
+
+    def _read_head(self) -> bool:
+        """Begin the request whose head is there; tell whether there was a whole one."""
+        if self._state is State.IDLE:
+            self._state = State.HEAD
+            self._timer.expect(self._limits.head)
+        if self._received[0] in _LINE_ENDS:  # some clients send empty lines after a request (RFC 9112, 2.2)
+            self._received = self._received.lstrip(_LINE_ENDS)
+            self._searched = 0
+        data = self._received
+        end = data.find(END_OF_HEAD, self._searched) + len(END_OF_HEAD)
+        if end < len(END_OF_HEAD) or end > MAX_UNFINISHED_HEAD:
+            if len(data) > MAX_UNFINISHED_HEAD:
+                raise HeadersTooLarge
+            self._check_beginning(data)
+            return False
+        self._received, self._searched, self._beginning = data[end:], 0, None
+        self._begin(self._exchanges.heads.read(data[:end]))
+        return True
+
+    def _check_beginning(self, data: bytes) -> None:
+        """Look at a head that has no end yet; BadRequest where it can't become one."""
+        if not data:
+            return
+        if self._beginning is None:
+            self._beginning, self._checked = HeadParser(), 0
+        check_beginning(self._beginning, data[self._checked :])
+        self._checked = len(data)
+        self._searched = max(0, len(data) - len(END_OF_HEAD) + 1)
+
+    def _begin(self, head: RequestHead) -> None:
+        """Begin to answer a request."""
+        self._head = head
+        self._is_kept = head.keeps_alive
+        self.has_progressed = False
+        crossing = head.lines.crossing
+        if head.lines.is_unread or (crossing is not None and crossing.has_body):
+            self._state = State.BODY
+            self._stretch, self._was_paused = 0, False
+            self._left = crossing.content_length or 0 if crossing is not None else 0
+            self._chunks = ChunkReader() if crossing is not None and crossing.is_chunked else None
+            self._timer.expect(self._limits.body)
+        else:
+            self._state = State.ANSWERING
+            self._timer.deadline = NEVER
+        work = self._work = self._exchanges.create(self, head)
+        work.begin()
+
+    def _read_body(self) -> None:
+        """Give the exchange what came of the body."""
+        work, data = self._work, self._received
+        if work is None:
+            self._received = b""
+            return
+        if self._chunks is not None:
+            try:
+                body, self._received = self._chunks.feed(data)
+            except ChunksBroken:
+                raise BadRequest from None
+            is_last = self._chunks.is_complete
+        else:
+            body, self._received = data[: self._left], data[self._left :]
+            self._left -= len(body)
+            is_last = not self._left
+        self._stretch += len(body)
+        if is_last:
+            self._state = State.ANSWERING
+            self._timer.deadline = NEVER
+        if body or is_last:
+            work.take_body(body, is_last=is_last)
+
+    # Ends
+
+    def _finish(self) -> None:
+        """Go on to the next request after an answer, or end."""
+        self._work = self._head = None
+        self._server.total_requests += 1
+        if self._state is State.BODY:
+            self._linger()
+        elif not self._is_kept:
+            self._end_by(_CLOSE_AT_END)
+            self._close()
+        else:
+            self._state = State.IDLE
+            self._timer.expect(self._limits.idle)
+            if self._is_reading_paused:
+                self.resume_reading()
+            if self._received:
+                self._plan_read_on()
+            elif self._has_ended:
+                self._close()
+
+    def _plan_read_on(self) -> None:
+        """Read soon what was sent ahead: after others had their turn."""
+        if not self._is_read_on_planned:
+            self._is_read_on_planned = True
+            self._loop.call_soon(self._read_ahead)
+
+    def _read_ahead(self) -> None:
+        self._is_read_on_planned = False
+        if self._state is State.IDLE and not self._transport.is_closing():
+            self._reads_ahead = True
+            self._read_on()
+            self._reads_ahead = False
+            if self._has_ended and self._state in {State.IDLE, State.HEAD, State.BODY}:
+                self._close()  # the rest of it won't come
+
+    def _refuse(self, error: AppError) -> None:
+        """Answer what is no request, or wrong in its body, and read no more."""
+        self._received = b""
+        if self._work is not None:
+            self._work.fail(error)
+            return
+        if self._reads_ahead:  # no request, but what followed one that was answered
+            self._close()
+            return
+        self._is_kept = False
+        self._head = None
+        self._state = State.BODY  # its end can't be told
+        self._exchanges.refuse(self, error)
+
+    def _crash(self, error: Exception) -> None:
+        work, self._received = self._work, b""
+        if work is not None:
+            self._is_kept = False
+            work.fail(error)
+        else:
+            log.error("request_failed", exc_info=error)
+            self._transport.abort()
+
+    def _linger(self) -> None:
+        """End our side of the connection, and give the client a moment to read the answer and end its own."""
+        self._state = State.LINGERING
+        self._received = b""
+        self.resume_reading()
+        if not self._transport.is_closing():
+            self._transport.write_eof()
+        self._timer.expect(self._limits.linger)
+
+    def _close(self) -> None:
+        """End the connection, once what waits for the client is taken, or too long is not."""
+        self._state = State.CLOSING
+        self._received = b""
+        self._unsent = count_unsent(self._transport)
+        self._transport.close()
+        self._timer.expect(self._limits.write_stall)
+
+    def _end_by(self, linger: bytes) -> None:
+        """Say how the connection ends when it is closed: by a reset, or after what was sent is taken."""
+        if not self._transport.is_closing():
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+    # Deadlines
+
+    def _run_out(self) -> None:
+        """End the wait for what did not come in time."""
+        match self._state:
+            case State.IDLE:
+                self._close()
+            case State.HEAD:
+                self._refuse(RequestTimeout())
+            case State.BODY:
+                self._judge_body()
+            case State.ANSWERING if self._has_ended:
+                self._doubt() if self.has_progressed else self._transport.abort()
+            case State.LINGERING:
+                self._close()
+            case State.CLOSING:
+                self._judge_taking()
+
+    def _judge_body(self) -> None:
+        """Grant another stretch of time to a body that came fast enough, or that we did not read; refuse others."""
+        if self._was_paused or self._stretch >= self._limits.rate * self._limits.body:
+            self._stretch, self._was_paused = 0, self._is_reading_paused
+            self._timer.expect(self._limits.body)
+        else:
+            self._refuse(RequestTimeout())
+
+    def _judge_taking(self) -> None:
+        """Wait on for a client that took some of what waits for it; give up one that took nothing."""
+        unsent = count_unsent(self._transport)
+        if 0 < unsent < self._unsent:
+            self._unsent = unsent
+            (self._timer if self._state is State.CLOSING else self._write_timer).expect(self._limits.write_stall)
+        else:
+            self._transport.abort()
+
+    def _doubt(self) -> None:
+        """Keep a client that ended its own side for a while: it may have gone, which a write would show."""
+        self.has_progressed = False
+        self._timer.expect(self._limits.half_closed)
+
+
+_DEAF = frozenset({State.LINGERING, State.CLOSING})
+
+
+@lru_cache(maxsize=4)
+def _encode_own_lines(headers: tuple[RawHeader, ...]) -> tuple[bytes, bool]:
+    """Return the server's own header lines, the same for all answers of a second, and whether they end connections."""
+    return encode_lines(headers), CLOSE in headers

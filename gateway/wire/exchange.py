@@ -1,0 +1,409 @@
+"""One request and its answer, between a client's connection and an upstream's. Nothing is waited for but by name.
+
+- The judgement says what happens. Bytes go from one connection to the other as they come; each side pauses the other,
+  so memory is bounded by what the slower one takes. A coroutine runs only where somebody really waits: for a place in
+  the pool, the renewal of a session, a page of our own, the answer to forward auth.
+- A body announced to be short is waited for before an upstream is asked: who sends it slowly keeps nobody else from
+  the upstream. A short answer goes out as a whole, so that half of it can't be taken for the whole.
+- A request is sent a second time only if its connection was a kept one that ended without a single byte of an answer,
+  the method is idempotent (RFC 9110, 9.2.2) and its whole body is at hand. Never otherwise: it may have had an effect.
+- An upstream has the time that the policy grants it (``answer_within``) to begin its answer, from the request's end. It
+  is the same time for both tries together, and waiting for a connection counts.
+- An upstream's failure before the answer has begun is answered for; afterwards the client's connection ends without the
+  answer's end.
+- A client that goes away ends the exchange with the upstream.
+"""
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.callers.renewal import Renewed, SessionRenewal
+from gateway.forward_auth.answer import ForwardAuth
+from gateway.gate import Gate, Judgement, TellState, note_judgement
+from gateway.pages.adapter import OwnPages
+from gateway.policy.decision import AnswerOptions, Forward, RedirectToSignIn, Refuse
+from gateway.policy.in_force import CurrentPolicy
+from gateway.wire.answer_heads import SWITCHING_PROTOCOLS, AnswerHead
+from gateway.wire.chunks import LAST_CHUNK, encode_chunk
+from gateway.wire.client_connection import ClientConnection
+from gateway.wire.limits import WHOLE_BODY, Use
+from gateway.wire.own_answers import Answer, OwnAnswers
+from gateway.wire.pool import UpstreamPool
+from gateway.wire.request_heads import RequestHead, RequestHeads
+from gateway.wire.tunnel import Tunnel
+from gateway.wire.upstream_connection import AnswerMissing, UpstreamConnection
+from gateway.wire.upstream_head import Outgoing
+from gateway.wire.websocket import is_accepted
+from shared.errors import AppError, BodyTooLarge, UpstreamFailed, UpstreamTimeout
+from shared.request_context import Reports, RequestRecord, answer_as, begin_record
+
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+CLIENT_GONE = 499  # for the log: nobody hears it
+UNREAD = "unread"
+"""What the log calls the method of a request that could not be read."""
+
+NO_STORE = b"cache-control: no-store\r\n"
+
+log = structlog.get_logger("exchange")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanges:
+    """What exchanges need, and the way to begin one."""
+
+    heads: RequestHeads
+    gate: Gate
+    outgoing: Outgoing
+    current: CurrentPolicy
+    renewal: SessionRenewal
+    own_pages: OwnPages
+    own_answers: OwnAnswers
+    forward_auth: ForwardAuth
+    reports: Reports
+
+    def create(self, client: ClientConnection, head: RequestHead) -> "Exchange":
+        """Return the exchange for a request whose head was read."""
+        return Exchange(self, client, head)
+
+    def refuse(self, client: ClientConnection, error: AppError) -> None:
+        """Answer bytes that are no request; it is reported like one."""
+        record = begin_record(())
+        answer = self.own_answers.of_error(error, record)
+        self.reports.report(record, UNREAD, answer.status)
+        lines = answer.lines + _name_request(record)
+        client.answer(answer.status, lines, len(answer.body), answer.body, is_whole=True)
+
+
+class Exchange:
+    """The state of one request on its way."""
+
+    __slots__ = (
+        *("_asked_at", "_body", "_client", "_connection", "_decision", "_head_bytes", "_held", "_is_body_whole"),
+        *("_is_over", "_is_probe", "_parts", "_pool", "_received", "_renewed", "_status", "_task", "_waits_for_body"),
+        *("head", "record"),
+    )
+
+    def __init__(self, parts: Exchanges, client: ClientConnection, head: RequestHead) -> None:
+        self._parts = parts
+        self._client = client
+        self.head = head
+        self.record: RequestRecord = begin_record(head.lines.naming)
+        self._renewed: Renewed | None = None
+        self._pool: UpstreamPool
+        self._connection: UpstreamConnection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._decision: Forward | None = None
+        crossing = head.lines.crossing
+        length = crossing.content_length if crossing is not None else None
+        self._is_body_whole = crossing is None or not crossing.has_body
+        self._waits_for_body = length is not None and length <= WHOLE_BODY  # before anything is sent
+        self._body: list[bytes] = []  # what came and was not sent; all of it where that is little
+        self._received = 0
+        self._held: list[bytes] = []  # of a short answer that is not whole
+        self._asked_at = 0.0
+        self._status = 0  # of an answer that has begun
+        self._is_over = self._is_probe = False
+
+    def begin(self) -> None:
+        """Judge the request, and act on that."""
+        parts = self._parts
+        if parts.forward_auth.is_question(self.head, self._client.peer):
+            self._wait_for(self._answer_question())
+            return
+        judgement = parts.gate.judge(self.head, int(time.time()))
+        if judgement.stale is not None:
+            self._wait_for(self._renew(judgement))
+        else:
+            self._act(judgement)
+
+    async def _answer_question(self) -> None:
+        answer, self._renewed = await self._parts.forward_auth.answer(self.head, self._client.peer, self.record)
+        self._send_own(answer)
+
+    async def _renew(self, judgement: Judgement) -> None:
+        renewed = self._renewed = await self._parts.renewal.renew(judgement.found)
+        self._act(self._parts.gate.judge(self.head, int(time.time()), renewed))
+
+    def _act(self, judgement: Judgement) -> None:
+        note_judgement(self.record, judgement)
+        match judgement.decision:
+            case Forward(upstream=None):
+                self._wait_for(self._show_own_page())
+            case Forward():
+                self._forward(judgement.decision)
+            case RedirectToSignIn(_, location):
+                self._send_own(self._parts.own_answers.redirect(location))
+            case Refuse(error):
+                self._send_error(error)
+            case TellState():
+                self._is_probe = True
+                self._wait_for(self._show_own_page())
+            case AnswerOptions(allow):
+                self._send_own(self._parts.own_answers.allow(allow))
+
+    async def _show_own_page(self) -> None:
+        self._send_own(await self._parts.own_pages.answer(self.head, self.record))
+
+    # The request
+
+    def _forward(self, decision: Forward) -> None:
+        self._decision = decision
+        self._pool = self._parts.current.get_pool(decision.rule.upstream)
+        self._head_bytes = self._parts.outgoing.encode_head(self.head, decision, self._client.peer, self.record)
+        if self._received > decision.rule.max_body:
+            self.fail(BodyTooLarge())
+        elif self._is_body_whole or (self._body and not self._waits_for_body):
+            self._ask()
+        else:  # the first piece of the body asks, or the last
+            if self.head.lines.expects_continue:
+                self._client.send_continue()
+            self._client.resume_reading()
+
+    def take_body(self, data: bytes, *, is_last: bool) -> None:
+        """Take a piece of the request's body, and send it on if its turn has come."""
+        self._received += len(data)
+        self._is_body_whole = is_last
+        decision, connection = self._decision, self._connection
+        if decision is not None and self._received > decision.rule.max_body:
+            self.fail(BodyTooLarge())
+        elif connection is not None:
+            self._send_body(connection, self._frame(data, is_last=is_last))
+        else:
+            self._body.append(data)
+            if decision is None or self._task is not None:
+                self._client.pause_reading()  # nobody knows yet what becomes of it, or where it goes
+            elif is_last or not self._waits_for_body:
+                self._ask()
+
+    def _ask(self) -> None:
+        """Send the request, as far as it is there, on a connection that is kept or else waited for."""
+        self._asked_at = asyncio.get_running_loop().time()
+        connection = self._pool.take() if self._is_whole() else None
+        if connection is not None:
+            self._send(connection, self._pool.answer_within)
+        else:
+            self._wait_for(self._wait_for_connection())
+
+    def _is_whole(self) -> bool:
+        return self._is_body_whole and self._websocket_key is None
+
+    @property
+    def _websocket_key(self) -> bytes | None:
+        return self._decision.websocket_key if self._decision is not None else None
+
+    async def _wait_for_connection(self, *, fresh: bool = False) -> None:
+        pool, until = self._pool, self._asked_at + self._pool.answer_within
+        if self._websocket_key is not None:
+            connection = await pool.wait(Use.TUNNEL, fresh=True)
+        elif not self._is_body_whole:
+            connection = await pool.wait(Use.BODY)
+        else:
+            try:
+                async with asyncio.timeout_at(until):
+                    connection = await pool.wait(Use.WHOLE, fresh=fresh)
+            except TimeoutError:
+                raise UpstreamTimeout from None
+        self._task = None
+        self._send(connection, until - asyncio.get_running_loop().time())
+
+    def _send(self, connection: UpstreamConnection, answer_within: float) -> None:
+        self._connection = connection
+        is_whole = self._is_body_whole
+        connection.reader.expect(
+            is_head_request=self.head.line.method == "HEAD",
+            is_upgrade=self._websocket_key is not None,
+            echo=_name_request(self.record),
+        )
+        data = self._head_bytes
+        if self._body:
+            data += self._frame(b"".join(self._body), is_last=is_whole)
+            if not is_whole or self._received > WHOLE_BODY:
+                self._body.clear()  # it is not sent twice
+        elif self._is_chunked():
+            data += self._frame(b"", is_last=is_whole)
+        connection.ask(data, self, answer_within=answer_within if is_whole else None)
+        if not is_whole and connection.is_writable:
+            self._client.resume_reading()
+
+    def _send_body(self, connection: UpstreamConnection, data: bytes) -> None:
+        if self._is_body_whole:
+            connection.finish_request(data, self._pool.answer_within)
+        else:
+            connection.send(data)
+
+    def _is_chunked(self) -> bool:
+        crossing = self.head.lines.crossing
+        return crossing is not None and crossing.is_chunked
+
+    def _frame(self, body: bytes, *, is_last: bool) -> bytes:
+        """Return a piece of the body as it is sent: as it is, or as chunks (RFC 9112, 7.1)."""
+        return encode_chunk(body) + (LAST_CHUNK if is_last else b"") if self._is_chunked() else body
+
+    def pause_request(self) -> None:
+        """Send no more for now: the upstream takes nothing."""
+        if not self._is_body_whole:
+            self._client.pause_reading()
+
+    def resume_request(self) -> None:
+        """Go on sending."""
+        self._client.resume_reading()
+
+    # The answer
+
+    def take_answer(self, body: bytes) -> None:
+        """Send on what came of the answer."""
+        connection = self._connection
+        head = connection.reader.head if connection is not None else None
+        if connection is None or head is None:
+            return
+        is_whole = connection.reader.is_complete
+        if self._status:
+            if body or is_whole:
+                if is_whole:
+                    self._release()
+                    self._report(self._status)
+                self._client.continue_answer(body, is_whole=is_whole)
+            return
+        if head.status == SWITCHING_PROTOCOLS:
+            self._open_tunnel(connection, head, body)
+            return
+        if not is_whole and head.length is not None and head.length <= WHOLE_BODY:
+            self._held.append(body)
+            self._client.has_progressed = True
+            return
+        if self._held:
+            body = b"".join([*self._held, body])
+            self._held.clear()
+        self._begin_answer(head, body, is_whole=is_whole)
+
+    def _begin_answer(self, head: AnswerHead, body: bytes, *, is_whole: bool) -> None:
+        lines = head.lines
+        if self._renewed is not None and self._renewed.set_cookie:
+            lines = self._parts.own_answers.add_cookies(lines, self._renewed)
+        elif self._decision is not None and self._decision.is_private and not head.says_caching:
+            lines += NO_STORE
+        lines += _name_request(self.record)
+        self._status = head.status
+        if is_whole:
+            self._release()
+            self._report(head.status)
+        self._client.answer(head.status, lines, head.length, body, is_whole=is_whole)
+        if not is_whole and not self._client.is_writable:
+            self.pause_answer()
+
+    def _open_tunnel(self, connection: UpstreamConnection, head: AnswerHead, early: bytes) -> None:
+        decision = self._decision
+        if decision is None or decision.websocket_key is None or not is_accepted(decision.websocket_key, head.headers):
+            raise UpstreamFailed
+        self._connection, self._is_over = None, True
+        gate, user = self._parts.gate, decision.user
+        tunnel = Tunnel(
+            self._client, connection, self._pool, lambda: gate.may_go_on(user), lambda: self._report(head.status)
+        )
+        tunnel.open(head.status, head.lines + _name_request(self.record), early)
+
+    def lose_answer(self, error: Exception) -> None:
+        """Send the request again where that is safe, else answer for the upstream."""
+        connection = self._connection
+        self._release()
+        if not isinstance(error, AnswerMissing):
+            self.fail(error)
+        elif connection is not None and connection.was_used and self._may_repeat():
+            self._wait_for(self._wait_for_connection(fresh=True))
+        else:
+            failure = UpstreamFailed()
+            failure.__cause__ = error.__cause__
+            self.fail(failure)
+
+    def _may_repeat(self) -> bool:
+        is_at_hand = self._is_whole() and (bool(self._body) or not self._received)
+        return is_at_hand and self.head.line.method in IDEMPOTENT
+
+    def pause_answer(self) -> None:
+        """Read nothing of the answer for now: the client takes nothing."""
+        if self._connection is not None and not self._connection.reader.is_complete and self._status:
+            self._connection.pause_reading()
+
+    def resume_answer(self) -> None:
+        """Read on."""
+        if self._connection is not None and self._status:
+            self._connection.resume_reading()
+
+    # Ends
+
+    def fail(self, error: Exception) -> None:
+        """Answer with an error, or break off the answer that has begun."""
+        if self._is_over:
+            return
+        self._release()
+        if not isinstance(error, AppError):
+            log.error("request_failed", exc_info=error, request_id=self.record.request_id)
+        if not self._status:
+            self._send_error(error if isinstance(error, AppError) else AppError())
+            return
+        reason = repr(error.__cause__ or error)
+        log.warning("answer_broken_off", upstream=self._pool.name, reason=reason, request_id=self.record.request_id)
+        self._report(self._status)
+        self._client.break_off()
+
+    def abandon(self) -> None:
+        """End: the client has gone."""
+        if self._is_over:
+            return
+        self._release()
+        self._report(self._status or CLIENT_GONE)
+
+    def drain(self) -> None:
+        """Go on: the answer is finished before the server ends."""
+
+    def _send_error(self, error: AppError) -> None:
+        self._send_own(self._parts.own_answers.of_error(error, self.record, self.head))
+
+    def _send_own(self, answer: Answer) -> None:
+        """Send an answer of the gateway's own."""
+        if self._is_over:
+            return
+        lines = answer.lines
+        if self._renewed is not None and self._renewed.set_cookie:
+            lines = self._parts.own_answers.add_cookies(lines, self._renewed)
+        self._release()
+        self._report(answer.status)
+        body = b"" if self.head.line.method == "HEAD" else answer.body
+        self._client.answer(answer.status, lines + _name_request(self.record), len(body), body, is_whole=True)
+
+    def _report(self, status: int) -> None:
+        self._is_over = True
+        self._parts.reports.report(self.record, self.head.line.method, status, is_logged=not self._is_probe)
+
+    def _release(self) -> None:
+        """Stop whatever is waited for, and give the connection back."""
+        task, self._task = self._task, None
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.let_go()
+            self._pool.release(connection)
+
+    def _wait_for(self, work: Coroutine[None, None, None]) -> None:
+        """Run what waits; what it raises is the exchange's error."""
+        self._task = asyncio.get_running_loop().create_task(self._run(work))
+
+    async def _run(self, work: Coroutine[None, None, None]) -> None:
+        answer_as(self.record)
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - whatever it is, the exchange ends with it, and reports it
+            self.fail(error)
+        else:
+            if self._task is asyncio.current_task():
+                self._task = None
+
+
+def _name_request(record: RequestRecord) -> bytes:
+    """Return the line that names the request."""
+    return b"x-request-id: %b\r\n" % record.request_id.encode()

@@ -1,0 +1,106 @@
+"""The gateway's own answers, as bytes: refusals, the way to the sign-in page, and what its pages give.
+
+Errors are rendered by ``shared.error_responses`` and nowhere else; those that are no page are the same bytes again and
+again, and remembered.
+"""
+
+import functools
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from starlette.responses import Response
+from starlette.types import Scope
+
+from gateway.callers.renewal import Renewed, add_cookies
+from gateway.wire.headers import RawHeader, encode_lines
+from gateway.wire.request_heads import RequestHead
+from shared.error_responses import note_refusal_in, render_error, render_json_error, wants_page
+from shared.errors import AppError
+from shared.request_context import RequestRecord, keep_record
+from shared.response_headers import ProtectiveHeaders
+from shared.session_cookie import CookieNames
+
+
+class Answer(NamedTuple):
+    """A whole answer: its header lines as they are sent, and its body."""
+
+    status: int
+    lines: bytes
+    body: bytes
+
+
+class OwnAnswers:
+    """Makes answers of one public URL."""
+
+    def __init__(self, public_url: str, cookie_names: CookieNames) -> None:
+        self._protective = ProtectiveHeaders(public_url)
+        self._cookie_names = cookie_names
+        self._empty = self.of_response(Response(status_code=302)).lines
+        self._of_json_error = functools.lru_cache(maxsize=256)(self._make_json_error)
+
+    def of_response(self, response: Response) -> Answer:
+        """Return what Starlette's response is as bytes, with the protective headers."""
+        headers = self._protective.add(response.raw_headers)
+        return Answer(response.status_code, encode_lines(headers), bytes(response.body))
+
+    def redirect(self, location: str) -> Answer:
+        """Return what leads a browser elsewhere; the location is one of ours."""
+        return Answer(302, b"location: %b\r\n" % location.encode("ascii") + self._empty, b"")
+
+    def allow(self, methods: str) -> Answer:
+        """Return the answer to OPTIONS."""
+        return self.of_response(Response(status_code=204, headers={"Allow": methods}))
+
+    def of_error(self, error: AppError, record: RequestRecord, head: RequestHead | None = None) -> Answer:
+        """Return the answer to an error, a page where one is wanted; notes it for the log."""
+        if head is not None and head.lines.accepts_html:
+            scope = build_scope(head, record)
+            if wants_page(scope):
+                return self.of_response(render_error(scope, error))
+        note_refusal_in(record, error)
+        return self._of_json_error(
+            error.status, error.message, tuple(error.headers.items()), tuple(error.facts.items())
+        )
+
+    def add_cookies(self, lines: bytes, renewed: Renewed) -> bytes:
+        """Return header lines with the cookies of a renewal, for nobody to keep."""
+        headers = [header for header in _split(lines) if header[0].lower() != b"cache-control"]
+        added = add_cookies(headers, renewed, self._cookie_names)
+        return encode_lines([*added, (b"cache-control", b"no-store")])
+
+    def _make_json_error(
+        self,
+        status: int,
+        message: str,
+        headers: tuple[tuple[str, str], ...],
+        facts: tuple[tuple[str, object], ...],
+    ) -> Answer:
+        return self.of_response(render_json_error(status, message, dict(headers), dict(facts)))
+
+
+def build_scope(head: RequestHead, record: RequestRecord) -> Scope:
+    """Return a request as ASGI describes it, for pages."""
+    line = head.line
+    scope: Scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": line.version,
+        "method": line.method,
+        "scheme": "http",
+        "path": line.path_text,
+        "raw_path": line.raw_path,
+        "query_string": line.query,
+        "root_path": "",
+        "headers": list(head.lines.headers),
+        "client": None,
+        "server": None,
+        "state": {},
+    }
+    keep_record(scope, record)
+    return scope
+
+
+def _split(lines: bytes) -> Iterable[RawHeader]:
+    for line in lines.split(b"\r\n")[:-1]:
+        name, _, value = line.partition(b": ")
+        yield name, value

@@ -1,0 +1,16 @@
+"""What a service does in the background: a task that begins with the service and ends with it."""
+
+import asyncio
+
+
+async def end_task(task: asyncio.Task[None] | None) -> None:
+    """Cancel a task, if there is one, and return when it has ended; raise what it failed with, if it did.
+
+    Who is cancelled while waiting here is cancelled, which ``suppress(CancelledError)`` around the task would hide.
+    """
+    if task is None:
+        return
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()

@@ -1,0 +1,145 @@
+"""Neither side is read faster than the other takes, and who is kept waiting by the other is not late."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.wire.client_limits import ClientLimits
+from gateway.wire.limits import Limits
+from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway
+from tests.support.raw_client import LIMIT, RawClient, connected
+from tests.support.raw_upstream import RawUpstream, Received
+
+PIECE = b"x" * 65_536
+MEBIBYTE = 1_048_576
+SIZE = 64 * MEBIBYTE
+IN_FLIGHT = 40 * MEBIBYTE  # more than all the buffers of the four sockets hold
+QUICK = Limits(first_byte=0.3, silence=0.3, connections=1, waiting=1, wait=0.1)
+HURRIED = ClientLimits(idle=0.3, head=0.3, body=0.3, rate=1000)
+
+
+@pytest.fixture
+async def hurried(rules: Path) -> AsyncIterator[RunningGateway]:
+    """Give a gateway that waits for nobody long who owes it something."""
+    async with running_gateway(rules, limits=QUICK, client_limits=HURRIED) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def client(hurried: RunningGateway) -> AsyncIterator[RawClient]:
+    """Give a connection to it."""
+    async with connected(hurried) as client:
+        yield client
+
+
+async def stalls(count: Callable[[], int]) -> int:
+    """Return a number that grows, once it does so no more; longer than anybody is waited for who is late."""
+    before = -1
+    while before != count() or not before:
+        before = count()
+        await asyncio.sleep(0.5)
+    return before
+
+
+async def test_both_ways_at_once(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """While a client takes nothing of an answer that echoes its body, neither goes on; then both pass whole."""
+    async with connected(gateway) as client:
+        await check_echo(client, posts)
+
+
+async def check_echo(client: RawClient, posts: RawUpstream) -> None:
+    """Send a long body that is echoed, see it stall as long as the echo is not taken, and then pass whole."""
+
+    async def echo_chunks(request: Received) -> None:
+        await request.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        async for chunk in request.read_chunks():
+            await request.send(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        await request.send(b"0\r\n\r\n")
+
+    posts.script = echo_chunks
+    sent = 0
+
+    async def send_all() -> None:
+        nonlocal sent
+        while sent < SIZE:
+            client.send(b"%x\r\n%b\r\n" % (len(PIECE), PIECE))
+            await client.writer.drain()
+            sent += len(PIECE)
+        client.send(b"0\r\n\r\n")
+
+    client.ask("POST /public/x", "Transfer-Encoding: chunked")
+    sending = asyncio.create_task(send_all())
+    assert await stalls(lambda: sent) < IN_FLIGHT
+    assert (await client.read_head()).status == 200
+    assert sum([len(chunk) async for chunk in client.read_chunks()]) == SIZE
+    await sending
+
+
+async def test_an_upstream_that_is_kept_from_sending(client: RawClient, posts: RawUpstream) -> None:
+    """Nor is an upstream late that takes nothing because nothing is taken from it."""
+    await check_echo(client, posts)
+
+
+async def test_answers_that_are_not_taken(client: RawClient, posts: RawUpstream) -> None:
+    """Of requests that are sent ahead no more are asked than answers are taken; then all come, in order."""
+    total = 1000
+
+    async def answer(request: Received) -> None:
+        await request.answer(request.target.encode().ljust(len(PIECE)))
+
+    posts.script = answer
+    for number in range(total):
+        client.ask(f"GET /public/{number}")
+    assert await stalls(lambda: len(posts.received)) < IN_FLIGHT / len(PIECE)
+    for number in range(total):
+        assert (await client.read_answer()).body.rstrip() == f"/public/{number}".encode()
+
+
+@pytest.mark.parametrize("framing", [f"Content-Length: {SIZE}", "Connection: close"])
+async def test_a_client_that_takes_its_time(client: RawClient, posts: RawUpstream, framing: str) -> None:
+    """An upstream that is not read meanwhile is not silent: a client that pauses gets the whole answer."""
+    sent = 0
+
+    async def answer(request: Received) -> None:
+        nonlocal sent
+        await request.send(f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\n".encode())
+        while sent < SIZE:
+            await request.send(PIECE)
+            sent += len(PIECE)
+        request.writer.close()
+
+    posts.script = answer
+    client.ask("GET /public/x")
+    assert await stalls(lambda: sent) < IN_FLIGHT
+    assert len((await client.read_answer()).body) == SIZE
+
+
+async def test_an_upstream_that_takes_its_time(client: RawClient, posts: RawUpstream) -> None:
+    """A client that is not read meanwhile is not late: an upstream that pauses for less than it may gets all."""
+
+    async def read_in_steps(request: Received) -> None:
+        taken = 0
+        while taken < SIZE:
+            await asyncio.sleep(0.01)
+            taken += len(await request.reader.readexactly(MEBIBYTE))
+        await request.answer(str(taken).encode())
+
+    posts.script = read_in_steps
+    client.ask("POST /public/x", f"Content-Length: {SIZE}", body=b"x" * SIZE)
+    assert (await client.read_answer()).body == str(SIZE).encode()
+
+
+async def test_an_upstream_that_takes_nothing(client: RawClient, posts: RawUpstream) -> None:
+    """An upstream that takes nothing of a long body for too long is given up: 504, the end, and its place is free."""
+
+    async def take_nothing(request: Received) -> None:
+        request.writer.transport.pause_reading()  # type: ignore[attr-defined] # nor does its stream read on
+        await asyncio.Event().wait()
+
+    posts.script = take_nothing
+    client.ask("POST /public/x", f"Content-Length: {SIZE}", body=b"x" * SIZE)
+    found = await client.read_answer()
+    assert (found.status, found.says_close) == (504, True)
+    await eventually(lambda: client.reader.at_eof() or client.writer.is_closing(), LIMIT)

@@ -1,0 +1,57 @@
+"""A client that takes its answer slowly gets it; only one that takes nothing is given up."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.wire.client_limits import ClientLimits
+from gateway.wire.limits import Limits
+from tests.support.gateway_in_process import RunningGateway, running_gateway
+from tests.support.raw_client import LIMIT
+from tests.support.raw_upstream import RawUpstream, Received
+
+STALL = 1.0  # seconds
+SIZE = 16 * 1_048_576  # bytes: more than the buffers of two sockets hold
+STEP, PAUSE = 1024, 0.01  # bytes, seconds: far less in STALL seconds than what the buffers hold
+SMALL = 4096  # bytes
+
+
+@pytest.fixture
+async def gateway(rules: Path) -> AsyncIterator[RunningGateway]:
+    """Give a gateway that soon gives up who takes nothing."""
+    limits = ClientLimits(write_stall=STALL, half_closed=STALL)
+    async with running_gateway(rules, client_limits=limits, limits=Limits(silence=STALL)) as gateway:
+        yield gateway
+
+
+@pytest.mark.parametrize("is_half_closed", [False, True])
+@pytest.mark.parametrize("framing", [f"Content-Length: {SIZE}\r\n", ""])
+async def test_who_takes_a_little_at_a_time(
+    gateway: RunningGateway, posts: RawUpstream, framing: str, *, is_half_closed: bool
+) -> None:
+    """An answer of which a little is taken again and again goes on, though hardly any of it leaves the buffers."""
+
+    async def send_all(request: Received) -> None:
+        await request.send(f"HTTP/1.1 200 OK\r\n{framing}\r\n".encode() + b"x" * SIZE)
+        request.writer.close()
+
+    posts.script = send_all
+    loop = asyncio.get_running_loop()
+    with contextlib.closing(socket.socket()) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
+        client.setblocking(False)
+        await loop.sock_connect(client, ("127.0.0.1", gateway.port))
+        await loop.sock_sendall(client, f"GET /public/x HTTP/1.0\r\nHost: {gateway.host}\r\n\r\n".encode())
+        if is_half_closed:
+            client.shutdown(socket.SHUT_WR)
+        taken, until = 0, loop.time() + 3 * STALL
+        while loop.time() < until:
+            taken += len(await asyncio.wait_for(loop.sock_recv(client, STEP), LIMIT))
+            await asyncio.sleep(PAUSE)
+        while piece := await asyncio.wait_for(loop.sock_recv(client, SIZE), LIMIT):
+            taken += len(piece)
+    assert taken > SIZE

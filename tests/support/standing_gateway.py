@@ -1,0 +1,94 @@
+"""A gateway and its one upstream that serve all tests of a module: for tests of so many cases that a start costs most.
+
+``renew`` makes them as they were at the start, or as they are after a first request: with a kept connection to the
+upstream, on which an answer comes another way than on a fresh one.
+"""
+
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.wire.client_limits import ClientLimits
+from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway
+from tests.support.raw_client import connected, settle
+from tests.support.raw_upstream import RawUpstream, answer_ok, running_upstream
+
+_RULES = """
+[upstreams]
+posts = "POSTS"
+
+[[rule]]
+matcher = ["/userposts/:path*"]
+access = "page"
+upstream = "posts"
+
+[[rule]]
+matcher = ["/api/user/:id"]
+methods = ["GET"]
+access = "protected"
+upstream = "posts"
+
+[[rule]]
+matcher = ["/options"]
+methods = ["GET", "OPTIONS"]
+access = "public"
+upstream = "posts"
+
+[[rule]]
+matcher = ["/small"]
+access = "public"
+upstream = "posts"
+max_body = 10
+
+[[rule]]
+matcher = ["/public/:path*"]
+access = "public"
+upstream = "posts"
+max_body = 1073741824
+
+[[rule]]
+matcher = ["/assets/:path*", "/docs", "/openapi.json", "/robots.txt"]
+methods = ["GET"]
+access = "public"
+upstream = "gateway"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A gateway and the upstream behind it."""
+
+    gateway: RunningGateway
+    posts: RawUpstream
+
+    async def renew(self, *, is_warm: bool = False) -> None:
+        """Make them as they were at the start, or as they are after a first request."""
+        self.posts.script = answer_ok
+        self.posts.drop_connections()
+        await eventually(lambda: self.posts.open_connections == 0)
+        await settle()
+        if is_warm:
+            async with connected(self.gateway) as client:
+                await client.exchange("GET /public/warm")
+        self.posts.received.clear()
+        self.posts.connections = self.posts.open_connections
+
+
+@contextlib.asynccontextmanager
+async def standing_gateway(folder: Path, client_limits: ClientLimits | None = None) -> AsyncIterator[Standing]:
+    """Give the two; ``folder`` is for the policy."""
+    async with running_upstream(answer_ok) as posts:
+        rules = folder / "rules.toml"
+        rules.write_text(_RULES.replace("POSTS", posts.url))
+        async with running_gateway(rules, client_limits=client_limits) as gateway:
+            _send_at_once(gateway)
+            yield Standing(gateway, posts)
+
+
+def _send_at_once(gateway: RunningGateway) -> None:
+    """Do without Nagle's algorithm, as uvloop does: an answer in two writes would take 40 ms."""
+    for server in gateway.server.servers:
+        for listener in server.sockets:
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
