@@ -64,11 +64,11 @@ next-auth-table: $(VENV)/ready-to-work ## Write the comparison with next-auth in
 PEERS := benchmarks/peers
 PEERS_READY := $(VENV)/ready-to-work $(PEERS)/fastapi_sqlalchemy/.venv/ready $(PEERS)/fastify_pg/node_modules/ready $(PEERS)/next_auth/.next/ready
 .PHONY: bench
-bench: $(PEERS_READY) ## Measure the stack beside its peers, into benchmarks/RESULTS.md; 15 minutes; needs wrk, node and npm
+bench: $(PEERS_READY) ## Measure the stack beside its peers, into benchmarks/RESULTS.md; 14 minutes; needs wrk, node and npm
 	$(BIN)/python -m benchmarks $(BENCH_OPTIONS)
 
 .PHONY: bench-requests
-bench-requests: $(PEERS_READY) ## Measure only the requests through the gateway, beside those peers (BENCH_OPTIONS="--tree DIR": and another checkout's); 8 minutes
+bench-requests: $(PEERS_READY) ## Measure only the requests through the gateway, beside those peers (BENCH_OPTIONS="--tree DIR": and another checkout's); 9 minutes
 	$(BIN)/python -m benchmarks.through_gateway $(BENCH_OPTIONS)
 
 .PHONY: bench-gateway

@@ -103,7 +103,7 @@ def _run(kind: str, contenders: Sequence[Contender], effort: Effort) -> dict[str
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure everything.")
     parser.add_argument("--seconds", type=int, default=4, help="of each measurement of reading; of others half (4)")
-    parser.add_argument("--rounds", type=int, default=4, help="in which each is measured once (4)")
+    parser.add_argument("--rounds", type=int, default=3, help="in which each is measured once (3)")
     parser.add_argument("--output", type=Path, default=RESULTS, help="where to write (benchmarks/RESULTS.md)")
     return parser.parse_args()
 

@@ -63,7 +63,7 @@ def measure_kinds(
         contenders = list_contenders(kind, sides, peers, directory)
         for number in connections:
             sys.stderr.write(f"{kind.title}, {number} connections ...\n")
-            warm_up = 1 if number == connections[0] else 0
+            warm_up = kind.warm_up if number == connections[0] else 0
             each = Effort(effort.seconds, effort.rounds, number)
             found.setdefault(kind, {})[number] = run_rounds(contenders, each, warm_up=warm_up)
     return found
