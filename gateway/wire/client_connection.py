@@ -402,9 +402,11 @@ class ClientConnection(asyncio.Protocol):
             self._reads_ahead = True
             self._read_on()
             self._reads_ahead = False
-            is_unfinished = self._state in {State.IDLE, State.HEAD, State.BODY} and not self._is_read_on_planned
-            if self._has_ended and is_unfinished:
+            if self._has_ended and self._is_unfinished():
                 self._close()  # the rest of it won't come
+
+    def _is_unfinished(self) -> bool:
+        return self._state in {State.IDLE, State.HEAD, State.BODY} and not self._is_read_on_planned
 
     def _refuse(self, error: AppError) -> None:
         """Answer what is no request, or wrong in its body, and read no more."""
