@@ -70,6 +70,7 @@ class ForwardAuth:
     async def answer(self, head: RequestHead, peer: str, record: RequestRecord) -> tuple[Answer, Renewed | None]:
         """Return the answer to a question, and what it renewed."""
         renewed: Renewed | None = None
+        asked = head
         try:
             asked = read_question(head.line, head.lines.headers, self._heads)
             judgement = self._gate.judge(asked, int(time.time()), is_forward_auth=True)
@@ -79,7 +80,7 @@ class ForwardAuth:
             note_judgement(record, judgement)
             return self._say(judgement, head, asked, peer, record), renewed
         except AppError as error:
-            return self._refuse(error, head, record), renewed
+            return self._refuse(error, head, asked, record), renewed
 
     def _say(
         self, judgement: Judgement, head: RequestHead, asked: RequestHead, peer: str, record: RequestRecord
@@ -87,7 +88,7 @@ class ForwardAuth:
         """Return a decision in the words that the proxy understands; raises the AppError of a refusal."""
         match judgement.decision:
             case RedirectToSignIn(_, location, because):
-                return self._lead_to_sign_in(head, record, self._public.url + location, because)
+                return self._lead_to_sign_in(head, asked, record, self._public.url + location, because)
             case AnswerOptions(allow):
                 raise MethodNotAllowed(allow)
             case Refuse(error):
@@ -108,14 +109,16 @@ class ForwardAuth:
         status = 204 if choose_dialect(head.lines.headers) is Dialect.NGINX else 200
         return self._own_answers.of_response(Response(status_code=status, headers={DECISION_HEADER: "allow", **copied}))
 
-    def _lead_to_sign_in(self, head: RequestHead, record: RequestRecord, url: str, because: str) -> Answer:
+    def _lead_to_sign_in(
+        self, head: RequestHead, asked: RequestHead, record: RequestRecord, url: str, because: str
+    ) -> Answer:
         """Return what brings a browser to the sign-in page, through a proxy that may be reached by another address."""
         if choose_dialect(head.lines.headers) is Dialect.HTTP:
             return self._own_answers.redirect(url)
-        answer = self._own_answers.of_error(Unauthorized(challenge=because), record, head)
+        answer = self._own_answers.of_error(Unauthorized(challenge=because), record, asked)
         return answer._replace(lines=answer.lines + b"location: %b\r\n" % url.encode("ascii"))
 
-    def _refuse(self, error: AppError, head: RequestHead, record: RequestRecord) -> Answer:
+    def _refuse(self, error: AppError, head: RequestHead, asked: RequestHead, record: RequestRecord) -> Answer:
         is_nginx = choose_dialect(head.lines.headers) is Dialect.NGINX
         said = Forbidden(error.message) if is_nginx and not isinstance(error, Unauthorized) else error
-        return self._own_answers.of_error(said, record, head)
+        return self._own_answers.of_error(said, record, asked)

@@ -234,7 +234,7 @@ class ClientConnection(asyncio.Protocol):
 
     def send_continue(self) -> None:
         """Tell a client that waits for it to send its body (RFC 9110, 10.1.1), unless it has begun to."""
-        if self._state is State.BODY and not self._received:
+        if self._state is State.BODY and not self._stretch:
             self._transport.write(CONTINUE)
 
     def open_tunnel(self, tunnel: Work, status: int, lines: bytes) -> None:
@@ -345,6 +345,10 @@ class ClientConnection(asyncio.Protocol):
             self._state = State.ANSWERING
             self._timer.deadline = NEVER
         work = self._work = self._exchanges.create(self, head)
+        if (
+            self._received and self._state is State.BODY
+        ):  # what is there is read first: a refusal may keep the connection
+            self._read_body()
         work.begin()
 
     def _read_body(self) -> None:

@@ -15,8 +15,9 @@
 """
 
 import asyncio
+import functools
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 import structlog
@@ -112,11 +113,11 @@ class Exchange:
         """Judge the request, and act on that."""
         parts = self._parts
         if parts.forward_auth.is_question(self.head, self._client.peer):
-            self._wait_for(self._answer_question())
+            self._wait_for(self._answer_question)
             return
         judgement = parts.gate.judge(self.head, int(time.time()))
         if judgement.stale is not None:
-            self._wait_for(self._renew(judgement))
+            self._wait_for(functools.partial(self._renew, judgement))
         else:
             self._act(judgement)
 
@@ -132,7 +133,7 @@ class Exchange:
         note_judgement(self.record, judgement)
         match judgement.decision:
             case Forward(upstream=None):
-                self._wait_for(self._show_own_page())
+                self._wait_for(self._show_own_page)
             case Forward():
                 self._forward(judgement.decision)
             case RedirectToSignIn(_, location):
@@ -141,7 +142,7 @@ class Exchange:
                 self._send_error(error)
             case TellState():
                 self._is_probe = True
-                self._wait_for(self._show_own_page())
+                self._wait_for(self._show_own_page)
             case AnswerOptions(allow):
                 self._send_own(self._parts.own_answers.allow(allow))
 
@@ -174,9 +175,9 @@ class Exchange:
             self._send_body(connection, self._frame(data, is_last=is_last))
         else:
             self._body.append(data)
-            if decision is None or self._task is not None:
+            if self._task is not None:
                 self._client.pause_reading()  # nobody knows yet what becomes of it, or where it goes
-            elif is_last or not self._waits_for_body:
+            elif decision is not None and (is_last or not self._waits_for_body):
                 self._ask()
 
     def _ask(self) -> None:
@@ -186,7 +187,7 @@ class Exchange:
         if connection is not None:
             self._send(connection, self._pool.answer_within)
         else:
-            self._wait_for(self._wait_for_connection())
+            self._wait_for(self._wait_for_connection)
 
     def _is_whole(self) -> bool:
         return self._is_body_whole and self._websocket_key is None
@@ -313,7 +314,7 @@ class Exchange:
         if not isinstance(error, AnswerMissing):
             self.fail(error)
         elif connection is not None and connection.was_used and self._may_repeat():
-            self._wait_for(self._wait_for_connection(fresh=True))
+            self._wait_for(functools.partial(self._wait_for_connection, fresh=True))
         else:
             failure = UpstreamFailed()
             failure.__cause__ = error.__cause__
@@ -389,14 +390,14 @@ class Exchange:
             connection.let_go()
             self._pool.release(connection)
 
-    def _wait_for(self, work: Coroutine[None, None, None]) -> None:
+    def _wait_for(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
         """Run what waits; what it raises is the exchange's error."""
         self._task = asyncio.get_running_loop().create_task(self._run(work))
 
-    async def _run(self, work: Coroutine[None, None, None]) -> None:
+    async def _run(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
         answer_as(self.record)
         try:
-            await work
+            await work()
         except Exception as error:  # noqa: BLE001 - whatever it is, the exchange ends with it, and reports it
             self.fail(error)
         else:

@@ -184,11 +184,12 @@ def _read_lines(headers: tuple[RawHeader, ...], hosts: Collection[bytes]) -> Hea
             accepts_html=accepts_html(headers),
         )
     asks_upgrade = any(name == b"upgrade" for name, _ in headers)
+    words = list_words(headers, b"connection")
     return HeaderLines(
         headers,
         naming,
         crossing,
-        keeps_alive=not asks_upgrade and b"close" not in list_words(headers, b"connection"),
+        keeps_alive=b"close" not in words and not (asks_upgrade and b"upgrade" in words),
         expects_continue=any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers),
         accepts_html=accepts_html(headers),
         asks_upgrade=asks_upgrade,
