@@ -506,6 +506,18 @@ def test_the_requests_id_does_not_go_on(lines: bytes) -> None:
     assert reader.head.lines == b"content-length: 1\r\n"
 
 
+@pytest.mark.parametrize("line", [b"A: " + ECHO, b"A: 1 " + ECHO, b"A-" + ECHO, ECHO[:-2] + b"0\r\n"])
+def test_what_only_holds_the_requests_id_goes_on(line: bytes) -> None:
+    """Another line that ends with the text of that line is a line as any other: the next one is not drawn into it."""
+    reader, body = read(OK + line + LENGTH + b"\r\nx", echo=ECHO)
+    assert reader.head is not None
+    assert reader.head.length == 1
+    assert (body, reader.is_ready) == (b"x", True)
+    assert (
+        reader.head.lines == (b"" if line.startswith(b"x-") else line.replace(b"A", b"a", 1)) + b"content-length: 1\r\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("line", "says"), [(b"Cache-Control: a\r\n", True), (b"CACHE-control:\r\n", True), (b"Pragma: no-cache\r\n", False)]
 )
