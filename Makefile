@@ -62,13 +62,22 @@ next-auth-table: $(VENV)/ready-to-work ## Write the comparison with next-auth in
 	$(PYTEST) tests/integration/test_next_auth_comparison.py --write-tables
 
 PEERS := benchmarks/peers
+PEERS_READY := $(VENV)/ready-to-work $(PEERS)/fastapi_sqlalchemy/.venv/ready $(PEERS)/fastify_pg/node_modules/ready $(PEERS)/next_auth/.next/ready
 .PHONY: bench
-bench: $(VENV)/ready-to-work $(PEERS)/fastapi_sqlalchemy/.venv/ready $(PEERS)/fastify_pg/node_modules/ready ## Measure the stack beside its peers, into benchmarks/RESULTS.md; 10 minutes; needs wrk, node and npm
+bench: $(PEERS_READY) ## Measure the stack beside its peers, into benchmarks/RESULTS.md; 14 minutes; needs wrk, node and npm
 	$(BIN)/python -m benchmarks $(BENCH_OPTIONS)
 
+.PHONY: bench-requests
+bench-requests: $(PEERS_READY) ## Measure only the requests through the gateway, beside those peers (BENCH_OPTIONS="--tree DIR": and another checkout's); 9 minutes
+	$(BIN)/python -m benchmarks.through_gateway $(BENCH_OPTIONS)
+
 .PHONY: bench-gateway
-bench-gateway: $(VENV)/ready-to-work ## Measure the gateway beside nginx and HAProxy; about 5 minutes
-	$(BIN)/python -m benchmarks.gateway
+bench-gateway: $(VENV)/ready-to-work ## Measure the gateway beside nginx and HAProxy; about 5 minutes (BENCH_OPTIONS=--log-requests: all log)
+	$(BIN)/python -m benchmarks.gateway $(BENCH_OPTIONS)
+
+.PHONY: bench-memory
+bench-memory: $(VENV)/ready-to-work ## Measure the gateway's memory with many connections and large bodies; a minute
+	$(BIN)/python -m benchmarks.connections $(BENCH_OPTIONS)
 
 .PHONY: bench-revocation
 bench-revocation: $(VENV)/ready-to-work ## Measure how long the token of an ended session still opens something
@@ -97,7 +106,7 @@ lock: $(VENV)/ready-to-work ## Resolve the requirements anew and lock them with 
 .PHONY: clean
 clean: ## Remove the virtual environment and what tools left; .data stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
-	rm -rf $(PEERS)/fastapi_sqlalchemy/.venv $(PEERS)/fastify_pg/node_modules
+	rm -rf $(PEERS)/fastapi_sqlalchemy/.venv $(PEERS)/fastify_pg/node_modules $(PEERS)/next_auth/node_modules $(PEERS)/next_auth/.next
 	rm -rf tests/accessibility/node_modules tests/differential/node_modules tests/next_auth/node_modules examples/nextjs/node_modules examples/nextjs/.next
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -134,4 +143,8 @@ $(PEERS)/fastapi_sqlalchemy/.venv/ready: $(PEERS)/fastapi_sqlalchemy/requirement
 
 $(PEERS)/fastify_pg/node_modules/ready: $(PEERS)/fastify_pg/package-lock.json
 	cd $(PEERS)/fastify_pg && npm ci --ignore-scripts
+	@touch $@
+
+$(PEERS)/next_auth/.next/ready: $(PEERS)/next_auth/package-lock.json $(wildcard $(PEERS)/next_auth/pages/api/auth/*.js)
+	cd $(PEERS)/next_auth && npm ci --ignore-scripts && NEXT_TELEMETRY_DISABLED=1 npx --no-install next build
 	@touch $@

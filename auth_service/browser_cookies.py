@@ -119,9 +119,10 @@ def list_session_ids(request: Request) -> list[SessionId]:
 
 def order_session_ids(parts: Parts, device_cookie: str | None, claims: SessionClaims) -> list[SessionId]:
     """Return the same for a device cookie's value and an opened session cookie."""
-    own = read_session_id(claims.get("sid"))
-    if own is not None and device_cookie is not None and names_session(device_cookie, str(own)):
-        return [own]  # as mostly: whether it is our own cookie makes no difference then
+    text = claims.get("sid")
+    own = read_session_id(text)
+    if own is not None and device_cookie is not None and names_session(device_cookie, str(text)):
+        return [own]  # as mostly: whether that cookie is one of ours makes no difference then
     device = parts.devices.find_device(device_cookie, _now())
     named = [read_session_id(device.session_id if device else None), own]
     return list(dict.fromkeys(session_id for session_id in named if session_id is not None))

@@ -9,33 +9,33 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.figures import Sample
-from benchmarks.machine import ask_version, describe_machine
-from benchmarks.other_requests import OtherRequests
-from benchmarks.peer_servers import list_versions
-from benchmarks.processes import LOAD_CORE, ProgramMissing, ServerFailed, on_core
+from benchmarks.gateway_contenders import name_sides
+from benchmarks.gateway_tables import Found
+from benchmarks.kinds import CONSTANT, KINDS, OURS
+from benchmarks.machine import describe_all
+from benchmarks.peer_servers import NEXT_AUTH, running_next_auth
+from benchmarks.processes import LOAD_CORE, ProgramMissing, Server, ServerFailed, on_core
 from benchmarks.reading import running_readers
 from benchmarks.results import Findings, write_up
 from benchmarks.rounds import Contender, Effort, run_rounds
 from benchmarks.signing_in import measure_reads_meanwhile, measure_sign_in
 from benchmarks.start_and_size import measure_starts, read_memory
-from benchmarks.whole_stack import running_whole_stack
+from benchmarks.through_gateway import CONNECTIONS as CONNECTIONS_THROUGH
+from benchmarks.through_gateway import measure_kinds
+from benchmarks.upstreams import Keys, running_constant_server
+from benchmarks.whole_stack import WholeStack, running_beside, running_whole_stack
 from benchmarks.wrk import LoadInvalid
 from shared.logs import set_up_logs
-from stack.postgres import find_programs
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 CONNECTIONS = 64
 OTHER_CONNECTIONS = (1, 8, 256)
 STARTS = 3
-FORGED = "A forged token, refused"
-PAGE = "A page for somebody not signed in: on to the sign-in page"
-SESSION = "`GET /api/auth/session`"
-WRITE = "`POST /api/posts`"
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
     set_up_logs("benchmark", "ERROR", "text")
     effort = Effort(arguments.seconds, arguments.rounds, CONNECTIONS)
     try:
-        machine, busy = _describe_machine(), os.getloadavg()[0]
+        machine, busy = describe_all(), os.getloadavg()[0]
         findings = measure(effort)
     except (ProgramMissing, ServerFailed, LoadInvalid) as error:
         sys.exit(str(error))
@@ -63,9 +63,9 @@ def measure(effort: Effort) -> Findings:
     with ExitStack() as running:
         running.enter_context(on_core(LOAD_CORE))
         directory = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="gatepost-bench-")))
-        stack = running.enter_context(running_whole_stack(directory))
+        stack = running.enter_context(running_whole_stack(directory, Keys()))
         readers = running.enter_context(running_readers(stack, directory))
-        servers = {**stack.services, **readers.peers}
+        servers = {**stack.services.by_name, **readers.peers}
         at_rest = read_memory(servers)
         short = Effort(max(1, effort.seconds // 2), effort.rounds, CONNECTIONS)
         reads = _run("reading", readers.contenders, effort)
@@ -73,19 +73,26 @@ def measure(effort: Effort) -> Findings:
         for connections in OTHER_CONNECTIONS:
             lighter = Effort(short.seconds, (short.rounds + 1) // 2, connections)
             reads_at[connections] = _run(f"reading, {connections} connections", readers.contenders, lighter)
-        requests = OtherRequests(stack, directory)
-        others = {
-            FORGED: _run(FORGED, requests.list_refused(readers.peers), short),
-            PAGE: _run(PAGE, requests.list_redirects(), short),
-            SESSION: _run(SESSION, requests.list_sessions(), short),
-        }
         _say("signing in")
         sign_ins = measure_sign_in(stack, effort, directory)
         meanwhile = measure_reads_meanwhile(stack, effort, directory)
-        others[WRITE] = _run(WRITE, requests.list_writers(), short)  # last: the lists are not the same afterwards
+        through = _measure_through(stack, readers.peers, short)
         after = read_memory(servers)
         memory = {name: (rest, after[name]) for name, rest in at_rest.items()}
-    return Findings(starts, memory, reads, dict(sorted(reads_at.items())), others, sign_ins, meanwhile)
+    return Findings(starts, memory, reads, dict(sorted(reads_at.items())), through, sign_ins, meanwhile)
+
+
+def _measure_through(stack: WholeStack, peers: Mapping[str, Server], effort: Effort) -> Found:
+    """Return the requests through the gateway: last, for what is written then changes the lists."""
+    with ExitStack() as running:
+        directories = [Path(running.enter_context(tempfile.TemporaryDirectory(prefix="gatepost-bench-"))) for _ in "ab"]
+        logging = running.enter_context(running_beside(stack, directories[0], logs_requests=True))
+        others = {
+            NEXT_AUTH: running.enter_context(running_next_auth(stack.keys, directories[1])),
+            CONSTANT: running.enter_context(running_constant_server(directories[1])),
+        }
+        sides = name_sides(OURS, logging, stack)
+        return measure_kinds(KINDS, sides, {**peers, **others}, effort, CONNECTIONS_THROUGH, directories[1])
 
 
 def _run(kind: str, contenders: Sequence[Contender], effort: Effort) -> dict[str, list[Sample]]:
@@ -93,15 +100,10 @@ def _run(kind: str, contenders: Sequence[Contender], effort: Effort) -> dict[str
     return run_rounds(contenders, effort)
 
 
-def _describe_machine() -> str:
-    postgres = ask_version("PostgreSQL", find_programs() / "postgres")
-    return f"{describe_machine(('node', 'wrk'))}, {postgres}\nPeers: {list_versions()}".replace("\n", "  \n")
-
-
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure everything.")
     parser.add_argument("--seconds", type=int, default=4, help="of each measurement of reading; of others half (4)")
-    parser.add_argument("--rounds", type=int, default=5, help="in which each is measured once (5)")
+    parser.add_argument("--rounds", type=int, default=3, help="in which each is measured once (3)")
     parser.add_argument("--output", type=Path, default=RESULTS, help="where to write (benchmarks/RESULTS.md)")
     return parser.parse_args()
 

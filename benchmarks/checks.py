@@ -8,6 +8,8 @@ from json import loads
 from benchmarks.upstreams import TOKEN_TTL, Keys, request_headers, sign_tokens
 from benchmarks.wrk import Ask, LoadInvalid, fetch
 
+SIZE_TOLERANCE = 0.03
+
 _MOMENTS = ("createdAt", "updatedAt")
 
 
@@ -32,6 +34,12 @@ def check_refusals(name: str, port: int, ask: Ask, keys: Keys) -> None:
         status, _ = fetch(port, ask.path, headers)
         if status != HTTPStatus.UNAUTHORIZED:
             raise LoadInvalid(f"{name} answers a request whose token is {kind} with {status}, not with 401")
+
+
+def check_size(name: str, size: int, expected: float) -> None:
+    """Raise LoadInvalid unless a body is about as long as it is elsewhere, so that nobody sends less."""
+    if not 1 - SIZE_TOLERANCE < size / expected < 1 + SIZE_TOLERANCE:
+        raise LoadInvalid(f"{name} answers {size} bytes where others answer {expected:.0f}")
 
 
 def read_posts(body: bytes) -> list[dict[str, object]]:

@@ -84,8 +84,7 @@ def _running_gateway(setting: Setting) -> Iterator[Entrant]:
     rules = setting.directory / "rules.toml"
     rules.write_text(_RULES.format(port=setting.upstream.port), encoding="ascii")
     environment = {
-        **service_environment(setting.keys, port, metrics_port),
-        "LOG_LEVEL": "INFO" if setting.logs_requests else "WARNING",
+        **service_environment(setting.keys, port, metrics_port, logs_requests=setting.logs_requests),
         "GATEWAY_RULES": str(rules),
         "AUTH_SERVICE_URL": service,
         "POSTS_SERVICE_URL": service,

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.peer_servers import list_versions
 from benchmarks.processes import get_program
+from stack.postgres import find_programs
 
 PACKAGES = ("uvicorn", "httptools", "uvloop", "starlette")
 _OPTIONS = {"node": "--version", "PostgreSQL": "--version"}  # the others take -v
@@ -23,6 +25,12 @@ def describe_machine(programs: Sequence[str]) -> str:
             ", ".join(ask_version(name, get_program(name)) for name in programs),
         ]
     )
+
+
+def describe_all() -> str:
+    """Return the same with database and peers, as Markdown."""
+    postgres = ask_version("PostgreSQL", find_programs() / "postgres")
+    return f"{describe_machine(('node', 'wrk'))}, {postgres}\nPeers: {list_versions()}".replace("\n", "  \n")
 
 
 def ask_version(name: str, program: str | Path) -> str:

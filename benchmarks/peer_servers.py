@@ -16,9 +16,10 @@ from shared.tokens import ACCESS_AUDIENCE
 
 FASTAPI = "FastAPI + SQLAlchemy + PyJWT"
 FASTIFY = "Fastify + @fastify/jwt + pg"
+NEXT_AUTH = "next-auth in Next.js"
 
 _PEERS = Path(__file__).parent / "peers"
-_FASTAPI, _FASTIFY = _PEERS / "fastapi_sqlalchemy", _PEERS / "fastify_pg"
+_FASTAPI, _FASTIFY, _NEXT_AUTH = _PEERS / "fastapi_sqlalchemy", _PEERS / "fastify_pg", _PEERS / "next_auth"
 
 
 @contextlib.contextmanager
@@ -50,6 +51,23 @@ def running_fastify(keys: Keys, database: str, directory: Path) -> Iterator[Serv
         yield server
 
 
+@contextlib.contextmanager
+def running_next_auth(keys: Keys, directory: Path) -> Iterator[Server]:
+    """Run the application of Next.js that has next-auth, built for production. It has no database."""
+    _require(_NEXT_AUTH / ".next" / "BUILD_ID")
+    (port,) = pick_ports(1)
+    program = _NEXT_AUTH / "node_modules" / "next" / "dist" / "bin" / "next"
+    command = [get_program("node"), str(program), "start", str(_NEXT_AUTH), "-H", "127.0.0.1", "-p", str(port)]
+    environment = {
+        "NEXTAUTH_URL": PUBLIC_URL,
+        "NEXTAUTH_SECRET": keys.session,
+        "NEXT_TELEMETRY_DISABLED": "1",
+        "NODE_ENV": "production",
+    }
+    with running_server("next_auth", command, port=port, directory=directory, environment=environment) as server:
+        yield server
+
+
 def libpq_environment(url: str) -> dict[str, str]:
     """Return a database's URL as the variables that PostgreSQL's own programs read."""
     parts = urlsplit(url)
@@ -68,12 +86,18 @@ def list_versions() -> str:
         re.findall(r"^([a-z]+)(?:\[\w+\])?==(\S+)", (_FASTAPI / "requirements.txt").read_text(), re.MULTILINE)
     )
     python = {name: locked[name] for name in ("fastapi", "sqlalchemy", "pyjwt", "asyncpg", "uvicorn")}
-    node: Mapping[str, str] = json.loads((_FASTIFY / "package.json").read_text())["dependencies"]
-    return ", ".join(f"{name} {version}" for name, version in {**python, **node}.items())
+    return ", ".join(
+        f"{name} {version}" for name, version in {**python, **_read_node(_FASTIFY), **_read_node(_NEXT_AUTH)}.items()
+    )
+
+
+def _read_node(peer: Path) -> Mapping[str, str]:
+    found: Mapping[str, str] = json.loads((peer / "package.json").read_text())["dependencies"]
+    return found
 
 
 def _describe_tokens(keys: Keys) -> dict[str, str]:
-    return {"SECRET_KEY": keys.access, "ISSUER": PUBLIC_URL, "AUDIENCE": ACCESS_AUDIENCE}
+    return {"SECRET_KEY": keys.access, "ISSUER": PUBLIC_URL, "AUDIENCE": ACCESS_AUDIENCE, "PUBLIC_URL": PUBLIC_URL}
 
 
 def _require(path: Path) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import os
 import shutil
 import socket
+import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,11 +37,12 @@ class ServerFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server: the process that was started, and the port of 127.0.0.1 that it listens on."""
+    """A running server: the process that was started, the port of 127.0.0.1 that it listens on, what it prints."""
 
     name: str
     pid: int
     port: int
+    log: Path
 
 
 def get_program(name: str) -> str:
@@ -51,6 +53,12 @@ def get_program(name: str) -> str:
             f"{name} is missing; on Debian: apt-get install -y --no-install-recommends nginx haproxy wrk"
         )
     return path
+
+
+def find_python(tree: Path) -> str:
+    """Return the Python of a tree, with the libraries that it locks; ours where it has none."""
+    own = tree / ".venv" / "bin" / "python"
+    return str(own) if tree != ROOT and own.exists() else sys.executable
 
 
 @contextlib.contextmanager
@@ -80,20 +88,26 @@ def pick_ports(count: int) -> list[int]:
 
 @contextlib.contextmanager
 def running_server(
-    name: str, command: Sequence[str], *, port: int, directory: Path, environment: Mapping[str, str] | None = None
+    name: str,
+    command: Sequence[str],
+    *,
+    port: int,
+    directory: Path,
+    environment: Mapping[str, str] | None = None,
+    tree: Path = ROOT,
 ) -> Iterator[Server]:
     """Run a server on the servers' core until the block is left. Its output goes to ``directory``.
 
-    It starts on all cores, for some count them when they start.
+    It starts on all cores, for some count them when they start; and in ``tree``, whose code a module of ours is.
     """
     log = directory / f"{name}.log"
     settings = {"PATH": os.defpath, "HOME": str(directory), **(environment or {})}
-    with log.open("wb") as output, on_cores(ALL_CORES):
-        child = start_child(name, command, environment=settings, directory=ROOT, output=output)
+    with log.open("ab") as output, on_cores(ALL_CORES):
+        child = start_child(name, command, environment=settings, directory=tree, output=output)
     try:
         _wait_until_listening(child, port, log)
         _set_cores(_list_descendants([child.process.pid]), {SERVER_CORE})
-        yield Server(name, child.process.pid, port)
+        yield Server(name, child.process.pid, port, log)
         if child.process.poll() is not None:
             raise ServerFailed(f"{name} ended during the run:\n{_tail(log)}")
     finally:

@@ -12,21 +12,20 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from benchmarks.checks import check_answers, check_refusals, learn_answers
+from benchmarks.checks import check_answers, check_refusals, check_size, learn_answers
+from benchmarks.kinds import CONSTANT
 from benchmarks.peer_servers import FASTAPI, FASTIFY, running_fastapi, running_fastify
 from benchmarks.pgbench import PgBench, check_statement
 from benchmarks.processes import Server, get_program
 from benchmarks.rounds import Contender, Send
 from benchmarks.upstreams import Upstream, running_constant
-from benchmarks.whole_stack import WholeStack
-from benchmarks.wrk import Ask, LoadInvalid, Plan, send_load, write_plan
+from benchmarks.whole_stack import WholeStack, running_one_query_each
+from benchmarks.wrk import Ask, Plan, send_load, write_plan
 
 POSTS = "Gatepost, posts service"
 GATEWAY = "Gatepost, through the gateway"
 ONE_QUERY_EACH = "Gatepost, one query for each list"
-CONSTANT = "raw ASGI, constant body"
 PGBENCH = "pgbench, same statement"
-SIZE_TOLERANCE = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +44,14 @@ def running_readers(stack: WholeStack, directory: Path) -> Iterator[Readers]:
         fastapi = running.enter_context(running_fastapi(stack.keys, database, directory))
         fastify = running.enter_context(running_fastify(stack.keys, database, directory))
         constant = running.enter_context(running_constant(stack.keys, directory))
+        alone = running.enter_context(running_one_query_each(stack, directory))
         peers = {FASTAPI: fastapi, FASTIFY: fastify}
-        _check(stack, constant, peers)
+        _check(stack, alone, constant, peers)
         behind = (stack.postgres_pid,)
-        alone = stack.one_query_each
-        gateway_pids, pids_behind = (stack.gateway.pid,), (stack.posts.pid, *behind)
+        posts, gateway = stack.services.posts, stack.services.gateway
         contenders = [
-            Contender(POSTS, (stack.posts.pid,), behind, _sender(stack.posts.port, stack.asks, directory)),
-            Contender(GATEWAY, gateway_pids, pids_behind, _sender(stack.gateway.port, stack.asks, directory)),
+            Contender(POSTS, (posts.pid,), behind, _sender(posts.port, stack.asks, directory)),
+            Contender(GATEWAY, (gateway.pid,), (posts.pid, *behind), _sender(gateway.port, stack.asks, directory)),
             Contender(ONE_QUERY_EACH, (alone.pid,), behind, _sender(alone.port, stack.asks, directory)),
             *(_contend_peer(name, peer, stack, directory) for name, peer in peers.items()),
             Contender(CONSTANT, constant.pids, (), _sender(constant.port, constant.asks, directory)),
@@ -61,22 +60,16 @@ def running_readers(stack: WholeStack, directory: Path) -> Iterator[Readers]:
         yield Readers(contenders, peers)
 
 
-def _check(stack: WholeStack, constant: Upstream, peers: Mapping[str, Server]) -> None:
+def _check(stack: WholeStack, alone: Server, constant: Upstream, peers: Mapping[str, Server]) -> None:
     """Raise LoadInvalid unless all answer the same and refuse the same; the peers' answers are learned later."""
-    check_answers(GATEWAY, stack.gateway.port, stack.asks)
-    check_answers(ONE_QUERY_EACH, stack.one_query_each.port, stack.asks)
+    check_answers(GATEWAY, stack.services.gateway.port, stack.asks)
+    check_answers(ONE_QUERY_EACH, alone.port, stack.asks)
     check_answers(CONSTANT, constant.port, constant.asks)
-    _check_size(constant.asks, stack.asks)
+    check_size(CONSTANT, len(constant.asks[0].body), median(len(ask.body) for ask in stack.asks))
     check_statement(stack.postgres.urls.posts, stack.asks)
-    ours = {POSTS: stack.posts, GATEWAY: stack.gateway, ONE_QUERY_EACH: stack.one_query_each}
+    ours = {POSTS: stack.services.posts, GATEWAY: stack.services.gateway, ONE_QUERY_EACH: alone}
     for name, server in {**ours, **peers}.items():
         check_refusals(name, server.port, stack.asks[0], stack.keys)
-
-
-def _check_size(constant: Sequence[Ask], lists: Sequence[Ask]) -> None:
-    size, usual = len(constant[0].body), median(len(ask.body) for ask in lists)
-    if not 1 - SIZE_TOLERANCE < size / usual < 1 + SIZE_TOLERANCE:
-        raise LoadInvalid(f"the constant body has {size} bytes, a list {usual:.0f}")
 
 
 def _contend_peer(name: str, peer: Server, stack: WholeStack, directory: Path) -> Contender:

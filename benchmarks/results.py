@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.figures import Sample, Samples, draw_cpu_table, draw_table, find_cpu_ratio, find_ratio
+from benchmarks.figures import Sample, Samples, draw_cpu_table, draw_rows, draw_table, find_cpu_ratio, find_ratio
+from benchmarks.gateway_tables import Found, draw_aims_through, draw_kind
+from benchmarks.kinds import OURS, name_pair
 from benchmarks.peer_servers import FASTAPI, FASTIFY
 from benchmarks.reading import GATEWAY, ONE_QUERY_EACH, POSTS
 from benchmarks.signing_in import ARGON2, CLIENTS, FEW, WAITING, Meanwhile
@@ -26,7 +28,7 @@ class Findings:
     memory: Memory
     reads: Samples
     reads_at: Mapping[int, Samples]
-    others: Mapping[str, Samples]
+    through: Found
     sign_ins: Samples
     meanwhile: Meanwhile
 
@@ -35,6 +37,7 @@ def write_up(findings: Findings, machine: str, effort: str) -> str:
     """Return the whole file."""
     sections = [
         ("What was aimed at", draw_aims(findings)),
+        ("Through the gateway, beside what people would use", draw_aims_through(findings.through, name_pair(OURS))),
         (
             "`GET /api/user/{id}`, ten posts, random authors",
             draw_table(findings.reads, (ONE_QUERY_EACH, FASTIFY, FASTAPI)),
@@ -42,14 +45,18 @@ def write_up(findings: Findings, machine: str, effort: str) -> str:
         ("The same by CPU time: on a core of its own", draw_cpu_table(findings.reads, YARDSTICKS)),
         ("The same at other numbers of connections", draw_connections(findings.reads_at)),
         ("CPU time of a request at these", draw_costs(findings.reads_at)),
-        *((title, draw_table(samples, ())) for title, samples in findings.others.items()),
+        *(
+            (f"Through the gateway: {kind.title}", draw_kind(kind, samples_at))
+            for kind, samples_at in findings.through.items()
+        ),
         (f"Signing in, {CLIENTS} clients, all cores", draw_sign_ins(findings.sign_ins)),
         ("Reads meanwhile", draw_meanwhile(findings.meanwhile)),
         ("Start", draw_starts(findings.starts)),
         ("Memory", draw_memory(findings.memory)),
     ]
     head = "# Results\n\nWritten by `make bench`; README.md says what is measured and how to read it."
-    remark = _describe_disturbance([findings.reads, *findings.others.values()])
+    through = [samples for samples_at in findings.through.values() for samples in samples_at.values()]
+    remark = _describe_disturbance([findings.reads, *through])
     body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections)
     return f"{head}\n\n{machine}\n\n{effort} {remark}\n\n{body}\n"
 
@@ -67,14 +74,14 @@ def draw_aims(findings: Findings) -> str:
         ("seconds to the first answer, first start", "< 5", f"{findings.starts.first:.1f}", ""),
         ("MiB of our largest process at rest", "< 90", f"{_find_largest(findings.memory):.0f}", ""),
     ]
-    return _draw(["", "aim", "reached", "by CPU time"], rows)
+    return draw_rows(["", "aim", "reached", "by CPU time"], rows)
 
 
 def draw_connections(samples_at: Mapping[int, Samples]) -> str:
     """Return requests per second, and p50 and p99 in milliseconds, for each number of connections."""
     names = next(iter(samples_at.values()))
     rows = [(name, *(_describe_loads(samples[name]) for samples in samples_at.values())) for name in names]
-    return _draw(["requests/s (p50 / p99 ms)", *(str(connections) for connections in samples_at)], rows)
+    return draw_rows(["requests/s (p50 / p99 ms)", *(str(connections) for connections in samples_at)], rows)
 
 
 def draw_costs(samples_at: Mapping[int, Samples]) -> str:
@@ -84,7 +91,7 @@ def draw_costs(samples_at: Mapping[int, Samples]) -> str:
         (name, *(f"{median(sample.cost for sample in samples[name]):.0f}" for samples in samples_at.values()))
         for name in names
     ]
-    return _draw(["CPU us", *(str(connections) for connections in samples_at)], rows)
+    return draw_rows(["CPU us", *(str(connections) for connections in samples_at)], rows)
 
 
 def draw_sign_ins(samples: Samples) -> str:
@@ -104,7 +111,7 @@ def draw_sign_ins(samples: Samples) -> str:
         for name, mine in samples.items()
     ]
     head = ["", "hashes or sign-ins/s", "spread", f"x {ARGON2}", "own CPU ms", "database CPU ms", "503/s", "p50 ms"]
-    return _draw([*head, "p99 ms"], rows)
+    return draw_rows([*head, "p99 ms"], rows)
 
 
 def draw_meanwhile(found: Meanwhile) -> str:
@@ -114,20 +121,20 @@ def draw_meanwhile(found: Meanwhile) -> str:
         ("nobody signs in", *_describe_load(found.alone), ""),
         (f"{CLIENTS} clients sign in", *_describe_load(found.disturbed), f"{signed_in:.1f}"),
     ]
-    return _draw(["", "reads/s", "p50 ms", "p99 ms", "sign-ins/s"], rows)
+    return draw_rows(["", "reads/s", "p50 ms", "p99 ms", "sign-ins/s"], rows)
 
 
 def draw_starts(starts: Starts) -> str:
     """Return the seconds to the first answer."""
     again = f"{median(starts.again):.2f}"
     rows = [("a fresh clone: no data, nothing compiled", f"{starts.first:.2f}"), ("started again", again)]
-    return _draw(["`make run`, dependencies installed", "seconds to the first answer"], rows)
+    return draw_rows(["`make run`, dependencies installed", "seconds to the first answer"], rows)
 
 
 def draw_memory(memory: Memory) -> str:
     """Return what each process has in RAM."""
     rows = [(name, f"{rest:.0f}", f"{after:.0f}") for name, (rest, after) in memory.items()]
-    return _draw(["process", "MiB at rest", "MiB after the load"], rows)
+    return draw_rows(["process", "MiB at rest", "MiB after the load"], rows)
 
 
 def _find_largest(memory: Memory) -> float:
@@ -159,8 +166,3 @@ def _describe_disturbance(measured: Iterable[Samples]) -> str:
         f"{len(shares)} measurements. What is missing to 100 % went to others on this machine, or to waiting for the "
         "disk where something is written. Rates and latencies suffer from it, ratios less, CPU times least."
     )
-
-
-def _draw(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    rule = "|---|" + "---:|" * (len(head) - 1)
-    return "\n".join(["| " + " | ".join(head) + " |", rule, *("| " + " | ".join(row) + " |" for row in rows)])

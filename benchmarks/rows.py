@@ -3,6 +3,8 @@
 Moments are whole milliseconds, which every language can print.
 """
 
+from pathlib import Path
+
 import argon2
 
 from auth_service.passwords import LANES, MEMORY, PASSES
@@ -34,9 +36,9 @@ _INSERT_POSTS = """
 """
 
 
-async def fill_posts(url: str) -> None:
-    """Put authors and posts into the posts service's database, its schema first."""
-    database = Database(url, ROOT / "posts_service" / "migrations", "benchmark")
+async def fill_posts(url: str, tree: Path = ROOT) -> None:
+    """Put authors and posts into the posts service's database, its schema (that of ``tree``) first."""
+    database = Database(url, tree / "posts_service" / "migrations", "benchmark")
     await database.start()
     try:
         await database.wait_until_ready()
@@ -48,10 +50,10 @@ async def fill_posts(url: str) -> None:
         await database.stop()
 
 
-async def fill_users(url: str) -> None:
+async def fill_users(url: str, tree: Path = ROOT) -> None:
     """Put the same users into the auth service's database, its schema first."""
     hasher = argon2.PasswordHasher(time_cost=PASSES, memory_cost=MEMORY, parallelism=LANES, type=argon2.Type.ID)
-    database = Database(url, ROOT / "auth_service" / "migrations", "benchmark")
+    database = Database(url, tree / "auth_service" / "migrations", "benchmark")
     await database.start()
     try:
         await database.wait_until_ready()

@@ -81,7 +81,7 @@ def measure_reads_meanwhile(stack: WholeStack, effort: Effort, directory: Path) 
     """Return what some readers get, who rest between requests, without and with 200 clients that sign in."""
     plan = write_plan(directory / "reads.lua", Plan(stack.asks, pause=PAUSE))
     wrk, sign_in = get_program("wrk"), _contend(stack, WAITING, _SIGN_INS[WAITING], directory).send
-    read = partial(send_load, wrk, stack.posts.port, plan, seconds=effort.seconds, connections=READERS)
+    read = partial(send_load, wrk, stack.services.posts.port, plan, seconds=effort.seconds, connections=READERS)
     found = Meanwhile([], [], [])
     with on_all_cores(_pids(stack)), ThreadPoolExecutor(1) as pool:
         for _ in range(effort.rounds):
@@ -113,18 +113,18 @@ def _contend(stack: WholeStack, name: str, plan: Plan, directory: Path) -> Conte
 
     def send(*, seconds: int, connections: int) -> Load:
         clients = min(connections, CLIENTS_THAT_MAY_WAIT) if name == FEW else connections
-        return send_load(get_program("wrk"), stack.auth.port, path, seconds=seconds, connections=clients)
+        return send_load(get_program("wrk"), stack.services.auth.port, path, seconds=seconds, connections=clients)
 
-    return Contender(name, (stack.auth.pid,), (stack.postgres_pid,), send)
+    return Contender(name, (stack.services.auth.pid,), (stack.postgres_pid,), send)
 
 
 def _settle(stack: WholeStack) -> None:
     """Return when the auth service has hashed what clients that are gone have left in its queue."""
-    before, now = 0.0, read_cpu_seconds([stack.auth.pid])
+    before, now = 0.0, read_cpu_seconds([stack.services.auth.pid])
     while now - before > PAUSE_OF_SETTLING / 10:
         time.sleep(PAUSE_OF_SETTLING)
-        before, now = now, read_cpu_seconds([stack.auth.pid])
+        before, now = now, read_cpu_seconds([stack.services.auth.pid])
 
 
 def _pids(stack: WholeStack) -> tuple[int, ...]:
-    return stack.auth.pid, stack.posts.pid, stack.gateway.pid, stack.postgres_pid
+    return stack.services.auth.pid, stack.services.posts.pid, stack.services.gateway.pid, stack.postgres_pid

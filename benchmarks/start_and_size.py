@@ -42,7 +42,15 @@ def measure_starts(times: int) -> Starts:
 
 def read_memory(servers: Mapping[str, Server]) -> dict[str, float]:
     """Return the memory that each server has in RAM, in MiB (proc(5), VmRSS)."""
-    return {name: _read_resident(server.pid) for name, server in servers.items()}
+    return {name: read_memory_line(server.pid, "VmRSS") for name, server in servers.items()}
+
+
+def read_memory_line(pid: int, name: str) -> float:
+    """Return what a line of a process's status says, in MiB (proc(5): VmRSS, VmHWM)."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) / 1024
+    raise ServerFailed(f"process {pid} ended by itself")
 
 
 def _time_start(clone: Path) -> float:
@@ -71,10 +79,3 @@ def _read_port(process: "subprocess.Popen[bytes]") -> int:
         if greeting := _GREETING.search(line):
             return int(greeting[1])
     raise ServerFailed(f"make run ended by itself:\n{printed.decode(errors='replace')}")
-
-
-def _read_resident(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise ServerFailed(f"process {pid} ended by itself")

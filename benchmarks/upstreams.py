@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.constant_app import BODY
-from benchmarks.processes import pick_ports, running_server
+from benchmarks.processes import Server, pick_ports, running_server
 from benchmarks.wrk import Ask
 from shared.tokens import AccessTokens, KeyRing
 
@@ -63,17 +63,16 @@ def request_headers(token: str) -> dict[str, str]:
     return {"Host": PUBLIC_URL.removeprefix("http://"), "Authorization": f"Bearer {token}"}
 
 
-def service_environment(keys: Keys, port: int, metrics_port: int) -> dict[str, str]:
-    """Return the settings that all services of ours share, quiet as the other servers are unless told otherwise."""
+def service_environment(keys: Keys, port: int, metrics_port: int, *, logs_requests: bool = False) -> dict[str, str]:
+    """Return the settings that all services of ours share: quiet as the other servers are, or logging as they start."""
     return {
+        **({} if logs_requests else {"LOG_LEVEL": "WARNING", "LOG_FORMAT": "json"}),
         "ENVIRONMENT": "production",
         "NEXTAUTH_URL": PUBLIC_URL,
         "SECRET_KEY": keys.access,
         "NEXTAUTH_SECRET": keys.session,
         "SERVICE_SECRET": keys.service,
         "ACCESS_TOKEN_TTL": str(TOKEN_TTL),
-        "LOG_LEVEL": "WARNING",
-        "LOG_FORMAT": "json",
         "PORT": str(port),
         "METRICS_PORT": str(metrics_port),
     }
@@ -100,9 +99,16 @@ def uvicorn_command(app: str, port: int, *options: str) -> list[str]:
 
 @contextlib.contextmanager
 def running_constant(keys: Keys, directory: Path) -> Iterator[Upstream]:
+    """Run the constant app, and give what it is asked."""
+    with running_constant_server(directory) as server:
+        asks = tuple(Ask("/api/user/2", request_headers(token), BODY) for token in sign_tokens(keys))
+        yield Upstream("a constant body", server.port, (server.pid,), asks, is_guard=False)
+
+
+@contextlib.contextmanager
+def running_constant_server(directory: Path) -> Iterator[Server]:
     """Run the constant app."""
     (port,) = pick_ports(1)
     command = uvicorn_command("benchmarks.constant_app:app", port)
     with running_server("constant", command, port=port, directory=directory) as server:
-        asks = tuple(Ask("/api/user/2", request_headers(token), BODY) for token in sign_tokens(keys))
-        yield Upstream("a constant body", port, (server.pid,), asks, is_guard=False)
+        yield server

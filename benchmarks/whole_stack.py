@@ -1,8 +1,7 @@
 """The whole stack under measurement: the three services on an embedded PostgreSQL, with rows, on the servers' core.
 
-Every check is switched on, as in production, and the services find one another as with ``make run``. Only two things
-differ from what an operator runs: the guessing limits are raised, for all load comes from one address; and no line is
-logged for a request, as with the peers.
+Every check is switched on, as in production, and the services find one another as with ``make run``. Only the guessing
+limits are raised, for all load comes from one address. Whether a line is logged for each request, the caller says.
 """
 
 import asyncio
@@ -14,7 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.posts_upstream import prepare_asks, wait_until_ready
-from benchmarks.processes import SERVER_CORE, Server, ServerFailed, on_core, pick_ports, running_server
+from benchmarks.processes import (
+    ROOT,
+    SERVER_CORE,
+    Server,
+    ServerFailed,
+    find_python,
+    on_core,
+    pick_ports,
+    running_server,
+)
 from benchmarks.rows import fill_posts, fill_users
 from benchmarks.upstreams import Keys, service_environment, sign_tokens
 from benchmarks.wrk import Ask
@@ -31,24 +39,28 @@ UNLIMITED = dict.fromkeys(
 
 
 @dataclass(frozen=True, slots=True)
-class WholeStack:
-    """The running parts, the keys of the tokens, and the list requests with the posts service's answers.
+class Services:
+    """The three, as one ``make run`` starts them."""
 
-    ``one_query_each`` is the posts service a second time, asking the database for each list alone.
-    """
-
-    keys: Keys
-    postgres: Postgres
     auth: Server
     posts: Server
     gateway: Server
-    one_query_each: Server
-    asks: tuple[Ask, ...]
 
     @property
-    def services(self) -> dict[str, Server]:
-        """The services by their names."""
-        return {server.name.replace("_", " "): server for server in (self.auth, self.posts, self.gateway)}
+    def by_name(self) -> dict[str, Server]:
+        """The services by the names that people read."""
+        return {"auth service": self.auth, "posts service": self.posts, "gateway": self.gateway}
+
+
+@dataclass(frozen=True, slots=True)
+class WholeStack:
+    """The running parts, the keys of the tokens, and the list requests with the posts service's answers."""
+
+    keys: Keys
+    postgres: Postgres
+    services: Services
+    asks: tuple[Ask, ...]
+    tree: Path
 
     @property
     def postgres_pid(self) -> int:
@@ -57,17 +69,42 @@ class WholeStack:
 
 
 @contextlib.contextmanager
-def running_whole_stack(directory: Path) -> Iterator[WholeStack]:
-    """Run everything until the block is left; data, logs and the like are in ``directory``."""
-    keys = Keys()
-    with _running_database(directory) as postgres, _running_services(keys, postgres, directory) as servers:
-        auth, posts, gateway, one_query_each = servers
-        asks = prepare_asks(posts.port, sign_tokens(keys))
-        yield WholeStack(keys, postgres, auth, posts, gateway, one_query_each, asks)
+def running_whole_stack(
+    directory: Path, keys: Keys, *, tree: Path = ROOT, logs_requests: bool = False
+) -> Iterator[WholeStack]:
+    """Run everything until the block is left; data, logs and the like are in ``directory``, the code in ``tree``."""
+    with (
+        _running_database(directory, tree) as postgres,
+        _running_services(directory, keys, postgres, tree, logs_requests=logs_requests) as services,
+    ):
+        yield WholeStack(keys, postgres, services, prepare_asks(services.posts.port, sign_tokens(keys)), tree)
 
 
 @contextlib.contextmanager
-def _running_database(directory: Path) -> Iterator[Postgres]:
+def running_beside(stack: WholeStack, directory: Path, *, logs_requests: bool) -> Iterator[WholeStack]:
+    """Run the services once more, on the same database."""
+    with _running_services(directory, stack.keys, stack.postgres, stack.tree, logs_requests=logs_requests) as services:
+        yield WholeStack(stack.keys, stack.postgres, services, stack.asks, stack.tree)
+
+
+@contextlib.contextmanager
+def running_one_query_each(stack: WholeStack, directory: Path) -> Iterator[Server]:
+    """Run the posts service once more, asking the database for each list alone."""
+    port, metrics_port = pick_ports(2)
+    environment = {
+        **service_environment(stack.keys, port, metrics_port),
+        **_addresses(directory),
+        "POSTS_DATABASE_URL": stack.postgres.urls.posts,
+    }
+    name = "benchmarks.one_query_each"
+    command = [sys.executable, "-m", name]
+    with running_server(name, command, port=port, directory=directory, environment=environment) as server:
+        wait_until_ready(name, port)
+        yield server
+
+
+@contextlib.contextmanager
+def _running_database(directory: Path, tree: Path) -> Iterator[Postgres]:
     directory.chmod(0o711)  # PostgreSQL runs as another user where this one is root
     with ExitStack() as running:
         try:
@@ -75,32 +112,42 @@ def _running_database(directory: Path) -> Iterator[Postgres]:
                 postgres = running.enter_context(running_postgres(directory / "database"))
         except PostgresFailed as error:
             raise ServerFailed(str(error)) from error
-        asyncio.run(fill_users(postgres.urls.auth))
-        asyncio.run(fill_posts(postgres.urls.posts))
+        asyncio.run(fill_users(postgres.urls.auth, tree))
+        asyncio.run(fill_posts(postgres.urls.posts, tree))
         yield postgres
 
 
 @contextlib.contextmanager
-def _running_services(keys: Keys, postgres: Postgres, directory: Path) -> Iterator[list[Server]]:
-    """Run the services, and the posts service once more without shared queries; in the order of ``modules``."""
-    posts = {"POSTS_DATABASE_URL": postgres.urls.posts}
-    auth_socket, posts_socket = str(directory / "auth.sock"), str(directory / "posts.sock")
+def _running_services(
+    directory: Path, keys: Keys, postgres: Postgres, tree: Path, *, logs_requests: bool
+) -> Iterator[Services]:
+    addresses = _addresses(directory)
+    auth_socket, posts_socket = (address.removeprefix(UNIX) for address in addresses.values())
     modules = {
         "auth_service": {"AUTH_DATABASE_URL": postgres.urls.auth, "UNIX_SOCKET": auth_socket, **UNLIMITED},
-        "posts_service": {**posts, "UNIX_SOCKET": posts_socket},
+        "posts_service": {"POSTS_DATABASE_URL": postgres.urls.posts, "UNIX_SOCKET": posts_socket},
         "gateway": {},
-        "benchmarks.one_query_each": posts,
     }
     picked = pick_ports(2 * len(modules))  # all at once: what was picked before could be picked again
     ports, metrics_ports = picked[: len(modules)], picked[len(modules) :]
-    addresses = {"AUTH_SERVICE_URL": f"{UNIX}{auth_socket}", "POSTS_SERVICE_URL": f"{UNIX}{posts_socket}"}
     with ExitStack() as running:
         servers = []
         for (name, own), port, metrics_port in zip(modules.items(), ports, metrics_ports, strict=True):
-            environment = {**service_environment(keys, port, metrics_port), **addresses, **own}
-            command = [sys.executable, "-m", name]
-            run = running_server(name, command, port=port, directory=directory, environment=environment)
+            shared = service_environment(keys, port, metrics_port, logs_requests=logs_requests)
+            run = running_server(
+                name,
+                [find_python(tree), "-m", name],
+                port=port,
+                directory=directory,
+                environment={**shared, **addresses, **own},
+                tree=tree,
+            )
             servers.append(running.enter_context(run))
         for server in servers:
             wait_until_ready(server.name, server.port)
-        yield servers
+        yield Services(*servers)
+
+
+def _addresses(directory: Path) -> dict[str, str]:
+    """Return where the services find each other, as two settings."""
+    return {f"{name}_SERVICE_URL": f"{UNIX}{directory}/{name.lower()}.sock" for name in ("AUTH", "POSTS")}

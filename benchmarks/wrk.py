@@ -18,6 +18,7 @@ from string import ascii_letters, digits
 from benchmarks.processes import LOAD_CORE, on_core
 
 SCRIPT = Path(__file__).with_name("answers.lua")
+MARK = "0123456789ab"  # may stand where hexadecimal digits may
 MARGIN = 20  # seconds that wrk may take beyond the time of the load
 TIMEOUT = 10  # seconds that one answer may take
 _PLAIN = frozenset((ascii_letters + digits).encode())
@@ -51,7 +52,9 @@ class Plan:
     """What is sent and what may come back: of the bodies, one of the asks', or any that holds ``part``.
 
     ``pause``: milliseconds that a connection rests between two requests, on average. ``sheds``: 503 is an answer too,
-    not a mistake, and the client that got it comes back after ``wait`` milliseconds.
+    not a mistake, and the client that got it comes back after ``wait`` milliseconds. ``mark``: a text in each request
+    that is another number of as many characters whenever it is sent (``MARK``); or, with ``cookies``, the cookie that
+    the last answer to that request has set, at first this one.
     """
 
     asks: Sequence[Ask]
@@ -60,6 +63,8 @@ class Plan:
     pause: int = 0
     sheds: bool = False
     wait: int = 0
+    mark: str = ""
+    cookies: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,8 @@ def write_plan(path: Path, plan: Plan) -> Path:
     fields = [
         f"requests = {{{requests}}}",
         f"bodies = {{{bodies}}}",
-        f"part = {_quote(plan.part.encode()) if plan.part else 'nil'}",
+        *(f"{name} = {_quote(text.encode())}" for name, text in {"part": plan.part, "mark": plan.mark}.items() if text),
+        *([f"cookies = {{{', '.join(_quote(cookie.encode()) for cookie in plan.cookies)}}}"] if plan.cookies else []),
         f"sheds = {'true' if plan.sheds else 'false'}",
         f"status = {plan.status:d}, pause = {plan.pause}, wait = {plan.wait}",
     ]

@@ -10,6 +10,7 @@ The sealing itself is ``cryptography``'s, without jose's layer around it, which 
 """
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -208,7 +209,7 @@ def set_cookie(name: str, value: str, *, secure: bool, expires_at: int | None = 
 
     ``expires_at`` is in Unix seconds; without it the cookie lives as long as the browser's session.
     """
-    expires = "" if expires_at is None else f"; Expires={formatdate(expires_at, usegmt=True)}"
+    expires = "" if expires_at is None else f"; Expires={_format_date(expires_at)}"
     encoded = value if _PLAIN.fullmatch(value) else quote(value, safe="")
     return f"{name}={encoded}; Path=/{expires}; HttpOnly{'; Secure' if secure else ''}; SameSite=Lax"
 
@@ -216,6 +217,12 @@ def set_cookie(name: str, value: str, *, secure: bool, expires_at: int | None = 
 def clear_cookie(name: str, *, secure: bool) -> str:
     """Return the ``Set-Cookie`` value that makes a browser forget a cookie of ours."""
     return f"{name}=; Max-Age=0; Path=/; HttpOnly{'; Secure' if secure else ''}; SameSite=Lax"
+
+
+@functools.lru_cache(maxsize=1024)
+def _format_date(moment: int) -> str:
+    """Return a moment as HTTP writes it: that of a session's end is written each time that it is read."""
+    return formatdate(moment, usegmt=True)
 
 
 def _chunk_number(piece: str, name: str) -> int | None:

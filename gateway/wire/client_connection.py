@@ -38,7 +38,7 @@ from gateway.wire.chunks import LAST_CHUNK, ChunkReader, ChunksBroken, encode_ch
 from gateway.wire.headers import RawHeader, encode_lines
 from gateway.wire.limits import MAX_AHEAD, MAX_UNFINISHED_HEAD, ClientLimits
 from gateway.wire.request_heads import END_OF_HEAD, HeadParser, RequestHead, check_beginning
-from gateway.wire.unsent import count_unsent
+from gateway.wire.unsent import Unsent
 from shared.draining import CLOSE
 from shared.errors import AppError, BadRequest, HeadersTooLarge, RequestTimeout
 from shared.lazy_timer import NEVER, LazyTimer
@@ -122,7 +122,7 @@ class ClientConnection(asyncio.Protocol):
         self._stretch = 0  # bytes of the body that came in this stretch of time
         self._was_paused = self._is_reading_paused = self._is_read_on_planned = False
         self._is_kept = self._is_chunked = self._has_ended = self._reads_ahead = False
-        self._unsent = 0
+        self._unsent, self._doubted = Unsent(), Unsent()
         self.has_progressed = False  # a part of the answer came since somebody looked
         self.is_tunnel = False
         self.is_writable = True
@@ -163,7 +163,8 @@ class ClientConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Take note that no more comes; keep the connection while whole requests are owed an answer (RFC 9112, 9.6)."""
         self._has_ended = True
-        is_owed = self._state is State.ANSWERING and not self.is_tunnel
+        is_ahead = self._state is State.IDLE and bool(self._received)
+        is_owed = is_ahead or (self._state is State.ANSWERING and not self.is_tunnel)
         if is_owed:
             self._doubt()
         return is_owed
@@ -171,7 +172,7 @@ class ClientConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Take note that the client takes nothing for now."""
         self.is_writable = False
-        self._unsent = count_unsent(self._transport)
+        self._unsent.look(self._transport)
         self._write_timer.expect(self._limits.write_stall)
         if self._work is not None:
             self._work.pause_answer()
@@ -401,8 +402,11 @@ class ClientConnection(asyncio.Protocol):
             self._reads_ahead = True
             self._read_on()
             self._reads_ahead = False
-            if self._has_ended and self._state in {State.IDLE, State.HEAD, State.BODY}:
+            if self._has_ended and self._is_unfinished():
                 self._close()  # the rest of it won't come
+
+    def _is_unfinished(self) -> bool:
+        return self._state in {State.IDLE, State.HEAD, State.BODY} and not self._is_read_on_planned
 
     def _refuse(self, error: AppError) -> None:
         """Answer what is no request, or wrong in its body, and read no more."""
@@ -440,7 +444,7 @@ class ClientConnection(asyncio.Protocol):
         """End the connection, once what waits for the client is taken, or too long is not."""
         self._state = State.CLOSING
         self._received = b""
-        self._unsent = count_unsent(self._transport)
+        self._unsent.look(self._transport)
         self._transport.close()
         self._timer.expect(self._limits.write_stall)
 
@@ -454,14 +458,18 @@ class ClientConnection(asyncio.Protocol):
     def _run_out(self) -> None:
         """End the wait for what did not come in time."""
         match self._state:
+            case State.IDLE if not self.is_writable:  # it has an answer to take first
+                self._timer.expect(self._limits.idle)
             case State.IDLE:
                 self._close()
             case State.HEAD:
                 self._refuse(RequestTimeout())
             case State.BODY:
                 self._judge_body()
+            case State.ANSWERING if self._has_ended and not self._has_progressed():
+                self._transport.abort()
             case State.ANSWERING if self._has_ended:
-                self._doubt() if self.has_progressed else self._transport.abort()
+                self._doubt()
             case State.LINGERING:
                 self._close()
             case State.CLOSING:
@@ -477,16 +485,19 @@ class ClientConnection(asyncio.Protocol):
 
     def _judge_taking(self) -> None:
         """Wait on for a client that took some of what waits for it; give up one that took nothing."""
-        unsent = count_unsent(self._transport)
-        if 0 < unsent < self._unsent:
-            self._unsent = unsent
+        if self._unsent.has_shrunk(self._transport):
             (self._timer if self._state is State.CLOSING else self._write_timer).expect(self._limits.write_stall)
         else:
             self._transport.abort()
 
+    def _has_progressed(self) -> bool:
+        """Tell whether a part of the answer came, or was taken, since ``_doubt`` last looked."""
+        return self.has_progressed or self._doubted.has_shrunk(self._transport)
+
     def _doubt(self) -> None:
         """Keep a client that ended its own side for a while: it may have gone, which a write would show."""
         self.has_progressed = False
+        self._doubted.look(self._transport)
         self._timer.expect(self._limits.half_closed)
 
 

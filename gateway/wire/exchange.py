@@ -159,7 +159,7 @@ class Exchange:
         elif self._is_body_whole or (self._body and not self._waits_for_body):
             self._ask()
         else:  # the first piece of the body asks, or the last
-            if self.head.lines.expects_continue:
+            if self.head.expects_continue:
                 self._client.send_continue()
             self._client.resume_reading()
 

@@ -86,6 +86,11 @@ class RequestHead(NamedTuple):
         return self.lines.refusal or self.line.refusal
 
     @property
+    def expects_continue(self) -> bool:
+        """Whether the client waits to be told to send its body (RFC 9110, 10.1.1; not HTTP/1.0's business)."""
+        return self.lines.expects_continue and self.line.version == "1.1"
+
+    @property
     def keeps_alive(self) -> bool:
         """Whether the client's connection may serve another request."""
         return self.lines.keeps_alive and self.line.version == "1.1"

@@ -1,4 +1,4 @@
-"""How many bytes wait for the other end of a connection: those in the transport and those in the kernel (Linux)."""
+"""Whether the other end of a connection takes what waits for it, however slowly (Linux)."""
 
 import asyncio
 import fcntl
@@ -6,11 +6,29 @@ import struct
 import termios
 
 
-def count_unsent(transport: asyncio.Transport | None) -> int:
-    """Return how many bytes were written and not yet acknowledged; none where that can't be told.
+class Unsent:
+    """How many bytes waited for the other end when it was last looked at."""
 
-    A slow reader is told by it from one that has stopped: a transport alone says nothing until a large part of the
-    kernel's buffer is free again (SIOCOUTQ of tcp(7) and unix(7), which is TIOCOUTQ).
+    __slots__ = ("_bytes",)
+
+    def __init__(self) -> None:
+        self._bytes = 0
+
+    def look(self, transport: asyncio.Transport | None) -> None:
+        """Look now."""
+        self._bytes = _count_unsent(transport)
+
+    def has_shrunk(self, transport: asyncio.Transport | None) -> bool:
+        """Look again; tell whether some of them were taken since, and some are left to take."""
+        before, self._bytes = self._bytes, _count_unsent(transport)
+        return 0 < self._bytes < before
+
+
+def _count_unsent(transport: asyncio.Transport | None) -> int:
+    """Return how many bytes were written and not yet acknowledged: in the transport, and in the kernel.
+
+    The transport alone says nothing until a large part of the kernel's buffer is free again (SIOCOUTQ of tcp(7) and
+    unix(7), which is TIOCOUTQ).
     """
     if transport is None:
         return 0

@@ -19,7 +19,7 @@ import structlog
 from gateway.policy.rules import Replica
 from gateway.wire.answer_heads import AnswerBroken, AnswerReader
 from gateway.wire.limits import Limits
-from gateway.wire.unsent import count_unsent
+from gateway.wire.unsent import Unsent
 from shared.errors import AppError, UpstreamFailed, UpstreamTimeout
 from shared.lazy_timer import NEVER, LazyTimer
 
@@ -50,7 +50,17 @@ class UpstreamConnection(asyncio.Protocol):
     """The gateway's side of one connection."""
 
     __slots__ = (
-        *("_answer_within", "_is_request_sent", "_loop", "_taker", "_timer", "_transport", "_unsent"),
+        *(
+            "_answer_within",
+            "_is_reading_paused",
+            "_is_request_sent",
+            "_is_streamed",
+            "_loop",
+            "_taker",
+            "_timer",
+            "_transport",
+            "_unsent",
+        ),
         *("has_answered", "has_timed_out", "idle_since", "is_writable", "limits", "reader", "replica", "was_used"),
     )
 
@@ -63,10 +73,11 @@ class UpstreamConnection(asyncio.Protocol):
         self._taker: Taker | None = None
         self._timer = LazyTimer(self._loop, self._time_out)
         self._answer_within = 0.0
-        self._unsent = 0  # when the upstream was last looked at
+        self._unsent = Unsent()
         self.idle_since = 0.0
         self.is_writable = True
-        self._is_request_sent = self.has_answered = self.has_timed_out = self.was_used = False
+        self._is_reading_paused = self._is_request_sent = self._is_streamed = False
+        self.has_answered = self.has_timed_out = self.was_used = False
 
     @property
     def is_open(self) -> bool:
@@ -88,7 +99,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._taker = taker
         self.has_answered = False
         self._is_request_sent = answer_within is not None
-        self._unsent = 0
+        self._is_streamed = not self._is_request_sent
         if answer_within is None:
             self._timer.deadline = NEVER
         else:
@@ -105,7 +116,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._is_request_sent = True
         self._answer_within = answer_within
         self.send(data)
-        self._unsent = count_unsent(self._transport)
+        self._unsent.look(self._transport)
         self._timer.expect(answer_within if self.reader.head is None else self.limits.silence)
 
     def begin_tunnel(self, taker: Taker) -> None:
@@ -117,13 +128,16 @@ class UpstreamConnection(asyncio.Protocol):
     def pause_reading(self) -> None:
         """Read nothing for now, as its taker takes nothing."""
         if self._transport is not None and not self._transport.is_closing():
+            self._is_reading_paused = True
             self._timer.deadline = NEVER
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Read on."""
         if self._transport is not None and not self._transport.is_closing():
-            self._timer.expect(self.limits.silence)
+            self._is_reading_paused = False
+            if self._is_request_sent or not self.is_writable:
+                self._timer.expect(self.limits.silence)
             self._transport.resume_reading()
 
     def let_go(self) -> None:
@@ -180,8 +194,8 @@ class UpstreamConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Take note that the upstream takes no more for now."""
         self.is_writable = False
-        if not self._is_request_sent:
-            self._unsent = count_unsent(self._transport)
+        if not self._is_request_sent and not self._is_reading_paused:  # else it may take nothing for that reason
+            self._unsent.look(self._transport)
             self._timer.expect(self.limits.silence)
         if self._taker is not None:
             self._taker.pause_request()
@@ -195,8 +209,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._taker.resume_request()
 
     def _time_out(self) -> None:
-        if 0 < (unsent := count_unsent(self._transport)) < self._unsent:  # it takes the request, however slowly
-            self._unsent = unsent
+        if self._is_streamed and self._unsent.has_shrunk(self._transport):  # it takes the request, however slowly
             self._timer.expect(self._answer_within if self._is_request_sent else self.limits.silence)
             return
         self.has_timed_out = not self.has_answered

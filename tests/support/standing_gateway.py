@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.wire.client_limits import ClientLimits
+from gateway.wire.limits import ClientLimits
 from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway
 from tests.support.raw_client import connected, settle
 from tests.support.raw_upstream import RawUpstream, answer_ok, running_upstream

@@ -6,13 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.checks import read_posts
-from benchmarks.figures import Sample, draw_cpu_table, draw_table, find_cpu_ratio, find_ratio
+from benchmarks.browsers import Browser
+from benchmarks.checks import check_size, read_posts
+from benchmarks.constant_app import CREATED
+from benchmarks.figures import Sample, draw_cpu_table, draw_table, find_cpu_ratio, find_own_cpu_ratio, find_ratio
+from benchmarks.gateway_contenders import forge_token
+from benchmarks.gateway_tables import Found, draw_aims_through, draw_beside, draw_kind
+from benchmarks.kinds import CONSTANT, KINDS, OURS, READ, WRITE, name_pair
 from benchmarks.peer_servers import libpq_environment, list_versions
 from benchmarks.pgbench import read_log
 from benchmarks.results import draw_connections, draw_costs, draw_memory, draw_sign_ins
 from benchmarks.signing_in import ARGON2, WAITING
-from benchmarks.wrk import Ask, Load, LoadInvalid, Plan, read_figures, write_plan
+from benchmarks.upstreams import Keys, service_environment, sign_tokens
+from benchmarks.wrk import MARK, Ask, Load, LoadInvalid, Plan, read_figures, write_plan
 
 FIGURES = {"requests": 5000, "shed": 0, "duration": 2_000_000, "p50": 1500, "p99": 9000, "wrong": 0, "broken": 0}
 
@@ -79,6 +85,43 @@ def test_plan_keeps_bytes(tmp_path: Path) -> None:
     assert r'["\034\093\093\092\010\255"] = true' in text
 
 
+def test_plan_leaves_out_what_it_does_not_name(tmp_path: Path) -> None:
+    """A plan without a part of the body, a mark or cookies leaves them out, which is Lua's nil."""
+    text = write_plan(tmp_path / "plan.lua", Plan([Ask("/", {})])).read_text()
+    assert not [name for name in ("part", "mark", "cookies") if name in text]
+
+
+def test_browsers_send_a_cookie_in_place_of_the_mark(tmp_path: Path) -> None:
+    """A browser's request has all of its cookies, and the mark where its newest session is put."""
+    ask = Browser("session=a", ("csrf=b",)).ask_for_session(MARK)
+    assert ask.headers["Cookie"] == f"csrf=b; {MARK}"
+    text = write_plan(tmp_path / "plan.lua", Plan([ask], mark=MARK, cookies=["session=a"])).read_text()
+    assert r'cookies = {"session\061a"}' in text
+
+
+def test_forged_tokens_are_told_apart() -> None:
+    """A forged token has the content and the length of a good one, and where its signature begins a mark, once."""
+    token = sign_tokens(Keys())[0]
+    forged = forge_token(token)
+    assert forged.rpartition(".")[0] == token.rpartition(".")[0]
+    assert len(forged) == len(token)
+    assert forged.count(MARK) == 1
+
+
+def test_services_log_as_they_start() -> None:
+    """A service that logs requests is told nothing about logs; one that does not is told WARNING."""
+    assert not {"LOG_LEVEL", "LOG_FORMAT"} & set(service_environment(Keys(), 1, 2, logs_requests=True))
+    assert service_environment(Keys(), 1, 2)["LOG_LEVEL"] == "WARNING"
+
+
+def test_bodies_of_one_size() -> None:
+    """Nobody is measured who sends a noticeably shorter or longer body than the others."""
+    check_size("a", len(CREATED) - 5, len(CREATED))
+    for size in (len(CREATED) - 20, len(CREATED) + 20):
+        with pytest.raises(LoadInvalid):
+            check_size("a", size, len(CREATED))
+
+
 def test_ratios_are_taken_within_each_round() -> None:
     """A ratio is the median of the rounds' ratios: a round that was slow for both changes nothing."""
     samples = {"ours": [sample_of(200), sample_of(20), sample_of(300)], "theirs": [sample_of(100), sample_of(10)] * 2}
@@ -93,6 +136,15 @@ def test_ratio_by_cpu_time() -> None:
         "theirs": [sample_of(100, own_cpu=0.5, upstream_cpu=0.1)],
     }
     assert find_cpu_ratio(samples, "ours", "theirs") == pytest.approx(3)
+
+
+def test_ratio_of_own_cpu_time() -> None:
+    """A server's own CPU time is compared with the yardstick's own, whatever works behind them."""
+    samples = {
+        "ours": [sample_of(100, own_cpu=0.3, upstream_cpu=0.5)],
+        "theirs": [sample_of(100, own_cpu=0.1, upstream_cpu=0)],
+    }
+    assert find_own_cpu_ratio(samples, "ours", "theirs") == pytest.approx(3)
 
 
 def test_core_of_its_own() -> None:
@@ -122,6 +174,44 @@ def test_connections_table() -> None:
     assert table.splitlines()[-1] == "| a | 1,000 (1.50 / 9.00) | 2,000 (1.50 / 9.00) |"
 
 
+def find_through(*labels: str) -> Found:
+    """Return what was measured with each kind at two numbers of connections, of both sides of these trees."""
+    names = [name for label in labels for name in name_pair(label)]
+    return {
+        kind: {number: {name: [sample_of(1000)] for name in (*names, *kind.peers)} for number in (32, 64)}
+        for kind in KINDS
+    }
+
+
+def test_aims_through_the_gateway() -> None:
+    """Each kind has a line for each number of connections, with what each side reached: by rate, or by CPU time."""
+    found = {kind: each for kind, each in find_through(OURS).items() if kind in (READ, WRITE)}
+    lines = draw_aims_through(found, name_pair(OURS)).splitlines()[2:]
+    assert [line.count("|") for line in lines] == [6] * 4
+    assert "| 64 | >= 2.5 | 1.00 (1.00 by CPU time) |" in lines[1]
+    assert lines[3] == f"| `POST /api/posts`, own CPU time: x {CONSTANT} | 64 | <= 2.7 | 1.00 | 1.00 |"
+
+
+def test_one_tree_beside_another() -> None:
+    """Of each side the rate is a multiple of the other tree's, and the CPU times stand after the other's."""
+    found = find_through(OURS, "old")
+    found[READ][32][name_pair("old")[0]] = [sample_of(500, own_cpu=0.1, upstream_cpu=0.05)]
+    line = draw_beside(found, name_pair(OURS), name_pair("old")).splitlines()[2]
+    assert line == f"| {READ.title} | 32 | x 2.00 | 100 -> 250 | 50 -> 250 | x 1.00 | 250 -> 250 | 250 -> 250 |"
+
+
+def test_tables_through_the_gateway_are_whole() -> None:
+    """Each row of each of these tables has as many cells as its head, with and without another tree."""
+    found, other = find_through(OURS, "old"), name_pair("old")
+    tables = [
+        draw_aims_through(found, name_pair(OURS)),
+        draw_beside(found, name_pair(OURS), other),
+        *(draw_kind(kind, each, others) for kind, each in found.items() for others in ((), other)),
+    ]
+    for table in tables:
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
 def test_moments_are_compared_as_moments() -> None:
     """Two spellings of one moment are the same; another moment is not."""
     posts = [
@@ -140,6 +230,6 @@ def test_database_of_other_programs() -> None:
 
 def test_versions_of_peers() -> None:
     """The results name the peers' locked versions."""
-    assert {"fastapi", "sqlalchemy", "pyjwt", "fastify", "pg"} <= {
+    assert {"fastapi", "sqlalchemy", "pyjwt", "fastify", "pg", "next", "next-auth"} <= {
         part.split()[0] for part in list_versions().split(", ")
     }

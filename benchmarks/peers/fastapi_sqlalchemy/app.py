@@ -1,15 +1,18 @@
 """A peer: the list of a user's posts as FastAPI's templates write it, with SQLAlchemy 2 (asynchronous, ORM) and PyJWT.
 
-The caller is whoever the token names: unlike most templates this looks nobody up, which spares it a query.
+And a page that only those see who are signed in. The caller is whoever the token names: unlike most templates this
+looks nobody up, which spares it a query.
 """
 
 import os
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import jwt
-from fastapi import Depends, FastAPI, HTTPException, Query
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -19,6 +22,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, joinedload, mapped_column, r
 
 SECRET_KEY = os.environ["SECRET_KEY"]
 ISSUER, AUDIENCE = os.environ["ISSUER"], os.environ["AUDIENCE"]
+PUBLIC_URL = os.environ["PUBLIC_URL"]
 
 engine = create_async_engine(os.environ["DATABASE_URL"], pool_size=20, max_overflow=0)
 new_session = async_sessionmaker(engine, expire_on_commit=False)
@@ -95,6 +99,21 @@ def get_caller(credentials: Annotated[HTTPAuthorizationCredentials | None, Depen
         return jwt.decode(credentials.credentials, SECRET_KEY, algorithms=["HS256"], issuer=ISSUER, audience=AUDIENCE)
     except jwt.InvalidTokenError:
         raise HTTPException(401, "No Authorization") from None
+
+
+@app.get("/userposts/{path:path}", response_model=None)
+async def show_page(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+) -> Response:
+    """Show the page to whoever is signed in; lead others to the sign-in page."""
+    try:
+        caller = get_caller(credentials) if credentials is not None else None
+    except HTTPException:
+        caller = None
+    if caller is None:
+        wanted = quote(PUBLIC_URL + request.url.path, safe="")
+        return RedirectResponse(f"{PUBLIC_URL}/api/auth/signin?callbackUrl={wanted}", 302)
+    return PlainTextResponse(f"Posts of {caller['name']}")
 
 
 @app.get("/api/user/{user_id}", response_model=list[PostView])

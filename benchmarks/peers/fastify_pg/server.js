@@ -1,11 +1,12 @@
-// A peer: the list of a user's posts as Fastify's guides write it, with @fastify/jwt, pg's pool and a response schema.
+// A peer: the list of a user's posts as Fastify's guides write it, with @fastify/jwt, pg's pool and a response schema;
+// and a page that only those see who are signed in.
 // The pool finds its server by pg's own variables (PGHOST, PGDATABASE, PGUSER, PGPASSWORD).
 
 import Fastify from "fastify";
 import jwt from "@fastify/jwt";
 import pg from "pg";
 
-const { SECRET_KEY, ISSUER, AUDIENCE, PORT } = process.env;
+const { SECRET_KEY, ISSUER, AUDIENCE, PUBLIC_URL, PORT } = process.env;
 
 const COLUMNS = `post.id, post.title, post.content, post.published, post.author_id AS "authorId",
   post.created_at AS "createdAt", post.updated_at AS "updatedAt", author.name, author.email`;
@@ -57,5 +58,17 @@ app.get("/api/user/:id", { schema, onRequest: authenticate }, async (request) =>
   const { rows } = await pool.query(request.user.id === id ? OWN : PUBLISHED, [id, request.query.limit]);
   return rows.map(({ name, email, ...rest }) => ({ ...rest, author: { email, name } }));
 });
+
+// The same hook with another end. Looking for the header first would spare the error, and with it 20 us of 50.
+async function leadToSignIn(request, reply) {
+  const signIn = `${PUBLIC_URL}/api/auth/signin?callbackUrl=${encodeURIComponent(PUBLIC_URL + request.url)}`;
+  try {
+    await request.jwtVerify();
+  } catch {
+    return reply.redirect(signIn);
+  }
+}
+
+app.get("/userposts/*", { onRequest: leadToSignIn }, async (request) => `Posts of ${request.user.name}`);
 
 await app.listen({ host: "127.0.0.1", port: Number(PORT) });

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.wire.client_limits import ClientLimits
-from gateway.wire.limits import Limits
+from gateway.wire.limits import ClientLimits, Limits
 from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway
 from tests.support.raw_client import LIMIT, RawClient, connected
 from tests.support.raw_upstream import RawUpstream, Received

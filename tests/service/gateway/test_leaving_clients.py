@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.wire.client_limits import ClientLimits
+from gateway.wire.limits import ClientLimits
 from tests.support.gateway_in_process import RunningGateway, eventually
 from tests.support.raw_client import RawClient, connected, settle
 from tests.support.raw_upstream import RawUpstream, Received

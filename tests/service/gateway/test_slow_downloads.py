@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.wire.client_limits import ClientLimits
-from gateway.wire.limits import Limits
+from gateway.wire.limits import ClientLimits, Limits
 from tests.support.gateway_in_process import RunningGateway, running_gateway
 from tests.support.raw_client import LIMIT
 from tests.support.raw_upstream import RawUpstream, Received

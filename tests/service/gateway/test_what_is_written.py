@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.wire.client_limits import ClientLimits
-from gateway.wire.limits import Limits
+from gateway.wire.limits import ClientLimits, Limits
 from tests.support.gateway_in_process import RunningGateway, change_rules, running_gateway
 from tests.support.raw_client import Answer, RawClient, connected
 from tests.support.raw_upstream import RawUpstream, Received, answer_ok
