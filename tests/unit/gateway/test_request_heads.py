@@ -35,7 +35,7 @@ def describe(head: RequestHead) -> object:
     return (
         (line.method, line.raw_path, line.query, line.version, line.path, describe_refusal(line.refusal)),
         (lines.headers, lines.naming, lines.crossing, describe_refusal(lines.refusal), lines.keeps_alive),
-        (lines.expects_continue, lines.is_unread, lines.accepts_html, lines.asks_upgrade, head.keeps_alive),
+        (head.expects_continue, lines.is_unread, lines.accepts_html, lines.asks_upgrade, head.keeps_alive),
     )
 
 
@@ -384,8 +384,10 @@ def test_a_connection_is_kept_unless_its_client_says_otherwise(lines: bytes, *, 
 
 @pytest.mark.parametrize(("value", "expects"), [(b"100-continue", True), (b"100-Continue", True), (b"x", False)])
 def test_who_waits_for_an_interim_answer_is_known(value: bytes, *, expects: bool) -> None:
-    """``Expect: 100-continue`` is read whatever its case, and nothing else is taken for it."""
-    assert read(lines=b"Expect: %b\r\n" % value).lines.expects_continue is expects
+    """``Expect: 100-continue`` is read whatever its case, nothing else is taken for it, and HTTP/1.0 knows none."""
+    lines = b"Expect: %b\r\n" % value
+    assert read(lines=lines).expects_continue is expects
+    assert not read(b"GET /a HTTP/1.0", lines).expects_continue
 
 
 def test_what_another_proxy_tells_of_is_read_by_the_same_rules() -> None:
