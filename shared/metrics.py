@@ -28,6 +28,7 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        self._refused: dict[str, Counter] = {}  # by reason: to look a label up costs more than to count
         self._feed_lag = Gauge(
             "gatepost_feed_lag_seconds",
             "Time since a feed of another service was last heard of",
@@ -48,7 +49,10 @@ class Metrics:
 
     def count_refusal(self, reason: str) -> None:
         """Count one refused request; the reason is a word of ours."""
-        self._refusals.labels(reason).inc()
+        counter = self._refused.get(reason)
+        if counter is None:
+            counter = self._refused[reason] = self._refusals.labels(reason)
+        counter.inc()
 
     def count_list_queries(self) -> Counter:
         """Return the count of queries for lists, by the server that was asked: ``primary`` or ``standby``."""

@@ -155,7 +155,7 @@ class ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read bytes of the client, or keep them until those before are answered."""
-        if self._state in _DEAF:
+        if self._state is State.LINGERING or self._state is State.CLOSING:
             return
         self._received = self._received + data if self._received else data
         self._read_on()
@@ -291,13 +291,14 @@ class ClientConnection(asyncio.Protocol):
             self._refuse(error)
         except Exception as error:  # noqa: BLE001 - whatever it is ends this connection, and no other
             self._crash(error)
-        if len(self._received) > MAX_AHEAD and self._state in {State.ANSWERING, State.IDLE}:
+        if len(self._received) > MAX_AHEAD and self._state is not State.BODY:
             self.pause_reading()
 
     def _may_read(self) -> bool:
         """Tell whether it is the turn of what was received: of a body, or of the next request."""
-        is_next = self._state in {State.IDLE, State.HEAD} and self.is_writable and not self._is_read_on_planned
-        return is_next or self._state is State.BODY
+        if self._state is State.IDLE or self._state is State.HEAD:
+            return self.is_writable and not self._is_read_on_planned
+        return self._state is State.BODY
 
     def _read_head(self) -> bool:
         """Begin the request whose head is there; tell whether there was a whole one."""
@@ -499,9 +500,6 @@ class ClientConnection(asyncio.Protocol):
         self.has_progressed = False
         self._doubted.look(self._transport)
         self._timer.expect(self._limits.half_closed)
-
-
-_DEAF = frozenset({State.LINGERING, State.CLOSING})
 
 
 @lru_cache(maxsize=4)
