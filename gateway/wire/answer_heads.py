@@ -108,7 +108,7 @@ class AnswerReader:
         self._stage = _Stage.HEAD
         self._is_head_request = is_head_request
         self._is_upgrade = is_upgrade
-        self._echo = echo
+        self._echo = b"\r\n" + echo if echo else b""  # a whole line: its text may stand in another
         self._interim = 0
         self._begun = b""
         self._searched = 0
@@ -159,7 +159,7 @@ class AnswerReader:
 
     def _read_head(self, head: bytes) -> None:
         if self._echo:
-            head = head.replace(self._echo, b"", 1)
+            head = head.replace(self._echo, b"\r\n", 1)
         first, *lines, _, _ = head.split(b"\r\n")
         version, status = _STATUS_LINES[first]
         if len(lines) > MAX_ANSWER_FIELDS:

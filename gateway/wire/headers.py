@@ -13,9 +13,8 @@ From a client (``read_request_headers``, ``encode_said``):
 6. The caller is told by ``Authorization: Bearer`` alone, from the verified token. NextAuth's cookies go only to the
    service that issues them.
 
-From an upstream (``answer_headers``): hop-by-hop fields, ``Server``, ``Date`` (this server sets one) and
-``X-Request-ID`` (the request's own is set) stop here. A body's length is not announced where there is no body. What
-depends on who asks is ``no-store`` unless the upstream says otherwise.
+From an upstream (``keep_answer_headers``): hop-by-hop fields, ``Server``, ``Date`` (this server sets one) and
+``X-Request-ID`` (the request's own is set) stop here. A body's length is not announced where there is no body.
 """
 
 from collections.abc import Collection, Iterable, Sequence

@@ -4,17 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.forward_auth.question import (
-    Dialect,
-    ForwardedRequest,
-    find_dialect,
-    is_question,
-    read_forwarded_request,
-)
+from gateway.forward_auth.question import Dialect, choose_dialect, is_question, read_question
+from gateway.wire.headers import RawHeader
+from gateway.wire.request_heads import RequestHead, RequestHeads, read_line
 from shared.errors import BadRequest
 
 QUESTION = b"/_gateway/auth"
 HOST = (b"host", b"gateway:3000")
+HEADS = RequestHeads({b"gateway:3000", b"example.com"})
 NGINX = {b"x-original-url": b"https://example.com/reports?a=b", b"x-original-method": b"POST"}
 CADDY = {
     b"x-forwarded-uri": b"/reports?a=b",
@@ -24,35 +21,40 @@ CADDY = {
 }
 
 
-def read(said: dict[bytes, bytes], path: bytes = QUESTION, query: bytes = b"", method: str = "GET") -> ForwardedRequest:
-    """Return what a question with these headers is about."""
-    return read_forwarded_request(method, path, query, (HOST, *said.items(), (b"cookie", b"a=b")))
+def ask(headers: tuple[RawHeader, ...], path: bytes = QUESTION, query: bytes = b"", method: str = "GET") -> RequestHead:
+    """Return what a question with exactly these headers is about."""
+    return read_question(read_line(method, path, query), headers, HEADS)
+
+
+def read(said: dict[bytes, bytes], path: bytes = QUESTION, query: bytes = b"", method: str = "GET") -> RequestHead:
+    """Return what a question with these headers beside Host and a cookie is about."""
+    return ask((HOST, *said.items(), (b"cookie", b"a=b")), path, query, method)
 
 
 @pytest.mark.parametrize("said", [NGINX, CADDY, {**CADDY, **NGINX}], ids=["nginx", "caddy", "both"])
 def test_a_question_in_headers(said: dict[bytes, bytes]) -> None:
     """Target, method and host come from what the proxy says; its other headers are the original's own."""
-    asked = read(said)
-    assert (asked.method, asked.raw_path, asked.query) == ("POST", b"/reports", b"a=b")
-    assert asked.headers == ((b"host", b"example.com"), (b"cookie", b"a=b"))
+    line, lines = read(said)
+    assert (line.method, line.raw_path, line.query, line.version) == ("POST", b"/reports", b"a=b", "1.1")
+    assert lines.headers == ((b"host", b"example.com"), (b"cookie", b"a=b"))
 
 
 def test_a_question_in_the_path() -> None:
     """Below the question's path stands the original's, with its query; the method is the question's own."""
-    asked = read({}, QUESTION + b"/reports/1", b"a=b", "DELETE")
-    assert (asked.method, asked.raw_path, asked.query) == ("DELETE", b"/reports/1", b"a=b")
-    assert asked.headers == (HOST, (b"cookie", b"a=b"))
+    line, lines = read({}, QUESTION + b"/reports/1", b"a=b", "DELETE")
+    assert (line.method, line.raw_path, line.query) == ("DELETE", b"/reports/1", b"a=b")
+    assert lines.headers == (HOST, (b"cookie", b"a=b"))
 
 
 def test_a_path_and_query_without_a_host() -> None:
     """An original URL may be path and query alone; the host is then the question's own."""
-    asked = read({b"x-original-url": b"/x?y", b"x-original-method": b"GET"})
-    assert (asked.raw_path, asked.query, asked.headers[0]) == (b"/x", b"y", HOST)
+    line, lines = read({b"x-original-url": b"/x?y", b"x-original-method": b"GET"})
+    assert (line.raw_path, line.query, lines.headers[0]) == (b"/x", b"y", HOST)
 
 
 def test_the_query_of_a_question_with_headers_says_nothing() -> None:
     """A proxy may leave the client's query on the question's own path; it is not asked about."""
-    assert read(CADDY, query=b"other=1").query == b"a=b"
+    assert read(CADDY, query=b"other=1").line.query == b"a=b"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,36 @@ def test_what_is_said_twice(name: bytes) -> None:
     """A header that comes twice is refused, also with the same value: one of them may be the client's."""
     said = tuple({**NGINX, **CADDY}.items())
     with pytest.raises(BadRequest):
-        read_forwarded_request("GET", QUESTION, b"", (HOST, *said, (name, dict(said)[name])))
+        ask((HOST, *said, (name, dict(said)[name])))
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ({b"x-forwarded-method": b"PROPFIND"}, 405),
+        ({b"x-forwarded-method": b"get"}, 405),
+        ({b"x-forwarded-method": b"G\xff"}, 405),
+        ({b"x-forwarded-host": b"elsewhere.example"}, 400),
+        ({b"x-forwarded-uri": b"/%75"}, 400),
+        ({b"x-forwarded-uri": b"/a#b"}, 400),
+        ({b"x-forwarded-uri": b"/a?b#c"}, 400),
+        ({b"x-forwarded-uri": b"reports"}, 400),
+        ({b"x-forwarded-uri": b"//a"}, 400),
+        ({b"transfer-encoding": b"gzip"}, 400),
+        ({b"a_b": b""}, 400),
+    ],
+)
+def test_what_the_gateway_itself_would_refuse_stays_refused(said: dict[bytes, bytes], status: int) -> None:
+    """What another proxy asks about is read by the rules for any request: what they refuse is refused as there."""
+    head = read(CADDY | said)
+    assert head.refusal is not None
+    assert head.refusal.status == status
+    assert read(CADDY).refusal is None
+
+
+def test_a_hash_is_never_cut_off() -> None:
+    """Another proxy may send on all of a target that has a fragment, so nothing of it is left out unread."""
+    assert read(CADDY | {b"x-forwarded-uri": b"/a#/../b?c"}).line.raw_path == b"/a#/../b"
 
 
 @pytest.mark.parametrize("path", [QUESTION, QUESTION + b"/", QUESTION + b"/reports"])
@@ -104,9 +135,9 @@ def test_what_is_none(path: bytes) -> None:
 
 def test_nginx_is_known_by_what_it_says() -> None:
     """Who speaks of the original URL or method gets answers that auth_request understands."""
-    assert find_dialect([*NGINX.items(), *CADDY.items()]) is Dialect.NGINX
-    assert find_dialect([(b"x-original-method", b"GET")]) is Dialect.NGINX
-    assert find_dialect(CADDY.items()) is Dialect.HTTP
+    assert choose_dialect([*NGINX.items(), *CADDY.items()]) is Dialect.NGINX
+    assert choose_dialect([(b"x-original-method", b"GET")]) is Dialect.NGINX
+    assert choose_dialect(CADDY.items()) is Dialect.HTTP
 
 
 SAID = st.sampled_from([b"x-original-url", b"x-original-method", b"x-forwarded-uri", b"x-forwarded-host", b"host"])
@@ -117,8 +148,9 @@ VALUES = st.one_of(st.binary(max_size=20), st.sampled_from([b"/x", b"GET", b"htt
 def test_whatever_is_said(said: list[tuple[bytes, bytes]], below: bytes, query: bytes) -> None:
     """Any headers and path end as one request or as a refusal; what was said never stays among the headers."""
     try:
-        asked = read_forwarded_request("GET", QUESTION + below, query, tuple(said))
+        asked = ask(tuple(said), QUESTION + below, query)
     except BadRequest:
         return
-    assert b"?" not in asked.raw_path
-    assert not any(name.startswith((b"x-original-", b"x-forwarded-")) for name, _ in asked.headers)
+    assert b"?" not in asked.line.raw_path
+    assert asked.refusal is not None or asked.line.path is not None
+    assert not any(name.startswith((b"x-original-", b"x-forwarded-")) for name, _ in asked.lines.headers)

@@ -5,14 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.wire.headers import (
-    MAX_FIELDS,
     Origin,
     RawHeader,
     RequestHeaders,
-    answer_headers,
+    encode_lines,
+    encode_said,
+    keep_answer_headers,
+    list_said,
+    list_words,
     read_request_headers,
-    said_here,
 )
+from gateway.wire.limits import MAX_FIELDS
 from shared.errors import BadRequest, HeadersTooLarge
 from shared.session_cookie import CookieNames, parse_cookies
 
@@ -32,7 +35,7 @@ headers = st.lists(st.tuples(names | known_names, values), max_size=80)
 
 def list_sent(request: RequestHeaders, token: str | None, dropped: CookieNames | None) -> list[RawHeader]:
     """Return all header lines that an upstream gets."""
-    return [(b"host", request.host), *request.passing, *said_here(request, ORIGIN, token, dropped)]
+    return [(b"host", request.host), *request.passing, *list_said(request, ORIGIN, token, dropped)]
 
 
 @given(headers)
@@ -125,9 +128,58 @@ def test_sizes_count_names_and_values() -> None:
         read_request_headers([HOST, (b"x", b"a" * 16_384)], HOSTS)
 
 
-def test_an_answer_that_depends_on_who_asks_is_not_kept() -> None:
-    """A private answer is no-store unless the upstream says otherwise; a public one is left as it is."""
-    assert answer_headers(200, [], is_private=True) == [(b"cache-control", b"no-store")]
-    own = [(b"cache-control", b"private, max-age=1")]
-    assert answer_headers(200, own, is_private=True) == own
-    assert answer_headers(200, [], is_private=False) == []
+@given(headers, st.sampled_from([None, "a.b.c"]), st.sampled_from([None, NAMES]))
+def test_what_crosses_is_written_as_it_was_read(
+    lines: list[tuple[bytes, bytes]], token: str | None, dropped: CookieNames | None
+) -> None:
+    """The lines that are sent are the headers that were read: Host first, then all others in their order."""
+    try:
+        request = read_request_headers([HOST, *(line for line in lines if line[0] != b"host")], HOSTS)
+    except (BadRequest, HeadersTooLarge):
+        return
+    assert request.lines == encode_lines([HOST, *request.passing])
+    said = encode_said(request, ORIGIN, token, dropped)
+    assert request.forwarded_host in said
+    if b"\r" not in b"".join(request.cookies):  # as none of a request that was read has
+        assert encode_lines(list_said(request, ORIGIN, token, dropped)) == said
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([], set()),
+        ([(b"connection", b"")], {b""}),
+        ([(b"connection", b"Close")], {b"close"}),
+        ([(b"connection", b"x-close-hint")], {b"x-close-hint"}),
+        ([(b"connection", b"\tkeep-alive ,A,, b\t")], {b"keep-alive", b"a", b"", b"b"}),
+        ([(b"connection", b"a"), (b"other", b"c"), (b"connection", b"b")], {b"a", b"b"}),
+    ],
+)
+def test_a_list_is_read_by_its_words(lines: list[tuple[bytes, bytes]], words: set[bytes]) -> None:
+    """The words of a list are told apart by its commas, over all lines of its name, whatever their case and blanks."""
+    assert list_words(lines, b"connection") == words
+
+
+STOPS = [
+    *(b"connection", b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"te", b"trailer"),
+    *(b"transfer-encoding", b"upgrade", b"date", b"server", b"x-request-id"),
+]
+
+
+@pytest.mark.parametrize("name", STOPS)
+def test_what_is_an_upstreams_own_does_not_go_on(name: bytes) -> None:
+    """What concerns the upstream's connection, or is said here, is left out of an answer; the rest keeps its order."""
+    others = [(b"b", b"1"), (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2"), (b"content-length", b"3")]
+    assert keep_answer_headers(200, [*others[:2], (name, b"x"), *others[2:]]) == others
+
+
+def test_an_upstream_may_say_what_else_is_its_own() -> None:
+    """A header that Connection names, on any of its lines, is left out, whatever the case of the name."""
+    named = [(b"connection", b"close, A"), (b"a", b"1"), (b"connection", b"B"), (b"b", b"2"), (b"c", b"3")]
+    assert keep_answer_headers(200, named) == [(b"c", b"3")]
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_no_length_is_announced_where_no_body_is(status: int) -> None:
+    """An answer that has no body by its status announces no length, whatever the upstream says of one."""
+    assert keep_answer_headers(status, [(b"content-length", b"3"), (b"etag", b"x")]) == [(b"etag", b"x")]

@@ -153,6 +153,52 @@ def test_a_cookie_counts_as_in_a_browser(settings: GatewaySettings, capsys: pyte
     assert "user 7" in capsys.readouterr().out
 
 
+STALE = "renewal   the session's token has run out: the auth service is asked for a fresh one first, and with it"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "is_renewed", "decision"),
+    [
+        (["/userposts/1"], PASSES, True, "302 to /api/auth/signin?callbackUrl=%2Fuserposts%2F1"),
+        (["/api/user/7"], PASSES, True, "401 No Authorization"),
+        (["/posts/1"], PASSES, True, "passes (line "),
+        (["POST", "/api/posts", "--header", "Sec-Fetch-Site: same-origin"], PASSES, True, "401 No Authorization"),
+        (["POST", "/api/posts"], REFUSED, False, "401 No Authorization"),
+        (["/docs"], PASSES, False, "passes (line "),
+        (["/api/auth/session"], PASSES, False, "passes (line "),
+        (["/nowhere"], REFUSED, False, "404 There is nothing here"),
+        (["DELETE", "/userposts", "--header", "X_A: 1"], REFUSED, False, "400 A header's name has an underscore"),
+    ],
+)
+def test_a_stale_session_is_renewed(
+    settings: GatewaySettings,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    status: int,
+    is_renewed: bool,  # noqa: FBT001 - the same
+    decision: str,
+) -> None:
+    """A session whose token has run out passes where the gateway would renew it, and that is said; elsewhere it is not.
+
+    What the decision would be for a session that is over is said, too.
+    """
+    session = {"sid": str(uuid.uuid4()), "accessToken": sign(settings, age=4000)}
+    sealed = Credentials.of(settings, Revocations()).sealer.seal(session, int(time.time()))
+    assert main([*arguments, "--cookie", sealed]) == status
+    lines = capsys.readouterr().out.splitlines()
+    assert (STALE in lines) is is_renewed
+    assert [line for line in lines if line.startswith(f"decision  {decision}")]
+
+
+def test_a_session_that_is_good_is_not_renewed(settings: GatewaySettings, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is said of a renewal where there is none; one that ends within a minute is renewed and passes anyway."""
+    for age, is_renewed in ((0, False), (settings.access_token_ttl - 30, True)):
+        session = {"sid": str(uuid.uuid4()), "accessToken": sign(settings, age)}
+        sealed = Credentials.of(settings, Revocations()).sealer.seal(session, int(time.time()))
+        assert main(["/userposts", "--cookie", sealed]) == PASSES
+        assert ("renewal" in capsys.readouterr().out) is is_renewed
+
+
 @pytest.mark.usefixtures("bare")
 def test_a_credential_needs_the_settings(capsys: pytest.CaptureFixture[str]) -> None:
     """Without keys no token can be checked, and that is said."""
