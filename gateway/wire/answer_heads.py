@@ -193,7 +193,8 @@ class AnswerReader:
             passing = encode_lines(keep_answer_headers(status, [line.header for line in lines]))
         else:
             passing = b"".join([line.passing for line in lines])
-        self.head = AnswerHead(status, length, passing, says_caching, [line.header for line in lines])
+        passing_length = None if b"content-length" in named else length  # else nothing would tell the body's end
+        self.head = AnswerHead(status, passing_length, passing, says_caching, [line.header for line in lines])
         self._choose_stage(status, length, is_chunked=is_chunked)
 
     def _choose_stage(self, status: int, length: int | None, *, is_chunked: bool) -> None:
