@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gateway.callers.credentials import Credentials, Found, StaleSession
+from gateway.callers.credentials import Credentials, Identity, StaleSession
 from gateway.callers.renewal import Renewed
 from gateway.callers.same_origin import is_same_origin
 from gateway.policy.decision import (
@@ -35,7 +35,7 @@ from shared.request_context import SIGN_IN_WANTED, RequestRecord
 PROBING = ("GET", "HEAD", "OPTIONS")
 
 _PROBES = frozenset(path.encode() for path in PROBES)
-_NOBODY = Found(Anonymous(Reason.MISSING))
+_NOBODY = Identity(Anonymous(Reason.MISSING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,14 @@ class Judgement(NamedTuple):
     """
 
     decision: Decision | TellState
-    found: Found
+    identity: Identity
     path: str
     stale: StaleSession | None = None
 
     @property
     def caller(self) -> Caller:
         """Who sends the request."""
-        return self.found.caller
+        return self.identity.caller
 
     @property
     def rule(self) -> Rule | None:
@@ -79,22 +79,24 @@ class Gate:
         line, lines = head
         if line.raw_path in _PROBES and not is_forward_auth:
             return _judge_probe(head)
-        found = self._credentials.find(line.method, lines.headers, now) if renewed is None else Found(renewed.caller)
+        identity = (
+            self._credentials.identify(line.method, lines.headers, now) if renewed is None else Identity(renewed.caller)
+        )
         crossing, refusal = lines.crossing, head.refusal
         if line.path is None or crossing is None or refusal is not None:
             assert refusal is not None
-            return Judgement(Refuse(refusal), found, line.path_text)
+            return Judgement(Refuse(refusal), identity, line.path_text)
         is_ours = line.method == "POST" and is_same_origin(line.method, lines.headers, self._credentials.public_url)
         facts = RequestFacts(
             *(line.method, line.path, line.query, lines.headers, now, is_ours, line.version, crossing.content_length),
             *(is_forward_auth, lines.asks_upgrade),
         )
         policy = self._current.policy
-        decision = decide(policy, facts, found.caller)
+        decision = decide(policy, facts, identity.caller)
         if renewed is not None and renewed.is_unknown and isinstance(decision, Refuse | RedirectToSignIn):
             decision = Refuse(Unavailable(), decision.rule, decision.matcher)  # perhaps the caller may: nobody knows
-        stale = found.stale if found.stale is not None and wants_renewal(policy, decision) else None
-        return Judgement(decision, found, line.path.text, stale)
+        stale = identity.stale if identity.stale is not None and wants_renewal(policy, decision) else None
+        return Judgement(decision, identity, line.path.text, stale)
 
     def may_go_on(self, user: User | None) -> bool:
         """Tell whether what proved the caller is still good."""

@@ -55,7 +55,7 @@ class StaleSession:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Identity:
     """Who sends a request, and the cookies that want renewal, if they do."""
 
     caller: Caller
@@ -71,7 +71,7 @@ class _BrowserCookies:
     device: str | None
 
 
-_NOBODY = Found(Anonymous(Reason.MISSING))
+_NOBODY = Identity(Anonymous(Reason.MISSING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +102,15 @@ class Credentials:
             public_url=settings.nextauth_url,
         )
 
-    def find_caller(self, method: str, headers: Iterable[RawHeader], now: int) -> Caller:
-        """Return who sends a request, by its raw headers (names in lower case); ``now`` in Unix seconds."""
-        return self.find(method, headers, now).caller
-
-    def find(self, method: str, headers: Iterable[RawHeader], now: int) -> Found:
-        """Return the same, and whether the session cookie that proves it wants renewal."""
+    def identify(self, method: str, headers: Iterable[RawHeader], now: int) -> Identity:
+        """Return who sends a request, by its raw headers (names in lower case), and what of it wants renewal."""
         lines = tuple(headers)
         caller = authenticate(lines, self.tokens, self.revocations, now)
         if isinstance(caller, Anonymous) and caller.reason is Reason.MISSING:
             return self._find_by_cookie(method, lines, now)
-        return Found(caller)
+        return Identity(caller)
 
-    def find_by_token(self, token: str, now: int) -> Caller:
-        """Return who sends a request whose one ``Authorization`` header holds this token."""
-        return authenticate_token(token, self.tokens, self.revocations, now)
-
-    def _find_by_cookie(self, method: str, headers: tuple[RawHeader, ...], now: int) -> Found:
+    def _find_by_cookie(self, method: str, headers: tuple[RawHeader, ...], now: int) -> Identity:
         lines = tuple([value for name, value in headers if name == b"cookie"])
         cookies = self._read_cookies(lines)
         if cookies is None or not is_same_origin(method, headers, self.public_url):
@@ -132,10 +124,10 @@ class Credentials:
             caller, session_id = self._find_by_session(session, now), session.get("sid")
         signed_in = self._find_other_session(cookies.device, session_id, now)
         if signed_in is not None:
-            return Found(caller, StaleSession(signed_in, cookies.sealed, cookies.pieces, cookies.device))
+            return Identity(caller, StaleSession(signed_in, cookies.sealed, cookies.pieces, cookies.device))
         if not isinstance(session_id, str) or self._is_final(caller, session_id, now):
-            return Found(caller)
-        return Found(caller, StaleSession(session_id, cookies.sealed, cookies.pieces))
+            return Identity(caller)
+        return Identity(caller, StaleSession(session_id, cookies.sealed, cookies.pieces))
 
     def _read_cookies(self, lines: tuple[bytes, ...]) -> _BrowserCookies | None:
         """Return what the cookies hold for us, or None where that is nothing."""

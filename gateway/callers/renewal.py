@@ -21,9 +21,8 @@ from typing import Annotated
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.types import Message, Send
 
-from gateway.callers.credentials import Credentials, Found, StaleSession
+from gateway.callers.credentials import Credentials, Identity, StaleSession
 from gateway.wire.headers import RawHeader
 from shared.authentication import Anonymous, Caller, Reason, User, authenticate_token
 from shared.errors import Unavailable
@@ -81,7 +80,7 @@ class SessionRenewal:
         self._forgot_at = float("-inf")  # by the monotonic clock
         self._questions: dict[tuple[str, str | None], _Question] = {}
 
-    async def renew(self, found: Found) -> Renewed:
+    async def renew(self, found: Identity) -> Renewed:
         """Return the caller as after a renewal, if their cookie wants one; else, and when that fails, as found."""
         if found.stale is None:
             return Renewed(found.caller)
@@ -162,22 +161,6 @@ def add_cookies(headers: Iterable[RawHeader], renewed: Renewed, names: CookieNam
     if list_session_pieces(set_here, names.session):
         return lines
     return lines + [(b"set-cookie", value.encode("ascii")) for value in renewed.set_cookie]
-
-
-class RenewingSend:
-    """Sends an answer, with the cookies of a renewal if there was one: nobody may keep such an answer."""
-
-    def __init__(self, send: Send, names: CookieNames) -> None:
-        self._send = send
-        self._names = names
-        self.renewed: Renewed | None = None
-
-    async def __call__(self, message: Message) -> None:
-        """Send a part of the answer."""
-        if message["type"] == "http.response.start" and self.renewed is not None and self.renewed.set_cookie:
-            lines = [line for line in message["headers"] if line[0].lower() != b"cache-control"]
-            message["headers"] = [*add_cookies(lines, self.renewed, self._names), (b"cache-control", b"no-store")]
-        await self._send(message)
 
 
 def _note_answer(question: _Question, task: "asyncio.Task[SessionAnswer | None]", remember: float) -> None:

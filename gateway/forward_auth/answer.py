@@ -75,7 +75,7 @@ class ForwardAuth:
             asked = read_question(head.line, head.lines.headers, self._heads)
             judgement = self._gate.judge(asked, int(time.time()), is_forward_auth=True)
             if judgement.stale is not None:
-                renewed = await self._renewal.renew(judgement.found)
+                renewed = await self._renewal.renew(judgement.identity)
                 judgement = self._gate.judge(asked, int(time.time()), renewed, is_forward_auth=True)
             note_judgement(record, judgement)
             return self._say(judgement, head, asked, peer, record), renewed
@@ -103,7 +103,7 @@ class ForwardAuth:
         """Return the yes, with what the gateway itself would send to the upstream."""
         crossing = asked.lines.crossing
         assert crossing is not None  # else it would have been refused
-        origin = self._outgoing.find_origin(head.lines.headers, peer, record)
+        origin = self._outgoing.make_origin(head.lines.headers, peer, record)
         sent = dict(list_said(crossing, origin, token, self._cookie_names))
         copied = {name: sent.get(name.lower().encode(), b"").decode("latin-1") for name in COPIED}
         status = 204 if choose_dialect(head.lines.headers) is Dialect.NGINX else 200

@@ -31,10 +31,6 @@ class CurrentPolicy:
         """All pools, in the order of the policy's upstreams."""
         return list(self._by_name.values())
 
-    def count_running(self) -> int:
-        """Return how many requests are on their way to an upstream or back."""
-        return sum(pool.describe().running for pool in self._pools.values())
-
     def get_pool(self, upstream: str) -> UpstreamPool:
         """Return the pool of an upstream that a rule names."""
         return self._by_name[upstream]

@@ -126,7 +126,7 @@ class Exchange:
         self._send_own(answer)
 
     async def _renew(self, judgement: Judgement) -> None:
-        renewed = self._renewed = await self._parts.renewal.renew(judgement.found)
+        renewed = self._renewed = await self._parts.renewal.renew(judgement.identity)
         self._act(self._parts.gate.judge(self.head, int(time.time()), renewed))
 
     def _act(self, judgement: Judgement) -> None:

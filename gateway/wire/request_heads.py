@@ -93,7 +93,7 @@ class RequestHead(NamedTuple):
     @property
     def keeps_alive(self) -> bool:
         """Whether the client's connection may serve another request."""
-        return self.lines.keeps_alive and self.line.version == "1.1"
+        return self.lines.keeps_alive and self.line.version == "1.1" and self.line.method in METHODS
 
 
 class RequestHeads:
@@ -207,11 +207,13 @@ def _parse(head: bytes) -> "HeadParser":
 class HeadParser:
     """httptools, and what it found in one head."""
 
-    __slots__ = ("_found", "_parser")
+    __slots__ = ("_parsed", "_parser")
 
     def __init__(self) -> None:
-        self._found = _Found()
-        self._parser = httptools.HttpRequestParser(self._found)  # which refers to what it fills, and not back: no cycle
+        self._parsed = _ParsedHead()
+        self._parser = httptools.HttpRequestParser(
+            self._parsed
+        )  # which refers to what it fills, and not back: no cycle
 
     def feed(self, data: bytes) -> None:
         """Read bytes of the head; raises BadRequest."""
@@ -225,7 +227,7 @@ class HeadParser:
     @property
     def is_whole(self) -> bool:
         """Whether the head has come to its end."""
-        return self._found.is_whole
+        return self._parsed.is_whole
 
     @property
     def method(self) -> str:
@@ -240,15 +242,15 @@ class HeadParser:
     @property
     def target(self) -> bytes:
         """The request target, as it was sent."""
-        return self._found.target
+        return self._parsed.target
 
     @property
     def headers(self) -> list[RawHeader]:
         """The header lines, names in lower case."""
-        return self._found.headers
+        return self._parsed.headers
 
 
-class _Found:
+class _ParsedHead:
     """What httptools calls."""
 
     __slots__ = ("headers", "is_whole", "target")
@@ -262,7 +264,7 @@ class _Found:
         self.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value))
+        self.headers.append((name.lower(), value.strip(b" \t")))  # blanks are no part of it (RFC 9110, 5.5)
 
     def on_headers_complete(self) -> None:
         self.is_whole = True

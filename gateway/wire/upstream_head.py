@@ -6,7 +6,7 @@ gateway's own word: which request and trace it is, where it came from, and who a
 
 from collections.abc import Iterable
 
-from gateway.callers.client_address import find_client
+from gateway.callers.client_address import choose_client
 from gateway.policy.decision import Forward
 from gateway.settings import PublicSide
 from gateway.wire.headers import Origin, RawHeader, encode_lines, encode_said
@@ -31,7 +31,7 @@ class Outgoing:
         line, crossing = head.line, head.lines.crossing
         assert line.path is not None
         assert crossing is not None  # else it would have been refused
-        origin = self.find_origin(head.lines.headers, peer, record)
+        origin = self.make_origin(head.lines.headers, peer, record)
         gets_all = decision.upstream is not None and decision.upstream.session_cookies
         dropped = None if gets_all else self._cookie_names
         said = encode_said(crossing, origin, decision.token, dropped)
@@ -39,7 +39,7 @@ class Outgoing:
         target = line.path.raw + b"?" + line.query if line.query else line.path.raw
         return b"%b %b HTTP/1.1\r\n%b%b%b\r\n" % (line.method.encode(), target, crossing.lines, said, further)
 
-    def find_origin(self, headers: Iterable[RawHeader], peer: str, record: RequestRecord) -> Origin:
+    def make_origin(self, headers: Iterable[RawHeader], peer: str, record: RequestRecord) -> Origin:
         """Return what upstreams are told of where a request came from, by its raw headers and its connection's peer."""
-        client = find_client(peer, headers, self._trusted_proxies)
+        client = choose_client(peer, headers, self._trusted_proxies)
         return Origin(record.request_id, write_trace(record), client, self._scheme)

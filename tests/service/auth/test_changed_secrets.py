@@ -78,7 +78,7 @@ async def test_a_browser_notices_nothing(
         cookie = "; ".join(f"{name}={value}" for name, value in one.cookies.items()).encode()
     for stage in (here, there):
         credentials = Credentials.of(settings_of_gateway(stage), Revocations())
-        caller = credentials.find_caller("GET", [(b"cookie", cookie)], int(time.time()))
+        caller = credentials.identify("GET", [(b"cookie", cookie)], int(time.time())).caller
         assert isinstance(caller, User), stage
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.callers import renewal as session_renewal
-from gateway.callers.credentials import Credentials, Found, StaleSession
+from gateway.callers.credentials import Credentials, Identity, StaleSession
 from gateway.callers.renewal import Renewed, SessionRenewal, add_cookies
 from shared.authentication import Anonymous, Caller, Reason, User, authenticate_token
 from shared.device_cookie import DeviceCookies
@@ -88,7 +88,7 @@ async def test_an_expired_token_is_replaced(
     auth: FakeAuthService, renewal: SessionRenewal, credentials: Credentials
 ) -> None:
     """The auth service gets the sealed session and its pieces; the caller gets a fresh token and cookies to set."""
-    renewed = await renewal.renew(Found(EXPIRED, STALE))
+    renewed = await renewal.renew(Identity(EXPIRED, STALE))
     assert isinstance(renewed.caller, User)
     assert renewed.caller.claims.expires_at > time.time() + 3500
     assert renewed.set_cookie == (COOKIE,)
@@ -101,7 +101,7 @@ async def test_who_wants_no_renewal_asks_nobody(
 ) -> None:
     """A caller whose cookie is good, or who has none, stays as found, and nobody is asked."""
     for caller in (find_user(credentials, age=0), EXPIRED):
-        assert await renewal.renew(Found(caller)) == Renewed(caller)
+        assert await renewal.renew(Identity(caller)) == Renewed(caller)
     assert auth.asked_to_renew == []
 
 
@@ -118,7 +118,7 @@ async def test_requests_at_once_share_one_call(
     for _ in range(10):
         auth.asked_to_renew.clear()
         answers = await asyncio.gather(
-            *(renewal.renew(Found(EXPIRED, STALE)) for _ in range(50)), renewal.renew(Found(EXPIRED, other))
+            *(renewal.renew(Identity(EXPIRED, STALE)) for _ in range(50)), renewal.renew(Identity(EXPIRED, other))
         )
         assert len({renewed.caller.token for renewed in answers[:50] if isinstance(renewed.caller, User)}) == 1
         assert sorted(str(asked["session"]) for asked in auth.asked_to_renew) == ["another", "sealed-by-us"]
@@ -129,18 +129,18 @@ async def test_an_answer_counts_for_a_moment(
 ) -> None:
     """The session's next requests get the same answer without a call, and after a moment a call is made again."""
     monkeypatch.setattr(session_renewal, "REMEMBER", 0.2)
-    first = await renewal.renew(Found(EXPIRED, STALE))
-    assert await renewal.renew(Found(EXPIRED, STALE)) == first
+    first = await renewal.renew(Identity(EXPIRED, STALE))
+    assert await renewal.renew(Identity(EXPIRED, STALE)) == first
     assert len(auth.asked_to_renew) == 1
     await asyncio.sleep(0.25)
-    assert await renewal.renew(Found(EXPIRED, STALE)) != first
+    assert await renewal.renew(Identity(EXPIRED, STALE)) != first
     assert len(auth.asked_to_renew) == 2
 
 
 async def test_who_goes_away_leaves_the_others_waiting(auth: FakeAuthService, renewal: SessionRenewal) -> None:
     """A request that is given up does not end the call that others wait for."""
     auth.pause = 0.3
-    first, second = (asyncio.create_task(renewal.renew(Found(EXPIRED, STALE))) for _ in range(2))
+    first, second = (asyncio.create_task(renewal.renew(Identity(EXPIRED, STALE))) for _ in range(2))
     await asyncio.sleep(0.1)
     first.cancel()
     assert isinstance((await second).caller, User)
@@ -155,16 +155,16 @@ async def test_a_session_that_is_not_live_is_over(
     auth.renew = lambda _: answer_with({"accessToken": None, "setCookie": [CLEARED]})
     caller = find_user(credentials, age=3570)
     assert isinstance(caller, User)
-    assert await renewal.renew(Found(caller, STALE)) == Renewed(REVOKED, (CLEARED,))
+    assert await renewal.renew(Identity(caller, STALE)) == Renewed(REVOKED, (CLEARED,))
 
 
 async def test_a_remembered_answer_does_not_outlive_its_session(
     renewal: SessionRenewal, credentials: Credentials
 ) -> None:
     """An answer that is remembered counts no more once the session is known to be ended."""
-    assert isinstance((await renewal.renew(Found(EXPIRED, STALE))).caller, User)
+    assert isinstance((await renewal.renew(Identity(EXPIRED, STALE))).caller, User)
     credentials.revocations.add(SESSION_ID, int(time.time()) + 3600)
-    assert await renewal.renew(Found(EXPIRED, STALE)) == Renewed(REVOKED)
+    assert await renewal.renew(Identity(EXPIRED, STALE)) == Renewed(REVOKED)
 
 
 async def test_the_session_of_a_device_cookie_is_renewed(
@@ -175,7 +175,7 @@ async def test_the_session_of_a_device_cookie_is_renewed(
     auth.renew = lambda _: answer_with(
         {"accessToken": sign(credentials, session_id=OTHER_SESSION), "setCookie": [COOKIE]}
     )
-    renewed = await renewal.renew(Found(find_user(credentials, age=0), stale))
+    renewed = await renewal.renew(Identity(find_user(credentials, age=0), stale))
     assert isinstance(renewed.caller, User)
     assert (renewed.caller.claims.session_id, renewed.set_cookie) == (OTHER_SESSION, (COOKIE,))
     assert auth.asked_to_renew == [{"session": "", "pieces": [], "device": "a-device-cookie"}]
@@ -189,7 +189,7 @@ async def test_a_device_s_session_that_is_over_stays_so(
     sealed = credentials.sealer.seal({"sid": SESSION_ID}, int(time.time()))
     token = None if answer == "none" else sign(credentials, session_id=SESSION_ID)
     auth.renew = lambda _: answer_with({"accessToken": token, "setCookie": []})
-    renewed = await renewal.renew(Found(EXPIRED, StaleSession(OTHER_SESSION, sealed, (NAMES.session,), "device")))
+    renewed = await renewal.renew(Identity(EXPIRED, StaleSession(OTHER_SESSION, sealed, (NAMES.session,), "device")))
     assert isinstance(renewed.caller, User) == (token is not None)
     assert credentials.revocations.is_revoked(OTHER_SESSION)
     assert not credentials.revocations.is_revoked(SESSION_ID)
@@ -215,8 +215,8 @@ async def test_without_an_answer_the_own_token_counts(
     """Whatever the auth service does, a token that still holds is a user's and an expired one is anonymous."""
     auth.renew = lambda _: NONSENSE[nonsense]()
     user = find_user(credentials, age=3570)
-    assert await renewal.renew(Found(user, STALE)) == Renewed(user)
-    assert await renewal.renew(Found(EXPIRED, STALE)) == UNKNOWN
+    assert await renewal.renew(Identity(user, STALE)) == Renewed(user)
+    assert await renewal.renew(Identity(EXPIRED, STALE)) == UNKNOWN
 
 
 async def test_another_sessions_token_is_not_taken(
@@ -225,7 +225,7 @@ async def test_another_sessions_token_is_not_taken(
     """A valid token of a session that was not asked about is worth nothing here."""
     foreign = sign(credentials, session_id=OTHER_SESSION)
     auth.renew = lambda _: answer_with({"accessToken": foreign, "setCookie": [COOKIE]})
-    assert await renewal.renew(Found(EXPIRED, STALE)) == UNKNOWN
+    assert await renewal.renew(Identity(EXPIRED, STALE)) == UNKNOWN
 
 
 async def test_a_slow_auth_service_holds_nobody_up_for_long(
@@ -235,8 +235,8 @@ async def test_a_slow_auth_service_holds_nobody_up_for_long(
     monkeypatch.setattr(session_renewal, "PATIENCE", 0.1)
     auth.pause = 2.0
     async with asyncio.timeout(1.0):
-        assert await renewal.renew(Found(EXPIRED, STALE)) == UNKNOWN
-        assert await renewal.renew(Found(EXPIRED, STALE)) == UNKNOWN
+        assert await renewal.renew(Identity(EXPIRED, STALE)) == UNKNOWN
+        assert await renewal.renew(Identity(EXPIRED, STALE)) == UNKNOWN
     assert len(auth.asked_to_renew) == 1
     auth.pause = 0.0
 
@@ -247,11 +247,11 @@ async def test_after_a_failure_it_is_asked_again(
     """A session whose renewal failed is asked about again after a rest, and then renewed."""
     monkeypatch.setattr(session_renewal, "REST", 0.1)
     renew, auth.renew = auth.renew, lambda _: break_off()
-    assert await renewal.renew(Found(EXPIRED, STALE)) == UNKNOWN
+    assert await renewal.renew(Identity(EXPIRED, STALE)) == UNKNOWN
     auth.renew = renew
-    assert await renewal.renew(Found(EXPIRED, STALE)) == UNKNOWN
+    assert await renewal.renew(Identity(EXPIRED, STALE)) == UNKNOWN
     await asyncio.sleep(0.15)
-    assert isinstance((await renewal.renew(Found(EXPIRED, STALE))).caller, User)
+    assert isinstance((await renewal.renew(Identity(EXPIRED, STALE))).caller, User)
 
 
 async def test_what_is_remembered_is_bounded(
@@ -260,7 +260,7 @@ async def test_what_is_remembered_is_bounded(
     """However many sessions want renewal at once, only so many are asked about; the others go on as they are."""
     monkeypatch.setattr(session_renewal, "MAX_KNOWN", 3)
     sessions = [StaleSession(str(number), "sealed", ()) for number in range(9)]
-    answers = await asyncio.gather(*(renewal.renew(Found(EXPIRED, stale)) for stale in sessions))
+    answers = await asyncio.gather(*(renewal.renew(Identity(EXPIRED, stale)) for stale in sessions))
     assert answers == [UNKNOWN] * 9  # the token is of none of these sessions
     assert len(auth.asked_to_renew) == 3
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.callers.client_address import find_client
+from gateway.callers.client_address import choose_client
 
 TRUSTED = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"))
 
@@ -29,11 +29,11 @@ TRUSTED = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"))
 def test_who_is_believed(peer: str, said: list[str], client: str) -> None:
     """Only a trusted peer is believed, and only what trusted proxies wrote."""
     headers = [(b"x-forwarded-for", line.encode()) for line in said]
-    assert find_client(peer, headers, TRUSTED) == client
-    assert find_client(peer, headers, ()) == peer
+    assert choose_client(peer, headers, TRUSTED) == client
+    assert choose_client(peer, headers, ()) == peer
 
 
 @given(st.lists(st.binary(max_size=40), max_size=4))
 def test_any_bytes_end_as_an_address(lines: list[bytes]) -> None:
     """Whatever a trusted proxy passes on, an address comes out."""
-    ipaddress.ip_address(find_client("10.0.0.1", [(b"x-forwarded-for", line) for line in lines], TRUSTED))
+    ipaddress.ip_address(choose_client("10.0.0.1", [(b"x-forwarded-for", line) for line in lines], TRUSTED))

@@ -42,7 +42,7 @@ def seal(token: object) -> str:
 def find(*headers: tuple[str, str], method: str = "GET") -> int | Reason:
     """Return the caller's user id, or why they are anonymous."""
     lines = [(name.encode(), value.encode("latin-1")) for name, value in headers]
-    caller = credentials.find_caller(method, lines, NOW)
+    caller = credentials.identify(method, lines, NOW).caller
     return caller.claims.user_id if isinstance(caller, User) else caller.reason
 
 
@@ -64,7 +64,7 @@ def test_a_credential_for_somebody_else_leaves_the_cookie_its_say(value: str) ->
     assert find(("authorization", value)) is Reason.MISSING
     old = credentials.sealer.seal({"sid": SESSION_ID, "accessToken": sign(2, NOW - 4000)}, NOW)
     lines = [(b"authorization", value.encode()), (b"cookie", f"{COOKIE}={old}".encode())]
-    assert credentials.find("GET", lines, NOW).stale is not None
+    assert credentials.identify("GET", lines, NOW).stale is not None
 
 
 def test_a_cookie_in_chunks() -> None:
@@ -105,7 +105,7 @@ def find_stale(
     sealed = credentials.sealer.seal(session, NOW)
     chunks = f"{COOKIE}.1={sealed[split_at:]}; {COOKIE}.0={sealed[:split_at]}"
     line = f"a=b; {chunks if split_at else f'{COOKIE}={sealed}'}"
-    stale = credentials.find(method, [(b"cookie", line.encode())], NOW).stale
+    stale = credentials.identify(method, [(b"cookie", line.encode())], NOW).stale
     assert stale is None or stale.sealed == sealed
     return stale
 
@@ -138,13 +138,13 @@ def test_what_wants_no_renewal() -> None:
         (b"authorization", old.encode()),
         (b"cookie", f"{COOKIE}={credentials.sealer.seal(session, NOW)}".encode()),
     ]
-    assert credentials.find("GET", lines, NOW).stale is None
+    assert credentials.identify("GET", lines, NOW).stale is None
     ended = Revocations()
     ended.add(SESSION_ID, NOW)
     knowing = dataclasses.replace(credentials, revocations=ended)
     for token in (old, sign(2), sign(2, NOW - 3590)):
         sealed = credentials.sealer.seal({**session, "accessToken": token}, NOW)
-        assert knowing.find("GET", [(b"cookie", f"{COOKIE}={sealed}".encode())], NOW).stale is None
+        assert knowing.identify("GET", [(b"cookie", f"{COOKIE}={sealed}".encode())], NOW).stale is None
 
 
 OTHER_SESSION = "1c4d3e6a-8f1c-4c7e-9a52-6a7f0d1f2b3c"
@@ -163,10 +163,10 @@ def test_a_device_cookie_of_another_session_is_asked_about() -> None:
     ):
         cookie = f"{DEVICE_COOKIE}={device}" + (f"; {COOKIE}={sealed}" if sealed else "")
         lines = [(b"cookie", cookie.encode())]
-        found = credentials.find("GET", lines, NOW)
+        found = credentials.identify("GET", lines, NOW)
         assert found.stale == StaleSession(OTHER_SESSION, sealed, (COOKIE,) if sealed else (), device)
         assert find(("cookie", cookie)) == expected
-        assert credentials.find("POST", lines, NOW).stale is None, "another site may have written that form"
+        assert credentials.identify("POST", lines, NOW).stale is None, "another site may have written that form"
 
 
 def test_a_device_cookie_that_says_nothing_new_costs_nothing() -> None:
@@ -185,7 +185,7 @@ def test_a_device_cookie_that_says_nothing_new_costs_nothing() -> None:
     ):
         knowing = dataclasses.replace(credentials, revocations=revocations)
         for cookie in (f"{DEVICE_COOKIE}={device}; {COOKIE}={sealed}", f"{DEVICE_COOKIE}={device}"):
-            stale = knowing.find("GET", [(b"cookie", cookie.encode())], NOW).stale
+            stale = knowing.identify("GET", [(b"cookie", cookie.encode())], NOW).stale
             assert (stale is not None) == (SESSION_ID in device and COOKIE not in cookie)
 
 
@@ -205,7 +205,7 @@ def test_a_remembered_browser_is_judged_each_time() -> None:
     lines = ((b"cookie", f"a=b; {COOKIE}={sealed}".encode()),)
 
     def ask(method: str = "GET", now: int = NOW, *further: tuple[bytes, bytes]) -> object:
-        found = knowing.find(method, (*lines, *further), now)
+        found = knowing.identify(method, (*lines, *further), now)
         who = found.caller.claims.user_id if isinstance(found.caller, User) else found.caller.reason
         return who, found.stale is not None
 
@@ -230,12 +230,12 @@ def test_only_browsers_that_are_signed_in_are_remembered(monkeypatch: pytest.Mon
         *("", "a=b", f"{COOKIE}=", f"{COOKIE}=junk", f"{COOKIE}.0=junk; {COOKIE}.1=junk", f"{COOKIE}.7={sealed}"),
         *(f"{COOKIE}={sealed[:-1]}", f"{COOKIE}={sealed}; a={'b' * 4096}", f"{DEVICE_COOKIE}=7.8.9.a"),
     ):
-        knowing.find("GET", ((b"cookie", cookie.encode()),), NOW)
+        knowing.identify("GET", ((b"cookie", cookie.encode()),), NOW)
     assert len(knowing._browsers) == 0  # noqa: SLF001 - the memory can't be seen from outside
 
     for number in [*range(9)] * 2:
         cookies = (b"cookie", f"a={number}".encode()), (b"cookie", f"{COOKIE}={sealed}".encode())
-        assert isinstance(knowing.find("GET", cookies, NOW).caller, User)
+        assert isinstance(knowing.identify("GET", cookies, NOW).caller, User)
     assert len(knowing._browsers) == 3  # noqa: SLF001
 
 
@@ -245,11 +245,11 @@ def test_only_browsers_that_are_signed_in_are_remembered(monkeypatch: pytest.Mon
 def test_nothing_raises_and_nothing_made_up_counts(headers: list[tuple[bytes, bytes]]) -> None:
     """Any bytes in any of the headers end as an anonymous caller."""
     for method in ("GET", "POST"):
-        assert isinstance(credentials.find_caller(method, headers, NOW), Anonymous)
+        assert isinstance(credentials.identify(method, headers, NOW).caller, Anonymous)
 
 
 @given(st.text(max_size=60))
 def test_any_session_value_is_anonymous(value: str) -> None:
     """Any text as a session cookie ends as an anonymous caller."""
     line = f"{COOKIE}={value}".encode()
-    assert isinstance(credentials.find_caller("GET", [(b"cookie", line)], NOW), Anonymous)
+    assert isinstance(credentials.identify("GET", [(b"cookie", line)], NOW).caller, Anonymous)

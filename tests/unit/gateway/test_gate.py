@@ -294,7 +294,7 @@ def test_what_is_decided(asked: Asked, decision: str, caller: str, path: str, ma
     """A judgement says what happens, who calls, which path counts and which matcher decided; none wants a renewal."""
     judgement = judge(asked)
     assert in_short(judgement.decision) == decision
-    assert (name(judgement.caller), judgement.found.caller) == (caller, judgement.caller)
+    assert (name(judgement.caller), judgement.identity.caller) == (caller, judgement.caller)
     assert (judgement.path, find_matcher(judgement), judgement.stale) == (path, matcher, None)
 
 
@@ -368,7 +368,7 @@ def test_a_session_is_renewed_where_that_helps(asked: Asked, decision: str, call
     assert (in_short(judgement.decision), name(judgement.caller)) == (decision, caller)
     sealed = asked.headers["cookie"].partition("=")[2]
     assert judgement.stale == (StaleSession(SESSION_ID, sealed, (COOKIE,)) if is_stale else None)
-    assert judgement.stale is None or judgement.found.stale == judgement.stale
+    assert judgement.stale is None or judgement.identity.stale == judgement.stale
 
 
 def test_a_device_cookie_that_names_another_session_is_asked_about() -> None:
@@ -419,7 +419,7 @@ def test_a_renewed_request_is_judged_again(
     for is_forward_auth in (False, True) if "upgrade" not in asked.headers else (False,):
         judgement = judge(asked, renewed, is_forward_auth=is_forward_auth)
         assert (in_short(judgement.decision), name(judgement.caller)) == (decision, caller)
-        assert (find_matcher(judgement), judgement.stale, judgement.found.stale) == (matcher, None, None)
+        assert (find_matcher(judgement), judgement.stale, judgement.identity.stale) == (matcher, None, None)
 
 
 # What it costs

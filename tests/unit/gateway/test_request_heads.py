@@ -373,12 +373,13 @@ def test_a_body_whose_end_nobody_knows_is_said_to_follow() -> None:
         (b"Connection: a\r\nConnection: close\r\n", False),
         (b"Proxy-Connection: close\r\n", True),
         (b"Connection: upgrade\r\nUpgrade: websocket\r\n", False),
-        (b"Upgrade: h2c\r\n", False),
+        (b"Connection: upgrade\r\nUpgrade: h2c\r\n", False),
+        (b"Upgrade: h2c\r\n", True),
         (b"X_A: 1\r\nConnection: close\r\n", False),
     ],
 )
 def test_a_connection_is_kept_unless_its_client_says_otherwise(lines: bytes, *, keeps_alive: bool) -> None:
-    """``close`` as a word of Connection ends it, and so does any Upgrade: what follows might be of another protocol."""
+    """``close`` as a word of Connection ends it, and so does an upgrade that it names: what follows might be of another protocol."""
     assert read(lines=lines).keeps_alive is keeps_alive
 
 
