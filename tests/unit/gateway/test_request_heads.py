@@ -379,7 +379,7 @@ def test_a_body_whose_end_nobody_knows_is_said_to_follow() -> None:
     ],
 )
 def test_a_connection_is_kept_unless_its_client_says_otherwise(lines: bytes, *, keeps_alive: bool) -> None:
-    """``close`` as a word of Connection ends it, and so does an upgrade that it names: what follows might be of another protocol."""
+    """``close`` as a word of Connection ends it, and so does ``upgrade``, after which another protocol might follow."""
     assert read(lines=lines).keeps_alive is keeps_alive
 
 
