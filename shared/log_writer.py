@@ -69,7 +69,10 @@ class LogWriter:
 
     def write(self, line: str, *, is_urgent: bool = False) -> None:
         """Take a line without its end. Returns at once; may be called from any thread."""
-        data = line.encode("utf-8", "backslashreplace") + b"\n"
+        self.write_encoded(line.encode("utf-8", "backslashreplace") + b"\n", is_urgent=is_urgent)
+
+    def write_encoded(self, data: bytes, *, is_urgent: bool = False) -> None:
+        """Take a line with its end."""
         with self._changed:
             if self._is_full or self._gathered + self._writing + len(data) > self._capacity:
                 self._is_full = True

@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.logs import find_request_writer
 from shared.metrics import Metrics
+from shared.request_lines import EVENT, LOGGER, Facts
 from shared.trace_context import BEGUN_HERE, read_traceparent, write_traceparent
 
 REQUEST_ID_HEADER = "X-Request-ID"
@@ -149,7 +151,8 @@ class Reports:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._log = structlog.get_logger("request").bind()
+        self._log = structlog.get_logger(LOGGER).bind()
+        self._write = find_request_writer() or self._write_by_structlog
 
     def report(self, record: RequestRecord, method: str, status: int, *, is_logged: bool = True) -> None:
         """Take note of one answered request."""
@@ -158,7 +161,10 @@ class Reports:
         if record.refusal is not None:
             self._metrics.count_refusal(_find_reason(record))
         if is_logged and self._log.is_enabled_for(logging.INFO):
-            self._log.info("request_finished", **_describe(record, method, status, seconds))
+            self._write(_describe(record, method, status, seconds))
+
+    def _write_by_structlog(self, facts: Facts) -> None:
+        self._log.info(EVENT, **facts)
 
 
 def _find_reason(record: RequestRecord) -> str:
@@ -168,15 +174,7 @@ def _find_reason(record: RequestRecord) -> str:
 
 
 def _describe(record: RequestRecord, method: str, status: int, seconds: float) -> dict[str, object]:
-    facts = {
-        "user_id": record.user_id,
-        "sid": record.session_id,
-        "anonymous": record.anonymous_because,
-        "fault": record.token_fault,
-        "upstream": record.upstream,
-        "refusal": record.refusal,
-    }
-    return {
+    facts: dict[str, object] = {
         "request_id": record.request_id,
         "trace_id": record.trace_id,
         "span_id": record.span_id,
@@ -184,5 +182,17 @@ def _describe(record: RequestRecord, method: str, status: int, seconds: float) -
         "matcher": record.matcher,
         "status": status,
         "ms": round(seconds * 1000, 2),
-        **{name: fact for name, fact in facts.items() if fact is not None},
     }
+    if record.user_id is not None:
+        facts["user_id"] = record.user_id
+    if record.session_id is not None:
+        facts["sid"] = record.session_id
+    if record.anonymous_because is not None:
+        facts["anonymous"] = record.anonymous_because
+    if record.token_fault is not None:
+        facts["fault"] = record.token_fault
+    if record.upstream is not None:
+        facts["upstream"] = record.upstream
+    if record.refusal is not None:
+        facts["refusal"] = record.refusal
+    return facts
