@@ -19,9 +19,7 @@ that shares it. One that is non-blocking already is waited for.
 import io
 import os
 import select
-import stat
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
@@ -54,26 +52,20 @@ class LogWriter:
     """Writes lines to a file descriptor without ever holding up who writes them.
 
     ``say_loss`` is called in the writer's thread with a number of lost lines, and may write a line about it.
-    ``at_once`` leads to the same pipe without ever blocking (``open_beside``); without one all is left to the thread.
     """
 
-    def __init__(
-        self, descriptor: int, say_loss: Callable[[int], None], capacity: int = CAPACITY, at_once: int | None = None
-    ) -> None:
+    def __init__(self, descriptor: int, say_loss: Callable[[int], None], capacity: int = CAPACITY) -> None:
         self.dropped = 0
         self._descriptor = descriptor
         self._say_loss = say_loss
         self._capacity = capacity
-        self._at_once = at_once
         self._lock = threading.RLock()  # a signal handler may flush in the middle of a write
         self._changed = threading.Condition(self._lock)
         self._lines: deque[bytes] = deque()
         self._gathered = 0  # bytes of ``_lines``
         self._writing = 0  # bytes that the thread has taken and not written yet
-        self._written_at = 0.0  # when lines were written last, by the monotonic clock
         self._unsaid = 0  # dropped lines of which the log does not tell yet
         self._is_full = self._is_urgent = False
-        self._is_asleep = True  # the thread has nothing to wait for but a line
         threading.Thread(target=self._run, name="log writer", daemon=True).start()
 
     def write(self, line: str, *, is_urgent: bool = False) -> None:
@@ -81,21 +73,19 @@ class LogWriter:
         self.write_encoded(line.encode("utf-8", "backslashreplace") + b"\n", is_urgent=is_urgent)
 
     def write_encoded(self, data: bytes, *, is_urgent: bool = False) -> None:
-        """Take a line with its end. Returns at once; may be called from any thread."""
+        """Take a line with its end."""
+        size = len(data)
         with self._lock:
-            if self._is_full or self._gathered + self._writing + len(data) > self._capacity:
+            gathered = self._gathered + size
+            if self._is_full or gathered + self._writing > self._capacity:
                 self._is_full = True
                 self._drop(1)
                 return
-            if self._gathered + len(data) > select.PIPE_BUF:
-                self._write_at_once()
             self._lines.append(data)
-            self._gathered += len(data)
-            if is_urgent or time.monotonic() - self._written_at > GATHER_SECONDS:
-                self._write_at_once()
-            if self._lines and (self._is_asleep or is_urgent):
+            self._gathered = gathered
+            # The thread is told of the first line, and when there is no more time to gather others.
+            if size == gathered or gathered >= GATHER_BYTES > gathered - size or (is_urgent and not self._is_urgent):
                 self._is_urgent |= is_urgent
-                self._is_asleep = False
                 self._changed.notify_all()
 
     def flush(self, seconds: float = FLUSH_SECONDS) -> bool:
@@ -105,18 +95,6 @@ class LogWriter:
             self._changed.notify_all()
             return self._changed.wait_for(lambda: not self._lines and not self._writing, seconds)
 
-    def _write_at_once(self) -> None:
-        """Write what is gathered, if that makes one piece and the pipe takes it now."""
-        if self._at_once is None or self._writing or self._unsaid or not 0 < self._gathered <= select.PIPE_BUF:
-            return
-        try:
-            os.write(self._at_once, b"".join(self._lines))  # all or nothing
-        except OSError:  # it is full, or nobody reads it any more: the thread will see
-            return
-        self._lines.clear()
-        self._gathered = 0
-        self._written_at = time.monotonic()
-
     def _run(self) -> None:
         while True:
             for piece, lines in _join(self._gather()):
@@ -125,23 +103,12 @@ class LogWriter:
     def _gather(self) -> list[bytes]:
         """Wait for lines, a moment longer for more of them, and return all there are."""
         with self._changed:
-            self._is_asleep = True
             self._changed.wait_for(lambda: self._lines)
-            self._is_asleep = False
-            while not self._is_due():
-                seen = self._written_at
-                self._changed.wait_for(self._is_due, GATHER_SECONDS)
-                if self._written_at == seen:
-                    break
+            self._changed.wait_for(lambda: self._is_urgent or self._gathered >= GATHER_BYTES, GATHER_SECONDS)
             lines = list(self._lines)
             self._lines.clear()
             self._writing, self._gathered, self._is_urgent = self._gathered, 0, False
-            if not lines:
-                self._changed.notify_all()
             return lines
-
-    def _is_due(self) -> bool:
-        return self._is_urgent or self._gathered >= GATHER_BYTES
 
     def _write_piece(self, piece: bytes, lines: int) -> None:
         is_written = True
@@ -151,7 +118,6 @@ class LogWriter:
             is_written = False
         with self._changed:
             self._writing -= len(piece)
-            self._written_at = time.monotonic()
             if not is_written:
                 self._drop(lines)
             if self._gathered + self._writing <= self._capacity // 2:
@@ -171,16 +137,6 @@ class LogWriter:
             self._say_loss(lost)
 
 
-def open_beside(descriptor: int) -> int | None:
-    """Return another descriptor of the same pipe that never blocks; None where there is none."""
-    try:
-        if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
-            return None
-        return os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK)
-    except OSError:
-        return None
-
-
 def _join(lines: list[bytes]) -> Iterator[tuple[bytes, int]]:
     """Yield lines in pieces of at most ``PIPE_BUF`` bytes, with their number; a longer line is a piece of its own."""
     begin, size = 0, 0
@@ -189,8 +145,7 @@ def _join(lines: list[bytes]) -> Iterator[tuple[bytes, int]]:
             yield b"".join(lines[begin:number]), number - begin
             begin, size = number, 0
         size += len(line)
-    if lines:
-        yield b"".join(lines[begin:]), len(lines) - begin
+    yield b"".join(lines[begin:]), len(lines) - begin
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

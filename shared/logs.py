@@ -20,7 +20,7 @@ from typing import Literal, Protocol, TextIO
 
 import structlog
 
-from shared.log_writer import LogStream, LogWriter, open_beside
+from shared.log_writer import LogStream, LogWriter
 from shared.request_lines import SEPARATORS, Clock, Facts, Render, create_render, show_unquoted
 from shared.visible_text import make_visible
 
@@ -44,8 +44,7 @@ def guard_standard_error() -> LogWriter:
     What it holds is written at the end of the process, be that a return, an error or SIGTERM.
     """
     # Without a standard error its descriptor is free, and might be a client's connection one day.
-    descriptor = STANDARD_ERROR if sys.stderr is not None else os.open(os.devnull, os.O_WRONLY)
-    writer = LogWriter(descriptor, _say_loss, at_once=open_beside(descriptor))
+    writer = LogWriter(STANDARD_ERROR if sys.stderr is not None else os.open(os.devnull, os.O_WRONLY), _say_loss)
     sys.stderr = LogStream(writer)
 
     def end(number: int, _frame: FrameType | None) -> None:
