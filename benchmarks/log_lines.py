@@ -22,28 +22,30 @@ from shared.metrics import Metrics
 from shared.request_context import Reports, begin_record
 
 ROUNDS, REQUESTS = 7, 10_000
-QUIET = "WARNING"
-CASES = (("text", QUIET), ("text", "INFO"), ("json", QUIET), ("json", "INFO"))
-DOCUMENT = json.dumps([{"id": number, "title": f"Post number {number}", "content": "A text. " * 8} for number in range(10)])
-DOCUMENTS = 3  # to read and write for each request
+QUIET, USUAL = "WARNING", "INFO"
+STYLES = ("text", "json")
+POST = {"id": 1, "title": "A post", "content": "A text. " * 8, "published": True}
+DOCUMENT = json.dumps([POST] * 10)
+DOCUMENTS = 8  # to read and write for each request
 
 
 def main() -> None:
     """Measure, and print a line for each format."""
     arguments = _parse_arguments()
     if arguments.program:
-        print(_run_requests(*arguments.program, arguments.requests))  # noqa: T201 - what the measuring side reads
+        style, level = arguments.program
+        sys.stdout.write(f"{_run_requests(style, level, arguments.requests)}\n")
         return
-    costs: dict[tuple[str, str], list[float]] = {case: [] for case in CASES}
+    costs: dict[tuple[str, str], list[float]] = {(style, level): [] for style in STYLES for level in (QUIET, USUAL)}
     for _ in range(arguments.rounds):
-        for case in CASES:
-            costs[case].append(_measure(*case, arguments.requests))
-    for style in ("text", "json"):
-        with_line, without = costs[style, "INFO"], costs[style, QUIET]
-        nets = [one - other for one, other in zip(with_line, without, strict=True)]
-        print(  # noqa: T201 - the result
-            f"{style}: {median(nets):.1f} us a line ({min(nets):.1f} to {max(nets):.1f}); "
-            f"a request is {median(without):.0f} us without it"
+        for (style, level), found in costs.items():
+            found.append(_measure(style, level, arguments.requests))
+    for style in STYLES:
+        without = costs[style, QUIET]
+        net = [cost - base for cost, base in zip(costs[style, USUAL], without, strict=True)]
+        sys.stdout.write(
+            f"{style}: {median(net):.1f} us a line ({min(net):.1f} to {max(net):.1f}); "
+            f"without it a request is {median(without):.0f} us\n"
         )
 
 
@@ -57,8 +59,6 @@ def _measure(style: str, level: str, requests: int) -> float:
         assert reader.stdin is not None
         reader.stdin.close()
         said, _ = program.communicate()
-    *x, said = said.split(b"\n")[:-1]
-    if x: print(style, level, x)
     return float(said)
 
 
@@ -73,7 +73,8 @@ def _run_requests(style: str, level: str, requests: int) -> float:
     _work(reports, requests)
     writer.flush()
     cost = time.process_time() - begun
-    if writer.dropped: sys.stdout.write(f"dropped {writer.dropped}\n")
+    if writer.dropped:
+        sys.exit(f"{writer.dropped} lines were not read in time: nothing is measured")
     return cost / requests * 1e6
 
 

@@ -24,7 +24,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 CAPACITY = 1 << 20  # bytes
-GATHER_SECONDS = 0.005
+GATHER_SECONDS = 0.02
 GATHER_BYTES = 4 * select.PIPE_BUF
 FLUSH_SECONDS = 1.0
 

@@ -95,6 +95,10 @@ def set_up_logs(service: str, level: str, style: Literal["text", "json"], writer
     logging.getLogger("uvicorn.access").disabled = True
     for talkative in ("httpx2", "httpcore2"):  # they would tell addresses with their queries, and headers
         logging.getLogger(talkative).setLevel(logging.WARNING)
+    # Of each step of a start and an end it tells at INFO.
+    logging.getLogger("uvicorn.error").setLevel(logging.INFO if level == "DEBUG" else logging.WARNING)
+    # It warns of each migration, of which our own line tells.
+    logging.getLogger("pogo_core").setLevel(logging.ERROR)
     # It shows a traceback for every try while the database is away, of which our own line tells.
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
 

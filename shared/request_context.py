@@ -53,6 +53,7 @@ class RequestRecord:
     token_fault: str | None = None
     upstream: str | None = None
     refusal: str | None = None
+    is_routine: bool = False  # it comes every few seconds by itself: its line is DEBUG
     started: float = field(default_factory=time.perf_counter)
 
 
@@ -160,8 +161,13 @@ class Reports:
         self._metrics.observe_request(record.matcher, method, status, seconds)
         if record.refusal is not None:
             self._metrics.count_refusal(_find_reason(record))
-        if is_logged and self._log.is_enabled_for(logging.INFO):
-            self._write(_describe(record, method, status, seconds))
+        level = logging.DEBUG if record.is_routine else logging.INFO
+        if is_logged and self._log.is_enabled_for(level):
+            facts = _describe(record, method, status, seconds)
+            if record.is_routine:
+                self._log.debug(EVENT, **facts)
+            else:
+                self._write(facts)
 
     def _write_by_structlog(self, facts: Facts) -> None:
         self._log.info(EVENT, **facts)
