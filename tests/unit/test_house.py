@@ -71,6 +71,7 @@ DOORS = {
     "httptools": {"gateway/wire/answer_reader.py", "gateway/wire/request_heads.py", "gateway/wire/protocol.py"},
     "httpx2": {"shared/service_calls.py"},
     "jinja2": {"shared/pages.py"},
+    "orjson": {"shared/request_lines.py"},
     "polib": {"shared/sentences.py"},
     "uvicorn": {
         *("shared/server.py", "shared/draining.py", "shared/service_protocol.py"),
