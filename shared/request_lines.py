@@ -31,6 +31,7 @@ SEPARATORS = (",", ":")
 
 _DELETE = b"\x7f"  # the one control character that orjson does not escape
 _QUOTED = re.compile("[ \t\r\n=\"']")  # structlog shows a text with one of these by its repr
+_PLAIN = re.compile("[!#-&(-<>-~]*")  # nothing to quote, nothing that can't be seen
 _PLACE = "PLACE"
 
 Facts = Mapping[str, object]
@@ -70,24 +71,24 @@ class TextLine:
     """The line for people, as ``renderer`` renders it: its fields in the order of the alphabet."""
 
     def __init__(self, service: str, renderer: ConsoleRenderer) -> None:
-        head = {"timestamp": _PLACE, "level": "info", "event": EVENT, "logger": LOGGER}
-        self._before, self._after = _render(renderer, head).split(_PLACE)
-        self._after += " "
-        frames = {field: _render(renderer, {field: _PLACE}).replace(_PLACE, "%s") for field in (*FIELDS, "service")}
-        frames["service"] %= _show(service)
-        self._frames = sorted(frames.items())
+        head: dict[str, object] = {"timestamp": _PLACE, "level": "info", "event": EVENT, "logger": LOGGER}
+        fields: dict[str, dict[str, object]] = {field: {field: _PLACE} for field in FIELDS}
+        self._frames = {name: _frame(renderer, event) for name, event in {"": head, **fields}.items()}
+        self._frames["service"] = _frame(renderer, {"service": service})
+        self._known: dict[tuple[str, ...], tuple[str, list[str]]] = {}
 
     def __call__(self, facts: Facts, timestamp: str) -> bytes:
         """Return the line with its end."""
-        shown = []
-        for field, frame in self._frames:
-            if field in facts:
-                fact = facts[field]
-                shown.append(frame % (_show(fact) if isinstance(fact, str) else repr(fact)))
-            elif field == "service":
-                shown.append(frame)
-        line = f"{self._before}{timestamp}{self._after}{' '.join(shown)}\n"
-        return line.encode()
+        fields = tuple(facts)
+        frame, order = self._known.get(fields) or self._learn(fields)
+        shown = [_show(fact) if isinstance(fact := facts[field], str) else repr(fact) for field in order]
+        return (frame % (timestamp, *shown)).encode()
+
+    def _learn(self, fields: tuple[str, ...]) -> tuple[str, list[str]]:
+        """Return the frame of a line that tells these fields, and their order in it; remember both."""
+        frame = " ".join(self._frames[name] for name in sorted(("", "service", *fields))) + "\n"
+        self._known[fields] = frame, sorted(fields)
+        return self._known[fields]
 
 
 class Clock:
@@ -115,12 +116,14 @@ def create_render(service: str, style: Literal["text", "json"], renderer: Consol
     return JsonLine(service) if style == "json" else TextLine(service, renderer)
 
 
-def _render(renderer: ConsoleRenderer, event: Facts) -> str:
-    return str(renderer(None, "info", dict(event)))
+def _frame(renderer: ConsoleRenderer, event: dict[str, object]) -> str:
+    """Return what the renderer makes of a part of a line, with ``%s`` for the value that is not known yet."""
+    return str(renderer(None, "info", event)).replace("%", "%%").replace(_PLACE, "%s")
 
 
 def _show(text: str) -> str:
-    if text.isalnum():  # as most are: nothing to quote, nothing that can't be seen
+    """Return what structlog shows of a text, with escapes for what can't be seen."""
+    if text.isalnum() or _PLAIN.fullmatch(text):
         return text
     return repr(text) if _QUOTED.search(text) else make_visible(text)
 
