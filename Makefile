@@ -9,12 +9,13 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 3000
+DATA ?= .data
 PYTEST := $(BIN)/python -m pytest
 
 ##@ Run it
 .PHONY: run
-run: $(VENV)/ready-to-run ## Run everything without Docker, until Ctrl-C (make run PORT=3001: another port, 0: free ones)
-	@exec $(BIN)/python -m stack --port $(PORT)
+run: $(VENV)/ready-to-run ## Run everything without Docker, until Ctrl-C (make run PORT=3001: another port, 0: a free one; DATA=.data-2: other data)
+	@exec $(BIN)/python -m stack --port $(PORT) --data $(DATA)
 
 .PHONY: up
 up: ## Build the containers, start them, wait until all are healthy

@@ -19,6 +19,7 @@ from auth_service.user_changes import Kind, UserChange, list_user_changes
 from auth_service.users import list_users
 from shared.bodies import read_json
 from shared.errors import Invalid
+from shared.request_context import record_of
 from shared.schemas import Body, validate
 from shared.service_calls import require_service
 from shared.session_cookie import MAX_SEALED_LENGTH
@@ -113,4 +114,6 @@ def _read_ids(text: str) -> list[int]:
 
 async def _read_page(request: Request, feed: str, list_entries: ListEntries[Entry]) -> Page[Entry]:
     place = validate(FeedPlace, dict(request.query_params))
-    return await parts_of(request).feeds.read(feed, list_entries, place, request.is_disconnected)
+    page = await parts_of(request).feeds.read(feed, list_entries, place, request.is_disconnected)
+    record_of(request.scope).is_routine = True
+    return page

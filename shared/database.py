@@ -72,6 +72,7 @@ class Database:
         self._servers = PostgresServers(url)
         self._migrations = migrations
         self._migrates = True
+        self._has_announced = False  # that there are migrations to apply; once, however often that is tried
         self._pool: asyncpg.Pool | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -118,10 +119,7 @@ class Database:
         """Return the names of the migrations that the schema lacks; nothing is changed. Unavailable."""
         assert self._migrations is not None, "a standby has what its primary has"
         async with self.connection() as connection:
-            is_empty = await sql.get_pogo_version(connection) is None
-            database = None if is_empty else connection
-            migrations = await sql.read_migrations(self._migrations, database, schema_name="public")
-        return sorted(migration.id for migration in migrations if not migration.applied)
+            return await _list_pending(connection, self._migrations)
 
     def find_lack(self) -> str | None:
         """Return what keeps the database from being used, or None: a check for ``/readyz``."""
@@ -198,6 +196,11 @@ class Database:
         try:
             # Replicas start together; the lock lets one migrate while the others wait. It ends with the connection.
             await connection.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
+            await sql.ensure_pogo_sync(connection)
+            pending = await _list_pending(connection, migrations)
+            if pending and not self._has_announced:
+                self._has_announced = True
+                log.info("migration_begun", migrations=len(pending), last=pending[-1])
             await migrate.apply(connection, migrations, schema_name="public")
         finally:
             await connection.close(timeout=CONNECT_TIMEOUT)
@@ -221,6 +224,12 @@ def _obey_cancellation(error: Exception) -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError from error
+
+
+async def _list_pending(connection: Connection | asyncpg.Connection, migrations: Path) -> list[str]:
+    is_empty = await sql.get_pogo_version(connection) is None
+    found = await sql.read_migrations(migrations, None if is_empty else connection, schema_name="public")
+    return sorted(migration.id for migration in found if not migration.applied)
 
 
 async def _leave_session(_: asyncpg.Connection) -> None:

@@ -5,6 +5,8 @@
 1. Each page is taken at least once and in order. How far it got is the follower's to keep, with what it took.
 2. A feed that is cut (no answer, nonsense, or a page that could not be taken) is asked again after a pause that grows
    up to two seconds. What is known stays, and the service goes on. What one entry of a page may spoil: ``feed_pages``.
+   One warning tells of it, and one line of its end. That the other service is not there yet, as when both start
+   together, is DEBUG for ``QUIET_START`` seconds.
 3. ``last`` below what was asked after: the other service's database was put back to an earlier state. The follower
    starts anew. Whether that is so, the other service finds by the epoch in which the follower read last, which it says
    with each page; a release that knows of none finds it by the number alone.
@@ -27,7 +29,7 @@ from shared.background import end_task
 from shared.errors import Unavailable
 from shared.feed_pages import EntryRefused, PageEnd, name_faults
 from shared.metrics import Metrics
-from shared.service_calls import ServiceClient
+from shared.service_calls import BadStatus, ServiceClient
 
 WAIT = 5  # seconds that the other service may keep a question open until it has an answer
 PATIENCE = 3.0  # seconds beyond that in which it must have answered
@@ -35,6 +37,7 @@ SILENCE = 15.0  # seconds without a page taken after which the feed counts as la
 FIRST_PAUSE = 0.1  # seconds
 LONGEST_PAUSE = 2.0
 START_PATIENCE = 3.0
+QUIET_START = 10.0
 SHORTEST_ROUND = 0.2  # seconds from one question to the next when nothing was told
 
 log = structlog.get_logger("feed")
@@ -80,14 +83,17 @@ class Feed:
         self._follower = follower
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
+        self._is_told = False  # that it is cut
         self._obstacle: str | None = None
         self._heard_at = time.monotonic()
+        self._quiet_until = 0.0
         self._has_caught_up = asyncio.Event()
         metrics.watch_feed(name, self.find_lag)
 
     def start(self) -> None:
         """Begin to follow, in the background."""
         self._heard_at = time.monotonic()
+        self._quiet_until = self._heard_at + QUIET_START
         self._task = asyncio.create_task(self._follow())
 
     async def wait_a_moment(self) -> None:
@@ -133,7 +139,7 @@ class Feed:
             question["epoch"] = asked.epoch
         if asked.known is not None:
             question["known"] = str(asked.known)
-        page = await self._client.get_json(self._path, question, timeout=WAIT + PATIENCE)
+        page = await self._client.get_json(self._path, question, timeout=WAIT + PATIENCE, is_told=False)
         last = PageEnd.model_validate(page).last
         if last < asked.after:
             log.warning("feed_went_back", feed=self.name, after=asked.after, last=last)
@@ -148,20 +154,23 @@ class Feed:
         self._obstacle = str(error) if isinstance(error, EntryRefused) else None
         if not isinstance(error, Unavailable | ValidationError | EntryRefused):
             log.error("feed_not_taken", feed=self.name, exc_info=error)
-        elif self._failures > 1:
+        elif self._is_told or (isinstance(error, Unavailable) and time.monotonic() < self._quiet_until):
             return
         elif isinstance(error, EntryRefused):
             log.error("feed_stopped", feed=self.name, entry=error.entry_id, faults=error.faults)
         elif isinstance(error, ValidationError):
             log.error("feed_page_not_valid", feed=self.name, faults=name_faults(error))
         else:
-            log.warning("feed_cut", feed=self.name, error=type(error).__name__)
+            cause = error.__cause__ or error
+            status = cause.status if isinstance(cause, BadStatus) else None
+            log.warning("feed_cut", feed=self.name, error=type(cause).__name__, status=status)
+        self._is_told = True
 
     def _note_page(self) -> None:
-        if self._failures:
+        if self._is_told:
             log.info("feed_resumed", feed=self.name, failures=self._failures)
-        self._failures, self._obstacle = 0, None
-        self._heard_at = time.monotonic()
+        self._failures, self._obstacle, self._is_told = 0, None, False
+        self._heard_at, self._quiet_until = time.monotonic(), 0.0
 
 
 def find_pause(failures: int) -> float:

@@ -24,7 +24,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 CAPACITY = 1 << 20  # bytes
-GATHER_SECONDS = 0.005
+GATHER_SECONDS = 0.02
 GATHER_BYTES = 4 * select.PIPE_BUF
 FLUSH_SECONDS = 1.0
 
@@ -59,7 +59,8 @@ class LogWriter:
         self._descriptor = descriptor
         self._say_loss = say_loss
         self._capacity = capacity
-        self._changed = threading.Condition(threading.RLock())  # a signal handler may flush in the middle of a write
+        self._lock = threading.RLock()  # a signal handler may flush in the middle of a write
+        self._changed = threading.Condition(self._lock)
         self._lines: deque[bytes] = deque()
         self._gathered = 0  # bytes of ``_lines``
         self._writing = 0  # bytes that the thread has taken and not written yet
@@ -69,17 +70,21 @@ class LogWriter:
 
     def write(self, line: str, *, is_urgent: bool = False) -> None:
         """Take a line without its end. Returns at once; may be called from any thread."""
-        data = line.encode("utf-8", "backslashreplace") + b"\n"
-        with self._changed:
-            if self._is_full or self._gathered + self._writing + len(data) > self._capacity:
+        self.write_encoded(line.encode("utf-8", "backslashreplace") + b"\n", is_urgent=is_urgent)
+
+    def write_encoded(self, data: bytes, *, is_urgent: bool = False) -> None:
+        """Take a line with its end."""
+        size = len(data)
+        with self._lock:
+            gathered = self._gathered + size
+            if self._is_full or gathered + self._writing > self._capacity:
                 self._is_full = True
                 self._drop(1)
                 return
             self._lines.append(data)
-            is_first, was_much = len(self._lines) == 1, self._gathered >= GATHER_BYTES
-            self._gathered += len(data)
-            is_much = self._gathered >= GATHER_BYTES and not was_much
-            if is_first or is_much or (is_urgent and not self._is_urgent):
+            self._gathered = gathered
+            # The thread is told of the first line, and when there is no more time to gather others.
+            if size == gathered or gathered >= GATHER_BYTES > gathered - size or (is_urgent and not self._is_urgent):
                 self._is_urgent |= is_urgent
                 self._changed.notify_all()
 

@@ -1,26 +1,31 @@
 """Logs: structlog for our own lines and for those of the libraries, as text for people or JSON for machines.
 
-Our lines, one for each request among them, are rendered and written without becoming log records of the standard
-library: that costs a third of them. Libraries' lines are such records, and end in the same shape.
+Our lines are rendered and written without becoming log records of the standard library: that costs a third of them.
+Those of requests go a shorter way still (``request_lines``). Libraries' lines are such records, and end in the same
+shape.
 
 A service writes its lines by a ``LogWriter`` (``guard_standard_error``), so that nobody who reads the log, or does not,
 holds up a request. A command that a person waits for writes them straight to standard error.
 """
 
 import atexit
+import io
 import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TextIO
 
 import structlog
 
 from shared.log_writer import LogStream, LogWriter
+from shared.request_lines import SEPARATORS, Clock, Facts, Render, create_render, show_unquoted
 from shared.visible_text import make_visible
 
 STANDARD_ERROR = 2
+_KEPT = "\n\t"  # of a message or a traceback of several lines
 
 
 class LineWriter(Protocol):
@@ -28,6 +33,9 @@ class LineWriter(Protocol):
 
     def write(self, line: str, *, is_urgent: bool = False) -> None:
         """Take a line without its end."""
+
+    def write_encoded(self, line: bytes) -> None:
+        """Take a line with its end."""
 
 
 def guard_standard_error() -> LogWriter:
@@ -55,6 +63,8 @@ def set_up_logs(service: str, level: str, style: Literal["text", "json"], writer
     Without a writer they go straight to standard error.
     """
     lines = writer or _Direct()
+    console = structlog.dev.ConsoleRenderer(colors=_is_terminal(), exception_formatter=_show_traceback)
+    renderers = _renderers(style, console)
     steps: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -66,9 +76,9 @@ def set_up_logs(service: str, level: str, style: Literal["text", "json"], writer
         processors=[
             *steps,
             structlog.stdlib.PositionalArgumentsFormatter(),
-            *_renderers(style),
+            *renderers,
         ],
-        logger_factory=lambda name: _Lines(name, lines),
+        logger_factory=_Factory(lines, create_render(service, style, console)),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
@@ -76,7 +86,7 @@ def set_up_logs(service: str, level: str, style: Literal["text", "json"], writer
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=steps,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(style)],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
     root = logging.getLogger()
@@ -85,8 +95,34 @@ def set_up_logs(service: str, level: str, style: Literal["text", "json"], writer
     logging.getLogger("uvicorn.access").disabled = True
     for talkative in ("httpx2", "httpcore2"):  # they would tell addresses with their queries, and headers
         logging.getLogger(talkative).setLevel(logging.WARNING)
+    # Of each step of a start and an end it tells at INFO.
+    logging.getLogger("uvicorn.error").setLevel(logging.INFO if level == "DEBUG" else logging.WARNING)
+    # It warns of each migration, of which our own line tells.
+    logging.getLogger("pogo_core").setLevel(logging.ERROR)
     # It shows a traceback for every try while the database is away, of which our own line tells.
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
+
+
+def find_request_writer() -> Callable[[Facts], None] | None:
+    """Return what writes the line of a request at the level INFO; None where logs are not set up, as in tests."""
+    factory = structlog.get_config()["logger_factory"]
+    return factory.write_request if isinstance(factory, _Factory) else None
+
+
+class _Factory:
+    """Gives our loggers what their lines go to; writes the lines of requests itself."""
+
+    def __init__(self, writer: LineWriter, render_request: Render) -> None:
+        self._writer = writer
+        self._render_request = render_request
+        self._clock = Clock()
+
+    def __call__(self, name: str) -> "_Lines":
+        return _Lines(name, self._writer)
+
+    def write_request(self, facts: Facts) -> None:
+        """Write the line of a request."""
+        self._writer.write_encoded(self._render_request(facts, self._clock()))
 
 
 class _Lines:
@@ -128,8 +164,15 @@ class _Direct:
     def write(self, line: str, *, is_urgent: bool = False) -> None:
         """Write a finished line."""
         del is_urgent
+        self._print(line + "\n")
+
+    def write_encoded(self, line: bytes) -> None:
+        """Write a finished line with its end."""
+        self._print(line.decode())
+
+    def _print(self, text: str) -> None:
         try:
-            self._stream.write(line + "\n")
+            self._stream.write(text)
             self._stream.flush()
         except (OSError, ValueError):  # the reader has gone, the stream was closed
             return
@@ -150,17 +193,26 @@ def _name_service(service: str) -> structlog.typing.Processor:
     return add_service
 
 
-def _renderers(style: Literal["text", "json"]) -> list[structlog.typing.Processor]:
+def _renderers(
+    style: Literal["text", "json"], console: structlog.dev.ConsoleRenderer
+) -> list[structlog.typing.Processor]:
     if style == "json":
-        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    has_colors = _is_terminal()
-    plain = structlog.dev.plain_traceback
-    # Values with an escape of their own are shown quoted, so what is left of them comes from the renderer.
-    keep = "\n\t\x1b" if has_colors else "\n\t"
-    return [
-        structlog.dev.ConsoleRenderer(colors=has_colors, exception_formatter=plain),
-        lambda _, __, line: make_visible(str(line), keep),
-    ]
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(separators=SEPARATORS)]
+    return [_show_values, console]
+
+
+def _show_values(
+    _: structlog.typing.WrappedLogger, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Leave nothing in the values that a terminal would obey: the renderer shows those that it does not quote as is."""
+    shown = {name: show_unquoted(value) if isinstance(value, str) else value for name, value in event.items()}
+    return {**shown, "event": make_visible(str(event["event"]), _KEPT)}
+
+
+def _show_traceback(stream: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, exc_info)
+    stream.write(make_visible(text.getvalue(), _KEPT))
 
 
 def _is_terminal() -> bool:

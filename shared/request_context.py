@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.logs import find_request_writer
 from shared.metrics import Metrics
+from shared.request_lines import EVENT, LOGGER, Facts
 from shared.trace_context import BEGUN_HERE, read_traceparent, write_traceparent
 
 REQUEST_ID_HEADER = "X-Request-ID"
@@ -51,6 +53,7 @@ class RequestRecord:
     token_fault: str | None = None
     upstream: str | None = None
     refusal: str | None = None
+    is_routine: bool = False  # it comes every few seconds by itself: its line is DEBUG
     started: float = field(default_factory=time.perf_counter)
 
 
@@ -154,7 +157,8 @@ class Reports:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._log = structlog.get_logger("request").bind()
+        self._log = structlog.get_logger(LOGGER).bind()
+        self._write = find_request_writer() or self._write_by_structlog
 
     def report(self, record: RequestRecord, method: str, status: int, *, is_logged: bool = True) -> None:
         """Take note of one answered request."""
@@ -162,8 +166,16 @@ class Reports:
         self._metrics.observe_request(record.matcher, method, status, seconds)
         if record.refusal is not None:
             self._metrics.count_refusal(_find_reason(record))
-        if is_logged and self._log.is_enabled_for(logging.INFO):
-            self._log.info("request_finished", **_describe(record, method, status, seconds))
+        level = logging.DEBUG if record.is_routine else logging.INFO
+        if is_logged and self._log.is_enabled_for(level):
+            facts = _describe(record, method, status, seconds)
+            if record.is_routine:
+                self._log.debug(EVENT, **facts)
+            else:
+                self._write(facts)
+
+    def _write_by_structlog(self, facts: Facts) -> None:
+        self._log.info(EVENT, **facts)
 
 
 def _find_reason(record: RequestRecord) -> str:
@@ -173,15 +185,7 @@ def _find_reason(record: RequestRecord) -> str:
 
 
 def _describe(record: RequestRecord, method: str, status: int, seconds: float) -> dict[str, object]:
-    facts = {
-        "user_id": record.user_id,
-        "sid": record.session_id,
-        "anonymous": record.anonymous_because,
-        "fault": record.token_fault,
-        "upstream": record.upstream,
-        "refusal": record.refusal,
-    }
-    return {
+    facts: dict[str, object] = {
         "request_id": record.request_id,
         "trace_id": record.trace_id,
         "span_id": record.span_id,
@@ -189,5 +193,17 @@ def _describe(record: RequestRecord, method: str, status: int, seconds: float) -
         "matcher": record.matcher,
         "status": status,
         "ms": round(seconds * 1000, 2),
-        **{name: fact for name, fact in facts.items() if fact is not None},
     }
+    if record.user_id is not None:
+        facts["user_id"] = record.user_id
+    if record.session_id is not None:
+        facts["sid"] = record.session_id
+    if record.anonymous_because is not None:
+        facts["anonymous"] = record.anonymous_because
+    if record.token_fault is not None:
+        facts["fault"] = record.token_fault
+    if record.upstream is not None:
+        facts["upstream"] = record.upstream
+    if record.refusal is not None:
+        facts["refusal"] = record.refusal
+    return facts

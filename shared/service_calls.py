@@ -5,7 +5,8 @@ fails, is slow, or answers nonsense raises Unavailable: the caller decides what 
 end as a whole, and its answer a longest length, so a callee gone wrong takes neither time nor memory without bound.
 
 The log says what failed and with which status. Calls are repeated while a callee is away: of failures of one kind the
-first is a warning and the rest are DEBUG, until a call to the same path succeeds again.
+first is a warning and the rest are DEBUG, until a call to the same path succeeds again. Of a feed's calls the feed
+tells.
 """
 
 import asyncio
@@ -35,6 +36,10 @@ log = structlog.get_logger("service_calls")
 class BadStatus(Exception):
     """The callee answered with something else than a success."""
 
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
 
 class AnswerTooLong(Exception):
     """The answer has more than ``MAX_ANSWER`` bytes."""
@@ -50,17 +55,27 @@ class ServiceClient:
         self._tokens = tokens
         self._failures: dict[str, Counter[tuple[int | None, str]]] = {}  # since the last success, by path
 
-    async def get_json(self, path: str, params: dict[str, str], *, timeout: float = CALL_TIMEOUT) -> object:  # noqa: ASYNC109 - httpx2's
-        """Return the JSON value that a GET of the callee answers within ``timeout`` seconds; Unavailable when none."""
+    async def get_json(
+        self,
+        path: str,
+        params: dict[str, str],
+        *,
+        timeout: float = CALL_TIMEOUT,  # noqa: ASYNC109 - httpx2's
+        is_told: bool = True,
+    ) -> object:
+        """Return the JSON value that a GET of the callee answers within ``timeout`` seconds; Unavailable when none.
+
+        ``is_told=False``: the log has nothing of a failure above DEBUG, since the caller tells of it.
+        """
         request = self._client.build_request("GET", path, params=params, timeout=_limit(timeout))
-        return await self._call(path, request, timeout)
+        return await self._call(path, request, timeout, is_told=is_told)
 
     async def post_json(self, path: str, body: object, *, timeout: float = CALL_TIMEOUT) -> object:  # noqa: ASYNC109 - the same
         """Return the JSON value that a POST of the callee answers within ``timeout`` seconds; Unavailable when none."""
         request = self._client.build_request("POST", path, json=body, timeout=_limit(timeout))
-        return await self._call(path, request, timeout)
+        return await self._call(path, request, timeout, is_told=True)
 
-    async def _call(self, path: str, request: httpx2.Request, seconds: float) -> object:
+    async def _call(self, path: str, request: httpx2.Request, seconds: float, *, is_told: bool) -> object:
         token = self._tokens.sign(caller=self._caller, callee=self._callee, now=int(time.time()))
         request.headers.update({"Authorization": SCHEME + token, "Accept-Encoding": "identity", **_context()})
         status: int | None = None
@@ -70,15 +85,17 @@ class ServiceClient:
                 status = response.status_code
                 answer = await _read_json(response)
         except (httpx2.HTTPError, BadStatus, AnswerTooLong, ValueError, RecursionError, TimeoutError) as error:
-            self._note_failure(path, status, type(error).__name__)
+            self._note_failure(path, status, type(error).__name__, is_told=is_told)
             raise Unavailable from error
         self._note_success(path)
         return answer
 
-    def _note_failure(self, path: str, status: int | None, error: str) -> None:
-        failures = self._failures.setdefault(path, Counter())
-        failures[status, error] += 1
-        say = log.warning if failures[status, error] == 1 else log.debug
+    def _note_failure(self, path: str, status: int | None, error: str, *, is_told: bool) -> None:
+        say = log.debug
+        if is_told:
+            failures = self._failures.setdefault(path, Counter())
+            failures[status, error] += 1
+            say = log.warning if failures[status, error] == 1 else log.debug
         say("service_call_failed", callee=self._callee, path=path, status=status, error=error)
 
     def _note_success(self, path: str) -> None:
@@ -107,7 +124,7 @@ async def _read_json(response: httpx2.Response) -> object:
     """Return the JSON value of an answer, and close that however it ends."""
     try:
         if response.status_code != HTTPStatus.OK:
-            raise BadStatus
+            raise BadStatus(response.status_code)
         if "content-encoding" in response.headers:
             raise ValueError("it is compressed, which nobody asked for")
         body = bytearray()

@@ -62,7 +62,9 @@ def run_stack(port: int, data: Path, description: Path | None) -> None:
         environments = read_environment(ports, postgres.urls, sockets, ROOT / ".env")
         children = [postgres.child]
         patience = STOP_PATIENCE + find_drain(environments["gateway"])
-        running.callback(lambda: stop_children(children[1:], patience))  # PostgreSQL, the first, goes last
+        # Who asks goes before who is asked: the posts service and the gateway, the auth service, PostgreSQL.
+        running.callback(lambda: stop_children(children[1:2], patience))
+        running.callback(lambda: stop_children(children[2:], patience))
         for service, environment in environments.items():
             command = (sys.executable, "-m", service)
             children.append(start_child(service, command, environment=environment, directory=ROOT))

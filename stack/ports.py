@@ -15,21 +15,26 @@ class PortUnusable(Exception):
 
 
 def choose_ports(gateway_port: int) -> dict[str, Ports]:
-    """Return each service's ports: the usual ones with the gateway's given, or free ones if that is 0."""
+    """Return each service's ports: the gateway's as given, else the usual ones, or free ones where those are taken.
+
+    With 0 for the gateway's, free ones for all.
+    """
     if not 0 <= gateway_port <= HIGHEST_PORT:
         raise PortUnusable(f"there is no port {gateway_port}; the highest is {HIGHEST_PORT}")
     if gateway_port == 0:
         free = iter(_find_free_ports(2 * len(_USUAL)))
         return {service: Ports(next(free), next(free)) for service in _USUAL}
-    chosen = name_ports(gateway_port)
     others = {port: service for service, each in _USUAL.items() for port in (each.requests, each.metrics)}
     del others[GATEWAY_PORT]
     if gateway_port in others:
         raise PortUnusable(f"port {gateway_port} is the one of {others[gateway_port]}; choose another")
-    for service, ports in chosen.items():
-        for port in (ports.requests, ports.metrics):
-            _check_free(service, port)
-    return chosen
+    _check_free(gateway_port)
+    spare = iter(_find_free_ports(2 * len(_USUAL)))
+    chosen = {
+        service: Ports(*(port if _is_free(port) else next(spare) for port in (each.requests, each.metrics)))
+        for service, each in _USUAL.items()
+    }
+    return {**chosen, "gateway": Ports(gateway_port, chosen["gateway"].metrics)}
 
 
 def name_ports(gateway_port: int) -> dict[str, Ports]:
@@ -45,13 +50,25 @@ def _find_free_ports(count: int) -> list[int]:
         return [int(each.getsockname()[1]) for each in found]
 
 
-def _check_free(service: str, port: int) -> None:
+def _check_free(port: int) -> None:
+    obstacle = _find_obstacle(port)
+    if obstacle is not None:
+        raise PortUnusable(
+            f"port {port}, meant for the gateway, can't be used ({obstacle}): end what listens there, "
+            "or choose another with `make run PORT=3001`, or a free one with `make run PORT=0`"
+        )
+
+
+def _is_free(port: int) -> bool:
+    return _find_obstacle(port) is None
+
+
+def _find_obstacle(port: int) -> str | None:
+    """Return why a port can't be listened on, or None when it can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise PortUnusable(
-                f"port {port}, meant for {service}, can't be used ({error.strerror}): "
-                "end what listens there, or let free ports be chosen with `make run PORT=0`"
-            ) from None
+            return error.strerror
+    return None

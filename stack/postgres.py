@@ -26,6 +26,7 @@ from stack.sockets import socket_directory
 SAMPLE_PASSWORDS = {"auth": "development-only-auth", "posts": "development-only-posts"}
 START_DEADLINE = 30.0  # seconds
 STOP_PATIENCE = 10.0
+ELSEWHERE = "`make run DATA=.data-2`, or `python -m stack --data .data-2`"
 DEPLOY = Path(__file__).parents[1] / "deploy" / "postgres"
 
 # The same text order on every machine, and in the container. Who may log in is in pg_hba.conf; until that is in place
@@ -189,6 +190,10 @@ def _wait_until_ready(child: Child, data: Path) -> None:
     deadline = time.monotonic() + START_DEADLINE
     while not _is_ready(data / "postmaster.pid", child.process.pid):
         if child.process.poll() is not None or time.monotonic() > deadline:
+            if find_running(data.parent) is not None:
+                raise PostgresFailed(
+                    f"a stack runs on {data.parent} already; another needs its data elsewhere: {ELSEWHERE}"
+                )
             log = data.with_suffix(".log")
             raise PostgresFailed(f"PostgreSQL does not start; the end of {log}:\n{_read_end(log)}")
         time.sleep(0.01)

@@ -9,4 +9,4 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     pg_basebackup --dbname "host=postgres user=standby application_name=standby" --pgdata "$PGDATA" \
         --write-recovery-conf --wal-method=stream --checkpoint=fast
 fi
-exec postgres -c listen_addresses='*' -c hot_standby=on
+exec postgres -c log_checkpoints=off -c listen_addresses='*' -c hot_standby=on

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx2
@@ -21,6 +22,7 @@ from tests.support.supervisor import DEADLINE, has_ended, supervising, wait_unti
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
 PATHS = {**os.environ, "PYTHONPATH": str(ROOT)}
+SILENCE = 6.0  # seconds: in which each feed is polled at least once more
 PARTS = ["auth_service", "gateway", "postgres", "posts_service"]
 
 
@@ -33,6 +35,33 @@ def test_it_stops_as_one(tmp_path: Path, number: signal.Signals) -> None:
         assert supervisor.process.wait(DEADLINE) == 0
         assert all(has_ended(pid) for pid in supervisor.children.values())
     assert "Traceback" not in supervisor.output.read_text()
+
+
+def test_what_a_person_sees(tmp_path: Path) -> None:
+    """A healthy start prints no warning and ends with the greeting; then nothing comes until the stack is stopped.
+
+    So it is the first time, with migrations, and again. ``LOG_LEVEL`` is the usual one.
+    """
+    for lines in (4, 2):  # migrations and databases of two services; databases
+        with supervising(tmp_path) as supervisor:
+            time.sleep(SILENCE)
+            begun, greeting = supervisor.output.read_text().split("\nGatepost runs at ")
+            logged = [line for line in begun.splitlines() if not line.startswith("chmod ")]  # said to root alone
+            assert [line.split()[1] for line in logged] == ["[info"] * lines
+            assert greeting.endswith("""correct horse battery"}'\n\n""")
+            supervisor.process.terminate()
+            assert supervisor.process.wait(DEADLINE) == 0
+        assert supervisor.output.read_text().endswith(greeting + "Stopped.\n")
+
+
+def test_two_can_not_share_data(tmp_path: Path) -> None:
+    """A second stack on the data of a running one is refused with one sentence that says what to do."""
+    with supervising(tmp_path):
+        command = [sys.executable, "-m", "stack", "--port", "0", "--data", str(tmp_path)]
+        finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert finished.returncode == 1
+    assert finished.stderr.startswith(f"Gatepost: a stack runs on {tmp_path} already; another needs its data elsewhere")
+    assert finished.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(("victim", "named"), [("posts_service", "posts_service"), ("postgres", "PostgreSQL")])

@@ -72,6 +72,7 @@ DOORS = {
     "httptools": {"gateway/wire/request_heads.py"},
     "httpx2": {"shared/service_calls.py"},
     "jinja2": {"shared/pages.py"},
+    "orjson": {"shared/request_lines.py"},
     "polib": {"shared/sentences.py"},
     # Of the gateway the composition alone, for the types of what the server hands it.
     "uvicorn": {"shared/server.py", "shared/draining.py", "shared/service_protocol.py", "gateway/app.py"},

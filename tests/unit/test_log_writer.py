@@ -83,6 +83,15 @@ def test_lines_come_in_their_order(pipe: Pipe) -> None:
     assert pipe.read() == [*(f"line {number}" for number in range(20)), "r\u00e9sum\u00e9 \\ud800"]
 
 
+def test_a_line_of_bytes_is_taken_as_it_is(pipe: Pipe) -> None:
+    """A line that is bytes already, with its end, keeps its place among the others."""
+    pipe.log.write("one")
+    pipe.log.write_encoded(b"two\n")
+    pipe.log.write("three")
+    assert pipe.log.flush()
+    assert pipe.read() == ["one", "two", "three"]
+
+
 def test_a_full_buffer_drops_what_comes(pipe: Pipe) -> None:
     """What finds no room is counted; when the pipe is read the loss is said once, at its place, and new lines come."""
     written = pipe.block()

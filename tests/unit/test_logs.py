@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import sys
 
 import httpx2
@@ -101,6 +102,29 @@ def test_a_value_gives_a_terminal_no_orders(capsys: pytest.CaptureFixture[str]) 
         assert "\\u202e" in text
 
 
+def fail(text: str) -> None:
+    """Fail with a text."""
+    raise ValueError(text)
+
+
+def test_a_terminal_is_given_no_orders_but_ours(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where lines have colours, no other order gets through: in a value, a message, or the text of an error."""
+    monkeypatch.setattr("os.isatty", lambda _: True)
+    set_up_logs("gateway", "INFO", "text")
+    structlog.get_logger("x").info("it_happened", value="\x1b[2J", other="a \x1b[2J", number=3)
+    logging.getLogger("x").warning("a library says %s", "\x1b[2J\u202e")
+    try:
+        fail("\x1b[2J")
+    except ValueError:
+        structlog.get_logger("x").exception("it_failed")
+    text = capsys.readouterr().err
+    assert "\x1b[36mnumber\x1b[0m=\x1b[35m3\x1b[0m" in text
+    assert text.count("[2J") > 3
+    assert re.sub(r"\x1b\[[0-9;]*m", "", text).replace("\n", "").isprintable()
+
+
 def test_a_line_that_nobody_reads_keeps_nobody_from_being_served(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the reader of the lines has gone, or they are closed, writing one is no error for whoever writes it."""
     reader, writer = os.pipe()
@@ -125,6 +149,16 @@ async def test_http_client_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
         await client.get("http://auth.internal/users?planted=1", headers={"authorization": SECRET})
     logging.getLogger("httpcore2.http11").debug("send_request_headers planted")
     assert read_lines(capsys) == []
+
+
+def test_steps_of_the_server_are_told_at_debug_only(capsys: pytest.CaptureFixture[str]) -> None:
+    """That the server starts or ends is told at DEBUG; its warnings always."""
+    for level in ("DEBUG", "INFO"):
+        set_up_logs("gateway", level, "json")
+        logging.getLogger("uvicorn.error").info("Application startup complete.")
+        logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+    told = [line["event"] for line in read_lines(capsys)]
+    assert told == ["Application startup complete.", *["Invalid HTTP request received."] * 2]
 
 
 def test_access_log_of_the_server_is_off(capsys: pytest.CaptureFixture[str]) -> None:

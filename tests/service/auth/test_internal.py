@@ -4,9 +4,11 @@ import time
 
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from shared.settings import SAMPLE_SECRETS
 from shared.tokens import KeyRing, ServiceTokens
+from tests.support.log_lines import lines_of
 from tests.support.people import Person, sign_up_and_in
 
 
@@ -32,6 +34,16 @@ async def test_answers_the_users_that_exist(client: httpx2.AsyncClient, ada: Per
 async def test_needs_a_service_token_for_this_service(client: httpx2.AsyncClient, headers: dict[str, str]) -> None:
     """Without a token, with one for another service, or with one signed by another key: 401."""
     assert (await client.get("/internal/users?ids=1", headers=headers)).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/internal/users/changes", "/internal/revocations"])
+async def test_polls_are_told_at_debug_only(client: httpx2.AsyncClient, path: str) -> None:
+    """A service that polls a feed leaves no line above DEBUG, and one that is refused does."""
+    with capture_logs() as logs:
+        assert (await client.get(path, headers=service_token())).status_code == 200
+        assert (await client.get(path)).status_code == 401
+    told = [(line["log_level"], line["status"]) for line in lines_of(logs, "request_finished")]
+    assert told == [("debug", 200), ("info", 401)]
 
 
 async def test_a_user_is_no_service(client: httpx2.AsyncClient, ada: Person) -> None:

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from shared import database
 from shared.errors import Unavailable
+from shared.logs import set_up_logs
 from stack.postgres import running_postgres
 from tests.service.shared.conftest import Build, WriteMigration
 from tests.support.log_lines import lines_of
@@ -49,6 +50,22 @@ async def test_later_migration(build: Build, write_migration: WriteMigration) ->
         assert await connection.fetchval("SELECT array_agg(text) FROM notes") == ["a"]
 
 
+async def test_migrations_are_one_line(
+    build: Build, write_migration: WriteMigration, caplog: pytest.LogCaptureFixture, logging_as_it_was: None
+) -> None:
+    """The log tells in one line how many migrations there are to apply; with none, in no line."""
+    del logging_as_it_was
+    set_up_logs("service", "INFO", "text")
+    write_migration("0002-first", "INSERT INTO notes VALUES (1, 'a');", depends="0001-notes")
+    with capture_logs() as logs:
+        for db in (build(), build()):
+            await db.start()
+            await db.wait_until_ready()
+    (line,) = lines_of(logs, "migration")
+    assert (line["log_level"], line["migrations"], line["last"]) == ("info", 2, "0002-first")
+    assert [record for record in caplog.records if record.name.startswith("pogo")] == []
+
+
 async def test_migration_that_fails(build: Build, write_migration: WriteMigration) -> None:
     """A migration that fails is named with its reason and leaves nothing behind; put right, it is applied."""
     write_migration("0002-first", "INSERT INTO notes VALUES (1, 'a'); SELECT nothing;", depends="0001-notes")
@@ -58,7 +75,8 @@ async def test_migration_that_fails(build: Build, write_migration: WriteMigratio
         await asyncio.sleep(0.3)
 
     assert db.find_lack() == "not connected"
-    failed = lines_of(logs, "migration", "database")
+    (begun, *failed) = lines_of(logs, "migration", "database")
+    assert begun["event"] == "migration_begun"
     assert {line["event"] for line in failed} == {"migration_failed"}
     assert failed[0]["migration"] == "Failed to apply 0002-first"
     assert "nothing" in failed[0]["reason"]

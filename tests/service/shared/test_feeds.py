@@ -4,10 +4,11 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from prometheus_client import generate_latest
+from structlog.testing import capture_logs
 
 from shared import feed as feed_module
 from shared import revocation_feed
@@ -21,6 +22,7 @@ from shared.settings import SAMPLE_SECRETS
 from shared.tokens import KeyRing, ServiceTokens
 from tests.support.fake_auth_service import FakeAuthService, answer_with, break_off, running_auth_service
 from tests.support.gateway_in_process import eventually
+from tests.support.log_lines import Line, lines_of
 
 SECRET = SAMPLE_SECRETS["SERVICE_SECRET"]
 A, B, C = (str(uuid.UUID(int=number)) for number in (1, 2, 3))
@@ -139,6 +141,57 @@ async def test_a_feed_that_is_cut_is_taken_up_again(
     await eventually(lambda: revocations.is_revoked(B))
     await eventually(lambda: feed.find_remark() is None)
     assert 0 not in auth.list_places("revocations")[asked:]
+
+
+def levels_of(logs: Sequence[Line]) -> list[tuple[str, str]]:
+    """Return what is said of the feed and its calls above DEBUG."""
+    told = [(line["log_level"], line["event"]) for line in lines_of(logs, "feed", "service_call")]
+    return [line for line in told if line[0] != "debug"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(60.0, []), (0.0, [("warning", "feed_cut"), ("info", "feed_resumed")])], ids=["soon", "later"]
+)
+async def test_an_auth_service_that_starts_too(
+    auth: FakeAuthService,
+    feed: Feed,
+    revocations: Revocations,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    told: list[tuple[str, str]],
+) -> None:
+    """That the auth service is not there yet is no news while the service starts; later one warning tells of it.
+
+    When it is there again, one line tells of that where the warning did.
+    """
+    await feed.stop()
+    monkeypatch.setattr(feed_module, "QUIET_START", seconds)
+    auth.cut = break_off
+    with capture_logs() as logs:
+        feed.start()
+        asked = len(auth.asked_after["revocations"])
+        await eventually(lambda: len(auth.asked_after["revocations"]) > asked + 3)
+        auth.cut = None
+        auth.revoke(A)
+        await eventually(lambda: revocations.is_revoked(A))
+        await eventually(lambda: feed.find_remark() is None)
+    assert levels_of(logs) == told
+
+
+async def test_a_cut_is_told_once(auth: FakeAuthService, feed: Feed, revocations: Revocations) -> None:
+    """Once the auth service was heard of, a cut is one warning at once, with what was wrong, and its end one line."""
+    auth.revoke(A)
+    await eventually(lambda: revocations.is_revoked(A))
+    with capture_logs() as logs:
+        auth.cut = NONSENSE["answers 503"]
+        await eventually(lambda: feed.find_remark() is not None)
+        asked = len(auth.asked_after["revocations"])
+        await eventually(lambda: len(auth.asked_after["revocations"]) > asked + 3)
+        auth.cut = None
+        await eventually(lambda: feed.find_remark() is None)
+    assert levels_of(logs) == [("warning", "feed_cut"), ("info", "feed_resumed")]
+    (cut,) = lines_of(logs, "feed_cut")
+    assert (cut["feed"], cut["error"], cut["status"]) == ("revocations", "BadStatus", 503)
 
 
 async def test_an_entry_that_makes_no_sense_is_passed_over(

@@ -64,7 +64,7 @@ async def test_a_blocked_pipe_blocks_nothing() -> None:
 
 async def test_sigterm_loses_nothing() -> None:
     """A service that is told to stop writes every line that it has, the last ones too."""
-    async with gateway_process() as gateway:
+    async with gateway_process({"LOG_LEVEL": "DEBUG"}) as gateway:
         reading = asyncio.create_task(gateway.read_log())
         await ask(gateway, 50)
         assert await gateway.stop() == -signal.SIGTERM

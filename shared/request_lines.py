@@ -1,0 +1,132 @@
+"""The log line of a request, rendered without structlog: the same line to the letter, at a tenth of the cost.
+
+Every request has one, and its fields are few and flat. All other lines go by structlog (``shared.logs``).
+
+1. What the line looks like is structlog's: as text it is put together from pieces that structlog rendered once.
+2. Nothing in it is obeyed by a terminal, in either style: what can't be seen is written as an escape.
+3. The line is bytes from the start; nobody encodes it again.
+"""
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+import orjson
+from structlog.dev import ConsoleRenderer
+
+from shared.visible_text import make_visible
+
+EVENT = "request_finished"
+LOGGER = "request"
+FIELDS = (
+    *("request_id", "trace_id", "span_id", "method", "matcher", "status", "ms"),
+    *("user_id", "sid", "anonymous", "fault", "upstream", "refusal"),
+)
+"""What may be told of a request."""
+
+SEPARATORS = (",", ":")
+"""Of a JSON line: as orjson writes it."""
+
+_DELETE = b"\x7f"  # the one control character that orjson does not escape
+_QUOTED = re.compile("[ \t\r\n=\"']")  # structlog shows a text with one of these by its repr
+_PLAIN = re.compile("[!#-&(-<>-~]*")  # nothing to quote, nothing that can't be seen
+_PLACE = "PLACE"
+
+Facts = Mapping[str, object]
+
+
+class Render(Protocol):
+    """Makes a line, with its end, of what is told of a request."""
+
+    def __call__(self, facts: Facts, timestamp: str) -> bytes:
+        """Return the line."""
+
+
+class JsonLine:
+    """The line as JSON: its fields in the order in which they are told, then those of every line."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    def __call__(self, facts: Facts, timestamp: str) -> bytes:
+        """Return the line with its end, in ASCII."""
+        event = {
+            **facts,
+            "event": EVENT,
+            "logger": LOGGER,
+            "level": "info",
+            "timestamp": timestamp,
+            "service": self._service,
+        }
+        try:
+            line = orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+        except orjson.JSONEncodeError:  # half of a surrogate pair
+            return _dump_escaped(event)
+        return line if line.isascii() and _DELETE not in line else _dump_escaped(event)
+
+
+class TextLine:
+    """The line for people, as ``renderer`` renders it: its fields in the order of the alphabet."""
+
+    def __init__(self, service: str, renderer: ConsoleRenderer) -> None:
+        head: dict[str, object] = {"timestamp": _PLACE, "level": "info", "event": EVENT, "logger": LOGGER}
+        fields: dict[str, dict[str, object]] = {field: {field: _PLACE} for field in FIELDS}
+        self._frames = {name: _frame(renderer, event) for name, event in {"": head, **fields}.items()}
+        self._frames["service"] = _frame(renderer, {"service": service})
+        self._known: dict[tuple[str, ...], tuple[str, list[str]]] = {}
+
+    def __call__(self, facts: Facts, timestamp: str) -> bytes:
+        """Return the line with its end."""
+        fields = tuple(facts)
+        frame, order = self._known.get(fields) or self._learn(fields)
+        shown = [_show(fact) if isinstance(fact := facts[field], str) else repr(fact) for field in order]
+        return (frame % (timestamp, *shown)).encode()
+
+    def _learn(self, fields: tuple[str, ...]) -> tuple[str, list[str]]:
+        """Return the frame of a line that tells these fields, and their order in it; remember both."""
+        frame = " ".join(self._frames[name] for name in sorted(("", "service", *fields))) + "\n"
+        self._known[fields] = frame, sorted(fields)
+        return self._known[fields]
+
+
+class Clock:
+    """Tells the time as every line does: in UTC, to the microsecond (RFC 3339). The text of a second is made once."""
+
+    def __init__(self) -> None:
+        self._second, self._text = -1, ""
+
+    def __call__(self) -> str:
+        """Return the time."""
+        microseconds = time.time_ns() // 1000
+        second = microseconds // 1_000_000
+        if second != self._second:
+            self._second, self._text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._text}.{microseconds % 1_000_000:06d}Z"
+
+
+def show_unquoted(text: str) -> str:
+    """Return what structlog would show unquoted with escapes for what can't be seen; all else as it is."""
+    return text if text.isprintable() or _QUOTED.search(text) else make_visible(text)
+
+
+def create_render(service: str, style: Literal["text", "json"], renderer: ConsoleRenderer) -> Render:
+    """Return what renders the lines of requests in a style; ``renderer`` is that of the other lines of text."""
+    return JsonLine(service) if style == "json" else TextLine(service, renderer)
+
+
+def _frame(renderer: ConsoleRenderer, event: dict[str, object]) -> str:
+    """Return what the renderer makes of a part of a line, with ``%s`` for the value that is not known yet."""
+    return str(renderer(None, "info", event)).replace("%", "%%").replace(_PLACE, "%s")
+
+
+def _show(text: str) -> str:
+    """Return what structlog shows of a text, with escapes for what can't be seen."""
+    if text.isalnum() or _PLAIN.fullmatch(text):
+        return text
+    return repr(text) if _QUOTED.search(text) else make_visible(text)
+
+
+def _dump_escaped(event: dict[str, object]) -> bytes:
+    return json.dumps(event, separators=SEPARATORS).encode() + b"\n"
