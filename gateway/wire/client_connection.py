@@ -108,9 +108,9 @@ class ClientConnection(asyncio.Protocol):
         self._exchanges = exchanges
         self._limits = limits
         self._server = server
-        self._loop = asyncio.get_running_loop()
-        self._timer = LazyTimer(self._loop, self._run_out)
-        self._write_timer = LazyTimer(self._loop, self._judge_taking)
+        self.loop = asyncio.get_running_loop()  # to ask for it again is a system call in Python 3.11
+        self._timer = LazyTimer(self.loop, self._run_out)
+        self._write_timer = LazyTimer(self.loop, self._judge_taking)
         self._state = State.IDLE
         self._received = b""  # and not read yet
         self._searched = self._checked = 0  # of it, for the end of a head and for what can't be one
@@ -399,7 +399,7 @@ class ClientConnection(asyncio.Protocol):
         """Read soon what was sent ahead: after others had their turn."""
         if not self._is_read_on_planned:
             self._is_read_on_planned = True
-            self._loop.call_soon(self._read_ahead)
+            self.loop.call_soon(self._read_ahead)
 
     def _read_ahead(self) -> None:
         self._is_read_on_planned = False

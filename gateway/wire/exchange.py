@@ -182,7 +182,7 @@ class Exchange:
 
     def _ask(self) -> None:
         """Send the request, as far as it is there, on a connection that is kept or else waited for."""
-        self._asked_at = asyncio.get_running_loop().time()
+        self._asked_at = self._client.loop.time()
         connection = self._pool.take() if self._is_whole() else None
         if connection is not None:
             self._send(connection, self._pool.answer_within)
@@ -209,7 +209,7 @@ class Exchange:
             except TimeoutError:
                 raise UpstreamTimeout from None
         self._task = None
-        self._send(connection, until - asyncio.get_running_loop().time())
+        self._send(connection, until - self._client.loop.time())
 
     def _send(self, connection: UpstreamConnection, answer_within: float) -> None:
         self._connection = connection
@@ -392,7 +392,7 @@ class Exchange:
 
     def _wait_for(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
         """Run what waits; what it raises is the exchange's error."""
-        self._task = asyncio.get_running_loop().create_task(self._run(work))
+        self._task = self._client.loop.create_task(self._run(work))
 
     async def _run(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
         answer_as(self.record)

@@ -316,3 +316,26 @@ async def test_what_concerns_the_upstreams_connection_stops_here(client: RawClie
         assert not found.says_close
         assert not {name for name, _ in found.headers} & {"x-hop", "keep-alive", "upgrade"}
     await eventually(lambda: posts.open_connections == 0)
+
+
+@pytest.mark.parametrize("is_warm", [False, True])
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
+@pytest.mark.parametrize(
+    "named", ["content-length", "Content-Length, X-Hop", "transfer-encoding", "date", "x-request-id"]
+)
+async def test_an_upstream_that_takes_framing_away(
+    client: RawClient, posts: RawUpstream, named: str, method: str, *, is_warm: bool
+) -> None:
+    """Whatever an upstream's ``Connection`` names, its answer keeps a length of ours, and one can go on."""
+    if is_warm:
+        await client.exchange(f"{method} /public/x")
+
+    async def answer(request: Received) -> None:
+        await request.answer(b"" if request.method == "HEAD" else b"ok", headers=f"Connection: {named}\r\n")
+
+    posts.script = answer
+    for _ in range(2):
+        found = await client.exchange(f"{method} /public/x")
+        assert (found.status, found.says_close) == (200, False)
+        assert found.body == (b"" if method == "HEAD" else b"ok")
+        assert len(found.values("date")) == len(found.values("x-request-id")) == 1
