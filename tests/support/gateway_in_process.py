@@ -90,6 +90,7 @@ async def running_gateway(
 ) -> AsyncIterator[RunningGateway]:
     """Give a gateway with the policy of a file."""
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as uvloop sets it, which the tests do without
     port = listener.getsockname()[1]
     settings = GatewaySettings(
         environment=environment,

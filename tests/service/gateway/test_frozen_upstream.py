@@ -63,7 +63,7 @@ async def test_the_answer_comes_within_the_granted_time(
 
 
 async def test_a_fast_request_is_granted_no_more(granted: RunningGateway, posts: RawUpstream) -> None:
-    """A request on a kept connection, on the fast path, has the same time."""
+    """A request on a kept connection has the same time."""
     async with granted.client() as client:
         assert await get_status(client) == 200
         assert await get_status(client) == 200

@@ -1,4 +1,4 @@
-"""An upstream at a Unix socket is one like any other: fast path, bodies, failures, replicas, WebSockets."""
+"""An upstream at a Unix socket is one like any other: kept connections, bodies, failures, replicas, WebSockets."""
 
 import asyncio
 from collections.abc import AsyncIterator
