@@ -345,11 +345,20 @@ class ClientConnection(asyncio.Protocol):
             self._state = State.ANSWERING
             self._timer.deadline = NEVER
         work = self._work = self._exchanges.create(self, head)
-        if (
-            self._received and self._state is State.BODY
-        ):  # what is there is read first: a refusal may keep the connection
-            self._read_body()
+        broken = self._read_ready_body()
         work.begin()
+        if broken is not None and self._work is work:
+            work.fail(broken)
+
+    def _read_ready_body(self) -> AppError | None:
+        """Read what is there of a body, for a refusal after all of it may keep the connection; return what is wrong."""
+        try:
+            if self._received and self._state is State.BODY:
+                self._read_body()
+        except BadRequest as broken:
+            self._received = b""
+            return broken
+        return None
 
     def _read_body(self) -> None:
         """Give the exchange what came of the body."""
