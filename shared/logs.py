@@ -25,6 +25,8 @@ from shared.request_lines import SEPARATORS, Clock, Facts, Render, create_render
 from shared.visible_text import make_visible
 
 STANDARD_ERROR = 2
+TURN = 0.0005  # seconds after which a thread that computes lets the writer in; of Python's 5 ms it would need as many
+# as it has pieces of 4 KiB, and lose lines of a service under full load
 _KEPT = "\n\t"  # of a message or a traceback of several lines
 
 
@@ -54,6 +56,7 @@ def guard_standard_error() -> LogWriter:
 
     signal.signal(signal.SIGTERM, end)  # which else ends a process without a chance to write anything
     atexit.register(writer.flush)
+    sys.setswitchinterval(TURN)
     return writer
 
 

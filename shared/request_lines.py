@@ -71,24 +71,23 @@ class TextLine:
     """The line for people, as ``renderer`` renders it: its fields in the order of the alphabet."""
 
     def __init__(self, service: str, renderer: ConsoleRenderer) -> None:
-        head: dict[str, object] = {"timestamp": _PLACE, "level": "info", "event": EVENT, "logger": LOGGER}
-        fields: dict[str, dict[str, object]] = {field: {field: _PLACE} for field in FIELDS}
-        self._frames = {name: _frame(renderer, event) for name, event in {"": head, **fields}.items()}
-        self._frames["service"] = _frame(renderer, {"service": service})
-        self._known: dict[tuple[str, ...], tuple[str, list[str]]] = {}
+        head = {"timestamp": _PLACE, "level": "info", "event": EVENT, "logger": LOGGER}
+        self._before, self._after = _render(renderer, head).split(_PLACE)
+        self._parts = {field: _render(renderer, {field: _PLACE}).replace(_PLACE, f"%({field})s") for field in FIELDS}
+        self._parts["service"] = _render(renderer, {"service": service})
+        self._frames: dict[tuple[str, ...], str] = {}  # of the lines that tell these fields
 
     def __call__(self, facts: Facts, timestamp: str) -> bytes:
         """Return the line with its end."""
         fields = tuple(facts)
-        frame, order = self._known.get(fields) or self._learn(fields)
-        shown = [_show(fact) if isinstance(fact := facts[field], str) else repr(fact) for field in order]
-        return (frame % (timestamp, *shown)).encode()
+        frame = self._frames.get(fields) or self._create_frame(fields)
+        if not _PLAIN.fullmatch("".join(map(str, facts.values()))):
+            facts = {field: _show(fact) if isinstance(fact, str) else fact for field, fact in facts.items()}
+        return f"{self._before}{timestamp}{self._after} {frame % facts}\n".encode()
 
-    def _learn(self, fields: tuple[str, ...]) -> tuple[str, list[str]]:
-        """Return the frame of a line that tells these fields, and their order in it; remember both."""
-        frame = " ".join(self._frames[name] for name in sorted(("", "service", *fields))) + "\n"
-        self._known[fields] = frame, sorted(fields)
-        return self._known[fields]
+    def _create_frame(self, fields: tuple[str, ...]) -> str:
+        self._frames[fields] = " ".join(self._parts[field] for field in sorted(("service", *fields)))
+        return self._frames[fields]
 
 
 class Clock:
@@ -116,15 +115,12 @@ def create_render(service: str, style: Literal["text", "json"], renderer: Consol
     return JsonLine(service) if style == "json" else TextLine(service, renderer)
 
 
-def _frame(renderer: ConsoleRenderer, event: dict[str, object]) -> str:
-    """Return what the renderer makes of a part of a line, with ``%s`` for the value that is not known yet."""
-    return str(renderer(None, "info", event)).replace("%", "%%").replace(_PLACE, "%s")
+def _render(renderer: ConsoleRenderer, event: Facts) -> str:
+    return str(renderer(None, "info", dict(event)))
 
 
 def _show(text: str) -> str:
     """Return what structlog shows of a text, with escapes for what can't be seen."""
-    if text.isalnum() or _PLAIN.fullmatch(text):
-        return text
     return repr(text) if _QUOTED.search(text) else make_visible(text)
 
 
