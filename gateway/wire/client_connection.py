@@ -244,6 +244,7 @@ class ClientConnection(asyncio.Protocol):
         self._transport.write(b"".join((_STATUS_LINES[status], own_lines, lines, b"\r\n")))
         self._end_by(_CLOSE_AT_END)
         early, self._received = self._received, b""
+        self.resume_reading()  # much may have come early
         if early:
             tunnel.take_body(early, is_last=False)
         if self._has_ended:
@@ -412,15 +413,19 @@ class ClientConnection(asyncio.Protocol):
 
     def _read_ahead(self) -> None:
         self._is_read_on_planned = False
-        if self._state is State.IDLE and not self._transport.is_closing():
+        if self._state is State.IDLE and self.is_writable and not self._transport.is_closing():
             self._reads_ahead = True
             self._read_on()
             self._reads_ahead = False
-            if self._has_ended and self._is_unfinished():
-                self._close()  # the rest of it won't come
+            if self._has_ended and not self._is_read_on_planned:
+                self._go_on_without_more()
 
-    def _is_unfinished(self) -> bool:
-        return self._state in {State.IDLE, State.HEAD, State.BODY} and not self._is_read_on_planned
+    def _go_on_without_more(self) -> None:
+        """Keep a client that ended its side while its request is answered; end where the rest of one won't come."""
+        if self._state is State.ANSWERING:
+            self._doubt()
+        elif self._state in {State.IDLE, State.HEAD, State.BODY}:
+            self._close()
 
     def _refuse(self, error: AppError) -> None:
         """Answer what is no request, or wrong in its body, and read no more."""
@@ -434,7 +439,10 @@ class ClientConnection(asyncio.Protocol):
         self._is_kept = False
         self._head = None
         self._state = State.BODY  # its end can't be told
-        self._exchanges.refuse(self, error)
+        try:
+            self._exchanges.refuse(self, error)
+        except Exception as failure:  # noqa: BLE001 - as in ``_read_on``; this may be called by a timer
+            self._crash(failure)
 
     def _crash(self, error: Exception) -> None:
         work, self._received = self._work, b""
@@ -459,6 +467,7 @@ class ClientConnection(asyncio.Protocol):
         self._state = State.CLOSING
         self._received = b""
         self._unsent.look(self._transport)
+        self._write_timer.deadline = NEVER  # it began before, and would look too soon
         self._transport.close()
         self._timer.expect(self._limits.write_stall)
 

@@ -176,7 +176,8 @@ class Exchange:
         else:
             self._body.append(data)
             if self._task is not None:
-                self._client.pause_reading()  # nobody knows yet what becomes of it, or where it goes
+                if not is_last:
+                    self._client.pause_reading()  # nobody knows yet what becomes of it, or where it goes
             elif decision is not None and (is_last or not self._waits_for_body):
                 self._ask()
 
@@ -264,10 +265,10 @@ class Exchange:
         is_whole = connection.reader.is_complete
         if self._status:
             if body or is_whole:
+                self._client.continue_answer(body, is_whole=is_whole)
                 if is_whole:
                     self._release()
                     self._report(self._status)
-                self._client.continue_answer(body, is_whole=is_whole)
             return
         if head.status == SWITCHING_PROTOCOLS:
             self._open_tunnel(connection, head, body)
@@ -289,11 +290,11 @@ class Exchange:
             lines += NO_STORE
         lines += _name_request(self.record)
         self._status = head.status
+        self._client.answer(head.status, lines, head.length, body, is_whole=is_whole)
         if is_whole:
             self._release()
             self._report(head.status)
-        self._client.answer(head.status, lines, head.length, body, is_whole=is_whole)
-        if not is_whole and not self._client.is_writable:
+        elif not self._client.is_writable:
             self.pause_answer()
 
     def _open_tunnel(self, connection: UpstreamConnection, head: AnswerHead, early: bytes) -> None:
@@ -344,11 +345,16 @@ class Exchange:
         if not isinstance(error, AppError):
             log.error("request_failed", exc_info=error, request_id=self.record.request_id)
         if not self._status:
-            self._send_error(error if isinstance(error, AppError) else AppError())
-            return
+            try:
+                self._send_error(error if isinstance(error, AppError) else AppError())
+            except Exception:  # whatever it is, the client gets at least an end
+                log.exception("request_failed", request_id=self.record.request_id)
+            else:
+                return
         reason = repr(error.__cause__ or error)
-        log.warning("answer_broken_off", upstream=self._pool.name, reason=reason, request_id=self.record.request_id)
-        self._report(self._status)
+        upstream = self._decision.rule.upstream if self._decision is not None else None
+        log.warning("answer_broken_off", upstream=upstream, reason=reason, request_id=self.record.request_id)
+        self._report(self._status or AppError.status)
         self._client.break_off()
 
     def abandon(self) -> None:
@@ -372,9 +378,10 @@ class Exchange:
         if self._renewed is not None and self._renewed.set_cookie:
             lines = self._parts.own_answers.add_cookies(lines, self._renewed)
         self._release()
-        self._report(answer.status)
         body = b"" if self.head.line.method == "HEAD" else answer.body
+        self._status = answer.status
         self._client.answer(answer.status, lines + _name_request(self.record), len(body), body, is_whole=True)
+        self._report(answer.status)
 
     def _report(self, status: int) -> None:
         self._is_over = True

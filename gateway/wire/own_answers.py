@@ -20,6 +20,8 @@ from shared.request_context import RequestRecord, keep_record
 from shared.response_headers import ProtectiveHeaders
 from shared.session_cookie import CookieNames
 
+_CACHE_CONTROL = (b"cache-control", b"surrogate-control")  # and what goes before it in some caches (RFC 9213)
+
 
 class Answer(NamedTuple):
     """A whole answer: its header lines as they are sent, and its body."""
@@ -64,7 +66,7 @@ class OwnAnswers:
 
     def add_cookies(self, lines: bytes, renewed: Renewed) -> bytes:
         """Return header lines with the cookies of a renewal, for nobody to keep."""
-        headers = [header for header in _split(lines) if header[0].lower() != b"cache-control"]
+        headers = [header for header in _split(lines) if not header[0].lower().endswith(_CACHE_CONTROL)]
         added = add_cookies(headers, renewed, self._cookie_names)
         return encode_lines([*added, (b"cache-control", b"no-store")])
 

@@ -116,7 +116,10 @@ class Tunnel:
 
     def _look_on(self) -> None:
         is_silent = self._loop.time() - self._heard_at > self._connection.limits.tunnel_silence
-        if is_silent or not self._may_go_on():
-            self._client.close_tunnel()
-        else:
-            self._plan_look()
+        try:
+            if is_silent or not self._may_go_on():
+                self._client.close_tunnel()
+            else:
+                self._plan_look()
+        except Exception as error:  # noqa: BLE001 - a tunnel at which nobody looks would outlive its session
+            self.fail(error)

@@ -87,7 +87,7 @@ class UpstreamConnection(asyncio.Protocol):
     @property
     def is_reusable(self) -> bool:
         """Whether the exchange is over, complete and clean on both sides, so that another may follow."""
-        return self.reader.is_ready and self._is_request_sent and self.is_open
+        return self.reader.is_ready and self._is_request_sent and self.is_writable and self.is_open
 
     # What the exchange calls
 
@@ -117,12 +117,13 @@ class UpstreamConnection(asyncio.Protocol):
         self._answer_within = answer_within
         self.send(data)
         self._unsent.look(self._transport)
-        self._timer.expect(answer_within if self.reader.head is None else self.limits.silence)
+        if not self._is_reading_paused:
+            self._timer.expect(answer_within if self.reader.head is None else self.limits.silence)
 
     def begin_tunnel(self, taker: Taker) -> None:
         """Wait for either side as long as it takes: how long that is, is for the tunnel to judge."""
         self._taker = taker
-        self._is_request_sent = False
+        self._is_request_sent, self._is_streamed = False, True
         self._timer.deadline = NEVER
 
     def pause_reading(self) -> None:

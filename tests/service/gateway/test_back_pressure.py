@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gateway.wire.limits import ClientLimits, Limits
-from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway
-from tests.support.raw_client import LIMIT, RawClient, connected
-from tests.support.raw_upstream import RawUpstream, Received
+from tests.support.gateway_in_process import RunningGateway, change_rules, eventually, running_gateway
+from tests.support.raw_client import LIMIT, RawClient, connected, settle
+from tests.support.raw_upstream import RawUpstream, Received, running_upstream
 
 PIECE = b"x" * 65_536
 MEBIBYTE = 1_048_576
@@ -142,3 +142,58 @@ async def test_an_upstream_that_takes_nothing(client: RawClient, posts: RawUpstr
     found = await client.read_answer()
     assert (found.status, found.says_close) == (504, True)
     await eventually(lambda: client.reader.at_eof() or client.writer.is_closing(), LIMIT)
+
+
+async def test_a_request_that_ends_while_its_answer_is_not_taken(client: RawClient, posts: RawUpstream) -> None:
+    """Nor is an upstream late that is not read when the request ends: the answer begun comes whole."""
+    half = b"x" * 100_000
+    sent = 0
+
+    async def answer_first(request: Received) -> None:
+        nonlocal sent
+        body = asyncio.create_task(request.read_body())
+        await request.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % SIZE)
+        while sent < SIZE:
+            await request.send(PIECE)
+            sent += len(PIECE)
+        await body
+
+    posts.script = answer_first
+    client.ask("POST /public/x", f"Content-Length: {2 * len(half)}", body=half)
+    await eventually(lambda: sent > 0)
+    await asyncio.sleep(0.2)  # the client's time for its body is not over, and nothing of the answer moves
+    client.send(half)
+    await asyncio.sleep(4 * QUICK.silence)
+    assert len((await client.read_answer()).body) == SIZE
+
+
+async def test_an_upstream_that_answers_and_takes_no_more(rules: Path, tmp_path: Path, posts: RawUpstream) -> None:
+    """A connection on which a part of a request still waits is not used again, however complete its answer is."""
+
+    async def answer_early(request: Received) -> None:
+        if request.target == "/public/next":
+            await request.answer(await request.read_body())
+            return
+        request.writer.transport.pause_reading()  # type: ignore[attr-defined] # nor does its stream read on
+        await is_sent.wait()
+        await request.answer(b"early")
+        await asyncio.Event().wait()
+
+    is_sent = asyncio.Event()
+    first, rest = b"x" * 200_000, b"x" * 500_000  # more than a Unix socket holds
+    async with running_upstream(answer_early, path=tmp_path / "upstream.sock") as taking_nothing:
+        change_rules(rules, posts.url, taking_nothing.url)
+        async with running_gateway(rules, limits=QUICK) as gateway:
+            async with connected(gateway) as client:
+                client.ask("POST /public/first", f"Content-Length: {len(first + rest)}", body=first)
+                await eventually(lambda: len(taking_nothing.received) == 1)
+                await settle()
+                client.send(rest)
+                await asyncio.sleep(0.1)
+                is_sent.set()
+                assert (await client.read_answer()).body == b"early"
+            async with connected(gateway) as client:
+                client.ask("POST /public/next", "Transfer-Encoding: chunked", body=b"5\r\n12345\r\n")
+                await settle()
+                client.send(b"0\r\n\r\n")
+                assert (await client.read_answer()).body == b"12345"

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from gateway.wire.limits import Limits
 from tests.support.gateway_in_process import RunningGateway, running_gateway
 from tests.support.raw_client import RawClient, connected
-from tests.support.raw_upstream import RawUpstream, Received
+from tests.support.raw_upstream import RawUpstream, Received, answer_ok
 
 OURS = ("gateway.", "shared.")
 ONE_PLACE = Limits(connections=1, bodies=1, waiting=1, wait=0.2)
@@ -125,3 +125,40 @@ async def test_nothing_hangs(
             async with connected(gateway) as client:
                 assert (await client.exchange(again)).status == 200, calls
         calls += 1
+
+
+async def test_an_answer_that_cannot_be_sent(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """A client whose answer can't be written gets the end, kept connection or not, and the place is free again."""
+    headers = gateway.server.server_state.default_headers
+    for line in ("GET /public/x", "GET /nowhere", "GET /robots.txt", "POST /public/x"):
+        async with connected(gateway) as client:
+            assert (await client.exchange("GET /public/x")).status == 200
+            headers.append((b"no value",))  # type: ignore[arg-type] # which no answer can be made of
+            client.ask(line)
+            assert await client.read_rest() == b""
+            headers.pop()
+        async with connected(gateway) as client:
+            assert (await client.exchange("GET /public/x")).status == 200
+    assert len(posts.received) == 10
+
+
+async def test_an_error_page_that_fails(
+    gateway: RunningGateway, posts: RawUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client whose error can't be told gets the end, also where it was an upstream that failed."""
+
+    async def talk_nonsense(request: Received) -> None:
+        await request.send(b"nonsense\r\n\r\n")
+
+    def fail(*_: object) -> str:
+        raise RuntimeError("no page today")
+
+    posts.script = talk_nonsense
+    async with connected(gateway) as client:
+        monkeypatch.setattr(jinja2.Template, "render", fail)
+        client.ask("GET /public/x", "Accept: text/html")
+        assert await client.read_rest() == b""
+    monkeypatch.undo()
+    posts.script = answer_ok
+    async with connected(gateway) as client:
+        assert (await client.exchange("GET /public/x")).status == 200

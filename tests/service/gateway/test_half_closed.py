@@ -12,6 +12,7 @@ import pytest
 
 from gateway.wire.limits import ClientLimits, Limits
 from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway, status_of
+from tests.support.raw_client import connected
 from tests.support.raw_upstream import RawUpstream, Received
 
 IMPATIENT = ClientLimits(half_closed=0.4)
@@ -149,3 +150,43 @@ async def test_who_is_gone_is_noticed_when_something_is_sent(gateway: RunningGat
     await reader.readuntil(b"data: x")
     writer.close()
     await eventually(lambda: posts.open_connections == 0, ClientLimits().half_closed / 2)
+
+
+async def test_requests_sent_ahead_are_answered_as_they_are_taken(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """Requests wait while their client takes no answers; its end does not take theirs away."""
+    body, total = b"x" * 65_000, 300  # more than the buffers of two sockets hold
+
+    async def answer(request: Received) -> None:
+        await request.answer(body)
+
+    posts.script = answer
+    async with connected(gateway) as client:
+        client.send(client.head("GET /public/x") * total)
+        client.end_sending()
+        before = -1
+        while before != len(posts.received):
+            before = len(posts.received)
+            await asyncio.sleep(0.5)
+        assert before < total
+        for _ in range(total):
+            assert (await client.read_answer()).body == body
+        assert await client.read_rest() == b""
+
+
+async def test_who_may_be_gone_is_not_waited_for_long_again(impatient: RunningGateway, posts: RawUpstream) -> None:
+    """The bound holds for each of the requests that were sent ahead of the end, not for the first alone."""
+
+    async def stand_still_then(request: Received) -> None:
+        if request.target == "/public/first":
+            await request.answer(b"ok")
+        else:
+            await request.reader.read()
+            request.writer.close()
+
+    posts.script = stand_still_then
+    async with connected(impatient) as client:
+        client.send(client.head("GET /public/first") + client.head("GET /public/second"))
+        client.end_sending()
+        assert (await client.read_answer()).body == b"ok"
+        await eventually(lambda: len(posts.received) == 2)
+        await eventually(lambda: posts.open_connections == 0)

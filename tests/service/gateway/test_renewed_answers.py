@@ -10,7 +10,8 @@ import pytest
 from gateway.callers import renewal as session_renewal
 from shared.device_cookie import Device
 from tests.support.fake_auth_service import FakeAuthService, Json, answer_with, break_off, running_auth_service
-from tests.support.gateway_in_process import SERVICE_SECRET, SESSION_ID, RunningGateway, running_gateway
+from tests.support.gateway_in_process import SERVICE_SECRET, SESSION_ID, RunningGateway, eventually, running_gateway
+from tests.support.raw_client import connected, settle
 from tests.support.raw_upstream import RawUpstream, Received
 
 COOKIE = "next-auth.session-token=anew; Path=/; HttpOnly; SameSite=Lax"
@@ -162,3 +163,39 @@ async def test_forward_auth_renews_too(
     assert answer.headers["gatepost-decision"] == "allow"
     assert answer.headers["authorization"].startswith("Bearer ")
     assert answer.headers.get_list("set-cookie") == [COOKIE]
+
+
+async def test_no_cache_of_another_name_keeps_it(
+    client: httpx2.AsyncClient, posts: RawUpstream, stale: dict[str, str]
+) -> None:
+    """What an upstream tells a CDN alone (RFC 9213) goes before Cache-Control: it stops, too."""
+
+    async def answer(received: Received) -> None:
+        await received.answer(b"ok", headers="CDN-Cache-Control: max-age=60\r\nSurrogate-Control: max-age=60\r\n")
+
+    posts.script = answer
+    got = await client.get("/userposts", headers=stale)
+    assert got.headers.get_list("set-cookie") == [COOKIE]
+    assert "cdn-cache-control" not in got.headers
+    assert "surrogate-control" not in got.headers
+
+
+async def test_who_leaves_after_a_body_that_came_meanwhile_is_noticed(
+    gateway: RunningGateway, fake_auth: FakeAuthService, posts: RawUpstream, stale: dict[str, str]
+) -> None:
+    """A client whose body came while its session was renewed is read on: its leaving ends the request."""
+
+    async def stand_still(request: Received) -> None:
+        await request.reader.read()
+        request.writer.close()
+
+    posts.script = stand_still
+    async with connected(gateway) as client:
+        client.ask("POST /userposts/1", f"Cookie: {stale['Cookie']}", f"Origin: {gateway.url}", "Content-Length: 5")
+        await settle()
+        assert fake_auth.asked_to_renew == []  # the body comes before the answer
+        client.send(b"12345")
+        await eventually(lambda: len(posts.received) == 1)
+        await settle()
+        client.reset()
+        await eventually(lambda: posts.open_connections == 0)

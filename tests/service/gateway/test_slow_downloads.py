@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.wire.limits import ClientLimits, Limits
-from tests.support.gateway_in_process import RunningGateway, running_gateway
+from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway
 from tests.support.raw_client import LIMIT
 from tests.support.raw_upstream import RawUpstream, Received
 
@@ -54,3 +54,33 @@ async def test_who_takes_a_little_at_a_time(
         while piece := await asyncio.wait_for(loop.sock_recv(client, SIZE), LIMIT):
             taken += len(piece)
     assert taken > SIZE
+
+
+async def test_a_connection_that_is_to_end(rules: Path, posts: RawUpstream) -> None:
+    """The time in which something must be taken begins anew when the gateway ends a connection of its own accord."""
+    stall = 2.0
+
+    async def answer(request: Received) -> None:
+        await request.answer(b"x" * 65_000)
+
+    posts.script = answer
+    loop = asyncio.get_running_loop()
+    limits = ClientLimits(write_stall=stall)
+    async with running_gateway(rules, client_limits=limits) as gateway:
+        connections = gateway.server.server_state.connections
+        with contextlib.closing(socket.socket()) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
+            client.setblocking(False)
+            await loop.sock_connect(client, ("127.0.0.1", gateway.port))
+            head = f"GET /public/x HTTP/1.1\r\nHost: {gateway.host}\r\n\r\n"
+            await loop.sock_sendall(client, head.encode() * 400)
+            await asyncio.sleep(stall / 2)  # by then as much as there is room for was answered
+            for _ in range(20):
+                await asyncio.wait_for(loop.sock_recv(client, STEP), LIMIT)
+                await asyncio.sleep(PAUSE)
+            await asyncio.sleep(stall / 4)
+            (connection,) = connections
+            connection.shutdown()
+            ended_at = loop.time()
+            await eventually(lambda: not connections)
+            assert loop.time() - ended_at > stall / 2

@@ -3,15 +3,19 @@
 import asyncio
 import base64
 import contextlib
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 
-from gateway.wire.limits import Limits
+from gateway import gate
+from gateway.wire.limits import MAX_AHEAD, Limits
+from gateway.wire.tunnel import LOOK_EVERY
 from gateway.wire.websocket import accept_of
 from shared.server import GRACEFUL_SHUTDOWN
 from tests.support.fake_auth_service import running_auth_service
@@ -23,6 +27,7 @@ from tests.support.gateway_in_process import (
     running_gateway,
     status_of,
 )
+from tests.support.raw_client import connected
 from tests.support.raw_upstream import RawUpstream, Received
 
 RULES = """
@@ -309,4 +314,86 @@ async def test_a_client_that_leaves_before_the_answer_is_noticed(tmp_path: Path,
         writer.write(_head(gateway).encode())
         await eventually(lambda: posts.open_connections == 1)
         writer.close()
+        await eventually(lambda: posts.open_connections == 0)
+
+
+def _accepting(then: Callable[[Received], Awaitable[None]]) -> Callable[[Received], Awaitable[None]]:
+    """Return a script that grants the handshake and goes on with another."""
+
+    async def accept(request: Received) -> None:
+        await request.send(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Accept: %b\r\n\r\n" % accept_of(KEY)
+        )
+        await then(request)
+
+    return accept
+
+
+async def test_much_that_comes_early_stops_nothing(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """A client that sends more ahead of the upstream's answer than is kept is read on once the tunnel is open."""
+    early, later = b"x" * (3 * MAX_AHEAD), b"later"
+    may_begin = asyncio.Event()
+    taken = 0
+
+    async def take_all(request: Received) -> None:
+        nonlocal taken
+        while data := await request.reader.read(65_536):
+            taken += len(data)
+        request.writer.close()
+
+    async def wait_first(request: Received) -> None:
+        await may_begin.wait()
+        await _accepting(take_all)(request)
+
+    posts.script = wait_first
+    async with connected(gateway) as client:
+        client.send(_head(gateway).encode() + early)
+        await eventually(lambda: len(posts.received) == 1)
+        await asyncio.sleep(0.1)  # until no more of it is read
+        may_begin.set()
+        assert (await client.read_head()).status == 101
+        client.send(later)
+        await eventually(lambda: taken == len(early + later))
+
+
+async def test_an_upstream_that_takes_a_little_at_a_time(tmp_path: Path, posts: RawUpstream) -> None:
+    """A tunnel goes on whose upstream takes what is sent slowly, though hardly any of it leaves the buffers."""
+    silence = 0.7
+
+    async def take_slowly(request: Received) -> None:
+        request.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        while await request.reader.read(1024):  # noqa: ASYNC110 - it takes its time
+            await asyncio.sleep(0.01)
+
+    posts.script = _accepting(take_slowly)
+    limits = Limits(silence=silence)
+    async with running_gateway(_policy(tmp_path, posts.url), limits=limits) as gateway, connected(gateway) as client:
+        client.send(_head(gateway).encode())
+        assert (await client.read_head()).status == 101
+        client.send(b"x" * 16 * 1_048_576)
+        await asyncio.sleep(4 * silence)
+        assert not client.writer.is_closing()
+        assert posts.open_connections == 1
+
+
+async def test_a_tunnel_at_which_nobody_can_look_ends(
+    gateway: RunningGateway, posts: RawUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it can't be told whether its session still lives, a tunnel ends, and does not go on for good."""
+
+    async def take_all(request: Received) -> None:
+        await request.reader.read()
+        request.writer.close()
+
+    def fail() -> float:
+        raise RuntimeError("the clock has stopped")
+
+    posts.script = _accepting(take_all)
+    async with connected(gateway) as client:
+        client.send(_head(gateway, "/chat/1", Authorization=f"Bearer {gateway.sign_token()}").encode())
+        assert (await client.read_head()).status == 101
+        with monkeypatch.context() as patch:
+            patch.setattr(gate, "time", SimpleNamespace(time=fail))
+            await asyncio.sleep(2 * LOOK_EVERY)
         await eventually(lambda: posts.open_connections == 0)
