@@ -9,7 +9,7 @@ It is in one state at a time:
 | BODY      | the client: the body, at a least rate   | ``body``, again while it keeps the   | 408             |
 |           |                                         | rate, or the gateway paused it       |                 |
 | ANSWERING | the gateway: an answer                  | the exchange's own deadlines         |                 |
-| LINGERING | a refused client: its end               | ``linger``                           | close           |
+| LINGERING | a client that we ended with: its end    | ``linger``                           | close           |
 | CLOSING   | the client: to take what waits          | ``write_stall`` without progress     | abort           |
 
 1. One request is read and answered at a time. What a client sends ahead (pipelining) waits as bytes, up to a bound;
@@ -255,12 +255,15 @@ class ClientConnection(asyncio.Protocol):
         self._transport.write(data)
 
     def close_tunnel(self) -> None:
-        """End a tunnel once what was sent is taken."""
+        """End a tunnel once what was sent is taken, even by a client that is still sending."""
         work, self._work = self._work, None
         self._server.total_requests += 1
         if work is not None:
             work.abandon()
-        self._close()
+        if self._has_ended:
+            self._close()
+        else:
+            self._linger()
 
     def pause_reading(self) -> None:
         """Read nothing for now, as the upstream takes nothing."""

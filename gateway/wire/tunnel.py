@@ -1,7 +1,7 @@
 """A WebSocket on its way: bytes relayed both ways as they are, until one side ends or may no longer go on.
 
 - The upstream was asked on a connection of its own, which counts among those of WebSockets and is never used again.
-- Neither side is read faster than the other takes.
+- Neither side is read faster than the other takes. What a side said before it ended still reaches the other.
 - It ends when either side does, when neither says anything for ``Limits.tunnel_silence`` seconds, and within a second
   when what opened it has ended: the access token's life, or its session. The client then opens another, and is asked
   again who it is.
@@ -83,8 +83,7 @@ class Tunnel:
         if self._look is not None:
             self._look.cancel()
             self._look = None
-            self._connection.close()
-            self._pool.release(self._connection)
+            self._connection.finish_tunnel()
             self._report()
 
     # What the upstream's connection calls
@@ -98,8 +97,10 @@ class Tunnel:
             self._client.close_tunnel()
 
     def lose_answer(self, error: Exception) -> None:
-        """End it: the upstream's side has ended."""
-        self.fail(error)
+        """Take note that the upstream's side is over; end the tunnel if that was not for its end."""
+        if self._look is not None:
+            self.fail(error)
+        self._pool.release(self._connection)
 
     def pause_request(self) -> None:
         """Read nothing of the client for now: the upstream takes nothing."""

@@ -126,6 +126,13 @@ class UpstreamConnection(asyncio.Protocol):
         self._is_request_sent, self._is_streamed = False, True
         self._timer.deadline = NEVER
 
+    def finish_tunnel(self) -> None:
+        """Close the connection once the upstream took what was sent; ``lose_answer`` says when that is so."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._unsent.look(self._transport)
+            self._timer.expect(self.limits.silence)
+            self._transport.close()
+
     def pause_reading(self) -> None:
         """Read nothing for now, as its taker takes nothing."""
         if self._transport is not None and not self._transport.is_closing():
@@ -204,7 +211,7 @@ class UpstreamConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Let the sender go on."""
         self.is_writable = True
-        if not self._is_request_sent:
+        if not self._is_request_sent and self.is_open:
             self._timer.deadline = NEVER
         if self._taker is not None:
             self._taker.resume_request()

@@ -28,7 +28,7 @@ from tests.support.gateway_in_process import (
     status_of,
 )
 from tests.support.raw_client import connected
-from tests.support.raw_upstream import RawUpstream, Received
+from tests.support.raw_upstream import RawUpstream, Received, running_upstream
 
 RULES = """
 [upstreams]
@@ -52,6 +52,10 @@ matcher = ["/plain"]
 access = "public"
 upstream = "chat"
 """
+
+SOME_WAIT = range(512 * 1024, 1024 * 1024, 48 * 1024)
+"""Sizes in bytes. Of one of them a part waits in the gateway while the rest is in a Unix socket's small buffers."""
+LONG = 32 * 1024 * 1024  # bytes; more than all buffers on the way hold
 
 NOWHERE = "http://127.0.0.1:9"
 KEY = base64.b64encode(b"0123456789abcdef")
@@ -103,6 +107,13 @@ def _connect(gateway: RunningGateway, path: str = "/chat/1", **headers: str) -> 
     )
 
 
+async def _accept(received: Received, early: bytes = b"") -> None:
+    """Open the WebSocket that a client asks for, as its upstream."""
+    proof = accept_of(received.values("sec-websocket-key")[0].encode()).decode()
+    lines = f"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {proof}\r\n\r\n"
+    await received.send(f"HTTP/1.1 101 Switching Protocols\r\n{lines}".encode() + early)
+
+
 def _head(gateway: RunningGateway, path: str = "/open/1", **changes: str | None) -> str:
     """Return a handshake whose headers are changed by their name with ``_`` for ``-``; None leaves one out."""
     fields = {**HANDSHAKE, **{name.replace("_", "-"): value for name, value in changes.items()}}
@@ -138,6 +149,80 @@ async def _open(gateway: RunningGateway) -> ClientConnection:
 async def _say(client: ClientConnection, message: str) -> None:
     await client.send(message)
     assert await asyncio.wait_for(client.recv(), 10) == message
+
+
+async def test_a_client_that_still_sends_gets_the_last_words_of_its_upstream(
+    gateway: RunningGateway, posts: RawUpstream
+) -> None:
+    """What an upstream says last, such as why it closes, arrives whole, and an orderly end after it: no reset."""
+
+    async def say_goodbye(received: Received) -> None:
+        await _accept(received)
+        await received.send(b"goodbye")
+        received.writer.write_eof()
+        await received.reader.read()
+
+    posts.script = say_goodbye
+    answer = await gateway.send_raw(_head(gateway).encode() + bytes(LONG))
+    assert answer.endswith(b"\r\n\r\ngoodbye")
+
+
+async def test_a_slow_upstream_gets_the_last_words_of_its_client(tmp_path: Path) -> None:
+    """All that a client sent before it ended its side reaches an upstream that begins to read only afterwards."""
+    has_ended, arrived = asyncio.Event(), asyncio.Queue[int]()
+
+    async def read_late(received: Received) -> None:
+        await _accept(received)
+        await has_ended.wait()
+        arrived.put_nowait(len(await received.reader.read()))
+
+    path = tmp_path / "chat.sock"
+    async with (
+        running_upstream(read_late, path=path) as upstream,
+        running_gateway(_policy(tmp_path, upstream.url)) as gateway,
+    ):
+        for size in SOME_WAIT:
+            has_ended.clear()
+            async with connected(gateway) as client:
+                client.send(_head(gateway).encode())
+                assert (await client.read_head()).status == 101
+                client.send(bytes(size))
+                client.end_sending()
+                await asyncio.sleep(0.05)
+                has_ended.set()
+                assert await asyncio.wait_for(arrived.get(), 10) == size
+
+
+async def test_an_upstream_that_never_takes_the_last_words_keeps_no_place(tmp_path: Path) -> None:
+    """It has the time that it has while its client is there; then its place is for the next."""
+    is_over = asyncio.Event()
+
+    async def never_read(received: Received) -> None:
+        await _accept(received)
+        await is_over.wait()
+
+    path = tmp_path / "chat.sock"
+    async with (
+        running_upstream(never_read, path=path) as upstream,
+        running_gateway(_policy(tmp_path, upstream.url), limits=Limits(tunnels=1, silence=0.2)) as gateway,
+    ):
+        for size in SOME_WAIT:
+            async with asyncio.timeout(10):
+                while not await _leave_behind(gateway, bytes(size)):  # noqa: ASYNC110 - the end of a place has no event
+                    await asyncio.sleep(0.05)
+        is_over.set()
+
+
+async def _leave_behind(gateway: RunningGateway, last_words: bytes) -> bool:
+    """Open a tunnel, say something and go; tell whether there was a place for it."""
+    async with connected(gateway) as client:
+        client.send(_head(gateway).encode())
+        if (await client.read_head()).status != 101:
+            return False
+        client.send(last_words)
+        client.end_sending()
+        await client.read_rest()
+        return True
 
 
 async def test_a_tunnel_ends_with_the_session_that_opened_it(tmp_path: Path) -> None:
@@ -248,9 +333,7 @@ async def test_early_bytes_arrive_and_are_no_request(
         if not received.values("upgrade"):
             await received.answer(b"ok")
             return
-        proof = accept_of(received.values("sec-websocket-key")[0].encode()).decode()
-        lines = f"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {proof}\r\n\r\nfirst"
-        await received.send(f"HTTP/1.1 101 Switching Protocols\r\n{lines}".encode())
+        await _accept(received, b"first")
         arrived.append(await received.reader.readexactly(len(smuggled)))
         received.writer.close()
 
