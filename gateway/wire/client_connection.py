@@ -25,6 +25,7 @@ It is in one state at a time:
 """
 
 import asyncio
+import contextlib
 import http
 import socket
 import struct
@@ -462,7 +463,8 @@ class ClientConnection(asyncio.Protocol):
         self._received = b""
         self.resume_reading()
         if not self._transport.is_closing():
-            self._transport.write_eof()
+            with contextlib.suppress(OSError):  # it has gone, which is yet to be told
+                self._transport.write_eof()
         self._timer.expect(self._limits.linger)
 
     def _close(self) -> None:
