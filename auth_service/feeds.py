@@ -6,8 +6,8 @@
 1. What comes after ``after`` is told at once, in order, a page at most; ``last`` is the number to ask after next.
 2. Where there is nothing, the answer waits up to ``wait`` seconds for something. Meanwhile the database is asked twice
    a second what is newest, once for all who wait at this replica, and no connection is held in between: it works with
-   any number of replicas and followers, and after any failure. Whoever goes meanwhile is no longer waited for, so that
-   a service that is told to end need not.
+   any number of replicas and followers, and after any failure. Nothing is waited for any more for a follower that goes
+   meanwhile, and for all when this service ends, which need not wait for them then.
 3. A follower who knows of a past that is gone (a database was put back) is told a ``last`` below its ``after``, and
    begins anew; who that is, ``followers`` decides.
 """
@@ -61,9 +61,9 @@ class Feeds:
         self._looking: asyncio.Task[Marks] | None = None
 
     async def read(
-        self, feed: str, list_entries: ListEntries[Entry], place: FeedPlace, is_gone: Callable[[], Awaitable[bool]]
+        self, feed: str, list_entries: ListEntries[Entry], place: FeedPlace, is_over: Callable[[], Awaitable[bool]]
     ) -> Page[Entry]:
-        """Return the next page of a feed; ``is_gone`` tells when nobody waits for it any more."""
+        """Return the next page of a feed; ``is_over`` tells when it is no longer to be waited for."""
         deadline = time.monotonic() + place.wait
         epoch, standing = await admit_follower(self._database, self._watch, feed, place)
         if standing is not Standing.READS_ON:
@@ -79,7 +79,7 @@ class Feeds:
                 return Page(entries, entries[-1].id, epoch)
             found = marks
             while found == marks:
-                if time.monotonic() >= deadline or await is_gone():
+                if time.monotonic() >= deadline or await is_over():
                     return Page([], place.after, epoch)
                 found = await self._look()
             marks = found

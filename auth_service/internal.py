@@ -18,6 +18,7 @@ from auth_service.schemas import AuthorView
 from auth_service.user_changes import Kind, UserChange, list_user_changes
 from auth_service.users import list_users
 from shared.bodies import read_json
+from shared.draining import is_ending
 from shared.errors import Invalid
 from shared.request_context import record_of
 from shared.schemas import Body, validate
@@ -114,6 +115,10 @@ def _read_ids(text: str) -> list[int]:
 
 async def _read_page(request: Request, feed: str, list_entries: ListEntries[Entry]) -> Page[Entry]:
     place = validate(FeedPlace, dict(request.query_params))
-    page = await parts_of(request).feeds.read(feed, list_entries, place, request.is_disconnected)
+
+    async def is_over() -> bool:
+        return is_ending(request.scope) or await request.is_disconnected()
+
+    page = await parts_of(request).feeds.read(feed, list_entries, place, is_over)
     record_of(request.scope).is_routine = True
     return page

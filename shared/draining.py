@@ -7,11 +7,13 @@ On SIGTERM, for ``seconds``:
 - all that still comes is served.
 
 Afterwards uvicorn closes what is idle and lets what runs finish, within its own limit. A second signal, or SIGINT, or
-no seconds: at once. ``seconds`` must be more than the balancer's pause between two probes, and more than the time for
+no seconds: at once. What would only wait meanwhile, such as a long poll, asks ``is_ending`` and ends.
+``seconds`` must be more than the balancer's pause between two probes, and more than the time for
 which it keeps an idle connection; the gateway keeps one for 3 s.
 """
 
 import signal
+import socket
 import time
 from types import FrameType
 from typing import Final
@@ -21,7 +23,7 @@ from starlette.types import Scope
 
 CLOSE: Final = (b"connection", b"close")
 """The header of every answer while a server drains; it stands among uvicorn's own."""
-_DRAINING = "gatepost.draining"
+_SERVER = "gatepost.server"
 
 
 class DrainingServer(uvicorn.Server):
@@ -32,13 +34,22 @@ class DrainingServer(uvicorn.Server):
         self._seconds = seconds
         self._ends_at: float | None = None
 
+    @property
+    def is_draining(self) -> bool:
+        """Whether it was told to end."""
+        return self._ends_at is not None or self.should_exit
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen; from here on every request's scope leads to this server."""
+        self.lifespan.state[_SERVER] = self
+        await super().startup(sockets)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain, or end at once: called by a signal."""
         if sig != signal.SIGTERM or self._ends_at is not None or not self._seconds or not self.started:
             super().handle_exit(sig, frame)
             return
         self._ends_at = time.monotonic() + self._seconds
-        self.lifespan.state[_DRAINING] = True
         self.config.encoded_headers.append(CLOSE)
         self.server_state.default_headers.append(CLOSE)  # from which those of the running second are taken
 
@@ -50,5 +61,17 @@ class DrainingServer(uvicorn.Server):
 
 
 def is_draining(scope: Scope) -> bool:
-    """Tell whether the server that a request came to is about to end."""
-    return bool(scope.get("state", {}).get(_DRAINING))
+    """Tell whether the server that a request came to was told to end."""
+    server = _find_server(scope)
+    return server is not None and server.is_draining
+
+
+def is_ending(scope: Scope) -> bool:
+    """Tell whether it takes no more requests, and only waits for those that run."""
+    server = _find_server(scope)
+    return server is not None and server.should_exit
+
+
+def _find_server(scope: Scope) -> DrainingServer | None:
+    found: DrainingServer | None = scope.get("state", {}).get(_SERVER)
+    return found

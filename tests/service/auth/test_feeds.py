@@ -4,6 +4,8 @@ import asyncio
 import datetime as dt
 import itertools
 import random
+import signal
+import socket
 import time
 import uuid
 from typing import Any
@@ -18,6 +20,9 @@ from auth_service import feeds
 from auth_service.revocations import insert_revocations, list_revocations
 from auth_service.sessions import SessionId
 from shared.database import Connection
+from shared.draining import DrainingServer
+from shared.server import build_config
+from shared.service_protocol import ServiceProtocol
 from tests.service.auth.test_internal import service_token
 from tests.support.people import PASSWORD, Person, sign_up_and_in
 
@@ -101,6 +106,25 @@ async def test_who_has_gone_is_not_waited_for(app: Starlette, ada: Person) -> No
 
     async with asyncio.timeout(4):
         await app(scope, receive, send)
+
+
+async def test_who_waits_is_answered_when_the_service_ends(app: Starlette, ada: Person) -> None:
+    """A poll is answered long before its time once the service is told to end, so that it need not wait for it."""
+    del ada  # the database is there, and empty of revocations
+    config = build_config(app, "127.0.0.1", 0, ServiceProtocol)
+    config.lifespan = "off"  # it runs already
+    config.load()
+    server = DrainingServer(config, seconds=0)
+    server.lifespan = config.lifespan_class(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        await server.startup(sockets=[listener])
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
+            waiting = asyncio.create_task(read(client, REVOCATIONS, wait=6))
+            await asyncio.sleep(0.3)
+            server.handle_exit(signal.SIGTERM, None)
+            async with asyncio.timeout(4):
+                await server.shutdown(sockets=[listener])
+            assert (await waiting)["revocations"] == []
 
 
 async def test_a_poll_is_answered_when_something_happens(client: httpx2.AsyncClient, ada: Person) -> None:
