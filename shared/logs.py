@@ -21,7 +21,7 @@ from typing import Literal, Protocol, TextIO
 import structlog
 
 from shared.log_writer import LogStream, LogWriter
-from shared.request_lines import SEPARATORS, Clock, Facts, Render, create_render, show_unquoted
+from shared.request_lines import LOGGER, SEPARATORS, Clock, Facts, Render, create_render, show_unquoted
 from shared.visible_text import make_visible
 
 STANDARD_ERROR = 2
@@ -107,9 +107,13 @@ def set_up_logs(service: str, level: str, style: Literal["text", "json"], writer
 
 
 def find_request_writer() -> Callable[[Facts], None] | None:
-    """Return what writes the line of a request at the level INFO; None where logs are not set up, as in tests."""
+    """Return what writes the line of a request; None where that is left to structlog.
+
+    So it is where the level is above INFO, and where logs are not set up, as in tests.
+    """
     factory = structlog.get_config()["logger_factory"]
-    return factory.write_request if isinstance(factory, _Factory) else None
+    is_wanted = structlog.get_logger(LOGGER).is_enabled_for(logging.INFO)
+    return factory.write_request if is_wanted and isinstance(factory, _Factory) else None
 
 
 class _Factory:
@@ -117,15 +121,14 @@ class _Factory:
 
     def __init__(self, writer: LineWriter, render_request: Render) -> None:
         self._writer = writer
-        self._render_request = render_request
-        self._clock = Clock()
+        self._write, self._render_request, self._clock = writer.write_encoded, render_request, Clock()
 
     def __call__(self, name: str) -> "_Lines":
         return _Lines(name, self._writer)
 
     def write_request(self, facts: Facts) -> None:
         """Write the line of a request."""
-        self._writer.write_encoded(self._render_request(facts, self._clock()))
+        self._write(self._render_request(facts, self._clock()))
 
 
 class _Lines:
