@@ -7,19 +7,27 @@ every request, and of ``/livez``. So:
    those beyond are dropped and counted, and so are those that can't be written at all (a closed pipe, a full disk).
 2. When writing works again, the loss is said once, where the lines are missing (``say_loss``). After a buffer was full,
    lines are taken again when it is half empty: a slow reader gets stretches of the log, not every other line.
-3. Lines are gathered for ``GATHER_SECONDS`` or up to ``GATHER_BYTES``; an urgent one goes out at once, in its turn.
+3. Lines are gathered for some ``GATHER_SECONDS``, or until they fill a piece; an urgent one, and one after a pause,
+   goes out at once, in its turn.
 4. Lines are written whole and in pieces of at most ``PIPE_BUF`` bytes, which a pipe takes in one (POSIX, ``write``): so
    the lines of several processes on one pipe do not run into one another.
 5. ``flush`` waits for the buffer to empty, but not for long.
 
-The descriptor is written to by blocking calls in the thread. Making it non-blocking would change it for every process
+The descriptor is written to by blocking calls in a thread. Making it non-blocking would change it for every process
 that shares it. One that is non-blocking already is waited for.
+
+But a thread needs the interpreter's lock for every piece, and a busy service gives it away rarely: it would pay for
+that more than for rendering, and lose lines although somebody reads them. So where the same pipe can be opened once
+more, to be written to without blocking (``open_beside``), whoever fills a piece writes it, and the thread only what is
+left over.
 """
 
 import io
 import os
 import select
+import stat
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
@@ -27,6 +35,18 @@ CAPACITY = 1 << 20  # bytes
 GATHER_SECONDS = 0.02
 GATHER_BYTES = 4 * select.PIPE_BUF
 FLUSH_SECONDS = 1.0
+
+
+def open_beside(descriptor: int) -> int | None:
+    """Return another descriptor of the same pipe, which never blocks; None where there can't be one.
+
+    Opened anew it has a mode of its own: Linux's /proc does so, while elsewhere /dev/fd shares that of the first one.
+    """
+    try:
+        is_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
+        return os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK) if is_pipe else None
+    except OSError:  # no /proc, not our pipe
+        return None
 
 
 class LogStream(io.TextIOBase):
@@ -52,11 +72,15 @@ class LogWriter:
     """Writes lines to a file descriptor without ever holding up who writes them.
 
     ``say_loss`` is called in the writer's thread with a number of lost lines, and may write a line about it.
+    ``at_once`` leads to the same pipe and never blocks (``open_beside``); without it all is left to the thread.
     """
 
-    def __init__(self, descriptor: int, say_loss: Callable[[int], None], capacity: int = CAPACITY) -> None:
+    def __init__(
+        self, descriptor: int, say_loss: Callable[[int], None], capacity: int = CAPACITY, at_once: int | None = None
+    ) -> None:
         self.dropped = 0
         self._descriptor = descriptor
+        self._at_once = at_once
         self._say_loss = say_loss
         self._capacity = capacity
         self._lock = threading.RLock()  # a signal handler may flush in the middle of a write
@@ -64,8 +88,10 @@ class LogWriter:
         self._lines: deque[bytes] = deque()
         self._gathered = 0  # bytes of ``_lines``
         self._writing = 0  # bytes that the thread has taken and not written yet
+        self._written_at = 0.0  # when lines were written last, by the monotonic clock
         self._unsaid = 0  # dropped lines of which the log does not tell yet
         self._is_full = self._is_urgent = False
+        self._is_idle = False  # the thread waits for a first line
         threading.Thread(target=self._run, name="log writer", daemon=True).start()
 
     def write(self, line: str, *, is_urgent: bool = False) -> None:
@@ -73,20 +99,21 @@ class LogWriter:
         self.write_encoded(line.encode("utf-8", "backslashreplace") + b"\n", is_urgent=is_urgent)
 
     def write_encoded(self, data: bytes, *, is_urgent: bool = False) -> None:
-        """Take a line with its end."""
+        """Take a line with its end. Returns at once; may be called from any thread."""
         size = len(data)
         with self._lock:
-            gathered = self._gathered + size
-            if self._is_full or gathered + self._writing > self._capacity:
+            if self._is_full or self._gathered + self._writing + size > self._capacity:
                 self._is_full = True
                 self._drop(1)
                 return
+            if self._gathered + size > select.PIPE_BUF:
+                self._write_at_once()
             self._lines.append(data)
-            self._gathered = gathered
-            # The thread is told of the first line, and when there is no more time to gather others.
-            if size == gathered or gathered >= GATHER_BYTES > gathered - size or (is_urgent and not self._is_urgent):
-                self._is_urgent |= is_urgent
-                self._changed.notify_all()
+            self._gathered += size
+            if is_urgent or time.monotonic() - self._written_at > GATHER_SECONDS:
+                self._write_at_once()
+            if self._lines and (is_urgent or self._is_idle or self._gathered >= GATHER_BYTES > self._gathered - size):
+                self._wake_thread(is_urgent=is_urgent)
 
     def flush(self, seconds: float = FLUSH_SECONDS) -> bool:
         """Wait until every line is written, at most ``seconds``; return whether they are."""
@@ -95,20 +122,48 @@ class LogWriter:
             self._changed.notify_all()
             return self._changed.wait_for(lambda: not self._lines and not self._writing, seconds)
 
+    def _write_at_once(self) -> None:
+        """Write what is gathered, if that is one piece, its turn has come and the pipe takes it now."""
+        if self._at_once is None or self._writing or self._unsaid or not 0 < self._gathered <= select.PIPE_BUF:
+            return
+        try:
+            os.write(self._at_once, b"".join(self._lines))  # all or nothing (POSIX, write, O_NONBLOCK)
+        except OSError:  # the pipe is full, or nobody reads it any more: the thread will see
+            return
+        self._lines.clear()
+        self._gathered = 0
+        self._written_at = time.monotonic()
+        if self._is_urgent:  # somebody waits for it
+            self._is_urgent = False
+            self._changed.notify_all()
+
+    def _wake_thread(self, *, is_urgent: bool) -> None:
+        self._is_urgent |= is_urgent
+        self._is_idle = False
+        self._changed.notify_all()
+
     def _run(self) -> None:
         while True:
-            for piece, lines in _join(self._gather()):
-                self._write_piece(piece, lines)
+            lines = self._gather()
+            for piece, number in _join(lines):
+                self._write_piece(piece, number)
 
     def _gather(self) -> list[bytes]:
-        """Wait for lines, a moment longer for more of them, and return all there are."""
+        """Wait for lines, a moment longer for more of them, and return those that nobody else has written."""
         with self._changed:
+            self._is_idle = True
             self._changed.wait_for(lambda: self._lines)
-            self._changed.wait_for(lambda: self._is_urgent or self._gathered >= GATHER_BYTES, GATHER_SECONDS)
+            self._is_idle, seen = False, -1.0
+            while seen != self._written_at and not self._is_due():  # what was written left only younger ones
+                seen = self._written_at
+                self._changed.wait_for(self._is_due, GATHER_SECONDS)
             lines = list(self._lines)
             self._lines.clear()
             self._writing, self._gathered, self._is_urgent = self._gathered, 0, False
             return lines
+
+    def _is_due(self) -> bool:
+        return self._is_urgent or self._gathered >= GATHER_BYTES
 
     def _write_piece(self, piece: bytes, lines: int) -> None:
         is_written = True
@@ -118,6 +173,7 @@ class LogWriter:
             is_written = False
         with self._changed:
             self._writing -= len(piece)
+            self._written_at = time.monotonic()
             if not is_written:
                 self._drop(lines)
             if self._gathered + self._writing <= self._capacity // 2:
@@ -145,7 +201,8 @@ def _join(lines: list[bytes]) -> Iterator[tuple[bytes, int]]:
             yield b"".join(lines[begin:number]), number - begin
             begin, size = number, 0
         size += len(line)
-    yield b"".join(lines[begin:]), len(lines) - begin
+    if lines:
+        yield b"".join(lines[begin:]), len(lines) - begin
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -20,13 +20,11 @@ from typing import Literal, Protocol, TextIO
 
 import structlog
 
-from shared.log_writer import LogStream, LogWriter
-from shared.request_lines import SEPARATORS, Clock, Facts, Render, create_render, show_unquoted
+from shared.log_writer import LogStream, LogWriter, open_beside
+from shared.request_lines import LOGGER, SEPARATORS, Clock, Facts, Render, create_render, show_unquoted
 from shared.visible_text import make_visible
 
 STANDARD_ERROR = 2
-TURN = 0.0005  # seconds after which a thread that computes lets the writer in; of Python's 5 ms it would need as many
-# as it has pieces of 4 KiB, and lose lines of a service under full load
 _KEPT = "\n\t"  # of a message or a traceback of several lines
 
 
@@ -46,7 +44,8 @@ def guard_standard_error() -> LogWriter:
     What it holds is written at the end of the process, be that a return, an error or SIGTERM.
     """
     # Without a standard error its descriptor is free, and might be a client's connection one day.
-    writer = LogWriter(STANDARD_ERROR if sys.stderr is not None else os.open(os.devnull, os.O_WRONLY), _say_loss)
+    descriptor = STANDARD_ERROR if sys.stderr is not None else os.open(os.devnull, os.O_WRONLY)
+    writer = LogWriter(descriptor, _say_loss, at_once=open_beside(descriptor))
     sys.stderr = LogStream(writer)
 
     def end(number: int, _frame: FrameType | None) -> None:
@@ -56,7 +55,6 @@ def guard_standard_error() -> LogWriter:
 
     signal.signal(signal.SIGTERM, end)  # which else ends a process without a chance to write anything
     atexit.register(writer.flush)
-    sys.setswitchinterval(TURN)
     return writer
 
 
@@ -107,9 +105,13 @@ def set_up_logs(service: str, level: str, style: Literal["text", "json"], writer
 
 
 def find_request_writer() -> Callable[[Facts], None] | None:
-    """Return what writes the line of a request at the level INFO; None where logs are not set up, as in tests."""
+    """Return what writes the line of a request; None where that is left to structlog.
+
+    So it is where the level is above INFO, and where logs are not set up, as in tests.
+    """
     factory = structlog.get_config()["logger_factory"]
-    return factory.write_request if isinstance(factory, _Factory) else None
+    is_wanted = structlog.get_logger(LOGGER).is_enabled_for(logging.INFO)
+    return factory.write_request if is_wanted and isinstance(factory, _Factory) else None
 
 
 class _Factory:
@@ -117,15 +119,14 @@ class _Factory:
 
     def __init__(self, writer: LineWriter, render_request: Render) -> None:
         self._writer = writer
-        self._render_request = render_request
-        self._clock = Clock()
+        self._write, self._render_request, self._clock = writer.write_encoded, render_request, Clock()
 
     def __call__(self, name: str) -> "_Lines":
         return _Lines(name, self._writer)
 
     def write_request(self, facts: Facts) -> None:
         """Write the line of a request."""
-        self._writer.write_encoded(self._render_request(facts, self._clock()))
+        self._write(self._render_request(facts, self._clock()))
 
 
 class _Lines:

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.logs import find_request_writer
 from shared.metrics import Metrics
-from shared.request_lines import EVENT, LOGGER, Facts
+from shared.request_lines import EVENT, LOGGER
 from shared.trace_context import BEGUN_HERE, read_traceparent, write_traceparent
 
 REQUEST_ID_HEADER = "X-Request-ID"
@@ -158,7 +158,7 @@ class Reports:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._log = structlog.get_logger(LOGGER).bind()
-        self._write = find_request_writer() or self._write_by_structlog
+        self._write = find_request_writer()
 
     def report(self, record: RequestRecord, method: str, status: int, *, is_logged: bool = True) -> None:
         """Take note of one answered request."""
@@ -166,16 +166,15 @@ class Reports:
         self._metrics.observe_request(record.matcher, method, status, seconds)
         if record.refusal is not None:
             self._metrics.count_refusal(_find_reason(record))
-        level = logging.DEBUG if record.is_routine else logging.INFO
-        if is_logged and self._log.is_enabled_for(level):
-            facts = _describe(record, method, status, seconds)
-            if record.is_routine:
-                self._log.debug(EVENT, **facts)
-            else:
-                self._write(facts)
+        if is_logged and self._write is not None and not record.is_routine:
+            self._write(_describe(record, method, status, seconds))
+        elif is_logged:
+            self._log_by_structlog(record, method, status, seconds)
 
-    def _write_by_structlog(self, facts: Facts) -> None:
-        self._log.info(EVENT, **facts)
+    def _log_by_structlog(self, record: RequestRecord, method: str, status: int, seconds: float) -> None:
+        level = logging.DEBUG if record.is_routine else logging.INFO
+        if self._log.is_enabled_for(level):
+            self._log.log(level, EVENT, **_describe(record, method, status, seconds))
 
 
 def _find_reason(record: RequestRecord) -> str:

@@ -48,23 +48,19 @@ class JsonLine:
     """The line as JSON: its fields in the order in which they are told, then those of every line."""
 
     def __init__(self, service: str) -> None:
-        self._service = service
+        before = {"event": EVENT, "logger": LOGGER, "level": "info"}
+        self._before = b"," + orjson.dumps(before)[1:-1] + b',"timestamp":"'
+        self._after = b'",' + orjson.dumps({"service": service})[1:] + b"\n"
 
     def __call__(self, facts: Facts, timestamp: str) -> bytes:
         """Return the line with its end, in ASCII."""
-        event = {
-            **facts,
-            "event": EVENT,
-            "logger": LOGGER,
-            "level": "info",
-            "timestamp": timestamp,
-            "service": self._service,
-        }
         try:
-            line = orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+            told = orjson.dumps(facts)
         except orjson.JSONEncodeError:  # half of a surrogate pair
-            return _dump_escaped(event)
-        return line if line.isascii() and _DELETE not in line else _dump_escaped(event)
+            told = _DELETE
+        if not told.isascii() or _DELETE in told:
+            told = json.dumps(facts, separators=SEPARATORS).encode()
+        return b"".join((told[:-1], self._before, timestamp.encode(), self._after))
 
 
 class TextLine:
@@ -122,7 +118,3 @@ def _render(renderer: ConsoleRenderer, event: Facts) -> str:
 def _show(text: str) -> str:
     """Return what structlog shows of a text, with escapes for what can't be seen."""
     return repr(text) if _QUOTED.search(text) else make_visible(text)
-
-
-def _dump_escaped(event: dict[str, object]) -> bytes:
-    return json.dumps(event, separators=SEPARATORS).encode() + b"\n"

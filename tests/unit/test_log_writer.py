@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
-from shared.log_writer import LogStream, LogWriter
+from shared.log_writer import LogStream, LogWriter, open_beside
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sets the size of a pipe")
 
@@ -25,12 +26,13 @@ class Pipe:
 
     reader: int
     writer: int
+    at_once: int | None = None
     losses: list[int] = field(default_factory=list)
     log: LogWriter = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin to write."""
-        self.log = LogWriter(self.writer, self._say_loss, capacity=CAPACITY)
+        self.log = LogWriter(self.writer, self._say_loss, capacity=CAPACITY, at_once=self.at_once)
 
     def _say_loss(self, lines: int) -> None:
         self.losses.append(lines)
@@ -54,13 +56,14 @@ class Pipe:
         return lines
 
 
-@pytest.fixture
-def pipe() -> Iterator[Pipe]:
-    """Give a pipe of 4 KiB."""
+@pytest.fixture(params=["by the thread", "at once"])
+def pipe(request: pytest.FixtureRequest) -> Iterator[Pipe]:
+    """Give a pipe of 4 KiB, with and without a way to write to it at once."""
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PIPE)
-    pipe = Pipe(reader, writer)
+    pipe = Pipe(reader, writer, open_beside(writer) if request.param == "at once" else None)
     yield pipe
+    os.set_blocking(reader, False)
     os.close(reader)  # which ends the thread's write, if it is in one
     assert pipe.log.flush(30)  # it writes no more: the number may be another file's by now
     os.close(writer)
@@ -147,10 +150,12 @@ def test_a_descriptor_that_does_not_block(pipe: Pipe) -> None:
     assert pipe.read() == [f"line {number}" for number in range(800)]
 
 
-def test_lines_of_several_writers_stay_whole() -> None:
+@pytest.mark.parametrize("is_at_once", [False, True])
+def test_lines_of_several_writers_stay_whole(is_at_once: bool) -> None:  # noqa: FBT001 - a parameter of the test
     """Two writers on one pipe, as services of one terminal are, do not write into each other's lines."""
     reader, writer = os.pipe()
-    logs = [LogWriter(writer, lambda _: None), LogWriter(writer, lambda _: None)]
+    beside = [open_beside(writer) if is_at_once else None for _ in range(2)]
+    logs = [LogWriter(writer, lambda _: None, at_once=each) for each in beside]
     found: list[str] = []
 
     def read() -> None:
@@ -162,7 +167,9 @@ def test_lines_of_several_writers_stay_whole() -> None:
     for number in range(2000):
         logs[number % 2].write("ab"[number % 2] * 50)
     assert all(log.flush(30) for log in logs)
-    os.close(writer)
+    for each in (writer, *beside):
+        if each is not None:
+            os.close(each)
     reading.join()
     assert sorted(found) == ["a" * 50] * 1000 + ["b" * 50] * 1000
 
@@ -174,3 +181,29 @@ def test_what_prints_by_itself_goes_the_same_way(pipe: Pipe) -> None:
     print("o", file=stream, flush=True)
     assert pipe.log.flush()
     assert pipe.read() == ["one", "two"]
+
+
+def test_a_way_beside_has_a_mode_of_its_own(tmp_path: Path) -> None:
+    """Only a pipe is opened once more, and the descriptor that others share stays as it is."""
+    reader, writer = os.pipe()
+    beside = open_beside(writer)
+    assert beside is not None
+    assert (os.get_blocking(writer), os.get_blocking(beside)) == (True, False)
+    with (tmp_path / "log").open("wb") as file:
+        assert open_beside(file.fileno()) is None
+    for each in (reader, writer, beside):
+        os.close(each)
+
+
+def test_one_who_fills_a_piece_writes_it() -> None:
+    """Where a pipe takes lines at once, those that fill a piece go out by who writes them, in their order."""
+    reader, writer = os.pipe()
+    log = LogWriter(writer, lambda _: None, at_once=open_beside(writer))
+    log.write("first")
+    os.set_blocking(reader, False)
+    assert os.read(reader, 65_536) == b"first\n"
+    lines = [f"{number:99}\n".encode() for number in range(2 * select.PIPE_BUF // 100)]
+    for line in lines:
+        log.write_encoded(line)
+    assert log.flush()
+    assert os.read(reader, 65_536) == b"".join(lines)

@@ -169,8 +169,8 @@ async def test_an_auth_service_that_starts_too(
     auth.cut = break_off
     with capture_logs() as logs:
         feed.start()
-        asked = len(auth.asked_after["revocations"])
-        await eventually(lambda: len(auth.asked_after["revocations"]) > asked + 3)
+        asked = len(auth.list_places("revocations"))
+        await eventually(lambda: len(auth.list_places("revocations")) > asked + 3)
         auth.cut = None
         auth.revoke(A)
         await eventually(lambda: revocations.is_revoked(A))
@@ -185,8 +185,8 @@ async def test_a_cut_is_told_once(auth: FakeAuthService, feed: Feed, revocations
     with capture_logs() as logs:
         auth.cut = NONSENSE["answers 503"]
         await eventually(lambda: feed.find_remark() is not None)
-        asked = len(auth.asked_after["revocations"])
-        await eventually(lambda: len(auth.asked_after["revocations"]) > asked + 3)
+        asked = len(auth.list_places("revocations"))
+        await eventually(lambda: len(auth.list_places("revocations")) > asked + 3)
         auth.cut = None
         await eventually(lambda: feed.find_remark() is None)
     assert levels_of(logs) == [("warning", "feed_cut"), ("info", "feed_resumed")]
