@@ -10,7 +10,8 @@ Every request has one, and its fields are few and flat. All other lines go by st
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Literal, Protocol
 
 import orjson
@@ -69,20 +70,23 @@ class TextLine:
     def __init__(self, service: str, renderer: ConsoleRenderer) -> None:
         head = {"timestamp": _PLACE, "level": "info", "event": EVENT, "logger": LOGGER}
         self._before, self._after = _render(renderer, head).split(_PLACE)
-        self._parts = {field: _render(renderer, {field: _PLACE}).replace(_PLACE, f"%({field})s") for field in FIELDS}
+        self._parts = {field: _render(renderer, {field: _PLACE}).replace(_PLACE, "%s") for field in FIELDS}
         self._parts["service"] = _render(renderer, {"service": service})
-        self._frames: dict[tuple[str, ...], str] = {}  # of the lines that tell these fields
+        self._frames: dict[tuple[str, ...], tuple[str, Callable[[Facts], tuple[object, ...]]]] = {}
 
     def __call__(self, facts: Facts, timestamp: str) -> bytes:
         """Return the line with its end."""
         fields = tuple(facts)
-        frame = self._frames.get(fields) or self._create_frame(fields)
-        if not _PLAIN.fullmatch("".join(map(str, facts.values()))):
-            facts = {field: _show(fact) if isinstance(fact, str) else fact for field, fact in facts.items()}
-        return f"{self._before}{timestamp}{self._after} {frame % facts}\n".encode()
+        frame, pick = self._frames.get(fields) or self._create_frame(fields)
+        values = pick(facts)
+        if not _PLAIN.fullmatch("".join(map(str, values))):
+            values = tuple(_show(value) if isinstance(value, str) else value for value in values)
+        return f"{self._before}{timestamp}{self._after} {frame % values}\n".encode()
 
-    def _create_frame(self, fields: tuple[str, ...]) -> str:
-        self._frames[fields] = " ".join(self._parts[field] for field in sorted(("service", *fields)))
+    def _create_frame(self, fields: tuple[str, ...]) -> tuple[str, Callable[[Facts], tuple[object, ...]]]:
+        """Return what stands around the values of these fields, and what picks them in their order; keep both."""
+        frame = " ".join(self._parts[field] for field in sorted(("service", *fields)))
+        self._frames[fields] = frame, itemgetter(*sorted(fields))
         return self._frames[fields]
 
 

@@ -26,7 +26,8 @@ NUMBERS = {
 PLAIN = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_./:", min_size=1)
 ODD = st.text(st.sampled_from("a9\u00e9\uac00 =\"'\\\t\r\n\x00\x1b\x7f\x9b\u202e\ufeff\U0001f600\ud800%{}"), min_size=1)
 VALUES = {field: NUMBERS.get(field, PLAIN | ODD) for field in FIELDS}
-FACTS = st.fixed_dictionaries({"request_id": VALUES.pop("request_id")}, optional=VALUES)
+ALWAYS = {field: VALUES.pop(field) for field in ("request_id", "status")}
+FACTS = st.fixed_dictionaries(ALWAYS, optional=VALUES)
 
 
 class Kept:
