@@ -2,7 +2,8 @@
 
 create_app(settings, metrics) -> what uvicorn runs: a lifespan, and ``accept`` for each client's connection. The policy
 is read here, so a bad one ends the start; connections to upstreams are made when the first request needs them. SIGHUP
-reads the policy again. While it runs, the gateway follows the sessions that are ended.
+reads the policy again. While it runs, the gateway follows the sessions that are ended. What still runs when the
+server's time to finish is over is answered for, and logged, before the process ends.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, MutableMapping
 from dataclasses import dataclass
+from typing import cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -53,6 +55,7 @@ class GatewayApp:
     lifespan: ASGIApp
     exchanges: Exchanges
     client_limits: ClientLimits
+    servers: set[ServerState]  # with the connections of their clients
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Start and end."""
@@ -70,6 +73,7 @@ def accept(
     app = config.loaded_app
     assert isinstance(app, GatewayApp)
     app.exchanges.own_pages.state = app_state
+    app.servers.add(server_state)
     return ClientConnection(app.exchanges, server_state, app.client_limits)  # type: ignore[arg-type] # its own sets
 
 
@@ -91,6 +95,7 @@ def create_app(
     feed = create_revocation_feed(auth_service, revocations, metrics)
     credentials = Credentials.of(settings, revocations)
     renewal = SessionRenewal(auth_service, credentials)
+    servers = set[ServerState]()
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -98,6 +103,9 @@ def create_app(
         feed.start()
         await feed.wait_a_moment()  # who was signed out before is to be refused from the first request on
         yield
+        for server in servers:
+            for connection in list(server.connections):
+                cast("ClientConnection", connection).give_up()
         await feed.stop()
         await renewal.close()
         await auth_service.close()
@@ -114,7 +122,7 @@ def create_app(
     exchanges = Exchanges(
         heads, gate, outgoing, current, renewal, OwnPages(pages), own_answers, asked, Reports(metrics)
     )
-    return GatewayApp(pages, exchanges, client_limits)
+    return GatewayApp(pages, exchanges, client_limits, servers)
 
 
 def create_auth_client(settings: GatewaySettings) -> ServiceClient:

@@ -41,7 +41,7 @@ from gateway.wire.limits import MAX_AHEAD, MAX_UNFINISHED_HEAD, ClientLimits
 from gateway.wire.request_heads import END_OF_HEAD, HeadParser, RequestHead, check_beginning
 from gateway.wire.unsent import Unsent
 from shared.draining import CLOSE
-from shared.errors import AppError, BadRequest, HeadersTooLarge, RequestTimeout
+from shared.errors import AppError, BadRequest, HeadersTooLarge, RequestTimeout, Unavailable
 from shared.lazy_timer import NEVER, LazyTimer
 
 if TYPE_CHECKING:
@@ -194,6 +194,11 @@ class ClientConnection(asyncio.Protocol):
             self._work.drain()
         elif self._state in {State.IDLE, State.HEAD}:
             self._close()
+
+    def give_up(self) -> None:
+        """End what is still under way: the server's time to finish is over."""
+        if self._work is not None:
+            self._work.fail(Unavailable())
 
     # What the exchange calls
 

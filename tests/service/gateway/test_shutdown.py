@@ -11,8 +11,9 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway
+from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway, status_of
 from tests.support.raw_client import LIMIT, RawClient, connected, settle
 from tests.support.raw_upstream import RawUpstream, Received
 
@@ -180,3 +181,42 @@ async def test_a_body_that_is_still_coming(client: RawClient, posts: RawUpstream
         found = await client.read_answer()
         assert (found.status, found.values("connection")) == (200, ["close"])
         assert await client.read_rest() == b""
+
+
+TOO_LATE = {
+    "has not begun": ("GET /public/x", b"", 503),
+    "has not begun, nor has its request ended": ("POST /public/x\r\nContent-Length: 90000\r\n\r\nabc", b"", 503),
+    "has begun": ("GET /public/x", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", 200),
+}
+
+
+@pytest.mark.parametrize(("request_line", "begin", "status"), TOO_LATE.values(), ids=TOO_LATE)
+async def test_what_takes_longer_than_the_grace_is_ended(
+    gateway: RunningGateway,
+    client: RawClient,
+    posts: RawUpstream,
+    stack: AsyncExitStack,
+    request_line: str,
+    begin: bytes,
+    status: int,
+) -> None:
+    """Then its client is told, if nothing of an answer was sent, and the log has its line like any other."""
+    is_over, before = asyncio.Event(), len(posts.received)
+
+    async def begin_only(request: Received) -> None:
+        await request.send(begin)
+        await is_over.wait()
+
+    posts.script = begin_only
+    line, *lines = request_line.split("\r\n")
+    client.ask(line, *lines)
+    await eventually(lambda: len(posts.received) > before)
+    await settle()
+    gateway.server.config.timeout_graceful_shutdown = 0
+    with capture_logs() as logs:
+        async with shutting_down(stack):
+            answer = await client.read_rest()
+    is_over.set()
+    assert status_of(answer) == status
+    assert not answer.endswith(b"0\r\n\r\n")
+    assert [each["status"] for each in logs if each["event"] == "request_finished"] == [status]
