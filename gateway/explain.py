@@ -23,6 +23,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from gateway.callers.credentials import Credentials
+from gateway.callers.same_origin import is_same_origin
 from gateway.gate import Gate, Judgement, TellState
 from gateway.policy.decision import (
     AnswerOptions,
@@ -41,7 +42,7 @@ from gateway.settings import DEFAULT_RULES, GatewaySettings
 from gateway.wire.headers import RawHeader
 from gateway.wire.limits import Limits
 from gateway.wire.request_heads import RequestHead, RequestHeads, read_line
-from shared.authentication import Anonymous, Caller
+from shared.authentication import Anonymous, Caller, Reason
 from shared.revocations import Revocations
 from shared.settings import SettingsInvalid, load_settings
 from shared.visible_text import make_visible
@@ -111,9 +112,10 @@ def explain(call: Call, settings: GatewaySettings | None, now: int) -> tuple[lis
     head = read_head(call, credentials, settings)
     judgement = Gate(current, credentials).judge(head, now)
     lines = [f"{call.method} {call.target}", *describe_judgement(current.policy, head, judgement, now)]
-    return lines, REFUSED if isinstance(
-        judgement.decision, RedirectToSignIn | Refuse
-    ) and not judgement.stale else PASSES
+    if _is_cookie_ignored(head, judgement, credentials):
+        lines.append("cookie    does not count: neither Sec-Fetch-Site nor Origin says that a page of ours asks")
+    is_refused = isinstance(judgement.decision, RedirectToSignIn | Refuse) and not judgement.stale
+    return lines, REFUSED if is_refused else PASSES
 
 
 def read_head(call: Call, credentials: Credentials, settings: GatewaySettings | None) -> RequestHead:
@@ -145,13 +147,13 @@ def describe_caller(caller: Caller) -> str:
 def describe_judgement(policy: Policy, head: RequestHead, judgement: Judgement, now: int) -> Iterator[str]:
     """Yield a line or some for each part of a judgement."""
     line = head.line
-    yield f"path      {judgement.path}" if line.path else f"path      refused: {line.refusal}"
+    yield f"path      {judgement.path}" if line.path else f"request   refused: {line.refusal}"
     yield f"caller    {describe_caller(judgement.caller)}"
     if line.path is not None and head.refusal is None:
         yield from describe_rules(policy, RequestFacts(line.method, line.path, line.query, head.lines.headers, now))
     if judgement.stale is not None:
         yield "renewal   the session's token has run out: the auth service is asked for a fresh one first, and with it"
-        yield "          the request is judged again; what follows is for a session that is over"
+        yield "          the request is judged again; what follows is what happens if that session is over"
     yield f"decision  {describe_decision(judgement.decision)}"
     yield f"sent      {describe_sent(head, judgement.decision)}"
 
@@ -187,23 +189,31 @@ def describe_decision(decision: Decision | TellState) -> str:
 
 def describe_sent(head: RequestHead, decision: Decision | TellState) -> str:
     """Return the request that the upstream would get, or that it would get none."""
-    if isinstance(decision, TellState):
+    if isinstance(decision, TellState) or (isinstance(decision, Forward) and decision.upstream is None):
         return "nothing: the gateway answers it itself"
-    if not isinstance(decision, Forward) or head.line.path is None:
+    if not isinstance(decision, Forward) or decision.upstream is None or head.line.path is None:
         return "nothing"
-    if decision.upstream is None:
-        return "nothing: the gateway answers it itself"
     line, upstream = head.line, decision.upstream
     query = f"?{line.query.decode('ascii')}" if line.query else ""
-    token = "with the access token" if decision.user else "without credentials"
+    has_cookies = upstream.session_cookies and any(b"next-auth." in value for _, value in head.lines.headers)
+    given = " and ".join(["the access token"] * bool(decision.user) + ["NextAuth's cookies"] * has_cookies)
+    credentials = f"with {given}" if given else "without credentials"
     target = head.line.path.raw.decode("ascii") + query
-    return f"{line.method} {target} to {upstream.name}, {' or '.join(map(str, upstream.replicas))}, {token}"
+    return f"{line.method} {target} to {upstream.name}, {' or '.join(map(str, upstream.replicas))}, {credentials}"
 
 
 def _list_remarks(policy: Policy) -> list[str]:
     """Return what is no fault, and yet perhaps not meant."""
     has_sign_in = any(upstream.session_cookies for upstream in policy.upstreams)
     return [] if has_sign_in else ["no upstream has session_cookies: nobody signs in here with a browser"]
+
+
+def _is_cookie_ignored(head: RequestHead, judgement: Judgement, credentials: Credentials) -> bool:
+    """Tell whether the caller is anonymous only since another site could have had the browser send its cookie."""
+    headers, ours = head.lines.headers, credentials.cookie_names.session.encode()
+    is_there = any(name == b"cookie" and ours in value for name, value in headers)
+    is_missing = is_there and judgement.caller == Anonymous(Reason.MISSING)
+    return is_missing and not is_same_origin(head.line.method, headers, credentials.public_url)
 
 
 def _name(rule: Rule) -> str:

@@ -84,6 +84,7 @@ def test_it_says_why_an_anonymous_browser_is_redirected(capsys: pytest.CaptureFi
         (["POST", "/api/login", "--header", "Content-Length: 4097"], REFUSED, "413 The body is too large (line "),
         (["/", "--header", "X_User: 1"], REFUSED, "400 A header's name has an underscore (no rule decides)"),
         (["/", "--header", "Host: a", "--header", "Host: b"], REFUSED, "400 Send exactly one Host header"),
+        (["TRACE", "/"], REFUSED, "request   refused: This method is not allowed here"),
         (["TRACE", "/"], REFUSED, "405 This method is not allowed here, Allow: DELETE, GET, HEAD, OPTIONS, "),
     ],
 )
@@ -151,6 +152,47 @@ def test_a_cookie_counts_as_in_a_browser(settings: GatewaySettings, capsys: pyte
     assert main(["POST", "/userposts", "--cookie", sealed]) == REFUSED
     assert main(["POST", "/userposts", "--cookie", sealed, "--header", "Sec-Fetch-Site: same-origin"]) == PASSES
     assert "user 7" in capsys.readouterr().out
+
+
+IGNORED = "cookie    does not count: neither Sec-Fetch-Site nor Origin says that a page of ours asks"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_told"),
+    [
+        (["POST", "/api/posts"], True),
+        (["POST", "/api/posts", "--header", "Origin: https://evil.example"], True),
+        (["POST", "/api/posts", "--header", "Origin: http://localhost:3000"], False),
+        (["GET", "/api/user/7"], False),
+    ],
+)
+def test_a_cookie_that_does_not_count_is_told(
+    settings: GatewaySettings,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    is_told: bool,  # noqa: FBT001 - a parameter of pytest
+) -> None:
+    """Who has a cookie and yet is anonymous, for what the browser did not say, learns that: "missing" is no help."""
+    sealed = Credentials.of(settings, Revocations()).sealer.seal({"accessToken": sign(settings)}, int(time.time()))
+    main([*arguments, "--cookie", sealed])
+    assert (IGNORED in capsys.readouterr().out.splitlines()) is is_told
+    main(arguments)
+    assert IGNORED not in capsys.readouterr().out
+
+
+def test_what_credentials_the_upstream_gets(settings: GatewaySettings, capsys: pytest.CaptureFixture[str]) -> None:
+    """The service that signs people in gets NextAuth's cookies beside the access token, and no other service does."""
+    sealed = Credentials.of(settings, Revocations()).sealer.seal({"accessToken": sign(settings)}, int(time.time()))
+    for target, says in (
+        ("/api/auth/session", "with the access token and NextAuth's cookies"),
+        ("/userposts", "with the access token"),
+    ):
+        assert main([target, "--cookie", sealed]) == PASSES
+        assert capsys.readouterr().out.endswith(f", {says}\n")
+    assert main(["/api/auth/session", "--cookie", "x"]) == PASSES
+    assert capsys.readouterr().out.endswith(", with NextAuth's cookies\n")
+    assert main(["/api/auth/session"]) == PASSES
+    assert capsys.readouterr().out.endswith(", without credentials\n")
 
 
 STALE = "renewal   the session's token has run out: the auth service is asked for a fresh one first, and with it"
