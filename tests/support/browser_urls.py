@@ -8,7 +8,7 @@ _DROPPED_ANYWHERE = re.compile(r"[\t\n\r]")
 _SPECIAL = re.compile(r"(https?|wss?|ftp):[/\\]*", re.IGNORECASE)
 
 
-def make_origin(location: str, page: str) -> str:
+def find_origin(location: str, page: str) -> str:
     """Return the origin where a browser lands that a page of ours sends to ``location``; ``none`` if it can't go."""
     text = _DROPPED_ANYWHERE.sub("", location.strip(_DROPPED_AT_ENDS))
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", text) and not _SPECIAL.match(text):
