@@ -173,8 +173,8 @@ class Reports:
 
     def _log_by_structlog(self, record: RequestRecord, method: str, status: int, seconds: float) -> None:
         level = logging.DEBUG if record.is_routine else logging.INFO
-        if self._log.is_enabled_for(level):
-            self._log.log(level, EVENT, **_describe(record, method, status, seconds))
+        if self._log.is_enabled_for(level):  # as bound at the start; where lines go may have been set up anew since
+            structlog.get_logger(LOGGER).log(level, EVENT, **_describe(record, method, status, seconds))
 
 
 def _find_reason(record: RequestRecord) -> str:

@@ -34,6 +34,8 @@ def posts_settings(database_url: str, **changes: object) -> PostsSettings:
 @contextlib.asynccontextmanager
 async def running(app: Starlette) -> AsyncIterator[Starlette]:
     """Give the application between its start and its end."""
+    # As a server does at the start: what is asked of it first may come when a test has set up logs in its own way.
+    app.middleware_stack = app.build_middleware_stack()
     async with app.router.lifespan_context(app):
         yield app
 
