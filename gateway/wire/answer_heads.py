@@ -25,7 +25,7 @@ from typing import NamedTuple
 from gateway.wire.chunks import ChunkReader, ChunksBroken
 from gateway.wire.headers import RawHeader, encode_lines, keep_answer_headers, list_words
 from gateway.wire.limits import MAX_ANSWER_FIELDS, MAX_ANSWER_HEAD
-from gateway.wire.memory import Memory
+from gateway.wire.lookup import Lookup
 
 MAX_INTERIM = 8
 SWITCHING_PROTOCOLS = 101
@@ -280,5 +280,5 @@ def _read_line(data: bytes) -> _Line:
             return _Line(header, passing, says_caching=name == b"cache-control")
 
 
-_STATUS_LINES = Memory(_read_status_line)
-_HEADER_LINES = Memory(_read_line)
+_STATUS_LINES = Lookup(_read_status_line)
+_HEADER_LINES = Lookup(_read_line)

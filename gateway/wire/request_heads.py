@@ -21,7 +21,7 @@ import httptools
 from gateway.policy.canonical_paths import CanonicalPath, PathRefused, canonicalize_path, check_query
 from gateway.policy.rules import METHODS
 from gateway.wire.headers import RawHeader, RequestHeaders, list_words, read_request_headers
-from gateway.wire.memory import Memory
+from gateway.wire.lookup import Lookup
 from shared.error_responses import accepts_html
 from shared.errors import AppError, BadRequest, MethodNotAllowed
 from shared.request_context import NAMING_HEADERS
@@ -101,8 +101,8 @@ class RequestHeads:
 
     def __init__(self, hosts: Collection[bytes]) -> None:
         self._hosts = hosts
-        self._request_lines = Memory(_read_plain_line)
-        self._header_lines = Memory(self._read_plain_lines)
+        self._request_lines = Lookup(_read_plain_line)
+        self._header_lines = Lookup(self._read_plain_lines)
 
     def read(self, head: bytes) -> RequestHead:
         """Return what the bytes of a head mean, from its request line to its empty line; raises BadRequest."""

@@ -10,7 +10,7 @@ from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.rules import METHODS
 from gateway.wire.headers import read_request_headers
 from gateway.wire.limits import MAX_FIELDS, MAX_HEAD
-from gateway.wire.memory import MOST_REMEMBERED
+from gateway.wire.lookup import MOST_REMEMBERED
 from gateway.wire.request_heads import END_OF_HEAD, HeadParser, RequestHead, RequestHeads, check_beginning
 from shared.errors import AppError, BadRequest
 

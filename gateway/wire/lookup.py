@@ -13,7 +13,7 @@ LONGEST_REMEMBERED = 4096  # bytes
 Meaning = TypeVar("Meaning")
 
 
-class Memory(dict[bytes, Meaning]):
+class Lookup(dict[bytes, Meaning]):
     """Remembers what ``read`` says of some bytes: ``memory[data]``. Whatever ``read`` raises is not remembered.
 
     It is a dictionary so that looking up what is known costs no call.

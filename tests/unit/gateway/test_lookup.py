@@ -2,14 +2,14 @@
 
 import pytest
 
-from gateway.wire.memory import LONGEST_REMEMBERED, MOST_REMEMBERED, Memory
+from gateway.wire.lookup import LONGEST_REMEMBERED, MOST_REMEMBERED, Lookup
 
 
 class Refused(Exception):
     """What is not to be remembered."""
 
 
-def note(read: list[bytes]) -> Memory[bytes]:
+def note(read: list[bytes]) -> Lookup[bytes]:
     """Return a memory that says which bytes it read anew; bytes that begin with ``no`` are refused."""
 
     def take(data: bytes) -> bytes:
@@ -18,7 +18,7 @@ def note(read: list[bytes]) -> Memory[bytes]:
             raise Refused
         return data[::-1]
 
-    return Memory(take)
+    return Lookup(take)
 
 
 def test_bytes_are_read_once() -> None:
