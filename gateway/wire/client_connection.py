@@ -128,7 +128,6 @@ class ClientConnection(asyncio.Protocol):
         self.is_tunnel = False
         self.is_writable = True
         self.peer = ""
-        self.peer_port = 0
 
     # What the event loop and the server call
 
@@ -139,7 +138,7 @@ class ClientConnection(asyncio.Protocol):
         self._timer.expect(self._limits.idle)
         address = transport.get_extra_info("peername")
         if address:
-            self.peer, self.peer_port = address[:2]
+            self.peer = address[0]
         else:
             self._transport.abort()  # it is gone already, and nobody can tell where it was
 
@@ -373,7 +372,7 @@ class ClientConnection(asyncio.Protocol):
     def _read_body(self) -> None:
         """Give the exchange what came of the body."""
         work, data = self._work, self._received
-        if work is None:
+        if work is None or self._head is None or self._head.lines.is_unread:  # nobody can tell where it ends
             self._received = b""
             return
         if self._chunks is not None:

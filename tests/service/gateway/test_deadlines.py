@@ -204,6 +204,20 @@ async def test_a_refusal_is_seen_by_a_client_that_sends_on(hurried: RunningGatew
     assert status_of(answer) == 413
 
 
+async def test_a_refused_head_is_told_to_a_client_that_sends_on(hurried: RunningGateway) -> None:
+    """So does one whose head is refused, and whose body is not read for that: it is no reset that it sees."""
+    lines = head_of("POST /public/x HTTP/1.1\r\nContent-Length: 3000000\r\nX_A: 1").replace("HOST", hurried.host)
+    async with connected(hurried) as (reader, writer):
+        writer.write(f"{lines}\r\n\r\nbegin".encode())
+        answer = await asyncio.wait_for(reader.readuntil(b"underscore"), PATIENT)
+        writer.write(b"x" * 3_000_000)
+        with contextlib.suppress(ConnectionError):
+            await asyncio.wait_for(writer.drain(), PATIENT)
+        rest = await asyncio.wait_for(reader.read(), PATIENT)
+    assert status_of(answer) == 400
+    assert rest.endswith(b"}")
+
+
 async def test_many_slow_clients(gateway: RunningGateway, open_files: int) -> None:
     """Thousands of connections that send a byte each change nothing for others: all of these are served meanwhile."""
     count = min(SLOW_SOCKETS, (open_files - 200) // 2)
