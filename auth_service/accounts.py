@@ -5,9 +5,10 @@ the transaction that begins the session, by whether that is the password still; 
 password, a disabling or a deletion that came in between.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
 import structlog
 
@@ -39,9 +40,13 @@ from auth_service.users import (
     update_password_hash,
 )
 from shared.database import Connection, Database
+from shared.epoch_watch import EpochWatch
 from shared.errors import AppError, Conflict, Invalid, NotFound
 from shared.sentences import Sentence
 
+T = TypeVar("T")
+
+Then: TypeAlias = Callable[[Connection, User], Awaitable[T | None]]
 WRONG_PASSWORD = Sentence("is not right")
 
 log = structlog.get_logger("accounts")
@@ -52,6 +57,7 @@ class Accounts:
     """The use cases."""
 
     database: Database
+    epoch_watch: EpochWatch
     passwords: Passwords
     admission: Admission
     checks: PasswordChecks
@@ -59,34 +65,24 @@ class Accounts:
 
     async def sign_up(self, wanted: SignUp, client: Client) -> User:
         """Return the new user; EmailTaken when somebody has the e-mail address, Throttled, Unavailable."""
-        password_hash = await self._hash_new(wanted, client)
-        async with self.database.transaction() as connection:
-            user = await _store_user(connection, wanted, password_hash, client)
-        if user is None:  # outside, so that the refusal stays noted
-            raise EmailTaken
-        return user
+        return await self._store(wanted, await self._hash_new(wanted, client), client, _nothing_more)
 
     async def sign_up_and_in(self, wanted: SignUp, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn:
         """Return the new user with a session in place of those ``replaced``, all or nothing; else as ``sign_up``."""
-        password_hash = await self._hash_new(wanted, client)
-        async with self.database.transaction() as connection:
-            user = await _store_user(connection, wanted, password_hash, client)
-            begun = self.sessions.begin_within(connection, Proof(user.id), client, replaced) if user else None
-            signed_in = await begun if begun else None
-        if signed_in is None:
-            raise EmailTaken
-        return signed_in
+
+        async def begin(connection: Connection, user: User) -> SignedIn:
+            return await self.sessions.begin_within(connection, Proof(user.id), client, replaced)
+
+        return await self._store(wanted, await self._hash_new(wanted, client), client, begin)
 
     async def create_user(self, wanted: SignUp, roles: Sequence[str], client: Client) -> User:
         """Return the new user, with roles, as ``sign_up`` does; no limit holds. EmailTaken, Conflict."""
+
+        async def give_roles(connection: Connection, user: User) -> User:
+            return await replace_roles(connection, user.id, roles, (), client) if roles else user
+
         password_hash = _get_taken(await self.passwords.hash_new(wanted.password), "password")
-        async with self.database.transaction() as connection:
-            user = await _store_user(connection, wanted, password_hash, client)
-            if user is not None and roles:
-                user = await replace_roles(connection, user.id, roles, (), client)
-        if user is None:
-            raise EmailTaken
-        return user
+        return await self._store(wanted, password_hash, client, give_roles)
 
     async def change_roles(
         self, user_id: int, added: Sequence[str], removed: Sequence[str], client: Client, *, keep_sessions: bool = False
@@ -204,6 +200,19 @@ class Accounts:
             await self.admission.admit_sign_up(client)
             return _get_taken(await self.passwords.hash_new(wanted.password, slot), "password")
 
+    async def _store(self, wanted: SignUp, password_hash: str, client: Client, then: Then[T]) -> T:
+        """Store a new user and return what ``then`` makes of them in the same transaction; EmailTaken."""
+
+        async def store() -> T | None:
+            async with self.database.transaction() as connection:
+                user = await _store_user(connection, wanted, password_hash, client)
+                return await then(connection, user) if user else None
+
+        stored = await self.epoch_watch.write(store)
+        if stored is None:  # outside the transaction, so that the refusal stays noted
+            raise EmailTaken
+        return stored
+
     def _take_slot(self, email: str, client: Client) -> AbstractContextManager[Slot]:
         return self.passwords.take_slot(find_site(client.address), email_key(email))
 
@@ -220,11 +229,15 @@ class Accounts:
             log.warning("rehash_failed", user_id=found.user.id, error=type(error).__name__)
 
 
+async def _nothing_more(_: Connection, user: User) -> User:
+    return user
+
+
 async def _store_user(connection: Connection, wanted: SignUp, password_hash: str, client: Client) -> User | None:
     """Store a new user, and note it; None, which is noted too, when somebody has the e-mail address."""
     user = await insert_user(connection, wanted.name, wanted.email, password_hash)
-    event = Event.SIGNED_UP if user else Event.SIGN_UP_REFUSED
-    await insert_audit_line(connection, event, client, user.id if user else None)
+    event, user_id = (Event.SIGNED_UP, user.id) if user else (Event.SIGN_UP_REFUSED, None)
+    await insert_audit_line(connection, event, client, user_id)
     if user is not None:
         await insert_user_change(connection, Kind.CREATED, user)
     return user

@@ -83,7 +83,7 @@ class Parts:
             feeds=Feeds(database, epoch_watch),
             passwords=passwords,
             admission=admission,
-            accounts=Accounts(database, passwords, admission, checks, sessions),
+            accounts=Accounts(database, epoch_watch, passwords, admission, checks, sessions),
             sessions=sessions,
             access_tokens=access_tokens,
             service_tokens=ServiceTokens(service_keys),

@@ -56,11 +56,7 @@ async def list_posts_of_user(request: Request, query: ListQuery) -> Response:
 async def create_post(request: Request, draft: PostDraft) -> Response:
     """Store a post of the caller's; with an idempotency key, once."""
     author = require_user(request).claims
-    key = _read_key(request)
-    database = parts_of(request).database
-    if key is None:
-        return (await writing.write_post(database, author, draft)).respond()
-    return (await writing.write_post_once(database, author, draft, key)).respond()
+    return (await writing.write_post(parts_of(request), author, draft, _read_key(request))).respond()
 
 
 @operation(

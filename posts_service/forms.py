@@ -149,7 +149,7 @@ async def _write_once(parts: Parts, author: Claims, draft: PostDraft, key: str) 
     give_up = time.monotonic() + SETTLE
     while True:
         try:
-            answer = await writing.write_post_once(parts.database, author, draft, key)
+            answer = await writing.write_post(parts, author, draft, key)
         except Conflict:
             if time.monotonic() > give_up:
                 raise

@@ -17,6 +17,7 @@ from posts_service.idempotency import (
     insert_answer,
     lock_key,
 )
+from posts_service.parts import Parts
 from posts_service.posts import Post, delete_post, find_post_for_update, insert_post, update_post
 from posts_service.schemas import PostChange, PostDraft
 from shared.authentication import Anonymous, Reason, challenge
@@ -31,29 +32,15 @@ Precondition = Callable[[Post], bool]
 """Tells whether a post, as it is now, is what the author means to change."""
 
 
-async def write_post(database: Database, author: Claims, draft: PostDraft) -> Answer:
-    """Store a new post and return the answer that shows it."""
-    async with database.transaction() as connection:
-        return await _insert(connection, author, draft)
+async def write_post(parts: Parts, author: Claims, draft: PostDraft, key: str | None = None) -> Answer:
+    """Store a new post and return the answer that shows it.
 
-
-async def write_post_once(database: Database, author: Claims, draft: PostDraft, key: str) -> Answer:
-    """Store a new post, but only once for each key: the same request again gets the same answer again.
-
-    Raises Conflict while the first request with this key runs, Invalid when that was for another post.
+    With an idempotency key only once for each: the same request again gets the same answer again. Raises Conflict while
+    the first request with this key runs, Invalid when that was for another post.
     """
-    fingerprint = hashlib.sha256(draft.model_dump_json().encode()).digest()
-    async with database.transaction() as connection:
-        if not await lock_key(connection, author.user_id, key):
-            raise Conflict(Sentence("A request with this {header} is still running", header=KEY_HEADER))
-        stored = await find_answer(connection, author.user_id, key)
-        if stored is None:
-            answer = await _insert(connection, author, draft)
-            await insert_answer(connection, author.user_id, key, StoredAnswer(fingerprint, answer))
-            return answer
-    if stored.fingerprint != fingerprint:
-        raise Invalid({KEY_HEADER: "was used before, with another body"})
-    return stored.answer
+    if key is None:
+        return await parts.epoch_watch.write(lambda: _write(parts.database, author, draft))
+    return await parts.epoch_watch.write(lambda: _write_once(parts.database, author, draft, key))
 
 
 async def change_post(
@@ -78,6 +65,26 @@ async def remove_post(database: Database, author: Claims, post_id: int, is_meant
     async with database.transaction() as connection:
         await _get_own_post(connection, author, post_id, is_meant)
         await delete_post(connection, post_id, author.user_id)
+
+
+async def _write(database: Database, author: Claims, draft: PostDraft) -> Answer:
+    async with database.transaction() as connection:
+        return await _insert(connection, author, draft)
+
+
+async def _write_once(database: Database, author: Claims, draft: PostDraft, key: str) -> Answer:
+    fingerprint = hashlib.sha256(draft.model_dump_json().encode()).digest()
+    async with database.transaction() as connection:
+        if not await lock_key(connection, author.user_id, key):
+            raise Conflict(Sentence("A request with this {header} is still running", header=KEY_HEADER))
+        stored = await find_answer(connection, author.user_id, key)
+        if stored is None:
+            answer = await _insert(connection, author, draft)
+            await insert_answer(connection, author.user_id, key, StoredAnswer(fingerprint, answer))
+            return answer
+    if stored.fingerprint != fingerprint:
+        raise Invalid({KEY_HEADER: "was used before, with another body"})
+    return stored.answer
 
 
 async def _get_own_post(connection: Connection, author: Claims, post_id: int, is_meant: Precondition) -> Post:

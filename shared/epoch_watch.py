@@ -1,7 +1,8 @@
 """Notices that the service's database was put back to an earlier state, and begins an epoch: see ``epochs``.
 
 1. It looks when the service starts and every two seconds. In between, the statement that gives out an id asks for
-   itself whether all is in place, and gives none where it isn't (``DataMoved``): no id is ever given out twice.
+   itself whether all is in place, and gives none where it isn't (``DataMoved``): no id is ever given out twice. Who
+   writes in that moment has the look made at once (``write``), so that a restart of the server refuses nobody.
 2. An epoch begins in one transaction, once however many replicas notice. Ids go on from the time in milliseconds, which
    is beyond all that can have been given.
 3. After a loss whatever was ended, deleted or changed since the backup may have come back; so every session that began
@@ -12,12 +13,14 @@
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import structlog
 
 from shared.background import end_task
 from shared.database import Connection, Database
 from shared.epochs import (
+    DataMoved,
     Epoch,
     find_epoch,
     find_move,
@@ -33,6 +36,8 @@ from shared.errors import Unavailable
 LOOK_EVERY = 2.0  # seconds
 
 FindHighestId = Callable[[Connection], Awaitable[int]]
+T = TypeVar("T")
+
 HasLost = Callable[[Connection], Awaitable[bool]]
 NoteBeginning = Callable[[Connection, Epoch], Awaitable[None]]
 
@@ -85,6 +90,17 @@ class EpochWatch:
             raise EpochUnknown
         if not sight.is_in_place:
             await self._look_into_it()
+
+    async def write(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Return what a transaction returns that gives out an id; it runs again where the data had to be looked at.
+
+        EpochUnknown, or DataMoved once more, when the place of the data can't be told now.
+        """
+        try:
+            return await write()
+        except DataMoved:
+            await self.look()
+        return await write()
 
     async def begin_after_loss(self, has_lost: HasLost, told_by: uuid.UUID | None, known: int) -> None:
         """Begin an epoch because somebody has seen more than the database knows, ids up to ``known`` among it.

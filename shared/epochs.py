@@ -32,7 +32,7 @@ _TURN = 4_709_204  # any number, the same in every replica
 
 
 class DataMoved(Unavailable):
-    """No id can be given out: the data is not where it was. ``EpochWatch`` looks into it within two seconds."""
+    """No id can be given out: the data is not where it was. ``EpochWatch.write`` looks into it, and writes again."""
 
 
 @dataclass(frozen=True, slots=True)

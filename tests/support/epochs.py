@@ -1,10 +1,10 @@
-"""A test that empties a table has not lost anything: where the data is now is noted, in the same transaction."""
+"""Where the data is, as a test wants the service to find it: emptied and nothing lost, or restarted."""
 
 import asyncpg
 
 
 async def note_place(database: asyncpg.Connection, table: str) -> None:
-    """Let the current epoch be that of a table as it is now, with ids from 1."""
+    """Let the current epoch be that of a table as it is now, with ids from 1: who empties it has lost nothing."""
     await database.execute(
         """
         UPDATE epochs SET ids_from = 0, table_id = to_regclass($1),
@@ -12,4 +12,14 @@ async def note_place(database: asyncpg.Connection, table: str) -> None:
         WHERE number = (SELECT max(number) FROM epochs)
         """,
         table,
+    )
+
+
+async def note_restart(database: asyncpg.Connection) -> None:
+    """Let it look as if the database's server had been restarted since the service last looked."""
+    await database.execute(
+        """
+        UPDATE epochs SET server_started_at = server_started_at - interval '1 minute'
+        WHERE number = (SELECT max(number) FROM epochs)
+        """
     )

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from tests.support import next_auth
+from tests.support.epochs import note_restart
 from tests.support.people import PASSWORD
 
 ADA = {"name": "Ada Lovelace", "email": "Ada@Example.com", "password": PASSWORD}
@@ -212,3 +213,16 @@ async def test_refuses_what_is_no_such_body(
     answer = await client.post("/api/user", content=content, headers={"content-type": media_type})
     assert answer.status_code == status
     assert answer.json()["error"]
+
+
+async def test_a_restart_of_the_database_refuses_nobody(
+    client: httpx2.AsyncClient, database: asyncpg.Connection
+) -> None:
+    """Who signs up before the service has seen that its database was restarted has an account, with the next id."""
+    await note_restart(database)
+    assert (await client.post("/api/user", json=ADA)).json()["id"] == 1
+    await note_restart(database)
+    form = {"name": "Eve", "email": "eve@example.com", "password": PASSWORD}
+    form["csrfToken"] = await next_auth.get_csrf_token(client)
+    assert (await client.post("/signup", data=form)).status_code == 303
+    assert await database.fetchval("SELECT max(id) FROM users") == 2

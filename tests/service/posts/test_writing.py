@@ -1,5 +1,6 @@
 """Writing, changing and deleting posts through the API, and what is refused."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.epochs import note_restart
 from tests.support.people import Person
 from tests.support.posts import as_public, write_post
 
@@ -190,3 +192,18 @@ async def test_no_body_breaks_the_service(client: httpx2.AsyncClient, ada: Perso
     assert answer.status_code in {201, 422}
     if answer.status_code == 201:
         assert answer.json() | members == answer.json()
+
+
+async def test_a_restart_of_the_database_refuses_no_post(
+    client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
+) -> None:
+    """Posts that come before the service has seen that its database was restarted are stored, with the next ids."""
+    first = await write_post(client, ada)
+    await note_restart(database)
+    at_once = (client.post(PATH, json={"title": str(each)}, headers=ada.bearer) for each in range(10))
+    assert [answer.status_code for answer in await asyncio.gather(*at_once)] == [201] * 10
+    await note_restart(database)
+    once = await client.post(PATH, json={"title": "once"}, headers={**ada.bearer, "Idempotency-Key": "k"})
+    assert once.status_code == 201
+    highest = await database.fetchval("SELECT max(id) FROM posts")
+    assert int(str(first["id"])) + 11 <= highest < 1_000_000
