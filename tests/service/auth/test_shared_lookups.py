@@ -1,6 +1,7 @@
 """Sessions that are asked for at the same time: each gets their own, as it is, and a failure signs nobody out."""
 
 import asyncio
+import datetime as dt
 import uuid
 from collections.abc import AsyncIterator
 
@@ -8,7 +9,8 @@ import asyncpg
 import httpx2
 import pytest
 
-from auth_service.sessions import SessionId, list_live_sessions
+from auth_service.session_uses import BATCH
+from auth_service.sessions import SessionId, list_live_sessions, update_uses
 from tests.service.auth.test_internal import service_token
 from tests.support import next_auth
 from tests.support.next_auth import SESSION_COOKIE
@@ -128,7 +130,7 @@ async def filled(
     )
     if request.param == "statistics":
         await database.execute("ANALYZE sessions, users")
-    yield [row["id"] for row in rows[:16]]
+    yield [row["id"] for row in rows[:BATCH]]
     await database.execute("TRUNCATE sessions CASCADE")
     await database.execute("ANALYZE sessions")
 
@@ -139,11 +141,22 @@ async def test_sessions_are_looked_up_by_index(
 ) -> None:
     """Looking up a few of many sessions takes a few pages of them for each, planned once or anew."""
     await database.execute(f"SET plan_cache_mode TO {plan}")
+    few = filled[:16]
     before = await count_pages(database)
-    found = await list_live_sessions(database, filled)
+    found = await list_live_sessions(database, few)
     after = await count_pages(database)
-    assert [session.id for _, session in filter(None, found)] == filled
-    assert after - before <= 5 * len(filled)
+    assert [session.id for _, session in filter(None, found)] == few
+    assert after - before <= 5 * len(few)
+
+
+@pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])
+async def test_uses_are_noted_by_index(filled: list[SessionId], database: asyncpg.Connection, plan: str) -> None:
+    """So does noting that a thousand were used, as much as is noted at once."""
+    await database.execute(f"SET plan_cache_mode TO {plan}")
+    lag = idle_age = dt.timedelta(days=14)
+    before = await count_pages(database)
+    await update_uses(database, filled, [0.0] * len(filled), idle_age, lag)
+    assert await count_pages(database) - before <= 5 * len(filled)
 
 
 async def count_pages(connection: asyncpg.Connection) -> int:
