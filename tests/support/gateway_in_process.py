@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import httpx2
 from pydantic import SecretStr
@@ -85,7 +86,7 @@ async def running_gateway(
     *,
     limits: Limits | None = None,
     client_limits: ClientLimits | None = None,
-    environment: str = "development",
+    environment: Literal["development", "production"] = "development",
     auth_service_url: str = "http://127.0.0.1:9",
 ) -> AsyncIterator[RunningGateway]:
     """Give a gateway with the policy of a file."""

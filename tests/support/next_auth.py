@@ -1,6 +1,7 @@
 """What ``next-auth/react`` sends, said in a few words."""
 
 import time
+from collections.abc import Mapping
 
 import httpx2
 
@@ -43,7 +44,7 @@ async def sign_out(client: httpx2.AsyncClient, **members: str) -> httpx2.Respons
     return await client.post("/api/auth/signout", data={**form, **members})
 
 
-def open_session_cookie(client: httpx2.AsyncClient) -> dict[str, object]:
+def open_session_cookie(client: httpx2.AsyncClient) -> Mapping[str, object]:
     """Return what the browser's session cookie holds."""
     claims = SEALER.open(client.cookies[SESSION_COOKIE], int(time.time()))
     assert claims is not None

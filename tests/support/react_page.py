@@ -1,7 +1,6 @@
 """A front end of one page with the published ``next-auth/react`` in it, bundled by esbuild: one more upstream."""
 
 import subprocess
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -31,7 +30,7 @@ upstream = "react"
 def build_front_end() -> Starlette:
     """Return the front end with its page and its script."""
     install_packages(FOLDER)
-    command = [Path("node_modules", ".bin", "esbuild"), "page.jsx", "--log-level=error", *_OPTIONS]
+    command = ["node_modules/.bin/esbuild", "page.jsx", "--log-level=error", *_OPTIONS]
     script = subprocess.run(command, cwd=FOLDER, capture_output=True, timeout=DEADLINE, check=True).stdout
 
     async def show_page(_: Request) -> Response:

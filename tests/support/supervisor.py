@@ -29,7 +29,7 @@ def supervising(directory: Path) -> Iterator[Supervisor]:
     """Give a stack on free ports that is up, with its data in ``directory``; kill what is left of it."""
     description, output = directory / "stack.json", directory / "stack.log"
     description.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "stack", "--port", "0", "--data", directory, "--describe", description]
+    command = [sys.executable, "-m", "stack", "--port", "0", "--data", str(directory), "--describe", str(description)]
     with output.open("wb") as log, subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
         try:
             wait_until(lambda: description.exists() or process.poll() is not None)

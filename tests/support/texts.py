@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 
 import jinja2
+from jinja2.ext import extract_from_ast
 
 from shared import errors
 from tests.support.house import ROOT, Module, list_modules
@@ -33,7 +34,7 @@ def _modules() -> list[Module]:
 
 
 def _texts_of_template(source: str) -> Iterator[str]:
-    for _, _, found in ENVIRONMENT.extract_translations(source):
+    for _, _, found in extract_from_ast(ENVIRONMENT.parse(source)):
         text = found[0] if isinstance(found, tuple) else found  # a tuple: values follow
         assert text is not None
         yield text

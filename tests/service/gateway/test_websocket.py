@@ -114,7 +114,7 @@ async def _accept(received: Received, early: bytes = b"") -> None:
     await received.send(f"HTTP/1.1 101 Switching Protocols\r\n{lines}".encode() + early)
 
 
-def _head(gateway: RunningGateway, path: str = "/open/1", **changes: str | None) -> str:
+def _head(gateway: RunningGateway, path: str = "/open/1", /, **changes: str | None) -> str:
     """Return a handshake whose headers are changed by their name with ``_`` for ``-``; None leaves one out."""
     fields = {**HANDSHAKE, **{name.replace("_", "-"): value for name, value in changes.items()}}
     lines = [f"{name}: {value}" for name, value in fields.items() if value is not None]

@@ -434,8 +434,7 @@ def test_one_answer_after_the_other() -> None:
     reader = AnswerReader()
     for length in (1, 2, 1):
         reader.expect()
-        assert reader.head is None
-        assert not reader.is_complete
+        assert (reader.head, reader.is_complete) == (None, False)
         assert reader.feed(OK + b"A: 1\r\nContent-Length: %d\r\n\r\n" % length + b"x" * length) == b"x" * length
         assert reader.head is not None
         assert (reader.head.length, reader.head.lines) == (length, b"a: 1\r\ncontent-length: %d\r\n" % length)

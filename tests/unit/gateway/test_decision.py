@@ -428,9 +428,9 @@ HANDSHAKE = {
 }
 
 
-def upgrading(version: str = "1.1", *, is_forward_auth: bool = False, **headers: str) -> RequestFacts:
+def upgrading(version: str = "1.1", /, **headers: str) -> RequestFacts:
     """Return a request for an upgrade."""
-    return facts("GET", "/a", **headers)._replace(http_version=version, is_forward_auth=is_forward_auth)
+    return facts("GET", "/a", **headers)._replace(http_version=version)
 
 
 def judge_upgrade(rule: str, request: RequestFacts, upstream: str = "posts") -> int | bytes | None:
@@ -485,7 +485,8 @@ def test_another_proxy_is_let_open_nothing_but_websockets(
     rule: str, upgrade: str, expected: int | None, upstream: str
 ) -> None:
     """What asks by forward auth sends the upgrade on: through an h2c connection further requests would pass unseen."""
-    assert judge_upgrade(rule, upgrading(is_forward_auth=True, upgrade=upgrade), upstream) == expected
+    request = upgrading(upgrade=upgrade)._replace(is_forward_auth=True)
+    assert judge_upgrade(rule, request, upstream) == expected
 
 
 @pytest.mark.parametrize(("length", "expected"), [(None, "posts"), (0, "posts"), (10, "posts"), (11, "413")])

@@ -5,7 +5,7 @@ import tomllib
 from typing import get_args
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from gateway.policy.rules import METHODS
 from gateway.policy.schema import FILE, Method, render_schema
