@@ -124,3 +124,32 @@ async def answer_ok(request: Received) -> None:
 async def echo(request: Received) -> None:
     """Answer with the body that came."""
     await request.answer(await request.read_body())
+
+
+async def echo_chunks(request: Received) -> None:
+    """Answer with the chunks of the body as they come."""
+    await request.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    async for chunk in request.read_chunks():
+        await request.send(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+    await request.send(b"0\r\n\r\n")
+
+
+async def answer_variously(request: Received) -> None:
+    """Answer in the way that the target's last part names, after reading the body."""
+    await request.read_body()
+    match request.target.rpartition("/")[2]:
+        case "304":
+            await request.send(b"HTTP/1.1 304 Not Modified\r\n\r\n")
+        case "chunks":
+            await request.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")
+        case "end":
+            await request.send(b"HTTP/1.1 200 OK\r\n\r\nok")
+            request.writer.close()
+        case "close":
+            await request.answer(b"ok", headers="Connection: close\r\n")
+            request.writer.close()
+        case "broken":
+            await request.send(b"HTTP/1.1 200 OK\r\nContent-Le")
+            request.writer.close()
+        case _:
+            await request.answer(b"" if request.method == "HEAD" else b"ok")

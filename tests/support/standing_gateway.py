@@ -5,7 +5,6 @@ upstream, on which an answer comes another way than on a fresh one.
 """
 
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,48 +14,11 @@ import pytest
 from gateway.wire.limits import ClientLimits
 from shared import feed
 from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway
+from tests.support.gateway_rules import write_rules
 from tests.support.raw_client import connected, settle
 from tests.support.raw_upstream import RawUpstream, answer_ok, running_upstream
 
-_RULES = """
-[upstreams]
-posts = "POSTS"
-
-[[rule]]
-matcher = ["/userposts/:path*"]
-access = "page"
-upstream = "posts"
-
-[[rule]]
-matcher = ["/api/user/:id"]
-methods = ["GET"]
-access = "protected"
-upstream = "posts"
-
-[[rule]]
-matcher = ["/options"]
-methods = ["GET", "OPTIONS"]
-access = "public"
-upstream = "posts"
-
-[[rule]]
-matcher = ["/small"]
-access = "public"
-upstream = "posts"
-max_body = 10
-
-[[rule]]
-matcher = ["/public/:path*"]
-access = "public"
-upstream = "posts"
-max_body = 1073741824
-
-[[rule]]
-matcher = ["/assets/:path*", "/docs", "/openapi.json", "/robots.txt"]
-methods = ["GET"]
-access = "public"
-upstream = "gateway"
-"""
+COLD_AND_WARM = pytest.mark.parametrize("begins_warm", [False, True], ids=["cold", "warm"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +54,6 @@ async def standing_gateway(folder: Path, client_limits: ClientLimits | None = No
 async def _running(folder: Path, client_limits: ClientLimits | None) -> AsyncIterator[Standing]:
     async with running_upstream(answer_ok) as posts:
         rules = folder / "rules.toml"
-        rules.write_text(_RULES.replace("POSTS", posts.url))
+        write_rules(rules, posts)
         async with running_gateway(rules, client_limits=client_limits) as gateway:
-            _send_at_once(gateway)
             yield Standing(gateway, posts)
-
-
-def _send_at_once(gateway: RunningGateway) -> None:
-    """Do without Nagle's algorithm, as uvloop does: an answer in two writes would take 40 ms."""
-    for server in gateway.server.servers:
-        for listener in server.sockets:
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

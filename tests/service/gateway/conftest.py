@@ -9,50 +9,8 @@ import pytest
 
 from gateway.wire.limits import Limits
 from tests.support.gateway_in_process import RunningGateway, running_gateway
+from tests.support.gateway_rules import write_rules
 from tests.support.raw_upstream import RawUpstream, answer_ok, running_upstream
-
-RULES = """
-[upstreams]
-auth = {{ address = "{auth}", session_cookies = true }}
-posts = "{posts}"
-
-[[rule]]
-matcher = ["/api/auth/:path*"]
-access = "public"
-upstream = "auth"
-
-[[rule]]
-matcher = ["/userposts/:path*"]
-access = "page"
-upstream = "posts"
-
-[[rule]]
-matcher = ["/api/user/:id"]
-methods = ["GET"]
-access = "protected"
-upstream = "posts"
-
-[[rule]]
-matcher = ["/small"]
-access = "public"
-upstream = "posts"
-max_body = 10
-
-[[rule]]
-matcher = ["/public/:path*"]
-access = "public"
-upstream = "posts"
-max_body = 1073741824
-
-[[rule]]
-matcher = [
-    "/assets/:path*", "/docs", "/openapi.json", "/favicon.ico", "/robots.txt",
-    "/.well-known/change-password", "/.well-known/security.txt",
-]
-methods = ["GET"]
-access = "public"
-upstream = "gateway"
-"""
 
 StartGateway = Callable[[Limits], AbstractAsyncContextManager[RunningGateway]]
 
@@ -75,7 +33,7 @@ async def posts() -> AsyncIterator[RawUpstream]:
 def rules(tmp_path: Path, auth: RawUpstream, posts: RawUpstream) -> Path:
     """Give the policy file."""
     path = tmp_path / "rules.toml"
-    path.write_text(RULES.format(auth=auth.url, posts=posts.url))
+    write_rules(path, posts, auth)
     return path
 
 

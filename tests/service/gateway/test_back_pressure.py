@@ -9,7 +9,7 @@ import pytest
 from gateway.wire.limits import ClientLimits, Limits
 from tests.support.gateway_in_process import RunningGateway, change_rules, eventually, running_gateway
 from tests.support.raw_client import LIMIT, RawClient, connected, settle
-from tests.support.raw_upstream import RawUpstream, Received, running_upstream
+from tests.support.raw_upstream import RawUpstream, Received, echo_chunks, running_upstream
 
 PIECE = b"x" * 65_536
 MEBIBYTE = 1_048_576
@@ -50,13 +50,6 @@ async def test_both_ways_at_once(gateway: RunningGateway, posts: RawUpstream) ->
 
 async def check_echo(client: RawClient, posts: RawUpstream) -> None:
     """Send a long body that is echoed, see it stall as long as the echo is not taken, and then pass whole."""
-
-    async def echo_chunks(request: Received) -> None:
-        await request.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        async for chunk in request.read_chunks():
-            await request.send(b"%x\r\n%b\r\n" % (len(chunk), chunk))
-        await request.send(b"0\r\n\r\n")
-
     posts.script = echo_chunks
     sent = 0
 

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway, status_of
 from tests.support.raw_client import LIMIT, RawClient, connected, settle
-from tests.support.raw_upstream import RawUpstream, Received
+from tests.support.raw_upstream import RawUpstream, Received, answer_variously
 
 LINES = {
     "an upstream's answer": ("GET /public/x", 200),
@@ -34,21 +34,6 @@ LINES = {
     "a client that closes": ("GET /public/x\r\nConnection: close", 200),
     "an old client": ("GET /public/x HTTP/1.0", 200),
 }
-
-
-async def answer_variously(request: Received) -> None:
-    """Answer as the target says."""
-    await request.read_body()
-    match request.target.rpartition("/")[2]:
-        case "304":
-            await request.send(b"HTTP/1.1 304 Not Modified\r\n\r\n")
-        case "chunks":
-            await request.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")
-        case "close":
-            await request.answer(b"ok", headers="Connection: close\r\n")
-            request.writer.close()
-        case _:
-            await request.answer(b"" if request.method == "HEAD" else b"ok")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from tests.support.gateway_in_process import RunningGateway, reset, status_of
-from tests.support.raw_upstream import RawUpstream, Received, echo
+from tests.support.raw_upstream import RawUpstream, Received, echo, echo_chunks
 
 PIECE = b"x" * 65_536
 MEBIBYTE = 1_048_576
@@ -120,13 +120,6 @@ async def test_events_pass_at_once(client: httpx2.AsyncClient, posts: RawUpstrea
 
 async def test_both_directions_at_once(gateway: RunningGateway, posts: RawUpstream) -> None:
     """An upstream may answer piece by piece while the request's body is still coming."""
-
-    async def echo_chunks(request: Received) -> None:
-        await request.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        async for chunk in request.read_chunks():
-            await request.send(b"%x\r\n%b\r\n" % (len(chunk), chunk))
-        await request.send(b"0\r\n\r\n")
-
     posts.script = echo_chunks
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     head = f"POST /public/x HTTP/1.1\r\nHost: {gateway.host}\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -5,42 +5,12 @@ An HTTP server's writer sees to this silently; here it is stated (RFC 9110, 8.6,
 """
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.support.gateway_in_process import RunningGateway, eventually
 from tests.support.raw_client import RawClient, connected
 from tests.support.raw_upstream import RawUpstream, Received, answer_ok
-from tests.support.standing_gateway import Standing, standing_gateway
-
-
-@pytest.fixture(scope="module")
-async def standing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Standing]:
-    """Give a gateway and its upstream for all of these tests."""
-    async with standing_gateway(tmp_path_factory.mktemp("standing")) as standing:
-        yield standing
-
-
-@pytest.fixture
-async def posts(standing: Standing) -> RawUpstream:
-    """Give the upstream, to which the gateway keeps no connection."""
-    await standing.renew()
-    return standing.posts
-
-
-@pytest.fixture
-def gateway(standing: Standing, posts: RawUpstream) -> RunningGateway:  # noqa: ARG001 - for what it does
-    """Give the gateway."""
-    return standing.gateway
-
-
-@pytest.fixture
-async def client(gateway: RunningGateway) -> AsyncIterator[RawClient]:
-    """Give a connection to the gateway."""
-    async with connected(gateway) as client:
-        yield client
-
 
 # Announced and sent
 

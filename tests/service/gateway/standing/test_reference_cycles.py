@@ -2,38 +2,23 @@
 
 import gc
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.support.gateway_in_process import RunningGateway, eventually
 from tests.support.raw_client import connected
-from tests.support.raw_upstream import RawUpstream, Received
-from tests.support.standing_gateway import Standing, standing_gateway
+from tests.support.raw_upstream import RawUpstream, answer_variously
 
 OURS = ("gateway.", "shared.", "httptools.")
 COUNT = 50
 
 
-@pytest.fixture(scope="module")
-async def standing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Standing]:
-    """Give a gateway and its upstream for all of these tests."""
-    async with standing_gateway(tmp_path_factory.mktemp("standing")) as standing:
-        yield standing
-
-
 @pytest.fixture
-async def posts(standing: Standing) -> RawUpstream:
-    """Give the upstream."""
-    await standing.renew()
-    standing.posts.script = answer_variously
-    return standing.posts
-
-
-@pytest.fixture
-def gateway(standing: Standing, posts: RawUpstream) -> RunningGateway:  # noqa: ARG001 - for what it does
-    """Give the gateway."""
-    return standing.gateway
+def posts(posts: RawUpstream) -> RawUpstream:
+    """Give an upstream that answers in each of the ways there are."""
+    posts.script = answer_variously
+    return posts
 
 
 @pytest.fixture
@@ -79,22 +64,6 @@ REQUESTS = {
     "an answer until the end": "GET /public/end",
     "an answer that breaks off": "GET /public/broken",
 }
-
-
-async def answer_variously(request: Received) -> None:
-    """Answer as the target says."""
-    await request.read_body()
-    match request.target.rpartition("/")[2]:
-        case "chunks":
-            await request.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")
-        case "end":
-            await request.send(b"HTTP/1.1 200 OK\r\n\r\nok")
-            request.writer.close()
-        case "broken":
-            await request.send(b"HTTP/1.1 200 OK\r\nContent-Le")
-            request.writer.close()
-        case _:
-            await request.answer(b"" if request.method == "HEAD" else b"ok")
 
 
 @pytest.mark.parametrize("lines", REQUESTS.values(), ids=REQUESTS)

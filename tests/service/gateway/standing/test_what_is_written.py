@@ -5,46 +5,17 @@ and a connection is in ``test_how_answers_end``.
 """
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from gateway.wire.limits import ClientLimits, Limits
-from tests.support.gateway_in_process import RunningGateway, change_rules, running_gateway
+from tests.support.gateway_in_process import change_rules, running_gateway
 from tests.support.raw_client import Answer, RawClient, connected
 from tests.support.raw_upstream import RawUpstream, Received, answer_ok
-from tests.support.standing_gateway import Standing, standing_gateway
 
 DATE = re.compile(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT")
 ID = re.compile(r"[0-9a-f]{32}")
-
-
-@pytest.fixture(scope="module")
-async def standing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Standing]:
-    """Give a gateway and its upstream for all of these tests."""
-    async with standing_gateway(tmp_path_factory.mktemp("standing")) as standing:
-        yield standing
-
-
-@pytest.fixture
-async def posts(standing: Standing) -> RawUpstream:
-    """Give the upstream, to which the gateway keeps no connection."""
-    await standing.renew()
-    return standing.posts
-
-
-@pytest.fixture
-def gateway(standing: Standing, posts: RawUpstream) -> RunningGateway:  # noqa: ARG001 - for what it does
-    """Give the gateway."""
-    return standing.gateway
-
-
-@pytest.fixture
-async def client(gateway: RunningGateway) -> AsyncIterator[RawClient]:
-    """Give a connection to the gateway."""
-    async with connected(gateway) as client:
-        yield client
 
 
 def check_head(answer: Answer) -> None:

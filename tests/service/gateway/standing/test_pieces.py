@@ -1,42 +1,22 @@
 """However a client's bytes are cut into pieces, and however many requests stand in one: the same requests, in order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 
 import pytest
 
-from tests.support.gateway_in_process import RunningGateway
-from tests.support.raw_client import RawClient, connected, settle
+from tests.support.raw_client import RawClient, settle
 from tests.support.raw_upstream import RawUpstream, Received
-from tests.support.standing_gateway import Standing, standing_gateway
+from tests.support.standing_gateway import COLD_AND_WARM
 
-
-@pytest.fixture(scope="module")
-async def standing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Standing]:
-    """Give a gateway and its upstream for all of these tests."""
-    async with standing_gateway(tmp_path_factory.mktemp("standing")) as standing:
-        yield standing
-
-
-@pytest.fixture(params=["cold", "warm"])
-async def posts(request: pytest.FixtureRequest, standing: Standing) -> RawUpstream:
-    """Give an upstream that tells what it was asked; the gateway keeps a connection to it, or none."""
-    await standing.renew(is_warm=request.param == "warm")
-    standing.posts.script = tell
-    return standing.posts
+pytestmark = COLD_AND_WARM
 
 
 @pytest.fixture
-def gateway(standing: Standing, posts: RawUpstream) -> RunningGateway:  # noqa: ARG001 - for what it does
-    """Give the gateway."""
-    return standing.gateway
-
-
-@pytest.fixture
-async def client(gateway: RunningGateway) -> AsyncIterator[RawClient]:
-    """Give a connection to the gateway."""
-    async with connected(gateway) as client:
-        yield client
+def posts(posts: RawUpstream) -> RawUpstream:
+    """Give an upstream that tells what it was asked."""
+    posts.script = tell
+    return posts
 
 
 async def tell(request: Received) -> None:

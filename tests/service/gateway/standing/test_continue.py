@@ -4,14 +4,14 @@ RFC 9110, 10.1.1.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.gateway_in_process import RunningGateway
-from tests.support.raw_client import LIMIT, RawClient, connected, settle
+from tests.support.raw_client import LIMIT, RawClient, settle
 from tests.support.raw_upstream import RawUpstream, Received, echo
-from tests.support.standing_gateway import Standing, standing_gateway
+from tests.support.standing_gateway import COLD_AND_WARM
+
+pytestmark = COLD_AND_WARM
 
 EXPECT = "Expect: 100-continue"
 FRAMINGS = {
@@ -28,33 +28,6 @@ REFUSED = {
     "two readings": ("POST //public/x", "Content-Length: 5", 400),
     "two lengths": ("POST /public/x\r\nContent-Length: 5", "Content-Length: 5", 400),
 }
-
-
-@pytest.fixture(scope="module")
-async def standing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Standing]:
-    """Give a gateway and its upstream for all of these tests."""
-    async with standing_gateway(tmp_path_factory.mktemp("standing")) as standing:
-        yield standing
-
-
-@pytest.fixture(params=["cold", "warm"])
-async def posts(request: pytest.FixtureRequest, standing: Standing) -> RawUpstream:
-    """Give the upstream, to which the gateway keeps a connection, or none."""
-    await standing.renew(is_warm=request.param == "warm")
-    return standing.posts
-
-
-@pytest.fixture
-def gateway(standing: Standing, posts: RawUpstream) -> RunningGateway:  # noqa: ARG001 - for what it does
-    """Give the gateway."""
-    return standing.gateway
-
-
-@pytest.fixture
-async def client(gateway: RunningGateway) -> AsyncIterator[RawClient]:
-    """Give a connection to the gateway."""
-    async with connected(gateway) as client:
-        yield client
 
 
 @pytest.mark.parametrize("expect", [EXPECT, "expect:100-Continue"])

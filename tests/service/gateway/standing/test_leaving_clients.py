@@ -11,7 +11,9 @@ from gateway.wire.limits import ClientLimits
 from tests.support.gateway_in_process import RunningGateway, eventually
 from tests.support.raw_client import RawClient, connected, settle
 from tests.support.raw_upstream import RawUpstream, Received
-from tests.support.standing_gateway import Standing, standing_gateway
+from tests.support.standing_gateway import COLD_AND_WARM, Standing, standing_gateway
+
+pytestmark = COLD_AND_WARM
 
 SOON = 5.0  # seconds; an upstream has 30 to begin its answer
 LEAVE: dict[str, Callable[[RawClient], None]] = {"by a reset": RawClient.reset, "in order": RawClient.end_sending}
@@ -23,19 +25,6 @@ async def standing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[St
     limits = ClientLimits(half_closed=0.2)
     async with standing_gateway(tmp_path_factory.mktemp("standing"), limits) as standing:
         yield standing
-
-
-@pytest.fixture(params=["cold", "warm"])
-async def posts(request: pytest.FixtureRequest, standing: Standing) -> RawUpstream:
-    """Give the upstream, to which the gateway keeps a connection, or none."""
-    await standing.renew(is_warm=request.param == "warm")
-    return standing.posts
-
-
-@pytest.fixture
-def gateway(standing: Standing, posts: RawUpstream) -> RunningGateway:  # noqa: ARG001 - for what it does
-    """Give the gateway."""
-    return standing.gateway
 
 
 async def has_ended(gateway: RunningGateway, posts: RawUpstream) -> None:

@@ -2,44 +2,17 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
 from types import FrameType
 
 import pytest
 
-from tests.support.gateway_in_process import RunningGateway
-from tests.support.raw_client import RawClient, connected, settle
+from tests.support.raw_client import RawClient, settle
 from tests.support.raw_upstream import RawUpstream, Received
-from tests.support.standing_gateway import Standing, standing_gateway
+from tests.support.standing_gateway import COLD_AND_WARM
+
+pytestmark = COLD_AND_WARM
 
 KIBIBYTE = 1024
-
-
-@pytest.fixture(scope="module")
-async def standing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Standing]:
-    """Give a gateway and its upstream for all of these tests."""
-    async with standing_gateway(tmp_path_factory.mktemp("standing")) as standing:
-        yield standing
-
-
-@pytest.fixture(params=["cold", "warm"])
-async def posts(request: pytest.FixtureRequest, standing: Standing) -> RawUpstream:
-    """Give the upstream, to which the gateway keeps a connection, or none."""
-    await standing.renew(is_warm=request.param == "warm")
-    return standing.posts
-
-
-@pytest.fixture
-def gateway(standing: Standing, posts: RawUpstream) -> RunningGateway:  # noqa: ARG001 - for what it does
-    """Give the gateway."""
-    return standing.gateway
-
-
-@pytest.fixture
-async def client(gateway: RunningGateway) -> AsyncIterator[RawClient]:
-    """Give a connection to the gateway."""
-    async with connected(gateway) as client:
-        yield client
 
 
 BOUNDS = {
