@@ -9,10 +9,12 @@ from stack.postgres import DatabaseUrls
 from tests.support.own_postgres import own_postgres
 
 
-@pytest.fixture(autouse=True)
-def start_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a service start at once where the test has no auth service for it."""
-    monkeypatch.setattr(feed, "START_PATIENCE", 0.2)
+@pytest.fixture(scope="module", autouse=True)
+def start_at_once() -> Iterator[None]:
+    """Let a service start at once, whether or not the test has an auth service for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feed, "START_PATIENCE", 0.2)
+        yield
 
 
 @pytest.fixture(autouse=True)

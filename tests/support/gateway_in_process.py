@@ -142,5 +142,7 @@ async def eventually(holds: Callable[[], bool], seconds: float = 10) -> None:
 
 
 def change_rules(path: Path, old: str, new: str) -> None:
-    """Change a policy file."""
-    path.write_text(path.read_text().replace(old, new))
+    """Change a policy file, wherever it says ``old``."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))

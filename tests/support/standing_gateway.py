@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from gateway.wire.limits import ClientLimits
-from shared import feed
 from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway
 from tests.support.gateway_rules import write_rules
 from tests.support.raw_client import connected, settle
@@ -44,14 +43,6 @@ class Standing:
 @contextlib.asynccontextmanager
 async def standing_gateway(folder: Path, client_limits: ClientLimits | None = None) -> AsyncIterator[Standing]:
     """Give the two; ``folder`` is for the policy."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(feed, "START_PATIENCE", 0.2)  # there is no auth service to wait for
-        async with _running(folder, client_limits) as standing:
-            yield standing
-
-
-@contextlib.asynccontextmanager
-async def _running(folder: Path, client_limits: ClientLimits | None) -> AsyncIterator[Standing]:
     async with running_upstream(answer_ok) as posts:
         rules = folder / "rules.toml"
         write_rules(rules, posts)

@@ -128,15 +128,10 @@ async def test_a_word_and_no_name_says_who_gets_nextauths_cookies(
     rules: Path, auth: RawUpstream, posts: RawUpstream
 ) -> None:
     """An upstream gets the cookies by ``session_cookies`` in the policy: one called auth does not without it."""
-    change_rules(rules, '"posts"', '"auth"')
-    change_rules(rules, "posts = ", "elsewhere = ")
-    change_rules(rules, "auth = ", "identity = ")
-    change_rules(rules, "elsewhere = ", "auth = ")
-    change_rules(
-        rules,
-        '"/api/auth/:path*"]\naccess = "public"\nupstream = "auth"',
-        '"/api/auth/:path*"]\naccess = "public"\nupstream = "identity"',
-    )
+    change_rules(rules, "[upstreams.auth]", "[upstreams.identity]")
+    change_rules(rules, 'upstream = "auth"', 'upstream = "identity"')
+    change_rules(rules, "posts = ", "auth = ")
+    change_rules(rules, 'upstream = "posts"', 'upstream = "auth"')
     async with running_gateway(rules) as gateway, gateway.client() as client:
         cookies = f"theme=dark; {gateway.seal_session()}; next-auth.csrf-token=a"
         for path in ("/api/auth/session", "/public/x"):

@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 
 from gateway import gate
-from gateway.wire.limits import MAX_AHEAD, Limits
+from gateway.wire.limits import MAX_AHEAD, ClientLimits, Limits
 from gateway.wire.tunnel import LOOK_EVERY
 from gateway.wire.websocket import accept_of
 from shared.server import GRACEFUL_SHUTDOWN
@@ -315,9 +315,11 @@ async def test_a_malformed_handshake_is_refused(
     gateway: RunningGateway, posts: RawUpstream, changes: dict[str, str | None], status: int
 ) -> None:
     """A handshake that is not whole and plain is refused before the upstream hears of it."""
-    answer = await gateway.send_raw(_head(gateway, **changes).encode())
-    assert status_of(answer) == status
-    assert (b"sec-websocket-version: 13" in answer.lower()) == (status == 426)
+    async with connected(gateway) as client:
+        client.send(_head(gateway, **changes).encode())
+        answer = await client.read_answer()
+    assert answer.status == status
+    assert answer.values("sec-websocket-version") == (["13"] if status == 426 else [])
     assert posts.received == []
 
 
@@ -392,7 +394,8 @@ async def test_a_client_that_leaves_before_the_answer_is_noticed(tmp_path: Path,
         await received.reader.read()
 
     posts.script = keep_silent
-    async with running_gateway(_policy(tmp_path, posts.url)) as gateway:
+    soon = ClientLimits(half_closed=0.2)
+    async with running_gateway(_policy(tmp_path, posts.url), client_limits=soon) as gateway:
         _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
         writer.write(_head(gateway).encode())
         await eventually(lambda: posts.open_connections == 1)
