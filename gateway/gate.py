@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gateway.callers.credentials import Credentials, Identity, StaleSession
+from gateway.callers.credentials import NOBODY, Credentials, Identity, StaleSession
 from gateway.callers.renewal import Renewed
 from gateway.callers.same_origin import is_same_origin
 from gateway.policy.decision import (
@@ -28,14 +28,13 @@ from gateway.policy.decision import (
 from gateway.policy.in_force import CurrentPolicy
 from gateway.policy.rules import PROBES, Rule
 from gateway.wire.request_heads import RequestHead
-from shared.authentication import Anonymous, Caller, Reason, User, note_in_record
+from shared.authentication import Caller, User, note_in_record
 from shared.errors import MethodNotAllowed, Unavailable
 from shared.request_context import SIGN_IN_WANTED, RequestRecord
 
 PROBING = ("GET", "HEAD", "OPTIONS")
 
 _PROBES = frozenset(path.encode() for path in PROBES)
-_NOBODY = Identity(Anonymous(Reason.MISSING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,4 +120,4 @@ def _judge_probe(head: RequestHead) -> Judgement:
     """Return what happens to a question of whoever runs this, asked by any name of this machine."""
     is_allowed = head.line.method in PROBING
     decision = TellState() if is_allowed else Refuse(MethodNotAllowed(", ".join(PROBING)))
-    return Judgement(decision, _NOBODY, head.line.path_text)
+    return Judgement(decision, NOBODY, head.line.path_text)

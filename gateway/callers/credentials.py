@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from gateway.callers.same_origin import is_same_origin
 from gateway.settings import GatewaySettings
-from gateway.wire.headers import RawHeader
+from gateway.wire.headers import RawHeader, list_values
 from shared.authentication import Anonymous, Caller, Reason, User, authenticate, authenticate_token
 from shared.device_cookie import DeviceCookies, names_session
 from shared.memory import Memory
@@ -71,7 +71,7 @@ class _BrowserCookies:
     device: str | None
 
 
-_NOBODY = Identity(Anonymous(Reason.MISSING))
+NOBODY = Identity(Anonymous(Reason.MISSING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +111,13 @@ class Credentials:
         return Identity(caller)
 
     def _find_by_cookie(self, method: str, headers: tuple[RawHeader, ...], now: int) -> Identity:
-        lines = tuple([value for name, value in headers if name == b"cookie"])
+        lines = tuple(list_values(headers, b"cookie"))
         cookies = self._read_cookies(lines)
         if cookies is None or not is_same_origin(method, headers, self.public_url):
-            return _NOBODY
+            return NOBODY
         session = self.sealer.open(cookies.sealed, now) if cookies.sealed else None
         if session is None:
-            caller: Caller = _without_session(cookies.sealed)
+            caller: Caller = Anonymous(Reason.INVALID if cookies.sealed else Reason.MISSING)
             session_id = None
         else:
             self._remember(lines, cookies)
@@ -169,7 +169,3 @@ class Credentials:
         if isinstance(caller, User):
             return caller.claims.is_fresh(now)
         return caller.reason is Reason.REVOKED or self.revocations.is_revoked(session_id)
-
-
-def _without_session(sealed: str) -> Anonymous:
-    return Anonymous(Reason.INVALID if sealed else Reason.MISSING)

@@ -6,13 +6,14 @@ on its method and on headers that only a browser itself can set.
 
 from collections.abc import Iterable
 
+from gateway.wire.headers import RawHeader, list_values
 from gateway.wire.websocket import wants_websocket
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # which change nothing (RFC 9110, section 9.2.1)
 _OWN_SITES = ([b"same-origin"], [b"none"])
 
 
-def is_same_origin(method: str, headers: Iterable[tuple[bytes, bytes]], public_origin: str) -> bool:
+def is_same_origin(method: str, headers: Iterable[RawHeader], public_origin: str) -> bool:
     """Tell whether a cookie may count: the request changes nothing, or provably comes from a page of ours.
 
     1. GET, HEAD, OPTIONS: yes; but not to open a WebSocket, which a page of any origin could then talk through.
@@ -22,9 +23,5 @@ def is_same_origin(method: str, headers: Iterable[tuple[bytes, bytes]], public_o
     lines = tuple(headers)
     if method in SAFE_METHODS and not wants_websocket(lines):
         return True
-    sites = _values(lines, b"sec-fetch-site")
-    return sites in _OWN_SITES if sites else _values(lines, b"origin") == [public_origin.encode()]
-
-
-def _values(headers: tuple[tuple[bytes, bytes], ...], wanted: bytes) -> list[bytes]:
-    return [value for name, value in headers if name == wanted]
+    sites = list_values(lines, b"sec-fetch-site")
+    return sites in _OWN_SITES if sites else list_values(lines, b"origin") == [public_origin.encode()]

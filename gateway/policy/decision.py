@@ -25,7 +25,6 @@
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
@@ -34,7 +33,7 @@ from urllib.parse import parse_qsl
 from gateway.matching.matchers import Matcher
 from gateway.policy.canonical_paths import CanonicalPath, write_callback_query
 from gateway.policy.rules import Access, Candidate, Condition, Policy, Rule, Source, Upstream
-from gateway.wire.headers import RawHeader
+from gateway.wire.headers import RawHeader, list_values
 from gateway.wire.websocket import read_key, wants_websocket
 from shared.authentication import Anonymous, Caller, User, ask_for_recent_sign_in, challenge
 from shared.claims import CLOCK_TOLERANCE, Claims
@@ -202,7 +201,7 @@ def _forward(candidate: Candidate, request: RequestFacts, user: User | None) -> 
     rule, matcher, upstream = candidate
     if request.content_length is not None and request.content_length > rule.max_body:
         return Refuse(BodyTooLarge(), rule, matcher)
-    upgrades = _values(request.headers, b"upgrade") if request.asks_upgrade else []
+    upgrades = list_values(request.headers, b"upgrade") if request.asks_upgrade else []
     try:
         key = _read_upgrade(rule, request, upgrades) if upgrades else None
     except AppError as error:
@@ -239,13 +238,13 @@ def _is_navigation(request: RequestFacts) -> bool:
 
 def _is_own_form(request: RequestFacts) -> bool:
     """Tell whether a browser sends a form of ours, and shows what it is answered."""
-    types = [value.partition(b";")[0].strip().lower() for value in _values(request.headers, b"content-type")]
+    types = [value.partition(b";")[0].strip().lower() for value in list_values(request.headers, b"content-type")]
     is_form = request.method == "POST" and len(types) == 1 and types[0] in FORM_TYPES
     return is_form and request.is_ours and _may_navigate(request)
 
 
 def _may_navigate(request: RequestFacts) -> bool:
-    return all(mode == b"navigate" for mode in _values(request.headers, b"sec-fetch-mode"))
+    return all(mode == b"navigate" for mode in list_values(request.headers, b"sec-fetch-mode"))
 
 
 def _conditions_hold(rule: Rule, request: RequestFacts) -> bool:
@@ -267,7 +266,7 @@ def _find_value(condition: Condition, request: RequestFacts) -> str | None:
     """
     match condition.source:
         case Source.HEADER:
-            values = [value.decode("latin-1") for value in _values(request.headers, condition.key.encode())]
+            values = [value.decode("latin-1") for value in list_values(request.headers, condition.key.encode())]
             return _SEPARATORS.get(condition.key, ", ").join(values) or None
         case Source.COOKIE:
             return parse_cookies(request.headers).get(condition.key) or None
@@ -276,9 +275,5 @@ def _find_value(condition: Condition, request: RequestFacts) -> str | None:
             values = [value for name, value in fields if name == condition.key]
             return None if values in ([], [""]) else values[-1]
         case Source.HOST:
-            hosts = _values(request.headers, b"host")
+            hosts = list_values(request.headers, b"host")
             return _PORT.sub("", hosts[0].decode("latin-1").lower()) or None if hosts else None
-
-
-def _values(headers: Iterable[RawHeader], wanted: bytes) -> list[bytes]:
-    return [value for name, value in headers if name == wanted]

@@ -23,13 +23,12 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from gateway.wire.chunks import ChunkReader, ChunksBroken
-from gateway.wire.headers import RawHeader, encode_lines, keep_answer_headers, list_words
+from gateway.wire.headers import BODILESS, RawHeader, encode_lines, keep_answer_headers, list_words
 from gateway.wire.limits import MAX_ANSWER_FIELDS, MAX_ANSWER_HEAD
 from gateway.wire.lookup import Lookup
 
 MAX_INTERIM = 8
 SWITCHING_PROTOCOLS = 101
-BODILESS = (204, 304)  # RFC 9110, section 6.4.1
 
 _END_OF_HEAD = b"\r\n\r\n"
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t -~\x80-\xff]*)?")

@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import structlog
 
 from gateway.wire.chunks import LAST_CHUNK, ChunkReader, ChunksBroken, encode_chunk
-from gateway.wire.headers import RawHeader, encode_lines
+from gateway.wire.headers import BODILESS, RawHeader, encode_lines
 from gateway.wire.limits import MAX_AHEAD, MAX_UNFINISHED_HEAD, ClientLimits
 from gateway.wire.request_heads import END_OF_HEAD, HeadParser, RequestHead, check_beginning
 from gateway.wire.unsent import Unsent
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from gateway.wire.exchange import Exchanges
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_BODILESS = (204, 304)
 _CLOSE_LINE = b"connection: close\r\n"
 _CHUNKED_LINE = b"transfer-encoding: chunked\r\n"
 _LINE_ENDS = b"\r\n"
@@ -205,7 +204,7 @@ class ClientConnection(asyncio.Protocol):
         """Begin an answer: its header lines, how long its body is (None: unknown), and what is there of it."""
         head = self._head
         method, version = (head.line.method, head.line.version) if head is not None else ("", "1.1")
-        has_body = method != "HEAD" and status not in _BODILESS
+        has_body = method != "HEAD" and status not in BODILESS
         if self._state is State.BODY:
             self._is_kept = False
         self._is_chunked = has_body and length is None and version != "1.0"

@@ -60,7 +60,7 @@ _MATTERS = (_SET_HERE - _TRACE - {b"x-request-id"}) | {
     *(b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest"),
 }
 _STOPS_ON_THE_WAY_BACK = _HOP_BY_HOP | {b"date", b"server", b"x-request-id"}
-_BODILESS = (204, 304)
+BODILESS = (204, 304)  # RFC 9110, section 6.4.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ def encode_said(
 def keep_answer_headers(status: int, headers: Sequence[RawHeader]) -> list[RawHeader]:
     """Return the lines of an upstream's answer that go on to the client."""
     named = list_words(headers, b"connection")
-    if status in _BODILESS:
+    if status in BODILESS:
         named |= {b"content-length"}
     return [header for header in headers if header[0] not in _STOPS_ON_THE_WAY_BACK and header[0] not in named]
 
@@ -174,9 +174,19 @@ def encode_lines(headers: Iterable[RawHeader]) -> bytes:
     return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
+def split_lines(lines: bytes) -> list[RawHeader]:
+    """Return the headers that ``encode_lines`` wrote."""
+    return [(name, value) for name, _, value in (line.partition(b": ") for line in lines.split(b"\r\n")[:-1])]
+
+
+def list_values(headers: Iterable[RawHeader], wanted: bytes) -> list[bytes]:
+    """Return the values of all headers of one name."""
+    return [value for name, value in headers if name == wanted]
+
+
 def list_words(headers: Iterable[RawHeader], wanted: bytes) -> frozenset[bytes]:
     """Return the words of all lists in the headers of one name, in lower case (RFC 9110, section 5.6.1)."""
-    values = [value for name, value in headers if name == wanted]
+    values = list_values(headers, wanted)
     return frozenset(word.strip(b" \t") for word in b",".join(values).lower().split(b",")) if values else frozenset()
 
 

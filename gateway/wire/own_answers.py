@@ -5,14 +5,13 @@ again, and remembered.
 """
 
 import functools
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from starlette.responses import Response
 from starlette.types import Scope
 
 from gateway.callers.renewal import Renewed, add_cookies
-from gateway.wire.headers import RawHeader, encode_lines
+from gateway.wire.headers import encode_lines, split_lines
 from gateway.wire.request_heads import RequestHead
 from shared.error_responses import note_refusal_in, render_error, render_json_error, wants_page
 from shared.errors import AppError
@@ -66,7 +65,7 @@ class OwnAnswers:
 
     def add_cookies(self, lines: bytes, renewed: Renewed) -> bytes:
         """Return header lines with the cookies of a renewal, for nobody to keep."""
-        headers = [header for header in _split(lines) if not header[0].lower().endswith(_CACHE_CONTROL)]
+        headers = [header for header in split_lines(lines) if not header[0].lower().endswith(_CACHE_CONTROL)]
         added = add_cookies(headers, renewed, self._cookie_names)
         return encode_lines([*added, (b"cache-control", b"no-store")])
 
@@ -100,9 +99,3 @@ def build_scope(head: RequestHead, record: RequestRecord) -> Scope:
     }
     keep_record(scope, record)
     return scope
-
-
-def _split(lines: bytes) -> Iterable[RawHeader]:
-    for line in lines.split(b"\r\n")[:-1]:
-        name, _, value = line.partition(b": ")
-        yield name, value

@@ -10,7 +10,7 @@ import binascii
 import hashlib
 from collections.abc import Iterable
 
-from gateway.wire.headers import RawHeader
+from gateway.wire.headers import RawHeader, list_values, list_words
 from shared.errors import AppError, BadRequest
 
 VERSION = b"13"
@@ -38,15 +38,13 @@ def wants_websocket(headers: Iterable[RawHeader]) -> bool:
 def read_key(method: str, http_version: str, headers: Iterable[RawHeader]) -> bytes:
     """Return the key of a client's handshake; BadRequest or UpgradeRequired where it is not a good one."""
     lines = list(headers)
-    connection = b",".join(_values(lines, b"connection")).lower()
-    is_upgrade = b"upgrade" in {word.strip(b" \t") for word in connection.split(b",")}
-    if method != "GET" or http_version != "1.1" or not is_upgrade:
+    if method != "GET" or http_version != "1.1" or b"upgrade" not in list_words(lines, b"connection"):
         raise BadRequest("This is not the handshake of a WebSocket")
-    if [value.lower() for value in _values(lines, b"upgrade")] != [b"websocket"]:
+    if [value.lower() for value in list_values(lines, b"upgrade")] != [b"websocket"]:
         raise BadRequest("Ask for websocket alone")
-    if _values(lines, b"sec-websocket-version") != [VERSION]:
+    if list_values(lines, b"sec-websocket-version") != [VERSION]:
         raise UpgradeRequired
-    keys = _values(lines, b"sec-websocket-key")
+    keys = list_values(lines, b"sec-websocket-key")
     if len(keys) != 1 or not _is_key(keys[0]):
         raise BadRequest("Sec-WebSocket-Key must be 16 bytes in base64")
     return keys[0]
@@ -55,21 +53,16 @@ def read_key(method: str, http_version: str, headers: Iterable[RawHeader]) -> by
 def is_accepted(key: bytes, headers: Iterable[RawHeader]) -> bool:
     """Tell whether the headers of a 101 (names in lower case) answer the handshake with this key."""
     lines = list(headers)
-    words = {word.strip(b" \t") for word in b",".join(_values(lines, b"connection")).lower().split(b",")}
     return (
-        b"upgrade" in words
-        and [value.lower() for value in _values(lines, b"upgrade")] == [b"websocket"]
-        and _values(lines, b"sec-websocket-accept") == [accept_of(key)]
+        b"upgrade" in list_words(lines, b"connection")
+        and [value.lower() for value in list_values(lines, b"upgrade")] == [b"websocket"]
+        and list_values(lines, b"sec-websocket-accept") == [accept_of(key)]
     )
 
 
 def accept_of(key: bytes) -> bytes:
     """Return what proves that a handshake with this key was understood."""
     return base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
-
-
-def _values(headers: Iterable[RawHeader], wanted: bytes) -> list[bytes]:
-    return [value for name, value in headers if name == wanted]
 
 
 def _is_key(value: bytes) -> bool:
