@@ -117,7 +117,7 @@ def create_app(
     public, names = settings.public, credentials.cookie_names
     heads, gate, outgoing = RequestHeads(public.hosts), Gate(current, credentials), Outgoing(public, names)
     own_answers = OwnAnswers(public.url, names)
-    asked = ForwardAuth(public, heads, gate, renewal, outgoing, own_answers, names)
+    asked = ForwardAuth(public, heads, gate, renewal, own_answers, names)
     metrics.registry.register(UpstreamMetrics(current))
     exchanges = Exchanges(
         heads, gate, outgoing, current, renewal, OwnPages(pages), own_answers, asked, Reports(metrics)

@@ -28,17 +28,14 @@ from gateway.forward_auth.question import Dialect, choose_dialect, is_question, 
 from gateway.gate import Gate, Judgement, note_judgement
 from gateway.policy.decision import AnswerOptions, Forward, RedirectToSignIn, Refuse
 from gateway.settings import PublicSide
-from gateway.wire.headers import list_said
+from gateway.wire.headers import keep_cookies
 from gateway.wire.own_answers import Answer, OwnAnswers
 from gateway.wire.request_heads import RequestHead, RequestHeads
-from gateway.wire.upstream_head import Outgoing
 from shared.errors import AppError, Forbidden, MethodNotAllowed, Unauthorized
 from shared.request_context import RequestRecord
 from shared.session_cookie import CookieNames
 
 DECISION_HEADER = "Gatepost-Decision"
-COPIED = ("Authorization", "Cookie")
-"""The headers of a yes that the proxy copies to the request, in place of the client's."""
 
 
 class ForwardAuth:
@@ -50,7 +47,6 @@ class ForwardAuth:
         heads: RequestHeads,
         gate: Gate,
         renewal: SessionRenewal,
-        outgoing: Outgoing,
         own_answers: OwnAnswers,
         cookie_names: CookieNames,
     ) -> None:
@@ -58,7 +54,6 @@ class ForwardAuth:
         self._heads = heads
         self._gate = gate
         self._renewal = renewal
-        self._outgoing = outgoing
         self._own_answers = own_answers
         self._cookie_names = cookie_names
 
@@ -67,58 +62,53 @@ class ForwardAuth:
         is_asked = bool(self._public.trusted_proxies) and is_question(head.line.raw_path)
         return is_asked and is_trusted(peer, self._public.trusted_proxies)
 
-    async def answer(self, head: RequestHead, peer: str, record: RequestRecord) -> tuple[Answer, Renewed | None]:
+    async def answer(self, head: RequestHead, record: RequestRecord) -> tuple[Answer, Renewed | None]:
         """Return the answer to a question, and what it renewed."""
         renewed: Renewed | None = None
-        asked = head
+        original = head
         try:
-            asked = read_question(head.line, head.lines.headers, self._heads)
-            judgement = self._gate.judge(asked, int(time.time()), is_forward_auth=True)
+            original = read_question(head.line, head.lines.headers, self._heads)
+            judgement = self._gate.judge(original, int(time.time()), is_forward_auth=True)
             if judgement.stale is not None:
                 renewed = await self._renewal.renew(judgement.identity)
-                judgement = self._gate.judge(asked, int(time.time()), renewed, is_forward_auth=True)
+                judgement = self._gate.judge(original, int(time.time()), renewed, is_forward_auth=True)
             note_judgement(record, judgement)
-            return self._say(judgement, head, asked, peer, record), renewed
+            return self._say(judgement, head, original, record), renewed
         except AppError as error:
-            return self._refuse(error, head, asked, record), renewed
+            return self._refuse(error, head, original, record), renewed
 
-    def _say(
-        self, judgement: Judgement, head: RequestHead, asked: RequestHead, peer: str, record: RequestRecord
-    ) -> Answer:
+    def _say(self, judgement: Judgement, head: RequestHead, original: RequestHead, record: RequestRecord) -> Answer:
         """Return a decision in the words that the proxy understands; raises the AppError of a refusal."""
         match judgement.decision:
             case RedirectToSignIn(_, location, because):
-                return self._lead_to_sign_in(head, asked, record, self._public.url + location, because)
+                return self._lead_to_sign_in(head, original, record, self._public.url + location, because)
             case AnswerOptions(allow):
                 raise MethodNotAllowed(allow)
             case Refuse(error):
                 raise error
             case decision:
                 token = decision.token if isinstance(decision, Forward) else None
-                return self._allow(head, asked, token, peer, record)
+                return self._allow(head, original, token)
 
-    def _allow(
-        self, head: RequestHead, asked: RequestHead, token: str | None, peer: str, record: RequestRecord
-    ) -> Answer:
-        """Return the yes, with what the gateway itself would send to the upstream."""
-        crossing = asked.lines.crossing
+    def _allow(self, head: RequestHead, original: RequestHead, token: str | None) -> Answer:
+        """Return the yes (law 3)."""
+        crossing = original.lines.crossing
         assert crossing is not None  # else it would have been refused
-        origin = self._outgoing.make_origin(head.lines.headers, peer, record)
-        sent = dict(list_said(crossing, origin, token, self._cookie_names))
-        copied = {name: sent.get(name.lower().encode(), b"").decode("latin-1") for name in COPIED}
+        cookies = keep_cookies(crossing.cookies, self._cookie_names).decode("latin-1")
+        copied = {"Authorization": f"Bearer {token}" if token is not None else "", "Cookie": cookies}
         status = 204 if choose_dialect(head.lines.headers) is Dialect.NGINX else 200
         return self._own_answers.of_response(Response(status_code=status, headers={DECISION_HEADER: "allow", **copied}))
 
     def _lead_to_sign_in(
-        self, head: RequestHead, asked: RequestHead, record: RequestRecord, url: str, because: str
+        self, head: RequestHead, original: RequestHead, record: RequestRecord, url: str, because: str
     ) -> Answer:
         """Return what brings a browser to the sign-in page, through a proxy that may be reached by another address."""
         if choose_dialect(head.lines.headers) is Dialect.HTTP:
             return self._own_answers.redirect(url)
-        answer = self._own_answers.of_error(Unauthorized(challenge=because), record, asked)
+        answer = self._own_answers.of_error(Unauthorized(challenge=because), record, original)
         return answer._replace(lines=answer.lines + b"location: %b\r\n" % url.encode("ascii"))
 
-    def _refuse(self, error: AppError, head: RequestHead, asked: RequestHead, record: RequestRecord) -> Answer:
+    def _refuse(self, error: AppError, head: RequestHead, original: RequestHead, record: RequestRecord) -> Answer:
         is_nginx = choose_dialect(head.lines.headers) is Dialect.NGINX
-        said = Forbidden(error.message) if is_nginx and not isinstance(error, Unauthorized) else error
-        return self._own_answers.of_error(said, record, asked)
+        told = Forbidden(error.message) if is_nginx and not isinstance(error, Unauthorized) else error
+        return self._own_answers.of_error(told, record, original)

@@ -122,7 +122,7 @@ class Exchange:
             self._act(judgement)
 
     async def _answer_question(self) -> None:
-        answer, self._renewed = await self._parts.forward_auth.answer(self.head, self._client.peer, self.record)
+        answer, self._renewed = await self._parts.forward_auth.answer(self.head, self.record)
         self._send_own(answer)
 
     async def _renew(self, judgement: Judgement) -> None:

@@ -129,21 +129,13 @@ def read_request_headers(headers: Sequence[RawHeader], hosts: Collection[bytes])
     )
 
 
-def list_said(
-    request: RequestHeaders, origin: Origin, token: str | None, cookies_to_drop: CookieNames | None
-) -> list[RawHeader]:
-    """Return those of the headers for the upstream that the gateway itself says, beside Host.
-
-    Without the cookies of ``cookies_to_drop``, if given.
-    """
-    lines = encode_said(request, origin, token, cookies_to_drop).split(b"\r\n")[:-1]
-    return [(name, value) for name, _, value in (line.partition(b": ") for line in lines)]
-
-
 def encode_said(
     request: RequestHeaders, origin: Origin, token: str | None, cookies_to_drop: CookieNames | None
 ) -> bytes:
-    """Return the same as they are sent: one text, for most of it differs from request to request."""
+    """Return the header lines that the gateway itself says to an upstream, beside Host.
+
+    Without the cookies of ``cookies_to_drop``, if given.
+    """
     said = (
         f"x-request-id: {origin.request_id}\r\ntraceparent: {origin.traceparent}\r\n"
         f"x-forwarded-for: {origin.client}\r\nx-forwarded-proto: {origin.scheme}\r\n"
@@ -151,7 +143,7 @@ def encode_said(
     if token is not None:
         said += f"authorization: Bearer {token}\r\n"
     lines = said.encode() + request.forwarded_host
-    cookies = _keep_cookies(request.cookies, cookies_to_drop) if request.cookies else b""
+    cookies = keep_cookies(request.cookies, cookies_to_drop)
     if cookies:
         lines += b"cookie: %b\r\n" % cookies
     if request.is_chunked:
@@ -159,6 +151,19 @@ def encode_said(
     elif request.content_length is not None:
         lines += b"content-length: %d\r\n" % request.content_length
     return lines
+
+
+def keep_cookies(lines: tuple[bytes, ...], names: CookieNames | None) -> bytes:
+    """Return the cookies in one line (RFC 9113, 8.2.3), without those of ``names``.
+
+    The others stay as they are but for the blanks of ``parse_cookies``. What only a server that strips more could take
+    for one of ``names`` stops, too.
+    """
+    if names is None or not lines:
+        return b"; ".join(lines)
+    pairs = [pair.strip(BLANKS) for line in lines for pair in line.decode("latin-1").split(";")]
+    kept = [pair for pair in pairs if pair and not names.owns(pair.partition("=")[0].strip())]
+    return "; ".join(kept).encode("latin-1")
 
 
 def keep_answer_headers(status: int, headers: Sequence[RawHeader]) -> list[RawHeader]:
@@ -220,16 +225,3 @@ def _read_connection(headers: Sequence[RawHeader]) -> frozenset[bytes]:
     if named & _MATTERS:
         raise BadRequest("Connection names a header that must arrive")
     return named
-
-
-def _keep_cookies(lines: tuple[bytes, ...], names: CookieNames | None) -> bytes:
-    """Return the cookies in one line (RFC 9113, 8.2.3), without those of ``names``.
-
-    The others stay as they are but for the blanks of ``parse_cookies``. What only a server that strips more could take
-    for one of ``names`` stops, too.
-    """
-    if names is None or not lines:
-        return b"; ".join(lines)
-    pairs = [pair.strip(BLANKS) for line in lines for pair in line.decode("latin-1").split(";")]
-    kept = [pair for pair in pairs if pair and not names.owns(pair.partition("=")[0].strip())]
-    return "; ".join(kept).encode("latin-1")

@@ -4,12 +4,10 @@ Of the client's there is what ``headers`` lets cross, with the canonical path an
 gateway's own word: which request and trace it is, where it came from, and who asks.
 """
 
-from collections.abc import Iterable
-
 from gateway.callers.client_address import choose_client
 from gateway.policy.decision import Forward
 from gateway.settings import PublicSide
-from gateway.wire.headers import Origin, RawHeader, encode_lines, encode_said
+from gateway.wire.headers import Origin, encode_lines, encode_said
 from gateway.wire.request_heads import RequestHead
 from gateway.wire.websocket import UPGRADE_HEADERS
 from shared.request_context import RequestRecord, write_trace
@@ -31,15 +29,11 @@ class Outgoing:
         line, crossing = head.line, head.lines.crossing
         assert line.path is not None
         assert crossing is not None  # else it would have been refused
-        origin = self.make_origin(head.lines.headers, peer, record)
+        client = choose_client(peer, head.lines.headers, self._trusted_proxies)
+        origin = Origin(record.request_id, write_trace(record), client, self._scheme)
         gets_all = decision.upstream is not None and decision.upstream.session_cookies
         dropped = None if gets_all else self._cookie_names
         said = encode_said(crossing, origin, decision.token, dropped)
         further = b"" if decision.websocket_key is None else _UPGRADE_LINES
         target = line.path.raw + b"?" + line.query if line.query else line.path.raw
         return b"%b %b HTTP/1.1\r\n%b%b%b\r\n" % (line.method.encode(), target, crossing.lines, said, further)
-
-    def make_origin(self, headers: Iterable[RawHeader], peer: str, record: RequestRecord) -> Origin:
-        """Return what upstreams are told of where a request came from, by its raw headers and its connection's peer."""
-        client = choose_client(peer, headers, self._trusted_proxies)
-        return Origin(record.request_id, write_trace(record), client, self._scheme)
