@@ -38,7 +38,7 @@ import structlog
 from gateway.wire.chunks import LAST_CHUNK, ChunkReader, ChunksBroken, encode_chunk
 from gateway.wire.headers import BODILESS, RawHeader, encode_lines
 from gateway.wire.limits import MAX_AHEAD, MAX_UNFINISHED_HEAD, ClientLimits
-from gateway.wire.request_heads import END_OF_HEAD, HeadParser, RequestHead, check_beginning
+from gateway.wire.request_heads import END_OF_HEAD, HeadParser, RequestHead
 from gateway.wire.unsent import Unsent
 from shared.draining import CLOSE
 from shared.errors import AppError, BadRequest, HeadersTooLarge, RequestTimeout, Unavailable
@@ -333,7 +333,7 @@ class ClientConnection(asyncio.Protocol):
             return
         if self._beginning is None:
             self._beginning, self._checked = HeadParser(), 0
-        check_beginning(self._beginning, data[self._checked :])
+        self._beginning.check(data[self._checked :])
         self._checked = len(data)
         self._searched = max(0, len(data) - len(END_OF_HEAD) + 1)
 

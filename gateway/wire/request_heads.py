@@ -34,8 +34,8 @@ _PLAIN_START = b"POST / HTTP/1.1\r\n"
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
-class Refused(Exception):
-    """A line or a block of lines that is not to be remembered: its one argument is what was read of it."""
+class NotPlain(Exception):
+    """A request line, or a block of header lines, that is not remembered (law 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class RequestHeads:
         line, _, block = head.partition(b"\r\n")
         try:
             return RequestHead(self._request_lines[line], self._header_lines[block])
-        except Refused:
+        except NotPlain:
             return self._parse(head)
 
     def describe(self, line: RequestLine, headers: Sequence[RawHeader]) -> RequestHead:
@@ -117,19 +117,19 @@ class RequestHeads:
         return RequestHead(line, _read_lines(tuple(headers), self._hosts))
 
     def _parse(self, head: bytes) -> RequestHead:
-        parsed = _parse(head)
-        path, _, query = parsed.target.partition(b"?")
-        line = read_line(parsed.method, path, query, parsed.version)
-        return RequestHead(line, _read_lines(tuple(parsed.headers), self._hosts))
+        parser = _parse(head)
+        path, _, query = parser.found.target.partition(b"?")
+        line = read_line(parser.method, path, query, parser.version)
+        return RequestHead(line, _read_lines(tuple(parser.found.headers), self._hosts))
 
     def _read_plain_lines(self, block: bytes) -> HeaderLines:
         try:
-            parsed = _parse(_PLAIN_START + block)
+            parser = _parse(_PLAIN_START + block)
         except BadRequest:
-            raise Refused from None
-        lines = _read_lines(tuple(parsed.headers), self._hosts)
+            raise NotPlain from None
+        lines = _read_lines(tuple(parser.found.headers), self._hosts)
         if lines.refusal is not None:
-            raise Refused
+            raise NotPlain
         return lines
 
 
@@ -149,21 +149,14 @@ def read_line(method: str, raw_path: bytes, query: bytes, version: str = "1.1") 
     return RequestLine(method, raw_path, query, version, None, refusal)
 
 
-def check_beginning(parser: "HeadParser", data: bytes) -> None:
-    """Read bytes of a head that has no end yet; BadRequest as soon as it can't become one."""
-    parser.feed(data)
-    if parser.is_whole:  # without an empty line: no HTTP/1.x that we speak
-        raise BadRequest
-
-
 def _read_plain_line(data: bytes) -> RequestLine:
     found = _PLAIN_LINE.fullmatch(data)
     if found is None:
-        raise Refused
+        raise NotPlain
     path, _, query = found[2].partition(b"?")
     line = read_line(found[1].decode(), path, query)
     if line.refusal is not None:
-        raise Refused
+        raise NotPlain
     return line
 
 
@@ -199,21 +192,19 @@ def _read_lines(headers: tuple[RawHeader, ...], hosts: Collection[bytes]) -> Hea
 def _parse(head: bytes) -> "HeadParser":
     parser = HeadParser()
     parser.feed(head)
-    if not parser.is_whole:
+    if not parser.found.is_whole:
         raise BadRequest
     return parser
 
 
 class HeadParser:
-    """httptools, and what it found in one head."""
+    """httptools, and what it ``found`` in one head: apart, so that neither refers to the other in a circle."""
 
-    __slots__ = ("_parsed", "_parser")
+    __slots__ = ("_parser", "found")
 
     def __init__(self) -> None:
-        self._parsed = _ParsedHead()
-        self._parser = httptools.HttpRequestParser(
-            self._parsed
-        )  # which refers to what it fills, and not back: no cycle
+        self.found = _ParsedHead()
+        self._parser = httptools.HttpRequestParser(self.found)
 
     def feed(self, data: bytes) -> None:
         """Read bytes of the head; raises BadRequest."""
@@ -224,10 +215,11 @@ class HeadParser:
         except httptools.HttpParserError:
             raise BadRequest from None
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether the head has come to its end."""
-        return self._parsed.is_whole
+    def check(self, data: bytes) -> None:
+        """Read bytes of a head that has no end yet; BadRequest as soon as it can't become one."""
+        self.feed(data)
+        if self.found.is_whole:  # without an empty line: no HTTP/1.x that we speak
+            raise BadRequest
 
     @property
     def method(self) -> str:
@@ -239,19 +231,9 @@ class HeadParser:
         """The version: ``1.1``."""
         return str(self._parser.get_http_version())
 
-    @property
-    def target(self) -> bytes:
-        """The request target, as it was sent."""
-        return self._parsed.target
-
-    @property
-    def headers(self) -> list[RawHeader]:
-        """The header lines, names in lower case."""
-        return self._parsed.headers
-
 
 class _ParsedHead:
-    """What httptools calls."""
+    """What httptools calls: the request target as it was sent, and the header lines, names in lower case."""
 
     __slots__ = ("headers", "is_whole", "target")
 

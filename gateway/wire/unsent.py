@@ -14,24 +14,22 @@ class Unsent:
     def __init__(self) -> None:
         self._bytes = 0
 
-    def look(self, transport: asyncio.Transport | None) -> None:
+    def look(self, transport: asyncio.Transport) -> None:
         """Look now."""
         self._bytes = _count_unsent(transport)
 
-    def has_shrunk(self, transport: asyncio.Transport | None) -> bool:
+    def has_shrunk(self, transport: asyncio.Transport) -> bool:
         """Look again; tell whether some of them were taken since, and some are left to take."""
         before, self._bytes = self._bytes, _count_unsent(transport)
         return 0 < self._bytes < before
 
 
-def _count_unsent(transport: asyncio.Transport | None) -> int:
+def _count_unsent(transport: asyncio.Transport) -> int:
     """Return how many bytes were written and not yet acknowledged: in the transport, and in the kernel.
 
     The transport alone says nothing until a large part of the kernel's buffer is free again (SIOCOUTQ of tcp(7) and
     unix(7), which is TIOCOUTQ).
     """
-    if transport is None:
-        return 0
     waiting = transport.get_write_buffer_size()
     try:
         descriptor = transport.get_extra_info("socket").fileno()

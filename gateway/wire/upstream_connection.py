@@ -69,7 +69,6 @@ class UpstreamConnection(asyncio.Protocol):
         self.reader = AnswerReader()
         self.limits = limits
         self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
         self._taker: Taker | None = None
         self._timer = LazyTimer(self._loop, self._time_out)
         self._answer_within = 0.0
@@ -82,7 +81,7 @@ class UpstreamConnection(asyncio.Protocol):
     @property
     def is_open(self) -> bool:
         """Whether bytes can still be exchanged."""
-        return self._transport is not None and not self._transport.is_closing()
+        return not self._transport.is_closing()
 
     @property
     def is_reusable(self) -> bool:
@@ -108,7 +107,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Send bytes."""
-        if self._transport is not None and not self._transport.is_closing():
+        if not self._transport.is_closing():
             self._transport.write(data)
 
     def finish_request(self, data: bytes, answer_within: float) -> None:
@@ -128,21 +127,21 @@ class UpstreamConnection(asyncio.Protocol):
 
     def finish_tunnel(self) -> None:
         """Close the connection once the upstream took what was sent; ``lose_answer`` says when that is so."""
-        if self._transport is not None and not self._transport.is_closing():
+        if not self._transport.is_closing():
             self._unsent.look(self._transport)
             self._timer.expect(self.limits.silence)
             self._transport.close()
 
     def pause_reading(self) -> None:
         """Read nothing for now, as its taker takes nothing."""
-        if self._transport is not None and not self._transport.is_closing():
+        if not self._transport.is_closing():
             self._is_reading_paused = True
             self._timer.deadline = NEVER
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Read on."""
-        if self._transport is not None and not self._transport.is_closing():
+        if not self._transport.is_closing():
             self._is_reading_paused = False
             if self._is_request_sent or not self.is_writable:
                 self._timer.expect(self.limits.silence)
@@ -156,8 +155,7 @@ class UpstreamConnection(asyncio.Protocol):
     def close(self) -> None:
         """Close the connection at once: what was still to be sent is of no use to anyone."""
         self.let_go()
-        if self._transport is not None:
-            self._transport.abort()
+        self._transport.abort()
 
     # What the event loop calls
 

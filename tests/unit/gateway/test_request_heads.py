@@ -11,7 +11,7 @@ from gateway.policy.rules import METHODS
 from gateway.wire.headers import read_request_headers
 from gateway.wire.limits import MAX_FIELDS, MAX_HEAD
 from gateway.wire.lookup import MOST_REMEMBERED
-from gateway.wire.request_heads import END_OF_HEAD, HeadParser, RequestHead, RequestHeads, check_beginning
+from gateway.wire.request_heads import END_OF_HEAD, HeadParser, RequestHead, RequestHeads
 from shared.errors import AppError, BadRequest
 
 HOSTS = frozenset({b"localhost:3000"})
@@ -118,7 +118,7 @@ def test_what_is_plain_means_what_the_parser_says(method: bytes, target: bytes, 
     parser = HeadParser()
     try:
         parser.feed(data)
-        assert parser.is_whole
+        assert parser.found.is_whole
     except BadRequest:
         with pytest.raises(BadRequest):
             RequestHeads(HOSTS).read(data)
@@ -126,9 +126,9 @@ def test_what_is_plain_means_what_the_parser_says(method: bytes, target: bytes, 
     line, head = RequestHeads(HOSTS).read(data)
     assert (line.method, line.version) == (parser.method, parser.version) == (method.decode(), "1.1")
     assert (line.raw_path, line.query) == (target.partition(b"?")[0], target.partition(b"?")[2])
-    assert list(head.headers) == parser.headers
+    assert list(head.headers) == parser.found.headers
     with contextlib.suppress(AppError):
-        assert head.crossing == read_request_headers(parser.headers, HOSTS)
+        assert head.crossing == read_request_headers(parser.found.headers, HOSTS)
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
@@ -427,8 +427,8 @@ WHOLE = LINE + b"\r\n" + HOST + b"A: 1\r\n\r\n"
 def test_a_beginning_is_waited_for(cut: int) -> None:
     """However a head is cut, its first part may still become one."""
     parser = HeadParser()
-    check_beginning(parser, WHOLE[:cut])
-    check_beginning(parser, WHOLE[cut:-2])
+    parser.check(WHOLE[:cut])
+    parser.check(WHOLE[cut:-2])
 
 
 @pytest.mark.parametrize(
@@ -437,4 +437,4 @@ def test_a_beginning_is_waited_for(cut: int) -> None:
 def test_what_cannot_become_a_head_is_refused_at_once(data: bytes) -> None:
     """Bytes that no head begins with are refused before its end, and so is a head that ends by bare line feeds."""
     with pytest.raises(BadRequest):
-        check_beginning(HeadParser(), data)
+        HeadParser().check(data)
