@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from gateway.callers.credentials import NOBODY, Credentials, Identity, StaleSession
 from gateway.callers.renewal import Renewed
-from gateway.callers.same_origin import is_same_origin
 from gateway.policy.decision import (
     AnswerOptions,
     Decision,
@@ -26,7 +25,7 @@ from gateway.policy.decision import (
     wants_renewal,
 )
 from gateway.policy.in_force import CurrentPolicy
-from gateway.policy.rules import PROBES, Rule
+from gateway.policy.rules import PROBES
 from gateway.wire.request_heads import RequestHead
 from shared.authentication import Caller, User, note_in_record
 from shared.errors import MethodNotAllowed, Unavailable
@@ -58,11 +57,6 @@ class Judgement(NamedTuple):
         """Who sends the request."""
         return self.identity.caller
 
-    @property
-    def rule(self) -> Rule | None:
-        """The rule that decided, if one did."""
-        return None if isinstance(self.decision, AnswerOptions | TellState) else self.decision.rule
-
 
 class Gate:
     """Judges requests by the policy in force."""
@@ -85,9 +79,9 @@ class Gate:
         if line.path is None or crossing is None or refusal is not None:
             assert refusal is not None
             return Judgement(Refuse(refusal), identity, line.path_text)
-        is_ours = line.method == "POST" and is_same_origin(line.method, lines.headers, self._credentials.public_url)
+        origin, length = self._credentials.public_url, crossing.content_length
         facts = RequestFacts(
-            *(line.method, line.path, line.query, lines.headers, now, is_ours, line.version, crossing.content_length),
+            *(line.method, line.path, line.query, lines.headers, now, origin, line.version, length),
             *(is_forward_auth, lines.asks_upgrade),
         )
         policy = self._current.policy

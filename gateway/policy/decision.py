@@ -30,6 +30,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 from urllib.parse import parse_qsl
 
+from gateway.callers.same_origin import is_same_origin
 from gateway.matching.matchers import Matcher
 from gateway.policy.canonical_paths import CanonicalPath, write_callback_query
 from gateway.policy.rules import Access, Candidate, Condition, Policy, Rule, Source, Upstream
@@ -56,10 +57,9 @@ RawHeaders: TypeAlias = tuple[RawHeader, ...]
 class RequestFacts(NamedTuple):
     """All of a request that a decision may depend on. Header names are in lower case.
 
-    ``now`` is when it came, in Unix seconds; without it nobody has signed in recently. ``is_ours`` says that it comes
-    from a page of ours, as ``callers.same_origin`` proves. ``content_length`` is None where none is announced. With
-    ``is_forward_auth`` another proxy asks, and will send the request on itself. Where ``asks_upgrade`` is false the
-    headers are known to hold no ``Upgrade``.
+    ``now`` is when it came, in Unix seconds; without it nobody has signed in recently. ``public_origin`` is
+    ours. ``content_length`` is None where none is announced. With ``is_forward_auth`` another proxy asks, and will send
+    the request on itself. Where ``asks_upgrade`` is false the headers are known to hold no ``Upgrade``.
     """
 
     method: str
@@ -67,7 +67,7 @@ class RequestFacts(NamedTuple):
     query: bytes = b""
     headers: RawHeaders = ()
     now: int = 0
-    is_ours: bool = False
+    public_origin: str = ""
     http_version: str = "1.1"
     content_length: int | None = None
     is_forward_auth: bool = False
@@ -240,7 +240,8 @@ def _is_own_form(request: RequestFacts) -> bool:
     """Tell whether a browser sends a form of ours, and shows what it is answered."""
     types = [value.partition(b";")[0].strip().lower() for value in list_values(request.headers, b"content-type")]
     is_form = request.method == "POST" and len(types) == 1 and types[0] in FORM_TYPES
-    return is_form and request.is_ours and _may_navigate(request)
+    is_ours = is_form and is_same_origin(request.method, request.headers, request.public_origin)
+    return is_ours and _may_navigate(request)
 
 
 def _may_navigate(request: RequestFacts) -> bool:

@@ -23,17 +23,16 @@ class CurrentPolicy:
         self._load = load
         self._limits = limits
         self.policy = load()
-        self._pools = {upstream: self._create_pool(upstream) for upstream in self.policy.upstreams}
-        self._by_name = {pool.name: pool for pool in self._pools.values()}
+        self._pools = {upstream.name: self._create_pool(upstream) for upstream in self.policy.upstreams}
 
     @property
     def pools(self) -> list[UpstreamPool]:
         """All pools, in the order of the policy's upstreams."""
-        return list(self._by_name.values())
+        return list(self._pools.values())
 
     def get_pool(self, upstream: str) -> UpstreamPool:
         """Return the pool of an upstream that a rule names."""
-        return self._by_name[upstream]
+        return self._pools[upstream]
 
     def reload(self) -> None:
         """Put what ``load`` gives now in force, or keep what is there."""
@@ -42,11 +41,11 @@ class CurrentPolicy:
         except PolicyInvalid as fault:
             log.error("policy_refused", reason=str(fault))  # noqa: TRY400 - the line says it all
             return
-        kept = {upstream: self._pools.pop(upstream) for upstream in policy.upstreams if upstream in self._pools}
-        self.close()
-        self._pools = {each: kept.get(each) or self._create_pool(each) for each in policy.upstreams}
-        self._by_name = {pool.name: pool for pool in self._pools.values()}
+        before = {pool.upstream: pool for pool in self.pools}
+        self._pools = {each.name: before.get(each) or self._create_pool(each) for each in policy.upstreams}
         self.policy = policy
+        for upstream in before.keys() - set(policy.upstreams):
+            before[upstream].close()
         log.info("policy_loaded", rules=len(policy.rules))
 
     def _create_pool(self, upstream: Upstream) -> UpstreamPool:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from gateway.matching.dfa import DFA
 from gateway.matching.matchers import Matcher
+from shared.memory import Memory
 
 OWN_UPSTREAM = "gateway"
 """The reserved upstream of pages that the gateway answers itself: assets and the API's description."""
@@ -134,21 +135,20 @@ class Policy:
     rules: tuple[Rule, ...]
     upstreams: tuple[Upstream, ...]
     never_routed: tuple[Matcher, ...]
-    _by_path: dict[str, tuple[Candidate, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _by_path: Memory[str, tuple[Candidate, ...]] = field(
+        default_factory=lambda: Memory(MOST_REMEMBERED), compare=False, repr=False
+    )
 
     def list_candidates(self, path: str) -> tuple[Candidate, ...]:
         """Return the rules that are about a canonical path, in their order; none for one that is never routed.
 
         Remembered for short paths, a bounded number of them: services are asked for the same ones again and again.
         """
-        known = self._by_path.get(path)
-        if known is not None:
-            return known
-        candidates = () if self.is_never_routed(path) else tuple(self._match_rules(path))
-        if len(path) <= LONGEST_REMEMBERED:
-            if len(self._by_path) >= MOST_REMEMBERED:
-                self._by_path.clear()
-            self._by_path[path] = candidates
+        candidates = self._by_path.find(path)
+        if candidates is None:
+            candidates = () if self.is_never_routed(path) else tuple(self._match_rules(path))
+            if len(path) <= LONGEST_REMEMBERED:
+                self._by_path.keep(path, candidates)
         return candidates
 
     def _match_rules(self, path: str) -> Iterator[Candidate]:

@@ -103,6 +103,7 @@ Count: TypeAlias = Annotated[int, Field(ge=1)]
 Text: TypeAlias = Annotated[str, Field(min_length=1)]
 Texts: TypeAlias = Text | Annotated[list[Text], Field(min_length=1)]
 Method: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+USUAL_METHODS: list[Method] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 Methods: TypeAlias = Method | Annotated[list[Method], Field(min_length=1)]
 Address: TypeAlias = Annotated[Replica, PlainValidator(_read_address)]
 PathMatcher: TypeAlias = Annotated[Matcher, PlainValidator(partial(_compile, compile_matcher))]
@@ -166,14 +167,7 @@ class RuleTable(Table):
     page, and land on the page they wanted once signed in."""
     upstream: Text
     """A name from `[upstreams]`, or `gateway` for what the gateway answers itself."""
-    methods: Annotated[list[Method], BeforeValidator(_as_list, json_schema_input_type=Methods)] = [
-        "GET",
-        "HEAD",
-        "POST",
-        "PUT",
-        "PATCH",
-        "DELETE",
-    ]
+    methods: Annotated[list[Method], BeforeValidator(_as_list, json_schema_input_type=Methods)] = USUAL_METHODS
     """Which methods. HEAD goes where GET goes; the gateway answers OPTIONS itself unless it is named."""
     has: list[ConditionTable] = []
     """The rule applies only where all of these hold; else the next rule is asked."""

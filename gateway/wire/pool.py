@@ -72,7 +72,7 @@ class UpstreamPool:
     """The connections to one upstream of the policy."""
 
     def __init__(self, upstream: Upstream, limits: Limits) -> None:
-        self.name = upstream.name
+        self.upstream = upstream
         self._limits = limits
         self._targets = {replica: Target(replica) for replica in upstream.replicas}
         self._only = next(iter(self._targets.values())) if len(self._targets) == 1 else None
@@ -84,6 +84,11 @@ class UpstreamPool:
         self._turn = 0
         self._sweep: asyncio.TimerHandle | None = None
         self._is_closed = False
+
+    @property
+    def name(self) -> str:
+        """The upstream's name."""
+        return self.upstream.name
 
     @property
     def answer_within(self) -> float:

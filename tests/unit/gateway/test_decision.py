@@ -354,12 +354,14 @@ def test_the_laws_hold_for_any_request(
         assert not isinstance(decision, Forward)
 
 
+OURS = "http://localhost:3000"
 FORM = {"content_type": "application/x-www-form-urlencoded; charset=utf-8"}
 
 
 def send_form(target: str, *, is_ours: bool = True, method: str = "POST", **headers: str) -> RequestFacts:
     """Return a form that a browser sends."""
-    return facts(method, target, **(FORM | headers))._replace(is_ours=is_ours)
+    origin = OURS if is_ours else "http://elsewhere"
+    return facts(method, target, **({"origin": origin} | FORM | headers))._replace(public_origin=OURS)
 
 
 @pytest.mark.parametrize("target", ["/userposts/new", "/userposts/7", "/account"])

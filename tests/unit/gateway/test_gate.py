@@ -203,7 +203,7 @@ def find_matcher(judgement: Judgement) -> str | None:
     """Return the matcher that decided, if one did."""
     decision = judgement.decision
     matcher = None if isinstance(decision, AnswerOptions | TellState) else decision.matcher
-    assert matcher is None or (judgement.rule is not None and matcher in judgement.rule.matchers)
+    assert matcher is None or matcher in judgement.decision.rule.matchers
     return matcher.source if matcher is not None else None
 
 
