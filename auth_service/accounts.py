@@ -46,7 +46,7 @@ from shared.sentences import Sentence
 
 T = TypeVar("T")
 
-Then: TypeAlias = Callable[[Connection, User], Awaitable[T | None]]
+Then: TypeAlias = Callable[[Connection, User], Awaitable[T]]
 WRONG_PASSWORD = Sentence("is not right")
 
 log = structlog.get_logger("accounts")
@@ -71,7 +71,9 @@ class Accounts:
         """Return the new user with a session in place of those ``replaced``, all or nothing; else as ``sign_up``."""
 
         async def begin(connection: Connection, user: User) -> SignedIn:
-            return await self.sessions.begin_within(connection, Proof(user.id), client, replaced)
+            signed_in = await self.sessions.begin_within(connection, Proof(user.id), client, replaced)
+            assert signed_in is not None, "whom this transaction stores is there"
+            return signed_in
 
         return await self._store(wanted, await self._hash_new(wanted, client), client, begin)
 
