@@ -83,7 +83,7 @@ class LogWriter:
         self._at_once = at_once
         self._say_loss = say_loss
         self._capacity = capacity
-        self._lock = threading.RLock()  # a signal handler may flush in the middle of a write (``_write_at_once``)
+        self._lock = threading.RLock()  # a signal handler may flush in the middle of a write
         self._changed = threading.Condition(self._lock)
         self._lines: deque[bytes] = deque()
         self._gathered = 0  # bytes of ``_lines``
@@ -108,8 +108,8 @@ class LogWriter:
                 return
             if self._gathered + size > select.PIPE_BUF:
                 self._write_at_once()
-            self._gathered += size
             self._lines.append(data)
+            self._gathered += size
             if is_urgent or time.monotonic() - self._written_at > GATHER_SECONDS:
                 self._write_at_once()
             if self._lines and (is_urgent or self._is_idle or self._gathered >= GATHER_BYTES > self._gathered - size):
@@ -123,23 +123,15 @@ class LogWriter:
             return self._changed.wait_for(lambda: not self._lines and not self._writing, seconds)
 
     def _write_at_once(self) -> None:
-        """Write what is gathered, if that is one piece, its turn has come and the pipe takes it now.
-
-        A signal's handler runs after a call has returned. So lines are taken out with no call between that and their
-        write: a handler that flushes finds each line once, here or written.
-        """
+        """Write what is gathered, if that is one piece, its turn has come and the pipe takes it now."""
         if self._at_once is None or self._writing or self._unsaid or not 0 < self._gathered <= select.PIPE_BUF:
             return
-        lines, none = self._lines, deque[bytes]()
-        piece = b"".join(lines)
-        if not lines:  # a handler has flushed them meanwhile
-            return
-        size, self._lines, self._gathered = self._gathered, none, 0
         try:
-            os.write(self._at_once, piece)  # all or nothing (POSIX, write, O_NONBLOCK)
+            os.write(self._at_once, b"".join(self._lines))  # all or nothing (POSIX, write, O_NONBLOCK)
         except OSError:  # the pipe is full, or nobody reads it any more: the thread will see
-            self._lines, self._gathered = lines, size
             return
+        self._lines.clear()
+        self._gathered = 0
         self._written_at = time.monotonic()
         if self._is_urgent:  # somebody waits for it
             self._is_urgent = False

@@ -3,14 +3,12 @@
 import fcntl
 import os
 import select
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
@@ -20,7 +18,6 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sets the size o
 
 PIPE = 4096  # bytes
 CAPACITY = 10_000
-INTERRUPTED = 20_000  # lines
 
 
 @dataclass(slots=True)
@@ -175,35 +172,6 @@ def test_lines_of_several_writers_stay_whole(is_at_once: bool) -> None:  # noqa:
             os.close(each)
     reading.join()
     assert sorted(found) == ["a" * 50] * 1000 + ["b" * 50] * 1000
-
-
-def test_a_flush_in_the_middle_of_a_write(pipe: Pipe) -> None:
-    """A signal's handler that flushes, wherever it interrupts who writes, doubles no line and loses none."""
-    found = b""
-
-    def flush(_number: int, _frame: FrameType | None) -> None:
-        pipe.log.flush(0.1)
-        signal.setitimer(signal.ITIMER_REAL, 0.0003)
-
-    def read() -> None:
-        nonlocal found
-        while not found.endswith(b"the end\n"):
-            found += os.read(pipe.reader, 65_536)
-
-    before = signal.signal(signal.SIGALRM, flush)
-    reading = threading.Thread(target=read, daemon=True)
-    reading.start()
-    signal.setitimer(signal.ITIMER_REAL, 0.0003)
-    try:
-        for number in range(INTERRUPTED):
-            pipe.log.write(f"{number:99}")
-            assert number % 50 or pipe.log.flush(10)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    pipe.log.write("the end", is_urgent=True)
-    reading.join()
-    assert [int(line) for line in found.decode().splitlines()[:-1]] == list(range(INTERRUPTED))
 
 
 def test_what_prints_by_itself_goes_the_same_way(pipe: Pipe) -> None:
