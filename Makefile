@@ -36,7 +36,7 @@ lint: $(VENV)/ready-to-work ## Style, types, layers, known vulnerabilities
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m supply.audit
+	$(BIN)/python -m deploy.supply.audit
 check: lint ## The same, and the coverage of the unit and service tests
 	$(PYTEST) tests/unit tests/service --cov --cov-fail-under=95 -q
 
@@ -62,39 +62,39 @@ test: $(VENV)/ready-to-work ## All tests
 next-auth-table: $(VENV)/ready-to-work ## Write the comparison with next-auth into docs/next-auth.md; needs node and npm
 	$(PYTEST) tests/integration/test_next_auth_comparison.py --write-tables
 
-PEERS := benchmarks/peers
+PEERS := tests/benchmarks/peers
 PEERS_READY := $(VENV)/ready-to-work $(PEERS)/fastapi_sqlalchemy/.venv/ready $(PEERS)/fastify_pg/node_modules/ready $(PEERS)/next_auth/.next/ready
 .PHONY: bench
-bench: $(PEERS_READY) ## Measure the stack beside its peers, into benchmarks/RESULTS.md; 14 minutes; needs wrk, node and npm
-	$(BIN)/python -m benchmarks $(BENCH_OPTIONS)
+bench: $(PEERS_READY) ## Measure the stack beside its peers, into tests/benchmarks/RESULTS.md; 14 minutes; needs wrk, node and npm
+	$(BIN)/python -m tests.benchmarks $(BENCH_OPTIONS)
 
 .PHONY: bench-requests
 bench-requests: $(PEERS_READY) ## Measure only the requests through the gateway, beside those peers (BENCH_OPTIONS="--tree DIR": and another checkout's); 9 minutes
-	$(BIN)/python -m benchmarks.through_gateway $(BENCH_OPTIONS)
+	$(BIN)/python -m tests.benchmarks.through_gateway $(BENCH_OPTIONS)
 
 .PHONY: bench-gateway
 bench-gateway: $(VENV)/ready-to-work ## Measure the gateway beside nginx and HAProxy; about 5 minutes (BENCH_OPTIONS=--log-requests: all log)
-	$(BIN)/python -m benchmarks.gateway $(BENCH_OPTIONS)
+	$(BIN)/python -m tests.benchmarks.gateway $(BENCH_OPTIONS)
 
 .PHONY: bench-memory
 bench-memory: $(VENV)/ready-to-work ## Measure the gateway's memory with many connections and large bodies; a minute
-	$(BIN)/python -m benchmarks.connections $(BENCH_OPTIONS)
+	$(BIN)/python -m tests.benchmarks.connections $(BENCH_OPTIONS)
 
 .PHONY: bench-revocation
 bench-revocation: $(VENV)/ready-to-work ## Measure how long the token of an ended session still opens something
-	$(BIN)/python -m benchmarks.revocation
+	$(BIN)/python -m tests.benchmarks.revocation
 
 .PHONY: scale
-scale: $(VENV)/ready-to-work ## Measure at 10,000 and at 10 million posts, into benchmarks/SCALE.md; 12 minutes, 9 GB; needs wrk
-	$(BIN)/python -m benchmarks.scale $(SCALE_OPTIONS)
+scale: $(VENV)/ready-to-work ## Measure at 10,000 and at 10 million posts, into tests/benchmarks/SCALE.md; 12 minutes, 9 GB; needs wrk
+	$(BIN)/python -m tests.benchmarks.scale $(SCALE_OPTIONS)
 
 .PHONY: faults
 faults: $(VENV)/ready-to-work ## Do faults to the containers under load, and say what came of them; as root, some 25 minutes (FAULTS=--short: 4)
-	$(BIN)/python -m faults $(FAULTS)
+	$(BIN)/python -m tests.faults $(FAULTS)
 
 .PHONY: audit
 audit: $(VENV)/ready-to-work ## Ask whether the locked libraries are known to be vulnerable (AUDIT=--must-answer: fail when nobody answers)
-	$(BIN)/python -m supply.audit $(AUDIT)
+	$(BIN)/python -m deploy.supply.audit $(AUDIT)
 
 .PHONY: sbom
 sbom: $(VENV)/ready-to-work ## Write the list of parts of the images, CycloneDX, into gatepost.cdx.json

@@ -3,11 +3,11 @@
 import sys
 
 from auth_service.app import create_app
-from auth_service.command_line import main
+from auth_service.operators.command_line import main
 from auth_service.parts import open_database
 from auth_service.settings import AuthMigrationSettings, AuthSettings
-from shared.migration import COMMAND, run_migration
-from shared.server import serve
+from shared.postgres.migration import COMMAND, run_migration
+from shared.process.server import serve
 
 if __name__ == "__main__":
     if sys.argv[1:] == [COMMAND]:

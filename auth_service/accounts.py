@@ -12,22 +12,22 @@ from typing import TypeAlias, TypeVar
 
 import structlog
 
-from auth_service.admission import Admission
-from auth_service.audit import Event, insert_audit_line
 from auth_service.clients import Client
 from auth_service.email_addresses import email_key
 from auth_service.errors import EmailTaken, InvalidCredentials
-from auth_service.live_sessions import LiveSessions, SignedIn
+from auth_service.guessing.admission import Admission
+from auth_service.guessing.throttle import find_site
 from auth_service.password_checks import PasswordChecks
-from auth_service.password_rules import GUESSABLE, find_password_fault
-from auth_service.passwords import Passwords, Slot
+from auth_service.passwords.hashing import Passwords, Slot
+from auth_service.passwords.rules import GUESSABLE, find_password_fault
 from auth_service.roles import replace_roles
 from auth_service.schemas import PasswordChange, SignIn, SignUp
-from auth_service.sessions import Ending, SessionId
-from auth_service.sign_ins import Proof
-from auth_service.throttle import find_site
-from auth_service.user_changes import Kind, insert_user_change
-from auth_service.users import (
+from auth_service.sessions import LiveSessions, SignedIn
+from auth_service.tables.audit import Event, insert_audit_line
+from auth_service.tables.sessions import Ending, SessionId
+from auth_service.tables.sign_ins import Proof
+from auth_service.tables.user_changes import Kind, insert_user_change
+from auth_service.tables.users import (
     Credentials,
     User,
     delete_user,
@@ -39,10 +39,10 @@ from auth_service.users import (
     update_password,
     update_password_hash,
 )
-from shared.database import Connection, Database
-from shared.epoch_watch import EpochWatch
 from shared.errors import AppError, Conflict, Invalid, NotFound
-from shared.sentences import Sentence
+from shared.language.sentences import Sentence
+from shared.postgres.database import Connection, Database
+from shared.postgres.epoch_watch import EpochWatch
 
 T = TypeVar("T")
 

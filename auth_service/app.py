@@ -11,19 +11,19 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from auth_service import account_pages, endpoints, internal, nextauth, pages
 from auth_service.parts import Parts
 from auth_service.settings import AuthSettings
-from shared.deadline import DeadlineMiddleware
-from shared.error_responses import exception_handlers
-from shared.faults import FaultMiddleware
-from shared.health import health_routes
-from shared.metrics import Metrics
-from shared.openapi import describe
-from shared.request_context import RequestContextMiddleware
-from shared.response_headers import ResponseHeadersMiddleware
-from shared.revocations import Revocations
-from shared.routes import Resource, resource
+from auth_service.web import account_pages, api, internal, nextauth, pages
+from shared.auth_events.revocations import Revocations
+from shared.observing.metrics import Metrics
+from shared.observing.request_context import RequestContextMiddleware
+from shared.web.crashes import FaultMiddleware
+from shared.web.deadline import DeadlineMiddleware
+from shared.web.error_responses import exception_handlers
+from shared.web.health import health_routes
+from shared.web.openapi import describe
+from shared.web.response_headers import ResponseHeadersMiddleware
+from shared.web.routes import Resource, resource
 
 
 def create_app(settings: AuthSettings, metrics: Metrics) -> Starlette:
@@ -59,14 +59,14 @@ def build_routes() -> list[Resource]:
     """Return all that is answered, in reading order."""
     unknown = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), nextauth.refuse_unknown)
     return [
-        resource("/api/user", POST=endpoints.create_user),
-        resource("/api/login", POST=endpoints.create_session),
-        resource("/api/logout", POST=endpoints.end_session),
-        resource("/api/token", POST=endpoints.refresh_tokens),
-        resource("/api/me", GET=endpoints.show_me, PATCH=endpoints.change_me, DELETE=endpoints.delete_me),
-        resource("/api/me/password", POST=endpoints.change_password),
-        resource("/api/me/sessions", GET=endpoints.list_sessions, DELETE=endpoints.end_other_sessions),
-        resource("/api/me/sessions/{sid}", DELETE=endpoints.end_one_session),
+        resource("/api/user", POST=api.create_user),
+        resource("/api/login", POST=api.create_session),
+        resource("/api/logout", POST=api.end_session),
+        resource("/api/token", POST=api.refresh_tokens),
+        resource("/api/me", GET=api.show_me, PATCH=api.change_me, DELETE=api.delete_me),
+        resource("/api/me/password", POST=api.change_password),
+        resource("/api/me/sessions", GET=api.list_sessions, DELETE=api.end_other_sessions),
+        resource("/api/me/sessions/{sid}", DELETE=api.end_one_session),
         resource("/signup", GET=pages.show_sign_up, POST=pages.sign_up),
         resource("/account", GET=account_pages.show_profile, POST=account_pages.change_profile),
         resource("/account/password", GET=account_pages.show_password, POST=account_pages.change_password),

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from shared.device_cookie import Device, DeviceCookies
-from shared.request_context import record_of
-from shared.session_cookie import parse_cookies
+from shared.observing.request_context import record_of
+from shared.tokens.device_cookie import Device, DeviceCookies
+from shared.tokens.session_cookie import parse_cookies
 
 MAX_USER_AGENT = 300  # characters
 LONGEST_ADDRESS = 45  # of IPv6, with an IPv4 address in it

@@ -9,7 +9,7 @@ import unicodedata
 import idna
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
-from shared.sentences import Sentence
+from shared.language.sentences import Sentence
 
 PRIVATE_DOMAINS = ("local", "test", "localhost", "home.arpa")  # a network of one's own has addresses too
 REFUSED_DOMAINS = tuple(name for name in SPECIAL_USE_DOMAIN_NAMES if name not in PRIVATE_DOMAINS)

@@ -18,18 +18,18 @@ from uuid import UUID
 import structlog
 from pydantic import Field
 
-from auth_service.feed_starts import Past, find_past
-from auth_service.revocations import find_newest_revocation
-from auth_service.user_changes import find_newest_change
-from auth_service.users import find_highest_user_id
-from shared.database import Connection, Database
-from shared.epoch_watch import EpochWatch
-from shared.epochs import Epoch, find_epoch
+from auth_service.tables.feed_starts import Past, find_past
+from auth_service.tables.revocations import find_newest_revocation
+from auth_service.tables.user_changes import find_newest_change
+from auth_service.tables.users import find_highest_user_id
 from shared.errors import Unavailable
-from shared.schemas import Query
-from shared.tokens import MAX_ID
+from shared.postgres.database import Connection, Database
+from shared.postgres.epoch_watch import EpochWatch
+from shared.postgres.epochs import Epoch, find_epoch
+from shared.tokens.signed import MAX_ID
+from shared.web.schemas import Query
 
-MAX_WAIT = 6  # seconds; less than the ANSWER_WITHIN of ``shared.deadline``
+MAX_WAIT = 6  # seconds; less than the ANSWER_WITHIN of ``shared.web.deadline``
 
 FindNewest = Callable[[Connection], Awaitable[int]]
 FIND_NEWEST: Final[dict[str, FindNewest]] = {

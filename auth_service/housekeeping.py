@@ -7,12 +7,13 @@ Rows are locked in the order cutoffs, sessions, refresh tokens; requests never l
 import datetime as dt
 from collections.abc import Sequence
 
-from auth_service.attempts import delete_forgotten
-from auth_service.audit import delete_old_audit_lines
-from auth_service.refresh_tokens import delete_refresh_tokens_of
-from auth_service.revocations import delete_past_revocations, insert_revocations
-from auth_service.session_cutoffs import delete_cutoff, find_cutoff
-from auth_service.sessions import (
+from auth_service.settings import AuthSettings
+from auth_service.tables.attempts import delete_forgotten
+from auth_service.tables.audit import delete_old_audit_lines
+from auth_service.tables.refresh_tokens import delete_refresh_tokens_of
+from auth_service.tables.revocations import delete_past_revocations, insert_revocations
+from auth_service.tables.session_cutoffs import delete_cutoff, find_cutoff
+from auth_service.tables.sessions import (
     Ending,
     SessionId,
     delete_sessions,
@@ -20,10 +21,9 @@ from auth_service.sessions import (
     lock_sessions_of,
     update_all_revoked,
 )
-from auth_service.settings import AuthSettings
-from shared.database import Connection, Database
-from shared.housekeeping import Bite, Chore, Housekeeping, until_few
-from shared.metrics import Metrics
+from shared.observing.metrics import Metrics
+from shared.postgres.database import Connection, Database
+from shared.postgres.housekeeping import Bite, Chore, Housekeeping, until_few
 
 SESSIONS_KEPT_FOR = dt.timedelta(days=90)  # after its absolute end, however soon it was over
 

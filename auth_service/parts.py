@@ -8,32 +8,32 @@ from typing import Self
 from starlette.requests import HTTPConnection
 
 from auth_service.accounts import Accounts
-from auth_service.admission import Admission
-from auth_service.audit import Event, insert_audit_line
-from auth_service.breached_passwords import BreachedPasswords
 from auth_service.clients import Client
-from auth_service.csrf import CsrfTokens
-from auth_service.feed_starts import insert_feed_start
-from auth_service.feeds import Feeds
-from auth_service.guessable_passwords import load_common_passwords, load_estimator
+from auth_service.guessing.admission import Admission
 from auth_service.housekeeping import build_housekeeping
-from auth_service.live_sessions import LiveSessions, share_lookups
 from auth_service.password_checks import PasswordChecks
-from auth_service.passwords import Passwords
+from auth_service.passwords.breached import BreachedPasswords
+from auth_service.passwords.guessable import load_common_passwords, load_estimator
+from auth_service.passwords.hashing import Passwords
 from auth_service.session_uses import SessionUses
+from auth_service.sessions import LiveSessions, share_lookups
 from auth_service.settings import AuthMigrationSettings, AuthSettings
-from auth_service.users import find_highest_user_id
-from shared.database import Connection, Database
-from shared.device_cookie import DeviceCookies
-from shared.epoch_watch import EpochWatch
-from shared.epochs import Epoch
-from shared.housekeeping import Housekeeping
-from shared.metrics import Metrics
-from shared.session_cookie import CookieNames, SessionSealer
+from auth_service.tables.audit import Event, insert_audit_line
+from auth_service.tables.feed_starts import insert_feed_start
+from auth_service.tables.users import find_highest_user_id
+from auth_service.web.csrf import CsrfTokens
+from auth_service.web.long_poll import Feeds
+from shared.observing.metrics import Metrics
+from shared.postgres.database import Connection, Database
+from shared.postgres.epoch_watch import EpochWatch
+from shared.postgres.epochs import Epoch
+from shared.postgres.housekeeping import Housekeeping
 from shared.settings import reveal
-from shared.tokens import AccessTokens, KeyRing, ServiceTokens
+from shared.tokens.device_cookie import DeviceCookies
+from shared.tokens.session_cookie import CookieNames, SessionSealer
+from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parent / "tables" / "migrations"
 
 
 @dataclass(frozen=True, slots=True)

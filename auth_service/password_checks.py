@@ -10,15 +10,15 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
-from auth_service.admission import Admission, Try
-from auth_service.audit import Event, insert_audit_line
 from auth_service.clients import Client
 from auth_service.email_addresses import email_key
-from auth_service.passwords import Passwords
-from auth_service.throttle import find_site
-from auth_service.users import Credentials, find_credentials
-from shared.database import Database
+from auth_service.guessing.admission import Admission, Try
+from auth_service.guessing.throttle import find_site
+from auth_service.passwords.hashing import Passwords
+from auth_service.tables.audit import Event, insert_audit_line
+from auth_service.tables.users import Credentials, find_credentials
 from shared.errors import Throttled
+from shared.postgres.database import Database
 
 PAUSES = (0.02, 0.05, 0.1, *(0.2,) * 24)  # seconds between looks at whether pending tries were decided: five in all
 MOST_PATIENT = 64  # tries of one address that wait for others at once

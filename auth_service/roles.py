@@ -5,12 +5,12 @@ All of a user's roles stand in each access token, so there are only so many.
 
 from collections.abc import Sequence
 
-from auth_service.audit import Event, insert_audit_line
 from auth_service.clients import Client
-from auth_service.users import User, update_roles
-from shared.database import Connection
+from auth_service.tables.audit import Event, insert_audit_line
+from auth_service.tables.users import User, update_roles
 from shared.errors import Conflict, NotFound
-from shared.sentences import Sentence
+from shared.language.sentences import Sentence
+from shared.postgres.database import Connection
 
 MAX_ROLES = 16  # of one user: no token over 4 KiB is accepted
 

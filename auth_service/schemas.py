@@ -21,8 +21,8 @@ from pydantic import (
 from pydantic.config import JsonDict
 
 from auth_service.email_addresses import REFUSED_DOMAINS, check_email, trim
-from auth_service.password_rules import MAX_LENGTH, MIN_LENGTH, find_password_fault
-from shared.schemas import Body, Line, Query, Text, Time, View
+from auth_service.passwords.rules import MAX_LENGTH, MIN_LENGTH, find_password_fault
+from shared.web.schemas import Body, Line, Query, Text, Time, View
 
 MAX_NAME = 100  # characters
 MAX_REFRESH_TOKEN = 128

@@ -17,9 +17,9 @@ import time
 
 import structlog
 
-from auth_service.sessions import SessionId, update_uses
-from shared.background import end_task
-from shared.database import Database
+from auth_service.tables.sessions import SessionId, update_uses
+from shared.postgres.database import Database
+from shared.process.background import end_task
 
 FLUSH_EVERY = 5.0  # seconds; less where the idle age is short
 REST = 10.0  # seconds after a failure

@@ -1,300 +1,293 @@
-"""The table ``sessions``: one row for each sign-in on one device. Each function is one SQL statement.
+"""What happens to sessions: begun, used, refreshed, listed and ended. Why they may begin is decided in ``accounts``.
 
-A session begins in ``sign_ins``. It is live until one of these comes: it is revoked, reaches its absolute end or goes
-unused for too long; all sessions of its user that began by a moment are ended (``session_cutoffs``); the database is
-put back to an earlier state (``shared/epochs.py``), for its end may be part of what was lost. All this is what the view
-``live_sessions`` says. The database's clock decides, so that all replicas agree.
+1. What belongs together is one transaction: a session, its refresh token, its audit line, and the end of the sessions
+   that it takes the place of in a browser.
+2. A session that is ended before its time is told to everybody in the same transaction: see ``revocations``.
+3. A refresh token is used once. Used again within the grace, by a parallel tab or a client that lost the answer, it
+   gives the same successor, and later too while nobody has used that: a phone that lost the answer sleeps for hours.
+   Used again after its successor was, somebody stole it or lost it to a thief: the session is ended (RFC 9700, section
+   4.14.2). So it is when a token that was given again so late is used late again: a thief and an owner who take turns,
+   each with the other's last token, would otherwise never be found out. Who refreshes holds the session's row, so
+   parallel calls come one after the other.
+4. Rows are locked in the order users, sessions, refresh tokens, attempts; so nobody waits for each other. (A sign-in
+   ends the browser's other session last: nobody who holds a session's row waits for the counts of a sign-in.)
+5. Looking at a session writes nothing; that it is used is noted by ``session_uses``.
+6. Those who look at sessions at the same time share queries (``coalesced_reads``). Nobody is told what was so before
+   they asked.
+7. No token outlives its session: it ends with the session's absolute end, and after half of the idle age, so that who
+   goes on has to renew it, which counts as a use.
 """
 
+import contextlib
 import datetime as dt
+import re
+import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import NewType
+from dataclasses import dataclass, field
 
-from auth_service.users import User, read_user
-from shared.database import Connection, Row
+from auth_service.clients import Client
+from auth_service.errors import RefreshRefused
+from auth_service.guessing.admission import Admission
+from auth_service.session_uses import SessionUses
+from auth_service.tables import refresh_tokens
+from auth_service.tables.audit import Event, insert_audit_line, insert_session_lines
+from auth_service.tables.revocations import insert_revocations
+from auth_service.tables.session_cutoffs import insert_cutoff
+from auth_service.tables.sessions import (
+    Device,
+    Ending,
+    Session,
+    SessionId,
+    find_ending,
+    list_devices,
+    list_live_sessions,
+    update_all_revoked,
+    update_last_used,
+    update_revoked,
+    update_surplus_revoked,
+)
+from auth_service.tables.sign_ins import Begun, Proof, insert_sign_in
+from auth_service.tables.users import User, find_user
+from shared.errors import Unavailable
+from shared.fast.coalesced_reads import CoalescedReads, Sharing
+from shared.postgres.database import Connection, Database
+from shared.tokens.claims import SESSION_ID_PATTERN
+from shared.tokens.signed import AccessTokens
 
-SessionId = NewType("SessionId", uuid.UUID)
-
-
-class Ending(StrEnum):
-    """Why a session was revoked, which ends it before its time."""
-
-    SIGNED_OUT = "signed_out"
-    REPLACED = "replaced"
-    ENDED_BY_USER = "ended_by_user"
-    ENDED_BY_OPERATOR = "ended_by_operator"
-    ROLE_TAKEN = "role_taken"
-    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason, not a password
-    REFRESH_REUSED = "refresh_reused"
-    USER_DISABLED = "user_disabled"
-    ACCOUNT_DELETED = "account_deleted"
-    TOO_MANY = "too_many"
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One sign-in; ``ends_at`` is its absolute end."""
-
-    id: SessionId
-    user_id: int
-    created_at: dt.datetime
-    ends_at: dt.datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """A live session as its user sees it; ``ends_at`` is the absolute or the idle end, whichever comes first."""
-
-    session_id: SessionId
-    created_at: dt.datetime
-    last_used_at: dt.datetime
-    ends_at: dt.datetime
-    address: str | None
-    user_agent: str
+GRACE = 10.0  # seconds in which a refresh token gives its successor again
+MOST = 100  # sessions of one user; each sign-in beyond ends the one that was not used for longest
+SHARED = Sharing(most=200)  # sessions that one query looks at
+ENDED_AT_ONCE = 1000  # sessions that a request ends one by one; any beyond are over by a cutoff
 
 
 @dataclass(frozen=True, slots=True)
-class SessionLine:
-    """A session as an operator sees it; ``state`` is ``live``, ``expired``, or why it ended before."""
+class SignedIn:
+    """A user with a session and the tokens that prove it; ``expires_in`` is the access token's life in seconds."""
 
-    id: SessionId
-    user_id: int
-    created_at: dt.datetime
-    last_used_at: dt.datetime
-    address: str | None
-    user_agent: str
-    state: str
+    user: User
+    session: Session
+    access_token: str = field(repr=False)
+    expires_in: int
+    refresh_token: str = field(repr=False)
 
 
-async def find_live_session(connection: Connection, session_id: SessionId) -> Session | None:
-    """Return the session while it is live, or None."""
-    row = await connection.fetchrow(
-        "SELECT id, user_id, created_at, ends_at FROM live_sessions WHERE id = $1", session_id
-    )
-    return _read_session(row) if row else None
+Lookups = CoalescedReads[SessionId, tuple[User, Session] | None]
+"""Answers which session is live, and whose it is."""
 
 
-async def list_live_sessions(
-    connection: Connection, session_ids: Sequence[SessionId]
-) -> list[tuple[User, Session] | None]:
-    """Return for each session whose it is and what it is, in that order; None for one that is not live.
+@dataclass(frozen=True, slots=True)
+class LiveSessions:
+    """The use cases; sessions end ``max_age`` after the sign-in or ``idle_age`` after the last use."""
 
-    Behind a subquery the planner can't count the ids: one plan, made once, does for any number of them. ``OFFSET 0``
-    makes it look them up one by one; several at once it may rather look for among all that are not revoked.
-    """
-    rows = await connection.fetch(
+    database: Database
+    lookups: Lookups
+    admission: Admission
+    access_tokens: AccessTokens
+    max_age: dt.timedelta
+    idle_age: dt.timedelta
+    uses: SessionUses
+
+    async def begin(self, proof: Proof, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn | None:
+        """Return a new session of a user who has just proved who they are; None when they may not sign in.
+
+        The sessions that it takes the place of end with its beginning.
         """
-        SELECT users.id, name, email, users.created_at, updated_at, roles, disabled_at,
-            session.id AS session_id, session.created_at AS began_at, session.ends_at
-        FROM unnest((SELECT $1::uuid[])) AS asked (id)
-        CROSS JOIN LATERAL (
-            SELECT id, user_id, created_at, ends_at FROM live_sessions WHERE id = asked.id OFFSET 0
-        ) AS session
-        JOIN users ON users.id = session.user_id
-        """,
-        session_ids,
-    )
-    live = {
-        row["session_id"]: (
-            read_user(row),
-            Session(SessionId(row["session_id"]), row["id"], row["began_at"], row["ends_at"]),
+        async with self.database.connection() as connection:
+            if not replaced:  # one statement, which needs no transaction
+                found = await self._begin(connection, proof, client)
+            else:
+                async with connection.transaction():
+                    found = await self._begin(connection, proof, client, replaced)
+        if found is None:
+            return None
+        signed_in, is_surplus = found
+        if is_surplus:
+            await self._end_surplus(signed_in.user.id, client)
+        return signed_in
+
+    async def begin_within(
+        self, connection: Connection, proof: Proof, client: Client, replaced: Sequence[SessionId] = ()
+    ) -> SignedIn | None:
+        """Return the same, in the transaction of the caller: the first session of a new user."""
+        found = await self._begin(connection, proof, client, replaced)
+        return found[0] if found else None
+
+    async def find_first_live(self, session_ids: Sequence[SessionId]) -> tuple[User, Session] | None:
+        """Return whose the first of these sessions is that is live, and note that it is used; None when none is."""
+        for session_id in session_ids:
+            found = await self.lookups.read(session_id)
+            if found is not None:
+                self.uses.note(session_id)
+                return found
+        return None
+
+    async def find_ending(self, session_id: SessionId) -> str | None:
+        """Return why a session was ended before its time (a value of ``Ending``), or None."""
+        async with self.database.connection() as connection:
+            return await find_ending(connection, session_id)
+
+    async def find_user(self, session_id: SessionId) -> User | None:
+        """Return whose live session this is, or None."""
+        found = await self.lookups.read(session_id)
+        return found[0] if found else None
+
+    async def refresh(self, token: str, client: Client) -> SignedIn:
+        """Return a new pair for a refresh token; RefreshRefused when it is not one of a live session, or used up.
+
+        Throttled when the session was given too many, each of which is kept for as long as the session.
+        """
+        async with self.database.transaction() as connection:
+            refreshed = await self._refresh(connection, token, client)
+        if refreshed is None:  # outside, so that what was ended stays ended
+            raise RefreshRefused
+        return refreshed
+
+    async def list_devices(self, user_id: int, after: SessionId | None, limit: int) -> list[Device]:
+        """Return a user's live sessions, the newest first."""
+        async with self.database.connection() as connection:
+            return await list_devices(connection, user_id, after, limit)
+
+    async def end(
+        self, session_id: SessionId, because: Ending, client: Client, *, user_id: int | None = None
+    ) -> Session | None:
+        """End a session, of this user if one is named, and return it; None when there was nothing to end."""
+        async with self.database.transaction() as connection:
+            session = await update_revoked(connection, session_id, user_id, because)
+            await self._tell(connection, [session] if session else [], because, client)
+            return session
+
+    async def end_others(self, user_id: int, spared: SessionId, client: Client) -> None:
+        """End all sessions of a user but one."""
+        async with self.database.transaction() as connection:
+            await self.end_all(connection, user_id, Ending.ENDED_BY_USER, client, spared=spared)
+
+    async def end_all(
+        self,
+        connection: Connection,
+        user_id: int,
+        because: Ending,
+        client: Client,
+        *,
+        spared: SessionId | None = None,
+    ) -> None:
+        """End all sessions of a user, but one if that is spared, in the transaction that makes it so.
+
+        However many there are: those beyond ``ENDED_AT_ONCE`` are over by a cutoff, and so are all of a user who is
+        being deleted; housekeeping sees to their rows.
+        """
+        ended = await update_all_revoked(connection, user_id, spared, because, ENDED_AT_ONCE)
+        await self._tell(connection, ended, because, client)
+        if len(ended) == ENDED_AT_ONCE:
+            await insert_audit_line(connection, Event.ALL_SESSIONS_REVOKED, client, user_id)
+        if len(ended) == ENDED_AT_ONCE or because is Ending.ACCOUNT_DELETED:
+            await insert_cutoff(connection, user_id, spared, because)
+
+    def sign_access_token(self, user: User, session: Session) -> str:
+        """Return a new access token for the user's session, which is used now.
+
+        It is never older than the session, whose beginning the database's clock tells: by that clock tokens are refused
+        that were issued before a restore.
+        """
+        began_at = int(session.created_at.timestamp())
+        now = max(int(time.time()), began_at)
+        return self.access_tokens.sign(
+            user_id=user.id,
+            name=user.name,
+            email=user.email,
+            session_id=str(session.id),
+            now=now,
+            ends_at=now + self._find_life(session, now),
+            authenticated_at=began_at,
+            roles=user.roles,
         )
-        for row in rows
-    }
-    return [live.get(session_id) for session_id in session_ids]
 
+    async def _begin(
+        self, connection: Connection, proof: Proof, client: Client, replaced: Sequence[SessionId] = ()
+    ) -> tuple[SignedIn, bool] | None:
+        """Return a new session, and whether its user has more than ``MOST`` now; None when they may not sign in."""
+        begun = Begun(self.max_age, self.idle_age, refresh_tokens.make_refresh_token())
+        found = await insert_sign_in(connection, proof, begun, client, MOST)
+        if found is None:
+            return None
+        user, session, is_surplus = found
+        await self._end_replaced(connection, replaced, client)
+        return self._give(user, session, begun.refresh_token), is_surplus
 
-async def find_ending(connection: Connection, session_id: SessionId) -> str | None:
-    """Return why a session was revoked (a value of ``Ending``); None when it was not, or there is none."""
-    because: str | None = await connection.fetchval("SELECT revoked_because FROM sessions WHERE id = $1", session_id)
-    return because
+    async def _end_replaced(self, connection: Connection, replaced: Sequence[SessionId], client: Client) -> None:
+        """End what a sign-in takes the place of: first all rows, then the feed, which others lock in this order too."""
+        revoked = [await update_revoked(connection, each, None, Ending.REPLACED) for each in sorted(replaced)]
+        for session in filter(None, revoked):
+            await self._tell(connection, [session], Ending.REPLACED, client)
 
+    async def _end_surplus(self, user_id: int, client: Client) -> None:
+        """End the sessions that a user has beyond ``MOST``. The user is signed in, whatever happens here."""
+        with contextlib.suppress(Unavailable):
+            async with self.database.transaction() as connection:
+                ended = await update_surplus_revoked(connection, user_id, MOST, Ending.TOO_MANY, ENDED_AT_ONCE)
+                await self._tell(connection, ended, Ending.TOO_MANY, client)
 
-async def update_last_used(connection: Connection, session_id: SessionId, idle_age: dt.timedelta) -> Session | None:
-    """Note that a live session is used, which puts off its idle end, and return it; None when it is not live."""
-    row = await connection.fetchrow(
-        """
-        UPDATE live_sessions SET last_used_at = now(), idle_ends_at = now() + $2 WHERE id = $1
-        RETURNING id, user_id, created_at, ends_at
-        """,
-        *(session_id, idle_age),
-    )
-    return _read_session(row) if row else None
+    async def _refresh(self, connection: Connection, token: str, client: Client) -> SignedIn | None:
+        session_id = await refresh_tokens.find_session_of(connection, token)
+        session = await update_last_used(connection, session_id, self.idle_age) if session_id else None
+        user = await find_user(connection, session.user_id) if session else None
+        if session is None or user is None:
+            return None
+        successor = await self._find_successor(connection, token, session, client)
+        if successor is None:
+            await insert_audit_line(connection, Event.REFRESH_REUSED, client, user.id, session.id)
+            ended = await update_revoked(connection, session.id, user.id, Ending.REFRESH_REUSED)
+            await self._tell(connection, [ended] if ended else [], Ending.REFRESH_REUSED, client)
+            return None
+        return self._give(user, session, successor)
 
-
-async def update_uses(
-    connection: Connection,
-    session_ids: Sequence[SessionId],
-    ages: Sequence[float],
-    idle_age: dt.timedelta,
-    lag: dt.timedelta,
-) -> None:
-    """Note when sessions were used, some seconds ago, where they are live and that is ``lag`` later than is known.
-
-    Rows that are locked are left out: whoever holds them is using or ending them.
-    """
-    await connection.execute(
-        """
-        UPDATE sessions SET last_used_at = used.at, idle_ends_at = used.at + $3::interval
-        FROM (
-            SELECT id, now() - make_interval(secs => noted.age) AS at
-            FROM unnest($1::uuid[], $2::float8[]) AS noted (id, age) JOIN live_sessions USING (id)
-            WHERE last_used_at < now() - make_interval(secs => noted.age) - $4::interval
-            ORDER BY id FOR NO KEY UPDATE OF live_sessions SKIP LOCKED
-        ) AS used
-        WHERE sessions.id = used.id
-        """,
-        *(session_ids, ages, idle_age, lag),
-    )
-
-
-async def update_revoked(
-    connection: Connection, session_id: SessionId, user_id: int | None, because: Ending
-) -> Session | None:
-    """Revoke a session and return it; None when it was revoked before, or there is none, or it is not that user's.
-
-    One that has expired too: it may have ended just now, and its last access token lives on for a while.
-    """
-    row = await connection.fetchrow(
-        """
-        UPDATE sessions SET revoked_at = now(), revoked_because = $3
-        WHERE id = $1 AND ($2::bigint IS NULL OR user_id = $2) AND revoked_at IS NULL
-            AND NOT EXISTS (
-                SELECT FROM session_cutoffs AS cutoff WHERE cutoff.user_id = sessions.user_id
-                AND sessions.created_at <= cutoff.began_by AND sessions.id IS DISTINCT FROM cutoff.spared
+    async def _find_successor(self, connection: Connection, token: str, session: Session, client: Client) -> str | None:
+        """Return the token that follows, made now or before; None when the token is used up (rule 3)."""
+        use = await refresh_tokens.find_use(connection, token)
+        if use is not None:
+            successor = refresh_tokens.derive_successor(token, use.salt)
+            is_lost_answer = use.ago < GRACE or (
+                not use.is_repeated and await refresh_tokens.update_repeated(connection, successor)
             )
-        RETURNING id, user_id, created_at, ends_at
-        """,
-        *(session_id, user_id, because.value),
-    )
-    return _read_session(row) if row else None
+            return successor if is_lost_answer else None
+        await self.admission.admit_refresh(connection, session.id, client)
+        salt = refresh_tokens.make_salt()
+        successor = refresh_tokens.derive_successor(token, salt)
+        await refresh_tokens.update_used(connection, token, salt)
+        await refresh_tokens.insert_refresh_token(connection, successor, session.id)
+        return successor
+
+    def _give(self, user: User, session: Session, refresh_token: str) -> SignedIn:
+        life = self._find_life(session, int(time.time()))
+        return SignedIn(user, session, self.sign_access_token(user, session), life, refresh_token)
+
+    def _find_life(self, session: Session, now: int) -> int:
+        """Return how many seconds an access token lives that is given to a session now."""
+        left = int(session.ends_at.timestamp()) - now
+        return max(1, min(self.access_tokens.ttl, int(self.idle_age.total_seconds()) // 2, left))
+
+    async def _tell(self, connection: Connection, ended: Sequence[Session], because: Ending, client: Client) -> None:
+        """Note the ends of sessions of one user in the audit, and tell everybody."""
+        if not ended:
+            return
+        event = Event.SIGNED_OUT if because is Ending.SIGNED_OUT else Event.SESSION_REVOKED
+        session_ids = [session.id for session in ended]
+        await insert_session_lines(connection, event, client, ended[0].user_id, session_ids)
+        await insert_revocations(connection, session_ids, dt.timedelta(seconds=self.access_tokens.ttl))
 
 
-async def update_all_revoked(
-    connection: Connection,
-    user_id: int,
-    spared: SessionId | None,
-    because: Ending,
-    limit: int,
-    *,
-    began_by: dt.datetime | None = None,
-) -> list[Session]:
-    """Revoke a user's sessions, the newest first, at most ``limit``, except the one that is spared, and return them.
+def share_lookups(database: Database) -> Lookups:
+    """Return what looks sessions up, those that are asked for at the same time by one query."""
 
-    Those too that expired within a day, the longest life of an access token: their last one may live on. Of those that
-    began later than ``began_by``, if it is given, none.
-    """
-    rows = await connection.fetch(
-        """
-        UPDATE sessions SET revoked_at = now(), revoked_because = $3
-        WHERE id = ANY(ARRAY(
-            SELECT id FROM sessions
-            WHERE user_id = $1 AND id IS DISTINCT FROM $2 AND revoked_at IS NULL
-                AND now() < least(ends_at, idle_ends_at) + interval '1 day'
-                AND created_at <= coalesce($5::timestamptz, 'infinity')
-            ORDER BY created_at DESC, id DESC LIMIT $4 FOR UPDATE
-        ))
-        RETURNING id, user_id, created_at, ends_at
-        """,
-        *(user_id, spared, because.value, limit, began_by),
-    )
-    return [_read_session(row) for row in rows]
+    async def look_up(session_ids: Sequence[SessionId]) -> list[tuple[User, Session] | None]:
+        async with database.connection() as connection:
+            return await list_live_sessions(connection, session_ids)
+
+    return CoalescedReads(look_up, lambda _: 1, SHARED)
 
 
-async def update_surplus_revoked(
-    connection: Connection, user_id: int, most: int, because: Ending, limit: int
-) -> list[Session]:
-    """Revoke those sessions, at most ``limit``, that a user has beyond ``most``, the least recently used; return them.
-
-    One that somebody else is at work on is in use, and left alone.
-    """
-    rows = await connection.fetch(
-        """
-        UPDATE sessions SET revoked_at = now(), revoked_because = $3
-        WHERE id = ANY(ARRAY(
-            SELECT id FROM sessions WHERE id = ANY(ARRAY(
-                SELECT id FROM sessions
-                WHERE user_id = $1 AND revoked_at IS NULL AND now() < least(ends_at, idle_ends_at) + interval '1 day'
-                    AND NOT EXISTS (
-                        SELECT FROM session_cutoffs AS cutoff WHERE cutoff.user_id = sessions.user_id
-                        AND sessions.created_at <= cutoff.began_by AND sessions.id IS DISTINCT FROM cutoff.spared
-                    )
-                ORDER BY last_used_at DESC, id DESC OFFSET $2 LIMIT $4
-            )) AND revoked_at IS NULL FOR UPDATE SKIP LOCKED
-        ))
-        RETURNING id, user_id, created_at, ends_at
-        """,
-        *(user_id, most, because.value, limit),
-    )
-    return [_read_session(row) for row in rows]
-
-
-async def list_devices(connection: Connection, user_id: int, after: SessionId | None, limit: int) -> list[Device]:
-    """Return a user's live sessions, those that began last first; only those that follow ``after``, if given."""
-    rows = await connection.fetch(
-        """
-        SELECT id AS session_id, created_at, last_used_at, least(ends_at, idle_ends_at) AS ends_at,
-            host(address) AS address, user_agent
-        FROM live_sessions
-        WHERE user_id = $1
-            AND ($2::uuid IS NULL OR (created_at, id) < (
-                SELECT created_at, id FROM sessions WHERE id = $2 AND user_id = $1
-            ))
-        ORDER BY created_at DESC, id DESC LIMIT $3
-        """,
-        *(user_id, after, limit),
-    )
-    return [Device(**row) for row in rows]
-
-
-async def list_latest_sessions(connection: Connection, user_id: int | None, limit: int) -> list[SessionLine]:
-    """Return the sessions that began last, the newest first: of one user, or of all when ``user_id`` is None."""
-    rows = await connection.fetch(
-        """
-        SELECT id, user_id, created_at, last_used_at, host(address) AS address, user_agent,
-            coalesce(
-                revoked_because,
-                (SELECT because FROM session_cutoffs AS cutoff WHERE cutoff.user_id = sessions.user_id
-                AND sessions.created_at <= cutoff.began_by AND sessions.id IS DISTINCT FROM cutoff.spared LIMIT 1),
-                CASE
-                    WHEN created_at < (SELECT max(began_at) FROM epochs WHERE is_loss) THEN 'database_put_back'
-                    WHEN now() < least(ends_at, idle_ends_at) THEN 'live'
-                    ELSE 'expired'
-                END
-            ) AS state
-        FROM sessions WHERE $1::bigint IS NULL OR user_id = $1
-        ORDER BY created_at DESC, id LIMIT $2
-        """,
-        *(user_id, limit),
-    )
-    return [SessionLine(**row) for row in rows]
-
-
-async def lock_past_sessions(connection: Connection, kept_for: dt.timedelta, limit: int) -> list[SessionId]:
-    """Return some sessions whose absolute end is ``kept_for`` past, locked; not those that somebody else has locked."""
-    rows = await connection.fetch(
-        """
-        SELECT id FROM sessions WHERE ends_at < now() - $1::interval
-        ORDER BY ends_at LIMIT $2 FOR UPDATE SKIP LOCKED
-        """,
-        *(kept_for, limit),
-    )
-    return [SessionId(row["id"]) for row in rows]
-
-
-async def lock_sessions_of(connection: Connection, user_id: int, limit: int) -> list[SessionId]:
-    """Return some sessions of a user, live or not, locked."""
-    rows = await connection.fetch("SELECT id FROM sessions WHERE user_id = $1 LIMIT $2 FOR UPDATE", user_id, limit)
-    return [SessionId(row["id"]) for row in rows]
-
-
-async def delete_sessions(connection: Connection, session_ids: Sequence[SessionId]) -> None:
-    """Forget sessions; their refresh tokens would go with them, so those are to be deleted before."""
-    await connection.execute("DELETE FROM sessions WHERE id = ANY($1::uuid[])", list(session_ids))
-
-
-def _read_session(row: Row) -> Session:
-    return Session(row["id"], row["user_id"], row["created_at"], row["ends_at"])
+def read_session_id(text: object) -> SessionId | None:
+    """Return a session id from its text, in the one spelling that access tokens have; or None when it is none."""
+    if not isinstance(text, str) or not re.fullmatch(SESSION_ID_PATTERN, text):
+        return None
+    return SessionId(uuid.UUID(text))

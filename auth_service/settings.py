@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from auth_service.breached_passwords import BreachedPasswords
+from auth_service.passwords.breached import BreachedPasswords
 from shared.settings import LogSettings, PreviousSecrets, Secret, UpstreamSettings
 
 DAY = 86_400  # seconds

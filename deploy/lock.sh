@@ -13,7 +13,7 @@ lock() {
         --no-strip-extras --upgrade --custom-compile-command "make lock" "$@" --output-file "$output"
 }
 uv=$1
-peer=benchmarks/peers/fastapi_sqlalchemy
+peer=tests/benchmarks/peers/fastapi_sqlalchemy
 lock requirements.txt pyproject.toml
 lock requirements-run.txt pyproject.toml --group run --constraint requirements.txt
 lock requirements-dev.txt pyproject.toml --group dev --constraint requirements-run.txt

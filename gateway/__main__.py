@@ -2,7 +2,7 @@
 
 from gateway.app import accept, create_app
 from gateway.settings import GatewaySettings
-from shared.server import serve
+from shared.process.server import serve
 
 if __name__ == "__main__":
     serve("gateway", GatewaySettings, create_app, protocol=accept)

@@ -36,13 +36,13 @@ from gateway.wire.limits import ClientLimits, Limits
 from gateway.wire.own_answers import OwnAnswers
 from gateway.wire.request_heads import RequestHeads
 from gateway.wire.upstream_head import Outgoing
-from shared.metrics import Metrics
-from shared.request_context import Reports
-from shared.revocation_feed import create_revocation_feed
-from shared.revocations import Revocations
-from shared.service_calls import ServiceClient
+from shared.auth_events.revocation_feed import create_revocation_feed
+from shared.auth_events.revocations import Revocations
+from shared.observing.metrics import Metrics
+from shared.observing.request_context import Reports
 from shared.settings import SettingsInvalid, reveal
-from shared.tokens import KeyRing, ServiceTokens
+from shared.tokens.signed import KeyRing, ServiceTokens
+from shared.web.service_calls import ServiceClient
 
 LIMITS = Limits()
 CLIENT_LIMITS = ClientLimits()

@@ -42,10 +42,10 @@ from gateway.settings import DEFAULT_RULES, GatewaySettings
 from gateway.wire.headers import RawHeader
 from gateway.wire.limits import Limits
 from gateway.wire.request_heads import RequestHead, RequestHeads, read_line
-from shared.authentication import Anonymous, Caller, Reason
-from shared.revocations import Revocations
+from shared.auth_events.revocations import Revocations
+from shared.language.visible_text import make_visible
 from shared.settings import SettingsInvalid, load_settings
-from shared.visible_text import make_visible
+from shared.tokens.authentication import Anonymous, Caller, Reason
 
 PASSES, REFUSED, WRONG = 0, 1, 2
 

@@ -27,9 +27,9 @@ from gateway.policy.decision import (
 from gateway.policy.in_force import CurrentPolicy
 from gateway.policy.rules import PROBES
 from gateway.wire.request_heads import RequestHead
-from shared.authentication import Caller, User, note_in_record
 from shared.errors import MethodNotAllowed, Unavailable
-from shared.request_context import SIGN_IN_WANTED, RequestRecord
+from shared.observing.request_context import SIGN_IN_WANTED, RequestRecord
+from shared.tokens.authentication import Caller, User, note_in_record
 
 PROBING = ("GET", "HEAD", "OPTIONS")
 

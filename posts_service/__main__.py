@@ -5,8 +5,8 @@ import sys
 from posts_service.app import create_app
 from posts_service.parts import SERVICE, open_database
 from posts_service.settings import PostsMigrationSettings, PostsSettings
-from shared.migration import COMMAND, run_migration
-from shared.server import serve
+from shared.postgres.migration import COMMAND, run_migration
+from shared.process.server import serve
 
 if __name__ == "__main__":
     match sys.argv[1:]:

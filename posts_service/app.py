@@ -12,19 +12,19 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from posts_service import endpoints, forms, pages
 from posts_service.parts import Parts
 from posts_service.settings import PostsSettings
-from shared.coalesced_reads import SHARED, Sharing
-from shared.deadline import DeadlineMiddleware
-from shared.error_responses import exception_handlers
-from shared.faults import FaultMiddleware
-from shared.health import health_routes
-from shared.metrics import Metrics
-from shared.openapi import describe
-from shared.request_context import RequestContextMiddleware
-from shared.response_headers import ResponseHeadersMiddleware
-from shared.routes import Resource, resource
+from posts_service.web import api, forms, pages
+from shared.fast.coalesced_reads import SHARED, Sharing
+from shared.observing.metrics import Metrics
+from shared.observing.request_context import RequestContextMiddleware
+from shared.web.crashes import FaultMiddleware
+from shared.web.deadline import DeadlineMiddleware
+from shared.web.error_responses import exception_handlers
+from shared.web.health import health_routes
+from shared.web.openapi import describe
+from shared.web.response_headers import ResponseHeadersMiddleware
+from shared.web.routes import Resource, resource
 
 
 def create_app(settings: PostsSettings, metrics: Metrics, sharing: Sharing = SHARED) -> Starlette:
@@ -58,9 +58,9 @@ def create_app(settings: PostsSettings, metrics: Metrics, sharing: Sharing = SHA
 def build_routes() -> list[Resource]:
     """Return all that is answered, in reading order."""
     return [
-        resource("/api/user/{id}", GET=endpoints.list_posts_of_user),
-        resource("/api/posts", GET=endpoints.list_feed, POST=endpoints.create_post),
-        resource("/api/posts/{id}", GET=endpoints.show_post, PATCH=endpoints.change_post, DELETE=endpoints.delete_post),
+        resource("/api/user/{id}", GET=api.list_posts_of_user),
+        resource("/api/posts", GET=api.list_feed, POST=api.create_post),
+        resource("/api/posts/{id}", GET=api.show_post, PATCH=api.change_post, DELETE=api.delete_post),
         resource("/", GET=pages.show_feed),
         resource("/posts/{id}", GET=pages.show_post),
         resource("/authors/{id}", GET=pages.show_author),

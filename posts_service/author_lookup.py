@@ -16,12 +16,12 @@ from collections.abc import Collection, Iterable, Sequence
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from posts_service.authors import Author, upsert_authors
-from posts_service.posts import Post
 from posts_service.schemas import KnownUser
-from shared.database import Database
+from posts_service.tables.authors import Author, upsert_authors
+from posts_service.tables.posts import Post
 from shared.errors import Unavailable
-from shared.service_calls import ServiceClient
+from shared.postgres.database import Database
+from shared.web.service_calls import ServiceClient
 
 MAX_WAIT = 2.5  # seconds that a read is held up at most
 REST = 5.0  # seconds without a question after one that failed

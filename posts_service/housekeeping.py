@@ -3,12 +3,12 @@
 Rows are locked in the order removals, posts, idempotency keys.
 """
 
-from posts_service.idempotency import delete_answers_of, delete_expired_answers
-from posts_service.posts import delete_posts_of
-from posts_service.removals import delete_finished_removal, find_removal
-from shared.database import Connection, Database
-from shared.housekeeping import Bite, Chore, Housekeeping
-from shared.metrics import Metrics
+from posts_service.tables.idempotency_keys import delete_answers_of, delete_expired_answers
+from posts_service.tables.posts import delete_posts_of
+from posts_service.tables.removals import delete_finished_removal, find_removal
+from shared.observing.metrics import Metrics
+from shared.postgres.database import Connection, Database
+from shared.postgres.housekeeping import Bite, Chore, Housekeeping
 
 BYTES = 10_000  # of long content, which PostgreSQL stores in many pieces, are about as much work as a row
 LONG = 10  # stored answers hold posts: each counts as so many rows

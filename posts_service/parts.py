@@ -9,9 +9,11 @@ from typing import Self, TypeVar
 from starlette.requests import HTTPConnection
 
 from posts_service.author_lookup import AuthorLookup
+from posts_service.fast.list_source import WRITE_SETTINGS, ListSource
 from posts_service.housekeeping import build_housekeeping
-from posts_service.list_source import WRITE_SETTINGS, ListSource
-from posts_service.post_lists import (
+from posts_service.settings import PostsMigrationSettings, PostsSettings
+from posts_service.sync import create_user_change_feed
+from posts_service.tables.post_lists import (
     AuthorsList,
     FeedList,
     PostList,
@@ -20,25 +22,23 @@ from posts_service.post_lists import (
     list_long_by_author,
     list_long_feed,
 )
-from posts_service.posts import find_highest_post_id
-from posts_service.settings import PostsMigrationSettings, PostsSettings
-from posts_service.sync import create_user_change_feed
-from shared.coalesced_reads import CoalescedReads, Sharing
-from shared.database import Connection, Database
-from shared.epoch_watch import EpochWatch
-from shared.feed import Feed
-from shared.form_tokens import FormTokens
-from shared.health import Check
-from shared.housekeeping import Housekeeping
-from shared.metrics import Metrics
-from shared.revocation_feed import create_revocation_feed
-from shared.revocations import Revocations
-from shared.service_calls import ServiceClient
+from posts_service.tables.posts import find_highest_post_id
+from shared.auth_events.feed import Feed
+from shared.auth_events.revocation_feed import create_revocation_feed
+from shared.auth_events.revocations import Revocations
+from shared.fast.coalesced_reads import CoalescedReads, Sharing
+from shared.observing.metrics import Metrics
+from shared.postgres.database import Connection, Database
+from shared.postgres.epoch_watch import EpochWatch
+from shared.postgres.housekeeping import Housekeeping
 from shared.settings import reveal
-from shared.tokens import AccessTokens, KeyRing, ServiceTokens
+from shared.tokens.form_tokens import FormTokens
+from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
+from shared.web.health import Check
+from shared.web.service_calls import ServiceClient
 
 SERVICE = "posts_service"
-MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parent / "tables" / "migrations"
 
 LONG_ONES = Sharing(most=1, at_once=4, patience=0.0)
 

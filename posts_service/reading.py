@@ -8,14 +8,14 @@ The API's lists (``read_``) come as JSON and share queries; those of the pages (
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from posts_service.cursors import encode_cursor
 from posts_service.parts import List, Parts
-from posts_service.post_lists import AuthorsList, FeedList, PostList
-from posts_service.posts import Post, find_post, list_by_author, list_published, list_published_by_author
 from posts_service.schemas import ListQuery
-from shared.authentication import Caller, User
-from shared.coalesced_reads import CoalescedReads
+from posts_service.tables.post_lists import AuthorsList, FeedList, PostList
+from posts_service.tables.posts import Post, find_post, list_by_author, list_published, list_published_by_author
+from posts_service.web.cursors import encode_cursor
 from shared.errors import NotFound
+from shared.fast.coalesced_reads import CoalescedReads
+from shared.tokens.authentication import Caller, User
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
-from posts_service.cursors import PATTERN, decode_cursor
-from shared.feed_pages import PageEnd
-from shared.schemas import Body, Line, Query, Text, Time, View
-from shared.tokens import MAX_ID
+from posts_service.web.cursors import PATTERN, decode_cursor
+from shared.auth_events.feed_pages import PageEnd
+from shared.tokens.signed import MAX_ID
+from shared.web.schemas import Body, Line, Query, Text, Time, View
 
 MAX_TITLE = 200  # characters
 MAX_CONTENT = 100_000  # characters

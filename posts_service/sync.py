@@ -9,7 +9,8 @@
    ``housekeeping`` deletes them: one user's deletion never holds up the feed. Nothing brings the author back: the id is
    kept. A write that runs meanwhile holds the author's row and goes with the rest, or comes after and is refused
    (``writing``).
-5. An entry that can't be read is skipped, at the price of an old name; a deletion never is (``shared/feed_pages.py``).
+5. An entry that can't be read is skipped, at the price of an old name; a deletion never is
+   (``shared/auth_events/feed_pages.py``).
 6. When the auth service's database was put back, the feed is read anew. The names and addresses of users that it no
    longer tells of are forgotten; their posts stay without an author, for nobody else gets the id. Deleted users who
    came back are counted, and told.
@@ -21,27 +22,27 @@ from collections.abc import Callable, Sequence
 import structlog
 from pydantic import BaseModel
 
-from posts_service.authors import (
+from posts_service.schemas import ChangePage, UserChange, UserDeleted
+from posts_service.tables.authors import (
     Author,
     count_returned_authors,
     update_unknown_authors,
     upsert_deleted_authors,
     upsert_followed_authors,
 )
-from posts_service.followed_feeds import (
+from posts_service.tables.followed_feeds import (
     find_followed_feed,
     lock_followed_feed,
     update_position,
     update_read,
     update_started_anew,
 )
-from posts_service.removals import delete_removals, insert_removals
-from posts_service.schemas import ChangePage, UserChange, UserDeleted
-from shared.database import Connection, Database
-from shared.feed import Feed, Position
-from shared.feed_pages import read_entries
-from shared.metrics import Metrics
-from shared.service_calls import ServiceClient
+from posts_service.tables.removals import delete_removals, insert_removals
+from shared.auth_events.feed import Feed, Position
+from shared.auth_events.feed_pages import read_entries
+from shared.observing.metrics import Metrics
+from shared.postgres.database import Connection, Database
+from shared.web.service_calls import ServiceClient
 
 FEED = "user_changes"
 PATH = "/internal/users/changes"

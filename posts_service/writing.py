@@ -9,22 +9,22 @@ import datetime as dt
 import hashlib
 from collections.abc import Callable
 
-from posts_service.answers import Answer, created_answer
-from posts_service.authors import Author, upsert_authors
-from posts_service.idempotency import (
+from posts_service.parts import Parts
+from posts_service.schemas import PostChange, PostDraft
+from posts_service.tables.authors import Author, upsert_authors
+from posts_service.tables.idempotency_keys import (
     StoredAnswer,
     find_answer,
     insert_answer,
     lock_key,
 )
-from posts_service.parts import Parts
-from posts_service.posts import Post, delete_post, find_post_for_update, insert_post, update_post
-from posts_service.schemas import PostChange, PostDraft
-from shared.authentication import Anonymous, Reason, challenge
-from shared.database import Connection, Database
+from posts_service.tables.posts import Post, delete_post, find_post_for_update, insert_post, update_post
+from posts_service.web.answers import Answer, created_answer
 from shared.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed, Unauthorized
-from shared.sentences import Sentence
-from shared.tokens import Claims
+from shared.language.sentences import Sentence
+from shared.postgres.database import Connection, Database
+from shared.tokens.authentication import Anonymous, Reason, challenge
+from shared.tokens.signed import Claims
 
 KEY_HEADER = "Idempotency-Key"
 

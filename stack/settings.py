@@ -12,8 +12,8 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from shared.service_calls import UNIX
 from shared.settings import SAMPLE_SECRETS, SECRET_NAMES, SETTING_NAMES
+from shared.web.service_calls import UNIX
 from stack.postgres import DatabaseUrls
 
 _EVERYBODY = (

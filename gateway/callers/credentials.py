@@ -20,11 +20,12 @@ from dataclasses import dataclass, field
 from gateway.callers.same_origin import is_same_origin
 from gateway.settings import GatewaySettings
 from gateway.wire.headers import RawHeader, list_values
-from shared.authentication import Anonymous, Caller, Reason, User, authenticate, authenticate_token
-from shared.device_cookie import DeviceCookies, names_session
-from shared.memory import Memory
-from shared.revocations import Revocations
-from shared.session_cookie import (
+from shared.auth_events.revocations import Revocations
+from shared.fast.memory import Memory
+from shared.settings import reveal
+from shared.tokens.authentication import Anonymous, Caller, Reason, User, authenticate, authenticate_token
+from shared.tokens.device_cookie import DeviceCookies, names_session
+from shared.tokens.session_cookie import (
     CookieNames,
     SessionClaims,
     SessionSealer,
@@ -32,8 +33,7 @@ from shared.session_cookie import (
     list_session_pieces,
     parse_cookies,
 )
-from shared.settings import reveal
-from shared.tokens import AccessTokens, KeyRing
+from shared.tokens.signed import AccessTokens, KeyRing
 
 MAX_REMEMBERED = 1024  # browsers' cookies
 LONGEST_REMEMBERED = 4096  # bytes of one browser's

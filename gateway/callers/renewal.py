@@ -24,10 +24,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.callers.credentials import Credentials, Identity, StaleSession
 from gateway.wire.headers import RawHeader
-from shared.authentication import Anonymous, Caller, Reason, User, authenticate_token
 from shared.errors import Unavailable
-from shared.service_calls import ServiceClient
-from shared.session_cookie import CookieNames, list_session_pieces
+from shared.tokens.authentication import Anonymous, Caller, Reason, User, authenticate_token
+from shared.tokens.session_cookie import CookieNames, list_session_pieces
+from shared.web.service_calls import ServiceClient
 
 PATH = "/internal/session"
 PATIENCE = 1.5  # seconds that a request waits at most

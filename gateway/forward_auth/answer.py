@@ -32,8 +32,8 @@ from gateway.wire.headers import keep_cookies
 from gateway.wire.own_answers import Answer, OwnAnswers
 from gateway.wire.request_heads import RequestHead, RequestHeads
 from shared.errors import AppError, Forbidden, MethodNotAllowed, Unauthorized
-from shared.request_context import RequestRecord
-from shared.session_cookie import CookieNames
+from shared.observing.request_context import RequestRecord
+from shared.tokens.session_cookie import CookieNames
 
 DECISION_HEADER = "Gatepost-Decision"
 

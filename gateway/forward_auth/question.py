@@ -16,7 +16,7 @@ from enum import StrEnum
 from gateway.wire.headers import RawHeader
 from gateway.wire.request_heads import RequestHead, RequestHeads, RequestLine, read_line
 from shared.errors import BadRequest
-from shared.sentences import Sentence
+from shared.language.sentences import Sentence
 
 QUESTION_PATH = b"/_gateway/auth"
 

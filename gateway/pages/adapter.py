@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Scope
 from gateway.wire.headers import encode_lines
 from gateway.wire.own_answers import Answer, build_scope
 from gateway.wire.request_heads import RequestHead
-from shared.request_context import RequestRecord
+from shared.observing.request_context import RequestRecord
 
 _NO_HEADER = re.compile(rb"[\x00\r\n]")  # what would end a line; RFC 9110, section 5.5
 

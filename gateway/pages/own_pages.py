@@ -16,12 +16,12 @@ from starlette.types import Scope
 from gateway.pages.reference import Reference
 from gateway.pages.reference_page import list_operations, list_schemas
 from gateway.pages.well_known import well_known_routes
-from shared.error_responses import exception_handlers
-from shared.faults import FaultMiddleware
-from shared.health import Check, health_routes
-from shared.pages import ASSETS, render_page
-from shared.response_headers import ResponseHeadersMiddleware
-from shared.routes import resource
+from shared.web.crashes import FaultMiddleware
+from shared.web.error_responses import exception_handlers
+from shared.web.health import Check, health_routes
+from shared.web.pages import ASSETS, render_page
+from shared.web.response_headers import ResponseHeadersMiddleware
+from shared.web.routes import resource
 
 TEMPLATES = Path(__file__).parent / "templates"
 ASSET_AGE = 300  # seconds that a browser may keep an asset without asking again

@@ -19,7 +19,7 @@ from gateway.wire.fetch import fetch
 from gateway.wire.pool import UpstreamPool
 from gateway.wire.upstream_connection import AnswerMissing
 from shared.errors import AppError, Unavailable
-from shared.sentences import Sentence
+from shared.language.sentences import Sentence
 
 Json = dict[str, object]
 

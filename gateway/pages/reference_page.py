@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shared.sentences import Sentence
+from shared.language.sentences import Sentence
 
 Json = dict[str, object]
 

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from shared.errors import NotFound
-from shared.pages import ASSETS
-from shared.routes import Resource, resource
+from shared.web.pages import ASSETS
+from shared.web.routes import Resource, resource
 
 PASSWORD_PAGE = "/account/password"  # noqa: S105 - an address
 ROBOTS = """User-agent: *

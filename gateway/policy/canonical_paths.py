@@ -20,7 +20,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
-from shared.sentences import Sentence
+from shared.language.sentences import Sentence
 
 MAX_PATH_LENGTH = 2048  # bytes
 MAX_QUERY_LENGTH = 8192  # bytes

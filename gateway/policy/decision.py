@@ -36,10 +36,10 @@ from gateway.policy.canonical_paths import CanonicalPath, write_callback_query
 from gateway.policy.rules import Access, Candidate, Condition, Policy, Rule, Source, Upstream
 from gateway.wire.headers import RawHeader, list_values
 from gateway.wire.websocket import read_key, wants_websocket
-from shared.authentication import Anonymous, Caller, User, ask_for_recent_sign_in, challenge
-from shared.claims import CLOCK_TOLERANCE, Claims
 from shared.errors import AppError, BodyTooLarge, Forbidden, MethodNotAllowed, NotFound, Unauthorized
-from shared.session_cookie import parse_cookies
+from shared.tokens.authentication import Anonymous, Caller, User, ask_for_recent_sign_in, challenge
+from shared.tokens.claims import CLOCK_TOLERANCE, Claims
+from shared.tokens.session_cookie import parse_cookies
 
 SIGN_IN_PATH = "/api/auth/signin"
 AGAIN = "&prompt=login"

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from gateway.matching.dfa import DFA
 from gateway.matching.matchers import Matcher
-from shared.memory import Memory
+from shared.fast.memory import Memory
 
 OWN_UPSTREAM = "gateway"
 """The reserved upstream of pages that the gateway answers itself: assets and the API's description."""

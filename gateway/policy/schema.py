@@ -29,7 +29,7 @@ from gateway.matching.dfa import DFA
 from gateway.matching.matchers import Matcher, MatcherInvalid, compile_matcher, compile_regex
 from gateway.policy import rules
 from gateway.policy.rules import Access, Condition, Replica, Rule, Source, Upstream
-from shared.service_calls import UNIX
+from shared.web.service_calls import UNIX
 
 FILE = Path(__file__).parents[1] / "rules.schema.json"
 

@@ -40,9 +40,9 @@ from gateway.wire.headers import BODILESS, RawHeader, encode_lines
 from gateway.wire.limits import MAX_AHEAD, MAX_UNFINISHED_HEAD, ClientLimits
 from gateway.wire.request_heads import END_OF_HEAD, HeadParser, RequestHead
 from gateway.wire.unsent import Unsent
-from shared.draining import CLOSE
 from shared.errors import AppError, BadRequest, HeadersTooLarge, RequestTimeout, Unavailable
-from shared.lazy_timer import NEVER, LazyTimer
+from shared.fast.lazy_timer import NEVER, LazyTimer
+from shared.process.draining import CLOSE
 
 if TYPE_CHECKING:
     from gateway.wire.exchange import Exchanges

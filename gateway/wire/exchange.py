@@ -40,7 +40,7 @@ from gateway.wire.upstream_connection import AnswerMissing, UpstreamConnection
 from gateway.wire.upstream_head import Outgoing
 from gateway.wire.websocket import is_accepted
 from shared.errors import AppError, BodyTooLarge, UpstreamFailed, UpstreamTimeout
-from shared.request_context import Reports, RequestRecord, answer_as, begin_record
+from shared.observing.request_context import Reports, RequestRecord, answer_as, begin_record
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 CLIENT_GONE = 499  # for the log: nobody hears it

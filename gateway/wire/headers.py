@@ -23,8 +23,8 @@ from typing import NamedTuple
 
 from gateway.wire.limits import MAX_FIELDS, MAX_HEAD
 from shared.errors import BadRequest, HeadersTooLarge
-from shared.session_cookie import BLANKS, CookieNames
-from shared.trace_context import read_traceparent
+from shared.observing.trace_context import read_traceparent
+from shared.tokens.session_cookie import BLANKS, CookieNames
 
 RawHeader = tuple[bytes, bytes]
 

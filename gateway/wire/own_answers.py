@@ -1,7 +1,7 @@
 """The gateway's own answers, as bytes: refusals, the way to the sign-in page, and what its pages give.
 
-Errors are rendered by ``shared.error_responses`` and nowhere else; those that are no page are the same bytes again and
-again, and remembered.
+Errors are rendered by ``shared.web.error_responses`` and nowhere else; those that are no page are the same bytes again
+and again, and remembered.
 """
 
 import functools
@@ -13,11 +13,11 @@ from starlette.types import Scope
 from gateway.callers.renewal import Renewed, add_cookies
 from gateway.wire.headers import encode_lines, split_lines
 from gateway.wire.request_heads import RequestHead
-from shared.error_responses import note_refusal_in, render_error, render_json_error, wants_page
 from shared.errors import AppError
-from shared.request_context import RequestRecord, keep_record
-from shared.response_headers import ProtectiveHeaders
-from shared.session_cookie import CookieNames
+from shared.observing.request_context import RequestRecord, keep_record
+from shared.tokens.session_cookie import CookieNames
+from shared.web.error_responses import note_refusal_in, render_error, render_json_error, wants_page
+from shared.web.response_headers import ProtectiveHeaders
 
 _CACHE_CONTROL = (b"cache-control", b"surrogate-control")  # and what goes before it in some caches (RFC 9213)
 

@@ -22,9 +22,9 @@ from gateway.policy.canonical_paths import CanonicalPath, PathRefused, canonical
 from gateway.policy.rules import METHODS
 from gateway.wire.headers import RawHeader, RequestHeaders, list_words, read_request_headers
 from gateway.wire.lookup import Lookup
-from shared.error_responses import accepts_html
 from shared.errors import AppError, BadRequest, MethodNotAllowed
-from shared.request_context import NAMING_HEADERS
+from shared.observing.request_context import NAMING_HEADERS
+from shared.web.error_responses import accepts_html
 
 END_OF_HEAD = b"\r\n\r\n"
 HTTP_VERSIONS = ("1.1", "1.0")

@@ -21,7 +21,7 @@ from gateway.wire.answer_heads import AnswerBroken, AnswerReader
 from gateway.wire.limits import Limits
 from gateway.wire.unsent import Unsent
 from shared.errors import AppError, UpstreamFailed, UpstreamTimeout
-from shared.lazy_timer import NEVER, LazyTimer
+from shared.fast.lazy_timer import NEVER, LazyTimer
 
 log = structlog.get_logger("upstream")
 

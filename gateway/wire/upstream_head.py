@@ -10,8 +10,8 @@ from gateway.settings import PublicSide
 from gateway.wire.headers import Origin, encode_lines, encode_said
 from gateway.wire.request_heads import RequestHead
 from gateway.wire.websocket import UPGRADE_HEADERS
-from shared.request_context import RequestRecord, write_trace
-from shared.session_cookie import CookieNames
+from shared.observing.request_context import RequestRecord, write_trace
+from shared.tokens.session_cookie import CookieNames
 
 _UPGRADE_LINES = encode_lines(UPGRADE_HEADERS)
 

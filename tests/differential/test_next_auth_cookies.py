@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.session_cookie import CHUNK_LENGTH, CookieNames, SessionSealer, session_cookies
 from shared.settings import SAMPLE_SECRETS
+from shared.tokens.session_cookie import CHUNK_LENGTH, CookieNames, SessionSealer, session_cookies
 from tests.support.next_auth_package import running_server_side
 from tests.support.node import NodeProgram
 

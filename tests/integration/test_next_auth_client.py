@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from shared.session_cookie import CHUNK_LENGTH
+from shared.tokens.session_cookie import CHUNK_LENGTH
 from tests.support.next_auth import SESSION_COOKIE, sign_in
 from tests.support.next_auth_package import NextAuthClient, running_client, running_server_side
 from tests.support.people import PASSWORD, Person

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared import feed, housekeeping
+from shared.auth_events import feed
+from shared.postgres import housekeeping
 from stack.postgres import DatabaseUrls
 from tests.support.own_postgres import own_postgres
 

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
-from auth_service.internal import MAX_IDS
-from shared.tokens import KeyRing, ServiceTokens
+from auth_service.web.internal import MAX_IDS
+from shared.tokens.signed import KeyRing, ServiceTokens
 
 OK = "HTTP/1.1 200 OK"
 LONGEST_WAIT = 0.2  # seconds; shorter than what is asked for, so that no test waits for the end of a poll

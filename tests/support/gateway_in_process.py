@@ -19,10 +19,10 @@ from gateway.app import accept, create_app
 from gateway.callers.credentials import Credentials
 from gateway.settings import GatewaySettings
 from gateway.wire.limits import ClientLimits, Limits
-from shared.draining import DrainingServer
-from shared.metrics import Metrics
-from shared.revocations import Revocations
-from shared.server import build_config
+from shared.auth_events.revocations import Revocations
+from shared.observing.metrics import Metrics
+from shared.process.draining import DrainingServer
+from shared.process.server import build_config
 
 NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # nothing here is https, and reading them takes long
 SERVICE_SECRET = "a-service-key-for-the-gateways-tests-3"

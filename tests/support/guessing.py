@@ -7,8 +7,8 @@ import asyncpg
 import httpx2
 from starlette.applications import Starlette
 
-from shared.device_cookie import Device, device_cookie_name
-from shared.metrics import Metrics
+from shared.observing.metrics import Metrics
+from shared.tokens.device_cookie import Device, device_cookie_name
 
 HOME, ELSEWHERE, FAR = "203.0.113.1", "198.51.100.1", "192.0.2.1"
 DEFAULTS = {

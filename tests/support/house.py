@@ -20,7 +20,7 @@ class Module:
 
     @property
     def name(self) -> str:
-        """The path below the root, as one writes it: ``shared/tokens.py``."""
+        """The path below the root, as one writes it: ``shared/tokens/signed.py``."""
         return self.path.relative_to(ROOT).as_posix()
 
     @property
@@ -40,7 +40,7 @@ class Module:
 
     @cached_property
     def imports(self) -> frozenset[str]:
-        """The dotted names of all that is imported, wherever in the file: ``shared.tokens``, ``jose.jws``."""
+        """The dotted names of all that is imported, wherever in the file: ``shared.tokens.signed``, ``jose.jws``."""
         found: set[str] = set()
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):

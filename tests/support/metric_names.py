@@ -9,7 +9,7 @@ from auth_service.app import create_app as create_auth_app
 from gateway.app import create_app as create_gateway_app
 from gateway.settings import GatewaySettings
 from posts_service.app import create_app as create_posts_app
-from shared.metrics import Metrics
+from shared.observing.metrics import Metrics
 from shared.settings import SAMPLE_SECRETS
 from tests.support.services import auth_settings, posts_settings
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import httpx2
 
-from shared.session_cookie import SessionSealer
 from shared.settings import SAMPLE_SECRETS
+from shared.tokens.session_cookie import SessionSealer
 from tests.support.people import PASSWORD
 
 CALLBACK = "/api/auth/callback/credentials"

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 
-from shared.session_cookie import CookieNames
+from shared.tokens.session_cookie import CookieNames
 from tests.support.people import PASSWORD
 from tests.support.protocol_answers import Answer, read_answer, update_jar
 from tests.support.protocol_cases import SIGN_IN, Case

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 
 from auth_service.app import create_app as create_auth_app
 from posts_service.app import create_app as create_posts_app
-from shared.metrics import Metrics
+from shared.observing.metrics import Metrics
 from stack.postgres import DatabaseUrls, find_programs, running_postgres
 from tests.support.services import auth_settings, client_of, posts_settings, running
 

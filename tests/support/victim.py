@@ -21,7 +21,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.server import build_config
+from shared.process.server import build_config
 from tests.support.generous_reading import read_generously
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]

@@ -13,9 +13,9 @@ from starlette.requests import Request
 from auth_service.app import create_app
 from auth_service.clients import identify_client
 from auth_service.email_addresses import check_email, email_key, list_keys
-from auth_service.live_sessions import read_session_id
-from shared.device_cookie import Device, DeviceCookies, device_cookie_name
-from shared.metrics import Metrics
+from auth_service.sessions import read_session_id
+from shared.observing.metrics import Metrics
+from shared.tokens.device_cookie import Device, DeviceCookies, device_cookie_name
 from tests.support.services import auth_settings
 
 APP = create_app(auth_settings("postgresql://nowhere/auth"), Metrics())

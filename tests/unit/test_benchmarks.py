@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.browsers import Browser
-from benchmarks.checks import check_size, read_posts
-from benchmarks.constant_app import CREATED
-from benchmarks.figures import Sample, draw_cpu_table, draw_table, find_cpu_ratio, find_own_cpu_ratio, find_ratio
-from benchmarks.gateway_contenders import forge_token
-from benchmarks.gateway_tables import Found, draw_aims_through, draw_beside, draw_kind
-from benchmarks.kinds import CONSTANT, KINDS, OURS, READ, WRITE, name_pair
-from benchmarks.peer_servers import libpq_environment, list_versions
-from benchmarks.pgbench import read_log
-from benchmarks.results import draw_connections, draw_costs, draw_memory, draw_sign_ins
-from benchmarks.signing_in import ARGON2, WAITING
-from benchmarks.upstreams import Keys, service_environment, sign_tokens
-from benchmarks.wrk import MARK, Ask, Load, LoadInvalid, Plan, read_figures, write_plan
+from tests.benchmarks.browsers import Browser
+from tests.benchmarks.checks import check_size, read_posts
+from tests.benchmarks.constant_app import CREATED
+from tests.benchmarks.figures import Sample, draw_cpu_table, draw_table, find_cpu_ratio, find_own_cpu_ratio, find_ratio
+from tests.benchmarks.gateway_contenders import forge_token
+from tests.benchmarks.gateway_tables import Found, draw_aims_through, draw_beside, draw_kind
+from tests.benchmarks.kinds import CONSTANT, KINDS, OURS, READ, WRITE, name_pair
+from tests.benchmarks.peer_servers import libpq_environment, list_versions
+from tests.benchmarks.pgbench import read_log
+from tests.benchmarks.results import draw_connections, draw_costs, draw_memory, draw_sign_ins
+from tests.benchmarks.signing_in import ARGON2, WAITING
+from tests.benchmarks.upstreams import Keys, service_environment, sign_tokens
+from tests.benchmarks.wrk import MARK, Ask, Load, LoadInvalid, Plan, read_figures, write_plan
 
 FIGURES = {"requests": 5000, "shed": 0, "duration": 2_000_000, "p50": 1500, "p99": 9000, "wrong": 0, "broken": 0}
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 import httpx2
 import pytest
 
-from faults.__main__ import StageUnusable, main, warm_up
-from faults.doors import Doors
-from faults.ledger import Ledger
-from faults.people import NotServed, Person
-from faults.traffic import Traffic
+from tests.faults.__main__ import StageUnusable, main, warm_up
+from tests.faults.doors import Doors
+from tests.faults.ledger import Ledger
+from tests.faults.people import NotServed, Person
+from tests.faults.traffic import Traffic
 
 
 class Refusing(Doors):
@@ -55,8 +55,8 @@ class Reluctant(Doors):
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let people try again at once, and give up soon."""
-    monkeypatch.setattr("faults.traffic.RETRY_PAUSE", 0.01)
-    monkeypatch.setattr("faults.traffic.SETTLING", 0.5)
+    monkeypatch.setattr("tests.faults.traffic.RETRY_PAUSE", 0.01)
+    monkeypatch.setattr("tests.faults.traffic.SETTLING", 0.5)
 
 
 @pytest.mark.usefixtures("at_once")

@@ -9,13 +9,13 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from auth_service.commands import make_secrets
+from auth_service.operators.commands import make_secrets
 from auth_service.settings import AuthMigrationSettings, AuthSettings
 from gateway.policy.file import load_policy
 from gateway.settings import GatewaySettings
 from posts_service.settings import PostsMigrationSettings, PostsSettings
-from shared.database import COMMAND_TIMEOUT
-from shared.server import GRACEFUL_SHUTDOWN
+from shared.postgres.database import COMMAND_TIMEOUT
+from shared.process.server import GRACEFUL_SHUTDOWN
 from shared.settings import SETTING_NAMES, SettingsInvalid, load_settings
 from tests.support.house import ROOT
 from tests.support.manifests import (

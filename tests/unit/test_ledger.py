@@ -2,7 +2,7 @@
 
 import pytest
 
-from faults.ledger import Ledger, Seen, Written, judge_posts
+from tests.faults.ledger import Ledger, Seen, Written, judge_posts
 
 ACKNOWLEDGED = Written("kept", ["as changed"], post_id=7)
 UNKNOWN = Written("perhaps", ["as written"])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from shared.database import POOL_SIZE
+from shared.postgres.database import POOL_SIZE
 from tests.support.house import ROOT
 from tests.support.metric_names import Known, list_known
 

@@ -2,14 +2,22 @@
 
 import pytest
 
-from benchmarks.figures import Sample
-from benchmarks.many_rows import Amount, list_batches, make_text
-from benchmarks.picks import Picks
-from benchmarks.plans import Execution, quote_literal, read_execution
-from benchmarks.progress import draw_bar
-from benchmarks.scale_loads import check_no_scans, rank, summarize
-from benchmarks.scale_table import Pair, ScaleFindings, describe_aim, draw_depths, draw_executions, draw_pairs, write_up
-from benchmarks.wrk import Load, LoadInvalid
+from tests.benchmarks.figures import Sample
+from tests.benchmarks.many_rows import Amount, list_batches, make_text
+from tests.benchmarks.picks import Picks
+from tests.benchmarks.plans import Execution, quote_literal, read_execution
+from tests.benchmarks.progress import draw_bar
+from tests.benchmarks.scale_loads import check_no_scans, rank, summarize
+from tests.benchmarks.scale_table import (
+    Pair,
+    ScaleFindings,
+    describe_aim,
+    draw_depths,
+    draw_executions,
+    draw_pairs,
+    write_up,
+)
+from tests.benchmarks.wrk import Load, LoadInvalid
 
 AMOUNT = Amount(1_000, 10_000)
 

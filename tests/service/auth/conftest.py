@@ -8,8 +8,8 @@ import pytest
 from starlette.applications import Starlette
 
 from auth_service.app import create_app
-from shared.deadline import DeadlineMiddleware
-from shared.metrics import Metrics
+from shared.observing.metrics import Metrics
+from shared.web.deadline import DeadlineMiddleware
 from tests.support.epochs import note_place
 from tests.support.guessing import DEFAULTS, HOME, Replica
 from tests.support.people import PASSWORD, Person, sign_up_and_in

@@ -9,7 +9,7 @@ import pytest
 from starlette.applications import Starlette
 
 from auth_service.app import create_app
-from shared.metrics import Metrics
+from shared.observing.metrics import Metrics
 from tests.support.people import PASSWORD
 from tests.support.services import auth_settings, client_of, running
 

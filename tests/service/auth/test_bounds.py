@@ -10,8 +10,8 @@ import pytest
 from starlette.applications import Starlette
 
 from auth_service.app import create_app
-from auth_service.live_sessions import ENDED_AT_ONCE, MOST
-from shared.metrics import Metrics
+from auth_service.sessions import ENDED_AT_ONCE, MOST
+from shared.observing.metrics import Metrics
 from tests.service.auth.test_feeds import read
 from tests.support.people import PASSWORD, Person
 from tests.support.services import auth_settings, client_of, running

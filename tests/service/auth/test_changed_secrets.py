@@ -16,12 +16,12 @@ from starlette.applications import Starlette
 from auth_service.app import create_app
 from gateway.callers.credentials import Credentials
 from gateway.settings import GatewaySettings
-from shared.authentication import User
-from shared.metrics import Metrics
-from shared.revocations import Revocations
-from shared.service_calls import ServiceClient
+from shared.auth_events.revocations import Revocations
+from shared.observing.metrics import Metrics
 from shared.settings import SAMPLE_SECRETS, reveal
-from shared.tokens import KeyRing, ServiceTokens
+from shared.tokens.authentication import User
+from shared.tokens.signed import KeyRing, ServiceTokens
+from shared.web.service_calls import ServiceClient
 from tests.support.next_auth import get_csrf_token, get_session, sign_in
 from tests.support.people import PASSWORD
 from tests.support.services import PUBLIC_URL, auth_settings, client_of, running

@@ -13,7 +13,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from auth_service.command_line import main
+from auth_service.operators.command_line import main
 from shared.settings import MIN_SECRET_LENGTH, SAMPLE_SECRETS
 from tests.support.forged_tokens import read_claims
 from tests.support.house import ROOT

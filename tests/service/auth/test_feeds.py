@@ -16,13 +16,13 @@ import pytest
 from starlette.applications import Starlette
 from starlette.types import Message
 
-from auth_service import feeds
-from auth_service.revocations import insert_revocations, list_revocations
-from auth_service.sessions import SessionId
-from shared.database import Connection
-from shared.draining import DrainingServer
-from shared.server import build_config
-from shared.service_protocol import ServiceProtocol
+from auth_service.tables.revocations import insert_revocations, list_revocations
+from auth_service.tables.sessions import SessionId
+from auth_service.web import long_poll
+from shared.fast.service_protocol import ServiceProtocol
+from shared.postgres.database import Connection
+from shared.process.draining import DrainingServer
+from shared.process.server import build_config
 from tests.service.auth.test_internal import service_token
 from tests.support.people import PASSWORD, Person, sign_up_and_in
 
@@ -223,14 +223,14 @@ async def test_polls_at_rest_share_their_looks(
     """However many followers wait, the database is asked what is newest twice a second, not five times for each."""
     del ada
     looks: list[float] = []
-    find_marks = feeds._find_marks  # noqa: SLF001 - it is counted, and does what it does
+    find_marks = long_poll._find_marks  # noqa: SLF001 - it is counted, and does what it does
 
-    async def find_and_count(connection: Connection) -> feeds.Marks:
+    async def find_and_count(connection: Connection) -> long_poll.Marks:
         looks.append(time.monotonic())
         return await find_marks(connection)
 
-    monkeypatch.setattr(feeds, "_find_marks", find_and_count)
+    monkeypatch.setattr(long_poll, "_find_marks", find_and_count)
     place = {CHANGES: (await read(client, CHANGES))["last"], REVOCATIONS: (await read(client, REVOCATIONS))["last"]}
     await asyncio.gather(*(read(client, path, after=place[path], wait=2) for path in (CHANGES, REVOCATIONS) * 10))
     assert 1 <= len(looks) <= 5
-    assert all(later - earlier >= feeds.LOOK_EVERY for earlier, later in itertools.pairwise(looks))
+    assert all(later - earlier >= long_poll.LOOK_EVERY for earlier, later in itertools.pairwise(looks))

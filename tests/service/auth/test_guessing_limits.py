@@ -8,10 +8,10 @@ import asyncpg
 import httpx2
 import pytest
 
-from auth_service.cores import count_cores
-from auth_service.fair_queue import Owner
-from auth_service.passwords import QUEUE_PER_THREAD, RETRY_AFTER
-from shared.metrics import Metrics
+from auth_service.passwords.cores import count_cores
+from auth_service.passwords.fair_queue import Owner
+from auth_service.passwords.hashing import QUEUE_PER_THREAD, RETRY_AFTER
+from shared.observing.metrics import Metrics
 from tests.support import next_auth
 from tests.support.guessing import (
     ELSEWHERE,

@@ -10,9 +10,9 @@ from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
 from auth_service.app import create_app
-from auth_service.live_sessions import ENDED_AT_ONCE
-from shared.housekeeping import BITE, Housekeeping
-from shared.metrics import Metrics
+from auth_service.sessions import ENDED_AT_ONCE
+from shared.observing.metrics import Metrics
+from shared.postgres.housekeeping import BITE, Housekeeping
 from tests.service.auth.test_bounds import FILL_SESSIONS, change_password, delete_account
 from tests.support.people import Person
 from tests.support.services import auth_settings

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from shared.settings import SAMPLE_SECRETS
-from shared.tokens import KeyRing, ServiceTokens
+from shared.tokens.signed import KeyRing, ServiceTokens
 from tests.support.log_lines import lines_of
 from tests.support.people import Person, sign_up_and_in
 

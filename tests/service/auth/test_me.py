@@ -4,9 +4,9 @@ import asyncpg
 import httpx2
 import pytest
 
-from shared.session_cookie import SessionSealer
 from shared.settings import SAMPLE_SECRETS
-from shared.tokens import KeyRing, ServiceTokens
+from shared.tokens.session_cookie import SessionSealer
+from shared.tokens.signed import KeyRing, ServiceTokens
 from tests.support.forged_tokens import forge, list_faulty_tokens, make_claims, read_claims
 from tests.support.people import PASSWORD, Person
 

@@ -10,7 +10,7 @@ import pytest
 from starlette.applications import Starlette
 
 from auth_service.app import create_app
-from shared.metrics import Metrics
+from shared.observing.metrics import Metrics
 from tests.support import next_auth
 from tests.support.html_forms import read_forms
 from tests.support.next_auth import CALLBACK, CALLBACK_COOKIE, CSRF_COOKIE, SESSION_COOKIE, open_session_cookie

@@ -10,8 +10,8 @@ import pytest
 from starlette.applications import Starlette
 
 from auth_service.app import create_app
-from shared.error_pages import say_wait
-from shared.metrics import Metrics
+from shared.observing.metrics import Metrics
+from shared.web.error_pages import say_wait
 from tests.support import next_auth
 from tests.support.forged_tokens import TTL, forge, read_claims
 from tests.support.html_forms import read_forms

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 
 from auth_service.app import create_app
 from auth_service.session_uses import MAX_NOTED
-from shared.metrics import Metrics
+from shared.observing.metrics import Metrics
 from stack.postgres import running_postgres
 from tests.service.auth.test_internal import service_token
 from tests.support import next_auth

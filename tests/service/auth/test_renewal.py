@@ -7,7 +7,7 @@ import pytest
 from starlette.applications import Starlette
 
 from auth_service.parts import Parts
-from shared.session_cookie import find_session_value, parse_cookies
+from shared.tokens.session_cookie import find_session_value, parse_cookies
 from tests.service.auth.test_internal import service_token
 from tests.support.people import Person
 

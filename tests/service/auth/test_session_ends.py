@@ -10,7 +10,7 @@ import pytest
 from starlette.applications import Starlette
 
 from auth_service.app import create_app
-from shared.metrics import Metrics
+from shared.observing.metrics import Metrics
 from tests.support import next_auth
 from tests.support.forged_tokens import read_claims
 from tests.support.next_auth import SESSION_COOKIE, open_session_cookie

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from auth_service.session_uses import BATCH
-from auth_service.sessions import SessionId, list_live_sessions, update_uses
+from auth_service.tables.sessions import SessionId, list_live_sessions, update_uses
 from tests.service.auth.test_internal import service_token
 from tests.support import next_auth
 from tests.support.next_auth import SESSION_COOKIE

@@ -11,9 +11,9 @@ import pytest
 from starlette.applications import Starlette
 
 from auth_service.clients import Client
-from auth_service.passwords import LANES, MEMORY, PASSES
-from auth_service.sign_ins import Proof
-from shared.metrics import Metrics
+from auth_service.passwords.hashing import LANES, MEMORY, PASSES
+from auth_service.tables.sign_ins import Proof
+from shared.observing.metrics import Metrics
 from tests.support.forged_tokens import read_claims
 from tests.support.people import PASSWORD, Person
 

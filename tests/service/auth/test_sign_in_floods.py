@@ -12,8 +12,8 @@ import asyncpg
 import httpx2
 import pytest
 
-from auth_service.cores import count_cores
-from auth_service.passwords import QUEUE_PER_THREAD
+from auth_service.passwords.cores import count_cores
+from auth_service.passwords.hashing import QUEUE_PER_THREAD
 from tests.support.guessing import ELSEWHERE, FAR, Replica, sign_in
 from tests.support.people import PASSWORD, Person
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from auth_service.command_line import REFUSED, main
-from auth_service.live_sessions import MOST
+from auth_service.operators.command_line import REFUSED, main
 from auth_service.parts import MIGRATIONS
-from shared.database import Database
+from auth_service.sessions import MOST
+from shared.postgres.database import Database
 from shared.settings import SAMPLE_SECRETS
 from tests.service.auth.test_bounds import FILL_SESSIONS
 from tests.support.own_postgres import own_postgres

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from gateway.callers import renewal as session_renewal
-from shared.device_cookie import Device
+from shared.tokens.device_cookie import Device
 from tests.support.fake_auth_service import FakeAuthService, Json, answer_with, break_off, running_auth_service
 from tests.support.gateway_in_process import SERVICE_SECRET, SESSION_ID, RunningGateway, eventually, running_gateway
 from tests.support.raw_client import connected, settle

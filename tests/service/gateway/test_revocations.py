@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from prometheus_client import generate_latest
 
-from shared import feed
+from shared.auth_events import feed
 from tests.support.fake_auth_service import FakeAuthService, break_off, running_auth_service
 from tests.support.gateway_in_process import SERVICE_SECRET, SESSION_ID, RunningGateway, running_gateway
 from tests.support.waiting import wait_until

@@ -9,12 +9,12 @@ import pytest
 from gateway.callers import renewal as session_renewal
 from gateway.callers.credentials import Credentials, Identity, StaleSession
 from gateway.callers.renewal import Renewed, SessionRenewal, add_cookies
-from shared.authentication import Anonymous, Caller, Reason, User, authenticate_token
-from shared.device_cookie import DeviceCookies
-from shared.revocations import Revocations
-from shared.service_calls import ServiceClient
-from shared.session_cookie import CookieNames, SessionSealer
-from shared.tokens import AccessTokens, KeyRing, ServiceTokens
+from shared.auth_events.revocations import Revocations
+from shared.tokens.authentication import Anonymous, Caller, Reason, User, authenticate_token
+from shared.tokens.device_cookie import DeviceCookies
+from shared.tokens.session_cookie import CookieNames, SessionSealer
+from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
+from shared.web.service_calls import ServiceClient
 from tests.support.fake_auth_service import (
     FakeAuthService,
     Json,

@@ -1,6 +1,7 @@
 """What the clients of a gateway see that drains, and then shuts down: last answers that say so, whole; nothing else.
 
-It drains from SIGTERM on (``shared.draining``) and shuts down afterwards, as uvicorn asks each of its connections to.
+It drains from SIGTERM on (``shared.process.draining``) and shuts down afterwards, as uvicorn asks each of its
+connections to.
 """
 
 import asyncio

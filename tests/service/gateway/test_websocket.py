@@ -17,7 +17,7 @@ from gateway import gate
 from gateway.wire.limits import MAX_AHEAD, ClientLimits, Limits
 from gateway.wire.tunnel import LOOK_EVERY
 from gateway.wire.websocket import accept_of
-from shared.server import GRACEFUL_SHUTDOWN
+from shared.process.server import GRACEFUL_SHUTDOWN
 from tests.support.fake_auth_service import running_auth_service
 from tests.support.gateway_in_process import (
     SERVICE_SECRET,

@@ -8,7 +8,7 @@ import pytest
 from starlette.applications import Starlette
 
 from posts_service.app import create_app
-from shared.metrics import Metrics
+from shared.observing.metrics import Metrics
 from shared.settings import SAMPLE_SECRETS
 from tests.support.epochs import note_place
 from tests.support.fake_auth_service import FakeAuthService, running_auth_service

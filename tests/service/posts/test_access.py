@@ -8,11 +8,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 
-from shared.authentication import Anonymous, authenticate
-from shared.revocations import Revocations
-from shared.session_cookie import SessionSealer
+from shared.auth_events.revocations import Revocations
 from shared.settings import SAMPLE_SECRETS
-from shared.tokens import AccessTokens, KeyRing, ServiceTokens
+from shared.tokens.authentication import Anonymous, authenticate
+from shared.tokens.session_cookie import SessionSealer
+from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
 from tests.support.forged_tokens import list_faulty_tokens, make_claims
 from tests.support.people import Person
 from tests.support.posts import write_post

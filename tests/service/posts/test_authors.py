@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from posts_service import author_lookup
 from posts_service.app import create_app
-from shared.metrics import Metrics
+from shared.observing.metrics import Metrics
 from tests.service.posts.conftest import make_person
 from tests.support.fake_auth_service import FakeAuthService, answer_with, break_off
 from tests.support.people import Person

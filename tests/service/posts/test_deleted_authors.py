@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from shared.housekeeping import BITE, Housekeeping
+from shared.postgres.housekeeping import BITE, Housekeeping
 from tests.service.posts.test_sync import FEED_OF_ALL, list_authors, wait_for_position
 from tests.support.fake_auth_service import FakeAuthService
 from tests.support.people import Person

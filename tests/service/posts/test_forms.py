@@ -8,7 +8,7 @@ import pytest
 from starlette.applications import Starlette
 
 from posts_service.schemas import MAX_CONTENT
-from shared.form_tokens import MAX_AGE
+from shared.tokens.form_tokens import MAX_AGE
 from tests.service.posts.conftest import make_person
 from tests.support.forged_tokens import read_claims
 from tests.support.html_forms import HtmlForm, read_forms

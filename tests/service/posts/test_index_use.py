@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from posts_service.post_lists import (
+from posts_service.tables.post_lists import (
     AuthorsList,
     FeedList,
     list_by_authors,
@@ -14,8 +14,8 @@ from posts_service.post_lists import (
     list_long_by_author,
     list_long_feed,
 )
-from posts_service.posts import find_post
-from shared.tokens import MAX_ID
+from posts_service.tables.posts import find_post
+from shared.tokens.signed import MAX_ID
 
 AUTHORS = 2_000
 POSTS = 40_000  # of which a planner that can't see a limit expects to read a tenth

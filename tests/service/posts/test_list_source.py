@@ -7,7 +7,7 @@ import pytest
 from starlette.applications import Starlette
 
 from posts_service.app import create_app
-from shared.metrics import Metrics
+from shared.observing.metrics import Metrics
 from tests.support.people import Person
 from tests.support.postgres_doors import door_to, listening
 from tests.support.posts import write_post

@@ -9,8 +9,10 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from posts_service import forms, idempotency, writing
-from shared.database import Connection
+from posts_service import writing
+from posts_service.tables import idempotency_keys
+from posts_service.web import forms
+from shared.postgres.database import Connection
 from tests.service.posts.conftest import make_person
 from tests.support.forged_tokens import read_claims
 from tests.support.html_forms import HtmlForm, read_forms
@@ -189,7 +191,7 @@ async def test_a_first_click_that_fails_leaves_the_second(
     form, have_met = await open_form(client, ada, NEW), asyncio.Event()
 
     async def lock_key(connection: Connection, author_id: int, key: str) -> bool:
-        if await idempotency.lock_key(connection, author_id, key):
+        if await idempotency_keys.lock_key(connection, author_id, key):
             return True
         have_met.set()
         return False

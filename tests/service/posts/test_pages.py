@@ -7,9 +7,9 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from posts_service.pages import DONE, READ
-from posts_service.posts import list_by_author, list_published, list_published_by_author
-from shared.tokens import MAX_ID
+from posts_service.tables.posts import list_by_author, list_published, list_published_by_author
+from posts_service.web.pages import DONE, READ
+from shared.tokens.signed import MAX_ID
 from tests.support.people import Person
 from tests.support.posts import write_post
 

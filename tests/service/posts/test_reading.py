@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from posts_service.post_lists import AuthorsList, list_by_authors
+from posts_service.tables.post_lists import AuthorsList, list_by_authors
 from tests.service.posts.conftest import make_person
 from tests.support.people import Person
 from tests.support.posts import as_public, write_post

@@ -7,8 +7,8 @@ import pytest
 from starlette.applications import Starlette
 
 from posts_service.app import create_app
-from shared import feed
-from shared.metrics import Metrics
+from shared.auth_events import feed
+from shared.observing.metrics import Metrics
 from tests.service.posts.conftest import make_person
 from tests.support.fake_auth_service import PAGE, FakeAuthService, break_off
 from tests.support.gateway_in_process import eventually

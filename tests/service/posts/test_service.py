@@ -5,7 +5,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from posts_service.app import create_app
-from shared.metrics import Metrics
+from shared.observing.metrics import Metrics
 from tests.support.people import Person
 from tests.support.services import client_of, posts_settings, running
 from tests.support.waiting import wait_until

@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 
-from posts_service.answers import post_answer
 from posts_service.app import create_app
-from posts_service.post_lists import AuthorsList, FeedList, list_by_authors, list_feeds
-from posts_service.posts import Post, find_post
-from shared import database as door
-from shared.database import Connection
-from shared.metrics import Metrics
+from posts_service.tables.post_lists import AuthorsList, FeedList, list_by_authors, list_feeds
+from posts_service.tables.posts import Post, find_post
+from posts_service.web.answers import post_answer
+from shared.observing.metrics import Metrics
+from shared.postgres import database as door
+from shared.postgres.database import Connection
 from tests.service.posts.conftest import make_person
 from tests.support.people import Person
 from tests.support.posts import write_post

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from posts_service.app import create_app
-from posts_service.authors import upsert_deleted_authors
-from posts_service.removals import insert_removals
 from posts_service.sync import UserChangeFollower
-from shared.feed import Position
-from shared.metrics import Metrics
+from posts_service.tables.authors import upsert_deleted_authors
+from posts_service.tables.removals import insert_removals
+from shared.auth_events.feed import Position
+from shared.observing.metrics import Metrics
 from shared.settings import SAMPLE_SECRETS
 from tests.service.posts.conftest import make_person
 from tests.support.fake_auth_service import (

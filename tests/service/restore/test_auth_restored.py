@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from shared.epoch_watch import EpochUnknown
+from shared.postgres.epoch_watch import EpochUnknown
 from tests.service.auth.test_internal import service_token
 from tests.support.people import Person, sign_in, sign_up_and_in
 from tests.support.posts import write_post
@@ -119,7 +119,7 @@ async def test_who_signs_up_before_the_next_look_gets_an_id_of_the_new_epoch(
     installation: Installation, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Signing up right after a restore lets a running service look into it at once: no old id is given out."""
-    monkeypatch.setattr("shared.epoch_watch.LOOK_EVERY", 3600)
+    monkeypatch.setattr("shared.postgres.epoch_watch.LOOK_EVERY", 3600)
     with installation.postgres() as urls:
         async with installation.auth_alone(urls) as (_, auth):
             await sign_up_and_in(auth, "Ada")
@@ -175,7 +175,7 @@ async def test_a_dump_of_the_release_before_is_restored(installation: Installati
             ada, mary, draft = await begin(services, folder / "auth.dump", urls.auth)
         await restore(urls.auth, folder / "auth.dump")
         async with connected(urls.auth) as database:
-            script = (Path(__file__).parents[3] / "auth_service/migrations/0007-epochs.sql").read_text()
+            script = (Path(__file__).parents[3] / "auth_service/tables/migrations/0007-epochs.sql").read_text()
             await database.execute(script.partition("-- migrate: rollback")[2])
             await database.execute("DELETE FROM _pogo_migration WHERE migration_id = '0007-epochs'")
         async with installation.services(urls) as services:

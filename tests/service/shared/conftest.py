@@ -8,7 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from shared.database import Database
+from shared.postgres.database import Database
 from tests.support.own_postgres import own_postgres
 
 MIGRATION = """-- {name}

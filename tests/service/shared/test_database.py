@@ -7,9 +7,9 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from shared import database
-from shared.database import Database
 from shared.errors import NotFound, Unavailable
+from shared.postgres import database
+from shared.postgres.database import Database
 from tests.service.shared.conftest import Build
 from tests.support.log_lines import lines_of
 from tests.support.waiting import wait_until

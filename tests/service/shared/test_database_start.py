@@ -7,9 +7,9 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from shared import database
 from shared.errors import Unavailable
-from shared.logs import set_up_logs
+from shared.observing.logs import set_up_logs
+from shared.postgres import database
 from stack.postgres import running_postgres
 from tests.service.shared.conftest import Build, WriteMigration
 from tests.support.log_lines import lines_of

@@ -10,16 +10,16 @@ import pytest
 from prometheus_client import generate_latest
 from structlog.testing import capture_logs
 
-from shared import feed as feed_module
-from shared import revocation_feed
-from shared.claims import Claims
-from shared.feed import Feed, find_pause
-from shared.metrics import Metrics
-from shared.revocation_feed import create_revocation_feed
-from shared.revocations import Revocations
-from shared.service_calls import ServiceClient
+from shared.auth_events import feed as feed_module
+from shared.auth_events import revocation_feed
+from shared.auth_events.feed import Feed, find_pause
+from shared.auth_events.revocation_feed import create_revocation_feed
+from shared.auth_events.revocations import Revocations
+from shared.observing.metrics import Metrics
 from shared.settings import SAMPLE_SECRETS
-from shared.tokens import KeyRing, ServiceTokens
+from shared.tokens.claims import Claims
+from shared.tokens.signed import KeyRing, ServiceTokens
+from shared.web.service_calls import ServiceClient
 from tests.support.fake_auth_service import FakeAuthService, answer_with, break_off, running_auth_service
 from tests.support.gateway_in_process import eventually
 from tests.support.log_lines import Line, lines_of

@@ -11,7 +11,7 @@ import sys
 import httpx2
 import pytest
 
-from shared.log_writer import CAPACITY
+from shared.observing.log_writer import CAPACITY
 from tests.support.gateway_process import GatewayProcess, gateway_process
 from tests.support.waiting import wait_until
 

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from shared.errors import Unavailable
-from shared.postgres_servers import PostgresServers
+from shared.postgres.servers import PostgresServers
 from tests.service.shared.conftest import Build
 from tests.support.postgres_doors import door_to, listening
 from tests.support.waiting import wait_until

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from supply.audit import find_report
+from deploy.supply.audit import find_report
 
 ROOT = Path(__file__).parents[3]
 LOCKED = "jinja2==2.4.1 --hash=sha256:{0}\necdsa==0.19.2 --hash=sha256:{0}\n"
@@ -87,7 +87,7 @@ def test_a_known_vulnerability_fails(lock: Path) -> None:
 
 
 def test_an_exempted_vulnerability_passes(lock: Path) -> None:
-    """What ``supply/exemptions.toml`` gives a reason for does not fail."""
+    """What ``deploy/supply/exemptions.toml`` gives a reason for does not fail."""
     with advisory_service({"ecdsa": ECDSA}) as url:
         status, printed = audit(lock, url)
     assert (status, "2 libraries audited, 0 not excused" in printed) == (0, True)

@@ -9,7 +9,7 @@ import pytest
 from gateway.callers.credentials import Credentials
 from gateway.explain import PASSES, REFUSED, WRONG, main, split_target
 from gateway.settings import DEFAULT_RULES, GatewaySettings
-from shared.revocations import Revocations
+from shared.auth_events.revocations import Revocations
 from shared.settings import SAMPLE_SECRETS
 
 

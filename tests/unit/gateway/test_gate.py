@@ -16,13 +16,13 @@ from gateway.policy.in_force import CurrentPolicy
 from gateway.wire.headers import RawHeader
 from gateway.wire.limits import Limits
 from gateway.wire.request_heads import RequestHead, RequestHeads, read_line
-from shared.authentication import Anonymous, Caller, Reason, User, authenticate_token
-from shared.claims import Claims
-from shared.device_cookie import Device, DeviceCookies
-from shared.request_context import SIGN_IN_WANTED, begin_record
-from shared.revocations import Revocations
-from shared.session_cookie import CookieNames, SessionClaims, SessionSealer
-from shared.tokens import AccessTokens, KeyRing
+from shared.auth_events.revocations import Revocations
+from shared.observing.request_context import SIGN_IN_WANTED, begin_record
+from shared.tokens.authentication import Anonymous, Caller, Reason, User, authenticate_token
+from shared.tokens.claims import Claims
+from shared.tokens.device_cookie import Device, DeviceCookies
+from shared.tokens.session_cookie import CookieNames, SessionClaims, SessionSealer
+from shared.tokens.signed import AccessTokens, KeyRing
 
 NOW = 1_800_000_000
 URL = "http://localhost:3000"

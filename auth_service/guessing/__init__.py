@@ -1,0 +1,1 @@
+"""Who has to wait before the next try."""

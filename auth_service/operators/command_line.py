@@ -1,0 +1,177 @@
+"""The command line for operators: ``python -m auth_service user list`` and so on; ``--help`` shows all of it.
+
+Exit status: 0 done, 1 refused or not there (one sentence on standard error), 2 the call or a setting is wrong. It reads
+the service's own settings and talks to its database; the service itself need not run. Only ``migrate`` changes the
+schema: while services of the release before run, looking at a list must not.
+"""
+
+import argparse
+import asyncio
+import re
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+
+from auth_service.operators import commands
+from auth_service.operators.text_tables import Record, draw, write_json
+from auth_service.parts import Parts
+from auth_service.sessions import read_session_id
+from auth_service.settings import AuthSettings
+from auth_service.tables.sessions import SessionId
+from shared.errors import AppError, Conflict, Invalid, Unavailable
+from shared.observing.logs import set_up_logs
+from shared.observing.metrics import Metrics
+from shared.settings import SettingsInvalid, load_settings
+from shared.tokens.signed import MAX_ID
+
+DONE, REFUSED, WRONG = 0, 1, 2
+PATIENCE = 10  # seconds for the database to be there
+MOST = 1000  # lines
+DESCRIPTION = "Without arguments, run the service. The word migrate alone brings its schema up to date."
+
+OUTDATED = "The database's schema is older than this release: bring it up to date with python -m auth_service migrate"
+
+_ROLE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+
+Command: TypeAlias = Callable[[Parts, argparse.Namespace], Awaitable[Record | Sequence[Record]]]
+
+
+class OperatorSettings(AuthSettings):
+    """The service's settings; where it listens does not matter here."""
+
+    port: int = 8001
+    metrics_port: int = 8101
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command, print what it found, and return the exit status."""
+    call = _build_parser().parse_args(arguments)
+    if call.command is None:
+        _say_secrets(is_json=call.json)
+        return DONE
+    set_up_logs("auth_service", "ERROR", "text")
+    try:
+        found = asyncio.run(_run(call.command, load_settings(OperatorSettings), call))
+    except SettingsInvalid as error:
+        return _complain(str(error), WRONG)
+    except Invalid as error:
+        return _complain("; ".join(f"{name} {fault}" for name, fault in error.fields.items()), REFUSED)
+    except AppError as error:
+        return _complain(error.message, REFUSED)
+    sys.stdout.write((write_json(found) if call.json else draw(found)) + "\n")
+    return DONE
+
+
+async def _run(command: Command, settings: AuthSettings, call: argparse.Namespace) -> Record | Sequence[Record]:
+    parts = Parts.build(settings, Metrics())
+    await parts.database.start(migrates=False)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await parts.database.wait_until_ready()
+        if await parts.database.list_pending():
+            raise Conflict(OUTDATED)
+        await parts.epoch_watch.look()  # a command may be the first to come after a restore
+        return await command(parts, call)
+    except TimeoutError:
+        raise Unavailable("The database can't be reached") from None
+    finally:
+        await parts.stop()
+
+
+def _say_secrets(*, is_json: bool) -> None:
+    fresh = commands.make_secrets()
+    lines = "\n".join(f"{name}={value}" for name, value in fresh.items())
+    sys.stdout.write((write_json(fresh) if is_json else lines) + "\n")
+
+
+def _complain(sentence: str, status: int) -> int:
+    sys.stderr.write(f"{sentence}\n")
+    return status
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m auth_service", description=DESCRIPTION)
+    nouns = parser.add_subparsers(metavar="NOUN", required=True)
+    users = _add_noun(nouns, "user", "who signed up")
+    listed = _add_verb(users, "list", "by id", commands.list_users)
+    listed.add_argument("--after", type=_read_id, default=0, metavar="ID", help="only those with a greater id")
+    _add_limit(listed)
+    shown = _add_verb(users, "show", "one user", commands.show_user)
+    shown.add_argument("id", type=_read_id)
+    created = _add_verb(
+        users, "create", "sign somebody up; the password comes from standard input", commands.create_user
+    )
+    created.add_argument("name")
+    created.add_argument("email")
+    _add_roles(created, "--role", "given from the start")
+    changed = _add_verb(users, "role", "give and take roles", commands.change_roles)
+    changed.add_argument("id", type=_read_id)
+    _add_roles(changed, "--add", "given")
+    _add_roles(changed, "--remove", "taken away, which ends the user's sessions")
+    changed.add_argument(
+        "--keep-sessions", action="store_true", help="end none: a role taken away counts until the last token is over"
+    )
+    disabled = _add_verb(users, "disable", "let a user sign in no more, and end their sessions", commands.disable_user)
+    enabled = _add_verb(users, "enable", "let a user who was disabled sign in again", commands.enable_user)
+    deleted = _add_verb(users, "delete", "delete a user for good, with sessions and posts", commands.delete_user)
+    for verb in (disabled, enabled, deleted):
+        verb.add_argument("id", type=_read_id)
+    sessions = _add_noun(nouns, "session", "sign-ins on devices")
+    for name, noun, meaning, command in (
+        ("list", sessions, "the newest", commands.list_sessions),
+        ("audit", nouns, "what happened, the newest first", commands.show_audit),
+    ):
+        latest = _add_verb(noun, name, meaning, command)
+        latest.add_argument("--user", type=_read_id, metavar="ID", help="only of this user")
+        _add_limit(latest)
+    ended = _add_verb(sessions, "end", "end one session", commands.end_session)
+    ended.add_argument("id", type=_read_session)
+    _add_verb(_add_noun(nouns, "secret", "keys"), "new", "fresh secrets, as lines for .env", None)
+    return parser
+
+
+Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no public name
+
+
+def _add_noun(nouns: Verbs, name: str, meaning: str) -> Verbs:
+    return nouns.add_parser(name, help=meaning).add_subparsers(metavar="VERB", required=True)
+
+
+def _add_verb(verbs: Verbs, name: str, meaning: str, command: Command | None) -> argparse.ArgumentParser:
+    verb = verbs.add_parser(name, help=meaning, description=meaning)
+    verb.set_defaults(command=command)
+    verb.add_argument("--json", action="store_true", help="for programs")
+    return verb
+
+
+def _add_roles(verb: argparse.ArgumentParser, option: str, meaning: str) -> None:
+    verb.add_argument(option, type=_read_role, action="append", default=[], help=f"{meaning}; may be repeated")
+
+
+def _add_limit(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--limit", type=_read_limit, default=50, metavar="N", help=f"at most {MOST} (50)")
+
+
+def _read_id(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_ID:
+        raise argparse.ArgumentTypeError("an id is a positive number")
+    return int(text)
+
+
+def _read_role(text: str) -> str:
+    if not _ROLE.fullmatch(text):
+        raise argparse.ArgumentTypeError("a role is of letters, digits, '_', '-', '.' and ':'")
+    return text
+
+
+def _read_limit(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST:
+        raise argparse.ArgumentTypeError(f"a limit is a number from 1 to {MOST}")
+    return int(text)
+
+
+def _read_session(text: str) -> SessionId:
+    session_id = read_session_id(text)
+    if session_id is None:
+        raise argparse.ArgumentTypeError("a session's id is a UUID")
+    return session_id

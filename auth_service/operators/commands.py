@@ -1,0 +1,150 @@
+"""What an operator can ask of the auth service from the command line; each command returns what is to be printed.
+
+The commands go through the same use cases and table modules as the API, so what they do is noted as it would be there.
+"""
+
+import argparse
+import getpass
+import os
+import secrets
+import sys
+import uuid
+
+from auth_service.clients import Client
+from auth_service.operators.text_tables import Record
+from auth_service.parts import Parts
+from auth_service.schemas import SignUp
+from auth_service.tables.audit import list_audit_lines
+from auth_service.tables.sessions import Ending, find_live_session, list_latest_sessions
+from auth_service.tables.users import User, find_user, list_users_after
+from shared.errors import Invalid, NotFound
+from shared.web.schemas import validate
+
+Arguments = argparse.Namespace
+SECRETS = ("SECRET_KEY", "NEXTAUTH_SECRET", "SERVICE_SECRET")
+SECRET_LENGTH = 48  # random bytes
+
+
+async def list_users(parts: Parts, arguments: Arguments) -> list[Record]:
+    """Return users by id."""
+    async with parts.database.connection() as connection:
+        users = await list_users_after(connection, arguments.after, arguments.limit)
+    return [_describe(user) for user in users]
+
+
+async def show_user(parts: Parts, arguments: Arguments) -> Record:
+    """Return one user; NotFound when there is none of that id."""
+    return _describe(await _get_user(parts, arguments.id))
+
+
+async def create_user(parts: Parts, arguments: Arguments) -> Record:
+    """Sign somebody up; the password is asked for, or read from standard input, and never an argument."""
+    wanted = validate(SignUp, {"name": arguments.name, "email": arguments.email, "password": _read_password()})
+    return _describe(await parts.accounts.create_user(wanted, arguments.role, operator()))
+
+
+async def change_roles(parts: Parts, arguments: Arguments) -> Record:
+    """Give a user roles, which count from the next access token on, and take others away, which ends their sessions."""
+    if not arguments.add and not arguments.remove:
+        return _describe(await _get_user(parts, arguments.id))
+    changes = (arguments.id, arguments.add, arguments.remove, operator())
+    return _describe(await parts.accounts.change_roles(*changes, keep_sessions=arguments.keep_sessions))
+
+
+async def disable_user(parts: Parts, arguments: Arguments) -> Record:
+    """Let a user sign in no more, and end their sessions."""
+    return _describe(await parts.accounts.disable(arguments.id, operator()))
+
+
+async def enable_user(parts: Parts, arguments: Arguments) -> Record:
+    """Let a user who was disabled sign in again."""
+    return _describe(await parts.accounts.enable(arguments.id, operator()))
+
+
+async def delete_user(parts: Parts, arguments: Arguments) -> Record:
+    """Delete a user; their posts go when the posts service hears of it, which it does later too if it is down."""
+    user = await parts.accounts.delete(arguments.id, operator())
+    return {**_describe(user), "state": "deleted"}
+
+
+async def list_sessions(parts: Parts, arguments: Arguments) -> list[Record]:
+    """Return the sessions that began last, of everybody or of one user."""
+    async with parts.database.connection() as connection:
+        sessions = await list_latest_sessions(connection, arguments.user, arguments.limit)
+    return [
+        {
+            "id": session.id,
+            "user": session.user_id,
+            "began": session.created_at,
+            "used": session.last_used_at,
+            "address": session.address,
+            "agent": session.user_agent,
+            "state": session.state,
+        }
+        for session in sessions
+    ]
+
+
+async def end_session(parts: Parts, arguments: Arguments) -> Record:
+    """End a session; NotFound when there is no live one of that id."""
+    async with parts.database.connection() as connection:
+        session = await find_live_session(connection, arguments.id)
+    if session is None or await parts.sessions.end(session.id, Ending.ENDED_BY_OPERATOR, operator()) is None:
+        raise NotFound("There is no live session of that id")
+    return {"id": session.id, "user": session.user_id, "state": "ended"}
+
+
+async def show_audit(parts: Parts, arguments: Arguments) -> list[Record]:
+    """Return the latest audit lines, newest first, of everybody or of one user."""
+    async with parts.database.connection() as connection:
+        lines = await list_audit_lines(connection, arguments.user, arguments.limit)
+    return [
+        {
+            "at": line.happened_at,
+            "event": line.event,
+            "user": line.user_id,
+            "session": line.session_id,
+            "address": line.address,
+            "agent": line.user_agent,
+            "request": line.request_id,
+        }
+        for line in lines
+    ]
+
+
+def make_secrets() -> Record:
+    """Return a fresh value for each secret."""
+    return {name: secrets.token_urlsafe(SECRET_LENGTH) for name in SECRETS}
+
+
+def operator() -> Client:
+    """Return whom audit lines name: the user of this machine who runs the command."""
+    return Client(None, f"command line, user {os.getuid()}", f"command-{uuid.uuid4().hex[:16]}")
+
+
+async def _get_user(parts: Parts, user_id: int) -> User:
+    async with parts.database.connection() as connection:
+        user = await find_user(connection, user_id)
+    if user is None:
+        raise NotFound("There is no user of that id")
+    return user
+
+
+def _describe(user: User) -> Record:
+    return {
+        "id": user.id,
+        "name": user.name,
+        "email": user.email,
+        "roles": list(user.roles),
+        "state": "disabled" if user.disabled_at else "active",
+        "created": user.created_at,
+    }
+
+
+def _read_password() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("Once more: ") != password:
+        raise Invalid({"password": "was not typed the same twice"})
+    return password

@@ -1,0 +1,51 @@
+"""What the command line prints: tables for people, JSON for programs. Pure.
+
+Whatever a user typed into a name is shown without the characters that a terminal would obey.
+"""
+
+import datetime as dt
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from shared.language.visible_text import make_visible
+
+Cell: TypeAlias = str | int | uuid.UUID | dt.datetime | Sequence[str] | None
+Record: TypeAlias = Mapping[str, Cell]
+GAP = "  "
+
+
+def draw(found: Record | Sequence[Record]) -> str:
+    """Return a list as a table with a line for each record, and one record as a line for each member."""
+    if isinstance(found, Mapping):
+        return _align([(name, _say(cell)) for name, cell in found.items()])
+    if not found:
+        return "none"
+    return _align([tuple(name.upper() for name in found[0]), *(tuple(map(_say, record.values())) for record in found)])
+
+
+def write_json(found: Record | Sequence[Record]) -> str:
+    """Return the same as JSON, in which what a terminal would obey is written as an escape."""
+    return make_visible(json.dumps(found, default=_write_cell, ensure_ascii=False, indent=2), keep="\n")
+
+
+def _align(lines: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = (GAP.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+    return "\n".join(line.rstrip() for line in padded)
+
+
+def _say(cell: Cell) -> str:
+    if isinstance(cell, dt.datetime):
+        return f"{cell.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S}"
+    if cell is None:
+        return "-"
+    text = str(cell) if isinstance(cell, (str, int, uuid.UUID)) else ", ".join(cell) or "-"
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _write_cell(cell: object) -> str:
+    if isinstance(cell, dt.datetime):
+        return cell.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return str(cell)

@@ -1,0 +1,1 @@
+"""What passwords are taken, and how they are hashed and verified."""

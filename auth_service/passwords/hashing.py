@@ -1,0 +1,214 @@
+"""Argon2 off the event loop. The only module that imports argon2.
+
+A hash costs one core some 20 ms and 19 MiB (argon2id with the parameters of RFC 9106, section 4, as OWASP advises).
+The laws:
+
+1. There are as many threads as cores: more would only need more memory.
+2. Slots are bounded, so that nobody waits much longer than a second. Whoever needs a hash takes a slot before anything
+   else is done for them, and keeps it until the hash has ended. With none free, fail at once with 503.
+3. Slots are shared fairly: an address may have them all while nobody else wants one, but when they run out, the address
+   that has most waiting gives one up (503) to an address that has fewer; and so do the accounts of one address.
+4. Once a hash was begun its slot belongs to the thread's work: a client that goes away does not free it before.
+5. An e-mail address that nobody has costs the same hash, through the same queue, as a wrong password; two where the
+   password was not typed in NFC (``password_rules.list_spellings``).
+6. A stored hash with absurd parameters is never run: whoever could write it must not choose what it costs us.
+
+Passwords and hashes are never logged.
+"""
+
+import collections
+import contextlib
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import argon2
+import structlog
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from auth_service.passwords.breached import BreachedPasswords
+from auth_service.passwords.cores import count_cores
+from auth_service.passwords.fair_queue import FairQueue, Owner
+from auth_service.passwords.guessable import is_guessable
+from auth_service.passwords.hash_threads import Dropped, HashThreads, Outcome
+from auth_service.passwords.rules import list_spellings, normalise
+from shared.errors import Unavailable
+
+MEMORY = 19_456  # KiB
+PASSES = 2
+LANES = 1
+MAX_STORED_MEMORY = 262_144  # KiB
+MAX_STORED_PASSES = 10
+MAX_STORED_LANES = 8
+MAX_STORED_LENGTH = 512  # characters
+
+QUEUE_PER_THREAD = 32  # slots for each thread, beside that of the hash that it runs
+RETRY_AFTER = 2  # seconds
+
+Key = TypeVar("Key", Owner, str)
+
+log = structlog.get_logger("passwords")
+
+
+@dataclass(eq=False, slots=True)
+class Slot:
+    """Room for one hash; of ``Passwords.take_slot``."""
+
+    owner: Owner
+    is_used: bool = False
+
+
+class Passwords:
+    """Hashes and verifies passwords in a bounded pool of threads. ``stop`` at the end."""
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        threads: int = 0,
+        queue_per_thread: int = QUEUE_PER_THREAD,
+        breached: BreachedPasswords | None = None,
+    ) -> None:
+        self._breached = breached
+        threads = threads or count_cores()
+        self._hasher = argon2.PasswordHasher(
+            time_cost=PASSES, memory_cost=MEMORY, parallelism=LANES, type=argon2.Type.ID
+        )
+        self._nobodys_hash = self._hasher.hash(secrets.token_urlsafe())
+        self._threads = HashThreads(threads)
+        self._slots = threads * (1 + queue_per_thread)
+        self._taken: collections.Counter[Owner] = collections.Counter()
+        self._taken_by_site: collections.Counter[str] = collections.Counter()
+        self._preparing: FairQueue[Slot] = FairQueue()  # slots whose hash has not been asked for yet
+        self._lock = threading.Lock()
+        self._run_count = Counter("gatepost_password_hashes_total", "Password hashes asked for", registry=registry)
+        self._shed_count = Counter("gatepost_password_hashes_shed_total", "Hashes refused: too many", registry=registry)
+        gauge = Gauge(
+            "gatepost_password_hashes_pending", "Password hashes that run, wait or are prepared", registry=registry
+        )
+        gauge.set_function(self._taken.total)
+
+    @contextlib.contextmanager
+    def take_slot(self, site: str, account: str) -> Iterator[Slot]:
+        """Give a slot for one hash, which ends with the hash, or with the block if none was begun; or Unavailable."""
+        slot = self._take_slot(Owner(site, account))
+        try:
+            yield slot
+        finally:
+            if not slot.is_used and self._preparing.remove(slot, slot.owner):
+                self._leave_slot(slot.owner)
+
+    async def hash(self, password: str, slot: Slot | None = None) -> str:
+        """Return a new hash of the password; Unavailable when it needs a slot of its own and there is none."""
+        return await self._run(lambda: self._hasher.hash(normalise(password)), slot)
+
+    async def hash_new(self, password: str, slot: Slot | None = None) -> str | None:
+        """Return the same of a password that somebody wants to have; None when it is too easily guessed."""
+        return await self._run(
+            lambda: None if self._is_guessable(password) else self._hasher.hash(normalise(password)), slot
+        )
+
+    async def find_spelling(self, password: str, stored: str | None, slot: Slot | None = None) -> str | None:
+        """Return the spelling of the password that a stored hash is of, or None.
+
+        No stored hash stands for nobody's, matches nothing and costs the same.
+        """
+        if stored is not None and not is_sane(stored):
+            log.error("stored_hash_refused")
+            stored = None
+        known = stored or self._nobodys_hash
+        spelling = await self._run(lambda: self._find_match(known, password), slot)
+        return spelling if stored else None
+
+    def needs_rehash(self, stored: str, spelling: str) -> bool:
+        """Tell whether a hash was made with other parameters than today's, or of another spelling."""
+        return self._hasher.check_needs_rehash(stored) or normalise(spelling) != spelling
+
+    def stop(self) -> None:
+        """Let what runs end and forget what waits."""
+        self._threads.stop()
+
+    def _is_guessable(self, password: str) -> bool:
+        normal = normalise(password)
+        is_breached = self._breached is not None and any(map(self._breached.has, list_spellings(password)))
+        return is_breached or is_guessable(normal)
+
+    def _find_match(self, stored: str, password: str) -> str | None:
+        """Return the spelling that matches, or None; what is typed in NFC, as almost all is, costs one hash."""
+        return next((spelling for spelling in list_spellings(password) if self._matches(stored, spelling)), None)
+
+    def _matches(self, stored: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(stored, password)
+        except VerifyMismatchError:
+            return False
+        except (VerificationError, InvalidHashError):
+            log.exception("stored_hash_unreadable")
+            return False
+
+    async def _run(self, work: Callable[[], Outcome], slot: Slot | None) -> Outcome:
+        slot = slot or self._take_slot(Owner())
+        assert not slot.is_used, "a slot is for one hash"
+        slot.is_used, owner = True, slot.owner
+        if not self._preparing.remove(slot, owner):
+            raise self._shed()
+        self._run_count.inc()
+        try:
+            return await self._threads.run(work, lambda: self._leave_slot(owner), owner)
+        except Dropped:
+            raise self._shed() from None
+
+    def _take_slot(self, owner: Owner) -> Slot:
+        with self._lock:
+            is_full = self._taken.total() >= self._slots
+        if is_full and not self._make_room(owner):
+            raise self._shed()
+        slot = Slot(owner)
+        self._preparing.put(slot, owner)
+        with self._lock:
+            self._taken[owner] += 1
+            self._taken_by_site[owner.site] += 1
+        return slot
+
+    def _make_room(self, newcomer: Owner) -> bool:
+        """Drop a hash that waits, or a slot whose hash has not been asked for yet, if that is fair; tell whether."""
+        held, held_by_site = self._taken[newcomer], self._taken_by_site[newcomer.site]
+        if self._threads.drop_for(newcomer, held, held_by_site):
+            return True
+        dropped = self._preparing.drop_for(newcomer, held, held_by_site)
+        if dropped is not None:
+            self._leave_slot(dropped.owner)
+        return dropped is not None
+
+    def _leave_slot(self, owner: Owner) -> None:
+        with self._lock:
+            _decrement(self._taken, owner)
+            _decrement(self._taken_by_site, owner.site)
+
+    def _shed(self) -> Unavailable:
+        self._shed_count.inc()
+        return Unavailable("Too many people are signing in right now. Try again", retry_after=RETRY_AFTER)
+
+
+def _decrement(counts: collections.Counter[Key], key: Key) -> None:
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]
+
+
+def is_sane(stored: str) -> bool:
+    """Tell whether a stored hash is argon2id and asks for no more than we are ready to spend."""
+    if len(stored) > MAX_STORED_LENGTH:
+        return False
+    try:
+        asked = argon2.extract_parameters(stored)
+    except InvalidHashError:
+        return False
+    return (
+        asked.type is argon2.Type.ID
+        and asked.memory_cost <= MAX_STORED_MEMORY
+        and asked.time_cost <= MAX_STORED_PASSES
+        and asked.parallelism <= MAX_STORED_LANES
+    )

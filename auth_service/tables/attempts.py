@@ -1,0 +1,140 @@
+"""The table ``attempts``: how often each caller and account was tried. Each function is one SQL statement.
+
+A key is a keyed hash of what is counted. The database's clock decides, so that all replicas agree. What a sign-in that
+succeeds writes here stands in ``sign_ins``.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+from auth_service.guessing.throttle import Count
+from shared.postgres.database import Connection, Row
+
+KNOWN_FOR = dt.timedelta(days=90)  # after the last sign-in of an account from an address
+
+
+async def update_first_failure(
+    connection: Connection, key: bytes, kept_for: dt.timedelta, known_from: dt.datetime | None
+) -> bool:
+    """Count a failure of an address known to the account, if none was counted since the last success; tell whether.
+
+    An address is known that the account was signed in to from at ``known_from`` or later.
+    """
+    done: str = await connection.execute(
+        """
+        UPDATE attempts SET recent = 1, in_a_row = 1, pending = 1, last_at = clock_timestamp(),
+            is_refusal_noted = false, forget_at = greatest(now() + $2, forget_at)
+        WHERE key = $1 AND is_known AND forget_at >= $3::timestamptz + $4::interval AND recent = 0 AND in_a_row = 0
+        """,
+        *(key, kept_for, known_from, KNOWN_FOR),
+    )
+    return done == "UPDATE 1"
+
+
+async def insert_first_failure(connection: Connection, key: bytes, kept_for: dt.timedelta) -> bool:
+    """Count a failure, if none was counted since the last success or ever; tell whether."""
+    done: str = await connection.execute(
+        """
+        INSERT INTO attempts (key, recent, in_a_row, pending, last_at, forget_at)
+        VALUES ($1, 1, 1, 1, clock_timestamp(), now() + $2)
+        ON CONFLICT (key) DO UPDATE SET recent = 1, in_a_row = 1, pending = 1, last_at = excluded.last_at,
+            is_refusal_noted = false, forget_at = excluded.forget_at
+        WHERE attempts.recent = 0 AND attempts.in_a_row = 0
+        """,
+        *(key, kept_for),
+    )
+    return done == "INSERT 0 1"
+
+
+async def list_counts(
+    connection: Connection, keys: Sequence[bytes], known_from: dt.datetime | None = None
+) -> dict[bytes, Count]:
+    """Return those of the counts that exist, as they are just now: somebody may be changing them.
+
+    Of an address that counts as known, the last sign-in was at ``known_from`` or later.
+    """
+    rows = await connection.fetch(
+        # An array behind a subquery: the planner can't see how long it is, and so plans once.
+        """
+        SELECT key, recent, in_a_row, last_at, since, is_refusal_noted, pending, clock_timestamp() AS now,
+            is_known AND forget_at >= coalesce($2::timestamptz + $3::interval, 'infinity') AS is_known
+        FROM attempts WHERE key = ANY((SELECT $1::bytea[])::bytea[])
+        """,
+        *(keys, known_from, KNOWN_FOR),
+    )
+    return {row["key"]: _read_count(row) for row in rows}
+
+
+async def insert_and_lock_counts(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, Count]:
+    """Return the counts, made if there were none, which nobody else can change before the transaction ends.
+
+    They are locked in the order of their keys, as everywhere.
+    """
+    rows = await connection.fetch(
+        """
+        INSERT INTO attempts (key) SELECT key FROM unnest((SELECT $1::bytea[])) AS key ORDER BY key
+        ON CONFLICT (key) DO UPDATE SET key = excluded.key
+        RETURNING key, recent, in_a_row, last_at, since, is_known, is_refusal_noted, pending, clock_timestamp() AS now
+        """,
+        keys,
+    )
+    return {row["key"]: _read_count(row) for row in rows}
+
+
+async def update_counts(connection: Connection, counts: Mapping[bytes, Count], kept_for: dt.timedelta) -> None:
+    """Store counts that are locked; they are forgotten when not changed for ``kept_for``, a known address later."""
+    stored = counts.values()
+    await connection.execute(
+        """
+        UPDATE attempts SET recent = new.recent, in_a_row = new.in_a_row, last_at = new.last_at, since = new.since,
+            is_refusal_noted = new.is_refusal_noted, pending = new.pending,
+            forget_at = greatest(now() + $8, CASE WHEN attempts.is_known THEN forget_at END)
+        FROM unnest(
+            (SELECT $1::bytea[]), (SELECT $2::int[]), (SELECT $3::int[]), (SELECT $4::timestamptz[]),
+            (SELECT $5::timestamptz[]), (SELECT $6::boolean[]), (SELECT $7::int[])
+        ) AS new (key, recent, in_a_row, last_at, since, is_refusal_noted, pending)
+        WHERE attempts.key = new.key
+        """,
+        *(list(counts), [count.recent for count in stored], [count.in_a_row for count in stored]),
+        *([count.last_at for count in stored], [count.since for count in stored]),
+        *([count.is_refusal_noted for count in stored], [count.pending for count in stored], kept_for),
+    )
+
+
+async def update_given_back(connection: Connection, keys: Sequence[bytes]) -> None:
+    """Take back one pending try of each count: it did not fail."""
+    await connection.execute(
+        """
+        UPDATE attempts SET recent = greatest(recent - 1, 0), in_a_row = greatest(in_a_row - 1, 0),
+            pending = greatest(pending - 1, 0)
+        WHERE key IN (SELECT key FROM attempts WHERE key = ANY((SELECT $1::bytea[])::bytea[]) ORDER BY key FOR UPDATE)
+        """,
+        keys,
+    )
+
+
+async def update_refusal_noted(connection: Connection, key: bytes) -> bool:
+    """Note a refusal; False when one was noted since the last counted try."""
+    noted = await connection.fetchval(
+        "UPDATE attempts SET is_refusal_noted = true WHERE key = $1 AND NOT is_refusal_noted RETURNING true", key
+    )
+    return bool(noted)
+
+
+async def delete_forgotten(connection: Connection, limit: int) -> int:
+    """Delete some of the counts that no longer matter, and return how many."""
+    rows = await connection.fetch(
+        """
+        DELETE FROM attempts WHERE key = ANY(ARRAY(
+            SELECT key FROM attempts WHERE forget_at < now() ORDER BY forget_at LIMIT $1 FOR UPDATE SKIP LOCKED
+        )) RETURNING 1
+        """,
+        limit,
+    )
+    return len(rows)
+
+
+def _read_count(row: Row) -> Count:
+    times = (row["now"], row["last_at"], row["since"])
+    counted = (row["recent"], row["in_a_row"], row["is_refusal_noted"], row["is_known"], row["pending"])
+    return Count(*times, *counted)

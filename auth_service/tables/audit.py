@@ -1,0 +1,101 @@
+"""The table ``audit``: what happened to whom, kept. Each function is one SQL statement.
+
+A line never holds a secret, an attempted password or an e-mail address that somebody typed.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from auth_service.clients import Client
+from auth_service.tables.sessions import SessionId
+from shared.postgres.database import Connection
+
+
+class Event(StrEnum):
+    """What can happen."""
+
+    SIGNED_UP = "signed_up"
+    SIGNED_IN = "signed_in"
+    SIGN_IN_REFUSED = "sign_in_refused"
+    SIGN_IN_THROTTLED = "sign_in_throttled"
+    SIGN_UP_REFUSED = "sign_up_refused"
+    SIGN_UP_THROTTLED = "sign_up_throttled"
+    SIGNED_OUT = "signed_out"
+    SESSION_REVOKED = "session_revoked"
+    ALL_SESSIONS_REVOKED = "all_sessions_revoked"
+    REFRESH_REUSED = "refresh_reused"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - what happened, not a password
+    PASSWORD_REFUSED = "password_refused"  # noqa: S105 - the same
+    ACCOUNT_DELETED = "account_deleted"
+    USER_DISABLED = "user_disabled"
+    USER_ENABLED = "user_enabled"
+    ROLES_CHANGED = "roles_changed"
+    DATABASE_PUT_BACK = "database_put_back"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """What happened once."""
+
+    happened_at: dt.datetime
+    event: str
+    user_id: int | None
+    session_id: SessionId | None
+    address: str | None
+    user_agent: str
+    request_id: str
+
+
+async def insert_audit_line(
+    connection: Connection, event: Event, client: Client, user_id: int | None, session_id: SessionId | None = None
+) -> None:
+    """Note an event; the user is None when a sign-in named nobody that we know."""
+    await connection.execute(
+        """
+        INSERT INTO audit (event, user_id, session_id, address, user_agent, request_id)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        """,
+        *(event.value, user_id, session_id, client.address, client.user_agent, client.request_id),
+    )
+
+
+async def insert_session_lines(
+    connection: Connection, event: Event, client: Client, user_id: int, session_ids: Sequence[SessionId]
+) -> None:
+    """Note an event for each of some sessions of a user."""
+    await connection.execute(
+        """
+        INSERT INTO audit (event, user_id, session_id, address, user_agent, request_id)
+        SELECT $1, $2, ended.id, $3, $4, $5 FROM unnest($6::uuid[]) AS ended (id)
+        """,
+        *(event.value, user_id, client.address, client.user_agent, client.request_id, list(session_ids)),
+    )
+
+
+async def list_audit_lines(connection: Connection, user_id: int | None, limit: int) -> list[AuditLine]:
+    """Return the latest lines, the newest first: of one user, or of all when ``user_id`` is None."""
+    rows = await connection.fetch(
+        """
+        SELECT happened_at, event, user_id, session_id, host(address) AS address, user_agent, request_id
+        FROM audit WHERE $1::bigint IS NULL OR user_id = $1
+        ORDER BY happened_at DESC, id DESC LIMIT $2
+        """,
+        *(user_id, limit),
+    )
+    return [AuditLine(**row) for row in rows]
+
+
+async def delete_old_audit_lines(connection: Connection, kept_for: dt.timedelta, limit: int) -> int:
+    """Delete some of the lines that are older than ``kept_for``, and return how many."""
+    rows = await connection.fetch(
+        """
+        DELETE FROM audit WHERE id = ANY(ARRAY(
+            SELECT id FROM audit WHERE happened_at < now() - $1::interval
+            ORDER BY happened_at LIMIT $2 FOR UPDATE SKIP LOCKED
+        )) RETURNING 1
+        """,
+        *(kept_for, limit),
+    )
+    return len(rows)

@@ -1,0 +1,55 @@
+"""The table ``feed_starts``: how far the feeds had come when each epoch began.
+
+Each function is one SQL statement, but for the locks by which the first keeps the feeds still meanwhile.
+"""
+
+import uuid
+from dataclasses import dataclass
+
+from auth_service.tables import revocations, user_changes
+from shared.postgres.database import Connection
+from shared.postgres.epochs import Epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What came after an epoch: whether there was a loss, and how far the feeds were when the next one began."""
+
+    is_current: bool
+    was_lost: bool
+    next_user_changes: int | None
+    next_revocations: int | None
+
+
+async def insert_feed_start(connection: Connection, epoch: Epoch) -> None:
+    """Note how far the feeds have come, in the transaction that begins an epoch."""
+    # In the order of a deletion. What gets a number later is read once the epoch is.
+    for turn in (revocations.TURN, user_changes.TURN):
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", turn)
+    await connection.execute(
+        """
+        INSERT INTO feed_starts (epoch, user_changes, revocations)
+        SELECT $1, coalesce((SELECT max(id) FROM user_changes), 0),
+            coalesce(pg_sequence_last_value('revocations_id_seq'), 0)
+        """,
+        epoch.number,
+    )
+
+
+async def find_past(connection: Connection, epoch_id: uuid.UUID) -> Past | None:
+    """Return what came after an epoch, or after one that only a follower knows of; None for any other."""
+    row = await connection.fetchrow(
+        """
+        WITH asked AS (
+            SELECT min(CASE WHEN id = $1 THEN number ELSE number - 1 END) AS number
+            FROM epochs WHERE id = $1 OR told_by = $1
+        )
+        SELECT asked.number = (SELECT max(number) FROM epochs) AS is_current,
+            EXISTS (SELECT FROM epochs WHERE epochs.number > asked.number AND is_loss) AS was_lost,
+            next.user_changes, next.revocations
+        FROM asked LEFT JOIN feed_starts AS next ON next.epoch = asked.number + 1
+        WHERE asked.number IS NOT NULL
+        """,
+        epoch_id,
+    )
+    return Past(row["is_current"], row["was_lost"], row["user_changes"], row["revocations"]) if row else None

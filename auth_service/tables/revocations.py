@@ -1,0 +1,71 @@
+"""The table ``revocations``: which sessions were ended, in order, for services that verify tokens by themselves.
+
+Each function is one SQL statement. A revocation is written in the transaction that ends the session, its id in the
+order of commits (see ``user_changes``), and matters until the last access token of that session has expired.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from auth_service.tables.sessions import SessionId
+from shared.postgres.database import Connection
+
+PAGE = 500  # revocations
+SPARE = dt.timedelta(seconds=60)
+"""How much longer a revocation matters than a token lives. A request that found the session live just before may sign a
+token until it is given up (``shared.web.deadline``: 7 s), by the clock of its own machine, which may be ahead of
+ours."""
+
+TURN = 4_709_203  # any number, another for each feed
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """One session that was ended."""
+
+    id: int
+    session_id: SessionId
+    until: dt.datetime
+
+
+async def insert_revocations(connection: Connection, session_ids: Sequence[SessionId], token_ttl: dt.timedelta) -> None:
+    """Note that sessions were ended, whose access tokens live for ``token_ttl`` from when they were signed."""
+    await connection.execute(
+        """
+        INSERT INTO revocations (session_id, until)
+        SELECT ended.id, clock_timestamp() + $2::interval
+        FROM (SELECT pg_advisory_xact_lock($3)) AS in_turn, unnest($1::uuid[]) AS ended (id)
+        """,
+        *(list(session_ids), token_ttl + SPARE, TURN),
+    )
+
+
+async def list_revocations(connection: Connection, after: int) -> list[Revocation]:
+    """Return the revocations after one that still matter, at most a page of them, in order."""
+    rows = await connection.fetch(
+        "SELECT id, session_id, until FROM revocations WHERE id > $1 AND until > now() ORDER BY id LIMIT $2",
+        *(after, PAGE),
+    )
+    return [Revocation(row["id"], SessionId(row["session_id"]), row["until"]) for row in rows]
+
+
+async def find_newest_revocation(connection: Connection) -> int:
+    """Return the highest number that was given to a revocation, 0 before the first."""
+    newest: int = await connection.fetchval(
+        "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM revocations_id_seq"
+    )
+    return newest
+
+
+async def delete_past_revocations(connection: Connection, limit: int) -> int:
+    """Forget some of the revocations that no longer matter, and return how many."""
+    rows = await connection.fetch(
+        """
+        DELETE FROM revocations WHERE id = ANY(ARRAY(
+            SELECT id FROM revocations WHERE until <= now() ORDER BY until LIMIT $1 FOR UPDATE SKIP LOCKED
+        )) RETURNING 1
+        """,
+        limit,
+    )
+    return len(rows)

@@ -1,0 +1,100 @@
+"""What a sign-in writes, in one SQL statement: the session, its refresh token, its audit line, and the try given back.
+
+Only here one statement writes the tables of several modules. Each for itself, they would be a transaction of eight
+round trips: beside the hash, those are what a sign-in costs (``docs/performance.md``).
+
+1. Nothing is written unless the user may sign in, and chose no other password since it was verified. ``lock_user``
+   waits for what follows, so that what ends all sessions of a user ends this one too.
+2. Rows are locked as everywhere: the user's first, then counts in the order of their keys.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from auth_service.clients import Client
+from auth_service.tables.attempts import KNOWN_FOR
+from auth_service.tables.audit import Event
+from auth_service.tables.refresh_tokens import hash_refresh_token
+from auth_service.tables.sessions import Session, SessionId
+from auth_service.tables.users import User
+from shared.postgres.database import Connection, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Who somebody proved to be: a user by the password chosen at a time, and the counts that this try ends a row of.
+
+    Tries that are pending beside it stay counted. ``known`` is the key of the account together with the address, which
+    is remembered; empty after a sign-up.
+    """
+
+    user_id: int
+    password_set_at: dt.datetime | None = None
+    counted: Sequence[bytes] = ()
+    known: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """How long the session may last, and the refresh token that it begins with."""
+
+    max_age: dt.timedelta
+    idle_age: dt.timedelta
+    refresh_token: str = field(repr=False)
+
+
+async def insert_sign_in(
+    connection: Connection, proof: Proof, begun: Begun, client: Client, most: int
+) -> tuple[User, Session, bool] | None:
+    """Store and return a new session with its user, and whether they had ``most``; None when they may not."""
+    row = await connection.fetchrow(
+        """
+        WITH account AS (
+            SELECT id, name, email, created_at, updated_at, roles FROM users
+            WHERE id = $1 AND password_set_at = coalesce($2, password_set_at) AND disabled_at IS NULL FOR KEY SHARE
+        ), session AS (
+            INSERT INTO sessions (user_id, user_agent, address, ends_at, idle_ends_at)
+            SELECT id, $3, $4::inet, now() + $5::interval, now() + $6::interval FROM account
+            RETURNING id, created_at, ends_at
+        ), token AS (
+            INSERT INTO refresh_tokens (token_hash, session_id) SELECT $7, id FROM session
+        ), line AS (
+            INSERT INTO audit (event, user_id, session_id, address, user_agent, request_id)
+            SELECT $8, account.id, session.id, $4::inet, $3, $9 FROM account, session
+        ), given_back AS (
+            INSERT INTO attempts (key, is_known, forget_at)
+            SELECT key, key = $11, now() + $12::interval FROM account, unnest((SELECT $10::bytea[])) AS key ORDER BY key
+            ON CONFLICT (key) DO UPDATE SET
+                is_known = attempts.is_known OR excluded.is_known,
+                (pending, recent, in_a_row) = (
+                    SELECT left_over, CASE WHEN is_counted THEN left_over ELSE attempts.recent END,
+                        CASE WHEN is_counted THEN left_over ELSE attempts.in_a_row END
+                    FROM (
+                        SELECT counted.is_counted,
+                            greatest(attempts.pending - counted.is_counted::int, 0) AS left_over
+                        FROM (SELECT attempts.key = ANY((SELECT $13::bytea[])::bytea[]) AS is_counted) AS counted
+                    ) AS settled
+                ),
+                forget_at = CASE WHEN excluded.is_known THEN excluded.forget_at ELSE attempts.forget_at END
+        )
+        SELECT account.id, name, email, account.created_at, updated_at, roles,
+            session.id AS session_id, session.created_at AS signed_in_at, ends_at,
+            EXISTS (
+                SELECT FROM sessions AS other WHERE user_id = $1 AND revoked_at IS NULL
+                    AND now() < least(other.ends_at, other.idle_ends_at) + interval '1 day'
+                ORDER BY other.created_at DESC, other.id DESC OFFSET $14 - 1 LIMIT 1
+            ) AS is_surplus
+        FROM account, session
+        """,
+        *(proof.user_id, proof.password_set_at, client.user_agent, client.address, begun.max_age, begun.idle_age),
+        *(hash_refresh_token(begun.refresh_token), Event.SIGNED_IN.value, client.request_id),
+        *(list({*proof.counted, proof.known} - {b""}), proof.known, KNOWN_FOR, list(proof.counted), most),
+    )
+    return _read_sign_in(row) if row else None
+
+
+def _read_sign_in(row: Row) -> tuple[User, Session, bool]:
+    about = (row["id"], row["name"], row["email"], row["created_at"], row["updated_at"])
+    session = Session(SessionId(row["session_id"]), row["id"], row["signed_in_at"], row["ends_at"])
+    return User(*about, tuple(row["roles"])), session, row["is_surplus"]

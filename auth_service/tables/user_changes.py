@@ -1,0 +1,64 @@
+"""The table ``user_changes``: what happened to users, in order, for services that keep copies of them.
+
+Each function is one SQL statement. A change is written in the transaction that makes it, as late as possible: the lock
+that it takes lets ids be given in the order of commits, so that nobody who follows reads past one that is yet to come.
+
+Of each user only the last change is kept: a trigger deletes the ones before. That is all that a follower needs, however
+far behind it is; and of a user who was deleted nothing stays but the id.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from auth_service.tables.users import User
+from shared.postgres.database import Connection
+
+PAGE = 500  # changes
+
+TURN = 4_709_202  # any number, another for each feed
+
+
+class Kind(StrEnum):
+    """What can happen to a user, as others need to know it."""
+
+    CREATED = "created"
+    RENAMED = "renamed"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class UserChange:
+    """One change; name and e-mail are None of a user who was deleted."""
+
+    id: int
+    kind: Kind
+    user_id: int
+    name: str | None
+    email: str | None
+
+
+async def insert_user_change(connection: Connection, kind: Kind, user: User) -> None:
+    """Note a change of a user, who is told of as they are now."""
+    is_gone = kind is Kind.DELETED
+    await connection.execute(
+        """
+        INSERT INTO user_changes (kind, user_id, name, email)
+        SELECT $1, $2, $3, $4 FROM (SELECT pg_advisory_xact_lock($5)) AS in_turn
+        """,
+        *(kind.value, user.id, None if is_gone else user.name, None if is_gone else user.email, TURN),
+    )
+
+
+async def list_user_changes(connection: Connection, after: int) -> list[UserChange]:
+    """Return the changes after one, at most a page of them, in order."""
+    rows = await connection.fetch(
+        "SELECT id, kind, user_id, name, email FROM user_changes WHERE id > $1 ORDER BY id LIMIT $2",
+        *(after, PAGE),
+    )
+    return [UserChange(row["id"], Kind(row["kind"]), row["user_id"], row["name"], row["email"]) for row in rows]
+
+
+async def find_newest_change(connection: Connection) -> int:
+    """Return the number of the last change, 0 before the first. It is never deleted, so nobody has read further."""
+    newest: int = await connection.fetchval("SELECT coalesce(max(id), 0) FROM user_changes")
+    return newest

@@ -1,0 +1,189 @@
+"""The table ``users``: who signed up. Each function is one SQL statement.
+
+The password hash leaves this module only as part of ``Credentials``, for signing in; a ``User`` can be shown.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from auth_service.email_addresses import email_key, list_keys
+from shared.postgres.database import Connection, Row
+from shared.postgres.epochs import DataMoved
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One user, as anybody who is allowed to may see them; one who is disabled can't sign in."""
+
+    id: int
+    name: str
+    email: str
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    roles: tuple[str, ...] = ()
+    disabled_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user, the hash that their password must match, and when they chose that password."""
+
+    user: User
+    password_hash: str = field(repr=False)
+    password_set_at: dt.datetime
+
+
+async def insert_user(connection: Connection, name: str, email: str, password_hash: str) -> User | None:
+    """Store a new user and return it; None when the e-mail address is taken, DataMoved when no id can be given out."""
+    row = await connection.fetchrow(
+        """
+        WITH place AS (
+            SELECT is_data_in_place('users') AS is_right
+        ), new AS (
+            INSERT INTO users (name, email, email_key, password_hash)
+            SELECT $1::text, $2::text, $3::text, $4::text FROM place WHERE is_right
+                AND NOT EXISTS (SELECT FROM users WHERE email_key = ANY((SELECT $5::text[])::text[]))
+            ON CONFLICT (email_key) DO NOTHING
+            RETURNING id, name, email, created_at, updated_at, roles, disabled_at
+        )
+        SELECT is_right, id, name, email, created_at, updated_at, roles, disabled_at FROM place LEFT JOIN new ON true
+        """,
+        *(name, email, email_key(email), password_hash, list_keys(email)),
+    )
+    assert row is not None
+    if not row["is_right"]:
+        raise DataMoved
+    return read_user(row) if row["id"] is not None else None
+
+
+async def find_highest_user_id(connection: Connection) -> int:
+    """Return the highest id that was ever given to a user, as far as the database knows; 0 before the first."""
+    highest: int = await connection.fetchval(
+        "SELECT greatest((SELECT max(id) FROM users), pg_sequence_last_value('users_id_seq'), 0)"
+    )
+    return highest
+
+
+async def find_user(connection: Connection, user_id: int) -> User | None:
+    """Return the user of that id, or None."""
+    row = await connection.fetchrow(
+        "SELECT id, name, email, created_at, updated_at, roles, disabled_at FROM users WHERE id = $1",
+        user_id,
+    )
+    return read_user(row) if row else None
+
+
+async def list_users(connection: Connection, user_ids: Sequence[int]) -> list[User]:
+    """Return those of the users that exist, by id."""
+    rows = await connection.fetch(
+        "SELECT id, name, email, created_at, updated_at, roles, disabled_at FROM users WHERE id = ANY($1) ORDER BY id",
+        user_ids,
+    )
+    return [read_user(row) for row in rows]
+
+
+async def list_users_after(connection: Connection, user_id: int, limit: int) -> list[User]:
+    """Return the users that follow an id, by id."""
+    rows = await connection.fetch(
+        """
+        SELECT id, name, email, created_at, updated_at, roles, disabled_at FROM users
+        WHERE id > $1 ORDER BY id LIMIT $2
+        """,
+        *(user_id, limit),
+    )
+    return [read_user(row) for row in rows]
+
+
+async def find_credentials(connection: Connection, email: str) -> Credentials | None:
+    """Return the user of an e-mail address, however it is spelled, with the password hash; or None."""
+    row = await connection.fetchrow(
+        """
+        SELECT id, name, email, created_at, updated_at, roles, disabled_at, password_hash, password_set_at
+        FROM users, unnest((SELECT $1::text[])) WITH ORDINALITY AS wanted (key, preference) WHERE email_key = key
+        ORDER BY preference LIMIT 1
+        """,
+        list_keys(email),
+    )
+    return Credentials(read_user(row), row["password_hash"], row["password_set_at"]) if row else None
+
+
+async def update_password(connection: Connection, found: Credentials, password_hash: str) -> bool:
+    """Set another password, unless that was done meanwhile; tell whether it was set."""
+    done: str = await connection.execute(
+        """
+        UPDATE users SET password_hash = $3, password_set_at = clock_timestamp(), updated_at = now()
+        WHERE id = $1 AND password_set_at = $2
+        """,
+        *(found.user.id, found.password_set_at, password_hash),
+    )
+    return done == "UPDATE 1"
+
+
+async def update_password_hash(connection: Connection, user_id: int, old: str, new: str) -> None:
+    """Replace a password hash by one of the same password, unless the password was changed meanwhile."""
+    await connection.execute(
+        "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2",
+        *(user_id, old, new),
+    )
+
+
+async def update_name(connection: Connection, user_id: int, name: str) -> User | None:
+    """Rename a user and return them; None when there is none of that id."""
+    row = await connection.fetchrow(
+        """
+        UPDATE users SET name = $2, updated_at = now() WHERE id = $1
+        RETURNING id, name, email, created_at, updated_at, roles, disabled_at
+        """,
+        *(user_id, name),
+    )
+    return read_user(row) if row else None
+
+
+async def update_disabled(connection: Connection, user_id: int, *, is_disabled: bool) -> User | None:
+    """Disable or enable a user and return them; None when there is none of that id."""
+    row = await connection.fetchrow(
+        """
+        UPDATE users SET disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, now()) END WHERE id = $1
+        RETURNING id, name, email, created_at, updated_at, roles, disabled_at
+        """,
+        *(user_id, is_disabled),
+    )
+    return read_user(row) if row else None
+
+
+async def update_roles(
+    connection: Connection, user_id: int, added: Sequence[str], removed: Sequence[str]
+) -> User | None:
+    """Give a user roles and take others away, and return the user; None when there is none of that id."""
+    row = await connection.fetchrow(
+        """
+        UPDATE users SET updated_at = now(), roles = ARRAY(
+            SELECT DISTINCT role FROM unnest(roles || $2::text[]) AS role WHERE role <> ALL($3::text[]) ORDER BY role
+        )
+        WHERE id = $1
+        RETURNING id, name, email, created_at, updated_at, roles, disabled_at
+        """,
+        *(user_id, added, removed),
+    )
+    return read_user(row) if row else None
+
+
+async def lock_user(connection: Connection, user_id: int) -> bool:
+    """Let nobody sign this user in, nor change them, until the transaction ends; tell whether there is one.
+
+    A session that is beginning is waited for, so what ends all sessions of a user ends that one too.
+    """
+    row = await connection.fetchrow("SELECT id FROM users WHERE id = $1 FOR UPDATE", user_id)
+    return row is not None
+
+
+async def delete_user(connection: Connection, user_id: int) -> None:
+    """Delete a user. Their sessions, which are over without them, go by housekeeping."""
+    await connection.execute("DELETE FROM users WHERE id = $1", user_id)
+
+
+def read_user(row: Row) -> User:
+    """Return the user of a row that has the columns of one."""
+    about = (row["id"], row["name"], row["email"], row["created_at"], row["updated_at"])
+    return User(*about, tuple(row["roles"]), row["disabled_at"])

@@ -1,0 +1,233 @@
+"""The pages of one's own account: profile, password, devices, deletion. Plain HTML forms that need no script.
+
+Every form carries the browser's csrf token; what it asks for is done by the same use cases as in the JSON API. A form
+that was heard leads on by a redirect, so that reloading sends nothing twice; one that was refused is shown again, each
+error beside its field. One that is sent after its session has ended is shown again too, where more was typed than a
+password; else it leads to the sign-in page.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from auth_service.clients import identify_client
+from auth_service.parts import parts_of
+from auth_service.schemas import AccountChange, Password, PasswordChange
+from auth_service.sessions import read_session_id
+from auth_service.tables.sessions import Ending
+from auth_service.web.browser import (
+    BrowserSession,
+    add_cookies,
+    clear_session,
+    find_browser_session,
+    find_user_id,
+    is_csrf_verified,
+    seal_session,
+)
+from auth_service.web.pages import MAX_FORM, explain_csrf, explain_later, form_page, redirect, sign_in_url
+from auth_service.web.public_name import Endpoint, lead_from
+from auth_service.web.second_clicks import change_password_once, delete_once, is_gone
+from auth_service.web.user_agents import describe_device
+from shared.errors import Conflict, Forbidden, Invalid, Throttled, Unauthorized, Unavailable
+from shared.language.sentences import Sentence
+from shared.web.bodies import is_form, read_form
+from shared.web.error_responses import note_refusal
+from shared.web.schemas import validate
+
+MOST_DEVICES = 100  # on the page; the API has them all
+
+DONE = {
+    "renamed": Sentence("Saved. Your name was changed."),
+    "changed": Sentence("Your password was changed. All your other devices were signed out."),
+    "ended": Sentence("That device was signed out."),
+    "others": Sentence("All your other devices were signed out."),
+}
+
+OTHER_ACCOUNT = Sentence(
+    "You are signed in to another account than when you opened this form. To use this name for it, press Save again."
+)
+
+NOTHING_SAID: Mapping[str, object] = {"is_signed_out": False, "problem": None, "retry_after": None, "notice": None}
+
+Page = Callable[[Request, BrowserSession], Awaitable[Response]]
+Refusal = Conflict | Forbidden | Invalid | Throttled | Unavailable
+REFUSALS = (Conflict, Forbidden, Invalid, Throttled, Unavailable)
+
+
+async def lead_to_sign_in(request: Request) -> Response:
+    """Lead to the sign-in page, and from there back to the page that was asked for."""
+    return redirect(sign_in_url(request, callback_url=parts_of(request).public_url + _find_page(request)))
+
+
+def signed_in(page: Page, otherwise: Endpoint = lead_to_sign_in) -> Endpoint:
+    """Return the endpoint of a page for somebody whose session is live; for others it is ``otherwise``."""
+
+    async def endpoint(request: Request) -> Response:
+        found = await find_browser_session(request)
+        return await otherwise(request) if found is None else await page(request, found)
+
+    return endpoint
+
+
+@signed_in
+async def show_profile(request: Request, found: BrowserSession) -> Response:
+    """Show who is signed in, with a form for the name."""
+    return _page(request, found, "account.html", name=found.user.name, account=found.user.id)
+
+
+async def show_name_again(request: Request) -> Response:
+    """Show the name that somebody typed whose session has ended, to be sent again once they are signed in."""
+    fields = await read_form(request, MAX_FORM) if is_form(request) else {}
+    if not is_csrf_verified(request, fields):
+        return await lead_to_sign_in(request)
+    note_refusal(request.scope, Unauthorized())
+    shown = {"name": fields.get("name", ""), "account": fields.get("account", ""), "errors": {}, "is_signed_out": True}
+    return form_page(request, "account.html", Unauthorized.status, {**NOTHING_SAID, **shown})
+
+
+async def _change_profile(request: Request, found: BrowserSession) -> Response:
+    """Change the name, in the browser's cookie too."""
+    fields, parts, client = await read_form(request, MAX_FORM), parts_of(request), identify_client(request)
+    try:
+        _verify_form(request, fields)
+        if fields.get("account") != str(found.user.id):
+            raise Forbidden(OTHER_ACCOUNT)
+        change = validate(AccountChange, {"name": fields.get("name", "")})
+        user = await parts.accounts.rename(found.user, change.name or found.user.name, client)
+    except REFUSALS as refusal:
+        return _page(request, found, "account.html", refusal, name=fields.get("name", ""), account=found.user.id)
+    _, cookies = seal_session(request, user, found.session, parts.sessions.sign_access_token(user, found.session))
+    return add_cookies(_lead_on(request, "/account", "renamed"), cookies)
+
+
+change_profile = signed_in(_change_profile, otherwise=show_name_again)
+
+
+@signed_in
+async def show_password(request: Request, found: BrowserSession) -> Response:
+    """Show the form for another password."""
+    return _page(request, found, "account_password.html")
+
+
+@signed_in
+async def change_password(request: Request, found: BrowserSession) -> Response:
+    """Change the password; all other sessions end."""
+    fields, client = await read_form(request, MAX_FORM), identify_client(request)
+    try:
+        _verify_form(request, fields)
+        wanted = validate(PasswordChange, {name: fields.get(name, "") for name in ("currentPassword", "newPassword")})
+        await change_password_once(parts_of(request).accounts, found.user, wanted, found.session.id, client)
+    except REFUSALS as refusal:
+        return _page(request, found, "account_password.html", refusal)
+    return _lead_on(request, "/account/password", "changed")
+
+
+@signed_in
+async def show_devices(request: Request, found: BrowserSession) -> Response:
+    """Show on which devices the user is signed in, this one first."""
+    return await _devices_page(request, found)
+
+
+@signed_in
+async def end_device(request: Request, found: BrowserSession) -> Response:
+    """End one session of the user's; one that is over already is as good as ended."""
+    fields, client = await read_form(request, MAX_FORM), identify_client(request)
+    session_id = read_session_id(request.path_params["sid"])
+    try:
+        _verify_form(request, fields)
+    except Forbidden as refusal:
+        return await _devices_page(request, found, refusal)
+    if session_id is not None:
+        await parts_of(request).sessions.end(session_id, Ending.ENDED_BY_USER, client, user_id=found.user.id)
+    return _lead_on(request, "/account/sessions", "ended")
+
+
+@signed_in
+async def end_other_devices(request: Request, found: BrowserSession) -> Response:
+    """End all sessions of the user but this one."""
+    fields, client = await read_form(request, MAX_FORM), identify_client(request)
+    try:
+        _verify_form(request, fields)
+    except Forbidden as refusal:
+        return await _devices_page(request, found, refusal)
+    await parts_of(request).sessions.end_others(found.user.id, found.session.id, client)
+    return _lead_on(request, "/account/sessions", "others")
+
+
+@signed_in
+async def show_deletion(request: Request, found: BrowserSession) -> Response:
+    """Show what deleting the account means, and ask for the password."""
+    return _page(request, found, "account_delete.html")
+
+
+async def confirm_deletion(request: Request) -> Response:
+    """Say that the account was deleted to the browser of a user who is no more; lead others to the sign-in page."""
+    user_id = find_user_id(request)
+    if user_id is None or not await is_gone(parts_of(request).accounts, user_id):
+        return await lead_to_sign_in(request)
+    return _say_deleted(request)
+
+
+async def _delete_account(request: Request, found: BrowserSession) -> Response:
+    """Delete the account and make the browser forget it."""
+    fields, client = await read_form(request, MAX_FORM), identify_client(request)
+    try:
+        _verify_form(request, fields)
+        offered = validate(Password, {"password": fields.get("password", "")})
+        await delete_once(parts_of(request).accounts, found.user, offered.password, client)
+    except REFUSALS as refusal:
+        return _page(request, found, "account_delete.html", refusal)
+    return _say_deleted(request)
+
+
+delete_account = signed_in(_delete_account, otherwise=confirm_deletion)
+
+
+def _say_deleted(request: Request) -> Response:
+    return add_cookies(redirect(sign_in_url(request, notice="deleted")), clear_session(request))
+
+
+def _find_page(request: Request) -> str:
+    """Return the path to come back to: the page that was asked for; of a form that was sent only its answer is left."""
+    path: str = request.scope["path"]  # never of ``request.url``, which is put together with what Host says
+    return path if request.method in ("GET", "HEAD") else "/account"
+
+
+def _verify_form(request: Request, fields: Mapping[str, str]) -> None:
+    """Refuse a form that was not made by a page of ours in this very browser."""
+    if not is_csrf_verified(request, fields):
+        raise Forbidden(explain_csrf(request))
+
+
+def _lead_on(request: Request, path: str, done: str) -> Response:
+    return redirect(f"{lead_from(request)}{path}?done={done}")
+
+
+async def _devices_page(request: Request, found: BrowserSession, refusal: Refusal | None = None) -> Response:
+    devices = await parts_of(request).sessions.list_devices(found.user.id, None, MOST_DEVICES)
+    ordered = sorted(devices, key=lambda device: device.session_id != found.session.id)
+    about = {"devices": ordered, "current": found.session.id, "describe_device": describe_device}
+    return _page(request, found, "account_sessions.html", refusal, **about)
+
+
+def _page(
+    request: Request, found: BrowserSession, template: str, refusal: Refusal | None = None, **about: object
+) -> Response:
+    """Return a page of the account, with what was refused on it if anything was."""
+    errors = refusal.fields if isinstance(refusal, Invalid) else {}
+    problem, retry_after = (None if refusal is None or errors else refusal.message), None
+    if isinstance(refusal, Throttled | Unavailable):
+        problem, retry_after = explain_later(refusal), refusal.retry_after
+    shown = {
+        **NOTHING_SAID,
+        "user": found.user,
+        "errors": errors,
+        "problem": problem,
+        "retry_after": retry_after,
+        "notice": None if refusal else DONE.get(request.query_params.get("done", "")),
+        **about,
+    }
+    response = form_page(request, template, refusal.status if refusal else 200, shown)
+    response.headers.update(refusal.headers if refusal else {})
+    return response

@@ -1,0 +1,207 @@
+"""The JSON API of the auth service: parse, hand over to the use cases, answer. No SQL and no cryptography here.
+
+Whoever asks about their own account must have a live session: its row is looked up, a good access token is not enough.
+"""
+
+import uuid
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from auth_service.clients import identify_client
+from auth_service.parts import parts_of
+from auth_service.schemas import (
+    AccountChange,
+    DeviceQuery,
+    DeviceView,
+    Password,
+    PasswordChange,
+    RefreshToken,
+    SignedInView,
+    SignIn,
+    SignUp,
+    TokensView,
+    UserView,
+)
+from auth_service.sessions import read_session_id
+from auth_service.tables.sessions import Device, Ending, SessionId
+from auth_service.tables.users import User
+from shared.errors import NotFound, Unauthorized
+from shared.observing.request_context import record_of
+from shared.tokens.authentication import Anonymous, Reason, challenge, note_caller, require_user
+from shared.web.routes import operation
+from shared.web.schemas import ErrorView, View
+
+MAX_BODY = 4096  # bytes
+
+
+@operation("Sign up", body=SignUp, answers={201: UserView, 409: ErrorView, 429: ErrorView}, max_body=MAX_BODY)
+async def create_user(request: Request, wanted: SignUp) -> Response:
+    """Sign somebody up."""
+    user = await parts_of(request).accounts.sign_up(wanted, identify_client(request))
+    return _answer(_view(user), status=201, headers={"Location": f"/api/user/{user.id}"})
+
+
+@operation("Sign in", body=SignIn, answers={200: SignedInView, 401: ErrorView, 429: ErrorView}, max_body=MAX_BODY)
+async def create_session(request: Request, offered: SignIn) -> Response:
+    """Sign somebody in and answer the tokens."""
+    parts = parts_of(request)
+    signed_in = await parts.accounts.sign_in(offered, identify_client(request))
+    record = record_of(request.scope)
+    record.user_id, record.session_id = signed_in.user.id, str(signed_in.session.id)
+    user = signed_in.user
+    return _answer(
+        SignedInView(
+            id=user.id,
+            name=user.name,
+            email=user.email,
+            created_at=user.created_at,
+            updated_at=user.updated_at,
+            access_token=signed_in.access_token,
+            refresh_token=signed_in.refresh_token,
+            expires_in=signed_in.expires_in,
+        )
+    )
+
+
+@operation(
+    "Exchange a refresh token",
+    body=RefreshToken,
+    answers={200: TokensView, 401: ErrorView, 429: ErrorView},
+    max_body=MAX_BODY,
+)
+async def refresh_tokens(request: Request, offered: RefreshToken) -> Response:
+    """Answer a new pair of tokens for a refresh token, which counts once."""
+    parts = parts_of(request)
+    refreshed = await parts.sessions.refresh(offered.refresh_token, identify_client(request))
+    record = record_of(request.scope)
+    record.user_id, record.session_id = refreshed.user.id, str(refreshed.session.id)
+    tokens = TokensView(
+        access_token=refreshed.access_token,
+        refresh_token=refreshed.refresh_token,
+        expires_in=refreshed.expires_in,
+    )
+    return _answer(tokens, headers={"Cache-Control": "no-store"})
+
+
+@operation("Sign out", answers={204: None}, caller="required")
+async def end_session(request: Request) -> Response:
+    """End the caller's session; again is as good as once."""
+    await parts_of(request).sessions.end(_callers_session(request), Ending.SIGNED_OUT, identify_client(request))
+    return Response(status_code=204)
+
+
+@operation("Who am I", answers={200: UserView}, caller="required")
+async def show_me(request: Request) -> Response:
+    """Answer the caller, as the database knows them now."""
+    return _answer(_view(await _get_live_caller(request)))
+
+
+@operation(
+    "Change my account",
+    body=AccountChange,
+    answers={200: UserView, 429: ErrorView},
+    caller="required",
+    max_body=MAX_BODY,
+)
+async def change_me(request: Request, change: AccountChange) -> Response:
+    """Change the caller's name."""
+    user = await _get_live_caller(request)
+    if change.name is not None:
+        user = await parts_of(request).accounts.rename(user, change.name, identify_client(request))
+    return _answer(_view(user))
+
+
+@operation(
+    "Delete my account", body=Password, answers={204: None, 429: ErrorView}, caller="required", max_body=MAX_BODY
+)
+async def delete_me(request: Request, offered: Password) -> Response:
+    """Delete the caller's account, all sessions and posts with it."""
+    user = await _get_live_caller(request)
+    await parts_of(request).accounts.delete_own(user, offered.password, identify_client(request))
+    return Response(status_code=204)
+
+
+@operation(
+    "Change my password",
+    body=PasswordChange,
+    answers={204: None, 409: ErrorView, 429: ErrorView},
+    caller="required",
+    max_body=MAX_BODY,
+)
+async def change_password(request: Request, wanted: PasswordChange) -> Response:
+    """Change the caller's password, and end all their other sessions."""
+    user, session_id = await _get_live_caller(request), _callers_session(request)
+    await parts_of(request).accounts.change_password(user, wanted, session_id, identify_client(request))
+    return Response(status_code=204)
+
+
+@operation("My sessions", query=DeviceQuery, answers={200: [DeviceView]}, caller="required")
+async def list_sessions(request: Request, query: DeviceQuery) -> Response:
+    """Answer the caller's live sessions, the newest first."""
+    user, current = await _get_live_caller(request), _callers_session(request)
+    after = SessionId(query.cursor) if query.cursor else None
+    devices = await parts_of(request).sessions.list_devices(user.id, after, query.limit + 1)
+    shown, headers = devices[: query.limit], {}
+    if len(devices) > query.limit:
+        parameters = urlencode({"limit": query.limit, "cursor": shown[-1].session_id})
+        headers["Link"] = f'<{parts_of(request).public_url}/api/me/sessions?{parameters}>; rel="next"'
+    views = [_view_device(device, current) for device in shown]
+    return JSONResponse([view.model_dump(mode="json", by_alias=True) for view in views], headers=headers)
+
+
+@operation("End one of my sessions", answers={204: None, 404: ErrorView}, caller="required")
+async def end_one_session(request: Request) -> Response:
+    """End a session of the caller's, be it this one."""
+    user, session_id = await _get_live_caller(request), read_session_id(request.path_params["sid"])
+    client = identify_client(request)
+    sessions = parts_of(request).sessions
+    if session_id is None or await sessions.end(session_id, Ending.ENDED_BY_USER, client, user_id=user.id) is None:
+        raise NotFound
+    return Response(status_code=204)
+
+
+@operation("End all my other sessions", answers={204: None}, caller="required")
+async def end_other_sessions(request: Request) -> Response:
+    """End all sessions of the caller's but this one."""
+    user, current = await _get_live_caller(request), _callers_session(request)
+    await parts_of(request).sessions.end_others(user.id, current, identify_client(request))
+    return Response(status_code=204)
+
+
+async def _get_live_caller(request: Request) -> User:
+    """Return the caller, whose session must be live; else Unauthorized."""
+    user = await parts_of(request).sessions.find_user(_callers_session(request))
+    if user is None:
+        ended = Anonymous(Reason.REVOKED)
+        note_caller(request, ended)
+        raise Unauthorized(challenge=challenge(ended))
+    return user
+
+
+def _callers_session(request: Request) -> SessionId:
+    return SessionId(uuid.UUID(require_user(request).claims.session_id))
+
+
+def _view(user: User) -> UserView:
+    return UserView(
+        id=user.id, name=user.name, email=user.email, created_at=user.created_at, updated_at=user.updated_at
+    )
+
+
+def _view_device(device: Device, current: SessionId) -> DeviceView:
+    return DeviceView(
+        id=device.session_id,
+        created_at=device.created_at,
+        last_used_at=device.last_used_at,
+        ends_at=device.ends_at,
+        user_agent=device.user_agent,
+        address=device.address,
+        current=device.session_id == current,
+    )
+
+
+def _answer(view: View, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    content = view.model_dump_json(by_alias=True)
+    return Response(content, status_code=status, headers=headers, media_type="application/json")

@@ -1,0 +1,242 @@
+"""What we keep in a browser: the csrf token, the page it wanted, its session, and which sign-in was its last.
+
+Found in a request's cookies, and written as ``Set-Cookie`` values. The first three are NextAuth's own cookies. They
+only name things; the row in the database is the truth, so a cookie of a session that ended is no session.
+
+Answers may overtake one another: one to an older request can bring back the session cookie that a sign-in replaced, or
+clear the new one. So which session is the browser's is decided by these rules:
+
+1. The device cookie (``shared.tokens.device_cookie``) is set by a sign-in and by nothing else. While the session that
+   it names is live, that is the browser's, whatever the session cookie says; else the one of the session cookie, if it
+   is live.
+2. Signing out ends both sessions. What a late answer brings back afterwards names a session that is over.
+3. Where the two differ, the answer puts the session cookie right.
+4. Where the session that counts was replaced nothing is cleared: the request is older than the sign-in that did it.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from auth_service.parts import Parts, parts_of
+from auth_service.sessions import SignedIn, read_session_id
+from auth_service.tables.sessions import Ending, Session, SessionId
+from auth_service.tables.users import User
+from auth_service.web.redirects import safe_redirect
+from shared.observing.request_context import record_of
+from shared.tokens.authentication import User as SignedInCaller
+from shared.tokens.authentication import authenticate_token
+from shared.tokens.device_cookie import MAX_AGE, Device, names_session
+from shared.tokens.session_cookie import (
+    SessionClaims,
+    clear_cookie,
+    find_session_value,
+    list_session_pieces,
+    parse_cookies,
+    session_cookies,
+    set_cookie,
+)
+
+LONGEST_COOKIE = 4096  # bytes of name and value; browsers drop a longer one (RFC 6265bis, section 5.6)
+
+_COOKIES = "gatepost.cookies"
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserSession:
+    """A live session found in a browser; ``is_renewed`` when the access token there had to be replaced."""
+
+    user: User
+    session: Session
+    access_token: str
+    is_renewed: bool = False
+
+
+def offer_csrf_token(request: Request) -> tuple[str, list[str]]:
+    """Return the browser's csrf token, a new one where it has none, and the cookies to set for it."""
+    parts = parts_of(request)
+    token = parts.csrf.find_token(_cookies(request).get(parts.cookies.csrf))
+    if token is not None:
+        return token, []
+    token = parts.csrf.make()
+    return token, [set_cookie(parts.cookies.csrf, parts.csrf.seal(token), secure=parts.cookies.secure)]
+
+
+def is_csrf_verified(request: Request, fields: Mapping[str, str]) -> bool:
+    """Tell whether a form was made by a page of ours in this very browser."""
+    parts = parts_of(request)
+    return parts.csrf.is_verified(_cookies(request).get(parts.cookies.csrf), fields.get("csrfToken", ""))
+
+
+def has_csrf_cookie(request: Request) -> bool:
+    """Tell whether the browser sent a csrf cookie, whatever is in it: one that keeps no cookies never does."""
+    return parts_of(request).cookies.csrf in _cookies(request)
+
+
+def choose_callback_url(request: Request, fields: Mapping[str, str]) -> str:
+    """Return where to go afterwards: what the body asks for, else the query, else the cookie; else the first page."""
+    parts = parts_of(request)
+    places = (fields.get("callbackUrl"), request.query_params.get("callbackUrl"), _callback_cookie(request))
+    wanted = next(filter(None, places), "")
+    return safe_redirect(wanted, parts.public_url) or parts.public_url
+
+
+def remember_callback_url(request: Request, callback_url: str) -> list[str]:
+    """Return the cookie to set so that the browser keeps where to go afterwards; nothing when it does already.
+
+    What is too long for a cookie is left to the query and the form; an older destination is forgotten then.
+    """
+    names, kept = parts_of(request).cookies, _callback_cookie(request)
+    if kept == callback_url:
+        return []
+    cookie = set_cookie(names.callback, callback_url, secure=names.secure)
+    if len(cookie.partition(";")[0]) <= LONGEST_COOKIE:
+        return [cookie]
+    return [] if kept is None else [clear_cookie(names.callback, secure=names.secure)]
+
+
+async def find_browser_session(request: Request) -> BrowserSession | None:
+    """Return the live session of the browser, with an access token that is good for a while; or None."""
+    parts, claims = parts_of(request), _open_session(request)
+    found = await parts.sessions.find_first_live(list_session_ids(request))
+    if found is None:
+        return None
+    user, session = found
+    record_of(request.scope).user_name = user.name
+    token = claims.get("accessToken")
+    if isinstance(token, str) and _is_good(request, token, user, session):
+        return BrowserSession(user, session, token)
+    return BrowserSession(user, session, parts.sessions.sign_access_token(user, session), is_renewed=True)
+
+
+def list_session_ids(request: Request) -> list[SessionId]:
+    """Return the sessions that the browser's cookies name, live or not, the one that counts first."""
+    parts = parts_of(request)
+    return order_session_ids(parts, _cookies(request).get(parts.cookies.device), _open_session(request))
+
+
+def order_session_ids(parts: Parts, device_cookie: str | None, claims: SessionClaims) -> list[SessionId]:
+    """Return the same for a device cookie's value and an opened session cookie."""
+    text = claims.get("sid")
+    own = read_session_id(text)
+    if own is not None and device_cookie is not None and names_session(device_cookie, str(text)):
+        return [own]  # as mostly: whether that cookie is one of ours makes no difference then
+    device = parts.devices.find_device(device_cookie, _now())
+    named = [read_session_id(device.session_id if device else None), own]
+    return list(dict.fromkeys(session_id for session_id in named if session_id is not None))
+
+
+def find_user_id(request: Request) -> int | None:
+    """Return the user whom the browser's session cookie names, there or not."""
+    user_id = _open_session(request).get("id")
+    return user_id if isinstance(user_id, int) else None
+
+
+def note_reader(request: Request) -> None:
+    """Let the head of a page name whom the browser's cookie names; for pages that ask no database."""
+    name = _open_session(request).get("name")
+    record_of(request.scope).user_name = name if isinstance(name, str) else None
+
+
+def seal_session(request: Request, user: User, session: Session, access_token: str) -> tuple[SessionClaims, list[str]]:
+    """Return what the sealed session says and the cookies that store it until its absolute end.
+
+    Note for the log whose it is.
+    """
+    record = record_of(request.scope)
+    record.user_id, record.session_id = user.id, str(session.id)
+    return seal_for(parts_of(request), user, session, access_token, _cookies(request))
+
+
+def store_sign_in(request: Request, signed_in: SignedIn) -> list[str]:
+    """Return the cookies that store a new session and name it the browser's."""
+    parts, now = parts_of(request), _now()
+    device = parts.devices.make(Device(signed_in.user.id, str(signed_in.session.id)), now)
+    names = parts.cookies
+    _, cookies = seal_session(request, signed_in.user, signed_in.session, signed_in.access_token)
+    return [*cookies, set_cookie(names.device, device, secure=names.secure, expires_at=now + MAX_AGE)]
+
+
+def seal_for(
+    parts: Parts, user: User, session: Session, access_token: str, sent: Iterable[str]
+) -> tuple[SessionClaims, list[str]]:
+    """Return the same as ``seal_session`` for a browser that ``sent`` cookies of these names."""
+    claims = {
+        "name": user.name,
+        "email": user.email,
+        "sub": str(user.id),
+        "id": user.id,
+        "sid": str(session.id),
+        "accessToken": access_token,
+    }
+    now, ends_at = _now(), int(session.ends_at.timestamp())
+    stamped = parts.sealer.stamp(claims, now, min(ends_at, now + int(parts.sessions.idle_age.total_seconds())))
+    sealed = parts.sealer.seal_stamped(stamped)
+    return stamped, session_cookies(parts.cookies, sealed, ends_at, sent)
+
+
+def clear_session(request: Request) -> list[str]:
+    """Return the cookies that make the browser forget its session, every piece that it sent."""
+    return clear_pieces(parts_of(request), _cookies(request))
+
+
+async def clear_ended_session(request: Request) -> list[str]:
+    """Return the same for a session cookie that is no live session, unless it was replaced."""
+    return await clear_ended_pieces(parts_of(request), list_session_ids(request), _cookies(request))
+
+
+async def clear_ended_pieces(parts: Parts, session_ids: Sequence[SessionId], sent: Iterable[str]) -> list[str]:
+    """Return the same for a browser whose cookies named these sessions and that ``sent`` cookies of these names."""
+    pieces = clear_pieces(parts, sent)
+    is_replaced = pieces and session_ids and await parts.sessions.find_ending(session_ids[0]) == Ending.REPLACED
+    return [] if is_replaced else pieces
+
+
+def clear_pieces(parts: Parts, sent: Iterable[str]) -> list[str]:
+    """Return the cookies that clear the pieces of a session among those ``sent``."""
+    names = parts.cookies
+    return [clear_cookie(piece, secure=names.secure) for piece in list_session_pieces(sent, names.session)]
+
+
+def add_cookies(response: Response, cookies: Iterable[str]) -> Response:
+    """Return the response with ``Set-Cookie`` fields added."""
+    for cookie in cookies:
+        response.headers.append("Set-Cookie", cookie)
+    return response
+
+
+def _cookies(request: Request) -> Mapping[str, str]:
+    """Return the request's cookies, taken apart once."""
+    scope = request.scope
+    if _COOKIES not in scope:
+        scope[_COOKIES] = parse_cookies(scope["headers"])
+    cookies: Mapping[str, str] = scope[_COOKIES]
+    return cookies
+
+
+def _callback_cookie(request: Request) -> str | None:
+    return _cookies(request).get(parts_of(request).cookies.callback)
+
+
+def _open_session(request: Request) -> SessionClaims:
+    parts = parts_of(request)
+    sealed = find_session_value(_cookies(request), parts.cookies.session)
+    return (parts.sealer.open(sealed, _now()) if sealed else None) or {}
+
+
+def _is_good(request: Request, token: str, user: User, session: Session) -> bool:
+    """Tell whether an access token is of this session, tells what the user is now, and has a while to live."""
+    state, now = request.app.state, _now()
+    caller = authenticate_token(token, state.access_tokens, state.revocations, now)
+    if not isinstance(caller, SignedInCaller) or not caller.claims.is_fresh(now):
+        return False
+    claims = caller.claims
+    told = (claims.session_id, claims.user_id, claims.name, claims.email, claims.roles)
+    return told == (str(session.id), user.id, user.name, user.email, user.roles)
+
+
+def _now() -> int:
+    return int(time.time())

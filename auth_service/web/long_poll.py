@@ -1,0 +1,116 @@
+"""The feeds that other services follow by long poll: user changes and revocations.
+
+    GET /internal/users/changes?after=7&wait=5&epoch=<uuid>&known=3  ->  {"changes": [...], "last": 9, "epoch": <uuid>}
+    GET /internal/revocations?after=3&wait=5&epoch=<uuid>            ->  {"revocations": [...], "last": 3, "epoch": ...}
+
+1. What comes after ``after`` is told at once, in order, a page at most; ``last`` is the number to ask after next.
+2. Where there is nothing, the answer waits up to ``wait`` seconds for something. Meanwhile the database is asked twice
+   a second what is newest, once for all who wait at this replica, and no connection is held in between: it works with
+   any number of replicas and followers, and after any failure. Nothing is waited for any more for a follower that goes
+   meanwhile, and for all when this service ends, which need not wait for them then.
+3. A follower who knows of a past that is gone (a database was put back) is told a ``last`` below its ``after``, and
+   begins anew; who that is, ``followers`` decides.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from auth_service.followers import FeedPlace, Standing, admit_follower
+from shared.postgres.database import Connection, Database
+from shared.postgres.epoch_watch import EpochWatch
+from shared.postgres.epochs import Epoch, find_epoch
+
+LOOK_EVERY = 0.5  # seconds
+
+Marks = tuple[int, int, int]
+"""The last user change and revocation that can be read, and the epoch. What is new shows in one of them."""
+
+
+class Numbered(Protocol):
+    """An entry of a feed."""
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+        ...
+
+
+Entry = TypeVar("Entry", bound=Numbered)
+ListEntries = Callable[[Connection, int], Awaitable[list[Entry]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Entry]):
+    """A page of a feed, the number to ask after next, and the epoch that they are of."""
+
+    entries: Sequence[Entry]
+    last: int
+    epoch: Epoch
+
+
+class Feeds:
+    """The feeds of one database; whoever waits for one shares the looks at it."""
+
+    def __init__(self, database: Database, watch: EpochWatch) -> None:
+        self._database = database
+        self._watch = watch
+        self._looking: asyncio.Task[Marks] | None = None
+
+    async def read(
+        self, feed: str, list_entries: ListEntries[Entry], place: FeedPlace, is_over: Callable[[], Awaitable[bool]]
+    ) -> Page[Entry]:
+        """Return the next page of a feed; ``is_over`` tells when it is no longer to be waited for."""
+        deadline = time.monotonic() + place.wait
+        epoch, standing = await admit_follower(self._database, self._watch, feed, place)
+        if standing is not Standing.READS_ON:
+            return Page([], 0, epoch)
+        marks: Marks | None = None
+        while True:
+            async with self._database.connection() as connection:
+                entries = await list_entries(connection, place.after)
+                now = await find_epoch(connection) if entries else epoch  # afterwards: an entry may be of the next one
+            if now != epoch:
+                return Page([], place.after, epoch)  # whoever asks again is told of the next
+            if entries:
+                return Page(entries, entries[-1].id, epoch)
+            found = marks
+            while found == marks:
+                if time.monotonic() >= deadline or await is_over():
+                    return Page([], place.after, epoch)
+                found = await self._look()
+            marks = found
+            if marks is not None and marks[-1] != epoch.number:
+                return Page([], place.after, epoch)  # whoever asks again is told of the next
+
+    async def _look(self) -> Marks:
+        """Return the marks as they are at the next look, which is everybody's who waits for one."""
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._look_soon())
+            self._looking.add_done_callback(_let_go)
+        return await asyncio.shield(self._looking)  # whoever goes must not end it for the others
+
+    async def _look_soon(self) -> Marks:
+        await asyncio.sleep(LOOK_EVERY)
+        self._looking = None  # who comes from here on may have missed what this look finds
+        async with self._database.connection() as connection:
+            return await _find_marks(connection)
+
+
+async def _find_marks(connection: Connection) -> Marks:
+    row = await connection.fetchrow(
+        """
+        SELECT (SELECT max(id) FROM user_changes), (SELECT max(id) FROM revocations), (SELECT max(number) FROM epochs)
+        """
+    )
+    assert row is not None
+    last_change, last_revocation, epoch = row.values()
+    return last_change or 0, last_revocation or 0, epoch or 0
+
+
+def _let_go(ended: "asyncio.Task[Marks]") -> None:
+    with contextlib.suppress(asyncio.CancelledError):
+        ended.exception()  # perhaps nobody waits for it any more

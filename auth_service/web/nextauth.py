@@ -1,0 +1,242 @@
+"""NextAuth v4's REST protocol under ``/api/auth``, as next-auth 4.24 speaks it; ``next-auth/react`` is its client.
+
+In *JSON mode*, which the client asks for with a field ``json`` that is the text ``true``, an answer that would be a
+redirect is ``{"url": "<absolute URL>"}`` with a status that tells how it went. Without it a browser sent a form: it is
+redirected, or shown the form again. Everything sent out is absolute and begins with the public URL, never with what a
+request's Host says.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import replace
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from auth_service.clients import identify_client
+from auth_service.errors import InvalidCredentials
+from auth_service.parts import parts_of
+from auth_service.schemas import AccountChange, SignIn
+from auth_service.sessions import SignedIn
+from auth_service.tables.sessions import Ending
+from auth_service.web import pages
+from auth_service.web.browser import (
+    BrowserSession,
+    add_cookies,
+    choose_callback_url,
+    clear_ended_session,
+    clear_session,
+    find_browser_session,
+    is_csrf_verified,
+    list_session_ids,
+    note_reader,
+    offer_csrf_token,
+    remember_callback_url,
+    seal_session,
+    store_sign_in,
+)
+from shared.errors import BadRequest, Invalid, Throttled, Unavailable
+from shared.language.sentences import Sentence
+from shared.web.bodies import media_type, parse_json, read_bytes, read_form
+from shared.web.schemas import validate
+
+MAX_LOG_BODY = 4096
+
+NEVER_STORED = {"Cache-Control": "private, no-cache, no-store", "Pragma": "no-cache", "Expires": "0"}
+SHOWN_ON_SIGN_IN_PAGE = {
+    *("Signin", "OAuthSignin", "OAuthCallback", "OAuthCreateAccount", "EmailCreateAccount", "Callback"),
+    *("OAuthAccountNotLinked", "EmailSignin", "CredentialsSignin", "SessionRequired"),
+    *("TooManyAttempts", "Unavailable"),  # ours: next-auth itself has no such limits
+}
+
+Fields = Mapping[str, str]
+
+
+async def show_csrf_token(request: Request) -> Response:
+    """Answer the browser's csrf token."""
+    token, cookies = offer_csrf_token(request)
+    return add_cookies(JSONResponse({"csrfToken": token}, headers=NEVER_STORED), cookies)
+
+
+async def show_providers(request: Request) -> Response:
+    """Answer the ways to sign in: one, with e-mail and password."""
+    provider = {
+        "id": "credentials",
+        "name": "Credentials",
+        "type": "credentials",
+        "signinUrl": _url(request, "/signin/credentials"),
+        "callbackUrl": _url(request, "/callback/credentials"),
+    }
+    return JSONResponse({"credentials": provider})
+
+
+async def show_session(request: Request) -> Response:
+    """Answer who is signed in, and seal the cookie anew; ``{}`` for nobody. Never redirects."""
+    return await _answer_session(request, await find_browser_session(request))
+
+
+async def update_session(request: Request) -> Response:
+    """Change what a session says, the client's ``update(data)``: the name and nothing else. Answer as ``show_session``.
+
+    Without a verified csrf token, or data that is an object: 400 and ``{}``. A name that can't be one: Invalid.
+    """
+    members = await _read_members(request)
+    wanted = members.get("data") or {}
+    if not is_csrf_verified(request, _texts_of(members)) or not isinstance(wanted, dict):
+        return JSONResponse({}, status_code=400, headers=NEVER_STORED)
+    found = await find_browser_session(request)
+    if found is not None and "name" in wanted:
+        change, parts = validate(AccountChange, {"name": wanted["name"]}), parts_of(request)
+        user = await parts.accounts.rename(found.user, change.name or found.user.name, identify_client(request))
+        found = replace(found, user=user, access_token=parts.sessions.sign_access_token(user, found.session))
+    return await _answer_session(request, found)
+
+
+async def start_sign_in(request: Request) -> Response:
+    """Answer where the credentials are asked for: on the sign-in page."""
+    fields = await _read_fields(request)
+    place = "/signin" if is_csrf_verified(request, fields) else "/signin?csrf=true"
+    return _answer_url(fields, _url(request, place))
+
+
+async def sign_in(request: Request) -> Response:
+    """Sign in with e-mail and password, into the session cookie."""
+    fields = await _read_fields(request)
+    callback_url = choose_callback_url(request, fields)
+    if not is_csrf_verified(request, fields):
+        return _refuse_sign_in(request, fields, callback_url, 403, pages.MISSING_CSRF)
+    try:
+        signed_in = await _verify_credentials(request, fields)
+    except InvalidCredentials as error:
+        return _refuse_sign_in(request, fields, callback_url, error.status, pages.WRONG_CREDENTIALS)
+    except (Throttled, Unavailable) as error:
+        name = "TooManyAttempts" if isinstance(error, Throttled) else "Unavailable"
+        refusal = _refuse_sign_in(request, fields, callback_url, error.status, name, error)
+        refusal.headers.update(error.headers)
+        return refusal
+    response = _answer_url(fields, callback_url)
+    cookies = store_sign_in(request, signed_in)
+    return add_cookies(response, [*remember_callback_url(request, callback_url), *cookies])
+
+
+async def sign_out(request: Request) -> Response:
+    """End the session, each that the browser's cookies name, and make it forget the session cookie."""
+    fields = await _read_fields(request)
+    if not is_csrf_verified(request, fields):
+        if _is_json_mode(fields):
+            return _answer_url(fields, _url(request, "/signout?csrf=true"), 403)
+        note_reader(request)
+        return pages.sign_out_page(request, status=403, problem=pages.explain_csrf(request))
+    for session_id in list_session_ids(request):
+        await parts_of(request).sessions.end(session_id, Ending.SIGNED_OUT, identify_client(request))
+    callback_url = choose_callback_url(request, fields)
+    landing = callback_url if _is_json_mode(fields) else pages.signed_out_url(request, callback_url)
+    response = _answer_url(fields, landing)
+    return add_cookies(response, [*remember_callback_url(request, callback_url), *clear_session(request)])
+
+
+async def show_error(request: Request) -> Response:
+    """Show what went wrong; what signing in again can mend is shown on the sign-in page."""
+    error = request.query_params.get("error", "")
+    if error in SHOWN_ON_SIGN_IN_PAGE:
+        return Response(status_code=302, headers={"Location": _url(request, f"/signin?error={error}")})
+    return pages.notice_page(request, *pages.NOTICES.get(error, pages.UNKNOWN_NOTICE))
+
+
+async def show_verify_request(request: Request) -> Response:
+    """Show where next-auth leads after a link was mailed; part of the protocol, although none is ever mailed here."""
+    return pages.notice_page(request, *pages.NO_LINKS)
+
+
+async def take_log(request: Request) -> Response:
+    """Take what a client complains about, and drop it: anybody can send it, so it proves nothing.
+
+    What says that it is JSON and is not: BadRequest, as where next-auth runs.
+    """
+    await parts_of(request).admission.admit_log(identify_client(request))
+    body = await read_bytes(request, MAX_LOG_BODY)
+    if body and media_type(request) == "application/json":
+        parse_json(body)
+    return Response()
+
+
+async def refuse_unknown(request: Request) -> Response:
+    """Refuse what is not part of the protocol."""
+    raise BadRequest(Sentence("{method} is not understood here", method=request.method))
+
+
+async def _answer_session(request: Request, found: BrowserSession | None) -> Response:
+    """Return what a browser is told of its session, with the cookie that keeps or clears it."""
+    if found is None:
+        return add_cookies(JSONResponse({}, headers=NEVER_STORED), await clear_ended_session(request))
+    claims, cookies = seal_session(request, found.user, found.session, found.access_token)
+    user = {name: value for name, value in claims.items() if name != "sid"}
+    expires = found.session.ends_at.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return add_cookies(JSONResponse({"user": user, "expires": expires}, headers=NEVER_STORED), cookies)
+
+
+async def _read_fields(request: Request) -> dict[str, str]:
+    """Return the text members of a body, JSON or form."""
+    if media_type(request) != "application/json":
+        return await read_form(request, pages.MAX_LEADING_FORM)
+    return _texts_of(await _read_members(request))
+
+
+async def _read_members(request: Request) -> dict[str, object]:
+    """Return the members of a JSON body."""
+    members = parse_json(await read_bytes(request, pages.MAX_LEADING_FORM))
+    if not isinstance(members, dict):
+        raise BadRequest("The body is not an object")
+    return members
+
+
+def _texts_of(members: Mapping[str, object]) -> dict[str, str]:
+    return {name: value for name, value in members.items() if isinstance(value, str)}
+
+
+async def _verify_credentials(request: Request, fields: Fields) -> SignedIn:
+    username = fields.get("username") or fields.get("email", "")
+    try:
+        offered = validate(SignIn, {"username": username, "password": fields.get("password", "")})
+    except Invalid:  # text that nobody's e-mail or password can hold
+        raise InvalidCredentials from None
+    return await parts_of(request).accounts.sign_in(offered, identify_client(request), list_session_ids(request))
+
+
+def _refuse_sign_in(
+    request: Request,
+    fields: Fields,
+    callback_url: str,
+    status: int,
+    error: str,
+    later: Throttled | Unavailable | None = None,
+) -> Response:
+    """Show the form again; in JSON mode answer the error's URL, without which the client fails, and the facts.
+
+    Either way the browser keeps where to go: next-auth's client reads it from the cookie after a second try.
+    """
+    if not _is_json_mode(fields):
+        typed = fields.get("username") or fields.get("email", "")
+        wait = later.retry_after if later else None
+        return pages.sign_in_page(request, callback_url, status=status, email=typed, error=error, retry_after=wait)
+    place = (
+        f"/signin?csrf=true&error={pages.MISSING_CSRF}"
+        if error == pages.MISSING_CSRF
+        else f"/error?error={error}&provider=credentials"
+    )
+    answer = _answer_url(fields, _url(request, place), status, later.facts if later else None)
+    return add_cookies(answer, remember_callback_url(request, callback_url))
+
+
+def _is_json_mode(fields: Fields) -> bool:
+    return fields.get("json") == "true"
+
+
+def _answer_url(fields: Fields, url: str, status: int = 200, facts: Mapping[str, object] | None = None) -> Response:
+    if _is_json_mode(fields):
+        return JSONResponse({"url": url, **(facts or {})}, status_code=status)
+    return Response(status_code=302, headers={"Location": url})
+
+
+def _url(request: Request, path: str) -> str:
+    return f"{parts_of(request).public_url}/api/auth{path}"

@@ -1,0 +1,249 @@
+"""The pages of the auth service: sign in, sign up, sign out, and what went wrong. Plain HTML forms that need no script.
+
+A form that is refused is shown again, each error beside its field and everything typed kept, but never a password.
+A form that begins something in a browser is shown under the public name (``public_name``), where its cookies count.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote, urlencode, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from auth_service.clients import identify_client
+from auth_service.errors import EmailTaken
+from auth_service.parts import parts_of
+from auth_service.schemas import SignUp
+from auth_service.tables.users import User
+from auth_service.web.browser import (
+    add_cookies,
+    choose_callback_url,
+    find_browser_session,
+    has_csrf_cookie,
+    is_csrf_verified,
+    list_session_ids,
+    note_reader,
+    offer_csrf_token,
+    remember_callback_url,
+    seal_session,
+    store_sign_in,
+)
+from auth_service.web.public_name import at_public_name, lead_from
+from auth_service.web.second_clicks import sign_up_once
+from shared.errors import Invalid, Throttled, Unavailable
+from shared.language.sentences import Sentence
+from shared.web.bodies import read_form
+from shared.web.pages import render_page
+from shared.web.schemas import validate
+
+TEMPLATES = Path(__file__).parent / "templates"
+MAX_FORM = 8192  # bytes: a password of 1024 bytes may take three times as many in a form
+MAX_LEADING_FORM = 32_768  # of one that also says where to go afterwards, in up to 8192 bytes
+MAX_QUERY = 8192  # what the gateway takes
+FIRST_PAGE_SIGNED_IN = "/userposts"
+
+EXPIRED_FORM = Sentence("This form was open for too long. Please send it again.")
+COOKIES_WANTED = Sentence("Your browser sent no cookies. Allow cookies for this site, then send the form again.")
+SIGN_IN_AGAIN = Sentence("Please sign in again to go on.")
+TOO_MANY_ATTEMPTS = Sentence("Too many attempts.")  # when to try again is said beside it, as with the next
+UNAVAILABLE = Sentence("The service is not available right now.")
+WRONG_CREDENTIALS, MISSING_CSRF = "CredentialsSignin", "MissingCSRF"  # as next-auth calls them
+SIGN_IN_ERRORS = {
+    WRONG_CREDENTIALS: Sentence("That e-mail address or password is not right."),
+    MISSING_CSRF: EXPIRED_FORM,
+    "TooManyAttempts": TOO_MANY_ATTEMPTS,
+    "Unavailable": UNAVAILABLE,
+}
+SIGN_IN_REASONS = {"SessionRequired": Sentence("Please sign in to see this page.")}
+SIGN_IN_NOTICES = {
+    "deleted": Sentence("Your account and your posts were deleted."),
+    "typed": Sentence("Once you are signed in, go back to the tab with what you typed and press Save again."),
+}
+SIGNED_IN_NOTICES = {"typed": Sentence("Now go back to the tab with what you typed and press Save again.")}
+UNKNOWN_SIGN_IN_ERROR = Sentence("Signing in did not work. Please try again.")
+NOTICES = {
+    "Configuration": (
+        *(500, Sentence("Sign-in is not set up correctly")),
+        Sentence("Whoever runs this site can find the reason in the server's log."),
+    ),
+    "AccessDenied": (
+        *(403, Sentence("You can't sign in with this account")),
+        Sentence("Try another account, or ask whoever runs this site."),
+    ),
+    "Verification": (
+        *(403, Sentence("This link no longer works")),
+        Sentence("It was used already, or it is too old. Ask for a new one."),
+    ),
+}
+UNKNOWN_NOTICE = (200, Sentence("Something went wrong"), Sentence("Please try again."))
+NO_LINKS = (200, Sentence("No e-mail was sent"), Sentence("Here you sign in with your password, not by a link."))
+
+
+@at_public_name
+async def show_sign_in(request: Request) -> Response:
+    """Show the sign-in form; whoever is signed in already may go on, unless asked to prove again who they are."""
+    callback_url = choose_callback_url(request, {})
+    if "login" in request.query_params.get("prompt", "").split():  # OpenID Connect Core, section 3.1.2.1
+        return sign_in_page(request, callback_url, reason=SIGN_IN_AGAIN)
+    found = await find_browser_session(request)
+    if found is None:
+        return sign_in_page(request, callback_url, error=request.query_params.get("error"))
+    _, cookies = seal_session(request, found.user, found.session, found.access_token)
+    if found.is_renewed:
+        # Sent here only because the access token in the cookie had run out. With a good one this can't repeat itself.
+        return add_cookies(redirect(callback_url), cookies)
+    return add_cookies(_signed_in_page(request, callback_url, found.user), cookies)
+
+
+def sign_in_page(
+    request: Request,
+    callback_url: str,
+    *,
+    status: int = 200,
+    email: str = "",
+    error: str | None = None,
+    retry_after: int | None = None,
+    reason: str | None = None,
+) -> Response:
+    """Return the sign-in form; ``error`` is next-auth's name of what went wrong, ``reason`` says why it is shown."""
+    reason = reason or SIGN_IN_REASONS.get(error or "")
+    problem = SIGN_IN_ERRORS.get(error, UNKNOWN_SIGN_IN_ERROR) if error and reason is None else None
+    shown = {
+        "email": email,
+        "problem": explain_csrf(request) if error == MISSING_CSRF else problem,
+        "is_wrong": error == WRONG_CREDENTIALS,
+        "retry_after": retry_after,
+        "reason": reason,
+        "notice": SIGN_IN_NOTICES.get(request.query_params.get("notice", "")),
+    }
+    page = form_page(request, "signin.html", status, {**_lead_back(callback_url), **shown})
+    return add_cookies(page, remember_callback_url(request, callback_url))
+
+
+@at_public_name
+async def show_sign_up(request: Request) -> Response:
+    """Show the sign-up form; whoever is signed in already may go on."""
+    callback_url = _choose_first_page(request, {})
+    found = await find_browser_session(request)
+    if found is not None:
+        return _signed_in_page(request, callback_url, found.user)
+    return _sign_up_page(request, callback_url, typed={})
+
+
+async def sign_up(request: Request) -> Response:
+    """Sign a person up and in, and lead on; or show the form again with what is wrong."""
+    fields = await read_form(request, MAX_LEADING_FORM)
+    callback_url = _choose_first_page(request, fields)
+    typed = {name: fields.get(name, "") for name in ("name", "email")}
+    if not is_csrf_verified(request, fields):
+        return _sign_up_page(request, callback_url, typed, status=403, problem=explain_csrf(request))
+    try:
+        wanted = validate(SignUp, {**typed, "password": fields.get("password", "")})
+        replaced, client = list_session_ids(request), identify_client(request)
+        signed_in = await sign_up_once(parts_of(request).accounts, wanted, client, replaced)
+    except Invalid as error:
+        return _sign_up_page(request, callback_url, typed, status=error.status, faults=error.fields)
+    except EmailTaken as error:
+        return _sign_up_page(request, callback_url, typed, status=error.status, faults={"email": error.message})
+    except (Throttled, Unavailable) as error:
+        problem = explain_later(error)
+        page = _sign_up_page(
+            request, callback_url, typed, status=error.status, problem=problem, retry_after=error.retry_after
+        )
+        page.headers.update(error.headers)
+        return page
+    return add_cookies(redirect(callback_url), store_sign_in(request, signed_in))
+
+
+@at_public_name
+async def show_sign_out(request: Request) -> Response:
+    """Show the form that confirms signing out: a link alone must not sign anybody out."""
+    note_reader(request)
+    return sign_out_page(request)
+
+
+def sign_out_page(request: Request, *, status: int = 200, problem: str | None = None) -> Response:
+    """Return the form that confirms signing out. It leads to the first page unless the query asks for another."""
+    is_asked = "callbackUrl" in request.query_params
+    callback_url = choose_callback_url(request, {}) if is_asked else parts_of(request).public_url
+    return form_page(request, "signout.html", status, {**_lead_back(callback_url), "problem": problem})
+
+
+def notice_page(request: Request, status: int, heading: str, text: str) -> Response:
+    """Return a page that only says something."""
+    note_reader(request)
+    return _page(request, "notice.html", status, {"heading": heading, "text": text})
+
+
+def form_page(request: Request, template: str, status: int, shown: Mapping[str, object]) -> Response:
+    """Return a page with forms, each of which carries the browser's csrf token."""
+    token, cookies = offer_csrf_token(request)
+    return add_cookies(_page(request, template, status, {"csrf_token": token, **shown}), cookies)
+
+
+def explain_csrf(request: Request) -> Sentence:
+    """Return why a form's csrf token was not verified: its browser keeps no cookies, or it kept another one since."""
+    return EXPIRED_FORM if has_csrf_cookie(request) else COOKIES_WANTED
+
+
+def explain_later(error: Throttled | Unavailable) -> Sentence:
+    """Return why something is to be tried again later."""
+    return TOO_MANY_ATTEMPTS if isinstance(error, Throttled) else UNAVAILABLE
+
+
+def signed_out_url(request: Request, callback_url: str) -> str:
+    """Return where a browser goes after signing out; the first page says there that it was done."""
+    return f"{callback_url}/?done=signed-out" if callback_url == parts_of(request).public_url else callback_url
+
+
+def sign_in_url(request: Request, *, callback_url: str | None = None, notice: str | None = None) -> str:
+    """Return the address of the sign-in page, which leads to a page of ours afterwards, or says why it is shown."""
+    wanted = {"callbackUrl": callback_url, "notice": notice}
+    query = urlencode({name: value for name, value in wanted.items() if value is not None})
+    return f"{lead_from(request)}/api/auth/signin?{query}"
+
+
+def redirect(url: str) -> Response:
+    """Return a redirect that is always fetched with GET, to a URL that ``safe_redirect`` answered or that we made."""
+    return Response(status_code=303, headers={"Location": url})
+
+
+def _signed_in_page(request: Request, callback_url: str, user: User) -> Response:
+    is_loop = urlsplit(callback_url).path.startswith(("/api/auth", "/signup"))
+    next_url = FIRST_PAGE_SIGNED_IN if is_loop else callback_url
+    notice = SIGNED_IN_NOTICES.get(request.query_params.get("notice", ""))
+    return _page(request, "signed_in.html", 200, {"user": user, "next_url": next_url, "notice": notice})
+
+
+def _sign_up_page(
+    request: Request,
+    callback_url: str,
+    typed: Mapping[str, str],
+    *,
+    status: int = 200,
+    faults: Mapping[str, str] | None = None,
+    problem: str | None = None,
+    retry_after: int | None = None,
+) -> Response:
+    shown = {"typed": typed, "errors": faults or {}, "problem": problem, "retry_after": retry_after}
+    return form_page(request, "signup.html", status, {**_lead_back(callback_url), **shown})
+
+
+def _choose_first_page(request: Request, fields: Mapping[str, str]) -> str:
+    """Return where a new user goes: where they wanted to go, else to their own posts."""
+    callback_url, public_url = choose_callback_url(request, fields), parts_of(request).public_url
+    return public_url + FIRST_PAGE_SIGNED_IN if callback_url == public_url else callback_url
+
+
+def _lead_back(callback_url: str) -> dict[str, object]:
+    """Return what a form needs to lead to a page afterwards, and to keep that on the way to another form.
+
+    Where it would make too long a query, the way to the other form does without.
+    """
+    query = f"?callbackUrl={quote(callback_url, safe='')}"
+    return {"callback_url": callback_url, "callback_query": query if len(query) <= MAX_QUERY else ""}
+
+
+def _page(request: Request, template: str, status: int, shown: Mapping[str, object]) -> Response:
+    return render_page(request.scope, template, folder=TEMPLATES, status=status, headers=None, **shown)

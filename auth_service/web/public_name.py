@@ -1,0 +1,55 @@
+"""Under which name a page is opened: the public one, or another one that is served too.
+
+Under ``127.0.0.1``, or the gateway's own port beside a front end, the answer to a form must not lead to the public URL:
+a page's policy (``form-action 'self'``) makes the browser stop there without a word. And cookies belong to a host:
+whoever signed in at ``127.0.0.1`` would be nobody at ``localhost``.
+
+1. A page that signs somebody in or out is shown under the public name alone. Under another one it redirects there,
+   before anybody types anything.
+2. The answer to any other form leads on under the name that the form was sent to (``lead_from``).
+
+A proxy ahead may have changed ``Host``: then the redirect leads to the same request again. So its address says that it
+was one, and nobody is redirected twice. ``Host`` is never written into an answer.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from auth_service.parts import parts_of
+from auth_service.web.redirects import origin_of
+
+MOVED = "moved"
+"""The member of the query that says: redirected from another name."""
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def at_public_name(show: Endpoint) -> Endpoint:
+    """Return the endpoint of a page that is shown under the public name alone; from others it redirects there."""
+
+    async def endpoint(request: Request) -> Response:
+        if MOVED in request.query_params or is_at_public_name(request):
+            return await show(request)
+        query = request.scope["query_string"].decode("latin-1")
+        location = f"{parts_of(request).public_url}{request.scope['path']}?{query}{'&' if query else ''}{MOVED}=1"
+        return Response(status_code=307, headers={"Location": location})
+
+    return endpoint
+
+
+def lead_from(request: Request) -> str:
+    """Return what the address begins with to which an answer leads: the public URL, or nothing for the same name."""
+    is_free = request.method in {"GET", "HEAD"} or is_at_public_name(request)
+    return parts_of(request).public_url if is_free else ""
+
+
+def is_at_public_name(request: Request) -> bool:
+    """Tell whether ``Host`` names the public URL's host and port."""
+    public_url = parts_of(request).public_url
+    try:
+        asked = origin_of(f"{public_url.partition(':')[0]}://{request.headers.get('host', '')}")
+        return asked == origin_of(public_url)
+    except ValueError:  # a port that can't be
+        return False

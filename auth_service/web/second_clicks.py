@@ -1,0 +1,83 @@
+"""The same form sent twice, by a double click: the second is told what the first did, not that it was done already.
+
+A browser shows the answer to the second click alone. What the first one did can be told only from the account, so each
+of these looks at what was done a moment ago. It lets nobody in and tells nobody anything without the password, which is
+verified as at every sign-in, with its limits.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+
+from auth_service.accounts import Accounts
+from auth_service.clients import Client
+from auth_service.errors import EmailTaken, InvalidCredentials
+from auth_service.schemas import PasswordChange, SignIn, SignUp
+from auth_service.sessions import SignedIn
+from auth_service.tables.sessions import SessionId
+from auth_service.tables.users import Credentials, User, find_credentials, find_user
+from shared.errors import Conflict, Invalid, NotFound, Throttled
+from shared.web.schemas import validate
+
+A_MOMENT = dt.timedelta(minutes=1)
+
+
+async def sign_up_once(
+    accounts: Accounts, wanted: SignUp, client: Client, replaced: Sequence[SessionId] = ()
+) -> SignedIn:
+    """Sign up and in; or sign in to the account that another click has just made. Raises as ``sign_up_and_in``."""
+    try:
+        return await accounts.sign_up_and_in(wanted, client, replaced)
+    except EmailTaken:
+        found = await _find_credentials(accounts, wanted.email)
+        if found is None or found.user.name != wanted.name or not _is_a_moment_ago(found.user.created_at):
+            raise
+        try:
+            offered = validate(SignIn, {"username": wanted.email, "password": wanted.password})
+            return await accounts.sign_in(offered, client, replaced)
+        except (Invalid, InvalidCredentials, Throttled):
+            raise EmailTaken from None
+
+
+async def change_password_once(
+    accounts: Accounts, user: User, wanted: PasswordChange, session_id: SessionId, client: Client
+) -> None:
+    """Change the password, unless another click has just changed it to this one. Raises as ``change_password``."""
+    try:
+        await accounts.change_password(user, wanted, session_id, client)
+    except (Invalid, Conflict) as refusal:
+        found = await _find_credentials(accounts, user.email)
+        if found is None or not _is_just_changed(found):
+            raise
+        try:
+            await accounts.get_confirmed(user, wanted.new_password, "newPassword", client)
+        except (Invalid, Throttled):
+            raise refusal from None
+
+
+async def delete_once(accounts: Accounts, user: User, password: str, client: Client) -> None:
+    """Delete the account, unless another click has just done so. Raises as ``delete_own``."""
+    try:
+        await accounts.delete_own(user, password, client)
+    except (Invalid, NotFound):
+        if not await is_gone(accounts, user.id):
+            raise
+
+
+async def is_gone(accounts: Accounts, user_id: int) -> bool:
+    """Tell whether there is no user of that id."""
+    async with accounts.database.connection() as connection:
+        return await find_user(connection, user_id) is None
+
+
+async def _find_credentials(accounts: Accounts, email: str) -> Credentials | None:
+    async with accounts.database.connection() as connection:
+        return await find_credentials(connection, email)
+
+
+def _is_just_changed(found: Credentials) -> bool:
+    """Tell whether the password was changed a moment ago; the one chosen at sign-up was set with the account."""
+    return found.password_set_at != found.user.created_at and _is_a_moment_ago(found.password_set_at)
+
+
+def _is_a_moment_ago(moment: dt.datetime) -> bool:
+    return abs(dt.datetime.now(dt.UTC) - moment) < A_MOMENT

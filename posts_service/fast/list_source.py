@@ -1,0 +1,84 @@
+"""Where lists are read: at a standby of the database if one is set and can be trusted, else at the primary.
+
+1. Whoever wrote something, and was told so, sees it, wherever it is read. So with a standby a write is acknowledged
+   when the standby has applied it (``synchronous_commit = remote_apply``), and a standby that the primary does not wait
+   for (``synchronous_standby_names`` is empty) is not read at all.
+2. Nobody is worse off for it: what fails at the standby is asked of the primary, and the standby is left alone for a
+   moment. While the primary is away, the last that it said counts: it takes no writes then.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from shared.errors import Unavailable
+from shared.observing.metrics import Metrics
+from shared.postgres.database import Connection, Database
+
+WRITE_SETTINGS = {"synchronous_commit": "remote_apply"}
+"""What the primary's sessions need where a standby is read."""
+REST = 2.0  # seconds for which a standby that failed is left alone
+CHECK_EVERY = 2.0  # seconds between questions whether the primary waits for it
+
+Found = TypeVar("Found")
+
+log = structlog.get_logger("list_source")
+
+
+class ListSource:
+    """Reads lists at ``standby``, where there is one, or at ``primary``."""
+
+    def __init__(self, primary: Database, standby: Database | None, metrics: Metrics) -> None:
+        self._primary = primary
+        self._standby = standby
+        self._is_waited_for = False
+        self._checked_at = self._rests_until = float("-inf")
+        self._counter = metrics.count_list_queries()
+
+    async def read(self, read: Callable[[Connection], Awaitable[Found]]) -> Found:
+        """Return what a read finds; raises Unavailable when no server can be asked."""
+        if self._standby is not None and await self._may_use_standby():
+            try:
+                async with self._standby.connection() as connection:
+                    found = await read(connection)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong there, the primary is asked
+                self._rests_until = time.monotonic() + REST
+                log.warning("standby_failed", error=type(error).__name__)
+            else:
+                self._counter.labels("standby").inc()
+                return found
+        async with self._primary.connection() as connection:
+            found = await read(connection)
+        self._counter.labels("primary").inc()
+        return found
+
+    def find_remark(self) -> str | None:
+        """Return why lists are read at the primary although a standby is set, or None: a remark for ``/readyz``."""
+        if self._standby is None:
+            return None
+        lack = self._standby.find_lack()
+        if lack is not None:
+            return f"{lack}: lists are read at the primary"
+        is_unsafe = self._checked_at > 0 and not self._is_waited_for
+        return "the primary does not wait for it: lists are read at the primary" if is_unsafe else None
+
+    async def _may_use_standby(self) -> bool:
+        now = time.monotonic()
+        assert self._standby is not None
+        if now < self._rests_until or self._standby.find_lack() is not None:
+            return False
+        if now - self._checked_at > CHECK_EVERY:
+            await self._check()
+        return self._is_waited_for
+
+    async def _check(self) -> None:
+        """Ask the primary whether it waits for a standby."""
+        self._checked_at = time.monotonic()
+        try:
+            async with self._primary.connection() as connection:
+                names = await connection.fetchval("SELECT current_setting('synchronous_standby_names')")
+        except Unavailable:
+            return
+        self._is_waited_for = bool(names)

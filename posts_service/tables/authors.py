@@ -1,0 +1,102 @@
+"""The table ``authors``: the posts service's copies of users. Each function is one SQL statement.
+
+What the feed of user changes told counts as said at the end of time: no other word is newer. An author without a name
+is a user who was deleted, or one whom the auth service no longer knows since its database was put back. ``reading`` is
+when the reading of the whole feed began of which a word is part, if it is part of one.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.postgres.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who wrote a post."""
+
+    id: int
+    name: str
+    email: str
+
+
+async def upsert_authors(connection: Connection, authors: Sequence[Author], as_of: dt.datetime) -> None:
+    """Store authors as they were at a moment; whoever is known as of a later moment stays as they are."""
+    await connection.execute(
+        """
+        INSERT INTO authors (id, name, email, as_of)
+        SELECT told.id, told.name, told.email, $4
+        FROM unnest($1::bigint[], $2::text[], $3::text[]) AS told (id, name, email)
+        ORDER BY told.id
+        ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email, as_of = excluded.as_of
+        WHERE authors.as_of < excluded.as_of
+        """,
+        [author.id for author in authors],
+        [author.name for author in authors],
+        [author.email for author in authors],
+        as_of,
+    )
+
+
+async def upsert_followed_authors(
+    connection: Connection, authors: Sequence[Author], reading: dt.datetime | None = None
+) -> None:
+    """Store authors as the feed tells of them; from now on only the feed changes them."""
+    await connection.execute(
+        """
+        INSERT INTO authors (id, name, email, as_of, told_in)
+        SELECT told.id, told.name, told.email, 'infinity', $4
+        FROM unnest($1::bigint[], $2::text[], $3::text[]) AS told (id, name, email)
+        ORDER BY told.id
+        ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email, as_of = excluded.as_of,
+            told_in = coalesce(excluded.told_in, authors.told_in)
+        """,
+        [author.id for author in authors],
+        [author.name for author in authors],
+        [author.email for author in authors],
+        reading,
+    )
+
+
+async def upsert_deleted_authors(
+    connection: Connection, author_ids: Sequence[int], reading: dt.datetime | None = None
+) -> None:
+    """Keep of authors only that they were deleted."""
+    await connection.execute(
+        """
+        INSERT INTO authors (id, name, email, as_of, told_in, deleted_at)
+        SELECT gone.id, NULL, NULL, 'infinity', $2, now() FROM unnest($1::bigint[]) AS gone (id) ORDER BY gone.id
+        ON CONFLICT (id) DO UPDATE SET name = NULL, email = NULL, as_of = excluded.as_of,
+            told_in = coalesce(excluded.told_in, authors.told_in),
+            deleted_at = coalesce(authors.deleted_at, excluded.deleted_at)
+        """,
+        *(author_ids, reading),
+    )
+
+
+async def update_unknown_authors(connection: Connection, reading: dt.datetime, limit: int) -> int:
+    """Forget the names of some authors of whom a reading of the whole feed did not tell; return of how many.
+
+    What a token or a lookup has said since the reading began is left alone: the feed is going to tell.
+    """
+    done: str = await connection.execute(
+        """
+        UPDATE authors SET name = NULL, email = NULL, as_of = 'infinity', told_in = $1
+        WHERE id = ANY(ARRAY(
+            SELECT id FROM authors
+            WHERE name IS NOT NULL AND told_in IS DISTINCT FROM $1 AND (as_of = 'infinity' OR as_of < $1)
+            ORDER BY id LIMIT $2 FOR UPDATE
+        ))
+        """,
+        *(reading, limit),
+    )
+    return int(done.removeprefix("UPDATE "))
+
+
+async def count_returned_authors(connection: Connection) -> int:
+    """Return how many users there are who were deleted, and are back since a backup was restored."""
+    number: int = await connection.fetchval(
+        "SELECT count(*) FROM authors WHERE deleted_at IS NOT NULL AND name IS NOT NULL"
+    )
+    return number

@@ -1,0 +1,87 @@
+"""The table ``idempotency_keys``: the answers that repeated requests get again. Each function is one SQL statement.
+
+A key is written in the transaction of the post that it made: both are there or neither. While that transaction runs
+it holds a lock of the database on the key, which ends with the transaction, however that ends; so a crash leaves
+neither a half-made post nor a key that is taken for ever.
+"""
+
+import json
+from dataclasses import dataclass
+
+from posts_service.web.answers import Answer
+from shared.postgres.database import Connection
+
+KEEP = "24 hours"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """What was answered before, and the fingerprint of what was asked for."""
+
+    fingerprint: bytes
+    answer: Answer
+
+
+async def lock_key(connection: Connection, author_id: int, key: str) -> bool:
+    """Lock an author's key until the transaction ends; tell whether that worked: else another one is running."""
+    locked: bool = await connection.fetchval(
+        "SELECT pg_try_advisory_xact_lock(hashtextextended($2, $1))", author_id, key
+    )
+    return locked
+
+
+async def find_answer(connection: Connection, author_id: int, key: str) -> StoredAnswer | None:
+    """Return what an author's request with that key was answered, or None; also when the author was deleted."""
+    row = await connection.fetchrow(
+        """
+        SELECT fingerprint, status, headers, body FROM idempotency_keys
+        WHERE author_id = $1 AND key = $2 AND created_at > now() - $3::text::interval
+            AND $1 NOT IN (SELECT author_id FROM removals)
+        """,
+        *(author_id, key, KEEP),
+    )
+    if row is None:
+        return None
+    return StoredAnswer(row["fingerprint"], Answer(row["status"], json.loads(row["headers"]), row["body"]))
+
+
+async def insert_answer(connection: Connection, author_id: int, key: str, stored: StoredAnswer) -> None:
+    """Store what is answered to an author's request with that key, in place of one that is too old to count."""
+    await connection.execute(
+        """
+        INSERT INTO idempotency_keys (author_id, key, fingerprint, status, headers, body)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (author_id, key) DO UPDATE SET fingerprint = excluded.fingerprint, status = excluded.status,
+            headers = excluded.headers, body = excluded.body, created_at = excluded.created_at
+        """,
+        *(author_id, key, stored.fingerprint),
+        *(stored.answer.status, json.dumps(stored.answer.headers), stored.answer.body),
+    )
+
+
+async def delete_answers_of(connection: Connection, author_id: int, limit: int) -> int:
+    """Delete some of what an author was answered, and return how many; none that somebody else has locked."""
+    rows = await connection.fetch(
+        """
+        DELETE FROM idempotency_keys WHERE author_id = $1 AND key = ANY(ARRAY(
+            SELECT key FROM idempotency_keys WHERE author_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED
+        )) RETURNING 1
+        """,
+        *(author_id, limit),
+    )
+    return len(rows)
+
+
+async def delete_expired_answers(connection: Connection, limit: int) -> int:
+    """Delete some of the answers that are too old to count, and return how many; none that somebody else has locked."""
+    rows = await connection.fetch(
+        # By their place in the table, so that the planner has no other way than to go there.
+        """
+        DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM idempotency_keys WHERE created_at <= now() - $1::text::interval
+            ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
+        )) RETURNING 1
+        """,
+        *(KEEP, limit),
+    )
+    return len(rows)

@@ -1,0 +1,192 @@
+"""The table ``posts`` read as lists, many with one statement, each post as the JSON that clients get.
+
+PostgreSQL writes the JSON (migrations 0003, 0004, 0007), so that nothing on the way takes it apart: byte for byte what
+``answers`` makes of a ``Post``. In the public list an author is a name, without the e-mail address. Lists are as in
+``posts``: newest first, those below ``before``, without authors who were deleted. Who may see what is not decided here.
+
+What is asked for comes in arrays. Behind a subquery the planner can't count them, so that one plan, made once, does
+for any number of lists. Each list walks an index of its own, with drafts or without, and reads its author once. All
+lists of authors come back as one row, which PostgreSQL sends as it is: of several, each would go through its buffer of
+8 kB, which wakes us each time that it is full.
+
+It can't see how short a list is either, and would rather read all authors once than look up those of so many posts:
+``OFFSET 0`` leaves it no other way than the look-up.
+
+How much memory a list takes is not left to those who ask. A query writes out lists of short posts only, so that what it
+answers is bounded by the number of posts; of another list it tells that a long post is on it. Such a list is read by
+itself (``list_long_``): first the lengths, for which no content is touched, then as many posts as fit into
+``PAGE_BYTES``; the next page has the rest. What is common pays for none of this.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from shared.postgres.database import Connection
+
+PAGE_BYTES = 1024 * 1024  # of contents on a page; a post that is longer by itself is a page by itself
+SHORT = 10_000  # bytes of content: a hundred such posts are no more than a page takes
+
+_ANY_LENGTH = 2**31 - 1
+_TOO_LONG = "\x01"  # in the place of a post that was not to be written; in JSON it would be \\u0001
+_BETWEEN_POSTS = ',{"id":'  # and nowhere else: the quotes within a text have a backslash before them
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorsList:
+    """Asks for ``limit`` posts of an author below the id ``before``: all of them, or those that are published."""
+
+    author_id: int
+    before: int
+    limit: int
+    with_drafts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FeedList:
+    """Asks for ``limit`` published posts of everyone below the id ``before``."""
+
+    before: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class PostList:
+    """The JSON of a list; the last id on it, if more posts follow; authors who are not known here."""
+
+    body: bytes
+    last_id: int | None
+    unknown_authors: frozenset[int]
+
+
+async def list_by_authors(
+    connection: Connection, asked: Sequence[AuthorsList], longest: int = SHORT
+) -> list[PostList | None]:
+    """Return the lists of authors' posts that are asked for, in that order; None for one with a post that is longer."""
+    row = await connection.fetchrow(
+        """
+        SELECT array_agg(list.posts ORDER BY asked.place) AS posts,
+            array_agg(list.last_id ORDER BY asked.place) AS last_ids,
+            array_agg(author.json IS NULL ORDER BY asked.place) AS are_unknown
+        FROM unnest((SELECT $1::bigint[]), (SELECT $2::bigint[]), (SELECT $3::int[]), (SELECT $4::boolean[]))
+            WITH ORDINALITY AS asked (author_id, before, most, with_drafts, place)
+        LEFT JOIN LATERAL (
+            SELECT json_author(name, email) AS json FROM authors WHERE id = asked.author_id OFFSET 0
+        ) AS author ON true
+        CROSS JOIN LATERAL (
+            SELECT string_agg(
+                CASE WHEN octet_length(content) <= $5
+                    THEN json_post(id, title, content, published, author_id, created_at, updated_at, author.json)
+                    ELSE chr(1)
+                END, ',' ORDER BY id DESC
+            ) AS posts,
+            CASE WHEN count(*) > asked.most THEN (array_agg(id ORDER BY id DESC))[asked.most] END AS last_id
+            FROM (
+                (SELECT id, title, content, published, author_id, created_at, updated_at FROM posts
+                WHERE asked.with_drafts AND author_id = asked.author_id AND id < asked.before
+                    AND asked.author_id NOT IN (SELECT author_id FROM removals)
+                ORDER BY id DESC LIMIT asked.most + 1)
+                UNION ALL
+                (SELECT id, title, content, published, author_id, created_at, updated_at FROM posts
+                WHERE NOT asked.with_drafts AND published AND author_id = asked.author_id AND id < asked.before
+                    AND asked.author_id NOT IN (SELECT author_id FROM removals)
+                ORDER BY id DESC LIMIT asked.most + 1)
+            ) AS post
+        ) AS list
+        """,
+        [one.author_id for one in asked],
+        [one.before for one in asked],
+        [one.limit for one in asked],
+        [one.with_drafts for one in asked],
+        longest,
+    )
+    assert row is not None
+    lists = zip(asked, row["posts"], row["last_ids"], row["are_unknown"], strict=True)
+    return [
+        _make_list(posts, last_id, [one.author_id] if is_unknown else []) for one, posts, last_id, is_unknown in lists
+    ]
+
+
+async def list_feeds(connection: Connection, asked: Sequence[FeedList], longest: int = SHORT) -> list[PostList | None]:
+    """Return the lists of everyone's published posts that are asked for, in that order; None as above."""
+    rows = await connection.fetch(
+        """
+        SELECT list.posts, list.last_id, list.unknown
+        FROM unnest((SELECT $1::bigint[]), (SELECT $2::int[])) WITH ORDINALITY AS asked (before, most, place)
+        CROSS JOIN LATERAL (
+            SELECT string_agg(
+                CASE WHEN octet_length(post.content) <= $3 THEN json_post(
+                    post.id, post.title, post.content, post.published, post.author_id, post.created_at, post.updated_at,
+                    json_public_author(author.name)
+                ) ELSE chr(1) END, ',' ORDER BY post.id DESC
+            ) AS posts,
+            CASE WHEN count(*) > asked.most THEN (array_agg(post.id ORDER BY post.id DESC))[asked.most] END AS last_id,
+            array_agg(post.author_id) FILTER (WHERE author.name IS NULL) AS unknown
+            FROM (
+                SELECT id, title, content, published, author_id, created_at, updated_at FROM posts
+                WHERE published AND id < asked.before AND author_id NOT IN (SELECT author_id FROM removals)
+                ORDER BY id DESC LIMIT asked.most + 1
+            ) AS post
+            LEFT JOIN LATERAL (
+                SELECT name FROM authors WHERE id = post.author_id OFFSET 0
+            ) AS author ON true
+        ) AS list
+        ORDER BY asked.place
+        """,
+        [one.before for one in asked],
+        [one.limit for one in asked],
+        longest,
+    )
+    return [_make_list(row["posts"], row["last_id"], row["unknown"] or []) for row in rows]
+
+
+async def list_long_by_author(connection: Connection, asked: AuthorsList) -> PostList:
+    """Return a list of an author's posts with long ones on it, as far as a page takes them."""
+    fitting = await connection.fetchval(
+        """
+        SELECT count(*) FILTER (WHERE bytes <= $4) FROM (
+            SELECT sum(octet_length(content)) OVER (ORDER BY id DESC) AS bytes FROM (
+                (SELECT id, content FROM posts
+                WHERE $5 AND author_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3)
+                UNION ALL
+                (SELECT id, content FROM posts
+                WHERE NOT $5 AND published AND author_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3)
+            ) AS post
+        ) AS post
+        """,
+        *(asked.author_id, asked.before, asked.limit, PAGE_BYTES, asked.with_drafts),
+    )
+    return _get_only(await list_by_authors(connection, [replace(asked, limit=max(1, fitting))], _ANY_LENGTH))
+
+
+async def list_long_feed(connection: Connection, asked: FeedList) -> PostList:
+    """Return a list of everyone's published posts with long ones on it, as far as a page takes them."""
+    fitting = await connection.fetchval(
+        """
+        SELECT count(*) FILTER (WHERE bytes <= $3) FROM (
+            SELECT sum(octet_length(content)) OVER (ORDER BY id DESC) AS bytes FROM (
+                SELECT id, content FROM posts
+                WHERE published AND id < $1 AND author_id NOT IN (SELECT author_id FROM removals)
+                ORDER BY id DESC LIMIT $2
+            ) AS post
+        ) AS post
+        """,
+        *(asked.before, asked.limit, PAGE_BYTES),
+    )
+    return _get_only(await list_feeds(connection, [replace(asked, limit=max(1, fitting))], _ANY_LENGTH))
+
+
+def _get_only(lists: Sequence[PostList | None]) -> PostList:
+    [found] = lists
+    assert found is not None, "every length was allowed"
+    return found
+
+
+def _make_list(posts: str | None, last_id: int | None, unknown_authors: Sequence[int]) -> PostList | None:
+    """Return a list; where more posts follow its last, one of them was read to know it. No posts at all are None."""
+    if posts is None:
+        return PostList(b"[]", None, frozenset())
+    if _TOO_LONG in posts:
+        return None
+    if last_id is not None:
+        posts = posts[: posts.rindex(_BETWEEN_POSTS)]
+    return PostList(f"[{posts}]".encode(), last_id, frozenset(unknown_authors))

@@ -1,0 +1,207 @@
+"""The table ``posts``, read together with its authors. Each function is one SQL statement.
+
+Lists are newest first: descending ids, those below ``before``. Who may see or change a post is not decided here; but
+what an author wrote who was deleted is not there for any statement (``removals``).
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from posts_service.tables.authors import Author
+from shared.postgres.database import Connection, Row
+from shared.postgres.epochs import DataMoved
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One post; ``author`` is None while the author is not known here."""
+
+    id: int
+    title: str
+    content: str
+    published: bool
+    version: int
+    author_id: int
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    author: Author | None
+
+
+async def insert_post(
+    connection: Connection, author_id: int, title: str, content: str, *, published: bool
+) -> Post | None:
+    """Store a new post and return it; None when its author is no more, DataMoved when no id can be given out."""
+    row = await connection.fetchrow(
+        """
+        WITH place AS (
+            SELECT is_data_in_place('posts') AS is_right
+        ), post AS (
+            INSERT INTO posts (author_id, title, content, published)
+            SELECT $1::bigint, $2::text, $3::text, $4::boolean FROM place
+            WHERE is_right AND NOT EXISTS (SELECT FROM authors WHERE id = $1 AND name IS NULL)
+            RETURNING id, title, content, published, version, author_id, created_at, updated_at
+        )
+        SELECT place.is_right, post.id, post.title, post.content, post.published, post.version, post.author_id,
+            post.created_at, post.updated_at, authors.name, authors.email
+        FROM place LEFT JOIN post ON true LEFT JOIN authors ON authors.id = post.author_id
+        """,
+        *(author_id, title, content, published),
+    )
+    assert row is not None
+    if not row["is_right"]:
+        raise DataMoved
+    return _read_post(row) if row["id"] is not None else None
+
+
+async def find_highest_post_id(connection: Connection) -> int:
+    """Return the highest id that a post has; 0 when there are no posts."""
+    highest: int = await connection.fetchval("SELECT coalesce(max(id), 0) FROM posts")
+    return highest
+
+
+async def find_post(connection: Connection, post_id: int) -> Post | None:
+    """Return the post of that id, or None."""
+    row = await connection.fetchrow(
+        """
+        SELECT post.id, post.title, post.content, post.published, post.version, post.author_id,
+            post.created_at, post.updated_at, authors.name, authors.email
+        FROM posts AS post LEFT JOIN authors ON authors.id = post.author_id
+        WHERE post.id = $1 AND post.author_id NOT IN (SELECT author_id FROM removals)
+        """,
+        post_id,
+    )
+    return _read_post(row) if row else None
+
+
+async def find_post_for_update(connection: Connection, post_id: int) -> Post | None:
+    """Return the post of that id, or None; nobody else changes it until the transaction ends."""
+    row = await connection.fetchrow(
+        """
+        SELECT post.id, post.title, post.content, post.published, post.version, post.author_id,
+            post.created_at, post.updated_at, authors.name, authors.email
+        FROM posts AS post LEFT JOIN authors ON authors.id = post.author_id
+        WHERE post.id = $1 AND post.author_id NOT IN (SELECT author_id FROM removals)
+        FOR UPDATE OF post
+        """,
+        post_id,
+    )
+    return _read_post(row) if row else None
+
+
+async def list_published(connection: Connection, before: int, limit: int, most: int) -> list[Post]:
+    """Return published posts of everyone, ``most`` characters of each content."""
+    rows = await connection.fetch(
+        """
+        SELECT post.id, post.title, left(post.content, $3) AS content, post.published, post.version, post.author_id,
+            post.created_at, post.updated_at, authors.name, authors.email
+        FROM posts AS post LEFT JOIN authors ON authors.id = post.author_id
+        WHERE post.published AND post.id < $1 AND post.author_id NOT IN (SELECT author_id FROM removals)
+        ORDER BY post.id DESC LIMIT $2
+        """,
+        *(before, limit, most),
+    )
+    return [_read_post(row) for row in rows]
+
+
+async def list_by_author(connection: Connection, author_id: int, before: int, limit: int, most: int) -> list[Post]:
+    """Return an author's posts, drafts among them, ``most`` characters of each content."""
+    rows = await connection.fetch(
+        """
+        SELECT post.id, post.title, left(post.content, $4) AS content, post.published, post.version, post.author_id,
+            post.created_at, post.updated_at, authors.name, authors.email
+        FROM posts AS post LEFT JOIN authors ON authors.id = post.author_id
+        WHERE post.author_id = $1 AND post.id < $2 AND $1 NOT IN (SELECT author_id FROM removals)
+        ORDER BY post.id DESC LIMIT $3
+        """,
+        *(author_id, before, limit, most),
+    )
+    return [_read_post(row) for row in rows]
+
+
+async def list_published_by_author(
+    connection: Connection, author_id: int, before: int, limit: int, most: int
+) -> list[Post]:
+    """Return an author's published posts, ``most`` characters of each content."""
+    rows = await connection.fetch(
+        """
+        SELECT post.id, post.title, left(post.content, $4) AS content, post.published, post.version, post.author_id,
+            post.created_at, post.updated_at, authors.name, authors.email
+        FROM posts AS post LEFT JOIN authors ON authors.id = post.author_id
+        WHERE post.author_id = $1 AND post.published AND post.id < $2
+            AND $1 NOT IN (SELECT author_id FROM removals)
+        ORDER BY post.id DESC LIMIT $3
+        """,
+        *(author_id, before, limit, most),
+    )
+    return [_read_post(row) for row in rows]
+
+
+async def update_post(
+    connection: Connection,
+    post_id: int,
+    author_id: int,
+    *,
+    title: str | None,
+    content: str | None,
+    published: bool | None,
+) -> Post:
+    """Change what is not None, raise the version, and return the post; the post must be locked before."""
+    row = await connection.fetchrow(
+        """
+        WITH post AS (
+            UPDATE posts SET title = coalesce($3, title), content = coalesce($4, content),
+                published = coalesce($5, published), version = version + 1, updated_at = clock_timestamp()
+            WHERE id = $1 AND author_id = $2
+            RETURNING id, title, content, published, version, author_id, created_at, updated_at
+        )
+        SELECT post.id, post.title, post.content, post.published, post.version, post.author_id,
+            post.created_at, post.updated_at, authors.name, authors.email
+        FROM post LEFT JOIN authors ON authors.id = post.author_id
+        """,
+        *(post_id, author_id, title, content, published),
+    )
+    assert row is not None
+    return _read_post(row)
+
+
+async def delete_post(connection: Connection, post_id: int, author_id: int) -> None:
+    """Delete an author's post; one that is gone already is as good."""
+    await connection.execute("DELETE FROM posts WHERE id = $1 AND author_id = $2", post_id, author_id)
+
+
+async def delete_posts_of(connection: Connection, author_id: int, limit: int, most_bytes: int) -> int:
+    """Delete some posts of an author, the newest first, and return how many; none that somebody else has locked.
+
+    At most ``limit``, and no further one once their contents are more than ``most_bytes``.
+    """
+    rows = await connection.fetch(
+        """
+        DELETE FROM posts WHERE author_id = $1 AND id = ANY(ARRAY(
+            SELECT id FROM (
+                SELECT id, sum(octet_length(content)) OVER (ORDER BY id DESC) - octet_length(content) AS bytes_before
+                FROM (
+                    SELECT id, content FROM posts WHERE author_id = $1
+                    ORDER BY id DESC LIMIT $2 FOR UPDATE SKIP LOCKED
+                ) AS newest
+            ) AS post
+            WHERE bytes_before <= $3
+        )) RETURNING 1
+        """,
+        *(author_id, limit, most_bytes),
+    )
+    return len(rows)
+
+
+def _read_post(row: Row) -> Post:
+    known = row["name"] is not None
+    return Post(
+        id=row["id"],
+        title=row["title"],
+        content=row["content"],
+        published=row["published"],
+        version=row["version"],
+        author_id=row["author_id"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        author=Author(row["author_id"], row["name"], row["email"]) if known else None,
+    )

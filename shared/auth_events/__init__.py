@@ -1,0 +1,1 @@
+"""What the auth service tells the others as it happens: users that changed, sessions that ended."""

@@ -1,0 +1,179 @@
+"""Following a feed: the numbered list of what happened in another service, read by long poll, page after page.
+
+    GET <path>?after=<n>&wait=<s>&epoch=<uuid>  ->  {..., "last": <the number to ask after next>, "epoch": <uuid>}
+
+1. Each page is taken at least once and in order. How far it got is the follower's to keep, with what it took.
+2. A feed that is cut (no answer, nonsense, or a page that could not be taken) is asked again after a pause that grows
+   up to two seconds. What is known stays, and the service goes on. What one entry of a page may spoil: ``feed_pages``.
+   One warning tells of it, and one line of its end. That the other service is not there yet, as when both start
+   together, is DEBUG for ``QUIET_START`` seconds.
+3. ``last`` below what was asked after: the other service's database was put back to an earlier state. The follower
+   starts anew. Whether that is so, the other service finds by the epoch in which the follower read last, which it says
+   with each page; a release that knows of none finds it by the number alone.
+4. Until it has caught up nothing is waited for at the other service, so that a service which starts knows soon what was
+   told before.
+5. It is told in ``/readyz`` (a remark, never 503) and in the metrics how long ago the feed was last heard of.
+"""
+
+import asyncio
+import contextlib
+import random
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+from pydantic import ValidationError
+
+from shared.auth_events.feed_pages import EntryRefused, PageEnd, name_faults
+from shared.errors import Unavailable
+from shared.observing.metrics import Metrics
+from shared.process.background import end_task
+from shared.web.service_calls import BadStatus, ServiceClient
+
+WAIT = 5  # seconds that the other service may keep a question open until it has an answer
+PATIENCE = 3.0  # seconds beyond that in which it must have answered
+SILENCE = 15.0  # seconds without a page taken after which the feed counts as late
+FIRST_PAUSE = 0.1  # seconds
+LONGEST_PAUSE = 2.0
+START_PATIENCE = 3.0
+QUIET_START = 10.0
+SHORTEST_ROUND = 0.2  # seconds from one question to the next when nothing was told
+
+log = structlog.get_logger("feed")
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a feed was taken: the number to ask after, and the epoch of the database that gave it.
+
+    ``known`` is the highest id that the feed told of, where that means something. ``is_anew``: the feed is being read
+    again from its beginning.
+    """
+
+    after: int = 0
+    epoch: str | None = None
+    known: int | None = None
+    is_anew: bool = False
+
+
+class Follower(Protocol):
+    """Whoever follows a feed."""
+
+    async def find_position(self) -> Position:
+        """Return how far the feed was taken."""
+
+    async def take(self, page: object, asked: Position) -> None:
+        """Take a page, perhaps an empty one, that was asked for at a position.
+
+        Raises ValidationError, EntryRefused or AppError when that can't be done.
+        """
+
+    async def start_anew(self, page: object, asked: Position) -> None:
+        """Go back to the beginning of the feed, as a page says that was asked for at a position."""
+
+
+class Feed:
+    """One feed of the service that ``client`` calls. ``start`` in the lifespan, ``stop`` at its end."""
+
+    def __init__(self, name: str, path: str, client: ServiceClient, follower: Follower, metrics: Metrics) -> None:
+        self.name = name
+        self._path = path
+        self._client = client
+        self._follower = follower
+        self._task: asyncio.Task[None] | None = None
+        self._failures = 0
+        self._is_told = False  # that it is cut
+        self._obstacle: str | None = None
+        self._heard_at = time.monotonic()
+        self._quiet_until = 0.0
+        self._has_caught_up = asyncio.Event()
+        metrics.watch_feed(name, self.find_lag)
+
+    def start(self) -> None:
+        """Begin to follow, in the background."""
+        self._heard_at = time.monotonic()
+        self._quiet_until = self._heard_at + QUIET_START
+        self._task = asyncio.create_task(self._follow())
+
+    async def wait_a_moment(self) -> None:
+        """Return when all that was told so far is known, or after a few seconds without."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._has_caught_up.wait(), START_PATIENCE)
+
+    async def stop(self) -> None:
+        """Follow no longer."""
+        await end_task(self._task)
+
+    def find_lag(self) -> float:
+        """Return how many seconds ago a page was last taken, an empty one too."""
+        return time.monotonic() - self._heard_at
+
+    def find_remark(self) -> str | None:
+        """Return what ``/readyz`` should say of this feed, or None when all is well."""
+        lag = self.find_lag()
+        if not self._failures and lag < SILENCE:
+            return None
+        what = f"stopped {self._obstacle}" if self._obstacle else "cut" if self._failures else "late"
+        return f"{what}: last heard of {lag:.0f} s ago"
+
+    async def _follow(self) -> None:
+        while True:
+            started = time.monotonic()
+            try:
+                has_moved = await self._read_page()
+            except Exception as error:  # noqa: BLE001 - whatever it is, following must not end
+                self._note_failure(error)
+                await asyncio.sleep(find_pause(self._failures))
+                continue
+            self._note_page()
+            if not has_moved:
+                self._has_caught_up.set()
+                await asyncio.sleep(max(0.0, SHORTEST_ROUND - (time.monotonic() - started)))
+
+    async def _read_page(self) -> bool:
+        """Take one page; tell whether it told of anything."""
+        asked = await self._follower.find_position()
+        question = {"after": str(asked.after), "wait": str(WAIT if self._has_caught_up.is_set() else 0)}
+        if asked.epoch is not None:
+            question["epoch"] = asked.epoch
+        if asked.known is not None:
+            question["known"] = str(asked.known)
+        page = await self._client.get_json(self._path, question, timeout=WAIT + PATIENCE, is_told=False)
+        last = PageEnd.model_validate(page).last
+        if last < asked.after:
+            log.warning("feed_went_back", feed=self.name, after=asked.after, last=last)
+            await self._follower.start_anew(page, asked)
+        else:
+            await self._follower.take(page, asked)
+        return last != asked.after
+
+    def _note_failure(self, error: Exception) -> None:
+        """Tell of the first failure in a row, and of each that is a fault of ours."""
+        self._failures += 1
+        self._obstacle = str(error) if isinstance(error, EntryRefused) else None
+        if not isinstance(error, Unavailable | ValidationError | EntryRefused):
+            log.error("feed_not_taken", feed=self.name, exc_info=error)
+        elif self._is_told or (isinstance(error, Unavailable) and time.monotonic() < self._quiet_until):
+            return
+        elif isinstance(error, EntryRefused):
+            log.error("feed_stopped", feed=self.name, entry=error.entry_id, faults=error.faults)
+        elif isinstance(error, ValidationError):
+            log.error("feed_page_not_valid", feed=self.name, faults=name_faults(error))
+        else:
+            cause = error.__cause__ or error
+            status = cause.status if isinstance(cause, BadStatus) else None
+            log.warning("feed_cut", feed=self.name, error=type(cause).__name__, status=status)
+        self._is_told = True
+
+    def _note_page(self) -> None:
+        if self._is_told:
+            log.info("feed_resumed", feed=self.name, failures=self._failures)
+        self._failures, self._obstacle, self._is_told = 0, None, False
+        self._heard_at, self._quiet_until = time.monotonic(), 0.0
+
+
+def find_pause(failures: int) -> float:
+    """Return how many seconds to wait after that many failures: twice as long each time, and never in step."""
+    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - 1, 10))
+    return random.uniform(longest / 2, longest)  # noqa: S311 - so that replicas don't all ask at once; no secret

@@ -1,0 +1,88 @@
+"""What the pages of feeds have in common, and how their entries are read: each for itself, so that one can't spoil all.
+
+Pure but for the log. An entry that can't be read is either
+
+1. *skipped*, and told as an error: waiting would help nobody, and the entries behind it matter too; or
+2. *held*: the follower takes what is before it and then asks for it again and again. So it is with a deletion, which
+   must not be passed over; ``/readyz`` and the log name it until somebody mends one side.
+
+An entry of a kind that is not known here comes from a newer release; it is skipped, and told as a warning. Logs name
+the entry's number and the members that are wrong, never their values.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, TypeVar
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from shared.tokens.claims import SESSION_ID_PATTERN
+
+Entry = TypeVar("Entry", bound=BaseModel)
+
+log = structlog.get_logger("feed")
+
+
+class PageEnd(BaseModel):
+    """The part of every page that says where the next one begins; and the epoch, which a release before did not say."""
+
+    model_config = ConfigDict(strict=True)
+
+    last: Annotated[int, Field(ge=0)]
+    epoch: Annotated[str, Field(pattern=rf"^{SESSION_ID_PATTERN}$")] | None = None
+
+
+class EntryRefused(Exception):
+    """An entry that can't be read and must not be skipped; the text says where, and what is wrong."""
+
+    def __init__(self, entry_id: int | None, faults: Mapping[str, str]) -> None:
+        self.entry_id = entry_id
+        self.faults = faults
+        wrong = ", ".join(f"{member} ({fault})" for member, fault in faults.items())
+        super().__init__(f"at entry {entry_id}: {wrong}")
+
+
+def read_entries(
+    feed: str,
+    entries: Sequence[object],
+    find_model: Callable[[object], type[Entry] | None],
+    is_held: Callable[[object], bool],
+    count_skipped: Callable[[], None],
+) -> tuple[list[Entry], int | None]:
+    """Return the entries of a page that can be read, and the number of the one before which to stop, if there is one.
+
+    ``find_model`` says how an entry is to be read, None for a kind that is not known; ``is_held`` which entries must
+    not be skipped; ``count_skipped`` is called for each that is. Raises EntryRefused when the first one is held: then
+    there is nothing to take.
+    """
+    read: list[Entry] = []
+    for place, entry in enumerate(entries):
+        entry_id = find_entry_id(entry)
+        model = find_model(entry)
+        if model is None:
+            log.warning("feed_entry_not_known", feed=feed, entry=entry_id)
+            continue
+        try:
+            read.append(model.model_validate(entry))
+        except ValidationError as error:
+            faults = name_faults(error)
+            if not is_held(entry):
+                count_skipped()
+                log.error("feed_entry_skipped", feed=feed, entry=entry_id, faults=faults)  # noqa: TRY400 - values are in it
+            elif place == 0 or entry_id is None:
+                raise EntryRefused(entry_id, faults) from None
+            else:
+                return read, entry_id
+    return read, None
+
+
+def find_entry_id(entry: object) -> int | None:
+    """Return the number of an entry as it came, or None where it has none."""
+    number = entry.get("id") if isinstance(entry, dict) else None
+    return number if type(number) is int and number > 0 else None
+
+
+def name_faults(error: ValidationError) -> dict[str, str]:
+    """Return what is wrong with each member, by pydantic's name for it: nothing of what stood there."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    return {".".join(map(str, fault["loc"])) or "all of it": fault["type"] for fault in faults}

@@ -1,0 +1,80 @@
+"""Follows the auth service's revocations, so that an ended session is refused here within two seconds.
+
+The feed is read from its beginning when the process starts: it then tells all that still matter. While it is cut, what
+is known counts and everything else goes on: a token's own lifetime is the outer bound.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.auth_events.feed import Feed, Position
+from shared.auth_events.feed_pages import PageEnd, read_entries
+from shared.auth_events.revocations import Revocations
+from shared.observing.metrics import Metrics
+from shared.tokens.claims import SESSION_ID_PATTERN
+from shared.web.service_calls import ServiceClient
+
+FEED = "revocations"
+PATH = "/internal/revocations"
+PRUNE_EVERY = 30  # seconds; it costs as much as there are revocations
+
+
+class EndedSession(BaseModel):
+    """One session that was ended: no access token of it is valid after ``until`` (Unix seconds)."""
+
+    model_config = ConfigDict(strict=True)
+
+    sid: Annotated[str, Field(pattern=rf"^{SESSION_ID_PATTERN}$")]
+    until: int
+
+
+class RevocationPage(PageEnd):
+    """A page of the feed; tokens issued before ``since`` (Unix seconds) are of no use, whatever their session."""
+
+    revocations: list[object]
+    since: Annotated[int, Field(ge=0)] = 0
+
+
+class RevocationFollower:
+    """Puts what the feed tells into ``revocations``; how far it got is kept in memory, as they are.
+
+    An entry that can't be read is skipped: nobody could refuse the session that it does not name, and the next ones
+    count as much.
+    """
+
+    def __init__(self, revocations: Revocations, count_skipped: Callable[[], None]) -> None:
+        self._revocations = revocations
+        self._count_skipped = count_skipped
+        self._position = Position()
+        self._pruned_at = 0.0  # by the monotonic clock
+
+    async def find_position(self) -> Position:
+        """Return how far the feed was taken; now and then, forget the revocations that no longer matter."""
+        if time.monotonic() - self._pruned_at >= PRUNE_EVERY:
+            self._pruned_at = time.monotonic()
+            self._revocations.prune(int(time.time()))
+        return self._position
+
+    async def take(self, page: object, asked: Position) -> None:
+        """Know the revocations of a page."""
+        told = RevocationPage.model_validate(page)
+        ended, _ = read_entries(FEED, told.revocations, lambda _: EndedSession, lambda _: False, self._count_skipped)
+        for each in ended:
+            self._revocations.add(each.sid, each.until)
+        self._revocations.refuse_before(told.since)
+        self._position = Position(told.last, told.epoch or asked.epoch)
+
+    async def start_anew(self, page: object, asked: Position) -> None:
+        """Read from the beginning; what is known stays known."""
+        told = RevocationPage.model_validate(page)
+        self._revocations.refuse_before(told.since)
+        self._position = Position(0, told.epoch or asked.epoch)
+
+
+def create_revocation_feed(client: ServiceClient, revocations: Revocations, metrics: Metrics) -> Feed:
+    """Return the feed that fills ``revocations``; not started yet."""
+    metrics.watch("gatepost_revocations_known", "Ended sessions that are known here", revocations.__len__)
+    return Feed(FEED, PATH, client, RevocationFollower(revocations, metrics.count_skipped_entries(FEED)), metrics)

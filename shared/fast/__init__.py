@@ -1,0 +1,1 @@
+"""What changes no answer and only makes it cheaper."""

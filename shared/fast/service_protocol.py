@@ -1,0 +1,133 @@
+"""uvicorn's HTTP/1.1 protocol as the services run it: the same on the wire, with less to do for each answer.
+
+1. Answers leave in one piece: head and body by one write, where both are there.
+2. A connection has one timer for the time that it may lie idle, and not one for each answer.
+3. A client that ends its own side after whole requests gets their answers (RFC 9112, section 9.6). uvicorn alone ends
+   the connection, though the request is carried out.
+
+uvicorn writes the head when it hears of it, and uvloop sends at once what is written: two system calls and two packets
+for each answer. Here the head waits for the body, as ASGI asks ("the protocol server must not start sending the
+response to the client until it has received at least one Response Body event"). What is not plain goes uvicorn's own
+way: streams, HEAD, and answers with which the connection ends.
+
+What uvicorn checks is checked: no header may hold what would end its line (RFC 9110, section 5.5), and no body may be
+longer or shorter than its head says. Headers that come again and again are checked once.
+"""
+
+import asyncio
+import functools
+from typing import cast
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import (
+    HEADER_RE,
+    HEADER_VALUE_RE,
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+from shared.fast.lazy_timer import NEVER, LazyTimer
+
+_ENDING = {b"connection", b"transfer-encoding"}  # the answer may, by these, end with the connection
+# Another value in nearly every answer: remembered, they would only drive out the others.
+_CHANGING = {b"content-length", b"date", b"etag", b"link", b"location", b"set-cookie", b"x-request-id"}
+
+
+class ServiceProtocol(HttpToolsProtocol):
+    """One client's connection."""
+
+    _has_ended = False  # the client has ended its own side
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._idle = LazyTimer(self.loop, self.timeout_keep_alive_handler)
+
+    def eof_received(self) -> bool:  # type: ignore[override] # asyncio asks; uvicorn always lets the connection end
+        """Keep the connection while whole requests are owed an answer."""
+        self._has_ended = True
+        is_whole = not getattr(self.cycle, "more_body", True)  # there is none before the first request
+        return is_whole and not self.cycle.response_complete
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the application that the client has gone."""
+        self._idle.cancel()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self._has_ended:
+            self.transport.close()
+        else:
+            self._idle.expect(self.timeout_keep_alive)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle.deadline = NEVER
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        super()._start_asgi_task(cycle, cast("ASGI3Application", _Answering(cycle, cast("ASGIApp", app))))
+
+
+class _Answering:
+    """The application for one request: sends its answer, the head not before the body."""
+
+    __slots__ = ("_app", "_cycle", "_head")
+
+    def __init__(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:
+        self._cycle = cycle
+        self._app = app
+        self._head: Message | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, _: Send) -> None:
+        await self._app(scope, receive, self._send)
+
+    async def _send(self, message: Message) -> None:
+        cycle, head = self._cycle, self._head
+        if head is None and message["type"] == "http.response.start" and not cycle.response_started:
+            cycle.response_started = True  # should the application fail now, half an answer has been given
+            self._head = message
+            return
+        if head is not None:
+            self._head = None
+            if _send_whole(cycle, head, message):
+                return
+            cycle.response_started = False
+            await cycle.send(head)  # type: ignore[arg-type]
+        await cycle.send(message)  # type: ignore[arg-type]
+
+
+def _send_whole(cycle: RequestResponseCycle, head: Message, message: Message) -> bool:
+    """Send a plain answer, if that is what head and message are; tell whether they are."""
+    body = message.get("body", b"")
+    headers = [*cycle.default_headers, *head["headers"]]
+    given = dict(headers)
+    is_whole = given.get(b"content-length") == b"%d" % len(body) and not message.get("more_body", False)
+    is_open = cycle.keep_alive and not cycle.disconnected and not cycle.flow.write_paused
+    if not is_whole or not is_open or cycle.scope["method"] == "HEAD" or not given.keys().isdisjoint(_ENDING):
+        return False
+    lines = [_encode(header) if header[0] in _CHANGING else _encode_again(header) for header in headers]
+    cycle.transport.write(b"".join((STATUS_LINE[head["status"]], *lines, b"\r\n", body)))
+    cycle.waiting_for_100_continue = False
+    cycle.response_complete = True
+    cycle.message_event.set()
+    cycle.on_response()
+    return True
+
+
+def _encode(header: tuple[bytes, bytes]) -> bytes:
+    """Return a header's line; RuntimeError, as uvicorn raises it, when it would be more than that."""
+    name, value = header
+    if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
+        raise RuntimeError("Invalid HTTP header.")
+    return b"%b: %b\r\n" % header
+
+
+_encode_again = functools.lru_cache(maxsize=256)(_encode)

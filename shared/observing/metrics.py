@@ -1,0 +1,97 @@
+"""What is counted, for Prometheus. Each application has a registry of its own, so that nothing is shared by import."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+
+from shared.observing.request_counts import RequestCounts
+
+KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+class Metrics:
+    """The figures that every service keeps; labels come from closed sets, never from what a client typed.
+
+    ``count_lost_lines`` tells how many lines of the log could not be written; none where nothing counts them.
+    """
+
+    def __init__(self, count_lost_lines: Callable[[], int] = lambda: 0) -> None:
+        self.registry = CollectorRegistry()
+        self.registry.register(_LostLines(count_lost_lines))
+        self._requests = RequestCounts()
+        self.registry.register(self._requests)
+        self._refusals = Counter(
+            "gatepost_refusals_total",
+            "Requests refused, by what was wrong with them or with their token",
+            ["reason"],
+            registry=self.registry,
+        )
+        self._refused: dict[str, Counter] = {}  # by reason: to look a label up costs more than to count
+        self._feed_lag = Gauge(
+            "gatepost_feed_lag_seconds",
+            "Time since a feed of another service was last heard of",
+            ["feed"],
+            registry=self.registry,
+        )
+
+        self._skipped_entries = Counter(
+            "gatepost_feed_entries_skipped_total",
+            "Entries of a feed of another service that could not be read and were passed over",
+            ["feed"],
+            registry=self.registry,
+        )
+
+    def observe_request(self, matcher: str, method: str, status: int, seconds: float) -> None:
+        """Count one answered request."""
+        self._requests.count(matcher, method if method in KNOWN_METHODS else "other", status, seconds)
+
+    def count_refusal(self, reason: str) -> None:
+        """Count one refused request; the reason is a word of ours."""
+        counter = self._refused.get(reason)
+        if counter is None:
+            counter = self._refused[reason] = self._refusals.labels(reason)
+        counter.inc()
+
+    def count_list_queries(self) -> Counter:
+        """Return the count of queries for lists, by the server that was asked: ``primary`` or ``standby``."""
+        name, meaning = "gatepost_list_queries_total", "Queries for lists, by the server that was asked"
+        return Counter(name, meaning, ["server"], registry=self.registry)
+
+    def count_housekeeping(self, chores: Iterable[str]) -> Counter:
+        """Return the count of rows that housekeeping has taken, by chore."""
+        name, meaning = "gatepost_housekeeping_rows_total", "Rows that housekeeping cleared away, by chore"
+        counter = Counter(name, meaning, ["chore"], registry=self.registry)
+        for chore in chores:
+            counter.labels(chore)
+        return counter
+
+    def count_skipped_entries(self, feed: str) -> Callable[[], None]:
+        """Return what counts an entry of a feed that could not be read and was passed over."""
+        return self._skipped_entries.labels(feed).inc
+
+    def watch_feed(self, feed: str, find_lag: Callable[[], float]) -> None:
+        """Show how many seconds ago a feed was last heard of."""
+        self._feed_lag.labels(feed).set_function(find_lag)
+
+    def watch_database(self, count_borrowed: Callable[[], float]) -> None:
+        """Show how many connections to the database are in use."""
+        name = "gatepost_database_connections_in_use"
+        self.watch(name, "Connections to the database that are lent right now", count_borrowed)
+
+    def watch(self, name: str, meaning: str, find_value: Callable[[], float]) -> None:
+        """Show a figure that is found when somebody looks."""
+        Gauge(name, meaning, registry=self.registry).set_function(find_value)
+
+
+class _LostLines(Collector):
+    """``gatepost_log_lines_dropped_total``: counted elsewhere, and told when somebody looks."""
+
+    def __init__(self, count: Callable[[], int]) -> None:
+        self._count = count
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield the count."""
+        meaning = "Lines of the log that could not be written, because nothing took them"
+        yield CounterMetricFamily("gatepost_log_lines_dropped", meaning, value=self._count())

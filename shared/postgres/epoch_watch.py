@@ -1,0 +1,162 @@
+"""Notices that the service's database was put back to an earlier state, and begins an epoch: see ``epochs``.
+
+1. It looks when the service starts and every two seconds. In between, the statement that gives out an id asks for
+   itself whether all is in place, and gives none where it isn't (``DataMoved``): no id is ever given out twice. Who
+   writes in that moment has the look made at once (``write``), so that a restart of the server refuses nobody.
+2. An epoch begins in one transaction, once however many replicas notice. Ids go on from the time in milliseconds, which
+   is beyond all that can have been given.
+3. After a loss whatever was ended, deleted or changed since the backup may have come back; so every session that began
+   before is over, and a warning says what the operator should look after.
+4. A table ``epochs`` without a row is left alone: a restore may be on its way. Nothing is given out meanwhile.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from shared.errors import Unavailable
+from shared.postgres.database import Connection, Database
+from shared.postgres.epochs import (
+    DataMoved,
+    Epoch,
+    find_epoch,
+    find_move,
+    find_sight,
+    insert_epoch,
+    lock_epochs,
+    update_ids,
+    update_seen,
+    wait_for_full_second,
+)
+from shared.process.background import end_task
+
+LOOK_EVERY = 2.0  # seconds
+
+FindHighestId = Callable[[Connection], Awaitable[int]]
+T = TypeVar("T")
+
+HasLost = Callable[[Connection], Awaitable[bool]]
+NoteBeginning = Callable[[Connection, Epoch], Awaitable[None]]
+
+log = structlog.get_logger("epochs")
+
+
+async def note_nothing(_: Connection, __: Epoch) -> None:
+    """Do nothing more when an epoch begins."""
+
+
+class EpochUnknown(Unavailable):
+    """No epoch can be told: the table ``epochs`` is empty."""
+
+
+class EpochWatch:
+    """Watches where the data of one table is, whose ids must not come twice. ``start`` before use, ``stop`` at the end.
+
+    ``note_beginning`` is called in the transaction that begins an epoch.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        guarded: str,
+        find_highest_id: FindHighestId,
+        note_beginning: NoteBeginning = note_nothing,
+    ) -> None:
+        self._database = database
+        self._guarded = guarded
+        self._find_highest_id = find_highest_id
+        self._note_beginning = note_beginning
+        self._task: asyncio.Task[None] | None = None
+        self._failure: str | None = None
+
+    def start(self) -> None:
+        """Begin to watch, in the background."""
+        self._task = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """Watch no longer."""
+        await end_task(self._task)
+
+    async def look(self) -> None:
+        """Begin an epoch if the data has moved since the last one; note that all is well if it hasn't."""
+        async with self._database.connection() as connection:
+            sight = await find_sight(connection, self._guarded)
+            if sight is not None and sight.is_in_place and sight.is_to_be_noted:
+                await update_seen(connection)
+        if sight is None:
+            raise EpochUnknown
+        if not sight.is_in_place:
+            await self._look_into_it()
+
+    async def write(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Return what a transaction returns that gives out an id; it runs again where the data had to be looked at.
+
+        EpochUnknown, or DataMoved once more, when the place of the data can't be told now.
+        """
+        try:
+            return await write()
+        except DataMoved:
+            await self.look()
+        return await write()
+
+    async def begin_after_loss(self, has_lost: HasLost, told_by: uuid.UUID | None, known: int) -> None:
+        """Begin an epoch because somebody has seen more than the database knows, ids up to ``known`` among it.
+
+        Unless that is no longer so: somebody else may have told of the same. Nor where there is no epoch at all: a
+        restore may be under way, which is to fill the table itself.
+        """
+        async with self._database.transaction() as connection:
+            await lock_epochs(connection)
+            if await find_epoch(connection) is not None and await has_lost(connection):
+                await self._begin(connection, is_loss=True, told_by=told_by, known=known)
+
+    async def _look_into_it(self) -> None:
+        async with self._database.transaction() as connection:
+            await lock_epochs(connection)
+            sight = await find_sight(connection, self._guarded)
+            move = await find_move(connection, self._guarded)
+            if sight is None or move is None or sight.is_in_place:  # another replica was faster
+                return
+            if move.is_loss or move.may_be_loss:
+                await self._begin(connection, is_loss=move.is_loss)
+            else:
+                await update_seen(connection)
+
+    async def _begin(
+        self, connection: Connection, *, is_loss: bool, told_by: uuid.UUID | None = None, known: int = 0
+    ) -> None:
+        beyond = max(known, await self._find_highest_id(connection))
+        ids_from = await update_ids(connection, self._guarded, beyond)
+        if is_loss:
+            await wait_for_full_second(connection)
+        epoch = await insert_epoch(connection, self._guarded, ids_from, is_loss=is_loss, told_by=told_by)
+        await self._note_beginning(connection, epoch)
+        facts = {"epoch": epoch.number, "table": self._guarded, "ids_from": ids_from}
+        if is_loss:
+            log.warning("database_was_put_back", **facts, see="docs/reliability.md, After a restore")
+        else:
+            log.warning("database_may_have_been_put_back", **facts, see="docs/reliability.md, After a restore")
+
+    async def _watch(self) -> None:
+        await self._database.wait_until_ready()
+        while True:
+            try:
+                await self.look()
+            except EpochUnknown as error:
+                self._fail(type(error).__name__)
+            except Unavailable:
+                pass  # the database says so itself
+            except Exception as error:  # noqa: BLE001 - whatever it is, in the middle of a restore too: the watch goes on
+                self._fail(type(error).__name__)
+            else:
+                self._failure = None
+            await asyncio.sleep(LOOK_EVERY)
+
+    def _fail(self, reason: str) -> None:
+        """Say once why the place of the data can't be found out."""
+        if reason != self._failure:
+            log.error("epoch_not_known", reason=reason, see="docs/reliability.md, After a restore")
+        self._failure = reason

@@ -1,0 +1,163 @@
+"""The table ``epochs`` of either service: since when the data has not gone back. Each function is one SQL statement.
+
+An epoch is a stretch of time in which the database was not put back to an earlier state. Its row says where the data
+lay, because a backup that is restored lies elsewhere:
+
+==================================  ==============================================================================
+what differs                        what happened
+==================================  ==============================================================================
+server, database or table           a dump was restored, into a new place or over the old one; data was moved
+the sequence is below ``ids_from``  the same, while the service ran
+timeline                            a standby took over, which may have lost nothing; or a point-in-time recovery
+the table's file                    TRUNCATE, perhaps before a restore of the data alone; or VACUUM FULL
+silence before the server started   a copy of the files was put back; or everything was switched off for a while
+==================================  ==============================================================================
+
+The first two are a *loss*. The others may be one: ids then skip ahead as they do after a loss, and nothing else
+happens unless a follower knows better (``auth_service/followers.py``).
+"""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+
+from shared.errors import Unavailable
+from shared.postgres.database import Connection
+
+SILENCE = dt.timedelta(minutes=10)
+"""A server that was away for longer may have been put back from a copy of its files. Nobody restores a younger one."""
+SEEN_EVERY = dt.timedelta(minutes=1)
+
+_TURN = 4_709_204  # any number, the same in every replica
+
+
+class DataMoved(Unavailable):
+    """No id can be given out: the data is not where it was. ``EpochWatch.write`` looks into it, and writes again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """The current epoch. Sessions, and tokens, that began before ``lost_at`` are over; it is on a full second."""
+
+    number: int
+    id: uuid.UUID
+    lost_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a look at the database found: whether all is in place, and whether that should be noted again."""
+
+    is_in_place: bool
+    is_to_be_noted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """How the place of the data differs from what the last epoch says."""
+
+    is_loss: bool
+    may_be_loss: bool
+
+
+async def find_epoch(connection: Connection) -> Epoch | None:
+    """Return the current epoch; None where all rows are gone."""
+    row = await connection.fetchrow(
+        """
+        SELECT number, id, (SELECT max(began_at) FROM epochs WHERE is_loss) AS lost_at
+        FROM epochs ORDER BY number DESC LIMIT 1
+        """
+    )
+    return Epoch(row["number"], row["id"], row["lost_at"]) if row else None
+
+
+async def find_sight(connection: Connection, guarded: str) -> Sight | None:
+    """Return whether the data of a table is in place; None where no epoch says which place that is."""
+    row = await connection.fetchrow(
+        """
+        SELECT is_data_in_place($1) AS is_in_place, clock_timestamp() - seen_at > $2::interval AS is_to_be_noted
+        FROM epochs ORDER BY number DESC LIMIT 1
+        """,
+        *(guarded, SEEN_EVERY),
+    )
+    return Sight(row["is_in_place"], row["is_to_be_noted"]) if row else None
+
+
+async def lock_epochs(connection: Connection) -> None:
+    """Let no other replica begin an epoch until the transaction ends."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", _TURN)
+
+
+async def find_move(connection: Connection, guarded: str) -> Move | None:
+    """Return how the place differs, beyond a restart of the server; None when that can't be told yet."""
+    row = await connection.fetchrow(
+        """
+        SELECT system_id <> (SELECT system_identifier FROM pg_control_system())
+                OR database_id <> (SELECT oid FROM pg_database WHERE datname = current_database())
+                OR table_id <> to_regclass($1)
+                OR ids_from > coalesce(pg_sequence_last_value(pg_get_serial_sequence($1, 'id')::regclass), 0)
+                AS is_loss,
+            timeline <> left(pg_walfile_name(pg_current_wal_lsn()), 8)
+                OR file_node <> coalesce(pg_relation_filenode(to_regclass($1)), 0)
+                OR (server_started_at <> pg_postmaster_start_time() AND clock_timestamp() - seen_at > $2::interval)
+                AS may_be_loss
+        FROM epochs WHERE NOT pg_is_in_recovery() ORDER BY number DESC LIMIT 1
+        """,
+        *(guarded, SILENCE),
+    )
+    return Move(row["is_loss"], row["may_be_loss"]) if row else None
+
+
+async def update_ids(connection: Connection, guarded: str, beyond: int) -> int:
+    """Let a table's ids go on beyond all that may have been given; return from where on.
+
+    That is the time in milliseconds since 1970, or a million beyond what the table, its sequence and the caller know.
+    By the time, because a backup may be restored twice: what was given after the first restore is lost as well.
+    """
+    ids_from: int = await connection.fetchval(
+        """
+        SELECT setval(sequence, greatest(
+            (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
+            1000000 + coalesce(pg_sequence_last_value(sequence), 0), 1000000 + $2::bigint
+        ))
+        FROM (SELECT pg_get_serial_sequence($1, 'id')::regclass AS sequence) AS of_the_table
+        """,
+        *(guarded, beyond),
+    )
+    return ids_from
+
+
+async def wait_for_full_second(connection: Connection) -> None:
+    """Return when the second that is running has ended: the times in tokens have no fractions."""
+    await connection.execute("SELECT pg_sleep_until(date_trunc('second', clock_timestamp()) + interval '1 second')")
+
+
+async def insert_epoch(
+    connection: Connection, guarded: str, ids_from: int, *, is_loss: bool, told_by: uuid.UUID | None
+) -> Epoch:
+    """Begin an epoch with the second that is running, in the place where the data is now, and return it."""
+    row = await connection.fetchrow(
+        """
+        INSERT INTO epochs (number, began_at, is_loss, told_by, ids_from, server_started_at, system_id, timeline,
+            database_id, table_id, file_node)
+        SELECT coalesce((SELECT max(number) FROM epochs), 0) + 1, date_trunc('second', clock_timestamp()), $2, $3, $4,
+            pg_postmaster_start_time(), (SELECT system_identifier FROM pg_control_system()),
+            left(pg_walfile_name(pg_current_wal_lsn()), 8),
+            (SELECT oid FROM pg_database WHERE datname = current_database()),
+            to_regclass($1), coalesce(pg_relation_filenode(to_regclass($1)), 0)
+        RETURNING number, id, began_at
+        """,
+        *(guarded, is_loss, told_by, ids_from),
+    )
+    assert row is not None
+    return Epoch(row["number"], row["id"], row["began_at"] if is_loss else None)
+
+
+async def update_seen(connection: Connection) -> None:
+    """Note that all is well, on the server as it runs now."""
+    await connection.execute(
+        """
+        UPDATE epochs SET seen_at = clock_timestamp(), server_started_at = pg_postmaster_start_time()
+        WHERE number = (SELECT max(number) FROM epochs)
+        """
+    )

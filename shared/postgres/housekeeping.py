@@ -1,0 +1,111 @@
+"""Housekeeping: what has piled up is cleared away in the background, in small bites, so that no request has to do it.
+
+1. A bite is one short transaction over at most ``BITE`` rows, however many there are. Rows that somebody else has
+   locked are left for later (``SKIP LOCKED``), so replicas clear up side by side and no request waits long for one.
+2. While there is more to do the next bite follows after a pause at least as long as the bite took. Otherwise each chore
+   is looked at again after a rest.
+3. A failure is logged once and ends nothing: the chore is tried again, with a smaller bite, in case this one took too
+   long. Other chores go on.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import structlog
+
+from shared.observing.metrics import Metrics
+from shared.postgres.database import Connection, Database
+from shared.process.background import end_task
+
+BITE = 1000  # rows
+SMALLEST_BITE = 10
+SHORTEST_PAUSE = 0.02  # seconds
+REST = 10.0  # seconds, while there is nothing to do
+
+log = structlog.get_logger("housekeeping")
+
+
+@dataclass(frozen=True, slots=True)
+class Bite:
+    """How many rows a bite took, and whether there is more to do."""
+
+    rows: int
+    has_more: bool
+
+
+Chore: TypeAlias = Callable[[Connection, int], Awaitable[Bite]]
+"""Takes a bite of at most so many rows, in the transaction that it is given."""
+
+
+class Housekeeping:
+    """Does a service's chores, which the metrics show by name. ``start`` in the lifespan, ``stop`` at its end."""
+
+    def __init__(self, database: Database, chores: Mapping[str, Chore], metrics: Metrics) -> None:
+        self._database = database
+        self._chores = chores
+        self._bites = dict.fromkeys(chores, BITE)
+        self._failing: set[str] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._rows = metrics.count_housekeeping(chores)
+
+    def start(self) -> None:
+        """Begin, in the background."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """End; a bite under way is rolled back."""
+        await end_task(self._task)
+
+    async def finish(self) -> None:
+        """Take bites until nothing is left to do, or nothing more can be done."""
+        while await self.take_bites():
+            pass
+
+    async def take_bites(self) -> bool:
+        """Take one bite of each chore; tell whether there is more to do."""
+        return any([await self._take_bite(name, chore) for name, chore in self._chores.items()])
+
+    async def _run(self) -> None:
+        await self._database.wait_until_ready()
+        while True:
+            started = time.monotonic()
+            has_more = await self.take_bites()
+            rest = random.uniform(REST / 2, REST)  # noqa: S311 - so that replicas don't all look at once; no secret
+            await asyncio.sleep(max(SHORTEST_PAUSE, time.monotonic() - started) if has_more else rest)
+
+    async def _take_bite(self, name: str, chore: Chore) -> bool:
+        try:
+            async with self._database.transaction() as connection:
+                bite = await chore(connection, self._bites[name])
+        except Exception as error:  # noqa: BLE001 - whatever it is, housekeeping goes on
+            self._note_failure(name, error)
+            return False
+        self._note_bite(name, bite)
+        return bite.has_more
+
+    def _note_failure(self, name: str, error: Exception) -> None:
+        self._bites[name] = max(SMALLEST_BITE, self._bites[name] // 2)
+        if name not in self._failing:
+            log.warning("housekeeping_failed", chore=name, error=type(error.__cause__ or error).__name__)
+        self._failing.add(name)
+
+    def _note_bite(self, name: str, bite: Bite) -> None:
+        self._bites[name] = min(BITE, self._bites[name] * 2)
+        if name in self._failing:
+            log.info("housekeeping_resumed", chore=name)
+        self._failing.discard(name)
+        self._rows.labels(name).inc(bite.rows)
+
+
+def until_few(take: Callable[[Connection, int], Awaitable[int]]) -> Chore:
+    """Return the chore of deleting in bites, each of which tells how many rows it took: one that is full has more."""
+
+    async def chore(connection: Connection, limit: int) -> Bite:
+        rows = await take(connection, limit)
+        return Bite(rows, has_more=rows >= limit)
+
+    return chore

@@ -1,0 +1,1 @@
+"""How a service runs as a process: it starts, drains and ends."""

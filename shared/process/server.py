@@ -1,0 +1,116 @@
+"""How a service is run: settings, logs, metrics port, uvicorn. The one place that holds uvicorn's settings."""
+
+import asyncio
+import gc
+import socket
+import sys
+from collections.abc import Callable
+
+import uvicorn
+from prometheus_client import start_http_server
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from shared.fast.service_protocol import ServiceProtocol
+from shared.observing.logs import guard_standard_error, set_up_logs
+from shared.observing.metrics import Metrics
+from shared.process.draining import DrainingServer
+from shared.process.unix_socket import bind_unix_socket
+from shared.settings import Settings, SettingsInvalid, SettingsType, UpstreamSettings, load_settings
+
+Protocol = Callable[..., asyncio.Protocol]
+"""Makes what serves one client's connection, as uvicorn calls it."""
+
+
+GRACEFUL_SHUTDOWN = 10  # seconds for running requests to end after SIGTERM
+KEEP_ALIVE = 5  # seconds that an idle connection is kept
+NEW_OBJECTS = 5_000  # after so many, garbage is looked for among them
+
+
+class ServiceServer(DrainingServer):
+    """The server of a service, which may listen at a Unix socket too."""
+
+    def __init__(self, config: uvicorn.Config, drain_seconds: float, unix_socket: socket.socket | None) -> None:
+        super().__init__(config, drain_seconds)
+        self._unix_socket = unix_socket
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        if self._unix_socket is not None:
+            loop, backlog = asyncio.get_running_loop(), self.config.backlog
+            listening = await loop.create_unix_server(self._create_protocol, sock=self._unix_socket, backlog=backlog)
+            self.servers.append(listening)
+
+    def _create_protocol(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+
+def serve(
+    service: str,
+    settings_type: type[SettingsType],
+    create_app: Callable[[SettingsType, Metrics], ASGIApp],
+    protocol: Protocol = ServiceProtocol,
+) -> None:
+    """Run a service until it is told to stop. Bad settings end the process with code 2 and one line that names them."""
+    writer = guard_standard_error()
+    try:
+        settings = load_settings(settings_type)
+        set_up_logs(service, settings.log_level, settings.log_format, writer)
+        metrics = Metrics(lambda: writer.dropped)
+        app = create_app(settings, metrics)
+    except SettingsInvalid as error:
+        sys.exit(_explain(service, error))
+    try:
+        start_http_server(settings.metrics_port, settings.host, metrics.registry)
+    except OSError as error:
+        sys.exit(_explain(service, f"METRICS_PORT {settings.metrics_port} can't be listened on: {error.strerror}"))
+    config = build_config(app, settings.host, settings.port, protocol)
+    server = ServiceServer(config, settings.drain_seconds, _bind_unix_socket(service, settings))
+    metrics.watch("gatepost_tasks", "Requests that are worked at", lambda: len(server.server_state.tasks))
+    metrics.watch("gatepost_connections", "Connections of clients", lambda: len(server.server_state.connections))
+    _spare_the_collector()
+    server.run()
+
+
+def build_config(app: ASGIApp, host: str, port: int, protocol: Protocol = HttpToolsProtocol) -> uvicorn.Config:
+    """Return uvicorn's settings: one parser everywhere, nothing believed from headers, an end to every wait."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http=protocol,  # type: ignore[arg-type] # it is only called
+        ws="none",
+        lifespan="on",
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN,
+    )
+
+
+def _bind_unix_socket(service: str, settings: Settings) -> socket.socket | None:
+    if not isinstance(settings, UpstreamSettings) or settings.unix_socket is None:
+        return None
+    try:
+        return bind_unix_socket(settings.unix_socket)
+    except OSError as error:
+        reason = error.strerror or error
+        sys.exit(_explain(service, f"UNIX_SOCKET {settings.unix_socket} can't be listened at: {reason}"))
+
+
+def _spare_the_collector() -> None:
+    """Keep what is there at the start out of every collection: it stays, and looking at it again is costly."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(NEW_OBJECTS)
+
+
+def _explain(service: str, reason: object) -> int:
+    print(f"{service} does not start: {reason}", file=sys.stderr)  # noqa: T201 - before logs are of use
+    return 2

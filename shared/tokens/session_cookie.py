@@ -1,0 +1,247 @@
+"""NextAuth's session cookie: sealed, opened, named and cut into chunks exactly as next-auth 4.24 does it.
+
+Pure: secrets and the time come in, values go out. The session is a JWE in compact form, ``dir`` with ``A256GCM``
+(RFC 7516, RFC 7518 sections 4.5 and 5.3); its key comes from the secret by HKDF-SHA256 (RFC 5869). A Next.js server
+that knows ``NEXTAUTH_SECRET`` reads it with ``getToken``, and this module reads what that server writes.
+
+Opening never raises and never guesses: anything but a cookie sealed by our key, in time, is None.
+
+The sealing itself is ``cryptography``'s, without jose's layer around it, which takes three times as long.
+"""
+
+import contextlib
+import functools
+import json
+import os
+import re
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import TypeGuard
+from urllib.parse import quote, unquote
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from shared.fast.memory import Memory
+from shared.tokens.compact_form import decode_segment, encode_segment, read_object
+from shared.tokens.device_cookie import device_cookie_name
+
+KEY_INFO = b"NextAuth.js Generated Encryption Key"
+HEADER = {"alg": "dir", "enc": "A256GCM"}
+NONCE_LENGTH = 12  # bytes (RFC 7518, section 5.3)
+TAG_LENGTH = 16
+CLOCK_TOLERANCE = 15  # seconds, as next-auth opens
+
+BLANKS = " \t"  # RFC 6265's; str.strip() alone would make a __Host- name of one that a browser let pass
+CHUNK_LENGTH = 3933  # 4096 less what next-auth reserves for the cookie's name and attributes
+MAX_SEALED_LENGTH = 16_384
+MAX_REMEMBERED = 2048  # opened sessions
+LONGEST_REMEMBERED = 2048  # characters of a sealed one; ours have some 900
+MAX_PIECES = 5  # of a session: no more are needed for the longest
+MAX_CLEARED = 10  # pieces that one answer clears, so that its head stays short; the browser's next requests go on
+
+_COMPACT_JWE = re.compile(r"([A-Za-z0-9_-]+)\.\.([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{22})")
+_ENCODED_HEADER = encode_segment(json.dumps(HEADER, separators=(",", ":")).encode())
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_PLAIN = re.compile(r"[A-Za-z0-9._-]*")  # as a sealed session is: no character that is ever encoded
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+SessionClaims = Mapping[str, object]
+
+
+class SessionSealer:
+    """Seals and opens the session of ``NEXTAUTH_SECRET``, and opens those of previous ones; ``max_age`` in seconds.
+
+    What was opened is remembered by its exact text; its time is checked each time. What does not open is not.
+    """
+
+    def __init__(self, secret: str, max_age: int, previous: Sequence[str] = ()) -> None:
+        self._keys = [AESGCM(derive_key(each)) for each in (secret, *previous)]
+        self._opened: Memory[str, SessionClaims] = Memory(MAX_REMEMBERED)
+        self.max_age = max_age
+
+    def stamp(self, claims: Mapping[str, object], now: int, ends_at: int | None = None) -> SessionClaims:
+        """Return the claims with a new ``iat``, ``exp`` (``ends_at``, if that is sooner) and ``jti``."""
+        expires_at = now + self.max_age if ends_at is None else min(now + self.max_age, ends_at)
+        return {**claims, "iat": now, "exp": expires_at, "jti": str(uuid.uuid4())}
+
+    def seal_stamped(self, claims: Mapping[str, object]) -> str:
+        """Return the sealed claims, which say themselves when they end."""
+        nonce = os.urandom(NONCE_LENGTH)
+        plain = _JSON.encode(claims).encode()
+        sealed = self._keys[0].encrypt(nonce, plain, _ENCODED_HEADER.encode())
+        text, tag = encode_segment(sealed[:-TAG_LENGTH]), encode_segment(sealed[-TAG_LENGTH:])
+        return f"{_ENCODED_HEADER}..{encode_segment(nonce)}.{text}.{tag}"
+
+    def seal(self, claims: Mapping[str, object], now: int, ends_at: int | None = None) -> str:
+        """Return the claims, stamped and sealed."""
+        return self.seal_stamped(self.stamp(claims, now, ends_at))
+
+    def open(self, sealed: str, now: int) -> SessionClaims | None:
+        """Return the claims of a cookie that a key of ours sealed and that has not expired, else None."""
+        claims = self._opened.find(sealed) or self._open(sealed)
+        if claims is None:
+            return None
+        expires_at = claims["exp"]
+        return claims if _is_time(expires_at) and now < expires_at + CLOCK_TOLERANCE else None
+
+    def _open(self, sealed: str) -> SessionClaims | None:
+        """Return the claims of a cookie that a key of ours sealed, and remember them."""
+        for key in self._keys:
+            # A cookie is anybody's input; whatever it breaks, it is not a session.
+            with contextlib.suppress(Exception):
+                claims = _decrypt(sealed, key)
+                if claims is not None and len(sealed) <= LONGEST_REMEMBERED:
+                    self._opened.keep(sealed, claims)
+                return claims
+        return None
+
+
+def _decrypt(sealed: str, key: AESGCM) -> SessionClaims | None:
+    """Return the claims of a session with its times; None, or any exception, for everything else."""
+    match = _COMPACT_JWE.fullmatch(sealed) if len(sealed) <= MAX_SEALED_LENGTH else None
+    if match is None:
+        return None
+    header, nonce, text, tag = match.groups()
+    # The header is compared, not interpreted: it must not choose an algorithm nor ask for decompression.
+    if header != _ENCODED_HEADER and read_object(decode_segment(header)) != HEADER:
+        return None
+    encrypted = decode_segment(text) + decode_segment(tag)
+    claims = read_object(key.decrypt(decode_segment(nonce), encrypted, header.encode()))
+    return claims if _is_time(claims.get("exp")) and _is_time(claims.get("iat")) else None
+
+
+def derive_key(secret: str) -> bytes:
+    """Return the 32-byte sealing key of a ``NEXTAUTH_SECRET``."""
+    return HKDF(algorithm=SHA256(), length=32, salt=b"", info=KEY_INFO).derive(secret.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class CookieNames:
+    """NextAuth's cookie names, and our device cookie's; under https with the prefixes of RFC 6265bis, section 4.1.3."""
+
+    session: str
+    csrf: str
+    callback: str
+    device: str
+    secure: bool
+
+    @classmethod
+    def of(cls, public_url: str) -> "CookieNames":
+        """Return the names for a public URL, by its scheme."""
+        if public_url.startswith("https://"):
+            return cls(
+                session="__Secure-next-auth.session-token",
+                csrf="__Host-next-auth.csrf-token",
+                callback="__Secure-next-auth.callback-url",
+                device=device_cookie_name(secure=True),
+                secure=True,
+            )
+        return cls(
+            session="next-auth.session-token",
+            csrf="next-auth.csrf-token",
+            callback="next-auth.callback-url",
+            device=device_cookie_name(secure=False),
+            secure=False,
+        )
+
+    def owns(self, name: str) -> bool:
+        """Tell whether a cookie of that name is one of ours, chunks of the session included."""
+        return (
+            name in {self.session, self.csrf, self.callback, self.device}
+            or _chunk_number(name, self.session) is not None
+        )
+
+
+def parse_cookies(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return the cookies of a request's raw headers, read as the ``cookie`` package of next-auth reads them.
+
+    Of equal names the first counts (RFC 6265, section 4.2.1 and 5.4).
+    """
+    cookies: dict[str, str] = {}
+    for name, value in headers:
+        if name.lower() == b"cookie":
+            for pair in value.decode("latin-1").split(";"):
+                key, separator, text = pair.partition("=")
+                if separator:
+                    cookies.setdefault(key.strip(BLANKS), _read_cookie_value(text.strip(BLANKS)))
+    return cookies
+
+
+def find_session_value(cookies: Mapping[str, str], name: str) -> str | None:
+    """Return the sealed session: whole, or joined from chunks ``name.0``, ``name.1``, ... without a gap; else None."""
+    if name in cookies:
+        return cookies[name]
+    chunks = list_session_pieces(cookies, name)
+    if not 0 < len(chunks) <= MAX_PIECES or chunks != [f"{name}.{number}" for number in range(len(chunks))]:
+        return None
+    return "".join(cookies[chunk] for chunk in chunks)
+
+
+def list_session_pieces(cookies: Iterable[str], name: str) -> list[str]:
+    """Return the names of the pieces of the session among the cookies: the whole one, then chunks by number.
+
+    At most ``MAX_CLEARED``, which is more than any session has.
+    """
+    numbered = {piece: _chunk_number(piece, name) for piece in cookies}
+    chunks = sorted((number, piece) for piece, number in numbered.items() if number is not None)
+    return ([piece for piece in numbered if piece == name] + [piece for _, piece in chunks])[:MAX_CLEARED]
+
+
+def session_cookies(names: CookieNames, sealed: str, expires_at: int, sent: Iterable[str]) -> list[str]:
+    """Return the ``Set-Cookie`` values that store a sealed session and clear the stale pieces among those ``sent``."""
+    if len(sealed) <= CHUNK_LENGTH:
+        values = {names.session: sealed}
+    else:
+        starts = range(0, len(sealed), CHUNK_LENGTH)
+        values = {f"{names.session}.{n}": sealed[s : s + CHUNK_LENGTH] for n, s in enumerate(starts)}
+    stale = [piece for piece in list_session_pieces(sent, names.session) if piece not in values]
+    return [clear_cookie(piece, secure=names.secure) for piece in stale] + [
+        set_cookie(name, value, secure=names.secure, expires_at=expires_at) for name, value in values.items()
+    ]
+
+
+def set_cookie(name: str, value: str, *, secure: bool, expires_at: int | None = None) -> str:
+    """Return a ``Set-Cookie`` value with NextAuth's attributes.
+
+    ``expires_at`` is in Unix seconds; without it the cookie lives as long as the browser's session.
+    """
+    expires = "" if expires_at is None else f"; Expires={_format_date(expires_at)}"
+    encoded = value if _PLAIN.fullmatch(value) else quote(value, safe="")
+    return f"{name}={encoded}; Path=/{expires}; HttpOnly{'; Secure' if secure else ''}; SameSite=Lax"
+
+
+def clear_cookie(name: str, *, secure: bool) -> str:
+    """Return the ``Set-Cookie`` value that makes a browser forget a cookie of ours."""
+    return f"{name}=; Max-Age=0; Path=/; HttpOnly{'; Secure' if secure else ''}; SameSite=Lax"
+
+
+@functools.lru_cache(maxsize=1024)
+def _format_date(moment: int) -> str:
+    """Return a moment as HTTP writes it: that of a session's end is written each time that it is read."""
+    return formatdate(moment, usegmt=True)
+
+
+def _chunk_number(piece: str, name: str) -> int | None:
+    suffix = piece.removeprefix(name + ".")
+    is_number = suffix != piece and suffix.isascii() and suffix.isdigit() and (suffix == "0" or suffix[0] != "0")
+    return int(suffix) if is_number and len(suffix) <= 2 else None  # noqa: PLR2004 - a hundred chunks are beyond any session
+
+
+def _is_time(value: object) -> TypeGuard[int]:
+    return type(value) is int and 0 <= value < 2**53
+
+
+def _read_cookie_value(text: str) -> str:
+    """Return the value without the quotes around it, percent-decoded where all of it can be."""
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1]
+    if "%" not in text:
+        return text
+    try:
+        return text if _BAD_ESCAPE.search(text) else unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        return text

@@ -1,0 +1,239 @@
+"""Signed tokens: the access token of a user and the service token between services (RFC 7515, 7519, 9068).
+
+Pure: keys and the time come in, values go out. This is the only module that signs or verifies with jose.
+
+A token is a JWS in compact form, HS256, header ``{"alg", "kid", "typ"}``. The laws:
+
+1. Any input ends as verified claims or as ``TokenRefused``; nothing else is raised.
+2. The text is checked before jose sees it: length, alphabet, canonical base64url, a small flat header.
+3. The header never chooses the algorithm, and chooses the key only from a fixed map by ``kid``.
+4. Every claim that is relied on must be there, of its exact type, and equal to what is expected here.
+5. Each kind of token has its own keys, ``typ`` and ``aud``; one is never taken for another (RFC 8725, 3.11).
+6. A signature is computed, and compared in constant time, by jose's key, which knows one algorithm. Nothing of the
+   payload is decoded before.
+
+Never log a token; the reason of a refusal is enough.
+"""
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Sequence
+
+from jose import jwk, jws
+from jose.backends.base import Key
+
+from shared.fast.memory import Memory
+from shared.tokens.claims import MAX_ID, Claims, Fault, Term, TokenRefused, check_registered, read_text, read_user
+from shared.tokens.compact_form import decode_segment, encode_segment, is_canonical, read_object
+
+# What a caller of this module needs, claims.py's words included.
+__all__ = ["MAX_ID", "AccessTokens", "Claims", "Fault", "KeyRing", "ServiceTokens", "TokenRefused", "key_id"]
+
+ALGORITHM = "HS256"
+ACCESS_TYPE = "at+jwt"  # RFC 9068, section 2.1
+SERVICE_TYPE = "svc+jwt"
+ACCESS_AUDIENCE = "gatepost"
+SERVICE_TOKEN_TTL = 60  # seconds
+
+MAX_TOKEN_LENGTH = 4096
+MAX_HEADER_LENGTH = 512  # bytes, decoded
+MAX_REMEMBERED = 4096  # tokens with a right signature
+MAX_REFUSED = 256  # other tokens; whoever sends one sends it again
+LONGEST_REFUSED = 1024  # characters of one that is remembered
+
+_COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
+
+
+class KeyRing:
+    """The keys of one kind of token: the first signs, all verify, each named by its ``kid``."""
+
+    def __init__(self, current: str, previous: Sequence[str] = ()) -> None:
+        if not all((current, *previous)):
+            raise ValueError("a key must not be empty")
+        self.signing_kid = key_id(current)
+        self._keys = {key_id(secret): _build_key(secret) for secret in (*previous, current)}
+
+    @property
+    def signing_key(self) -> Key:
+        """The key that signs."""
+        return self._keys[self.signing_kid]
+
+    def find_key(self, kid: object) -> Key | None:
+        """Return the key of that name, or None."""
+        return self._keys.get(kid) if isinstance(kid, str) else None
+
+    def list_headers(self, token_type: str) -> dict[str, Key]:
+        """Return the header of a token of that type for each key, as jose writes it, with the key."""
+        return {_write_header(kid, token_type): key for kid, key in self._keys.items()}
+
+
+def key_id(secret: str) -> str:
+    """Return the public name of a key: the first 8 hex digits of its SHA-256."""
+    return hashlib.sha256(secret.encode()).hexdigest()[:8]
+
+
+class AccessTokens:
+    """Signs and verifies access tokens of one issuer (the public URL), valid for ``ttl`` seconds.
+
+    What a token says is remembered by its exact text; its times are checked each time. A session that was ended is not
+    known here: ``authentication`` asks ``Revocations`` after each verification. Remembered apart is why a token was
+    refused, where that holds for ever: whatever was wrong but its times.
+    """
+
+    def __init__(self, keys: KeyRing, issuer: str, ttl: int) -> None:
+        self._kind = _Kind(keys, ACCESS_TYPE)
+        self._issuer = issuer
+        self._read: Memory[str, tuple[Claims, Term]] = Memory(MAX_REMEMBERED)
+        self._refused: Memory[str, Fault] = Memory(MAX_REFUSED)
+        self.ttl = ttl
+
+    def sign(  # noqa: PLR0913 - one for each claim
+        self,
+        *,
+        user_id: int,
+        name: str,
+        email: str,
+        session_id: str,
+        now: int,
+        ends_at: int | None = None,
+        authenticated_at: int | None = None,
+        roles: Sequence[str] = (),
+    ) -> str:
+        """Return a new access token for the user's session, which began when the user proved who they are.
+
+        It ends at ``ends_at`` if that comes before its ``ttl`` has passed, but lives for a second at least.
+        """
+        expires_at = now + self.ttl if ends_at is None else min(now + self.ttl, max(ends_at, now + 1))
+        claims: dict[str, object] = {
+            "iss": self._issuer,
+            "aud": ACCESS_AUDIENCE,
+            "sub": str(user_id),
+            "id": user_id,
+            "name": name,
+            "email": email,
+            "sid": session_id,
+            "jti": secrets.token_urlsafe(16),
+            "iat": now,
+            "exp": expires_at,
+            **({"auth_time": authenticated_at} if authenticated_at is not None else {}),
+            **({"roles": list(roles)} if roles else {}),
+        }
+        return self._kind.sign(claims)
+
+    def verify(self, token: str, now: int) -> Claims:
+        """Return the claims of a valid access token; TokenRefused for everything else."""
+        user, term = self._read.find(token) or self._read_once(token)
+        term.check(now)
+        return user
+
+    def _read_once(self, token: str) -> tuple[Claims, Term]:
+        """Return what a token of ours says, and when it counts, and remember it; or why it is none."""
+        refused = self._refused.find(token)
+        if refused is not None:
+            raise TokenRefused(refused)
+        try:
+            read = self._read_token(token)
+        except TokenRefused as refusal:
+            if len(token) <= LONGEST_REFUSED:
+                self._refused.keep(token, refusal.fault)
+            raise
+        self._read.keep(token, read)
+        return read
+
+    def _read_token(self, token: str) -> tuple[Claims, Term]:
+        try:
+            claims = self._kind.verify(token)
+            term = check_registered(claims, self._issuer, ACCESS_AUDIENCE, self.ttl)
+            return read_user(claims), term
+        except TokenRefused:
+            raise
+        except Exception as error:
+            raise TokenRefused(Fault.MALFORMED) from error
+
+
+class ServiceTokens:
+    """Signs and verifies the short-lived tokens by which one service calls another."""
+
+    def __init__(self, keys: KeyRing) -> None:
+        self._kind = _Kind(keys, SERVICE_TYPE)
+
+    def sign(self, *, caller: str, callee: str, now: int) -> str:
+        """Return a token that lets ``caller`` call ``callee`` for the next minute."""
+        claims: dict[str, object] = {
+            "iss": caller,
+            "aud": callee,
+            "sub": caller,
+            "jti": secrets.token_urlsafe(16),
+            "iat": now,
+            "exp": now + SERVICE_TOKEN_TTL,
+        }
+        return self._kind.sign(claims)
+
+    def verify(self, token: str, *, callee: str, now: int) -> str:
+        """Return the name of the calling service; TokenRefused when the token is not one for ``callee``."""
+        try:
+            claims = self._kind.verify(token)
+            caller = read_text(claims, "sub")
+            check_registered(claims, caller, callee, SERVICE_TOKEN_TTL).check(now)
+        except TokenRefused:
+            raise
+        except Exception as error:
+            raise TokenRefused(Fault.MALFORMED) from error
+        return caller
+
+
+class _Kind:
+    """One kind of token: its keys, and the ``typ`` of its header."""
+
+    def __init__(self, keys: KeyRing, token_type: str) -> None:
+        self._keys = keys
+        self._type = token_type
+        self._own_headers = keys.list_headers(token_type)
+
+    def sign(self, claims: dict[str, object]) -> str:
+        payload = json.dumps(claims, separators=(",", ":"), ensure_ascii=False).encode()
+        headers = {"typ": self._type, "kid": self._keys.signing_kid}
+        return str(jws.sign(payload, self._keys.signing_key, headers=headers, algorithm=ALGORITHM))
+
+    def verify(self, token: str) -> dict[str, object]:
+        """Return the claims of a token whose form, header and signature are right. The claims are not looked at."""
+        match = _COMPACT.fullmatch(token) if len(token) <= MAX_TOKEN_LENGTH else None
+        if match is None:
+            raise TokenRefused(Fault.MALFORMED)
+        header, payload, signature = match.groups()
+        if not (is_canonical(header) and is_canonical(payload) and is_canonical(signature)):
+            raise TokenRefused(Fault.MALFORMED)
+        key = self._own_headers.get(header) or self._find_key(header)
+        if not key.verify(token[: match.end(2)].encode(), decode_segment(signature)):
+            raise TokenRefused(Fault.SIGNATURE)
+        return read_object(decode_segment(payload))
+
+    def _find_key(self, segment: str) -> Key:
+        """Return the key that a header names which is spelled otherwise than ours."""
+        header = _read_header(segment)
+        if header != {"alg": ALGORITHM, "typ": self._type, "kid": header.get("kid")}:
+            raise TokenRefused(Fault.HEADER)
+        key = self._keys.find_key(header["kid"])
+        if key is None:
+            raise TokenRefused(Fault.UNKNOWN_KEY)
+        return key
+
+
+def _build_key(secret: str) -> Key:
+    # A prebuilt key object: jose would otherwise try to read the text as JSON, as a JWK set, as PEM ...
+    return jwk.construct(secret.encode(), ALGORITHM)
+
+
+def _write_header(kid: str, token_type: str) -> str:
+    header = {"alg": ALGORITHM, "kid": kid, "typ": token_type}
+    return encode_segment(json.dumps(header, separators=(",", ":")).encode())
+
+
+def _read_header(segment: str) -> dict[str, object]:
+    header = decode_segment(segment)
+    # Flat before parsed: a header nested a thousand deep would end the parser, not the token.
+    if len(header) > MAX_HEADER_LENGTH or b"[" in header or header.count(b"{") != 1:
+        raise TokenRefused(Fault.HEADER)
+    return read_object(header)

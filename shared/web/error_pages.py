@@ -1,0 +1,85 @@
+"""What an error page tells a person: a heading, what to do now, and how long to wait. Pure.
+
+JSON answers keep the sentence of the error itself. What only a programmer understands ("The path hides a character as
+%75") is shown small, as a detail to quote beside the request id.
+"""
+
+import math
+from dataclasses import dataclass
+
+from shared.errors import AppError
+from shared.language.sentences import Sentence
+
+FOR_PROGRAMMERS = frozenset({400, 405, 408, 411, 413, 414, 415, 422, 428, 431})
+"""Statuses whose own sentences speak of headers, bodies and paths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A heading, and a sentence that says what to do."""
+
+    heading: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorWords:
+    """All that the page says; ``wait`` in seconds, None where waiting does not help."""
+
+    heading: str
+    advice: str
+    detail: str
+    wait: int | None
+
+
+_CHECK_LINK = Sentence("Check the link, or go back and start again from there.")
+_GO_BACK = Sentence("Go back and try again from the page you came from.")
+_OURS = Sentence("This is not your fault. Please try again. If it keeps happening, tell us the request ID below.")
+_WORDS = {
+    400: Words(Sentence("This link does not work"), _CHECK_LINK),
+    401: Words(Sentence("Sign in to see this page"), Sentence("You are not signed in, or your session has ended.")),
+    403: Words(
+        Sentence("You don't have access to this page"), Sentence("If you have another account, sign in with that one.")
+    ),
+    404: Words(
+        Sentence("Page not found"), Sentence("The address may be mistyped, or the page was deleted or is private.")
+    ),
+    405: Words(Sentence("This can't be done here"), _GO_BACK),
+    408: Words(Sentence("The connection was too slow"), Sentence("What you sent did not arrive in time. Try again.")),
+    409: Words(Sentence("This conflicts with another change"), _GO_BACK),
+    412: Words(Sentence("It was changed since you opened it"), _GO_BACK),
+    413: Words(Sentence("That is too much to send at once"), Sentence("Go back, shorten it, and send it again.")),
+    414: Words(Sentence("This link is too long"), _CHECK_LINK),
+    422: Words(Sentence("This link does not work"), _CHECK_LINK),
+    429: Words(Sentence("Too many attempts")),
+    500: Words(Sentence("Something went wrong on our side"), _OURS),
+    502: Words(Sentence("This page is not working right now"), _OURS),
+    503: Words(Sentence("This page is not available right now")),
+    504: Words(Sentence("This page took too long to answer"), _OURS),
+}
+_UNUSUAL = Words(Sentence("This request can't be understood"), _GO_BACK)
+_MINUTE, _HOUR = 60, 3600  # seconds
+_LEAST_SAID = 90  # of a smaller unit, before a larger one is used: so that none is ever "1 minutes"
+
+
+def describe_error(error: AppError) -> ErrorWords:
+    """Return what the page of an error says."""
+    words = _WORDS.get(error.status, _UNUSUAL)
+    wait = error.headers.get("Retry-After")
+    seconds = int(wait) if wait else None
+    if error.message == error.sentence:
+        return ErrorWords(words.heading, words.advice, "", seconds)
+    if error.status in FOR_PROGRAMMERS:
+        return ErrorWords(words.heading, words.advice, error.message, seconds)
+    return ErrorWords(error.message, "", "", seconds)
+
+
+def say_wait(seconds: int) -> Sentence:
+    """Return when to try again, in the unit that a person would use."""
+    if seconds <= 1:
+        return Sentence("Try again in a second.")
+    if seconds < _LEAST_SAID:
+        return Sentence("Try again in {count} seconds.", count=seconds)
+    if seconds < _LEAST_SAID * _MINUTE:
+        return Sentence("Try again in {count} minutes.", count=math.ceil(seconds / _MINUTE))
+    return Sentence("Try again in {count} hours.", count=math.ceil(seconds / _HOUR))

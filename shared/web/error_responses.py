@@ -1,0 +1,109 @@
+"""The one place that turns an error into a response.
+
+The body is ``{"error": "<sentence for a person>"}`` plus members that carry facts (``fields``, ``retryAfter``).
+A browser that asks for a page gets one, in its language and in words for people (``error_pages``), with the request id
+to quote. A 5xx says nothing of the inside: the log has it under that id.
+What is not in the tree of ``errors`` is a fault of ours: 500, with no detail.
+"""
+
+import functools
+import http
+import re
+from collections.abc import Iterable, Mapping
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ExceptionHandler, Scope
+
+from shared.errors import AppError, BadRequest, MethodNotAllowed, NotFound
+from shared.observing.request_context import RequestRecord, record_of
+from shared.tokens.authentication import identify_caller
+from shared.web.error_pages import describe_error
+from shared.web.pages import render_page
+
+
+def render_error(scope: Scope, error: AppError) -> Response:
+    """Return the response to an error: JSON, or a page for a browser that asks for one. Notes it for the log."""
+    note_refusal(scope, error)
+    if wants_page(scope):
+        headers = {"Cache-Control": "no-store", **error.headers}
+        words, request_id = describe_error(error), record_of(scope).request_id
+        return render_page(
+            scope, "error.html", status=error.status, headers=headers, words=words, request_id=request_id
+        )
+    return render_json_error(error.status, error.message, error.headers, error.facts)
+
+
+def render_json_error(
+    status: int, message: str, headers: Mapping[str, str], facts: Mapping[str, object]
+) -> JSONResponse:
+    """Return the response to an error where no page is wanted."""
+    headers = {"Cache-Control": "no-store", **headers}
+    return JSONResponse({"error": message, **facts}, status_code=status, headers=headers)
+
+
+def note_refusal(scope: Scope, error: AppError) -> None:
+    """Put into the request's log record with which error it was refused, for whoever answers it in another way."""
+    note_refusal_in(record_of(scope), error)
+
+
+def note_refusal_in(record: RequestRecord, error: AppError) -> None:
+    """Put into a log record with which error its request was refused."""
+    record.refusal = _name(type(error).__name__)
+
+
+def wants_page(scope: Scope) -> bool:
+    """Tell whether a page is wanted: the client accepts HTML and the path is not of the JSON API."""
+    path = scope["path"]
+    if path.startswith("/api/") and not path.startswith("/api/auth/"):
+        return False
+    return accepts_html(scope["headers"])
+
+
+def accepts_html(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Tell whether a request's raw headers (names in lower case) ask for a page."""
+    return any(name == b"accept" and b"text/html" in value for name, value in headers)
+
+
+def exception_handlers() -> dict[type[Exception], ExceptionHandler]:
+    """Return the handlers for Starlette's table: ours, Starlette's own, and whatever is left (500)."""
+
+    async def handle_app_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, AppError)
+        return _render_for(request, error)
+
+    async def handle_http_exception(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return _render_for(request, _translate(error))
+
+    async def handle_fault(request: Request, _: Exception) -> Response:
+        return _render_for(request, AppError())
+
+    return {
+        AppError: handle_app_error,
+        HTTPException: handle_http_exception,
+        Exception: handle_fault,
+    }
+
+
+def _render_for(request: Request, error: AppError) -> Response:
+    """Return the response to an error in a service, whose page names the caller wherever the token tells who it is."""
+    if wants_page(request.scope) and hasattr(request.app.state, "access_tokens"):
+        identify_caller(request)
+    return render_error(request.scope, error)
+
+
+@functools.cache
+def _name(kind: str) -> str:
+    """Return what an error is called in logs and metrics: ``BodyTooLarge`` is ``body_too_large``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).lower()
+
+
+def _translate(error: HTTPException) -> AppError:
+    """Return Starlette's own exception (404 and 405 of its router) as ours."""
+    if error.status_code == http.HTTPStatus.NOT_FOUND:
+        return NotFound()
+    if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
+        return MethodNotAllowed((error.headers or {}).get("Allow", ""))
+    return BadRequest()

@@ -1,0 +1,128 @@
+"""HTML pages: one environment for templates, one look, one content security policy.
+
+A service's pages extend ``base.html`` of this package and stand in its own ``templates/`` folder. Everything that
+a template prints is escaped; nothing here or there is marked safe. A page is complete without any script. There is one
+script, ``assets/gatepost.js``, which puts times into the reader's time zone and shows a password on request; the policy
+names it by its hash, so no other runs, wherever it comes from. A page is in the language that its reader asks for:
+fixed texts through ``_``, sentences from the code through ``translated``, moments through ``moment``.
+"""
+
+import base64
+import functools
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+from starlette.responses import HTMLResponse
+from starlette.types import Scope
+
+from shared.language.languages import choose_language
+from shared.language.sentences import load_catalogue, say_moment, translate
+from shared.observing.request_context import record_of
+from shared.web.error_pages import say_wait
+
+HERE = Path(__file__).parent
+ASSETS = HERE / "assets"
+SIGN_IN, SIGN_UP = "/api/auth/signin", "/signup"
+LONGEST_QUERY = 8192  # bytes that the gateway takes
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads a page, as far as its head names them."""
+
+    name: str
+
+
+def render_page(
+    scope: Scope,
+    template: str,
+    *,
+    folder: Path | None = None,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **context: object,
+) -> HTMLResponse:
+    """Return a page made from a template of ``folder`` (or of this package), never cached unless ``headers`` say so.
+
+    The head names ``user``, by default whom the request's record names, and links to the sign-in page and back by
+    ``callback_query``, by default to the page itself.
+    """
+    language, name = read_language(scope), record_of(scope).user_name
+    user = Reader(name) if name else None
+    about = {"method": scope.get("method", "GET"), "path": scope.get("path", ""), "callback_query": _lead_back(scope)}
+    shown = {**about, "user": user, "status": status, **context}
+    text = _environment(folder, language).get_template(template).render(shown)
+    caching = {"Cache-Control": "no-store", "Content-Language": language, "Vary": "Accept-Language"}
+    return HTMLResponse(text, status_code=status, headers={**caching, **(headers or {})})
+
+
+def read_language(scope: Scope) -> str:
+    """Return the language that a request's page is to be in."""
+    return choose_language(", ".join(v.decode("latin-1") for name, v in scope["headers"] if name == b"accept-language"))
+
+
+@functools.cache
+def content_security_policy() -> str:
+    """Return what a page may load and do (Content Security Policy, level 3): our own, and of scripts exactly one."""
+    return (
+        f"default-src 'none'; style-src 'self'; img-src 'self'; script-src '{hash_asset('gatepost.js')}'; "
+        "form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+    )
+
+
+@functools.cache
+def hash_asset(name: str) -> str:
+    """Return the hash of an asset as policies and ``integrity`` write it (Subresource Integrity, section 3.1)."""
+    return "sha256-" + base64.b64encode(hashlib.sha256((ASSETS / name).read_bytes()).digest()).decode()
+
+
+def _asset_url(name: str) -> str:
+    """Return the address of an asset, another one for each content: after an upgrade no browser mixes old and new."""
+    return f"/assets/{name}?v={hashlib.sha256((ASSETS / name).read_bytes()).hexdigest()[:8]}"
+
+
+def _lead_back(scope: Scope) -> str:
+    """Return the query by which the sign-in page leads back to a page; empty for what can't be come back to."""
+    path: str = scope.get("path", "")
+    query: bytes = scope.get("query_string", b"")
+    written = quote(path, safe="/:@!$&'()*+,;=")
+    wanted = f"{written}?{query.decode('latin-1')}" if query else written
+    is_own = path in ("", "/", SIGN_UP) or path.startswith("/api/")
+    if is_own or scope.get("method", "GET") not in ("GET", "HEAD"):
+        return ""
+    way_back = f"?callbackUrl={quote(wanted, safe='')}"
+    return way_back if len(way_back) <= LONGEST_QUERY else ""
+
+
+@functools.cache
+def _environment(folder: Path | None, language: str) -> jinja2.Environment:
+    folders = [HERE / "templates"] if folder is None else [folder, HERE / "templates"]
+    environment = jinja2.Environment(
+        extensions=["jinja2.ext.i18n"],
+        loader=jinja2.FileSystemLoader(folders),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    catalogue = load_catalogue(language)
+    assets = {asset.name: _asset_url(asset.name) for asset in ASSETS.iterdir()}
+    environment.globals.update(language=language, assets=assets, script_hash=hash_asset("gatepost.js"))
+    environment.filters.update(
+        translated=functools.partial(translate, language=language),
+        moment=functools.partial(say_moment, language=language),
+        wait=functools.partial(_translate_wait, language=language),
+    )
+    # What InternationalizationExtension adds to an environment; its type does not tell.
+    install = environment.install_gettext_callables  # type: ignore[attr-defined]
+    install(catalogue.gettext, catalogue.ngettext, newstyle=True)
+    return environment
+
+
+def _translate_wait(seconds: int, language: str) -> str:
+    return translate(say_wait(seconds), language)

@@ -1,0 +1,156 @@
+"""How one service calls another: an HTTP client that signs each call, and the check on the other side.
+
+Every call carries a service token made for it, and the id and the trace of the request that led to it. A call that
+fails, is slow, or answers nonsense raises Unavailable: the caller decides what to do without the answer. A call has an
+end as a whole, and its answer a longest length, so a callee gone wrong takes neither time nor memory without bound.
+
+The log says what failed and with which status. Calls are repeated while a callee is away: of failures of one kind the
+first is a warning and the rest are DEBUG, until a call to the same path succeeds again. Of a feed's calls the feed
+tells.
+"""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from http import HTTPStatus
+
+import httpx2
+import structlog
+from starlette.requests import Request
+
+from shared.errors import REALM, Unauthorized, Unavailable
+from shared.observing.request_context import find_current_record, write_trace
+from shared.tokens.signed import ServiceTokens, TokenRefused
+
+UNIX = "unix:"
+"""How an address begins that is the path of a Unix socket."""
+CALL_TIMEOUT = 2.0  # seconds
+CONNECT_TIMEOUT = 1.0
+MAX_ANSWER = 4 * 1024 * 1024  # bytes
+SCHEME = "Bearer "
+
+log = structlog.get_logger("service_calls")
+
+
+class BadStatus(Exception):
+    """The callee answered with something else than a success."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class AnswerTooLong(Exception):
+    """The answer has more than ``MAX_ANSWER`` bytes."""
+
+
+class ServiceClient:
+    """Calls one other service (``callee``) at ``address``, a URL or ``unix:/path``, in the name of ``caller``."""
+
+    def __init__(self, address: str, *, caller: str, callee: str, tokens: ServiceTokens) -> None:
+        self._client = _create_client(address, callee)
+        self._caller = caller
+        self._callee = callee
+        self._tokens = tokens
+        self._failures: dict[str, Counter[tuple[int | None, str]]] = {}  # since the last success, by path
+
+    async def get_json(
+        self,
+        path: str,
+        params: dict[str, str],
+        *,
+        timeout: float = CALL_TIMEOUT,  # noqa: ASYNC109 - httpx2's
+        is_told: bool = True,
+    ) -> object:
+        """Return the JSON value that a GET of the callee answers within ``timeout`` seconds; Unavailable when none.
+
+        ``is_told=False``: the log has nothing of a failure above DEBUG, since the caller tells of it.
+        """
+        request = self._client.build_request("GET", path, params=params, timeout=_limit(timeout))
+        return await self._call(path, request, timeout, is_told=is_told)
+
+    async def post_json(self, path: str, body: object, *, timeout: float = CALL_TIMEOUT) -> object:  # noqa: ASYNC109 - the same
+        """Return the JSON value that a POST of the callee answers within ``timeout`` seconds; Unavailable when none."""
+        request = self._client.build_request("POST", path, json=body, timeout=_limit(timeout))
+        return await self._call(path, request, timeout, is_told=True)
+
+    async def _call(self, path: str, request: httpx2.Request, seconds: float, *, is_told: bool) -> object:
+        token = self._tokens.sign(caller=self._caller, callee=self._callee, now=int(time.time()))
+        request.headers.update({"Authorization": SCHEME + token, "Accept-Encoding": "identity", **_context()})
+        status: int | None = None
+        try:
+            async with asyncio.timeout(seconds):
+                response = await self._client.send(request, stream=True, follow_redirects=False)
+                status = response.status_code
+                answer = await _read_json(response)
+        except (httpx2.HTTPError, BadStatus, AnswerTooLong, ValueError, RecursionError, TimeoutError) as error:
+            self._note_failure(path, status, type(error).__name__, is_told=is_told)
+            raise Unavailable from error
+        self._note_success(path)
+        return answer
+
+    def _note_failure(self, path: str, status: int | None, error: str, *, is_told: bool) -> None:
+        say = log.debug
+        if is_told:
+            failures = self._failures.setdefault(path, Counter())
+            failures[status, error] += 1
+            say = log.warning if failures[status, error] == 1 else log.debug
+        say("service_call_failed", callee=self._callee, path=path, status=status, error=error)
+
+    def _note_success(self, path: str) -> None:
+        failures = self._failures.pop(path, None)
+        if failures:
+            log.info("service_call_succeeded_again", callee=self._callee, path=path, failures=failures.total())
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+
+def require_service(request: Request, callee: str) -> str:
+    """Return the name of the service that calls, or raise Unauthorized. Needs ``app.state.service_tokens``."""
+    header = request.headers.get("authorization", "")
+    token = header.removeprefix(SCHEME) if header.startswith(SCHEME) else ""
+    tokens = request.app.state.service_tokens
+    assert isinstance(tokens, ServiceTokens)
+    try:
+        return tokens.verify(token, callee=callee, now=int(time.time()))
+    except TokenRefused:
+        raise Unauthorized(challenge=f'{REALM}, error="invalid_token"' if header else REALM) from None
+
+
+async def _read_json(response: httpx2.Response) -> object:
+    """Return the JSON value of an answer, and close that however it ends."""
+    try:
+        if response.status_code != HTTPStatus.OK:
+            raise BadStatus(response.status_code)
+        if "content-encoding" in response.headers:
+            raise ValueError("it is compressed, which nobody asked for")
+        body = bytearray()
+        async for piece in response.aiter_bytes():
+            body += piece
+            if len(body) > MAX_ANSWER:
+                raise AnswerTooLong
+    finally:
+        await response.aclose()
+    answer: object = json.loads(body)
+    return answer
+
+
+def _create_client(address: str, callee: str) -> httpx2.AsyncClient:
+    # trust_env=False: a proxy named in the environment must never see a service token.
+    if not address.startswith(UNIX):
+        return httpx2.AsyncClient(base_url=address, trust_env=False)
+    transport = httpx2.AsyncHTTPTransport(uds=address.removeprefix(UNIX), trust_env=False)
+    return httpx2.AsyncClient(base_url=f"http://{callee}", transport=transport, trust_env=False)
+
+
+def _limit(timeout: float) -> httpx2.Timeout:
+    return httpx2.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT))
+
+
+def _context() -> dict[str, str]:
+    """Return the headers by which the other service's log tells of the same request and trace."""
+    record = find_current_record()
+    return {"X-Request-ID": record.request_id, "traceparent": write_trace(record)} if record else {}

@@ -1,0 +1,187 @@
+"""The guessing limits: how long the next try has to wait."""
+
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auth_service.guessing.throttle import (
+    LOCKOUT,
+    LONG_WAIT,
+    PENDING_FOR,
+    Allowance,
+    Cap,
+    Count,
+    Limit,
+    Rule,
+    find_site,
+)
+
+NOON = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
+MINUTE = dt.timedelta(minutes=1)
+LIMIT = Limit(free=5, window=15 * MINUTE, longest_wait=60, most_in_a_row=20)
+CAP = Cap(most=100)
+FRESH = Count(now=NOON, last_at=NOON, since=NOON)
+
+
+def at(count: Count, seconds: float) -> Count:
+    """Return the count as it is so many seconds later."""
+    return replace(count, now=count.now + dt.timedelta(seconds=seconds))
+
+
+def fail_on(rule: Rule, times: int, count: Count = FRESH, pause: float = 0) -> Count:
+    """Return the count after so many failures, each as soon as it is let in after a pause."""
+    for _ in range(times):
+        count = at(count, pause)
+        count = rule.add(at(count, rule.find_wait(count))).settle()
+    return count
+
+
+def test_waits_double_after_the_free_failures() -> None:
+    """Five failures are free; the tries after them wait 1, 2, 4 seconds and so on, and never more than 60."""
+    waits = [LIMIT.find_wait(fail_on(LIMIT, failures)) for failures in range(14)]
+    assert waits == [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_a_tightened_limit_has_one_free_failure() -> None:
+    """From an address that failed too often, the second try waits already; without a failure nothing does."""
+    tight = LIMIT.tighten()
+    assert [tight.find_wait(fail_on(LIMIT, failures)) for failures in range(5)] == [0, 1, 2, 4, 8]
+
+
+def test_a_wait_passes() -> None:
+    """A wait is told in whole seconds, rounded up, and over when it is over."""
+    count = fail_on(LIMIT, 7)
+    assert [LIMIT.find_wait(at(count, seconds)) for seconds in (0, 0.5, 3.5, 4)] == [4, 4, 1, 0]
+
+
+def test_failures_are_forgotten_after_the_window() -> None:
+    """A quarter of an hour without a failure, and five are free again."""
+    count = at(fail_on(LIMIT, 11), 900)
+    assert LIMIT.find_wait(count) == 0
+    assert LIMIT.find_wait(fail_on(LIMIT, 4, count)) == 0
+    assert LIMIT.find_wait(fail_on(LIMIT, 5, count)) == 1
+
+
+def test_after_twenty_in_a_row_there_is_one_an_hour() -> None:
+    """However patient somebody is at one address, the 21st failure in a row and each one after it takes an hour."""
+    count = fail_on(LIMIT, 20, pause=1000)
+    assert LIMIT.find_wait(count) == LONG_WAIT.total_seconds()
+    assert LIMIT.find_wait(fail_on(LIMIT, 1, count)) == LONG_WAIT.total_seconds()
+    assert LIMIT.find_wait(at(count, LOCKOUT.total_seconds())) == 0
+    assert LIMIT.add(at(count, LOCKOUT.total_seconds())).in_a_row == 1
+
+
+def test_a_hundred_in_a_row_close_an_account_for_a_day() -> None:
+    """The 101st try in a row from anywhere comes a day after the hundredth; ninety-nine close nothing."""
+    assert CAP.find_wait(fail_on(CAP, 99)) == 0
+    count = fail_on(CAP, 100)
+    assert CAP.find_wait(at(count, 1000)) == LOCKOUT.total_seconds() - 1000
+    assert CAP.find_wait(at(count, LOCKOUT.total_seconds())) == 0
+    assert CAP.add(at(count, LOCKOUT.total_seconds())).in_a_row == 1
+
+
+@pytest.mark.parametrize(("addresses", "is_closed"), [(1, False), (2, False), (6, True)])
+def test_one_address_alone_never_closes_an_account(addresses: int, *, is_closed: bool) -> None:
+    """Whatever one address tries for three days, as often as it may, the account stays open to others; six close it."""
+    account, here = FRESH, [FRESH] * addresses
+    tries = 0
+    for _ in range(3 * 24 * 60):
+        for number, count in enumerate(here):
+            count = replace(count, now=account.now)  # noqa: PLW2901 - the same a minute later
+            if LIMIT.find_wait(count) == 0 and CAP.find_wait(account) == 0:
+                here[number], account = LIMIT.add(count).settle(), CAP.add(account).settle()
+                tries += 1
+        account = at(account, 60)
+    assert (account.in_a_row >= CAP.most) is is_closed
+    assert tries <= min(addresses * (20 + 3 * 24 + 1), 100 * 3 + 100)
+
+
+@pytest.mark.parametrize(
+    ("offsets", "is_closed"), [((0, 14, 28), False), ((0, 14, 28, 42), False), ((0, 12, 24, 36, 48), True)]
+)
+def test_failures_drain_evenly_whenever_they_come(offsets: tuple[int, ...], *, is_closed: bool) -> None:
+    """However four addresses space their tries over a week, the account stays open to others; five close it."""
+    account, here, most = FRESH, [FRESH] * len(offsets), 0
+    for minute in range(7 * 24 * 60):
+        for number, offset in enumerate(offsets):
+            count = replace(here[number], now=account.now)
+            if minute >= offset and LIMIT.find_wait(count) == 0 and CAP.find_wait(account) == 0:
+                here[number], account = LIMIT.add(count).settle(), CAP.add(account).settle()
+                most = max(most, account.in_a_row)
+        account = at(account, 60)
+    assert (most >= CAP.most) is is_closed
+
+
+def test_pending_tries_are_hoped_to_succeed() -> None:
+    """A try that only pending ones keep out would be let in if they succeed; after ten seconds they have failed."""
+    count = fail_on(LIMIT, 3)
+    for _ in range(2):
+        count = LIMIT.add(count)
+    assert (count.recent, count.pending, LIMIT.find_wait(count)) == (5, 2, 1)
+    assert (count.hope().recent, LIMIT.find_wait(count.hope())) == (3, 0)
+    assert LIMIT.find_wait(count.settle().settle().hope()) == 1
+    assert at(count, PENDING_FOR.total_seconds()).hope().recent == 5
+    assert LIMIT.add(at(count, PENDING_FOR.total_seconds())).pending == 1
+
+
+COUNTS = st.builds(
+    lambda recent, in_a_row, pending, seconds: at(
+        replace(FRESH, recent=recent, in_a_row=in_a_row, pending=pending), seconds
+    ),
+    *(st.integers(0, 2**31 - 1) for _ in range(3)),
+    st.integers(0, 10**6),
+)
+
+
+@given(COUNTS, st.sampled_from([LIMIT, LIMIT.tighten(), CAP, Allowance(60, MINUTE)]))
+def test_any_count_has_a_bounded_wait(count: Count, rule: Rule) -> None:
+    """Whatever was counted, the wait is bounded and ends; hope never makes it longer."""
+    wait = rule.find_wait(count)
+    assert 0 <= rule.find_wait(count.hope()) <= wait <= LOCKOUT.total_seconds()
+    assert rule.find_wait(at(count, wait)) == 0
+
+
+def test_an_allowance_refills_evenly() -> None:
+    """Sixty uses in an hour: once they are used up there is one a minute, and after a quiet hour all sixty again."""
+    allowance = Allowance(uses=60, period=60 * MINUTE)
+    count = fail_on(allowance, 60)
+    assert count.recent == 60
+    assert [allowance.find_wait(at(count, seconds)) for seconds in (0, 59, 60)] == [60, 1, 0]
+    assert allowance.find_wait(allowance.add(at(count, 60))) == 60
+    assert allowance.find_wait(fail_on(allowance, 59, at(count, 3600))) == 0
+
+
+def test_an_empty_allowance_stays_empty_and_no_more() -> None:
+    """Failures beyond what an address is allowed do not make it wait longer than for the next one."""
+    allowance = Allowance(uses=100, period=15 * MINUTE)
+    count = FRESH
+    for _ in range(1000):
+        count = allowance.add(count)
+    assert (allowance.find_wait(count), allowance.find_wait(at(count, 9))) == (9, 0)
+
+
+@pytest.mark.parametrize("uses", [1, 10**9])
+def test_an_allowance_may_be_any_number(uses: int) -> None:
+    """One use in a minute, or a thousand million."""
+    allowance = Allowance(uses=uses, period=MINUTE)
+    assert allowance.find_wait(FRESH) == 0
+    assert allowance.find_wait(allowance.add(FRESH)) == (60 if uses == 1 else 0)
+
+
+@pytest.mark.parametrize(
+    ("address", "site"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::", "2001:db8:1:3::/64"),
+        (None, "unknown"),
+    ],
+)
+def test_what_counts_as_one_address(address: str | None, site: str) -> None:
+    """An IPv4 address counts alone, however it is written; a /64 of IPv6, which one subscriber has, counts as one."""
+    assert find_site(address) == site

@@ -1,0 +1,110 @@
+"""Where a browser may be sent."""
+
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from auth_service.web.redirects import MAX_LENGTH, safe_redirect
+
+SITE = "http://localhost:3000"
+TRICKY = st.text(alphabet="/\\.:@?#%&=;[]\t\n\r \0abehlostp0123456789-_~\u00e9\uac00\uff0e\u3002", max_size=40)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "expected"),
+    [
+        ("/", "/"),
+        ("/userposts", "/userposts"),
+        ("/userposts/", "/userposts/"),
+        ("/userposts/7?from=mail&x=//y", "/userposts/7?from=mail&x=//y"),
+        ("/userposts#top", "/userposts#top"),
+        ("/a@b:c", "/a@b:c"),
+        ("/%ED%95%9C", "/%ED%95%9C"),
+        ("/한", "/%ED%95%9C"),
+        ("/search?q=two words", "/search?q=two%20words"),
+        ("/search?path=C:\\x&y=%5C", "/search?path=C:%5Cx&y=%5C"),
+        ("/userposts#a b\\", "/userposts#a%20b%5C"),
+        (f"{SITE}?q=a b", "?q=a%20b"),
+        ("/x?" + "a" * (MAX_LENGTH - 3), "/x?" + "a" * (MAX_LENGTH - 3)),
+        ("/x?next=https://evil.example//\\", "/x?next=https://evil.example//%5C"),
+        (SITE, ""),
+        (f"{SITE}/", "/"),
+        (f"{SITE}?x=1", "?x=1"),
+        (f"{SITE}/userposts", "/userposts"),
+        ("HTTP://LocalHost:3000/x", "/x"),
+    ],
+)
+def test_pages_of_this_site_are_answered_absolute(candidate: str, expected: str) -> None:
+    """A path on this site, or a URL of our own origin, becomes an absolute URL of ours."""
+    assert safe_redirect(candidate, SITE) == SITE + expected
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    [
+        *("", "userposts", "?x", "#x", "..", "./x", "//evil.example", "///evil.example", "////evil.example/x"),
+        *("/\\evil.example", "\\/evil.example", "\\\\evil.example", "/\t/evil.example", "/\n/evil.example"),
+        *("\t//evil.example", " //evil.example", "/ /evil.example", "/\x00/evil.example", "\x01/x", "/x\x7f"),
+        *("https://evil.example", "http://evil.example:3000", "http://localhost:3000@evil.example/"),
+        *("http://localhost:3000:80@evil.example", "http://user@localhost:3000/", "http://a:b@localhost:3000/"),
+        *(
+            "http://localhost:3000.evil.example",
+            "http://localhost:30001/",
+            "http://localhost:300/",
+            "http://localhost/",
+        ),
+        *("https://localhost:3000/", "http:/localhost:3000/x", "http:localhost:3000", "http:///localhost:3000/x"),
+        *("http:\\\\localhost:3000", "http://localhost:3000\\@evil.example", "http://localhost:3000%40evil.example"),
+        *("http://localho\u017ft:3000/", "http://\uff4cocalhost:3000/", "http://localhost\u3002:3000/"),
+        *(
+            "http://localhost.:3000/",
+            "http://localhost:99999/",
+            "http://localhost:x/",
+            "http://[::1",
+            "//[",
+            "http://[",
+        ),
+        *("javascript:alert(1)", "JaVaScRiPt://localhost:3000/%0aalert(1)", "data:text/html,x", "blob:" + SITE),
+        *(
+            "/./x",
+            "/../x",
+            "/a/../b",
+            "/a/..",
+            "/a/.",
+            "/%2e%2e/x",
+            "/%2E/x",
+            "/.%2e/x",
+            "/a//b",
+            f"{SITE}//evil.example",
+        ),
+        *("/a b?c", "/a\\b?c", " /x?c", "/x?\t", "/x?a\nb", "/x?\x00", "/x#\x7f"),
+        *("/\ud800", "/" + "x" * MAX_LENGTH, "/?" + " " * (MAX_LENGTH // 3 + 1)),
+    ],
+)
+def test_anything_else_is_refused(candidate: str) -> None:
+    """Another origin, and whatever a browser could read as one, is no place to be sent to."""
+    assert safe_redirect(candidate, SITE) is None
+
+
+def test_default_ports_are_the_same_origin() -> None:
+    """An origin with its scheme's default port is the origin without it."""
+    assert safe_redirect("https://gate.example:443/x", "https://gate.example") == "https://gate.example/x"
+    assert safe_redirect("https://gate.example/x", "https://gate.example:443") == "https://gate.example:443/x"
+    assert safe_redirect("http://[::1]:3000/x", "http://[::1]:3000") == "http://[::1]:3000/x"
+
+
+@given(TRICKY | st.text() | TRICKY.map(lambda text: SITE + text) | TRICKY.map(lambda text: "/" + text))
+@example("/\\/evil.example")
+def test_whatever_is_answered_stays_here(candidate: str) -> None:
+    """An answer begins with our origin, ended by a character that ends an origin, and any reader finds it here."""
+    answer = safe_redirect(candidate, SITE)
+    if answer is not None:
+        assert answer.startswith(SITE)
+        assert answer[len(SITE) :][:1] in {"", "/", "?", "#"}
+        assert answer.isascii()
+        assert answer.isprintable()
+        assert not set(answer) & set(" \\")
+        assert urlsplit(urljoin("https://evil.example/a/", answer)).netloc == "localhost:3000"
+        assert safe_redirect(answer, SITE) == answer

@@ -1,0 +1,125 @@
+"""The language of a page: what the browser asks for decides, and every text has a translation."""
+
+import datetime as dt
+import re
+
+import polib
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.types import Scope
+
+from shared.errors import NotFound
+from shared.language.languages import LANGUAGES, choose_language
+from shared.language.sentences import CATALOGUES, Sentence, say_moment, translate
+from shared.web.error_responses import render_error
+from tests.support.texts import ENVIRONMENT, TEMPLATES, list_texts, list_unmarked_formats
+
+CATALOGUE = polib.pofile(CATALOGUES / "ko.po")
+PLACEHOLDER = re.compile(r"%\(\w+\)s|(?<!\$)\{\w+\}")
+WORD = re.compile(r"[A-Za-z]{2,}")
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "en"),
+        ("ko", "ko"),
+        ("KO-kr", "ko"),
+        ("ko-KR,ko;q=0.9,en-US;q=0.8,en;q=0.7", "ko"),
+        ("en-GB,en;q=0.9,ko;q=0.8", "en"),
+        ("en;q=0.5, ko ;q=0.8", "ko"),
+        ("ko;q=0.5, en;q=0.5", "ko"),
+        ("fr, de;q=0.9", "en"),
+        ("fr, ko;q=0.1", "ko"),
+        ("*", "en"),
+        ("ko, *", "ko"),
+        ("ko;q=0.5, *;q=0.8", "en"),
+        ("en;q=0, *", "ko"),
+        ("ko;q=0", "en"),
+        ("kok", "en"),
+        ("ko;q=2", "en"),
+        ("ko;q=x, en", "en"),
+        (",, ,ko", "ko"),
+    ],
+)
+def test_the_best_language_wins(header: str, language: str) -> None:
+    """The highest quality decides, then the order; a region does not matter; English where nothing fits."""
+    assert choose_language(header) == language
+
+
+@given(st.text() | st.text("enko-*;q=01., "))
+def test_any_header_ends_in_a_language(header: str) -> None:
+    """Whatever a client sends, the answer is one of the languages that there are."""
+    assert choose_language(header) in LANGUAGES
+
+
+def test_every_text_has_a_translation_and_every_translation_a_text() -> None:
+    """All texts of templates and all sentences of the code are in the catalogue, translated, and nothing else is."""
+    assert {entry.msgid for entry in CATALOGUE} == list_texts()
+    assert [entry.msgid for entry in CATALOGUE if not entry.msgstr or entry.fuzzy or entry.obsolete] == []
+    assert len({entry.msgid for entry in CATALOGUE}) == len(CATALOGUE)
+
+
+def test_placeholders_agree() -> None:
+    """A translation has exactly the placeholders of its text."""
+    found = [(PLACEHOLDER.findall(entry.msgid), PLACEHOLDER.findall(entry.msgstr)) for entry in CATALOGUE]
+    assert any(of_text for of_text, _ in found)
+    assert [pair for pair in found if sorted(pair[0]) != sorted(pair[1])] == []
+
+
+def test_sentences_are_put_together_where_they_can_be_translated() -> None:
+    """No error is raised with a text that was formatted on the spot."""
+    assert list_unmarked_formats() == []
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_templates_hold_no_text_of_their_own(template: object) -> None:
+    """Between a template's tags no word stands outside of ``_``, but for the product's name, code and standards."""
+    tokens = ENVIRONMENT.lex(template.read_text())  # type: ignore[attr-defined]
+    source = "".join(value for _, kind, value in tokens if kind == "data")
+    visible = re.sub(r"<(pre|code)>.*?</\1>|<[^>]*>|&\w+;", " ", source, flags=re.DOTALL)
+    left = set(WORD.findall(re.sub(r"<[^>]*|[^<>]*>", " ", visible)))
+    assert left <= {"Gatepost", "OpenAPI", "openapi", "json"}
+
+
+def test_a_sentence_is_english_and_knows_its_pattern() -> None:
+    """A sentence is its English text for JSON and logs, and is translated with its values in their places."""
+    sentence = Sentence("must be at least {least} characters", least=8)
+    assert sentence == "must be at least 8 characters"
+    assert translate(sentence, "en") == "Must be at least 8 characters"
+    assert translate(sentence, "ko") == "8자 이상이어야 해요"
+
+
+@given(st.text(), st.sampled_from(LANGUAGES))
+def test_unknown_texts_stay_as_they_are(text: str, language: str) -> None:
+    """What no catalogue has is shown as it is but for a capital letter, braces and percent signs too."""
+    assert translate("\0" + text, language) == "\0" + text
+    assert translate("", language) == ""
+
+
+def test_moments_are_written_as_people_write_them() -> None:
+    """A moment is in UTC, in the order and with the words of the language; that it is UTC is said once on a page."""
+    moment = dt.datetime(2026, 11, 4, 1, 5, tzinfo=dt.timezone(dt.timedelta(hours=9)))
+    assert say_moment(moment, "en") == "3 November 2026, 16:05"
+    assert say_moment(moment, "ko") == "2026년 11월 3일 16:05"
+
+
+@pytest.mark.parametrize(
+    ("header", "language", "words"), [("ko", "ko", "찾을 수 없는 페이지예요"), ("fr", "en", "Page not found")]
+)
+def test_pages_say_their_language(header: str, language: str, words: str) -> None:
+    """A page says its language in ``<html lang>`` and ``Content-Language``, and that it varies."""
+    accepts = [(b"accept", b"text/html"), (b"accept-language", header.encode())]
+    scope: Scope = {"type": "http", "path": "/x", "headers": accepts}
+    page = render_error(scope, NotFound())
+    assert page.headers["content-language"] == language
+    assert page.headers["vary"] == "Accept-Language"
+    assert f'<html lang="{language}">' in bytes(page.body).decode()
+    assert words in bytes(page.body).decode()
+
+
+def test_json_stays_english() -> None:
+    """An error for a program is the same sentence in every language."""
+    scope: Scope = {"type": "http", "path": "/api/posts", "headers": [(b"accept-language", b"ko")]}
+    assert bytes(render_error(scope, NotFound()).body) == b'{"error":"There is nothing here"}'

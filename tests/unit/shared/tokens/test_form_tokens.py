@@ -1,0 +1,63 @@
+"""A token for every form: good in its session, for a while, and nowhere else."""
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from shared.tokens.form_tokens import CLOCK_TOLERANCE, MAX_AGE, FormTokens
+
+NOW = 1_800_000_000
+tokens = FormTokens("a-secret-of-some-service-0123456789")
+
+
+def test_token_is_good_in_its_session() -> None:
+    """A form that was shown in a session is taken in it for twelve hours."""
+    token = tokens.sign("session-1", NOW)
+
+    assert tokens.is_valid(token, "session-1", NOW)
+    assert tokens.is_valid(token, "session-1", NOW + MAX_AGE - 1)
+    assert not tokens.is_valid(token, "session-1", NOW + MAX_AGE)
+
+
+def test_replicas_may_disagree_on_the_time() -> None:
+    """A form made by a replica whose clock is a minute ahead is taken; further ahead is no replica of ours."""
+    token = tokens.sign("session-1", NOW)
+
+    assert CLOCK_TOLERANCE >= 60
+    assert tokens.is_valid(token, "session-1", NOW - 1)
+    assert tokens.is_valid(token, "session-1", NOW - CLOCK_TOLERANCE)
+    assert not tokens.is_valid(token, "session-1", NOW - CLOCK_TOLERANCE - 1)
+
+
+def test_token_is_worth_nothing_elsewhere() -> None:
+    """A token of another session, of another secret, or made younger by hand is refused."""
+    token = tokens.sign("session-1", NOW)
+
+    assert not tokens.is_valid(token, "session-2", NOW)
+    assert not FormTokens("another-secret").is_valid(token, "session-1", NOW)
+    assert not tokens.is_valid(token.replace(str(NOW), str(NOW + 1)), "session-1", NOW + 1)
+
+
+def test_a_form_outlives_a_change_of_the_secret() -> None:
+    """A form that was shown under the secret before is taken while that is still named, and new ones have the new."""
+    before, now = FormTokens("the-secret-before"), FormTokens("another-secret", ["the-secret-before"])
+    assert now.is_valid(before.sign("session-1", NOW), "session-1", NOW)
+    assert FormTokens("another-secret").is_valid(now.sign("session-1", NOW), "session-1", NOW)
+
+
+def test_parts_can_not_be_moved() -> None:
+    """Time and session are signed apart from one another."""
+    assert not tokens.is_valid(tokens.sign("0.session", 1), "session", 10)
+    assert tokens.sign("23", 1).partition(".")[2] != tokens.sign("3", 12).partition(".")[2]
+
+
+@given(st.text())
+@example("")
+@example(".")
+@example(f"{NOW}.")
+@example(f"{NOW}.é")
+@example(f"{NOW}.\udcff")
+@example("\u0661." + "0" * 64)
+@example("9" * 5000 + ".x")
+def test_any_text_is_refused(token: str) -> None:
+    """Any text is refused, and raises nothing."""
+    assert not tokens.is_valid(token, "session-1", NOW)

@@ -1,0 +1,316 @@
+"""Signed tokens: what is accepted, and that each fault is refused."""
+
+import base64
+import json
+import uuid
+from collections.abc import Mapping
+
+import pytest
+
+from shared.tokens.signed import MAX_TOKEN_LENGTH, AccessTokens, Claims, Fault, KeyRing, TokenRefused
+from tests.support.forged_tokens import ISSUER, SECRET, TTL, forge, kid_of, list_faulty_tokens, make_claims
+
+NOW = 1_800_000_000
+SESSION_ID = str(uuid.UUID(int=7))
+HEADER = {"alg": "HS256", "typ": "at+jwt", "kid": kid_of(SECRET)}
+CLAIMS = make_claims(user_id=7, session_id=SESSION_ID, now=NOW)
+
+tokens = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
+
+
+def sign(now: int = NOW, by: AccessTokens = tokens) -> str:
+    """Return a right token."""
+    return by.sign(user_id=7, name="Ada Łovelace", email="ada@example.com", session_id=SESSION_ID, now=now)
+
+
+def fault_of(token: str, now: int = NOW, by: AccessTokens = tokens) -> Fault:
+    """Return the fault for which a token is refused; any other error escapes."""
+    with pytest.raises(TokenRefused) as refused:
+        by.verify(token, now)
+    return refused.value.fault
+
+
+def forge_with(**changes: object) -> str:
+    """Return a token with a good signature whose claims were changed."""
+    return forge({**CLAIMS, **changes})
+
+
+def decode(segment: str) -> bytes:
+    """Return the bytes of a base64url segment."""
+    return base64.urlsafe_b64decode(segment + "==")
+
+
+# What is right
+
+
+def test_signed_token_is_verified() -> None:
+    """What was signed comes back as claims, names beyond ASCII too."""
+    claims = tokens.verify(sign(), NOW + 60)
+
+    assert claims == Claims(
+        user_id=7,
+        name="Ada Łovelace",
+        email="ada@example.com",
+        session_id=SESSION_ID,
+        token_id=claims.token_id,
+        issued_at=NOW,
+        expires_at=NOW + TTL,
+    )
+    assert claims.token_id != tokens.verify(sign(), NOW).token_id, "each token has its own id"
+
+
+def test_form_of_an_access_token() -> None:
+    """An access token is a JWS with exactly these header members and claims (RFC 9068)."""
+    token = sign()
+
+    header, payload = (json.loads(decode(segment)) for segment in token.split(".")[:2])
+    assert header == HEADER
+    assert set(payload) == {"iss", "aud", "sub", "id", "name", "email", "sid", "jti", "iat", "exp"}
+    assert (payload["iss"], payload["aud"], payload["sub"], payload["id"]) == (ISSUER, "gatepost", "7", 7)
+    assert payload["exp"] - payload["iat"] == TTL
+
+
+def test_token_made_by_hand_is_verified() -> None:
+    """A token that another implementation of the same rules made is accepted."""
+    assert tokens.verify(forge(CLAIMS), NOW).user_id == 7
+
+
+# The gate on the raw text
+
+
+@pytest.mark.parametrize("fault", list_faulty_tokens(make_claims(user_id=7)))
+def test_each_fault_is_refused(fault: str) -> None:
+    """A token with any one fault is refused, and nothing else happens."""
+    token = list_faulty_tokens(make_claims(user_id=7, now=NOW))[fault]
+
+    with pytest.raises(TokenRefused):
+        tokens.verify(token, NOW)
+
+
+def test_longest_token() -> None:
+    """A token of 4096 characters is read, a longer one is malformed, though its signature be good."""
+    fill = (MAX_TOKEN_LENGTH - len(forge_with(name=""))) * 3 // 4
+    forged = [forge_with(name="x" * (fill + extra)) for extra in range(-4, 5)]
+    longest = max((token for token in forged if len(token) <= MAX_TOKEN_LENGTH), key=len)
+    next_longer = min((token for token in forged if len(token) > MAX_TOKEN_LENGTH), key=len)
+
+    assert tokens.verify(longest, NOW).user_id == 7
+    assert fault_of(next_longer) is Fault.MALFORMED
+    assert len(next_longer) - len(longest) <= 2
+
+
+@pytest.mark.parametrize("tail", [" ", "\n", "=", "\0", "\u0661", "é", "."])
+def test_nothing_may_follow_a_token(tail: str) -> None:
+    """A token with anything after it is malformed, a final newline too."""
+    assert fault_of(sign() + tail) is Fault.MALFORMED
+
+
+def test_bits_that_mean_nothing_are_zero() -> None:
+    """A segment has one spelling: the last character of a signature with other unused bits is refused."""
+    token = sign()
+    assert fault_of(token[:-1] + chr(ord(token[-1]) + 1)) is Fault.MALFORMED
+
+
+# The header
+
+
+@pytest.mark.parametrize("name", ["crit", "b64", "zip", "jwk", "jku", "x5u", "x5c", "x5t", "cty", "extra"])
+def test_header_has_no_other_member(name: str) -> None:
+    """A header with any member besides alg, typ and kid is refused before the signature is looked at."""
+    assert fault_of(forge(CLAIMS, {**HEADER, name: "value"})) is Fault.HEADER
+
+
+@pytest.mark.parametrize("depth", [2, 10, 1500])
+def test_header_is_flat(depth: int) -> None:
+    """A nested header is refused without being parsed, however deep, in objects or arrays."""
+    signed = forge(CLAIMS, '{"alg":"HS256","typ":"at+jwt","kid":' + "[" * depth + "]" * depth + "}")
+    objects = forge(CLAIMS, '{"kid":' * depth + "1" + "}" * depth)
+
+    assert fault_of(signed) is Fault.HEADER if len(signed) <= MAX_TOKEN_LENGTH else Fault.MALFORMED
+    assert fault_of(objects) in {Fault.HEADER, Fault.MALFORMED}
+
+
+@pytest.mark.parametrize("change", [{"alg": "HS512"}, {"alg": "none"}, {"alg": "hs256"}, {"typ": "JWT"}])
+def test_header_chooses_nothing(change: Mapping[str, str]) -> None:
+    """The algorithm and the kind of token are ours to say, not the token's."""
+    assert fault_of(forge(CLAIMS, {**HEADER, **change})) is Fault.HEADER
+
+
+@pytest.mark.parametrize("kid", ["", "00000000", "../../etc/passwd", "' OR 1=1 --", 7, None, True])
+def test_unknown_key_is_refused(kid: object) -> None:
+    """A kid selects from a fixed map in memory; one that is not in it is refused."""
+    assert fault_of(forge(CLAIMS, {**HEADER, "kid": kid})) is Fault.UNKNOWN_KEY
+
+
+# Claims
+
+
+@pytest.mark.parametrize("name", ["exp", "iat", "sub", "aud", "iss", "jti", "sid", "id", "name", "email"])
+@pytest.mark.parametrize("value", [None, True, 1.5, [], {}, "", [1], 10**300])
+def test_each_claim_is_there_and_of_its_type(name: str, value: object) -> None:
+    """A claim that is missing, empty or of another type is refused."""
+    assert fault_of(forge_with(**{name: value})) is Fault.CLAIMS
+    assert fault_of(forge({claim: given for claim, given in CLAIMS.items() if claim != name})) is Fault.CLAIMS
+
+
+def test_claims_named_twice() -> None:
+    """Claims that name a member twice are refused: two readers could read two things."""
+    assert fault_of(forge(json.dumps(CLAIMS)[:-1] + ', "id": 8, "sub": "8"}')) is Fault.MALFORMED
+
+
+@pytest.mark.parametrize("text", ["1e400", "NaN", "-Infinity", "null", "[]", "9" * 2000])
+def test_times_that_break_libraries(text: str) -> None:
+    """A time that is infinite, no number or enormous is a refusal and no other error."""
+    claims = json.dumps({**CLAIMS, "exp": "PLACE"}).replace('"PLACE"', text)
+    assert fault_of(forge(claims)) is Fault.CLAIMS
+
+
+def test_moment_of_expiry() -> None:
+    """A token is good in the last second before exp, and expired at exp, without tolerance."""
+    assert tokens.verify(sign(), NOW + TTL - 1).user_id == 7
+    assert fault_of(sign(), NOW + TTL) is Fault.EXPIRED
+
+
+def test_clock_that_runs_behind() -> None:
+    """A token made up to 30 seconds ahead of our clock is good, one from further ahead is not."""
+    assert tokens.verify(sign(), NOW - 30).user_id == 7
+    assert fault_of(sign(), NOW - 31) is Fault.CLAIMS
+
+
+def test_not_before() -> None:
+    """A token that says from when it counts does not count before, but for what clocks may differ (RFC 7519, 4.1.5)."""
+    assert tokens.verify(forge_with(nbf=NOW), NOW).user_id == 7
+    assert tokens.verify(forge_with(nbf=NOW + 30), NOW).user_id == 7
+    assert fault_of(forge_with(nbf=NOW + 31)) is Fault.CLAIMS
+    for value in (None, "0", True, 1.0, []):
+        assert fault_of(forge_with(nbf=value)) is Fault.CLAIMS
+
+
+def test_a_token_may_end_with_its_session() -> None:
+    """A token lives no longer than its session, and never longer than tokens do; it has a second at least."""
+    for ends_at, expires_at in ((NOW + 90, NOW + 90), (NOW + TTL + 1, NOW + TTL), (NOW - 5, NOW + 1)):
+        claims = {"user_id": 7, "name": "Ada", "email": "a@b.c", "session_id": SESSION_ID}
+        token = tokens.sign(**claims, now=NOW, ends_at=ends_at)
+        assert tokens.verify(token, NOW).expires_at == expires_at
+
+
+@pytest.mark.parametrize(("life", "fresh_for"), [(3600, 3541), (120, 61), (119, 61), (30, 16), (1, 1)])
+def test_when_a_token_is_to_be_replaced(life: int, fresh_for: int) -> None:
+    """A token is fresh until a minute before its end; one of a short life for half of it."""
+    claims = tokens.verify(forge_with(exp=NOW + life), NOW)
+    assert claims.is_fresh(NOW)
+    assert claims.is_fresh(NOW + fresh_for - 1)
+    assert not claims.is_fresh(NOW + fresh_for)
+
+
+def test_longest_life() -> None:
+    """A token that lives longer than ours do is refused, though it be signed with our key."""
+    assert tokens.verify(forge_with(exp=NOW + TTL), NOW).user_id == 7
+    assert fault_of(forge_with(exp=NOW + TTL + 1)) is Fault.CLAIMS
+    assert fault_of(forge_with(iat=NOW, exp=NOW)) is Fault.CLAIMS
+
+
+@pytest.mark.parametrize("change", [{"iss": ISSUER + "/"}, {"iss": "http://other"}, {"aud": "Gatepost"}, {"sub": "07"}])
+def test_issuer_audience_and_subject_are_exact(change: dict[str, str]) -> None:
+    """Issuer and audience are ours, letter by letter, and the subject is the id."""
+    assert fault_of(forge_with(**change)) is Fault.CLAIMS
+
+
+@pytest.mark.parametrize("sid", ["7", "{" + SESSION_ID + "}", SESSION_ID.replace("-", ""), "urn:uuid:" + SESSION_ID])
+def test_session_id_has_one_spelling(sid: str) -> None:
+    """A sid is a UUID in its usual spelling, so that a revocation always finds it."""
+    assert fault_of(forge_with(sid=sid)) in {Fault.CLAIMS, Fault.MALFORMED}
+
+
+def test_refusal_does_not_tell_the_token() -> None:
+    """The text of a refusal holds its reason and nothing of the token."""
+    token = sign()
+    with pytest.raises(TokenRefused) as refused:
+        tokens.verify(token, NOW + TTL)
+    assert str(refused.value) == "expired"
+
+
+# What is remembered
+
+
+def test_remembered_token_ends_with_its_time() -> None:
+    """A token that was verified before is refused once it has expired, and before a clock set back has reached it."""
+    mine = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
+    token = sign(by=mine)
+    mine.verify(token, NOW)
+
+    assert fault_of(token, NOW + TTL, by=mine) is Fault.EXPIRED
+    assert fault_of(token, NOW - 31, by=mine) is Fault.CLAIMS
+    assert mine.verify(token, NOW + TTL - 1).user_id == 7
+
+
+def test_remembered_token_helps_no_other() -> None:
+    """A token that differs in one character from one that was verified is looked at on its own."""
+    mine = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
+    token = sign(by=mine)
+    mine.verify(token, NOW)
+
+    assert fault_of(f"{token[:-1]}{'A' if token[-1] != 'A' else 'E'}", by=mine) is not Fault.EXPIRED
+    assert fault_of(f"{token} ", by=mine) is Fault.MALFORMED
+
+
+def test_memory_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many tokens are verified or refused, only the last of them are remembered, and all are what they were."""
+    monkeypatch.setattr("shared.tokens.signed.MAX_REMEMBERED", 3)
+    monkeypatch.setattr("shared.tokens.signed.MAX_REFUSED", 2)
+    mine = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
+    issued = [sign(by=mine) for _ in range(10)]
+    forged = [forge({**CLAIMS, "jti": str(number)}, secret="some other") for number in range(10)]
+
+    assert {mine.verify(token, NOW).token_id for token in issued * 2} == {
+        tokens.verify(token, NOW).token_id for token in issued
+    }
+    assert {fault_of(token, by=mine) for token in forged * 2} == {Fault.SIGNATURE}
+    assert (len(mine._read), len(mine._refused)) == (3, 2)  # noqa: SLF001 - the bounds can't be seen from outside
+
+
+@pytest.mark.parametrize(
+    ("token", "fault"),
+    [
+        (forge(CLAIMS, secret="some other"), Fault.SIGNATURE),
+        (forge(CLAIMS, {**HEADER, "kid": "00000000"}), Fault.UNKNOWN_KEY),
+        (forge(CLAIMS, {**HEADER, "alg": "none"}), Fault.HEADER),
+        (forge({**CLAIMS, "aud": "other"}), Fault.CLAIMS),
+        ("x.y.z", Fault.MALFORMED),
+        (forge(CLAIMS, secret="some other")[:-1] + "B", Fault.MALFORMED),
+        ("x" * MAX_TOKEN_LENGTH * 2, Fault.MALFORMED),
+    ],
+)
+def test_a_refusal_that_is_remembered(token: str, fault: Fault) -> None:
+    """A token is refused for the same reason each time, and drives out none that was verified."""
+    mine = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
+    mine.verify(sign(by=mine), NOW)
+
+    assert {fault_of(token, by=mine) for _ in range(3)} == {fault}
+    assert len(mine._read) == 1  # noqa: SLF001 - the memory can't be seen from outside
+
+
+def test_no_refusal_for_its_time_is_remembered() -> None:
+    """A token that counts only later is refused until then, and then good: what was wrong was the time."""
+    mine = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
+    token = forge_with(nbf=NOW + 100)
+
+    assert fault_of(token, NOW + 69, by=mine) is Fault.CLAIMS
+    assert mine.verify(token, NOW + 70).user_id == 7
+    assert fault_of(token, NOW + 69, by=mine) is Fault.CLAIMS
+    assert fault_of(token, NOW + TTL, by=mine) is Fault.EXPIRED
+
+
+def test_our_own_header_is_known_by_its_text() -> None:
+    """The header that we sign with is one of those that are known without being read."""
+    ring = KeyRing(SECRET, ["some other"])
+    headers = ring.list_headers("at+jwt")
+
+    assert list(headers) == [jws_header(kid_of("some other")), sign().partition(".")[0]]
+    assert headers[sign().partition(".")[0]] is ring.signing_key
+
+
+def jws_header(kid: str) -> str:
+    """Return the header of a key's tokens, as jose writes it."""
+    text = json.dumps({"alg": "HS256", "kid": kid, "typ": "at+jwt"}, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()

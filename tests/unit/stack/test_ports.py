@@ -1,0 +1,39 @@
+"""The ports of the stack without Docker."""
+
+import contextlib
+import socket
+
+import pytest
+
+from stack.ports import PortUnusable, choose_ports, name_ports
+
+
+@pytest.mark.parametrize(
+    ("port", "said"),
+    [
+        (70_000, "there is no port 70000; the highest is 65535"),
+        (-1, "there is no port -1; the highest is 65535"),
+        (8001, "port 8001 is the one of auth_service; choose another"),
+        (3100, "port 3100 is the one of gateway; choose another"),
+    ],
+)
+def test_a_port_that_can_not_be(port: int, said: str) -> None:
+    """A port that there is not, or that another part listens on, is refused with one sentence."""
+    with pytest.raises(PortUnusable) as refusal:
+        choose_ports(port)
+    assert str(refusal.value) == said
+
+
+def test_another_stack_is_no_obstacle() -> None:
+    """Beside a stack that has the usual ports another gets free ones for all but the gateway's, which is as asked."""
+    usual = name_ports(0)
+    with contextlib.ExitStack() as others:
+        for port in (port for each in usual.values() for port in (each.requests, each.metrics) if port):
+            with contextlib.suppress(OSError):  # another stack has it already
+                others.enter_context(socket.create_server(("127.0.0.1", port)))
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            asked = probe.getsockname()[1]
+        chosen = choose_ports(asked)
+    ports = [port for each in chosen.values() for port in (each.requests, each.metrics)]
+    assert (list(chosen), chosen["gateway"].requests) == (list(usual), asked)
+    assert len({*ports, *(usual["auth_service"].requests, usual["gateway"].metrics)}) == len(ports) + 2
