@@ -107,7 +107,7 @@ def _running_nginx(setting: Setting) -> Iterator[Entrant]:
 def _running_auth_request(setting: Setting) -> Iterator[Entrant]:
     port, verifier_port, metrics_port = pick_ports(3)
     environment = service_environment(setting.keys, verifier_port, metrics_port)
-    verify = uvicorn_command("benchmarks.verifier_app:create_app", verifier_port, "--factory")
+    verify = uvicorn_command("tests.benchmarks.verifier_app:create_app", verifier_port, "--factory")
     command = prepare_nginx(
         setting.directory / "auth_request",
         port=port,

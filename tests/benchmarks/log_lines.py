@@ -47,7 +47,8 @@ def main() -> None:
 
 def _measure(style: str, level: str, requests: int) -> float:
     """Return the microseconds of CPU for a request in a program whose log another process reads."""
-    command = [sys.executable, "-m", "benchmarks.log_lines", "--requests", str(requests), "--program", style, level]
+    module = [sys.executable, "-m", "tests.benchmarks.log_lines"]
+    command = [*module, "--requests", str(requests), "--program", style, level]
     with (
         subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as reader,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=reader.stdin) as program,

@@ -59,7 +59,7 @@ def load_once(amount: Amount, data: Path) -> None:
         return
     data.mkdir(mode=0o711, parents=True, exist_ok=True)
     numbers = ("--users", str(amount.users), "--posts", str(amount.posts))
-    command = [sys.executable, "-m", "benchmarks.load", *numbers, "--data", str(data)]
+    command = [sys.executable, "-m", "tests.benchmarks.load", *numbers, "--data", str(data)]
     child = start_child("load", command, directory=ROOT)
     try:
         if child.process.wait() != 0:

@@ -96,7 +96,7 @@ def measure_reads_meanwhile(stack: WholeStack, effort: Effort, directory: Path) 
 def hash_alone(*, seconds: int, connections: int) -> Load:
     """Return what argon2 reaches with nothing around it; ``busy`` is in cores."""
     del connections
-    command = [sys.executable, "-m", "benchmarks.bare_argon2", str(seconds)]
+    command = [sys.executable, "-m", "tests.benchmarks.bare_argon2", str(seconds)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds + MARGIN, check=False)
     if ended.returncode != 0:
         raise LoadInvalid(f"argon2 failed: {ended.stderr.strip()}")

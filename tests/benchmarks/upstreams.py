@@ -109,6 +109,6 @@ def running_constant(keys: Keys, directory: Path) -> Iterator[Upstream]:
 def running_constant_server(directory: Path) -> Iterator[Server]:
     """Run the constant app."""
     (port,) = pick_ports(1)
-    command = uvicorn_command("benchmarks.constant_app:app", port)
+    command = uvicorn_command("tests.benchmarks.constant_app:app", port)
     with running_server("constant", command, port=port, directory=directory) as server:
         yield server

@@ -96,7 +96,7 @@ def running_one_query_each(stack: WholeStack, directory: Path) -> Iterator[Serve
         **_addresses(directory),
         "POSTS_DATABASE_URL": stack.postgres.urls.posts,
     }
-    name = "benchmarks.one_query_each"
+    name = "tests.benchmarks.one_query_each"
     command = [sys.executable, "-m", name]
     with running_server(name, command, port=port, directory=directory, environment=environment) as server:
         wait_until_ready(name, port)
