@@ -1,4 +1,4 @@
-"""The threads that passwords are hashed in: every outcome reaches who waits for it, by the handful under load."""
+"""The threads that passwords are hashed in: every outcome reaches who waits for it."""
 
 import asyncio
 import threading
@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from auth_service.passwords.fair_queue import Owner
-from auth_service.passwords.hash_threads import HANDFUL_PER_THREAD, Dropped, HashThreads
+from auth_service.passwords.hash_threads import Dropped, HashThreads
 
 NOBODY = Owner()
 
@@ -29,33 +29,10 @@ async def test_every_outcome_reaches_who_waits_for_it(threads: int, works: int) 
     pool.stop()
 
 
-async def test_outcomes_come_by_the_handful_while_many_wait() -> None:
-    """With twenty pieces of work before one thread, nobody hears of the first before eight of them ended."""
-    pool, gate = HashThreads(1), threading.Event()
-    ended: list[int] = []
-    ended_when_heard: list[int] = []
-
-    def work(number: int) -> None:
-        gate.wait(10)
-        ended.append(number)
-
-    async def ask(number: int) -> None:
-        await pool.run(lambda: work(number), nothing, NOBODY)
-        ended_when_heard.append(len(ended))
-
-    asking = [asyncio.create_task(ask(number)) for number in range(20)]
-    await asyncio.sleep(0)
-    gate.set()
-    async with asyncio.timeout(10):
-        await asyncio.gather(*asking)
-    assert min(ended_when_heard) >= HANDFUL_PER_THREAD
-    pool.stop()
-
-
-async def test_an_outcome_is_heard_of_at_once_where_no_handful_waits() -> None:
-    """Where fewer wait than a handful, each hears of its outcome while those after it have not begun."""
+async def test_an_outcome_is_heard_of_at_once() -> None:
+    """However many wait, each hears of its outcome while those after it have not begun."""
     pool = HashThreads(1)
-    gates = [threading.Event() for _ in range(HANDFUL_PER_THREAD)]
+    gates = [threading.Event() for _ in range(20)]
     asking = [asyncio.create_task(pool.run(lambda gate=gate: gate.wait(10), nothing, NOBODY)) for gate in gates]
     async with asyncio.timeout(10):
         for gate, asked in zip(gates, asking, strict=True):
