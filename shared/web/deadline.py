@@ -3,8 +3,6 @@
 Pure ASGI. The time counts from the end of the request's body, for how fast that comes is the client's affair and the
 gateway's. What was begun is cancelled where it waits; a write that was being committed is then unknown to the caller,
 who repeats it with its ``Idempotency-Key``. Not for the gateway, which passes on answers of any length.
-
-All requests share one timer: it is set for the one that would be given up first, and nearly always finds it gone.
 """
 
 import asyncio
@@ -27,21 +25,19 @@ class DeadlineMiddleware:
     def __init__(self, app: ASGIApp, seconds: float = ANSWER_WITHIN) -> None:
         self.app = app
         self.seconds = seconds
-        self._ends: dict[asyncio.Timeout, float] = {}  # of what is running, by the loop's clock
-        self._timer: asyncio.TimerHandle | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit = asyncio.timeout(None)
+        limit = asyncio.timeout(self.seconds)
         is_started = False
 
         async def note_body() -> Message:
             message = await receive()
-            if message["type"] == "http.request" and limit in self._ends:
-                self._ends[limit] = asyncio.get_running_loop().time() + self.seconds
+            if message["type"] == "http.request" and not limit.expired():
+                limit.reschedule(asyncio.get_running_loop().time() + self.seconds)
             return message
 
         def note_start(message: Message) -> Awaitable[None]:
@@ -51,29 +47,9 @@ class DeadlineMiddleware:
 
         try:
             async with limit:
-                self._begin(limit)
                 await self.app(scope, note_body, note_start)
         except TimeoutError:
             if is_started or not limit.expired():
                 raise
             log.warning("request_given_up")
             await render_error(scope, Unavailable())(scope, receive, send)
-        finally:
-            self._ends.pop(limit, None)
-
-    def _begin(self, limit: asyncio.Timeout) -> None:
-        self._ends[limit] = asyncio.get_running_loop().time() + self.seconds
-        if self._timer is None:
-            self._set_timer()
-
-    def _set_timer(self) -> None:
-        """Look again when the next one's time is over; while nothing runs, not at all."""
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_at(min(self._ends.values()), self._give_up) if self._ends else None
-
-    def _give_up(self) -> None:
-        now = asyncio.get_running_loop().time()
-        for limit in [limit for limit, end in self._ends.items() if end <= now]:
-            del self._ends[limit]
-            limit.reschedule(now)
-        self._set_timer()
