@@ -81,8 +81,16 @@ class Gate:
             return Judgement(Refuse(refusal), identity, line.path_text)
         origin, length = self._credentials.public_url, crossing.content_length
         facts = RequestFacts(
-            *(line.method, line.path, line.query, lines.headers, now, origin, line.version, length),
-            *(is_forward_auth, lines.asks_upgrade),
+            line.method,
+            line.path,
+            line.query,
+            lines.headers,
+            now,
+            origin,
+            line.version,
+            length,
+            is_forward_auth,
+            lines.asks_upgrade,
         )
         policy = self._current.policy
         decision = decide(policy, facts, identity.caller)

@@ -26,7 +26,10 @@ async def update_first_failure(
             is_refusal_noted = false, forget_at = greatest(now() + $2, forget_at)
         WHERE key = $1 AND is_known AND forget_at >= $3::timestamptz + $4::interval AND recent = 0 AND in_a_row = 0
         """,
-        *(key, kept_for, known_from, KNOWN_FOR),
+        key,
+        kept_for,
+        known_from,
+        KNOWN_FOR,
     )
     return done == "UPDATE 1"
 
@@ -41,7 +44,8 @@ async def insert_first_failure(connection: Connection, key: bytes, kept_for: dt.
             is_refusal_noted = false, forget_at = excluded.forget_at
         WHERE attempts.recent = 0 AND attempts.in_a_row = 0
         """,
-        *(key, kept_for),
+        key,
+        kept_for,
     )
     return done == "INSERT 0 1"
 
@@ -60,7 +64,9 @@ async def list_counts(
             is_known AND forget_at >= coalesce($2::timestamptz + $3::interval, 'infinity') AS is_known
         FROM attempts WHERE key = ANY((SELECT $1::bytea[])::bytea[])
         """,
-        *(keys, known_from, KNOWN_FOR),
+        keys,
+        known_from,
+        KNOWN_FOR,
     )
     return {row["key"]: _read_count(row) for row in rows}
 
@@ -95,9 +101,14 @@ async def update_counts(connection: Connection, counts: Mapping[bytes, Count], k
         ) AS new (key, recent, in_a_row, last_at, since, is_refusal_noted, pending)
         WHERE attempts.key = new.key
         """,
-        *(list(counts), [count.recent for count in stored], [count.in_a_row for count in stored]),
-        *([count.last_at for count in stored], [count.since for count in stored]),
-        *([count.is_refusal_noted for count in stored], [count.pending for count in stored], kept_for),
+        list(counts),
+        [count.recent for count in stored],
+        [count.in_a_row for count in stored],
+        [count.last_at for count in stored],
+        [count.since for count in stored],
+        [count.is_refusal_noted for count in stored],
+        [count.pending for count in stored],
+        kept_for,
     )
 
 

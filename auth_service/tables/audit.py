@@ -57,7 +57,12 @@ async def insert_audit_line(
         INSERT INTO audit (event, user_id, session_id, address, user_agent, request_id)
         VALUES ($1, $2, $3, $4, $5, $6)
         """,
-        *(event.value, user_id, session_id, client.address, client.user_agent, client.request_id),
+        event.value,
+        user_id,
+        session_id,
+        client.address,
+        client.user_agent,
+        client.request_id,
     )
 
 
@@ -70,7 +75,12 @@ async def insert_session_lines(
         INSERT INTO audit (event, user_id, session_id, address, user_agent, request_id)
         SELECT $1, $2, ended.id, $3, $4, $5 FROM unnest($6::uuid[]) AS ended (id)
         """,
-        *(event.value, user_id, client.address, client.user_agent, client.request_id, list(session_ids)),
+        event.value,
+        user_id,
+        client.address,
+        client.user_agent,
+        client.request_id,
+        list(session_ids),
     )
 
 
@@ -82,7 +92,8 @@ async def list_audit_lines(connection: Connection, user_id: int | None, limit: i
         FROM audit WHERE $1::bigint IS NULL OR user_id = $1
         ORDER BY happened_at DESC, id DESC LIMIT $2
         """,
-        *(user_id, limit),
+        user_id,
+        limit,
     )
     return [AuditLine(**row) for row in rows]
 
@@ -96,6 +107,7 @@ async def delete_old_audit_lines(connection: Connection, kept_for: dt.timedelta,
             ORDER BY happened_at LIMIT $2 FOR UPDATE SKIP LOCKED
         )) RETURNING 1
         """,
-        *(kept_for, limit),
+        kept_for,
+        limit,
     )
     return len(rows)

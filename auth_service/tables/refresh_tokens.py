@@ -60,7 +60,8 @@ async def insert_refresh_token(connection: Connection, token: str, session_id: S
     """Store the hash of a refresh token of a session."""
     await connection.execute(
         "INSERT INTO refresh_tokens (token_hash, session_id) VALUES ($1, $2)",
-        *(hash_refresh_token(token), session_id),
+        hash_refresh_token(token),
+        session_id,
     )
 
 
@@ -97,7 +98,8 @@ async def update_used(connection: Connection, token: str, salt: bytes) -> None:
     """Note that a refresh token is used now."""
     await connection.execute(
         "UPDATE refresh_tokens SET used_at = clock_timestamp(), salt = $2 WHERE token_hash = $1",
-        *(hash_refresh_token(token), salt),
+        hash_refresh_token(token),
+        salt,
     )
 
 
@@ -109,6 +111,7 @@ async def delete_refresh_tokens_of(connection: Connection, session_ids: Sequence
             SELECT token_hash FROM refresh_tokens WHERE session_id = ANY($1::uuid[]) LIMIT $2
         )) RETURNING 1
         """,
-        *(list(session_ids), limit),
+        list(session_ids),
+        limit,
     )
     return len(rows)

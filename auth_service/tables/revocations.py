@@ -37,7 +37,9 @@ async def insert_revocations(connection: Connection, session_ids: Sequence[Sessi
         SELECT ended.id, clock_timestamp() + $2::interval
         FROM (SELECT pg_advisory_xact_lock($3)) AS in_turn, unnest($1::uuid[]) AS ended (id)
         """,
-        *(list(session_ids), token_ttl + SPARE, TURN),
+        list(session_ids),
+        token_ttl + SPARE,
+        TURN,
     )
 
 
@@ -45,7 +47,8 @@ async def list_revocations(connection: Connection, after: int) -> list[Revocatio
     """Return the revocations after one that still matter, at most a page of them, in order."""
     rows = await connection.fetch(
         "SELECT id, session_id, until FROM revocations WHERE id > $1 AND until > now() ORDER BY id LIMIT $2",
-        *(after, PAGE),
+        after,
+        PAGE,
     )
     return [Revocation(row["id"], SessionId(row["session_id"]), row["until"]) for row in rows]
 

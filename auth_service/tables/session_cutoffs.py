@@ -26,7 +26,9 @@ async def insert_cutoff(connection: Connection, user_id: int, spared: SessionId 
     """End all sessions of a user that began before now, except for one if that is spared."""
     await connection.execute(
         "INSERT INTO session_cutoffs (user_id, began_by, spared, because) VALUES ($1, clock_timestamp(), $2, $3)",
-        *(user_id, spared, because.value),
+        user_id,
+        spared,
+        because.value,
     )
 
 

@@ -120,7 +120,8 @@ async def update_last_used(connection: Connection, session_id: SessionId, idle_a
         UPDATE live_sessions SET last_used_at = now(), idle_ends_at = now() + $2 WHERE id = $1
         RETURNING id, user_id, created_at, ends_at
         """,
-        *(session_id, idle_age),
+        session_id,
+        idle_age,
     )
     return _read_session(row) if row else None
 
@@ -147,7 +148,10 @@ async def update_uses(
         ) AS used
         WHERE sessions.id = used.id
         """,
-        *(session_ids, ages, idle_age, lag),
+        session_ids,
+        ages,
+        idle_age,
+        lag,
     )
 
 
@@ -168,7 +172,9 @@ async def update_revoked(
             )
         RETURNING id, user_id, created_at, ends_at
         """,
-        *(session_id, user_id, because.value),
+        session_id,
+        user_id,
+        because.value,
     )
     return _read_session(row) if row else None
 
@@ -199,7 +205,11 @@ async def update_all_revoked(
         ))
         RETURNING id, user_id, created_at, ends_at
         """,
-        *(user_id, spared, because.value, limit, began_by),
+        user_id,
+        spared,
+        because.value,
+        limit,
+        began_by,
     )
     return [_read_session(row) for row in rows]
 
@@ -227,7 +237,10 @@ async def update_surplus_revoked(
         ))
         RETURNING id, user_id, created_at, ends_at
         """,
-        *(user_id, most, because.value, limit),
+        user_id,
+        most,
+        because.value,
+        limit,
     )
     return [_read_session(row) for row in rows]
 
@@ -245,7 +258,9 @@ async def list_devices(connection: Connection, user_id: int, after: SessionId | 
             ))
         ORDER BY created_at DESC, id DESC LIMIT $3
         """,
-        *(user_id, after, limit),
+        user_id,
+        after,
+        limit,
     )
     return [Device(**row) for row in rows]
 
@@ -268,7 +283,8 @@ async def list_latest_sessions(connection: Connection, user_id: int | None, limi
         FROM sessions WHERE $1::bigint IS NULL OR user_id = $1
         ORDER BY created_at DESC, id LIMIT $2
         """,
-        *(user_id, limit),
+        user_id,
+        limit,
     )
     return [SessionLine(**row) for row in rows]
 
@@ -280,7 +296,8 @@ async def lock_past_sessions(connection: Connection, kept_for: dt.timedelta, lim
         SELECT id FROM sessions WHERE ends_at < now() - $1::interval
         ORDER BY ends_at LIMIT $2 FOR UPDATE SKIP LOCKED
         """,
-        *(kept_for, limit),
+        kept_for,
+        limit,
     )
     return [SessionId(row["id"]) for row in rows]
 

@@ -45,7 +45,11 @@ async def insert_user_change(connection: Connection, kind: Kind, user: User) -> 
         INSERT INTO user_changes (kind, user_id, name, email)
         SELECT $1, $2, $3, $4 FROM (SELECT pg_advisory_xact_lock($5)) AS in_turn
         """,
-        *(kind.value, user.id, None if is_gone else user.name, None if is_gone else user.email, TURN),
+        kind.value,
+        user.id,
+        None if is_gone else user.name,
+        None if is_gone else user.email,
+        TURN,
     )
 
 
@@ -53,7 +57,8 @@ async def list_user_changes(connection: Connection, after: int) -> list[UserChan
     """Return the changes after one, at most a page of them, in order."""
     rows = await connection.fetch(
         "SELECT id, kind, user_id, name, email FROM user_changes WHERE id > $1 ORDER BY id LIMIT $2",
-        *(after, PAGE),
+        after,
+        PAGE,
     )
     return [UserChange(row["id"], Kind(row["kind"]), row["user_id"], row["name"], row["email"]) for row in rows]
 

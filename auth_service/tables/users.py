@@ -49,7 +49,11 @@ async def insert_user(connection: Connection, name: str, email: str, password_ha
         )
         SELECT is_right, id, name, email, created_at, updated_at, roles, disabled_at FROM place LEFT JOIN new ON true
         """,
-        *(name, email, email_key(email), password_hash, list_keys(email)),
+        name,
+        email,
+        email_key(email),
+        password_hash,
+        list_keys(email),
     )
     assert row is not None
     if not row["is_right"]:
@@ -90,7 +94,8 @@ async def list_users_after(connection: Connection, user_id: int, limit: int) -> 
         SELECT id, name, email, created_at, updated_at, roles, disabled_at FROM users
         WHERE id > $1 ORDER BY id LIMIT $2
         """,
-        *(user_id, limit),
+        user_id,
+        limit,
     )
     return [read_user(row) for row in rows]
 
@@ -115,7 +120,9 @@ async def update_password(connection: Connection, found: Credentials, password_h
         UPDATE users SET password_hash = $3, password_set_at = clock_timestamp(), updated_at = now()
         WHERE id = $1 AND password_set_at = $2
         """,
-        *(found.user.id, found.password_set_at, password_hash),
+        found.user.id,
+        found.password_set_at,
+        password_hash,
     )
     return done == "UPDATE 1"
 
@@ -124,7 +131,9 @@ async def update_password_hash(connection: Connection, user_id: int, old: str, n
     """Replace a password hash by one of the same password, unless the password was changed meanwhile."""
     await connection.execute(
         "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2",
-        *(user_id, old, new),
+        user_id,
+        old,
+        new,
     )
 
 
@@ -135,7 +144,8 @@ async def update_name(connection: Connection, user_id: int, name: str) -> User |
         UPDATE users SET name = $2, updated_at = now() WHERE id = $1
         RETURNING id, name, email, created_at, updated_at, roles, disabled_at
         """,
-        *(user_id, name),
+        user_id,
+        name,
     )
     return read_user(row) if row else None
 
@@ -147,7 +157,8 @@ async def update_disabled(connection: Connection, user_id: int, *, is_disabled: 
         UPDATE users SET disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, now()) END WHERE id = $1
         RETURNING id, name, email, created_at, updated_at, roles, disabled_at
         """,
-        *(user_id, is_disabled),
+        user_id,
+        is_disabled,
     )
     return read_user(row) if row else None
 
@@ -164,7 +175,9 @@ async def update_roles(
         WHERE id = $1
         RETURNING id, name, email, created_at, updated_at, roles, disabled_at
         """,
-        *(user_id, added, removed),
+        user_id,
+        added,
+        removed,
     )
     return read_user(row) if row else None
 

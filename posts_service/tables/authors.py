@@ -71,7 +71,8 @@ async def upsert_deleted_authors(
             told_in = coalesce(excluded.told_in, authors.told_in),
             deleted_at = coalesce(authors.deleted_at, excluded.deleted_at)
         """,
-        *(author_ids, reading),
+        author_ids,
+        reading,
     )
 
 
@@ -89,7 +90,8 @@ async def update_unknown_authors(connection: Connection, reading: dt.datetime, l
             ORDER BY id LIMIT $2 FOR UPDATE
         ))
         """,
-        *(reading, limit),
+        reading,
+        limit,
     )
     return int(done.removeprefix("UPDATE "))
 

@@ -45,7 +45,10 @@ async def update_position(connection: Connection, feed: str, after: int, epoch: 
         UPDATE followed_feeds SET position = $2, epoch = coalesce($3, epoch), highest_id = greatest(highest_id, $4)
         WHERE feed = $1
         """,
-        *(feed, after, UUID(epoch) if epoch else None, highest_id),
+        feed,
+        after,
+        UUID(epoch) if epoch else None,
+        highest_id,
     )
 
 
@@ -56,7 +59,10 @@ async def update_started_anew(connection: Connection, feed: str, asked: Position
         UPDATE followed_feeds SET position = 0, epoch = coalesce($4, epoch), reading_since = clock_timestamp()
         WHERE feed = $1 AND position = $2 AND epoch IS NOT DISTINCT FROM $3
         """,
-        *(feed, asked.after, UUID(asked.epoch) if asked.epoch else None, UUID(epoch) if epoch else None),
+        feed,
+        asked.after,
+        UUID(asked.epoch) if asked.epoch else None,
+        UUID(epoch) if epoch else None,
     )
 
 

@@ -38,7 +38,9 @@ async def find_answer(connection: Connection, author_id: int, key: str) -> Store
         WHERE author_id = $1 AND key = $2 AND created_at > now() - $3::text::interval
             AND $1 NOT IN (SELECT author_id FROM removals)
         """,
-        *(author_id, key, KEEP),
+        author_id,
+        key,
+        KEEP,
     )
     if row is None:
         return None
@@ -54,8 +56,12 @@ async def insert_answer(connection: Connection, author_id: int, key: str, stored
         ON CONFLICT (author_id, key) DO UPDATE SET fingerprint = excluded.fingerprint, status = excluded.status,
             headers = excluded.headers, body = excluded.body, created_at = excluded.created_at
         """,
-        *(author_id, key, stored.fingerprint),
-        *(stored.answer.status, json.dumps(stored.answer.headers), stored.answer.body),
+        author_id,
+        key,
+        stored.fingerprint,
+        stored.answer.status,
+        json.dumps(stored.answer.headers),
+        stored.answer.body,
     )
 
 
@@ -67,7 +73,8 @@ async def delete_answers_of(connection: Connection, author_id: int, limit: int) 
             SELECT key FROM idempotency_keys WHERE author_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED
         )) RETURNING 1
         """,
-        *(author_id, limit),
+        author_id,
+        limit,
     )
     return len(rows)
 
@@ -82,6 +89,7 @@ async def delete_expired_answers(connection: Connection, limit: int) -> int:
             ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
         )) RETURNING 1
         """,
-        *(KEEP, limit),
+        KEEP,
+        limit,
     )
     return len(rows)

@@ -153,7 +153,11 @@ async def list_long_by_author(connection: Connection, asked: AuthorsList) -> Pos
             ) AS post
         ) AS post
         """,
-        *(asked.author_id, asked.before, asked.limit, PAGE_BYTES, asked.with_drafts),
+        asked.author_id,
+        asked.before,
+        asked.limit,
+        PAGE_BYTES,
+        asked.with_drafts,
     )
     return _get_only(await list_by_authors(connection, [replace(asked, limit=max(1, fitting))], _ANY_LENGTH))
 
@@ -170,7 +174,9 @@ async def list_long_feed(connection: Connection, asked: FeedList) -> PostList:
             ) AS post
         ) AS post
         """,
-        *(asked.before, asked.limit, PAGE_BYTES),
+        asked.before,
+        asked.limit,
+        PAGE_BYTES,
     )
     return _get_only(await list_feeds(connection, [replace(asked, limit=max(1, fitting))], _ANY_LENGTH))
 

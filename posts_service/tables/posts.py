@@ -45,7 +45,10 @@ async def insert_post(
             post.created_at, post.updated_at, authors.name, authors.email
         FROM place LEFT JOIN post ON true LEFT JOIN authors ON authors.id = post.author_id
         """,
-        *(author_id, title, content, published),
+        author_id,
+        title,
+        content,
+        published,
     )
     assert row is not None
     if not row["is_right"]:
@@ -98,7 +101,9 @@ async def list_published(connection: Connection, before: int, limit: int, most: 
         WHERE post.published AND post.id < $1 AND post.author_id NOT IN (SELECT author_id FROM removals)
         ORDER BY post.id DESC LIMIT $2
         """,
-        *(before, limit, most),
+        before,
+        limit,
+        most,
     )
     return [_read_post(row) for row in rows]
 
@@ -113,7 +118,10 @@ async def list_by_author(connection: Connection, author_id: int, before: int, li
         WHERE post.author_id = $1 AND post.id < $2 AND $1 NOT IN (SELECT author_id FROM removals)
         ORDER BY post.id DESC LIMIT $3
         """,
-        *(author_id, before, limit, most),
+        author_id,
+        before,
+        limit,
+        most,
     )
     return [_read_post(row) for row in rows]
 
@@ -131,7 +139,10 @@ async def list_published_by_author(
             AND $1 NOT IN (SELECT author_id FROM removals)
         ORDER BY post.id DESC LIMIT $3
         """,
-        *(author_id, before, limit, most),
+        author_id,
+        before,
+        limit,
+        most,
     )
     return [_read_post(row) for row in rows]
 
@@ -158,7 +169,11 @@ async def update_post(
             post.created_at, post.updated_at, authors.name, authors.email
         FROM post LEFT JOIN authors ON authors.id = post.author_id
         """,
-        *(post_id, author_id, title, content, published),
+        post_id,
+        author_id,
+        title,
+        content,
+        published,
     )
     assert row is not None
     return _read_post(row)
@@ -187,7 +202,9 @@ async def delete_posts_of(connection: Connection, author_id: int, limit: int, mo
             WHERE bytes_before <= $3
         )) RETURNING 1
         """,
-        *(author_id, limit, most_bytes),
+        author_id,
+        limit,
+        most_bytes,
     )
     return len(rows)
 

@@ -78,7 +78,8 @@ async def find_sight(connection: Connection, guarded: str) -> Sight | None:
         SELECT is_data_in_place($1) AS is_in_place, clock_timestamp() - seen_at > $2::interval AS is_to_be_noted
         FROM epochs ORDER BY number DESC LIMIT 1
         """,
-        *(guarded, SEEN_EVERY),
+        guarded,
+        SEEN_EVERY,
     )
     return Sight(row["is_in_place"], row["is_to_be_noted"]) if row else None
 
@@ -103,7 +104,8 @@ async def find_move(connection: Connection, guarded: str) -> Move | None:
                 AS may_be_loss
         FROM epochs WHERE NOT pg_is_in_recovery() ORDER BY number DESC LIMIT 1
         """,
-        *(guarded, SILENCE),
+        guarded,
+        SILENCE,
     )
     return Move(row["is_loss"], row["may_be_loss"]) if row else None
 
@@ -122,7 +124,8 @@ async def update_ids(connection: Connection, guarded: str, beyond: int) -> int:
         ))
         FROM (SELECT pg_get_serial_sequence($1, 'id')::regclass AS sequence) AS of_the_table
         """,
-        *(guarded, beyond),
+        guarded,
+        beyond,
     )
     return ids_from
 
@@ -147,7 +150,10 @@ async def insert_epoch(
             to_regclass($1), coalesce(pg_relation_filenode(to_regclass($1)), 0)
         RETURNING number, id, began_at
         """,
-        *(guarded, is_loss, told_by, ids_from),
+        guarded,
+        is_loss,
+        told_by,
+        ids_from,
     )
     assert row is not None
     return Epoch(row["number"], row["id"], row["began_at"] if is_loss else None)

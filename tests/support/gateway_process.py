@@ -55,7 +55,7 @@ async def gateway_process(settings: Mapping[str, str] | None = None) -> AsyncIte
     secrets = {name: name * 4 for name in ("SECRET_KEY", "NEXTAUTH_SECRET", "SERVICE_SECRET")}
     environment = {**os.environ, "LOG_FORMAT": "json", "ENVIRONMENT": "development", **ports, **secrets}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "gateway"), cwd=ROOT, env={**environment, **(settings or {})}, stderr=writer
+        sys.executable, "-m", "gateway", cwd=ROOT, env={**environment, **(settings or {})}, stderr=writer
     )
     os.close(writer)
     pipe = io.FileIO(reader)

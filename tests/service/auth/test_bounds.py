@@ -153,7 +153,8 @@ async def test_a_user_has_a_hundred_sessions_at_most(
         SELECT $1, now() + interval '30 days', now() + interval '14 days', i::text, now() - i * interval '1 minute'
         FROM generate_series(1, $2::int) AS i
         """,
-        *(ada.id, MOST - 1),
+        ada.id,
+        MOST - 1,
     )
     token = (await sign_in(client, ada)).json()["accessToken"]
     kept = await database.fetch("SELECT user_agent FROM sessions WHERE revoked_at IS NULL")

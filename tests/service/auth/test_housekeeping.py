@@ -164,7 +164,8 @@ async def test_what_is_over_already_is_not_shown(
     other = await database.fetchval("SELECT id FROM sessions WHERE id <> $1", uuid.UUID(ada.session_id))
     await database.execute(
         "INSERT INTO session_cutoffs (user_id, began_by, spared, because) VALUES ($1, now(), $2, 'signed_out')",
-        *(ada.id, uuid.UUID(ada.session_id)),
+        ada.id,
+        uuid.UUID(ada.session_id),
     )
     shown = (await client.get("/api/me/sessions", headers=ada.bearer)).json()
     assert [session["id"] for session in shown] == [ada.session_id]

@@ -126,7 +126,8 @@ async def filled(
         SELECT $1, now() + interval '30 days', now() + interval '14 days', '', now() - i * interval '1 second'
         FROM generate_series(1, $2::int) AS i RETURNING id
         """,
-        *(ada.id, MANY),
+        ada.id,
+        MANY,
     )
     if request.param == "statistics":
         await database.execute("ANALYZE sessions, users")

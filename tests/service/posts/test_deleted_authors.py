@@ -102,7 +102,8 @@ async def test_any_number_of_posts_is_deleted_in_bites(
     await database.execute(
         "INSERT INTO idempotency_keys (author_id, key, fingerprint, status, headers, body) "
         "SELECT $1::bigint, i::text, '', 201, '{}', '' FROM generate_series(1, $2::int) AS i",
-        *(ada.id, MANY),
+        ada.id,
+        MANY,
     )
     await write_post(client, grace, published=True)
     fake_auth_service.tell("deleted", ada.id)

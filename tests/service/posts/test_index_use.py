@@ -45,7 +45,8 @@ async def filled(database: asyncpg.Connection) -> AsyncIterator[asyncpg.Connecti
     await database.execute(
         "INSERT INTO posts (author_id, title, content, published) "
         "SELECT 1 + i % $1, 'Title', 'Text', i % 3 > 0 FROM generate_series(1, $2::int) AS i",
-        *(AUTHORS, POSTS),
+        AUTHORS,
+        POSTS,
     )
     await database.execute("INSERT INTO removals (author_id) SELECT 2 * i FROM generate_series(1, 20) AS i")
     await database.execute("ANALYZE authors, posts, removals")
