@@ -44,7 +44,7 @@ from gateway.wire.limits import Limits
 from gateway.wire.request_heads import RequestHead, RequestHeads, read_line
 from shared.auth_events.revocations import Revocations
 from shared.language.visible_text import make_visible
-from shared.settings import SettingsInvalid, load_settings
+from shared.settings import SAMPLE_SECRETS, SettingsInvalid, load_settings
 from shared.tokens.authentication import Anonymous, Caller, Reason
 
 PASSES, REFUSED, WRONG = 0, 1, 2
@@ -237,7 +237,7 @@ def _list_headers(call: Call, credentials: Credentials) -> list[RawHeader]:
 
 def _without_settings() -> GatewaySettings:
     """Return the defaults, with keys that open nothing."""
-    keys = {name: SecretStr(secrets.token_hex()) for name in ("secret_key", "nextauth_secret", "service_secret")}
+    keys = {name: SecretStr(secrets.token_hex()) for name in map(str.lower, SAMPLE_SECRETS)}
     return GatewaySettings.model_construct(None, **keys)
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from gateway.callers.credentials import NOBODY, Credentials, Identity, StaleSession
 from gateway.callers.renewal import Renewed
+from gateway.callers.same_origin import SAFE_METHODS
 from gateway.policy.decision import (
     AnswerOptions,
     Decision,
@@ -30,8 +31,6 @@ from gateway.wire.request_heads import RequestHead
 from shared.errors import MethodNotAllowed, Unavailable
 from shared.observing.request_context import SIGN_IN_WANTED, RequestRecord
 from shared.tokens.authentication import Caller, User, note_in_record
-
-PROBING = ("GET", "HEAD", "OPTIONS")
 
 _PROBES = frozenset(path.encode() for path in PROBES)
 
@@ -120,6 +119,6 @@ def note_judgement(record: RequestRecord, judgement: Judgement) -> None:
 
 def _judge_probe(head: RequestHead) -> Judgement:
     """Return what happens to a question of whoever runs this, asked by any name of this machine."""
-    is_allowed = head.line.method in PROBING
-    decision = TellState() if is_allowed else Refuse(MethodNotAllowed(", ".join(PROBING)))
+    is_allowed = head.line.method in SAFE_METHODS
+    decision = TellState() if is_allowed else Refuse(MethodNotAllowed(", ".join(sorted(SAFE_METHODS))))
     return Judgement(decision, NOBODY, head.line.path_text)

@@ -18,10 +18,10 @@ from auth_service.tables.audit import list_audit_lines
 from auth_service.tables.sessions import Ending, find_live_session, list_latest_sessions
 from auth_service.tables.users import User, find_user, list_users_after
 from shared.errors import Invalid, NotFound
+from shared.settings import SAMPLE_SECRETS
 from shared.web.schemas import validate
 
 Arguments = argparse.Namespace
-SECRETS = ("SECRET_KEY", "NEXTAUTH_SECRET", "SERVICE_SECRET")
 SECRET_LENGTH = 48  # random bytes
 
 
@@ -114,7 +114,7 @@ async def show_audit(parts: Parts, arguments: Arguments) -> list[Record]:
 
 def make_secrets() -> Record:
     """Return a fresh value for each secret."""
-    return {name: secrets.token_urlsafe(SECRET_LENGTH) for name in SECRETS}
+    return {name: secrets.token_urlsafe(SECRET_LENGTH) for name in SAMPLE_SECRETS}
 
 
 def operator() -> Client:

@@ -8,7 +8,7 @@ What each word means is in ``schema``.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from gateway.matching.dfa import DFA
 from gateway.matching.matchers import Matcher
@@ -17,11 +17,12 @@ from shared.fast.memory import Memory
 OWN_UPSTREAM = "gateway"
 """The reserved upstream of pages that the gateway answers itself: assets and the API's description."""
 
-FORWARDED_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
-"""The methods of a rule that names none. OPTIONS is answered here unless a rule names it."""
-
-METHODS = FORWARDED_METHODS | {"OPTIONS"}
+Method: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+METHODS: frozenset[str] = frozenset(get_args(Method))
 """The methods that there are for the gateway."""
+
+FORWARDED_METHODS = METHODS - {"OPTIONS"}
+"""The methods of a rule that names none. OPTIONS is answered here unless a rule names it."""
 
 PROBES = ("/livez", "/readyz")
 """Asked by whoever runs this, by any name of this machine: answered before anything is read or decided."""

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import structlog
 
 from gateway.callers.renewal import Renewed, SessionRenewal
+from gateway.callers.same_origin import SAFE_METHODS
 from gateway.forward_auth.answer import ForwardAuth
 from gateway.gate import Gate, Judgement, TellState, note_judgement
 from gateway.pages.adapter import OwnPages
@@ -42,7 +43,7 @@ from gateway.wire.websocket import is_accepted
 from shared.errors import AppError, BodyTooLarge, UpstreamFailed, UpstreamTimeout
 from shared.observing.request_context import Reports, RequestRecord, answer_as, begin_record
 
-IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+IDEMPOTENT = SAFE_METHODS | {"PUT", "DELETE"}
 CLIENT_GONE = 499  # for the log: nobody hears it
 UNREAD = "unread"
 """What the log calls the method of a request that could not be read."""

@@ -1,12 +1,13 @@
 """What is counted, for Prometheus. Each application has a registry of its own, so that nothing is shared by import."""
 
 from collections.abc import Callable, Iterable, Iterator
+from http import HTTPMethod
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+KNOWN_METHODS = frozenset(HTTPMethod)
 
 
 class Metrics:
