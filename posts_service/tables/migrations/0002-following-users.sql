@@ -23,6 +23,8 @@ INSERT INTO followed_feeds (feed, position) VALUES ('user_changes', 0);
 
 -- migrate: rollback
 
+COMMENT ON COLUMN authors.name IS NULL;
+COMMENT ON COLUMN authors.as_of IS 'when the auth service said so: an older word never replaces a newer one';
 DROP TABLE followed_feeds;
 DELETE FROM authors WHERE name IS NULL;
 UPDATE authors SET as_of = now() WHERE as_of = 'infinity';

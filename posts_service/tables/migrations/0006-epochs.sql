@@ -75,6 +75,7 @@ UPDATE authors SET deleted_at = now() WHERE name IS NULL;
 
 -- migrate: rollback
 
+COMMENT ON COLUMN authors.name IS 'null: the user was deleted; the id is kept so that no late word brings them back';
 ALTER TABLE authors DROP COLUMN told_in, DROP COLUMN deleted_at;
 ALTER TABLE followed_feeds DROP COLUMN epoch, DROP COLUMN highest_id, DROP COLUMN reading_since;
 DROP FUNCTION is_data_in_place(text);
