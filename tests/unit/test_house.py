@@ -73,6 +73,7 @@ DOORS = {
     "pogo_core": {"shared/postgres/database.py"},
     "httptools": {"gateway/wire/request_heads.py"},
     "httpx2": {"shared/web/service_calls.py"},
+    "itsdangerous": {"shared/tokens/form_tokens.py"},
     "jinja2": {"shared/web/pages.py"},
     "orjson": {"shared/observing/request_lines.py"},
     "polib": {"shared/language/sentences.py"},

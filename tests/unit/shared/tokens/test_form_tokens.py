@@ -1,9 +1,12 @@
 """A token for every form: good in its session, for a while, and nowhere else."""
 
+import hashlib
+import hmac
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.tokens.form_tokens import CLOCK_TOLERANCE, MAX_AGE, FormTokens
+from shared.tokens.form_tokens import CLOCK_TOLERANCE, MAX_AGE, FormTokens, is_past
 
 NOW = 1_800_000_000
 tokens = FormTokens("a-secret-of-some-service-0123456789")
@@ -34,7 +37,8 @@ def test_token_is_worth_nothing_elsewhere() -> None:
 
     assert not tokens.is_valid(token, "session-2", NOW)
     assert not FormTokens("another-secret").is_valid(token, "session-1", NOW)
-    assert not tokens.is_valid(token.replace(str(NOW), str(NOW + 1)), "session-1", NOW + 1)
+    younger = tokens.sign("session-1", NOW + 1).partition(".")[0]
+    assert not tokens.is_valid(f"{younger}.{token.partition('.')[2]}", "session-1", NOW + 1)
 
 
 def test_a_form_outlives_a_change_of_the_secret() -> None:
@@ -46,8 +50,33 @@ def test_a_form_outlives_a_change_of_the_secret() -> None:
 
 def test_parts_can_not_be_moved() -> None:
     """Time and session are signed apart from one another."""
+    time, _, mac = tokens.sign("session.MQ", NOW).partition(".")
+    assert not tokens.is_valid(f"MQ.{time}.{mac}", "session", NOW)
     assert not tokens.is_valid(tokens.sign("0.session", 1), "session", 10)
     assert tokens.sign("23", 1).partition(".")[2] != tokens.sign("3", 12).partition(".")[2]
+
+
+def test_a_token_does_not_tell_the_session() -> None:
+    """What stands in a page is no way to learn the id of its session."""
+    assert "session-1" not in tokens.sign("session-1", NOW)
+
+
+def test_a_form_says_of_itself_that_it_was_open_for_too_long() -> None:
+    """A token of any session and secret that is too old is told from one that is not ours, to say why it is refused."""
+    token = FormTokens("another-secret").sign("session-2", NOW)
+    assert not is_past(token, NOW + MAX_AGE - 1)
+    assert is_past(token, NOW + MAX_AGE)
+
+
+def test_a_form_of_the_release_before_is_taken() -> None:
+    """A form that was open while the service was replaced is good in its session, for as long as any other."""
+    key = hmac.digest(b"a-secret-of-some-service-0123456789", b"gatepost form token", hashlib.sha256)
+    token = f"{NOW}.{hmac.digest(key, f'{NOW}.session-1'.encode(), hashlib.sha256).hex()}"
+    assert tokens.is_valid(token, "session-1", NOW + MAX_AGE - 1)
+    assert not tokens.is_valid(token, "session-1", NOW + MAX_AGE)
+    assert not tokens.is_valid(token, "session-2", NOW)
+    assert not tokens.is_valid(token.replace(str(NOW), str(NOW + 1)), "session-1", NOW + 1)
+    assert (is_past(token, NOW), is_past(token, NOW + MAX_AGE)) == (False, True)
 
 
 @given(st.text())
@@ -58,6 +87,8 @@ def test_parts_can_not_be_moved() -> None:
 @example(f"{NOW}.\udcff")
 @example("\u0661." + "0" * 64)
 @example("9" * 5000 + ".x")
+@example("________.x")
 def test_any_text_is_refused(token: str) -> None:
     """Any text is refused, and raises nothing."""
     assert not tokens.is_valid(token, "session-1", NOW)
+    assert is_past(token, NOW) in {True, False}
