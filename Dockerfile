@@ -4,7 +4,9 @@
 FROM python:3.13-slim AS builder
 COPY requirements.txt .
 RUN python3 -m venv --without-pip /venv \
- && python3 -m pip --python /venv/bin/python install --no-cache-dir --require-hashes -r requirements.txt
+ && python3 -m pip --python /venv/bin/python install --no-cache-dir --require-hashes -r requirements.txt \
+ && find /venv/lib -path '*/babel/locale-data/*' ! -name root.dat ! -name en.dat ! -name en_001.dat ! -name en_GB.dat \
+        ! -name ko.dat -delete
 
 
 FROM python:3.13-slim AS runtime

@@ -58,6 +58,10 @@ containers: $(VENV)/ready-to-work ## Test the containers
 test: $(VENV)/ready-to-work ## All tests
 	$(PYTEST) $(PYTEST_OPTIONS)
 
+.PHONY: messages
+messages: $(VENV)/ready-to-work ## Bring the translations up to date with what templates and code say
+	$(BIN)/python -m deploy.messages
+
 .PHONY: next-auth-table
 next-auth-table: $(VENV)/ready-to-work ## Write the comparison with next-auth into docs/next-auth.md; needs node and npm
 	$(PYTEST) tests/integration/test_next_auth_comparison.py --write-tables

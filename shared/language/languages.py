@@ -7,7 +7,12 @@ read asks for nothing.
 
 import re
 
-LANGUAGES = ("en", "ko")
+from babel import negotiate_locale
+
+LOCALES = {"en": "en_GB", "ko": "ko"}
+"""The languages that there are, and whose way of writing dates goes with each."""
+
+LANGUAGES = tuple(LOCALES)
 MOST_RANGES = 32  # more than any browser sends
 
 _RANGE = re.compile(r"(\*|[A-Za-z]{1,8})(?:-[A-Za-z0-9]{1,8})*[ \t]*(?:;[ \t]*[qQ]=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?")
@@ -17,12 +22,10 @@ def choose_language(header: str) -> str:
     """Return the language for a value of ``Accept-Language``, which may be empty."""
     qualities: dict[str, float] = {}
     for part in header.split(",")[:MOST_RANGES]:
-        found = _RANGE.fullmatch(part.strip())
-        if found:
+        if found := _RANGE.fullmatch(part.strip()):
             name, quality = found[1].lower(), float(found[2] or 1)
             qualities[name] = max(quality, qualities.get(name, 0))
-    order = [*qualities]
-    offers = {language: language if language in qualities else "*" for language in LANGUAGES}
-    wanted = [language for language in LANGUAGES if qualities.get(offers[language], 0) > 0]
-    best = sorted(wanted, key=lambda language: (-qualities[offers[language]], order.index(offers[language])))
-    return best[0] if best else LANGUAGES[0]
+    named = sorted((name for name, quality in qualities.items() if quality), key=lambda name: -qualities[name])
+    others = [language for language in LANGUAGES if language not in qualities]
+    preferred = [each for name in named for each in (others if name == "*" else [name])]
+    return negotiate_locale(preferred, LANGUAGES, aliases={}) or LANGUAGES[0]

@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse
 from starlette.types import Scope
 
 from shared.language.languages import choose_language
-from shared.language.sentences import load_catalogue, say_moment, translate
+from shared.language.translations import load_catalogue, say_moment, translate
 from shared.observing.request_context import record_of
 from shared.web.error_pages import say_wait
 

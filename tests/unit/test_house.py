@@ -63,6 +63,7 @@ WRITES_TOGETHER = {"auth_service/tables/sign_ins.py"}
 # Each library has one door, and what the rest of the house wants of it goes through that.
 DOORS = {
     "jose": {"shared/tokens/signed.py"},
+    "babel": {"shared/language/languages.py", "shared/language/translations.py"},
     "cryptography": {"shared/tokens/session_cookie.py"},
     "argon2": {"auth_service/passwords/hashing.py"},
     "asyncpg": {
@@ -76,7 +77,6 @@ DOORS = {
     "itsdangerous": {"shared/tokens/form_tokens.py"},
     "jinja2": {"shared/web/pages.py"},
     "orjson": {"shared/observing/request_lines.py"},
-    "polib": {"shared/language/sentences.py"},
     # Of the gateway the composition alone, for the types of what the server hands it.
     "uvicorn": {
         "shared/process/server.py",

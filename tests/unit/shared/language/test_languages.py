@@ -1,21 +1,29 @@
 """The language of a page: what the browser asks for decides, and every text has a translation."""
 
+import calendar
 import datetime as dt
+import io
 import re
+from pathlib import Path
 
-import polib
+import jinja2
 import pytest
+from babel.core import get_global
+from babel.messages.pofile import read_po
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Scope
 
+from deploy.messages import TEMPLATES, list_texts, list_unmarked_formats, update_catalogue
 from shared.errors import NotFound
-from shared.language.languages import LANGUAGES, choose_language
-from shared.language.sentences import CATALOGUES, Sentence, say_moment, translate
+from shared.language.languages import LANGUAGES, LOCALES, choose_language
+from shared.language.sentences import Sentence
+from shared.language.translations import CATALOGUES, say_moment, translate
 from shared.web.error_responses import render_error
-from tests.support.texts import ENVIRONMENT, TEMPLATES, list_texts, list_unmarked_formats
 
-CATALOGUE = polib.pofile(CATALOGUES / "ko.po")
+TEXT = (CATALOGUES / "ko.po").read_text()
+CATALOGUE = [message for message in read_po(io.StringIO(TEXT)) if message.id]
+ENVIRONMENT = jinja2.Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
 PLACEHOLDER = re.compile(r"%\(\w+\)s|(?<!\$)\{\w+\}")
 WORD = re.compile(r"[A-Za-z]{2,}")
 
@@ -56,14 +64,26 @@ def test_any_header_ends_in_a_language(header: str) -> None:
 
 def test_every_text_has_a_translation_and_every_translation_a_text() -> None:
     """All texts of templates and all sentences of the code are in the catalogue, translated, and nothing else is."""
-    assert {entry.msgid for entry in CATALOGUE} == list_texts()
-    assert [entry.msgid for entry in CATALOGUE if not entry.msgstr or entry.fuzzy or entry.obsolete] == []
-    assert len({entry.msgid for entry in CATALOGUE}) == len(CATALOGUE)
+    assert {message.id for message in CATALOGUE} == set(list_texts())
+    assert [message.id for message in CATALOGUE if not message.string or message.fuzzy] == []
+    assert update_catalogue(TEXT, list_texts()) == TEXT  # as ``make messages`` writes it
+
+
+def test_a_new_text_is_added_and_one_that_is_gone_taken_out() -> None:
+    """The catalogue of other texts has those, without a translation where it had none, and its own head."""
+    texts = ["Sign in", "Welcome to {place}"]
+    updated = update_catalogue(TEXT, texts)
+    assert {message.id: message.string for message in read_po(io.StringIO(updated)) if message.id} == {
+        "Sign in": "로그인",
+        "Welcome to {place}": "",
+    }
+    assert updated.partition("\n\n")[0] == TEXT.partition("\n\n")[0]
+    assert update_catalogue(updated, texts) == updated
 
 
 def test_placeholders_agree() -> None:
     """A translation has exactly the placeholders of its text."""
-    found = [(PLACEHOLDER.findall(entry.msgid), PLACEHOLDER.findall(entry.msgstr)) for entry in CATALOGUE]
+    found = [(PLACEHOLDER.findall(message.id), PLACEHOLDER.findall(message.string)) for message in CATALOGUE]
     assert any(of_text for of_text, _ in found)
     assert [pair for pair in found if sorted(pair[0]) != sorted(pair[1])] == []
 
@@ -103,6 +123,31 @@ def test_moments_are_written_as_people_write_them() -> None:
     moment = dt.datetime(2026, 11, 4, 1, 5, tzinfo=dt.timezone(dt.timedelta(hours=9)))
     assert say_moment(moment, "en") == "3 November 2026, 16:05"
     assert say_moment(moment, "ko") == "2026년 11월 3일 16:05"
+
+
+def test_every_month_is_written_in_full() -> None:
+    """No month is shortened or a number in English, and each is its number in Korean; midnight is 00:00."""
+    moments = [dt.datetime(2026, month, 28, tzinfo=dt.UTC) for month in range(1, 13)]
+    assert [say_moment(moment, "en") for moment in moments] == [
+        f"28 {name} 2026, 00:00" for name in calendar.month_name[1:]
+    ]
+    assert [say_moment(moment, "ko") for moment in moments] == [
+        f"2026년 {month}월 28일 00:00" for month in range(1, 13)
+    ]
+
+
+def test_an_image_keeps_what_the_languages_need() -> None:
+    """Images are built without Babel's data of other languages, and with all of those that there are."""
+    kept = re.findall(r"-name (\w+)\.dat", (Path(__file__).parents[4] / "Dockerfile").read_text())
+    assert set(kept) == {each for locale in LOCALES.values() for each in list_ancestors(locale)}
+
+
+def list_ancestors(locale: str) -> list[str]:
+    """Return a locale and those whose data its own builds on (CLDR's inheritance)."""
+    if locale == "root":
+        return [locale]
+    above = get_global("parent_exceptions").get(locale) or (locale.rpartition("_")[0] or "root")
+    return [locale, *list_ancestors(above)]
 
 
 @pytest.mark.parametrize(

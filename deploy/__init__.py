@@ -1,0 +1,1 @@
+"""How Gatepost is built, run and looked after."""
