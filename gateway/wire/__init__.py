@@ -1,1 +1,1 @@
-"""HTTP/1.1 on both sides: clients' connections, upstreams' connections, and one exchange between the two."""
+"""HTTP/1.1 on both sides: clients' connections, upstreams' connections, and the exchange between the two."""

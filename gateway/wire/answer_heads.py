@@ -1,19 +1,19 @@
-"""What an upstream's bytes mean: a reader of HTTP/1.1 answers without any I/O (RFC 9112, sections 4 to 7). Pure.
+"""What an upstream's bytes mean: a parser of HTTP/1.1 answers without any I/O (RFC 9112, sections 4 to 7). Pure.
 
 Bytes go in by ``feed`` and ``end``; a head and pieces of a body come out. One reader serves one connection, one answer
 at a time. A service's answers have much the same header lines, but hardly ever the same head, so it is lines that are
 remembered. The laws:
 
-1. An answer counts only after ``expect``. Bytes that nobody asked for, before or after an answer, make the connection
-   unfit for another request: they could otherwise be taken for the next client's answer.
-2. Every line is of exactly the grammar's form; where the length of the body can be read in two ways, the answer is
-   broken. What is not one well-formed answer, in bounds, is ``AnswerBroken`` and nothing else.
+1. An answer counts only after ``expect``. Unsolicited bytes, before or after an answer, make the connection unfit for
+   another request: they could be taken for the next client's answer.
+2. Every line has exactly the grammar's form; where the length of the body can be read in two ways, the answer is
+   broken. Anything but one well-formed answer, in bounds, is ``AnswerBroken`` and nothing else.
 3. Memory is bounded: a head has at most 100 lines and 32 KiB, whatever it leads to; extensions and trailers of chunks
-   are dropped and bounded (``chunks``). Body pieces are returned as they come.
-4. Which lines go on to the client is said by ``headers`` alone.
+   are dropped and bounded (``chunks``). Pieces of a body are returned as they come.
+4. Which lines pass to the client is decided by ``headers`` alone.
 
-Interim answers (1xx) are read over. 101 is broken unless the request asked for another protocol; then it is the answer,
-and whatever follows it is that protocol's: passed on as it is, until the upstream closes.
+Interim answers (1xx) are skipped. 101 is broken unless the request asked for another protocol; then it is the answer,
+and whatever follows it belongs to that protocol: passed on unchanged, until the upstream closes.
 """
 
 import re
@@ -41,9 +41,9 @@ class AnswerBroken(Exception):
 
 
 class AnswerHead(NamedTuple):
-    """The head of an answer: how long its body is, and its header lines as they go on to the client.
+    """The head of an answer: the length of its body, and its header lines as they pass to the client.
 
-    ``length`` is None where only the body's end tells. ``headers`` are all that came, names in lower case.
+    ``length`` is None where only the body's end shows it. ``headers`` are all that came, names in lower case.
     """
 
     status: int
@@ -55,7 +55,7 @@ class AnswerHead(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """What one header line means: what of it goes on, and what it says of the body, the connection and caching."""
+    """What one header line means: what of it passes, and what it says about the body, the connection and caching."""
 
     header: RawHeader
     passing: bytes
@@ -87,27 +87,27 @@ class AnswerReader:
         self._stage = _Stage.IDLE
         self.head: AnswerHead | None = None
         self.is_reusable = True
-        self.is_last = False  # the upstream said that it ends the connection
+        self.is_last = False  # the upstream said that it closes the connection
 
     @property
     def is_complete(self) -> bool:
-        """Whether the answer has come to its end."""
+        """Whether the answer is complete."""
         return self._stage is _Stage.DONE
 
     @property
     def is_ready(self) -> bool:
-        """Whether the answer has come to its end, and another may follow."""
+        """Whether the answer is complete, and another may follow."""
         return self._stage is _Stage.DONE and self.is_reusable
 
     def expect(self, *, is_head_request: bool = False, is_upgrade: bool = False, echo: bytes = b"") -> None:
-        """Make ready for the answer to a request that is about to be sent. Only where ``is_reusable``.
+        """Get ready for the answer to a request that is about to be sent. Only where ``is_reusable``.
 
-        ``echo`` is the line, with its end, by which an upstream says the request's id again; it does not go on.
+        ``echo`` is the line, with its end, in which an upstream repeats the request's id; it does not pass.
         """
         self._stage = _Stage.HEAD
         self._is_head_request = is_head_request
         self._is_upgrade = is_upgrade
-        self._echo = b"\r\n" + echo if echo else b""  # a whole line: its text may stand in another
+        self._echo = b"\r\n" + echo if echo else b""  # a whole line: its text may be part of another
         self._interim = 0
         self._begun = b""
         self._searched = 0
@@ -131,7 +131,7 @@ class AnswerReader:
                 return b""
 
     def end(self) -> None:
-        """Take note that the upstream closed its side, or raise AnswerBroken where something was still to come."""
+        """Note that the upstream closed its side; raises AnswerBroken where the answer was incomplete."""
         self.is_reusable = False
         if self._stage in {_Stage.OTHER_PROTOCOL, _Stage.UNTIL_CLOSE}:
             self._stage = _Stage.DONE
@@ -139,7 +139,7 @@ class AnswerReader:
             raise AnswerBroken("closed before the end of the answer")
 
     def _feed_head(self, data: bytes) -> bytes:
-        """Read bytes of heads, and return what follows the final one."""
+        """Read bytes of heads; return what follows the final one."""
         data = self._begun + data
         while self._stage is _Stage.HEAD:
             end = data.find(_END_OF_HEAD, self._searched) + len(_END_OF_HEAD)
@@ -169,7 +169,7 @@ class AnswerReader:
         self._begin_body(version, status, [_HEADER_LINES[line] for line in lines])
 
     def _begin_body(self, version: int, status: int, lines: list[_Line]) -> None:
-        """Take note of a final head and of how its body ends."""
+        """Keep a final head, and work out how its body ends."""
         length, is_chunked, says_caching, named = None, False, False, frozenset[bytes]()
         for line in lines:
             if line.length is not None:
@@ -192,13 +192,13 @@ class AnswerReader:
             passing = encode_lines(keep_answer_headers(status, [line.header for line in lines]))
         else:
             passing = b"".join([line.passing for line in lines])
-        passing_length = None if b"content-length" in named else length  # else nothing would tell the body's end
+        passing_length = None if b"content-length" in named else length  # else nothing would mark the end
         self.head = AnswerHead(status, passing_length, passing, says_caching, [line.header for line in lines])
         self._choose_stage(status, length, is_chunked=is_chunked)
 
     def _choose_stage(self, status: int, length: int | None, *, is_chunked: bool) -> None:
         if self._is_head_request:
-            # An upstream that wrongly sends a body all the same must not answer the next request with it.
+            # If the upstream wrongly sends a body all the same, that must not become the next request's answer.
             self.is_reusable = False
             self._stage = _Stage.DONE
         elif status in BODILESS or length == 0:

@@ -1,13 +1,13 @@
-"""Chunked bodies: taken apart as they come, and put together (RFC 9112, section 7.1). Pure.
+"""Chunked bodies: decoded as they come, and encoded (RFC 9112, section 7.1). Pure.
 
-Chunk extensions and trailers are read and dropped. The bytes between two pieces of data are bounded, and every line is
-of exactly the grammar's form: a body that could end at two places must not pass.
+Chunk extensions and trailers are read and dropped. The bytes between two pieces of data are bounded, and every line has
+exactly the grammar's form: a body that could end in two places must not pass.
 """
 
 import re
 from enum import Enum, auto
 
-MAX_FRAMING = 16 * 1024  # bytes that lead to no data: sizes, extensions, trailers
+MAX_FRAMING = 16 * 1024  # bytes without data: sizes, extensions, trailers
 LAST_CHUNK = b"0\r\n\r\n"
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -44,11 +44,11 @@ class ChunkReader:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the body has come to its end."""
+        """Whether the body is complete."""
         return self._expected is _Expected.NOTHING
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
-        """Return the data in the bytes that came, and what follows the end of the body; raises ChunksBroken."""
+        """Read bytes; return the data in them, and what follows the end of the body. Raises ChunksBroken."""
         data, position = self._begun + data, 0
         self._begun = b""
         found: list[bytes] = []

@@ -1,4 +1,4 @@
-"""One client's connection: the protocol that uvicorn gives each accepted socket to (RFC 9112).
+"""One client's connection: the protocol that uvicorn hands each accepted socket to (RFC 9112).
 
 It is in one state at a time:
 
@@ -9,19 +9,20 @@ It is in one state at a time:
 | BODY      | the client: the body, at a least rate   | ``body``, again while it keeps the   | 408             |
 |           |                                         | rate, or the gateway paused it       |                 |
 | ANSWERING | the gateway: an answer                  | the exchange's own deadlines         |                 |
-| LINGERING | a client that we ended with: its end    | ``linger``                           | close           |
+| LINGERING | the client, whom we closed: its close   | ``linger``                           | close           |
 | CLOSING   | the client: to take what waits          | ``write_stall`` without progress     | abort           |
 
-1. One request is read and answered at a time. What a client sends ahead (pipelining) waits as bytes, up to a bound;
-   reading goes on until then, so that the client's end is seen. An answer is never written into another.
-2. While it takes nothing of an answer, the client has ``write_stall``; each byte that it takes begins that anew.
-3. What is no request is refused as other requests are, and the connection ends. After an answer that came before its
-   request's end, it ends too: what still comes is read and thrown away for a moment, so that the answer gets read.
-4. A client that ends its own side after whole requests gets their answers. While there is nothing to send to it, it is
-   kept for ``half_closed`` seconds; then it counts as gone.
-5. HTTP/1.0 clients get no chunks: an answer of unknown length ends with the connection, by a reset while it is not
-   whole, so that half of it can't be taken for the whole.
-6. An exception in a callback ends this connection, and no other; it is logged as ``request_failed``.
+1. One request is read and answered at a time. Pipelined requests wait as bytes, up to a bound; reading goes on until
+   then, so that the client's close is noticed. Answers never interleave.
+2. A client that reads nothing of its answer has ``write_stall``; each byte that it takes restarts the clock.
+3. Bytes that are no request are refused like any other request, and the connection ends. It ends, too, after an answer
+   that came before the end of its request: what still arrives is read and discarded for a moment, so that the client
+   gets to read the answer.
+4. A client that half-closes after whole requests gets their answers. While there is nothing to send to it, it is kept
+   for ``half_closed`` seconds; then it counts as gone.
+5. HTTP/1.0 clients get no chunks: an answer of unknown length ends with the connection, and an incomplete one with a
+   reset, so that half of it can't pass for the whole.
+6. An exception in a callback ends this connection and no other; it is logged as ``request_failed``.
 """
 
 import asyncio
@@ -61,7 +62,7 @@ log = structlog.get_logger("client")
 
 
 class State(Enum):
-    """What a connection is at: the table above."""
+    """Where a connection is in the table above."""
 
     IDLE = auto()
     HEAD = auto()
@@ -72,7 +73,7 @@ class State(Enum):
 
 
 class Server(Protocol):
-    """What is used of uvicorn's ``ServerState``."""
+    """The part of uvicorn's ``ServerState`` that is used here."""
 
     connections: set["ClientConnection"]
     default_headers: list[RawHeader]
@@ -86,44 +87,44 @@ class Work(Protocol):
         """Take a piece of the request's body."""
 
     def fail(self, error: Exception) -> None:
-        """Answer with an error, or break the answer off."""
+        """Answer with an error, or break off the answer."""
 
     def abandon(self) -> None:
         """End: the client has gone."""
 
     def pause_answer(self) -> None:
-        """Send nothing for now: the client takes nothing."""
+        """Stop sending for now: the client is not reading."""
 
     def resume_answer(self) -> None:
-        """Go on sending."""
+        """Send again."""
 
     def drain(self) -> None:
-        """Take note that the server is about to end."""
+        """Prepare for the server's shutdown."""
 
 
 class ClientConnection(asyncio.Protocol):
-    """One client's connection; ``exchanges`` begins what answers its requests."""
+    """One client's connection; ``exchanges`` starts what answers its requests."""
 
     def __init__(self, exchanges: "Exchanges", server: Server, limits: ClientLimits) -> None:
         self._exchanges = exchanges
         self._limits = limits
         self._server = server
-        self.loop = asyncio.get_running_loop()  # to ask for it again is a system call in Python 3.11
+        self.loop = asyncio.get_running_loop()  # each call of that is a system call in Python 3.11
         self._timer = LazyTimer(self.loop, self._run_out)
         self._write_timer = LazyTimer(self.loop, self._judge_taking)
         self._state = State.IDLE
-        self._received = b""  # and not read yet
-        self._searched = self._checked = 0  # of it, for the end of a head and for what can't be one
-        self._beginning: HeadParser | None = None  # of a head that has no end yet
+        self._received = b""  # but not yet read
+        self._searched = self._checked = 0  # how much of it was searched for a head's end, and checked to be one
+        self._beginning: HeadParser | None = None  # of a head whose end has not come yet
         self._head: RequestHead | None = None
         self._work: Work | None = None
         self._left = 0  # of a body of announced length
         self._chunks: ChunkReader | None = None
-        self._stretch = 0  # bytes of the body that came in this stretch of time
+        self._stretch = 0  # bytes of the body that arrived in this stretch of time
         self._was_paused = self._is_reading_paused = self._is_read_on_planned = False
         self._is_kept = self._is_chunked = self._has_ended = self._reads_ahead = False
         self._unsent, self._doubted = Unsent(), Unsent()
-        self.has_progressed = False  # a part of the answer came since somebody looked
+        self.has_progressed = False  # some of the answer came since ``_doubt`` last looked
         self.is_tunnel = False
         self.is_writable = True
         self.peer = ""
@@ -139,7 +140,7 @@ class ClientConnection(asyncio.Protocol):
         if address:
             self.peer = address[0]
         else:
-            self._transport.abort()  # it is gone already, and nobody can tell where it was
+            self._transport.abort()  # it has gone already, and its address with it
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End what is under way: the client has gone."""
@@ -153,14 +154,14 @@ class ClientConnection(asyncio.Protocol):
             work.abandon()
 
     def data_received(self, data: bytes) -> None:
-        """Read bytes of the client, or keep them until those before are answered."""
+        """Read the client's bytes, or keep them until the requests before are answered."""
         if self._state is State.LINGERING or self._state is State.CLOSING:
             return
         self._received = self._received + data if self._received else data
         self._read_on()
 
     def eof_received(self) -> bool:
-        """Take note that no more comes; keep the connection while whole requests are owed an answer (RFC 9112, 9.6)."""
+        """Note that no more will come; keep the connection while whole requests await answers (RFC 9112, 9.6)."""
         self._has_ended = True
         is_ahead = self._state is State.IDLE and bool(self._received)
         is_owed = is_ahead or (self._state is State.ANSWERING and not self.is_tunnel)
@@ -169,7 +170,7 @@ class ClientConnection(asyncio.Protocol):
         return is_owed
 
     def pause_writing(self) -> None:
-        """Take note that the client takes nothing for now."""
+        """Apply back-pressure: the client is not reading."""
         self.is_writable = False
         self._unsent.look(self._transport)
         self._write_timer.expect(self._limits.write_stall)
@@ -177,7 +178,7 @@ class ClientConnection(asyncio.Protocol):
             self._work.pause_answer()
 
     def resume_writing(self) -> None:
-        """Take note that the client takes more."""
+        """Release the back-pressure: the client reads again."""
         self.is_writable = True
         self._write_timer.deadline = NEVER
         if self._work is not None:
@@ -186,7 +187,7 @@ class ClientConnection(asyncio.Protocol):
             self._plan_read_on()
 
     def shutdown(self) -> None:
-        """End the connection, after the answer that is due; but a tunnel at once."""
+        """Drain: end the connection after the answer that is due; a tunnel, at once."""
         self._is_kept = False
         if self._work is not None:
             self._work.drain()
@@ -194,14 +195,14 @@ class ClientConnection(asyncio.Protocol):
             self._close()
 
     def give_up(self) -> None:
-        """End what is still under way: the server's time to finish is over."""
+        """Fail what is still under way: the time to drain is over."""
         if self._work is not None:
             self._work.fail(Unavailable())
 
     # What the exchange calls
 
     def answer(self, status: int, lines: bytes, length: int | None, body: bytes = b"", *, is_whole: bool) -> None:
-        """Begin an answer: its header lines, how long its body is (None: unknown), and what is there of it."""
+        """Start an answer: its header lines, the length of its body (None: unknown), and what there is of the body."""
         head = self._head
         method, version = (head.line.method, head.line.version) if head is not None else ("", "1.1")
         has_body = method != "HEAD" and status not in BODILESS
@@ -222,7 +223,7 @@ class ClientConnection(asyncio.Protocol):
             self._finish()
 
     def continue_answer(self, body: bytes, *, is_whole: bool) -> None:
-        """Send more of an answer's body, or its end."""
+        """Send more of the answer's body, or its end."""
         self.has_progressed = True
         if self._is_chunked:
             body = encode_chunk(body) + (LAST_CHUNK if is_whole else b"")
@@ -232,17 +233,17 @@ class ClientConnection(asyncio.Protocol):
             self._finish()
 
     def break_off(self) -> None:
-        """End the connection in the middle of an answer."""
+        """Close the connection in the middle of an answer."""
         self._work = None
         self._close()
 
     def send_continue(self) -> None:
-        """Tell a client that waits for it to send its body (RFC 9110, 10.1.1), unless it has begun to."""
+        """Ask a client that waits for it to send its body (RFC 9110, 10.1.1), unless it has already begun."""
         if self._state is State.BODY and not self._stretch:
             self._transport.write(CONTINUE)
 
     def open_tunnel(self, tunnel: Work, status: int, lines: bytes) -> None:
-        """Begin to relay another protocol: bytes that go as they come, until either side ends (RFC 9110, 7.8)."""
+        """Start to relay another protocol: bytes pass as they come, until either side closes (RFC 9110, 7.8)."""
         own_lines, _ = _encode_own_lines(tuple(header for header in self._server.default_headers if header != CLOSE))
         self._work, self.is_tunnel, self._is_kept = tunnel, True, False
         self._transport.write(b"".join((_STATUS_LINES[status], own_lines, lines, b"\r\n")))
@@ -255,11 +256,11 @@ class ClientConnection(asyncio.Protocol):
             self.close_tunnel()
 
     def write(self, data: bytes) -> None:
-        """Send bytes of another protocol."""
+        """Send bytes of the other protocol."""
         self._transport.write(data)
 
     def close_tunnel(self) -> None:
-        """End a tunnel once what was sent is taken, even by a client that is still sending."""
+        """Close a tunnel once the client has taken what was sent, even if it is still sending."""
         work, self._work = self._work, None
         self._server.total_requests += 1
         if work is not None:
@@ -270,14 +271,14 @@ class ClientConnection(asyncio.Protocol):
             self._linger()
 
     def pause_reading(self) -> None:
-        """Read nothing for now, as the upstream takes nothing."""
+        """Stop reading for now: the upstream is not taking what the client sends."""
         self._was_paused = True
         if not self._is_reading_paused and not self._transport.is_closing():
             self._is_reading_paused = True
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Read on."""
+        """Read again."""
         if self._is_reading_paused and not self._transport.is_closing():
             self._is_reading_paused = False
             self._transport.resume_reading()
@@ -285,7 +286,7 @@ class ClientConnection(asyncio.Protocol):
     # Reading
 
     def _read_on(self) -> None:
-        """Read what was received, up to the end of one request."""
+        """Read what has been received, up to the end of one request."""
         try:
             while self._received and self._may_read():
                 if self._state is State.BODY:
@@ -303,13 +304,13 @@ class ClientConnection(asyncio.Protocol):
             self.pause_reading()
 
     def _may_read(self) -> bool:
-        """Tell whether it is the turn of what was received: of a body, or of the next request."""
+        """Tell whether what was received is next to be read: more of a body, or the next request."""
         if self._state is State.IDLE or self._state is State.HEAD:
             return self.is_writable and not self._is_read_on_planned
         return self._state is State.BODY
 
     def _read_head(self) -> bool:
-        """Begin the request whose head is there; tell whether there was a whole one."""
+        """Start the request whose head has arrived; tell whether there was a whole one."""
         if self._state is State.IDLE:
             self._state = State.HEAD
             self._timer.expect(self._limits.head)
@@ -328,7 +329,7 @@ class ClientConnection(asyncio.Protocol):
         return True
 
     def _check_beginning(self, data: bytes) -> None:
-        """Look at a head that has no end yet; BadRequest where it can't become one."""
+        """Check a head whose end has not come yet; BadRequest as soon as it can't become one."""
         if not data:
             return
         if self._beginning is None:
@@ -338,7 +339,7 @@ class ClientConnection(asyncio.Protocol):
         self._searched = max(0, len(data) - len(END_OF_HEAD) + 1)
 
     def _begin(self, head: RequestHead) -> None:
-        """Begin to answer a request."""
+        """Start to answer a request."""
         self._head = head
         self._is_kept = head.keeps_alive
         self.has_progressed = False
@@ -359,7 +360,7 @@ class ClientConnection(asyncio.Protocol):
             work.fail(broken)
 
     def _read_ready_body(self) -> AppError | None:
-        """Read what is there of a body, for a refusal after all of it may keep the connection; return what is wrong."""
+        """Read what there is of a body, for a refusal after all of it can keep the connection; return its error."""
         try:
             if self._received and self._state is State.BODY:
                 self._read_body()
@@ -369,9 +370,9 @@ class ClientConnection(asyncio.Protocol):
         return None
 
     def _read_body(self) -> None:
-        """Give the exchange what came of the body."""
+        """Pass on what came of the body."""
         work, data = self._work, self._received
-        if work is None or self._head is None or self._head.lines.is_unread:  # nobody can tell where it ends
+        if work is None or self._head is None or self._head.lines.is_unread:  # where it ends can't be told
             self._received = b""
             return
         if self._chunks is not None:
@@ -394,7 +395,7 @@ class ClientConnection(asyncio.Protocol):
     # Ends
 
     def _finish(self) -> None:
-        """Go on to the next request after an answer, or end."""
+        """Go on to the next request after an answer, or close."""
         self._work = self._head = None
         self._server.total_requests += 1
         if self._state is State.BODY:
@@ -413,7 +414,7 @@ class ClientConnection(asyncio.Protocol):
                 self._close()
 
     def _plan_read_on(self) -> None:
-        """Read soon what was sent ahead: after others had their turn."""
+        """Read what was pipelined once other connections have had their turn."""
         if not self._is_read_on_planned:
             self._is_read_on_planned = True
             self.loop.call_soon(self._read_ahead)
@@ -428,19 +429,19 @@ class ClientConnection(asyncio.Protocol):
                 self._go_on_without_more()
 
     def _go_on_without_more(self) -> None:
-        """Keep a client that ended its side while its request is answered; end where the rest of one won't come."""
+        """Keep a half-closed client while its request is answered; close where the rest of a request won't come."""
         if self._state is State.ANSWERING:
             self._doubt()
         elif self._state in {State.IDLE, State.HEAD, State.BODY}:
             self._close()
 
     def _refuse(self, error: AppError) -> None:
-        """Answer what is no request, or wrong in its body, and read no more."""
+        """Answer bytes that are no request, or a body that is wrong, and read no more."""
         self._received = b""
         if self._work is not None:
             self._work.fail(error)
             return
-        if self._reads_ahead:  # no request, but what followed one that was answered
+        if self._reads_ahead:  # not a request, but what followed one that was answered
             self._close()
             return
         self._is_kept = False
@@ -461,35 +462,35 @@ class ClientConnection(asyncio.Protocol):
             self._transport.abort()
 
     def _linger(self) -> None:
-        """End our side of the connection, and give the client a moment to read the answer and end its own."""
+        """Half-close, and give the client a moment to read the answer and close its side."""
         self._state = State.LINGERING
         self._received = b""
         self.resume_reading()
         if not self._transport.is_closing():
-            with contextlib.suppress(OSError):  # it has gone, which is yet to be told
+            with contextlib.suppress(OSError):  # it has gone; ``connection_lost`` is yet to come
                 self._transport.write_eof()
         self._timer.expect(self._limits.linger)
 
     def _close(self) -> None:
-        """End the connection, once what waits for the client is taken, or too long is not."""
+        """Close the connection once the client has taken what waits for it, or has stalled for too long."""
         self._state = State.CLOSING
         self._received = b""
         self._unsent.look(self._transport)
-        self._write_timer.deadline = NEVER  # it began before, and would look too soon
+        self._write_timer.deadline = NEVER  # it was started earlier, and would fire too soon
         self._transport.close()
         self._timer.expect(self._limits.write_stall)
 
     def _end_by(self, linger: bytes) -> None:
-        """Say how the connection ends when it is closed: by a reset, or after what was sent is taken."""
+        """Set how the connection ends when it is closed: by a reset, or once what was sent is taken."""
         if not self._transport.is_closing():
             self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
     # Deadlines
 
     def _run_out(self) -> None:
-        """End the wait for what did not come in time."""
+        """Act on a deadline that passed."""
         match self._state:
-            case State.IDLE if not self.is_writable:  # it has an answer to take first
+            case State.IDLE if not self.is_writable:  # it has an answer to read first
                 self._timer.expect(self._limits.idle)
             case State.IDLE:
                 self._close()
@@ -507,7 +508,7 @@ class ClientConnection(asyncio.Protocol):
                 self._judge_taking()
 
     def _judge_body(self) -> None:
-        """Grant another stretch of time to a body that came fast enough, or that we did not read; refuse others."""
+        """Grant another stretch of time to a body that came fast enough, or that we stopped reading; else refuse it."""
         if self._was_paused or self._stretch >= self._limits.rate * self._limits.body:
             self._stretch, self._was_paused = 0, self._is_reading_paused
             self._timer.expect(self._limits.body)
@@ -515,18 +516,18 @@ class ClientConnection(asyncio.Protocol):
             self._refuse(RequestTimeout())
 
     def _judge_taking(self) -> None:
-        """Wait on for a client that took some of what waits for it; give up one that took nothing."""
+        """Go on waiting for a client that took some of what waits for it; give up on one that took nothing."""
         if self._unsent.has_shrunk(self._transport):
             (self._timer if self._state is State.CLOSING else self._write_timer).expect(self._limits.write_stall)
         else:
             self._transport.abort()
 
     def _has_progressed(self) -> bool:
-        """Tell whether a part of the answer came, or was taken, since ``_doubt`` last looked."""
+        """Tell whether some of the answer came, or was taken, since ``_doubt`` last looked."""
         return self.has_progressed or self._doubted.has_shrunk(self._transport)
 
     def _doubt(self) -> None:
-        """Keep a client that ended its own side for a while: it may have gone, which a write would show."""
+        """Keep a half-closed client for a while: it may have gone, which only a write would show."""
         self.has_progressed = False
         self._doubted.look(self._transport)
         self._timer.expect(self._limits.half_closed)
@@ -534,5 +535,5 @@ class ClientConnection(asyncio.Protocol):
 
 @lru_cache(maxsize=4)
 def _encode_own_lines(headers: tuple[RawHeader, ...]) -> tuple[bytes, bool]:
-    """Return the server's own header lines, the same for all answers of a second, and whether they end connections."""
+    """Return the server's own header lines, the same for a second's answers, and whether they close connections."""
     return encode_lines(headers), CLOSE in headers

@@ -1,16 +1,16 @@
-"""One request and its answer, between a client's connection and an upstream's. Nothing is waited for but by name.
+"""One request and its answer, between a client's connection and an upstream's.
 
-- The judgement says what happens. Bytes go from one connection to the other as they come; each side pauses the other,
-  so memory is bounded by what the slower one takes. A coroutine runs only where somebody really waits: for a place in
+- The judgement says what happens. Bytes go from one connection to the other as they come, with back-pressure both ways:
+  memory is bounded by what the slower side takes. A coroutine runs only where something has to be waited for: a slot in
   the pool, the renewal of a session, a page of our own, the answer to forward auth.
-- A body announced to be short is waited for before an upstream is asked: who sends it slowly keeps nobody else from
-  the upstream. A short answer goes out as a whole, so that half of it can't be taken for the whole.
-- A request is sent a second time only if its connection was a kept one that ended without a single byte of an answer,
-  the method is idempotent (RFC 9110, 9.2.2) and its whole body is at hand. Never otherwise: it may have had an effect.
-- An upstream has the time that the policy grants it (``answer_within``) to begin its answer, from the request's end. It
-  is the same time for both tries together, and waiting for a connection counts.
-- An upstream's failure before the answer has begun is answered for; afterwards the client's connection ends without the
-  answer's end.
+- A body announced to be short is collected before an upstream is asked, so that a slow sender keeps nobody else from
+  the upstream. A short answer goes out in one piece, so that half of it can't pass for the whole.
+- A request is retried only if its connection was a kept-alive one that closed without a single byte of an answer, the
+  method is idempotent (RFC 9110, 9.2.2) and the whole body is at hand. Never otherwise: it may have had an effect.
+- An upstream has the time that the policy grants it (``answer_within``) to begin its answer, from the request's end.
+  Both tries share that time, and waiting for a connection counts.
+- If an upstream fails before the answer has begun, the client gets an error; afterwards its connection is closed in the
+  middle of the answer.
 - A client that goes away ends the exchange with the upstream.
 """
 
@@ -44,9 +44,9 @@ from shared.errors import AppError, BodyTooLarge, UpstreamFailed, UpstreamTimeou
 from shared.observing.request_context import Reports, RequestRecord, answer_as, begin_record
 
 IDEMPOTENT = SAFE_METHODS | {"PUT", "DELETE"}
-CLIENT_GONE = 499  # for the log: nobody hears it
+CLIENT_GONE = 499  # for the log alone: nobody is left to receive it
 UNREAD = "unread"
-"""What the log calls the method of a request that could not be read."""
+"""The method that is logged for a request that could not be read."""
 
 NO_STORE = b"cache-control: no-store\r\n"
 
@@ -68,11 +68,11 @@ class Exchanges:
     reports: Reports
 
     def create(self, client: ClientConnection, head: RequestHead) -> "Exchange":
-        """Return the exchange for a request whose head was read."""
+        """Return an exchange for a request whose head was read."""
         return Exchange(self, client, head)
 
     def refuse(self, client: ClientConnection, error: AppError) -> None:
-        """Answer bytes that are no request; it is reported like one."""
+        """Answer bytes that are no request; they are reported like one."""
         record = begin_record(())
         answer = self.own_answers.of_error(error, record)
         self.reports.report(record, UNREAD, answer.status)
@@ -103,15 +103,15 @@ class Exchange:
         length = crossing.content_length if crossing is not None else None
         self._is_body_whole = crossing is None or not crossing.has_body
         self._waits_for_body = length is not None and length <= WHOLE_BODY  # before anything is sent
-        self._body: list[bytes] = []  # what came and was not sent; all of it where that is little
+        self._body: list[bytes] = []  # received but not sent; a short one is kept whole, for a retry
         self._received = 0
-        self._held: list[bytes] = []  # of a short answer that is not whole
+        self._held: list[bytes] = []  # of a short answer that is not complete yet
         self._asked_at = 0.0
-        self._status = 0  # of an answer that has begun
+        self._status = 0  # of the answer, once it has begun
         self._is_over = self._is_probe = False
 
     def begin(self) -> None:
-        """Judge the request, and act on that."""
+        """Judge the request, and act on the judgement."""
         parts = self._parts
         if parts.forward_auth.is_question(self.head, self._client.peer):
             self._wait_for(self._answer_question)
@@ -160,13 +160,13 @@ class Exchange:
             self.fail(BodyTooLarge())
         elif self._is_body_whole or (self._body and not self._waits_for_body):
             self._ask()
-        else:  # the first piece of the body asks, or the last
+        else:  # the first piece of the body will send it, or the last
             if self.head.expects_continue:
                 self._client.send_continue()
             self._client.resume_reading()
 
     def take_body(self, data: bytes, *, is_last: bool) -> None:
-        """Take a piece of the request's body, and send it on if its turn has come."""
+        """Take a piece of the request's body, and send it on if the request is on its way."""
         self._received += len(data)
         self._is_body_whole = is_last
         decision, connection = self._decision, self._connection
@@ -178,12 +178,12 @@ class Exchange:
             self._body.append(data)
             if self._task is not None:
                 if not is_last:
-                    self._client.pause_reading()  # nobody knows yet what becomes of it, or where it goes
+                    self._client.pause_reading()  # whether and where it goes is not decided yet
             elif decision is not None and (is_last or not self._waits_for_body):
                 self._ask()
 
     def _ask(self) -> None:
-        """Send the request, as far as it is there, on a connection that is kept or else waited for."""
+        """Send what there is of the request, on a kept-alive connection or else one that is waited for."""
         self._asked_at = self._client.loop.time()
         connection = self._pool.take() if self._is_whole() else None
         if connection is not None:
@@ -225,7 +225,7 @@ class Exchange:
         if self._body:
             data += self._frame(b"".join(self._body), is_last=is_whole)
             if not is_whole or self._received > WHOLE_BODY:
-                self._body.clear()  # it is not sent twice
+                self._body.clear()  # it won't be retried
         elif self._is_chunked():
             data += self._frame(b"", is_last=is_whole)
         connection.ask(data, self, answer_within=answer_within if is_whole else None)
@@ -243,22 +243,22 @@ class Exchange:
         return crossing is not None and crossing.is_chunked
 
     def _frame(self, body: bytes, *, is_last: bool) -> bytes:
-        """Return a piece of the body as it is sent: as it is, or as chunks (RFC 9112, 7.1)."""
+        """Return a piece of the body as it is sent: unchanged, or as a chunk (RFC 9112, 7.1)."""
         return encode_chunk(body) + (LAST_CHUNK if is_last else b"") if self._is_chunked() else body
 
     def pause_request(self) -> None:
-        """Send no more for now: the upstream takes nothing."""
+        """Stop sending for now: the upstream is not reading."""
         if not self._is_body_whole:
             self._client.pause_reading()
 
     def resume_request(self) -> None:
-        """Go on sending."""
+        """Send again."""
         self._client.resume_reading()
 
     # The answer
 
     def take_answer(self, body: bytes) -> None:
-        """Send on what came of the answer."""
+        """Pass on what came of the answer."""
         connection = self._connection
         head = connection.reader.head if connection is not None else None
         if connection is None or head is None:
@@ -310,7 +310,7 @@ class Exchange:
         tunnel.open(head.status, head.lines + _name_request(self.record), early)
 
     def lose_answer(self, error: Exception) -> None:
-        """Send the request again where that is safe, else answer for the upstream."""
+        """Retry where that is safe, else answer with an error."""
         connection = self._connection
         self._release()
         if not isinstance(error, AnswerMissing):
@@ -327,12 +327,12 @@ class Exchange:
         return is_at_hand and self.head.line.method in IDEMPOTENT
 
     def pause_answer(self) -> None:
-        """Read nothing of the answer for now: the client takes nothing."""
+        """Stop reading the answer for now: the client is not reading."""
         if self._connection is not None and not self._connection.reader.is_complete and self._status:
             self._connection.pause_reading()
 
     def resume_answer(self) -> None:
-        """Read on."""
+        """Read again."""
         if self._connection is not None and self._status:
             self._connection.resume_reading()
 
@@ -348,7 +348,7 @@ class Exchange:
         if not self._status:
             try:
                 self._send_error(error if isinstance(error, AppError) else AppError())
-            except Exception:  # whatever it is, the client gets at least an end
+            except Exception:  # whatever it is, the client's connection is at least closed
                 log.exception("request_failed", request_id=self.record.request_id)
             else:
                 return
@@ -366,13 +366,13 @@ class Exchange:
         self._report(self._status or CLIENT_GONE)
 
     def drain(self) -> None:
-        """Go on: the answer is finished before the server ends."""
+        """Carry on: the server drains, and waits for the answer."""
 
     def _send_error(self, error: AppError) -> None:
         self._send_own(self._parts.own_answers.of_error(error, self.record, self.head))
 
     def _send_own(self, answer: Answer) -> None:
-        """Send an answer of the gateway's own."""
+        """Send one of the gateway's own answers."""
         if self._is_over:
             return
         lines = answer.lines
@@ -389,7 +389,7 @@ class Exchange:
         self._parts.reports.report(self.record, self.head.line.method, status, is_logged=not self._is_probe)
 
     def _release(self) -> None:
-        """Stop whatever is waited for, and give the connection back."""
+        """Cancel whatever is being waited for, and give the connection back."""
         task, self._task = self._task, None
         if task is not None and task is not asyncio.current_task():
             task.cancel()
@@ -399,7 +399,7 @@ class Exchange:
             self._pool.release(connection)
 
     def _wait_for(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
-        """Run what waits; what it raises is the exchange's error."""
+        """Run a coroutine; whatever it raises fails the exchange."""
         self._task = self._client.loop.create_task(self._run(work))
 
     async def _run(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -414,5 +414,5 @@ class Exchange:
 
 
 def _name_request(record: RequestRecord) -> bytes:
-    """Return the line that names the request."""
+    """Return the header line with the request's id."""
     return b"x-request-id: %b\r\n" % record.request_id.encode()

@@ -1,4 +1,4 @@
-"""A request of the gateway's own to an upstream: one answer, gathered as a whole."""
+"""A request of the gateway's own to an upstream, and its whole answer."""
 
 import asyncio
 
@@ -7,9 +7,9 @@ from gateway.wire.upstream_connection import UpstreamConnection
 
 
 async def fetch(pool: UpstreamPool, head: bytes, *, longest: int) -> tuple[int, bytes]:
-    """Return status and body of the answer to a request without a body; of one longer than ``longest`` bytes a part.
+    """Send a request without a body; return the status and body of the answer, of a body over ``longest`` bytes a part.
 
-    Raises AppError or AnswerMissing where there is none.
+    Raises AppError or AnswerMissing where there is no answer.
     """
     connection = await pool.wait(fresh=True)
     try:

@@ -1,20 +1,20 @@
-"""Which header fields cross the gateway, which stop here, and which it sets. Pure, on raw lines with lower-case names.
+"""Which headers pass the gateway, which stop here, and which it sets. Pure, on raw headers with lower-case names.
 
 From a client (``read_request_headers``, ``encode_said``):
 
-1. At most 64 fields and 16 KiB (431). A name with ``_`` is refused: servers behind may read it as ``-``.
+1. At most 64 headers and 16 KiB (431). A name with ``_`` is refused: servers behind may read it as ``-``.
 2. Exactly one Host, from the allowed list (RFC 9112, 3.2). The length of the body has one reading:
    ``Transfer-Encoding`` is exactly ``chunked`` and never beside ``Content-Length`` (RFC 9112, 6.1; request smuggling).
-3. Hop-by-hop fields, and those that ``Connection`` names, stop here (RFC 9110, 7.6.1); naming one that matters is
-   refused, since a client must not take away what the gateway or the upstream relies on.
-4. What an upstream could take for the gateway's own word stops here: who the client is, how it came, which user,
-   which path or method was meant. Then the gateway says these itself.
-5. The trace goes on: the gateway says ``traceparent`` itself, and ``tracestate`` passes only beside one that is valid.
-6. The caller is told by ``Authorization: Bearer`` alone, from the verified token. NextAuth's cookies go only to the
-   service that issues them.
+3. Hop-by-hop headers, and those that ``Connection`` names, stop here (RFC 9110, 7.6.1). Naming one that matters is
+   refused: a client must not remove what the gateway or the upstream relies on.
+4. Headers that an upstream could take for the gateway's own stop here: who the client is, how it came, which user,
+   which path or method was meant. The gateway sets them itself.
+5. The trace continues: the gateway sets ``traceparent`` itself, and ``tracestate`` passes only beside a valid one.
+6. ``Authorization: Bearer`` alone names the caller, from the verified token. NextAuth's cookies go only to the service
+   that issues them.
 
-From an upstream (``keep_answer_headers``): hop-by-hop fields, ``Server``, ``Date`` (this server sets one) and
-``X-Request-ID`` (the request's own is set) stop here. A body's length is not announced where there is no body.
+From an upstream (``keep_answer_headers``): hop-by-hop headers, ``Server``, ``Date`` (this server sets one) and
+``X-Request-ID`` (the request's own is set) stop here. Where there is no body, no length is announced.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -48,7 +48,7 @@ _CLAIMS = frozenset(
 _CLAIM_PREFIXES = (
     *(b"x-forwarded-", b"x-original-", b"x-rewrite-", b"x-middleware-", b"x-user-", b"x-auth-", b"remote-"),
     *(b"x-remote-", b"x-authenticated-", b"x-webauth-", b"ssl-client-", b"x-ssl-client-"),
-    # what the products of others say in the place of this gateway
+    # what other products set where this gateway stands
     *(b"cf-access-", b"tailscale-user-", b"x-amzn-oidc-", b"x-authentik-", b"x-consumer-", b"x-credential-"),
     *(b"x-goog-authenticated-user-", b"x-goog-iap-", b"x-ms-client-principal", b"x-pomerium-"),
 )
@@ -65,10 +65,10 @@ BODILESS = (204, 304)  # RFC 9110, section 6.4.1
 
 @dataclass(frozen=True, slots=True)
 class RequestHeaders:
-    """What was read of a request's headers. ``passing`` crosses as it is; the rest is said anew or dropped.
+    """What was read of a request's headers. ``passing`` are sent on unchanged; the rest is written anew or dropped.
 
-    ``lines`` are Host and what passes, as they are sent; ``forwarded_host`` is the line that tells the Host once more.
-    ``content_length`` is None where none was said; a body comes if it is positive or ``is_chunked``.
+    ``lines`` are Host and what passes, as sent; ``forwarded_host`` is the line that repeats the Host.
+    ``content_length`` is None where none was given; a body follows if it is positive, or if ``is_chunked``.
     """
 
     host: bytes
@@ -86,7 +86,7 @@ class RequestHeaders:
 
 
 class Origin(NamedTuple):
-    """What the gateway tells an upstream of where a request came from."""
+    """What the gateway tells an upstream about where a request came from."""
 
     request_id: str
     traceparent: str
@@ -95,7 +95,7 @@ class Origin(NamedTuple):
 
 
 def read_request_headers(headers: Sequence[RawHeader], hosts: Collection[bytes]) -> RequestHeaders:
-    """Return what crosses of a client's headers; raises HeadersTooLarge or BadRequest."""
+    """Return what passes of a client's headers; raises HeadersTooLarge or BadRequest."""
     passing: list[RawHeader] = []
     special: dict[bytes, list[bytes]] = {}
     size = 0
@@ -132,9 +132,9 @@ def read_request_headers(headers: Sequence[RawHeader], hosts: Collection[bytes])
 def encode_said(
     request: RequestHeaders, origin: Origin, token: str | None, cookies_to_drop: CookieNames | None
 ) -> bytes:
-    """Return the header lines that the gateway itself says to an upstream, beside Host.
+    """Return the header lines that the gateway itself sends to an upstream, beside Host.
 
-    Without the cookies of ``cookies_to_drop``, if given.
+    ``cookies_to_drop``, if given, are left out.
     """
     said = (
         f"x-request-id: {origin.request_id}\r\ntraceparent: {origin.traceparent}\r\n"
@@ -156,8 +156,8 @@ def encode_said(
 def keep_cookies(lines: tuple[bytes, ...], names: CookieNames | None) -> bytes:
     """Return the cookies in one line (RFC 9113, 8.2.3), without those of ``names``.
 
-    The others stay as they are but for the blanks of ``parse_cookies``. What only a server that strips more could take
-    for one of ``names`` stops, too.
+    The others stay as they are, but for the blanks of ``parse_cookies``. What only a server that strips more could take
+    for one of ``names`` is dropped, too.
     """
     if names is None or not lines:
         return b"; ".join(lines)
@@ -167,7 +167,7 @@ def keep_cookies(lines: tuple[bytes, ...], names: CookieNames | None) -> bytes:
 
 
 def keep_answer_headers(status: int, headers: Sequence[RawHeader]) -> list[RawHeader]:
-    """Return the lines of an upstream's answer that go on to the client."""
+    """Return the headers of an upstream's answer that pass to the client."""
     named = list_words(headers, b"connection")
     if status in BODILESS:
         named |= {b"content-length"}
@@ -185,12 +185,12 @@ def split_lines(lines: bytes) -> list[RawHeader]:
 
 
 def list_values(headers: Iterable[RawHeader], wanted: bytes) -> list[bytes]:
-    """Return the values of all headers of one name."""
+    """Return the values of all headers with one name."""
     return [value for name, value in headers if name == wanted]
 
 
 def list_words(headers: Iterable[RawHeader], wanted: bytes) -> frozenset[bytes]:
-    """Return the words of all lists in the headers of one name, in lower case (RFC 9110, section 5.6.1)."""
+    """Return the words of all lists in the headers with one name, in lower case (RFC 9110, section 5.6.1)."""
     values = list_values(headers, wanted)
     return frozenset(word.strip(b" \t") for word in b",".join(values).lower().split(b",")) if values else frozenset()
 

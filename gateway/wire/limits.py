@@ -1,27 +1,27 @@
-"""How long either side of the gateway is waited for, and how much of it is taken at once. Pure."""
+"""How long the gateway waits for either side, and how much it takes from it at once. Pure."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 MAX_FIELDS = 64  # of a request
 MAX_HEAD = 16 * 1024  # bytes, all names and values of a request
-MAX_UNFINISHED_HEAD = 4 * MAX_HEAD  # bytes; a request's head that is longer and has no end is not waited for
-MAX_AHEAD = 64 * 1024  # bytes that a client may send ahead of the answer that it waits for
+MAX_UNFINISHED_HEAD = 4 * MAX_HEAD  # bytes; a request's head that is longer is not waited for
+MAX_AHEAD = 64 * 1024  # bytes that a client may pipeline
 MAX_ANSWER_FIELDS = 100
 MAX_ANSWER_HEAD = 32 * 1024  # bytes, the whole head of an upstream's answer
-WHOLE_BODY = 64 * 1024  # bytes; a body announced to be no longer is held until it is there as a whole, either way
+WHOLE_BODY = 64 * 1024  # bytes; a body announced to be no longer is held until it is complete, either way
 
 
 @dataclass(frozen=True, slots=True)
 class ClientLimits:
-    """How long a client is waited for, in seconds.
+    """How long the gateway waits for a client, in seconds.
 
     A body may take ``body`` seconds in all, or longer while each further stretch of that length brings ``rate`` bytes
     a second; time in which the gateway itself stopped reading does not count. ``write_stall`` is how long a client
-    may take nothing of what waits for it: until then the answer's memory and its upstream connection are held.
-    ``half_closed`` is how long a client that sent its request and ended its own side is kept while there is nothing to
-    send to it: it may have gone, which only a write would show. ``linger`` is how long what a refused client still
-    sends is read and thrown away, so that it gets to see the refusal (RFC 9112, 9.6).
+    may read nothing of what waits for it: until then the answer's memory and its upstream connection are held.
+    ``half_closed`` is how long a client that sent its request and half-closed is kept while there is nothing to send to
+    it: it may have gone, which only a write would show. ``linger`` is how long what a refused client still sends is
+    read and discarded, so that it gets to see the refusal (RFC 9112, 9.6).
     """
 
     idle: float = 5.0  # before the first byte of a request
@@ -34,22 +34,22 @@ class ClientLimits:
 
 
 class Use(Enum):
-    """What an upstream's connection is taken for: each has its own places, so that clients hold up only their like."""
+    """What an upstream's connection is used for: each has slots of its own, so that clients hold up only their like."""
 
     WHOLE = "a request that is at hand as a whole"
-    BODY = "a request whose body is still on its way: its client decides how long that takes"
+    BODY = "a request whose body is still coming: its client decides how long that takes"
     TUNNEL = "a WebSocket, which lasts as long as both sides like"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long an upstream is waited for, in seconds, and how much of it is used at once."""
+    """How long the gateway waits for an upstream, in seconds, and how much of it is used at once."""
 
     connect: float = 1.0
     first_byte: float = 30.0  # from the request's end to its answer's head, connecting included; ``answer_within``
-    silence: float = 60.0  # between two pieces of an answer, and while it takes nothing of a request
+    silence: float = 60.0  # between two pieces of an answer, and while the upstream is not reading a request
     idle: float = 3.0  # less than the 5 s after which the upstream itself closes
-    rest: float = 5.0  # for a replica that could not be reached, or says `Connection: close`: it is about to end
+    rest: float = 5.0  # for a replica that could not be reached, or said `Connection: close`: it is about to end
     connections: int = 256
     bodies: int = 128
     tunnels: int = 1024
@@ -57,4 +57,4 @@ class Limits:
     wait: float = 1.0
     tunnel_silence: float = 300.0  # of both sides of a WebSocket
     timeouts: int = 3  # in a row, after which an upstream counts as frozen
-    probes: int = 8  # whole requests that are at a time still sent to one that is frozen
+    probes: int = 8  # whole requests that a frozen one still gets at a time

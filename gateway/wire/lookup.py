@@ -1,7 +1,7 @@
-"""What was read before is looked up by its exact bytes, in bounded memory. Pure.
+"""A bounded cache of what bytes mean, by the exact bytes. Pure.
 
-The same header lines come again and again, on either side. What they mean is a function of their bytes alone, so it is
-read once, by the same rules as everything else. A memory that is full starts anew; what is long is not remembered.
+The same header lines come again and again, on either side. What they mean is a function of their bytes alone, so they
+are parsed once, by the same rules as everything else. A full cache starts afresh; long lines are not remembered.
 """
 
 from collections.abc import Callable
@@ -14,16 +14,16 @@ Meaning = TypeVar("Meaning")
 
 
 class Lookup(dict[bytes, Meaning]):
-    """Remembers what ``read`` says of some bytes: ``memory[data]``. Whatever ``read`` raises is not remembered.
+    """Caches what ``read`` returns for some bytes: ``lookup[data]``. What ``read`` raises is not cached.
 
-    It is a dictionary so that looking up what is known costs no call.
+    It is a dictionary, so that a hit costs no call.
     """
 
     def __init__(self, read: Callable[[bytes], Meaning]) -> None:
         self._read = read
 
     def __missing__(self, data: bytes) -> Meaning:
-        """Return what bytes mean that are not remembered."""
+        """Read bytes that are not in the cache."""
         meaning = self._read(data)
         if len(data) <= LONGEST_REMEMBERED:
             if len(self) >= MOST_REMEMBERED:

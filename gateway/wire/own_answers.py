@@ -1,7 +1,7 @@
-"""The gateway's own answers, as bytes: refusals, the way to the sign-in page, and what its pages give.
+"""The gateway's own answers, as bytes: refusals, redirects to the sign-in page, and its own pages.
 
-Errors are rendered by ``shared.web.error_responses`` and nowhere else; those that are no page are the same bytes again
-and again, and remembered.
+Errors are rendered by ``shared.web.error_responses`` and nowhere else; those that are not pages are the same bytes
+every time, and cached.
 """
 
 import functools
@@ -19,11 +19,11 @@ from shared.tokens.session_cookie import CookieNames
 from shared.web.error_responses import note_refusal_in, render_error, render_json_error, wants_page
 from shared.web.response_headers import ProtectiveHeaders
 
-_CACHE_CONTROL = (b"cache-control", b"surrogate-control")  # and what goes before it in some caches (RFC 9213)
+_CACHE_CONTROL = (b"cache-control", b"surrogate-control")  # and what overrides it in some caches (RFC 9213)
 
 
 class Answer(NamedTuple):
-    """A whole answer: its header lines as they are sent, and its body."""
+    """A whole answer: its status, its header lines as they are sent, and its body."""
 
     status: int
     lines: bytes
@@ -31,7 +31,7 @@ class Answer(NamedTuple):
 
 
 class OwnAnswers:
-    """Makes answers of one public URL."""
+    """Makes the answers of a gateway with one public URL."""
 
     def __init__(self, public_url: str, cookie_names: CookieNames) -> None:
         self._protective = ProtectiveHeaders(public_url)
@@ -40,12 +40,12 @@ class OwnAnswers:
         self._of_json_error = functools.lru_cache(maxsize=256)(self._make_json_error)
 
     def of_response(self, response: Response) -> Answer:
-        """Return what Starlette's response is as bytes, with the protective headers."""
+        """Return Starlette's response as bytes, with the protective headers."""
         headers = self._protective.add(response.raw_headers)
         return Answer(response.status_code, encode_lines(headers), bytes(response.body))
 
     def redirect(self, location: str) -> Answer:
-        """Return what leads a browser elsewhere; the location is one of ours."""
+        """Return a redirect; the location is one of ours."""
         return Answer(302, b"location: %b\r\n" % location.encode("ascii") + self._empty, b"")
 
     def allow(self, methods: str) -> Answer:
@@ -53,7 +53,7 @@ class OwnAnswers:
         return self.of_response(Response(status_code=204, headers={"Allow": methods}))
 
     def of_error(self, error: AppError, record: RequestRecord, head: RequestHead | None = None) -> Answer:
-        """Return the answer to an error, a page where one is wanted; notes it for the log."""
+        """Return the answer to an error, a page where one is wanted, and note it for the log."""
         if head is not None and head.lines.accepts_html:
             scope = build_scope(head, record)
             if wants_page(scope):
@@ -64,7 +64,7 @@ class OwnAnswers:
         )
 
     def add_cookies(self, lines: bytes, renewed: Renewed) -> bytes:
-        """Return header lines with the cookies of a renewal, for nobody to keep."""
+        """Return header lines with the cookies of a renewal, not to be cached by anyone."""
         headers = [header for header in split_lines(lines) if not header[0].lower().endswith(_CACHE_CONTROL)]
         added = add_cookies(headers, renewed, self._cookie_names)
         return encode_lines([*added, (b"cache-control", b"no-store")])

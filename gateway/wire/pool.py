@@ -1,16 +1,16 @@
-"""The connections to one upstream: which replica is asked, what is kept open, and how many at once.
+"""The pool of connections to one upstream: which replica is asked, what is kept alive, and how many are in use at once.
 
-- The replica with the fewest running requests is asked; one that could not be reached, let a request time out, or says
-  that it ends its connections, is left alone for a moment, unless all of them are. Where no connection can be made the
-  next replica is tried: nothing of the request was sent yet.
-- A connection is kept for another request only when its exchange ended complete and clean. It is closed when it was
-  idle for ``Limits.idle``, which is less than the time after which the upstream would close it.
-- At most ``Limits.connections`` are in use; ``Limits.waiting`` requests may wait for one, a short while. The rest, and
-  those for whom none came free, get Unavailable (503).
+- The replica with the fewest running requests is asked. One that could not be reached, let a request time out, or said
+  ``Connection: close`` is avoided for a moment, unless all of them are. Where no connection can be made the next
+  replica is tried: nothing of the request has been sent yet.
+- A connection is kept alive only when its exchange ended complete and clean. It is closed once it has been idle for
+  ``Limits.idle``, which is shorter than the upstream's own keep-alive.
+- At most ``Limits.connections`` are in use. With none free, up to ``Limits.waiting`` requests wait for one, a short
+  while; with that queue full, or the time over, fail with Unavailable (503).
 - An upstream that let several requests in a row time out counts as frozen until it answers again. Meanwhile only a few
-  at a time are sent to it (``Limits.probes``); the rest wait for a place a short while, instead of long for an answer.
-- Of those only requests take part that are at hand as a whole. What a client may draw out at will, a body that is still
-  coming or a WebSocket, has places of its own (``Use``), and doesn't wait for one.
+  at a time are sent to it (``Limits.probes``); the rest wait briefly for a slot, instead of long for an answer.
+- All this holds for requests that are at hand as a whole. What a client can draw out at will, a body that is still
+  coming or a WebSocket, has slots of its own (``Use``), and never waits for one.
 
 This module moves no bytes of any request. Everything runs on one event loop.
 """
@@ -33,7 +33,7 @@ log = structlog.get_logger("upstream")
 
 @dataclass(frozen=True, slots=True)
 class PoolState:
-    """How many requests are on their way and wait; how many replicas there are, and how many of them rest."""
+    """How many requests are on their way, and how many wait; how many replicas there are, and how many are avoided."""
 
     running: int
     waiting: int
@@ -42,7 +42,7 @@ class PoolState:
 
 
 class Target:
-    """One replica; of its idle connections the one used last stands at the end."""
+    """One replica, and its idle connections, the one used last at the end."""
 
     __slots__ = ("busy", "idle", "replica", "rests_until", "turn")
 
@@ -98,7 +98,7 @@ class UpstreamPool:
     async def wait(self, use: Use = Use.WHOLE, *, fresh: bool = False) -> UpstreamConnection:
         """Return a connection for one exchange, to be given back by ``release``; a new one if ``fresh``.
 
-        Raises Unavailable when there is none to be had.
+        Raises Unavailable where there is none.
         """
         await self._take_place(use)
         try:
@@ -111,7 +111,7 @@ class UpstreamPool:
         return connection
 
     def take(self) -> UpstreamConnection | None:
-        """Return a kept connection for a whole request at once, as ``wait`` would; None where that would wait."""
+        """Return a kept-alive connection for a whole request, as ``wait`` would; None where that would have to wait."""
         if self._in_use >= self._room:
             return None
         now = time.monotonic()
@@ -144,13 +144,13 @@ class UpstreamPool:
         self._leave_place(self._held.pop(connection, Use.WHOLE))
 
     def describe(self) -> "PoolState":
-        """Return how the pool is doing; may be asked from another thread."""
+        """Return how the pool is doing; may be called from another thread."""
         now = time.monotonic()
         resting = sum(target.rests_until > now for target in self._targets.values())
         return PoolState(self._in_use + len(self._held), len(self._waiting), len(self._targets), resting)
 
     def close(self) -> None:
-        """Close what is idle; what is in use is closed when it is given back."""
+        """Close the idle connections; one in use is closed when it is given back."""
         self._is_closed = True
         if self._sweep is not None:
             self._sweep.cancel()
@@ -190,7 +190,7 @@ class UpstreamPool:
                 await turn
         except BaseException as error:
             if turn.done() and not turn.cancelled():
-                self._leave_place(Use.WHOLE)  # the turn came in the same moment
+                self._leave_place(Use.WHOLE)  # the turn came at the same moment
             elif turn in self._waiting:
                 self._waiting.remove(turn)
             if isinstance(error, TimeoutError):
@@ -198,7 +198,7 @@ class UpstreamPool:
             raise
 
     def _let_next_in(self) -> None:
-        """Give the places that are free to those who wait longest."""
+        """Give free slots to the requests that have waited longest."""
         while self._waiting and self._in_use < self._room:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -216,7 +216,7 @@ class UpstreamPool:
                 return connection or await self._connect(target.replica)
             except OSError as error:  # a timeout is one too
                 target.busy -= 1
-                target.rests_until = time.monotonic() + self._limits.rest  # it may have taken its time
+                target.rests_until = time.monotonic() + self._limits.rest  # the clock again: this may have taken long
                 unreachable.add(target.replica)
                 log.warning("upstream_unreachable", upstream=self.name, reason=repr(error))
             except BaseException:
@@ -225,7 +225,7 @@ class UpstreamPool:
         raise Unavailable
 
     def _choose(self, now: float, excluded: Collection[Replica] = ()) -> Target:
-        """Return the replica to ask: not resting, least busy, and of equals the one asked longest ago."""
+        """Return the replica to ask: one not avoided, the least busy, and among equals the one asked longest ago."""
         if self._only is not None:
             return self._only
         targets = [target for target in self._targets.values() if target.replica not in excluded]

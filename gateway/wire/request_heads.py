@@ -1,14 +1,14 @@
-"""The heads of requests: what a request line and header lines mean, remembered by their exact bytes. Pure.
+"""The heads of requests: what a request line and headers mean, remembered by their exact bytes. Pure.
 
-A client on a kept connection sends the same lines with each request. What they mean is read once, by httptools and the
-rules of ``headers`` and ``canonical_paths``, for every method. The laws:
+On a kept-alive connection a client sends the same lines with each request. They are parsed once, by httptools and the
+rules of ``headers`` and ``canonical_paths``, whatever the method. The laws:
 
-1. The request target stays as it was sent: cut at the first ``?`` and nothing else read into it.
-2. What the parser refuses is BadRequest: no request was read, and the connection ends. What our rules refuse is part of
-   the head, as ``refusal``: it is judged, answered and logged like any other request.
-3. Only what is plain is remembered: HTTP/1.1, a method that we know, a path; header lines that no rule refuses.
-4. HTTP/1.0 is answered, on a connection that is not kept; nor is one kept after a request for an upgrade, granted or
-   not, for what follows might be of the other protocol.
+1. The request target stays as it was sent: split at the first ``?``, with nothing else read into it.
+2. What the parser refuses is BadRequest: no request was read, and the connection ends. What our own rules refuse is
+   part of the head, as ``refusal``: it is judged, answered and logged like any other request.
+3. Only the plain case is remembered: HTTP/1.1, a method that we have, a path; headers that no rule refuses.
+4. HTTP/1.0 is answered, without keep-alive. A connection is not kept alive, either, after a request for an upgrade,
+   granted or not: what follows might be in the other protocol.
 """
 
 import re
@@ -35,12 +35,12 @@ _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class NotPlain(Exception):
-    """A request line, or a block of header lines, that is not remembered (law 3)."""
+    """A request line, or all of a request's header lines, not to be remembered (law 3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLine:
-    """A request line. ``path`` is None where it is refused; ``refusal`` says why."""
+    """A request line. ``path`` is None where the line is refused; ``refusal`` says why."""
 
     method: str
     raw_path: bytes
@@ -51,16 +51,16 @@ class RequestLine:
 
     @property
     def path_text(self) -> str:
-        """The canonical path decoded, or else the path as it was sent."""
+        """The canonical path, decoded, or else the path as it was sent."""
         return self.path.text if self.path is not None else self.raw_path.decode("latin-1")
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderLines:
-    """Header lines: all of them (names in lower case), and what crosses of them.
+    """A request's headers: all of them (names in lower case), and what passes of them.
 
-    ``naming`` are those that name the request or its trace. ``crossing`` is None where the lines are refused;
-    ``refusal`` says why. ``is_unread`` says that a body may follow whose end can't be told.
+    ``naming`` are those that name the request or its trace. ``crossing`` is None where the headers are refused;
+    ``refusal`` says why. ``is_unread``: a body may follow whose end can't be told.
     """
 
     headers: tuple[RawHeader, ...]
@@ -82,12 +82,12 @@ class RequestHead(NamedTuple):
 
     @property
     def refusal(self) -> AppError | None:
-        """What is wrong with it, if anything is."""
+        """What is wrong with it, if anything."""
         return self.lines.refusal or self.line.refusal
 
     @property
     def expects_continue(self) -> bool:
-        """Whether the client waits to be told to send its body (RFC 9110, 10.1.1; not HTTP/1.0's business)."""
+        """Whether the client waits for a 100 before it sends its body (RFC 9110, 10.1.1; not in HTTP/1.0)."""
         return self.lines.expects_continue and self.line.version == "1.1"
 
     @property
@@ -105,7 +105,7 @@ class RequestHeads:
         self._header_lines = Lookup(self._read_plain_lines)
 
     def read(self, head: bytes) -> RequestHead:
-        """Return what the bytes of a head mean, from its request line to its empty line; raises BadRequest."""
+        """Return what a head means, given as bytes from its request line to its empty line; raises BadRequest."""
         line, _, block = head.partition(b"\r\n")
         try:
             return RequestHead(self._request_lines[line], self._header_lines[block])
@@ -113,7 +113,7 @@ class RequestHeads:
             return self._parse(head)
 
     def describe(self, line: RequestLine, headers: Sequence[RawHeader]) -> RequestHead:
-        """Return the head of a request of which another proxy tells; names in lower case."""
+        """Return the head of a request that another proxy describes; names in lower case."""
         return RequestHead(line, _read_lines(tuple(headers), self._hosts))
 
     def _parse(self, head: bytes) -> RequestHead:
@@ -134,7 +134,7 @@ class RequestHeads:
 
 
 def read_line(method: str, raw_path: bytes, query: bytes, version: str = "1.1") -> RequestLine:
-    """Return what a request line says, by its parts."""
+    """Return a request line, given its parts."""
     refusal: AppError
     try:
         if method not in METHODS:
@@ -198,7 +198,7 @@ def _parse(head: bytes) -> "HeadParser":
 
 
 class HeadParser:
-    """httptools, and what it ``found`` in one head: apart, so that neither refers to the other in a circle."""
+    """httptools, and what it ``found`` in one head: two objects, so that no reference cycle arises."""
 
     __slots__ = ("_parser", "found")
 
@@ -211,12 +211,12 @@ class HeadParser:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            pass  # whatever follows is not read here
+            pass  # what follows is not read here
         except httptools.HttpParserError:
             raise BadRequest from None
 
     def check(self, data: bytes) -> None:
-        """Read bytes of a head that has no end yet; BadRequest as soon as it can't become one."""
+        """Read bytes of a head whose end has not come yet; BadRequest as soon as it can't become one."""
         self.feed(data)
         if self.found.is_whole:  # without an empty line: no HTTP/1.x that we speak
             raise BadRequest
@@ -233,7 +233,7 @@ class HeadParser:
 
 
 class _ParsedHead:
-    """What httptools calls: the request target as it was sent, and the header lines, names in lower case."""
+    """The callbacks of httptools: keeps the request target as it was sent, and the headers, names in lower case."""
 
     __slots__ = ("headers", "is_whole", "target")
 
@@ -246,7 +246,7 @@ class _ParsedHead:
         self.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value.strip(b" \t")))  # blanks are no part of it (RFC 9110, 5.5)
+        self.headers.append((name.lower(), value.strip(b" \t")))  # blanks are not part of the value (RFC 9110, 5.5)
 
     def on_headers_complete(self) -> None:
         self.is_whole = True

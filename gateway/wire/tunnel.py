@@ -1,10 +1,11 @@
-"""A WebSocket on its way: bytes relayed both ways as they are, until one side ends or may no longer go on.
+"""An open WebSocket: bytes relayed unchanged both ways, until one side closes or the caller may no longer go on.
 
-- The upstream was asked on a connection of its own, which counts among those of WebSockets and is never used again.
-- Neither side is read faster than the other takes. What a side said before it ended still reaches the other.
-- It ends when either side does, when neither says anything for ``Limits.tunnel_silence`` seconds, and within a second
-  when what opened it has ended: the access token's life, or its session. The client then opens another, and is asked
-  again who it is.
+- The upstream was asked on a connection of its own, which counts among those of WebSockets and is never reused.
+- Back-pressure works both ways: neither side is read faster than the other reads. What a side sent before it closed
+  still reaches the other.
+- It ends when either side does, when neither sends anything for ``Limits.tunnel_silence`` seconds, and within a second
+  of the end of what opened it: the access token's life, or its session. The client then opens another, and has to
+  prove again who it is.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ log = structlog.get_logger("tunnel")
 
 
 class Tunnel:
-    """One WebSocket; ``may_go_on`` says whether the caller still may, ``report`` takes note of its end."""
+    """One WebSocket; ``may_go_on`` tells whether the caller still may, ``report`` logs its end."""
 
     def __init__(
         self,
@@ -44,7 +45,7 @@ class Tunnel:
         self._look: asyncio.TimerHandle | None = None
 
     def open(self, status: int, lines: bytes, early: bytes) -> None:
-        """Tell the client that the tunnel is open, and relay what came early."""
+        """Open the tunnel to the client, and relay what the upstream sent early."""
         self._connection.begin_tunnel(self)
         self._plan_look()
         self._client.open_tunnel(self, status, lines + encode_lines(UPGRADE_HEADERS))
@@ -54,7 +55,7 @@ class Tunnel:
     # What the client's connection calls
 
     def take_body(self, data: bytes, *, is_last: bool) -> None:
-        """Relay bytes of the client."""
+        """Relay the client's bytes."""
         del is_last
         self._heard_at = self._loop.time()
         self._connection.send(data)
@@ -62,24 +63,24 @@ class Tunnel:
             self._client.pause_reading()
 
     def pause_answer(self) -> None:
-        """Read nothing of the upstream for now: the client takes nothing."""
+        """Stop reading the upstream for now: the client is not reading."""
         self._connection.pause_reading()
 
     def resume_answer(self) -> None:
-        """Read on."""
+        """Read the upstream again."""
         self._connection.resume_reading()
 
     def fail(self, error: Exception) -> None:
-        """End it, as something went wrong."""
+        """Close the tunnel: something went wrong."""
         log.info("tunnel_broken_off", reason=repr(error.__cause__ or error))
         self._client.close_tunnel()
 
     def drain(self) -> None:
-        """End it, as the server is about to end."""
+        """Close the tunnel: the server is shutting down."""
         self._client.close_tunnel()
 
     def abandon(self) -> None:
-        """End: the client's side has ended."""
+        """Close the upstream's side: the client's has ended."""
         if self._look is not None:
             self._look.cancel()
             self._look = None
@@ -89,7 +90,7 @@ class Tunnel:
     # What the upstream's connection calls
 
     def take_answer(self, body: bytes) -> None:
-        """Relay bytes of the upstream; its end is the tunnel's."""
+        """Relay the upstream's bytes; when it closes, so does the tunnel."""
         self._heard_at = self._loop.time()
         if body:
             self._client.write(body)
@@ -97,20 +98,20 @@ class Tunnel:
             self._client.close_tunnel()
 
     def lose_answer(self, error: Exception) -> None:
-        """Take note that the upstream's side is over; end the tunnel if that was not for its end."""
+        """Give the connection back; close the tunnel first if it was still open."""
         if self._look is not None:
             self.fail(error)
         self._pool.release(self._connection)
 
     def pause_request(self) -> None:
-        """Read nothing of the client for now: the upstream takes nothing."""
+        """Stop reading the client for now: the upstream is not reading."""
         self._client.pause_reading()
 
     def resume_request(self) -> None:
-        """Read on."""
+        """Read the client again."""
         self._client.resume_reading()
 
-    # Time and revocations have no event
+    # No event announces that a token expired or a session was ended: so look
 
     def _plan_look(self) -> None:
         self._look = self._loop.call_later(LOOK_EVERY, self._look_on)
@@ -122,5 +123,5 @@ class Tunnel:
                 self._client.close_tunnel()
             else:
                 self._plan_look()
-        except Exception as error:  # noqa: BLE001 - a tunnel at which nobody looks would outlive its session
+        except Exception as error:  # noqa: BLE001 - a tunnel that nobody checks would outlive its session
             self.fail(error)

@@ -1,4 +1,4 @@
-"""Whether the other end of a connection takes what waits for it, however slowly (Linux)."""
+"""Whether the other end of a connection is still reading what waits for it, however slowly (Linux)."""
 
 import asyncio
 import fcntl
@@ -19,15 +19,15 @@ class Unsent:
         self._bytes = _count_unsent(transport)
 
     def has_shrunk(self, transport: asyncio.Transport) -> bool:
-        """Look again; tell whether some of them were taken since, and some are left to take."""
+        """Look again; tell whether some were taken since, and some are still left."""
         before, self._bytes = self._bytes, _count_unsent(transport)
         return 0 < self._bytes < before
 
 
 def _count_unsent(transport: asyncio.Transport) -> int:
-    """Return how many bytes were written and not yet acknowledged: in the transport, and in the kernel.
+    """Return how many bytes are written and not yet acknowledged: in the transport, and in the kernel.
 
-    The transport alone says nothing until a large part of the kernel's buffer is free again (SIOCOUTQ of tcp(7) and
+    The transport alone shows nothing until a large part of the kernel's buffer is free again (SIOCOUTQ of tcp(7) and
     unix(7), which is TIOCOUTQ).
     """
     waiting = transport.get_write_buffer_size()

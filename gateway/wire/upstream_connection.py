@@ -1,14 +1,13 @@
-"""One connection to an upstream: one exchange at a time (RFC 9112, section 9). Bytes are moved, never waited for.
+"""One connection to an upstream: one exchange at a time (RFC 9112, section 9). Callbacks, no coroutines.
 
-What bytes mean is ``answer_heads``' business; who gets the answer is a ``Taker``, which is called as it comes. Every
-wait has an end:
+``answer_heads`` parses the bytes; a ``Taker`` gets the answer, piece by piece, as it comes. Every wait has a deadline:
 
 - for the head of the answer, from the end of the request (``answer_within``);
 - for the next piece of the body, and for the upstream to take more of the request (``silence``). Time in which the
-  gateway itself reads nothing, since the client takes nothing, does not count.
+  gateway itself stopped reading, under the client's back-pressure, does not count.
 
-Whatever goes wrong is said to the taker once and closes the connection. ``AnswerMissing`` is the only error after which
-a request may be sent again.
+Whatever goes wrong is reported to the taker once, and closes the connection. ``AnswerMissing`` is the only error after
+which a request may be retried.
 """
 
 import asyncio
@@ -27,23 +26,23 @@ log = structlog.get_logger("upstream")
 
 
 class AnswerMissing(Exception):
-    """The connection ended before a single byte was answered."""
+    """The connection closed without a single byte of an answer."""
 
 
 class Taker(Protocol):
-    """Whoever gets an answer."""
+    """Whatever gets an answer."""
 
     def take_answer(self, body: bytes) -> None:
-        """Take what came: ``reader.head`` is there, or still None; ``body`` follows what was taken before."""
+        """Take what came: ``reader.head`` is set, or still None; ``body`` is the next piece of the body."""
 
     def lose_answer(self, error: Exception) -> None:
-        """Take note that no more comes: AppError, AnswerMissing, or an error of ours."""
+        """Note that no more will come: an AppError, AnswerMissing, or an error of ours."""
 
     def pause_request(self) -> None:
-        """Send no more of the request for now."""
+        """Stop sending the request for now."""
 
     def resume_request(self) -> None:
-        """Go on sending the request."""
+        """Send the request again."""
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -85,13 +84,13 @@ class UpstreamConnection(asyncio.Protocol):
 
     @property
     def is_reusable(self) -> bool:
-        """Whether the exchange is over, complete and clean on both sides, so that another may follow."""
+        """Whether the exchange ended complete and clean on both sides, so that another may follow."""
         return self.reader.is_ready and self._is_request_sent and self.is_writable and self.is_open
 
     # What the exchange calls
 
     def ask(self, data: bytes, taker: Taker, *, answer_within: float | None) -> None:
-        """Send a request's head, and what is there of its body; only when ``reader`` expects the answer.
+        """Send a request's head, and what there is of its body; ``reader`` must expect the answer by now.
 
         ``answer_within`` is the time for the answer's head, in seconds; None while more of the request is to come.
         """
@@ -111,7 +110,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._transport.write(data)
 
     def finish_request(self, data: bytes, answer_within: float) -> None:
-        """Send the last bytes of a request; from here the upstream's time to answer counts."""
+        """Send the last bytes of a request; the upstream's time to answer starts now."""
         self._is_request_sent = True
         self._answer_within = answer_within
         self.send(data)
@@ -120,27 +119,27 @@ class UpstreamConnection(asyncio.Protocol):
             self._timer.expect(answer_within if self.reader.head is None else self.limits.silence)
 
     def begin_tunnel(self, taker: Taker) -> None:
-        """Wait for either side as long as it takes: how long that is, is for the tunnel to judge."""
+        """Set no more deadlines: how long either side may be silent is for the tunnel to judge."""
         self._taker = taker
         self._is_request_sent, self._is_streamed = False, True
         self._timer.deadline = NEVER
 
     def finish_tunnel(self) -> None:
-        """Close the connection once the upstream took what was sent; ``lose_answer`` says when that is so."""
+        """Close the connection once the upstream has taken what was sent; then ``lose_answer`` is called."""
         if not self._transport.is_closing():
             self._unsent.look(self._transport)
             self._timer.expect(self.limits.silence)
             self._transport.close()
 
     def pause_reading(self) -> None:
-        """Read nothing for now, as its taker takes nothing."""
+        """Stop reading for now: the taker can't take more."""
         if not self._transport.is_closing():
             self._is_reading_paused = True
             self._timer.deadline = NEVER
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Read on."""
+        """Read again."""
         if not self._transport.is_closing():
             self._is_reading_paused = False
             if self._is_request_sent or not self.is_writable:
@@ -148,12 +147,12 @@ class UpstreamConnection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def let_go(self) -> None:
-        """End the exchange: nobody takes what may still come."""
+        """End the exchange: nobody wants what may still come."""
         self._taker = None
         self._timer.deadline = NEVER
 
     def close(self) -> None:
-        """Close the connection at once: what was still to be sent is of no use to anyone."""
+        """Close the connection at once: what is still unsent is of no use to anyone."""
         self.let_go()
         self._transport.abort()
 
@@ -170,17 +169,17 @@ class UpstreamConnection(asyncio.Protocol):
         try:
             body = self.reader.feed(data)
             if taker is None:
-                return  # nobody asked: the reader has taken note
+                return  # unsolicited: the reader has noted it
             if self.reader.head is not None and self._timer.deadline is not NEVER:
                 self._timer.expect(self.limits.silence)
             taker.take_answer(body)
         except AnswerBroken as broken:
             self._break(broken)
-        except Exception as error:  # noqa: BLE001 - whatever it is ends this exchange, and no other
+        except Exception as error:  # noqa: BLE001 - whatever it is ends this exchange and no other
             self._lose(error)
 
     def eof_received(self) -> None:
-        """Take note that no more comes; the transport closes by itself."""
+        """Note that no more will come; the transport closes by itself."""
         was_complete = self.reader.is_complete
         try:
             self.reader.end()
@@ -192,22 +191,22 @@ class UpstreamConnection(asyncio.Protocol):
             self._lose(error)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell whoever still waits."""
+        """Tell the taker, if there still is one."""
         if self._taker is not None:
             self._break(exc or AnswerBroken("connection lost"))
         self._timer.cancel()
 
     def pause_writing(self) -> None:
-        """Take note that the upstream takes no more for now."""
+        """Apply back-pressure: the upstream is not reading."""
         self.is_writable = False
-        if not self._is_request_sent and not self._is_reading_paused:  # else it may take nothing for that reason
+        if not self._is_request_sent and not self._is_reading_paused:  # else that may be why it reads nothing
             self._unsent.look(self._transport)
             self._timer.expect(self.limits.silence)
         if self._taker is not None:
             self._taker.pause_request()
 
     def resume_writing(self) -> None:
-        """Let the sender go on."""
+        """Release the back-pressure: the upstream reads again."""
         self.is_writable = True
         if not self._is_request_sent and self.is_open:
             self._timer.deadline = NEVER
@@ -215,7 +214,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._taker.resume_request()
 
     def _time_out(self) -> None:
-        if self._is_streamed and self._unsent.has_shrunk(self._transport):  # it takes the request, however slowly
+        if self._is_streamed and self._unsent.has_shrunk(self._transport):  # it is reading the request, however slowly
             self._timer.expect(self._answer_within if self._is_request_sent else self.limits.silence)
             return
         self.has_timed_out = not self.has_answered

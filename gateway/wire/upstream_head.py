@@ -1,7 +1,7 @@
-"""What goes to an upstream of a request that passes: its head, written once and final. Pure.
+"""The head that an upstream gets of a request that passes, written once and final. Pure.
 
-Of the client's there is what ``headers`` lets cross, with the canonical path and the query as it came; the rest is the
-gateway's own word: which request and trace it is, where it came from, and who asks.
+From the client it has the headers that ``headers`` lets pass, the canonical path, and the query as it came. The rest is
+the gateway's own: which request and trace it is, where it came from, and who is calling.
 """
 
 from gateway.callers.client_address import choose_client
@@ -17,7 +17,7 @@ _UPGRADE_LINES = encode_lines(UPGRADE_HEADERS)
 
 
 class Outgoing:
-    """Writes what upstreams get; ``cookie_names`` are those of NextAuth."""
+    """Writes the heads that upstreams get; ``cookie_names`` are those of NextAuth."""
 
     def __init__(self, public: PublicSide, cookie_names: CookieNames) -> None:
         self._trusted_proxies = public.trusted_proxies

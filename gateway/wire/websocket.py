@@ -1,8 +1,8 @@
-"""The opening handshake of a WebSocket (RFC 6455, sections 4.1 and 4.2), seen from between client and server. Pure.
+"""The opening handshake of a WebSocket (RFC 6455, sections 4.1 and 4.2), as seen between client and server. Pure.
 
-The gateway opens the way and relays bytes; it speaks no frames. Before the upstream hears of it the client's handshake
-must be whole and have one reading, and before the client hears of it the upstream must have proven by
-``Sec-WebSocket-Accept`` that it understood: else bytes of one side could be taken for HTTP by the other.
+The gateway opens the tunnel and relays bytes; it speaks no frames. The client's handshake must be complete and have one
+reading before it reaches the upstream, and the upstream must prove by ``Sec-WebSocket-Accept`` that it understood
+before the client hears of it: else one side's bytes could be taken for HTTP by the other.
 """
 
 import base64
@@ -36,7 +36,7 @@ def wants_websocket(headers: Iterable[RawHeader]) -> bool:
 
 
 def read_key(method: str, http_version: str, headers: Iterable[RawHeader]) -> bytes:
-    """Return the key of a client's handshake; BadRequest or UpgradeRequired where it is not a good one."""
+    """Return the key of a client's handshake; raises BadRequest or UpgradeRequired where it is not a valid one."""
     lines = list(headers)
     if method != "GET" or http_version != "1.1" or b"upgrade" not in list_words(lines, b"connection"):
         raise BadRequest("This is not the handshake of a WebSocket")
@@ -61,7 +61,7 @@ def is_accepted(key: bytes, headers: Iterable[RawHeader]) -> bool:
 
 
 def accept_of(key: bytes) -> bytes:
-    """Return what proves that a handshake with this key was understood."""
+    """Return the value that proves that a handshake with this key was understood."""
     return base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
 
 
