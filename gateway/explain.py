@@ -150,7 +150,7 @@ def describe_judgement(policy: Policy, head: RequestHead, judgement: Judgement, 
     yield f"path      {judgement.path}" if line.path else f"request   refused: {line.refusal}"
     yield f"caller    {describe_caller(judgement.caller)}"
     if line.path is not None and head.refusal is None:
-        yield from describe_rules(policy, RequestFacts(line.method, line.path, line.query, head.lines.headers, now))
+        yield from describe_rules(policy, RequestFacts(line.method, line.path, line.query, head.headers.raw, now))
     if judgement.stale is not None:
         yield "renewal   the session's token has run out: the auth service is asked for a fresh one first, and with it"
         yield "          the request is judged again; what follows is what happens if that session is over"
@@ -195,7 +195,7 @@ def describe_sent(head: RequestHead, decision: Decision | TellState) -> str:
         return "nothing"
     line, upstream = head.line, decision.upstream
     query = f"?{line.query.decode('ascii')}" if line.query else ""
-    has_cookies = upstream.session_cookies and any(b"next-auth." in value for _, value in head.lines.headers)
+    has_cookies = upstream.session_cookies and any(b"next-auth." in value for _, value in head.headers.raw)
     given = " and ".join(["the access token"] * bool(decision.user) + ["NextAuth's cookies"] * has_cookies)
     credentials = f"with {given}" if given else "without credentials"
     target = head.line.path.raw.decode("ascii") + query
@@ -210,7 +210,7 @@ def _list_remarks(policy: Policy) -> list[str]:
 
 def _is_cookie_ignored(head: RequestHead, judgement: Judgement, credentials: Credentials) -> bool:
     """Tell whether the caller is anonymous only since another site could have had the browser send its cookie."""
-    headers, ours = head.lines.headers, credentials.cookie_names.session.encode()
+    headers, ours = head.headers.raw, credentials.cookie_names.session.encode()
     is_there = any(name == b"cookie" and ours in value for name, value in headers)
     is_missing = is_there and judgement.caller == Anonymous(Reason.MISSING)
     return is_missing and not is_same_origin(head.line.method, headers, credentials.public_url)

@@ -68,28 +68,28 @@ class Gate:
         self, head: RequestHead, now: int, renewed: Renewed | None = None, *, is_forward_auth: bool = False
     ) -> Judgement:
         """Return what happens to a request that came at ``now``, in Unix seconds; ``renewed`` after a renewal."""
-        line, lines = head
+        line, headers = head
         if line.raw_path in _PROBES and not is_forward_auth:
             return _judge_probe(head)
         identity = (
-            self._credentials.identify(line.method, lines.headers, now) if renewed is None else Identity(renewed.caller)
+            self._credentials.identify(line.method, headers.raw, now) if renewed is None else Identity(renewed.caller)
         )
-        crossing, refusal = lines.crossing, head.refusal
-        if line.path is None or crossing is None or refusal is not None:
+        passing, refusal = headers.passing, head.refusal
+        if line.path is None or passing is None or refusal is not None:
             assert refusal is not None
             return Judgement(Refuse(refusal), identity, line.path_text)
-        origin, length = self._credentials.public_url, crossing.content_length
+        origin, length = self._credentials.public_url, passing.content_length
         facts = RequestFacts(
             line.method,
             line.path,
             line.query,
-            lines.headers,
+            headers.raw,
             now,
             origin,
             line.version,
             length,
             is_forward_auth,
-            lines.asks_upgrade,
+            headers.asks_upgrade,
         )
         policy = self._current.policy
         decision = decide(policy, facts, identity.caller)

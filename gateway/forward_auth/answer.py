@@ -67,7 +67,7 @@ class ForwardAuth:
         renewed: Renewed | None = None
         original = head
         try:
-            original = read_question(head.line, head.lines.headers, self._heads)
+            original = read_question(head.line, head.headers.raw, self._heads)
             judgement = self._gate.judge(original, int(time.time()), is_forward_auth=True)
             if judgement.stale is not None:
                 renewed = await self._renewal.renew(judgement.identity)
@@ -92,23 +92,23 @@ class ForwardAuth:
 
     def _allow(self, head: RequestHead, original: RequestHead, token: str | None) -> Answer:
         """Return the yes (law 3)."""
-        crossing = original.lines.crossing
-        assert crossing is not None  # else it would have been refused
-        cookies = keep_cookies(crossing.cookies, self._cookie_names).decode("latin-1")
+        passing = original.headers.passing
+        assert passing is not None  # else it would have been refused
+        cookies = keep_cookies(passing.cookies, self._cookie_names).decode("latin-1")
         copied = {"Authorization": f"Bearer {token}" if token is not None else "", "Cookie": cookies}
-        status = 204 if choose_dialect(head.lines.headers) is Dialect.NGINX else 200
+        status = 204 if choose_dialect(head.headers.raw) is Dialect.NGINX else 200
         return self._own_answers.of_response(Response(status_code=status, headers={DECISION_HEADER: "allow", **copied}))
 
     def _lead_to_sign_in(
         self, head: RequestHead, original: RequestHead, record: RequestRecord, url: str, because: str
     ) -> Answer:
         """Return what brings a browser to the sign-in page, through a proxy that may be reached by another address."""
-        if choose_dialect(head.lines.headers) is Dialect.HTTP:
+        if choose_dialect(head.headers.raw) is Dialect.HTTP:
             return self._own_answers.redirect(url)
         answer = self._own_answers.of_error(Unauthorized(challenge=because), record, original)
         return answer._replace(lines=answer.lines + b"location: %b\r\n" % url.encode("ascii"))
 
     def _refuse(self, error: AppError, head: RequestHead, original: RequestHead, record: RequestRecord) -> Answer:
-        is_nginx = choose_dialect(head.lines.headers) is Dialect.NGINX
+        is_nginx = choose_dialect(head.headers.raw) is Dialect.NGINX
         told = Forbidden(error.message) if is_nginx and not isinstance(error, Unauthorized) else error
         return self._own_answers.of_error(told, record, original)

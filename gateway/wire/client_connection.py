@@ -343,12 +343,12 @@ class ClientConnection(asyncio.Protocol):
         self._head = head
         self._is_kept = head.keeps_alive
         self.has_progressed = False
-        crossing = head.lines.crossing
-        if head.lines.is_unread or (crossing is not None and crossing.has_body):
+        passing = head.headers.passing
+        if head.headers.is_unread or (passing is not None and passing.has_body):
             self._state = State.BODY
             self._stretch, self._was_paused = 0, False
-            self._left = crossing.content_length or 0 if crossing is not None else 0
-            self._chunks = ChunkReader() if crossing is not None and crossing.is_chunked else None
+            self._left = passing.content_length or 0 if passing is not None else 0
+            self._chunks = ChunkReader() if passing is not None and passing.is_chunked else None
             self._timer.expect(self._limits.body)
         else:
             self._state = State.ANSWERING
@@ -372,7 +372,7 @@ class ClientConnection(asyncio.Protocol):
     def _read_body(self) -> None:
         """Pass on what came of the body."""
         work, data = self._work, self._received
-        if work is None or self._head is None or self._head.lines.is_unread:  # where it ends can't be told
+        if work is None or self._head is None or self._head.headers.is_unread:  # where it ends can't be told
             self._received = b""
             return
         if self._chunks is not None:

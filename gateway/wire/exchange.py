@@ -93,15 +93,15 @@ class Exchange:
         self._parts = parts
         self._client = client
         self.head = head
-        self.record: RequestRecord = begin_record(head.lines.naming)
+        self.record: RequestRecord = begin_record(head.headers.naming)
         self._renewed: Renewed | None = None
         self._pool: UpstreamPool
         self._connection: UpstreamConnection | None = None
         self._task: asyncio.Task[None] | None = None
         self._decision: Forward | None = None
-        crossing = head.lines.crossing
-        length = crossing.content_length if crossing is not None else None
-        self._is_body_whole = crossing is None or not crossing.has_body
+        passing = head.headers.passing
+        length = passing.content_length if passing is not None else None
+        self._is_body_whole = passing is None or not passing.has_body
         self._waits_for_body = length is not None and length <= WHOLE_BODY  # before anything is sent
         self._body: list[bytes] = []  # received but not sent; a short one is kept whole, for a retry
         self._received = 0
@@ -239,8 +239,8 @@ class Exchange:
             connection.send(data)
 
     def _is_chunked(self) -> bool:
-        crossing = self.head.lines.crossing
-        return crossing is not None and crossing.is_chunked
+        passing = self.head.headers.passing
+        return passing is not None and passing.is_chunked
 
     def _frame(self, body: bytes, *, is_last: bool) -> bytes:
         """Return a piece of the body as it is sent: unchanged, or as a chunk (RFC 9112, 7.1)."""

@@ -1,6 +1,6 @@
 """Which headers pass the gateway, which stop here, and which it sets. Pure, on raw headers with lower-case names.
 
-From a client (``read_request_headers``, ``encode_said``):
+From a client (``read_passing_headers``, ``encode_own_headers``):
 
 1. At most 64 headers and 16 KiB (431). A name with ``_`` is refused: servers behind may read it as ``-``.
 2. Exactly one Host, from the allowed list (RFC 9112, 3.2). The length of the body has one reading:
@@ -64,10 +64,10 @@ BODILESS = (204, 304)  # RFC 9110, section 6.4.1
 
 
 @dataclass(frozen=True, slots=True)
-class RequestHeaders:
-    """What was read of a request's headers. ``passing`` are sent on unchanged; the rest is written anew or dropped.
+class PassingHeaders:
+    """What of a request's headers reaches the upstream. ``pairs`` pass unchanged; the rest is written anew or dropped.
 
-    ``lines`` are Host and what passes, as sent; ``forwarded_host`` is the line that repeats the Host.
+    ``lines`` are Host and these, as sent; ``forwarded_host`` is the line that repeats the Host.
     ``content_length`` is None where none was given; a body follows if it is positive, or if ``is_chunked``.
     """
 
@@ -75,7 +75,7 @@ class RequestHeaders:
     content_length: int | None
     is_chunked: bool
     cookies: tuple[bytes, ...]
-    passing: tuple[RawHeader, ...]
+    pairs: tuple[RawHeader, ...]
     lines: bytes
     forwarded_host: bytes
 
@@ -94,15 +94,15 @@ class Origin(NamedTuple):
     scheme: str
 
 
-def read_request_headers(headers: Sequence[RawHeader], hosts: Collection[bytes]) -> RequestHeaders:
+def read_passing_headers(headers: Sequence[RawHeader], hosts: Collection[bytes]) -> PassingHeaders:
     """Return what passes of a client's headers; raises HeadersTooLarge or BadRequest."""
     passing: list[RawHeader] = []
     special: dict[bytes, list[bytes]] = {}
     size = 0
-    for fields, header in enumerate(headers, start=1):
+    for count, header in enumerate(headers, start=1):
         name, value = header
         size += len(name) + len(value)
-        if fields > MAX_FIELDS or size > MAX_HEAD:
+        if count > MAX_FIELDS or size > MAX_HEAD:
             raise HeadersTooLarge
         if name in _STOPS_HERE:
             special.setdefault(name, []).append(value)
@@ -118,31 +118,31 @@ def read_request_headers(headers: Sequence[RawHeader], hosts: Collection[bytes])
     states = special.get(b"tracestate", [])
     if states and read_traceparent(special.get(b"traceparent", [])) is not None:
         passing.extend((b"tracestate", state) for state in states)
-    return RequestHeaders(
+    return PassingHeaders(
         host,
         content_length,
         is_chunked,
         cookies=tuple(special.get(b"cookie", [])),
-        passing=tuple(passing),
+        pairs=tuple(passing),
         lines=encode_lines([(b"host", host), *passing]),
         forwarded_host=encode_lines([(b"x-forwarded-host", host)]),
     )
 
 
-def encode_said(
-    request: RequestHeaders, origin: Origin, token: str | None, cookies_to_drop: CookieNames | None
+def encode_own_headers(
+    request: PassingHeaders, origin: Origin, token: str | None, cookies_to_drop: CookieNames | None
 ) -> bytes:
     """Return the header lines that the gateway itself sends to an upstream, beside Host.
 
     ``cookies_to_drop``, if given, are left out.
     """
-    said = (
+    own = (
         f"x-request-id: {origin.request_id}\r\ntraceparent: {origin.traceparent}\r\n"
         f"x-forwarded-for: {origin.client}\r\nx-forwarded-proto: {origin.scheme}\r\n"
     )
     if token is not None:
-        said += f"authorization: Bearer {token}\r\n"
-    lines = said.encode() + request.forwarded_host
+        own += f"authorization: Bearer {token}\r\n"
+    lines = own.encode() + request.forwarded_host
     cookies = keep_cookies(request.cookies, cookies_to_drop)
     if cookies:
         lines += b"cookie: %b\r\n" % cookies
@@ -153,15 +153,15 @@ def encode_said(
     return lines
 
 
-def keep_cookies(lines: tuple[bytes, ...], names: CookieNames | None) -> bytes:
+def keep_cookies(values: tuple[bytes, ...], names: CookieNames | None) -> bytes:
     """Return the cookies in one line (RFC 9113, 8.2.3), without those of ``names``.
 
     The others stay as they are, but for the blanks of ``parse_cookies``. What only a server that strips more could take
     for one of ``names`` is dropped, too.
     """
-    if names is None or not lines:
-        return b"; ".join(lines)
-    pairs = [pair.strip(BLANKS) for line in lines for pair in line.decode("latin-1").split(";")]
+    if names is None or not values:
+        return b"; ".join(values)
+    pairs = [pair.strip(BLANKS) for value in values for pair in value.decode("latin-1").split(";")]
     kept = [pair for pair in pairs if pair and not names.owns(pair.partition("=")[0].strip())]
     return "; ".join(kept).encode("latin-1")
 

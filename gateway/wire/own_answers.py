@@ -54,7 +54,7 @@ class OwnAnswers:
 
     def of_error(self, error: AppError, record: RequestRecord, head: RequestHead | None = None) -> Answer:
         """Return the answer to an error, a page where one is wanted, and note it for the log."""
-        if head is not None and head.lines.accepts_html:
+        if head is not None and head.headers.accepts_html:
             scope = build_scope(head, record)
             if wants_page(scope):
                 return self.of_response(render_error(scope, error))
@@ -92,7 +92,7 @@ def build_scope(head: RequestHead, record: RequestRecord) -> Scope:
         "raw_path": line.raw_path,
         "query_string": line.query,
         "root_path": "",
-        "headers": list(head.lines.headers),
+        "headers": list(head.headers.raw),
         "client": None,
         "server": None,
         "state": {},

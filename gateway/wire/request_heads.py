@@ -20,7 +20,7 @@ import httptools
 
 from gateway.policy.canonical_paths import CanonicalPath, PathRefused, canonicalize_path, check_query
 from gateway.policy.rules import METHODS
-from gateway.wire.headers import RawHeader, RequestHeaders, list_words, read_request_headers
+from gateway.wire.headers import PassingHeaders, RawHeader, list_words, read_passing_headers
 from gateway.wire.lookup import Lookup
 from shared.errors import AppError, BadRequest, MethodNotAllowed
 from shared.observing.request_context import NAMING_HEADERS
@@ -56,16 +56,16 @@ class RequestLine:
 
 
 @dataclass(frozen=True, slots=True)
-class HeaderLines:
+class RequestHeaders:
     """A request's headers: all of them (names in lower case), and what passes of them.
 
-    ``naming`` are those that name the request or its trace. ``crossing`` is None where the headers are refused;
+    ``naming`` are those that name the request or its trace. ``passing`` is None where the headers are refused;
     ``refusal`` says why. ``is_unread``: a body may follow whose end can't be told.
     """
 
-    headers: tuple[RawHeader, ...]
+    raw: tuple[RawHeader, ...]
     naming: tuple[RawHeader, ...]
-    crossing: RequestHeaders | None
+    passing: PassingHeaders | None
     refusal: AppError | None = None
     keeps_alive: bool = False
     expects_continue: bool = False
@@ -78,22 +78,22 @@ class RequestHead(NamedTuple):
     """The head of one request."""
 
     line: RequestLine
-    lines: HeaderLines
+    headers: RequestHeaders
 
     @property
     def refusal(self) -> AppError | None:
         """What is wrong with it, if anything."""
-        return self.lines.refusal or self.line.refusal
+        return self.headers.refusal or self.line.refusal
 
     @property
     def expects_continue(self) -> bool:
         """Whether the client waits for a 100 before it sends its body (RFC 9110, 10.1.1; not in HTTP/1.0)."""
-        return self.lines.expects_continue and self.line.version == "1.1"
+        return self.headers.expects_continue and self.line.version == "1.1"
 
     @property
     def keeps_alive(self) -> bool:
         """Whether the client's connection may serve another request."""
-        return self.lines.keeps_alive and self.line.version == "1.1" and self.line.method in METHODS
+        return self.headers.keeps_alive and self.line.version == "1.1" and self.line.method in METHODS
 
 
 class RequestHeads:
@@ -102,35 +102,35 @@ class RequestHeads:
     def __init__(self, hosts: Collection[bytes]) -> None:
         self._hosts = hosts
         self._request_lines = Lookup(_read_plain_line)
-        self._header_lines = Lookup(self._read_plain_lines)
+        self._headers = Lookup(self._read_plain_headers)
 
     def read(self, head: bytes) -> RequestHead:
         """Return what a head means, given as bytes from its request line to its empty line; raises BadRequest."""
-        line, _, block = head.partition(b"\r\n")
+        line, _, lines = head.partition(b"\r\n")
         try:
-            return RequestHead(self._request_lines[line], self._header_lines[block])
+            return RequestHead(self._request_lines[line], self._headers[lines])
         except NotPlain:
             return self._parse(head)
 
     def describe(self, line: RequestLine, headers: Sequence[RawHeader]) -> RequestHead:
         """Return the head of a request that another proxy describes; names in lower case."""
-        return RequestHead(line, _read_lines(tuple(headers), self._hosts))
+        return RequestHead(line, _read_headers(tuple(headers), self._hosts))
 
     def _parse(self, head: bytes) -> RequestHead:
         parser = _parse(head)
         path, _, query = parser.found.target.partition(b"?")
         line = read_line(parser.method, path, query, parser.version)
-        return RequestHead(line, _read_lines(tuple(parser.found.headers), self._hosts))
+        return RequestHead(line, _read_headers(tuple(parser.found.headers), self._hosts))
 
-    def _read_plain_lines(self, block: bytes) -> HeaderLines:
+    def _read_plain_headers(self, lines: bytes) -> RequestHeaders:
         try:
-            parser = _parse(_PLAIN_START + block)
+            parser = _parse(_PLAIN_START + lines)
         except BadRequest:
             raise NotPlain from None
-        lines = _read_lines(tuple(parser.found.headers), self._hosts)
-        if lines.refusal is not None:
+        headers = _read_headers(tuple(parser.found.headers), self._hosts)
+        if headers.refusal is not None:
             raise NotPlain
-        return lines
+        return headers
 
 
 def read_line(method: str, raw_path: bytes, query: bytes, version: str = "1.1") -> RequestLine:
@@ -160,14 +160,14 @@ def _read_plain_line(data: bytes) -> RequestLine:
     return line
 
 
-def _read_lines(headers: tuple[RawHeader, ...], hosts: Collection[bytes]) -> HeaderLines:
+def _read_headers(headers: tuple[RawHeader, ...], hosts: Collection[bytes]) -> RequestHeaders:
     naming = tuple(header for header in headers if header[0] in NAMING_HEADERS)
     try:
-        crossing = read_request_headers(headers, hosts)
+        passing = read_passing_headers(headers, hosts)
     except AppError as error:
         is_unread = any(name in _FRAMING for name, _ in headers)
         keeps_alive = not is_unread and b"close" not in list_words(headers, b"connection")
-        return HeaderLines(
+        return RequestHeaders(
             headers,
             naming,
             None,
@@ -178,10 +178,10 @@ def _read_lines(headers: tuple[RawHeader, ...], hosts: Collection[bytes]) -> Hea
         )
     asks_upgrade = any(name == b"upgrade" for name, _ in headers)
     words = list_words(headers, b"connection")
-    return HeaderLines(
+    return RequestHeaders(
         headers,
         naming,
-        crossing,
+        passing,
         keeps_alive=b"close" not in words and not (asks_upgrade and b"upgrade" in words),
         expects_continue=any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers),
         accepts_html=accepts_html(headers),

@@ -7,7 +7,7 @@ the gateway's own: which request and trace it is, where it came from, and who is
 from gateway.callers.client_address import choose_client
 from gateway.policy.decision import Forward
 from gateway.settings import PublicSide
-from gateway.wire.headers import Origin, encode_lines, encode_said
+from gateway.wire.headers import Origin, encode_lines, encode_own_headers
 from gateway.wire.request_heads import RequestHead
 from gateway.wire.websocket import UPGRADE_HEADERS
 from shared.observing.request_context import RequestRecord, write_trace
@@ -26,14 +26,14 @@ class Outgoing:
 
     def encode_head(self, head: RequestHead, decision: Forward, peer: str, record: RequestRecord) -> bytes:
         """Return the head of a request as it is sent (RFC 9112, sections 3 and 5)."""
-        line, crossing = head.line, head.lines.crossing
+        line, passing = head.line, head.headers.passing
         assert line.path is not None
-        assert crossing is not None  # else it would have been refused
-        client = choose_client(peer, head.lines.headers, self._trusted_proxies)
+        assert passing is not None  # else it would have been refused
+        client = choose_client(peer, head.headers.raw, self._trusted_proxies)
         origin = Origin(record.request_id, write_trace(record), client, self._scheme)
         gets_all = decision.upstream is not None and decision.upstream.session_cookies
         dropped = None if gets_all else self._cookie_names
-        said = encode_said(crossing, origin, decision.token, dropped)
+        own = encode_own_headers(passing, origin, decision.token, dropped)
         further = b"" if decision.websocket_key is None else _UPGRADE_LINES
         target = line.path.raw + b"?" + line.query if line.query else line.path.raw
-        return b"%b %b HTTP/1.1\r\n%b%b%b\r\n" % (line.method.encode(), target, crossing.lines, said, further)
+        return b"%b %b HTTP/1.1\r\n%b%b%b\r\n" % (line.method.encode(), target, passing.lines, own, further)

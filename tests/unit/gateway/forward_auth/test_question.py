@@ -34,22 +34,22 @@ def read(said: dict[bytes, bytes], path: bytes = QUESTION, query: bytes = b"", m
 @pytest.mark.parametrize("said", [NGINX, CADDY, {**CADDY, **NGINX}], ids=["nginx", "caddy", "both"])
 def test_a_question_in_headers(said: dict[bytes, bytes]) -> None:
     """Target, method and host come from what the proxy says; its other headers are the original's own."""
-    line, lines = read(said)
+    line, headers = read(said)
     assert (line.method, line.raw_path, line.query, line.version) == ("POST", b"/reports", b"a=b", "1.1")
-    assert lines.headers == ((b"host", b"example.com"), (b"cookie", b"a=b"))
+    assert headers.raw == ((b"host", b"example.com"), (b"cookie", b"a=b"))
 
 
 def test_a_question_in_the_path() -> None:
     """Below the question's path stands the original's, with its query; the method is the question's own."""
-    line, lines = read({}, QUESTION + b"/reports/1", b"a=b", "DELETE")
+    line, headers = read({}, QUESTION + b"/reports/1", b"a=b", "DELETE")
     assert (line.method, line.raw_path, line.query) == ("DELETE", b"/reports/1", b"a=b")
-    assert lines.headers == (HOST, (b"cookie", b"a=b"))
+    assert headers.raw == (HOST, (b"cookie", b"a=b"))
 
 
 def test_a_path_and_query_without_a_host() -> None:
     """An original URL may be path and query alone; the host is then the question's own."""
-    line, lines = read({b"x-original-url": b"/x?y", b"x-original-method": b"GET"})
-    assert (line.raw_path, line.query, lines.headers[0]) == (b"/x", b"y", HOST)
+    line, headers = read({b"x-original-url": b"/x?y", b"x-original-method": b"GET"})
+    assert (line.raw_path, line.query, headers.raw[0]) == (b"/x", b"y", HOST)
 
 
 def test_the_query_of_a_question_with_headers_says_nothing() -> None:
@@ -153,4 +153,4 @@ def test_whatever_is_said(said: list[tuple[bytes, bytes]], below: bytes, query: 
         return
     assert b"?" not in asked.line.raw_path
     assert asked.refusal is not None or asked.line.path is not None
-    assert not any(name.startswith((b"x-original-", b"x-forwarded-")) for name, _ in asked.lines.headers)
+    assert not any(name.startswith((b"x-original-", b"x-forwarded-")) for name, _ in asked.headers.raw)

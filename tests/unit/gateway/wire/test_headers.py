@@ -1,4 +1,4 @@
-"""Header fields at the gateway: what stops, what crosses, and what is refused."""
+"""Headers at the gateway: what stops, what passes, and what is refused."""
 
 import pytest
 from hypothesis import given
@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from gateway.wire.headers import (
     Origin,
+    PassingHeaders,
     RawHeader,
-    RequestHeaders,
     encode_lines,
-    encode_said,
+    encode_own_headers,
     keep_answer_headers,
     list_words,
-    read_request_headers,
+    read_passing_headers,
     split_lines,
 )
 from gateway.wire.limits import MAX_FIELDS
@@ -33,16 +33,16 @@ values = st.binary(max_size=30)
 headers = st.lists(st.tuples(names | known_names, values), max_size=80)
 
 
-def list_sent(request: RequestHeaders, token: str | None, dropped: CookieNames | None) -> list[RawHeader]:
+def list_sent(request: PassingHeaders, token: str | None, dropped: CookieNames | None) -> list[RawHeader]:
     """Return all header lines that an upstream gets."""
-    return [(b"host", request.host), *request.passing, *split_lines(encode_said(request, ORIGIN, token, dropped))]
+    return [(b"host", request.host), *request.pairs, *split_lines(encode_own_headers(request, ORIGIN, token, dropped))]
 
 
 @given(headers)
 def test_any_headers_end_as_read_or_refused(lines: list[tuple[bytes, bytes]]) -> None:
     """Whatever headers come, they are read or refused with an error of ours."""
     try:
-        found = read_request_headers(lines, HOSTS)
+        found = read_passing_headers(lines, HOSTS)
     except (BadRequest, HeadersTooLarge):
         return
     assert found.host in HOSTS
@@ -53,7 +53,7 @@ def test_any_headers_end_as_read_or_refused(lines: list[tuple[bytes, bytes]]) ->
 def test_the_gateways_own_word_is_said_once(lines: list[tuple[bytes, bytes]]) -> None:
     """Whatever passes, each header that the gateway sets is there exactly once, with its own value."""
     try:
-        request = read_request_headers([HOST, *(line for line in lines if line[0] != b"host")], HOSTS)
+        request = read_passing_headers([HOST, *(line for line in lines if line[0] != b"host")], HOSTS)
     except (BadRequest, HeadersTooLarge):
         return
     sent = list_sent(request, "a.b.c", NAMES)
@@ -82,15 +82,15 @@ def test_the_gateways_own_word_is_said_once(lines: list[tuple[bytes, bytes]]) ->
 )
 def test_a_trace_s_state_goes_with_the_trace(sent: list[tuple[bytes, bytes]], kept: list[bytes]) -> None:
     """``tracestate`` passes beside one valid ``traceparent``, which never passes itself: the gateway says its own."""
-    request = read_request_headers([HOST, *sent], HOSTS)
-    assert [value for name, value in request.passing if name == b"tracestate"] == kept
-    assert not [value for name, value in request.passing if name == b"traceparent"]
+    request = read_passing_headers([HOST, *sent], HOSTS)
+    assert [value for name, value in request.pairs if name == b"tracestate"] == kept
+    assert not [value for name, value in request.pairs if name == b"traceparent"]
 
 
 @given(st.lists(st.sampled_from(["a=1", "next-auth.session-token=x", " next-auth.session-token.0 = y", "", "=", "b"])))
 def test_no_cookie_of_ours_passes(pairs: list[str]) -> None:
     """However cookies are written, those of NextAuth are left out and the others stay."""
-    request = read_request_headers([HOST, (b"cookie", ";".join(pairs).encode())], HOSTS)
+    request = read_passing_headers([HOST, (b"cookie", ";".join(pairs).encode())], HOSTS)
     kept = dict(parse_cookies(list_sent(request, None, NAMES)))
     assert {name for name in kept if "next-auth" in name} == set()
     assert kept.get("a") == ("1" if "a=1" in pairs else None)
@@ -102,14 +102,14 @@ def test_no_cookie_of_ours_passes(pairs: list[str]) -> None:
 )
 def test_blanks_make_no_other_cookie(sent: bytes, kept: bytes) -> None:
     """A cookie keeps its name, whatever a lenient server takes for a blank; one that it could take for ours stops."""
-    request = read_request_headers([HOST, (b"cookie", sent)], HOSTS)
+    request = read_passing_headers([HOST, (b"cookie", sent)], HOSTS)
     assert [value for name, value in list_sent(request, None, NAMES) if name == b"cookie"] == [kept]
 
 
 def test_no_body_is_announced_where_none_is() -> None:
     """A request without a body says no length; one of length 0 says so."""
-    assert not read_request_headers([HOST], HOSTS).has_body
-    empty = read_request_headers([HOST, (b"content-length", b"0")], HOSTS)
+    assert not read_passing_headers([HOST], HOSTS).has_body
+    empty = read_passing_headers([HOST, (b"content-length", b"0")], HOSTS)
     assert not empty.has_body
     assert (b"content-length", b"0") in list_sent(empty, None, None)
 
@@ -118,27 +118,27 @@ def test_no_body_is_announced_where_none_is() -> None:
 def test_a_length_is_a_number(value: bytes) -> None:
     """A Content-Length that is not a plain number in bounds is refused."""
     with pytest.raises(BadRequest):
-        read_request_headers([HOST, (b"content-length", value)], HOSTS)
+        read_passing_headers([HOST, (b"content-length", value)], HOSTS)
 
 
 def test_sizes_count_names_and_values() -> None:
     """16 KiB of names and values are the bound, however they are divided."""
-    read_request_headers([HOST, (b"x", b"a" * 16_300)], HOSTS)
+    read_passing_headers([HOST, (b"x", b"a" * 16_300)], HOSTS)
     with pytest.raises(HeadersTooLarge):
-        read_request_headers([HOST, (b"x", b"a" * 16_384)], HOSTS)
+        read_passing_headers([HOST, (b"x", b"a" * 16_384)], HOSTS)
 
 
 @given(headers, st.sampled_from([None, "a.b.c"]), st.sampled_from([None, NAMES]))
-def test_what_crosses_is_written_as_it_was_read(
+def test_what_passes_is_written_as_it_was_read(
     lines: list[tuple[bytes, bytes]], token: str | None, dropped: CookieNames | None
 ) -> None:
     """The lines that are sent are the headers that were read: Host first, then all others in their order."""
     try:
-        request = read_request_headers([HOST, *(line for line in lines if line[0] != b"host")], HOSTS)
+        request = read_passing_headers([HOST, *(line for line in lines if line[0] != b"host")], HOSTS)
     except (BadRequest, HeadersTooLarge):
         return
-    assert request.lines == encode_lines([HOST, *request.passing])
-    said = encode_said(request, ORIGIN, token, dropped)
+    assert request.lines == encode_lines([HOST, *request.pairs])
+    said = encode_own_headers(request, ORIGIN, token, dropped)
     assert request.forwarded_host in said
     if b"\r" not in b"".join(request.cookies):  # as none of a request that was read has
         assert encode_lines(split_lines(said)) == said

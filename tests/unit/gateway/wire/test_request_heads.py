@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.rules import METHODS
-from gateway.wire.headers import read_request_headers
+from gateway.wire.headers import read_passing_headers
 from gateway.wire.limits import MAX_FIELDS, MAX_HEAD
 from gateway.wire.lookup import MOST_REMEMBERED
 from gateway.wire.request_heads import END_OF_HEAD, HeadParser, RequestHead, RequestHeads
@@ -31,11 +31,11 @@ def describe_refusal(error: AppError | None) -> object:
 
 def describe(head: RequestHead) -> object:
     """Return all that a head means, in a form that can be compared."""
-    line, lines = head
+    line, headers = head
     return (
         (line.method, line.raw_path, line.query, line.version, line.path, describe_refusal(line.refusal)),
-        (lines.headers, lines.naming, lines.crossing, describe_refusal(lines.refusal), lines.keeps_alive),
-        (head.expects_continue, lines.is_unread, lines.accepts_html, lines.asks_upgrade, head.keeps_alive),
+        (headers.raw, headers.naming, headers.passing, describe_refusal(headers.refusal), headers.keeps_alive),
+        (head.expects_continue, headers.is_unread, headers.accepts_html, headers.asks_upgrade, head.keeps_alive),
     )
 
 
@@ -123,12 +123,12 @@ def test_what_is_plain_means_what_the_parser_says(method: bytes, target: bytes, 
         with pytest.raises(BadRequest):
             RequestHeads(HOSTS).read(data)
         return
-    line, head = RequestHeads(HOSTS).read(data)
+    line, headers = RequestHeads(HOSTS).read(data)
     assert (line.method, line.version) == (parser.method, parser.version) == (method.decode(), "1.1")
     assert (line.raw_path, line.query) == (target.partition(b"?")[0], target.partition(b"?")[2])
-    assert list(head.headers) == parser.found.headers
+    assert list(headers.raw) == parser.found.headers
     with contextlib.suppress(AppError):
-        assert head.crossing == read_request_headers(parser.found.headers, HOSTS)
+        assert headers.passing == read_passing_headers(parser.found.headers, HOSTS)
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
@@ -138,12 +138,12 @@ def test_every_method_is_remembered(method: str) -> None:
     data = b"%b /a?b HTTP/1.1\r\n%bContent-Length: 3\r\nCookie: a=1\r\n\r\n" % (method.encode(), HOST)
     first, second = heads.read(data), heads.read(data)
     assert first.line is second.line
-    assert first.lines is second.lines
+    assert first.headers is second.headers
 
 
 def count_kept(heads: RequestHeads) -> tuple[int, int]:
-    """Return how many request lines and how many blocks of header lines are remembered."""
-    return len(heads._request_lines), len(heads._header_lines)  # noqa: SLF001 - they can't be seen from outside
+    """Return how many request lines, and how many requests' header lines, are remembered."""
+    return len(heads._request_lines), len(heads._headers)  # noqa: SLF001 - they can't be seen from outside
 
 
 @pytest.mark.parametrize(
@@ -287,23 +287,23 @@ def test_what_is_no_request_line_is_no_request(line: bytes) -> None:
 # The header lines
 
 
-def test_all_lines_are_kept_and_what_crosses_is_what_the_rules_say() -> None:
-    """Each line is there with its name in lower case, credentials and cookies too; what crosses follows from them."""
+def test_all_headers_are_kept_and_what_passes_is_what_the_rules_say() -> None:
+    """Each header is there with its name in lower case, credentials and cookies too; what passes follows from them."""
     lines = b"Accept: */*\r\nX-Forwarded-For: 1.2.3.4\r\nCookie: a=1\r\nAuthorization:  Bearer x\r\nCOOKIE: b\r\n"
-    head = read(lines=lines).lines
-    assert head.headers == (
+    headers = read(lines=lines).headers
+    assert headers.raw == (
         *((b"host", b"localhost:3000"), (b"accept", b"*/*"), (b"x-forwarded-for", b"1.2.3.4"), (b"cookie", b"a=1")),
         *((b"authorization", b"Bearer x"), (b"cookie", b"b")),
     )
-    assert head.crossing == read_request_headers(head.headers, HOSTS)
-    assert head.crossing.lines == b"host: localhost:3000\r\naccept: */*\r\n"
-    assert head.crossing.cookies == (b"a=1", b"b")
+    assert headers.passing == read_passing_headers(headers.raw, HOSTS)
+    assert headers.passing.lines == b"host: localhost:3000\r\naccept: */*\r\n"
+    assert headers.passing.cookies == (b"a=1", b"b")
 
 
 def test_what_names_a_request_is_set_apart() -> None:
     """Of all lines, just those that the record of a request begins with are set apart."""
     lines = b"X-Request-ID: mine-1234\r\nA: 1\r\nTraceparent: 00\r\n"
-    assert read(lines=lines).lines.naming == ((b"x-request-id", b"mine-1234"), (b"traceparent", b"00"))
+    assert read(lines=lines).headers.naming == ((b"x-request-id", b"mine-1234"), (b"traceparent", b"00"))
 
 
 REFUSED = {
@@ -332,7 +332,7 @@ def test_lines_that_the_rules_refuse(host: bytes, lines: bytes, status: int) -> 
         return
     assert head.refusal is not None
     assert head.refusal.status == status
-    assert head.lines.crossing is None
+    assert head.headers.passing is None
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ def test_a_body_whose_end_nobody_knows_is_said_to_follow() -> None:
     """Where lines are refused and a body may follow, its end can't be told: the connection can't be kept."""
     for lines, is_unread in ((b"Content-Length: 3\r\n", True), (b"Transfer-Encoding: chunked\r\n", True), (b"", False)):
         head = read(b"POST / HTTP/1.1", b"X_A: 1\r\n" + lines)
-        assert (head.lines.is_unread, head.keeps_alive) == (is_unread, not is_unread)
+        assert (head.headers.is_unread, head.keeps_alive) == (is_unread, not is_unread)
 
 
 @pytest.mark.parametrize(
@@ -395,7 +395,7 @@ def test_what_another_proxy_tells_of_is_read_by_the_same_rules() -> None:
     """A request of which another proxy tells means what it would mean had it come here."""
     heads = RequestHeads(HOSTS)
     head = read(lines=b"Accept: text/html\r\nCookie: a=1\r\n", heads=heads)
-    assert describe(heads.describe(head.line, head.lines.headers)) == describe(head)
+    assert describe(heads.describe(head.line, head.headers.raw)) == describe(head)
 
 
 pieces = st.sampled_from(
@@ -408,14 +408,14 @@ def test_no_bytes_break_the_reading(noise: bytes) -> None:
     """Whatever stands among the lines, it is no request, or each line up to the empty one is one header of it."""
     data = (LINE + b"\r\n" + HOST + noise + b"\r\n\r\n").partition(END_OF_HEAD)[0] + END_OF_HEAD
     try:
-        line, lines = RequestHeads(HOSTS).read(data)
+        line, headers = RequestHeads(HOSTS).read(data)
     except BadRequest:
         return
-    assert len(lines.headers) == data.count(b"\n") - 2
-    assert not set(b"".join(name + value for name, value in lines.headers)) & set(b"\r\n\0")
+    assert len(headers.raw) == data.count(b"\n") - 2
+    assert not set(b"".join(name + value for name, value in headers.raw)) & set(b"\r\n\0")
     assert line.refusal is None
-    if lines.refusal is None:
-        assert lines.crossing == read_request_headers(lines.headers, HOSTS)
+    if headers.refusal is None:
+        assert headers.passing == read_passing_headers(headers.raw, HOSTS)
 
 
 # A head that has no end yet
