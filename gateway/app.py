@@ -31,7 +31,7 @@ from gateway.policy.in_force import CurrentPolicy
 from gateway.policy.rules import Policy, PolicyInvalid
 from gateway.settings import GatewaySettings
 from gateway.wire.client_connection import ClientConnection
-from gateway.wire.exchange import Exchanges
+from gateway.wire.exchange import ExchangeParts
 from gateway.wire.limits import ClientLimits, Limits
 from gateway.wire.own_answers import OwnAnswers
 from gateway.wire.request_heads import RequestHeads
@@ -53,7 +53,7 @@ class GatewayApp:
     """The gateway: an ASGI application for its lifespan alone, for requests take no such way."""
 
     lifespan: ASGIApp
-    exchanges: Exchanges
+    parts: ExchangeParts
     client_limits: ClientLimits
     servers: set[ServerState]  # with the connections of their clients
 
@@ -72,9 +72,9 @@ def accept(
     """Return what serves one client's connection; called by uvicorn for each."""
     app = config.loaded_app
     assert isinstance(app, GatewayApp)
-    app.exchanges.own_pages.state = app_state
+    app.parts.own_pages.state = app_state
     app.servers.add(server_state)
-    return ClientConnection(app.exchanges, server_state, app.client_limits)  # type: ignore[arg-type] # its own sets
+    return ClientConnection(app.parts, server_state, app.client_limits)  # type: ignore[arg-type] # its own sets
 
 
 def create_app(
@@ -87,8 +87,8 @@ def create_app(
 
     try:
         current = CurrentPolicy(load, limits)
-    except PolicyInvalid as fault:
-        raise SettingsInvalid(str(fault)) from None
+    except PolicyInvalid as error:
+        raise SettingsInvalid(str(error)) from None
 
     auth_service = create_auth_client(settings)
     revocations = Revocations()
@@ -117,12 +117,12 @@ def create_app(
     public, names = settings.public, credentials.cookie_names
     heads, gate, outgoing = RequestHeads(public.hosts), Gate(current, credentials), Outgoing(public, names)
     own_answers = OwnAnswers(public.url, names)
-    asked = ForwardAuth(public, heads, gate, renewal, own_answers, names)
+    forward_auth = ForwardAuth(public, heads, gate, renewal, own_answers, names)
     metrics.registry.register(UpstreamMetrics(current))
-    exchanges = Exchanges(
-        heads, gate, outgoing, current, renewal, OwnPages(pages), own_answers, asked, Reports(metrics)
+    parts = ExchangeParts(
+        heads, gate, outgoing, current, renewal, OwnPages(pages), own_answers, forward_auth, Reports(metrics)
     )
-    return GatewayApp(pages, exchanges, client_limits, servers)
+    return GatewayApp(pages, parts, client_limits, servers)
 
 
 def create_auth_client(settings: GatewaySettings) -> ServiceClient:

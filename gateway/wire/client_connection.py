@@ -46,7 +46,7 @@ from shared.fast.lazy_timer import NEVER, LazyTimer
 from shared.process.draining import CLOSE
 
 if TYPE_CHECKING:
-    from gateway.wire.exchange import Exchanges
+    from gateway.wire.exchange import ExchangeParts
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CLOSE_LINE = b"connection: close\r\n"
@@ -103,10 +103,10 @@ class Work(Protocol):
 
 
 class ClientConnection(asyncio.Protocol):
-    """One client's connection; ``exchanges`` starts what answers its requests."""
+    """One client's connection; ``parts`` make what answers its requests."""
 
-    def __init__(self, exchanges: "Exchanges", server: Server, limits: ClientLimits) -> None:
-        self._exchanges = exchanges
+    def __init__(self, parts: "ExchangeParts", server: Server, limits: ClientLimits) -> None:
+        self._parts = parts
         self._limits = limits
         self._server = server
         self.loop = asyncio.get_running_loop()  # each call of that is a system call in Python 3.11
@@ -325,7 +325,7 @@ class ClientConnection(asyncio.Protocol):
             self._check_beginning(data)
             return False
         self._received, self._searched, self._beginning = data[end:], 0, None
-        self._begin(self._exchanges.heads.read(data[:end]))
+        self._begin(self._parts.heads.read(data[:end]))
         return True
 
     def _check_beginning(self, data: bytes) -> None:
@@ -353,7 +353,7 @@ class ClientConnection(asyncio.Protocol):
         else:
             self._state = State.ANSWERING
             self._timer.deadline = NEVER
-        work = self._work = self._exchanges.create(self, head)
+        work = self._work = self._parts.create(self, head)
         broken = self._read_ready_body()
         work.begin()
         if broken is not None and self._work is work:
@@ -448,7 +448,7 @@ class ClientConnection(asyncio.Protocol):
         self._head = None
         self._state = State.BODY  # its end can't be told
         try:
-            self._exchanges.refuse(self, error)
+            self._parts.refuse(self, error)
         except Exception as failure:  # noqa: BLE001 - as in ``_read_on``; this may be called by a timer
             self._crash(failure)
 

@@ -54,8 +54,8 @@ log = structlog.get_logger("exchange")
 
 
 @dataclass(frozen=True, slots=True)
-class Exchanges:
-    """What exchanges need, and the way to begin one."""
+class ExchangeParts:
+    """What exchanges are made of, and the way to make one."""
 
     heads: RequestHeads
     gate: Gate
@@ -89,7 +89,7 @@ class Exchange:
         *("head", "record"),
     )
 
-    def __init__(self, parts: Exchanges, client: ClientConnection, head: RequestHead) -> None:
+    def __init__(self, parts: ExchangeParts, client: ClientConnection, head: RequestHead) -> None:
         self._parts = parts
         self._client = client
         self.head = head
