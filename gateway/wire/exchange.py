@@ -32,7 +32,7 @@ from gateway.policy.in_force import CurrentPolicy
 from gateway.wire.answer_heads import SWITCHING_PROTOCOLS, AnswerHead
 from gateway.wire.chunks import LAST_CHUNK, encode_chunk
 from gateway.wire.client_connection import ClientConnection
-from gateway.wire.limits import WHOLE_BODY, Use
+from gateway.wire.limits import WHOLE_BODY, ConnectionUse
 from gateway.wire.own_answers import Answer, OwnAnswers
 from gateway.wire.pool import UpstreamPool
 from gateway.wire.request_heads import RequestHead, RequestHeads
@@ -201,13 +201,13 @@ class Exchange:
     async def _wait_for_connection(self, *, fresh: bool = False) -> None:
         pool, until = self._pool, self._asked_at + self._pool.answer_within
         if self._websocket_key is not None:
-            connection = await pool.wait(Use.TUNNEL, fresh=True)
+            connection = await pool.wait(ConnectionUse.TUNNEL, fresh=True)
         elif not self._is_body_whole:
-            connection = await pool.wait(Use.BODY)
+            connection = await pool.wait(ConnectionUse.BODY)
         else:
             try:
                 async with asyncio.timeout_at(until):
-                    connection = await pool.wait(Use.WHOLE, fresh=fresh)
+                    connection = await pool.wait(ConnectionUse.WHOLE, fresh=fresh)
             except TimeoutError:
                 raise UpstreamTimeout from None
         self._task = None

@@ -33,7 +33,7 @@ class ClientLimits:
     linger: float = 2.0
 
 
-class Use(Enum):
+class ConnectionUse(Enum):
     """What an upstream's connection is used for: each has slots of its own, so that clients hold up only their like."""
 
     WHOLE = "a request that is at hand as a whole"

@@ -10,7 +10,7 @@
 - An upstream that let several requests in a row time out counts as frozen until it answers again. Meanwhile only a few
   at a time are sent to it (``Limits.probes``); the rest wait briefly for a slot, instead of long for an answer.
 - All this holds for requests that are at hand as a whole. What a client can draw out at will, a body that is still
-  coming or a WebSocket, has slots of its own (``Use``), and never waits for one.
+  coming or a WebSocket, has slots of its own (``ConnectionUse``), and never waits for one.
 
 This module moves no bytes of any request. Everything runs on one event loop.
 """
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import structlog
 
 from gateway.policy.rules import Replica, Upstream
-from gateway.wire.limits import Limits, Use
+from gateway.wire.limits import ConnectionUse, Limits
 from gateway.wire.upstream_connection import UpstreamConnection
 from shared.errors import Unavailable
 
@@ -78,8 +78,8 @@ class UpstreamPool:
         self._only = next(iter(self._targets.values())) if len(self._targets) == 1 else None
         self._in_use = 0  # by whole requests
         self._timeouts = 0  # in a row
-        self._free = {Use.BODY: limits.bodies, Use.TUNNEL: limits.tunnels}
-        self._held: dict[UpstreamConnection, Use] = {}  # by others
+        self._free = {ConnectionUse.BODY: limits.bodies, ConnectionUse.TUNNEL: limits.tunnels}
+        self._held: dict[UpstreamConnection, ConnectionUse] = {}  # by others
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._turn = 0
         self._sweep: asyncio.TimerHandle | None = None
@@ -95,7 +95,7 @@ class UpstreamPool:
         """How many seconds the upstream has to begin an answer."""
         return self._limits.first_byte
 
-    async def wait(self, use: Use = Use.WHOLE, *, fresh: bool = False) -> UpstreamConnection:
+    async def wait(self, use: ConnectionUse = ConnectionUse.WHOLE, *, fresh: bool = False) -> UpstreamConnection:
         """Return a connection for one exchange, to be given back by ``release``; a new one if ``fresh``.
 
         Raises Unavailable where there is none.
@@ -106,7 +106,7 @@ class UpstreamPool:
         except BaseException:
             self._leave_place(use)
             raise
-        if use is not Use.WHOLE:
+        if use is not ConnectionUse.WHOLE:
             self._held[connection] = use
         return connection
 
@@ -141,7 +141,7 @@ class UpstreamPool:
             connection.close()
             if connection.reader.is_last:
                 target.rests_until = time.monotonic() + self._limits.rest
-        self._leave_place(self._held.pop(connection, Use.WHOLE))
+        self._leave_place(self._held.pop(connection, ConnectionUse.WHOLE))
 
     def describe(self) -> "PoolState":
         """Return how the pool is doing; may be called from another thread."""
@@ -163,8 +163,8 @@ class UpstreamPool:
         is_frozen = self._timeouts >= self._limits.timeouts
         return min(self._limits.probes, self._limits.connections) if is_frozen else self._limits.connections
 
-    async def _take_place(self, use: Use) -> None:
-        if use is not Use.WHOLE:
+    async def _take_place(self, use: ConnectionUse) -> None:
+        if use is not ConnectionUse.WHOLE:
             if self._free[use] == 0:
                 raise Unavailable
             self._free[use] -= 1
@@ -173,8 +173,8 @@ class UpstreamPool:
         else:
             await self._wait_for_turn()
 
-    def _leave_place(self, use: Use) -> None:
-        if use is Use.WHOLE:
+    def _leave_place(self, use: ConnectionUse) -> None:
+        if use is ConnectionUse.WHOLE:
             self._in_use -= 1
         else:
             self._free[use] += 1
@@ -190,7 +190,7 @@ class UpstreamPool:
                 await turn
         except BaseException as error:
             if turn.done() and not turn.cancelled():
-                self._leave_place(Use.WHOLE)  # the turn came at the same moment
+                self._leave_place(ConnectionUse.WHOLE)  # the turn came at the same moment
             elif turn in self._waiting:
                 self._waiting.remove(turn)
             if isinstance(error, TimeoutError):

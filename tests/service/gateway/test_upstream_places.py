@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.policy.rules import Replica, Upstream
-from gateway.wire.limits import Limits, Use
+from gateway.wire.limits import ConnectionUse, Limits
 from gateway.wire.pool import UpstreamPool
 from shared.errors import Unavailable
 from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway, status_of
@@ -84,8 +84,8 @@ async def test_who_gives_up(posts: RawUpstream) -> None:
     pool.close()
 
 
-@pytest.mark.parametrize("use", [Use.BODY, Use.TUNNEL])
-async def test_each_use_has_places_of_its_own(posts: RawUpstream, use: Use) -> None:
+@pytest.mark.parametrize("use", [ConnectionUse.BODY, ConnectionUse.TUNNEL])
+async def test_each_use_has_places_of_its_own(posts: RawUpstream, use: ConnectionUse) -> None:
     """What a client may draw out takes no place from whole requests; where its own are taken it is refused at once."""
     limits = Limits(connections=1, bodies=1, tunnels=1)
     pool = UpstreamPool(Upstream("posts", (Replica("127.0.0.1", posts.port),)), limits)
@@ -105,7 +105,7 @@ async def test_a_place_for_a_body_is_given_back_when_nobody_listens() -> None:
     pool = UpstreamPool(Upstream("posts", (Replica("127.0.0.1", 9),)), Limits(bodies=1))
     for _ in range(2):
         with pytest.raises(Unavailable) as refused:
-            await pool.wait(Use.BODY)
+            await pool.wait(ConnectionUse.BODY)
         assert refused.value.__cause__ is None
     pool.close()
 
