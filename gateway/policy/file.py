@@ -18,7 +18,7 @@ from gateway.policy.checks import RuleRefused, check_rules
 from gateway.policy.rules import NEVER_ROUTED, Policy, PolicyInvalid
 from gateway.policy.schema import PolicyFile
 
-Place: TypeAlias = tuple[str | int, ...]
+KeyPath: TypeAlias = tuple[str | int, ...]
 """Where something stands: the keys and indexes that lead there, as pydantic gives them."""
 
 REASONS = {
@@ -34,7 +34,7 @@ REASONS = {
 }
 """What pydantic's kinds of error are called here, where its own words are not as plain."""
 
-_SYNTAX_PLACE = re.compile(r" \(at line (\d+), column \d+\)$")
+_SYNTAX_POSITION = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
 def load_policy(path: Path, settings: Mapping[str, str]) -> Policy:
@@ -67,49 +67,49 @@ def parse_policy(text: str, settings: Mapping[str, str], file: str = "rules.toml
     return policy
 
 
-def list_lines(text: str) -> dict[Place, int]:
+def list_lines(text: str) -> dict[KeyPath, int]:
     """Return the line on which each header and key of a valid TOML text stands.
 
     A statement is as many lines as ``tomllib`` needs to make sense of them: it reads each by itself.
     """
-    lines: dict[Place, int] = {}
-    newest: dict[Place, int] = {}  # the index of the newest table of each array of tables
-    table: Place = ()
+    lines: dict[KeyPath, int] = {}
+    newest: dict[KeyPath, int] = {}  # the index of the newest table of each array of tables
+    table: KeyPath = ()
     statement, first = "", 1
     for number, line in enumerate(text.split("\n"), 1):
         statement += line + "\n"
         try:
-            said = tomllib.loads(statement)
+            parsed = tomllib.loads(statement)
         except ValueError:
             continue
         if statement.lstrip().startswith("["):
-            place = table = _read_place(said, newest)
+            key_path = table = _read_key_path(parsed, newest)
         else:
-            place = (*table, *_read_place(said, {}))
-        for depth in range(len(place)):
-            lines.setdefault(place[: depth + 1], first)
+            key_path = (*table, *_read_key_path(parsed, {}))
+        for depth in range(len(key_path)):
+            lines.setdefault(key_path[: depth + 1], first)
         statement, first = "", number + 1
     return lines
 
 
-def _read_place(said: object, newest: dict[Place, int]) -> Place:
-    """Return where the table or value of one statement stands, of which ``tomllib`` made ``said``."""
-    place: Place = ()
-    while isinstance(said, dict) and len(said) == 1:
-        [(key, said)] = said.items()
-        place = (*place, key)
-        if isinstance(said, list):
-            newest[place] = newest.get(place, -1) + 1
-        if place in newest:
-            place = (*place, newest[place])
-    return place
+def _read_key_path(parsed: object, newest: dict[KeyPath, int]) -> KeyPath:
+    """Return the keys that lead to the table or value of one statement, as ``tomllib`` parsed it."""
+    key_path: KeyPath = ()
+    while isinstance(parsed, dict) and len(parsed) == 1:
+        [(key, parsed)] = parsed.items()
+        key_path = (*key_path, key)
+        if isinstance(parsed, list):
+            newest[key_path] = newest.get(key_path, -1) + 1
+        if key_path in newest:
+            key_path = (*key_path, newest[key_path])
+    return key_path
 
 
-def _find_line(lines: Mapping[Place, int], place: Place) -> int:
-    """Return the line of a place, or of the nearest thing around it."""
-    while place and place not in lines:
-        place = place[:-1]
-    return lines.get(place, 1)
+def _find_line(lines: Mapping[KeyPath, int], key_path: KeyPath) -> int:
+    """Return the line on which a key stands, or else the nearest thing around it."""
+    while key_path and key_path not in lines:
+        key_path = key_path[:-1]
+    return lines.get(key_path, 1)
 
 
 def _parse_toml(text: str, file: str) -> dict[str, object]:
@@ -118,13 +118,13 @@ def _parse_toml(text: str, file: str) -> dict[str, object]:
     except RecursionError:
         raise PolicyInvalid(file, 1, "too deeply nested") from None
     except ValueError as error:
-        place = _SYNTAX_PLACE.search(str(error))
-        line = int(place.group(1)) if place else text.count("\n") + 1
-        raise PolicyInvalid(file, line, _SYNTAX_PLACE.sub("", str(error))) from None
+        position = _SYNTAX_POSITION.search(str(error))
+        line = int(position[1]) if position else text.count("\n") + 1
+        raise PolicyInvalid(file, line, _SYNTAX_POSITION.sub("", str(error))) from None
 
 
 def _choose_fault(
-    invalid: ValidationError, words: Mapping[str, object], lines: Mapping[Place, int], file: str
+    invalid: ValidationError, words: Mapping[str, object], lines: Mapping[KeyPath, int], file: str
 ) -> PolicyInvalid:
     """Return the first fault of the file. That a word is missing comes last: it may be there, misspelt."""
     faults = [

@@ -100,11 +100,11 @@ class UpstreamPool:
 
         Raises Unavailable where there is none.
         """
-        await self._take_place(use)
+        await self._take_slot(use)
         try:
             connection = await self._find_connection(fresh=fresh)
         except BaseException:
-            self._leave_place(use)
+            self._free_slot(use)
             raise
         if use is not ConnectionUse.WHOLE:
             self._held[connection] = use
@@ -141,7 +141,7 @@ class UpstreamPool:
             connection.close()
             if connection.reader.is_last:
                 target.rests_until = time.monotonic() + self._limits.rest
-        self._leave_place(self._held.pop(connection, ConnectionUse.WHOLE))
+        self._free_slot(self._held.pop(connection, ConnectionUse.WHOLE))
 
     def describe(self) -> "PoolState":
         """Return how the pool is doing; may be called from another thread."""
@@ -163,7 +163,7 @@ class UpstreamPool:
         is_frozen = self._timeouts >= self._limits.timeouts
         return min(self._limits.probes, self._limits.connections) if is_frozen else self._limits.connections
 
-    async def _take_place(self, use: ConnectionUse) -> None:
+    async def _take_slot(self, use: ConnectionUse) -> None:
         if use is not ConnectionUse.WHOLE:
             if self._free[use] == 0:
                 raise Unavailable
@@ -173,7 +173,7 @@ class UpstreamPool:
         else:
             await self._wait_for_turn()
 
-    def _leave_place(self, use: ConnectionUse) -> None:
+    def _free_slot(self, use: ConnectionUse) -> None:
         if use is ConnectionUse.WHOLE:
             self._in_use -= 1
         else:
@@ -190,7 +190,7 @@ class UpstreamPool:
                 await turn
         except BaseException as error:
             if turn.done() and not turn.cancelled():
-                self._leave_place(ConnectionUse.WHOLE)  # the turn came at the same moment
+                self._free_slot(ConnectionUse.WHOLE)  # the turn came at the same moment
             elif turn in self._waiting:
                 self._waiting.remove(turn)
             if isinstance(error, TimeoutError):

@@ -124,7 +124,7 @@ async def test_an_upstream_that_takes_its_time(client: RawClient, posts: RawUpst
 
 
 async def test_an_upstream_that_takes_nothing(client: RawClient, posts: RawUpstream) -> None:
-    """An upstream that takes nothing of a long body for too long is given up: 504, the end, and its place is free."""
+    """An upstream that reads nothing of a long body for too long is given up: 504, the end, and its slot is free."""
 
     async def take_nothing(request: Received) -> None:
         request.writer.transport.pause_reading()  # type: ignore[attr-defined] # nor does its stream read on

@@ -21,7 +21,7 @@ ONE_PLACE = Limits(connections=1, bodies=1, waiting=1, wait=0.2)
 
 @pytest.fixture
 async def gateway(rules: Path) -> AsyncIterator[RunningGateway]:
-    """Give a gateway that notices at once when a place at the upstream is lost."""
+    """Give a gateway that notices at once when a slot at the upstream is lost."""
     async with running_gateway(rules, limits=ONE_PLACE) as gateway:
         yield gateway
 
@@ -128,7 +128,7 @@ async def test_nothing_hangs(
 
 
 async def test_an_answer_that_cannot_be_sent(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """A client whose answer can't be written gets the end, kept connection or not, and the place is free again."""
+    """A client whose answer can't be written gets the end, kept connection or not, and the slot is free again."""
     headers = gateway.server.server_state.default_headers
     for line in ("GET /public/x", "GET /nowhere", "GET /robots.txt", "POST /public/x"):
         async with connected(gateway) as client:

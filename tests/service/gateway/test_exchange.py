@@ -207,7 +207,7 @@ async def test_a_silent_upstream_is_given_up(rules: Path, posts: RawUpstream) ->
 
 
 async def test_a_client_that_goes_away_ends_the_exchange(browser: Browser, posts: RawUpstream) -> None:
-    """The upstream's connection closes when the client has gone, and its place is free again."""
+    """The upstream's connection closes when the client has gone, and its slot is free again."""
     ended = asyncio.Event()
 
     async def wait_for_the_end(received: Received) -> None:

@@ -106,7 +106,7 @@ async def test_most_are_refused_soon(granted: RunningGateway, posts: RawUpstream
 
 
 async def test_it_is_trusted_again_at_once(granted: RunningGateway, posts: RawUpstream) -> None:
-    """The first answer of an upstream that goes on opens all places again."""
+    """The first answer of an upstream that goes on opens all slots again."""
     posts.script = stand_still
     async with granted.client() as client:
         await asyncio.gather(*(get_status(client) for _ in range(SUSPICIOUS)))

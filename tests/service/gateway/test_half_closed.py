@@ -120,7 +120,7 @@ async def test_a_long_answer_comes_whole(impatient: RunningGateway, posts: RawUp
 async def test_who_may_be_gone_is_not_waited_for_long(
     impatient: RunningGateway, posts: RawUpstream, *, is_begun: bool
 ) -> None:
-    """When there is nothing to send for a while the client counts as gone, and its place at the upstream is free."""
+    """When there is nothing to send for a while the client counts as gone, and its slot at the upstream is free."""
 
     async def stand_still(request: Received) -> None:
         if is_begun:

@@ -137,6 +137,6 @@ async def test_each_answer_is_its_requests_own(start_gateway: StartGateway, post
     posts.script = misbehave
     async with start_gateway(IMPATIENT) as gateway:
         await asyncio.wait_for(ask_all(gateway, seed), PATIENT)
-        async with gateway.client() as client:  # and all places are free again
+        async with gateway.client() as client:  # and all slots are free again
             answers = await asyncio.gather(*[ask(client, "GET", f"/public/sized/{n}") for n in range(16)])
     assert [answer.text for answer in answers if answer] == [f"/public/sized/{n}" for n in range(16)]

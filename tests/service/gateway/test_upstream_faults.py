@@ -293,7 +293,7 @@ async def test_more_than_may_run_wait_and_then_are_shed(hurried: RunningGateway,
 
 
 async def test_who_waits_too_long_is_shed(hurried: RunningGateway, posts: RawUpstream) -> None:
-    """A request for which no connection comes free in time gets 503, and the place is not lost."""
+    """A request for which no connection comes free in time gets 503, and the slot is not lost."""
     may_answer = asyncio.Event()
 
     async def stream(request: Received) -> None:

@@ -23,7 +23,7 @@ ONE = Limits(connections=1, waiting=2, wait=5.0)
 
 @pytest.fixture
 async def pool(posts: RawUpstream) -> AsyncIterator[UpstreamPool]:
-    """Give a pool with a single place."""
+    """Give a pool with a single slot."""
     pool = UpstreamPool(Upstream("posts", (Replica("127.0.0.1", posts.port),)), ONE)
     yield pool
     pool.close()
@@ -36,7 +36,7 @@ async def cancel(task: asyncio.Task[object]) -> None:
         await task
 
 
-async def has_free_place(pool: UpstreamPool) -> bool:
+async def has_free_slot(pool: UpstreamPool) -> bool:
     """Tell whether a connection can be had."""
     async with asyncio.timeout(2):
         pool.release(await pool.wait())
@@ -44,14 +44,14 @@ async def has_free_place(pool: UpstreamPool) -> bool:
 
 
 async def test_who_is_cancelled_while_waiting(pool: UpstreamPool) -> None:
-    """Who is cancelled in the queue leaves it; the place goes to the next."""
+    """A request that is cancelled in the queue leaves it; the slot goes to the next."""
     held = await pool.wait()
     first, second = (asyncio.create_task(pool.wait()) for _ in range(2))
     await asyncio.sleep(0)
     await cancel(first)
     pool.release(held)
     pool.release(await asyncio.wait_for(second, 2))
-    assert await has_free_place(pool)
+    assert await has_free_slot(pool)
 
 
 async def test_who_is_cancelled_as_the_turn_comes(pool: UpstreamPool) -> None:
@@ -62,15 +62,15 @@ async def test_who_is_cancelled_as_the_turn_comes(pool: UpstreamPool) -> None:
     pool.release(held)  # the turn is the first one's
     await cancel(first)
     pool.release(await asyncio.wait_for(second, 2))
-    assert await has_free_place(pool)
+    assert await has_free_slot(pool)
 
 
 async def test_who_is_cancelled_while_connecting(pool: UpstreamPool) -> None:
-    """Who is cancelled while its connection is being made gives its place back."""
+    """A request that is cancelled while its connection is being made gives its slot back."""
     connecting = asyncio.create_task(pool.wait())
     await asyncio.sleep(0)
     await cancel(connecting)
-    assert await has_free_place(pool)
+    assert await has_free_slot(pool)
 
 
 async def test_who_gives_up(posts: RawUpstream) -> None:
@@ -80,17 +80,17 @@ async def test_who_gives_up(posts: RawUpstream) -> None:
     with pytest.raises(Unavailable):
         await pool.wait()
     pool.release(held)
-    assert await has_free_place(pool)
+    assert await has_free_slot(pool)
     pool.close()
 
 
 @pytest.mark.parametrize("use", [ConnectionUse.BODY, ConnectionUse.TUNNEL])
-async def test_each_use_has_places_of_its_own(posts: RawUpstream, use: ConnectionUse) -> None:
-    """What a client may draw out takes no place from whole requests; where its own are taken it is refused at once."""
+async def test_each_use_has_slots_of_its_own(posts: RawUpstream, use: ConnectionUse) -> None:
+    """What a client may draw out takes no slot from whole requests; with none of its own free, it fails at once."""
     limits = Limits(connections=1, bodies=1, tunnels=1)
     pool = UpstreamPool(Upstream("posts", (Replica("127.0.0.1", posts.port),)), limits)
     held = await pool.wait(use)
-    assert await has_free_place(pool)
+    assert await has_free_slot(pool)
     with pytest.raises(Unavailable):
         await pool.wait(use)
     assert pool.describe().running == 1
@@ -101,7 +101,7 @@ async def test_each_use_has_places_of_its_own(posts: RawUpstream, use: Connectio
 
 
 async def test_a_place_for_a_body_is_given_back_when_nobody_listens() -> None:
-    """A connection that can't be made takes no place along, whatever it was for."""
+    """A connection that can't be made loses no slot, whatever it was for."""
     pool = UpstreamPool(Upstream("posts", (Replica("127.0.0.1", 9),)), Limits(bodies=1))
     for _ in range(2):
         with pytest.raises(Unavailable) as refused:
@@ -112,7 +112,7 @@ async def test_a_place_for_a_body_is_given_back_when_nobody_listens() -> None:
 
 @pytest.fixture
 async def narrow(rules: Path) -> AsyncIterator[RunningGateway]:
-    """Give a gateway with two places for whole requests and one for bodies."""
+    """Give a gateway with two slots for whole requests and one for bodies."""
     async with running_gateway(rules, limits=Limits(connections=2, bodies=1, waiting=0)) as running:
         yield running
 
@@ -125,7 +125,9 @@ async def begin_body(gateway: RunningGateway, framing: str) -> asyncio.StreamWri
     return writer
 
 
-async def test_who_sends_a_short_body_slowly_holds_no_place(narrow: RunningGateway, posts: RawUpstream) -> None:
+async def test_a_client_that_sends_a_short_body_slowly_holds_no_slot(
+    narrow: RunningGateway, posts: RawUpstream
+) -> None:
     """The upstream is not asked before a short body is there, so any number of slow ones keep nobody from it."""
     slow = [await begin_body(narrow, "Content-Length: 100") for _ in range(10)]
     await asyncio.sleep(0.1)
@@ -139,7 +141,7 @@ async def test_who_sends_a_short_body_slowly_holds_no_place(narrow: RunningGatew
 async def test_who_sends_a_long_body_slowly_holds_none_of_the_others(
     narrow: RunningGateway, posts: RawUpstream
 ) -> None:
-    """Bodies that come in pieces have places of their own; one too many is refused with 503."""
+    """Bodies that come in pieces have slots of their own; one too many is refused with 503."""
     slow = await begin_body(narrow, "Transfer-Encoding: chunked")
     await eventually(lambda: len(posts.received) == 1)
     chunked = "POST /public/x HTTP/1.1\r\nTransfer-Encoding: chunked"

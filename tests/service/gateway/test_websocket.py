@@ -133,8 +133,8 @@ async def test_messages_pass_both_ways(tmp_path: Path) -> None:
 
 
 async def test_many_tunnels_leave_nothing_behind(tmp_path: Path) -> None:
-    """Fifty at once all work, and afterwards every place at the upstream is free again."""
-    async with _chatting(tmp_path, Limits(connections=50, wait=10)) as gateway:
+    """Fifty at once all work, and afterwards every slot at the upstream is free again."""
+    async with _chatting(tmp_path, Limits(connections=50, wait=0.2)) as gateway:
         for _ in range(2):
             clients = await asyncio.gather(*(_open(gateway) for _ in range(50)))
             await asyncio.gather(*(_say(client, str(number)) for number, client in enumerate(clients)))
@@ -192,8 +192,8 @@ async def test_a_slow_upstream_gets_the_last_words_of_its_client(tmp_path: Path)
                 assert await asyncio.wait_for(arrived.get(), 10) == size
 
 
-async def test_an_upstream_that_never_takes_the_last_words_keeps_no_place(tmp_path: Path) -> None:
-    """It has the time that it has while its client is there; then its place is for the next."""
+async def test_an_upstream_that_never_takes_the_last_words_keeps_no_slot(tmp_path: Path) -> None:
+    """It has the time that it has while its client is there; then its slot is for the next."""
     is_over = asyncio.Event()
 
     async def never_read(received: Received) -> None:
@@ -207,13 +207,13 @@ async def test_an_upstream_that_never_takes_the_last_words_keeps_no_place(tmp_pa
     ):
         for size in SOME_WAIT:
             async with asyncio.timeout(10):
-                while not await _leave_behind(gateway, bytes(size)):  # noqa: ASYNC110 - the end of a place has no event
+                while not await _leave_behind(gateway, bytes(size)):  # noqa: ASYNC110 - a slot that comes free has no event
                     await asyncio.sleep(0.05)
         is_over.set()
 
 
 async def _leave_behind(gateway: RunningGateway, last_words: bytes) -> bool:
-    """Open a tunnel, say something and go; tell whether there was a place for it."""
+    """Open a tunnel, say something and go; tell whether there was a slot for it."""
     async with connected(gateway) as client:
         client.send(_head(gateway).encode())
         if (await client.read_head()).status != 101:
