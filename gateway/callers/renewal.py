@@ -30,11 +30,11 @@ from shared.tokens.session_cookie import CookieNames, list_session_pieces
 from shared.web.service_calls import ServiceClient
 
 PATH = "/internal/session"
-PATIENCE = 1.5  # seconds that a request waits at most
+TIMEOUT = 1.5  # seconds that a request waits at most
 REMEMBER = 5.0  # seconds that an answer counts for the session's other requests
-REST = 1.0  # seconds without a question about a session after one that failed
-MAX_KNOWN = 10_000  # sessions that are being asked about or remembered; beyond, nothing is renewed
-FORGET_EVERY = 1.0  # seconds; it costs as much as there are sessions known
+BACK_OFF = 1.0  # seconds without a question about a session after one that failed
+MAX_SESSIONS = 10_000  # that are being asked about or remembered; beyond, nothing is renewed
+FORGET_EVERY = 1.0  # seconds; it costs as much as there are sessions remembered
 
 log = structlog.get_logger("session_renewal")
 
@@ -127,9 +127,9 @@ class SessionRenewal:
     def _begin(self, stale: StaleSession) -> _Question | None:
         now = time.monotonic()
         if now - self._forgot_at >= FORGET_EVERY:
-            self._questions = {key: known for key, known in self._questions.items() if known.until > now}
+            self._questions = {key: each for key, each in self._questions.items() if each.until > now}
             self._forgot_at = now
-        if len(self._questions) >= MAX_KNOWN:
+        if len(self._questions) >= MAX_SESSIONS:
             return None
         question = _Question(asyncio.create_task(self._ask(stale)))
         self._questions[_key_of(stale)] = question
@@ -142,8 +142,8 @@ class SessionRenewal:
         if stale.device is not None:
             body["device"] = stale.device
         try:
-            async with asyncio.timeout(PATIENCE):
-                return SessionAnswer.model_validate(await self._auth_service.post_json(PATH, body, timeout=PATIENCE))
+            async with asyncio.timeout(TIMEOUT):
+                return SessionAnswer.model_validate(await self._auth_service.post_json(PATH, body, timeout=TIMEOUT))
         except (Unavailable, ValidationError, TimeoutError) as error:
             log.warning("session_not_renewed", sid=stale.session_id, error=type(error).__name__)
             return None
@@ -165,4 +165,4 @@ def add_cookies(headers: Iterable[RawHeader], renewed: Renewed, names: CookieNam
 
 def _note_answer(question: _Question, task: "asyncio.Task[SessionAnswer | None]", remember: float) -> None:
     has_answer = not task.cancelled() and task.exception() is None and task.result() is not None
-    question.until = time.monotonic() + (remember if has_answer else REST)
+    question.until = time.monotonic() + (remember if has_answer else BACK_OFF)

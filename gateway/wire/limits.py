@@ -49,7 +49,7 @@ class Limits:
     first_byte: float = 30.0  # from the request's end to its answer's head, connecting included; ``answer_within``
     silence: float = 60.0  # between two pieces of an answer, and while the upstream is not reading a request
     idle: float = 3.0  # less than the 5 s after which the upstream itself closes
-    rest: float = 5.0  # for a replica that could not be reached, or said `Connection: close`: it is about to end
+    back_off: float = 5.0  # for a replica that could not be reached, or said `Connection: close`: it is about to end
     connections: int = 256
     bodies: int = 128
     tunnels: int = 1024

@@ -44,13 +44,13 @@ class PoolState:
 class Target:
     """One replica, and its idle connections, the one used last at the end."""
 
-    __slots__ = ("busy", "idle", "replica", "rests_until", "turn")
+    __slots__ = ("avoided_until", "busy", "idle", "replica", "turn")
 
     def __init__(self, replica: Replica) -> None:
         self.replica = replica
         self.busy = 0
         self.idle: deque[UpstreamConnection] = deque()
-        self.rests_until = 0.0
+        self.avoided_until = 0.0
         self.turn = 0
 
     def take_idle(self, *, since: float) -> UpstreamConnection | None:
@@ -128,7 +128,7 @@ class UpstreamPool:
         target.busy -= 1
         if connection.has_timed_out:
             self._timeouts += 1
-            target.rests_until = time.monotonic() + self._limits.rest
+            target.avoided_until = time.monotonic() + self._limits.back_off
         elif connection.has_answered:
             self._timeouts = 0
         if connection.is_reusable and not self._is_closed:
@@ -140,13 +140,13 @@ class UpstreamPool:
         else:
             connection.close()
             if connection.reader.is_last:
-                target.rests_until = time.monotonic() + self._limits.rest
+                target.avoided_until = time.monotonic() + self._limits.back_off
         self._free_slot(self._held.pop(connection, ConnectionUse.WHOLE))
 
     def describe(self) -> "PoolState":
         """Return how the pool is doing; may be called from another thread."""
         now = time.monotonic()
-        resting = sum(target.rests_until > now for target in self._targets.values())
+        resting = sum(target.avoided_until > now for target in self._targets.values())
         return PoolState(self._in_use + len(self._held), len(self._waiting), len(self._targets), resting)
 
     def close(self) -> None:
@@ -216,7 +216,9 @@ class UpstreamPool:
                 return connection or await self._connect(target.replica)
             except OSError as error:  # a timeout is one too
                 target.busy -= 1
-                target.rests_until = time.monotonic() + self._limits.rest  # the clock again: this may have taken long
+                target.avoided_until = (
+                    time.monotonic() + self._limits.back_off
+                )  # the clock again: this may have taken long
                 unreachable.add(target.replica)
                 log.warning("upstream_unreachable", upstream=self.name, reason=repr(error))
             except BaseException:
@@ -229,7 +231,7 @@ class UpstreamPool:
         if self._only is not None:
             return self._only
         targets = [target for target in self._targets.values() if target.replica not in excluded]
-        return min(targets, key=lambda target: (target.rests_until > now, target.busy, target.turn))
+        return min(targets, key=lambda target: (target.avoided_until > now, target.busy, target.turn))
 
     def _take_turn(self, target: Target) -> None:
         target.busy += 1

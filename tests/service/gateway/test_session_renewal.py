@@ -232,7 +232,7 @@ async def test_a_slow_auth_service_holds_nobody_up_for_long(
     auth: FakeAuthService, renewal: SessionRenewal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request waits a bounded time; then, for a moment, the session's other requests do not wait at all."""
-    monkeypatch.setattr(session_renewal, "PATIENCE", 0.1)
+    monkeypatch.setattr(session_renewal, "TIMEOUT", 0.1)
     auth.pause = 2.0
     async with asyncio.timeout(1.0):
         assert await renewal.renew(Identity(EXPIRED, STALE)) == UNKNOWN
@@ -245,7 +245,7 @@ async def test_after_a_failure_it_is_asked_again(
     auth: FakeAuthService, renewal: SessionRenewal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A session whose renewal failed is asked about again after a rest, and then renewed."""
-    monkeypatch.setattr(session_renewal, "REST", 0.1)
+    monkeypatch.setattr(session_renewal, "BACK_OFF", 0.1)
     renew, auth.renew = auth.renew, lambda _: break_off()
     assert await renewal.renew(Identity(EXPIRED, STALE)) == UNKNOWN
     auth.renew = renew
@@ -258,7 +258,7 @@ async def test_what_is_remembered_is_bounded(
     auth: FakeAuthService, renewal: SessionRenewal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many sessions want renewal at once, only so many are asked about; the others go on as they are."""
-    monkeypatch.setattr(session_renewal, "MAX_KNOWN", 3)
+    monkeypatch.setattr(session_renewal, "MAX_SESSIONS", 3)
     sessions = [StaleSession(str(number), "sealed", ()) for number in range(9)]
     answers = await asyncio.gather(*(renewal.renew(Identity(EXPIRED, stale)) for stale in sessions))
     assert answers == [UNKNOWN] * 9  # the token is of none of these sessions

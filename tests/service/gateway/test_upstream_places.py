@@ -125,9 +125,7 @@ async def begin_body(gateway: RunningGateway, framing: str) -> asyncio.StreamWri
     return writer
 
 
-async def test_a_client_that_sends_a_short_body_slowly_holds_no_slot(
-    narrow: RunningGateway, posts: RawUpstream
-) -> None:
+async def test_a_slow_sender_of_a_short_body_holds_no_slot(narrow: RunningGateway, posts: RawUpstream) -> None:
     """The upstream is not asked before a short body is there, so any number of slow ones keep nobody from it."""
     slow = [await begin_body(narrow, "Content-Length: 100") for _ in range(10)]
     await asyncio.sleep(0.1)
@@ -164,7 +162,7 @@ async def test_a_replica_that_does_not_answer_is_left_alone(posts: RawUpstream) 
             waiting.setblocking(False)
             waiting.connect_ex(full.getsockname())
         silent, well = Replica("127.0.0.1", full.getsockname()[1]), Replica("127.0.0.1", posts.port)
-        pool = UpstreamPool(Upstream("posts", (silent, well)), Limits(connect=0.5, rest=0.5))
+        pool = UpstreamPool(Upstream("posts", (silent, well)), Limits(connect=0.5, back_off=0.5))
         pool.release(await pool.wait())
         assert pool.describe().resting == 1
         pool.close()
