@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gateway.callers.credentials import NOBODY, Credentials, Identity, StaleSession
-from gateway.callers.renewal import Renewed
+from gateway.callers.renewal import RenewedCaller
 from gateway.callers.same_origin import SAFE_METHODS
 from gateway.policy.decision import (
     AnswerOptions,
@@ -65,7 +65,7 @@ class Gate:
         self._credentials = credentials
 
     def judge(
-        self, head: RequestHead, now: int, renewed: Renewed | None = None, *, is_forward_auth: bool = False
+        self, head: RequestHead, now: int, renewed: RenewedCaller | None = None, *, is_forward_auth: bool = False
     ) -> Judgement:
         """Return what happens to a request that came at ``now``, in Unix seconds; ``renewed`` after a renewal."""
         line, headers = head

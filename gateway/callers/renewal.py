@@ -52,7 +52,7 @@ class SessionAnswer(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Renewed:
+class RenewedCaller:
     """Who the caller is now, and the ``Set-Cookie`` values to put on the answer (see ``add_cookies``).
 
     ``is_unknown``: the caller is anonymous because the auth service could not be asked.
@@ -80,24 +80,24 @@ class SessionRenewal:
         self._forgot_at = float("-inf")  # by the monotonic clock
         self._questions: dict[tuple[str, str | None], _Question] = {}
 
-    async def renew(self, found: Identity) -> Renewed:
+    async def renew(self, found: Identity) -> RenewedCaller:
         """Return the caller as after a renewal, if their cookie wants one; else, and when that fails, as found."""
         if found.stale is None:
-            return Renewed(found.caller)
+            return RenewedCaller(found.caller)
         answer = await self._ask_once(found.stale)
-        without_answer = Renewed(found.caller, is_unknown=isinstance(found.caller, Anonymous))
+        without_answer = RenewedCaller(found.caller, is_unknown=isinstance(found.caller, Anonymous))
         if answer is None:
             return without_answer
         if answer.access_token is None:
             self._note_end(found.stale)
-            return Renewed(Anonymous(Reason.REVOKED), answer.set_cookie)
+            return RenewedCaller(Anonymous(Reason.REVOKED), answer.set_cookie)
         now, credentials = int(time.time()), self._credentials
         caller = authenticate_token(answer.access_token, credentials.tokens, credentials.revocations, now)
         if isinstance(caller, User) and caller.claims.session_id in self._list_wanted(found.stale, now):
             if caller.claims.session_id != found.stale.session_id:
                 self._note_end(found.stale)
-            return Renewed(caller, answer.set_cookie)
-        return Renewed(caller) if caller == Anonymous(Reason.REVOKED) else without_answer
+            return RenewedCaller(caller, answer.set_cookie)
+        return RenewedCaller(caller) if caller == Anonymous(Reason.REVOKED) else without_answer
 
     async def close(self) -> None:
         """End the questions that still run."""
@@ -154,7 +154,7 @@ def _key_of(stale: StaleSession) -> tuple[str, str | None]:
     return stale.session_id, stale.sealed if stale.device is not None else None
 
 
-def add_cookies(headers: Iterable[RawHeader], renewed: Renewed, names: CookieNames) -> list[RawHeader]:
+def add_cookies(headers: Iterable[RawHeader], renewed: RenewedCaller, names: CookieNames) -> list[RawHeader]:
     """Return an answer's headers with the renewed cookies, unless the answer sets or clears the session itself."""
     lines = list(headers)
     set_here = [value.partition(b"=")[0].decode("latin-1") for name, value in lines if name.lower() == b"set-cookie"]

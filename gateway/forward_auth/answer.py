@@ -23,7 +23,7 @@ import time
 from starlette.responses import Response
 
 from gateway.callers.client_address import is_trusted
-from gateway.callers.renewal import Renewed, SessionRenewal
+from gateway.callers.renewal import RenewedCaller, SessionRenewal
 from gateway.forward_auth.question import Dialect, choose_dialect, is_question, read_question
 from gateway.gate import Gate, Judgement, note_judgement
 from gateway.policy.decision import AnswerOptions, Forward, RedirectToSignIn, Refuse
@@ -62,9 +62,9 @@ class ForwardAuth:
         is_asked = bool(self._public.trusted_proxies) and is_question(head.line.raw_path)
         return is_asked and is_trusted(peer, self._public.trusted_proxies)
 
-    async def answer(self, head: RequestHead, record: RequestRecord) -> tuple[Answer, Renewed | None]:
+    async def answer(self, head: RequestHead, record: RequestRecord) -> tuple[Answer, RenewedCaller | None]:
         """Return the answer to a question, and what it renewed."""
-        renewed: Renewed | None = None
+        renewed: RenewedCaller | None = None
         original = head
         try:
             original = read_question(head.line, head.headers.raw, self._heads)

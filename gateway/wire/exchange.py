@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from gateway.callers.renewal import Renewed, SessionRenewal
+from gateway.callers.renewal import RenewedCaller, SessionRenewal
 from gateway.callers.same_origin import SAFE_METHODS
 from gateway.forward_auth.answer import ForwardAuth
 from gateway.gate import Gate, Judgement, TellState, note_judgement
@@ -94,7 +94,7 @@ class Exchange:
         self._client = client
         self.head = head
         self.record: RequestRecord = begin_record(head.headers.naming)
-        self._renewed: Renewed | None = None
+        self._renewed: RenewedCaller | None = None
         self._pool: UpstreamPool
         self._connection: UpstreamConnection | None = None
         self._task: asyncio.Task[None] | None = None

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from starlette.responses import Response
 from starlette.types import Scope
 
-from gateway.callers.renewal import Renewed, add_cookies
+from gateway.callers.renewal import RenewedCaller, add_cookies
 from gateway.wire.headers import encode_lines, split_lines
 from gateway.wire.request_heads import RequestHead
 from shared.errors import AppError
@@ -63,7 +63,7 @@ class OwnAnswers:
             error.status, error.message, tuple(error.headers.items()), tuple(error.facts.items())
         )
 
-    def add_cookies(self, lines: bytes, renewed: Renewed) -> bytes:
+    def add_cookies(self, lines: bytes, renewed: RenewedCaller) -> bytes:
         """Return header lines with the cookies of a renewal, not to be cached by anyone."""
         headers = [header for header in split_lines(lines) if not header[0].lower().endswith(_CACHE_CONTROL)]
         added = add_cookies(headers, renewed, self._cookie_names)

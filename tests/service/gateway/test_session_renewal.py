@@ -8,7 +8,7 @@ import pytest
 
 from gateway.callers import renewal as session_renewal
 from gateway.callers.credentials import Credentials, Identity, StaleSession
-from gateway.callers.renewal import Renewed, SessionRenewal, add_cookies
+from gateway.callers.renewal import RenewedCaller, SessionRenewal, add_cookies
 from shared.auth_events.revocations import Revocations
 from shared.tokens.authentication import Anonymous, Caller, Reason, User, authenticate_token
 from shared.tokens.device_cookie import DeviceCookies
@@ -29,7 +29,7 @@ URL = "http://localhost:3000"
 NAMES = CookieNames.of(URL)
 OTHER_SESSION = SESSION_ID.replace("0", "1")
 EXPIRED = Anonymous(Reason.EXPIRED)
-UNKNOWN = Renewed(EXPIRED, is_unknown=True)
+UNKNOWN = RenewedCaller(EXPIRED, is_unknown=True)
 REVOKED = Anonymous(Reason.REVOKED)
 STALE = StaleSession(SESSION_ID, "sealed-by-us", (f"{NAMES.session}.0", f"{NAMES.session}.1"))
 COOKIE = f"{NAMES.session}=anew; Path=/; HttpOnly; SameSite=Lax"
@@ -101,7 +101,7 @@ async def test_who_wants_no_renewal_asks_nobody(
 ) -> None:
     """A caller whose cookie is good, or who has none, stays as found, and nobody is asked."""
     for caller in (find_user(credentials, age=0), EXPIRED):
-        assert await renewal.renew(Identity(caller)) == Renewed(caller)
+        assert await renewal.renew(Identity(caller)) == RenewedCaller(caller)
     assert auth.asked_to_renew == []
 
 
@@ -155,7 +155,7 @@ async def test_a_session_that_is_not_live_is_over(
     auth.renew = lambda _: answer_with({"accessToken": None, "setCookie": [CLEARED]})
     caller = find_user(credentials, age=3570)
     assert isinstance(caller, User)
-    assert await renewal.renew(Identity(caller, STALE)) == Renewed(REVOKED, (CLEARED,))
+    assert await renewal.renew(Identity(caller, STALE)) == RenewedCaller(REVOKED, (CLEARED,))
 
 
 async def test_a_remembered_answer_does_not_outlive_its_session(
@@ -164,7 +164,7 @@ async def test_a_remembered_answer_does_not_outlive_its_session(
     """An answer that is remembered counts no more once the session is known to be ended."""
     assert isinstance((await renewal.renew(Identity(EXPIRED, STALE))).caller, User)
     credentials.revocations.add(SESSION_ID, int(time.time()) + 3600)
-    assert await renewal.renew(Identity(EXPIRED, STALE)) == Renewed(REVOKED)
+    assert await renewal.renew(Identity(EXPIRED, STALE)) == RenewedCaller(REVOKED)
 
 
 async def test_the_session_of_a_device_cookie_is_renewed(
@@ -215,7 +215,7 @@ async def test_without_an_answer_the_own_token_counts(
     """Whatever the auth service does, a token that still holds is a user's and an expired one is anonymous."""
     auth.renew = lambda _: NONSENSE[nonsense]()
     user = find_user(credentials, age=3570)
-    assert await renewal.renew(Identity(user, STALE)) == Renewed(user)
+    assert await renewal.renew(Identity(user, STALE)) == RenewedCaller(user)
     assert await renewal.renew(Identity(EXPIRED, STALE)) == UNKNOWN
 
 
@@ -267,7 +267,7 @@ async def test_what_is_remembered_is_bounded(
 
 def test_cookies_are_added_to_the_answer() -> None:
     """The cookies to set join those of the answer, unless the answer sets or clears the session itself, or a piece."""
-    renewed = Renewed(EXPIRED, (COOKIE, CLEARED))
+    renewed = RenewedCaller(EXPIRED, (COOKIE, CLEARED))
     foreign = [(b"content-type", b"text/html"), (b"set-cookie", b"a=b")]
     assert add_cookies(foreign, renewed, NAMES) == [
         *foreign,

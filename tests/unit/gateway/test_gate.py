@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.callers.credentials import Credentials, StaleSession
-from gateway.callers.renewal import Renewed
+from gateway.callers.renewal import RenewedCaller
 from gateway.gate import Gate, Judgement, TellState, note_judgement
 from gateway.policy.decision import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse
 from gateway.policy.file import parse_policy
@@ -174,7 +174,7 @@ def head_of(asked: Asked, *further: RawHeader, version: str = "HTTP/1.1") -> Req
     return HEADS.read(text.encode() + b"".join(b"%b: %b\r\n" % each for each in further) + b"\r\n")
 
 
-def judge(asked: Asked, renewed: Renewed | None = None, *, is_forward_auth: bool = False) -> Judgement:
+def judge(asked: Asked, renewed: RenewedCaller | None = None, *, is_forward_auth: bool = False) -> Judgement:
     """Return the judgement of a request that comes now."""
     return GATE.judge(head_of(asked), NOW, renewed, is_forward_auth=is_forward_auth)
 
@@ -381,8 +381,8 @@ def test_a_device_cookie_that_names_another_session_is_asked_about() -> None:
 
 
 ADA = authenticate_token(TOKEN, TOKENS, Revocations(), NOW)
-FRESH, ENDED = Renewed(ADA, ("a=b",)), Renewed(Anonymous(Reason.REVOKED), ("a=; Max-Age=0",))
-UNKNOWN = Renewed(Anonymous(Reason.EXPIRED), is_unknown=True)
+FRESH, ENDED = RenewedCaller(ADA, ("a=b",)), RenewedCaller(Anonymous(Reason.REVOKED), ("a=; Max-Age=0",))
+UNKNOWN = RenewedCaller(Anonymous(Reason.EXPIRED), is_unknown=True)
 
 
 @pytest.mark.parametrize(
@@ -413,7 +413,7 @@ UNKNOWN = Renewed(Anonymous(Reason.EXPIRED), is_unknown=True)
     ],
 )
 def test_a_renewed_request_is_judged_again(
-    asked: Asked, renewed: Renewed, decision: str, caller: str, matcher: str
+    asked: Asked, renewed: RenewedCaller, decision: str, caller: str, matcher: str
 ) -> None:
     """After a renewal its caller counts and no cookie does; who is not known, and not let pass, is told 503."""
     for is_forward_auth in (False, True) if "upgrade" not in asked.headers else (False,):
@@ -475,7 +475,7 @@ def test_the_laws_hold_for_any_request(
     target: str,
     headers: list[dict[str, str]],
     noise: list[RawHeader],
-    renewed: Renewed | None,
+    renewed: RenewedCaller | None,
     *,
     is_forward_auth: bool,
 ) -> None:
