@@ -1,9 +1,9 @@
-"""The gateway, built on one screen: the policy, who calls, its own pages, forward auth, and what joins them.
+"""The gateway, composed on one screen: the policy, credentials, its own pages, forward auth, and what joins them.
 
 create_app(settings, metrics) -> what uvicorn runs: a lifespan, and ``accept`` for each client's connection. The policy
-is read here, so a bad one ends the start; connections to upstreams are made when the first request needs them. SIGHUP
-reads the policy again. While it runs, the gateway follows the sessions that are ended. What still runs when the
-server's time to finish is over is answered for, and logged, before the process ends.
+is read here, so the gateway does not start with a bad one; connections to upstreams are made when the first request
+needs them. SIGHUP reloads the policy. While it runs, the gateway follows the sessions that are ended. Requests still
+running when the time to drain is over are answered with an error, and logged, before the process ends.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ CLIENT_LIMITS = ClientLimits()
 
 @dataclass(frozen=True, slots=True)
 class GatewayApp:
-    """The gateway: an ASGI application for its lifespan alone, for requests take no such way."""
+    """The gateway: an ASGI application for its lifespan alone; requests don't go through ASGI."""
 
     lifespan: ASGIApp
     parts: ExchangeParts
@@ -69,7 +69,7 @@ def accept(
     app_state: MutableMapping[str, object],
     _loop: asyncio.AbstractEventLoop | None = None,
 ) -> ClientConnection:
-    """Return what serves one client's connection; called by uvicorn for each."""
+    """Return the protocol of one client's connection; uvicorn calls this for each."""
     app = config.loaded_app
     assert isinstance(app, GatewayApp)
     app.parts.own_pages.state = app_state
@@ -80,7 +80,7 @@ def accept(
 def create_app(
     settings: GatewaySettings, metrics: Metrics, limits: Limits = LIMITS, client_limits: ClientLimits = CLIENT_LIMITS
 ) -> GatewayApp:
-    """Return the gateway; SettingsInvalid when its policy can't be used."""
+    """Return the gateway; raises SettingsInvalid when its policy can't be used."""
 
     def load() -> Policy:
         return load_policy(settings.gateway_rules, settings.rule_variables())
@@ -101,7 +101,7 @@ def create_app(
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, current.reload)
         feed.start()
-        await feed.wait_a_moment()  # who was signed out before is to be refused from the first request on
+        await feed.wait_a_moment()  # sessions ended before are to be refused from the first request on
         yield
         for server in servers:
             for connection in list(server.connections):
@@ -126,7 +126,7 @@ def create_app(
 
 
 def create_auth_client(settings: GatewaySettings) -> ServiceClient:
-    """Return what asks the auth service in the gateway's name."""
+    """Return the client that calls the auth service in the gateway's name."""
     keys = KeyRing(settings.service_secret.get_secret_value(), reveal(settings.service_secret_previous))
     tokens = ServiceTokens(keys)
     return ServiceClient(settings.auth_service_url, caller="gateway", callee="auth_service", tokens=tokens)

@@ -7,8 +7,8 @@
 
 The last one checks a policy file. Exit status: 0 it passes (the file is good), 1 it does not, 2 the call or the policy
 is wrong. Without settings in the environment, the default addresses are shown, any host counts as served, and no
-credential can be checked. The Host is that of the URL, or else the public one, unless a header says it.
-The target is taken as it is written: percent-encoding is the caller's, as in a request.
+credential can be checked. The Host is the URL's, or else the public one, unless a header gives it.
+The target is taken as written: percent-encoding is up to the caller, as in a request.
 """
 
 import argparse
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def read_call(arguments: Sequence[str]) -> Call:
-    """Return what the command line asks; SystemExit 2 with the usage when it makes no sense."""
+    """Return what the command line asks; SystemExit 2 with the usage where it makes no sense."""
     parser = argparse.ArgumentParser(
         prog="python -m gateway.explain", description="What the gateway would do, and why."
     )
@@ -102,7 +102,7 @@ def read_call(arguments: Sequence[str]) -> Call:
 
 
 def explain(call: Call, settings: GatewaySettings | None, now: int) -> tuple[list[str], int]:
-    """Return the lines to print and the exit status; PolicyInvalid when the policy is no good."""
+    """Return the lines to print and the exit status; raises PolicyInvalid when the policy can't be used."""
     file = call.rules or (settings.gateway_rules if settings else DEFAULT_RULES)
     usual = settings or _without_settings()
     current = CurrentPolicy(lambda: load_policy(file, usual.rule_variables()), Limits())
@@ -145,7 +145,7 @@ def describe_caller(caller: Caller) -> str:
 
 
 def describe_judgement(policy: Policy, head: RequestHead, judgement: Judgement, now: int) -> Iterator[str]:
-    """Yield a line or some for each part of a judgement."""
+    """Yield one or more lines for each part of a judgement."""
     line = head.line
     yield f"path      {judgement.path}" if line.path else f"request   refused: {line.refusal}"
     yield f"caller    {describe_caller(judgement.caller)}"
@@ -159,7 +159,7 @@ def describe_judgement(policy: Policy, head: RequestHead, judgement: Judgement, 
 
 
 def describe_rules(policy: Policy, request: RequestFacts) -> Iterator[str]:
-    """Return one line for each rule: what it says, or that it is not asked any more."""
+    """Yield one line for each rule: its verdict, or that it is no longer asked."""
     decided = policy.is_never_routed(request.path.text)
     if decided:
         yield "rules     none is asked: this path is never routed"
@@ -188,7 +188,7 @@ def describe_decision(decision: Decision | TellState) -> str:
 
 
 def describe_sent(head: RequestHead, decision: Decision | TellState) -> str:
-    """Return the request that the upstream would get, or that it would get none."""
+    """Return the request that the upstream would get, if any."""
     if isinstance(decision, TellState) or (isinstance(decision, Forward) and decision.upstream is None):
         return "nothing: the gateway answers it itself"
     if not isinstance(decision, Forward) or decision.upstream is None or head.line.path is None:
@@ -203,13 +203,13 @@ def describe_sent(head: RequestHead, decision: Decision | TellState) -> str:
 
 
 def _list_remarks(policy: Policy) -> list[str]:
-    """Return what is no fault, and yet perhaps not meant."""
+    """Return remarks on what is valid, but perhaps not meant."""
     has_sign_in = any(upstream.session_cookies for upstream in policy.upstreams)
     return [] if has_sign_in else ["no upstream has session_cookies: nobody signs in here with a browser"]
 
 
 def _is_cookie_ignored(head: RequestHead, judgement: Judgement, credentials: Credentials) -> bool:
-    """Tell whether the caller is anonymous only since another site could have had the browser send its cookie."""
+    """Tell whether the caller is anonymous only because another site could have made the browser send its cookie."""
     headers, ours = head.headers.raw, credentials.cookie_names.session.encode()
     is_there = any(name == b"cookie" and ours in value for name, value in headers)
     is_missing = is_there and judgement.caller == Anonymous(Reason.MISSING)

@@ -1,11 +1,11 @@
-"""The judgement: a request in, everything that was decided about it out. Pure but for what is in force.
+"""The judgement: a request in, everything that was decided about it out. Pure, but for the policy in force.
 
-The proxy, forward auth and ``explain`` all ask here, and nothing beside it.
+The proxy, forward auth and ``explain`` all come here; nothing else judges.
 
-1. What can be read in two ways was refused when it was read (``request_heads``); that is judged first.
-2. Who calls is found once (``credentials``), and what happens is ``decide`` and nothing else. Nobody is contacted.
-3. Where a session's token has run out and a rule would let somebody further, the judgement says so (``stale``): the
-   session is renewed, and the request judged again with who the caller is then.
+1. A request that can be read in two ways was refused when it was parsed (``request_heads``); that refusal comes first.
+2. The caller is identified once (``credentials``), and ``decide`` alone says what happens. Nobody is contacted.
+3. Where a session's token has expired and a rule would let its user further, the judgement says so (``stale``): the
+   session is renewed, and the request judged again with the caller that results.
 4. The upstream gets the canonical path and the query as it came; nothing else of the client's spelling.
 """
 
@@ -37,13 +37,14 @@ _PROBES = frozenset(path.encode() for path in PROBES)
 
 @dataclass(frozen=True, slots=True)
 class TellState:
-    """Answer whoever runs this: whether the gateway is alive, and ready."""
+    """Answer an operator's probe: whether the gateway is alive, and ready."""
 
 
 class Judgement(NamedTuple):
     """What was decided about a request.
 
-    ``path`` is the canonical one, or else as it was sent. ``stale`` is the session to renew before this counts.
+    ``path`` is the canonical path, or else the path as it was sent. ``stale`` is the session to renew before this
+    counts.
     """
 
     decision: Decision | TellState
@@ -94,12 +95,12 @@ class Gate:
         policy = self._current.policy
         decision = decide(policy, facts, identity.caller)
         if renewed is not None and renewed.is_unknown and isinstance(decision, Refuse | RedirectToSignIn):
-            decision = Refuse(Unavailable(), decision.rule, decision.matcher)  # perhaps the caller may: nobody knows
+            decision = Refuse(Unavailable(), decision.rule, decision.matcher)  # the caller may well be allowed
         stale = identity.stale if identity.stale is not None and wants_renewal(policy, decision) else None
         return Judgement(decision, identity, line.path.text, stale)
 
     def may_go_on(self, user: User | None) -> bool:
-        """Tell whether what proved the caller is still good."""
+        """Tell whether the token that proved the caller is still good."""
         if user is None:
             return True
         return time.time() < user.claims.expires_at and not self._credentials.revocations.has_ended(user.claims)
@@ -118,7 +119,7 @@ def note_judgement(record: RequestRecord, judgement: Judgement) -> None:
 
 
 def _judge_probe(head: RequestHead) -> Judgement:
-    """Return what happens to a question of whoever runs this, asked by any name of this machine."""
+    """Return what happens to an operator's probe, sent to any name of this machine."""
     is_allowed = head.line.method in SAFE_METHODS
     decision = TellState() if is_allowed else Refuse(MethodNotAllowed(", ".join(sorted(SAFE_METHODS))))
     return Judgement(decision, NOBODY, head.line.path_text)

@@ -1,4 +1,4 @@
-"""How the upstreams are doing, for Prometheus: asked when somebody looks, of the policy that is in force then."""
+"""How the upstreams are doing, for Prometheus: read at each scrape, for the policy in force at that moment."""
 
 from collections.abc import Iterator
 

@@ -27,7 +27,7 @@ class PublicSide:
 
     @property
     def scheme(self) -> str:
-        """The public URL's scheme: what browsers speak, also where something ahead of us ends TLS."""
+        """The public URL's scheme: what browsers speak, even where something ahead of us terminates TLS."""
         return self.url.partition(":")[0]
 
 
@@ -55,7 +55,7 @@ class GatewaySettings(Settings):
 
     @property
     def hosts(self) -> frozenset[bytes]:
-        """The Host values that are served: the public one, in development this machine's other names, and those set."""
+        """The Host values that are served: the public one, in development this machine's other names, GATEWAY_HOSTS."""
         parts = urlsplit(self.nextauth_url)
         name = parts.netloc.removesuffix(f":{parts.port}")
         names = {name, *LOOPBACK_NAMES} if self.environment == "development" and name in LOOPBACK_NAMES else {name}
@@ -71,5 +71,5 @@ class GatewaySettings(Settings):
         return PublicSide(self.nextauth_url, self.hosts, self.trusted_proxies)
 
     def rule_variables(self) -> dict[str, str]:
-        """Return what the policy file may name as ``${NAME}``."""
+        """Return the settings that the policy file may refer to as ``${NAME}``."""
         return {"AUTH_SERVICE_URL": self.auth_service_url, "POSTS_SERVICE_URL": self.posts_service_url}

@@ -1,7 +1,7 @@
-"""Whose request it is by address: the peer of the connection, or whom a trusted proxy ahead of the gateway names.
+"""The client's address: the peer of the connection, or the client that a trusted proxy ahead of the gateway names.
 
-``X-Forwarded-For`` is believed only from a peer in ``TRUSTED_PROXIES``, and of its addresses only the last one that is
-not itself a trusted proxy: everything before that was written by the client. Nothing is allowed because of an address.
+``X-Forwarded-For`` is believed only from a peer in ``TRUSTED_PROXIES``, and only its last address that is not itself a
+trusted proxy: everything before that was written by the client. Nothing is allowed because of an address.
 """
 
 import ipaddress

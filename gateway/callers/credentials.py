@@ -1,17 +1,17 @@
 """From a request's headers to a caller: the ``Authorization`` header, else NextAuth's session cookie.
 
-1. A token in the ``Authorization`` header wins, even a wrong one: it is never replaced by a cookie. A header of another
-   scheme, such as ``Basic``, is not for us and leaves the cookie its say.
-2. A cookie counts only where the request can't have been forged by another site (``same_origin``). Where it does not
-   count, the caller is anonymous.
+1. A token in the ``Authorization`` header wins, even a wrong one: it is never replaced by a cookie. A header with
+   another scheme, such as ``Basic``, is not for us, and the cookie still counts.
+2. A cookie counts only where another site can't have forged the request (``same_origin``). Elsewhere the caller is
+   anonymous.
 3. A session cookie proves nothing by itself: the access token sealed inside is verified like any other.
    A token of a session that was ended proves nothing either (``revocations``).
-4. Whatever comes, the answer is a caller. Nothing is raised.
-5. A cookie that opens, but whose token no longer proves much, is told beside: ``session_renewal`` may get a fresh one.
-   So is a browser whose device cookie names another session than its session cookie, for a late answer may have put an
-   older one back or cleared the one there was. Which of the two counts is the auth service's to say.
-6. A browser sends the same cookies again and again: they are taken apart once and remembered by their exact bytes, if a
-   session in them opened. What the time, the method or a revocation may change is asked again for each request.
+4. Whatever comes, the outcome is a caller. Nothing is raised.
+5. A cookie that opens, but whose token has expired or is about to, is returned beside the caller: ``renewal`` may get a
+   fresh one. So is a browser whose device cookie names another session than its session cookie, for a late answer may
+   have restored an older one or cleared the current one. Which of the two counts is for the auth service to decide.
+6. A browser sends the same cookies again and again: they are parsed once and remembered by their exact bytes, if a
+   session in them opened. What the time, the method or a revocation may change is checked anew for each request.
 """
 
 from collections.abc import Iterable
@@ -41,11 +41,11 @@ LONGEST_REMEMBERED = 4096  # bytes of one browser's
 
 @dataclass(frozen=True, slots=True)
 class StaleSession:
-    """A session cookie that opens, but holds no access token that is good for another minute; or a device cookie.
+    """A session cookie that opens, but whose access token is not good for another minute; or a device cookie.
 
-    ``sealed`` is the session cookie's value, chunks joined, and empty where there is none; ``pieces`` are the names of
-    the cookies that it came in. ``device`` is the device cookie's value where that names another session, which is then
-    ``session_id``.
+    ``sealed`` is the session cookie's value, chunks joined, or empty where there is none; ``pieces`` are the names of
+    the cookies that it came in. ``device`` is the device cookie's value where that names another session: then
+    ``session_id`` is that session.
     """
 
     session_id: str
@@ -56,7 +56,7 @@ class StaleSession:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who sends a request, and the cookies that want renewal, if they do."""
+    """Who sends a request, and the cookies to renew, if any."""
 
     caller: Caller
     stale: StaleSession | None = None
@@ -64,7 +64,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class _BrowserCookies:
-    """What the cookies of a request hold for us: as in ``StaleSession``, and the device cookie whatever it names."""
+    """Our cookies of one request: as in ``StaleSession``, with the device cookie whatever it names."""
 
     sealed: str
     pieces: tuple[str, ...]
@@ -76,7 +76,7 @@ NOBODY = Identity(Anonymous(Reason.MISSING))
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Finds callers with the keys of one public URL."""
+    """Identifies callers, with the keys of one public URL."""
 
     tokens: AccessTokens
     revocations: Revocations
@@ -90,7 +90,7 @@ class Credentials:
 
     @classmethod
     def of(cls, settings: GatewaySettings, revocations: Revocations) -> "Credentials":
-        """Return what finds callers with the keys of the settings; none whose session is among the revocations."""
+        """Return credentials with the keys of the settings; sessions among the revocations identify nobody."""
         keys = KeyRing(settings.secret_key.get_secret_value(), reveal(settings.secret_key_previous))
         nextauth_secret, previous = settings.nextauth_secret.get_secret_value(), settings.nextauth_secret_previous
         return cls(
@@ -103,7 +103,7 @@ class Credentials:
         )
 
     def identify(self, method: str, headers: Iterable[RawHeader], now: int) -> Identity:
-        """Return who sends a request, by its raw headers (names in lower case), and what of it wants renewal."""
+        """Return who sends a request, by its raw headers (names in lower case), and which of its cookies to renew."""
         lines = tuple(headers)
         caller = authenticate(lines, self.tokens, self.revocations, now)
         if isinstance(caller, Anonymous) and caller.reason is Reason.MISSING:
@@ -130,14 +130,14 @@ class Credentials:
         return Identity(caller, StaleSession(session_id, cookies.sealed, cookies.pieces))
 
     def _read_cookies(self, lines: tuple[bytes, ...]) -> _BrowserCookies | None:
-        """Return what the cookies hold for us, or None where that is nothing."""
-        known = self._browsers.find(lines)
-        if known is not None:
-            return known
+        """Return our cookies, or None where there are none."""
+        remembered = self._browsers.find(lines)
+        if remembered is not None:
+            return remembered
         names = self.cookie_names
         ours = names.session.encode(), names.device.encode()
         if not any(name in line for line in lines for name in ours):
-            return None  # as of nearly all who are not signed in
+            return None  # so with nearly everybody who is not signed in
         cookies = parse_cookies((b"cookie", line) for line in lines)
         sealed, device = find_session_value(cookies, names.session) or "", cookies.get(names.device)
         if not (sealed or device):
@@ -145,12 +145,12 @@ class Credentials:
         return _BrowserCookies(sealed, tuple(list_session_pieces(cookies, names.session)), device)
 
     def _remember(self, lines: tuple[bytes, ...], cookies: _BrowserCookies) -> None:
-        """Remember a browser's cookies, which hold a session that opened."""
+        """Remember a browser's cookies, in which a session opened."""
         if self._browsers.find(lines) is None and sum(map(len, lines)) <= LONGEST_REMEMBERED:
             self._browsers.keep(lines, cookies)
 
     def _find_other_session(self, device: str | None, session_id: object, now: int) -> str | None:
-        """Return the session that a device cookie names, if it is another and not known to be over."""
+        """Return the session that a device cookie names, if it is a different one and not known to have ended."""
         if device is None or (isinstance(session_id, str) and names_session(device, session_id)):
             return None
         found = self.devices.find_device(device, now)
@@ -165,7 +165,7 @@ class Credentials:
         return authenticate_token(token, self.tokens, self.revocations, now)
 
     def _is_final(self, caller: Caller, session_id: str, now: int) -> bool:
-        """Tell whether nothing is gained by a renewal: the token is good for a while, or the session was ended."""
+        """Tell whether a renewal would gain nothing: the token is good for a while, or the session was ended."""
         if isinstance(caller, User):
             return caller.claims.is_fresh(now)
         return caller.reason is Reason.REVOKED or self.revocations.is_revoked(session_id)

@@ -1,16 +1,16 @@
-"""Keeps a browser signed in: gets a fresh access token for a session cookie whose token has run out, or is about to.
+"""Keeps a browser signed in: gets a fresh access token for a session cookie whose token has expired, or is about to.
 
     POST /internal/session {session, pieces, device?}  ->  {accessToken | null, setCookie}
 
-1. Each session is asked about once at a time: requests that come meanwhile wait for the same answer, and those of the
-   next seconds get it again, for a page sends many. (Not what was asked because of a device cookie, which stays when
-   its browser signs out: an answer from before would be good for the moment until the end of the session is known.)
-2. Nobody waits for long. When the auth service is down, slow or talks nonsense, the request goes on with what its own
-   token still proves, and if that is nothing, who it is is not known: ``is_unknown``.
+1. Only one call at a time is made about a session: requests that come meanwhile share its answer, and so do those of
+   the next seconds, for a page sends many. (Not where a device cookie is the reason: it stays when its browser signs
+   out, and an earlier answer would count until the gateway hears that the session was ended.)
+2. Nobody waits for long. When the auth service is down, slow or answers nonsense, the request goes on with what its own
+   token still proves; if that is nothing, its caller is unknown: ``is_unknown``.
 3. A fresh token is verified like any other, each time it is used; a session known to be ended gets none.
 4. Null means that no session is live: the caller is anonymous, and the cookies to set clear the browser's.
-5. A device cookie is told where it names another session than the session cookie does. An answer of any other than that
-   says that it is over, which never changes: it is kept among the revocations, and not asked about again for a while.
+5. A device cookie is sent where it names another session than the session cookie does. An answer with any session but
+   that one means that it is over, for good: it is kept among the revocations, and not asked about again for a while.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ Cookie = Annotated[str, Field(pattern=r"^[\x20-\x7e]+$")]
 
 
 class SessionAnswer(BaseModel):
-    """What the auth service says of a session."""
+    """The auth service's answer about a session."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -53,9 +53,9 @@ class SessionAnswer(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class RenewedCaller:
-    """Who the caller is now, and the ``Set-Cookie`` values to put on the answer (see ``add_cookies``).
+    """The caller after a renewal, and the ``Set-Cookie`` values to put on the answer (see ``add_cookies``).
 
-    ``is_unknown``: the caller is anonymous because the auth service could not be asked.
+    ``is_unknown``: the caller is anonymous only because the auth service could not be reached.
     """
 
     caller: Caller
@@ -72,7 +72,7 @@ class _Question:
 
 
 class SessionRenewal:
-    """Renews the sessions of callers whom ``credentials`` found. ``close`` at the end."""
+    """Renews the sessions of callers whom ``credentials`` identified. ``close`` at the end."""
 
     def __init__(self, auth_service: ServiceClient, credentials: Credentials) -> None:
         self._auth_service = auth_service
@@ -81,7 +81,7 @@ class SessionRenewal:
         self._questions: dict[tuple[str, str | None], _Question] = {}
 
     async def renew(self, found: Identity) -> RenewedCaller:
-        """Return the caller as after a renewal, if their cookie wants one; else, and when that fails, as found."""
+        """Return the renewed caller where there is something to renew; else, and when that fails, the same caller."""
         if found.stale is None:
             return RenewedCaller(found.caller)
         answer = await self._ask_once(found.stale)
@@ -107,7 +107,7 @@ class SessionRenewal:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _list_wanted(self, stale: StaleSession, now: int) -> list[object]:
-        """Return the sessions whose tokens are an answer."""
+        """Return the sessions whose tokens are acceptable as an answer."""
         opened = self._credentials.sealer.open(stale.sealed, now) if stale.device is not None else None
         return [stale.session_id, *([opened.get("sid")] if opened else [])]
 
@@ -118,11 +118,11 @@ class SessionRenewal:
             self._credentials.revocations.add(stale.session_id, int(time.time()) + ttl)
 
     async def _ask_once(self, stale: StaleSession) -> SessionAnswer | None:
-        """Return what is said of a session now, or was a moment ago; None when nothing is."""
+        """Return the answer about a session, of now or of a moment ago; None where there is none."""
         question = self._questions.get(_key_of(stale))
         if question is None or question.until <= time.monotonic():
             question = self._begin(stale)
-        return await asyncio.shield(question.task) if question else None  # who goes away leaves the others waiting
+        return await asyncio.shield(question.task) if question else None  # if this caller goes, the others still wait
 
     def _begin(self, stale: StaleSession) -> _Question | None:
         now = time.monotonic()
@@ -150,7 +150,7 @@ class SessionRenewal:
 
 
 def _key_of(stale: StaleSession) -> tuple[str, str | None]:
-    """Return what two requests have in common that get the same answer."""
+    """Return the key by which requests share an answer."""
     return stale.session_id, stale.sealed if stale.device is not None else None
 
 

@@ -1,7 +1,7 @@
 """Whether a request can only come from a page of ours or from the user: the guard against forged requests (CSRF).
 
-A browser adds its cookies to any request, whoever wrote the page. Pure, and asked for each request: the answer depends
-on its method and on headers that only a browser itself can set.
+A browser adds its cookies to any request, whoever wrote the page. Pure, and checked for each request: it depends on the
+method, and on headers that only the browser itself can set.
 """
 
 from collections.abc import Iterable
@@ -17,8 +17,8 @@ def is_same_origin(method: str, headers: Iterable[RawHeader], public_origin: str
     """Tell whether a cookie may count: the request changes nothing, or provably comes from a page of ours.
 
     1. GET, HEAD, OPTIONS: yes; but not to open a WebSocket, which a page of any origin could then talk through.
-    2. ``Sec-Fetch-Site`` is there: only ``same-origin``, or ``none`` (the user's own doing) (Fetch Metadata, 2.3).
-    3. It is not: only an ``Origin`` equal to the public origin (RFC 6454, 7).
+    2. With ``Sec-Fetch-Site``: only ``same-origin``, or ``none`` (the user's own doing) (Fetch Metadata, 2.3).
+    3. Without: only an ``Origin`` equal to the public origin (RFC 6454, 7).
     """
     lines = tuple(headers)
     if method in SAFE_METHODS and not wants_websocket(lines):

@@ -1,1 +1,1 @@
-"""Forward auth: another proxy stands in front and asks for the decision alone."""
+"""Forward auth: another proxy, in front, asks for the decision alone."""

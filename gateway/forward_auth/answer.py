@@ -1,14 +1,14 @@
-"""Forward auth: another proxy stands in front and asks ``/_gateway/auth`` for the decision alone.
+"""Forward auth: another proxy, in front, asks ``/_gateway/auth`` for the decision alone.
 
-1. Only peers in ``TRUSTED_PROXIES`` are answered. For all others the path is like any that nobody routes.
-2. The request that is asked about is read from the question (``question``), and from there on everything is the gate's
-   judgement. No upstream is contacted, ever.
-3. A yes carries ``Gatepost-Decision: allow``, which no other server says by accident, and always every header that it
-   may ever carry, empty where there is nothing to say: ``Authorization`` as the upstream gets it, and ``Cookie``
-   without NextAuth's. The proxy copies both, so that a client's own can't survive.
-   NextAuth's cookies never stand in an answer, which a script might come to read where a proxy passes on everything:
-   only the paths of NextAuth need them, and those are the gateway's to serve.
-4. Whatever is not a yes is a no, in the words that the proxy understands:
+1. Only peers in ``TRUSTED_PROXIES`` are answered. For all others the path is like any unrouted one.
+2. The original request is read from the question (``question``); from there on everything is the gate's judgement. No
+   upstream is ever contacted.
+3. A yes carries ``Gatepost-Decision: allow``, which no other server sends by accident, and always every header that a
+   yes can carry, empty where there is no value: ``Authorization`` as the upstream gets it, and ``Cookie`` without
+   NextAuth's. The proxy copies both, so that a client's own can't survive.
+   NextAuth's cookies never stand in an answer, which a script could read where a proxy passes on everything: only the
+   paths of NextAuth need them, and those are for the gateway to serve.
+4. Anything but a yes is a no, in the form that the proxy understands:
 
 | decision           | nginx's auth_request                      | Caddy, Traefik, HAProxy, Envoy     |
 |--------------------|-------------------------------------------|------------------------------------|
@@ -58,12 +58,12 @@ class ForwardAuth:
         self._cookie_names = cookie_names
 
     def is_question(self, head: RequestHead, peer: str) -> bool:
-        """Tell whether a request is a question that is answered."""
+        """Tell whether a request is a question, from a proxy that is answered."""
         is_asked = bool(self._public.trusted_proxies) and is_question(head.line.raw_path)
         return is_asked and is_trusted(peer, self._public.trusted_proxies)
 
     async def answer(self, head: RequestHead, record: RequestRecord) -> tuple[Answer, RenewedCaller | None]:
-        """Return the answer to a question, and what it renewed."""
+        """Return the answer to a question, and the caller if it had to be renewed."""
         renewed: RenewedCaller | None = None
         original = head
         try:
@@ -78,7 +78,7 @@ class ForwardAuth:
             return self._refuse(error, head, original, record), renewed
 
     def _say(self, judgement: Judgement, head: RequestHead, original: RequestHead, record: RequestRecord) -> Answer:
-        """Return a decision in the words that the proxy understands; raises the AppError of a refusal."""
+        """Return a decision in the form that the proxy understands; raises the AppError of a refusal."""
         match judgement.decision:
             case RedirectToSignIn(_, location, because):
                 return self._lead_to_sign_in(head, original, record, self._public.url + location, because)
@@ -102,7 +102,7 @@ class ForwardAuth:
     def _lead_to_sign_in(
         self, head: RequestHead, original: RequestHead, record: RequestRecord, url: str, because: str
     ) -> Answer:
-        """Return what brings a browser to the sign-in page, through a proxy that may be reached by another address."""
+        """Return the way to the sign-in page, for a browser that may have reached the proxy by another address."""
         if choose_dialect(head.headers.raw) is Dialect.HTTP:
             return self._own_answers.redirect(url)
         answer = self._own_answers.of_error(Unauthorized(challenge=because), record, original)
@@ -110,5 +110,5 @@ class ForwardAuth:
 
     def _refuse(self, error: AppError, head: RequestHead, original: RequestHead, record: RequestRecord) -> Answer:
         is_nginx = choose_dialect(head.headers.raw) is Dialect.NGINX
-        told = Forbidden(error.message) if is_nginx and not isinstance(error, Unauthorized) else error
-        return self._own_answers.of_error(told, record, original)
+        shown = Forbidden(error.message) if is_nginx and not isinstance(error, Unauthorized) else error
+        return self._own_answers.of_error(shown, record, original)

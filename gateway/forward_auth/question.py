@@ -1,12 +1,12 @@
-"""What another proxy asks about: the request that it got, read from the question it puts to us. Pure.
+"""The request that another proxy asks about, read from its question to us. Pure.
 
-1. The target is said by one or more of: ``X-Original-URL`` (absolute, or only path and query), ``X-Forwarded-Uri``, and
-   the path of the question itself below ``/_gateway/auth``, with its query. Who says it twice must say the same.
-2. The method is said by ``X-Original-Method`` or ``X-Forwarded-Method``; a question that has its target in its path may
-   have its method too. The host is that of the URL or ``X-Forwarded-Host``, else the question's own.
-3. Nothing is guessed: what is missing, doubled, empty, or said in two ways is refused. A proxy that passes a client's
-   copy of these headers on is so found out before it does harm.
-4. Path and query stay raw bytes. What reads and judges them is the same as for any other request.
+1. The target comes from one or more of: ``X-Original-URL`` (absolute, or only path and query), ``X-Forwarded-Uri``, and
+   the path of the question itself below ``/_gateway/auth``, with its query. If several give it, they must agree.
+2. The method comes from ``X-Original-Method`` or ``X-Forwarded-Method``; for a question with the target in its path, it
+   may also be the question's own. The host is that of the URL or ``X-Forwarded-Host``, else the question's own.
+3. Nothing is guessed: what is missing, repeated, empty, or given in two ways is refused. So a proxy that passes on a
+   client's copies of these headers is found out before it does harm.
+4. Path and query stay raw bytes. They are parsed and judged like those of any other request.
 """
 
 import re
@@ -35,7 +35,7 @@ class Dialect(StrEnum):
     """Which answers the asking proxy understands."""
 
     NGINX = "nginx"  # auth_request: 2xx, 401, 403, and nothing else
-    HTTP = "http"  # whatever is not 200 goes to the client as it is: Caddy, Traefik, HAProxy, Envoy
+    HTTP = "http"  # anything but 200 goes to the client unchanged: Caddy, Traefik, HAProxy, Envoy
 
 
 def is_question(raw_path: bytes) -> bool:
@@ -44,7 +44,7 @@ def is_question(raw_path: bytes) -> bool:
 
 
 def choose_dialect(headers: Iterable[RawHeader]) -> Dialect:
-    """Return which answers are understood: nginx's configuration speaks of the original URL and method."""
+    """Return the proxy's dialect: nginx's configuration sends the original URL and method."""
     is_nginx = any(name in {b"x-original-url", b"x-original-method"} for name, _ in headers)
     return Dialect.NGINX if is_nginx else Dialect.HTTP
 
@@ -66,7 +66,7 @@ def read_question(line: RequestLine, headers: tuple[RawHeader, ...], heads: Requ
 
 
 def _read_said(headers: tuple[RawHeader, ...]) -> dict[bytes, bytes]:
-    """Return what the proxy says of the request, each once and not empty."""
+    """Return the proxy's headers about the request, each given once and not empty."""
     said: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in _SAID:
@@ -77,7 +77,7 @@ def _read_said(headers: tuple[RawHeader, ...]) -> dict[bytes, bytes]:
 
 
 def _split_url(url: bytes | None) -> tuple[bytes | None, bytes | None, bytes | None]:
-    """Return scheme, host and target of an original URL; only a target where it begins with a slash."""
+    """Return scheme, host and target of an original URL; only the target where it begins with a slash."""
     if url is None or url.startswith(b"/"):
         return None, None, url
     match = _URL.fullmatch(url)
@@ -87,7 +87,7 @@ def _split_url(url: bytes | None) -> tuple[bytes | None, bytes | None, bytes | N
 
 
 def _agree(what: str, *values: bytes | None) -> bytes:
-    """Return the one value that is said."""
+    """Return the one value that is given."""
     found = {value for value in values if value is not None}
     if len(found) != 1:
         if not found:
@@ -106,7 +106,7 @@ def _check_scheme(of_url: bytes | None, forwarded: bytes | None) -> None:
 def _original_headers(
     headers: tuple[RawHeader, ...], of_url: bytes | None, forwarded: bytes | None
 ) -> tuple[RawHeader, ...]:
-    """Return the headers of the original request: without what the proxy said, and with the Host that was meant."""
+    """Return the headers of the original request: without those of the proxy, and with the Host that was meant."""
     own = tuple(header for header in headers if not header[0].startswith(_OF_THE_QUESTION))
     if of_url is None and forwarded is None:
         return own

@@ -1,11 +1,11 @@
-"""Deterministic automata: built from a tree by the subset construction, and questions about them.
+"""Deterministic automata (DFA), built from a tree by the subset construction, and questions about them.
 
-Why not ``re``: it backtracks, so some patterns take time that is quadratic or exponential in the length of a path that
-a stranger chooses. A table takes one look-up a character, whatever the pattern. And tables can answer, exactly, what a
-policy must know before it starts: is there a path that this rule decides at all, and which one?
+Why not ``re``: it backtracks, so some patterns take time quadratic or exponential in the length of a path, which a
+stranger chooses. A table takes one look-up per character, whatever the pattern. And tables answer exactly what has to
+be known of a policy before it starts: is there any path that this rule decides, and which one?
 
-``nfa`` knows how a state follows from another; ``build_dfa`` numbers all that can be reached. A tree that needs too
-many is refused: the limits count work, not time, so the verdict never varies.
+``nfa`` computes each state's successors; ``build_dfa`` numbers all reachable states. A tree that needs too many is
+refused: the limits count work, not time, so the verdict never varies.
 """
 
 from bisect import bisect_right
@@ -18,14 +18,14 @@ from gateway.matching.tree import MatcherInvalid, Node
 
 START = 0
 DEAD = -1
-"""Not a row: once here, no text that follows can match."""
+"""Not a row: from here on, no text can match."""
 
 MOST_STATES = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class DFA:
-    """A table. ``rows[state][column]`` is the next state; column c holds the code points from ``bounds[c-1]`` on."""
+    """A table. ``rows[state][column]`` is the next state; column c is for code points from ``bounds[c-1]`` on."""
 
     bounds: tuple[int, ...]
     rows: tuple[tuple[int, ...], ...]
@@ -46,7 +46,7 @@ class DFA:
 
 
 def build_dfa(tree: Node) -> DFA:
-    """Return the table of a tree, or raise MatcherInvalid when it is too complex for one."""
+    """Return the table of a tree; raises MatcherInvalid when it would be too large."""
     nfa = NFA(tree)
     points = (0, *nfa.bounds)
     state = nfa.first_state()
@@ -69,7 +69,7 @@ def build_dfa(tree: Node) -> DFA:
 
 
 def find_text(wanted: Sequence[DFA], unwanted: Sequence[DFA]) -> str | None:
-    """Return a shortest text that every ``wanted`` accepts and no ``unwanted`` does, or None if there is none."""
+    """Return a shortest text that all of ``wanted`` and none of ``unwanted`` accept, or None if there is none."""
     machines = (*wanted, *unwanted)
     points = sorted({0, *(bound for machine in machines for bound in machine.bounds)})
     first = (START,) * len(machines)
@@ -91,7 +91,7 @@ def find_text(wanted: Sequence[DFA], unwanted: Sequence[DFA]) -> str | None:
 
 
 def _prune_dead_states(rows: list[list[int]], accepting: frozenset[int]) -> tuple[tuple[int, ...], ...]:
-    """Return the rows with every state from which nothing can match any more replaced by DEAD."""
+    """Return the rows, with each state from which nothing can match any more replaced by DEAD."""
     sources: dict[int, set[int]] = {}
     for source, row in enumerate(rows):
         for target in row:

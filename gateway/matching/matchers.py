@@ -1,4 +1,4 @@
-"""Matchers: which paths a rule is about. Next.js' syntax and meaning, in time linear in the path.
+"""Matchers: which paths a rule applies to. Next.js' syntax and meaning, in time linear in the path.
 
     /about              /about  /about/                  not /about/team  /About
     /about/:path        /about/a                         not /about  /about/a/b
@@ -9,12 +9,12 @@
 The laws:
 
 1. The whole path must match, in its own case; one trailing slash more is tolerated.
-2. A matcher sees canonical paths only (``policy.canonical_paths``), and says yes or no. It raises nothing.
-3. A bad matcher is refused when it is compiled, with MatcherInvalid and nothing else, whatever the text.
-4. Each character of a path is looked at once: no matcher can be made slow by a path.
+2. A matcher sees only canonical paths (``policy.canonical_paths``), and returns yes or no. It raises nothing.
+3. An invalid matcher is refused when it is compiled, with MatcherInvalid and nothing else, whatever the text.
+4. Each character of a path is read once: no path can make a matcher slow.
 
-Not as in Next.js: its extra ``.json`` and ``/_next/data`` variants are left out, since they exist for its own data
-routes, and a character is a code point, not a UTF-16 unit.
+Unlike Next.js: its extra ``.json`` and ``/_next/data`` variants, which exist for its own data routes, are left out, and
+a character is a code point, not a UTF-16 unit.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ __all__ = ["Matcher", "MatcherInvalid", "compile_matcher", "compile_regex"]
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """A compiled matcher. Every path that it matches starts with ``prefix``: most others are told by that alone."""
+    """A compiled matcher. Every path that it matches starts with ``prefix``, which alone rules out most others."""
 
     source: str
     dfa: DFA
@@ -37,7 +37,7 @@ class Matcher:
     after_prefix: int
 
     def matches(self, path: str) -> bool:
-        """Tell whether a canonical path, as text, is one that this matcher is about."""
+        """Tell whether a canonical path, as text, matches."""
         prefix = self.prefix
         return path.startswith(prefix) and self.dfa.accepts(path[len(prefix) :], self.after_prefix)
 
@@ -50,7 +50,7 @@ def compile_matcher(source: str) -> Matcher:
 
 
 def compile_regex(source: str) -> DFA:
-    """Return the table of a JavaScript regular expression that must match a whole text, or raise MatcherInvalid."""
+    """Return the table of a JavaScript regular expression that has to match a whole text, or raise MatcherInvalid."""
     return build_dfa(parse_regex(source))
 
 

@@ -1,11 +1,11 @@
-"""Non-deterministic automata: a tree laid out as steps, and how threads walk through them while a text is read.
+"""Non-deterministic automata (NFA): a tree laid out as steps, and how threads move through them as a text is read.
 
 1. A step reads one character, forks, looks around, or ends.
-2. A *thread* stands at a step and has *duties*: looks ahead that are still open. A look ahead is itself a set of
-   threads, which read along. It holds once one of them has seen all it wants, and fails once none is left.
-3. Looks behind read along from the first character on, so at each position it is known whether they hold.
-4. The *state* is all of this: a set of threads and how far each look behind has read. It says all there is to know
-   about the text so far.
+2. A *thread* stands at a step and has *duties*: look-aheads that are still open. A look-ahead is itself a set of
+   threads, which read along. It holds once one of them has matched, and fails once none is left.
+3. Look-behinds read along from the first character on, so at each position it is known whether they hold.
+4. The *state* is all of this: a set of threads, and how far each look-behind has read. It is all that counts of the
+   text so far.
 """
 
 from collections.abc import Iterable
@@ -15,17 +15,17 @@ from typing import TypeAlias
 from gateway.matching.tree import ANY, Chars, Choice, Look, MatcherInvalid, Node, Ranges, Repeat, Sequence
 
 MOST_STEPS = 20_000
-MOST_WORK = 300_000  # threads followed: a second or two, and only for what is refused in the end
+MOST_WORK = 300_000  # threads followed: a second or two, and only for a matcher that is refused in the end
 
 Duty: TypeAlias = tuple[bool, "Threads"]
-"""An open look ahead: whether it is negated, and where its threads stand."""
+"""An open look-ahead: whether it is negated, and where its threads stand."""
 Thread: TypeAlias = tuple[int, frozenset[Duty]]
 Threads: TypeAlias = frozenset[Thread]
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where all threads stand, those of the text and those of each look behind."""
+    """Where all threads stand, those of the text and those of each look-behind."""
 
     threads: Threads
     behinds: tuple[Threads, ...]
@@ -58,7 +58,7 @@ class _Behind:
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """The end: of the whole text, or of a look ahead, which matches whatever follows."""
+    """The end: of the whole text, or of a look-ahead, whatever follows."""
 
 
 _Step: TypeAlias = _Read | _Fork | _Ahead | _Behind | _End
@@ -68,7 +68,7 @@ _SEEN: Thread = (_AHEAD_END, frozenset())
 
 
 class NFA:
-    """The steps of one tree. MatcherInvalid when there are too many, or too many threads walk through them."""
+    """The steps of one tree; MatcherInvalid when there are too many, or too many threads move through them."""
 
     def __init__(self, tree: Node) -> None:
         self._steps: list[_Step] = [_End(), _End()]
@@ -78,7 +78,7 @@ class NFA:
         self._start = self._lay_out(tree, _TEXT_END, in_behind=False)
         edges = [edge for step in self._steps if isinstance(step, _Read) for edge in step.ranges]
         self.bounds = tuple(sorted({point for low, high in edges for point in (low, high + 1)} - {0}))
-        """Code points from which on another set of steps can read: between two of them, all are alike."""
+        """The code points at which the set of steps that can read changes: between two of them, all are alike."""
 
     def first_state(self) -> State:
         """Return the state before the first character."""
@@ -91,13 +91,13 @@ class NFA:
         return State(self._advance(state.threads, point, self._which_hold(behinds)), behinds)
 
     def is_final(self, threads: Threads) -> bool:
-        """Tell whether the text may end here: a thread is at its end, and each of its duties is done."""
+        """Tell whether the text may end here: some thread is at its end, and each of its duties is fulfilled."""
         return any(
             isinstance(self._steps[step], _End) and all(self.is_final(ahead) != negated for negated, ahead in duties)
             for step, duties in threads
         )
 
-    # Layout: each node becomes steps that lead to `then`; the first of them is returned.
+    # Layout: each node becomes steps that lead to `then`; the first one is returned.
 
     def _add(self, step: _Step) -> int:
         self._steps.append(step)
@@ -141,7 +141,7 @@ class NFA:
         self._behinds.append(self._lay_out(anywhere_before, _TEXT_END, in_behind=True))
         return self._add(_Behind(len(self._behinds) - 1, node.negated, then))
 
-    # Walking. `holding` says of each look behind whether it holds at this position.
+    # Moving. `holding` says of each look-behind whether it holds at this position.
 
     def _which_hold(self, behinds: tuple[Threads, ...]) -> tuple[bool, ...]:
         return tuple(self.is_final(threads) for threads in behinds)
@@ -169,7 +169,7 @@ class NFA:
         return None
 
     def _epsilon_closure(self, threads: Iterable[Thread], holding: tuple[bool, ...]) -> Threads:
-        """Follow every step that reads nothing; return the threads that wait for a character, or for the end."""
+        """Follow all steps that read nothing; return the threads that wait for a character, or for the end."""
         waiting = list(threads)
         seen = set(waiting)
         settled: set[Thread] = set()
@@ -214,7 +214,7 @@ class NFA:
 
 
 def _drop_redundant(threads: set[Thread]) -> Threads:
-    """Leave out each thread that another one at its step beats with fewer duties. It keeps tables small."""
+    """Leave out each thread with all the duties of another at its step, and more. It keeps tables small."""
     fewest: dict[int, list[frozenset[Duty]]] = {}
     for step, duties in sorted(threads, key=lambda thread: len(thread[1])):
         kept = fewest.setdefault(step, [])

@@ -5,7 +5,7 @@ r"""The syntax of matchers: path-to-regexp 6.3, as Next.js uses it, parsed into 
     {prefix:name suffix}mod  {text}mod
     \:                                 an escape: the next character is plain text
 
-``_split`` cuts the text into tokens, ``_Parser`` reads tokens into parts, ``_parameter_tree`` turns a parameter into
+``_split`` cuts the text into tokens, ``_Parser`` parses tokens into parts, ``_parameter_tree`` turns a parameter into
 the tree that path-to-regexp writes as a regular expression: its ``lexer``, ``parse`` and ``tokensToRegexp``, in that
 order. A ``/`` or ``.`` before a parameter is its prefix, repeated with it: in ``/a/:b*`` the slash belongs to ``:b``.
 
@@ -65,7 +65,7 @@ class Parameter:
 
 
 def parse_matcher(source: str) -> Node:
-    """Return the tree of a matcher, its tolerated trailing slash included; MatcherInvalid says what is wrong where."""
+    """Return the tree of a matcher, its tolerated trailing slash included; MatcherInvalid says what is wrong, where."""
     if not source.startswith("/"):
         raise MatcherInvalid("A matcher must start with /", 0)
     if len(source) > MAX_LENGTH:

@@ -1,10 +1,10 @@
 r"""JavaScript regular expressions, as far as a matcher may use them, parsed into a tree.
 
-A matcher's ``(regex)`` is JavaScript (ECMA-262, section 22.2.1, without flags). Python's ``re`` would take the same
-text and mean something else in a dozen places: ``$``, ``\d``, ``[^]``, ``(?<n>``, ``\Z``, ``{,3}``, the width of a
-look-behind. So it is never handed to ``re``; it is read here. The laws:
+A matcher's ``(regex)`` is JavaScript (ECMA-262, section 22.2.1, without flags). Python's ``re`` would accept the same
+text with another meaning in a dozen places: ``$``, ``\d``, ``[^]``, ``(?<n>``, ``\Z``, ``{,3}``, the width of a
+look-behind. So it is never handed to ``re``; it is parsed here. The laws:
 
-1. What is accepted means what it means in JavaScript, counted in code points instead of UTF-16 units.
+1. What is accepted means the same as in JavaScript, counted in code points instead of UTF-16 units.
 2. What can't be matched in linear time (back-references), or is most likely a mistake (an unescaped ``{``, an escape
    without a meaning), is refused with its position. Nothing is guessed.
 3. Whatever the text, the only error is MatcherInvalid.
@@ -46,7 +46,7 @@ _GROUP = re.compile(r"\((?:\?:|\?<[A-Za-z_$][A-Za-z0-9_$]*>|(?!\?))")
 
 
 def parse_regex(text: str, offset: int = 0) -> Node:
-    """Return the tree of ``text``, which begins at ``offset`` in its matcher: a fault's position is counted there."""
+    """Return the tree of ``text``, which begins at ``offset`` in its matcher: positions in errors count from there."""
     parser = _Parser(text, offset)
     node = parser.read_choice(0)
     if parser.position < len(text):

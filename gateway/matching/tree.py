@@ -1,6 +1,6 @@
-"""The tree that a matcher is parsed into: sets of characters, sequences, choices, repetitions, looks around.
+"""The tree that a matcher is parsed into: sets of characters, sequences, choices, repetitions, look-arounds.
 
-Only the set of texts that a tree matches counts. There are no captures, and greedy and lazy are the same thing.
+Only the set of texts that a tree matches counts. There are no captures, and greedy and lazy are the same.
 ``regex_syntax`` and ``path_syntax`` build trees, ``nfa`` and ``dfa`` turn one into a table.
 """
 
@@ -15,7 +15,7 @@ Ranges: TypeAlias = tuple[tuple[int, int], ...]
 
 
 class MatcherInvalid(ValueError):
-    """A matcher, or a regular expression in one, is not accepted. Positions count characters from 0."""
+    """A matcher, or a regular expression in one, is invalid. Positions count characters from 0."""
 
     def __init__(self, reason: str, position: int | None = None) -> None:
         self.position = position
@@ -31,21 +31,21 @@ class Chars:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """One part after the other; without parts, the empty text."""
+    """One part after another; without parts, the empty text."""
 
     parts: tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Any one of the ways."""
+    """Any one of the alternatives."""
 
     ways: tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """The body ``least`` to ``most`` times; ``most`` None is without end."""
+    """The body ``least`` to ``most`` times; ``most`` None is without limit."""
 
     body: "Node"
     least: int
@@ -54,7 +54,7 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Reads nothing; holds where ``body`` matches what lies ahead (or behind) or, negated, where it does not."""
+    """A look-around: reads nothing; holds where ``body`` matches ahead (or behind) or, negated, where it does not."""
 
     body: "Node"
     behind: bool

@@ -1,1 +1,1 @@
-"""What the gateway answers itself: its state, assets, the API's description and its page."""
+"""What the gateway serves itself: its health, assets, the API's description and the page for that."""

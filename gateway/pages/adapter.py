@@ -1,6 +1,6 @@
-"""The gateway's own pages as answers: Starlette's application, asked by ASGI for one request at a time.
+"""The gateway's own pages as answers: a Starlette application, called through ASGI for one request at a time.
 
-Its pages are short and take no body: an answer is gathered as a whole. What a client sends beside is not read.
+Its pages are short and take no body: an answer is collected as a whole, and a request's body is not read.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ _NO_HEADER = re.compile(rb"[\x00\r\n]")  # what would end a line; RFC 9110, sect
 
 
 class OwnPages:
-    """Asks ``application`` for the gateway's own pages; ``state`` is that of the server's lifespan."""
+    """Calls ``application`` for the gateway's own pages; ``state`` is that of the server's lifespan."""
 
     def __init__(self, application: ASGIApp) -> None:
         self._application = application
@@ -36,7 +36,7 @@ class OwnPages:
 
         async def receive() -> Message:
             nonlocal has_read
-            if has_read:  # whoever asks again waits for the client's end, which ends this task
+            if has_read:  # a second call waits for the client to go, which cancels this task
                 await asyncio.get_running_loop().create_future()
             has_read = True
             return {"type": "http.request", "body": b"", "more_body": False}

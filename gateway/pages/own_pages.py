@@ -1,4 +1,4 @@
-"""What the gateway answers itself: whether it is alive, assets, what browsers look for, and the API's description."""
+"""What the gateway serves itself: its health, assets, what browsers look for, and the API's description."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -50,7 +50,7 @@ def create_own_pages(
 
     pages = Starlette(
         routes=[
-            *health_routes({}, remarks),  # with no policy there is no process, and upstreams are not a part of it
+            *health_routes({}, remarks),  # without a policy there is no process, and upstreams are no part of it
             resource("/openapi.json", GET=show_document),
             resource("/docs", GET=show_page),
             *well_known_routes(public_url, security_contact),
@@ -70,7 +70,7 @@ class _Assets(StaticFiles):
     def file_response(
         self, full_path: PathLike, stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
-        """Return the answer with a file, or that it has not changed."""
+        """Return a file, or that it has not changed."""
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers["Cache-Control"] = f"public, max-age={ASSET_AGE}"
         return response

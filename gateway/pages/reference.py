@@ -1,8 +1,8 @@
 """The description of the whole API: the services' own OpenAPI documents, joined into one.
 
-Each upstream is asked for ``/openapi.json``; one that has none is left out, one that fails makes the whole unavailable
-(503), since half a description reads like a whole one. What is kept for a short while is this document alone, which is
-the same for everyone. Paths that are never routed are left out; the answers that the gateway itself may give are added.
+``/openapi.json`` is fetched from each upstream; one that has none is left out, one that fails makes the whole
+unavailable (503), since half a description reads like a whole one. Only the joined document, which is the same for
+everyone, is cached, for a short while. Paths that are never routed are left out; the gateway's own answers are added.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ from shared.language.sentences import Sentence
 Json = dict[str, object]
 
 KEPT_FOR = 5.0  # seconds
-MISSING_FOR = 1.0  # seconds in which nobody asks again for a part that was missing
-PART_WITHIN = 5.0  # seconds for the whole of an upstream's part
+MISSING_FOR = 1.0  # seconds before a part that was missing is asked for again
+PART_WITHIN = 5.0  # seconds for all of an upstream's part
 MAX_DOCUMENT = 4 * 1024 * 1024  # bytes
 VERSION = "0.1.0"
 
@@ -41,15 +41,15 @@ log = structlog.get_logger("reference")
 
 
 class PartMissing(Exception):
-    """An upstream did not give its part of the description; its one argument is the sentence that says so."""
+    """An upstream did not give its part of the description; the one argument is the sentence that says so."""
 
 
 class NoDocument(Exception):
-    """What an upstream gave is no description."""
+    """What an upstream answered is no description."""
 
 
 class Reference:
-    """Gives the joined document."""
+    """Keeps the joined document."""
 
     def __init__(self, current: CurrentPolicy, public_url: str) -> None:
         self._current = current
@@ -59,7 +59,7 @@ class Reference:
         self._until = 0.0
 
     async def get_document(self) -> Json:
-        """Return the document; Unavailable while a part is missing."""
+        """Return the document; raises Unavailable while a part is missing."""
         async with self._lock:
             if time.monotonic() >= self._until:
                 await self._join_parts()
@@ -68,7 +68,7 @@ class Reference:
         return self._document
 
     async def _join_parts(self) -> None:
-        """Keep the document for a while, or why there is none."""
+        """Keep the document, or the reason why there is none, for a while."""
         try:
             async with asyncio.TaskGroup() as group:
                 parts = [group.create_task(_find_part(pool, self._public_url)) for pool in self._current.pools]
@@ -141,7 +141,7 @@ def _is_hidden(path: str, policy: Policy) -> bool:
 
 
 def _add_own_answers(item: object) -> None:
-    """Add to every operation of a path what the gateway may answer in the service's place."""
+    """Add to every operation of a path the answers that the gateway may give in the service's place."""
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorView"}}}
     for method in METHODS:
         if isinstance(item, dict) and method in item:

@@ -1,4 +1,4 @@
-"""The API's description as a page for people: what an OpenAPI document says, as plain values for a template. Pure."""
+"""The API's description as a page for people: an OpenAPI document as plain values for a template. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

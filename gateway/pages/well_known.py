@@ -20,12 +20,12 @@ Disallow: /api/
 Disallow: /signup
 Disallow: /userposts
 """
-SECURITY_TXT_AGE = dt.timedelta(days=180)  # how long what it says is good; RFC 9116, 2.5.5: less than a year
+SECURITY_TXT_AGE = dt.timedelta(days=180)  # after which it expires; RFC 9116, 2.5.5: less than a year
 ONE_DAY = "public, max-age=86400"
 
 
 def well_known_routes(public_url: str, security_contact: str | None) -> list[Resource]:
-    """Return the routes; ``security.txt`` is not there unless somebody is to be told."""
+    """Return the routes; there is a ``security.txt`` only with a contact."""
 
     async def show_icon(_: Request) -> Response:
         return FileResponse(ASSETS / "favicon.ico", media_type="image/x-icon", headers={"Cache-Control": ONE_DAY})

@@ -1,19 +1,19 @@
 r"""Canonical paths: the one spelling of a path that is matched and forwarded, or a refusal.
 
 Guards like this one are bypassed when guard and upstream read the same path differently: ``/%75serposts/1``,
-``/userposts%2f1`` and ``/userposts%0a`` miss the guard's matcher, and reach the handler that decodes first. So a path
+``/userposts%2f1`` and ``/userposts%0a`` miss the guard's matcher, and reach a handler that decodes first. So a path
 that could be read in a second way is refused. Nothing is merged, resolved or cleaned up. The rules (RFC 3986, 3.3):
 
 1. A path is at most 2048 bytes, starts with ``/``, and the second byte is neither ``/`` nor ``\``.
 2. Its bytes are unreserved characters, ``!$&'()*+,=:@/``, and ``%`` with two hexadecimal digits. Nothing else.
-3. What is percent-encoded must have needed it: no control, no DEL, none of ``/ \ % . ; ? #``, no unreserved character.
+3. Only what needs it may be percent-encoded: no control, no DEL, none of ``/ \ % . ; ? #``, no unreserved character.
    Decoded once, it is valid UTF-8 without C1 controls, U+2028, U+2029 and U+FFFD.
 4. No segment is empty (but one at the end: a trailing slash), ``.`` or ``..``.
-5. What is matched is the decoded text. What is forwarded is encoded from that text anew: decoding it once gives the
-   text again, and nothing of the client's own spelling is left.
+5. The decoded text is matched. What is forwarded is encoded from that text anew: decoding it once gives the text again,
+   and nothing is left of the client's own spelling.
 6. Whatever the bytes, the only error is PathRefused.
 
-A query is opaque: checked for its length and characters, never decoded, and passed on as it came.
+A query is opaque: its length and characters are checked, it is never decoded, and it is passed on as it came.
 """
 
 import re
@@ -29,7 +29,7 @@ UNRESERVED = r"A-Za-z0-9._~\-"  # RFC 3986, section 2.3; as in a character class
 KEPT_RAW = "!$&'()*+,=:@/"
 
 CANONICAL_TEXT = r"/|(?:/(?!\.\.?(?:/|$))[^\x00-\x1f\x7f-\x9f/\\%;?#\u2028\u2029\ud800-\udfff\ufffd]+)+/?"
-"""Every text of a canonical path is one of these, as a JavaScript regular expression."""
+"""A JavaScript regular expression that matches the text of every canonical path."""
 
 _REFUSED_RAW = re.compile(rb"[^%" + (UNRESERVED + KEPT_RAW).encode() + rb"]")
 _BAD_ENCODING = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -76,9 +76,9 @@ def check_query(raw: bytes) -> bytes:
 
 
 def write_callback_query(path: CanonicalPath, query: bytes, further: str = "") -> str:
-    """Return the query that leads back to path and query, ``further`` parameters behind it.
+    """Return the query that leads back to path and query, with ``further`` parameters behind it.
 
-    Without the client's query where ``check_query`` would refuse it for its length; a path alone always fits.
+    The client's query is left out where ``check_query`` would refuse the whole as too long; a path alone always fits.
     """
     whole = f"callbackUrl={quote(path.raw + b'?' + query if query else path.raw, safe='')}{further}"
     return whole if len(whole) <= MAX_QUERY_LENGTH else f"callbackUrl={quote(path.raw, safe='')}{further}"

@@ -1,14 +1,14 @@
-"""What must hold of a policy before it is used. Matchers are tables, so each question has an answer.
+"""What must hold for a policy before it is used. Matchers are tables, so every question has an exact answer.
 
-1. The words of a rule go together, and its upstream is there.
+1. The words of a rule go together, and its upstream exists.
 2. Every matcher decides some path: one that earlier rules cover completely is a mistake in the order.
 3. Conditions choose where a request goes, never whether it is let in. A client writes its own headers, cookies and
-   query, so wherever a rule with ``has`` or ``missing`` can step aside for a later rule, that one asks for the same
+   query, so wherever a rule with ``has`` or ``missing`` can step aside for a later rule, that one demands the same
    protection. (Stepping aside for no rule at all is safe: that is a 404.)
 4. A matcher for NextAuth's paths leads to an upstream that gets NextAuth's cookies: without them nobody could sign in,
    and nothing would say why.
 
-Only canonical paths count: a difference that no accepted path can show is none.
+Only canonical paths count: a difference that no accepted path can show is no difference.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ from gateway.policy.rules import NEXTAUTH_PATHS, OWN_UPSTREAM, Access, Policy, R
 
 
 class RuleRefused(Exception):
-    """What is wrong with the rule at ``index``, and with which of its words, if it is one."""
+    """What is wrong with the rule at ``index``, and ``key``, the word that is wrong, if it is a single one."""
 
     def __init__(self, index: int, reason: str, key: str | None = None) -> None:
         self.index = index
@@ -76,7 +76,7 @@ def _check_reachable(policy: Policy, index: int) -> None:
 
 
 def _check_protection(policy: Policy, index: int) -> None:
-    """Law 3, for a rule and all narrowed rules before it."""
+    """Law 3, for a rule and all rules with conditions before it."""
     rule = policy.rules[index]
     for narrowed in policy.rules[:index]:
         if not narrowed.is_narrowed or narrowed.protection == rule.protection:
@@ -91,7 +91,7 @@ def _check_protection(policy: Policy, index: int) -> None:
 
 
 def _check_sign_in(policy: Policy, index: int) -> None:
-    """Law 4. A matcher for more than these paths is no word on them: behind it there may be another protocol."""
+    """Law 4. A matcher for more than these paths is not held to it: behind it there may be another protocol."""
     rule = policy.rules[index]
     upstream = policy.find_upstream(rule.upstream)
     if upstream is not None and not upstream.session_cookies:
@@ -117,9 +117,9 @@ def _find_common_path(policy: Policy, index: int, narrowed: Rule) -> str | None:
 
 
 def _covering(policy: Policy, index: int, method: str, rule: Rule | None) -> tuple[Matcher, ...]:
-    """Return the matchers that decide before the rule at ``index`` is asked, whatever the request holds.
+    """Return the matchers that decide before the rule at ``index`` does, whatever the request holds.
 
-    An earlier rule with conditions covers ``rule`` only where these are among its own.
+    An earlier rule with conditions covers ``rule`` only where ``rule`` has all of those conditions, too.
     """
     has, missing = (rule.has, rule.missing) if rule else (frozenset(), frozenset())
     earlier = (

@@ -1,4 +1,4 @@
-"""The decision: all that happens to one request. Pure; the proxy, forward auth and ``explain`` all ask here.
+"""The decision: what happens to a request. Pure; the proxy, forward auth and ``explain`` all come here.
 
 | access    | anonymous caller                                                  | signed-in caller           |
 |-----------|-------------------------------------------------------------------|----------------------------|
@@ -11,17 +11,17 @@
 
 1. The first rule whose path, conditions and method fit decides. Nothing else about the request can.
 2. No rule for the path: 404. Rules for the path, but not for the method: 405, or the answer to OPTIONS, with ``Allow``.
-3. A rule may ask more of a signed-in caller. A ``role`` that the token does not name: 403. Who proved who they are
-   longer ago than ``max_auth_age``, or whose token does not say when: asked to do so again, as anonymous callers are
-   asked (the sign-in page gets ``prompt=login``, a 401 the challenge of RFC 9470, section 3).
+3. A rule may ask more of a signed-in caller. Without the ``role`` that it asks for, 403. If they proved who they are
+   longer ago than ``max_auth_age``, or the token does not say when, they have to do so again, the way anonymous callers
+   do (the sign-in page gets ``prompt=login``, a 401 the challenge of RFC 9470, section 3).
 4. A location is built from the canonical path, never from a header.
-5. A form that was sent after its session had ended holds what somebody typed, which a redirect or a refusal would lose.
-   Where a rule says ``anonymous_forms``, the service gets it as from anybody, to show it again. A form that another
-   site made a browser send is not let through.
-6. Of what passes, a body that is announced to be longer than the rule takes is refused: 413.
+5. A form sent after its session ended holds what somebody typed, which a redirect or a refusal would lose. Where a rule
+   says ``anonymous_forms``, the service gets it without credentials, to show it again. A form that another site made
+   the browser send does not pass.
+6. A body announced to be longer than the rule allows is refused: 413.
 7. A WebSocket is opened only where the rule says so, else 403. Any other ``Upgrade`` is ignored, as a server may
-   (RFC 9110, section 7.8), and goes no further. Not so by forward auth: that proxy sends on what it got, and behind
-   another protocol (h2c) further requests would pass unseen. It gets 403.
+   (RFC 9110, section 7.8), and goes no further. Forward auth refuses it with 403: that proxy sends on what it got, and
+   behind another protocol (h2c) further requests would pass unseen.
 """
 
 import re
@@ -43,7 +43,7 @@ from shared.tokens.session_cookie import parse_cookies
 
 SIGN_IN_PATH = "/api/auth/signin"
 AGAIN = "&prompt=login"
-"""Asks the sign-in page for the password although somebody is signed in (OpenID Connect Core, section 3.1.2.1)."""
+"""Makes the sign-in page ask for the password even of a signed-in user (OpenID Connect Core, section 3.1.2.1)."""
 
 FORM_TYPES = (b"application/x-www-form-urlencoded", b"multipart/form-data")
 
@@ -58,8 +58,8 @@ class RequestFacts(NamedTuple):
     """All of a request that a decision may depend on. Header names are in lower case.
 
     ``now`` is when it came, in Unix seconds; without it nobody has signed in recently. ``public_origin`` is
-    ours. ``content_length`` is None where none is announced. With ``is_forward_auth`` another proxy asks, and will send
-    the request on itself. Where ``asks_upgrade`` is false the headers are known to hold no ``Upgrade``.
+    ours. ``content_length`` is None where none is announced. With ``is_forward_auth`` another proxy asks, and forwards
+    the request itself. Where ``asks_upgrade`` is false the headers are known to hold no ``Upgrade``.
     """
 
     method: str
@@ -78,7 +78,7 @@ class RequestFacts(NamedTuple):
 class Forward:
     """Send it to the upstream (None: the gateway's own pages), with the token of ``user`` if there is one.
 
-    ``websocket_key`` is that of the client's handshake where a WebSocket is to be opened.
+    ``websocket_key`` is the key of the client's handshake where a WebSocket is to be opened.
     """
 
     rule: Rule
@@ -94,7 +94,7 @@ class Forward:
 
     @property
     def is_private(self) -> bool:
-        """Whether the answer depends on who asks."""
+        """Whether the answer depends on the caller."""
         return self.user is not None or self.rule.access is not Access.PUBLIC
 
 
@@ -102,7 +102,7 @@ class Forward:
 class RedirectToSignIn:
     """Send the browser to the sign-in page; ``location`` is relative to the public origin.
 
-    ``challenge`` says the same to a client that wants a 401.
+    ``challenge`` is for a client that needs a 401 instead.
     """
 
     rule: Rule
@@ -120,7 +120,7 @@ class AnswerOptions:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Raise the error. ``rule`` and ``matcher`` are None when no rule decided."""
+    """Answer with the error. ``rule`` and ``matcher`` are None where no rule decided."""
 
     error: AppError
     rule: Rule | None = None
@@ -131,7 +131,7 @@ Decision: TypeAlias = Forward | RedirectToSignIn | AnswerOptions | Refuse
 
 
 class Verdict(StrEnum):
-    """What one rule says to one request."""
+    """What one rule says about one request."""
 
     FITS = "fits"
     OTHER_PATH = "the path does not match"
@@ -166,10 +166,10 @@ def _judge_request(rule: Rule, request: RequestFacts) -> Verdict:
 
 
 def wants_renewal(policy: Policy, decision: Decision) -> bool:
-    """Tell whether a fresh token for the caller's session could change what is done, or what an upstream is told.
+    """Tell whether a fresh token for the caller's session could change the decision, or what the upstream gets.
 
-    Not where no rule decides or everybody is refused, for public pages of the gateway's own, and where an upstream that
-    gets the session cookies answers everybody: it keeps the sessions fresh itself.
+    It can't where no rule decides or everybody is refused, for the gateway's own public pages, and on public paths of
+    an upstream that gets the session cookies: it keeps the sessions fresh itself.
     """
     rule = None if isinstance(decision, AnswerOptions) else decision.rule
     if rule is None:
@@ -197,7 +197,7 @@ def _apply(candidate: Candidate, request: RequestFacts, caller: Caller) -> Decis
 
 
 def _forward(candidate: Candidate, request: RequestFacts, user: User | None) -> Decision:
-    """Return that the request passes, unless its body or its upgrade does not (laws 6 and 7)."""
+    """Let the request pass, unless its body or its upgrade forbids that (laws 6 and 7)."""
     rule, matcher, upstream = candidate
     if request.content_length is not None and request.content_length > rule.max_body:
         return Refuse(BodyTooLarge(), rule, matcher)
@@ -210,7 +210,7 @@ def _forward(candidate: Candidate, request: RequestFacts, user: User | None) -> 
 
 
 def _read_upgrade(rule: Rule, request: RequestFacts, upgrades: list[bytes]) -> bytes | None:
-    """Return the key of the WebSocket that is to be opened here, if any; raises what law 7 says."""
+    """Return the key of the WebSocket to be opened here, if any; raises the refusals of law 7."""
     if not request.is_forward_auth and not wants_websocket(request.headers):
         return None
     if not rule.websocket or (request.is_forward_auth and [each.lower() for each in upgrades] != [b"websocket"]):
@@ -237,7 +237,7 @@ def _is_navigation(request: RequestFacts) -> bool:
 
 
 def _is_own_form(request: RequestFacts) -> bool:
-    """Tell whether a browser sends a form of ours, and shows what it is answered."""
+    """Tell whether a browser sends a form of ours, and will show the answer."""
     types = [value.partition(b";")[0].strip().lower() for value in list_values(request.headers, b"content-type")]
     is_form = request.method == "POST" and len(types) == 1 and types[0] in FORM_TYPES
     is_ours = is_form and is_same_origin(request.method, request.headers, request.public_origin)
@@ -262,8 +262,8 @@ def _holds(condition: Condition, request: RequestFacts) -> bool:
 def _find_value(condition: Condition, request: RequestFacts) -> str | None:
     """Return the value that a condition looks at, or None, as Next.js does (its ``matchHas``): an empty one is none.
 
-    Header fields of one name are one value, joined as Node.js joins them. Of a query's repeated name the last value
-    counts, and that even if it is empty: the name is there.
+    Headers with one name are one value, joined as Node.js joins them. Of a name repeated in the query the last value
+    counts, even an empty one: the name is there.
     """
     match condition.source:
         case Source.HEADER:

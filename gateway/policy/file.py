@@ -1,7 +1,7 @@
-"""The policy file: TOML text in, a checked Policy out, or PolicyInvalid with the line at fault.
+"""The policy file: TOML text in, a checked Policy out, or PolicyInvalid with the line that is wrong.
 
-``schema`` tells what may stand in it. pydantic tells in which table and word a fault is, and ``list_lines`` on which
-line these stand: ``tomllib`` gives values without positions.
+``schema`` defines what may stand in it. pydantic names the table and word of an error, and ``list_lines`` their line:
+``tomllib`` gives values without positions.
 """
 
 import re
@@ -32,7 +32,7 @@ REASONS = {
     **dict.fromkeys(("list_type", "too_short"), "must be a list of tables"),
     **dict.fromkeys(("model_type", "dict_type"), "must be a table"),
 }
-"""What pydantic's kinds of error are called here, where its own words are not as plain."""
+"""What pydantic's kinds of error are called here, where its own words are less plain."""
 
 _SYNTAX_POSITION = re.compile(r" \(at line (\d+), column \d+\)$")
 
@@ -47,13 +47,13 @@ def load_policy(path: Path, settings: Mapping[str, str]) -> Policy:
 
 
 def parse_policy(text: str, settings: Mapping[str, str], file: str = "rules.toml") -> Policy:
-    """Return the policy that a file's text says; ``file`` is its name in faults."""
+    """Return the policy in a file's text; ``file`` is the name used in errors."""
     words = _parse_toml(text, file)
     lines = list_lines(text)
     try:
         tables = PolicyFile.model_validate(words, context=settings)
     except ValidationError as invalid:
-        raise _choose_fault(invalid, words, lines, file) from None
+        raise _choose_error(invalid, words, lines, file) from None
     policy = Policy(
         tuple(rule.to_rule(_find_line(lines, ("rule", index))) for index, rule in enumerate(tables.rules)),
         tuple(upstream.to_upstream(name) for name, upstream in tables.upstreams.items()),
@@ -123,22 +123,22 @@ def _parse_toml(text: str, file: str) -> dict[str, object]:
         raise PolicyInvalid(file, line, _SYNTAX_POSITION.sub("", str(error))) from None
 
 
-def _choose_fault(
+def _choose_error(
     invalid: ValidationError, words: Mapping[str, object], lines: Mapping[KeyPath, int], file: str
 ) -> PolicyInvalid:
-    """Return the first fault of the file. That a word is missing comes last: it may be there, misspelt."""
-    faults = [
+    """Return the first error in the file. A missing word comes last: it may be there, misspelt."""
+    errors = [
         (error["type"] == "missing", _find_line(lines, error["loc"]), _describe(error, words))
         for error in invalid.errors(include_url=False)
     ]
-    _, line, reason = min(faults)
+    _, line, reason = min(errors)
     return PolicyInvalid(file, line, reason)
 
 
 def _describe(error: ErrorDetails, words: object) -> str:
-    """Return the innermost key of the file that has the fault, and what is wrong with it."""
+    """Return the innermost key of the file that is wrong, and what is wrong with it."""
     key: str | int = ""
-    for part in error["loc"]:  # beside what is in the file, pydantic puts marks of its own there
+    for part in error["loc"]:  # besides keys of the file, pydantic puts marks of its own there
         if isinstance(words, dict) and part in words:
             key, words = part, words[part]
         elif isinstance(words, list) and isinstance(part, int):

@@ -1,7 +1,7 @@
 """The policy in force, and the connection pools of its upstreams. Both change together, on SIGHUP.
 
-A new policy that can't be used is refused as a whole: the old one stays, and the log says what is wrong. Requests on
-their way keep the connections that they have.
+A new policy that can't be used is refused as a whole: the old one stays in force, and the log says what is wrong.
+Requests on their way keep their connections.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ log = structlog.get_logger("policy")
 
 
 class CurrentPolicy:
-    """Holds what ``load`` gave last; PolicyInvalid when there is nothing to begin with."""
+    """Holds the policy that ``load`` last returned; raises PolicyInvalid where there is none to start with."""
 
     def __init__(self, load: Callable[[], Policy], limits: Limits) -> None:
         self._load = load
@@ -35,11 +35,11 @@ class CurrentPolicy:
         return self._pools[upstream]
 
     def reload(self) -> None:
-        """Put what ``load`` gives now in force, or keep what is there."""
+        """Put what ``load`` returns now in force, or keep the present policy."""
         try:
             policy = self._load()
-        except PolicyInvalid as fault:
-            log.error("policy_refused", reason=str(fault))  # noqa: TRY400 - the line says it all
+        except PolicyInvalid as error:
+            log.error("policy_refused", reason=str(error))  # noqa: TRY400 - the line says it all
             return
         before = {pool.upstream: pool for pool in self.pools}
         self._pools = {each.name: before.get(each) or self._create_pool(each) for each in policy.upstreams}
@@ -53,6 +53,6 @@ class CurrentPolicy:
         return UpstreamPool(upstream, self._limits if granted is None else replace(self._limits, first_byte=granted))
 
     def close(self) -> None:
-        """Close what is idle."""
+        """Close the idle connections."""
         for pool in self._pools.values():
             pool.close()

@@ -19,16 +19,16 @@ OWN_UPSTREAM = "gateway"
 
 Method: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 METHODS: frozenset[str] = frozenset(get_args(Method))
-"""The methods that there are for the gateway."""
+"""All methods that the gateway accepts."""
 
 FORWARDED_METHODS = METHODS - {"OPTIONS"}
 """The methods of a rule that names none. OPTIONS is answered here unless a rule names it."""
 
 PROBES = ("/livez", "/readyz")
-"""Asked by whoever runs this, by any name of this machine: answered before anything is read or decided."""
+"""For operators, by any name of this machine: answered before anything is parsed or decided."""
 
 NEVER_ROUTED = ("/internal/:path*", "/metrics", "/livez", "/readyz", "/_gateway/:path*")
-"""What services tell each other and their operators. No rule can route these paths."""
+"""What services serve to one another and to their operators. No rule can route these paths."""
 
 NEXTAUTH_PATHS = "/api/auth/:path*"
 """Where NextAuth's protocol is spoken, by an upstream that gets its cookies."""
@@ -57,7 +57,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One entry of ``has`` or ``missing``: that header (...) is there, with a value that matches if one is given."""
+    """One entry of ``has`` or ``missing``: that header (...) is present, and its value matches, if one is given."""
 
     source: Source
     key: str
@@ -82,12 +82,12 @@ class Rule:
     anonymous_forms: bool = False
 
     def find_matcher(self, path: str) -> Matcher | None:
-        """Return the first matcher that a canonical path fits, if the rule is about it."""
+        """Return the first matcher that matches a canonical path, or None."""
         return next((matcher for matcher in self.matchers if matcher.matches(path)), None)
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether the rule applies to some of the requests for its paths only."""
+        """Whether the rule applies only to some of the requests for its paths."""
         return bool(self.has or self.missing)
 
     @property
@@ -122,7 +122,7 @@ class Upstream:
 
 
 class Candidate(NamedTuple):
-    """A rule that is about a path, which of its matchers says so, and where it leads: None is the gateway itself."""
+    """A rule that matches a path, its matcher that does so, and its upstream: None is the gateway itself."""
 
     rule: Rule
     matcher: Matcher
@@ -141,9 +141,9 @@ class Policy:
     )
 
     def list_candidates(self, path: str) -> tuple[Candidate, ...]:
-        """Return the rules that are about a canonical path, in their order; none for one that is never routed.
+        """Return the rules that match a canonical path, in their order; none for one that is never routed.
 
-        Remembered for short paths, a bounded number of them: services are asked for the same ones again and again.
+        Cached for a bounded number of short paths: services get requests for the same ones again and again.
         """
         candidates = self._by_path.find(path)
         if candidates is None:
@@ -159,7 +159,7 @@ class Policy:
                 yield Candidate(rule, matcher, self.find_upstream(rule.upstream))
 
     def find_upstream(self, name: str) -> Upstream | None:
-        """Return the upstream of that name; None is the gateway's own."""
+        """Return the upstream with that name; None is the gateway itself."""
         return next((upstream for upstream in self.upstreams if upstream.name == name), None)
 
     def is_never_routed(self, path: str) -> bool:

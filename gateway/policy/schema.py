@@ -2,8 +2,8 @@
 
     python -m gateway.policy.schema      writes gateway/rules.schema.json, by which editors complete and check a policy
 
-Every word is known or the file is refused: a typing error must not open a door. What must hold between words, and
-between rules, is in ``checks``.
+A file with an unknown word is refused: a typing error must not open a door. What must hold between words, and between
+rules, is in ``checks``.
 """
 
 import json
@@ -70,7 +70,7 @@ def _refuse_own_name(name: str) -> str:
 
 
 def _read_address(value: object, info: ValidationInfo) -> Replica:
-    """Return the address that a URL says. The validation's context gives the values of settings."""
+    """Return the address in a URL. The validation's context gives the values of settings."""
     settings: Mapping[str, str] = info.context or {}
     text = _read_text(value)
     for setting in _SETTING.findall(text):
@@ -110,7 +110,7 @@ Regex: TypeAlias = Annotated[DFA, PlainValidator(partial(_compile, compile_regex
 
 
 class Table(BaseModel):
-    """A table of the file. Descriptions of words stand below them."""
+    """A table of the file. Each word's description stands below it."""
 
     model_config = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -179,11 +179,11 @@ class RuleTable(Table):
     role: Text | None = None
     """A role that the access token must name; else 403."""
     max_auth_age: Count | None = None
-    """Seconds since signing in; who signed in before is asked to do so again."""
+    """Seconds since signing in; a caller who signed in longer ago is asked to do so again."""
     anonymous_forms: bool = False
     """true on a page: a form of ours that is sent after the session has ended passes without credentials, so that the
-    service can show it again with what was typed; else 401, and the text is lost. Only for services that ask themselves
-    who is signed in, and not beside role or max_auth_age."""
+    service can show it again with what was typed; else 401, and the text is lost. Only for services that check for
+    themselves who is signed in, and not beside role or max_auth_age."""
 
     def to_rule(self, line: int) -> Rule:
         """Return the value. HEAD comes with GET."""
@@ -214,7 +214,7 @@ def render_schema() -> str:
 
 
 def _tidy(schema: object) -> object:
-    """Leave out null, which no TOML can say, and let descriptions run on."""
+    """Leave out null, which TOML does not have, and join the lines of descriptions."""
     if isinstance(schema, list):
         return [_tidy(each) for each in schema]
     if not isinstance(schema, dict):
