@@ -75,8 +75,8 @@ def main(arguments: Sequence[str]) -> int:
         settings = None
     try:
         lines, status = explain(call, settings, int(time.time()))
-    except PolicyInvalid as fault:
-        return _complain(str(fault))
+    except PolicyInvalid as error:
+        return _complain(str(error))
     sys.stdout.write("".join(f"{make_visible(line)}\n" for line in lines))
     return status
 
@@ -196,8 +196,8 @@ def describe_sent(head: RequestHead, decision: Decision | TellState) -> str:
     line, upstream = head.line, decision.upstream
     query = f"?{line.query.decode('ascii')}" if line.query else ""
     has_cookies = upstream.session_cookies and any(b"next-auth." in value for _, value in head.headers.raw)
-    given = " and ".join(["the access token"] * bool(decision.user) + ["NextAuth's cookies"] * has_cookies)
-    credentials = f"with {given}" if given else "without credentials"
+    sent = " and ".join(["the access token"] * bool(decision.user) + ["NextAuth's cookies"] * has_cookies)
+    credentials = f"with {sent}" if sent else "without credentials"
     target = head.line.path.raw.decode("ascii") + query
     return f"{line.method} {target} to {upstream.name}, {' or '.join(map(str, upstream.replicas))}, {credentials}"
 
@@ -217,10 +217,10 @@ def _is_cookie_ignored(head: RequestHead, judgement: Judgement, credentials: Cre
 
 
 def _name(rule: Rule) -> str:
-    asked = [rule.access.value]
-    asked += [f"role {rule.role}"] if rule.role is not None else []
-    asked += [f"signed in within {rule.max_auth_age} s"] if rule.max_auth_age is not None else []
-    return f"line {rule.line}, {', '.join(asked)}"
+    demands = [rule.access.value]
+    demands += [f"role {rule.role}"] if rule.role is not None else []
+    demands += [f"signed in within {rule.max_auth_age} s"] if rule.max_auth_age is not None else []
+    return f"line {rule.line}, {', '.join(demands)}"
 
 
 def _list_headers(call: Call, credentials: Credentials) -> list[RawHeader]:

@@ -15,9 +15,9 @@ def choose_client(peer: str, headers: Iterable[tuple[bytes, bytes]], trusted: tu
     """Return the client's address, given the peer's and the request's raw headers (names in lower case)."""
     if not trusted or not is_trusted(peer, trusted):
         return peer
-    lines = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
+    values = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
     client = peer
-    for text in reversed(",".join(lines).split(",")):
+    for text in reversed(",".join(values).split(",")):
         address = _find_address(text.strip())
         if address is None:
             break

@@ -104,15 +104,15 @@ class Credentials:
 
     def identify(self, method: str, headers: Iterable[RawHeader], now: int) -> Identity:
         """Return who sends a request, by its raw headers (names in lower case), and which of its cookies to renew."""
-        lines = tuple(headers)
-        caller = authenticate(lines, self.tokens, self.revocations, now)
+        headers = tuple(headers)
+        caller = authenticate(headers, self.tokens, self.revocations, now)
         if isinstance(caller, Anonymous) and caller.reason is Reason.MISSING:
-            return self._find_by_cookie(method, lines, now)
+            return self._identify_by_cookie(method, headers, now)
         return Identity(caller)
 
-    def _find_by_cookie(self, method: str, headers: tuple[RawHeader, ...], now: int) -> Identity:
-        lines = tuple(list_values(headers, b"cookie"))
-        cookies = self._read_cookies(lines)
+    def _identify_by_cookie(self, method: str, headers: tuple[RawHeader, ...], now: int) -> Identity:
+        values = tuple(list_values(headers, b"cookie"))
+        cookies = self._read_cookies(values)
         if cookies is None or not is_same_origin(method, headers, self.public_url):
             return NOBODY
         session = self.sealer.open(cookies.sealed, now) if cookies.sealed else None
@@ -120,8 +120,8 @@ class Credentials:
             caller: Caller = Anonymous(Reason.INVALID if cookies.sealed else Reason.MISSING)
             session_id = None
         else:
-            self._remember(lines, cookies)
-            caller, session_id = self._find_by_session(session, now), session.get("sid")
+            self._remember(values, cookies)
+            caller, session_id = self._authenticate_session(session, now), session.get("sid")
         signed_in = self._find_other_session(cookies.device, session_id, now)
         if signed_in is not None:
             return Identity(caller, StaleSession(signed_in, cookies.sealed, cookies.pieces, cookies.device))
@@ -129,25 +129,25 @@ class Credentials:
             return Identity(caller)
         return Identity(caller, StaleSession(session_id, cookies.sealed, cookies.pieces))
 
-    def _read_cookies(self, lines: tuple[bytes, ...]) -> _BrowserCookies | None:
+    def _read_cookies(self, values: tuple[bytes, ...]) -> _BrowserCookies | None:
         """Return our cookies, or None where there are none."""
-        remembered = self._browsers.find(lines)
+        remembered = self._browsers.find(values)
         if remembered is not None:
             return remembered
         names = self.cookie_names
         ours = names.session.encode(), names.device.encode()
-        if not any(name in line for line in lines for name in ours):
+        if not any(name in value for value in values for name in ours):
             return None  # so with nearly everybody who is not signed in
-        cookies = parse_cookies((b"cookie", line) for line in lines)
+        cookies = parse_cookies((b"cookie", value) for value in values)
         sealed, device = find_session_value(cookies, names.session) or "", cookies.get(names.device)
         if not (sealed or device):
             return None
         return _BrowserCookies(sealed, tuple(list_session_pieces(cookies, names.session)), device)
 
-    def _remember(self, lines: tuple[bytes, ...], cookies: _BrowserCookies) -> None:
+    def _remember(self, values: tuple[bytes, ...], cookies: _BrowserCookies) -> None:
         """Remember a browser's cookies, in which a session opened."""
-        if self._browsers.find(lines) is None and sum(map(len, lines)) <= LONGEST_REMEMBERED:
-            self._browsers.keep(lines, cookies)
+        if self._browsers.find(values) is None and sum(map(len, values)) <= LONGEST_REMEMBERED:
+            self._browsers.keep(values, cookies)
 
     def _find_other_session(self, device: str | None, session_id: object, now: int) -> str | None:
         """Return the session that a device cookie names, if it is a different one and not known to have ended."""
@@ -158,7 +158,7 @@ class Credentials:
             return None
         return found.session_id
 
-    def _find_by_session(self, session: SessionClaims, now: int) -> Caller:
+    def _authenticate_session(self, session: SessionClaims, now: int) -> Caller:
         token = session.get("accessToken")
         if not isinstance(token, str):
             return Anonymous(Reason.INVALID)

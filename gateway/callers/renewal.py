@@ -156,11 +156,11 @@ def _key_of(stale: StaleSession) -> tuple[str, str | None]:
 
 def add_cookies(headers: Iterable[RawHeader], renewed: RenewedCaller, names: CookieNames) -> list[RawHeader]:
     """Return an answer's headers with the renewed cookies, unless the answer sets or clears the session itself."""
-    lines = list(headers)
-    set_here = [value.partition(b"=")[0].decode("latin-1") for name, value in lines if name.lower() == b"set-cookie"]
+    headers = list(headers)
+    set_here = [value.partition(b"=")[0].decode("latin-1") for name, value in headers if name.lower() == b"set-cookie"]
     if list_session_pieces(set_here, names.session):
-        return lines
-    return lines + [(b"set-cookie", value.encode("ascii")) for value in renewed.set_cookie]
+        return headers
+    return headers + [(b"set-cookie", value.encode("ascii")) for value in renewed.set_cookie]
 
 
 def _note_answer(question: _Question, task: "asyncio.Task[SessionAnswer | None]", remember: float) -> None:

@@ -20,8 +20,8 @@ def is_same_origin(method: str, headers: Iterable[RawHeader], public_origin: str
     2. With ``Sec-Fetch-Site``: only ``same-origin``, or ``none`` (the user's own doing) (Fetch Metadata, 2.3).
     3. Without: only an ``Origin`` equal to the public origin (RFC 6454, 7).
     """
-    lines = tuple(headers)
-    if method in SAFE_METHODS and not wants_websocket(lines):
+    headers = tuple(headers)
+    if method in SAFE_METHODS and not wants_websocket(headers):
         return True
-    sites = list_values(lines, b"sec-fetch-site")
-    return sites in _OWN_SITES if sites else list_values(lines, b"origin") == [public_origin.encode()]
+    sites = list_values(headers, b"sec-fetch-site")
+    return sites in _OWN_SITES if sites else list_values(headers, b"origin") == [public_origin.encode()]

@@ -22,7 +22,7 @@ QUESTION_PATH = b"/_gateway/auth"
 
 _URL = re.compile(rb"(https?)://([^/?#@\\]+)(/.*)", re.DOTALL)
 _SCHEMES = {b"http": b"http", b"https": b"https", b"ws": b"http", b"wss": b"https"}
-_SAID = frozenset(
+_PROXY_HEADERS = frozenset(
     {
         *(b"x-original-url", b"x-original-method"),
         *(b"x-forwarded-uri", b"x-forwarded-method", b"x-forwarded-proto", b"x-forwarded-host"),
@@ -51,29 +51,29 @@ def choose_dialect(headers: Iterable[RawHeader]) -> Dialect:
 
 def read_question(line: RequestLine, headers: tuple[RawHeader, ...], heads: RequestHeads) -> RequestHead:
     """Return the head of the request that a question is about, or raise BadRequest."""
-    said = _read_said(headers)
-    scheme, host, url_target = _split_url(said.get(b"x-original-url"))
+    given = _read_proxy_headers(headers)
+    scheme, host, url_target = _split_url(given.get(b"x-original-url"))
     below = line.raw_path[len(QUESTION_PATH) :]
     own_target = (below + b"?" + line.query if line.query else below) if below else None
-    target = _agree("target", url_target, said.get(b"x-forwarded-uri"), own_target)
-    methods = (said.get(b"x-original-method"), said.get(b"x-forwarded-method"))
+    target = _agree("target", url_target, given.get(b"x-forwarded-uri"), own_target)
+    methods = (given.get(b"x-original-method"), given.get(b"x-forwarded-method"))
     own_method = line.method.encode() if below and methods == (None, None) else None
     original_method = _agree("method", *methods, own_method)
-    _check_scheme(scheme, said.get(b"x-forwarded-proto"))
+    _check_scheme(scheme, given.get(b"x-forwarded-proto"))
     path, _, query = target.partition(b"?")
     original_line = read_line(original_method.decode("latin-1"), path, query)
-    return heads.describe(original_line, _original_headers(headers, host, said.get(b"x-forwarded-host")))
+    return heads.describe(original_line, _original_headers(headers, host, given.get(b"x-forwarded-host")))
 
 
-def _read_said(headers: tuple[RawHeader, ...]) -> dict[bytes, bytes]:
+def _read_proxy_headers(headers: tuple[RawHeader, ...]) -> dict[bytes, bytes]:
     """Return the proxy's headers about the request, each given once and not empty."""
-    said: dict[bytes, bytes] = {}
+    given: dict[bytes, bytes] = {}
     for name, value in headers:
-        if name in _SAID:
-            if name in said or not value:
+        if name in _PROXY_HEADERS:
+            if name in given or not value:
                 raise BadRequest(Sentence("Say {header} once", header=name.decode()))
-            said[name] = value
-    return said
+            given[name] = value
+    return given
 
 
 def _split_url(url: bytes | None) -> tuple[bytes | None, bytes | None, bytes | None]:

@@ -50,7 +50,7 @@ def parse_regex(text: str, offset: int = 0) -> Node:
     parser = _Parser(text, offset)
     node = parser.read_choice(0)
     if parser.position < len(text):
-        raise parser.fault("Unmatched )")
+        raise parser.error("Unmatched )")
     return node
 
 
@@ -62,7 +62,7 @@ class _Parser:
         self.offset = offset
         self.position = 0
 
-    def fault(self, reason: str) -> MatcherInvalid:
+    def error(self, reason: str) -> MatcherInvalid:
         return MatcherInvalid(reason, self.offset + self.position)
 
     def peek(self) -> str:
@@ -71,7 +71,7 @@ class _Parser:
     def take(self) -> str:
         character = self.peek()
         if not character:
-            raise self.fault("Unexpected end of the regular expression")
+            raise self.error("Unexpected end of the regular expression")
         self.position += 1
         return character
 
@@ -88,7 +88,7 @@ class _Parser:
     def read_choice(self, depth: int) -> Node:
         """Read a Disjunction."""
         if depth > MOST_NESTING:
-            raise self.fault(f"More than {MOST_NESTING} groups inside one another")
+            raise self.error(f"More than {MOST_NESTING} groups inside one another")
         ways = [self.read_sequence(depth)]
         while self.skip("|"):
             ways.append(self.read_sequence(depth))
@@ -124,9 +124,9 @@ class _Parser:
         least = int(low) if low else {"*": 0, "+": 1, "?": 0}[sign]
         most = int(high) if high else None if comma or sign in {"*", "+"} else 1 if sign == "?" else least
         if max(least, most or 0) > MOST_REPEATS:
-            raise self.fault(f"More than {MOST_REPEATS} repetitions")
+            raise self.error(f"More than {MOST_REPEATS} repetitions")
         if most is not None and most < least:
-            raise self.fault("Repetition out of order")
+            raise self.error("Repetition out of order")
         return Repeat(node, least, most)
 
     def read_atom(self, depth: int) -> Node:
@@ -134,10 +134,10 @@ class _Parser:
         match self.peek():
             case "(":
                 if not self.read(_GROUP):
-                    raise self.fault("Unknown kind of group")
+                    raise self.error("Unknown kind of group")
                 return self.read_group_body(depth)
             case "*" | "+" | "?" | "{" | "}" | "]" as sign:
-                raise self.fault(f"Nothing to repeat, or an unescaped {sign}")
+                raise self.error(f"Nothing to repeat, or an unescaped {sign}")
         match self.take():
             case ".":
                 return _ALL_BUT_LINE_ENDS
@@ -151,7 +151,7 @@ class _Parser:
     def read_group_body(self, depth: int) -> Node:
         body = self.read_choice(depth + 1)
         if not self.skip(")"):
-            raise self.fault("Unterminated group")
+            raise self.error("Unterminated group")
         return body
 
     def read_escape(self) -> Ranges:
@@ -169,7 +169,7 @@ class _Parser:
         if character == "0" and self.peek() not in set("0123456789"):
             return ((0, 0),)
         if character.isascii() and character.isalnum():
-            raise self.fault(f"The escape \\{character} is not allowed")
+            raise self.error(f"The escape \\{character} is not allowed")
         return ranges_of(character)
 
     def read_class(self) -> Node:
@@ -194,7 +194,7 @@ class _Parser:
         if first != first_end or last != last_end or len(low) + len(high) != 2:  # noqa: PLR2004 - one each
             return (*low, *ranges_of("-"), *high)
         if first > last:
-            raise self.fault("Character range out of order")
+            raise self.error("Character range out of order")
         return ((first, last),)
 
 

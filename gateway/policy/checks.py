@@ -45,16 +45,16 @@ def _check_words(policy: Policy, index: int) -> None:
     """Law 1."""
     rule = policy.rules[index]
     names = sorted({OWN_UPSTREAM, *(upstream.name for upstream in policy.upstreams)})
-    asked = [key for key in ("role", "max_auth_age") if getattr(rule, key) is not None]
+    demands = [key for key in ("role", "max_auth_age") if getattr(rule, key) is not None]
     if rule.upstream not in names:
         raise RuleRefused(index, f"unknown word {rule.upstream!r}; known are {', '.join(names)}", "upstream")
-    if asked and rule.access is Access.PUBLIC:
-        raise RuleRefused(index, "a public rule can't ask anything of its callers", asked[0])
+    if demands and rule.access is Access.PUBLIC:
+        raise RuleRefused(index, "a public rule can't ask anything of its callers", demands[0])
     if rule.websocket and "GET" not in rule.methods:
         raise RuleRefused(index, "needs the method GET", "websocket")
     if rule.anonymous_forms and (rule.access is not Access.PAGE or "POST" not in rule.methods):
         raise RuleRefused(index, "needs the access page and the method POST", "anonymous_forms")
-    if rule.anonymous_forms and asked:
+    if rule.anonymous_forms and demands:
         raise RuleRefused(
             index, "can't stand beside role or max_auth_age, which no service asks again", "anonymous_forms"
         )

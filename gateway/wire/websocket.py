@@ -37,14 +37,14 @@ def wants_websocket(headers: Iterable[RawHeader]) -> bool:
 
 def read_key(method: str, http_version: str, headers: Iterable[RawHeader]) -> bytes:
     """Return the key of a client's handshake; raises BadRequest or UpgradeRequired where it is not a valid one."""
-    lines = list(headers)
-    if method != "GET" or http_version != "1.1" or b"upgrade" not in list_words(lines, b"connection"):
+    headers = list(headers)
+    if method != "GET" or http_version != "1.1" or b"upgrade" not in list_words(headers, b"connection"):
         raise BadRequest("This is not the handshake of a WebSocket")
-    if [value.lower() for value in list_values(lines, b"upgrade")] != [b"websocket"]:
+    if [value.lower() for value in list_values(headers, b"upgrade")] != [b"websocket"]:
         raise BadRequest("Ask for websocket alone")
-    if list_values(lines, b"sec-websocket-version") != [VERSION]:
+    if list_values(headers, b"sec-websocket-version") != [VERSION]:
         raise UpgradeRequired
-    keys = list_values(lines, b"sec-websocket-key")
+    keys = list_values(headers, b"sec-websocket-key")
     if len(keys) != 1 or not _is_key(keys[0]):
         raise BadRequest("Sec-WebSocket-Key must be 16 bytes in base64")
     return keys[0]
@@ -52,11 +52,11 @@ def read_key(method: str, http_version: str, headers: Iterable[RawHeader]) -> by
 
 def is_accepted(key: bytes, headers: Iterable[RawHeader]) -> bool:
     """Tell whether the headers of a 101 (names in lower case) answer the handshake with this key."""
-    lines = list(headers)
+    headers = list(headers)
     return (
-        b"upgrade" in list_words(lines, b"connection")
-        and [value.lower() for value in list_values(lines, b"upgrade")] == [b"websocket"]
-        and list_values(lines, b"sec-websocket-accept") == [accept_of(key)]
+        b"upgrade" in list_words(headers, b"connection")
+        and [value.lower() for value in list_values(headers, b"upgrade")] == [b"websocket"]
+        and list_values(headers, b"sec-websocket-accept") == [accept_of(key)]
     )
 
 
