@@ -93,12 +93,12 @@ def read_call(arguments: Sequence[str]) -> Call:
     parser.add_argument("--cookie", help="the value of the session cookie")
     parser.add_argument("--header", action="append", default=[], help="another header, as Name: value")
     parser.add_argument("--rules", type=Path, help="the policy file; alone: check it")
-    found = parser.parse_args(arguments)
-    words: list[str] = found.request
-    if len(words) > 2 or not (words or found.rules) or not all(":" in header for header in found.header):  # noqa: PLR2004
+    parsed = parser.parse_args(arguments)
+    words: list[str] = parsed.request
+    if len(words) > 2 or not (words or parsed.rules) or not all(":" in header for header in parsed.header):  # noqa: PLR2004
         parser.error("expected [METHOD] TARGET, or --rules FILE")
     method, target = ["GET", *words][-2:] if words else ("GET", None)
-    return Call(method, target, tuple(found.header), found.token, found.cookie, found.rules)
+    return Call(method, target, tuple(parsed.header), parsed.token, parsed.cookie, parsed.rules)
 
 
 def explain(call: Call, settings: GatewaySettings | None, now: int) -> tuple[list[str], int]:

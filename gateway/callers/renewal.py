@@ -80,22 +80,22 @@ class SessionRenewal:
         self._forgot_at = float("-inf")  # by the monotonic clock
         self._questions: dict[tuple[str, str | None], _Question] = {}
 
-    async def renew(self, found: Identity) -> RenewedCaller:
+    async def renew(self, identity: Identity) -> RenewedCaller:
         """Return the renewed caller where there is something to renew; else, and when that fails, the same caller."""
-        if found.stale is None:
-            return RenewedCaller(found.caller)
-        answer = await self._ask_once(found.stale)
-        without_answer = RenewedCaller(found.caller, is_unknown=isinstance(found.caller, Anonymous))
+        if identity.stale is None:
+            return RenewedCaller(identity.caller)
+        answer = await self._ask_once(identity.stale)
+        without_answer = RenewedCaller(identity.caller, is_unknown=isinstance(identity.caller, Anonymous))
         if answer is None:
             return without_answer
         if answer.access_token is None:
-            self._note_end(found.stale)
+            self._note_end(identity.stale)
             return RenewedCaller(Anonymous(Reason.REVOKED), answer.set_cookie)
         now, credentials = int(time.time()), self._credentials
         caller = authenticate_token(answer.access_token, credentials.tokens, credentials.revocations, now)
-        if isinstance(caller, User) and caller.claims.session_id in self._list_wanted(found.stale, now):
-            if caller.claims.session_id != found.stale.session_id:
-                self._note_end(found.stale)
+        if isinstance(caller, User) and caller.claims.session_id in self._list_wanted(identity.stale, now):
+            if caller.claims.session_id != identity.stale.session_id:
+                self._note_end(identity.stale)
             return RenewedCaller(caller, answer.set_cookie)
         return RenewedCaller(caller) if caller == Anonymous(Reason.REVOKED) else without_answer
 

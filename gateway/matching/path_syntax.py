@@ -102,10 +102,10 @@ def _cut_escape(source: str, start: int) -> tuple[Token, int]:
 
 
 def _cut_name(source: str, start: int) -> tuple[Token, int]:
-    found = _NAME.match(source, start + 1)
-    if not found or not found.group():
+    match = _NAME.match(source, start + 1)
+    if not match or not match.group():
         raise MatcherInvalid("Missing parameter name", start)
-    return Token(Kind.NAME, start, found.group()), found.end()
+    return Token(Kind.NAME, start, match.group()), match.end()
 
 
 def _cut_group(source: str, start: int) -> tuple[Token, int]:

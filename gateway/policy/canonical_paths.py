@@ -69,9 +69,9 @@ def check_query(raw: bytes) -> bytes:
     """Return a raw query (without its ``?``) as it is, or raise PathRefused."""
     if len(raw) > MAX_QUERY_LENGTH:
         raise PathRefused(Sentence("The query is longer than {most} bytes", most=MAX_QUERY_LENGTH))
-    found = _REFUSED_QUERY.search(raw)
-    if found:
-        raise PathRefused(Sentence("The query has the byte {byte}", byte=_name(found.group())))
+    match = _REFUSED_QUERY.search(raw)
+    if match:
+        raise PathRefused(Sentence("The query has the byte {byte}", byte=_name(match.group())))
     return raw
 
 
@@ -92,9 +92,9 @@ def _check_shape(raw: bytes) -> None:
         raise PathRefused("The path does not start with /")
     if raw.startswith((b"//", b"/\\")):
         raise PathRefused("The path starts with two slashes")
-    found = _REFUSED_RAW.search(raw)
-    if found:
-        raise PathRefused(Sentence("The path has the byte {byte}", byte=_name(found.group())))
+    match = _REFUSED_RAW.search(raw)
+    if match:
+        raise PathRefused(Sentence("The path has the byte {byte}", byte=_name(match.group())))
 
 
 def _check_encoding(raw: bytes) -> None:
@@ -112,9 +112,9 @@ def _decode(raw: bytes) -> str:
         text = unquote_to_bytes(raw).decode("utf-8")
     except UnicodeDecodeError:
         raise PathRefused("The path is not valid UTF-8") from None
-    found = _REFUSED_TEXT.search(text)
-    if found:
-        raise PathRefused(Sentence("The path has the character {point}", point=f"U+{ord(found.group()):04X}"))
+    match = _REFUSED_TEXT.search(text)
+    if match:
+        raise PathRefused(Sentence("The path has the character {point}", point=f"U+{ord(match.group()):04X}"))
     return text
 
 

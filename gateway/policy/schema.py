@@ -76,7 +76,7 @@ def _read_address(value: object, info: ValidationInfo) -> Replica:
     for setting in _SETTING.findall(text):
         if setting not in settings:
             raise ValueError(f"there is no setting {setting}")
-    url = _SETTING.sub(lambda found: settings[found.group(1)], text)
+    url = _SETTING.sub(lambda match: settings[match.group(1)], text)
     return _read_socket(url) if url.startswith(UNIX) else _read_url(url)
 
 

@@ -251,17 +251,17 @@ _PLAIN_WORDS = frozenset({b"close", b"keep-alive"})
 
 def _read_status_line(data: bytes) -> tuple[int, int]:
     """Return the minor version and the status."""
-    found = _STATUS_LINE.fullmatch(data)
-    if found is None:
+    match = _STATUS_LINE.fullmatch(data)
+    if match is None:
         raise AnswerBroken("not an HTTP/1.1 status line")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 def _read_line(data: bytes) -> _Line:
-    found = _LINE.fullmatch(data)
-    if found is None:
+    line = _LINE.fullmatch(data)
+    if line is None:
         raise AnswerBroken("a line that is no header")
-    header = found[1].lower(), found[2].strip(b" \t")
+    header = line[1].lower(), line[2].strip(b" \t")
     name, value = header
     passing = encode_lines(keep_answer_headers(200, [header]))
     match name:

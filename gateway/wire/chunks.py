@@ -51,13 +51,13 @@ class ChunkReader:
         """Read bytes; return the data in them, and what follows the end of the body. Raises ChunksBroken."""
         data, position = self._begun + data, 0
         self._begun = b""
-        found: list[bytes] = []
+        pieces: list[bytes] = []
         while position < len(data) and self._expected is not _Expected.NOTHING:
             if self._expected is _Expected.DATA:
                 piece = data[position : position + self._left]
                 position += len(piece)
                 self._take_data(piece)
-                found.append(piece)
+                pieces.append(piece)
                 continue
             end = data.find(b"\n", position) + 1
             if end == 0:
@@ -67,7 +67,7 @@ class ChunkReader:
             self._take_line(data[position:end])
             position = end
         rest = data[position:] if self._expected is _Expected.NOTHING else b""
-        return (found[0] if len(found) == 1 else b"".join(found)), rest
+        return (pieces[0] if len(pieces) == 1 else b"".join(pieces)), rest
 
     def _take_data(self, piece: bytes) -> None:
         self._left -= len(piece)

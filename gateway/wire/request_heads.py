@@ -118,16 +118,16 @@ class RequestHeads:
 
     def _parse(self, head: bytes) -> RequestHead:
         parser = _parse(head)
-        path, _, query = parser.found.target.partition(b"?")
+        path, _, query = parser.parsed.target.partition(b"?")
         line = read_line(parser.method, path, query, parser.version)
-        return RequestHead(line, _read_headers(tuple(parser.found.headers), self._hosts))
+        return RequestHead(line, _read_headers(tuple(parser.parsed.headers), self._hosts))
 
     def _read_plain_headers(self, lines: bytes) -> RequestHeaders:
         try:
             parser = _parse(_PLAIN_START + lines)
         except BadRequest:
             raise NotPlain from None
-        headers = _read_headers(tuple(parser.found.headers), self._hosts)
+        headers = _read_headers(tuple(parser.parsed.headers), self._hosts)
         if headers.refusal is not None:
             raise NotPlain
         return headers
@@ -150,11 +150,11 @@ def read_line(method: str, raw_path: bytes, query: bytes, version: str = "1.1") 
 
 
 def _read_plain_line(data: bytes) -> RequestLine:
-    found = _PLAIN_LINE.fullmatch(data)
-    if found is None:
+    match = _PLAIN_LINE.fullmatch(data)
+    if match is None:
         raise NotPlain
-    path, _, query = found[2].partition(b"?")
-    line = read_line(found[1].decode(), path, query)
+    path, _, query = match[2].partition(b"?")
+    line = read_line(match[1].decode(), path, query)
     if line.refusal is not None:
         raise NotPlain
     return line
@@ -192,19 +192,19 @@ def _read_headers(headers: tuple[RawHeader, ...], hosts: Collection[bytes]) -> R
 def _parse(head: bytes) -> "HeadParser":
     parser = HeadParser()
     parser.feed(head)
-    if not parser.found.is_whole:
+    if not parser.parsed.is_whole:
         raise BadRequest
     return parser
 
 
 class HeadParser:
-    """httptools, and what it ``found`` in one head: two objects, so that no reference cycle arises."""
+    """httptools, and what it ``parsed`` in one head: two objects, so that no reference cycle arises."""
 
-    __slots__ = ("_parser", "found")
+    __slots__ = ("_parser", "parsed")
 
     def __init__(self) -> None:
-        self.found = _ParsedHead()
-        self._parser = httptools.HttpRequestParser(self.found)
+        self.parsed = _ParsedHead()
+        self._parser = httptools.HttpRequestParser(self.parsed)
 
     def feed(self, data: bytes) -> None:
         """Read bytes of the head; raises BadRequest."""
@@ -218,7 +218,7 @@ class HeadParser:
     def check(self, data: bytes) -> None:
         """Read bytes of a head whose end has not come yet; BadRequest as soon as it can't become one."""
         self.feed(data)
-        if self.found.is_whole:  # without an empty line: no HTTP/1.x that we speak
+        if self.parsed.is_whole:  # without an empty line: no HTTP/1.x that we speak
             raise BadRequest
 
     @property

@@ -118,7 +118,7 @@ def test_what_is_plain_means_what_the_parser_says(method: bytes, target: bytes, 
     parser = HeadParser()
     try:
         parser.feed(data)
-        assert parser.found.is_whole
+        assert parser.parsed.is_whole
     except BadRequest:
         with pytest.raises(BadRequest):
             RequestHeads(HOSTS).read(data)
@@ -126,9 +126,9 @@ def test_what_is_plain_means_what_the_parser_says(method: bytes, target: bytes, 
     line, headers = RequestHeads(HOSTS).read(data)
     assert (line.method, line.version) == (parser.method, parser.version) == (method.decode(), "1.1")
     assert (line.raw_path, line.query) == (target.partition(b"?")[0], target.partition(b"?")[2])
-    assert list(headers.raw) == parser.found.headers
+    assert list(headers.raw) == parser.parsed.headers
     with contextlib.suppress(AppError):
-        assert headers.passing == read_passing_headers(parser.found.headers, HOSTS)
+        assert headers.passing == read_passing_headers(parser.parsed.headers, HOSTS)
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
