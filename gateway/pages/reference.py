@@ -85,7 +85,7 @@ def join(parts: Iterable[Json], policy: Policy, public_url: str) -> Json:
     paths: Json = {}
     schemas: Json = {}
     for part in parts:
-        paths |= {path: item for path, item in _members(part, "paths").items() if not _is_hidden(path, policy)}
+        paths |= {path: item for path, item in _members(part, "paths").items() if not policy.is_never_routed(path)}
         schemas |= _members(_members(part, "components"), "schemas")
     for item in paths.values():
         _add_own_answers(item)
@@ -134,10 +134,6 @@ def _read_object(body: bytes) -> Json:
 def _members(document: Json, name: str) -> Json:
     found = document.get(name, {})
     return found if isinstance(found, dict) else {}
-
-
-def _is_hidden(path: str, policy: Policy) -> bool:
-    return any(matcher.matches(path) for matcher in policy.never_routed)
 
 
 def _add_own_answers(item: object) -> None:
