@@ -35,7 +35,7 @@ from gateway.matching.matchers import Matcher
 from gateway.policy.canonical_paths import CanonicalPath, write_callback_query
 from gateway.policy.rules import Access, Candidate, Condition, Policy, Rule, Source, Upstream
 from gateway.wire.headers import RawHeader, list_values
-from gateway.wire.websocket import read_key, wants_websocket
+from gateway.wire.websocket import read_key, wants_only_websocket, wants_websocket
 from shared.errors import AppError, BodyTooLarge, Forbidden, MethodNotAllowed, NotFound, Unauthorized
 from shared.tokens.authentication import Anonymous, Caller, User, ask_for_recent_sign_in, challenge
 from shared.tokens.claims import CLOCK_TOLERANCE, Claims
@@ -201,19 +201,19 @@ def _forward(candidate: Candidate, request: RequestFacts, user: User | None) -> 
     rule, matcher, upstream = candidate
     if request.content_length is not None and request.content_length > rule.max_body:
         return Refuse(BodyTooLarge(), rule, matcher)
-    upgrades = list_values(request.headers, b"upgrade") if request.asks_upgrade else []
+    is_upgrade = request.asks_upgrade and bool(list_values(request.headers, b"upgrade"))
     try:
-        key = _read_upgrade(rule, request, upgrades) if upgrades else None
+        key = _read_upgrade(rule, request) if is_upgrade else None
     except AppError as error:
         return Refuse(error, rule, matcher)
     return Forward(rule, user, matcher, upstream, key)
 
 
-def _read_upgrade(rule: Rule, request: RequestFacts, upgrades: list[bytes]) -> bytes | None:
+def _read_upgrade(rule: Rule, request: RequestFacts) -> bytes | None:
     """Return the key of the WebSocket to be opened here, if any; raises the refusals of law 7."""
     if not request.is_forward_auth and not wants_websocket(request.headers):
         return None
-    if not rule.websocket or (request.is_forward_auth and [each.lower() for each in upgrades] != [b"websocket"]):
+    if not rule.websocket or (request.is_forward_auth and not wants_only_websocket(request.headers)):
         raise Forbidden("WebSockets are not opened here")
     return None if request.is_forward_auth else read_key(request.method, request.http_version, request.headers)
 

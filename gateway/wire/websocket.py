@@ -35,12 +35,17 @@ def wants_websocket(headers: Iterable[RawHeader]) -> bool:
     return any(name == b"upgrade" and b"websocket" in value.lower() for name, value in headers)
 
 
+def wants_only_websocket(headers: Iterable[RawHeader]) -> bool:
+    """Tell whether ``websocket`` is the one protocol that a message (names in lower case) would upgrade to."""
+    return [value.lower() for value in list_values(headers, b"upgrade")] == [b"websocket"]
+
+
 def read_key(method: str, http_version: str, headers: Iterable[RawHeader]) -> bytes:
     """Return the key of a client's handshake; raises BadRequest or UpgradeRequired where it is not a valid one."""
     headers = list(headers)
     if method != "GET" or http_version != "1.1" or b"upgrade" not in list_words(headers, b"connection"):
         raise BadRequest("This is not the handshake of a WebSocket")
-    if [value.lower() for value in list_values(headers, b"upgrade")] != [b"websocket"]:
+    if not wants_only_websocket(headers):
         raise BadRequest("Ask for websocket alone")
     if list_values(headers, b"sec-websocket-version") != [VERSION]:
         raise UpgradeRequired
@@ -55,7 +60,7 @@ def is_accepted(key: bytes, headers: Iterable[RawHeader]) -> bool:
     headers = list(headers)
     return (
         b"upgrade" in list_words(headers, b"connection")
-        and [value.lower() for value in list_values(headers, b"upgrade")] == [b"websocket"]
+        and wants_only_websocket(headers)
         and list_values(headers, b"sec-websocket-accept") == [accept_of(key)]
     )
 
