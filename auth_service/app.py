@@ -86,7 +86,6 @@ def build_routes() -> list[Resource]:
         resource("/api/auth/_log", POST=nextauth.take_log),
         resource("/api/auth", **unknown),
         resource("/api/auth/{rest:path}", **unknown),
-        resource("/internal/users", GET=internal.show_users),
         resource("/internal/users/changes", GET=internal.show_user_changes),
         resource("/internal/revocations", GET=internal.show_revocations),
         resource("/internal/session", POST=internal.renew_session),

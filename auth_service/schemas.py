@@ -148,11 +148,3 @@ class DeviceView(View):
     user_agent: str
     address: str | None
     current: bool
-
-
-class AuthorView(View):
-    """What other services may know of a user."""
-
-    id: int
-    name: str
-    email: str

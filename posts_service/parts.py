@@ -8,7 +8,6 @@ from typing import Self, TypeVar
 
 from starlette.requests import HTTPConnection
 
-from posts_service.author_lookup import AuthorLookup
 from posts_service.fast.list_source import WRITE_SETTINGS, ListSource
 from posts_service.housekeeping import build_housekeeping
 from posts_service.settings import PostsMigrationSettings, PostsSettings
@@ -55,7 +54,6 @@ class Parts:
     standby: Database | None
     list_source: ListSource
     auth_service: ServiceClient
-    author_lookup: AuthorLookup
     author_lists: CoalescedReads[AuthorsList, PostList | None]
     feed_lists: CoalescedReads[FeedList, PostList | None]
     long_author_lists: CoalescedReads[AuthorsList, PostList]
@@ -90,7 +88,6 @@ class Parts:
             standby=standby,
             list_source=list_source,
             auth_service=auth_service,
-            author_lookup=AuthorLookup(database, auth_service),
             author_lists=_coalesce(list_source, list_by_authors, sharing),
             feed_lists=_coalesce(list_source, list_feeds, sharing),
             long_author_lists=_one_by_one(list_source, list_long_by_author),

@@ -8,13 +8,12 @@ The API's lists (``read_``) come as JSON and share queries; those of the pages (
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from posts_service.parts import List, Parts
+from posts_service.parts import Parts
 from posts_service.schemas import ListQuery
 from posts_service.tables.post_lists import AuthorsList, FeedList, PostList
 from posts_service.tables.posts import Post, find_post, list_by_author, list_published, list_published_by_author
 from posts_service.web.cursors import encode_cursor
 from shared.errors import NotFound
-from shared.fast.coalesced_reads import CoalescedReads
 from shared.tokens.authentication import Caller, User
 
 
@@ -37,53 +36,43 @@ async def get_visible_post(parts: Parts, caller: Caller, post_id: int) -> Post:
         post = await find_post(connection, post_id)
     if post is None or not (post.published or is_author(caller, post)):
         raise NotFound
-    [completed] = await parts.author_lookup.complete([post])
-    return completed
+    return post
 
 
 async def read_feed(parts: Parts, query: ListQuery) -> PostList:
     """Return the JSON of what everyone has published."""
-    return await _read_with_authors(parts, parts.feed_lists, parts.long_feeds, FeedList(query.before, query.limit))
+    wanted = FeedList(query.before, query.limit)
+    return await parts.feed_lists.read(wanted) or await parts.long_feeds.read(wanted)
 
 
 async def read_posts_of(parts: Parts, author_id: int, reader: User, query: ListQuery) -> PostList:
     """Return the JSON of an author's posts: all of them to the author, to others those that are published."""
     is_own = reader.claims.user_id == author_id
     wanted = AuthorsList(author_id, query.before, query.limit, with_drafts=is_own)
-    return await _read_with_authors(parts, parts.author_lists, parts.long_author_lists, wanted)
+    return await parts.author_lists.read(wanted) or await parts.long_author_lists.read(wanted)
 
 
 async def list_feed(parts: Parts, query: ListQuery, most: int) -> Page:
     """Return what everyone has published, ``most`` characters of each content."""
     posts = await parts.list_source.read(lambda found: list_published(found, query.before, query.limit + 1, most))
-    return await _make_page(parts, posts, query.limit)
+    return _make_page(posts, query.limit)
 
 
 async def list_own_posts(parts: Parts, author: User, query: ListQuery, most: int) -> Page:
     """Return the caller's own posts, drafts among them, ``most`` characters of each content."""
     author_id, limit = author.claims.user_id, query.limit + 1
     posts = await parts.list_source.read(lambda found: list_by_author(found, author_id, query.before, limit, most))
-    return await _make_page(parts, posts, query.limit)
+    return _make_page(posts, query.limit)
 
 
 async def list_published_of(parts: Parts, author_id: int, query: ListQuery, most: int) -> Page:
     """Return what an author has published, ``most`` characters of each content."""
     before, limit = query.before, query.limit + 1
     posts = await parts.list_source.read(lambda found: list_published_by_author(found, author_id, before, limit, most))
-    return await _make_page(parts, posts, query.limit)
+    return _make_page(posts, query.limit)
 
 
-async def _read_with_authors(
-    parts: Parts, lists: CoalescedReads[List, PostList | None], long_lists: CoalescedReads[List, PostList], wanted: List
-) -> PostList:
-    """Return a list; read anew where it named authors that only the auth service knew."""
-    posts = await lists.read(wanted) or await long_lists.read(wanted)
-    if posts.unknown_authors and await parts.author_lookup.learn(posts.unknown_authors):
-        return await lists.read(wanted) or await long_lists.read(wanted)
-    return posts
-
-
-async def _make_page(parts: Parts, posts: Sequence[Post], limit: int) -> Page:
+def _make_page(posts: Sequence[Post], limit: int) -> Page:
     """Return a page of ``limit`` posts; one more was asked for, to know whether another page follows."""
-    shown = await parts.author_lookup.complete(posts[:limit])
+    shown = list(posts[:limit])
     return Page(shown, encode_cursor(shown[-1].id) if len(posts) > limit else None)

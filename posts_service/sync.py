@@ -1,7 +1,7 @@
 """Follows the auth service's user changes: new names reach the authors, and who is deleted takes their posts along.
 
 1. The feed is complete and in order, so it has the last word: an author that it told of is changed by it alone. Tokens
-   and lookups only fill in authors that it has not told of yet. No clock is compared.
+   only fill in authors that it has not told of yet. No clock is compared.
 2. What a page tells and how far that is are stored in one transaction. A page may come again: what was taken before is
    left out.
 3. Replicas all follow. The position's lock lets one of them take a page; to the others it is then an old one.

@@ -78,15 +78,6 @@ async def find_user(connection: Connection, user_id: int) -> User | None:
     return read_user(row) if row else None
 
 
-async def list_users(connection: Connection, user_ids: Sequence[int]) -> list[User]:
-    """Return those of the users that exist, by id."""
-    rows = await connection.fetch(
-        "SELECT id, name, email, created_at, updated_at, roles, disabled_at FROM users WHERE id = ANY($1) ORDER BY id",
-        user_ids,
-    )
-    return [read_user(row) for row in rows]
-
-
 async def list_users_after(connection: Connection, user_id: int, limit: int) -> list[User]:
     """Return the users that follow an id, by id."""
     rows = await connection.fetch(

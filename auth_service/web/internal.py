@@ -1,7 +1,6 @@
 """What other services ask, under ``/internal``. The gateway routes none of it; each call needs a service token."""
 
 import math
-import re
 import time
 from typing import Annotated
 
@@ -11,26 +10,19 @@ from starlette.responses import JSONResponse, Response
 
 from auth_service.followers import FeedPlace
 from auth_service.parts import parts_of
-from auth_service.schemas import AuthorView
 from auth_service.tables.revocations import list_revocations
 from auth_service.tables.user_changes import Kind, UserChange, list_user_changes
-from auth_service.tables.users import list_users
 from auth_service.web.browser import clear_ended_pieces, order_session_ids, seal_for
 from auth_service.web.long_poll import Entry, ListEntries, Page
-from shared.errors import Invalid
 from shared.observing.request_context import record_of
 from shared.process.draining import is_ending
 from shared.tokens.session_cookie import MAX_SEALED_LENGTH
-from shared.tokens.signed import MAX_ID
 from shared.web.bodies import read_json
 from shared.web.schemas import Body, validate
 from shared.web.service_calls import require_service
 
 SERVICE = "auth_service"
-MAX_IDS = 100
 MAX_DEVICE_LENGTH = 200  # characters
-
-_IDS = re.compile(r"[1-9][0-9]{0,18}(,[1-9][0-9]{0,18})*")
 
 
 class SealedSession(Body):
@@ -42,16 +34,6 @@ class SealedSession(Body):
     session: Annotated[str, Field(max_length=MAX_SEALED_LENGTH)]
     pieces: Annotated[list[str], Field(max_length=100)]
     device: Annotated[str | None, Field(max_length=MAX_DEVICE_LENGTH)] = None
-
-
-async def show_users(request: Request) -> Response:
-    """Answer those of the users ``?ids=1,2,3`` that exist, as ``[{id, name, email}]``."""
-    require_service(request, SERVICE)
-    user_ids = _read_ids(request.query_params.get("ids", ""))
-    async with parts_of(request).database.connection() as connection:
-        users = await list_users(connection, user_ids)
-    authors = [AuthorView(id=user.id, name=user.name, email=user.email) for user in users]
-    return JSONResponse([author.model_dump() for author in authors])
 
 
 async def show_user_changes(request: Request) -> Response:
@@ -104,13 +86,6 @@ def _describe_changed(change: UserChange) -> dict[str, object]:
     if change.kind is Kind.DELETED:
         return {"id": change.user_id}
     return {"id": change.user_id, "name": change.name, "email": change.email}
-
-
-def _read_ids(text: str) -> list[int]:
-    ids = [int(part) for part in text.split(",")] if _IDS.fullmatch(text) else []
-    if not 1 <= len(ids) <= MAX_IDS or max(ids) > MAX_ID:
-        raise Invalid({"ids": f"must be 1 to {MAX_IDS} ids, separated by commas"})
-    return ids
 
 
 async def _read_page(request: Request, feed: str, list_entries: ListEntries[Entry]) -> Page[Entry]:

@@ -79,7 +79,7 @@ async def upsert_deleted_authors(
 async def update_unknown_authors(connection: Connection, reading: dt.datetime, limit: int) -> int:
     """Forget the names of some authors of whom a reading of the whole feed did not tell; return of how many.
 
-    What a token or a lookup has said since the reading began is left alone: the feed is going to tell.
+    What a token has said since the reading began is left alone: the feed is going to tell.
     """
     done: str = await connection.execute(
         """

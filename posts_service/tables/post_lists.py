@@ -51,11 +51,10 @@ class FeedList:
 
 @dataclass(frozen=True, slots=True)
 class PostList:
-    """The JSON of a list; the last id on it, if more posts follow; authors who are not known here."""
+    """The JSON of a list; the last id on it, if more posts follow."""
 
     body: bytes
     last_id: int | None
-    unknown_authors: frozenset[int]
 
 
 async def list_by_authors(
@@ -65,8 +64,7 @@ async def list_by_authors(
     row = await connection.fetchrow(
         """
         SELECT array_agg(list.posts ORDER BY asked.place) AS posts,
-            array_agg(list.last_id ORDER BY asked.place) AS last_ids,
-            array_agg(author.json IS NULL ORDER BY asked.place) AS are_unknown
+            array_agg(list.last_id ORDER BY asked.place) AS last_ids
         FROM unnest((SELECT $1::bigint[]), (SELECT $2::bigint[]), (SELECT $3::int[]), (SELECT $4::boolean[]))
             WITH ORDINALITY AS asked (author_id, before, most, with_drafts, place)
         LEFT JOIN LATERAL (
@@ -100,17 +98,14 @@ async def list_by_authors(
         longest,
     )
     assert row is not None
-    lists = zip(asked, row["posts"], row["last_ids"], row["are_unknown"], strict=True)
-    return [
-        _make_list(posts, last_id, [one.author_id] if is_unknown else []) for one, posts, last_id, is_unknown in lists
-    ]
+    return [_make_list(posts, last_id) for posts, last_id in zip(row["posts"], row["last_ids"], strict=True)]
 
 
 async def list_feeds(connection: Connection, asked: Sequence[FeedList], longest: int = SHORT) -> list[PostList | None]:
     """Return the lists of everyone's published posts that are asked for, in that order; None as above."""
     rows = await connection.fetch(
         """
-        SELECT list.posts, list.last_id, list.unknown
+        SELECT list.posts, list.last_id
         FROM unnest((SELECT $1::bigint[]), (SELECT $2::int[])) WITH ORDINALITY AS asked (before, most, place)
         CROSS JOIN LATERAL (
             SELECT string_agg(
@@ -119,8 +114,7 @@ async def list_feeds(connection: Connection, asked: Sequence[FeedList], longest:
                     json_public_author(author.name)
                 ) ELSE chr(1) END, ',' ORDER BY post.id DESC
             ) AS posts,
-            CASE WHEN count(*) > asked.most THEN (array_agg(post.id ORDER BY post.id DESC))[asked.most] END AS last_id,
-            array_agg(post.author_id) FILTER (WHERE author.name IS NULL) AS unknown
+            CASE WHEN count(*) > asked.most THEN (array_agg(post.id ORDER BY post.id DESC))[asked.most] END AS last_id
             FROM (
                 SELECT id, title, content, published, author_id, created_at, updated_at FROM posts
                 WHERE published AND id < asked.before AND author_id NOT IN (SELECT author_id FROM removals)
@@ -136,7 +130,7 @@ async def list_feeds(connection: Connection, asked: Sequence[FeedList], longest:
         [one.limit for one in asked],
         longest,
     )
-    return [_make_list(row["posts"], row["last_id"], row["unknown"] or []) for row in rows]
+    return [_make_list(row["posts"], row["last_id"]) for row in rows]
 
 
 async def list_long_by_author(connection: Connection, asked: AuthorsList) -> PostList:
@@ -187,12 +181,12 @@ def _get_only(lists: Sequence[PostList | None]) -> PostList:
     return found
 
 
-def _make_list(posts: str | None, last_id: int | None, unknown_authors: Sequence[int]) -> PostList | None:
+def _make_list(posts: str | None, last_id: int | None) -> PostList | None:
     """Return a list; where more posts follow its last, one of them was read to know it. No posts at all are None."""
     if posts is None:
-        return PostList(b"[]", None, frozenset())
+        return PostList(b"[]", None)
     if _TOO_LONG in posts:
         return None
     if last_id is not None:
         posts = posts[: posts.rindex(_BETWEEN_POSTS)]
-    return PostList(f"[{posts}]".encode(), last_id, frozenset(unknown_authors))
+    return PostList(f"[{posts}]".encode(), last_id)

@@ -63,6 +63,6 @@ def test_every_faulty_token_is_refused_both_ways(containers: Containers) -> None
 def test_what_services_say_among_themselves_is_closed(containers: Containers) -> None:
     """The internal API answers no request without a service token, a user's token included."""
     token = forge({**make_claims(), "iss": containers.url}, secret=SAMPLE_SECRETS["SECRET_KEY"])
-    url = "http://auth_service:8001/internal/users?ids=1"
+    url = "http://auth_service:8001/internal/users/changes"
     for answer in containers.ask([(url, {}), (url, {"Authorization": f"Bearer {token}"})]):
         assert answer.status == 401

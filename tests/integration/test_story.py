@@ -91,7 +91,7 @@ async def test_an_anonymous_browser_is_sent_to_the_sign_in_page(client: httpx2.A
 
 async def test_internal_paths_are_not_routed(client: httpx2.AsyncClient) -> None:
     """What services tell one another, and their health and metrics, can't be reached through the gateway."""
-    for path in ("/internal/users?ids=1", "/metrics", "/internal", "/internal/"):
+    for path in ("/internal/users/changes", "/metrics", "/internal", "/internal/"):
         assert (await client.get(path)).status_code == 404
 
 

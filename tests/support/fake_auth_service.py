@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
-from auth_service.web.internal import MAX_IDS
 from shared.tokens.signed import KeyRing, ServiceTokens
 
 OK = "HTTP/1.1 200 OK"
@@ -21,33 +20,26 @@ Misbehaviour = Callable[[], bytes]
 
 @dataclass(slots=True)
 class FakeAuthService:
-    """Knows ``users`` and two feeds; ``misbehave`` and ``pause`` spoil the answers on users, ``cut`` those of feeds.
+    """Knows two feeds; ``cut`` spoils what it answers of them, ``feed_pause`` holds it up.
 
-    ``feed_pause`` holds those of feeds up. ``renew`` answers what is asked of ``/internal/session``. Without an
-    ``epoch`` it is of the release before, which knew of none. What was asked is remembered.
+    ``renew`` answers what is asked of ``/internal/session``, after ``pause``. Without an ``epoch`` it is of the release
+    before, which knew of none. What was asked is remembered.
     """
 
     tokens: ServiceTokens
     url: str = ""
-    users: dict[int, Json] = field(default_factory=dict)
     changes: list[Json] = field(default_factory=list)
     revocations: list[Json] = field(default_factory=list)
-    misbehave: Misbehaviour | None = None
     pause: float = 0.0
     feed_pause: float = 0.0
     cut: Misbehaviour | None = None
     renew: Callable[[Json], bytes] | None = None
-    asked: list[list[int]] = field(default_factory=list)
     asked_to_renew: list[Json] = field(default_factory=list)
     asked_of: dict[str, list[Mapping[str, str]]] = field(default_factory=lambda: {"changes": [], "revocations": []})
     epoch: str | None = None
     since: int = 0
     _first_revocation: int = 1
     _open: set[asyncio.Task[None] | None] = field(default_factory=set)
-
-    def add(self, user_id: int, name: str) -> None:
-        """Let a user be known."""
-        self.users[user_id] = describe_user(user_id, name)
 
     def tell(self, kind: str, user_id: int, name: str | None = None) -> None:
         """Let a change of a user be read from the feed: ``created``, ``renamed`` or, without a name, ``deleted``."""
@@ -69,9 +61,9 @@ class FakeAuthService:
         Revocations are numbered on: a service that runs through several tests goes on after the last that it heard of.
         """
         self._first_revocation = self._next_id("revocations")
-        for known in (self.users, self.changes, self.revocations, self.asked, self.asked_to_renew):
+        for known in (self.changes, self.revocations, self.asked_to_renew):
             known.clear()
-        self.misbehave = self.cut = self.renew = self.epoch = None
+        self.cut = self.renew = self.epoch = None
         self.asked_of = {"changes": [], "revocations": []}
         self.since = 0
         self.pause = self.feed_pause = 0.0
@@ -104,8 +96,6 @@ class FakeAuthService:
         parts = urlsplit(target)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         match parts.path, caller:
-            case "/internal/users", "posts_service":
-                return await self._tell_users(query)
             case "/internal/users/changes", "posts_service":
                 return await self._tell_feed("changes", query)
             case "/internal/revocations", "posts_service" | "gateway":
@@ -114,16 +104,6 @@ class FakeAuthService:
                 return await self._renew(json.loads(body))
             case _:
                 return answer_with({"error": "There is nothing here"}, "HTTP/1.1 404 Not Found")
-
-    async def _tell_users(self, query: Mapping[str, str]) -> bytes:
-        ids = [int(text) for text in query["ids"].split(",")]
-        self.asked.append(ids)  # before the pause, in which the test may end and the next one begin
-        await asyncio.sleep(self.pause)
-        if self.misbehave:
-            return self.misbehave()
-        if len(ids) > MAX_IDS:
-            return answer_with({"error": "Too many ids"}, "HTTP/1.1 422 Unprocessable Content")
-        return answer_with([self.users[user_id] for user_id in ids if user_id in self.users])
 
     async def _tell_feed(self, name: str, query: Mapping[str, str]) -> bytes:
         """Answer a page; a number beyond the last there is gets that last one."""

@@ -39,7 +39,7 @@ COUNT_WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 
 
 @pytest.fixture
 async def app(posts_database_url: str, fake_auth_service: FakeAuthService) -> AsyncIterator[Starlette]:
-    """Give a posts service of its own, so that no lookup is remembered."""
+    """Give a posts service of its own, which has read no feed yet."""
     async with running_posts(posts_database_url, fake_auth_service) as app:
         yield app
 
@@ -82,17 +82,6 @@ async def test_a_new_name_reaches_the_lists(
     fake_auth_service.tell("created", ada.id, ada.name)
     fake_auth_service.tell("renamed", ada.id, "Ada King")
     await wait_for_names(client, grace.name, "Ada King")
-
-
-async def test_a_created_user_need_not_be_asked_for(
-    client: httpx2.AsyncClient, database: asyncpg.Connection, fake_auth_service: FakeAuthService
-) -> None:
-    """An author that the feed told of is shown without asking for them."""
-    fake_auth_service.tell("created", 5, "Mary")
-    await wait_for_position(database, 1)
-    await database.execute("INSERT INTO posts (author_id, title, content, published) VALUES (5, 'T', '', true)")
-    assert await names_in_feed(client) == ["Mary"]
-    assert fake_auth_service.asked == []
 
 
 async def test_a_token_does_not_bring_an_old_name_back(
@@ -149,27 +138,6 @@ async def test_who_is_deleted_writes_no_more(
     assert await database.fetchval("SELECT count(*) FROM posts") == 0
     assert await database.fetchval("SELECT count(*) FROM idempotency_keys") == 0
     assert await list_authors(database) == {ada.id: None}
-
-
-async def test_a_late_lookup_brings_nobody_back(
-    client: httpx2.AsyncClient, database: asyncpg.Connection, fake_auth_service: FakeAuthService
-) -> None:
-    """A lookup that was answered before a user was deleted or renamed, and stored afterwards, changes nothing."""
-    await database.execute(
-        "INSERT INTO posts (author_id, title, content, published) VALUES (5, 'T', '', true), (6, 'T', '', true)"
-    )
-    fake_auth_service.add(5, "Mary")
-    fake_auth_service.add(6, "Dorothy")
-    fake_auth_service.pause = 0.5
-    late = asyncio.create_task(names_in_feed(client))
-    await asyncio.sleep(0.1)
-    fake_auth_service.tell("deleted", 5)
-    fake_auth_service.tell("renamed", 6, "Dorothy Vaughan")
-    await wait_for_position(database, 2)
-    assert not late.done()
-    await late
-    assert await list_authors(database) == {5: None, 6: "Dorothy Vaughan"}
-    assert await names_in_feed(client) == ["Dorothy Vaughan"]
 
 
 async def test_a_write_that_runs_meanwhile_is_deleted_with_the_rest(
