@@ -115,7 +115,7 @@ class Parts:
 
 def open_database(settings: AuthSettings | AuthMigrationSettings) -> Database:
     """Return the service's database, not connected yet."""
-    return Database(settings.auth_database_url.get_secret_value(), MIGRATIONS, "auth_service")
+    return Database(settings.auth_database_url.get_secret_value(), [MIGRATIONS], "auth_service")
 
 
 def parts_of(connection: HTTPConnection) -> Parts:

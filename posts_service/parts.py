@@ -11,7 +11,6 @@ from starlette.requests import HTTPConnection
 from posts_service.fast.list_source import WRITE_SETTINGS, ListSource
 from posts_service.housekeeping import build_housekeeping
 from posts_service.settings import PostsMigrationSettings, PostsSettings
-from posts_service.sync import create_user_change_feed
 from posts_service.tables.post_lists import (
     AuthorsList,
     FeedList,
@@ -22,6 +21,7 @@ from posts_service.tables.post_lists import (
     list_long_feed,
 )
 from posts_service.tables.posts import find_highest_post_id
+from shared import users_copy
 from shared.auth_events.feed import Feed
 from shared.auth_events.revocation_feed import create_revocation_feed
 from shared.auth_events.revocations import Revocations
@@ -33,6 +33,7 @@ from shared.postgres.housekeeping import Housekeeping
 from shared.settings import reveal
 from shared.tokens.form_tokens import FormTokens
 from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
+from shared.users_copy.following import create_user_change_feed
 from shared.web.health import Check
 from shared.web.service_calls import ServiceClient
 
@@ -138,7 +139,8 @@ def open_database(settings: PostsSettings | PostsMigrationSettings) -> Database:
     """Return the service's database, not connected yet."""
     has_standby = isinstance(settings, PostsSettings) and settings.posts_replica_url is not None
     url = settings.posts_database_url.get_secret_value()
-    return Database(url, MIGRATIONS, SERVICE, WRITE_SETTINGS if has_standby else None)
+    # Its own come first: they made the copy of users before other services could have it.
+    return Database(url, [MIGRATIONS, users_copy.MIGRATIONS], SERVICE, WRITE_SETTINGS if has_standby else None)
 
 
 def parts_of(connection: HTTPConnection) -> Parts:
@@ -150,7 +152,7 @@ def parts_of(connection: HTTPConnection) -> Parts:
 
 def _open_standby(settings: PostsSettings) -> Database | None:
     url = settings.posts_replica_url
-    return Database(url.get_secret_value(), None, SERVICE) if url is not None else None
+    return Database(url.get_secret_value(), (), SERVICE) if url is not None else None
 
 
 def _coalesce(

@@ -1,9 +1,8 @@
 """The bodies and queries of the posts service's API, and what may stand in them. Texts come back byte for byte."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -15,7 +14,6 @@ from pydantic import (
 from pydantic.config import JsonDict
 
 from posts_service.web.cursors import PATTERN, decode_cursor
-from shared.auth_events.feed_pages import PageEnd
 from shared.tokens.signed import MAX_ID
 from shared.web.schemas import Body, Line, Query, Text, Time, View
 
@@ -25,7 +23,6 @@ MAX_LIMIT = 100  # posts on a page
 
 Title = Annotated[Line, Field(min_length=1, max_length=MAX_TITLE)]
 Content = Annotated[Text, Field(max_length=MAX_CONTENT)]
-Number = Annotated[int, Field(ge=1, le=MAX_ID)]
 Cursor = Annotated[int, BeforeValidator(decode_cursor), WithJsonSchema({"type": "string", "pattern": PATTERN})]
 
 
@@ -114,39 +111,3 @@ class PublicPostView(_PostMembers):
     """A published post as everybody may read it: its author by name, without the e-mail address."""
 
     author: PublicAuthorView | None
-
-
-class KnownUser(BaseModel):
-    """What the auth service tells of a user; what else it may tell is of no use here."""
-
-    id: Number
-    name: Text
-    email: Text
-
-
-class UserChange(BaseModel):
-    """A user who signed up, or goes by another name."""
-
-    id: Number
-    kind: Literal["created", "renamed"]
-    user: KnownUser
-
-
-class UserGone(BaseModel):
-    """What is left to tell of a user who was deleted."""
-
-    id: Number
-
-
-class UserDeleted(BaseModel):
-    """A user who is no more."""
-
-    id: Number
-    kind: Literal["deleted"]
-    user: UserGone
-
-
-class ChangePage(PageEnd):
-    """A page of the auth service's feed of user changes; each change is read for itself."""
-
-    changes: list[object]

@@ -5,13 +5,11 @@ Only the author changes a post. For others a draft is not there (NotFound) and a
 Who was deleted writes no more (Unauthorized), even while a token of theirs is not yet known to be revoked.
 """
 
-import datetime as dt
 import hashlib
 from collections.abc import Callable
 
 from posts_service.parts import Parts
 from posts_service.schemas import PostChange, PostDraft
-from posts_service.tables.authors import Author, upsert_authors
 from posts_service.tables.idempotency_keys import (
     StoredAnswer,
     find_answer,
@@ -25,6 +23,7 @@ from shared.language.sentences import Sentence
 from shared.postgres.database import Connection, Database
 from shared.tokens.authentication import Anonymous, Reason, challenge
 from shared.tokens.signed import Claims
+from shared.users_copy.authors import upsert_author
 
 KEY_HEADER = "Idempotency-Key"
 
@@ -48,7 +47,7 @@ async def change_post(
 ) -> Post:
     """Change a post of the author's and return it; PreconditionFailed when it is no longer what is meant."""
     async with database.transaction() as connection:
-        await _remember_author(connection, author)  # first: whoever locks an author and posts locks the author first
+        await upsert_author(connection, author)  # first: whoever locks an author and posts locks the author first
         await _get_own_post(connection, author, post_id, is_meant)
         return await update_post(
             connection,
@@ -100,13 +99,8 @@ async def _get_own_post(connection: Connection, author: Claims, post_id: int, is
 
 
 async def _insert(connection: Connection, author: Claims, draft: PostDraft) -> Answer:
-    await _remember_author(connection, author)
+    await upsert_author(connection, author)
     post = await insert_post(connection, author.user_id, draft.title, draft.content, published=draft.published)
     if post is None:
         raise Unauthorized(challenge=challenge(Anonymous(Reason.REVOKED)))
     return created_answer(post)
-
-
-async def _remember_author(connection: Connection, author: Claims) -> None:
-    issued_at = dt.datetime.fromtimestamp(author.issued_at, dt.UTC)
-    await upsert_authors(connection, [Author(author.user_id, author.name, author.email)], issued_at)

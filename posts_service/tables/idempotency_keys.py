@@ -65,6 +65,14 @@ async def insert_answer(connection: Connection, author_id: int, key: str, stored
     )
 
 
+async def has_answers_of(connection: Connection, author_id: int) -> bool:
+    """Tell whether an author was answered anything that is still stored."""
+    found: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM idempotency_keys WHERE author_id = $1 LIMIT 1)", author_id
+    )
+    return found
+
+
 async def delete_answers_of(connection: Connection, author_id: int, limit: int) -> int:
     """Delete some of what an author was answered, and return how many; none that somebody else has locked."""
     rows = await connection.fetch(

@@ -7,9 +7,9 @@ what an author wrote who was deleted is not there for any statement (``removals`
 import datetime as dt
 from dataclasses import dataclass
 
-from posts_service.tables.authors import Author
 from shared.postgres.database import Connection, Row
 from shared.postgres.epochs import DataMoved
+from shared.users_copy.authors import Author
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +182,12 @@ async def update_post(
 async def delete_post(connection: Connection, post_id: int, author_id: int) -> None:
     """Delete an author's post; one that is gone already is as good."""
     await connection.execute("DELETE FROM posts WHERE id = $1 AND author_id = $2", post_id, author_id)
+
+
+async def has_posts_of(connection: Connection, author_id: int) -> bool:
+    """Tell whether an author has posts, also when nobody may see them any more."""
+    found: bool = await connection.fetchval("SELECT EXISTS (SELECT FROM posts WHERE author_id = $1 LIMIT 1)", author_id)
+    return found
 
 
 async def delete_posts_of(connection: Connection, author_id: int, limit: int, most_bytes: int) -> int:

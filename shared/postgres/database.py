@@ -11,7 +11,7 @@ without asyncpg's reset, which would be a round trip each time.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -65,9 +65,9 @@ class Database:
     """One service's database. ``start`` before use, ``stop`` at the end."""
 
     def __init__(
-        self, url: str, migrations: Path | None, service: str, server_settings: Mapping[str, str] | None = None
+        self, url: str, migrations: Sequence[Path], service: str, server_settings: Mapping[str, str] | None = None
     ) -> None:
-        """Take the folder of migrations, None for a standby; ``server_settings`` join each session's own."""
+        """Take the folders of migrations, in order, none for a standby; ``server_settings`` join each session's own."""
         self._server_settings = {**_SERVER_SETTINGS, "application_name": service, **(server_settings or {})}
         self._servers = PostgresServers(url)
         self._migrations = migrations
@@ -107,9 +107,9 @@ class Database:
 
     async def migrate(self) -> None:
         """Bring the schema up to date, without opening the pool; MigrationFailed when that can't be done now."""
-        assert self._migrations is not None, "a standby has what its primary has"
+        assert self._migrations, "a standby has what its primary has"
         try:
-            await self._migrate(self._migrations)
+            await self._migrate()
         except BadMigrationError as error:
             raise MigrationFailed(f"{error}: {error.__cause__}") from error
         except _NOT_THERE as error:
@@ -117,7 +117,7 @@ class Database:
 
     async def list_pending(self) -> list[str]:
         """Return the names of the migrations that the schema lacks; nothing is changed. Unavailable."""
-        assert self._migrations is not None, "a standby has what its primary has"
+        assert self._migrations, "a standby has what its primary has"
         async with self.connection() as connection:
             return await _list_pending(connection, self._migrations)
 
@@ -191,23 +191,24 @@ class Database:
                 return
             await asyncio.sleep(RETRY_PAUSE)
 
-    async def _migrate(self, migrations: Path) -> None:
+    async def _migrate(self) -> None:
         connection = await self._servers.connect(timeout=CONNECT_TIMEOUT, command_timeout=MIGRATION_TIMEOUT)
         try:
             # Replicas start together; the lock lets one migrate while the others wait. It ends with the connection.
             await connection.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
             await sql.ensure_pogo_sync(connection)
-            pending = await _list_pending(connection, migrations)
+            pending = await _list_pending(connection, self._migrations)
             if pending and not self._has_announced:
                 self._has_announced = True
                 log.info("migration_begun", migrations=len(pending), last=pending[-1])
-            await migrate.apply(connection, migrations, schema_name="public")
+            for folder in self._migrations:
+                await migrate.apply(connection, folder, schema_name="public")
         finally:
             await connection.close(timeout=CONNECT_TIMEOUT)
 
     async def _connect(self) -> None:
-        if self._migrations is not None and self._migrates:
-            await self._migrate(self._migrations)
+        if self._migrations and self._migrates:
+            await self._migrate()
         self._pool = await asyncpg.create_pool(
             connect=self._servers.connect,
             min_size=1,
@@ -226,10 +227,10 @@ def _obey_cancellation(error: Exception) -> None:
         raise asyncio.CancelledError from error
 
 
-async def _list_pending(connection: Connection | asyncpg.Connection, migrations: Path) -> list[str]:
-    is_empty = await sql.get_pogo_version(connection) is None
-    found = await sql.read_migrations(migrations, None if is_empty else connection, schema_name="public")
-    return sorted(migration.id for migration in found if not migration.applied)
+async def _list_pending(connection: Connection | asyncpg.Connection, folders: Sequence[Path]) -> list[str]:
+    known = None if await sql.get_pogo_version(connection) is None else connection
+    found = [await sql.read_migrations(folder, known, schema_name="public") for folder in folders]
+    return [name for each in found for name in sorted(migration.id for migration in each if not migration.applied)]
 
 
 async def _leave_session(_: asyncpg.Connection) -> None:

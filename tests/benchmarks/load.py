@@ -91,7 +91,7 @@ async def _load_posts(url: str, amount: Amount) -> None:
 
 async def _open(url: str, service: str, table: str) -> asyncpg.Connection:
     """Return a connection to a service's database, whose tables are in place and of which this one is empty."""
-    await Database(url, ROOT / service / "tables" / "migrations", "benchmark").migrate()
+    await Database(url, [ROOT / service / "tables" / "migrations"], "benchmark").migrate()
     connection = await asyncpg.connect(url)
     if await connection.fetchval(f"SELECT EXISTS (SELECT FROM {table})"):  # noqa: S608 - one of two names above
         await connection.close()

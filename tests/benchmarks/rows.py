@@ -38,7 +38,7 @@ _INSERT_POSTS = """
 
 async def fill_posts(url: str, tree: Path = ROOT) -> None:
     """Put authors and posts into the posts service's database, its schema (that of ``tree``) first."""
-    database = Database(url, tree / "posts_service" / "tables" / "migrations", "benchmark")
+    database = Database(url, [tree / "posts_service" / "tables" / "migrations"], "benchmark")
     await database.start()
     try:
         await database.wait_until_ready()
@@ -53,7 +53,7 @@ async def fill_posts(url: str, tree: Path = ROOT) -> None:
 async def fill_users(url: str, tree: Path = ROOT) -> None:
     """Put the same users into the auth service's database, its schema first."""
     hasher = argon2.PasswordHasher(time_cost=PASSES, memory_cost=MEMORY, parallelism=LANES, type=argon2.Type.ID)
-    database = Database(url, tree / "auth_service" / "tables" / "migrations", "benchmark")
+    database = Database(url, [tree / "auth_service" / "tables" / "migrations"], "benchmark")
     await database.start()
     try:
         await database.wait_until_ready()

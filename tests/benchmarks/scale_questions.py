@@ -6,17 +6,19 @@ what they cost.
 
 import datetime as dt
 import json
+import time
 from collections.abc import Awaitable, Callable
 
 from auth_service.tables.sessions import SessionId, update_last_used
 from auth_service.tables.users import find_credentials, find_user
-from posts_service.tables.authors import Author, upsert_authors
 from posts_service.tables.post_lists import AuthorsList, FeedList, list_by_authors, list_feeds
 from posts_service.tables.posts import find_post, find_post_for_update, insert_post, list_by_author, update_post
 from posts_service.web.cursors import encode_cursor
 from posts_service.web.pages import READ
 from shared.postgres.database import Connection
+from shared.tokens.claims import Claims
 from shared.tokens.signed import MAX_ID
+from shared.users_copy.authors import upsert_author
 from tests.benchmarks.picks import Picks
 from tests.benchmarks.posts_upstream import POSTS_IN_ANSWER
 
@@ -51,8 +53,9 @@ def _list(connection: Connection, author_id: int, before: int, *, with_drafts: b
 
 async def _write(connection: Connection, picks: Picks) -> None:
     author = picks.writer()
-    about = [Author(author, f"User {author}", f"user{author}@example.com")]
-    await upsert_authors(connection, about, dt.datetime.now(dt.UTC))
+    now = int(time.time())
+    claims = Claims(author, f"User {author}", f"user{author}@example.com", "session", "token", now, now + 3600)
+    await upsert_author(connection, claims)
     await insert_post(connection, author, TITLE, "About as long as a short post is.", published=True)
 
 

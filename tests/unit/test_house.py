@@ -16,8 +16,8 @@ SERVICES = ("auth_service", "posts_service", "gateway")
 PACKAGES = (*SERVICES, "shared", "stack")
 OWNERS = [
     (table, path.parts[-4])
-    for path in sorted(ROOT.glob("*/tables/migrations/*.sql"))
-    for table in re.findall(r"CREATE (?:TABLE|VIEW) (\w+)", path.read_text())
+    for path in sorted(ROOT.glob("*/*/migrations/*.sql"))
+    for table in re.findall(r"CREATE (?:TABLE|VIEW) (?:IF NOT EXISTS )?(\w+)", path.read_text())
 ]
 # A table that several services have is written in shared.
 TABLES = {name: "shared" if sum(table == name for table, _ in OWNERS) > 1 else owner for name, owner in OWNERS}
@@ -53,7 +53,6 @@ BOUNDED_OTHERWISE = {
     "count_returned_authors": "asked once after a restore, and nobody waits for it",
     "insert_user": "the keys of an e-mail address are unique",
     "delete_expired_answers": "rows by their place, found with a limit",
-    "delete_finished_removal": "asks whether there is one row, and goes no further than that",
 }
 HIDDEN = "(SELECT author_id FROM removals)"  # who is being removed: as many as were deleted in the last seconds
 

@@ -35,7 +35,7 @@ async def old(url: str, tmp_path: Path) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(url)
     await connection.execute("DROP SCHEMA public CASCADE")
     await connection.execute("CREATE SCHEMA public")
-    await Database(url, tmp_path, "auth_service").migrate()
+    await Database(url, [tmp_path], "auth_service").migrate()
     yield connection
     await connection.close()
 
@@ -47,7 +47,7 @@ async def test_whoever_has_too_many_sessions_keeps_the_newest(old: asyncpg.Conne
     await old.execute(FILL_SESSIONS, 1, 5000)
     await old.execute("UPDATE sessions SET created_at = created_at - random() * interval '1 day'")
     await old.execute(FILL_SESSIONS, 2, MOST)
-    await Database(url, MIGRATIONS, "auth_service").migrate()
+    await Database(url, [MIGRATIONS], "auth_service").migrate()
     [cutoff] = await old.fetch("SELECT user_id, began_by, because FROM session_cutoffs")
     assert (cutoff["user_id"], cutoff["because"]) == (1, "too_many")
     kept = "SELECT count(*) FROM sessions WHERE user_id = 1 AND created_at > $1"

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from posts_service.app import create_app
-from posts_service.sync import UserChangeFollower
-from posts_service.tables.authors import upsert_deleted_authors
-from posts_service.tables.removals import insert_removals
 from shared.auth_events.feed import Position
 from shared.observing.metrics import Metrics
 from shared.settings import SAMPLE_SECRETS
+from shared.users_copy.authors import upsert_deleted_authors
+from shared.users_copy.following import UserChangeFollower
+from shared.users_copy.removals import insert_removals
 from tests.service.posts.conftest import make_person
 from tests.support.fake_auth_service import (
     FakeAuthService,

@@ -75,7 +75,7 @@ async def build(migrations: Path, write_migration: WriteMigration, url: str) -> 
     built: list[Database] = []
 
     def build_one(at: str = url) -> Database:
-        built.append(Database(at, migrations, "some_service"))
+        built.append(Database(at, [migrations], "some_service"))
         return built[-1]
 
     yield build_one

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posts_service.tables.authors import Author
 from posts_service.tables.posts import Post
 from posts_service.web.etags import etag_of, is_matched_strongly, is_matched_weakly
+from shared.users_copy.authors import Author
 
 NOW = dt.datetime.now(dt.UTC)
 POST = Post(1, "Title", "", True, 1, 7, NOW, NOW, Author(7, "Ada", "ada@example.com"))

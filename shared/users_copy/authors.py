@@ -1,4 +1,4 @@
-"""The table ``authors``: the posts service's copies of users. Each function is one SQL statement.
+"""The table ``authors``: a service's copies of users. Each function is one SQL statement.
 
 What the feed of user changes told counts as said at the end of time: no other word is newer. An author without a name
 is a user who was deleted, or one whom the auth service no longer knows since its database was put back. ``reading`` is
@@ -10,32 +10,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.postgres.database import Connection
+from shared.tokens.claims import Claims
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who wrote a post."""
+    """Who wrote something."""
 
     id: int
     name: str
     email: str
 
 
-async def upsert_authors(connection: Connection, authors: Sequence[Author], as_of: dt.datetime) -> None:
-    """Store authors as they were at a moment; whoever is known as of a later moment stays as they are."""
+async def upsert_author(connection: Connection, claims: Claims) -> None:
+    """Store who writes, as their token names them; whoever is known as of a later moment stays as they are.
+
+    Holds the author's row until the transaction ends, so that the end of a user waits for what they write meanwhile.
+    Whoever locks an author and what they wrote locks the author first.
+    """
     await connection.execute(
         """
-        INSERT INTO authors (id, name, email, as_of)
-        SELECT told.id, told.name, told.email, $4
-        FROM unnest($1::bigint[], $2::text[], $3::text[]) AS told (id, name, email)
-        ORDER BY told.id
+        INSERT INTO authors (id, name, email, as_of) VALUES ($1, $2, $3, $4)
         ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email, as_of = excluded.as_of
         WHERE authors.as_of < excluded.as_of
         """,
-        [author.id for author in authors],
-        [author.name for author in authors],
-        [author.email for author in authors],
-        as_of,
+        *(claims.user_id, claims.name, claims.email, dt.datetime.fromtimestamp(claims.issued_at, dt.UTC)),
     )
 
 

@@ -1,19 +1,18 @@
-"""Follows the auth service's user changes: new names reach the authors, and who is deleted takes their posts along.
+"""Follows the auth service's user changes: new names reach the authors, and who is deleted takes along what they wrote.
 
 1. The feed is complete and in order, so it has the last word: an author that it told of is changed by it alone. Tokens
    only fill in authors that it has not told of yet. No clock is compared.
 2. What a page tells and how far that is are stored in one transaction. A page may come again: what was taken before is
    left out.
 3. Replicas all follow. The position's lock lets one of them take a page; to the others it is then an old one.
-4. A deleted user's posts and idempotency keys are gone for every reader at once, however many (``removals``), and
-   ``housekeeping`` deletes them: one user's deletion never holds up the feed. Nothing brings the author back: the id is
-   kept. A write that runs meanwhile holds the author's row and goes with the rest, or comes after and is refused
-   (``writing``).
+4. What a deleted user wrote is gone for every reader at once, however much (``removals``), and housekeeping deletes it
+   (``deletions``): one user's deletion never holds up the feed. Nothing brings the author back: the id is kept. A write
+   that runs meanwhile holds the author's row and goes with the rest, or comes after and is refused.
 5. An entry that can't be read is skipped, at the price of an old name; a deletion never is
    (``shared/auth_events/feed_pages.py``).
 6. When the auth service's database was put back, the feed is read anew. The names and addresses of users that it no
-   longer tells of are forgotten; their posts stay without an author, for nobody else gets the id. Deleted users who
-   came back are counted, and told.
+   longer tells of are forgotten; what they wrote stays without an author, for nobody else gets the id. Deleted users
+   who came back are counted, and told.
 """
 
 import datetime as dt
@@ -22,26 +21,26 @@ from collections.abc import Callable, Sequence
 import structlog
 from pydantic import BaseModel
 
-from posts_service.schemas import ChangePage, UserChange, UserDeleted
-from posts_service.tables.authors import (
+from shared.auth_events.contract import ChangePage, UserChange, UserDeleted
+from shared.auth_events.feed import Feed, Position
+from shared.auth_events.feed_pages import read_entries
+from shared.observing.metrics import Metrics
+from shared.postgres.database import Connection, Database
+from shared.users_copy.authors import (
     Author,
     count_returned_authors,
     update_unknown_authors,
     upsert_deleted_authors,
     upsert_followed_authors,
 )
-from posts_service.tables.followed_feeds import (
+from shared.users_copy.followed_feeds import (
     find_followed_feed,
     lock_followed_feed,
     update_position,
     update_read,
     update_started_anew,
 )
-from posts_service.tables.removals import delete_removals, insert_removals
-from shared.auth_events.feed import Feed, Position
-from shared.auth_events.feed_pages import read_entries
-from shared.observing.metrics import Metrics
-from shared.postgres.database import Connection, Database
+from shared.users_copy.removals import delete_removals, insert_removals
 from shared.web.service_calls import ServiceClient
 
 FEED = "user_changes"
@@ -52,7 +51,7 @@ Change = UserChange | UserDeleted
 
 _MODELS: dict[object, type[BaseModel]] = {"created": UserChange, "renamed": UserChange, "deleted": UserDeleted}
 
-log = structlog.get_logger("sync")
+log = structlog.get_logger("users_copy")
 
 
 class UserChangeFollower:

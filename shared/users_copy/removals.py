@@ -2,8 +2,9 @@
 
 Each function is one SQL statement.
 
-Every statement that reads posts or stored answers leaves these authors out (``NOT IN (SELECT author_id FROM
-removals)``), so that one row here hides any number of posts at once. The table is nearly always empty.
+Every statement that reads what they wrote leaves these authors out (``NOT IN (SELECT author_id FROM removals)``, or a
+join with ``authors`` that have a name), so that one row hides any number of others at once. The table is nearly always
+empty.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ async def insert_removals(connection: Connection, author_ids: Sequence[int]) -> 
 
 
 async def delete_removals(connection: Connection, author_ids: Sequence[int]) -> None:
-    """Show again what is left of authors who are there after all."""
+    """Note that nothing of authors is left, or that they are there after all."""
     await connection.execute("DELETE FROM removals WHERE author_id = ANY($1::bigint[])", author_ids)
 
 
@@ -31,16 +32,3 @@ async def find_removal(connection: Connection) -> int | None:
         "SELECT author_id FROM removals ORDER BY author_id LIMIT 1 FOR UPDATE SKIP LOCKED"
     )
     return author_id
-
-
-async def delete_finished_removal(connection: Connection, author_id: int) -> bool:
-    """Forget that an author is to be removed, if nothing of theirs is left; tell whether that is so."""
-    done: str = await connection.execute(
-        """
-        DELETE FROM removals WHERE author_id = $1
-            AND NOT EXISTS (SELECT FROM posts WHERE author_id = $1)
-            AND NOT EXISTS (SELECT FROM idempotency_keys WHERE author_id = $1)
-        """,
-        author_id,
-    )
-    return done == "DELETE 1"
