@@ -1,56 +1,22 @@
-"""The auth service, built on one screen: its parts, routes, middleware and life.
+"""The auth service, built on one screen: its parts and its routes.
 
 create_app(settings, metrics) -> a Starlette application; nothing happens before its lifespan starts.
 """
 
-import contextlib
-from collections.abc import AsyncIterator
-
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 
 from auth_service.parts import Parts
 from auth_service.settings import AuthSettings
 from auth_service.web import account_pages, api, internal, nextauth, pages
-from shared.auth_events.revocations import Revocations
+from shared.application import build_application
 from shared.observing.metrics import Metrics
-from shared.observing.request_context import RequestContextMiddleware
-from shared.web.crashes import FaultMiddleware
-from shared.web.deadline import DeadlineMiddleware
-from shared.web.error_responses import exception_handlers
-from shared.web.health import health_routes
-from shared.web.openapi import describe
-from shared.web.response_headers import ResponseHeadersMiddleware
 from shared.web.routes import Resource, resource
 
 
 def create_app(settings: AuthSettings, metrics: Metrics) -> Starlette:
     """Return the auth service."""
     parts = Parts.build(settings, metrics)
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await parts.start()
-        yield
-        await parts.stop()
-
-    app = Starlette(
-        routes=[*health_routes({"database": parts.database.find_lack}), *build_routes()],
-        middleware=[
-            Middleware(RequestContextMiddleware, metrics=metrics),
-            Middleware(ResponseHeadersMiddleware, public_url=settings.nextauth_url),
-            Middleware(FaultMiddleware),
-            Middleware(DeadlineMiddleware),
-        ],
-        exception_handlers=exception_handlers(),
-        lifespan=lifespan,
-    )
-    app.router.redirect_slashes = False  # it would build the new address from the request's Host
-    app.state.parts = parts
-    app.state.access_tokens = parts.access_tokens
-    app.state.revocations = Revocations()  # stays empty: whether a session is live is asked of its row
+    app = build_application(settings, metrics, build_routes(), parts, parts)
     app.state.service_tokens = parts.service_tokens
     return app
 
@@ -89,10 +55,4 @@ def build_routes() -> list[Resource]:
         resource("/internal/users/changes", GET=internal.show_user_changes),
         resource("/internal/revocations", GET=internal.show_revocations),
         resource("/internal/session", POST=internal.renew_session),
-        resource("/openapi.json", GET=show_description),
     ]
-
-
-async def show_description(_: Request) -> Response:
-    """Answer the OpenAPI description of this service's part of the API."""
-    return JSONResponse(describe(build_routes()))

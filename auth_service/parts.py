@@ -23,6 +23,7 @@ from auth_service.tables.feed_starts import insert_feed_start
 from auth_service.tables.users import find_highest_user_id
 from auth_service.web.csrf import CsrfTokens
 from auth_service.web.long_poll import Feeds
+from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
 from shared.postgres.database import Connection, Database
 from shared.postgres.epoch_watch import EpochWatch
@@ -32,6 +33,7 @@ from shared.settings import reveal
 from shared.tokens.device_cookie import DeviceCookies
 from shared.tokens.session_cookie import CookieNames, SessionSealer
 from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
+from shared.web.health import Check
 
 MIGRATIONS = Path(__file__).parent / "tables" / "migrations"
 
@@ -49,6 +51,7 @@ class Parts:
     accounts: Accounts
     sessions: LiveSessions
     access_tokens: AccessTokens
+    revocations: Revocations
     service_tokens: ServiceTokens
     sealer: SessionSealer
     csrf: CsrfTokens
@@ -86,6 +89,7 @@ class Parts:
             accounts=Accounts(database, epoch_watch, passwords, admission, checks, sessions),
             sessions=sessions,
             access_tokens=access_tokens,
+            revocations=Revocations(),  # stays empty: whether a session is live is asked of its row
             service_tokens=ServiceTokens(service_keys),
             sealer=SessionSealer(nextauth_secret, settings.session_max_age, previous),
             csrf=CsrfTokens(nextauth_secret, previous),
@@ -93,6 +97,16 @@ class Parts:
             housekeeping=build_housekeeping(database, settings, metrics),
             devices=DeviceCookies(nextauth_secret, previous),
         )
+
+    @property
+    def checks(self) -> dict[str, Check]:
+        """What keeps the service from being ready."""
+        return {"database": self.database.find_lack}
+
+    @property
+    def remarks(self) -> dict[str, Check]:
+        """What ``/readyz`` says beside that: nothing, for it follows nobody."""
+        return {}
 
     async def start(self) -> None:
         """Begin to work: read what is read once, connect to the database in the background."""

@@ -5,19 +5,17 @@ Rows are locked in the order removals, posts, idempotency keys.
 
 from posts_service.tables.idempotency_keys import delete_answers_of, delete_expired_answers, has_answers_of
 from posts_service.tables.posts import delete_posts_of, has_posts_of
-from shared.observing.metrics import Metrics
-from shared.postgres.database import Connection, Database
-from shared.postgres.housekeeping import Bite, Chore, Housekeeping
+from shared.postgres.database import Connection
+from shared.postgres.housekeeping import Bite, Chore
 from shared.users_copy.deletions import finish_removals
 
 BYTES = 10_000  # of long content, which PostgreSQL stores in many pieces, are about as much work as a row
 LONG = 10  # stored answers hold posts: each counts as so many rows
 
 
-def build_housekeeping(database: Database, metrics: Metrics) -> Housekeeping:
-    """Return the posts service's housekeeping; not started yet."""
-    chores: dict[str, Chore] = {"removals": finish_removals(_forget_author), "idempotency_keys": _forget_answers}
-    return Housekeeping(database, chores, metrics)
+def build_chores() -> dict[str, Chore]:
+    """Return the posts service's chores, by name."""
+    return {"removals": finish_removals(_forget_author), "idempotency_keys": _forget_answers}
 
 
 async def _forget_author(connection: Connection, author_id: int, limit: int) -> Bite:

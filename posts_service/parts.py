@@ -1,6 +1,5 @@
 """The parts of the running posts service, built once from its settings and found by every endpoint."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Self, TypeVar
 from starlette.requests import HTTPConnection
 
 from posts_service.fast.list_source import WRITE_SETTINGS, ListSource
-from posts_service.housekeeping import build_housekeeping
 from posts_service.settings import PostsMigrationSettings, PostsSettings
 from posts_service.tables.post_lists import (
     AuthorsList,
@@ -22,20 +20,13 @@ from posts_service.tables.post_lists import (
 )
 from posts_service.tables.posts import find_highest_post_id
 from shared import users_copy
-from shared.auth_events.feed import Feed
-from shared.auth_events.revocation_feed import create_revocation_feed
-from shared.auth_events.revocations import Revocations
 from shared.fast.coalesced_reads import CoalescedReads, Sharing
 from shared.observing.metrics import Metrics
 from shared.postgres.database import Connection, Database
 from shared.postgres.epoch_watch import EpochWatch
-from shared.postgres.housekeeping import Housekeeping
+from shared.resource_server import Part
 from shared.settings import reveal
 from shared.tokens.form_tokens import FormTokens
-from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
-from shared.users_copy.following import create_user_change_feed
-from shared.web.health import Check
-from shared.web.service_calls import ServiceClient
 
 SERVICE = "posts_service"
 MIGRATIONS = Path(__file__).parent / "tables" / "migrations"
@@ -54,85 +45,35 @@ class Parts:
     epoch_watch: EpochWatch
     standby: Database | None
     list_source: ListSource
-    auth_service: ServiceClient
     author_lists: CoalescedReads[AuthorsList, PostList | None]
     feed_lists: CoalescedReads[FeedList, PostList | None]
     long_author_lists: CoalescedReads[AuthorsList, PostList]
     long_feeds: CoalescedReads[FeedList, PostList]
-    access_tokens: AccessTokens
-    revocations: Revocations
-    revocation_feed: Feed
-    user_change_feed: Feed
     form_tokens: FormTokens
-    housekeeping: Housekeeping
 
     @classmethod
     def build(cls, settings: PostsSettings, metrics: Metrics, sharing: Sharing) -> Self:
         """Return the parts that the settings ask for; nothing is connected yet."""
-        service_secret = settings.service_secret.get_secret_value()
-        previous = reveal(settings.service_secret_previous)
-        keys = KeyRing(settings.secret_key.get_secret_value(), reveal(settings.secret_key_previous))
         database, standby = open_database(settings), _open_standby(settings)
         list_source = ListSource(database, standby, metrics)
-        metrics.watch_database(database.count_borrowed)
-        auth_service = ServiceClient(
-            settings.auth_service_url,
-            caller=SERVICE,
-            callee="auth_service",
-            tokens=ServiceTokens(KeyRing(service_secret, previous)),
-        )
-        revocations = Revocations()
+        service_secret = settings.service_secret.get_secret_value()
         return cls(
             public_url=settings.nextauth_url,
             database=database,
             epoch_watch=EpochWatch(database, "posts", find_highest_post_id),
             standby=standby,
             list_source=list_source,
-            auth_service=auth_service,
             author_lists=_coalesce(list_source, list_by_authors, sharing),
             feed_lists=_coalesce(list_source, list_feeds, sharing),
             long_author_lists=_one_by_one(list_source, list_long_by_author),
             long_feeds=_one_by_one(list_source, list_long_feed),
-            access_tokens=AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl),
-            revocations=revocations,
-            revocation_feed=create_revocation_feed(auth_service, revocations, metrics),
-            user_change_feed=create_user_change_feed(auth_service, database, metrics),
-            housekeeping=build_housekeeping(database, metrics),
-            form_tokens=FormTokens(service_secret, previous),
+            form_tokens=FormTokens(service_secret, reveal(settings.service_secret_previous)),
         )
 
     @property
-    def feeds(self) -> tuple[Feed, ...]:
-        """The feeds of the auth service that are followed."""
-        return self.revocation_feed, self.user_change_feed
-
-    @property
-    def remarks(self) -> dict[str, Check]:
-        """What ``/readyz`` may remark: each feed's state, by its name."""
-        return {"standby": self.list_source.find_remark, **{feed.name: feed.find_remark for feed in self.feeds}}
-
-    async def start(self) -> None:
-        """Begin to work: connect to the database and follow the auth service, in the background."""
-        await self.database.start()
-        self.epoch_watch.start()
-        if self.standby is not None:
-            await self.standby.start()
-        for feed in self.feeds:
-            feed.start()
-        self.housekeeping.start()
-        # Who was signed out before is to be refused from the first request on.
-        await asyncio.gather(self.database.wait_a_moment(), self.revocation_feed.wait_a_moment())
-
-    async def stop(self) -> None:
-        """Let go of everything."""
-        for feed in self.feeds:
-            await feed.stop()
-        await self.housekeeping.stop()
-        await self.auth_service.close()
-        await self.epoch_watch.stop()
-        await self.database.stop()
-        if self.standby is not None:
-            await self.standby.stop()
+    def running(self) -> list[Part]:
+        """What starts and stops with the service, beside what every service has."""
+        return [self.epoch_watch, *([self.standby] if self.standby is not None else [])]
 
 
 def open_database(settings: PostsSettings | PostsMigrationSettings) -> Database:

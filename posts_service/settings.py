@@ -1,16 +1,13 @@
-"""The settings of the posts service: what every service reads, and what only this one needs."""
+"""The settings of the posts service: what every such service reads, and what only this one needs."""
 
-from shared.settings import LogSettings, PreviousSecrets, Secret, UpstreamSettings
+from shared.settings import LogSettings, ResourceServerSettings, Secret
 
 
-class PostsSettings(UpstreamSettings):
-    """Without ``NEXTAUTH_SECRET``: this service verifies tokens, but can't open a session cookie."""
+class PostsSettings(ResourceServerSettings):
+    """What the posts service needs beside."""
 
-    service_secret: Secret
-    service_secret_previous: PreviousSecrets = ()
     posts_database_url: Secret
     posts_replica_url: Secret | None = None
-    auth_service_url: str
 
 
 class PostsMigrationSettings(LogSettings):

@@ -149,6 +149,17 @@ class UpstreamSettings(Settings):
     unix_socket: Path | None = None
 
 
+class ResourceServerSettings(UpstreamSettings):
+    """What a service needs that verifies tokens and follows the auth service.
+
+    Without ``NEXTAUTH_SECRET``: it can't open a session cookie.
+    """
+
+    service_secret: Secret
+    service_secret_previous: PreviousSecrets = ()
+    auth_service_url: str
+
+
 def reveal(previous: Iterable[SecretStr]) -> tuple[str, ...]:
     """Return the texts of previous secrets."""
     return tuple(secret.get_secret_value() for secret in previous)

@@ -1,12 +1,10 @@
 """What the gateway serves itself: its health, assets, what browsers look for, and the API's description."""
 
 import os
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
@@ -16,18 +14,13 @@ from starlette.types import Scope
 from gateway.pages.reference import Reference
 from gateway.pages.reference_page import list_operations, list_schemas
 from gateway.pages.well_known import well_known_routes
-from shared.web.crashes import FaultMiddleware
-from shared.web.error_responses import exception_handlers
+from shared.application import Lifespan, assemble
 from shared.web.health import Check, health_routes
 from shared.web.pages import ASSETS, render_page
-from shared.web.response_headers import ResponseHeadersMiddleware
 from shared.web.routes import resource
 
 TEMPLATES = Path(__file__).parent / "templates"
 ASSET_AGE = 300  # seconds that a browser may keep an asset without asking again
-
-
-Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
 
 def create_own_pages(
@@ -48,20 +41,14 @@ def create_own_pages(
         shown = {"document": document, "operations": operations, "schemas": schemas}
         return render_page(request.scope, "docs.html", folder=TEMPLATES, status=200, headers=None, **shown)
 
-    pages = Starlette(
-        routes=[
-            *health_routes({}, remarks),  # without a policy there is no process, and upstreams are no part of it
-            resource("/openapi.json", GET=show_document),
-            resource("/docs", GET=show_page),
-            *well_known_routes(public_url, security_contact),
-            Mount("/assets", _Assets(directory=ASSETS)),
-        ],
-        middleware=[Middleware(ResponseHeadersMiddleware, public_url=public_url), Middleware(FaultMiddleware)],
-        exception_handlers=exception_handlers(),
-        lifespan=lifespan,
-    )
-    pages.router.redirect_slashes = False
-    return pages
+    routes = [
+        *health_routes({}, remarks),  # with no policy there is no process, and upstreams are not a part of it
+        resource("/openapi.json", GET=show_document),
+        resource("/docs", GET=show_page),
+        *well_known_routes(public_url, security_contact),
+        Mount("/assets", _Assets(directory=ASSETS)),
+    ]
+    return assemble(routes, public_url, lifespan)
 
 
 class _Assets(StaticFiles):

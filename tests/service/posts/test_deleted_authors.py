@@ -24,7 +24,7 @@ FILL = """
 @pytest.fixture
 async def housekeeping(app: Starlette) -> AsyncIterator[Housekeeping]:
     """Give the service's housekeeping, which does nothing by itself."""
-    housekeeping: Housekeeping = app.state.parts.housekeeping
+    housekeeping: Housekeeping = app.state.server.housekeeping
     await housekeeping.stop()
     yield housekeeping
     housekeeping.start()

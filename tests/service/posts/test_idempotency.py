@@ -117,7 +117,7 @@ async def test_a_key_counts_for_a_day(
     await database.execute("UPDATE idempotency_keys SET created_at = now() - interval '24 hours 1 second'")
     again = await client.post(PATH, json=BODY | {"title": "Anew"}, headers=with_key(ada, "k"))
     assert (again.status_code, again.json()["title"]) == (201, "Anew")
-    await app.state.parts.housekeeping.finish()
+    await app.state.server.housekeeping.finish()
     assert [row["key"] for row in await database.fetch("SELECT key FROM idempotency_keys")] == ["k"]
 
 

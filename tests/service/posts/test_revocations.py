@@ -87,7 +87,7 @@ async def test_without_the_feed_the_service_goes_on(posts_database_url: str, gra
     settings = posts_settings(posts_database_url, auth_service_url="http://127.0.0.1:9")
     async with running(create_app(settings, Metrics())) as alone, client_of(alone) as client:
         await alone.state.parts.database.wait_until_ready()
-        await eventually(lambda: "revocations" in {n for n, r in alone.state.parts.remarks.items() if r()})
+        await eventually(lambda: "revocations" in {n for n, r in alone.state.server.remarks.items() if r()})
         answer = await client.get("/readyz")
         assert (answer.status_code, answer.json()["status"]) == (200, "ready")
         assert answer.json()["remarks"]["revocations"].startswith("cut: last heard of")

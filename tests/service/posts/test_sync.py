@@ -111,7 +111,7 @@ async def test_who_is_deleted_takes_the_posts_along(
         await client.post("/api/posts", json={"title": "Draft"}, headers=person.bearer | key)
     fake_auth_service.tell("deleted", ada.id)
     await wait_for_names(client, grace.name)
-    await app.state.parts.housekeeping.finish()
+    await app.state.server.housekeeping.finish()
     assert await database.fetchval("SELECT array_agg(DISTINCT author_id) FROM posts") == [grace.id]
     assert await database.fetchval("SELECT array_agg(author_id) FROM idempotency_keys") == [grace.id]
     assert await list_authors(database) == {ada.id: None, grace.id: grace.name}
@@ -134,7 +134,7 @@ async def test_who_is_deleted_writes_no_more(
         answer = await client.post("/api/posts", json={"title": "T"}, headers=headers)
         assert (answer.status_code, answer.json()) == (401, {"error": "No Authorization"})
         assert "The session was ended" in answer.headers["www-authenticate"]
-    await app.state.parts.housekeeping.finish()
+    await app.state.server.housekeeping.finish()
     assert await database.fetchval("SELECT count(*) FROM posts") == 0
     assert await database.fetchval("SELECT count(*) FROM idempotency_keys") == 0
     assert await list_authors(database) == {ada.id: None}
@@ -161,7 +161,7 @@ async def test_a_write_that_runs_meanwhile_is_deleted_with_the_rest(
     finally:
         await writer.close()
     await wait_for_position(database, 1)
-    await app.state.parts.housekeeping.finish()
+    await app.state.server.housekeeping.finish()
     assert await database.fetchval("SELECT count(*) FROM posts") == 0
 
 
@@ -185,7 +185,7 @@ async def test_it_catches_up_after_being_down(
     fake_auth_service.tell("created", 1, "Ada")
     fake_auth_service.tell("created", 2, "Grace")
     await wait_for_position(database, 2)
-    await app.state.parts.stop()
+    await app.state.server.stop()
     fake_auth_service.cut = break_off  # for the service of the other tests, which may still run
     fake_auth_service.tell("renamed", 1, "Ada King")
     fake_auth_service.tell("deleted", 2)
@@ -255,7 +255,7 @@ async def test_in_a_new_epoch_the_feed_has_the_last_word(
         await write_post(client, person, title=person.name, published=True)
     fake_auth_service.tell("deleted", grace.id)
     await wait_for_position(database, 4)
-    await app.state.parts.housekeeping.finish()
+    await app.state.server.housekeeping.finish()
     fake_auth_service.changes[:] = fake_auth_service.changes[:2]
     fake_auth_service.epoch = SECOND
     reading = "SELECT epoch = $1 AND reading_since IS NULL AND position = 2 FROM followed_feeds"

@@ -195,7 +195,7 @@ async def test_who_was_deleted_since_the_dump_is_listed(installation: Installati
             )
             assert gone.status_code == 204
             await wait_for_names(services.posts, by_ada="Ada")
-            await services.posts_app.state.parts.housekeeping.finish()
+            await services.posts_app.state.server.housekeeping.finish()
             await restore(urls.auth, folder / "auth.dump")
             async with connected(urls.posts) as database:
                 listing = "SELECT array_agg(id) FROM authors WHERE deleted_at IS NOT NULL AND name IS NOT NULL"

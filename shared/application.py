@@ -1,0 +1,128 @@
+"""A service, built once from its routes, its parts and its checks: middleware, errors, health, description and life.
+
+    build_application(settings, metrics, build_routes(), server, parts) -> what uvicorn runs
+
+``server`` says who calls, starts before the first request and stops after the last. ``parts`` is what the service's own
+endpoints find, at ``app.state.parts``. Nothing happens before the lifespan starts.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute
+
+from shared.auth_events.revocations import Revocations
+from shared.observing.metrics import Metrics
+from shared.observing.request_context import RequestContextMiddleware
+from shared.settings import Settings
+from shared.tokens.signed import AccessTokens
+from shared.web.crashes import FaultMiddleware
+from shared.web.deadline import DeadlineMiddleware
+from shared.web.error_responses import exception_handlers
+from shared.web.health import Check, health_routes
+from shared.web.openapi import describe
+from shared.web.response_headers import ResponseHeadersMiddleware
+from shared.web.routes import Resource, resource
+
+Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
+
+
+class Server(Protocol):
+    """What a service runs on."""
+
+    @property
+    def access_tokens(self) -> AccessTokens:
+        """What verifies access tokens."""
+        ...
+
+    @property
+    def revocations(self) -> Revocations:
+        """The sessions whose tokens are refused before they expire."""
+        ...
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """Return what ``/readyz`` asks before it says that requests may come."""
+        ...
+
+    @property
+    def remarks(self) -> Mapping[str, Check]:
+        """Return what ``/readyz`` says beside that."""
+        ...
+
+    async def start(self) -> None:
+        """Begin to work."""
+        ...
+
+    async def stop(self) -> None:
+        """Let go of everything."""
+        ...
+
+
+def build_application(
+    settings: Settings,
+    metrics: Metrics,
+    routes: Sequence[Resource],
+    server: Server,
+    parts: object,
+    remarks: Mapping[str, Check] | None = None,
+) -> Starlette:
+    """Return a service that answers its routes, its health, and the description of its part of the API.
+
+    ``remarks`` are its own, beside those of the server.
+    """
+
+    async def show_description(_: Request) -> Response:
+        return JSONResponse(describe(routes))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await server.start()
+        yield
+        await server.stop()
+
+    app = assemble(
+        [
+            *routes,
+            resource("/openapi.json", GET=show_description),
+            *health_routes(server.checks, {**server.remarks, **(remarks or {})}),
+        ],
+        settings.nextauth_url,
+        lifespan,
+        before=[Middleware(RequestContextMiddleware, metrics=metrics)],
+        after=[Middleware(DeadlineMiddleware)],
+    )
+    app.state.parts = parts
+    app.state.server = server
+    app.state.access_tokens = server.access_tokens
+    app.state.revocations = server.revocations
+    return app
+
+
+def assemble(
+    routes: Sequence[BaseRoute],
+    public_url: str,
+    lifespan: Lifespan,
+    before: Sequence[Middleware] = (),
+    after: Sequence[Middleware] = (),
+) -> Starlette:
+    """Return an application whose every answer has protective headers, and whose errors are answered in one way."""
+    app = Starlette(
+        routes=routes,
+        middleware=[
+            *before,
+            Middleware(ResponseHeadersMiddleware, public_url=public_url),
+            Middleware(FaultMiddleware),
+            *after,
+        ],
+        exception_handlers=exception_handlers(),
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False  # it would build the new address from the request's Host
+    return app

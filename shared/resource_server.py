@@ -1,0 +1,109 @@
+"""What a service runs on that holds something of users' (a resource server: RFC 6749, section 1.1).
+
+It has a database, verifies access tokens without asking anyone, refuses those of ended sessions, keeps a copy of users
+(``users_copy``) and clears up in the background. What is left for the service to say is its tables, its routes and its
+chores.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from shared.auth_events.feed import Feed
+from shared.auth_events.revocation_feed import create_revocation_feed
+from shared.auth_events.revocations import Revocations
+from shared.observing.metrics import Metrics
+from shared.postgres.database import Database
+from shared.postgres.housekeeping import Chore, Housekeeping
+from shared.settings import ResourceServerSettings, reveal
+from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
+from shared.users_copy.following import create_user_change_feed
+from shared.web.health import Check
+from shared.web.service_calls import ServiceClient
+
+
+class Part(Protocol):
+    """What starts and stops with a service."""
+
+    def start(self) -> Awaitable[None] | None:
+        """Begin to work."""
+        ...
+
+    async def stop(self) -> None:
+        """Let go of everything."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceServer:
+    """The parts that all such services have; ``beside`` are those of one service alone."""
+
+    database: Database
+    auth_service: ServiceClient
+    access_tokens: AccessTokens
+    revocations: Revocations
+    revocation_feed: Feed
+    user_change_feed: Feed
+    housekeeping: Housekeeping
+    beside: Sequence[Part]
+
+    @classmethod
+    def build(
+        cls,
+        service: str,
+        settings: ResourceServerSettings,
+        metrics: Metrics,
+        database: Database,
+        chores: Mapping[str, Chore],
+        beside: Sequence[Part] = (),
+    ) -> Self:
+        """Return the parts that the settings ask for; nothing is connected yet.
+
+        The chores are the service's own: one of them finishes what deleted users left (``users_copy``).
+        """
+        keys = KeyRing(settings.secret_key.get_secret_value(), reveal(settings.secret_key_previous))
+        service_keys = KeyRing(settings.service_secret.get_secret_value(), reveal(settings.service_secret_previous))
+        tokens = ServiceTokens(service_keys)
+        auth_service = ServiceClient(settings.auth_service_url, caller=service, callee="auth_service", tokens=tokens)
+        revocations = Revocations()
+        metrics.watch_database(database.count_borrowed)
+        return cls(
+            database=database,
+            auth_service=auth_service,
+            access_tokens=AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl),
+            revocations=revocations,
+            revocation_feed=create_revocation_feed(auth_service, revocations, metrics),
+            user_change_feed=create_user_change_feed(auth_service, database, metrics),
+            housekeeping=Housekeeping(database, chores, metrics),
+            beside=beside,
+        )
+
+    @property
+    def checks(self) -> dict[str, Check]:
+        """What keeps the service from being ready."""
+        return {"database": self.database.find_lack}
+
+    @property
+    def remarks(self) -> dict[str, Check]:
+        """How the feeds of the auth service are, by name."""
+        return {feed.name: feed.find_remark for feed in (self.revocation_feed, self.user_change_feed)}
+
+    @property
+    def _parts(self) -> tuple[Part, ...]:
+        """All that starts, in that order; it stops in the opposite one."""
+        return (self.database, *self.beside, self.housekeeping, self.revocation_feed, self.user_change_feed)
+
+    async def start(self) -> None:
+        """Begin to work: connect to the database and follow the auth service, in the background."""
+        for part in self._parts:
+            if (begun := part.start()) is not None:
+                await begun
+        # Who was signed out before is to be refused from the first request on.
+        await asyncio.gather(self.database.wait_a_moment(), self.revocation_feed.wait_a_moment())
+
+    async def stop(self) -> None:
+        """Let go of everything."""
+        for part in reversed(self._parts):
+            await part.stop()
+        await self.auth_service.close()
