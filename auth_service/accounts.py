@@ -16,7 +16,6 @@ from auth_service.clients import Client
 from auth_service.email_addresses import email_key
 from auth_service.errors import EmailTaken, InvalidCredentials
 from auth_service.guessing.admission import Admission
-from auth_service.guessing.throttle import find_site
 from auth_service.password_checks import PasswordChecks
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.passwords.rules import GUESSABLE, find_password_fault
@@ -216,7 +215,7 @@ class Accounts:
         return stored
 
     def _take_slot(self, email: str, client: Client) -> AbstractContextManager[Slot]:
-        return self.passwords.take_slot(find_site(client.address), email_key(email))
+        return self.passwords.take_slot(client.site, email_key(email))
 
     async def _renew_hash(self, found: Credentials, spelling: str, client: Client) -> None:
         """Hash the password again if today that gives another hash. The user is signed in, whatever happens here."""

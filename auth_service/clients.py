@@ -18,6 +18,7 @@ from shared.tokens.session_cookie import parse_cookies
 
 MAX_USER_AGENT = 300  # characters
 LONGEST_ADDRESS = 45  # of IPv6, with an IPv4 address in it
+IPV6_SITE = 64  # bits: what one subscriber has at least (RFC 6177), and so what counts as one address
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class Client:
     known_browser: str = ""
     known_since: int = 0
 
+    @property
+    def site(self) -> str:
+        """What counts as the client's address for limits and queues: ``find_site``."""
+        return find_site(self.address)
+
 
 def identify_client(request: Request) -> Client:
     """Return where the request comes from."""
@@ -47,6 +53,19 @@ def identify_client(request: Request) -> Client:
         device.session_id if device else "",
         device.made if device else 0,
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def find_site(address: str | None) -> str:
+    """Return what counts as one address: an IPv4 address, or the /64 network of an IPv6 address."""
+    if address is None:
+        return "unknown"
+    parsed = ipaddress.ip_address(address)
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, IPV6_SITE), strict=False))
 
 
 def _find_device(request: Request) -> Device | None:

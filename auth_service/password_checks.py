@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 
 from auth_service.clients import Client
 from auth_service.email_addresses import email_key
-from auth_service.guessing.admission import Admission, Try
-from auth_service.guessing.throttle import find_site
+from auth_service.guessing.admission import Admission, Attempt
 from auth_service.passwords.hashing import Passwords
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.users import Credentials, find_credentials
@@ -23,7 +22,7 @@ from shared.postgres.database import Database
 PAUSES = (0.02, 0.05, 0.1, *(0.2,) * 24)  # seconds between looks at whether pending tries were decided: five in all
 MOST_PATIENT = 64  # tries of one address that wait for others at once
 
-Found = tuple[Credentials | None, Try, str | None]
+Found = tuple[Credentials | None, Attempt, str | None]
 """Whom an e-mail address names, the try, and how the password is spelt that is theirs; None when it is not."""
 
 
@@ -45,7 +44,7 @@ class PasswordChecks:
         """
         found = await self._check(email, password, client)
         if found is None:
-            with self._being_patient(find_site(client.address)):
+            with self._being_patient(client.site):
                 found = await self._check_patiently(email, password, client)
         try:
             yield found
@@ -53,7 +52,7 @@ class PasswordChecks:
             self.admission.give_back_later(found[1])
             raise
 
-    async def note_failure(self, event: Event, user_id: int | None, failed: Try, client: Client) -> None:
+    async def note_failure(self, event: Event, user_id: int | None, failed: Attempt, client: Client) -> None:
         """Note that a try failed, in the counts and in the audit."""
         async with self.database.transaction() as connection:
             await self.admission.note_failure(connection, failed)
@@ -70,12 +69,12 @@ class PasswordChecks:
 
     async def _check(self, email: str, password: str, client: Client) -> Found | None:
         """Return what was found out; None while it is only tries not decided yet that stand against this one."""
-        counted: Try | None = None
+        counted: Attempt | None = None
         try:
-            with self.passwords.take_slot(find_site(client.address), email_key(email)) as slot:
+            with self.passwords.take_slot(client.site, email_key(email)) as slot:
                 async with self.database.connection() as connection:
                     found = await find_credentials(connection, email)
-                    counted = await self.admission.admit_sign_in(connection, email, found, client)
+                    counted = await self.admission.admit_sign_in(connection, email_key(email), found, client)
                 if counted is None:
                     return None
                 stored = found.password_hash if found else None

@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """On whose behalf something waits: an address (``throttle.find_site``) and an account, by its key."""
+    """On whose behalf something waits: an address (``clients.find_site``) and an account, by its key."""
 
     site: str = ""
     account: str = ""

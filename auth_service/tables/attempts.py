@@ -1,51 +1,48 @@
 """The table ``attempts``: how often each caller and account was tried. Each function is one SQL statement.
 
-A key is a keyed hash of what is counted. The database's clock decides, so that all replicas agree. What a sign-in that
-succeeds writes here stands in ``sign_ins``.
+What the columns mean, and what follows from them, is decided in ``guessing.rules``; here they are only stored. A key is
+a keyed hash of what is counted. The database's clock decides, so that all replicas agree. What a sign-in that succeeds
+writes here stands in ``sign_ins``.
 """
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
-from auth_service.guessing.throttle import Count
+from auth_service.guessing.rules import KEPT_FOR, KNOWN_FOR, Count
 from shared.postgres.database import Connection, Row
 
-KNOWN_FOR = dt.timedelta(days=90)  # after the last sign-in of an account from an address
 
-
-async def update_first_failure(
-    connection: Connection, key: bytes, kept_for: dt.timedelta, known_from: dt.datetime | None
-) -> bool:
-    """Count a failure of an address known to the account, if none was counted since the last success; tell whether.
+async def update_first_try(connection: Connection, key: bytes, known_from: dt.datetime | None) -> bool:
+    """Count a try from an address known to the account, if nothing was counted since the last success; tell whether.
 
     An address is known that the account was signed in to from at ``known_from`` or later.
     """
     done: str = await connection.execute(
         """
-        UPDATE attempts SET recent = 1, in_a_row = 1, pending = 1, last_at = clock_timestamp(),
-            is_refusal_noted = false, forget_at = greatest(now() + $2, forget_at)
-        WHERE key = $1 AND is_known AND forget_at >= $3::timestamptz + $4::interval AND recent = 0 AND in_a_row = 0
+        UPDATE attempts SET pending = 1, last_at = clock_timestamp(), is_refusal_noted = false,
+            forget_at = greatest(now() + $2, forget_at)
+        WHERE key = $1 AND is_known AND forget_at >= $3::timestamptz + $4::interval
+            AND recent = 0 AND in_a_row = 0 AND pending = 0
         """,
         key,
-        kept_for,
+        KEPT_FOR,
         known_from,
         KNOWN_FOR,
     )
     return done == "UPDATE 1"
 
 
-async def insert_first_failure(connection: Connection, key: bytes, kept_for: dt.timedelta) -> bool:
-    """Count a failure, if none was counted since the last success or ever; tell whether."""
+async def insert_first_try(connection: Connection, key: bytes) -> bool:
+    """Count a try, if nothing was counted since the last success or ever; tell whether."""
     done: str = await connection.execute(
         """
-        INSERT INTO attempts (key, recent, in_a_row, pending, last_at, forget_at)
-        VALUES ($1, 1, 1, 1, clock_timestamp(), now() + $2)
-        ON CONFLICT (key) DO UPDATE SET recent = 1, in_a_row = 1, pending = 1, last_at = excluded.last_at,
-            is_refusal_noted = false, forget_at = excluded.forget_at
-        WHERE attempts.recent = 0 AND attempts.in_a_row = 0
+        INSERT INTO attempts (key, pending, last_at, forget_at) VALUES ($1, 1, clock_timestamp(), now() + $2)
+        ON CONFLICT (key) DO UPDATE SET pending = 1, last_at = excluded.last_at, is_refusal_noted = false,
+            forget_at = excluded.forget_at
+        WHERE attempts.recent = 0 AND attempts.in_a_row = 0 AND attempts.pending = 0
         """,
         key,
-        kept_for,
+        KEPT_FOR,
     )
     return done == "INSERT 0 1"
 
@@ -87,8 +84,8 @@ async def insert_and_lock_counts(connection: Connection, keys: Sequence[bytes]) 
     return {row["key"]: _read_count(row) for row in rows}
 
 
-async def update_counts(connection: Connection, counts: Mapping[bytes, Count], kept_for: dt.timedelta) -> None:
-    """Store counts that are locked; they are forgotten when not changed for ``kept_for``, a known address later."""
+async def update_counts(connection: Connection, counts: Mapping[bytes, Count]) -> None:
+    """Store counts that are locked."""
     stored = counts.values()
     await connection.execute(
         """
@@ -108,16 +105,15 @@ async def update_counts(connection: Connection, counts: Mapping[bytes, Count], k
         [count.since for count in stored],
         [count.is_refusal_noted for count in stored],
         [count.pending for count in stored],
-        kept_for,
+        KEPT_FOR,
     )
 
 
-async def update_given_back(connection: Connection, keys: Sequence[bytes]) -> None:
-    """Take back one pending try of each count: it did not fail."""
+async def update_pending(connection: Connection, keys: Sequence[bytes]) -> None:
+    """Take back one pending try of each count."""
     await connection.execute(
         """
-        UPDATE attempts SET recent = greatest(recent - 1, 0), in_a_row = greatest(in_a_row - 1, 0),
-            pending = greatest(pending - 1, 0)
+        UPDATE attempts SET pending = greatest(pending - 1, 0)
         WHERE key IN (SELECT key FROM attempts WHERE key = ANY((SELECT $1::bytea[])::bytea[]) ORDER BY key FOR UPDATE)
         """,
         keys,

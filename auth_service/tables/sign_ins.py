@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from auth_service.clients import Client
-from auth_service.tables.attempts import KNOWN_FOR
+from auth_service.guessing.rules import KNOWN_FOR
 from auth_service.tables.audit import Event
 from auth_service.tables.refresh_tokens import hash_refresh_token
 from auth_service.tables.sessions import Session, SessionId
@@ -68,13 +68,9 @@ async def insert_sign_in(
             ON CONFLICT (key) DO UPDATE SET
                 is_known = attempts.is_known OR excluded.is_known,
                 (pending, recent, in_a_row) = (
-                    SELECT left_over, CASE WHEN is_counted THEN left_over ELSE attempts.recent END,
-                        CASE WHEN is_counted THEN left_over ELSE attempts.in_a_row END
-                    FROM (
-                        SELECT counted.is_counted,
-                            greatest(attempts.pending - counted.is_counted::int, 0) AS left_over
-                        FROM (SELECT attempts.key = ANY((SELECT $13::bytea[])::bytea[]) AS is_counted) AS counted
-                    ) AS settled
+                    SELECT greatest(attempts.pending - is_counted, 0), attempts.recent * (1 - is_counted),
+                        attempts.in_a_row * (1 - is_counted)
+                    FROM (SELECT (attempts.key = ANY((SELECT $13::bytea[])::bytea[]))::int AS is_counted) AS counted
                 ),
                 forget_at = CASE WHEN excluded.is_known THEN excluded.forget_at ELSE attempts.forget_at END
         )

@@ -1,4 +1,4 @@
-"""The guessing limits: how long the next try has to wait."""
+"""The guessing limits: which counts hold a try, and how long the next one has to wait."""
 
 import datetime as dt
 from dataclasses import replace
@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_service.guessing.throttle import (
+from auth_service.guessing.rules import (
+    KEPT_FOR,
     LOCKOUT,
     LONG_WAIT,
     PENDING_FOR,
@@ -15,8 +16,12 @@ from auth_service.guessing.throttle import (
     Cap,
     Count,
     Limit,
+    LimitName,
+    Limits,
     Rule,
-    find_site,
+    SignInKeys,
+    find_refusal,
+    hold_sign_in,
 )
 
 NOON = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
@@ -35,7 +40,7 @@ def fail_on(rule: Rule, times: int, count: Count = FRESH, pause: float = 0) -> C
     """Return the count after so many failures, each as soon as it is let in after a pause."""
     for _ in range(times):
         count = at(count, pause)
-        count = rule.add(at(count, rule.find_wait(count))).settle()
+        count = rule.add(at(count, rule.find_wait(count))).fail()
     return count
 
 
@@ -71,7 +76,7 @@ def test_after_twenty_in_a_row_there_is_one_an_hour() -> None:
     assert LIMIT.find_wait(count) == LONG_WAIT.total_seconds()
     assert LIMIT.find_wait(fail_on(LIMIT, 1, count)) == LONG_WAIT.total_seconds()
     assert LIMIT.find_wait(at(count, LOCKOUT.total_seconds())) == 0
-    assert LIMIT.add(at(count, LOCKOUT.total_seconds())).in_a_row == 1
+    assert LIMIT.add(at(count, LOCKOUT.total_seconds())).fail().in_a_row == 1
 
 
 def test_a_hundred_in_a_row_close_an_account_for_a_day() -> None:
@@ -80,7 +85,7 @@ def test_a_hundred_in_a_row_close_an_account_for_a_day() -> None:
     count = fail_on(CAP, 100)
     assert CAP.find_wait(at(count, 1000)) == LOCKOUT.total_seconds() - 1000
     assert CAP.find_wait(at(count, LOCKOUT.total_seconds())) == 0
-    assert CAP.add(at(count, LOCKOUT.total_seconds())).in_a_row == 1
+    assert CAP.add(at(count, LOCKOUT.total_seconds())).fail().in_a_row == 1
 
 
 @pytest.mark.parametrize(("addresses", "is_closed"), [(1, False), (2, False), (6, True)])
@@ -92,7 +97,7 @@ def test_one_address_alone_never_closes_an_account(addresses: int, *, is_closed:
         for number, count in enumerate(here):
             count = replace(count, now=account.now)  # noqa: PLW2901 - the same a minute later
             if LIMIT.find_wait(count) == 0 and CAP.find_wait(account) == 0:
-                here[number], account = LIMIT.add(count).settle(), CAP.add(account).settle()
+                here[number], account = LIMIT.add(count).fail(), CAP.add(account).fail()
                 tries += 1
         account = at(account, 60)
     assert (account.in_a_row >= CAP.most) is is_closed
@@ -109,7 +114,7 @@ def test_failures_drain_evenly_whenever_they_come(offsets: tuple[int, ...], *, i
         for number, offset in enumerate(offsets):
             count = replace(here[number], now=account.now)
             if minute >= offset and LIMIT.find_wait(count) == 0 and CAP.find_wait(account) == 0:
-                here[number], account = LIMIT.add(count).settle(), CAP.add(account).settle()
+                here[number], account = LIMIT.add(count).fail(), CAP.add(account).fail()
                 most = max(most, account.in_a_row)
         account = at(account, 60)
     assert (most >= CAP.most) is is_closed
@@ -120,11 +125,19 @@ def test_pending_tries_are_hoped_to_succeed() -> None:
     count = fail_on(LIMIT, 3)
     for _ in range(2):
         count = LIMIT.add(count)
-    assert (count.recent, count.pending, LIMIT.find_wait(count)) == (5, 2, 1)
-    assert (count.hope().recent, LIMIT.find_wait(count.hope())) == (3, 0)
-    assert LIMIT.find_wait(count.settle().settle().hope()) == 1
+    assert (count.recent, count.pending, LIMIT.find_wait(count)) == (3, 2, 1)
+    assert LIMIT.find_wait(count.hope()) == 0
+    assert LIMIT.find_wait(count.fail().fail().hope()) == 1
     assert at(count, PENDING_FOR.total_seconds()).hope().recent == 5
     assert LIMIT.add(at(count, PENDING_FOR.total_seconds())).pending == 1
+
+
+def test_a_try_fails_once() -> None:
+    """A try that was lost has failed already: whether its failure or its end is told later, one is counted."""
+    count = LIMIT.add(at(LIMIT.add(FRESH), PENDING_FOR.total_seconds()))
+    assert (count.recent, count.pending) == (1, 1)
+    count = count.fail().fail()
+    assert (count.recent, count.in_a_row, count.pending) == (2, 2, 0)
 
 
 COUNTS = st.builds(
@@ -142,6 +155,17 @@ def test_any_count_has_a_bounded_wait(count: Count, rule: Rule) -> None:
     wait = rule.find_wait(count)
     assert 0 <= rule.find_wait(count.hope()) <= wait <= LOCKOUT.total_seconds()
     assert rule.find_wait(at(count, wait)) == 0
+
+
+@given(COUNTS, st.sampled_from([LIMIT, LIMIT.tighten(), CAP, Allowance(60, MINUTE)]))
+def test_what_housekeeping_deletes_held_nobody(count: Count, rule: Rule) -> None:
+    """A count that was left alone for as long as it is kept is as good as none, for this try and for the next ones."""
+    forgotten = at(replace(count, now=count.last_at), KEPT_FOR.total_seconds())
+    fresh = replace(FRESH, now=forgotten.now, last_at=forgotten.now, since=forgotten.now)
+    assert rule.find_wait(forgotten) == 0
+    for _ in range(6):
+        forgotten, fresh = rule.add(forgotten).fail(), rule.add(fresh).fail()
+        assert rule.find_wait(forgotten) == rule.find_wait(fresh)
 
 
 def test_an_allowance_refills_evenly() -> None:
@@ -171,17 +195,43 @@ def test_an_allowance_may_be_any_number(uses: int) -> None:
     assert allowance.find_wait(allowance.add(FRESH)) == (60 if uses == 1 else 0)
 
 
-@pytest.mark.parametrize(
-    ("address", "site"),
-    [
-        ("203.0.113.9", "203.0.113.9"),
-        ("::ffff:203.0.113.9", "203.0.113.9"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
-        ("2001:db8:1:3::", "2001:db8:1:3::/64"),
-        (None, "unknown"),
-    ],
-)
-def test_what_counts_as_one_address(address: str | None, site: str) -> None:
-    """An IPv4 address counts alone, however it is written; a /64 of IPv6, which one subscriber has, counts as one."""
-    assert find_site(address) == site
+KEYS = SignInKeys(account=b"account", account_at_address=b"here", address=b"address", browser=None)
+LIMITS = Limits(account=CAP, account_at_address=LIMIT, browser=LIMIT, address=Allowance(100, 15 * MINUTE), uses={})
+
+
+def name_holds(keys: SignInKeys, **counts: Count) -> dict[str, LimitName]:
+    """Return under which names which counts hold a try."""
+    holds = hold_sign_in(LIMITS, keys, {name.encode(): count for name, count in counts.items()})
+    return {key.decode(): hold.name for key, hold in holds.items()}
+
+
+def test_which_counts_hold_a_try() -> None:
+    """An account is held here and anywhere; where it was signed in to, here alone; a known browser by its own."""
+    everywhere = {"here": LimitName.ACCOUNT_AT_ADDRESS, "account": LimitName.ACCOUNT}
+    assert name_holds(KEYS) == everywhere
+    assert name_holds(KEYS, here=fail_on(LIMIT, 3), account=fail_on(CAP, 3)) == everywhere
+    assert name_holds(KEYS, here=replace(FRESH, is_known=True)) == {"here": LimitName.ACCOUNT_AT_ADDRESS}
+    known_browser = replace(KEYS, browser=b"browser")
+    assert name_holds(known_browser, account=fail_on(CAP, 100)) == {"browser": LimitName.BROWSER}
+
+
+def test_a_spent_address_tightens_the_limit_of_each_account() -> None:
+    """An address with too many failures lets an account fail once, and is named as the reason; others are let in."""
+    spent = fail_on(LIMITS.address, 100)
+    assert name_holds(KEYS, address=spent)["here"] is LimitName.ADDRESS
+    for failures, wait in ((0, 0), (1, 1)):
+        counts = {b"address": spent, b"here": fail_on(LIMIT, failures)}
+        refusal = find_refusal(counts, hold_sign_in(LIMITS, KEYS, counts))
+        assert (refusal.wait if refusal else 0) == wait
+
+
+def test_the_longest_wait_is_told() -> None:
+    """Of several counts that make a try wait, the longest wait is told; hopeful where only pending tries stand."""
+    counts = {b"here": fail_on(LIMIT, 8), b"account": fail_on(CAP, 100)}
+    refusal = find_refusal(counts, hold_sign_in(LIMITS, KEYS, counts))
+    assert refusal is not None
+    assert (refusal.wait, refusal.name, refusal.is_hopeful) == (LOCKOUT.total_seconds(), LimitName.ACCOUNT, False)
+    pending = {b"here": replace(FRESH, pending=5)}
+    hopeful = find_refusal(pending, hold_sign_in(LIMITS, KEYS, pending))
+    assert hopeful is not None
+    assert hopeful.is_hopeful

@@ -1,0 +1,21 @@
+"""Where a request comes from, as limits and queues see it."""
+
+import pytest
+
+from auth_service.clients import find_site
+
+
+@pytest.mark.parametrize(
+    ("address", "site"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::", "2001:db8:1:3::/64"),
+        (None, "unknown"),
+    ],
+)
+def test_what_counts_as_one_address(address: str | None, site: str) -> None:
+    """An IPv4 address counts alone, however it is written; a /64 of IPv6, which one subscriber has, counts as one."""
+    assert find_site(address) == site
