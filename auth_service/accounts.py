@@ -1,8 +1,6 @@
-"""What people do with an account: sign up, sign in, change it, delete it. What happens to sessions: ``live_sessions``.
+"""What people do with an account: sign up, change it, delete it. How they sign in: ``signing_in``.
 
-No database connection is held while a password is hashed. A sign-in is decided twice: by the password, and then, in
-the transaction that begins the session, by whether that is the password still; so no session outlives a change of the
-password, a disabling or a deletion that came in between.
+No database connection is held while a password is hashed.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,24 +8,21 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
-import structlog
-
 from auth_service.clients import Client
 from auth_service.email_addresses import email_key
-from auth_service.errors import EmailTaken, InvalidCredentials
+from auth_service.errors import EmailTaken
 from auth_service.guessing.admission import Admission
-from auth_service.password_checks import PasswordChecks
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.passwords.rules import GUESSABLE, find_password_fault
 from auth_service.roles import replace_roles
-from auth_service.schemas import PasswordChange, SignIn, SignUp
-from auth_service.sessions import LiveSessions, SignedIn
+from auth_service.schemas import PasswordChange, SignUp
+from auth_service.sessions import Sessions, SignedIn
+from auth_service.signing_in import SigningIn
 from auth_service.tables.audit import Event, insert_audit_line
+from auth_service.tables.new_sessions import Identity
 from auth_service.tables.sessions import Ending, SessionId
-from auth_service.tables.sign_ins import Proof
 from auth_service.tables.user_changes import Kind, insert_user_change
 from auth_service.tables.users import (
-    Credentials,
     User,
     delete_user,
     find_user,
@@ -36,19 +31,14 @@ from auth_service.tables.users import (
     update_disabled,
     update_name,
     update_password,
-    update_password_hash,
 )
-from shared.errors import AppError, Conflict, Invalid, NotFound
-from shared.language.sentences import Sentence
+from shared.errors import Conflict, Invalid, NotFound
 from shared.postgres.database import Connection, Database
 from shared.postgres.epoch_watch import EpochWatch
 
 T = TypeVar("T")
 
 Then: TypeAlias = Callable[[Connection, User], Awaitable[T]]
-WRONG_PASSWORD = Sentence("is not right")
-
-log = structlog.get_logger("accounts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +49,8 @@ class Accounts:
     epoch_watch: EpochWatch
     passwords: Passwords
     admission: Admission
-    checks: PasswordChecks
-    sessions: LiveSessions
+    signing_in: SigningIn
+    sessions: Sessions
 
     async def sign_up(self, wanted: SignUp, client: Client) -> User:
         """Return the new user; EmailTaken when somebody has the e-mail address, Throttled, Unavailable."""
@@ -70,7 +60,7 @@ class Accounts:
         """Return the new user with a session in place of those ``replaced``, all or nothing; else as ``sign_up``."""
 
         async def begin(connection: Connection, user: User) -> SignedIn:
-            signed_in = await self.sessions.begin_within(connection, Proof(user.id), client, replaced)
+            signed_in = await self.sessions.begin_within(connection, Identity(user.id), client, replaced)
             assert signed_in is not None, "whom this transaction stores is there"
             return signed_in
 
@@ -99,21 +89,6 @@ class Accounts:
                 await self.sessions.end_all(connection, user_id, Ending.ROLE_TAKEN, client)
         return user
 
-    async def sign_in(self, offered: SignIn, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn:
-        """Return the user with a new session in place of those ``replaced``.
-
-        InvalidCredentials whether the e-mail or the password is wrong, and for a user who is disabled; Throttled,
-        whatever the password, when too many failed before; Unavailable when too many are signing in.
-        """
-        async with self.checks.trying(offered.username, offered.password, client) as (found, counted, spelling):
-            proof = Proof(found.user.id, found.password_set_at, counted.counted, counted.known) if found else None
-            signed_in = await self.sessions.begin(proof, client, replaced) if proof and spelling is not None else None
-        if found is None or spelling is None or signed_in is None:
-            await self.checks.note_failure(Event.SIGN_IN_REFUSED, found.user.id if found else None, counted, client)
-            raise InvalidCredentials
-        await self._renew_hash(found, spelling, client)
-        return signed_in
-
     async def rename(self, user: User, name: str, client: Client) -> User:
         """Return the user with the name they want; NotFound when they are gone, Throttled: each name is kept."""
         if name == user.name:
@@ -134,7 +109,7 @@ class Accounts:
         fault = find_password_fault(wanted.new_password, name=user.name, email=user.email)
         if fault:
             raise Invalid({"newPassword": fault})
-        found = await self.get_confirmed(user, wanted.current_password, "currentPassword", client)
+        found = await self.signing_in.confirm_password(user, wanted.current_password, "currentPassword", client)
         with self._take_slot(user.email, client) as slot:
             password_hash = _get_taken(await self.passwords.hash_new(wanted.new_password, slot), "newPassword")
         async with self.database.transaction() as connection:
@@ -146,7 +121,7 @@ class Accounts:
 
     async def delete_own(self, user: User, password: str, client: Client) -> None:
         """Delete the account of a user who proves it is theirs; Invalid names ``password``. Throttled."""
-        await self.get_confirmed(user, password, "password", client)
+        await self.signing_in.confirm_password(user, password, "password", client)
         await self.delete(user.id, client)
 
     async def delete(self, user_id: int, client: Client) -> User:
@@ -184,17 +159,6 @@ class Accounts:
             await insert_audit_line(connection, Event.USER_ENABLED, client, user.id)
         return user
 
-    async def get_confirmed(self, user: User, password: str, member: str, client: Client) -> Credentials:
-        """Return the credentials of a signed-in user whose password is right; else Invalid names the member."""
-        async with self.checks.trying(user.email, password, client) as (found, counted, spelling):
-            is_theirs = found is not None and found.user.id == user.id and spelling is not None
-            if is_theirs:
-                await self.admission.give_back(counted)
-        if found is None or not is_theirs:
-            await self.checks.note_failure(Event.PASSWORD_REFUSED, user.id, counted, client)
-            raise Invalid({member: WRONG_PASSWORD})
-        return found
-
     async def _hash_new(self, wanted: SignUp, client: Client) -> str:
         """Return the hash of the password of somebody who may sign up; Throttled, Unavailable, Invalid."""
         with self._take_slot(wanted.email, client) as slot:
@@ -216,18 +180,6 @@ class Accounts:
 
     def _take_slot(self, email: str, client: Client) -> AbstractContextManager[Slot]:
         return self.passwords.take_slot(client.site, email_key(email))
-
-    async def _renew_hash(self, found: Credentials, spelling: str, client: Client) -> None:
-        """Hash the password again if today that gives another hash. The user is signed in, whatever happens here."""
-        if not self.passwords.needs_rehash(found.password_hash, spelling):
-            return
-        try:
-            with self._take_slot(found.user.email, client) as slot:
-                password_hash = await self.passwords.hash(spelling, slot)
-            async with self.database.connection() as connection:
-                await update_password_hash(connection, found.user.id, found.password_hash, password_hash)
-        except AppError as error:
-            log.warning("rehash_failed", user_id=found.user.id, error=type(error).__name__)
 
 
 async def _nothing_more(_: Connection, user: User) -> User:

@@ -11,13 +11,13 @@ from auth_service.accounts import Accounts
 from auth_service.clients import Client
 from auth_service.guessing.admission import Admission
 from auth_service.housekeeping import build_housekeeping
-from auth_service.password_checks import PasswordChecks
 from auth_service.passwords.breached import BreachedPasswords
 from auth_service.passwords.guessable import load_common_passwords, load_estimator
 from auth_service.passwords.hashing import Passwords
 from auth_service.session_uses import SessionUses
-from auth_service.sessions import LiveSessions, share_lookups
+from auth_service.sessions import Sessions, share_lookups
 from auth_service.settings import AuthMigrationSettings, AuthSettings
+from auth_service.signing_in import SigningIn
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.feed_starts import insert_feed_start
 from auth_service.tables.users import find_highest_user_id
@@ -49,7 +49,8 @@ class Parts:
     passwords: Passwords
     admission: Admission
     accounts: Accounts
-    sessions: LiveSessions
+    signing_in: SigningIn
+    sessions: Sessions
     access_tokens: AccessTokens
     revocations: Revocations
     service_tokens: ServiceTokens
@@ -71,14 +72,14 @@ class Parts:
         breached = BreachedPasswords.open(file) if file else None
         passwords = Passwords(metrics.registry, breached=breached)
         admission = Admission.build(database, settings, metrics.registry)
-        checks = PasswordChecks(database, passwords, admission)
         keys = KeyRing(settings.secret_key.get_secret_value(), reveal(settings.secret_key_previous))
         access_tokens = AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl)
         service_keys = KeyRing(settings.service_secret.get_secret_value(), reveal(settings.service_secret_previous))
         max_age = dt.timedelta(seconds=settings.session_max_age)
         idle_age = dt.timedelta(seconds=settings.session_idle_age)
         lookups, uses = share_lookups(database), SessionUses(database, idle_age)
-        sessions = LiveSessions(database, lookups, admission, access_tokens, max_age, idle_age, uses)
+        sessions = Sessions(database, lookups, admission, access_tokens, max_age, idle_age, uses)
+        signing_in = SigningIn(database, passwords, admission, sessions)
         return cls(
             public_url=settings.nextauth_url,
             database=database,
@@ -86,7 +87,8 @@ class Parts:
             feeds=Feeds(database, epoch_watch),
             passwords=passwords,
             admission=admission,
-            accounts=Accounts(database, epoch_watch, passwords, admission, checks, sessions),
+            accounts=Accounts(database, epoch_watch, passwords, admission, signing_in, sessions),
+            signing_in=signing_in,
             sessions=sessions,
             access_tokens=access_tokens,
             revocations=Revocations(),  # stays empty: whether a session is live is asked of its row

@@ -1,4 +1,4 @@
-"""What happens to sessions: begun, used, refreshed, listed and ended. Why they may begin is decided in ``accounts``.
+"""What happens to sessions: begun, used, refreshed, listed and ended. Why they may begin is decided in ``signing_in``.
 
 1. What belongs together is one transaction: a session, its refresh token, its audit line, and the end of the sessions
    that it takes the place of in a browser.
@@ -32,6 +32,7 @@ from auth_service.guessing.admission import Admission
 from auth_service.session_uses import SessionUses
 from auth_service.tables import refresh_tokens
 from auth_service.tables.audit import Event, insert_audit_line, insert_session_lines
+from auth_service.tables.new_sessions import Identity, NewSession, insert_new_session
 from auth_service.tables.revocations import insert_revocations
 from auth_service.tables.session_cutoffs import insert_cutoff
 from auth_service.tables.sessions import (
@@ -47,7 +48,6 @@ from auth_service.tables.sessions import (
     update_revoked,
     update_surplus_revoked,
 )
-from auth_service.tables.sign_ins import Begun, Proof, insert_sign_in
 from auth_service.tables.users import User, find_user
 from shared.errors import Unavailable
 from shared.fast.coalesced_reads import CoalescedReads, Sharing
@@ -77,7 +77,7 @@ Lookups = CoalescedReads[SessionId, tuple[User, Session] | None]
 
 
 @dataclass(frozen=True, slots=True)
-class LiveSessions:
+class Sessions:
     """The use cases; sessions end ``max_age`` after the sign-in or ``idle_age`` after the last use."""
 
     database: Database
@@ -88,17 +88,17 @@ class LiveSessions:
     idle_age: dt.timedelta
     uses: SessionUses
 
-    async def begin(self, proof: Proof, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn | None:
+    async def begin(self, identity: Identity, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn | None:
         """Return a new session of a user who has just proved who they are; None when they may not sign in.
 
         The sessions that it takes the place of end with its beginning.
         """
         async with self.database.connection() as connection:
             if not replaced:  # one statement, which needs no transaction
-                found = await self._begin(connection, proof, client)
+                found = await self._begin(connection, identity, client)
             else:
                 async with connection.transaction():
-                    found = await self._begin(connection, proof, client, replaced)
+                    found = await self._begin(connection, identity, client, replaced)
         if found is None:
             return None
         signed_in, is_surplus = found
@@ -107,10 +107,10 @@ class LiveSessions:
         return signed_in
 
     async def begin_within(
-        self, connection: Connection, proof: Proof, client: Client, replaced: Sequence[SessionId] = ()
+        self, connection: Connection, identity: Identity, client: Client, replaced: Sequence[SessionId] = ()
     ) -> SignedIn | None:
         """Return the same, in the transaction of the caller: the first session of a new user."""
-        found = await self._begin(connection, proof, client, replaced)
+        found = await self._begin(connection, identity, client, replaced)
         return found[0] if found else None
 
     async def find_first_live(self, session_ids: Sequence[SessionId]) -> tuple[User, Session] | None:
@@ -203,16 +203,16 @@ class LiveSessions:
         )
 
     async def _begin(
-        self, connection: Connection, proof: Proof, client: Client, replaced: Sequence[SessionId] = ()
+        self, connection: Connection, identity: Identity, client: Client, replaced: Sequence[SessionId] = ()
     ) -> tuple[SignedIn, bool] | None:
         """Return a new session, and whether its user has more than ``MOST`` now; None when they may not sign in."""
-        begun = Begun(self.max_age, self.idle_age, refresh_tokens.make_refresh_token())
-        found = await insert_sign_in(connection, proof, begun, client, MOST)
+        new = NewSession(self.max_age, self.idle_age, refresh_tokens.make_refresh_token())
+        found = await insert_new_session(connection, identity, new, client, MOST)
         if found is None:
             return None
         user, session, is_surplus = found
         await self._end_replaced(connection, replaced, client)
-        return self._give(user, session, begun.refresh_token), is_surplus
+        return self._give(user, session, new.refresh_token), is_surplus
 
     async def _end_replaced(self, connection: Connection, replaced: Sequence[SessionId], client: Client) -> None:
         """End what a sign-in takes the place of: first all rows, then the feed, which others lock in this order too."""

@@ -8,8 +8,7 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import NoReturn, Self
 
 import structlog
@@ -29,6 +28,7 @@ from auth_service.guessing.rules import (
 )
 from auth_service.settings import AuthSettings
 from auth_service.tables import attempts
+from auth_service.tables.attempts import Attempt
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.sessions import SessionId
 from auth_service.tables.users import Credentials
@@ -40,18 +40,6 @@ GIVE_BACK_PAUSES = (0, 1, 5, 15, 30)  # seconds before each try to give one back
 AT_ADDRESS = "sign_in_known_address"  # what the counts of account and address are called in their keys, for ever
 
 log = structlog.get_logger("admission")
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """A try to sign in that was let in, pending in the counts of the keys ``counted`` until its outcome is known.
-
-    ``known`` is the key of the account together with the address, ``address`` that of the address alone.
-    """
-
-    counted: tuple[bytes, ...]
-    known: bytes
-    address: bytes
 
 
 class Admission:
@@ -123,15 +111,6 @@ class Admission:
         """Give a try back that was not one to sign in: the caller is signed in already."""
         async with self._database.connection() as connection:
             await attempts.update_pending(connection, attempt.counted)
-
-    @contextlib.contextmanager
-    def giving_back(self, attempt: Attempt) -> Iterator[None]:
-        """Give a try back, later, when the block ends by an exception: a failure of ours, or it is given up."""
-        try:
-            yield
-        except BaseException:
-            self.give_back_later(attempt)
-            raise
 
     def give_back_later(self, attempt: Attempt) -> None:
         """Give a try back that led to no decision. Nobody waits for it; the database may be away for a while."""

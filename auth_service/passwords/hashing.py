@@ -10,7 +10,7 @@ The laws:
    that has most waiting gives one up (503) to an address that has fewer; and so do the accounts of one address.
 4. Once a hash was begun its slot belongs to the thread's work: a client that goes away does not free it before.
 5. An e-mail address that nobody has costs the same hash, through the same queue, as a wrong password; two where the
-   password was not typed in NFC (``password_rules.list_spellings``).
+   password was not typed in NFC (``rules.list_spellings``).
 6. A stored hash with absurd parameters is never run: whoever could write it must not choose what it costs us.
 
 Passwords and hashes are never logged.
@@ -110,8 +110,8 @@ class Passwords:
             lambda: None if self._is_guessable(password) else self._hasher.hash(normalise(password)), slot
         )
 
-    async def find_spelling(self, password: str, stored: str | None, slot: Slot | None = None) -> str | None:
-        """Return the spelling of the password that a stored hash is of, or None.
+    async def verify(self, password: str, stored: str | None, slot: Slot | None = None) -> str | None:
+        """Return the password in the spelling that a stored hash is of; None when it is not of this password.
 
         No stored hash stands for nobody's, matches nothing and costs the same.
         """

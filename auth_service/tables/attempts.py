@@ -2,14 +2,27 @@
 
 What the columns mean, and what follows from them, is decided in ``guessing.rules``; here they are only stored. A key is
 a keyed hash of what is counted. The database's clock decides, so that all replicas agree. What a sign-in that succeeds
-writes here stands in ``sign_ins``.
+writes here stands in ``new_sessions``.
 """
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from auth_service.guessing.rules import KEPT_FOR, KNOWN_FOR, Count
 from shared.postgres.database import Connection, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A try to sign in that was let in, pending in the counts of the keys ``counted`` until its outcome is known.
+
+    ``known`` is the key of the account together with the address, ``address`` that of the address alone.
+    """
+
+    counted: tuple[bytes, ...]
+    known: bytes
+    address: bytes
 
 
 async def update_first_try(connection: Connection, key: bytes, known_from: dt.datetime | None) -> bool:

@@ -6,7 +6,7 @@ much randomness nothing slower is needed, and whoever reads the table can't use 
 A token's successor is derived from the token itself and a random salt that is stored when it is used. So the same
 successor can be answered again, to a client that lost the first answer, although it is stored nowhere either: the
 token alone is not enough to know it, and the table alone is not. Used tokens are kept as long as their session, so
-that a stolen one gives itself away (RFC 9700, section 4.14.2). When the same successor is answered: ``live_sessions``.
+that a stolen one gives itself away (RFC 9700, section 4.14.2). When it is answered again: ``Sessions``.
 """
 
 import base64

@@ -1,9 +1,9 @@
 """The table ``sessions``: one row for each sign-in on one device. Each function is one SQL statement.
 
-A session begins in ``sign_ins``. It is live until one of these comes: it is revoked, reaches its absolute end or goes
-unused for too long; all sessions of its user that began by a moment are ended (``session_cutoffs``); the database is
-put back to an earlier state (``shared/postgres/epochs.py``), for its end may be part of what was lost. All this is what
-the view ``live_sessions`` says. The database's clock decides, so that all replicas agree.
+A session is inserted by ``new_sessions``. It is live until one of these comes: it is revoked, reaches its absolute end
+or goes unused for too long; all sessions of its user that began by a moment are ended (``session_cutoffs``); the
+database is put back to an earlier state (``shared/postgres/epochs.py``), for its end may be part of what was lost. All
+this is what the view ``live_sessions`` says. The database's clock decides, so that all replicas agree.
 """
 
 import datetime as dt

@@ -25,6 +25,7 @@ from auth_service.schemas import (
     UserView,
 )
 from auth_service.sessions import read_session_id
+from auth_service.signing_in import Proof
 from auth_service.tables.sessions import Device, Ending, SessionId
 from auth_service.tables.users import User
 from shared.errors import NotFound, Unauthorized
@@ -47,7 +48,8 @@ async def create_user(request: Request, wanted: SignUp) -> Response:
 async def create_session(request: Request, offered: SignIn) -> Response:
     """Sign somebody in and answer the tokens."""
     parts = parts_of(request)
-    signed_in = await parts.accounts.sign_in(offered, identify_client(request))
+    proof = Proof(offered.username, offered.password)
+    signed_in = await parts.signing_in.sign_in(proof, identify_client(request))
     record = record_of(request.scope)
     record.user_id, record.session_id = signed_in.user.id, str(signed_in.session.id)
     user = signed_in.user

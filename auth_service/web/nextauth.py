@@ -18,6 +18,7 @@ from auth_service.errors import InvalidCredentials
 from auth_service.parts import parts_of
 from auth_service.schemas import AccountChange, SignIn
 from auth_service.sessions import SignedIn
+from auth_service.signing_in import Proof
 from auth_service.tables.sessions import Ending
 from auth_service.web import pages
 from auth_service.web.browser import (
@@ -200,7 +201,8 @@ async def _verify_credentials(request: Request, fields: Fields) -> SignedIn:
         offered = validate(SignIn, {"username": username, "password": fields.get("password", "")})
     except Invalid:  # text that nobody's e-mail or password can hold
         raise InvalidCredentials from None
-    return await parts_of(request).accounts.sign_in(offered, identify_client(request), list_session_ids(request))
+    proof, client = Proof(offered.username, offered.password), identify_client(request)
+    return await parts_of(request).signing_in.sign_in(proof, client, list_session_ids(request))
 
 
 def _refuse_sign_in(

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from auth_service.accounts import Accounts
 from auth_service.clients import Client
 from auth_service.errors import EmailTaken, InvalidCredentials
-from auth_service.schemas import PasswordChange, SignIn, SignUp
+from auth_service.schemas import PasswordChange, SignUp
 from auth_service.sessions import SignedIn
+from auth_service.signing_in import Proof
 from auth_service.tables.sessions import SessionId
 from auth_service.tables.users import Credentials, User, find_credentials, find_user
 from shared.errors import Conflict, Invalid, NotFound, Throttled
-from shared.web.schemas import validate
 
 A_MOMENT = dt.timedelta(minutes=1)
 
@@ -32,9 +32,8 @@ async def sign_up_once(
         if found is None or found.user.name != wanted.name or not _is_a_moment_ago(found.user.created_at):
             raise
         try:
-            offered = validate(SignIn, {"username": wanted.email, "password": wanted.password})
-            return await accounts.sign_in(offered, client, replaced)
-        except (Invalid, InvalidCredentials, Throttled):
+            return await accounts.signing_in.sign_in(Proof(wanted.email, wanted.password), client, replaced)
+        except (InvalidCredentials, Throttled):
             raise EmailTaken from None
 
 
@@ -49,7 +48,7 @@ async def change_password_once(
         if found is None or not _is_just_changed(found):
             raise
         try:
-            await accounts.get_confirmed(user, wanted.new_password, "newPassword", client)
+            await accounts.signing_in.confirm_password(user, wanted.new_password, "newPassword", client)
         except (Invalid, Throttled):
             raise refusal from None
 

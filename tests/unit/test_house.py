@@ -57,7 +57,7 @@ BOUNDED_OTHERWISE = {
 HIDDEN = "(SELECT author_id FROM removals)"  # who is being removed: as many as were deleted in the last seconds
 
 # One statement over the tables of several modules; why, its docstring says.
-WRITES_TOGETHER = {"auth_service/tables/sign_ins.py"}
+WRITES_TOGETHER = {"auth_service/tables/new_sessions.py"}
 
 # Each library has one door, and what the rest of the house wants of it goes through that.
 DOORS = {

@@ -36,9 +36,9 @@ async def test_a_hash_matches_its_password_only() -> None:
     passwords = Passwords(CollectorRegistry())
     stored = await passwords.hash(PASSWORD)
     assert stored != await passwords.hash(PASSWORD)
-    assert await passwords.find_spelling(PASSWORD, stored)
-    assert not await passwords.find_spelling(PASSWORD + " ", stored)
-    assert not await passwords.find_spelling(PASSWORD, None)
+    assert await passwords.verify(PASSWORD, stored)
+    assert not await passwords.verify(PASSWORD + " ", stored)
+    assert not await passwords.verify(PASSWORD, None)
     assert not passwords.needs_rehash(stored, PASSWORD)
     passwords.stop()
 
@@ -61,8 +61,8 @@ async def test_a_slot_belongs_to_the_work_and_not_to_the_request() -> None:
     registry = CollectorRegistry()
     passwords = Passwords(registry, threads=1, queue_per_thread=1)
     slow = argon2.PasswordHasher(time_cost=8, memory_cost=131_072, parallelism=1).hash(PASSWORD)
-    running = asyncio.create_task(passwords.find_spelling(PASSWORD, slow))
-    waiting = asyncio.create_task(passwords.find_spelling(PASSWORD, slow))
+    running = asyncio.create_task(passwords.verify(PASSWORD, slow))
+    waiting = asyncio.create_task(passwords.verify(PASSWORD, slow))
     await asyncio.sleep(0.02)
     for task in (running, waiting):
         task.cancel()
@@ -84,7 +84,7 @@ async def test_a_slot_is_had_from_the_first_step_until_the_hash_ended() -> None:
             await passwords.hash(PASSWORD)
         stored = await passwords.hash(PASSWORD, slot)
         await wait_until_idle(registry)
-        assert await passwords.find_spelling(PASSWORD, stored)
+        assert await passwords.verify(PASSWORD, stored)
     assert pending(registry) == 0
     assert registry.get_sample_value("gatepost_password_hashes_shed_total") == 2
     passwords.stop()
@@ -161,12 +161,12 @@ async def test_both_spellings_of_a_password_match(form: Literal["NFC", "NFD"]) -
     typed = unicodedata.normalize(form, KOREAN)
     stored = await passwords.hash(typed)
     for other in ("NFC", "NFD"):
-        spelling = await passwords.find_spelling(unicodedata.normalize(other, KOREAN), stored)
+        spelling = await passwords.verify(unicodedata.normalize(other, KOREAN), stored)
         assert spelling is not None
         assert not passwords.needs_rehash(stored, spelling)
-    assert not await passwords.find_spelling(KOREAN + "\u0301", stored)
+    assert not await passwords.verify(KOREAN + "\u0301", stored)
     as_typed = argon2.PasswordHasher(PASSES, MEMORY, LANES).hash(typed)
-    spelling = await passwords.find_spelling(typed, as_typed)
+    spelling = await passwords.verify(typed, as_typed)
     assert spelling is not None
     assert passwords.needs_rehash(as_typed, spelling) is (form == "NFD")
     passwords.stop()
@@ -181,6 +181,6 @@ async def test_who_has_no_account_costs_as_many_hashes(monkeypatch: pytest.Monke
     for typed, hashes in (("wrong", 1), (unicodedata.normalize("NFC", KOREAN), 1), (KOREAN, 2)):
         for known in (stored, None):
             hashed.clear()
-            assert not await passwords.find_spelling(typed, known)
+            assert not await passwords.verify(typed, known)
             assert len(hashed) == hashes
     passwords.stop()

@@ -1,4 +1,4 @@
-"""What a sign-in writes, in one SQL statement: the session, its refresh token, its audit line, and the try given back.
+"""What a sign-in writes, in one SQL statement: session, refresh token and audit line, and that its try did not fail.
 
 Only here one statement writes the tables of several modules. Each for itself, they would be a transaction of eight
 round trips: beside the hash, those are what a sign-in costs (``docs/performance.md``).
@@ -9,11 +9,11 @@ round trips: beside the hash, those are what a sign-in costs (``docs/performance
 """
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from auth_service.clients import Client
 from auth_service.guessing.rules import KNOWN_FOR
+from auth_service.tables.attempts import Attempt
 from auth_service.tables.audit import Event
 from auth_service.tables.refresh_tokens import hash_refresh_token
 from auth_service.tables.sessions import Session, SessionId
@@ -22,32 +22,33 @@ from shared.postgres.database import Connection, Row
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """Who somebody proved to be: a user by the password chosen at a time, and the counts that this try ends a row of.
+class Identity:
+    """Who somebody proved to be: a user, by the password chosen at a time and in this attempt; or one just stored.
 
-    Tries that are pending beside it stay counted. ``known`` is the key of the account together with the address, which
-    is remembered; empty after a sign-up.
+    The attempt has succeeded, which ends the row of failures of each of its counts; tries that are pending beside it
+    stay so. Its address is remembered as one that the account was signed in to from.
     """
 
     user_id: int
     password_set_at: dt.datetime | None = None
-    counted: Sequence[bytes] = ()
-    known: bytes = b""
+    attempt: Attempt | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """How long the session may last, and the refresh token that it begins with."""
+class NewSession:
+    """How long a session may last, and the refresh token that it begins with."""
 
     max_age: dt.timedelta
     idle_age: dt.timedelta
     refresh_token: str = field(repr=False)
 
 
-async def insert_sign_in(
-    connection: Connection, proof: Proof, begun: Begun, client: Client, most: int
+async def insert_new_session(
+    connection: Connection, identity: Identity, new: NewSession, client: Client, most: int
 ) -> tuple[User, Session, bool] | None:
     """Store and return a new session with its user, and whether they had ``most``; None when they may not."""
+    attempt = identity.attempt
+    counted, known = (attempt.counted, attempt.known) if attempt else ((), b"")
     row = await connection.fetchrow(
         """
         WITH account AS (
@@ -83,14 +84,14 @@ async def insert_sign_in(
             ) AS is_surplus
         FROM account, session
         """,
-        *(proof.user_id, proof.password_set_at, client.user_agent, client.address, begun.max_age, begun.idle_age),
-        *(hash_refresh_token(begun.refresh_token), Event.SIGNED_IN.value, client.request_id),
-        *(list({*proof.counted, proof.known} - {b""}), proof.known, KNOWN_FOR, list(proof.counted), most),
+        *(identity.user_id, identity.password_set_at, client.user_agent, client.address, new.max_age, new.idle_age),
+        *(hash_refresh_token(new.refresh_token), Event.SIGNED_IN.value, client.request_id),
+        *(list({*counted, known} - {b""}), known, KNOWN_FOR, list(counted), most),
     )
-    return _read_sign_in(row) if row else None
+    return _read_new_session(row) if row else None
 
 
-def _read_sign_in(row: Row) -> tuple[User, Session, bool]:
+def _read_new_session(row: Row) -> tuple[User, Session, bool]:
     about = (row["id"], row["name"], row["email"], row["created_at"], row["updated_at"])
     session = Session(SessionId(row["session_id"]), row["id"], row["signed_in_at"], row["ends_at"])
     return User(*about, tuple(row["roles"])), session, row["is_surplus"]

@@ -1,0 +1,158 @@
+"""Signing in: from "somebody offers a proof" to "a session began"; and confirming the password of who is signed in.
+
+Whatever way somebody signs in by (``ways``), this is the one door, and each of the two functions is read from top to
+bottom. Guessing limits, audit, disabled users and the renewal of hashes stand here once.
+
+1. In this order: a slot for the hash (503), the guessing limits (429), whom the proof names, the hash, the session. No
+   database connection is held while a password is hashed, nor a slot while other tries are waited for.
+2. A try counts as failed from the moment that it is let in. One that ends without a decision, by a failure of ours or
+   because it is given up, has not failed: it is given back, and nobody waits for that.
+3. A sign-in is decided twice: by the password, and then, in the transaction that begins the session, by whether that is
+   the password still; so no session outlives a change of the password, a disabling or a deletion that came in between.
+4. Nothing tells why a proof was refused: not the answer, and not how long it took.
+"""
+
+import asyncio
+import collections
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from auth_service.clients import Client
+from auth_service.email_addresses import email_key
+from auth_service.errors import InvalidCredentials
+from auth_service.guessing.admission import Admission
+from auth_service.passwords.hashing import Passwords, Slot
+from auth_service.sessions import Sessions, SignedIn
+from auth_service.tables.attempts import Attempt
+from auth_service.tables.audit import Event, insert_audit_line
+from auth_service.tables.new_sessions import Identity
+from auth_service.tables.sessions import SessionId
+from auth_service.tables.users import Credentials, User, find_credentials, update_password_hash
+from shared.errors import AppError, Invalid, Throttled
+from shared.language.sentences import Sentence
+from shared.postgres.database import Database
+
+PAUSES = (0.02, 0.05, 0.1, *(0.2,) * 24)  # seconds between looks at whether pending tries were decided: five in all
+MOST_PATIENT = 64  # tries of one address that wait for others at once
+WRONG_PASSWORD = Sentence("is not right")
+
+log = structlog.get_logger("signing_in")
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What somebody offers to show who they are: an account, by its e-mail address, and what may be its password."""
+
+    email: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningIn:
+    """The door."""
+
+    database: Database
+    passwords: Passwords
+    admission: Admission
+    sessions: Sessions
+    _patient: collections.Counter[str] = field(default_factory=collections.Counter)
+
+    async def sign_in(self, proof: Proof, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn:
+        """Return the user with a new session in place of those ``replaced``.
+
+        InvalidCredentials whether the e-mail or the password is wrong, and for a user who is disabled; Throttled,
+        whatever the password, when too many failed before; Unavailable when too many are signing in.
+        """
+        async with self._admit(proof.email, client) as (slot, named, attempt):
+            spelling, signed_in = await self.passwords.verify(proof.password, _hash_of(named), slot), None
+            if named is not None and spelling is not None:
+                identity = Identity(named.user.id, named.password_set_at, attempt)
+                signed_in = await self.sessions.begin(identity, client, replaced)  # None if disabled, changed or gone
+        if named is None or spelling is None or signed_in is None:
+            await self._note_failure(Event.SIGN_IN_REFUSED, named.user.id if named else None, attempt, client)
+            raise InvalidCredentials
+        await self._renew_hash(named, spelling, client)
+        return signed_in
+
+    async def confirm_password(self, user: User, password: str, member: str, client: Client) -> Credentials:
+        """Return the credentials of a signed-in user whose password is right; else Invalid names the member.
+
+        Throttled and Unavailable as in ``sign_in``: a stolen session is no place to guess.
+        """
+        async with self._admit(user.email, client) as (slot, named, attempt):
+            spelling = await self.passwords.verify(password, _hash_of(named), slot)
+            is_theirs = named is not None and named.user.id == user.id and spelling is not None
+            if is_theirs:
+                await self.admission.give_back(attempt)
+        if named is None or not is_theirs:
+            await self._note_failure(Event.PASSWORD_REFUSED, user.id, attempt, client)
+            raise Invalid({member: WRONG_PASSWORD})
+        return named
+
+    @contextlib.asynccontextmanager
+    async def _admit(self, email: str, client: Client) -> AsyncIterator[tuple[Slot, Credentials | None, Attempt]]:
+        """Give a slot for a hash, whom the e-mail address names, and the try, which counts as failed from now on.
+
+        Unavailable when there is no slot, Throttled when the try must wait; one that only tries not decided yet stand
+        against is looked at again after each of the ``PAUSES``.
+        """
+        account = email_key(email)
+        with contextlib.ExitStack() as patience:
+            for pause in (0, *PAUSES):
+                if pause:
+                    await asyncio.sleep(pause)
+                attempt = None
+                with self.passwords.take_slot(client.site, account) as slot:
+                    try:
+                        async with self.database.connection() as connection:
+                            named = await find_credentials(connection, email)
+                            attempt = await self.admission.admit_sign_in(connection, account, named, client)
+                        if attempt is not None:
+                            patience.close()
+                            yield slot, named, attempt
+                            return
+                    except BaseException:
+                        if attempt is not None:
+                            self.admission.give_back_later(attempt)
+                        raise
+                if not pause:
+                    patience.enter_context(self._being_patient(client.site))
+        raise Throttled
+
+    async def _note_failure(self, event: Event, user_id: int | None, attempt: Attempt, client: Client) -> None:
+        """Note that a try failed, in the counts and in the audit."""
+        async with self.database.transaction() as connection:
+            await self.admission.note_failure(connection, attempt)
+            await insert_audit_line(connection, event, client, user_id)
+
+    async def _renew_hash(self, named: Credentials, spelling: str, client: Client) -> None:
+        """Hash the password again if today that gives another hash. The user is signed in, whatever happens here."""
+        if not self.passwords.needs_rehash(named.password_hash, spelling):
+            return
+        try:
+            with self.passwords.take_slot(client.site, email_key(named.user.email)) as slot:
+                password_hash = await self.passwords.hash(spelling, slot)
+            async with self.database.connection() as connection:
+                await update_password_hash(connection, named.user.id, named.password_hash, password_hash)
+        except AppError as error:
+            log.warning("rehash_failed", user_id=named.user.id, error=type(error).__name__)
+
+    @contextlib.contextmanager
+    def _being_patient(self, site: str) -> Iterator[None]:
+        if self._patient[site] >= MOST_PATIENT:
+            raise Throttled
+        self._patient[site] += 1
+        try:
+            yield
+        finally:
+            self._patient[site] -= 1
+            if not self._patient[site]:
+                del self._patient[site]
+
+
+def _hash_of(named: Credentials | None) -> str | None:
+    """Return what a password is verified against; None, which costs the same, where nobody is named."""
+    return named.password_hash if named else None
