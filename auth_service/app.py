@@ -3,26 +3,32 @@
 create_app(settings, metrics) -> a Starlette application; nothing happens before its lifespan starts.
 """
 
+import functools
+import itertools
+from collections.abc import Sequence
+
 from starlette.applications import Starlette
 
 from auth_service.parts import Parts
 from auth_service.settings import AuthSettings
+from auth_service.ways.registry import WAYS
+from auth_service.ways.way import Way
 from auth_service.web import account_pages, api, internal, nextauth, pages
 from shared.application import build_application
 from shared.observing.metrics import Metrics
 from shared.web.routes import Resource, resource
 
 
-def create_app(settings: AuthSettings, metrics: Metrics) -> Starlette:
-    """Return the auth service."""
-    parts = Parts.build(settings, metrics)
-    app = build_application(settings, metrics, build_routes(), parts, parts)
+def create_app(settings: AuthSettings, metrics: Metrics, ways: Sequence[Way] = WAYS) -> Starlette:
+    """Return the auth service, which signs people in by these ways."""
+    parts = Parts.build(settings, metrics, ways)
+    app = build_application(settings, metrics, build_routes(ways), parts, parts)
     app.state.service_tokens = parts.service_tokens
     return app
 
 
-def build_routes() -> list[Resource]:
-    """Return all that is answered, in reading order."""
+def build_routes(ways: Sequence[Way] = WAYS) -> list[Resource]:
+    """Return all that is answered, in reading order; ``build_way_routes`` has what each way to sign in adds."""
     unknown = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), nextauth.refuse_unknown)
     return [
         resource("/api/user", POST=api.create_user),
@@ -40,9 +46,8 @@ def build_routes() -> list[Resource]:
         resource("/account/sessions/{sid}", POST=account_pages.end_device),
         resource("/account/delete", GET=account_pages.show_deletion, POST=account_pages.delete_account),
         resource("/api/auth/signin", GET=pages.show_sign_in),
-        resource("/api/auth/signin/credentials", GET=pages.show_sign_in, POST=nextauth.start_sign_in),
+        *itertools.chain.from_iterable(map(build_way_routes, ways)),
         resource("/api/auth/signin/{provider}", **{**unknown, "GET": pages.show_sign_in}),
-        resource("/api/auth/callback/credentials", POST=nextauth.sign_in),
         resource("/api/auth/signout", GET=pages.show_sign_out, POST=nextauth.sign_out),
         resource("/api/auth/csrf", GET=nextauth.show_csrf_token),
         resource("/api/auth/providers", GET=nextauth.show_providers),
@@ -55,4 +60,12 @@ def build_routes() -> list[Resource]:
         resource("/internal/users/changes", GET=internal.show_user_changes),
         resource("/internal/revocations", GET=internal.show_revocations),
         resource("/internal/session", POST=internal.renew_session),
+    ]
+
+
+def build_way_routes(way: Way) -> list[Resource]:
+    """Return where a way to sign in begins, and where what proves it is sent."""
+    return [
+        resource(way.start_path, GET=pages.show_sign_in, POST=functools.partial(nextauth.start_sign_in, way)),
+        resource(way.callback_path, POST=functools.partial(nextauth.sign_in, way)),
     ]

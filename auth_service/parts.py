@@ -1,6 +1,7 @@
 """The parts of the running auth service, built once from its settings and found by every endpoint."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -21,6 +22,7 @@ from auth_service.signing_in import SigningIn
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.feed_starts import insert_feed_start
 from auth_service.tables.users import find_highest_user_id
+from auth_service.ways.way import Way
 from auth_service.web.csrf import CsrfTokens
 from auth_service.web.long_poll import Feeds
 from shared.auth_events.revocations import Revocations
@@ -50,6 +52,7 @@ class Parts:
     admission: Admission
     accounts: Accounts
     signing_in: SigningIn
+    ways: Sequence[Way]
     sessions: Sessions
     access_tokens: AccessTokens
     revocations: Revocations
@@ -61,7 +64,7 @@ class Parts:
     devices: DeviceCookies
 
     @classmethod
-    def build(cls, settings: AuthSettings, metrics: Metrics) -> Self:
+    def build(cls, settings: AuthSettings, metrics: Metrics, ways: Sequence[Way] = ()) -> Self:
         """Return the parts that the settings ask for; nothing is connected yet."""
         nextauth_secret = settings.nextauth_secret.get_secret_value()
         previous = reveal(settings.nextauth_secret_previous)
@@ -89,6 +92,7 @@ class Parts:
             admission=admission,
             accounts=Accounts(database, epoch_watch, passwords, admission, signing_in, sessions),
             signing_in=signing_in,
+            ways=ways,
             sessions=sessions,
             access_tokens=access_tokens,
             revocations=Revocations(),  # stays empty: whether a session is live is asked of its row

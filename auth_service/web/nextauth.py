@@ -16,10 +16,9 @@ from starlette.responses import JSONResponse, Response
 from auth_service.clients import identify_client
 from auth_service.errors import InvalidCredentials
 from auth_service.parts import parts_of
-from auth_service.schemas import AccountChange, SignIn
-from auth_service.sessions import SignedIn
-from auth_service.signing_in import Proof
+from auth_service.schemas import AccountChange
 from auth_service.tables.sessions import Ending
+from auth_service.ways.way import Fields, Way
 from auth_service.web import pages
 from auth_service.web.browser import (
     BrowserSession,
@@ -36,7 +35,7 @@ from auth_service.web.browser import (
     seal_session,
     store_sign_in,
 )
-from shared.errors import BadRequest, Invalid, Throttled, Unavailable
+from shared.errors import AppError, BadRequest, Forbidden, Throttled, Unavailable
 from shared.language.sentences import Sentence
 from shared.web.bodies import media_type, parse_json, read_bytes, read_form
 from shared.web.schemas import validate
@@ -50,7 +49,12 @@ SHOWN_ON_SIGN_IN_PAGE = {
     *("TooManyAttempts", "Unavailable"),  # ours: next-auth itself has no such limits
 }
 
-Fields = Mapping[str, str]
+ERROR_NAMES: Mapping[type[AppError], str] = {
+    Forbidden: pages.MISSING_CSRF,
+    InvalidCredentials: pages.WRONG_CREDENTIALS,
+    Throttled: "TooManyAttempts",
+    Unavailable: "Unavailable",
+}
 
 
 async def show_csrf_token(request: Request) -> Response:
@@ -60,15 +64,18 @@ async def show_csrf_token(request: Request) -> Response:
 
 
 async def show_providers(request: Request) -> Response:
-    """Answer the ways to sign in: one, with e-mail and password."""
-    provider = {
-        "id": "credentials",
-        "name": "Credentials",
-        "type": "credentials",
-        "signinUrl": _url(request, "/signin/credentials"),
-        "callbackUrl": _url(request, "/callback/credentials"),
+    """Answer the ways to sign in."""
+    providers = {
+        way.id: {
+            "id": way.id,
+            "name": way.name,
+            "type": way.type,
+            "signinUrl": parts_of(request).public_url + way.start_path,
+            "callbackUrl": parts_of(request).public_url + way.callback_path,
+        }
+        for way in parts_of(request).ways
     }
-    return JSONResponse({"credentials": provider})
+    return JSONResponse(providers)
 
 
 async def show_session(request: Request) -> Response:
@@ -93,31 +100,27 @@ async def update_session(request: Request) -> Response:
     return await _answer_session(request, found)
 
 
-async def start_sign_in(request: Request) -> Response:
-    """Answer where the credentials are asked for: on the sign-in page."""
+async def start_sign_in(way: Way, request: Request) -> Response:
+    """Answer where a way to sign in begins: on the sign-in page if nowhere else."""
     fields = await _read_fields(request)
-    place = "/signin" if is_csrf_verified(request, fields) else "/signin?csrf=true"
-    return _answer_url(fields, _url(request, place))
+    if not is_csrf_verified(request, fields):
+        return _answer_url(fields, _url(request, "/signin?csrf=true"))
+    return _answer_url(fields, await way.begin(request, fields) if way.begin else _url(request, "/signin"))
 
 
-async def sign_in(request: Request) -> Response:
-    """Sign in with e-mail and password, into the session cookie."""
+async def sign_in(way: Way, request: Request) -> Response:
+    """Sign in by what was sent, into the session cookie."""
     fields = await _read_fields(request)
     callback_url = choose_callback_url(request, fields)
     if not is_csrf_verified(request, fields):
-        return _refuse_sign_in(request, fields, callback_url, 403, pages.MISSING_CSRF)
+        return _refuse_sign_in(way, request, fields, callback_url, Forbidden())
     try:
-        signed_in = await _verify_credentials(request, fields)
-    except InvalidCredentials as error:
-        return _refuse_sign_in(request, fields, callback_url, error.status, pages.WRONG_CREDENTIALS)
-    except (Throttled, Unavailable) as error:
-        name = "TooManyAttempts" if isinstance(error, Throttled) else "Unavailable"
-        refusal = _refuse_sign_in(request, fields, callback_url, error.status, name, error)
-        refusal.headers.update(error.headers)
-        return refusal
-    response = _answer_url(fields, callback_url)
-    cookies = store_sign_in(request, signed_in)
-    return add_cookies(response, [*remember_callback_url(request, callback_url), *cookies])
+        proof, client = await way.read_proof(request, fields), identify_client(request)
+        signed_in = await parts_of(request).signing_in.sign_in(proof, client, list_session_ids(request))
+    except (InvalidCredentials, Throttled, Unavailable) as refusal:
+        return _refuse_sign_in(way, request, fields, callback_url, refusal)
+    cookies = [*remember_callback_url(request, callback_url), *store_sign_in(request, signed_in)]
+    return add_cookies(_answer_url(fields, callback_url), cookies)
 
 
 async def sign_out(request: Request) -> Response:
@@ -195,39 +198,23 @@ def _texts_of(members: Mapping[str, object]) -> dict[str, str]:
     return {name: value for name, value in members.items() if isinstance(value, str)}
 
 
-async def _verify_credentials(request: Request, fields: Fields) -> SignedIn:
-    username = fields.get("username") or fields.get("email", "")
-    try:
-        offered = validate(SignIn, {"username": username, "password": fields.get("password", "")})
-    except Invalid:  # text that nobody's e-mail or password can hold
-        raise InvalidCredentials from None
-    proof, client = Proof(offered.username, offered.password), identify_client(request)
-    return await parts_of(request).signing_in.sign_in(proof, client, list_session_ids(request))
-
-
-def _refuse_sign_in(
-    request: Request,
-    fields: Fields,
-    callback_url: str,
-    status: int,
-    error: str,
-    later: Throttled | Unavailable | None = None,
-) -> Response:
+def _refuse_sign_in(way: Way, request: Request, fields: Fields, callback_url: str, refusal: AppError) -> Response:
     """Show the form again; in JSON mode answer the error's URL, without which the client fails, and the facts.
 
     Either way the browser keeps where to go: next-auth's client reads it from the cookie after a second try.
     """
-    if not _is_json_mode(fields):
-        typed = fields.get("username") or fields.get("email", "")
-        wait = later.retry_after if later else None
-        return pages.sign_in_page(request, callback_url, status=status, email=typed, error=error, retry_after=wait)
-    place = (
-        f"/signin?csrf=true&error={pages.MISSING_CSRF}"
-        if error == pages.MISSING_CSRF
-        else f"/error?error={error}&provider=credentials"
-    )
-    answer = _answer_url(fields, _url(request, place), status, later.facts if later else None)
-    return add_cookies(answer, remember_callback_url(request, callback_url))
+    error = next(name for kind, name in ERROR_NAMES.items() if isinstance(refusal, kind))
+    later = refusal if isinstance(refusal, Throttled | Unavailable) else None
+    if _is_json_mode(fields):
+        is_csrf = isinstance(refusal, Forbidden)
+        place = f"/signin?csrf=true&error={error}" if is_csrf else f"/error?error={error}&provider={way.id}"
+        answer = _answer_url(fields, _url(request, place), refusal.status, later.facts if later else None)
+        add_cookies(answer, remember_callback_url(request, callback_url))
+    else:
+        wait, status = later.retry_after if later else None, refusal.status
+        answer = pages.sign_in_page(request, callback_url, status=status, typed=fields, error=error, retry_after=wait)
+    answer.headers.update(later.headers if later else {})
+    return answer
 
 
 def _is_json_mode(fields: Fields) -> bool:

@@ -101,16 +101,17 @@ def sign_in_page(
     callback_url: str,
     *,
     status: int = 200,
-    email: str = "",
+    typed: Mapping[str, str] | None = None,
     error: str | None = None,
     retry_after: int | None = None,
     reason: str | None = None,
 ) -> Response:
-    """Return the sign-in form; ``error`` is next-auth's name of what went wrong, ``reason`` says why it is shown."""
+    """Return the sign-in page; ``error`` is next-auth's name of what went wrong, ``reason`` says why it is shown."""
     reason = reason or SIGN_IN_REASONS.get(error or "")
     problem = SIGN_IN_ERRORS.get(error, UNKNOWN_SIGN_IN_ERROR) if error and reason is None else None
     shown = {
-        "email": email,
+        "ways": parts_of(request).ways,
+        "typed": typed or {},
         "problem": explain_csrf(request) if error == MISSING_CSRF else problem,
         "is_wrong": error == WRONG_CREDENTIALS,
         "retry_after": retry_after,

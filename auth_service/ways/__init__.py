@@ -1,0 +1,1 @@
+"""The ways to sign in: each a module that turns a request into a proof."""

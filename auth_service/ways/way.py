@@ -1,0 +1,44 @@
+"""What a way to sign in is. A module of this folder describes one by its ``WAY``, and ``registry`` lists them.
+
+All that anybody sees of a way follows from that: ``GET /api/auth/providers`` names it, the sign-in page shows its form,
+or a button that begins it, ``POST /api/auth/signin/<id>`` leads to where it begins, and what is sent to
+``POST /api/auth/callback/<id>`` is what it makes a proof of. Forms carry the browser's csrf token, which was verified
+before the way is asked anything. What follows on a proof is the same for all: ``signing_in``.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from starlette.requests import Request
+
+from auth_service.signing_in import Proof
+
+Fields: TypeAlias = Mapping[str, str]
+"""The text fields of a form or of a JSON body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to sign in, under the ``id`` that next-auth's client calls it by; ``type`` is what it is to that client.
+
+    ``read_proof`` makes a proof of what was sent; InvalidCredentials when it can't be one. ``form`` is the template of
+    its fields on the sign-in page; without one there is a button, and ``begin`` returns the URL that it leads to.
+    """
+
+    id: str
+    name: str
+    type: str
+    read_proof: Callable[[Request, Fields], Awaitable[Proof]]
+    form: str | None = None
+    begin: Callable[[Request, Fields], Awaitable[str]] | None = None
+
+    @property
+    def start_path(self) -> str:
+        """Where the way begins."""
+        return f"/api/auth/signin/{self.id}"
+
+    @property
+    def callback_path(self) -> str:
+        """Where what proves it is sent."""
+        return f"/api/auth/callback/{self.id}"
