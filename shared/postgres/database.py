@@ -23,7 +23,7 @@ from pogo_core.util import migrate, sql
 
 from shared.errors import Unavailable
 from shared.postgres.servers import PostgresServers
-from shared.process.background import end_task
+from shared.process.background import end_task, obey_cancellation
 
 Connection: TypeAlias = PoolConnectionProxy
 Row: TypeAlias = asyncpg.Record
@@ -141,11 +141,11 @@ class Database:
                 yield connection
             self._answered_at, self._is_lost = time.monotonic(), False
         except asyncpg.PostgresError as error:
-            _obey_cancellation(error)
+            obey_cancellation(error)
             await self._translate(error)
             raise
         except (TimeoutError, OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-            _obey_cancellation(error)
+            obey_cancellation(error)
             # InternalClientError: what asyncpg makes of the server's farewell, read on a connection that lay idle.
             log.warning("database_failed", error=type(error).__name__)
             raise Unavailable from error
@@ -155,6 +155,15 @@ class Database:
         """Lend a connection with a transaction that commits at the end and rolls back on any error."""
         async with self.connection() as connection, connection.transaction():
             yield connection
+
+    async def connect_apart(self) -> Connection:
+        """Return a connection that is none of the pool's, for the caller to close; raises what asyncpg raises.
+
+        For work in the background, which so takes nothing from those who wait for an answer.
+        """
+        return await self._servers.connect(
+            timeout=CONNECT_TIMEOUT, command_timeout=COMMAND_TIMEOUT, server_settings=self._server_settings
+        )
 
     async def _translate(self, error: asyncpg.PostgresError) -> None:
         """Raise Unavailable for an error that says the server is away, busy or no longer the one that writes."""
@@ -218,13 +227,6 @@ class Database:
             reset=_leave_session,
             server_settings=self._server_settings,
         )
-
-
-def _obey_cancellation(error: Exception) -> None:
-    """Raise the cancellation that an error took the place of: a rollback that fails on a lost connection hides it."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError from error
 
 
 async def _list_pending(connection: Connection | asyncpg.Connection, folders: Sequence[Path]) -> list[str]:

@@ -2,15 +2,18 @@
 
 1. A bite is one short transaction over at most ``BITE`` rows, however many there are. Rows that somebody else has
    locked are left for later (``SKIP LOCKED``), so replicas clear up side by side and no request waits long for one.
-2. While there is more to do the next bite follows after a pause at least as long as the bite took. Otherwise each chore
+2. It has a connection of its own: of the pool's, none is missing to those who wait for an answer.
+3. While there is more to do the next bite follows after a pause at least as long as the bite took. Otherwise each chore
    is looked at again after a rest.
-3. A failure is logged once and ends nothing: the chore is tried again, with a smaller bite, in case this one took too
-   long. Other chores go on.
+4. A failure is logged once and ends nothing: the chore is tried again on a new connection, with a smaller bite, in case
+   this one took too long. Other chores go on.
 """
 
 import asyncio
+import contextlib
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -19,12 +22,13 @@ import structlog
 
 from shared.observing.metrics import Metrics
 from shared.postgres.database import Connection, Database
-from shared.process.background import end_task
+from shared.process.background import end_task, obey_cancellation
 
 BITE = 1000  # rows
 SMALLEST_BITE = 10
 SHORTEST_PAUSE = 0.02  # seconds
 REST = 10.0  # seconds, while there is nothing to do
+CLOSE_TIMEOUT = 1.0
 
 log = structlog.get_logger("housekeeping")
 
@@ -49,6 +53,9 @@ class Housekeeping:
         self._chores = chores
         self._bites = dict.fromkeys(chores, BITE)
         self._failing: set[str] = set()
+        self._taken: Counter[str] = Counter()  # rows since it rested, by chore
+        self._connection: Connection | None = None
+        self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._rows = metrics.count_housekeeping(chores)
 
@@ -59,38 +66,54 @@ class Housekeeping:
     async def stop(self) -> None:
         """End; a bite under way is rolled back."""
         await end_task(self._task)
+        await self._hang_up()
 
     async def finish(self) -> None:
         """Take bites until nothing is left to do, or nothing more can be done."""
         while await self.take_bites():
             pass
+        self._tell()
 
     async def take_bites(self) -> bool:
         """Take one bite of each chore; tell whether there is more to do."""
-        return any([await self._take_bite(name, chore) for name, chore in self._chores.items()])
+        async with self._turn:
+            return any([await self._take_bite(name, chore) for name, chore in self._chores.items()])
 
     async def _run(self) -> None:
         await self._database.wait_until_ready()
         while True:
             started = time.monotonic()
-            has_more = await self.take_bites()
-            rest = random.uniform(REST / 2, REST)  # noqa: S311 - so that replicas don't all look at once; no secret
-            await asyncio.sleep(max(SHORTEST_PAUSE, time.monotonic() - started) if has_more else rest)
+            if await self.take_bites():
+                await asyncio.sleep(max(SHORTEST_PAUSE, time.monotonic() - started))
+                continue
+            self._tell()
+            # So that replicas don't all look at once; no secret.
+            await asyncio.sleep(random.uniform(REST / 2, REST))  # noqa: S311
 
     async def _take_bite(self, name: str, chore: Chore) -> bool:
         try:
-            async with self._database.transaction() as connection:
-                bite = await chore(connection, self._bites[name])
+            if self._connection is None:
+                self._connection = await self._database.connect_apart()
+            async with self._connection.transaction():
+                bite = await chore(self._connection, self._bites[name])
         except Exception as error:  # noqa: BLE001 - whatever it is, housekeeping goes on
+            obey_cancellation(error)
             self._note_failure(name, error)
+            await self._hang_up()  # perhaps it is lost, or its server no longer the one that writes
             return False
         self._note_bite(name, bite)
         return bite.has_more
 
+    async def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):  # what can't be closed is cut
+                await connection.close(timeout=CLOSE_TIMEOUT)
+
     def _note_failure(self, name: str, error: Exception) -> None:
         self._bites[name] = max(SMALLEST_BITE, self._bites[name] // 2)
         if name not in self._failing:
-            log.warning("housekeeping_failed", chore=name, error=type(error.__cause__ or error).__name__)
+            log.warning("housekeeping_failed", chore=name, error=type(error).__name__)
         self._failing.add(name)
 
     def _note_bite(self, name: str, bite: Bite) -> None:
@@ -98,7 +121,15 @@ class Housekeeping:
         if name in self._failing:
             log.info("housekeeping_resumed", chore=name)
         self._failing.discard(name)
+        self._taken[name] += bite.rows
         self._rows.labels(name).inc(bite.rows)
+
+    def _tell(self) -> None:
+        """Say what was cleared away since the last rest: for everybody only when that was much."""
+        taken, self._taken = +self._taken, Counter()
+        say = log.info if taken.total() >= BITE else log.debug
+        if taken:
+            say("housekeeping_done", **taken)
 
 
 def until_few(take: Callable[[Connection, int], Awaitable[int]]) -> Chore:

@@ -3,6 +3,13 @@
 import asyncio
 
 
+def obey_cancellation(error: Exception) -> None:
+    """Raise the cancellation that an error took the place of: a rollback that fails on a lost connection hides it."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError from error
+
+
 async def end_task(task: asyncio.Task[None] | None) -> None:
     """Cancel a task, if there is one, and return when it has ended; raise what it failed with, if it did.
 
