@@ -25,26 +25,33 @@ from shared.observing.metrics import Metrics
 from shared.postgres.database import Connection, Database
 from shared.postgres.housekeeping import Bite, Chore, Housekeeping, until_few
 
-SESSIONS_KEPT_FOR = dt.timedelta(days=90)  # after its absolute end, however soon it was over
-
 
 def build_housekeeping(database: Database, settings: AuthSettings, metrics: Metrics) -> Housekeeping:
     """Return the auth service's housekeeping; not started yet."""
+    return Housekeeping(database, build_chores(settings), metrics)
+
+
+def build_chores(settings: AuthSettings) -> dict[str, Chore]:
+    """Return what is to be done, by the table that it is done to."""
     token_ttl = dt.timedelta(seconds=settings.access_token_ttl)
+    sessions_kept_for = dt.timedelta(days=settings.session_retention_days)
 
     async def finish_cutoff(connection: Connection, limit: int) -> Bite:
         return await _finish_cutoff(connection, token_ttl, limit)
+
+    async def forget_past_sessions(connection: Connection, limit: int) -> Bite:
+        return await _forget_past_sessions(connection, sessions_kept_for, limit)
 
     chores: dict[str, Chore] = {
         "session_cutoffs": finish_cutoff,
         "attempts": until_few(delete_forgotten),
         "revocations": until_few(delete_past_revocations),
-        "sessions": _forget_past_sessions,
+        "sessions": forget_past_sessions,
     }
     if settings.audit_retention_days:
         kept_for = dt.timedelta(days=settings.audit_retention_days)
         chores["audit"] = until_few(lambda connection, limit: delete_old_audit_lines(connection, kept_for, limit))
-    return Housekeeping(database, chores, metrics)
+    return chores
 
 
 async def _finish_cutoff(connection: Connection, token_ttl: dt.timedelta, limit: int) -> Bite:
@@ -66,9 +73,9 @@ async def _finish_cutoff(connection: Connection, token_ttl: dt.timedelta, limit:
     return Bite(0, has_more=True)  # perhaps another cutoff
 
 
-async def _forget_past_sessions(connection: Connection, limit: int) -> Bite:
-    """Forget some sessions, with their refresh tokens, whose absolute end is long past."""
-    past = await lock_past_sessions(connection, SESSIONS_KEPT_FOR, limit)
+async def _forget_past_sessions(connection: Connection, kept_for: dt.timedelta, limit: int) -> Bite:
+    """Forget some sessions, with their refresh tokens, whose absolute end is ``kept_for`` past."""
+    past = await lock_past_sessions(connection, kept_for, limit)
     rows = await _forget(connection, past, limit) if past else 0
     return Bite(rows, has_more=rows >= limit)
 

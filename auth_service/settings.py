@@ -17,8 +17,8 @@ Quantity = Annotated[int, Field(ge=1, le=1_000_000_000)]
 class AuthSettings(UpstreamSettings):
     """Ages are in seconds: a session ends ``session_max_age`` after its sign-in, or unused for ``session_idle_age``.
 
-    The guessing limits are explained in ``throttle``. With ``audit_retention_days`` 0, audit lines
-    are kept for ever.
+    The guessing limits are explained in ``throttle``. Sessions are kept for ``session_retention_days`` after their
+    absolute end, however soon they were over. With ``audit_retention_days`` 0, audit lines are kept for ever.
     """
 
     nextauth_secret: Secret
@@ -37,6 +37,7 @@ class AuthSettings(UpstreamSettings):
     client_logs_per_minute: Quantity = 60
     token_refreshes_per_hour: Quantity = 120
     renames_per_hour: Quantity = 60
+    session_retention_days: Annotated[int, Field(ge=1, le=36_500)] = 90
     audit_retention_days: Annotated[int, Field(ge=0, le=36_500)] = 0
     breached_passwords_file: Path | None = None
 

@@ -3,6 +3,8 @@
 Rows are locked in the order removals, posts, idempotency keys.
 """
 
+import datetime as dt
+
 from posts_service.tables.idempotency_keys import delete_answers_of, delete_expired_answers, has_answers_of
 from posts_service.tables.posts import delete_posts_of, has_posts_of
 from shared.postgres.database import Connection
@@ -13,9 +15,15 @@ BYTES = 10_000  # of long content, which PostgreSQL stores in many pieces, are a
 LONG = 10  # stored answers hold posts: each counts as so many rows
 
 
-def build_chores() -> dict[str, Chore]:
+def build_chores(answers_kept_for: dt.timedelta) -> dict[str, Chore]:
     """Return the posts service's chores, by name."""
-    return {"removals": finish_removals(_forget_author), "idempotency_keys": _forget_answers}
+
+    async def forget_answers(connection: Connection, limit: int) -> Bite:
+        few = max(1, limit // LONG)
+        rows = await delete_expired_answers(connection, answers_kept_for, few)
+        return Bite(rows, has_more=rows >= few)
+
+    return {"removals": finish_removals(_forget_author), "idempotency_keys": forget_answers}
 
 
 async def _forget_author(connection: Connection, author_id: int, limit: int) -> Bite:
@@ -24,9 +32,3 @@ async def _forget_author(connection: Connection, author_id: int, limit: int) -> 
     rows += await delete_answers_of(connection, author_id, max(1, limit // LONG))
     is_left = rows > 0 or await has_posts_of(connection, author_id) or await has_answers_of(connection, author_id)
     return Bite(rows, has_more=is_left)
-
-
-async def _forget_answers(connection: Connection, limit: int) -> Bite:
-    few = max(1, limit // LONG)
-    rows = await delete_expired_answers(connection, few)
-    return Bite(rows, has_more=rows >= few)

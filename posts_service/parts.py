@@ -1,5 +1,6 @@
 """The parts of the running posts service, built once from its settings and found by every endpoint."""
 
+import datetime as dt
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,7 @@ class Parts:
     long_author_lists: CoalescedReads[AuthorsList, PostList]
     long_feeds: CoalescedReads[FeedList, PostList]
     form_tokens: FormTokens
+    answers_kept_for: dt.timedelta
 
     @classmethod
     def build(cls, settings: PostsSettings, metrics: Metrics, sharing: Sharing) -> Self:
@@ -68,6 +70,7 @@ class Parts:
             long_author_lists=_one_by_one(list_source, list_long_by_author),
             long_feeds=_one_by_one(list_source, list_long_feed),
             form_tokens=FormTokens(service_secret, reveal(settings.service_secret_previous)),
+            answers_kept_for=dt.timedelta(hours=settings.idempotency_retention_hours),
         )
 
     @property

@@ -1,13 +1,21 @@
 """The settings of the posts service: what every such service reads, and what only this one needs."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from shared.settings import LogSettings, ResourceServerSettings, Secret
 
 
 class PostsSettings(ResourceServerSettings):
-    """What the posts service needs beside."""
+    """What the posts service needs beside.
+
+    The answer to a write with an idempotency key is kept, and given again, for ``idempotency_retention_hours``.
+    """
 
     posts_database_url: Secret
     posts_replica_url: Secret | None = None
+    idempotency_retention_hours: Annotated[int, Field(ge=1, le=8760)] = 24
 
 
 class PostsMigrationSettings(LogSettings):

@@ -39,7 +39,7 @@ async def write_post(parts: Parts, author: Claims, draft: PostDraft, key: str | 
     """
     if key is None:
         return await parts.epoch_watch.write(lambda: _write(parts.database, author, draft))
-    return await parts.epoch_watch.write(lambda: _write_once(parts.database, author, draft, key))
+    return await parts.epoch_watch.write(lambda: _write_once(parts, author, draft, key))
 
 
 async def change_post(
@@ -71,12 +71,12 @@ async def _write(database: Database, author: Claims, draft: PostDraft) -> Answer
         return await _insert(connection, author, draft)
 
 
-async def _write_once(database: Database, author: Claims, draft: PostDraft, key: str) -> Answer:
+async def _write_once(parts: Parts, author: Claims, draft: PostDraft, key: str) -> Answer:
     fingerprint = hashlib.sha256(draft.model_dump_json().encode()).digest()
-    async with database.transaction() as connection:
+    async with parts.database.transaction() as connection:
         if not await lock_key(connection, author.user_id, key):
             raise Conflict(Sentence("A request with this {header} is still running", header=KEY_HEADER))
-        stored = await find_answer(connection, author.user_id, key)
+        stored = await find_answer(connection, author.user_id, key, parts.answers_kept_for)
         if stored is None:
             answer = await _insert(connection, author, draft)
             await insert_answer(connection, author.user_id, key, StoredAnswer(fingerprint, answer))

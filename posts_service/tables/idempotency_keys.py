@@ -5,13 +5,12 @@ it holds a lock of the database on the key, which ends with the transaction, how
 neither a half-made post nor a key that is taken for ever.
 """
 
+import datetime as dt
 import json
 from dataclasses import dataclass
 
 from posts_service.web.answers import Answer
 from shared.postgres.database import Connection
-
-KEEP = "24 hours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +29,20 @@ async def lock_key(connection: Connection, author_id: int, key: str) -> bool:
     return locked
 
 
-async def find_answer(connection: Connection, author_id: int, key: str) -> StoredAnswer | None:
-    """Return what an author's request with that key was answered, or None; also when the author was deleted."""
+async def find_answer(connection: Connection, author_id: int, key: str, kept_for: dt.timedelta) -> StoredAnswer | None:
+    """Return what an author's request with that key was answered, at most ``kept_for`` ago, or None.
+
+    None also when the author was deleted.
+    """
     row = await connection.fetchrow(
         """
         SELECT fingerprint, status, headers, body FROM idempotency_keys
-        WHERE author_id = $1 AND key = $2 AND created_at > now() - $3::text::interval
+        WHERE author_id = $1 AND key = $2 AND created_at > now() - $3::interval
             AND $1 NOT IN (SELECT author_id FROM removals)
         """,
         author_id,
         key,
-        KEEP,
+        kept_for,
     )
     if row is None:
         return None
@@ -76,9 +78,11 @@ async def has_answers_of(connection: Connection, author_id: int) -> bool:
 async def delete_answers_of(connection: Connection, author_id: int, limit: int) -> int:
     """Delete some of what an author was answered, and return how many; none that somebody else has locked."""
     rows = await connection.fetch(
+        # BETWEEN: as in ``delete_posts_of``.
         """
         DELETE FROM idempotency_keys WHERE author_id = $1 AND key = ANY(ARRAY(
-            SELECT key FROM idempotency_keys WHERE author_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED
+            SELECT key FROM idempotency_keys WHERE author_id BETWEEN $1 AND $1
+            ORDER BY author_id, key LIMIT $2 FOR UPDATE SKIP LOCKED
         )) RETURNING 1
         """,
         author_id,
@@ -87,17 +91,17 @@ async def delete_answers_of(connection: Connection, author_id: int, limit: int) 
     return len(rows)
 
 
-async def delete_expired_answers(connection: Connection, limit: int) -> int:
-    """Delete some of the answers that are too old to count, and return how many; none that somebody else has locked."""
+async def delete_expired_answers(connection: Connection, kept_for: dt.timedelta, limit: int) -> int:
+    """Delete some of the answers older than ``kept_for``, and return how many; none that somebody else has locked."""
     rows = await connection.fetch(
         # By their place in the table, so that the planner has no other way than to go there.
         """
         DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(
-            SELECT ctid FROM idempotency_keys WHERE created_at <= now() - $1::text::interval
+            SELECT ctid FROM idempotency_keys WHERE created_at <= now() - $1::interval
             ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
         )) RETURNING 1
         """,
-        KEEP,
+        kept_for,
         limit,
     )
     return len(rows)

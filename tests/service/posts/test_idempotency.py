@@ -7,7 +7,10 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
+from posts_service.app import create_app
+from shared.observing.metrics import Metrics
 from tests.support.people import Person
+from tests.support.services import client_of, posts_settings, running
 
 PATH = "/api/posts"
 BODY = {"title": "Once", "content": "only"}
@@ -119,6 +122,26 @@ async def test_a_key_counts_for_a_day(
     assert (again.status_code, again.json()["title"]) == (201, "Anew")
     await app.state.server.housekeeping.finish()
     assert [row["key"] for row in await database.fetch("SELECT key FROM idempotency_keys")] == ["k"]
+
+
+async def test_a_key_counts_for_as_long_as_is_set(
+    client: httpx2.AsyncClient, posts_database_url: str, ada: Person, database: asyncpg.Connection
+) -> None:
+    """With ``IDEMPOTENCY_RETENTION_HOURS`` 2 a key is free again after two hours, for requests and for housekeeping."""
+    await client.post(PATH, json=BODY, headers=with_key(ada, "k"))
+    await database.execute("UPDATE idempotency_keys SET created_at = now() - interval '1 hour 59 minutes'")
+    settings = posts_settings(posts_database_url, idempotency_retention_hours=2)
+    async with running(create_app(settings, Metrics())) as app, client_of(app) as brief:
+        await app.state.parts.database.wait_until_ready()
+        await app.state.parts.housekeeping.finish()
+        again = await brief.post(PATH, json=BODY | {"title": "Anew"}, headers=with_key(ada, "k"))
+        assert again.status_code == 422
+        await database.execute("UPDATE idempotency_keys SET created_at = now() - interval '2 hours 1 second'")
+        again = await brief.post(PATH, json=BODY | {"title": "Anew"}, headers=with_key(ada, "k"))
+        assert (again.status_code, again.json()["title"]) == (201, "Anew")
+        await database.execute("UPDATE idempotency_keys SET created_at = now() - interval '2 hours 1 second'")
+        await app.state.parts.housekeeping.finish()
+    assert await database.fetchval("SELECT count(*) FROM idempotency_keys") == 0
 
 
 @pytest.mark.parametrize("key", [b"", b"x" * 256, b"tab\there", b"caf\xc3\xa9", b"nul\0"])
