@@ -303,8 +303,11 @@ async def lock_past_sessions(connection: Connection, kept_for: dt.timedelta, lim
 
 
 async def lock_sessions_of(connection: Connection, user_id: int, limit: int) -> list[SessionId]:
-    """Return some sessions of a user, live or not, locked."""
-    rows = await connection.fetch("SELECT id FROM sessions WHERE user_id = $1 LIMIT $2 FOR UPDATE", user_id, limit)
+    """Return some sessions of a user, live or not, locked. BETWEEN: by the user's index, however many are theirs."""
+    rows = await connection.fetch(
+        "SELECT id FROM sessions WHERE user_id BETWEEN $1 AND $1 ORDER BY user_id, created_at DESC LIMIT $2 FOR UPDATE",
+        *(user_id, limit),
+    )
     return [SessionId(row["id"]) for row in rows]
 
 

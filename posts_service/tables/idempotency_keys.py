@@ -69,10 +69,12 @@ async def insert_answer(connection: Connection, author_id: int, key: str, stored
 
 async def has_answers_of(connection: Connection, author_id: int) -> bool:
     """Tell whether an author was answered anything that is still stored."""
-    found: bool = await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM idempotency_keys WHERE author_id = $1 LIMIT 1)", author_id
+    found: str | None = await connection.fetchval(
+        # BETWEEN: as in ``delete_posts_of``.
+        "SELECT key FROM idempotency_keys WHERE author_id BETWEEN $1 AND $1 ORDER BY author_id LIMIT 1",
+        author_id,
     )
-    return found
+    return found is not None
 
 
 async def delete_answers_of(connection: Connection, author_id: int, limit: int) -> int:

@@ -10,11 +10,13 @@ from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
 from auth_service.app import create_app
+from auth_service.housekeeping import build_chores
 from auth_service.sessions import ENDED_AT_ONCE
 from shared.observing.metrics import Metrics
 from shared.postgres.housekeeping import BITE, Housekeeping
 from tests.service.auth.test_bounds import FILL_SESSIONS, change_password, delete_account
 from tests.support.people import Person
+from tests.support.rows_read import watch_readings
 from tests.support.services import auth_settings
 
 MANY = 10 * BITE
@@ -70,6 +72,67 @@ async def test_a_bite_is_small(database: asyncpg.Connection, housekeeping: House
     await database.execute(FILL[table], MANY, PAST[table])
     assert await housekeeping.take_bites()
     assert await count(database, table) == MANY - BITE
+
+
+@pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize("table", FILL)
+async def test_a_bite_is_found_by_index(
+    database: asyncpg.Connection, auth_database_url: str, table: str, plan: str
+) -> None:
+    """Among any number of rows that are kept a bite reads those that it takes, and no table from end to end."""
+    chores = build_chores(auth_settings(auth_database_url, audit_retention_days=30))
+    await database.execute(FILL[table], MANY, PAST[table])
+    await database.execute(FILL[table], 4 * MANY, KEPT[table])
+    await database.execute(f"ANALYZE {table}")
+    await database.execute(f"SET plan_cache_mode TO {plan}")
+    bite, [reading] = await watch_readings(database, lambda: chores[table](database, BITE), table)
+    await database.execute(f"TRUNCATE {table} CASCADE")
+    await database.execute(f"ANALYZE {table}")
+    assert (bite.rows, bite.has_more, reading.scans) == (BITE, True, 0)
+    assert reading.rows <= 3 * BITE
+
+
+@pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])
+async def test_a_deleted_users_sessions_are_found_by_index(
+    database: asyncpg.Connection, auth_database_url: str, plan: str
+) -> None:
+    """However many of all sessions are a deleted user's, and however old, a bite reads those that it takes."""
+    for user_id, many, age in ((1, MANY, "2 days"), (2, 4 * MANY, "0 days")):
+        await database.execute(
+            "INSERT INTO sessions "
+            "(user_id, created_at, ends_at, idle_ends_at, user_agent, revoked_at, revoked_because) "
+            "SELECT $1::bigint, now() - $3::text::interval, now(), now(), '', now(), 'account_deleted' "
+            "FROM generate_series(1, $2::int)",
+            *(user_id, many, age),
+        )
+    await database.execute(
+        "INSERT INTO refresh_tokens (token_hash, session_id) SELECT sha256(id::text::bytea), id FROM sessions"
+    )
+    await database.execute(
+        "INSERT INTO session_cutoffs (user_id, began_by, because) VALUES (1, now(), 'account_deleted')"
+    )
+    await database.execute("ANALYZE sessions, refresh_tokens")
+    await database.execute(f"SET plan_cache_mode TO {plan}")
+    chore = build_chores(auth_settings(auth_database_url))["session_cutoffs"]
+    tables = ("sessions", "refresh_tokens")
+    bite, readings = await watch_readings(database, lambda: chore(database, BITE), *tables)
+    await database.execute("TRUNCATE sessions, session_cutoffs CASCADE")
+    await database.execute("ANALYZE sessions, refresh_tokens")
+    assert (bite.rows, [reading.scans for reading in readings]) == (BITE, [0, 0])
+    assert sum(reading.rows for reading in readings) <= 5 * BITE
+
+
+async def test_sessions_are_kept_for_as_long_as_is_set(
+    app: Starlette, database: asyncpg.Connection, auth_database_url: str
+) -> None:
+    """With ``SESSION_RETENTION_DAYS`` 7 a session goes a week after its absolute end, and none before."""
+    del app
+    await database.execute(FILL["sessions"], 2, "-8 days")
+    await database.execute(FILL["sessions"], 3, "-6 days")
+    parts = create_app(auth_settings(auth_database_url, session_retention_days=7), Metrics()).state.parts
+    await parts.housekeeping.finish()
+    await parts.housekeeping.stop()
+    assert await count(database, "sessions") == 3
 
 
 async def test_refresh_tokens_go_in_bites_too(database: asyncpg.Connection, housekeeping: Housekeeping) -> None:

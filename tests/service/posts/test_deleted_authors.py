@@ -1,5 +1,6 @@
 """Who is deleted: gone for every reader at once, however much they wrote; housekeeping then deletes it in bites."""
 
+import datetime as dt
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -7,11 +8,13 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
+from posts_service.housekeeping import build_chores
 from shared.postgres.housekeeping import BITE, Housekeeping
 from tests.service.posts.test_sync import FEED_OF_ALL, list_authors, wait_for_position
 from tests.support.fake_auth_service import FakeAuthService
 from tests.support.people import Person
 from tests.support.posts import write_post
+from tests.support.rows_read import watch_readings
 
 MANY = 20 * BITE
 KEY = {"Idempotency-Key": "k"}
@@ -145,3 +148,39 @@ async def test_long_posts_go_a_few_at_a_time(
     assert await database.fetchval("SELECT count(*) FROM posts") == 500 - 101
     await housekeeping.finish()
     assert await database.fetchval("SELECT count(*) FROM posts") == 0
+
+
+@pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize("chore", ["removals", "removals that are done", "idempotency_keys"])
+async def test_a_bite_is_found_by_index(database: asyncpg.Connection, chore: str, plan: str) -> None:
+    """Among any number of rows that are kept a bite reads those that it takes, and no large table from end to end."""
+    tables = ("posts", "idempotency_keys")
+    for author_id, many, age in ((1, MANY, "25 hours"), (2, 4 * MANY, "1 hour")):
+        await database.execute(
+            "INSERT INTO posts (author_id, title, content, published) "
+            "SELECT $1::bigint, 'Title', 'Text', true FROM generate_series(1, $2::int)",
+            *(author_id, many),
+        )
+        await database.execute(
+            "INSERT INTO idempotency_keys (author_id, key, fingerprint, status, headers, body, created_at) "
+            "SELECT $1::bigint, i::text, '', 201, '{}', '', now() - $3::text::interval "
+            "FROM generate_series(1, $2::int) AS i",
+            *(author_id, many, age),
+        )
+    await database.execute("INSERT INTO removals (author_id) VALUES (1)")
+    await database.execute("ANALYZE posts, idempotency_keys, removals")
+    if chore == "removals that are done":
+        await database.execute(
+            "DELETE FROM posts WHERE author_id = 1; DELETE FROM idempotency_keys WHERE author_id = 1"
+        )
+    await database.execute(f"SET plan_cache_mode TO {plan}")
+    bite, readings = await watch_readings(
+        database,
+        lambda: build_chores(dt.timedelta(days=1))[chore.removesuffix(" that are done")](database, BITE),
+        *tables,
+    )
+    await database.execute("TRUNCATE posts, idempotency_keys, removals")
+    await database.execute("ANALYZE posts, idempotency_keys, removals")
+    assert (bite.has_more, [reading.scans for reading in readings]) == (True, [0, 0])
+    assert sum(reading.rows for reading in readings) <= 3 * bite.rows
+    assert bite.rows <= BITE + BITE // 10
