@@ -23,14 +23,13 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from gateway.wire.chunks import ChunkReader, ChunksBroken
-from gateway.wire.headers import BODILESS, RawHeader, encode_lines, keep_answer_headers, list_words
+from gateway.wire.headers import BODILESS, END_OF_HEAD, RawHeader, encode_lines, keep_answer_headers, list_words
 from gateway.wire.limits import MAX_ANSWER_FIELDS, MAX_ANSWER_HEAD
 from gateway.wire.lookup import Lookup
 
 MAX_INTERIM = 8
 SWITCHING_PROTOCOLS = 101
 
-_END_OF_HEAD = b"\r\n\r\n"
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t -~\x80-\xff]*)?")
 _LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t -~\x80-\xff]*)")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
@@ -142,14 +141,13 @@ class AnswerReader:
         """Read bytes of heads; return what follows the final one."""
         data = self._begun + data
         while self._stage is _Stage.HEAD:
-            end = data.find(_END_OF_HEAD, self._searched) + len(_END_OF_HEAD)
-            if end < len(_END_OF_HEAD):
-                if len(data) > MAX_ANSWER_HEAD:
-                    raise AnswerBroken("a head that is too long")
-                self._begun, self._searched = data, max(0, len(data) - len(_END_OF_HEAD) + 1)
-                return b""
-            if end > MAX_ANSWER_HEAD:
+            end = data.find(END_OF_HEAD, self._searched) + len(END_OF_HEAD)
+            is_whole = end >= len(END_OF_HEAD)
+            if (end if is_whole else len(data)) > MAX_ANSWER_HEAD:
                 raise AnswerBroken("a head that is too long")
+            if not is_whole:
+                self._begun, self._searched = data, max(0, len(data) - len(END_OF_HEAD) + 1)
+                return b""
             self._searched = 0
             self._read_head(data[:end])
             data = data[end:]

@@ -37,9 +37,9 @@ from typing import TYPE_CHECKING, Protocol, cast
 import structlog
 
 from gateway.wire.chunks import LAST_CHUNK, ChunkReader, ChunksBroken, encode_chunk
-from gateway.wire.headers import BODILESS, RawHeader, encode_lines
+from gateway.wire.headers import BODILESS, END_OF_HEAD, RawHeader, encode_lines
 from gateway.wire.limits import MAX_AHEAD, MAX_UNFINISHED_HEAD, ClientLimits
-from gateway.wire.request_heads import END_OF_HEAD, HeadParser, RequestHead
+from gateway.wire.request_heads import HeadParser, RequestHead
 from gateway.wire.unsent import Unsent
 from shared.errors import AppError, BadRequest, HeadersTooLarge, RequestTimeout, Unavailable
 from shared.fast.lazy_timer import NEVER, LazyTimer

@@ -61,6 +61,7 @@ _MATTERS = (_SET_HERE - _TRACE - {b"x-request-id"}) | {
 }
 _STOPS_ON_THE_WAY_BACK = _HOP_BY_HOP | {b"date", b"server", b"x-request-id"}
 BODILESS = (204, 304)  # RFC 9110, section 6.4.1
+END_OF_HEAD = b"\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)

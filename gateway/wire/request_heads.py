@@ -26,7 +26,6 @@ from shared.errors import AppError, BadRequest, MethodNotAllowed
 from shared.observing.request_context import NAMING_HEADERS
 from shared.web.error_responses import accepts_html
 
-END_OF_HEAD = b"\r\n\r\n"
 HTTP_VERSIONS = ("1.1", "1.0")
 
 _PLAIN_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[!-~]*) HTTP/1\.1")

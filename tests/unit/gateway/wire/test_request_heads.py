@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.rules import METHODS
-from gateway.wire.headers import read_passing_headers
+from gateway.wire.headers import END_OF_HEAD, read_passing_headers
 from gateway.wire.limits import MAX_FIELDS, MAX_HEAD
 from gateway.wire.lookup import MOST_REMEMBERED
-from gateway.wire.request_heads import END_OF_HEAD, HeadParser, RequestHead, RequestHeads
+from gateway.wire.request_heads import HeadParser, RequestHead, RequestHeads
 from shared.errors import AppError, BadRequest
 
 HOSTS = frozenset({b"localhost:3000"})
