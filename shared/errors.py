@@ -18,11 +18,11 @@ The tree:
       PreconditionRequired 428
       Throttled 429               carries Retry-After
       HeadersTooLarge 431
-      UpstreamFailed 502          the part behind failed
+      UpstreamFailed 502          the service behind failed
       Unavailable 503             overloaded or not there yet; carries Retry-After
-      UpstreamTimeout 504         the part behind is slow
+      UpstreamTimeout 504         the service behind is slow
 
-What is not in the tree is a fault of ours: 500, with no detail.
+Any other exception is a bug of ours: 500, with no detail.
 """
 
 from collections.abc import Mapping
@@ -99,7 +99,7 @@ class RequestTimeout(AppError):
 
 
 class Conflict(AppError):
-    """409: it stands against something that is already there."""
+    """409: it conflicts with something that is already there."""
 
     status = 409
     sentence = "This conflicts with what is already there"
@@ -113,21 +113,21 @@ class PreconditionFailed(AppError):
 
 
 class BodyTooLarge(AppError):
-    """413: the body is longer than is taken here."""
+    """413: the body is longer than is accepted here."""
 
     status = 413
     sentence = "The body is too large"
 
 
 class UriTooLong(AppError):
-    """414: the address is longer than is taken here."""
+    """414: the address is longer than is accepted here."""
 
     status = 414
     sentence = "The address is too long"
 
 
 class UnsupportedMediaType(AppError):
-    """415: the body is of a type that is not taken here."""
+    """415: the body has a type that is not accepted here."""
 
     status = 415
     sentence = "Send application/json"
@@ -152,7 +152,7 @@ class PreconditionRequired(AppError):
 
 
 class _Later(AppError):
-    """An error that passes: tells after how many seconds to try again, in a header and in the body."""
+    """A temporary error: says in how many seconds to try again, in a header and in the body."""
 
     def __init__(self, sentence: str | None = None, *, retry_after: int = 1) -> None:
         self.retry_after = retry_after
@@ -167,14 +167,14 @@ class Throttled(_Later):
 
 
 class HeadersTooLarge(AppError):
-    """431: too many header fields, or too long ones."""
+    """431: too many headers, or too long ones."""
 
     status = 431
     sentence = "The request's headers are too large"
 
 
 class UpstreamFailed(AppError):
-    """502: the part behind failed."""
+    """502: the service behind failed."""
 
     status = 502
     sentence = "The service behind this page failed. Try again"
@@ -188,7 +188,7 @@ class Unavailable(_Later):
 
 
 class UpstreamTimeout(AppError):
-    """504: the part behind is too slow."""
+    """504: the service behind is too slow."""
 
     status = 504
     sentence = "The service behind this page took too long. Try again"

@@ -1,9 +1,9 @@
 """Settings that every service reads, and the checks that keep a bad one from starting.
 
-Each setting is an environment variable; an empty one counts as not set. A secret may also come as a file:
-``SECRET_KEY_FILE=/run/secrets/key``; given both ways it is refused, for one of them is not what runs.
-One environment feeds all services, so a service ignores the settings of the others; but a variable that looks like
-one of ours and is none (``SECRET_KEY_PREVIUOS``) stops the start, since a typing error must not switch off a check.
+Each setting is an environment variable; an empty one counts as not set. A secret may also come from a file:
+``SECRET_KEY_FILE=/run/secrets/key``; giving both is refused, for one of them would not be the one in use.
+All services share one environment, so a service ignores the settings of the others. But with a variable that looks like
+one of ours and is none (``SECRET_KEY_PREVIUOS``) nothing starts: a typing error must not switch off a check.
 """
 
 import os
@@ -56,13 +56,13 @@ _OUR_PREFIXES = (
 
 
 def _split(value: object) -> object:
-    """Return the parts of a list that is written with commas."""
+    """Return the parts of a comma-separated list."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 Secret = Annotated[SecretStr, Field(min_length=1)]
 PreviousSecrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
-"""Secrets that were in use before, or are to be next: what was made with them is still good, and nothing new is."""
+"""Secrets that were in use before, or will be next: what was made with them is still good, nothing new is made."""
 AnySettings = TypeVar("AnySettings", bound="LogSettings")
 SettingsType = TypeVar("SettingsType", bound="Settings")
 
@@ -88,13 +88,13 @@ class LogSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read what is passed in, then the environment, then the files that ``*_FILE`` names."""
+        """Read what is passed in, then the environment, then the files named by ``*_FILE``."""
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, _NamedFiles(settings_cls)
 
 
 class Settings(LogSettings):
-    """What every service needs. Services extend it by what only they need."""
+    """What every service needs. Services extend it with what only they need."""
 
     environment: Literal["development", "production"] = "production"
     nextauth_url: str = "http://localhost:3000"
@@ -168,13 +168,13 @@ def reveal(previous: Iterable[SecretStr]) -> tuple[str, ...]:
 
 
 def load_settings(settings_type: type[AnySettings]) -> AnySettings:
-    """Return the settings of the environment; SettingsInvalid names what is wrong, in one line."""
+    """Return the settings of the environment; raises SettingsInvalid, which names what is wrong in one line."""
     _check_names(os.environ)
     try:
         return settings_type()
     except ValidationError as error:
         raise SettingsInvalid(_describe(error)) from None
-    except SettingsError as error:  # a list or a table that can't be read; the text names the setting alone
+    except SettingsError as error:  # a list or a table that can't be parsed; the text names the setting alone
         raise SettingsInvalid(str(error)) from None
 
 

@@ -1,6 +1,6 @@
 """``python -m stack``: run everything on this machine until Ctrl-C, SIGTERM, or until one part dies.
 
-With words, ``python -m stack user list``: the operators' command line of the auth service, on the stack that runs.
+With arguments, ``python -m stack user list``: the auth service's command line for operators, on the running stack.
 """
 
 import argparse
@@ -20,21 +20,21 @@ from stack.ports import GATEWAY_PORT, PortUnusable, choose_ports, name_ports
 from stack.postgres import PostgresFailed, find_running, running_postgres
 from stack.processes import Child, start_child, stop_children
 from stack.saying import ERROR, say
-from stack.settings import Ports, find_drain, read_environment
+from stack.settings import Ports, read_drain, read_environment
 from stack.sockets import socket_directory
 
 ROOT = Path(__file__).parents[1]
 SOCKETS = "sockets"  # below the data: where the services listen for one another
-STOP_PATIENCE = 12.0  # seconds; a service gives its running requests 10
+STOP_TIMEOUT = 12.0  # seconds; a service gives its running requests 10
 WATCH_PAUSE = 0.1
 
 
 class Stopped(Exception):
-    """Somebody asked for the end."""
+    """The stack was told to stop."""
 
 
 class PartDied(Exception):
-    """A part ended by itself; the text is one sentence for a person."""
+    """A part exited by itself; the text is one sentence for a person."""
 
 
 def main() -> None:
@@ -54,17 +54,17 @@ def main() -> None:
 
 
 def run_stack(port: int, data: Path, description: Path | None) -> None:
-    """Start all parts, say where they are, and watch them; raises when one dies or the end is asked for."""
+    """Start all parts, print where they are, and watch them; raises when one dies, or when told to stop."""
     begun = time.monotonic()
     ports = choose_ports(port)
     with running_postgres(data) as postgres, contextlib.ExitStack() as running:
         sockets = running.enter_context(socket_directory(data.resolve() / SOCKETS))
         environments = read_environment(ports, postgres.urls, sockets, ROOT / ".env")
         children = [postgres.child]
-        patience = STOP_PATIENCE + find_drain(environments["gateway"])
-        # Who asks goes before who is asked: the posts service and the gateway, the auth service, PostgreSQL.
-        running.callback(lambda: stop_children(children[1:2], patience))
-        running.callback(lambda: stop_children(children[2:], patience))
+        timeout = STOP_TIMEOUT + read_drain(environments["gateway"])
+        # Callers stop before what they call: the posts service and the gateway, the auth service, PostgreSQL.
+        running.callback(lambda: stop_children(children[1:2], timeout))
+        running.callback(lambda: stop_children(children[2:], timeout))
         for service, environment in environments.items():
             command = (sys.executable, "-m", service)
             children.append(start_child(service, command, environment=environment, directory=ROOT))
@@ -78,7 +78,7 @@ def run_stack(port: int, data: Path, description: Path | None) -> None:
 
 
 def run_command(words: Sequence[str], port: int, data: Path) -> NoReturn:
-    """Become the operators' command line, with the settings of the stack that runs on ``data``."""
+    """Become the operators' command line, with the settings of the stack running on ``data``."""
     databases = find_running(data)
     if databases is None:
         raise PostgresFailed(f"nothing runs on {data}; start it with `make run`, and come back in a second terminal")
@@ -100,7 +100,7 @@ def _parse_arguments() -> argparse.Namespace:
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # once is enough; the second Ctrl-C must not interrupt the stopping
+        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the shutdown
     raise Stopped
 
 
@@ -116,7 +116,7 @@ def _explain(code: int) -> str:
 
 
 def _greet(port: int, public_url: str, data: Path, seconds: float) -> None:
-    """Say where it runs and what to try; a browser goes by the public URL, which may be a front end's."""
+    """Print where it runs and what to try; a browser needs the public URL, which may be a front end's."""
     url = f"http://localhost:{port}"
     say(
         f"""
@@ -133,7 +133,7 @@ Gatepost runs at {url} (started in {seconds:.1f} s; Ctrl-C stops it; data in {da
 
 
 def _write_description(path: Path, ports: Mapping[str, Ports]) -> None:
-    """Write the URLs in one step, so that a reader finds no half of them."""
+    """Write the URLs atomically, so that no reader finds half of them."""
     description = {
         **{name: f"http://127.0.0.1:{each.requests}" for name, each in ports.items()},
         "gateway": f"http://localhost:{ports['gateway'].requests}",

@@ -1,4 +1,4 @@
-"""Waiting until every part says that it is ready."""
+"""Waiting until every part is ready."""
 
 import json
 import time
@@ -15,7 +15,7 @@ class NotReady(Exception):
 
 
 def wait_until_ready(ports: Mapping[str, int], check_alive: Callable[[], None]) -> None:
-    """Return when ``/readyz`` on every port answers 200; ``check_alive`` may raise to end the wait."""
+    """Return once ``/readyz`` on every port answers 200; ``check_alive`` may raise to end the wait."""
     deadline = time.monotonic() + DEADLINE
     for name, port in ports.items():
         while (lack := _find_lack(port)) is not None:
@@ -26,7 +26,7 @@ def wait_until_ready(ports: Mapping[str, int], check_alive: Callable[[], None]) 
 
 
 def _find_lack(port: int) -> str | None:
-    """Return None when the service is ready, else what it says is missing."""
+    """Return None when the service is ready, else what it reports as missing."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
             return None

@@ -11,11 +11,11 @@ _USUAL = {"gateway": Ports(GATEWAY_PORT, 3100), "auth_service": Ports(8001, 8101
 
 
 class PortUnusable(Exception):
-    """A part can't listen there; the text is one sentence for a person."""
+    """A port can't be listened on; the text is one sentence for a person."""
 
 
 def choose_ports(gateway_port: int) -> dict[str, Ports]:
-    """Return each service's ports: the gateway's as given, else the usual ones, or free ones where those are taken.
+    """Return each service's ports: the gateway's as given, the others' usual ones, or free ones where those are taken.
 
     With 0 for the gateway's, free ones for all.
     """
@@ -38,7 +38,7 @@ def choose_ports(gateway_port: int) -> dict[str, Ports]:
 
 
 def name_ports(gateway_port: int) -> dict[str, Ports]:
-    """Return the usual ports with the gateway's given, be they free or not."""
+    """Return the usual ports with the given one for the gateway, be they free or not."""
     return {**_USUAL, "gateway": Ports(gateway_port, _USUAL["gateway"].metrics)}
 
 

@@ -1,9 +1,9 @@
 """A real PostgreSQL on this machine, from a wheel: its own data directory, a UNIX socket, no TCP.
 
-Rules: the two roles and databases are those of ``deploy/postgres``, made once when the data directory is; nobody else
-can log in, the superuser neither. Only the server that was started here is stopped. PostgreSQL refuses to run as
-root; for root it runs as ``nobody``, and the directories above the programs and the data that are closed to others are
-opened for passing through (``chmod o+x``). Each is named, and stays so.
+Rules: the two roles and databases are those of ``deploy/postgres``, created once with the data directory; nobody else
+can log in, not even the superuser. Only the server that was started here is stopped. PostgreSQL refuses to run as root;
+for root it runs as ``nobody``, and directories above the programs and the data that others can't traverse are made
+traversable (``chmod o+x``). Each is named, and stays so.
 """
 
 import contextlib
@@ -25,11 +25,11 @@ from stack.sockets import socket_directory
 
 SAMPLE_PASSWORDS = {"auth": "development-only-auth", "posts": "development-only-posts"}
 START_DEADLINE = 30.0  # seconds
-STOP_PATIENCE = 10.0
+STOP_TIMEOUT = 10.0
 ELSEWHERE = "`make run DATA=.data-2`, or `python -m stack --data .data-2`"
 DEPLOY = Path(__file__).parents[1] / "deploy" / "postgres"
 
-# The same text order on every machine, and in the container. Who may log in is in pg_hba.conf; until that is in place
+# The same collation on every machine, and in the container. Who may log in is in pg_hba.conf; until that is in place
 # the server only runs without connections.
 _INITDB = (
     *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
@@ -62,10 +62,10 @@ class Postgres:
 
 @contextlib.contextmanager
 def running_postgres(directory: Path, *, durable: bool = True, options: Sequence[str] = ()) -> Iterator[Postgres]:
-    """Give a server that keeps its data in ``directory``, which is made if need be; stop it at the end.
+    """Run a server that keeps its data in ``directory``, which is made if need be; stop it at the end.
 
-    ``durable=False`` does not wait for the disk: for tests, whose data nobody misses. ``options`` are further ones of
-    the ``postgres`` program.
+    ``durable=False`` does not wait for the disk: for tests, whose data nobody misses. ``options`` are further options
+    of the ``postgres`` program.
     """
     programs = find_programs()
     user = _choose_user()
@@ -85,11 +85,11 @@ def running_postgres(directory: Path, *, durable: bool = True, options: Sequence
             _wait_until_ready(child, data)
             yield Postgres(child, _describe_urls(sockets))
         finally:
-            stop_children([child], STOP_PATIENCE)
+            stop_children([child], STOP_TIMEOUT)
 
 
 def find_running(directory: Path) -> DatabaseUrls | None:
-    """Return where the databases of a server are that runs on ``directory``; None when none does."""
+    """Return the URLs of the databases of the server running on ``directory``; None when there is none."""
     data = directory.resolve() / "postgres"
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
@@ -135,7 +135,7 @@ def _prepare_data(programs: Path, directory: Path, user: int | None) -> Path:
 
 
 def _open_the_way(programs: Path, data: Path) -> None:
-    """Let the other user pass through (not list) the directories above the programs and the data."""
+    """Let the other user traverse (not list) the directories above the programs and the data."""
     for directory in {*programs.parents, *data.parents}:
         mode = directory.stat().st_mode
         if not mode & 0o001:
@@ -150,14 +150,14 @@ def _check_version(programs: Path, data: Path) -> None:
 
 
 def _create_data(programs: Path, data: Path, user: int | None) -> None:
-    """Make the data directory with its roles and databases: all of it, or nothing that a later start could meet."""
+    """Make the data directory with its roles and databases: all of it, or nothing that a later start could find."""
     draft = data.with_suffix(".new")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o700)
     if user is not None:
         os.chown(draft, user, user)
     _run((programs / "initdb", "-D", draft, *_INITDB), draft, user)
-    # In single-user mode: no connection is possible, so nobody can be faster than pg_hba.conf.
+    # In single-user mode no connection is possible, so nobody can get in before pg_hba.conf is there.
     single = (programs / "postgres", "--single", "-j", "-D", draft, "-c", "exit_on_error=true", "postgres")
     _run(single, draft, user, _fill_in_passwords((DEPLOY / "databases.sql").read_text()))
     (draft / "pg_hba.conf").write_text((DEPLOY / "pg_hba.conf").read_text())
@@ -186,7 +186,7 @@ def _fill_in_passwords(sql: str) -> str:
 
 
 def _wait_until_ready(child: Child, data: Path) -> None:
-    """Return when the server takes connections, which it notes in the last line of its pid file."""
+    """Return once the server accepts connections, which it notes in the last line of its pid file."""
     deadline = time.monotonic() + START_DEADLINE
     while not _is_ready(data / "postmaster.pid", child.process.pid):
         if child.process.poll() is not None or time.monotonic() > deadline:

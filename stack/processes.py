@@ -1,7 +1,7 @@
-"""Child processes that end with the one that started them.
+"""Child processes that end with their parent.
 
 Each runs in a session of its own, so that Ctrl-C in the terminal reaches only the parent, which stops its children in
-its own order. On Linux the kernel tells a child when its parent died, even of SIGKILL (prctl(2), PR_SET_PDEATHSIG).
+the right order. On Linux the kernel signals a child when its parent dies, even of SIGKILL (prctl(2), PR_SET_PDEATHSIG).
 """
 
 import ctypes
@@ -24,7 +24,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A running program, what it is called, and the signal that asks it to end."""
+    """A running program, its name, and the signal that tells it to end."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -41,7 +41,7 @@ def start_child(
     user: int | None = None,
     stop_signal: signal.Signals = signal.SIGTERM,
 ) -> Child:
-    """Start a program; ``output`` gets what it prints, ``user`` is the uid it runs as (and its gid)."""
+    """Start a program; ``output`` gets what it prints, ``user`` is the uid (and gid) that it runs as."""
     process = subprocess.Popen(
         command,
         env=environment,
@@ -58,9 +58,9 @@ def start_child(
     return Child(name, process, stop_signal)
 
 
-def stop_children(children: Sequence[Child], patience: float) -> None:
-    """Ask all of them to end at once, and kill those that have not within ``patience`` seconds, which all share."""
-    deadline = time.monotonic() + patience
+def stop_children(children: Sequence[Child], timeout: float) -> None:
+    """Tell all of them to end at once, and kill those that have not within ``timeout`` seconds, which all share."""
+    deadline = time.monotonic() + timeout
     for child in children:
         if child.process.poll() is None:
             child.process.send_signal(child.stop_signal)

@@ -1,7 +1,7 @@
-"""What is said to whoever started the stack. A reader that takes nothing is waited for a moment, and no longer.
+"""Printing to the person who started the stack. A reader that reads nothing is waited for a moment, and no longer.
 
-The services write to the same pipe or terminal. When nobody reads it any more, the stack still watches its parts, and
-still ends when it is told to.
+The services write to the same pipe or terminal. Even when nobody reads it any more, the stack watches its parts, and
+ends when it is told to.
 """
 
 import contextlib
@@ -9,14 +9,14 @@ import os
 import threading
 
 OUTPUT, ERROR = 1, 2
-PATIENCE = 1.0  # seconds
+TIMEOUT = 1.0  # seconds
 
 
 def say(text: str, descriptor: int = OUTPUT) -> None:
-    """Print a text and the end of its line."""
+    """Print a text, with a line end."""
     writing = threading.Thread(target=_write, args=(descriptor, f"{text}\n".encode()), daemon=True)
     writing.start()
-    writing.join(PATIENCE)
+    writing.join(TIMEOUT)
 
 
 def _write(descriptor: int, data: bytes) -> None:

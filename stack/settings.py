@@ -1,8 +1,8 @@
-"""Which setting each part gets: only what it uses, so that a secret stands only where it is needed.
+"""Which settings each part gets: only what it uses, so that a secret goes only where it is needed.
 
-Read from the environment, then from ``.env``, then the samples of development; an empty one counts as not set. What
-the stack decides itself (databases, addresses, ports) can't be set, as a file neither: it would open, and migrate, a
-database that is somebody's own.
+Read from the environment, then from ``.env``, then the samples of development; an empty one counts as not set. What the
+stack decides itself (databases, addresses, ports) can't be set, nor given as a file: it would open, and migrate,
+somebody's own database.
 """
 
 import os
@@ -70,8 +70,8 @@ def read_environment(
     return {name: {**rest, **_pick(settings, name), **_listen(name, ports[name], sockets)} for name in _NAMES}
 
 
-def find_drain(environment: Mapping[str, str]) -> float:
-    """Return for how many seconds a service with this environment goes on when it is told to end."""
+def read_drain(environment: Mapping[str, str]) -> float:
+    """Return for how many seconds a service with this environment drains when it is told to end."""
     try:
         return float(environment.get("DRAIN_SECONDS", "0"))
     except ValueError:  # the service itself says so, and does not start

@@ -1,4 +1,4 @@
-"""Where Unix sockets lie: short enough a path for the kernel, in a directory that only their owner gets into."""
+"""Where Unix sockets are: a path short enough for the kernel, in a directory that only their owner can enter."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ LONGEST_DIRECTORY = 80  # bytes; with the name of the socket it must fit into su
 
 @contextlib.contextmanager
 def socket_directory(wanted: Path, user: int | None = None) -> Iterator[Path]:
-    """Give that directory, made if need be, or a temporary one when its path is too long; for ``user``, if not ours."""
+    """Yield that directory, made if need be, or a temporary one where its path is too long; ``user``'s, if given."""
     if len(os.fsencode(wanted)) <= LONGEST_DIRECTORY:
         wanted.mkdir(mode=0o700, exist_ok=True)
         yield wanted

@@ -1,1 +1,1 @@
-"""What Gatepost is made of: whether its libraries are known to be vulnerable, and the list of them."""
+"""What Gatepost is made of: the list of its libraries, and whether they are known to be vulnerable."""

@@ -1,8 +1,8 @@
-"""``python -m deploy.supply.audit`` asks whether one of the locked libraries is known to be vulnerable.
+"""``python -m deploy.supply.audit`` checks whether one of the locked libraries is known to be vulnerable.
 
-Asks the services that pip-audit knows. Exit status 0: nothing is known that ``exemptions.toml`` does not excuse; or
-nobody answered, which is said loudly and fails only with ``--must-answer``, for a machine without a network is no
-finding. 1: a finding, or a library that alone could not be looked up.
+It asks the advisory services that pip-audit supports. Exit status 0: nothing known that ``exemptions.toml`` does not
+excuse; or no service answered, which is said loudly and fails only with ``--must-answer``, for a machine without a
+network is no finding. 1: a finding, or a single library that could not be looked up.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from deploy.supply.findings import Report, Verdict, judge, load_exemptions
 LOCK = Path("requirements-dev.txt")  # holds all that the other two locks hold
 SERVICES = (("pypi",), ("osv",))
 ANSWER_TIME = 20  # seconds for one library
-PATIENCE = 120  # seconds for all of them
+TIMEOUT = 120  # seconds for all of them
 DONE, FOUND = 0, 1
 
 
@@ -32,38 +32,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(f"NOT AUDITED: no advisory service can be reached from here, so nothing is known of {call.lock}.")
         return FOUND if call.must_answer else DONE
     verdict = judge(report, load_exemptions(), dt.datetime.now(dt.UTC).date())
-    _tell(verdict, len(report.dependencies))
-    return FOUND if verdict.faults else DONE
+    _print_verdict(verdict, len(report.dependencies))
+    return FOUND if verdict.problems else DONE
 
 
-def find_report(lock: Path, service: Sequence[str], patience: float = PATIENCE) -> Report | None:
-    """Return what a service knows of the libraries of a lock; None when it can't be reached, or not in time."""
+def find_report(lock: Path, service: Sequence[str], timeout: float = TIMEOUT) -> Report | None:
+    """Return what a service knows about the libraries of a lock; None when it can't be reached, or not in time."""
     command = [
         *(sys.executable, "-m", "pip_audit", "--format", "json", "--progress-spinner", "off", "--disable-pip"),
         *("--require-hashes", "--requirement", str(lock), "--timeout", str(ANSWER_TIME), "--vulnerability-service"),
     ]
     try:
-        asked = subprocess.run([*command, *service], capture_output=True, text=True, timeout=patience, check=False)  # noqa: S603 - no input of others
+        audit = subprocess.run([*command, *service], capture_output=True, text=True, timeout=timeout, check=False)  # noqa: S603 - no input of others
     except subprocess.TimeoutExpired:
-        _say(f"{service[0]}: no answer within {patience} s")
+        _say(f"{service[0]}: no answer within {timeout} s")
         return None
     try:
-        report = Report.model_validate_json(asked.stdout)
+        report = Report.model_validate_json(audit.stdout)
     except ValidationError:
-        _say(f"{service[0]}: {(asked.stderr.strip() or 'no answer').splitlines()[-1]}")
+        _say(f"{service[0]}: {(audit.stderr.strip() or 'no answer').splitlines()[-1]}")
         return None
-    if len(report.unknown) == len(report.dependencies):  # what a mirror without that service looks like
+    if len(report.unknown) == len(report.dependencies):  # so it is with a mirror without that service
         _say(f"{service[0]}: knows none of the {len(report.dependencies)} libraries")
         return None
     return report
 
 
-def _tell(verdict: Verdict, libraries: int) -> None:
-    for fault in verdict.faults:
-        _say(fault)
+def _print_verdict(verdict: Verdict, libraries: int) -> None:
+    for problem in verdict.problems:
+        _say(problem)
     for exemption in verdict.idle:
         _say(f"deploy/supply/exemptions.toml: {exemption} is not reported any more, and can be taken out")
-    _say(f"{libraries} libraries audited, {len(verdict.faults)} not excused")
+    _say(f"{libraries} libraries audited, {len(verdict.problems)} not excused")
 
 
 def _say(line: str) -> None:

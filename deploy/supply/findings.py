@@ -1,6 +1,6 @@
 """What pip-audit found, judged against ``exemptions.toml``: values in, values out.
 
-An answer counts only where something answered: a library that was not looked up is *unknown*, never *fine*.
+A library that was not looked up is *unknown*, never *fine*.
 """
 
 import datetime as dt
@@ -14,7 +14,7 @@ EXEMPTIONS = Path(__file__).parent / "exemptions.toml"
 
 
 class Vulnerability(BaseModel):
-    """One that is published."""
+    """A published vulnerability."""
 
     id: str
     aliases: list[str] = []
@@ -22,7 +22,7 @@ class Vulnerability(BaseModel):
 
     @property
     def names(self) -> frozenset[str]:
-        """Every id that it goes by."""
+        """All ids that it goes by."""
         return frozenset({self.id, *self.aliases})
 
 
@@ -59,9 +59,9 @@ class Exemption(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is wrong, a line each, and the exemptions that nothing needs any more."""
+    """What is wrong, one line each, and the exemptions that are no longer needed."""
 
-    faults: tuple[str, ...]
+    problems: tuple[str, ...]
     idle: tuple[str, ...]
 
 
@@ -71,8 +71,8 @@ def load_exemptions(path: Path = EXEMPTIONS) -> list[Exemption]:
 
 
 def judge(report: Report, exemptions: list[Exemption], today: dt.date) -> Verdict:
-    """Return what of a report is not excused today."""
-    faults = [f"{name} could not be looked up, though others could" for name in report.unknown]
+    """Return what in a report is not excused today."""
+    problems = [f"{name} could not be looked up, though others could" for name in report.unknown]
     used: set[str] = set()
     for library in report.dependencies:
         for vulnerability in library.vulns:
@@ -80,8 +80,8 @@ def judge(report: Report, exemptions: list[Exemption], today: dt.date) -> Verdic
             if exemption is not None:
                 used.add(exemption.id)
             if exemption is None or exemption.until < today:
-                faults.append(_describe(library, vulnerability, exemption))
-    return Verdict(tuple(faults), tuple(each.id for each in exemptions if each.id not in used))
+                problems.append(_describe(library, vulnerability, exemption))
+    return Verdict(tuple(problems), tuple(each.id for each in exemptions if each.id not in used))
 
 
 def _find_exemption(library: Library, found: Vulnerability, exemptions: list[Exemption]) -> Exemption | None:

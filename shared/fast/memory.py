@@ -1,8 +1,8 @@
-"""What was found out once and need not be found out again: a bounded memory, which forgets the oldest first.
+"""A bounded cache, which forgets the oldest entry first.
 
-For answers that follow from their question alone. What the time or a revocation may change is asked again each time, by
-whoever remembers the rest. And only what proved itself is kept beside what others proved: junk, which anybody can send
-without end, would drive that out.
+For results that depend on their key alone. What the time or a revocation may change is checked again each time, by the
+cache's user. And only results for input that proved valid go into one with those of others: junk, which anybody can
+send without end, would evict them.
 """
 
 from collections import OrderedDict

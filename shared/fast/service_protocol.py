@@ -1,17 +1,17 @@
-"""uvicorn's HTTP/1.1 protocol as the services run it: the same on the wire, with less to do for each answer.
+"""uvicorn's HTTP/1.1 protocol as the services run it: the same on the wire, with less work for each answer.
 
-1. Answers leave in one piece: head and body by one write, where both are there.
-2. A connection has one timer for the time that it may lie idle, and not one for each answer.
-3. A client that ends its own side after whole requests gets their answers (RFC 9112, section 9.6). uvicorn alone ends
-   the connection, though the request is carried out.
+1. An answer leaves in one piece, head and body in one write, where both are there.
+2. A connection has one keep-alive timer, not one for each answer.
+3. A client that half-closes after whole requests gets their answers (RFC 9112, section 9.6). uvicorn alone closes the
+   connection, though the request is carried out.
 
-uvicorn writes the head when it hears of it, and uvloop sends at once what is written: two system calls and two packets
-for each answer. Here the head waits for the body, as ASGI asks ("the protocol server must not start sending the
-response to the client until it has received at least one Response Body event"). What is not plain goes uvicorn's own
-way: streams, HEAD, and answers with which the connection ends.
+uvicorn writes the head as soon as it gets it, and uvloop sends at once what is written: two system calls and two
+packets for each answer. Here the head waits for the body, as ASGI demands ("the protocol server must not start sending
+the response to the client until it has received at least one Response Body event"). All but the plain case is left to
+uvicorn: streams, HEAD, and answers that close the connection.
 
-What uvicorn checks is checked: no header may hold what would end its line (RFC 9110, section 5.5), and no body may be
-longer or shorter than its head says. Headers that come again and again are checked once.
+uvicorn's checks are made here, too: no header may contain a line's end (RFC 9110, section 5.5), and no body may be
+longer or shorter than its head says. Headers that recur are checked once.
 """
 
 import asyncio
@@ -30,15 +30,15 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from shared.fast.lazy_timer import NEVER, LazyTimer
 
-_ENDING = {b"connection", b"transfer-encoding"}  # the answer may, by these, end with the connection
-# Another value in nearly every answer: remembered, they would only drive out the others.
+_ENDING = {b"connection", b"transfer-encoding"}  # with one of these, the answer may close the connection
+# Their values differ in nearly every answer: cached, they would only evict the others.
 _CHANGING = {b"content-length", b"date", b"etag", b"link", b"location", b"set-cookie", b"x-request-id"}
 
 
 class ServiceProtocol(HttpToolsProtocol):
     """One client's connection."""
 
-    _has_ended = False  # the client has ended its own side
+    _has_ended = False  # the client has half-closed
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
@@ -46,7 +46,7 @@ class ServiceProtocol(HttpToolsProtocol):
         self._idle = LazyTimer(self.loop, self.timeout_keep_alive_handler)
 
     def eof_received(self) -> bool:  # type: ignore[override] # asyncio asks; uvicorn always lets the connection end
-        """Keep the connection while whole requests are owed an answer."""
+        """Keep the connection while whole requests await an answer."""
         self._has_ended = True
         is_whole = not getattr(self.cycle, "more_body", True)  # there is none before the first request
         return is_whole and not self.cycle.response_complete
@@ -77,7 +77,7 @@ class ServiceProtocol(HttpToolsProtocol):
 
 
 class _Answering:
-    """The application for one request: sends its answer, the head not before the body."""
+    """The application for one request: holds the answer's head back until the body comes."""
 
     __slots__ = ("_app", "_cycle", "_head")
 
@@ -105,7 +105,7 @@ class _Answering:
 
 
 def _send_whole(cycle: RequestResponseCycle, head: Message, message: Message) -> bool:
-    """Send a plain answer, if that is what head and message are; tell whether they are."""
+    """Send head and message if they are a plain answer; tell whether they were."""
     body = message.get("body", b"")
     headers = [*cycle.default_headers, *head["headers"]]
     given = dict(headers)
@@ -123,7 +123,7 @@ def _send_whole(cycle: RequestResponseCycle, head: Message, message: Message) ->
 
 
 def _encode(header: tuple[bytes, bytes]) -> bytes:
-    """Return a header's line; RuntimeError, as uvicorn raises it, when it would be more than that."""
+    """Return a header's line; raises RuntimeError, as uvicorn does, where it would be more than one line."""
     name, value = header
     if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
         raise RuntimeError("Invalid HTTP header.")

@@ -1,24 +1,24 @@
 """The writer of log lines: a bounded buffer, and a thread that writes it to a file descriptor.
 
-A pipe that nobody reads takes 64 KiB, and then the next ``write`` waits for ever. In a service that would be the end of
-every request, and of ``/livez``. So:
+A pipe that nobody reads holds 64 KiB, and then the next ``write`` blocks for ever. In a service that would hang every
+request, and ``/livez`` too. So:
 
-1. ``write`` never waits for the reader of the log. While that takes nothing, lines are kept up to ``CAPACITY`` bytes;
+1. ``write`` never waits for the reader of the log. While that reads nothing, lines are kept up to ``CAPACITY`` bytes;
    those beyond are dropped and counted, and so are those that can't be written at all (a closed pipe, a full disk).
-2. When writing works again, the loss is said once, where the lines are missing (``say_loss``). After a buffer was full,
-   lines are taken again when it is half empty: a slow reader gets stretches of the log, not every other line.
-3. Lines are gathered for some ``GATHER_SECONDS``, or until they fill a piece; an urgent one, and one after a pause,
-   goes out at once, in its turn.
-4. Lines are written whole and in pieces of at most ``PIPE_BUF`` bytes, which a pipe takes in one (POSIX, ``write``): so
-   the lines of several processes on one pipe do not run into one another.
+2. When writing works again, the loss is reported once, where the lines are missing (``say_loss``). Once the buffer was
+   full, lines are accepted again when it is half empty: a slow reader gets stretches of the log, not every other line.
+3. Lines are gathered for ``GATHER_SECONDS``, or until they fill a piece; an urgent one, and one after a pause, goes out
+   at once, in its turn.
+4. Lines are written whole, in pieces of at most ``PIPE_BUF`` bytes, which a pipe takes atomically (POSIX, ``write``):
+   so the lines of several processes on one pipe do not interleave.
 5. ``flush`` waits for the buffer to empty, but not for long.
 
-The descriptor is written to by blocking calls in a thread. Making it non-blocking would change it for every process
-that shares it. One that is non-blocking already is waited for.
+A thread writes to the descriptor, by blocking calls. Making it non-blocking would change it for every process that
+shares it. One that is non-blocking already is polled.
 
-But a thread needs the interpreter's lock for every piece, and a busy service gives it away rarely: it would pay for
-that more than for rendering, and lose lines although somebody reads them. So where the same pipe can be opened once
-more, to be written to without blocking (``open_beside``), whoever fills a piece writes it, and the thread only what is
+But a thread needs the interpreter's lock for every piece, and a busy service releases it rarely: that would cost more
+than rendering, and lines would be lost although somebody reads them. So where the same pipe can be opened a second time
+in non-blocking mode (``open_beside``), the thread that fills a piece writes it, and the writer's thread only what is
 left over.
 """
 
@@ -40,7 +40,7 @@ FLUSH_SECONDS = 1.0
 def open_beside(descriptor: int) -> int | None:
     """Return another descriptor of the same pipe, which never blocks; None where there can't be one.
 
-    Opened anew it has a mode of its own: Linux's /proc does so, while elsewhere /dev/fd shares that of the first one.
+    Opened anew, it has a mode of its own; so it is with Linux's /proc, while elsewhere /dev/fd shares the first one's.
     """
     try:
         is_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
@@ -57,7 +57,7 @@ class LogStream(io.TextIOBase):
         self._begun = ""
 
     def write(self, text: str) -> int:
-        """Take text; each line goes on when it has its end."""
+        """Take text; each line is passed on once it is complete."""
         *lines, self._begun = (self._begun + text).split("\n")
         for line in lines:
             self._writer.write(line, is_urgent=True)
@@ -69,7 +69,7 @@ class LogStream(io.TextIOBase):
 
 
 class LogWriter:
-    """Writes lines to a file descriptor without ever holding up who writes them.
+    """Writes lines to a file descriptor without ever blocking the caller.
 
     ``say_loss`` is called in the writer's thread with a number of lost lines, and may write a line about it.
     ``at_once`` leads to the same pipe and never blocks (``open_beside``); without it all is left to the thread.
@@ -89,7 +89,7 @@ class LogWriter:
         self._gathered = 0  # bytes of ``_lines``
         self._writing = 0  # bytes that the thread has taken and not written yet
         self._written_at = 0.0  # when lines were written last, by the monotonic clock
-        self._unsaid = 0  # dropped lines of which the log does not tell yet
+        self._unsaid = 0  # dropped lines that the log does not mention yet
         self._is_full = self._is_urgent = False
         self._is_idle = False  # the thread waits for a first line
         threading.Thread(target=self._run, name="log writer", daemon=True).start()
@@ -123,12 +123,22 @@ class LogWriter:
             return self._changed.wait_for(lambda: not self._lines and not self._writing, seconds)
 
     def _write_at_once(self) -> None:
-        """Write what is gathered, if that is one piece, its turn has come and the pipe takes it now."""
+        """Write what is gathered, if that is one piece, its turn has come, and the pipe takes it now.
+
+        A signal handler runs after a call has returned. So no call stands between taking lines out and writing them: a
+        handler that flushes finds each line once, here or written.
+        """
         if self._at_once is None or self._writing or self._unsaid or not 0 < self._gathered <= select.PIPE_BUF:
             return
+        lines, none = self._lines, deque[bytes]()
+        piece = b"".join(lines)
+        if not lines:  # a signal handler has flushed them meanwhile
+            return
+        size, self._lines, self._gathered = self._gathered, none, 0
         try:
-            os.write(self._at_once, b"".join(self._lines))  # all or nothing (POSIX, write, O_NONBLOCK)
-        except OSError:  # the pipe is full, or nobody reads it any more: the thread will see
+            os.write(self._at_once, piece)  # all or nothing (POSIX, write, O_NONBLOCK)
+        except OSError:  # the pipe is full, or nobody reads it any more: the thread will find out
+            self._lines, self._gathered = lines, size
             return
         self._lines.clear()
         self._gathered = 0
@@ -149,7 +159,7 @@ class LogWriter:
                 self._write_piece(piece, number)
 
     def _gather(self) -> list[bytes]:
-        """Wait for lines, a moment longer for more of them, and return those that nobody else has written."""
+        """Wait for lines, and a moment longer for more; return those that nobody else has written."""
         with self._changed:
             self._is_idle = True
             self._changed.wait_for(lambda: self._lines)
@@ -187,7 +197,7 @@ class LogWriter:
         self._unsaid += lines
 
     def _tell_loss(self) -> None:
-        """Say how many lines were lost, before any further line is taken."""
+        """Report how many lines were lost, before any further line is accepted."""
         lost, self._unsaid = self._unsaid, 0
         if lost:
             self._say_loss(lost)
@@ -206,7 +216,7 @@ def _join(lines: list[bytes]) -> Iterator[tuple[bytes, int]]:
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
-    """Write all bytes, however long that takes; OSError when they can't be written."""
+    """Write all bytes, however long that takes; raises OSError when they can't be written."""
     left = memoryview(data)
     while left:
         try:

@@ -1,11 +1,11 @@
 """Logs: structlog for our own lines and for those of the libraries, as text for people or JSON for machines.
 
-Our lines are rendered and written without becoming log records of the standard library: that costs a third of them.
-Those of requests go a shorter way still (``request_lines``). Libraries' lines are such records, and end in the same
+Our lines are rendered and written without becoming log records of the standard library, at a third of the cost. Those
+of requests take a shorter way still (``request_lines``). Libraries' lines are such records, and end up in the same
 shape.
 
-A service writes its lines by a ``LogWriter`` (``guard_standard_error``), so that nobody who reads the log, or does not,
-holds up a request. A command that a person waits for writes them straight to standard error.
+A service writes its lines by a ``LogWriter`` (``guard_standard_error``), so that a reader of the log, slow or gone,
+never holds up a request. A command that a person waits for writes them straight to standard error.
 """
 
 import atexit
@@ -29,7 +29,7 @@ _KEPT = "\n\t"  # of a message or a traceback of several lines
 
 
 class LineWriter(Protocol):
-    """Whoever takes finished lines."""
+    """Whatever takes rendered lines."""
 
     def write(self, line: str, *, is_urgent: bool = False) -> None:
         """Take a line without its end."""
@@ -39,11 +39,11 @@ class LineWriter(Protocol):
 
 
 def guard_standard_error() -> LogWriter:
-    """Return a writer to standard error, through which everything goes that this process prints there from now on.
+    """Return a writer to standard error; everything that this process prints there from now on goes through it.
 
     What it holds is written at the end of the process, be that a return, an error or SIGTERM.
     """
-    # Without a standard error its descriptor is free, and might be a client's connection one day.
+    # Without a standard error its descriptor is free, and might become a client's connection.
     descriptor = STANDARD_ERROR if sys.stderr is not None else os.open(os.devnull, os.O_WRONLY)
     writer = LogWriter(descriptor, _say_loss, at_once=open_beside(descriptor))
     sys.stderr = LogStream(writer)
@@ -53,13 +53,13 @@ def guard_standard_error() -> LogWriter:
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
 
-    signal.signal(signal.SIGTERM, end)  # which else ends a process without a chance to write anything
+    signal.signal(signal.SIGTERM, end)  # which otherwise ends a process without a chance to write anything
     atexit.register(writer.flush)
     return writer
 
 
 def set_up_logs(service: str, level: str, style: Literal["text", "json"], writer: LineWriter | None = None) -> None:
-    """Send every log line of this process to the writer, in one style, each naming the service.
+    """Send every log line of this process to the writer, all in one style and naming the service.
 
     Without a writer they go straight to standard error.
     """
@@ -94,20 +94,20 @@ def set_up_logs(service: str, level: str, style: Literal["text", "json"], writer
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.getLogger("uvicorn.access").disabled = True
-    for talkative in ("httpx2", "httpcore2"):  # they would tell addresses with their queries, and headers
+    for talkative in ("httpx2", "httpcore2"):  # they would log URLs with their queries, and headers
         logging.getLogger(talkative).setLevel(logging.WARNING)
-    # Of each step of a start and an end it tells at INFO.
+    # At INFO it logs each step of a start and an end.
     logging.getLogger("uvicorn.error").setLevel(logging.INFO if level == "DEBUG" else logging.WARNING)
-    # It warns of each migration, of which our own line tells.
+    # It warns of each migration, which our own line reports.
     logging.getLogger("pogo_core").setLevel(logging.ERROR)
-    # It shows a traceback for every try while the database is away, of which our own line tells.
+    # It logs a traceback for every try while the database is away, which our own line reports.
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
 
 
 def find_request_writer() -> Callable[[Facts], None] | None:
-    """Return what writes the line of a request; None where that is left to structlog.
+    """Return a function that writes the line of a request; None where that is left to structlog.
 
-    So it is where the level is above INFO, and where logs are not set up, as in tests.
+    That is so where the level is above INFO, and where logs are not set up, as in tests.
     """
     factory = structlog.get_config()["logger_factory"]
     is_wanted = structlog.get_logger(LOGGER).is_enabled_for(logging.INFO)
@@ -115,7 +115,7 @@ def find_request_writer() -> Callable[[Facts], None] | None:
 
 
 class _Factory:
-    """Gives our loggers what their lines go to; writes the lines of requests itself."""
+    """Makes the sinks of our loggers' lines; writes the lines of requests itself."""
 
     def __init__(self, writer: LineWriter, render_request: Render) -> None:
         self._writer = writer
@@ -133,7 +133,7 @@ class _Lines:
     """Where our lines go, by their level."""
 
     def __init__(self, name: str, writer: LineWriter) -> None:
-        self.name = name  # as ``add_logger_name`` wants it
+        self.name = name  # for ``add_logger_name``
         self._writer = writer
         self.debug = self.info = writer.write
 
@@ -155,12 +155,12 @@ class _Handler(logging.Handler):
         """Write a record."""
         try:
             self._writer.write(self.format(record), is_urgent=record.levelno >= logging.WARNING)
-        except Exception:  # noqa: BLE001 - as every handler does: a line that can't be made is no error of its writer
+        except Exception:  # noqa: BLE001 - as in every handler: a line that can't be rendered is not the caller's error
             self.handleError(record)
 
 
 class _Direct:
-    """Writes to standard error itself. A line that can't be written is no error of who writes it."""
+    """Writes to standard error itself. A line that can't be written is not the caller's error."""
 
     def __init__(self) -> None:
         self._stream = sys.stderr
@@ -183,7 +183,7 @@ class _Direct:
 
 
 def _say_loss(lines: int) -> None:
-    """Say that lines are missing here; at every level that can be set."""
+    """Log that lines are missing here; visible at every level that can be set."""
     structlog.get_logger("logs").error("log_lines_lost", lines=lines)
 
 
@@ -208,7 +208,7 @@ def _renderers(
 def _show_values(
     _: structlog.typing.WrappedLogger, __: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Leave nothing in the values that a terminal would obey: the renderer shows those that it does not quote as is."""
+    """Escape what a terminal would obey: the renderer shows values that it does not quote unchanged."""
     shown = {name: show_unquoted(value) if isinstance(value, str) else value for name, value in event.items()}
     return {**shown, "event": make_visible(str(event["event"]), _KEPT)}
 

@@ -11,9 +11,9 @@ KNOWN_METHODS = frozenset(HTTPMethod)
 
 
 class Metrics:
-    """The figures that every service keeps; labels come from closed sets, never from what a client typed.
+    """The metrics that every service keeps; labels come from closed sets, never from what a client typed.
 
-    ``count_lost_lines`` tells how many lines of the log could not be written; none where nothing counts them.
+    ``count_lost_lines`` returns how many lines of the log could not be written; 0 where nothing counts them.
     """
 
     def __init__(self, count_lost_lines: Callable[[], int] = lambda: 0) -> None:
@@ -85,25 +85,25 @@ class Metrics:
         return counter
 
     def count_skipped_entries(self, feed: str) -> Callable[[], None]:
-        """Return what counts an entry of a feed that could not be read and was passed over."""
+        """Return a function that counts an entry of a feed that could not be read and was skipped."""
         return self._skipped_entries.labels(feed).inc
 
     def watch_feed(self, feed: str, find_lag: Callable[[], float]) -> None:
-        """Show how many seconds ago a feed was last heard of."""
+        """Export how many seconds ago a feed was last heard from."""
         self._feed_lag.labels(feed).set_function(find_lag)
 
     def watch_database(self, count_borrowed: Callable[[], float]) -> None:
-        """Show how many connections to the database are in use."""
+        """Export how many connections to the database are in use."""
         name = "gatepost_database_connections_in_use"
         self.watch(name, "Connections to the database that are lent right now", count_borrowed)
 
     def watch(self, name: str, meaning: str, find_value: Callable[[], float]) -> None:
-        """Show a figure that is found when somebody looks."""
+        """Export a figure that is computed at each scrape."""
         Gauge(name, meaning, registry=self.registry).set_function(find_value)
 
 
 class _LostLines(Collector):
-    """``gatepost_log_lines_dropped_total``: counted elsewhere, and told when somebody looks."""
+    """``gatepost_log_lines_dropped_total``: counted elsewhere, and read at each scrape."""
 
     def __init__(self, count: Callable[[], int]) -> None:
         self._count = count

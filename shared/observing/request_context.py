@@ -1,7 +1,7 @@
-"""What one request is called and what is said of it: its id in and out, one log line, one count.
+"""The context of one request: its id in and out, one log line, one count.
 
-Pure ASGI. A request id that comes well-formed is kept, so that one id follows a request from the gateway through
-posts to auth; otherwise a new one is made. So it is with the trace (``trace_context``). The log line names the
+Pure ASGI. A well-formed request id from outside is kept, so that one id follows a request from the gateway through
+posts to auth; otherwise a new one is made. The same goes for the trace (``trace_context``). The log line names the
 *matcher* of the route, never the raw path, and holds no token, e-mail address, cookie, body or query.
 """
 
@@ -31,15 +31,15 @@ NAMING_HEADERS = frozenset({_RAW_HEADER, _TRACE_HEADER})
 """What ``begin_record`` reads of a request's headers."""
 
 _RECORD = "gatepost.record"
-_UNPROVEN = {"unauthorized", SIGN_IN_WANTED}  # refusals of callers who are not known: why not tells more
+_UNPROVEN = {"unauthorized", SIGN_IN_WANTED}  # refusals of anonymous callers: why they are says more
 _WELL_FORMED_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 IDS_DRAWN = 128  # at a time
-_UNSEEN = ("/livez", "/readyz")  # probes come every few seconds and say nothing
+_UNSEEN = ("/livez", "/readyz")  # probes come every few seconds and tell nobody anything
 
 
 @dataclass(slots=True)
 class RequestRecord:
-    """What is known of one request, and mostly logged; filled in on its way."""
+    """What is known about one request, most of it logged; filled in on its way."""
 
     request_id: str
     trace_id: str
@@ -53,7 +53,7 @@ class RequestRecord:
     token_fault: str | None = None
     upstream: str | None = None
     refusal: str | None = None
-    is_routine: bool = False  # it comes every few seconds by itself: its line is DEBUG
+    is_routine: bool = False  # sent by a program every few seconds: its line is DEBUG
     started: float = field(default_factory=time.perf_counter)
 
 
@@ -61,18 +61,18 @@ _CURRENT: ContextVar[RequestRecord | None] = ContextVar("gatepost.current_record
 
 
 def find_current_record() -> RequestRecord | None:
-    """Return the record of the request that is being answered, in whose name other services are called; or None."""
+    """Return the record of the request being answered, in whose name other services are called; or None."""
     return _CURRENT.get()
 
 
 def answer_as(record: RequestRecord) -> None:
-    """Let what this task logs from now on name a request, and ask other services in its name."""
+    """Let this task's log lines name a request from now on, and its calls to other services be made in its name."""
     structlog.contextvars.bind_contextvars(request_id=record.request_id)
     _CURRENT.set(record)
 
 
 def record_of(scope: Scope) -> RequestRecord:
-    """Return the record of a request, a fresh one where the middleware is not in use."""
+    """Return the record of a request; a fresh one where the middleware is not in use."""
     if _RECORD not in scope:
         scope[_RECORD] = begin_record(())
     record = scope[_RECORD]
@@ -110,13 +110,13 @@ class RequestContextMiddleware:
             await self.app(scope, receive, send_with_id)
         finally:
             self.reports.report(record, scope["method"], status, is_logged=scope["path"] not in _UNSEEN)
-        # Not after an error: the server logs that in this same task, and its line should name the request.
+        # Not after an error: the server logs that in this very task, and its line should name the request.
         structlog.contextvars.unbind_contextvars("request_id")
         _CURRENT.set(None)
 
 
 def begin_record(headers: Iterable[tuple[bytes, bytes]]) -> RequestRecord:
-    """Return the record of a request that begins now, by its raw headers (names in lower case)."""
+    """Return the record of a request that begins now, from its raw headers (names in lower case)."""
     ids, parents = [], []
     for name, value in headers:
         if name == _RAW_HEADER:
@@ -127,7 +127,7 @@ def begin_record(headers: Iterable[tuple[bytes, bytes]]) -> RequestRecord:
     new_id, span_id = fresh[:32], fresh[32:]
     is_usable = len(ids) == 1 and _WELL_FORMED_ID.fullmatch(ids[0]) is not None
     parent = read_traceparent(parents) if parents else None
-    # A trace that begins here is called like the request, where that has a new id too.
+    # A trace that begins here has the request's id, where that is new too.
     trace_id, flags = (parent.trace_id, parent.flags) if parent else (new_id, BEGUN_HERE)
     return RequestRecord(ids[0].decode() if is_usable else new_id, trace_id, span_id, flags)
 
@@ -143,12 +143,12 @@ _FRESH = _draw_ids()
 
 
 def write_trace(record: RequestRecord) -> str:
-    """Return the ``traceparent`` of what is asked of another service for this request."""
+    """Return the ``traceparent`` of a call to another service for this request."""
     return write_traceparent(record.trace_id, record.span_id, record.trace_flags)
 
 
 def keep_record(scope: Scope, record: RequestRecord) -> None:
-    """Let a request that was begun elsewhere go on with its record."""
+    """Put a record that was begun elsewhere into a request's scope."""
     scope[_RECORD] = record
 
 
@@ -161,7 +161,7 @@ class Reports:
         self._write = find_request_writer()
 
     def report(self, record: RequestRecord, method: str, status: int, *, is_logged: bool = True) -> None:
-        """Take note of one answered request."""
+        """Count and log one answered request."""
         seconds = time.perf_counter() - record.started
         self._metrics.observe_request(record.matcher, method, status, seconds)
         if record.refusal is not None:
@@ -173,7 +173,7 @@ class Reports:
 
     def _log_by_structlog(self, record: RequestRecord, method: str, status: int, seconds: float) -> None:
         level = logging.DEBUG if record.is_routine else logging.INFO
-        if self._log.is_enabled_for(level):  # as bound at the start; where lines go may have been set up anew since
+        if self._log.is_enabled_for(level):  # as bound at the start; logging may have been set up anew since
             structlog.get_logger(LOGGER).log(level, EVENT, **_describe(record, method, status, seconds))
 
 

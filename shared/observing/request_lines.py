@@ -1,10 +1,10 @@
 """The log line of a request, rendered without structlog: the same line to the letter, at a tenth of the cost.
 
-Every request has one, and its fields are few and flat. All other lines go by structlog (``shared.observing.logs``).
+Every request has one, and its fields are few and flat. All other lines are structlog's (``shared.observing.logs``).
 
-1. What the line looks like is structlog's: as text it is put together from pieces that structlog rendered once.
-2. Nothing in it is obeyed by a terminal, in either style: what can't be seen is written as an escape.
-3. The line is bytes from the start; nobody encodes it again.
+1. The line looks as structlog would write it: as text it is put together from pieces that structlog rendered once.
+2. Nothing in it can control a terminal, in either style: invisible characters are written as escapes.
+3. The line is bytes from the start, and never encoded again.
 """
 
 import json
@@ -25,10 +25,10 @@ FIELDS = (
     *("request_id", "trace_id", "span_id", "method", "matcher", "status", "ms"),
     *("user_id", "sid", "anonymous", "fault", "upstream", "refusal"),
 )
-"""What may be told of a request."""
+"""The fields that a request's line may have."""
 
 SEPARATORS = (",", ":")
-"""Of a JSON line: as orjson writes it."""
+"""Of a JSON line, as orjson writes them."""
 
 _DELETE = b"\x7f"  # the one control character that orjson does not escape
 _QUOTED = re.compile("[ \t\r\n=\"']")  # structlog shows a text with one of these by its repr
@@ -39,14 +39,14 @@ Facts = Mapping[str, object]
 
 
 class Render(Protocol):
-    """Makes a line, with its end, of what is told of a request."""
+    """Renders the facts about a request as a line, with its end."""
 
     def __call__(self, facts: Facts, timestamp: str) -> bytes:
         """Return the line."""
 
 
 class JsonLine:
-    """The line as JSON: its fields in the order in which they are told, then those of every line."""
+    """The line as JSON: the request's fields in the order given, then those of every line."""
 
     def __init__(self, service: str) -> None:
         before = {"event": EVENT, "logger": LOGGER, "level": "info"}
@@ -65,7 +65,7 @@ class JsonLine:
 
 
 class TextLine:
-    """The line for people, as ``renderer`` renders it: its fields in the order of the alphabet."""
+    """The line for people, as ``renderer`` renders it: its fields in alphabetical order."""
 
     def __init__(self, service: str, renderer: ConsoleRenderer) -> None:
         head = {"timestamp": _PLACE, "level": "info", "event": EVENT, "logger": LOGGER}
@@ -84,14 +84,14 @@ class TextLine:
         return f"{self._before}{timestamp}{self._after} {frame % values}\n".encode()
 
     def _create_frame(self, fields: tuple[str, ...]) -> tuple[str, Callable[[Facts], tuple[object, ...]]]:
-        """Return what stands around the values of these fields, and what picks them in their order; keep both."""
+        """Return, and keep, the text around the values of these fields, and a function that picks them in order."""
         frame = " ".join(self._parts[field] for field in sorted(("service", *fields)))
         self._frames[fields] = frame, itemgetter(*sorted(fields))
         return self._frames[fields]
 
 
 class Clock:
-    """Tells the time as every line does: in UTC, to the microsecond (RFC 3339). The text of a second is made once."""
+    """The time as every line has it: in UTC, to the microsecond (RFC 3339). A second's text is rendered once."""
 
     def __init__(self) -> None:
         self._second, self._text = -1, ""
@@ -106,12 +106,12 @@ class Clock:
 
 
 def show_unquoted(text: str) -> str:
-    """Return what structlog would show unquoted with escapes for what can't be seen; all else as it is."""
+    """Return a text with escapes for invisible characters, if structlog would show it unquoted; else unchanged."""
     return text if text.isprintable() or _QUOTED.search(text) else make_visible(text)
 
 
 def create_render(service: str, style: Literal["text", "json"], renderer: ConsoleRenderer) -> Render:
-    """Return what renders the lines of requests in a style; ``renderer`` is that of the other lines of text."""
+    """Return a renderer of requests' lines in a style; ``renderer`` is the one for all other text lines."""
     return JsonLine(service) if style == "json" else TextLine(service, renderer)
 
 
@@ -120,5 +120,5 @@ def _render(renderer: ConsoleRenderer, event: Facts) -> str:
 
 
 def _show(text: str) -> str:
-    """Return what structlog shows of a text, with escapes for what can't be seen."""
+    """Return a text as structlog shows it, with escapes for invisible characters."""
     return repr(text) if _QUOTED.search(text) else make_visible(text)

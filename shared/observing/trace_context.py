@@ -1,10 +1,10 @@
 """W3C Trace Context: which trace a request is part of, read from ``traceparent`` and written for the next service.
 
 Pure. ``traceparent: 00-<trace id>-<parent id>-<flags>`` (W3C Recommendation "Trace Context", section 3.2). A value that
-can't be read counts as none, and its ``tracestate`` goes with it (section 4.3); then a trace begins here. What is taken
-over is of letters a to f and digits alone, so it can stand in logs and headers as it is.
+can't be parsed counts as none, its ``tracestate`` is dropped with it (section 4.3), and a trace begins here. What is
+taken over consists of letters a to f and digits alone, so it is safe in logs and headers.
 
-No spans are recorded here: the ids travel on and stand in the logs, for those who collect them.
+No spans are recorded here: the ids are passed on and logged, for those who collect them.
 """
 
 import re
@@ -15,7 +15,7 @@ _NO_TRACE, _NO_PARENT = "0" * 32, "0" * 16
 _SAMPLED = 1
 
 _NOT_SAMPLED = "00"
-BEGUN_HERE = "01"  # sampled, so that services behind which record spans do so as if nobody stood ahead of them
+BEGUN_HERE = "01"  # sampled, so that services behind that record spans do so as if no gateway stood ahead of them
 
 
 class Parent(NamedTuple):
@@ -27,7 +27,7 @@ class Parent(NamedTuple):
 
 
 def read_traceparent(values: list[bytes]) -> Parent | None:
-    """Return the trace that the lines of ``traceparent`` name; None unless there is one line, and it is valid."""
+    """Return the trace named by the values of ``traceparent``; None unless there is exactly one, and it is valid."""
     match = _TRACEPARENT.fullmatch(values[0].decode("latin-1")) if len(values) == 1 else None
     if match is None:
         return None
@@ -38,5 +38,5 @@ def read_traceparent(values: list[bytes]) -> Parent | None:
 
 
 def write_traceparent(trace_id: str, span_id: str, flags: str) -> str:
-    """Return the value that tells the next service of the trace and of the span that calls it."""
+    """Return the value that names to the next service the trace, and the span that calls it."""
     return f"00-{trace_id}-{span_id}-{flags}"

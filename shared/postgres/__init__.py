@@ -1,1 +1,1 @@
-"""PostgreSQL: the pool, the migrations, a restored backup, and what is cleared away."""
+"""PostgreSQL: the pool, migrations, restored backups, and housekeeping."""

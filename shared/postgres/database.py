@@ -1,11 +1,11 @@
-"""The door to PostgreSQL: a pool with timeouts, migrations at start, and patience while the database is away.
+"""The door to PostgreSQL: a pool with timeouts, migrations at start, and retries while the database is away.
 
 The process starts without its database and waits for it in the background; until then, and whenever it is gone,
-``connection()`` raises Unavailable (503) and ``/readyz`` says so, also when nobody asks for anything. Borrow late,
-return early: never hold a connection across a password hash or an HTTP call.
+``connection()`` raises Unavailable (503) and ``/readyz`` says so, even when there are no requests. Borrow late, return
+early: never hold a connection across a password hash or an HTTP call.
 
-Nothing stays behind in a session: what a statement sets ends with its transaction. So a connection is lent again
-without asyncpg's reset, which would be a round trip each time.
+Nothing is left behind in a session: what a statement sets ends with its transaction. So a connection is lent again
+without asyncpg's reset, which would cost a round trip each time.
 """
 
 import asyncio
@@ -38,18 +38,18 @@ WATCH_PAUSE = 2.0
 POOL_SIZE = 10
 
 _SERVER_SETTINGS = {
-    # Milliseconds; longer than COMMAND_TIMEOUT. A wait for a synchronous standby that the server cuts short ends as a
-    # commit: by then we must have said that we do not know.
+    # Milliseconds; longer than COMMAND_TIMEOUT. If the server cuts short the wait for a synchronous standby, that ends
+    # as a commit: by then we must have answered that the outcome is unknown.
     "statement_timeout": "6000",
     "lock_timeout": "2000",
     "idle_in_transaction_session_timeout": "10000",
 }
-# Read-only (a demoted primary), shutting down, crashed, not accepting connections yet; 08003 is what asyncpg makes of
-# all of them in the middle of a command. The other connections of the pool are no better then.
+# Read-only (a demoted primary), shutting down, crashed, not accepting connections yet; asyncpg turns all of them into
+# 08003 in the middle of a command. The pool's other connections are no better then.
 _LOST_SERVER = {"25006", "57P01", "57P02", "57P03", "08003"}
-# Not our fault and over in a moment, by SQLSTATE: 08 connection lost, 40 rolled back (a deadlock), 53 out of resources,
-# 57 operator intervention (a statement that ran into its timeout among them); 55P03 a lock that was not given in time.
-# 28 not let in, 3D no such database: the server is not, or not yet, what it was.
+# Temporary, and no bug of ours, by SQLSTATE: 08 connection lost, 40 rolled back (a deadlock), 53 out of resources,
+# 57 operator intervention (including a statement's time-out); 55P03 a lock not granted in time. 28 not authorized,
+# 3D no such database: the server is not, or not yet, what it was.
 _PASSING = ("08", "25006", "28", "3D", "40", "53", "55P03", "57")
 _NOT_THERE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _MIGRATION_LOCK = 4_709_201  # any number, the same in every replica
@@ -80,13 +80,13 @@ class Database:
         self._is_lost = False
 
     async def start(self, *, migrates: bool = True) -> None:
-        """Begin to connect in the background, and bring the schema up to date unless told not to."""
+        """Start to connect in the background, and bring the schema up to date unless told not to."""
         self._migrates = migrates
         self._connecting = asyncio.create_task(self._connect_patiently())
         self._watching = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """Close the pool, waiting for borrowed connections at most as long as a command may take."""
+        """Close the pool; wait for borrowed connections at most as long as a command may take."""
         for task in (self._watching, self._connecting):
             await end_task(task)
         if self._pool is not None:
@@ -101,12 +101,12 @@ class Database:
         await asyncio.shield(self._connecting)  # whoever stops waiting must not stop the connecting
 
     async def wait_a_moment(self) -> None:
-        """Return when it is ready, or after a few seconds: a service should listen when it can serve, if it can."""
+        """Return when it is ready, or after a few seconds: if possible, a service listens only once it can serve."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.wait_until_ready(), START_PATIENCE)
 
     async def migrate(self) -> None:
-        """Bring the schema up to date, without opening the pool; MigrationFailed when that can't be done now."""
+        """Bring the schema up to date, without opening the pool; raises MigrationFailed when that can't be done now."""
         assert self._migrations, "a standby has what its primary has"
         try:
             await self._migrate()
@@ -116,13 +116,13 @@ class Database:
             raise MigrationFailed(f"the database can't be reached: {type(error).__name__}") from error
 
     async def list_pending(self) -> list[str]:
-        """Return the names of the migrations that the schema lacks; nothing is changed. Unavailable."""
+        """Return the names of the migrations that the schema lacks; nothing is changed. Raises Unavailable."""
         assert self._migrations, "a standby has what its primary has"
         async with self.connection() as connection:
             return await _list_pending(connection, self._migrations)
 
     def find_lack(self) -> str | None:
-        """Return what keeps the database from being used, or None: a check for ``/readyz``."""
+        """Return why the database can't be used, or None: a check for ``/readyz``."""
         if self._pool is None:
             return "not connected"
         return "lost" if self._is_lost else None
@@ -133,7 +133,7 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection; raises Unavailable when there is none or when it is lost on the way."""
+        """Lend a connection; raises Unavailable when there is none, or when it is lost meanwhile."""
         if self._pool is None:
             raise Unavailable
         try:
@@ -146,7 +146,7 @@ class Database:
             raise
         except (TimeoutError, OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             obey_cancellation(error)
-            # InternalClientError: what asyncpg makes of the server's farewell, read on a connection that lay idle.
+            # InternalClientError: what asyncpg raises for the server's farewell, read on an idle connection.
             log.warning("database_failed", error=type(error).__name__)
             raise Unavailable from error
 
@@ -166,7 +166,7 @@ class Database:
         )
 
     async def _translate(self, error: asyncpg.PostgresError) -> None:
-        """Raise Unavailable for an error that says the server is away, busy or no longer the one that writes."""
+        """Raise Unavailable for an error that says that the server is away, busy or no longer the primary."""
         state = error.sqlstate or ""
         if state in _LOST_SERVER and self._pool is not None:
             await self._pool.expire_connections()
@@ -175,7 +175,7 @@ class Database:
             raise Unavailable from error
 
     async def _watch(self) -> None:
-        """Ask the server something whenever nobody else did for a while."""
+        """Query the server whenever nobody else has for a while."""
         await self.wait_until_ready()
         while True:
             await asyncio.sleep(WATCH_PAUSE)
@@ -191,7 +191,7 @@ class Database:
             try:
                 await self._connect()
             except BadMigrationError as error:
-                # Perhaps only the connection was lost meanwhile: a replica must not stay without a database for that.
+                # Perhaps only the connection was lost: a replica must not stay without a database for that.
                 log.error("migration_failed", migration=str(error), reason=str(error.__cause__))  # noqa: TRY400 - each try
             except _NOT_THERE as error:
                 log.warning("database_not_there_yet", error=type(error).__name__)
@@ -203,7 +203,7 @@ class Database:
     async def _migrate(self) -> None:
         connection = await self._servers.connect(timeout=CONNECT_TIMEOUT, command_timeout=MIGRATION_TIMEOUT)
         try:
-            # Replicas start together; the lock lets one migrate while the others wait. It ends with the connection.
+            # Replicas start together; the lock lets one migrate while the others wait. Closing releases it.
             await connection.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
             await sql.ensure_pogo_sync(connection)
             pending = await _list_pending(connection, self._migrations)
@@ -236,4 +236,4 @@ async def _list_pending(connection: Connection | asyncpg.Connection, folders: Se
 
 
 async def _leave_session(_: asyncpg.Connection) -> None:
-    """Take the place of asyncpg's reset; a transaction that is still open was rolled back before."""
+    """Replace asyncpg's reset; a transaction that was still open has been rolled back before."""

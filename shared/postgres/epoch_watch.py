@@ -1,13 +1,13 @@
 """Notices that the service's database was put back to an earlier state, and begins an epoch: see ``epochs``.
 
-1. It looks when the service starts and every two seconds. In between, the statement that gives out an id asks for
-   itself whether all is in place, and gives none where it isn't (``DataMoved``): no id is ever given out twice. Who
-   writes in that moment has the look made at once (``write``), so that a restart of the server refuses nobody.
-2. An epoch begins in one transaction, once however many replicas notice. Ids go on from the time in milliseconds, which
-   is beyond all that can have been given.
-3. After a loss whatever was ended, deleted or changed since the backup may have come back; so every session that began
-   before is over, and a warning says what the operator should look after.
-4. A table ``epochs`` without a row is left alone: a restore may be on its way. Nothing is given out meanwhile.
+1. It looks when the service starts, and every two seconds. In between, the statement that gives out an id checks for
+   itself whether the data is in place, and gives none where it isn't (``DataMoved``): no id is ever given out twice. A
+   write at that moment looks at once (``write``), so that a restart of the server refuses nobody.
+2. An epoch begins in one transaction, and once, however many replicas notice. Ids continue from the time in
+   milliseconds, which is beyond all that can have been given out.
+3. After a loss, anything that was ended, deleted or changed since the backup may have come back; so every session that
+   began before is over, and a warning tells the operator what to check.
+4. A table ``epochs`` without a row is left alone: a restore may be under way. No ids are given out meanwhile.
 """
 
 import asyncio
@@ -49,11 +49,11 @@ async def note_nothing(_: Connection, __: Epoch) -> None:
 
 
 class EpochUnknown(Unavailable):
-    """No epoch can be told: the table ``epochs`` is empty."""
+    """The epoch is not known: the table ``epochs`` is empty."""
 
 
 class EpochWatch:
-    """Watches where the data of one table is, whose ids must not come twice. ``start`` before use, ``stop`` at the end.
+    """Watches the location of one table, whose ids must never repeat. ``start`` before use, ``stop`` at the end.
 
     ``note_beginning`` is called in the transaction that begins an epoch.
     """
@@ -73,15 +73,15 @@ class EpochWatch:
         self._failure: str | None = None
 
     def start(self) -> None:
-        """Begin to watch, in the background."""
+        """Start to watch, in the background."""
         self._task = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         await end_task(self._task)
 
     async def look(self) -> None:
-        """Begin an epoch if the data has moved since the last one; note that all is well if it hasn't."""
+        """Begin an epoch if the data has moved since the last one; if not, note that it is in place."""
         async with self._database.connection() as connection:
             sight = await find_sight(connection, self._guarded)
             if sight is not None and sight.is_in_place and sight.is_to_be_noted:
@@ -92,9 +92,9 @@ class EpochWatch:
             await self._look_into_it()
 
     async def write(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Return what a transaction returns that gives out an id; it runs again where the data had to be looked at.
+        """Run a transaction that gives out an id, and return what it returns; run it again after DataMoved and a look.
 
-        EpochUnknown, or DataMoved once more, when the place of the data can't be told now.
+        Raises EpochUnknown, or DataMoved once more, when the location of the data can't be told now.
         """
         try:
             return await write()
@@ -102,16 +102,16 @@ class EpochWatch:
             await self.look()
         return await write()
 
-    async def begin_after_loss(self, has_lost: HasLost, told_by: uuid.UUID | None, known: int) -> None:
-        """Begin an epoch because somebody has seen more than the database knows, ids up to ``known`` among it.
+    async def begin_after_loss(self, has_lost: HasLost, told_by: uuid.UUID | None, highest_seen: int) -> None:
+        """Begin an epoch because somebody has seen more than the database holds, ids up to ``highest_seen`` among it.
 
-        Unless that is no longer so: somebody else may have told of the same. Nor where there is no epoch at all: a
-        restore may be under way, which is to fill the table itself.
+        Not if that is no longer so, as when somebody else has reported the same; nor where there is no epoch at all:
+        a restore may be under way, which will fill the table itself.
         """
         async with self._database.transaction() as connection:
             await lock_epochs(connection)
             if await find_epoch(connection) is not None and await has_lost(connection):
-                await self._begin(connection, is_loss=True, told_by=told_by, known=known)
+                await self._begin(connection, is_loss=True, told_by=told_by, highest_seen=highest_seen)
 
     async def _look_into_it(self) -> None:
         async with self._database.transaction() as connection:
@@ -126,9 +126,9 @@ class EpochWatch:
                 await update_seen(connection)
 
     async def _begin(
-        self, connection: Connection, *, is_loss: bool, told_by: uuid.UUID | None = None, known: int = 0
+        self, connection: Connection, *, is_loss: bool, told_by: uuid.UUID | None = None, highest_seen: int = 0
     ) -> None:
-        beyond = max(known, await self._find_highest_id(connection))
+        beyond = max(highest_seen, await self._find_highest_id(connection))
         ids_from = await update_ids(connection, self._guarded, beyond)
         if is_loss:
             await wait_for_full_second(connection)
@@ -156,7 +156,7 @@ class EpochWatch:
             await asyncio.sleep(LOOK_EVERY)
 
     def _fail(self, reason: str) -> None:
-        """Say once why the place of the data can't be found out."""
+        """Log once why the location of the data can't be determined."""
         if reason != self._failure:
             log.error("epoch_not_known", reason=reason, see="docs/reliability.md, After a restore")
         self._failure = reason

@@ -1,7 +1,7 @@
-"""The table ``epochs`` of either service: since when the data has not gone back. Each function is one SQL statement.
+"""The table ``epochs`` of each service: since when the data has not gone back in time. One SQL statement a function.
 
 An epoch is a stretch of time in which the database was not put back to an earlier state. Its row says where the data
-lay, because a backup that is restored lies elsewhere:
+was, because a restored backup is somewhere else:
 
 ==================================  ==============================================================================
 what differs                        what happened
@@ -13,8 +13,8 @@ the table's file                    TRUNCATE, perhaps before a restore of the da
 silence before the server started   a copy of the files was put back; or everything was switched off for a while
 ==================================  ==============================================================================
 
-The first two are a *loss*. The others may be one: ids then skip ahead as they do after a loss, and nothing else
-happens unless a follower knows better (``auth_service/followers.py``).
+The first two are a *loss*. The others may be one: ids then skip ahead as after a loss, and nothing else happens unless
+a follower has seen more (``auth_service/followers.py``).
 """
 
 import datetime as dt
@@ -25,19 +25,19 @@ from shared.errors import Unavailable
 from shared.postgres.database import Connection
 
 SILENCE = dt.timedelta(minutes=10)
-"""A server that was away for longer may have been put back from a copy of its files. Nobody restores a younger one."""
+"""A server that was away for longer may have been restored from a copy of its files. Nobody restores a newer one."""
 SEEN_EVERY = dt.timedelta(minutes=1)
 
 _TURN = 4_709_204  # any number, the same in every replica
 
 
 class DataMoved(Unavailable):
-    """No id can be given out: the data is not where it was. ``EpochWatch.write`` looks into it, and writes again."""
+    """No id can be given out: the data is not where it was. ``EpochWatch.write`` looks into it, and tries again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """The current epoch. Sessions, and tokens, that began before ``lost_at`` are over; it is on a full second."""
+    """The current epoch. Sessions and tokens from before ``lost_at``, which is a full second, no longer count."""
 
     number: int
     id: uuid.UUID
@@ -46,7 +46,7 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What a look at the database found: whether all is in place, and whether that should be noted again."""
+    """The outcome of a look at the database: whether the data is in place, and whether to note that again."""
 
     is_in_place: bool
     is_to_be_noted: bool
@@ -54,14 +54,14 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """How the place of the data differs from what the last epoch says."""
+    """How the location of the data differs from the last epoch's."""
 
     is_loss: bool
     may_be_loss: bool
 
 
 async def find_epoch(connection: Connection) -> Epoch | None:
-    """Return the current epoch; None where all rows are gone."""
+    """Return the current epoch; None where there are no rows."""
     row = await connection.fetchrow(
         """
         SELECT number, id, (SELECT max(began_at) FROM epochs WHERE is_loss) AS lost_at
@@ -72,7 +72,7 @@ async def find_epoch(connection: Connection) -> Epoch | None:
 
 
 async def find_sight(connection: Connection, guarded: str) -> Sight | None:
-    """Return whether the data of a table is in place; None where no epoch says which place that is."""
+    """Return whether the data of a table is in place; None where no epoch says where that is."""
     row = await connection.fetchrow(
         """
         SELECT is_data_in_place($1) AS is_in_place, clock_timestamp() - seen_at > $2::interval AS is_to_be_noted
@@ -90,7 +90,7 @@ async def lock_epochs(connection: Connection) -> None:
 
 
 async def find_move(connection: Connection, guarded: str) -> Move | None:
-    """Return how the place differs, beyond a restart of the server; None when that can't be told yet."""
+    """Return how the location differs, beyond a restart of the server; None while that can't be told."""
     row = await connection.fetchrow(
         """
         SELECT system_id <> (SELECT system_identifier FROM pg_control_system())
@@ -111,10 +111,10 @@ async def find_move(connection: Connection, guarded: str) -> Move | None:
 
 
 async def update_ids(connection: Connection, guarded: str, beyond: int) -> int:
-    """Let a table's ids go on beyond all that may have been given; return from where on.
+    """Let a table's ids continue beyond all that may have been given out; return the first of them.
 
     That is the time in milliseconds since 1970, or a million beyond what the table, its sequence and the caller know.
-    By the time, because a backup may be restored twice: what was given after the first restore is lost as well.
+    The time, because a backup may be restored twice: ids given out after the first restore are lost as well.
     """
     ids_from: int = await connection.fetchval(
         """
@@ -131,14 +131,14 @@ async def update_ids(connection: Connection, guarded: str, beyond: int) -> int:
 
 
 async def wait_for_full_second(connection: Connection) -> None:
-    """Return when the second that is running has ended: the times in tokens have no fractions."""
+    """Return when the current second is over: the times in tokens have no fractions."""
     await connection.execute("SELECT pg_sleep_until(date_trunc('second', clock_timestamp()) + interval '1 second')")
 
 
 async def insert_epoch(
     connection: Connection, guarded: str, ids_from: int, *, is_loss: bool, told_by: uuid.UUID | None
 ) -> Epoch:
-    """Begin an epoch with the second that is running, in the place where the data is now, and return it."""
+    """Begin an epoch with the current second, at the present location of the data, and return it."""
     row = await connection.fetchrow(
         """
         INSERT INTO epochs (number, began_at, is_loss, told_by, ids_from, server_started_at, system_id, timeline,
@@ -160,7 +160,7 @@ async def insert_epoch(
 
 
 async def update_seen(connection: Connection) -> None:
-    """Note that all is well, on the server as it runs now."""
+    """Note that the data is in place, on the server that runs now."""
     await connection.execute(
         """
         UPDATE epochs SET seen_at = clock_timestamp(), server_started_at = pg_postmaster_start_time()

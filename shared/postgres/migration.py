@@ -1,7 +1,7 @@
-"""``python -m SERVICE migrate``: bring a service's schema up to date, and end.
+"""``python -m SERVICE migrate``: bring a service's schema up to date, and exit.
 
-The services do so themselves when they start, under the same lock: this is for whoever wants to see it done, or to see
-it fail, before replicas start. Exit status: 0 done, 1 not done (one sentence on standard error), 2 a setting is wrong.
+The services do so themselves when they start, under the same lock: this is for operators who want to see it succeed, or
+fail, before replicas start. Exit status: 0 done, 1 not done (one sentence on standard error), 2 a setting is wrong.
 """
 
 import asyncio

@@ -1,12 +1,12 @@
-"""The servers of one database, a primary and its standbys, and a connection to the one that is wanted.
+"""The servers of one database, a primary and its standbys, and a connection to the right one.
 
     postgresql://posts:...@first:5432,second:5432/posts?target_session_attrs=read-write
 
-1. All servers are asked at once, and the first that answers and is of the kind that the URL asks for is taken. One
-   after the other, as asyncpg does it, would wait for each that is gone.
-2. Looking up the name of a server that is gone may take ten seconds, in one of four threads that the event loop has for
-   that. So each name is looked up once at a time, whoever else wants to know waits for the same answer, and nobody's
-   impatience ends it.
+1. All servers are tried at once, and the first connection to one of the kind that the URL asks for wins. Trying one
+   after another, as asyncpg does, would wait for each that is gone.
+2. Looking up the name of a server that is gone may take ten seconds, in one of the four threads that the event loop has
+   for that. So there is one lookup of a name at a time; others who need it share its answer, and no time-out of theirs
+   cancels it.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ Try: TypeAlias = "asyncio.Task[asyncpg.Connection]"
 Lookup: TypeAlias = "asyncio.Task[list[str]]"
 
 DEFAULT_PORT = 5432
-CHECKS_NAME = "sslmode=verify-full"  # then asyncpg must know the name, and looks it up once more by itself
+CHECKS_NAME = "sslmode=verify-full"  # then asyncpg needs the name, and looks it up itself once more
 
 _SERVERS = re.compile(r"(?P<before>[a-z]+://(?:[^/?#@]*@)?)(?P<servers>[^/?#@]+)(?P<after>.*)", re.DOTALL)
 
@@ -34,9 +34,9 @@ class PostgresServers:
         self._lookups: dict[str, Lookup] = {}
 
     async def connect(self, _dsn: None = None, **settings: Any) -> asyncpg.Connection:  # noqa: ANN401 - asyncpg's own
-        """Return a connection, with asyncpg's settings; raises what one of the servers failed with when all do.
+        """Return a connection, with asyncpg's settings; when all servers fail, raises the error of one of them.
 
-        A pool calls it with the address that it was given: none, the servers are known here.
+        A pool passes the address that it was given: none, for the servers are known here.
         """
         tries = [asyncio.create_task(self._connect_to(url, settings)) for url in self._urls]
         chosen = None
@@ -70,7 +70,7 @@ class PostgresServers:
     def _forget(self, name: str, ended: Lookup) -> None:
         del self._lookups[name]
         if not ended.cancelled():
-            ended.exception()  # perhaps nobody waits for it any more
+            ended.exception()  # retrieved here, since perhaps nobody waits for it any more
 
 
 def list_urls(url: str) -> list[str]:
@@ -99,6 +99,6 @@ async def _find_first(tries: list[Try]) -> Try:
 
 
 def _let_go(ended: Try) -> None:
-    """Close a connection that nobody takes any more."""
+    """Close a connection that nobody needs any more."""
     if not ended.cancelled() and ended.exception() is None:
         ended.result().terminate()

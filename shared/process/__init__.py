@@ -1,1 +1,1 @@
-"""How a service runs as a process: it starts, drains and ends."""
+"""How a service runs as a process: it starts, drains and exits."""

@@ -1,15 +1,15 @@
-"""How a service ends so that nobody notices: it says so first, goes on serving a while, and then stops to listen.
+"""How a service shuts down unnoticed: it drains first, announcing its end while it goes on serving, and then exits.
 
 On SIGTERM, for ``seconds``:
 
-- ``/readyz`` answers 503, so that whoever distributes requests sends no new ones here;
-- every answer says ``Connection: close`` (RFC 9112, section 9.6), so that kept connections end between two requests;
-- all that still comes is served.
+- ``/readyz`` answers 503, so that load balancers send no new requests here;
+- every answer says ``Connection: close`` (RFC 9112, section 9.6), so that kept-alive connections end between requests;
+- all requests that still come are served.
 
-Afterwards uvicorn closes what is idle and lets what runs finish, within its own limit. A second signal, or SIGINT, or
-no seconds: at once. What would only wait meanwhile, such as a long poll, asks ``is_ending`` and ends.
-``seconds`` must be more than the balancer's pause between two probes, and more than the time for
-which it keeps an idle connection; the gateway keeps one for 3 s.
+Afterwards uvicorn closes idle connections and lets running requests finish, within its own limit. On a second signal,
+on SIGINT, or with 0 seconds, that happens at once. What only waits, such as a long poll, checks ``is_ending`` and ends.
+``seconds`` must exceed the balancer's pause between two probes, and the time for which it keeps an idle connection; the
+gateway keeps one for 3 s.
 """
 
 import signal
@@ -27,7 +27,7 @@ _SERVER = "gatepost.server"
 
 
 class DrainingServer(uvicorn.Server):
-    """uvicorn's server, which drains for so many seconds before it shuts down."""
+    """uvicorn's server, but it drains for ``seconds`` before it shuts down."""
 
     def __init__(self, config: uvicorn.Config, seconds: float) -> None:
         super().__init__(config)
@@ -40,21 +40,21 @@ class DrainingServer(uvicorn.Server):
         return self._ends_at is not None or self.should_exit
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen; from here on every request's scope leads to this server."""
+        """Start to listen; from here on every request's scope leads to this server."""
         self.lifespan.state[_SERVER] = self
         await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to drain, or end at once: called by a signal."""
+        """Start to drain, or shut down at once: called by a signal."""
         if sig != signal.SIGTERM or self._ends_at is not None or not self._seconds or not self.started:
             super().handle_exit(sig, frame)
             return
         self._ends_at = time.monotonic() + self._seconds
         self.config.encoded_headers.append(CLOSE)
-        self.server_state.default_headers.append(CLOSE)  # from which those of the running second are taken
+        self.server_state.default_headers.append(CLOSE)  # rebuilt once a second from the above
 
     async def on_tick(self, counter: int) -> bool:
-        """Tell whether the time has come to shut down: called every tenth of a second."""
+        """Tell whether it is time to shut down: called every tenth of a second."""
         if self._ends_at is not None and time.monotonic() >= self._ends_at and not self.should_exit:
             super().handle_exit(signal.SIGTERM, None)
         return await super().on_tick(counter)
@@ -67,7 +67,7 @@ def is_draining(scope: Scope) -> bool:
 
 
 def is_ending(scope: Scope) -> bool:
-    """Tell whether it takes no more requests, and only waits for those that run."""
+    """Tell whether the server takes no more requests, and only waits for running ones."""
     server = _find_server(scope)
     return server is not None and server.should_exit
 

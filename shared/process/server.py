@@ -1,4 +1,4 @@
-"""How a service is run: settings, logs, metrics port, uvicorn. The one place that holds uvicorn's settings."""
+"""How a service is run: settings, logs, metrics port, uvicorn. The one place with uvicorn's settings."""
 
 import asyncio
 import gc
@@ -19,23 +19,23 @@ from shared.process.unix_socket import bind_unix_socket
 from shared.settings import Settings, SettingsInvalid, SettingsType, UpstreamSettings, load_settings
 
 Protocol = Callable[..., asyncio.Protocol]
-"""Makes what serves one client's connection, as uvicorn calls it."""
+"""Makes the protocol of one client's connection, as uvicorn calls it."""
 
 
 GRACEFUL_SHUTDOWN = 10  # seconds for running requests to end after SIGTERM
 KEEP_ALIVE = 5  # seconds that an idle connection is kept
-NEW_OBJECTS = 5_000  # after so many, garbage is looked for among them
+NEW_OBJECTS = 5_000  # after which the youngest generation is collected
 
 
 class ServiceServer(DrainingServer):
-    """The server of a service, which may listen at a Unix socket too."""
+    """The server of a service, which may listen on a Unix socket too."""
 
     def __init__(self, config: uvicorn.Config, drain_seconds: float, unix_socket: socket.socket | None) -> None:
         super().__init__(config, drain_seconds)
         self._unix_socket = unix_socket
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen."""
+        """Start to listen."""
         await super().startup(sockets)
         if self._unix_socket is not None:
             loop, backlog = asyncio.get_running_loop(), self.config.backlog
@@ -54,7 +54,7 @@ def serve(
     create_app: Callable[[SettingsType, Metrics], ASGIApp],
     protocol: Protocol = ServiceProtocol,
 ) -> None:
-    """Run a service until it is told to stop. Bad settings end the process with code 2 and one line that names them."""
+    """Run a service until it is told to stop. With bad settings, exit with code 2 and one line that names them."""
     writer = guard_standard_error()
     try:
         settings = load_settings(settings_type)
@@ -76,7 +76,7 @@ def serve(
 
 
 def build_config(app: ASGIApp, host: str, port: int, protocol: Protocol = HttpToolsProtocol) -> uvicorn.Config:
-    """Return uvicorn's settings: one parser everywhere, nothing believed from headers, an end to every wait."""
+    """Return uvicorn's settings: one parser everywhere, no trust in headers, a deadline for every wait."""
     return uvicorn.Config(
         app,
         host=host,
@@ -105,7 +105,7 @@ def _bind_unix_socket(service: str, settings: Settings) -> socket.socket | None:
 
 
 def _spare_the_collector() -> None:
-    """Keep what is there at the start out of every collection: it stays, and looking at it again is costly."""
+    """Keep what exists at the start out of every collection: it stays, and scanning it again is costly."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS)

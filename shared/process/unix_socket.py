@@ -1,7 +1,7 @@
-"""A Unix socket at which a service listens beside its port, for a gateway on the same machine.
+"""A Unix socket on which a service listens besides its port, for a gateway on the same machine.
 
-A request and its answer cost the kernel much less on this way than through the loopback interface (unix(7)), and nobody
-comes in over a network: the file's permissions, made by the umask, say who may connect. The same is served at both.
+A request and its answer cost the kernel much less this way than through the loopback interface (unix(7)), and the
+network can't reach it: the file's permissions, set by the umask, say who may connect. Both serve the same.
 """
 
 import errno
@@ -11,9 +11,9 @@ from pathlib import Path
 
 
 def bind_unix_socket(path: Path) -> socket.socket:
-    """Return a socket that may listen at a path; OSError when somebody does already, or none can be made there.
+    """Return a socket bound to a path; raises OSError where another process listens, or none can be made.
 
-    Until it listens connections are refused. What a process left that was killed is replaced. At its end a process
+    Until it listens, connections are refused. The file of a process that was killed is replaced. On exit a process
     leaves the file: it may be its successor's.
     """
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

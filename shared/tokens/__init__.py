@@ -1,1 +1,1 @@
-"""Tokens and cookies that prove something: signed, sealed, read strictly, and turned into a caller."""
+"""Tokens and cookies that prove something: signed, sealed, parsed strictly, and turned into a caller."""

@@ -1,11 +1,11 @@
 """From an ``Authorization`` header to a caller: a user, or anonymous with the reason. Used by posts, auth and gateway.
 
-The header may hold the token bare, as the tutorial's clients send it, or after ``Bearer`` (RFC 6750, section 2.1). What
-comes after another scheme (``Basic``, ``Digest``, ``Negotiate``) is meant for somebody else, such as a proxy ahead with
+The header may hold the token bare, as the tutorial's clients send it, or after ``Bearer`` (RFC 6750, section 2.1). A
+header with another scheme (``Basic``, ``Digest``, ``Negotiate``) is meant for somebody else, such as a proxy ahead with
 a password of its own: it is no credential here, right or wrong, and neither is an empty header.
 
-Identity is the signed token and nothing else that a request can say. A token of a session that was ended proves
-nothing: that is asked each time, after the verification, which may be a remembered one.
+Identity is the signed token and nothing else in a request. A token of a session that was ended proves nothing: that is
+checked each time, after the verification, which may come from a cache.
 """
 
 import time
@@ -69,10 +69,10 @@ def authenticate(headers: RawHeaders, tokens: AccessTokens, revocations: Revocat
 
 
 def list_credentials(headers: RawHeaders) -> list[str]:
-    """Return what the ``Authorization`` headers hold for us, bare or after ``Bearer``.
+    """Return the tokens in the ``Authorization`` headers that are meant for us, bare or after ``Bearer``.
 
-    Only a single one proves anything, so of several headers all are returned if one is for us: two readers could take
-    two of them.
+    Only a single one proves anything, so of several headers all are returned if one is for us: two readers could pick
+    different ones.
     """
     found = [_read_credential(value) for name, value in headers if name == b"authorization"]
     ours = [credential for credential in found if credential is not None]
@@ -89,7 +89,7 @@ def authenticate_token(token: str, tokens: AccessTokens, revocations: Revocation
 
 
 def identify_caller(connection: HTTPConnection) -> Caller:
-    """Return who sends the request, found once a request and noted for its log.
+    """Return who sends the request, identified once per request and noted for its log.
 
     Needs ``app.state.access_tokens`` and ``app.state.revocations``.
     """
@@ -143,9 +143,9 @@ def ask_for_recent_sign_in(max_age: int) -> str:
 
 
 def _read_credential(value: bytes) -> str | None:
-    """Return the token of a header value, bare or after ``Bearer``; None when the value is empty or of another scheme.
+    """Return the token in a header value, bare or after ``Bearer``; None when the value is empty or has another scheme.
 
-    What is not ASCII fails the token's own gate.
+    What is not ASCII is refused with the token.
     """
     text = value.decode("latin-1").strip(" \t")
     scheme, blank, rest = text.partition(" ")

@@ -1,7 +1,7 @@
-"""What a signed token says: the claims of its payload, read strictly (RFC 7519, section 4).
+"""The claims in a signed token's payload, read strictly (RFC 7519, section 4).
 
-Pure. Every claim that is relied on must be there, of its exact type, and equal to what is expected here; anything else
-is ``TokenRefused``. Whoever reads claims has verified the signature before: see ``tokens.py``.
+Pure. Every claim that is relied on must be present, of its exact type, and equal to what is expected here; anything
+else is ``TokenRefused``. The signature was verified before: see ``signed.py``.
 """
 
 import re
@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 CLOCK_TOLERANCE = 30  # seconds that an ``iat`` or ``nbf`` may lie ahead of our clock; ``exp`` has no tolerance
-RENEW_BEFORE = 60  # seconds before its end at which a token is to be replaced; a short one at half of its life
+RENEW_BEFORE = 60  # seconds before it expires at which a token is to be replaced; a short one at half of its life
 MAX_ID = 2**63 - 1
 
 # One spelling of a UUID, so that an ended session is always found.
@@ -39,10 +39,10 @@ class TokenRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified access token says of its user. Times are Unix seconds.
+    """What a verified access token says about its user. Times are Unix seconds.
 
     ``authenticated_at`` is when the user last proved who they are (``auth_time``), ``roles`` what they are (RFC 9068,
-    sections 2.2.1 and 2.2.3.1). A token need not say either: then the time is None, and there are no roles.
+    sections 2.2.1 and 2.2.3.1). A token may lack either: then the time is None, and there are no roles.
     """
 
     user_id: int
@@ -56,19 +56,19 @@ class Claims:
     roles: tuple[str, ...] = ()
 
     def is_fresh(self, now: int) -> bool:
-        """Tell whether the token is good for a while yet, so that nothing is gained by replacing it."""
+        """Tell whether the token is good for a while yet, so that replacing it would gain nothing."""
         renew_before = min(RENEW_BEFORE, (self.expires_at - self.issued_at) // 2)
         return now < self.expires_at and now + renew_before <= self.expires_at
 
 
 class Term(NamedTuple):
-    """When a token counts: from a moment on, for which clocks may differ a little, and until another; Unix seconds."""
+    """When a token is valid, in Unix seconds: from one moment, give or take the difference of clocks, until another."""
 
     counts_from: int
     expires_at: int
 
     def check(self, now: int) -> None:
-        """Refuse a token that counts only later, or no more."""
+        """Refuse a token that is not valid yet, or no longer."""
         if now < self.counts_from - CLOCK_TOLERANCE:
             raise TokenRefused(Fault.CLAIMS)
         if now >= self.expires_at:
@@ -76,9 +76,9 @@ class Term(NamedTuple):
 
 
 def check_registered(claims: dict[str, object], issuer: str, audience: str, ttl: int) -> Term:
-    """Refuse unless the registered claims (RFC 7519, section 4.1) are all there, ``nbf`` if at all, and ours.
+    """Refuse unless the registered claims (RFC 7519, section 4.1) are all present (``nbf`` may be absent) and ours.
 
-    Return when such a token counts.
+    Return when the token is valid.
     """
     issued_at, expires_at = _integer(claims, "iat"), _integer(claims, "exp")
     read_text(claims, "jti")
@@ -91,7 +91,7 @@ def check_registered(claims: dict[str, object], issuer: str, audience: str, ttl:
 
 
 def read_user(claims: dict[str, object]) -> Claims:
-    """Return the user that the claims of an access token name; refuse unless each claim is there and well-formed."""
+    """Return the user that the claims of an access token name; refuse unless each is present and well-formed."""
     user_id = _integer(claims, "id")
     if not 1 <= user_id <= MAX_ID or read_text(claims, "sub") != str(user_id):
         raise TokenRefused(Fault.CLAIMS)
@@ -112,7 +112,7 @@ def read_user(claims: dict[str, object]) -> Claims:
 
 
 def read_text(claims: dict[str, object], name: str) -> str:
-    """Return a claim that must be a text, and not empty."""
+    """Return a claim that must be text, and not empty."""
     value = claims.get(name)
     if type(value) is not str or not value:
         raise TokenRefused(Fault.CLAIMS)

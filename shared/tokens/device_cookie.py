@@ -1,16 +1,15 @@
 """The device cookie: which user last signed in with this browser, and into which session.
 
-Pure. It is set by a sign-in and by nothing else, so no late answer to an earlier request can bring back an old one.
-Two things rest on it:
+Pure. Only a sign-in sets it, so no late answer to an earlier request can bring back an old one. It serves two purposes:
 
-1. A browser that signed in to an account before is no stranger to it: its tries have a count of their own, and an
+1. A browser that has signed in to an account before is no stranger to it: its tries have a count of their own, and an
    attack on the account from elsewhere does not lock it out (OWASP, "Slow Down Online Guessing Attacks with Device
    Cookies").
-2. Answers may overtake one another. When an answer to an older request puts the cookie of a replaced session back, the
+2. Answers may overtake one another. When an answer to an older request restores the cookie of a replaced session, the
    device cookie still names the session that replaced it.
 
-It proves no identity: without a live session that it names, or a right password, it opens nothing. The value is
-``<user id>.<session id>.<made>.<HMAC-SHA256>``, ``made`` in Unix seconds; whatever else comes is no device cookie.
+It proves no identity: without a live session that it names, or the right password, it opens nothing. The value is
+``<user id>.<session id>.<made>.<HMAC-SHA256>``, ``made`` in Unix seconds; anything else is no device cookie.
 """
 
 import hashlib
@@ -30,7 +29,7 @@ _VALUE = re.compile(rf"([1-9][0-9]{{0,18}})\.({SESSION_ID_PATTERN})\.([0-9]{{1,1
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What a browser's device cookie says: the last sign-in with it."""
+    """The content of a browser's device cookie: the last sign-in with that browser."""
 
     user_id: int
     session_id: str
@@ -49,7 +48,7 @@ class DeviceCookies:
         return f"{text}.{_sign(self._keys[0], text)}"
 
     def find_device(self, cookie: str | None, now: int) -> Device | None:
-        """Return what a cookie of ours says, at most ``MAX_AGE`` after it was made; else None."""
+        """Return the device of a cookie of ours that was made at most ``MAX_AGE`` ago; else None."""
         match = _VALUE.fullmatch(cookie or "")
         if match is None or not -CLOCK_TOLERANCE <= now - int(match[3]) < MAX_AGE:
             return None
@@ -60,7 +59,7 @@ class DeviceCookies:
 
 
 def names_session(cookie: str, session_id: str) -> bool:
-    """Tell whether a cookie, if it is one of ours at all, names that session. Its signature is not looked at."""
+    """Tell whether a cookie, if it is ours at all, names that session. Its signature is not checked."""
     return cookie.split(".", 2)[1:2] == [session_id]
 
 

@@ -1,4 +1,4 @@
-"""NextAuth's session cookie: sealed, opened, named and cut into chunks exactly as next-auth 4.24 does it.
+"""NextAuth's session cookie: sealed, opened, named and chunked exactly as next-auth 4.24 does it.
 
 Pure: secrets and the time come in, values go out. The session is a JWE in compact form, ``dir`` with ``A256GCM``
 (RFC 7516, RFC 7518 sections 4.5 and 5.3); its key comes from the secret by HKDF-SHA256 (RFC 5869). A Next.js server
@@ -35,27 +35,27 @@ NONCE_LENGTH = 12  # bytes (RFC 7518, section 5.3)
 TAG_LENGTH = 16
 CLOCK_TOLERANCE = 15  # seconds, as next-auth opens
 
-BLANKS = " \t"  # RFC 6265's; str.strip() alone would make a __Host- name of one that a browser let pass
+BLANKS = " \t"  # RFC 6265's; a bare str.strip() would turn a name that a browser let pass into a __Host- name
 CHUNK_LENGTH = 3933  # 4096 less what next-auth reserves for the cookie's name and attributes
 MAX_SEALED_LENGTH = 16_384
 MAX_REMEMBERED = 2048  # opened sessions
-LONGEST_REMEMBERED = 2048  # characters of a sealed one; ours have some 900
+LONGEST_REMEMBERED = 2048  # characters of a sealed one; ours have about 900
 MAX_PIECES = 5  # of a session: no more are needed for the longest
 MAX_CLEARED = 10  # pieces that one answer clears, so that its head stays short; the browser's next requests go on
 
 _COMPACT_JWE = re.compile(r"([A-Za-z0-9_-]+)\.\.([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{22})")
 _ENCODED_HEADER = encode_segment(json.dumps(HEADER, separators=(",", ":")).encode())
 _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
-_PLAIN = re.compile(r"[A-Za-z0-9._-]*")  # as a sealed session is: no character that is ever encoded
+_PLAIN = re.compile(r"[A-Za-z0-9._-]*")  # like a sealed session: no character that is ever encoded
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 SessionClaims = Mapping[str, object]
 
 
 class SessionSealer:
-    """Seals and opens the session of ``NEXTAUTH_SECRET``, and opens those of previous ones; ``max_age`` in seconds.
+    """Seals and opens sessions with ``NEXTAUTH_SECRET``, and opens those of previous secrets; ``max_age`` in seconds.
 
-    What was opened is remembered by its exact text; its time is checked each time. What does not open is not.
+    An opened session is remembered by its exact text; its time is checked each time. What does not open is not kept.
     """
 
     def __init__(self, secret: str, max_age: int, previous: Sequence[str] = ()) -> None:
@@ -69,7 +69,7 @@ class SessionSealer:
         return {**claims, "iat": now, "exp": expires_at, "jti": str(uuid.uuid4())}
 
     def seal_stamped(self, claims: Mapping[str, object]) -> str:
-        """Return the sealed claims, which say themselves when they end."""
+        """Return the claims sealed; their ``exp`` is set already."""
         nonce = os.urandom(NONCE_LENGTH)
         plain = _JSON.encode(claims).encode()
         sealed = self._keys[0].encrypt(nonce, plain, _ENCODED_HEADER.encode())
@@ -81,7 +81,7 @@ class SessionSealer:
         return self.seal_stamped(self.stamp(claims, now, ends_at))
 
     def open(self, sealed: str, now: int) -> SessionClaims | None:
-        """Return the claims of a cookie that a key of ours sealed and that has not expired, else None."""
+        """Return the claims of a cookie that was sealed with a key of ours and has not expired, else None."""
         claims = self._opened.find(sealed) or self._open(sealed)
         if claims is None:
             return None
@@ -89,9 +89,9 @@ class SessionSealer:
         return claims if _is_time(expires_at) and now < expires_at + CLOCK_TOLERANCE else None
 
     def _open(self, sealed: str) -> SessionClaims | None:
-        """Return the claims of a cookie that a key of ours sealed, and remember them."""
+        """Return the claims of a cookie that was sealed with a key of ours, and remember them."""
         for key in self._keys:
-            # A cookie is anybody's input; whatever it breaks, it is not a session.
+            # Anybody can send a cookie: whatever error it causes, it is not a session.
             with contextlib.suppress(Exception):
                 claims = _decrypt(sealed, key)
                 if claims is not None and len(sealed) <= LONGEST_REMEMBERED:
@@ -106,7 +106,7 @@ def _decrypt(sealed: str, key: AESGCM) -> SessionClaims | None:
     if match is None:
         return None
     header, nonce, text, tag = match.groups()
-    # The header is compared, not interpreted: it must not choose an algorithm nor ask for decompression.
+    # The header is compared, not interpreted: it must neither choose an algorithm nor demand decompression.
     if header != _ENCODED_HEADER and read_object(decode_segment(header)) != HEADER:
         return None
     encrypted = decode_segment(text) + decode_segment(tag)
@@ -149,7 +149,7 @@ class CookieNames:
         )
 
     def owns(self, name: str) -> bool:
-        """Tell whether a cookie of that name is one of ours, chunks of the session included."""
+        """Tell whether a cookie with that name is one of ours, chunks of the session included."""
         return (
             name in {self.session, self.csrf, self.callback, self.device}
             or _chunk_number(name, self.session) is not None
@@ -157,9 +157,9 @@ class CookieNames:
 
 
 def parse_cookies(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return the cookies of a request's raw headers, read as the ``cookie`` package of next-auth reads them.
+    """Return the cookies in a request's raw headers, parsed as next-auth's ``cookie`` package does.
 
-    Of equal names the first counts (RFC 6265, section 4.2.1 and 5.4).
+    Of several with one name the first counts (RFC 6265, section 4.2.1 and 5.4).
     """
     cookies: dict[str, str] = {}
     for name, value in headers:
@@ -182,7 +182,7 @@ def find_session_value(cookies: Mapping[str, str], name: str) -> str | None:
 
 
 def list_session_pieces(cookies: Iterable[str], name: str) -> list[str]:
-    """Return the names of the pieces of the session among the cookies: the whole one, then chunks by number.
+    """Return the names of the session's pieces among the cookies: the whole one, then chunks by number.
 
     At most ``MAX_CLEARED``, which is more than any session has.
     """
@@ -221,7 +221,7 @@ def clear_cookie(name: str, *, secure: bool) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def _format_date(moment: int) -> str:
-    """Return a moment as HTTP writes it: that of a session's end is written each time that it is read."""
+    """Return a moment as HTTP writes it. Cached: each read of a session writes when it ends."""
     return formatdate(moment, usegmt=True)
 
 
@@ -236,7 +236,7 @@ def _is_time(value: object) -> TypeGuard[int]:
 
 
 def _read_cookie_value(text: str) -> str:
-    """Return the value without the quotes around it, percent-decoded where all of it can be."""
+    """Return the value without quotes around it, percent-decoded if all of it can be."""
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
     if "%" not in text:

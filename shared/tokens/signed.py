@@ -7,12 +7,12 @@ A token is a JWS in compact form, HS256, header ``{"alg", "kid", "typ"}``. The l
 1. Any input ends as verified claims or as ``TokenRefused``; nothing else is raised.
 2. The text is checked before jose sees it: length, alphabet, canonical base64url, a small flat header.
 3. The header never chooses the algorithm, and chooses the key only from a fixed map by ``kid``.
-4. Every claim that is relied on must be there, of its exact type, and equal to what is expected here.
-5. Each kind of token has its own keys, ``typ`` and ``aud``; one is never taken for another (RFC 8725, 3.11).
-6. A signature is computed, and compared in constant time, by jose's key, which knows one algorithm. Nothing of the
+4. Every claim that is relied on must be present, of its exact type, and equal to what is expected here.
+5. Each kind of token has its own keys, ``typ`` and ``aud``; one never passes for another (RFC 8725, 3.11).
+6. A signature is computed, and compared in constant time, by jose's key, which has one algorithm. Nothing of the
    payload is decoded before.
 
-Never log a token; the reason of a refusal is enough.
+Never log a token; the reason for a refusal is enough.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from shared.fast.memory import Memory
 from shared.tokens.claims import MAX_ID, Claims, Fault, Term, TokenRefused, check_registered, read_text, read_user
 from shared.tokens.compact_form import decode_segment, encode_segment, is_canonical, read_object
 
-# What a caller of this module needs, claims.py's words included.
+# What users of this module need, the names of claims.py included.
 __all__ = ["MAX_ID", "AccessTokens", "Claims", "Fault", "KeyRing", "ServiceTokens", "TokenRefused", "key_id"]
 
 ALGORITHM = "HS256"
@@ -39,9 +39,9 @@ SERVICE_TOKEN_TTL = 60  # seconds
 
 MAX_TOKEN_LENGTH = 4096
 MAX_HEADER_LENGTH = 512  # bytes, decoded
-MAX_REMEMBERED = 4096  # tokens with a right signature
-MAX_REFUSED = 256  # other tokens; whoever sends one sends it again
-LONGEST_REFUSED = 1024  # characters of one that is remembered
+MAX_REMEMBERED = 4096  # tokens with a valid signature
+MAX_REFUSED = 256  # other tokens; a client that sends one sends it again
+LONGEST_REFUSED = 1024  # characters of a refused token that is remembered
 
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 
@@ -61,11 +61,11 @@ class KeyRing:
         return self._keys[self.signing_kid]
 
     def find_key(self, kid: object) -> Key | None:
-        """Return the key of that name, or None."""
+        """Return the key with that name, or None."""
         return self._keys.get(kid) if isinstance(kid, str) else None
 
     def list_headers(self, token_type: str) -> dict[str, Key]:
-        """Return the header of a token of that type for each key, as jose writes it, with the key."""
+        """Return each key by the header of a token of that type, as jose writes it."""
         return {_write_header(kid, token_type): key for kid, key in self._keys.items()}
 
 
@@ -77,9 +77,9 @@ def key_id(secret: str) -> str:
 class AccessTokens:
     """Signs and verifies access tokens of one issuer (the public URL), valid for ``ttl`` seconds.
 
-    What a token says is remembered by its exact text; its times are checked each time. A session that was ended is not
-    known here: ``authentication`` asks ``Revocations`` after each verification. Remembered apart is why a token was
-    refused, where that holds for ever: whatever was wrong but its times.
+    A token's claims are cached by its exact text; its times are checked each time. Ended sessions are not this class's
+    business: ``authentication`` asks ``Revocations`` after each verification. A second cache holds why a token was
+    refused, for reasons that last: all but its times.
     """
 
     def __init__(self, keys: KeyRing, issuer: str, ttl: int) -> None:
@@ -101,9 +101,9 @@ class AccessTokens:
         authenticated_at: int | None = None,
         roles: Sequence[str] = (),
     ) -> str:
-        """Return a new access token for the user's session, which began when the user proved who they are.
+        """Return a new access token for a session of the user, who last proved who they are at ``authenticated_at``.
 
-        It ends at ``ends_at`` if that comes before its ``ttl`` has passed, but lives for a second at least.
+        It expires at ``ends_at`` if that is sooner than its ``ttl``, but lives for at least a second.
         """
         expires_at = now + self.ttl if ends_at is None else min(now + self.ttl, max(ends_at, now + 1))
         claims: dict[str, object] = {
@@ -123,13 +123,13 @@ class AccessTokens:
         return self._kind.sign(claims)
 
     def verify(self, token: str, now: int) -> Claims:
-        """Return the claims of a valid access token; TokenRefused for everything else."""
+        """Return the claims of a valid access token; raises TokenRefused for everything else."""
         user, term = self._read.find(token) or self._read_once(token)
         term.check(now)
         return user
 
     def _read_once(self, token: str) -> tuple[Claims, Term]:
-        """Return what a token of ours says, and when it counts, and remember it; or why it is none."""
+        """Return the claims of a token of ours, and when it is valid; remember these, or why it is refused."""
         refused = self._refused.find(token)
         if refused is not None:
             raise TokenRefused(refused)
@@ -172,7 +172,7 @@ class ServiceTokens:
         return self._kind.sign(claims)
 
     def verify(self, token: str, *, callee: str, now: int) -> str:
-        """Return the name of the calling service; TokenRefused when the token is not one for ``callee``."""
+        """Return the name of the calling service; raises TokenRefused where the token is not for ``callee``."""
         try:
             claims = self._kind.verify(token)
             caller = read_text(claims, "sub")
@@ -198,7 +198,7 @@ class _Kind:
         return str(jws.sign(payload, self._keys.signing_key, headers=headers, algorithm=ALGORITHM))
 
     def verify(self, token: str) -> dict[str, object]:
-        """Return the claims of a token whose form, header and signature are right. The claims are not looked at."""
+        """Return the claims of a token whose form, header and signature are valid. The claims are not checked."""
         match = _COMPACT.fullmatch(token) if len(token) <= MAX_TOKEN_LENGTH else None
         if match is None:
             raise TokenRefused(Fault.MALFORMED)
@@ -211,7 +211,7 @@ class _Kind:
         return read_object(decode_segment(payload))
 
     def _find_key(self, segment: str) -> Key:
-        """Return the key that a header names which is spelled otherwise than ours."""
+        """Return the key named by a header that is not spelled as we would."""
         header = _read_header(segment)
         if header != {"alg": ALGORITHM, "typ": self._type, "kid": header.get("kid")}:
             raise TokenRefused(Fault.HEADER)
@@ -233,7 +233,7 @@ def _write_header(kid: str, token_type: str) -> str:
 
 def _read_header(segment: str) -> dict[str, object]:
     header = decode_segment(segment)
-    # Flat before parsed: a header nested a thousand deep would end the parser, not the token.
+    # Known to be flat before it is parsed: one nested a thousand deep would exhaust the parser.
     if len(header) > MAX_HEADER_LENGTH or b"[" in header or header.count(b"{") != 1:
         raise TokenRefused(Fault.HEADER)
     return read_object(header)

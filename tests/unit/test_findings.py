@@ -28,20 +28,20 @@ def exempt(**changed: str | dt.date) -> Exemption:
 
 def test_nothing_found_is_no_fault() -> None:
     """Libraries of which nothing is known pass."""
-    assert judge(Report(dependencies=[Library(name="wood", version="3")]), [], TODAY).faults == ()
+    assert judge(Report(dependencies=[Library(name="wood", version="3")]), [], TODAY).problems == ()
 
 
 def test_a_finding_is_a_fault() -> None:
     """A known vulnerability fails, and the line names the library, every id, and the release that mends it."""
-    assert judge(FLAWED, [], TODAY).faults == ("paint 1.0: CVE-2026-1, PYSEC-2026-1, mended in 2.0",)
+    assert judge(FLAWED, [], TODAY).problems == ("paint 1.0: CVE-2026-1, PYSEC-2026-1, mended in 2.0",)
 
 
 def test_an_exemption_excuses_its_finding_only() -> None:
     """An exemption holds for one id of one library, by any of its names, until its day has passed."""
     assert judge(FLAWED, [exempt()], TODAY) == judge(FLAWED, [exempt(id="PYSEC-2026-1")], TODAY)
-    assert judge(FLAWED, [exempt()], TODAY).faults == ()
+    assert judge(FLAWED, [exempt()], TODAY).problems == ()
     for other in (exempt(id="CVE-2026-2"), exempt(library="wood"), exempt(until=TODAY - dt.timedelta(days=1))):
-        assert len(judge(FLAWED, [other], TODAY).faults) == 1
+        assert len(judge(FLAWED, [other], TODAY).problems) == 1
 
 
 def test_an_exemption_that_excuses_nothing_is_told() -> None:
@@ -53,7 +53,7 @@ def test_an_exemption_that_excuses_nothing_is_told() -> None:
 def test_a_library_that_alone_is_unknown_is_a_fault() -> None:
     """A library that could not be looked up, where others could, fails: unknown is not fine."""
     report = Report(dependencies=[Library(name="paint", skip_reason="not found"), Library(name="wood", version="3")])
-    assert judge(report, [], TODAY).faults == ("paint could not be looked up, though others could",)
+    assert judge(report, [], TODAY).problems == ("paint could not be looked up, though others could",)
 
 
 def test_every_exemption_says_why_and_until_when() -> None:

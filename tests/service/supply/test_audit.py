@@ -104,5 +104,5 @@ def test_silence_is_told_and_fails_only_if_so_wished(lock: Path) -> None:
 
 def test_a_service_that_takes_too_long_is_none(lock: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A service that does not answer in time is given up, and said to be so."""
-    assert find_report(lock, ("pypi",), patience=0.01) is None
+    assert find_report(lock, ("pypi",), timeout=0.01) is None
     assert capsys.readouterr().err == "audit: pypi: no answer within 0.01 s\n"

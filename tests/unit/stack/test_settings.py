@@ -7,7 +7,7 @@ import pytest
 
 from shared.settings import SAMPLE_SECRETS, SETTING_NAMES
 from stack.postgres import DatabaseUrls
-from stack.settings import Ports, find_drain, read_environment
+from stack.settings import Ports, read_drain, read_environment
 
 PORTS = {"gateway": Ports(3001, 3101), "auth_service": Ports(8001, 8101), "posts_service": Ports(8002, 8102)}
 DATABASES = DatabaseUrls("postgresql://auth@/auth", "postgresql://posts@/posts")
@@ -89,7 +89,7 @@ def test_draining_reaches_every_service(environment: pytest.MonkeyPatch, value: 
     environment.setenv("DRAIN_SECONDS", value)
     for given in read().values():
         assert given.get("DRAIN_SECONDS", "") == value
-        assert find_drain(given) == seconds
+        assert read_drain(given) == seconds
 
 
 def test_services_are_found_at_their_sockets(environment: pytest.MonkeyPatch) -> None:
