@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from auth_service.settings import AuthSettings
 from auth_service.tables.attempts import delete_forgotten
-from auth_service.tables.audit import delete_old_audit_lines
+from auth_service.tables.audit import delete_audit_lines
 from auth_service.tables.refresh_tokens import delete_refresh_tokens_of
 from auth_service.tables.revocations import delete_past_revocations, insert_revocations
 from auth_service.tables.session_cutoffs import delete_cutoff, find_cutoff
@@ -42,6 +42,10 @@ def build_chores(settings: AuthSettings) -> dict[str, Chore]:
     async def forget_past_sessions(connection: Connection, limit: int) -> Bite:
         return await _forget_past_sessions(connection, sessions_kept_for, limit)
 
+    async def forget_audit(connection: Connection, limit: int) -> int:
+        before = dt.datetime.now(dt.UTC) - dt.timedelta(days=settings.audit_retention_days)
+        return await delete_audit_lines(connection, before, limit)
+
     chores: dict[str, Chore] = {
         "session_cutoffs": finish_cutoff,
         "attempts": until_few(delete_forgotten),
@@ -49,8 +53,7 @@ def build_chores(settings: AuthSettings) -> dict[str, Chore]:
         "sessions": forget_past_sessions,
     }
     if settings.audit_retention_days:
-        kept_for = dt.timedelta(days=settings.audit_retention_days)
-        chores["audit"] = until_few(lambda connection, limit: delete_old_audit_lines(connection, kept_for, limit))
+        chores["audit"] = until_few(forget_audit)
     return chores
 
 

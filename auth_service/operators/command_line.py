@@ -7,6 +7,7 @@ schema: while services of the release before run, looking at a list must not.
 
 import argparse
 import asyncio
+import datetime as dt
 import re
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -27,6 +28,7 @@ from shared.tokens.signed import MAX_ID
 DONE, REFUSED, WRONG = 0, 1, 2
 PATIENCE = 10  # seconds for the database to be there
 MOST = 1000  # lines
+MOST_DAYS = 36_500
 DESCRIPTION = "Without arguments, run the service. The word migrate alone brings its schema up to date."
 
 OUTDATED = "The database's schema is older than this release: bring it up to date with python -m auth_service migrate"
@@ -117,13 +119,12 @@ def _build_parser() -> argparse.ArgumentParser:
     for verb in (disabled, enabled, deleted):
         verb.add_argument("id", type=_read_id)
     sessions = _add_noun(nouns, "session", "sign-ins on devices")
-    for name, noun, meaning, command in (
-        ("list", sessions, "the newest", commands.list_sessions),
-        ("audit", nouns, "what happened, the newest first", commands.show_audit),
-    ):
-        latest = _add_verb(noun, name, meaning, command)
+    latest_sessions = _add_verb(sessions, "list", "the newest", commands.list_sessions)
+    audit = _add_verb(nouns, "audit", "what happened, the newest first", commands.show_audit)
+    for latest in (latest_sessions, audit):
         latest.add_argument("--user", type=_read_id, metavar="ID", help="only of this user")
         _add_limit(latest)
+    _add_pruning(audit)
     ended = _add_verb(sessions, "end", "end one session", commands.end_session)
     ended.add_argument("id", type=_read_session)
     _add_verb(_add_noun(nouns, "secret", "keys"), "new", "fresh secrets, as lines for .env", None)
@@ -142,6 +143,16 @@ def _add_verb(verbs: Verbs, name: str, meaning: str, command: Command | None) ->
     verb.set_defaults(command=command)
     verb.add_argument("--json", action="store_true", help="for programs")
     return verb
+
+
+def _add_pruning(audit: argparse.ArgumentParser) -> None:
+    pruned = _add_verb(
+        audit.add_subparsers(metavar="VERB"), "prune", "delete old lines, and note that", commands.prune_audit
+    )
+    moment = pruned.add_mutually_exclusive_group(required=True)
+    moment.add_argument("--before", type=_read_moment, metavar="TIME", help="those from before it: 2026-01-31, in UTC")
+    moment.add_argument("--older-than", type=_read_days, metavar="DAYS", help="those that are older")
+    pruned.add_argument("--dry-run", action="store_true", help="only count them")
 
 
 def _add_roles(verb: argparse.ArgumentParser, option: str, meaning: str) -> None:
@@ -168,6 +179,23 @@ def _read_limit(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= MOST:
         raise argparse.ArgumentTypeError(f"a limit is a number from 1 to {MOST}")
     return int(text)
+
+
+def _read_days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"a number of days from 1 to {MOST_DAYS}")
+    return int(text)
+
+
+def _read_moment(text: str) -> dt.datetime:
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("a time is written 2026-01-31 or 2026-01-31T12:00:00+09:00") from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    if moment > dt.datetime.now(dt.UTC):
+        raise argparse.ArgumentTypeError("the time has not come yet")
+    return moment
 
 
 def _read_session(text: str) -> SessionId:

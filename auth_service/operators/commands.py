@@ -4,6 +4,7 @@ The commands go through the same use cases and table modules as the API, so what
 """
 
 import argparse
+import datetime as dt
 import getpass
 import os
 import secrets
@@ -14,15 +15,23 @@ from auth_service.clients import Client
 from auth_service.operators.text_tables import Record
 from auth_service.parts import Parts
 from auth_service.schemas import SignUp
-from auth_service.tables.audit import list_audit_lines
+from auth_service.tables.audit import (
+    Event,
+    count_audit_lines,
+    delete_audit_lines,
+    insert_audit_line,
+    list_audit_lines,
+)
 from auth_service.tables.sessions import Ending, find_live_session, list_latest_sessions
 from auth_service.tables.users import User, find_user, list_users_after
 from shared.errors import Invalid, NotFound
+from shared.postgres.housekeeping import BITE
 from shared.settings import SAMPLE_SECRETS
 from shared.web.schemas import validate
 
 Arguments = argparse.Namespace
 SECRET_LENGTH = 48  # random bytes
+MOST_COUNTED = 1_000_000  # audit lines
 
 
 async def list_users(parts: Parts, arguments: Arguments) -> list[Record]:
@@ -112,6 +121,22 @@ async def show_audit(parts: Parts, arguments: Arguments) -> list[Record]:
     ]
 
 
+async def prune_audit(parts: Parts, arguments: Arguments) -> Record:
+    """Delete audit lines from before a moment, in small transactions, and note who did; or only count them."""
+    before = arguments.before or dt.datetime.now(dt.UTC) - dt.timedelta(days=arguments.older_than)
+    if arguments.dry_run:
+        async with parts.database.connection() as connection:
+            lines = await count_audit_lines(connection, before, MOST_COUNTED)
+        counted = lines if lines < MOST_COUNTED else f"{MOST_COUNTED} or more"
+        return {"before": before, "lines": counted, "state": "would be pruned"}
+    async with parts.database.connection() as connection:
+        await insert_audit_line(connection, Event.AUDIT_PRUNED, operator(), None)
+    lines = 0
+    while taken := await _prune(parts, before):
+        lines += taken
+    return {"before": before, "lines": lines, "state": "pruned"}
+
+
 def make_secrets() -> Record:
     """Return a fresh value for each secret."""
     return {name: secrets.token_urlsafe(SECRET_LENGTH) for name in SAMPLE_SECRETS}
@@ -120,6 +145,11 @@ def make_secrets() -> Record:
 def operator() -> Client:
     """Return whom audit lines name: the user of this machine who runs the command."""
     return Client(None, f"command line, user {os.getuid()}", f"command-{uuid.uuid4().hex[:16]}")
+
+
+async def _prune(parts: Parts, before: dt.datetime) -> int:
+    async with parts.database.transaction() as connection:
+        return await delete_audit_lines(connection, before, BITE)
 
 
 async def _get_user(parts: Parts, user_id: int) -> User:

@@ -33,6 +33,7 @@ class Event(StrEnum):
     USER_ENABLED = "user_enabled"
     ROLES_CHANGED = "roles_changed"
     DATABASE_PUT_BACK = "database_put_back"
+    AUDIT_PRUNED = "audit_pruned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +99,24 @@ async def list_audit_lines(connection: Connection, user_id: int | None, limit: i
     return [AuditLine(**row) for row in rows]
 
 
-async def delete_old_audit_lines(connection: Connection, kept_for: dt.timedelta, limit: int) -> int:
-    """Delete some of the lines that are older than ``kept_for``, and return how many."""
+async def count_audit_lines(connection: Connection, before: dt.datetime, most: int) -> int:
+    """Return how many lines are from before a moment; no more than ``most`` are counted."""
+    lines: int = await connection.fetchval(
+        "SELECT count(*) FROM (SELECT FROM audit WHERE happened_at < $1 LIMIT $2) AS past", before, most
+    )
+    return lines
+
+
+async def delete_audit_lines(connection: Connection, before: dt.datetime, limit: int) -> int:
+    """Delete some of the lines from before a moment, the oldest first, and return how many."""
     rows = await connection.fetch(
         """
         DELETE FROM audit WHERE id = ANY(ARRAY(
-            SELECT id FROM audit WHERE happened_at < now() - $1::interval
+            SELECT id FROM audit WHERE happened_at < $1
             ORDER BY happened_at LIMIT $2 FOR UPDATE SKIP LOCKED
         )) RETURNING 1
         """,
-        kept_for,
+        before,
         limit,
     )
     return len(rows)

@@ -1,6 +1,7 @@
 """The operators' command line, in process and as a real process, against the service's database."""
 
 import asyncio
+import datetime as dt
 import io
 import json
 import os
@@ -13,13 +14,19 @@ import asyncpg
 import httpx2
 import pytest
 
+from auth_service.operators import commands
 from auth_service.operators.command_line import main
+from shared.postgres.housekeeping import BITE
 from shared.settings import MIN_SECRET_LENGTH, SAMPLE_SECRETS
 from tests.support.forged_tokens import read_claims
 from tests.support.house import ROOT
 from tests.support.people import PASSWORD, Person
 
 Run = tuple[int, str, str]
+FILL = (
+    "INSERT INTO audit (event, user_agent, request_id, happened_at) "
+    "SELECT 'signed_in', 'A browser', '1', now() - $2::text::interval FROM generate_series(1, $1::int)"
+)
 
 
 class CommandLine:
@@ -114,6 +121,11 @@ async def test_a_taken_email_is_refused(command_line: CommandLine, ada: Person) 
         ("user", "show", "0"),
         ("user", "list", "--limit", "0"),
         ("session", "end", "1"),
+        ("audit", "prune"),
+        ("audit", "prune", "--older-than", "0"),
+        ("audit", "prune", "--before", "yesterday"),
+        ("audit", "prune", "--before", "9999-01-01"),
+        ("audit", "prune", "--before", "2026-01-01", "--older-than", "1"),
         ("user", "create", "Ada", "ada@example.com", "a password as an argument"),
     ],
 )
@@ -142,6 +154,38 @@ async def test_a_session_is_seen_and_ended(command_line: CommandLine, client: ht
     assert (await command_line.run("session", "end", sid))[0] == 1
     (session,) = await command_line.find("session", "list")  # type: ignore[misc]
     assert session["state"] != "live"
+
+
+@pytest.mark.parametrize(
+    "which", [("--older-than", "30"), ("--before", f"{dt.datetime.now(dt.UTC) - dt.timedelta(days=30):%Y-%m-%d}")]
+)
+async def test_the_audit_is_pruned(
+    command_line: CommandLine, database: asyncpg.Connection, which: tuple[str, str]
+) -> None:
+    """``audit prune`` deletes what is older, any number of lines, says how many, and leaves a line about it."""
+    await database.execute(FILL, 2 * BITE + 1, "40 days")
+    await database.execute(FILL, 2, "20 days")
+    counted = await command_line.find("audit", "prune", *which, "--dry-run")
+    assert isinstance(counted, dict)
+    assert (counted["lines"], counted["state"]) == (2 * BITE + 1, "would be pruned")
+    assert await database.fetchval("SELECT count(*) FROM audit") == 2 * BITE + 3
+    pruned = await command_line.find("audit", "prune", *which)
+    assert isinstance(pruned, dict)
+    assert (pruned["lines"], pruned["state"]) == (2 * BITE + 1, "pruned")
+    (about, *left) = await command_line.find("audit")  # type: ignore[misc]
+    assert [line["event"] for line in left] == ["signed_in"] * 2
+    assert (about["event"], about["agent"]) == ("audit_pruned", f"command line, user {os.getuid()}")
+
+
+async def test_a_million_lines_are_counted_no_further(
+    command_line: CommandLine, database: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much there is, counting it takes no longer than a statement may."""
+    monkeypatch.setattr(commands, "MOST_COUNTED", 10)
+    await database.execute(FILL, 20, "40 days")
+    counted = await command_line.find("audit", "prune", "--older-than", "1", "--dry-run")
+    assert isinstance(counted, dict)
+    assert counted["lines"] == "10 or more"
 
 
 async def test_roles_are_given_and_taken(command_line: CommandLine, client: httpx2.AsyncClient) -> None:
