@@ -1,4 +1,4 @@
-"""The README's console blocks are run, and print what the README says they print."""
+"""The console blocks of the README and of ``docs/policy.md`` are run, and print what stands below each command."""
 
 import os
 import re
@@ -11,12 +11,13 @@ from tests.support.running_stack import ROOT, running_stack
 
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ANYTHING = "…"
+PAGES = ("README.md", "docs/policy.md")  # in the order in which somebody would read them
 
 
 def read_commands() -> list[tuple[str, str]]:
-    """Return the README's commands with the output that stands below each."""
+    """Return the commands of the pages with the output that stands below each."""
     commands: list[tuple[str, str]] = []
-    for block in BLOCK.findall((ROOT / "README.md").read_text()):
+    for block in BLOCK.findall("\n".join((ROOT / page).read_text() for page in PAGES)):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, output = re.split(r"(?<!\\)\n", part, maxsplit=1)
             commands.append((command, output))
@@ -30,7 +31,7 @@ def as_pattern(expected: str) -> str:
 
 @pytest.mark.skipif("GATEPOST_URL" in os.environ, reason="needs a stack without any data")
 def test_the_readme_says_what_happens() -> None:
-    """Each command of the README, run in order on a fresh stack, prints what the README shows below it."""
+    """Each command, run in order on a fresh stack, prints what the page shows below it."""
     with running_stack() as urls:
         marker = "--- next ---"
         commands = read_commands()
@@ -41,6 +42,6 @@ def test_the_readme_says_what_happens() -> None:
         script = script.replace(".venv/bin/python", f'"{sys.executable}"')
         finished = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     outputs = finished.stdout.split(marker)
-    assert len(commands) >= 5
+    assert len(commands) >= 6
     for (command, expected), output in zip(commands, outputs, strict=False):
         assert re.fullmatch(as_pattern(expected), output.strip(), re.DOTALL), f"{command}\n{output}"

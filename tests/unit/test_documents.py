@@ -1,11 +1,18 @@
 """What documents and configurations for others say is there, and what is there is said."""
 
+import base64
+import json
 import re
+from pathlib import Path
+
+import pytest
 
 from shared.settings import SETTING_NAMES
+from shared.tokens.signed import AccessTokens, KeyRing
 from tests.support.house import ROOT
 
 RESERVED = ("example.com", "example.org", "example.net", "example", "localhost")  # RFC 2606, and this machine
+LONGEST_README = 200  # lines
 
 
 def test_the_list_of_targets_stands_in_columns() -> None:
@@ -32,10 +39,10 @@ def test_images_of_nobody() -> None:
 
 
 def test_what_compose_has_otherwise_is_said() -> None:
-    """The README's table names each default of compose that is not the one of ``.env.example``."""
+    """``docs/settings.md`` names each default of compose that is not the one of ``.env.example``."""
     compose = (ROOT / "docker-compose.yml").read_text()
     ours = dict(re.findall(r"^#([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    readme = (ROOT / "README.md").read_text().partition("## Settings")[2]
+    page = (ROOT / "docs" / "settings.md").read_text()
     others = {
         name: value
         for name, value in re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", compose)
@@ -43,5 +50,67 @@ def test_what_compose_has_otherwise_is_said() -> None:
     }
     assert {"LOG_FORMAT", "DRAIN_SECONDS"} <= set(others)
     for name, value in others.items():
-        (row,) = [line for line in readme.splitlines() if line.startswith("|") and f"`{name}`" in line.split("|")[1]]
+        (row,) = [line for line in page.splitlines() if line.startswith("|") and f"`{name}`" in line.split("|")[1]]
         assert f"containers: `{value}`" in row
+
+
+# What documents refer to
+
+PAGES = sorted(
+    path.relative_to(ROOT)
+    for path in ROOT.rglob("*.md")
+    if not {"node_modules", ".venv"} & set(path.parts) and path.name != "CHANGELOG.md"
+)
+LINK = re.compile(r"\]\((?!\w+:)([^)#]*)(?:#([^)]+))?\)")
+FILE = re.compile(r"`((?:[\w.-]+/)*[\w-]+\.(?:py|toml|sql|sh|html|po|conf|md))(?:::\w+)?`")
+OURS = ("auth_service", "posts_service", "gateway", "shared", "stack", "deploy", "docs", "tests/support", "tests/unit")
+PLACES = ("", "tests", "gateway", "tests/service/gateway")  # below which a page may name a file in short
+NAMES = {path.name for folder in OURS for path in (ROOT / folder).rglob("*.*")}  # a bare name need not say where
+
+
+def list_headings(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_links_lead_somewhere(page: Path) -> None:
+    """A link to another file names one that is there, and a heading that it has."""
+    for path, anchor in LINK.findall((ROOT / page).read_text()):
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), path
+        assert not anchor or anchor in list_headings(target), f"{path}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_files_that_are_named_are_there(page: Path) -> None:
+    """A file of ours that a page names is there, under that name."""
+    places = [(ROOT / page).parent, *(ROOT / place for place in PLACES)]
+    names = set(FILE.findall((ROOT / page).read_text())) - NAMES
+    assert not [name for name in names if not any((place / name).is_file() for place in places)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_modules_that_are_run_are_there(page: Path) -> None:
+    """A module of ours that a page runs by ``python -m`` is there."""
+    ours = r"python -m ((?:auth_service|posts_service|gateway|shared|stack|deploy|tests)[\w.]*)"
+    paths = [ROOT / name.rstrip(".").replace(".", "/") for name in re.findall(ours, (ROOT / page).read_text())]
+    assert not [path for path in paths if not (path.with_suffix(".py").is_file() or (path / "__main__.py").is_file())]
+
+
+def test_the_readme_is_short() -> None:
+    """The README is read to its end: it has at most 200 lines."""
+    assert (ROOT / "README.md").read_text().count("\n") <= LONGEST_README
+
+
+def test_the_claims_of_a_token_are_described() -> None:
+    """``docs/behind-the-gateway.md`` names exactly the claims that an access token may have."""
+    tokens = AccessTokens(KeyRing("k" * 32), "https://id.example.org", ttl=60)
+    token = tokens.sign(
+        user_id=1, name="Ada", email="ada@example.org", session_id="s", now=0, authenticated_at=0, roles=["admin"]
+    )
+    claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    table = (ROOT / "docs/behind-the-gateway.md").read_text().partition("| claim | meaning |")[2].partition("\n\n")[0]
+    rows = [line.split("|")[1] for line in table.splitlines()[2:]]
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(claims)

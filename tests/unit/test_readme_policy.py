@@ -1,12 +1,16 @@
-"""The README's policy table is the policy file."""
+"""The READMEs' policy table is the policy file, and both READMEs show the same commands."""
 
+import re
 from pathlib import Path
+
+import pytest
 
 from gateway.policy.file import load_policy
 from gateway.policy.rules import FORWARDED_METHODS, Rule
 
 ROOT = Path(__file__).parents[2]
 SERVICES = {"AUTH_SERVICE_URL": "http://127.0.0.1:1", "POSTS_SERVICE_URL": "http://127.0.0.1:2"}
+READMES = ("README.md", "README.ko.md")
 
 
 def as_row(rule: Rule) -> str:
@@ -16,9 +20,19 @@ def as_row(rule: Rule) -> str:
     return f"| {matchers} | {methods} | {rule.access} | {rule.upstream} |"
 
 
-def test_the_readme_shows_the_policy() -> None:
-    """The README's table has one row for each rule of ``gateway/rules.toml``, in its order, and no other."""
+@pytest.mark.parametrize(
+    ("page", "head"),
+    [("README.md", "| matcher | methods | access | goes to |"), ("README.ko.md", "| 매처 | 메서드 | 접근 | 대상 |")],
+)
+def test_the_readme_shows_the_policy(page: str, head: str) -> None:
+    """A README's table has one row for each rule of ``gateway/rules.toml``, in its order, and no other."""
     expected = [as_row(rule) for rule in load_policy(ROOT / "gateway" / "rules.toml", SERVICES).rules]
-    text = (ROOT / "README.md").read_text()
-    table = text.partition("| matcher | methods | access | goes to |\n")[2].partition("\n\n")[0]
+    table = (ROOT / page).read_text().partition(f"{head}\n")[2].partition("\n\n")[0]
     assert table.splitlines()[1:] == expected
+
+
+def test_both_readmes_show_the_same_commands() -> None:
+    """The commands and outputs of the Korean README are those of the English one, which are run."""
+    blocks = [re.findall(r"```console\n.*?```", (ROOT / page).read_text(), re.DOTALL) for page in READMES]
+    assert blocks[0]
+    assert blocks[0] == blocks[1]
