@@ -13,6 +13,7 @@ from pydantic import (
     AliasChoices,
     ConfigDict,
     Field,
+    JsonValue,
     TypeAdapter,
     ValidationInfo,
     WithJsonSchema,
@@ -22,10 +23,24 @@ from pydantic.config import JsonDict
 
 from auth_service.email_addresses import REFUSED_DOMAINS, check_email, trim
 from auth_service.passwords.rules import MAX_LENGTH, MIN_LENGTH, find_password_fault
-from shared.web.schemas import Body, Line, Query, Text, Time, View
+from shared.web.schemas import Body, Line, Query, Text, Time, View, example
 
 MAX_NAME = 100  # characters
 MAX_REFRESH_TOKEN = 128
+
+_PHRASE = "correct horse battery"
+_USER: dict[str, JsonValue] = {
+    "id": 1,
+    "name": "Ada",
+    "email": "ada@example.com",
+    "createdAt": "2026-11-24T11:03:34Z",
+    "updatedAt": "2026-11-24T11:03:34Z",
+}
+_TOKENS: dict[str, JsonValue] = {
+    "accessToken": "eyJhbGciOiJIUzI1NiIs…",
+    "refreshToken": "0kOqYyqDZy2m…",
+    "expiresIn": 3600,
+}
 
 _REFUSED_DOMAIN = rf"[.@](?<![.@]home\.)({'|'.join(map(re.escape, REFUSED_DOMAINS))})$"
 _EMAIL_SCHEMA = {"type": "string", "format": "email", "not": {"pattern": _REFUSED_DOMAIN}}
@@ -46,6 +61,8 @@ Email = Annotated[Text, AfterValidator(check_email), WithJsonSchema(_EMAIL_SCHEM
 class SignUp(Body):
     """Who wants to sign up."""
 
+    model_config = example(name="Ada", email="ada@example.com", password=_PHRASE)
+
     name: Name
     email: Email
     password: Annotated[Text, WithJsonSchema(_PASSWORD_SCHEMA)]
@@ -62,6 +79,8 @@ class SignUp(Body):
 class SignIn(Body):
     """Who wants to sign in: the e-mail address, which may also be called ``email``, and the password."""
 
+    model_config = example(username="ada@example.com", password=_PHRASE)
+
     username: Annotated[Text, AfterValidator(trim), Field(validation_alias=AliasChoices("username", "email"))]
     password: Text
 
@@ -69,12 +88,15 @@ class SignIn(Body):
 class RefreshToken(Body):
     """A refresh token that is to be exchanged for a new pair."""
 
+    model_config = example(refreshToken=_TOKENS["refreshToken"])
+
     refresh_token: Annotated[Text, Field(max_length=MAX_REFRESH_TOKEN)]
 
 
 def _describe_change(schema: JsonDict) -> None:
     """Say in the schema what the validator checks: no null."""
     schema["properties"] = {"name": TypeAdapter(Name).json_schema()}
+    schema["examples"] = [{"name": "Ada Lovelace"}]
 
 
 class AccountChange(Body):
@@ -95,12 +117,16 @@ class AccountChange(Body):
 class PasswordChange(Body):
     """Another password, and the one that counts until now."""
 
+    model_config = example(currentPassword=_PHRASE, newPassword="purple monkey dishwasher")
+
     current_password: Text
     new_password: Annotated[Text, WithJsonSchema(_PASSWORD_SCHEMA)]
 
 
 class Password(Body):
     """The password of a signed-in user, who proves once more who they are."""
+
+    model_config = example(password=_PHRASE)
 
     password: Text
 
@@ -115,6 +141,8 @@ class DeviceQuery(Query):
 class UserView(View):
     """A user, without the password."""
 
+    model_config = example(**_USER)
+
     id: int
     name: str
     email: str
@@ -125,6 +153,8 @@ class UserView(View):
 class SignedInView(UserView):
     """A user who has just signed in; ``expiresIn`` is the access token's life in seconds."""
 
+    model_config = example(**_USER, **_TOKENS)
+
     access_token: str
     refresh_token: str
     expires_in: int
@@ -133,6 +163,8 @@ class SignedInView(UserView):
 class TokensView(View):
     """A new pair of tokens; ``expiresIn`` is the access token's life in seconds."""
 
+    model_config = example(**_TOKENS)
+
     access_token: str
     refresh_token: str
     expires_in: int
@@ -140,6 +172,16 @@ class TokensView(View):
 
 class DeviceView(View):
     """A session of the caller on one device; ``current`` for the one that asks. It ends at ``endsAt`` if not used."""
+
+    model_config = example(
+        id="0b0f6b0e-8d0c-4c63-8a55-0d2a6c3c8f11",
+        createdAt="2026-11-24T11:03:34Z",
+        lastUsedAt="2026-11-25T08:00:00Z",
+        endsAt="2026-12-09T08:00:00Z",
+        userAgent="Firefox on Linux",
+        address="198.51.100.7",
+        current=True,
+    )
 
     id: uuid.UUID
     created_at: Time

@@ -6,6 +6,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     TypeAdapter,
     WithJsonSchema,
     field_validator,
@@ -15,7 +16,7 @@ from pydantic.config import JsonDict
 
 from posts_service.web.cursors import PATTERN, decode_cursor
 from shared.tokens.signed import MAX_ID
-from shared.web.schemas import Body, Line, Query, Text, Time, View
+from shared.web.schemas import Body, Line, Query, Text, Time, View, example
 
 MAX_TITLE = 200  # characters
 MAX_CONTENT = 100_000  # characters
@@ -25,9 +26,20 @@ Title = Annotated[Line, Field(min_length=1, max_length=MAX_TITLE)]
 Content = Annotated[Text, Field(max_length=MAX_CONTENT)]
 Cursor = Annotated[int, BeforeValidator(decode_cursor), WithJsonSchema({"type": "string", "pattern": PATTERN})]
 
+_DRAFT: dict[str, JsonValue] = {"title": "Hello", "content": "A first post", "published": True}
+_POST: dict[str, JsonValue] = {
+    "id": 1,
+    **_DRAFT,
+    "authorId": 1,
+    "createdAt": "2026-11-24T11:03:34Z",
+    "updatedAt": "2026-11-24T11:03:34Z",
+}
+
 
 class PostDraft(Body):
     """A post to be written."""
+
+    model_config = example(**_DRAFT)
 
     title: Title
     content: Content = ""
@@ -37,6 +49,7 @@ class PostDraft(Body):
 def _describe_change(schema: JsonDict) -> None:
     """Say in the schema what the model's validators check: at least one member, and no null."""
     schema["minProperties"] = 1
+    schema["examples"] = [{"published": True}]
     schema["properties"] = {
         "title": TypeAdapter(Title).json_schema(),
         "content": TypeAdapter(Content).json_schema(),
@@ -104,10 +117,14 @@ class _PostMembers(View):
 class PostView(_PostMembers):
     """A post where a token is required; ``author`` is null while the author is not known here."""
 
+    model_config = example(**_POST, author={"email": "ada@example.com", "name": "Ada"})
+
     author: AuthorView | None
 
 
 class PublicPostView(_PostMembers):
     """A published post as everybody may read it: its author by name, without the e-mail address."""
+
+    model_config = example(**_POST, author={"name": "Ada"})
 
     author: PublicAuthorView | None

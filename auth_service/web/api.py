@@ -37,14 +37,22 @@ from shared.web.schemas import ErrorView, View
 MAX_BODY = 4096  # bytes
 
 
-@operation("Sign up", body=SignUp, answers={201: UserView, 409: ErrorView, 429: ErrorView}, max_body=MAX_BODY)
+@operation(
+    "Sign up", body=SignUp, answers={201: UserView, 409: ErrorView, 429: ErrorView}, max_body=MAX_BODY, tag="Accounts"
+)
 async def create_user(request: Request, wanted: SignUp) -> Response:
     """Sign somebody up."""
     user = await parts_of(request).accounts.sign_up(wanted, identify_client(request))
     return _answer(_view(user), status=201, headers={"Location": f"/api/user/{user.id}"})
 
 
-@operation("Sign in", body=SignIn, answers={200: SignedInView, 401: ErrorView, 429: ErrorView}, max_body=MAX_BODY)
+@operation(
+    "Sign in",
+    body=SignIn,
+    answers={200: SignedInView, 401: ErrorView, 429: ErrorView},
+    max_body=MAX_BODY,
+    tag="Sessions",
+)
 async def create_session(request: Request, offered: SignIn) -> Response:
     """Sign somebody in and answer the tokens."""
     parts = parts_of(request)
@@ -72,6 +80,7 @@ async def create_session(request: Request, offered: SignIn) -> Response:
     body=RefreshToken,
     answers={200: TokensView, 401: ErrorView, 429: ErrorView},
     max_body=MAX_BODY,
+    tag="Sessions",
 )
 async def refresh_tokens(request: Request, offered: RefreshToken) -> Response:
     """Answer a new pair of tokens for a refresh token, which counts once."""
@@ -87,14 +96,14 @@ async def refresh_tokens(request: Request, offered: RefreshToken) -> Response:
     return _answer(tokens, headers={"Cache-Control": "no-store"})
 
 
-@operation("Sign out", answers={204: None}, caller="required")
+@operation("Sign out", answers={204: None}, caller="required", tag="Sessions")
 async def end_session(request: Request) -> Response:
     """End the caller's session; again is as good as once."""
     await parts_of(request).sessions.end(_callers_session(request), Ending.SIGNED_OUT, identify_client(request))
     return Response(status_code=204)
 
 
-@operation("Who am I", answers={200: UserView}, caller="required")
+@operation("Who am I", answers={200: UserView}, caller="required", tag="Accounts")
 async def show_me(request: Request) -> Response:
     """Answer the caller, as the database knows them now."""
     return _answer(_view(await _get_live_caller(request)))
@@ -106,6 +115,7 @@ async def show_me(request: Request) -> Response:
     answers={200: UserView, 429: ErrorView},
     caller="required",
     max_body=MAX_BODY,
+    tag="Accounts",
 )
 async def change_me(request: Request, change: AccountChange) -> Response:
     """Change the caller's name."""
@@ -116,7 +126,12 @@ async def change_me(request: Request, change: AccountChange) -> Response:
 
 
 @operation(
-    "Delete my account", body=Password, answers={204: None, 429: ErrorView}, caller="required", max_body=MAX_BODY
+    "Delete my account",
+    body=Password,
+    answers={204: None, 429: ErrorView},
+    caller="required",
+    max_body=MAX_BODY,
+    tag="Accounts",
 )
 async def delete_me(request: Request, offered: Password) -> Response:
     """Delete the caller's account, all sessions and posts with it."""
@@ -131,6 +146,7 @@ async def delete_me(request: Request, offered: Password) -> Response:
     answers={204: None, 409: ErrorView, 429: ErrorView},
     caller="required",
     max_body=MAX_BODY,
+    tag="Accounts",
 )
 async def change_password(request: Request, wanted: PasswordChange) -> Response:
     """Change the caller's password, and end all their other sessions."""
@@ -139,7 +155,7 @@ async def change_password(request: Request, wanted: PasswordChange) -> Response:
     return Response(status_code=204)
 
 
-@operation("My sessions", query=DeviceQuery, answers={200: [DeviceView]}, caller="required")
+@operation("My sessions", query=DeviceQuery, answers={200: [DeviceView]}, caller="required", tag="Sessions")
 async def list_sessions(request: Request, query: DeviceQuery) -> Response:
     """Answer the caller's live sessions, the newest first."""
     user, current = await _get_live_caller(request), _callers_session(request)
@@ -153,7 +169,7 @@ async def list_sessions(request: Request, query: DeviceQuery) -> Response:
     return JSONResponse([view.model_dump(mode="json", by_alias=True) for view in views], headers=headers)
 
 
-@operation("End one of my sessions", answers={204: None, 404: ErrorView}, caller="required")
+@operation("End one of my sessions", answers={204: None, 404: ErrorView}, caller="required", tag="Sessions")
 async def end_one_session(request: Request) -> Response:
     """End a session of the caller's, be it this one."""
     user, session_id = await _get_live_caller(request), read_session_id(request.path_params["sid"])
@@ -164,7 +180,7 @@ async def end_one_session(request: Request) -> Response:
     return Response(status_code=204)
 
 
-@operation("End all my other sessions", answers={204: None}, caller="required")
+@operation("End all my other sessions", answers={204: None}, caller="required", tag="Sessions")
 async def end_other_sessions(request: Request) -> Response:
     """End all sessions of the caller's but this one."""
     user, current = await _get_live_caller(request), _callers_session(request)

@@ -38,7 +38,7 @@ async def list_feed(request: Request, query: ListQuery) -> Response:
     return _list_response(request, await reading.read_feed(parts_of(request), query), query)
 
 
-@operation("A user's posts", query=ListQuery, answers={200: [PostView], 404: ErrorView}, caller="required")
+@operation("A user's posts", query=ListQuery, answers={200: [PostView], 404: ErrorView}, caller="required", tag="Posts")
 async def list_posts_of_user(request: Request, query: ListQuery) -> Response:
     """Answer the caller's own posts with drafts, another's without. A user that nobody is has none."""
     reader = require_user(request)

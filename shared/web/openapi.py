@@ -1,8 +1,11 @@
 """The OpenAPI 3.1 description of a service's JSON API, made from its routes and the models that they validate with.
 
-Each service describes its own part at ``/openapi.json``; the gateway joins the parts into one.
+Each service describes its own part at ``/openapi.json``; the gateway joins the parts into one, and knows by its policy
+who may call what. Here ``security`` is what the service itself asks for. An operation's description is the docstring of
+its endpoint; examples stand in the models.
 """
 
+import inspect
 import re
 from collections.abc import Iterable, Mapping
 
@@ -34,6 +37,12 @@ _STATUS_TEXTS = {
     503: "Not available right now; `Retry-After` says when to try again",
 }
 
+_SECURITY: dict[str, list[dict[str, list[str]]]] = {
+    "required": [{"accessToken": []}],
+    "optional": [{"accessToken": []}, {}],
+    "none": [],
+}
+
 Json = dict[str, object]
 
 
@@ -46,7 +55,7 @@ def describe(routes: Iterable[BaseRoute]) -> Json:
 
 def _describe_path(route: Resource) -> Json:
     described: Json = {
-        method.lower(): _describe_operation(endpoint)
+        method.lower(): _describe_operation(route.path, endpoint)
         for method, endpoint in route.endpoints.items()
         if isinstance(endpoint, DescribedEndpoint)
     }
@@ -62,12 +71,15 @@ def _describe_path_parameter(name: str) -> Json:
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-def _describe_operation(endpoint: DescribedEndpoint) -> Json:
+def _describe_operation(path: str, endpoint: DescribedEndpoint) -> Json:
     described = endpoint.operation
     answers = _complete_answers(described)
     document: Json = {
         "operationId": endpoint.run.__name__,
+        "tags": [described.tag or _name_tag(path)],
         "summary": described.summary,
+        "description": inspect.getdoc(endpoint.run) or described.summary,
+        "security": _SECURITY[described.caller],
         "responses": {str(status): _describe_answer(status, answers[status]) for status in sorted(answers)},
     }
     parameters = [*_describe_query(described.query), *_describe_headers(described.request_headers)]
@@ -75,9 +87,13 @@ def _describe_operation(endpoint: DescribedEndpoint) -> Json:
         document["parameters"] = parameters
     if described.body is not None:
         document["requestBody"] = {"required": True, "content": _json_content(described.body)}
-    if described.caller != "none":
-        document["security"] = [{"accessToken": []}, *([{}] if described.caller == "optional" else [])]
     return document
+
+
+def _name_tag(path: str) -> str:
+    """Return the word of a path that says what it is about: ``Posts`` for ``/api/posts/{id}``."""
+    words = re.findall(r"/([a-z][\w-]*)", path.removeprefix("/api"))
+    return words[0].replace("-", " ").capitalize() if words else "API"
 
 
 def _complete_answers(described: Operation) -> dict[int, AnswerModels]:

@@ -48,7 +48,8 @@ class Operation:
 
     ``answers`` maps each status to the model of its body: a list of one model for an array, a tuple where it is one of
     several, None for no body.
-    ``caller`` tells whether a signed-in user is needed: "required", "optional", or "none".
+    ``caller`` tells whether a signed-in user is needed: "required", "optional", or "none". ``tag`` groups operations in
+    the description, and generated clients make a class of each; without one it is the path's own word.
     """
 
     summary: str
@@ -58,6 +59,7 @@ class Operation:
     request_headers: Mapping[str, RequestHeader] = field(default_factory=dict)
     caller: str = "none"
     max_body: int = MAX_JSON_BODY
+    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class DescribedEndpoint:
     run: Endpoint
 
 
-def operation(
+def operation(  # noqa: PLR0913 - one for each part of the description
     summary: str,
     *,
     answers: Mapping[int, AnswerModels],
@@ -77,9 +79,10 @@ def operation(
     request_headers: Mapping[str, RequestHeader] | None = None,
     caller: str = "none",
     max_body: int = MAX_JSON_BODY,
+    tag: str = "",
 ) -> Callable[[Endpoint], DescribedEndpoint]:
     """Mark an endpoint with what it takes and answers."""
-    described = Operation(summary, answers, body, query, request_headers or {}, caller, max_body)
+    described = Operation(summary, answers, body, query, request_headers or {}, caller, max_body, tag)
     return lambda endpoint: DescribedEndpoint(described, endpoint)
 
 

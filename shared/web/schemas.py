@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
 import pydantic
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, PlainSerializer
 from pydantic.alias_generators import to_camel
 
 from shared.errors import Invalid
@@ -40,14 +40,23 @@ class View(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=False)
 
 
+def example(**members: JsonValue) -> ConfigDict:
+    """Return the setting of a model that gives its description one whole example, with members as they are outside."""
+    return ConfigDict(json_schema_extra={"examples": [dict(members)]})
+
+
 class ErrorView(View):
     """Every error: a sentence for a person, and members that carry facts."""
+
+    model_config = example(error="No Authorization")
 
     error: str
 
 
 class InvalidView(ErrorView):
     """422: which members are wrong, and how."""
+
+    model_config = example(error="Some fields are not right", fields={"title": "is required"})
 
     fields: dict[str, str]
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from shared.tokens.signed import MAX_ID
 from shared.web.openapi import describe
 from shared.web.routes import RequestHeader, operation, path_id, resource
-from shared.web.schemas import Body, ErrorView, Query, Time, View
+from shared.web.schemas import Body, ErrorView, Query, Time, View, example
 
 NEVER_CALLED = "these endpoints are only described"
 
@@ -35,6 +35,8 @@ class NoteView(View):
 class NewNote(Body):
     """A note to be written."""
 
+    model_config = example(text="Tea", isOpen=True)
+
     text: Annotated[str, Field(min_length=1, max_length=10)]
     is_open: bool = False
 
@@ -52,7 +54,7 @@ async def list_notes(_: Request, __: Page) -> Response:
     raise AssertionError(NEVER_CALLED)
 
 
-@operation("Write a note", answers={201: NoteView}, body=NewNote, caller="required")
+@operation("Write a note", answers={201: NoteView}, body=NewNote, caller="required", tag="Drafts")
 async def create_note(_: Request, __: NewNote) -> Response:
     """Write."""
     raise AssertionError(NEVER_CALLED)
@@ -108,10 +110,24 @@ def test_answers_that_follow(document: Any) -> None:
 
 
 def test_who_may_call(document: Any) -> None:
-    """Where a caller is needed or may be known, the access token is named."""
+    """Where a caller is needed or may be known, the access token is named; else it is said that nothing is."""
     assert document["paths"]["/notes"]["post"]["security"] == [{"accessToken": []}]
     assert document["paths"]["/notes"]["get"]["security"] == [{"accessToken": []}, {}]
-    assert "security" not in document["paths"]["/notes/{id}"]["delete"]
+    assert document["paths"]["/notes/{id}"]["delete"]["security"] == []
+
+
+def test_what_it_is_about(document: Any) -> None:
+    """An operation is described by its endpoint's docstring, and is grouped by a word of its own or by its path's."""
+    written = document["paths"]["/notes"]["post"]
+    assert (written["summary"], written["description"], written["tags"]) == ("Write a note", "Write.", ["Drafts"])
+    assert document["paths"]["/notes/{id}"]["delete"]["tags"] == ["Notes"]
+
+
+def test_an_example_is_a_whole_one(document: Any) -> None:
+    """A model's example stands in its schema, as it is outside."""
+    schema = document["components"]["schemas"]["NewNote"]
+    assert schema["examples"] == [{"text": "Tea", "isOpen": True}]
+    assert validator_for(schema).is_valid(schema["examples"][0])
 
 
 def test_parameters(document: Any) -> None:
