@@ -12,7 +12,7 @@ from starlette.staticfiles import PathLike, StaticFiles
 from starlette.types import Scope
 
 from gateway.pages.reference import Reference
-from gateway.pages.reference_page import list_operations, list_schemas
+from gateway.pages.reference_page import group_operations, list_common_answers, list_schemas
 from gateway.pages.well_known import well_known_routes
 from shared.application import Lifespan, assemble
 from shared.web.health import Check, health_routes
@@ -37,8 +37,12 @@ def create_own_pages(
 
     async def show_page(request: Request) -> Response:
         document = await reference.get_document()
-        operations, schemas = list_operations(document), list_schemas(document)
-        shown = {"document": document, "operations": operations, "schemas": schemas}
+        shown = {
+            "document": document,
+            "groups": group_operations(document),
+            "common": list_common_answers(document),
+            "schemas": list_schemas(document),
+        }
         return render_page(request.scope, "docs.html", folder=TEMPLATES, status=200, headers=None, **shown)
 
     routes = [

@@ -19,9 +19,10 @@ from tests.support.services import PUBLIC_URL, client_of
 AUTH_PART = {
     "openapi": "3.1.0",
     "paths": {
-        "/api/user": {
+        "/api/auth/user": {
             "post": {
                 "operationId": "create_user",
+                "tags": ["Accounts"],
                 "summary": "Sign up <b>now</b>",
                 "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/SignUp"}}}},
                 "responses": {"201": {"description": "Done"}},
@@ -39,7 +40,7 @@ AUTH_PART = {
 POSTS_PART = {
     "openapi": "3.1.0",
     "paths": {
-        "/api/posts/{id}": {
+        "/public/posts/{id}": {
             "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}],
             "get": {
                 "operationId": "show_post",
@@ -102,14 +103,14 @@ async def test_nothing_but_assets_is_served(gateway: RunningGateway, path: str) 
 async def test_the_description_joins_its_parts(
     client: httpx2.AsyncClient, auth: RawUpstream, posts: RawUpstream, gateway: RunningGateway
 ) -> None:
-    """One document describes what the upstreams describe, without what is internal, and keeps it for a moment."""
+    """One document describes what the upstreams describe, without what is not routed, and keeps it for a moment."""
     describe_with(auth, AUTH_PART)
     describe_with(posts, POSTS_PART)
     document = (await client.get("/openapi.json")).json()
-    assert set(document["paths"]) == {"/api/user", "/api/posts/{id}"}
+    assert set(document["paths"]) == {"/api/auth/user", "/public/posts/{id}"}
     assert set(document["components"]["schemas"]) == {"SignUp", "ErrorView", "PostView"}
     assert document["servers"] == [{"url": gateway.url}]
-    assert set(document["paths"]["/api/user"]["post"]["responses"]) == {"201", "400", "502", "503", "504"}
+    assert set(document["paths"]["/api/auth/user"]["post"]["responses"]) == {"201", "400", "502", "503", "504"}
     await client.get("/openapi.json")
     assert len(posts.received) == 1
 
@@ -124,29 +125,41 @@ async def test_an_upstream_without_a_description_is_left_out(
         await request.answer(status="404 Not Found")
 
     auth.script = answer
-    assert list((await client.get("/openapi.json")).json()["paths"]) == ["/api/posts/{id}"]
+    assert list((await client.get("/openapi.json")).json()["paths"]) == ["/public/posts/{id}"]
 
 
 @pytest.mark.parametrize("body", [b"not json", b"[]"])
-async def test_half_a_description_is_none(
+async def test_what_fails_leaves_the_rest(
     client: httpx2.AsyncClient, auth: RawUpstream, posts: RawUpstream, body: bytes
 ) -> None:
-    """Where a part is missing the whole is 503 and names the part; the try serves all for a moment, then the next."""
+    """Where a part is missing the others are there, and it is named; the try serves all for a moment, then the next."""
     describe_with(auth, AUTH_PART)
 
     async def answer(request: Received) -> None:
         await request.answer(body)
 
     posts.script = answer
-    for path in ("/openapi.json", "/docs"):
-        found = await client.get(path)
-        assert found.status_code == 503
-        assert found.json()["error"] == "The description of the posts service is missing right now"
+    document = (await client.get("/openapi.json")).json()
+    assert (set(document["paths"]), document["x-missing"]) == ({"/api/auth/user"}, ["posts"])
+    page = await client.get("/docs", headers={"Accept": "text/html"})
+    assert "The description of the posts service is missing right now" in page.text
     assert len(posts.received) == 1
     describe_with(posts, POSTS_PART)
     async with asyncio.timeout(10):
-        while (await client.get("/openapi.json")).status_code != 200:  # noqa: ASYNC110 - it has no event
+        while "x-missing" in (await client.get("/openapi.json")).json():  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.1)
+
+
+async def test_without_any_part_there_is_none(
+    client: httpx2.AsyncClient, auth: RawUpstream, posts: RawUpstream
+) -> None:
+    """Where all parts are missing the description is 503, as a page and as JSON."""
+    for upstream in (auth, posts):
+        describe_with(upstream, "no description")
+    for path in ("/openapi.json", "/docs"):
+        found = await client.get(path)
+        assert found.status_code == 503
+        assert found.json()["error"] == "The description of the API is missing right now"
 
 
 async def test_callers_do_not_queue_behind_a_hanging_part(
@@ -165,7 +178,7 @@ async def test_callers_do_not_queue_behind_a_hanging_part(
     await eventually(lambda: len(posts.received) == 1)
     await asyncio.sleep(0.1)  # so that all of them wait
     may_fail.set()
-    assert {answer.status_code for answer in await asyncio.gather(*asking)} == {503}
+    assert [answer.json()["x-missing"] for answer in await asyncio.gather(*asking)] == [["posts"]] * 5
     assert len(posts.received) == 1
 
 
@@ -177,9 +190,11 @@ async def test_the_docs_page(client: httpx2.AsyncClient, auth: RawUpstream, post
     assert page.status_code == 200
     assert "script-src 'sha256-" in page.headers["content-security-policy"]
     assert "default-src 'none'" in page.headers["content-security-policy"]
-    for text in ("POST /api/user", "GET /api/posts/{id}", "Sign up &lt;b&gt;now", "at most 100 characters"):
+    for text in ("POST /api/auth/user", "GET /public/posts/{id}", "Sign up &lt;b&gt;now", "at most 100 characters"):
         assert text in page.text
-    assert "list of PostView" in page.text
+    assert '<h2 lang="en">Accounts</h2>' in page.text
+    assert 'list of <a href="#PostView">PostView</a>' in page.text
+    assert 'id="PostView"' in page.text
     assert page.text.count("<script") == 1
 
 
