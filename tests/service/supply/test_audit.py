@@ -72,7 +72,7 @@ def lock(tmp_path: Path) -> Path:
 
 def audit(lock: Path, url: str, *options: str) -> tuple[int, str]:
     """Return the exit status of an audit and what it printed."""
-    command = [sys.executable, "-m", "supply.audit", "--lock", str(lock), "--osv-url", url, *options]
+    command = [sys.executable, "-m", "deploy.supply.audit", "--lock", str(lock), "--osv-url", url, *options]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return ended.returncode, ended.stderr
 
