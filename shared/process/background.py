@@ -4,7 +4,7 @@ import asyncio
 
 
 def obey_cancellation(error: Exception) -> None:
-    """Raise the cancellation that an error took the place of: a rollback that fails on a lost connection hides it."""
+    """Raise the cancellation that an error replaced: a rollback that fails on a lost connection hides it."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError from error
@@ -13,7 +13,7 @@ def obey_cancellation(error: Exception) -> None:
 async def end_task(task: asyncio.Task[None] | None) -> None:
     """Cancel a task, if there is one, and return when it has ended; raise what it failed with, if it did.
 
-    Who is cancelled while waiting here is cancelled, which ``suppress(CancelledError)`` around the task would hide.
+    A caller cancelled while it waits here is cancelled, which ``suppress(CancelledError)`` around the task would hide.
     """
     if task is None:
         return
