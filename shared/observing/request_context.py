@@ -50,7 +50,7 @@ class RequestRecord:
     session_id: str | None = None
     user_name: str | None = None  # for the head of a page, never logged
     anonymous_because: str | None = None
-    token_fault: str | None = None
+    token_refusal: str | None = None
     upstream: str | None = None
     refusal: str | None = None
     is_routine: bool = False  # sent by a program every few seconds: its line is DEBUG
@@ -180,7 +180,7 @@ class Reports:
 def _find_reason(record: RequestRecord) -> str:
     """Return why a request was refused: a word of a closed set."""
     refusal = record.refusal or ""
-    return (record.token_fault or record.anonymous_because or refusal) if refusal in _UNPROVEN else refusal
+    return (record.token_refusal or record.anonymous_because or refusal) if refusal in _UNPROVEN else refusal
 
 
 def _describe(record: RequestRecord, method: str, status: int, seconds: float) -> dict[str, object]:
@@ -199,8 +199,8 @@ def _describe(record: RequestRecord, method: str, status: int, seconds: float) -
         facts["sid"] = record.session_id
     if record.anonymous_because is not None:
         facts["anonymous"] = record.anonymous_because
-    if record.token_fault is not None:
-        facts["fault"] = record.token_fault
+    if record.token_refusal is not None:
+        facts["fault"] = record.token_refusal
     if record.upstream is not None:
         facts["upstream"] = record.upstream
     if record.refusal is not None:

@@ -18,7 +18,7 @@ from starlette.requests import HTTPConnection
 from shared.auth_events.revocations import Revocations
 from shared.errors import REALM, Unauthorized
 from shared.observing.request_context import RequestRecord, record_of
-from shared.tokens.signed import AccessTokens, Claims, Fault, TokenRefused
+from shared.tokens.signed import AccessTokens, Claims, Refusal, TokenRefused
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
@@ -42,10 +42,10 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Anonymous:
-    """A caller without a valid access token; ``fault``, what was wrong with one that was sent, is for logs alone."""
+    """A caller without a valid access token; ``refusal``, why one that was sent is refused, is for logs alone."""
 
     reason: Reason
-    fault: Fault | None = field(default=None, compare=False)
+    refusal: Refusal | None = field(default=None, compare=False)
 
 
 Caller = User | Anonymous
@@ -83,8 +83,8 @@ def authenticate_token(token: str, tokens: AccessTokens, revocations: Revocation
     """Return the caller that an access token proves."""
     try:
         claims = tokens.verify(token, now)
-    except TokenRefused as refusal:
-        return Anonymous(Reason.EXPIRED if refusal.fault is Fault.EXPIRED else Reason.INVALID, refusal.fault)
+    except TokenRefused as error:
+        return Anonymous(Reason.EXPIRED if error.refusal is Refusal.EXPIRED else Reason.INVALID, error.refusal)
     return Anonymous(Reason.REVOKED) if revocations.has_ended(claims) else User(claims, token)
 
 
@@ -122,7 +122,7 @@ def note_in_record(record: RequestRecord, caller: Caller) -> None:
         record.user_id, record.session_id, record.user_name = claims.user_id, claims.session_id, claims.name
     else:
         record.anonymous_because = caller.reason.value
-        record.token_fault = caller.fault.value if caller.fault else None
+        record.token_refusal = caller.refusal.value if caller.refusal else None
 
 
 def challenge(anonymous: Anonymous) -> str:

@@ -18,7 +18,7 @@ SESSION_ID_PATTERN = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _SESSION_ID = re.compile(SESSION_ID_PATTERN)
 
 
-class Fault(StrEnum):
+class Refusal(StrEnum):
     """Why a token was refused, in the order of the checks."""
 
     MALFORMED = "malformed"
@@ -30,11 +30,11 @@ class Fault(StrEnum):
 
 
 class TokenRefused(Exception):
-    """A token that was not accepted, and the fault it had."""
+    """A token that was refused, and why."""
 
-    def __init__(self, fault: Fault) -> None:
-        self.fault = fault
-        super().__init__(fault.value)
+    def __init__(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+        super().__init__(refusal.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,9 @@ class Term(NamedTuple):
     def check(self, now: int) -> None:
         """Refuse a token that is not valid yet, or no longer."""
         if now < self.counts_from - CLOCK_TOLERANCE:
-            raise TokenRefused(Fault.CLAIMS)
+            raise TokenRefused(Refusal.CLAIMS)
         if now >= self.expires_at:
-            raise TokenRefused(Fault.EXPIRED)
+            raise TokenRefused(Refusal.EXPIRED)
 
 
 def check_registered(claims: dict[str, object], issuer: str, audience: str, ttl: int) -> Term:
@@ -83,10 +83,10 @@ def check_registered(claims: dict[str, object], issuer: str, audience: str, ttl:
     issued_at, expires_at = _integer(claims, "iat"), _integer(claims, "exp")
     read_text(claims, "jti")
     if read_text(claims, "iss") != issuer or read_text(claims, "aud") != audience:
-        raise TokenRefused(Fault.CLAIMS)
+        raise TokenRefused(Refusal.CLAIMS)
     counts_from = _integer(claims, "nbf") if "nbf" in claims else issued_at
     if not 0 < expires_at - issued_at <= ttl:
-        raise TokenRefused(Fault.CLAIMS)
+        raise TokenRefused(Refusal.CLAIMS)
     return Term(max(issued_at, counts_from), expires_at)
 
 
@@ -94,10 +94,10 @@ def read_user(claims: dict[str, object]) -> Claims:
     """Return the user that the claims of an access token name; refuse unless each is present and well-formed."""
     user_id = _integer(claims, "id")
     if not 1 <= user_id <= MAX_ID or read_text(claims, "sub") != str(user_id):
-        raise TokenRefused(Fault.CLAIMS)
+        raise TokenRefused(Refusal.CLAIMS)
     session_id = read_text(claims, "sid")
     if not _SESSION_ID.fullmatch(session_id):
-        raise TokenRefused(Fault.CLAIMS)
+        raise TokenRefused(Refusal.CLAIMS)
     return Claims(
         user_id=user_id,
         name=read_text(claims, "name"),
@@ -115,19 +115,19 @@ def read_text(claims: dict[str, object], name: str) -> str:
     """Return a claim that must be text, and not empty."""
     value = claims.get(name)
     if type(value) is not str or not value:
-        raise TokenRefused(Fault.CLAIMS)
+        raise TokenRefused(Refusal.CLAIMS)
     return value
 
 
 def _integer(claims: dict[str, object], name: str) -> int:
     value = claims.get(name)
     if type(value) is not int or abs(value) > MAX_ID:  # type(): True is an int to isinstance
-        raise TokenRefused(Fault.CLAIMS)
+        raise TokenRefused(Refusal.CLAIMS)
     return value
 
 
 def _texts(claims: dict[str, object], name: str) -> tuple[str, ...]:
     value = claims[name]
     if type(value) is not list or not all(type(text) is str and text for text in value):
-        raise TokenRefused(Fault.CLAIMS)
+        raise TokenRefused(Refusal.CLAIMS)
     return tuple(value)

@@ -25,11 +25,11 @@ from jose import jwk, jws
 from jose.backends.base import Key
 
 from shared.fast.memory import Memory
-from shared.tokens.claims import MAX_ID, Claims, Fault, Term, TokenRefused, check_registered, read_text, read_user
+from shared.tokens.claims import MAX_ID, Claims, Refusal, Term, TokenRefused, check_registered, read_text, read_user
 from shared.tokens.compact_form import decode_segment, encode_segment, is_canonical, read_object
 
 # What users of this module need, the names of claims.py included.
-__all__ = ["MAX_ID", "AccessTokens", "Claims", "Fault", "KeyRing", "ServiceTokens", "TokenRefused", "key_id"]
+__all__ = ["MAX_ID", "AccessTokens", "Claims", "KeyRing", "Refusal", "ServiceTokens", "TokenRefused", "key_id"]
 
 ALGORITHM = "HS256"
 ACCESS_TYPE = "at+jwt"  # RFC 9068, section 2.1
@@ -86,7 +86,7 @@ class AccessTokens:
         self._kind = _Kind(keys, ACCESS_TYPE)
         self._issuer = issuer
         self._read: Memory[str, tuple[Claims, Term]] = Memory(MAX_REMEMBERED)
-        self._refused: Memory[str, Fault] = Memory(MAX_REFUSED)
+        self._refused: Memory[str, Refusal] = Memory(MAX_REFUSED)
         self.ttl = ttl
 
     def sign(  # noqa: PLR0913 - one for each claim
@@ -135,9 +135,9 @@ class AccessTokens:
             raise TokenRefused(refused)
         try:
             read = self._read_token(token)
-        except TokenRefused as refusal:
+        except TokenRefused as error:
             if len(token) <= LONGEST_REFUSED:
-                self._refused.keep(token, refusal.fault)
+                self._refused.keep(token, error.refusal)
             raise
         self._read.keep(token, read)
         return read
@@ -150,7 +150,7 @@ class AccessTokens:
         except TokenRefused:
             raise
         except Exception as error:
-            raise TokenRefused(Fault.MALFORMED) from error
+            raise TokenRefused(Refusal.MALFORMED) from error
 
 
 class ServiceTokens:
@@ -180,7 +180,7 @@ class ServiceTokens:
         except TokenRefused:
             raise
         except Exception as error:
-            raise TokenRefused(Fault.MALFORMED) from error
+            raise TokenRefused(Refusal.MALFORMED) from error
         return caller
 
 
@@ -201,23 +201,23 @@ class _Kind:
         """Return the claims of a token whose form, header and signature are valid. The claims are not checked."""
         match = _COMPACT.fullmatch(token) if len(token) <= MAX_TOKEN_LENGTH else None
         if match is None:
-            raise TokenRefused(Fault.MALFORMED)
+            raise TokenRefused(Refusal.MALFORMED)
         header, payload, signature = match.groups()
         if not (is_canonical(header) and is_canonical(payload) and is_canonical(signature)):
-            raise TokenRefused(Fault.MALFORMED)
+            raise TokenRefused(Refusal.MALFORMED)
         key = self._own_headers.get(header) or self._find_key(header)
         if not key.verify(token[: match.end(2)].encode(), decode_segment(signature)):
-            raise TokenRefused(Fault.SIGNATURE)
+            raise TokenRefused(Refusal.SIGNATURE)
         return read_object(decode_segment(payload))
 
     def _find_key(self, segment: str) -> Key:
         """Return the key named by a header that is not spelled as we would."""
         header = _read_header(segment)
         if header != {"alg": ALGORITHM, "typ": self._type, "kid": header.get("kid")}:
-            raise TokenRefused(Fault.HEADER)
+            raise TokenRefused(Refusal.HEADER)
         key = self._keys.find_key(header["kid"])
         if key is None:
-            raise TokenRefused(Fault.UNKNOWN_KEY)
+            raise TokenRefused(Refusal.UNKNOWN_KEY)
         return key
 
 
@@ -235,5 +235,5 @@ def _read_header(segment: str) -> dict[str, object]:
     header = decode_segment(segment)
     # Known to be flat before it is parsed: one nested a thousand deep would exhaust the parser.
     if len(header) > MAX_HEADER_LENGTH or b"[" in header or header.count(b"{") != 1:
-        raise TokenRefused(Fault.HEADER)
+        raise TokenRefused(Refusal.HEADER)
     return read_object(header)

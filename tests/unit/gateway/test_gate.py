@@ -545,7 +545,7 @@ def test_the_log_is_told_who_calls(
     """Whatever is decided, the record says who calls, or why that is not known."""
     record = begin_record(())
     note_judgement(record, judge(Asked("GET", target, headers)))
-    assert (record.user_id, record.anonymous_because, record.token_fault) == (user_id, because, fault)
+    assert (record.user_id, record.anonymous_because, record.token_refusal) == (user_id, because, fault)
     assert record.session_id == (SESSION_ID if user_id else None)
 
 

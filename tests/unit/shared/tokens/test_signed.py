@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from shared.tokens.signed import MAX_TOKEN_LENGTH, AccessTokens, Claims, Fault, KeyRing, TokenRefused
+from shared.tokens.signed import MAX_TOKEN_LENGTH, AccessTokens, Claims, KeyRing, Refusal, TokenRefused
 from tests.support.forged_tokens import ISSUER, SECRET, TTL, forge, kid_of, list_faulty_tokens, make_claims
 
 NOW = 1_800_000_000
@@ -23,11 +23,11 @@ def sign(now: int = NOW, by: AccessTokens = tokens) -> str:
     return by.sign(user_id=7, name="Ada Łovelace", email="ada@example.com", session_id=SESSION_ID, now=now)
 
 
-def fault_of(token: str, now: int = NOW, by: AccessTokens = tokens) -> Fault:
+def fault_of(token: str, now: int = NOW, by: AccessTokens = tokens) -> Refusal:
     """Return the fault for which a token is refused; any other error escapes."""
     with pytest.raises(TokenRefused) as refused:
         by.verify(token, now)
-    return refused.value.fault
+    return refused.value.refusal
 
 
 def forge_with(**changes: object) -> str:
@@ -95,20 +95,20 @@ def test_longest_token() -> None:
     next_longer = min((token for token in forged if len(token) > MAX_TOKEN_LENGTH), key=len)
 
     assert tokens.verify(longest, NOW).user_id == 7
-    assert fault_of(next_longer) is Fault.MALFORMED
+    assert fault_of(next_longer) is Refusal.MALFORMED
     assert len(next_longer) - len(longest) <= 2
 
 
 @pytest.mark.parametrize("tail", [" ", "\n", "=", "\0", "\u0661", "é", "."])
 def test_nothing_may_follow_a_token(tail: str) -> None:
     """A token with anything after it is malformed, a final newline too."""
-    assert fault_of(sign() + tail) is Fault.MALFORMED
+    assert fault_of(sign() + tail) is Refusal.MALFORMED
 
 
 def test_bits_that_mean_nothing_are_zero() -> None:
     """A segment has one spelling: the last character of a signature with other unused bits is refused."""
     token = sign()
-    assert fault_of(token[:-1] + chr(ord(token[-1]) + 1)) is Fault.MALFORMED
+    assert fault_of(token[:-1] + chr(ord(token[-1]) + 1)) is Refusal.MALFORMED
 
 
 # The header
@@ -117,7 +117,7 @@ def test_bits_that_mean_nothing_are_zero() -> None:
 @pytest.mark.parametrize("name", ["crit", "b64", "zip", "jwk", "jku", "x5u", "x5c", "x5t", "cty", "extra"])
 def test_header_has_no_other_member(name: str) -> None:
     """A header with any member besides alg, typ and kid is refused before the signature is looked at."""
-    assert fault_of(forge(CLAIMS, {**HEADER, name: "value"})) is Fault.HEADER
+    assert fault_of(forge(CLAIMS, {**HEADER, name: "value"})) is Refusal.HEADER
 
 
 @pytest.mark.parametrize("depth", [2, 10, 1500])
@@ -126,20 +126,20 @@ def test_header_is_flat(depth: int) -> None:
     signed = forge(CLAIMS, '{"alg":"HS256","typ":"at+jwt","kid":' + "[" * depth + "]" * depth + "}")
     objects = forge(CLAIMS, '{"kid":' * depth + "1" + "}" * depth)
 
-    assert fault_of(signed) is Fault.HEADER if len(signed) <= MAX_TOKEN_LENGTH else Fault.MALFORMED
-    assert fault_of(objects) in {Fault.HEADER, Fault.MALFORMED}
+    assert fault_of(signed) is Refusal.HEADER if len(signed) <= MAX_TOKEN_LENGTH else Refusal.MALFORMED
+    assert fault_of(objects) in {Refusal.HEADER, Refusal.MALFORMED}
 
 
 @pytest.mark.parametrize("change", [{"alg": "HS512"}, {"alg": "none"}, {"alg": "hs256"}, {"typ": "JWT"}])
 def test_header_chooses_nothing(change: Mapping[str, str]) -> None:
     """The algorithm and the kind of token are ours to say, not the token's."""
-    assert fault_of(forge(CLAIMS, {**HEADER, **change})) is Fault.HEADER
+    assert fault_of(forge(CLAIMS, {**HEADER, **change})) is Refusal.HEADER
 
 
 @pytest.mark.parametrize("kid", ["", "00000000", "../../etc/passwd", "' OR 1=1 --", 7, None, True])
 def test_unknown_key_is_refused(kid: object) -> None:
     """A kid selects from a fixed map in memory; one that is not in it is refused."""
-    assert fault_of(forge(CLAIMS, {**HEADER, "kid": kid})) is Fault.UNKNOWN_KEY
+    assert fault_of(forge(CLAIMS, {**HEADER, "kid": kid})) is Refusal.UNKNOWN_KEY
 
 
 # Claims
@@ -149,41 +149,41 @@ def test_unknown_key_is_refused(kid: object) -> None:
 @pytest.mark.parametrize("value", [None, True, 1.5, [], {}, "", [1], 10**300])
 def test_each_claim_is_there_and_of_its_type(name: str, value: object) -> None:
     """A claim that is missing, empty or of another type is refused."""
-    assert fault_of(forge_with(**{name: value})) is Fault.CLAIMS
-    assert fault_of(forge({claim: given for claim, given in CLAIMS.items() if claim != name})) is Fault.CLAIMS
+    assert fault_of(forge_with(**{name: value})) is Refusal.CLAIMS
+    assert fault_of(forge({claim: given for claim, given in CLAIMS.items() if claim != name})) is Refusal.CLAIMS
 
 
 def test_claims_named_twice() -> None:
     """Claims that name a member twice are refused: two readers could read two things."""
-    assert fault_of(forge(json.dumps(CLAIMS)[:-1] + ', "id": 8, "sub": "8"}')) is Fault.MALFORMED
+    assert fault_of(forge(json.dumps(CLAIMS)[:-1] + ', "id": 8, "sub": "8"}')) is Refusal.MALFORMED
 
 
 @pytest.mark.parametrize("text", ["1e400", "NaN", "-Infinity", "null", "[]", "9" * 2000])
 def test_times_that_break_libraries(text: str) -> None:
     """A time that is infinite, no number or enormous is a refusal and no other error."""
     claims = json.dumps({**CLAIMS, "exp": "PLACE"}).replace('"PLACE"', text)
-    assert fault_of(forge(claims)) is Fault.CLAIMS
+    assert fault_of(forge(claims)) is Refusal.CLAIMS
 
 
 def test_moment_of_expiry() -> None:
     """A token is good in the last second before exp, and expired at exp, without tolerance."""
     assert tokens.verify(sign(), NOW + TTL - 1).user_id == 7
-    assert fault_of(sign(), NOW + TTL) is Fault.EXPIRED
+    assert fault_of(sign(), NOW + TTL) is Refusal.EXPIRED
 
 
 def test_clock_that_runs_behind() -> None:
     """A token made up to 30 seconds ahead of our clock is good, one from further ahead is not."""
     assert tokens.verify(sign(), NOW - 30).user_id == 7
-    assert fault_of(sign(), NOW - 31) is Fault.CLAIMS
+    assert fault_of(sign(), NOW - 31) is Refusal.CLAIMS
 
 
 def test_not_before() -> None:
     """A token that says from when it counts does not count before, but for what clocks may differ (RFC 7519, 4.1.5)."""
     assert tokens.verify(forge_with(nbf=NOW), NOW).user_id == 7
     assert tokens.verify(forge_with(nbf=NOW + 30), NOW).user_id == 7
-    assert fault_of(forge_with(nbf=NOW + 31)) is Fault.CLAIMS
+    assert fault_of(forge_with(nbf=NOW + 31)) is Refusal.CLAIMS
     for value in (None, "0", True, 1.0, []):
-        assert fault_of(forge_with(nbf=value)) is Fault.CLAIMS
+        assert fault_of(forge_with(nbf=value)) is Refusal.CLAIMS
 
 
 def test_a_token_may_end_with_its_session() -> None:
@@ -206,20 +206,20 @@ def test_when_a_token_is_to_be_replaced(life: int, fresh_for: int) -> None:
 def test_longest_life() -> None:
     """A token that lives longer than ours do is refused, though it be signed with our key."""
     assert tokens.verify(forge_with(exp=NOW + TTL), NOW).user_id == 7
-    assert fault_of(forge_with(exp=NOW + TTL + 1)) is Fault.CLAIMS
-    assert fault_of(forge_with(iat=NOW, exp=NOW)) is Fault.CLAIMS
+    assert fault_of(forge_with(exp=NOW + TTL + 1)) is Refusal.CLAIMS
+    assert fault_of(forge_with(iat=NOW, exp=NOW)) is Refusal.CLAIMS
 
 
 @pytest.mark.parametrize("change", [{"iss": ISSUER + "/"}, {"iss": "http://other"}, {"aud": "Gatepost"}, {"sub": "07"}])
 def test_issuer_audience_and_subject_are_exact(change: dict[str, str]) -> None:
     """Issuer and audience are ours, letter by letter, and the subject is the id."""
-    assert fault_of(forge_with(**change)) is Fault.CLAIMS
+    assert fault_of(forge_with(**change)) is Refusal.CLAIMS
 
 
 @pytest.mark.parametrize("sid", ["7", "{" + SESSION_ID + "}", SESSION_ID.replace("-", ""), "urn:uuid:" + SESSION_ID])
 def test_session_id_has_one_spelling(sid: str) -> None:
     """A sid is a UUID in its usual spelling, so that a revocation always finds it."""
-    assert fault_of(forge_with(sid=sid)) in {Fault.CLAIMS, Fault.MALFORMED}
+    assert fault_of(forge_with(sid=sid)) in {Refusal.CLAIMS, Refusal.MALFORMED}
 
 
 def test_refusal_does_not_tell_the_token() -> None:
@@ -239,8 +239,8 @@ def test_remembered_token_ends_with_its_time() -> None:
     token = sign(by=mine)
     mine.verify(token, NOW)
 
-    assert fault_of(token, NOW + TTL, by=mine) is Fault.EXPIRED
-    assert fault_of(token, NOW - 31, by=mine) is Fault.CLAIMS
+    assert fault_of(token, NOW + TTL, by=mine) is Refusal.EXPIRED
+    assert fault_of(token, NOW - 31, by=mine) is Refusal.CLAIMS
     assert mine.verify(token, NOW + TTL - 1).user_id == 7
 
 
@@ -250,8 +250,8 @@ def test_remembered_token_helps_no_other() -> None:
     token = sign(by=mine)
     mine.verify(token, NOW)
 
-    assert fault_of(f"{token[:-1]}{'A' if token[-1] != 'A' else 'E'}", by=mine) is not Fault.EXPIRED
-    assert fault_of(f"{token} ", by=mine) is Fault.MALFORMED
+    assert fault_of(f"{token[:-1]}{'A' if token[-1] != 'A' else 'E'}", by=mine) is not Refusal.EXPIRED
+    assert fault_of(f"{token} ", by=mine) is Refusal.MALFORMED
 
 
 def test_memory_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,23 +265,23 @@ def test_memory_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {mine.verify(token, NOW).token_id for token in issued * 2} == {
         tokens.verify(token, NOW).token_id for token in issued
     }
-    assert {fault_of(token, by=mine) for token in forged * 2} == {Fault.SIGNATURE}
+    assert {fault_of(token, by=mine) for token in forged * 2} == {Refusal.SIGNATURE}
     assert (len(mine._read), len(mine._refused)) == (3, 2)  # noqa: SLF001 - the bounds can't be seen from outside
 
 
 @pytest.mark.parametrize(
     ("token", "fault"),
     [
-        (forge(CLAIMS, secret="some other"), Fault.SIGNATURE),
-        (forge(CLAIMS, {**HEADER, "kid": "00000000"}), Fault.UNKNOWN_KEY),
-        (forge(CLAIMS, {**HEADER, "alg": "none"}), Fault.HEADER),
-        (forge({**CLAIMS, "aud": "other"}), Fault.CLAIMS),
-        ("x.y.z", Fault.MALFORMED),
-        (forge(CLAIMS, secret="some other")[:-1] + "B", Fault.MALFORMED),
-        ("x" * MAX_TOKEN_LENGTH * 2, Fault.MALFORMED),
+        (forge(CLAIMS, secret="some other"), Refusal.SIGNATURE),
+        (forge(CLAIMS, {**HEADER, "kid": "00000000"}), Refusal.UNKNOWN_KEY),
+        (forge(CLAIMS, {**HEADER, "alg": "none"}), Refusal.HEADER),
+        (forge({**CLAIMS, "aud": "other"}), Refusal.CLAIMS),
+        ("x.y.z", Refusal.MALFORMED),
+        (forge(CLAIMS, secret="some other")[:-1] + "B", Refusal.MALFORMED),
+        ("x" * MAX_TOKEN_LENGTH * 2, Refusal.MALFORMED),
     ],
 )
-def test_a_refusal_that_is_remembered(token: str, fault: Fault) -> None:
+def test_a_refusal_that_is_remembered(token: str, fault: Refusal) -> None:
     """A token is refused for the same reason each time, and drives out none that was verified."""
     mine = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
     mine.verify(sign(by=mine), NOW)
@@ -295,10 +295,10 @@ def test_no_refusal_for_its_time_is_remembered() -> None:
     mine = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
     token = forge_with(nbf=NOW + 100)
 
-    assert fault_of(token, NOW + 69, by=mine) is Fault.CLAIMS
+    assert fault_of(token, NOW + 69, by=mine) is Refusal.CLAIMS
     assert mine.verify(token, NOW + 70).user_id == 7
-    assert fault_of(token, NOW + 69, by=mine) is Fault.CLAIMS
-    assert fault_of(token, NOW + TTL, by=mine) is Fault.EXPIRED
+    assert fault_of(token, NOW + 69, by=mine) is Refusal.CLAIMS
+    assert fault_of(token, NOW + TTL, by=mine) is Refusal.EXPIRED
 
 
 def test_our_own_header_is_known_by_its_text() -> None:

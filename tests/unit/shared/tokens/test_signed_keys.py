@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from shared.tokens.session_cookie import SessionSealer
-from shared.tokens.signed import AccessTokens, Fault, KeyRing, ServiceTokens, TokenRefused, key_id
+from shared.tokens.signed import AccessTokens, KeyRing, Refusal, ServiceTokens, TokenRefused, key_id
 from tests.support.forged_tokens import ISSUER, SECRET, TTL, forge, kid_of, make_claims
 
 NOW = 1_800_000_000
@@ -25,11 +25,11 @@ def sign(now: int = NOW, by: AccessTokens = tokens) -> str:
     return by.sign(user_id=7, name="Ada Łovelace", email="ada@example.com", session_id=SESSION_ID, now=now)
 
 
-def fault_of(token: str, now: int = NOW, by: AccessTokens = tokens) -> Fault:
+def fault_of(token: str, now: int = NOW, by: AccessTokens = tokens) -> Refusal:
     """Return the fault for which a token is refused; any other error escapes."""
     with pytest.raises(TokenRefused) as refused:
         by.verify(token, now)
-    return refused.value.fault
+    return refused.value.refusal
 
 
 def decode(segment: str) -> bytes:
@@ -46,19 +46,19 @@ def test_previous_key_verifies_but_never_signs() -> None:
 
     assert rotated.verify(sign(), NOW).user_id == 7
     assert json.loads(decode(sign(by=rotated).split(".")[0]))["kid"] == key_id(NEW_SECRET)
-    assert fault_of(sign(by=rotated)) is Fault.UNKNOWN_KEY, "who does not know the new key yet refuses"
+    assert fault_of(sign(by=rotated)) is Refusal.UNKNOWN_KEY, "who does not know the new key yet refuses"
 
 
 def test_key_taken_out_no_longer_verifies() -> None:
     """Without the old key among the previous ones its tokens are refused."""
-    assert fault_of(sign(), by=AccessTokens(KeyRing(NEW_SECRET), ISSUER, TTL)) is Fault.UNKNOWN_KEY
+    assert fault_of(sign(), by=AccessTokens(KeyRing(NEW_SECRET), ISSUER, TTL)) is Refusal.UNKNOWN_KEY
 
 
 def test_kid_of_one_key_and_signature_of_another() -> None:
     """The key that a token names is the only one that is tried."""
     rotated = AccessTokens(KeyRing(NEW_SECRET, [SECRET]), ISSUER, TTL)
 
-    assert fault_of(forge(CLAIMS, {**HEADER, "kid": kid_of(NEW_SECRET)}, SECRET), by=rotated) is Fault.SIGNATURE
+    assert fault_of(forge(CLAIMS, {**HEADER, "kid": kid_of(NEW_SECRET)}, SECRET), by=rotated) is Refusal.SIGNATURE
 
 
 @pytest.mark.parametrize("secret", ['{"keys": []}', '{"kty":"oct","k":"AAAA"}', "[1]", "null", '"text"', "ключ" * 8])
@@ -67,7 +67,7 @@ def test_secret_that_means_something_elsewhere(secret: str) -> None:
     odd = AccessTokens(KeyRing(secret), ISSUER, TTL)
 
     assert odd.verify(sign(by=odd), NOW).user_id == 7
-    assert fault_of(sign(), by=odd) is Fault.UNKNOWN_KEY
+    assert fault_of(sign(), by=odd) is Refusal.UNKNOWN_KEY
 
 
 @pytest.mark.parametrize("secrets", [("",), ("a", "")])
@@ -103,9 +103,9 @@ def test_kinds_are_not_taken_for_one_another() -> None:
     sealer = SessionSealer(SECRET, TTL)
     cookie = sealer.seal(CLAIMS, NOW)
 
-    assert fault_of(service_token) is Fault.HEADER
-    assert fault_of(forge(CLAIMS, {**HEADER, "typ": "svc+jwt"})) is Fault.HEADER
-    assert fault_of(cookie) is Fault.MALFORMED
+    assert fault_of(service_token) is Refusal.HEADER
+    assert fault_of(forge(CLAIMS, {**HEADER, "typ": "svc+jwt"})) is Refusal.HEADER
+    assert fault_of(cookie) is Refusal.MALFORMED
     for other in (sign(), cookie):
         with pytest.raises(TokenRefused):
             services.verify(other, callee="gatepost", now=NOW)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.tokens.signed import AccessTokens, Fault, KeyRing, ServiceTokens, TokenRefused
+from shared.tokens.signed import AccessTokens, KeyRing, Refusal, ServiceTokens, TokenRefused
 from tests.support.forged_tokens import ISSUER, SECRET, TTL, forge, kid_of, make_claims
 
 NOW = 1_800_000_000
@@ -21,11 +21,11 @@ service_tokens = ServiceTokens(KeyRing("a-service-secret-0123456789abcdef-01"))
 segments = st.binary(max_size=60).map(lambda raw: base64.urlsafe_b64encode(raw).rstrip(b"=").decode())
 
 
-def fault_of(token: str) -> Fault:
+def fault_of(token: str) -> Refusal:
     """Return the fault for which a token is refused; any other error escapes."""
     with pytest.raises(TokenRefused) as refused:
         tokens.verify(token, NOW)
-    return refused.value.fault
+    return refused.value.refusal
 
 
 @given(
@@ -35,7 +35,7 @@ def fault_of(token: str) -> Fault:
 )
 def test_any_text_is_refused(text: str) -> None:
     """Any text ends as a refusal, never as another error."""
-    assert fault_of(text) in Fault
+    assert fault_of(text) in Refusal
     with pytest.raises(TokenRefused):
         service_tokens.verify(text, callee="auth_service", now=NOW)
 
@@ -43,7 +43,7 @@ def test_any_text_is_refused(text: str) -> None:
 @given(st.binary())
 def test_bytes_are_refused(raw: bytes) -> None:
     """Bytes, which no caller should pass, end as a refusal as well."""
-    assert fault_of(raw) is Fault.MALFORMED  # type: ignore[arg-type]
+    assert fault_of(raw) is Refusal.MALFORMED  # type: ignore[arg-type]
     with pytest.raises(TokenRefused):
         service_tokens.verify(raw, callee="auth_service", now=NOW)  # type: ignore[arg-type]
 
@@ -73,7 +73,7 @@ def test_any_header_ends_as_verified_or_refused(changes: dict[str, object]) -> N
     """A signed token with another header is refused, whatever that header holds."""
     header = {**HEADER, **changes}
     if header != HEADER:
-        assert fault_of(forge(CLAIMS, header)) in Fault
+        assert fault_of(forge(CLAIMS, header)) in Refusal
 
 
 @given(st.data())
@@ -83,7 +83,7 @@ def test_any_change_of_a_character_is_noticed(data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(token) - 1))
     other = data.draw(st.sampled_from("ABCDabcd0189-_.=+ \n").filter(lambda character: character != token[at]))
 
-    assert fault_of(token[:at] + other + token[at + 1 :]) in Fault
+    assert fault_of(token[:at] + other + token[at + 1 :]) in Refusal
 
 
 @given(st.integers(1, 2**63 - 1), st.text(min_size=1, max_size=80), st.uuids(), st.integers(0, 2**40))
