@@ -35,7 +35,7 @@ class ListSource:
         self._standby = standby
         self._is_waited_for = False
         self._checked_at = self._rests_until = float("-inf")
-        self._counter = metrics.count_list_queries()
+        self._counter = metrics.register_list_queries()
 
     async def read(self, read: Callable[[Connection], Awaitable[Found]]) -> Found:
         """Return what a read finds; raises Unavailable when no server can be asked."""

@@ -64,20 +64,20 @@ class Metrics:
         requests.inc()
         times.observe(seconds)
 
-    def count_refusal(self, reason: str) -> None:
+    def increment_refusals(self, reason: str) -> None:
         """Count one refused request; the reason is a word of ours."""
         counter = self._refused.get(reason)
         if counter is None:
             counter = self._refused[reason] = self._refusals.labels(reason)
         counter.inc()
 
-    def count_list_queries(self) -> Counter:
-        """Return the count of queries for lists, by the server that was asked: ``primary`` or ``standby``."""
+    def register_list_queries(self) -> Counter:
+        """Register and return the counter of queries for lists, by server: ``primary`` or ``standby``."""
         name, meaning = "gatepost_list_queries_total", "Queries for lists, by the server that was asked"
         return Counter(name, meaning, ["server"], registry=self.registry)
 
-    def count_housekeeping(self, chores: Iterable[str]) -> Counter:
-        """Return the count of rows that housekeeping has taken, by chore."""
+    def register_housekeeping(self, chores: Iterable[str]) -> Counter:
+        """Register and return the counter of rows that housekeeping deleted, by chore."""
         name, meaning = "gatepost_housekeeping_rows_total", "Rows that housekeeping cleared away, by chore"
         counter = Counter(name, meaning, ["chore"], registry=self.registry)
         for chore in chores:

@@ -165,7 +165,7 @@ class Reports:
         seconds = time.perf_counter() - record.started
         self._metrics.observe_request(record.matcher, method, status, seconds)
         if record.refusal is not None:
-            self._metrics.count_refusal(_find_reason(record))
+            self._metrics.increment_refusals(_find_reason(record))
         if is_logged and self._write is not None and not record.is_routine:
             self._write(_describe(record, method, status, seconds))
         elif is_logged:

@@ -57,7 +57,7 @@ class Housekeeping:
         self._connection: Connection | None = None
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
-        self._rows = metrics.count_housekeeping(chores)
+        self._rows = metrics.register_housekeeping(chores)
 
     def start(self) -> None:
         """Begin, in the background."""
