@@ -22,14 +22,14 @@ def choose_ports(gateway_port: int) -> dict[str, Ports]:
     if not 0 <= gateway_port <= HIGHEST_PORT:
         raise PortUnusable(f"there is no port {gateway_port}; the highest is {HIGHEST_PORT}")
     if gateway_port == 0:
-        free = iter(_find_free_ports(2 * len(_USUAL)))
+        free = iter(_list_free_ports(2 * len(_USUAL)))
         return {service: Ports(next(free), next(free)) for service in _USUAL}
     others = {port: service for service, each in _USUAL.items() for port in (each.requests, each.metrics)}
     del others[GATEWAY_PORT]
     if gateway_port in others:
         raise PortUnusable(f"port {gateway_port} is the one of {others[gateway_port]}; choose another")
     _check_free(gateway_port)
-    spare = iter(_find_free_ports(2 * len(_USUAL)))
+    spare = iter(_list_free_ports(2 * len(_USUAL)))
     chosen = {
         service: Ports(*(port if _is_free(port) else next(spare) for port in (each.requests, each.metrics)))
         for service, each in _USUAL.items()
@@ -42,7 +42,7 @@ def name_ports(gateway_port: int) -> dict[str, Ports]:
     return {**_USUAL, "gateway": Ports(gateway_port, _USUAL["gateway"].metrics)}
 
 
-def _find_free_ports(count: int) -> list[int]:
+def _list_free_ports(count: int) -> list[int]:
     with contextlib.ExitStack() as open_sockets:
         found = [open_sockets.enter_context(socket.socket()) for _ in range(count)]
         for each in found:

@@ -55,14 +55,14 @@ def parse_policy(text: str, settings: Mapping[str, str], file: str = "rules.toml
     except ValidationError as invalid:
         raise _choose_error(invalid, words, lines, file) from None
     policy = Policy(
-        tuple(rule.to_rule(_find_line(lines, ("rule", index))) for index, rule in enumerate(tables.rules)),
+        tuple(rule.to_rule(_get_line(lines, ("rule", index))) for index, rule in enumerate(tables.rules)),
         tuple(upstream.to_upstream(name) for name, upstream in tables.upstreams.items()),
         tuple(compile_matcher(source) for source in NEVER_ROUTED),
     )
     try:
         check_rules(policy)
     except RuleRefused as refusal:
-        line = _find_line(lines, ("rule", refusal.index, refusal.key or ""))
+        line = _get_line(lines, ("rule", refusal.index, refusal.key or ""))
         raise PolicyInvalid(file, line, str(refusal)) from None
     return policy
 
@@ -105,7 +105,7 @@ def _read_key_path(parsed: object, newest: dict[KeyPath, int]) -> KeyPath:
     return key_path
 
 
-def _find_line(lines: Mapping[KeyPath, int], key_path: KeyPath) -> int:
+def _get_line(lines: Mapping[KeyPath, int], key_path: KeyPath) -> int:
     """Return the line on which a key stands, or else the nearest thing around it."""
     while key_path and key_path not in lines:
         key_path = key_path[:-1]
@@ -128,7 +128,7 @@ def _choose_error(
 ) -> PolicyInvalid:
     """Return the first error in the file. A missing word comes last: it may be there, misspelt."""
     errors = [
-        (error["type"] == "missing", _find_line(lines, error["loc"]), _describe(error, words))
+        (error["type"] == "missing", _get_line(lines, error["loc"]), _describe(error, words))
         for error in invalid.errors(include_url=False)
     ]
     _, line, reason = min(errors)

@@ -102,7 +102,7 @@ class UpstreamPool:
         """
         await self._take_slot(use)
         try:
-            connection = await self._find_connection(fresh=fresh)
+            connection = await self._get_connection(fresh=fresh)
         except BaseException:
             self._free_slot(use)
             raise
@@ -205,7 +205,7 @@ class UpstreamPool:
                 self._in_use += 1
                 turn.set_result(None)
 
-    async def _find_connection(self, *, fresh: bool) -> UpstreamConnection:
+    async def _get_connection(self, *, fresh: bool) -> UpstreamConnection:
         unreachable: set[Replica] = set()
         while len(unreachable) < len(self._targets):
             now = time.monotonic()

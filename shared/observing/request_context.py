@@ -165,7 +165,7 @@ class Reports:
         seconds = time.perf_counter() - record.started
         self._metrics.observe_request(record.matcher, method, status, seconds)
         if record.refusal is not None:
-            self._metrics.increment_refusals(_find_reason(record))
+            self._metrics.increment_refusals(_choose_reason(record))
         if is_logged and self._write is not None and not record.is_routine:
             self._write(_describe(record, method, status, seconds))
         elif is_logged:
@@ -177,7 +177,7 @@ class Reports:
             structlog.get_logger(LOGGER).log(level, EVENT, **_describe(record, method, status, seconds))
 
 
-def _find_reason(record: RequestRecord) -> str:
+def _choose_reason(record: RequestRecord) -> str:
     """Return why a request was refused: a word of a closed set."""
     refusal = record.refusal or ""
     return (record.token_refusal or record.anonymous_because or refusal) if refusal in _UNPROVEN else refusal

@@ -41,7 +41,7 @@ class PostgresServers:
         tries = [asyncio.create_task(self._connect_to(url, settings)) for url in self._urls]
         chosen = None
         try:
-            chosen = await _find_first(tries)
+            chosen = await _wait_for_first(tries)
             return chosen.result()
         finally:
             for each in tries:
@@ -86,7 +86,7 @@ async def _look_up(name: str) -> list[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
-async def _find_first(tries: list[Try]) -> Try:
+async def _wait_for_first(tries: list[Try]) -> Try:
     """Return the first try that succeeds, else one that failed."""
     pending = set(tries)
     while True:

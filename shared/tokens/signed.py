@@ -205,12 +205,12 @@ class _Kind:
         header, payload, signature = match.groups()
         if not (is_canonical(header) and is_canonical(payload) and is_canonical(signature)):
             raise TokenRefused(Refusal.MALFORMED)
-        key = self._own_headers.get(header) or self._find_key(header)
+        key = self._own_headers.get(header) or self._get_key(header)
         if not key.verify(token[: match.end(2)].encode(), decode_segment(signature)):
             raise TokenRefused(Refusal.SIGNATURE)
         return read_object(decode_segment(payload))
 
-    def _find_key(self, segment: str) -> Key:
+    def _get_key(self, segment: str) -> Key:
         """Return the key named by a header that is not spelled as we would."""
         header = _read_header(segment)
         if header != {"alg": ALGORITHM, "typ": self._type, "kid": header.get("kid")}:
