@@ -1,12 +1,14 @@
 # One file for the three services: docker build --target gateway . (or auth_service, posts_service). Each image holds
-# its own folder, shared/ and the locked libraries; no compiler, no pip of ours, nothing that it could write to.
+# its own folder, shared/ and the locked libraries; no compiler, no pip of ours, nothing that it could write to, and of
+# the libraries neither Babel's data of languages that we don't speak nor what nothing imports (pyproject.toml).
 
 FROM python:3.13-slim AS builder
 COPY requirements.txt .
 RUN python3 -m venv --without-pip /venv \
  && python3 -m pip --python /venv/bin/python install --no-cache-dir --require-hashes -r requirements.txt \
  && find /venv/lib -path '*/babel/locale-data/*' ! -name root.dat ! -name en.dat ! -name en_001.dat ! -name en_GB.dat \
-        ! -name ko.dat -delete
+        ! -name ko.dat -delete \
+ && rm -r /venv/lib/python3*/site-packages/sqlglot
 
 
 FROM python:3.13-slim AS runtime

@@ -1,0 +1,13 @@
+"""The door to PostgreSQL, as far as it is pure; what it does with a server is in ``tests/service/shared``."""
+
+import subprocess
+import sys
+
+from tests.support.house import ROOT
+
+
+def test_images_lack_nothing_that_is_imported() -> None:
+    """The services start without sqlglot, which images are built without."""
+    code = "import sys; sys.modules['sqlglot'] = None; import auth_service.app, posts_service.app"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    assert "site-packages/sqlglot" in (ROOT / "Dockerfile").read_text()
