@@ -306,7 +306,8 @@ async def lock_sessions_of(connection: Connection, user_id: int, limit: int) -> 
     """Return some sessions of a user, live or not, locked. BETWEEN: by the user's index, however many are theirs."""
     rows = await connection.fetch(
         "SELECT id FROM sessions WHERE user_id BETWEEN $1 AND $1 ORDER BY user_id, created_at DESC LIMIT $2 FOR UPDATE",
-        *(user_id, limit),
+        user_id,
+        limit,
     )
     return [SessionId(row["id"]) for row in rows]
 

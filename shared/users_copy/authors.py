@@ -34,7 +34,10 @@ async def upsert_author(connection: Connection, claims: Claims) -> None:
         ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email, as_of = excluded.as_of
         WHERE authors.as_of < excluded.as_of
         """,
-        *(claims.user_id, claims.name, claims.email, dt.datetime.fromtimestamp(claims.issued_at, dt.UTC)),
+        claims.user_id,
+        claims.name,
+        claims.email,
+        dt.datetime.fromtimestamp(claims.issued_at, dt.UTC),
     )
 
 

@@ -103,7 +103,9 @@ async def test_a_deleted_users_sessions_are_found_by_index(
             "(user_id, created_at, ends_at, idle_ends_at, user_agent, revoked_at, revoked_because) "
             "SELECT $1::bigint, now() - $3::text::interval, now(), now(), '', now(), 'account_deleted' "
             "FROM generate_series(1, $2::int)",
-            *(user_id, many, age),
+            user_id,
+            many,
+            age,
         )
     await database.execute(
         "INSERT INTO refresh_tokens (token_hash, session_id) SELECT sha256(id::text::bytea), id FROM sessions"

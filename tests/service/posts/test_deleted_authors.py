@@ -159,13 +159,16 @@ async def test_a_bite_is_found_by_index(database: asyncpg.Connection, chore: str
         await database.execute(
             "INSERT INTO posts (author_id, title, content, published) "
             "SELECT $1::bigint, 'Title', 'Text', true FROM generate_series(1, $2::int)",
-            *(author_id, many),
+            author_id,
+            many,
         )
         await database.execute(
             "INSERT INTO idempotency_keys (author_id, key, fingerprint, status, headers, body, created_at) "
             "SELECT $1::bigint, i::text, '', 201, '{}', '', now() - $3::text::interval "
             "FROM generate_series(1, $2::int) AS i",
-            *(author_id, many, age),
+            author_id,
+            many,
+            age,
         )
     await database.execute("INSERT INTO removals (author_id) VALUES (1)")
     await database.execute("ANALYZE posts, idempotency_keys, removals")

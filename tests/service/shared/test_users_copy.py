@@ -85,7 +85,8 @@ async def delete_notes_of(connection: Connection, author_id: int, limit: int) ->
     """Delete some notes of a user, and return how many."""
     done: str = await connection.execute(
         "DELETE FROM notes WHERE id IN (SELECT id FROM notes WHERE author_id = $1 LIMIT $2 FOR UPDATE)",
-        *(author_id, limit),
+        author_id,
+        limit,
     )
     return int(done.removeprefix("DELETE "))
 
@@ -96,7 +97,7 @@ async def write_notes(database: Database, user_id: int, name: str, number: int) 
     async with database.transaction() as connection:
         await upsert_author(connection, Claims(user_id, name, f"{name}@example.com", "s", "t", now, now + 3600))
         await connection.execute(
-            "INSERT INTO notes (author_id, text) SELECT $1, 'x' FROM generate_series(1, $2::int)", *(user_id, number)
+            "INSERT INTO notes (author_id, text) SELECT $1, 'x' FROM generate_series(1, $2::int)", user_id, number
         )
 
 
