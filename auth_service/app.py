@@ -15,6 +15,7 @@ from auth_service.ways.registry import WAYS
 from auth_service.ways.way import Way
 from auth_service.web import account_pages, api, internal, nextauth, pages
 from shared.application import build_application
+from shared.auth_events.contract import REVOCATIONS_PATH, SESSION_PATH, USER_CHANGES_PATH
 from shared.observing.metrics import Metrics
 from shared.web.routes import Resource, resource
 
@@ -57,9 +58,9 @@ def build_routes(ways: Sequence[Way] = WAYS) -> list[Resource]:
         resource("/api/auth/_log", POST=nextauth.take_log),
         resource("/api/auth", **unknown),
         resource("/api/auth/{rest:path}", **unknown),
-        resource("/internal/users/changes", GET=internal.show_user_changes),
-        resource("/internal/revocations", GET=internal.show_revocations),
-        resource("/internal/session", POST=internal.renew_session),
+        resource(USER_CHANGES_PATH, GET=internal.show_user_changes),
+        resource(REVOCATIONS_PATH, GET=internal.show_revocations),
+        resource(SESSION_PATH, POST=internal.renew_session),
     ]
 
 

@@ -24,7 +24,7 @@ from auth_service.tables.feed_starts import insert_feed_start
 from auth_service.tables.users import find_highest_user_id
 from auth_service.ways.way import Way
 from auth_service.web.csrf import CsrfTokens
-from auth_service.web.long_poll import Feeds
+from auth_service.web.long_poll import Events
 from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
 from shared.postgres.database import Connection, Database
@@ -47,7 +47,7 @@ class Parts:
     public_url: str
     database: Database
     epoch_watch: EpochWatch
-    feeds: Feeds
+    events: Events
     passwords: Passwords
     admission: Admission
     accounts: Accounts
@@ -87,7 +87,7 @@ class Parts:
             public_url=settings.nextauth_url,
             database=database,
             epoch_watch=epoch_watch,
-            feeds=Feeds(database, epoch_watch),
+            events=Events(database, epoch_watch),
             passwords=passwords,
             admission=admission,
             accounts=Accounts(database, epoch_watch, passwords, admission, signing_in, sessions),

@@ -36,7 +36,8 @@ from gateway.wire.limits import ClientLimits, Limits
 from gateway.wire.own_answers import OwnAnswers
 from gateway.wire.request_heads import RequestHeads
 from gateway.wire.upstream_head import Outgoing
-from shared.auth_events.revocation_feed import create_revocation_feed
+from shared.auth_events.contract import AUTH_SERVICE
+from shared.auth_events.revocation_follower import create_revocation_follower
 from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
 from shared.observing.request_context import Reports
@@ -92,7 +93,7 @@ def create_app(
 
     auth_service = create_auth_client(settings)
     revocations = Revocations()
-    feed = create_revocation_feed(auth_service, revocations, metrics)
+    feed = create_revocation_follower(auth_service, revocations, metrics)
     credentials = Credentials.of(settings, revocations)
     renewal = SessionRenewal(auth_service, credentials)
     servers = set[ServerState]()
@@ -129,4 +130,4 @@ def create_auth_client(settings: GatewaySettings) -> ServiceClient:
     """Return the client that calls the auth service in the gateway's name."""
     keys = KeyRing(settings.service_secret.get_secret_value(), reveal(settings.service_secret_previous))
     tokens = ServiceTokens(keys)
-    return ServiceClient(settings.auth_service_url, caller="gateway", callee="auth_service", tokens=tokens)
+    return ServiceClient(settings.auth_service_url, caller="gateway", callee=AUTH_SERVICE, tokens=tokens)

@@ -10,15 +10,16 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from shared.auth_events.feed import Feed
-from shared.auth_events.revocation_feed import create_revocation_feed
+from shared.auth_events.contract import AUTH_SERVICE
+from shared.auth_events.follower import Follower
+from shared.auth_events.revocation_follower import create_revocation_follower
 from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
 from shared.postgres.database import Database
 from shared.postgres.housekeeping import Chore, Housekeeping
 from shared.settings import ResourceServerSettings, reveal
 from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
-from shared.users_copy.following import create_user_change_feed
+from shared.users_copy.following import create_user_change_follower
 from shared.web.health import Check
 from shared.web.service_calls import ServiceClient
 
@@ -43,8 +44,8 @@ class ResourceServer:
     auth_service: ServiceClient
     access_tokens: AccessTokens
     revocations: Revocations
-    revocation_feed: Feed
-    user_change_feed: Feed
+    revocation_follower: Follower
+    user_change_follower: Follower
     housekeeping: Housekeeping
     beside: Sequence[Part]
 
@@ -65,7 +66,7 @@ class ResourceServer:
         keys = KeyRing(settings.secret_key.get_secret_value(), reveal(settings.secret_key_previous))
         service_keys = KeyRing(settings.service_secret.get_secret_value(), reveal(settings.service_secret_previous))
         tokens = ServiceTokens(service_keys)
-        auth_service = ServiceClient(settings.auth_service_url, caller=service, callee="auth_service", tokens=tokens)
+        auth_service = ServiceClient(settings.auth_service_url, caller=service, callee=AUTH_SERVICE, tokens=tokens)
         revocations = Revocations()
         metrics.watch_database(database.count_borrowed)
         return cls(
@@ -73,8 +74,8 @@ class ResourceServer:
             auth_service=auth_service,
             access_tokens=AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl),
             revocations=revocations,
-            revocation_feed=create_revocation_feed(auth_service, revocations, metrics),
-            user_change_feed=create_user_change_feed(auth_service, database, metrics),
+            revocation_follower=create_revocation_follower(auth_service, revocations, metrics),
+            user_change_follower=create_user_change_follower(auth_service, database, metrics),
             housekeeping=Housekeeping(database, chores, metrics),
             beside=beside,
         )
@@ -87,12 +88,12 @@ class ResourceServer:
     @property
     def remarks(self) -> dict[str, Check]:
         """How the feeds of the auth service are, by name."""
-        return {feed.name: feed.find_remark for feed in (self.revocation_feed, self.user_change_feed)}
+        return {each.name: each.find_remark for each in (self.revocation_follower, self.user_change_follower)}
 
     @property
     def _parts(self) -> tuple[Part, ...]:
         """All that starts, in that order; it stops in the opposite one."""
-        return (self.database, *self.beside, self.housekeeping, self.revocation_feed, self.user_change_feed)
+        return (self.database, *self.beside, self.housekeeping, self.revocation_follower, self.user_change_follower)
 
     async def start(self) -> None:
         """Begin to work: connect to the database and follow the auth service, in the background."""
@@ -100,7 +101,7 @@ class ResourceServer:
             if (begun := part.start()) is not None:
                 await begun
         # Who was signed out before is to be refused from the first request on.
-        await asyncio.gather(self.database.wait_a_moment(), self.revocation_feed.wait_a_moment())
+        await asyncio.gather(self.database.wait_a_moment(), self.revocation_follower.wait_a_moment())
 
     async def stop(self) -> None:
         """Let go of everything."""

@@ -1,4 +1,4 @@
-"""The feeds that other services follow by long poll: user changes and revocations.
+"""The events that other services follow by long poll: user changes and revocations.
 
     GET /internal/users/changes?after=7&wait=5&epoch=<uuid>&known=3  ->  {"changes": [...], "last": 9, "epoch": <uuid>}
     GET /internal/revocations?after=3&wait=5&epoch=<uuid>            ->  {"revocations": [...], "last": 3, "epoch": ...}
@@ -19,7 +19,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from auth_service.followers import FeedPlace, Standing, admit_follower
+from auth_service.followers import Standing, admit_follower
+from shared.auth_events.contract import EventsQuestion
 from shared.postgres.database import Connection, Database
 from shared.postgres.epoch_watch import EpochWatch
 from shared.postgres.epochs import Epoch, find_epoch
@@ -52,8 +53,8 @@ class Page(Generic[Entry]):
     epoch: Epoch
 
 
-class Feeds:
-    """The feeds of one database; whoever waits for one shares the looks at it."""
+class Events:
+    """What happened, as one database tells it; whoever waits for one shares the looks at it."""
 
     def __init__(self, database: Database, watch: EpochWatch) -> None:
         self._database = database
@@ -61,30 +62,34 @@ class Feeds:
         self._looking: asyncio.Task[Marks] | None = None
 
     async def read(
-        self, feed: str, list_entries: ListEntries[Entry], place: FeedPlace, is_over: Callable[[], Awaitable[bool]]
+        self,
+        feed: str,
+        list_entries: ListEntries[Entry],
+        question: EventsQuestion,
+        is_over: Callable[[], Awaitable[bool]],
     ) -> Page[Entry]:
         """Return the next page of a feed; ``is_over`` tells when it is no longer to be waited for."""
-        deadline = time.monotonic() + place.wait
-        epoch, standing = await admit_follower(self._database, self._watch, feed, place)
+        deadline = time.monotonic() + question.wait
+        epoch, standing = await admit_follower(self._database, self._watch, feed, question)
         if standing is not Standing.READS_ON:
             return Page([], 0, epoch)
         marks: Marks | None = None
         while True:
             async with self._database.connection() as connection:
-                entries = await list_entries(connection, place.after)
+                entries = await list_entries(connection, question.after)
                 now = await find_epoch(connection) if entries else epoch  # afterwards: an entry may be of the next one
             if now != epoch:
-                return Page([], place.after, epoch)  # whoever asks again is told of the next
+                return Page([], question.after, epoch)  # whoever asks again is told of the next
             if entries:
                 return Page(entries, entries[-1].id, epoch)
             found = marks
             while found == marks:
                 if time.monotonic() >= deadline or await is_over():
-                    return Page([], place.after, epoch)
+                    return Page([], question.after, epoch)
                 found = await self._look()
             marks = found
             if marks is not None and marks[-1] != epoch.number:
-                return Page([], place.after, epoch)  # whoever asks again is told of the next
+                return Page([], question.after, epoch)  # whoever asks again is told of the next
 
     async def _look(self) -> Marks:
         """Return the marks as they are at the next look, which is everybody's who waits for one."""

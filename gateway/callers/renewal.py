@@ -17,19 +17,18 @@ import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Annotated
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from gateway.callers.credentials import Credentials, Identity, StaleSession
 from gateway.wire.headers import RawHeader
+from shared.auth_events.contract import SESSION_PATH, SealedSession, SessionAnswer
 from shared.errors import Unavailable
 from shared.tokens.authentication import Anonymous, Caller, Reason, User, authenticate_token
 from shared.tokens.session_cookie import CookieNames, list_session_pieces
 from shared.web.service_calls import ServiceClient
 
-PATH = "/internal/session"
 TIMEOUT = 1.5  # seconds that a request waits at most
 REMEMBER = 5.0  # seconds that an answer counts for the session's other requests
 BACK_OFF = 1.0  # seconds without a question about a session after one that failed
@@ -37,18 +36,6 @@ MAX_SESSIONS = 10_000  # that are being asked about or remembered; beyond, nothi
 FORGET_EVERY = 1.0  # seconds; it costs as much as there are sessions remembered
 
 log = structlog.get_logger("session_renewal")
-
-Cookie = Annotated[str, Field(pattern=r"^[\x20-\x7e]+$")]
-"""A ``Set-Cookie`` value; what could end its line is no part of it."""
-
-
-class SessionAnswer(BaseModel):
-    """The auth service's answer about a session."""
-
-    model_config = ConfigDict(strict=True, frozen=True)
-
-    access_token: Annotated[str | None, Field(alias="accessToken")]
-    set_cookie: Annotated[tuple[Cookie, ...], Field(alias="setCookie", strict=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +125,12 @@ class SessionRenewal:
         return question
 
     async def _ask(self, stale: StaleSession) -> SessionAnswer | None:
-        body = {"session": stale.sealed, "pieces": list(stale.pieces)}
-        if stale.device is not None:
-            body["device"] = stale.device
         try:
+            asked = SealedSession(session=stale.sealed, pieces=list(stale.pieces), device=stale.device)
+            body = asked.model_dump(exclude_none=True)
             async with asyncio.timeout(TIMEOUT):
-                return SessionAnswer.model_validate(await self._auth_service.post_json(PATH, body, timeout=TIMEOUT))
+                answer = await self._auth_service.post_json(SESSION_PATH, body, timeout=TIMEOUT)
+            return SessionAnswer.model_validate(answer)
         except (Unavailable, ValidationError, TimeoutError) as error:
             log.warning("session_not_renewed", sid=stale.session_id, error=type(error).__name__)
             return None

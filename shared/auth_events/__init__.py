@@ -1,1 +1,1 @@
-"""What the auth service tells the others as it happens: users that changed, sessions that ended."""
+"""What the auth service tells the others as it happens: users that changed, sessions that ended; what they ask."""

@@ -1,18 +1,65 @@
-"""What the auth service tells other services under ``/internal``: the models of what is said."""
+"""What the auth service and the others say to each other under ``/internal``: the paths, and a model of each message.
 
-from typing import Annotated, Literal
+    GET  /internal/users/changes   EventsQuestion  ->  ChangePage        asked by each service with a copy of users
+    GET  /internal/revocations     EventsQuestion  ->  RevocationPage    asked by whoever verifies access tokens
+    POST /internal/session         SealedSession   ->  SessionAnswer     asked by the gateway
 
-from pydantic import BaseModel, Field
+Both sides import this module. Each call carries a service token, and the gateway routes none of it.
 
-from shared.auth_events.feed_pages import PageEnd
-from shared.tokens.signed import MAX_ID
-from shared.web.schemas import Text
+The other side may run another release. So nobody refuses what is new in an answer, nor misses what an earlier release
+did not say; the entries of a page are read each for itself (``event_pages``); and a question has no member that must be
+there but those of the first release.
+"""
+
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.tokens.claims import MAX_ID, SESSION_ID_PATTERN
+from shared.tokens.session_cookie import MAX_SEALED_LENGTH
+from shared.web.schemas import Body, Query, Text
+
+AUTH_SERVICE: Final = "auth_service"
+"""Who answers: the callee of the service tokens."""
+
+USER_CHANGES_PATH: Final = "/internal/users/changes"
+REVOCATIONS_PATH: Final = "/internal/revocations"
+SESSION_PATH: Final = "/internal/session"
+
+LONGEST_WAIT = 6  # seconds that a page may be waited for
+MAX_DEVICE_LENGTH = 200  # characters
+MAX_PIECES = 100  # cookies
 
 Number = Annotated[int, Field(ge=1, le=MAX_ID)]
 
 
+# Events: numbered, in order, read page after page by long poll
+
+
+class EventsQuestion(Query):
+    """Where a page begins, and how many seconds an empty one may be waited for; what the follower knows.
+
+    ``epoch`` is that of the last page, ``known`` the highest user id that was ever told of.
+    """
+
+    after: Annotated[int, Field(ge=0, le=MAX_ID)] = 0
+    wait: Annotated[float, Field(ge=0, le=LONGEST_WAIT)] = 0.0
+    epoch: UUID | None = None
+    known: Annotated[int, Field(ge=0, le=MAX_ID)] | None = None
+
+
+class PageEnd(BaseModel):
+    """The part of every page that says where the next one begins; and the epoch, which a release before did not say."""
+
+    model_config = ConfigDict(strict=True)
+
+    last: Annotated[int, Field(ge=0)]
+    epoch: Annotated[str, Field(pattern=rf"^{SESSION_ID_PATTERN}$")] | None = None
+
+
 class KnownUser(BaseModel):
-    """What the auth service tells of a user; what else it may tell is of no use here."""
+    """What is told of a user."""
 
     id: Number
     name: Text
@@ -42,6 +89,55 @@ class UserDeleted(BaseModel):
 
 
 class ChangePage(PageEnd):
-    """A page of the auth service's feed of user changes; each change is read for itself."""
+    """A page of what happened to users: UserChange and UserDeleted."""
 
     changes: list[object]
+
+
+class EndedSession(BaseModel):
+    """One session that was ended: no access token of it is valid after ``until`` (Unix seconds)."""
+
+    model_config = ConfigDict(strict=True)
+
+    id: int = 0  # nobody needs it who reads
+    sid: Annotated[str, Field(pattern=rf"^{SESSION_ID_PATTERN}$")]
+    until: int
+
+
+class RevocationPage(PageEnd):
+    """A page of sessions that were ended: EndedSession.
+
+    Tokens issued before ``since`` (Unix seconds) are refused, whatever their session; 0 where none are.
+    """
+
+    revocations: list[object]
+    since: Annotated[int, Field(ge=0)] = 0
+
+
+# A browser's session
+
+
+class SealedSession(Body):
+    """A session cookie's value, chunks joined, and the names of the cookies that it came in; a device cookie's value.
+
+    The session is empty where there is none; the device cookie is left out where it says nothing else.
+    """
+
+    session: Annotated[str, Field(max_length=MAX_SEALED_LENGTH)]
+    pieces: Annotated[list[str], Field(max_length=MAX_PIECES)]
+    device: Annotated[str | None, Field(max_length=MAX_DEVICE_LENGTH)] = None
+
+
+Cookie = Annotated[str, Field(pattern=r"^[\x20-\x7e]+$")]
+"""A ``Set-Cookie`` value; what could end its line is no part of it."""
+
+
+class SessionAnswer(BaseModel):
+    """A fresh access token for a session that is live, else None; and the cookies that store or clear the session."""
+
+    model_config = ConfigDict(
+        strict=True, frozen=True, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+    )
+
+    access_token: Annotated[str | None, Field(alias="accessToken")]
+    set_cookie: Annotated[tuple[Cookie, ...], Field(alias="setCookie", strict=False)]

@@ -12,7 +12,7 @@ from shared.tokens.claims import Claims
 
 
 class Revocations:
-    """The sessions that were ended, as far as is known here; ``revocation_feed`` tells of them."""
+    """The sessions that were ended, as far as is known here; ``revocation_follower`` tells of them."""
 
     def __init__(self) -> None:
         self._until: dict[str, int] = {}

@@ -8,7 +8,7 @@ import datetime as dt
 from dataclasses import dataclass
 from uuid import UUID
 
-from shared.auth_events.feed import Position
+from shared.auth_events.follower import Position
 from shared.postgres.database import Connection, Row
 
 

@@ -9,7 +9,7 @@
    (``deletions``): one user's deletion never holds up the feed. Nothing brings the author back: the id is kept. A write
    that runs meanwhile holds the author's row and goes with the rest, or comes after and is refused.
 5. An entry that can't be read is skipped, at the price of an old name; a deletion never is
-   (``shared/auth_events/feed_pages.py``).
+   (``shared/auth_events/event_pages.py``).
 6. When the auth service's database was put back, the feed is read anew. The names and addresses of users that it no
    longer tells of are forgotten; what they wrote stays without an author, for nobody else gets the id. Deleted users
    who came back are counted, and told.
@@ -21,9 +21,9 @@ from collections.abc import Callable, Sequence
 import structlog
 from pydantic import BaseModel
 
-from shared.auth_events.contract import ChangePage, UserChange, UserDeleted
-from shared.auth_events.feed import Feed, Position
-from shared.auth_events.feed_pages import read_entries
+from shared.auth_events.contract import USER_CHANGES_PATH, ChangePage, UserChange, UserDeleted
+from shared.auth_events.event_pages import read_entries
+from shared.auth_events.follower import Follower, Position
 from shared.observing.metrics import Metrics
 from shared.postgres.database import Connection, Database
 from shared.users_copy.authors import (
@@ -44,7 +44,6 @@ from shared.users_copy.removals import delete_removals, insert_removals
 from shared.web.service_calls import ServiceClient
 
 FEED = "user_changes"
-PATH = "/internal/users/changes"
 FORGOTTEN_AT_ONCE = 1000  # authors, in one transaction
 
 Change = UserChange | UserDeleted
@@ -54,7 +53,7 @@ _MODELS: dict[object, type[BaseModel]] = {"created": UserChange, "renamed": User
 log = structlog.get_logger("users_copy")
 
 
-class UserChangeFollower:
+class UserChangeConsumer:
     """Brings what the feed tells into the database, where its position is too."""
 
     def __init__(self, database: Database, count_skipped: Callable[[], None]) -> None:
@@ -117,9 +116,10 @@ class UserChangeFollower:
         log.warning("feed_read_anew", feed=FEED, authors_unknown=forgotten, deleted_users_back=returned, see=see)
 
 
-def create_user_change_feed(client: ServiceClient, database: Database, metrics: Metrics) -> Feed:
-    """Return the feed that keeps authors up to date; not started yet."""
-    return Feed(FEED, PATH, client, UserChangeFollower(database, metrics.count_skipped_entries(FEED)), metrics)
+def create_user_change_follower(client: ServiceClient, database: Database, metrics: Metrics) -> Follower:
+    """Return what keeps authors up to date; not started yet."""
+    consumer = UserChangeConsumer(database, metrics.count_skipped_entries(FEED))
+    return Follower(FEED, USER_CHANGES_PATH, client, consumer, metrics)
 
 
 def _find_model(entry: object) -> type[BaseModel] | None:

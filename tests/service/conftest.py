@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.auth_events import feed
+from shared.auth_events import follower
 from shared.postgres import housekeeping
 from stack.postgres import DatabaseUrls
 from tests.support.own_postgres import own_postgres
@@ -14,7 +14,7 @@ from tests.support.own_postgres import own_postgres
 def start_at_once() -> Iterator[None]:
     """Let a service start at once, whether or not the test has an auth service for it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(feed, "START_PATIENCE", 0.2)
+        patch.setattr(follower, "START_PATIENCE", 0.2)
         yield
 
 

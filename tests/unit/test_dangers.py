@@ -42,7 +42,7 @@ def test_no_weak_hash_or_dice() -> None:
     harmless = {
         ("auth_service/passwords/breached.py", "hashlib.sha1"),  # the form of the list that is looked up
         ("gateway/wire/websocket.py", "hashlib.sha1"),  # RFC 6455 has it, and not for security
-        ("shared/auth_events/feed.py", "random.uniform"),
+        ("shared/auth_events/follower.py", "random.uniform"),
         ("shared/postgres/housekeeping.py", "random.uniform"),  # how long to wait
     }
     found = {(module.name, call) for module in MODULES for call in name_calls(module)}

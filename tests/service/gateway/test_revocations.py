@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from prometheus_client import generate_latest
 
-from shared.auth_events import feed
+from shared.auth_events import follower
 from tests.support.fake_auth_service import FakeAuthService, break_off, running_auth_service
 from tests.support.gateway_in_process import SERVICE_SECRET, SESSION_ID, RunningGateway, running_gateway
 from tests.support.waiting import wait_until
@@ -53,7 +53,7 @@ async def test_a_gateway_that_starts_knows_what_ended_before(
 ) -> None:
     """A session that ended while no gateway ran is refused from the first request on."""
     fake_auth.revoke(SESSION_ID)
-    monkeypatch.setattr(feed, "START_PATIENCE", 10)
+    monkeypatch.setattr(follower, "START_PATIENCE", 10)
     fake_auth.feed_pause = 0.3
     async with running_gateway(rules, auth_service_url=fake_auth.url) as late, httpx2.AsyncClient() as client:
         bearer = {"authorization": late.sign_token()}

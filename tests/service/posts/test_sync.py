@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from posts_service.app import create_app
-from shared.auth_events.feed import Position
+from shared.auth_events.follower import Position
 from shared.observing.metrics import Metrics
 from shared.settings import SAMPLE_SECRETS
 from shared.users_copy.authors import upsert_deleted_authors
-from shared.users_copy.following import UserChangeFollower
+from shared.users_copy.following import UserChangeConsumer
 from shared.users_copy.removals import insert_removals
 from tests.service.posts.conftest import make_person
 from tests.support.fake_auth_service import (
@@ -356,7 +356,7 @@ async def test_pages_in_any_cut_and_repetition_end_the_same(
     await database.execute("DELETE FROM authors; DELETE FROM removals; DELETE FROM posts; DELETE FROM idempotency_keys")
     await database.execute("UPDATE followed_feeds SET position = 0, highest_id = 0")
     feed = [describe_change(number, kind, user_id) for number, (kind, user_id) in enumerate(changes, 1)]
-    follower = UserChangeFollower(app.state.parts.database, Metrics().count_skipped_entries("user_changes"))
+    follower = UserChangeConsumer(app.state.parts.database, Metrics().count_skipped_entries("user_changes"))
     for after, length in (*reads, (0, len(feed))):
         page = feed[after : after + length]
         if page:

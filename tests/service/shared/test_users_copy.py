@@ -17,7 +17,7 @@ from shared.tokens.claims import Claims
 from shared.tokens.signed import KeyRing, ServiceTokens
 from shared.users_copy.authors import upsert_author
 from shared.users_copy.deletions import finish_removals, until_none
-from shared.users_copy.following import create_user_change_feed
+from shared.users_copy.following import create_user_change_follower
 from shared.web.service_calls import ServiceClient
 from tests.service.shared.conftest import WriteMigration
 from tests.support.fake_auth_service import FakeAuthService, running_auth_service
@@ -74,7 +74,7 @@ async def housekeeping(database: Database, auth: FakeAuthService) -> AsyncIterat
         auth.url, caller="posts_service", callee="auth_service", tokens=ServiceTokens(KeyRing(SECRET))
     )
     metrics = Metrics()
-    feed = create_user_change_feed(client, database, metrics)
+    feed = create_user_change_follower(client, database, metrics)
     feed.start()
     yield Housekeeping(database, {"removals": finish_removals(until_none(delete_notes_of))}, metrics)
     await feed.stop()

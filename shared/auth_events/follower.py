@@ -1,14 +1,14 @@
-"""Following a feed: the numbered list of what happened in another service, read by long poll, page after page.
+"""Following events: the numbered list of what happened in another service (a feed), read by long poll, page by page.
 
     GET <path>?after=<n>&wait=<s>&epoch=<uuid>  ->  {..., "last": <the number to ask after next>, "epoch": <uuid>}
 
-1. Each page is taken at least once and in order. How far it got is the follower's to keep, with what it took.
+1. Each page is taken at least once and in order. How far it got is the consumer's to keep, with what it took.
 2. A feed that is cut (no answer, nonsense, or a page that could not be taken) is asked again after a pause that grows
-   up to two seconds. What is known stays, and the service goes on. What one entry of a page may spoil: ``feed_pages``.
+   up to two seconds. What is known stays, and the service goes on. What one entry of a page may spoil: ``event_pages``.
    One warning tells of it, and one line of its end. That the other service is not there yet, as when both start
    together, is DEBUG for ``QUIET_START`` seconds.
-3. ``last`` below what was asked after: the other service's database was put back to an earlier state. The follower
-   starts anew. Whether that is so, the other service finds by the epoch in which the follower read last, which it says
+3. ``last`` below what was asked after: the other service's database was put back to an earlier state. The consumer
+   starts anew. Whether that is so, the other service finds by the epoch in which the consumer read last, which it says
    with each page; a release that knows of none finds it by the number alone.
 4. Until it has caught up nothing is waited for at the other service, so that a service which starts knows soon what was
    told before.
@@ -25,7 +25,8 @@ from typing import Protocol
 import structlog
 from pydantic import ValidationError
 
-from shared.auth_events.feed_pages import EntryRefused, PageEnd, name_faults
+from shared.auth_events.contract import EventsQuestion, PageEnd
+from shared.auth_events.event_pages import EntryRefused, name_faults
 from shared.errors import Unavailable
 from shared.observing.metrics import Metrics
 from shared.process.background import end_task
@@ -57,8 +58,8 @@ class Position:
     is_anew: bool = False
 
 
-class Follower(Protocol):
-    """Whoever follows a feed."""
+class Consumer(Protocol):
+    """What takes the pages of a feed, and knows how far it has taken them."""
 
     async def find_position(self) -> Position:
         """Return how far the feed was taken."""
@@ -73,14 +74,14 @@ class Follower(Protocol):
         """Go back to the beginning of the feed, as a page says that was asked for at a position."""
 
 
-class Feed:
+class Follower:
     """One feed of the service that ``client`` calls. ``start`` in the lifespan, ``stop`` at its end."""
 
-    def __init__(self, name: str, path: str, client: ServiceClient, follower: Follower, metrics: Metrics) -> None:
+    def __init__(self, name: str, path: str, client: ServiceClient, consumer: Consumer, metrics: Metrics) -> None:
         self.name = name
         self._path = path
         self._client = client
-        self._follower = follower
+        self._consumer = consumer
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
         self._is_told = False  # that it is cut
@@ -133,19 +134,15 @@ class Feed:
 
     async def _read_page(self) -> bool:
         """Take one page; tell whether it told of anything."""
-        asked = await self._follower.find_position()
-        question = {"after": str(asked.after), "wait": str(WAIT if self._has_caught_up.is_set() else 0)}
-        if asked.epoch is not None:
-            question["epoch"] = asked.epoch
-        if asked.known is not None:
-            question["known"] = str(asked.known)
-        page = await self._client.get_json(self._path, question, timeout=WAIT + PATIENCE, is_told=False)
+        asked = await self._consumer.find_position()
+        wait = WAIT if self._has_caught_up.is_set() else 0
+        page = await self._client.get_json(self._path, _ask(asked, wait), timeout=WAIT + PATIENCE, is_told=False)
         last = PageEnd.model_validate(page).last
         if last < asked.after:
             log.warning("feed_went_back", feed=self.name, after=asked.after, last=last)
-            await self._follower.start_anew(page, asked)
+            await self._consumer.start_anew(page, asked)
         else:
-            await self._follower.take(page, asked)
+            await self._consumer.take(page, asked)
         return last != asked.after
 
     def _note_failure(self, error: Exception) -> None:
@@ -171,6 +168,13 @@ class Feed:
             log.info("feed_resumed", feed=self.name, failures=self._failures)
         self._failures, self._obstacle, self._is_told = 0, None, False
         self._heard_at, self._quiet_until = time.monotonic(), 0.0
+
+
+def _ask(asked: Position, wait: float) -> dict[str, str]:
+    """Return the question for a page as the members of a query."""
+    known = {"after": asked.after, "wait": wait, "epoch": asked.epoch, "known": asked.known}
+    question = EventsQuestion.model_validate(known)
+    return {name: str(value) for name, value in question.model_dump(exclude_none=True).items()}
 
 
 def find_pause(failures: int) -> float:

@@ -1,4 +1,4 @@
-"""What the pages of feeds have in common, and how their entries are read: each for itself, so that one can't spoil all.
+"""How the events on a page are read: each for itself, so that one can't spoil all.
 
 Pure but for the log. An entry that can't be read is either
 
@@ -11,25 +11,14 @@ the entry's number and the members that are wrong, never their values.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from shared.tokens.claims import SESSION_ID_PATTERN
+from pydantic import BaseModel, ValidationError
 
 Entry = TypeVar("Entry", bound=BaseModel)
 
 log = structlog.get_logger("feed")
-
-
-class PageEnd(BaseModel):
-    """The part of every page that says where the next one begins; and the epoch, which a release before did not say."""
-
-    model_config = ConfigDict(strict=True)
-
-    last: Annotated[int, Field(ge=0)]
-    epoch: Annotated[str, Field(pattern=rf"^{SESSION_ID_PATTERN}$")] | None = None
 
 
 class EntryRefused(Exception):

@@ -10,10 +10,10 @@ import pytest
 from prometheus_client import generate_latest
 from structlog.testing import capture_logs
 
-from shared.auth_events import feed as feed_module
-from shared.auth_events import revocation_feed
-from shared.auth_events.feed import Feed, find_pause
-from shared.auth_events.revocation_feed import create_revocation_feed
+from shared.auth_events import follower as follower_module
+from shared.auth_events import revocation_follower
+from shared.auth_events.follower import Follower, find_pause
+from shared.auth_events.revocation_follower import create_revocation_follower
 from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
 from shared.settings import SAMPLE_SECRETS
@@ -50,12 +50,12 @@ def metrics() -> Metrics:
 @pytest.fixture
 async def feed(
     auth: FakeAuthService, revocations: Revocations, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Feed]:
+) -> AsyncIterator[Follower]:
     """Give a feed of revocations that is followed, and is quick to ask again."""
-    monkeypatch.setattr(feed_module, "LONGEST_PAUSE", 0.05)
-    monkeypatch.setattr(feed_module, "SHORTEST_ROUND", 0.01)
+    monkeypatch.setattr(follower_module, "LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(follower_module, "SHORTEST_ROUND", 0.01)
     client = ServiceClient(auth.url, caller="gateway", callee="auth_service", tokens=ServiceTokens(KeyRing(SECRET)))
-    feed = create_revocation_feed(client, revocations, metrics)
+    feed = create_revocation_follower(client, revocations, metrics)
     feed.start()
     yield feed
     await feed.stop()
@@ -74,7 +74,7 @@ def figure(metrics: Metrics, name: str) -> float:
 
 
 async def test_what_is_told_is_known(
-    auth: FakeAuthService, revocations: Revocations, metrics: Metrics, feed: Feed
+    auth: FakeAuthService, revocations: Revocations, metrics: Metrics, feed: Follower
 ) -> None:
     """What ended before the start is known soon, and so is what ends later; each is told once."""
     auth.revoke(A)
@@ -87,7 +87,7 @@ async def test_what_is_told_is_known(
     await eventually(lambda: auth.list_places("revocations")[-1] == 2)
 
 
-async def test_many_pages_are_read(auth: FakeAuthService, revocations: Revocations, feed: Feed) -> None:
+async def test_many_pages_are_read(auth: FakeAuthService, revocations: Revocations, feed: Follower) -> None:
     """More than a page of revocations is read page by page."""
     del feed
     ended = [str(uuid.uuid4()) for _ in range(1203)]
@@ -98,11 +98,11 @@ async def test_many_pages_are_read(auth: FakeAuthService, revocations: Revocatio
 
 
 async def test_the_set_is_bounded(
-    auth: FakeAuthService, revocations: Revocations, feed: Feed, monkeypatch: pytest.MonkeyPatch
+    auth: FakeAuthService, revocations: Revocations, feed: Follower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A session whose tokens have all expired takes no room for long."""
     del feed
-    monkeypatch.setattr(revocation_feed, "PRUNE_EVERY", 0)
+    monkeypatch.setattr(revocation_follower, "PRUNE_EVERY", 0)
     auth.revoke(A, until=int(time.time()) - 1)
     auth.revoke(B)
     await eventually(lambda: revocations.is_revoked(B))
@@ -122,7 +122,7 @@ NONSENSE = {
 
 @pytest.mark.parametrize("nonsense", NONSENSE)
 async def test_a_feed_that_is_cut_is_taken_up_again(
-    auth: FakeAuthService, revocations: Revocations, metrics: Metrics, feed: Feed, nonsense: str
+    auth: FakeAuthService, revocations: Revocations, metrics: Metrics, feed: Follower, nonsense: str
 ) -> None:
     """While the feed is cut, what is known counts and it shows; then it goes on where it was, and that shows too."""
     auth.revoke(A)
@@ -154,7 +154,7 @@ def levels_of(logs: Sequence[Line]) -> list[tuple[str, str]]:
 )
 async def test_an_auth_service_that_starts_too(
     auth: FakeAuthService,
-    feed: Feed,
+    feed: Follower,
     revocations: Revocations,
     monkeypatch: pytest.MonkeyPatch,
     seconds: float,
@@ -165,7 +165,7 @@ async def test_an_auth_service_that_starts_too(
     When it is there again, one line tells of that where the warning did.
     """
     await feed.stop()
-    monkeypatch.setattr(feed_module, "QUIET_START", seconds)
+    monkeypatch.setattr(follower_module, "QUIET_START", seconds)
     auth.cut = break_off
     with capture_logs() as logs:
         feed.start()
@@ -178,7 +178,7 @@ async def test_an_auth_service_that_starts_too(
     assert levels_of(logs) == told
 
 
-async def test_a_cut_is_told_once(auth: FakeAuthService, feed: Feed, revocations: Revocations) -> None:
+async def test_a_cut_is_told_once(auth: FakeAuthService, feed: Follower, revocations: Revocations) -> None:
     """Once the auth service was heard of, a cut is one warning at once, with what was wrong, and its end one line."""
     auth.revoke(A)
     await eventually(lambda: revocations.is_revoked(A))
@@ -198,7 +198,7 @@ async def test_an_entry_that_makes_no_sense_is_passed_over(
     auth: FakeAuthService,
     revocations: Revocations,
     metrics: Metrics,
-    feed: Feed,
+    feed: Follower,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """What can't be read of a page keeps nobody from the rest of it, and is told: which entry, what of it, no value."""
@@ -215,7 +215,9 @@ async def test_an_entry_that_makes_no_sense_is_passed_over(
     assert "secret-value" not in "".join(told)
 
 
-async def test_a_new_epoch_is_taken_at_its_word(auth: FakeAuthService, revocations: Revocations, feed: Feed) -> None:
+async def test_a_new_epoch_is_taken_at_its_word(
+    auth: FakeAuthService, revocations: Revocations, feed: Follower
+) -> None:
     """In another epoch the feed is read from its beginning, and tokens of before it are refused."""
     del feed
     first, second = (str(uuid.UUID(int=number)) for number in (11, 12))
@@ -233,7 +235,9 @@ async def test_a_new_epoch_is_taken_at_its_word(auth: FakeAuthService, revocatio
     assert revocations.is_revoked(A)
 
 
-async def test_a_feed_that_went_back_is_read_anew(auth: FakeAuthService, revocations: Revocations, feed: Feed) -> None:
+async def test_a_feed_that_went_back_is_read_anew(
+    auth: FakeAuthService, revocations: Revocations, feed: Follower
+) -> None:
     """When the other's database was put back, the feed is read from its beginning, and what is known stays known."""
     del feed
     auth.revoke(A)
@@ -246,14 +250,14 @@ async def test_a_feed_that_went_back_is_read_anew(auth: FakeAuthService, revocat
     assert (revocations.is_revoked(A), revocations.is_revoked(B)) == (True, True)
 
 
-async def test_silence_shows(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_silence_shows(feed: Follower, monkeypatch: pytest.MonkeyPatch) -> None:
     """A feed that was not heard of for a while is called late, also when no call has failed."""
     assert feed.find_remark() is None
-    monkeypatch.setattr(feed_module, "SILENCE", 0.0)
+    monkeypatch.setattr(follower_module, "SILENCE", 0.0)
     assert (feed.find_remark() or "").startswith("late: last heard of")
 
 
-async def test_an_empty_feed_is_not_asked_without_end(auth: FakeAuthService, feed: Feed) -> None:
+async def test_an_empty_feed_is_not_asked_without_end(auth: FakeAuthService, feed: Follower) -> None:
     """An auth service that answers at once that nothing happened is not asked as fast as it answers."""
     del feed
     auth.cut = lambda: answer_with({"revocations": [], "last": 0})

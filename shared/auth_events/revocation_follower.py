@@ -6,39 +6,19 @@ is known counts and everything else goes on: a token's own lifetime is the outer
 
 import time
 from collections.abc import Callable
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from shared.auth_events.feed import Feed, Position
-from shared.auth_events.feed_pages import PageEnd, read_entries
+from shared.auth_events.contract import REVOCATIONS_PATH, EndedSession, RevocationPage
+from shared.auth_events.event_pages import read_entries
+from shared.auth_events.follower import Follower, Position
 from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
-from shared.tokens.claims import SESSION_ID_PATTERN
 from shared.web.service_calls import ServiceClient
 
 FEED = "revocations"
-PATH = "/internal/revocations"
 PRUNE_EVERY = 30  # seconds; it costs as much as there are revocations
 
 
-class EndedSession(BaseModel):
-    """One session that was ended: no access token of it is valid after ``until`` (Unix seconds)."""
-
-    model_config = ConfigDict(strict=True)
-
-    sid: Annotated[str, Field(pattern=rf"^{SESSION_ID_PATTERN}$")]
-    until: int
-
-
-class RevocationPage(PageEnd):
-    """A page of the feed; tokens issued before ``since`` (Unix seconds) are of no use, whatever their session."""
-
-    revocations: list[object]
-    since: Annotated[int, Field(ge=0)] = 0
-
-
-class RevocationFollower:
+class RevocationConsumer:
     """Puts what the feed tells into ``revocations``; how far it got is kept in memory, as they are.
 
     An entry that can't be read is skipped: nobody could refuse the session that it does not name, and the next ones
@@ -74,7 +54,8 @@ class RevocationFollower:
         self._position = Position(0, told.epoch or asked.epoch)
 
 
-def create_revocation_feed(client: ServiceClient, revocations: Revocations, metrics: Metrics) -> Feed:
-    """Return the feed that fills ``revocations``; not started yet."""
+def create_revocation_follower(client: ServiceClient, revocations: Revocations, metrics: Metrics) -> Follower:
+    """Return what fills ``revocations``; not started yet."""
     metrics.watch("gatepost_revocations_known", "Ended sessions that are known here", revocations.__len__)
-    return Feed(FEED, PATH, client, RevocationFollower(revocations, metrics.count_skipped_entries(FEED)), metrics)
+    consumer = RevocationConsumer(revocations, metrics.count_skipped_entries(FEED))
+    return Follower(FEED, REVOCATIONS_PATH, client, consumer, metrics)
