@@ -14,8 +14,6 @@ from auth_service.errors import EmailTaken
 from auth_service.guessing.admission import Admission
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.passwords.rules import GUESSABLE, find_password_fault
-from auth_service.roles import replace_roles
-from auth_service.schemas import PasswordChange, SignUp
 from auth_service.sessions import Sessions, SignedIn
 from auth_service.signing_in import SigningIn
 from auth_service.tables.audit import Event, insert_audit_line
@@ -31,10 +29,15 @@ from auth_service.tables.users import (
     update_disabled,
     update_name,
     update_password,
+    update_roles,
 )
+from auth_service.web.schemas import PasswordChange, SignUp
 from shared.errors import Conflict, Invalid, NotFound
+from shared.language.sentences import Sentence
 from shared.postgres.database import Connection, Database
 from shared.postgres.epoch_watch import EpochWatch
+
+MAX_ROLES = 16  # of one user: all stand in each access token, and none over 4 KiB is accepted
 
 T = TypeVar("T")
 
@@ -70,7 +73,7 @@ class Accounts:
         """Return the new user, with roles, as ``sign_up`` does; no limit holds. EmailTaken, Conflict."""
 
         async def give_roles(connection: Connection, user: User) -> User:
-            return await replace_roles(connection, user.id, roles, (), client) if roles else user
+            return await _replace_roles(connection, user.id, roles, (), client) if roles else user
 
         password_hash = _get_taken(await self.passwords.hash_new(wanted.password), "password")
         return await self._store(wanted, password_hash, client, give_roles)
@@ -84,7 +87,7 @@ class Accounts:
         """
         async with self.database.transaction() as connection:
             before = await find_user(connection, user_id) if await lock_user(connection, user_id) else None
-            user = await replace_roles(connection, user_id, added, removed, client)
+            user = await _replace_roles(connection, user_id, added, removed, client)
             if before is not None and set(before.roles) - set(user.roles) and not keep_sessions:
                 await self.sessions.end_all(connection, user_id, Ending.ROLE_TAKEN, client)
         return user
@@ -180,6 +183,19 @@ class Accounts:
 
     def _take_slot(self, email: str, client: Client) -> AbstractContextManager[Slot]:
         return self.passwords.take_slot(client.site, email_key(email))
+
+
+async def _replace_roles(
+    connection: Connection, user_id: int, added: Sequence[str], removed: Sequence[str], client: Client
+) -> User:
+    """Give a user roles, take others away, and return the user; NotFound, Conflict when there would be too many."""
+    user = await update_roles(connection, user_id, added, removed)
+    if user is None:
+        raise NotFound("There is no user of that id")
+    if added and len(user.roles) > MAX_ROLES:
+        raise Conflict(Sentence("A user can have at most {most} roles", most=MAX_ROLES))
+    await insert_audit_line(connection, Event.ROLES_CHANGED, client, user_id)
+    return user
 
 
 async def _nothing_more(_: Connection, user: User) -> User:

@@ -14,7 +14,6 @@ import uuid
 from auth_service.clients import Client
 from auth_service.operators.text_tables import Record
 from auth_service.parts import Parts
-from auth_service.schemas import SignUp
 from auth_service.tables.audit import (
     Event,
     count_audit_lines,
@@ -24,6 +23,7 @@ from auth_service.tables.audit import (
 )
 from auth_service.tables.sessions import Ending, find_live_session, list_latest_sessions
 from auth_service.tables.users import User, find_user, list_users_after
+from auth_service.web.schemas import SignUp
 from shared.errors import Invalid, NotFound
 from shared.postgres.housekeeping import BITE
 from shared.settings import SAMPLE_SECRETS

@@ -6,9 +6,9 @@ Whatever can't be right, text that nobody's e-mail address or password can hold,
 from starlette.requests import Request
 
 from auth_service.errors import InvalidCredentials
-from auth_service.schemas import SignIn
 from auth_service.signing_in import Proof
 from auth_service.ways.way import Fields, Way
+from auth_service.web.schemas import SignIn
 from shared.errors import Invalid
 from shared.web.schemas import validate
 

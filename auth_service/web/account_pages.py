@@ -13,7 +13,6 @@ from starlette.responses import Response
 
 from auth_service.clients import identify_client
 from auth_service.parts import parts_of
-from auth_service.schemas import AccountChange, Password, PasswordChange
 from auth_service.sessions import read_session_id
 from auth_service.tables.sessions import Ending
 from auth_service.web.browser import (
@@ -27,6 +26,7 @@ from auth_service.web.browser import (
 )
 from auth_service.web.pages import MAX_FORM, explain_csrf, explain_later, form_page, redirect, sign_in_url
 from auth_service.web.public_name import Endpoint, lead_from
+from auth_service.web.schemas import AccountChange, Password, PasswordChange
 from auth_service.web.second_clicks import change_password_once, delete_once, is_gone
 from auth_service.web.user_agents import describe_device
 from shared.errors import Conflict, Forbidden, Invalid, Throttled, Unauthorized, Unavailable

@@ -11,7 +11,11 @@ from starlette.responses import JSONResponse, Response
 
 from auth_service.clients import identify_client
 from auth_service.parts import parts_of
-from auth_service.schemas import (
+from auth_service.sessions import read_session_id
+from auth_service.signing_in import Proof
+from auth_service.tables.sessions import Device, Ending, SessionId
+from auth_service.tables.users import User
+from auth_service.web.schemas import (
     AccountChange,
     DeviceQuery,
     DeviceView,
@@ -24,10 +28,6 @@ from auth_service.schemas import (
     TokensView,
     UserView,
 )
-from auth_service.sessions import read_session_id
-from auth_service.signing_in import Proof
-from auth_service.tables.sessions import Device, Ending, SessionId
-from auth_service.tables.users import User
 from shared.errors import NotFound, Unauthorized
 from shared.observing.request_context import record_of
 from shared.tokens.authentication import Anonymous, Reason, challenge, note_caller, require_user

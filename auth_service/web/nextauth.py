@@ -16,7 +16,6 @@ from starlette.responses import JSONResponse, Response
 from auth_service.clients import identify_client
 from auth_service.errors import InvalidCredentials
 from auth_service.parts import parts_of
-from auth_service.schemas import AccountChange
 from auth_service.tables.sessions import Ending
 from auth_service.ways.way import Fields, Way
 from auth_service.web import pages
@@ -35,6 +34,7 @@ from auth_service.web.browser import (
     seal_session,
     store_sign_in,
 )
+from auth_service.web.schemas import AccountChange
 from shared.errors import AppError, BadRequest, Forbidden, Throttled, Unavailable
 from shared.language.sentences import Sentence
 from shared.web.bodies import media_type, parse_json, read_bytes, read_form

@@ -14,7 +14,6 @@ from starlette.responses import Response
 from auth_service.clients import identify_client
 from auth_service.errors import EmailTaken
 from auth_service.parts import parts_of
-from auth_service.schemas import SignUp
 from auth_service.tables.users import User
 from auth_service.web.browser import (
     add_cookies,
@@ -30,6 +29,7 @@ from auth_service.web.browser import (
     store_sign_in,
 )
 from auth_service.web.public_name import at_public_name, lead_from
+from auth_service.web.schemas import SignUp
 from auth_service.web.second_clicks import sign_up_once
 from shared.errors import Invalid, Throttled, Unavailable
 from shared.language.sentences import Sentence

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from auth_service.accounts import Accounts
 from auth_service.clients import Client
 from auth_service.errors import EmailTaken, InvalidCredentials
-from auth_service.schemas import PasswordChange, SignUp
 from auth_service.sessions import SignedIn
 from auth_service.signing_in import Proof
 from auth_service.tables.sessions import SessionId
 from auth_service.tables.users import Credentials, User, find_credentials, find_user
+from auth_service.web.schemas import PasswordChange, SignUp
 from shared.errors import Conflict, Invalid, NotFound, Throttled
 
 A_MOMENT = dt.timedelta(minutes=1)
