@@ -17,8 +17,8 @@ Quantity = Annotated[int, Field(ge=1, le=1_000_000_000)]
 class AuthSettings(UpstreamSettings):
     """Ages are in seconds: a session ends ``session_max_age`` after its sign-in, or unused for ``session_idle_age``.
 
-    The guessing limits are explained in ``throttle``. Sessions are kept for ``session_retention_days`` after their
-    absolute end, however soon they were over. With ``audit_retention_days`` 0, audit lines are kept for ever.
+    The guessing limits are explained in ``guessing.rules``. Sessions are kept for ``session_retention_days`` after
+    their absolute end, however soon they were over. With ``audit_retention_days`` 0, audit lines are kept for ever.
     """
 
     nextauth_secret: Secret
