@@ -1,6 +1,7 @@
 """``docs/asvs.md``: no check of the standard is left out, and what it names exists."""
 
 import ast
+import csv
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -11,24 +12,10 @@ from tests.support.house import ROOT
 
 PAGE = (ROOT / "docs" / "asvs.md").read_text()
 
-# The level of each check of OWASP ASVS 5.0.0, by section, in their order. V5, V10 and V17 are left out as a whole.
-_LEVELS = """
-    1.1:22 1.2:1111122223 1.3:112222222223 1.4:222 1.5:123
-    2.1:122 2.2:112 2.3:12223 2.4:23
-    3.1:3 3.2:11 3.3:12223 3.4:1122223 3.5:1112233 3.6:3 3.7:22333
-    4.1:12233 4.2:23333 4.3:22 4.4:1222
-    6.1:122 6.2:111111122223 6.3:12233333 6.4:112233
-    7.1:222 7.2:1111 7.3:22 7.4:11222 7.5:223
-    8.1:1233 8.2:1123 8.3:133 8.4:23
-    9.1:111 9.2:1222
-    11.1:2233 11.2:22233 11.3:11233 11.4:122 11.5:23 11.6:23 11.7:33
-    12.1:12233 12.2:11 12.3:22223
-    13.1:2333 13.2:222223 13.3:2233 13.4:1222233
-    14.1:22 14.2:12223333 14.3:122
-    15.1:12233 15.2:12233 15.3:1222222 15.4:3333
-    16.1:2 16.2:22222 16.3:2222 16.4:222 16.5:2223
-"""
-LEVELS = dict(section.split(":") for section in _LEVELS.split())
+# The ids and levels of all 345 requirements, as they stand in the standard's own table of the release: 5.0.0_en.csv in
+# the folder 5.0/docs_en of the repository OWASP/ASVS (CC BY-SA 4.0), of which these are the columns req_id and L.
+TABLE = ROOT / "tests" / "support" / "asvs_5.0.0.csv"
+LEVELS = {row["req_id"].removeprefix("V"): row["L"] for row in csv.DictReader(TABLE.read_text().splitlines())}
 WHOLE_SECTIONS = {"6.5", "6.6", "6.7", "6.8", "7.6", "4.3"}  # those that apply to nothing here
 WHOLE_CHAPTERS = {"V5", "V10", "V17"}
 
@@ -74,13 +61,19 @@ EXCLUSIONS = read_exclusions()
 
 def list_checks() -> dict[str, str]:
     """Return the level of each check of levels 1 and 2 outside of what is left out as a whole."""
-    numbered = [
-        (f"{section}.{number}", level)
-        for section, levels in LEVELS.items()
-        if section not in WHOLE_SECTIONS
-        for number, level in enumerate(levels, start=1)
-    ]
-    return {check: level for check, level in numbered if level in "12"}
+    return {check: level for check, level in LEVELS.items() if level in {"1", "2"} and not is_left_out(check)}
+
+
+def is_left_out(check: str) -> bool:
+    """Tell whether a check belongs to a chapter or a section that applies to nothing here."""
+    chapter, _, _ = check.partition(".")
+    section, _, _ = check.rpartition(".")
+    return f"V{chapter}" in WHOLE_CHAPTERS or section in WHOLE_SECTIONS
+
+
+def test_the_table_is_the_release() -> None:
+    """The copy of the standard's table has as many requirements of each level as version 5.0.0."""
+    assert Counter(LEVELS.values()) == {"1": 70, "2": 183, "3": 92}
 
 
 def test_no_check_is_left_out() -> None:
@@ -105,8 +98,8 @@ def test_what_shows_a_check_exists(row: Row) -> None:
         path, _, name = test.partition("::")
         module = ast.parse((ROOT / "tests" / path).read_text())
         assert name in {node.name for node in module.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
-    pages = re.findall(r"\]\(\.\./([\w.]+)\)", row.shown_by)
-    assert all((ROOT / page).is_file() for page in pages)
+    pages = re.findall(r"\]\(([\w./-]+)\)", row.shown_by)
+    assert all((ROOT / "docs" / page).is_file() for page in pages)
     assert row.tests or pages or row.verdict == "not held"
 
 

@@ -1,10 +1,11 @@
 """What no service may do, because it has gone wrong too often elsewhere: read off the source."""
 
 import ast
+import re
 
 import pytest
 
-from tests.support.house import Module, list_modules
+from tests.support.house import ROOT, Module, list_modules
 
 MODULES = list_modules("shared", "auth_service", "posts_service", "gateway")
 
@@ -53,3 +54,10 @@ def test_no_weak_hash_or_dice() -> None:
 def test_no_answer_is_for_other_origins() -> None:
     """No service opens an answer to pages of other origins (CORS)."""
     assert not [module.name for module in MODULES if "access-control" in module.text.lower()]
+
+
+def test_no_account_ships() -> None:
+    """No migration creates a user: the first account is the one that somebody signs up for."""
+    migrations = list((ROOT / "auth_service").rglob("migrations/*.sql"))
+    assert migrations
+    assert not [path.name for path in migrations if re.search(r"\b(?:INTO|COPY)\s+users\b", path.read_text())]
