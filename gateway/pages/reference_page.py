@@ -127,7 +127,7 @@ def _read_operation(method: str, path: str, item: Json, schemas: Json) -> Operat
 
 
 def _read_parameter(parameter: Json) -> Member:
-    note = " ".join(filter(None, (f"in the {_text(parameter, 'in')}", _text(parameter, "description"))))
+    note = ": ".join(filter(None, (f"in the {_text(parameter, 'in')}", _text(parameter, "description"))))
     schema = members(parameter, "schema")
     return Member(_text(parameter, "name"), _name_kind(schema), parameter.get("required") is True, note)
 
@@ -155,7 +155,7 @@ def _write_example(schema: Json) -> str:
 def _describe_bounds(schema: Json) -> str:
     bounds = (("minLength", "at least {} characters"), ("maxLength", "at most {} characters"), ("minimum", "from {}"))
     more = (("maximum", "to {}"), ("default", "{} if left out"))
-    found = [text.format(schema[key]) for key, text in (*bounds, *more) if schema.get(key) is not None]
+    found = [text.format(json.dumps(schema[key])) for key, text in (*bounds, *more) if schema.get(key) is not None]
     return ", ".join(found)
 
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import httpx2
+from playwright.async_api import Browser
 
 from tests.support.people import Person
 from tests.support.running_stack import StackUrls
@@ -38,6 +39,18 @@ async def test_the_docs_page_shows_every_operation(client: httpx2.AsyncClient) -
     assert "http://" not in page.text.replace(str(client.base_url).rstrip("/"), "")
     assert page.text.count("<script") == 1
     assert 'href="/docs"' in (await client.get("/", headers={"accept": "text/html"})).text
+
+
+async def test_the_docs_page_fits_a_phone(browser: Browser, stack: StackUrls) -> None:
+    """On the narrowest phone nothing of ``/docs`` lies beside the screen, and a link to a body opens and shows it."""
+    context = await browser.new_context(base_url=stack.gateway, viewport={"width": 320, "height": 640})
+    page = await context.new_page()
+    await page.goto("/docs#create_post")
+    await page.locator("#create_post").get_by_role("link", name="PostView").click()
+    await page.locator("#PostView").wait_for(state="visible")
+    await page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 320
+    await context.close()
 
 
 def test_schemathesis_finds_nothing(stack: StackUrls, ada: Person, tmp_path: Path) -> None:

@@ -30,7 +30,10 @@ DOCUMENT: dict[str, Any] = {
     "components": {
         "schemas": {
             "Note": {
-                "properties": {"author": {"anyOf": [{"$ref": "#/components/schemas/Author"}, {"type": "null"}]}},
+                "properties": {
+                    "text": {"type": "string", "maxLength": 9, "default": ""},
+                    "author": {"anyOf": [{"$ref": "#/components/schemas/Author"}, {"type": "null"}]},
+                },
                 "examples": [{"author": None}],
             },
             "Author": {},
@@ -60,7 +63,13 @@ def test_bodies_are_linked() -> None:
     [operation] = [each for _, group in group_operations(DOCUMENT) for each in group if each.anchor == "a"]
     assert operation.answers[0].body == (Word("list of "), Word("Note", "Note"))
     [schema] = [each for each in list_schemas(DOCUMENT) if each.name == "Note"]
-    assert schema.members[0].kind == (Word("Author", "Author"), Word(" or "), Word("null"))
+    assert schema.members[1].kind == (Word("Author", "Author"), Word(" or "), Word("null"))
+
+
+def test_bounds_are_said_in_words() -> None:
+    """What a member may hold is said in words, and its default as JSON writes it."""
+    [schema] = [each for each in list_schemas(DOCUMENT) if each.name == "Note"]
+    assert schema.members[0].note == 'at most 9 characters, "" if left out'
 
 
 def test_common_answers_are_said_once() -> None:
