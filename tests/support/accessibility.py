@@ -1,4 +1,4 @@
-"""axe-core, which judges a page that a browser shows as its users with a screen reader or weak eyes would meet it."""
+"""axe-core, which judges a page in a browser as users with a screen reader or weak eyes would experience it."""
 
 import functools
 from pathlib import Path
@@ -23,7 +23,7 @@ def _read_axe() -> str:
 
 
 async def list_violations(page: Page) -> list[str]:
-    """Return what axe finds on the page as it is now; it comes by the debugger, which no policy of ours blocks."""
+    """Return what axe finds on the page as it is now; injected by the debugger, which no policy of ours blocks."""
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(_read_axe())
     found: list[str] = await page.evaluate(RUN)

@@ -28,7 +28,7 @@ def read_list(name: str) -> list[str]:
 
 
 def request_for(method: str, target: str, lines: str = "") -> bytes:
-    """Return a request for a target as it is written; ``lines`` are whole header lines."""
+    """Return a request for a target exactly as written; ``lines`` are whole header lines."""
     length = "" if method in {"GET", "HEAD"} else "Content-Length: 0\r\n"
     head = (
         f"{method} {target} HTTP/1.1\r\nHost: {{host}}\r\nX-Case: {{case}}\r\nConnection: close\r\n{length}{lines}\r\n"
@@ -56,7 +56,7 @@ async def find_successes(
 
 
 async def send_bytes(port: int, data: bytes, patience: float = PATIENCE) -> bytes:
-    """Send bytes on a connection of their own; return what is answered until it closes, or nothing more comes."""
+    """Send bytes on a connection of their own; return the answer until it closes, or nothing more comes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     answer = b""
     try:

@@ -1,4 +1,4 @@
-"""A real Chromium for the tests, driven by Playwright: the one that the system has installed."""
+"""A real Chromium for the tests, driven by Playwright: the system's own."""
 
 import contextlib
 import shutil

@@ -9,7 +9,7 @@ _SPECIAL = re.compile(r"(https?|wss?|ftp):[/\\]*", re.IGNORECASE)
 
 
 def find_origin(location: str, page: str) -> str:
-    """Return the origin where a browser lands that a page of ours sends to ``location``; ``none`` if it can't go."""
+    """Return the origin where a browser lands when a page of ours sends it to ``location``; ``none`` if it can't go."""
     text = _DROPPED_ANYWHERE.sub("", location.strip(_DROPPED_AT_ENDS))
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", text) and not _SPECIAL.match(text):
         return text.partition(":")[0].lower() + ":"

@@ -28,7 +28,7 @@ class CommandFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a service answered: what two ways to it can be compared by."""
+    """What a service answered, so that two ways to it can be compared."""
 
     status: int
     body: object
@@ -136,7 +136,7 @@ def _require_docker() -> None:
 def running_containers(project: str = PROJECT, **settings: str) -> Iterator[Containers]:
     """Give the stack in containers, with empty databases, or skip the test; remove it and its data at the end.
 
-    A project's name is always the same, so that a run clears away what a killed one left; a second run waits.
+    The project's name is always the same, so that a run clears away what a killed one left; a second run waits.
     """
     _require_docker()
     port = find_free_port()

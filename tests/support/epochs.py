@@ -4,7 +4,7 @@ import asyncpg
 
 
 async def note_place(database: asyncpg.Connection, table: str) -> None:
-    """Let the current epoch be that of a table as it is now, with ids from 1: who empties it has lost nothing."""
+    """Let the current epoch be that of a table as it is now, with ids from 1: emptying it has lost nothing."""
     await database.execute(
         """
         UPDATE epochs SET ids_from = 0, table_id = to_regclass($1),
@@ -16,7 +16,7 @@ async def note_place(database: asyncpg.Connection, table: str) -> None:
 
 
 async def note_restart(database: asyncpg.Connection) -> None:
-    """Let it look as if the database's server had been restarted since the service last looked."""
+    """Make it look as if the database's server had been restarted since the service last looked."""
     await database.execute(
         """
         UPDATE epochs SET server_started_at = server_started_at - interval '1 minute'

@@ -1,4 +1,4 @@
-"""The auth service as the others meet it: a real HTTP server on loopback that tells what it knows, or misbehaves."""
+"""The auth service as the others see it: a real HTTP server on loopback that serves what it has, or misbehaves."""
 
 import asyncio
 import contextlib

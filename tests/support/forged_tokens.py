@@ -1,4 +1,4 @@
-"""Access tokens made by hand, without the code under test: a right one, and one with each fault that there is."""
+"""Access tokens made by hand, without the code under test: a valid one, and one for each way to be wrong."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ Json = Mapping[str, object]
 
 
 def make_claims(*, user_id: int = 1, session_id: str | None = None, now: int | None = None) -> dict[str, object]:
-    """Return the claims of a right access token."""
+    """Return the claims of a valid access token."""
     issued_at = now or int(time.time())
     return {
         "iss": ISSUER,
@@ -55,7 +55,7 @@ def kid_of(secret: str) -> str:
 
 
 def list_faulty_tokens(claims: dict[str, object]) -> dict[str, str]:
-    """Return tokens that must all be refused, each named by the one fault that it has."""
+    """Return tokens that must all be refused, each named by the one thing that is wrong with it."""
     return {**_faulty_claims(claims), **_faulty_headers(claims), **_faulty_texts(forge(claims)), **_wrong_keys(claims)}
 
 

@@ -31,7 +31,7 @@ SESSION_ID = "0b4d3e6a-8f1c-4c7e-9a52-6a7f0d1f2b3c"
 
 @dataclass(frozen=True, slots=True)
 class RunningGateway:
-    """A gateway that listens, and what its tests need to talk to it."""
+    """A listening gateway, and what its tests need to talk to it."""
 
     port: int
     settings: GatewaySettings
@@ -66,7 +66,7 @@ class RunningGateway:
         return httpx2.AsyncClient(base_url=self.url, timeout=10, verify=NO_AUTHORITIES)
 
     async def send_raw(self, data: bytes) -> bytes:
-        """Send bytes on a connection of their own and return all that is answered until it closes."""
+        """Send bytes on a connection of their own and return the whole answer until it closes."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(data)
         try:
@@ -75,7 +75,7 @@ class RunningGateway:
             writer.close()
 
     async def send_head(self, lines: str, body: bytes = b"") -> bytes:
-        """Send a request whose lines are given but for Host and Connection, and return the answer."""
+        """Send a request with the given lines, and Host and Connection, and return the answer."""
         head = f"{lines}\r\nHost: {self.host}\r\nConnection: close\r\n\r\n"
         return await self.send_raw(head.encode("latin-1") + body)
 
@@ -117,7 +117,7 @@ async def running_gateway(
 
 
 def reset(writer: asyncio.StreamWriter) -> None:
-    """End a connection by a reset, as a client does that is gone for good."""
+    """Reset a connection, as a client that is gone for good does."""
     if not writer.is_closing():
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
@@ -135,7 +135,7 @@ def json_of(answer: bytes) -> dict[str, object]:
 
 
 async def eventually(holds: Callable[[], bool], seconds: float = 10) -> None:
-    """Wait until something holds; TimeoutError when it does not in time."""
+    """Wait until something holds; raises TimeoutError when it does not in time."""
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - what it waits for has no event
             await asyncio.sleep(0.01)

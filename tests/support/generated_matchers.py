@@ -1,4 +1,4 @@
-"""Matchers and paths made at random from a seed: most are valid, some are nearly so, some are junk."""
+"""Matchers and paths made at random from a seed: most valid, some nearly so, some junk."""
 
 import random
 
@@ -46,7 +46,7 @@ class MatcherMaker:
         self._random = random.Random(seed)  # noqa: S311 - chance, not secrecy
 
     def make_matcher(self) -> str:
-        """Return a matcher: eight of sixteen by the grammar, five with a fault put in, three of signs at random."""
+        """Return a matcher: eight of sixteen by the grammar, five with an error put in, three of random characters."""
         kind = self._random.randrange(16)
         if kind < 3:
             return "/" + "".join(self._random.choices(SIGNS, k=self._random.randint(1, 12)))
@@ -54,7 +54,7 @@ class MatcherMaker:
         return valid if kind < 11 else "/" + self._disturb(valid[1:], SIGNS)
 
     def make_paths(self, dfa: DFA, count: int) -> list[str]:
-        """Return paths for a matcher: some that its table accepts, some nearly these, and some made of plain signs."""
+        """Return paths for a matcher: some that its table accepts, some nearly those, and some of plain characters."""
         accepted = [self._walk(dfa) for _ in range(count // 3)]
         near = [self._disturb(path, PATH_SIGNS) for path in accepted]
         plain = [
@@ -116,7 +116,7 @@ class MatcherMaker:
         return self._random.choice(known) if known else chr(point)
 
     def _disturb(self, text: str, signs: str) -> str:
-        """Return the text with a sign put in, taken out or put in the place of another."""
+        """Return the text with a character put in, taken out or replaced."""
         at = self._random.randint(0, len(text))
         return text[:at] + self._choose("", self._random.choice(signs)) + text[at + self._random.randint(0, 1) :]
 

@@ -1,4 +1,4 @@
-r"""A path as the most generous of servers reads it: all the leniencies that guards have been bypassed with, at once.
+r"""A path as the most generous of servers reads it: all the leniencies by which guards have been bypassed, at once.
 
 It decodes until nothing is left to decode, ``%uXXXX`` (IIS) and overlong UTF-8 included; takes ``\`` for ``/``
 (Windows); drops ``;parameters`` (servlets) and control characters, and what follows a NUL (C); then merges slashes and
@@ -15,7 +15,7 @@ _OVERLONG = re.compile(rb"[\xc0\xc1]([\x80-\xbf])|\xe0([\x80\x81])([\x80-\xbf])|
 
 
 def read_generously(raw: bytes) -> str:
-    """Return the path that is meant, to somebody who wants to serve it whatever it takes."""
+    """Return the path that is meant, for a server that wants to serve it at any cost."""
     for _ in range(_ROUNDS):
         raw = _OVERLONG.sub(_shorten, unquote_to_bytes(_IIS.sub(rb"%\1", raw)))
     text = re.split(r"[\x00?#]", raw.decode("utf-8", "ignore"), maxsplit=1)[0]

@@ -1,4 +1,4 @@
-"""Guessing passwords over HTTP from different addresses, and what was counted of it."""
+"""Guessing passwords over HTTP from different addresses, and the resulting counts."""
 
 import datetime as dt
 import time
@@ -40,7 +40,7 @@ async def fail(client: httpx2.AsyncClient, email: str, times: int, address: str 
 
 
 async def hold_still(database: asyncpg.Connection) -> None:
-    """Let the last failures be half a minute ahead, so that no verdict depends on how fast this test runs."""
+    """Date the last failures half a minute ahead, so that no verdict depends on how fast this test runs."""
     await database.execute("UPDATE attempts SET last_at = clock_timestamp() + interval '30 seconds'")
 
 
@@ -57,6 +57,6 @@ async def spend_address(database: asyncpg.Connection) -> None:
 
 
 def device_of(replicas: list[Replica], person_id: int) -> dict[str, str]:
-    """Return the device cookie of a browser that was signed in to somebody's account."""
+    """Return the device cookie of a browser that has been signed in to somebody's account."""
     device = Device(person_id, "018f4a4e-0000-4000-8000-0123456789ab")
     return {device_cookie_name(secure=False): replicas[0][0].state.parts.devices.make(device, int(time.time()))}

@@ -1,6 +1,6 @@
-"""A proxy ahead of the gateway that holds answers back, each until it is let go: it imposes an order on them.
+"""A proxy ahead of the gateway that holds answers back, each until it is released: it imposes an order on them.
 
-Which answers are held is said by rules, by path or by a header of the request. The gateway has answered by then, so a
+Rules say which answers are held, by path or by a header of the request. The gateway has answered by then, so a
 held answer is exactly what a slow network is: done there, and not known here.
 """
 
@@ -30,15 +30,15 @@ class Held:
     _released: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def arrived(self) -> None:
-        """Return when the gateway has answered; the client knows nothing of it."""
+        """Return when the gateway has answered; the client knows nothing about it."""
         await asyncio.wait_for(self._arrived.wait(), _DEADLINE)
 
     def release(self) -> None:
-        """Let the answer go on to the client."""
+        """Pass the answer on to the client."""
         self._released.set()
 
     async def wait(self) -> None:
-        """Hold it until it is let go."""
+        """Hold it until it is released."""
         self._arrived.set()
         await asyncio.wait_for(self._released.wait(), _DEADLINE)
 

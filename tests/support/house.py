@@ -1,4 +1,4 @@
-"""The source as the laws of the house see it: modules, what they import, name and run when they are imported."""
+"""The source as the laws of the house see it: modules, and what they import, name and run on import."""
 
 import ast
 import subprocess

@@ -1,4 +1,4 @@
-"""Forms as a browser reads them from a page: where they go and what stands in their fields."""
+"""Forms as a browser reads them from a page: where they go, and what is in their fields."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser

@@ -1,4 +1,4 @@
-"""Log lines as tests read them: those of one thing among others, and those that nobody should ever see."""
+"""Log lines as tests read them: those about one thing, and those that nobody should ever see."""
 
 import re
 from collections.abc import MutableMapping, Sequence
@@ -21,7 +21,7 @@ LONGEST_QUOTE = 200  # characters
 
 
 def find_secrets(log: str) -> list[str]:
-    """Return the first line of each kind that no log may have: what the people of the tests prove who they are with."""
+    """Return the first line of each kind that no log may have: the credentials of the tests' people."""
     log = "\n".join(line for line in log.split("\n") if GREETED not in line)
     found = {kind: secret.search(log) for kind, secret in SECRETS.items()}
     return [f"{kind}: {_line_around(log, match.start())}" for kind, match in found.items() if match]

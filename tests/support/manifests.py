@@ -59,7 +59,7 @@ def read_environment(workload: Manifest) -> dict[str, str]:
 
 
 def list_sources(variant: str, target: str, port: int) -> set[str]:
-    """Return what the network policies let in at a port of a workload: its names, or ``namespace:LABEL``."""
+    """Return what the network policies admit to a port of a workload: its names, or ``namespace:LABEL``."""
     sources = set()
     for policy in list_kind(variant, "NetworkPolicy"):
         if policy["spec"]["podSelector"].get("matchLabels", {}).get(NAME) != target:

@@ -1,4 +1,4 @@
-"""The metrics that the services really have, by asking the services, built but not started."""
+"""The metrics that the services really have, asked of the services, built but not started."""
 
 from dataclasses import dataclass, field
 from functools import partial

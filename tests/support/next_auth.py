@@ -1,4 +1,4 @@
-"""What ``next-auth/react`` sends, said in a few words."""
+"""What ``next-auth/react`` sends, in short functions."""
 
 import time
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Node programs of the tests: what they need is installed as locked, and they answer JSON, one line for one line."""
+"""Node programs of the tests: their packages are installed as locked, and they answer JSON, one line for each line."""
 
 import contextlib
 import json
@@ -34,7 +34,7 @@ class NodeProgram:
 
 
 def install_packages(folder: Path) -> None:
-    """Install what the folder's lock names, unless it is there; skip the test only where there is no Node at all."""
+    """Install the folder's locked packages, unless they are there; skip the test only where there is no Node at all."""
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("node and npm are not installed")
     installed, lock = folder / "node_modules" / ".package-lock.json", folder / "package-lock.json"

@@ -1,4 +1,4 @@
-"""Path confusions: every way that the lists know to write a protected path so that two readers disagree about it."""
+"""Path confusions: every way in the lists to write a protected path so that two readers disagree about it."""
 
 from collections.abc import Iterator
 

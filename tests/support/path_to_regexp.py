@@ -1,4 +1,4 @@
-"""The npm package path-to-regexp, asked in bulk through one small Node script: ``tests/differential/ask.js``."""
+"""The npm package path-to-regexp, run in bulk through one small Node script: ``tests/differential/ask.js``."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ class Answer:
 
 
 def install_package() -> None:
-    """Install what the lock names, unless it is there; skip the test where that can't be done."""
+    """Install the locked packages, unless they are there; skip the test where that can't be done."""
     install_packages(FOLDER)
 
 

@@ -1,4 +1,4 @@
-"""Policies written in a few words, and how a faulty one is refused."""
+"""Policies written in a few words, and how an invalid one is refused."""
 
 import pytest
 

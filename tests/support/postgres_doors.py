@@ -20,7 +20,7 @@ async def listening(serve: Serve) -> AsyncIterator[str]:
 
 
 def door_to(url: str) -> Serve:
-    """Return what leads every connection to the PostgreSQL of a URL."""
+    """Return a protocol that leads every connection to the PostgreSQL of a URL."""
     (folder,) = parse_qs(urlsplit(url).query)["host"]
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,6 +1,6 @@
 """Answers of a NextAuth server, reduced to what a client sees of them: status, headers, cookies, the body's shape.
 
-What is random or a time is replaced by what it is, so that two servers' answers to one request can be compared.
+Random values and times are replaced by their kind, so that two servers' answers to one request can be compared.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The requests that are put to next-auth and to Gatepost: to every address under ``/api/auth``, right and wrong."""
+"""The requests that are sent to next-auth and to Gatepost: to every address under ``/api/auth``, valid and invalid."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace

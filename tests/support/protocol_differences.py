@@ -1,4 +1,4 @@
-"""Why Gatepost answers some requests otherwise than next-auth: a difference has a reason here, or is a fault."""
+"""Why Gatepost answers some requests differently from next-auth: a difference has a reason here, or is a bug."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from tests.support.protocol_answers import Answer
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One part of an answer that is not the same; a text is empty where a side says nothing."""
+    """One part of an answer that differs; a text is empty where a side has nothing."""
 
     part: str
     theirs: str
@@ -130,5 +130,5 @@ def compare(theirs: Answer, ours: Answer) -> Iterator[Difference]:
 
 
 def find_reason(case: str, difference: Difference) -> Reason | None:
-    """Return why a difference is meant; None when it is a fault."""
+    """Return why a difference is meant; None when it is a bug."""
     return next((reason for reason in REASONS if reason.explains(case, difference)), None)

@@ -1,6 +1,6 @@
 """Real nginx, Caddy and HAProxy for the tests, run with the configurations of ``docs/forward-auth``.
 
-Nothing of a configuration is changed but its ports, and nothing is added but what keeps a second instance out of the
+Nothing in a configuration is changed but its ports, and nothing is added but what keeps a second instance out of the
 way of the system's own: where it writes its files.
 """
 
@@ -86,7 +86,7 @@ def running_proxy(name: str, ports: Ports) -> Iterator[Proxy]:
 
 
 async def send_raw(port: int, head: str) -> bytes:
-    """Send a request whose lines are given but for Connection, byte by byte as they are, and return the answer."""
+    """Send a request with the given lines, byte for byte, and Connection, and return the answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"{head}\r\nConnection: close\r\n\r\n".encode("latin-1"))
     try:

@@ -1,4 +1,4 @@
-"""A client that sends bytes and reads answers strictly: what it takes, every reader takes, and in the same way.
+"""A client that sends bytes and parses answers strictly: what it accepts, every parser accepts, and in the same way.
 
 An answer is read by RFC 9112 and nothing looser: lines end with CRLF, a field is ``name: value`` without control
 characters, a body has one length. Anything else is an AssertionError, so a test that reads an answer has checked its
@@ -38,7 +38,7 @@ class Answer:
 
     @property
     def says_close(self) -> bool:
-        """Whether it says that the connection ends with it."""
+        """Whether it says that the connection closes after it."""
         return "close" in [option.strip().lower() for value in self.values("connection") for option in value.split(",")]
 
 
@@ -69,7 +69,7 @@ class RawClient:
         return await self.read_answer(line.partition(" ")[0])
 
     async def read_answer(self, method: str = "GET") -> Answer:
-        """Return the next answer, which is one to a request of that method."""
+        """Return the next answer, to a request with that method."""
         async with asyncio.timeout(LIMIT):
             interim: list[int] = []
             while (head := await self.read_head()).status < 200:
@@ -84,7 +84,7 @@ class RawClient:
             return read_head(await self.reader.readuntil(b"\r\n\r\n"))
 
     async def read_rest(self) -> bytes:
-        """Return what still comes until the gateway ends the connection, in order or by a reset."""
+        """Return what still comes until the gateway closes or resets the connection."""
         async with asyncio.timeout(LIMIT):
             rest = b""
             with contextlib.suppress(ConnectionResetError):
@@ -93,7 +93,7 @@ class RawClient:
             return rest
 
     def end_sending(self) -> None:
-        """End our own side."""
+        """Half-close."""
         self.writer.write_eof()
 
     def reset(self) -> None:
@@ -120,7 +120,7 @@ class RawClient:
         return await self.reader.read()
 
     async def read_chunks(self) -> AsyncIterator[bytes]:
-        """Give the chunks of a body as they come."""
+        """Yield the chunks of a body as they come."""
         async with asyncio.timeout(LIMIT):
             while size := int(await self._read_line(), 16):
                 yield await self.reader.readexactly(size)
@@ -134,7 +134,7 @@ class RawClient:
 
 
 def read_head(head: bytes) -> Answer:
-    """Return what a head says, from its status line to its empty line."""
+    """Parse a head, from its status line to its empty line."""
     line, *fields = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
     found = _STATUS_LINE.fullmatch(line)
     assert found is not None, line
@@ -160,6 +160,6 @@ async def connected(gateway: RunningGateway) -> AsyncIterator[RawClient]:
 
 
 async def settle() -> None:
-    """Let what was just sent be read before anything else is sent, so that it comes as a piece of its own."""
+    """Let what was just sent be read before anything else is sent, so that it arrives as a piece of its own."""
     for _ in range(3):
         await asyncio.sleep(0)

@@ -1,6 +1,6 @@
 """An upstream for the gateway's tests: a bare HTTP/1.1 server that does what a script says, byte by byte.
 
-It stands where somebody else's service would, so it may misbehave in any way. Whatever reaches it is kept.
+It stands where somebody else's service would, so it may misbehave in any way. It records whatever reaches it.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ class RawUpstream:
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection until one side has enough of it."""
+        """Serve one connection until one side closes it."""
         self.connections += 1
         self.open_connections += 1
         self._writers.add(writer)
@@ -83,7 +83,7 @@ class RawUpstream:
             writer.close()
 
     def drop_connections(self) -> None:
-        """Close every connection, as a server does that is stopped."""
+        """Close every connection, as a stopped server does."""
         for writer in list(self._writers):
             writer.close()
 

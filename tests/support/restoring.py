@@ -35,7 +35,7 @@ class Services:
     posts: httpx2.AsyncClient
 
     async def look(self) -> None:
-        """Let both look now whether their data was put back."""
+        """Let both check now whether their data was put back."""
         for app in (self.auth_app, self.posts_app):
             await app.state.parts.epoch_watch.look()
 
@@ -76,7 +76,7 @@ class Installation:
         _own(to, self.directory / "postgres")
 
     def recover(self, settings: str) -> None:
-        """Let the server, at its next start, end a recovery, which begins a new timeline."""
+        """Let the server finish a recovery at its next start, which begins a new timeline."""
         data = self.directory / "postgres"
         with (data / "postgresql.auto.conf").open("a") as configuration:
             configuration.write(settings)
@@ -85,7 +85,7 @@ class Installation:
         shutil.chown(signal, data.stat().st_uid, data.stat().st_gid)
 
     def put_back(self, copy: Path) -> None:
-        """Put a copy of the data in the place of what is there."""
+        """Replace the data by a copy."""
         data = self.directory / "postgres"
         shutil.rmtree(data)
         shutil.copytree(copy, data, copy_function=copy_with_owner)
@@ -101,7 +101,7 @@ def copy_with_owner(source: str, target: str) -> str:
 
 
 def _own(copy: Path, original: Path) -> None:
-    """Give the folders of a copy the owners that those of the original have."""
+    """Give the folders of a copy the owners of the original's."""
     for folder in [original, *(path for path in original.rglob("*") if path.is_dir())]:
         facts, target = folder.stat(), copy / folder.relative_to(original)
         shutil.chown(target, facts.st_uid, facts.st_gid)

@@ -1,6 +1,6 @@
 """The stack that integration tests talk to: one that runs already, or one started for them.
 
-The tests are many people at one address, some of whom type wrong passwords: the limits for an address are raised.
+The tests are many people at one address, some of whom mistype passwords: the limits per address are raised.
 
 ``GATEPOST_URL`` names a running gateway, ``GATEPOST_POSTS_URL`` and ``GATEPOST_POSTS_METRICS_URL`` its posts service
 where that can be reached. Without them the stack is started on free ports, with data of its own.
@@ -40,12 +40,12 @@ class StackUrls:
 
 
 class SecretLogged(Exception):
-    """What must not be in any log, and was; raised when the stack is stopped, after all that was done to it."""
+    """What must not be in any log, and was; raised when the stack is stopped, after all tests."""
 
 
 @contextlib.contextmanager
 def running_stack() -> Iterator[StackUrls]:
-    """Give the URLs of the stack named by the environment, or of one that runs on fresh data meanwhile."""
+    """Give the URLs of the stack that the environment names, or of one started on fresh data."""
     if "GATEPOST_URL" in os.environ:
         yield StackUrls(
             gateway=os.environ["GATEPOST_URL"],
@@ -83,7 +83,7 @@ def _started(data: Path, settings: Mapping[str, str]) -> Iterator[StackUrls]:
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """Let a stack end as with Ctrl-C; kill one that does not within half a minute, and say so."""
+    """Stop a stack as with Ctrl-C; kill one that does not end within half a minute, and say so."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(timeout=30)

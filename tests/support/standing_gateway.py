@@ -1,7 +1,7 @@
-"""A gateway and its one upstream that serve all tests of a module: for tests of so many cases that a start costs most.
+"""A gateway and its one upstream that serve all tests of a module: for so many cases that starts would cost most.
 
-``renew`` makes them as they were at the start, or as they are after a first request: with a kept connection to the
-upstream, on which an answer comes another way than on a fresh one.
+``renew`` resets them to the start, or to the state after a first request: with a kept-alive connection to the
+upstream, on which an answer takes another way than on a fresh one.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ class Standing:
     posts: RawUpstream
 
     async def renew(self, *, is_warm: bool = False) -> None:
-        """Make them as they were at the start, or as they are after a first request."""
+        """Reset them to the start, or to the state after a first request."""
         self.posts.script = answer_ok
         self.posts.drop_connections()
         await eventually(lambda: self.posts.open_connections == 0)

@@ -1,7 +1,7 @@
 """An upstream that reads a stream of bytes as leniently as old and careless servers do, to be smuggled into.
 
 A line may end in a bare LF; what is no request line is skipped until one comes; a folded or misspelt header line is a
-header. Where the length of a body is said in two ways, ``reading`` decides. The requests that it finds are judged as
+header. Where the length of a body is given in two ways, ``reading`` decides. The requests that it finds are judged as
 ``Victim`` judges them: a protected path counts an entry, by the request's ``X-Case``, and answers the marker.
 """
 
@@ -18,7 +18,7 @@ _REQUEST_LINE = re.compile(rb"\s*([A-Z]+)\s+(\S+)(?:\s+HTTP/\S+)?\s*$")
 
 
 class Reading(StrEnum):
-    """Which of several lengths counts. Chunks are chunks wherever ``chunked`` is said somehow."""
+    """Which of several lengths counts. A body is chunked wherever ``chunked`` appears somehow."""
 
     CHUNKS_FIRST = "chunks before lengths"
     FIRST_LENGTH = "the first length before chunks"
@@ -26,7 +26,7 @@ class Reading(StrEnum):
 
 
 class StreamVictim(Victim):
-    """A victim that reads bytes itself."""
+    """A victim that parses bytes itself."""
 
     reading = Reading.CHUNKS_FIRST
 

@@ -42,7 +42,7 @@ def supervising(directory: Path) -> Iterator[Supervisor]:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Return when the condition holds; fails after the deadline."""
+    """Return once the condition holds; fails after the deadline."""
     deadline = time.monotonic() + DEADLINE
     while not condition():
         assert time.monotonic() < deadline

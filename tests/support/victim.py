@@ -1,6 +1,6 @@
-"""An upstream as somebody's framework makes it, which trusts whatever stands ahead of it: what attacks are aimed at.
+"""An upstream as many frameworks make it, which trusts whatever stands ahead of it: the target of attacks.
 
-It asks nobody who they are. Each of its protected handlers counts its entries and answers a marker of this run alone,
+It authenticates nobody. Each of its protected handlers counts its entries and answers a marker of this run alone,
 so an attack has succeeded when the marker is in an answer or the count has moved, whatever the status says.
 A path is read as Starlette reads it, and if that leads to nothing protected, as generously as any server does. And it
 believes every header that some framework or proxy believes: another path,
@@ -75,7 +75,7 @@ class Victim:
         return PlainTextResponse(self.marker)
 
     async def answer_public(self, request: Request) -> Response:
-        """Answer what everyone may read, unless a header seems to come from whoever may read more."""
+        """Answer what everyone may read, unless a header claims to come from somebody who may read more."""
         await request.body()
         believed = any(INTRUDER in value for name, value in request.headers.items() if name != "cookie")
         if believed or "authorization" in request.headers or "x-forwarded-for" not in request.headers:
@@ -108,7 +108,7 @@ def is_protected(path: str) -> bool:
 def guard_naively(app: ASGIApp) -> ASGIApp:
     """Return the application behind a guard as it is often written: a regular expression on the raw path.
 
-    It drops what ``Connection`` names after it has said ``X-Forwarded-For`` itself, as many proxies did.
+    It drops what ``Connection`` names after it has set ``X-Forwarded-For`` itself, as many proxies did.
     """
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:

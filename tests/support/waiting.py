@@ -1,4 +1,4 @@
-"""Waiting for what comes soon but not at once: asked again and again until it is so, or until a deadline."""
+"""Waiting for what comes soon but not at once: polled until it is so, or until a deadline."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ Answer = TypeVar("Answer")
 async def wait_until(
     ask: Callable[[], Awaitable[Answer]], holds: Callable[[Answer], bool], seconds: float = 10
 ) -> Answer:
-    """Return the first answer for which something holds; TimeoutError when none comes in time."""
+    """Return the first answer for which something holds; raises TimeoutError when none comes in time."""
     async with asyncio.timeout(seconds):
         while not holds(answer := await ask()):  # noqa: ASYNC110 - what it waits for has no event
             await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""A form that is sent after its session has ended: it reaches a service that shows it again, and nothing else does."""
+"""A form that is sent after its session ended: it alone reaches a service, which shows it again."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -31,7 +31,7 @@ def expired_cookie(gateway: RunningGateway) -> dict[str, str]:
 async def test_a_form_of_ours_reaches_its_service(
     gateway: RunningGateway, client: httpx2.AsyncClient, posts: RawUpstream
 ) -> None:
-    """The service gets the form as it was sent, from nobody: no token and no session cookie; its answer is private."""
+    """The service gets the form as sent, without credentials: no token and no session cookie; its answer is private."""
     seen: list[tuple[Received, bytes]] = []
 
     async def show_again(request: Received) -> None:
@@ -66,7 +66,7 @@ async def test_a_form_of_ours_reaches_its_service(
 async def test_whatever_else_is_refused_at_the_gate(
     client: httpx2.AsyncClient, posts: RawUpstream, headers: dict[str, str]
 ) -> None:
-    """A form of another site, or of nobody knows where, a script's request, another type: 401, and no service hears."""
+    """A form of another or an unknown site, a script's request, another type: 401, and no service hears of it."""
     form = {"content-type": "application/x-www-form-urlencoded"}
     answer = await client.post("/userposts/new", content=b"title=x", headers=form | headers)
     assert (answer.status_code, answer.json()) == (401, {"error": "No Authorization"})
@@ -74,7 +74,7 @@ async def test_whatever_else_is_refused_at_the_gate(
 
 
 async def test_forward_auth_lets_it_through_without_a_token(gateway: RunningGateway) -> None:
-    """A proxy that asks gets the same word: the form passes, with every header that could name somebody emptied."""
+    """Forward auth decides the same: the form passes, with every header that could name somebody emptied."""
     said = QUESTION | {"x-forwarded-host": gateway.host, "content-type": "application/x-www-form-urlencoded"}
     async with gateway.client() as client:
         own = await client.get("/_gateway/auth", headers=said | OURS | expired_cookie(gateway))

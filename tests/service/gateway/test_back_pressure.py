@@ -1,4 +1,4 @@
-"""Neither side is read faster than the other takes, and who is kept waiting by the other is not late."""
+"""Back-pressure: neither side is read faster than the other reads, and one kept waiting by the other is not late."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -21,7 +21,7 @@ HURRIED = ClientLimits(idle=0.3, head=0.3, body=0.3, rate=1000)
 
 @pytest.fixture
 async def hurried(rules: Path) -> AsyncIterator[RunningGateway]:
-    """Give a gateway that waits for nobody long who owes it something."""
+    """Give a gateway with short deadlines for whatever it waits for."""
     async with running_gateway(rules, limits=QUICK, client_limits=HURRIED) as gateway:
         yield gateway
 
@@ -34,7 +34,7 @@ async def client(hurried: RunningGateway) -> AsyncIterator[RawClient]:
 
 
 async def stalls(count: Callable[[], int]) -> int:
-    """Return a number that grows, once it does so no more; longer than anybody is waited for who is late."""
+    """Return a growing number once it has stopped growing, for longer than any deadline."""
     before = -1
     while before != count() or not before:
         before = count()
@@ -43,13 +43,13 @@ async def stalls(count: Callable[[], int]) -> int:
 
 
 async def test_both_ways_at_once(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """While a client takes nothing of an answer that echoes its body, neither goes on; then both pass whole."""
+    """While a client reads nothing of an answer that echoes its body, neither goes on; then both pass whole."""
     async with connected(gateway) as client:
         await check_echo(client, posts)
 
 
 async def check_echo(client: RawClient, posts: RawUpstream) -> None:
-    """Send a long body that is echoed, see it stall as long as the echo is not taken, and then pass whole."""
+    """Send a long body that is echoed, see it stall as long as the echo is not read, and then pass whole."""
     posts.script = echo_chunks
     sent = 0
 
@@ -70,12 +70,12 @@ async def check_echo(client: RawClient, posts: RawUpstream) -> None:
 
 
 async def test_an_upstream_that_is_kept_from_sending(client: RawClient, posts: RawUpstream) -> None:
-    """Nor is an upstream late that takes nothing because nothing is taken from it."""
+    """Nor is an upstream late that reads nothing because nobody reads from it."""
     await check_echo(client, posts)
 
 
 async def test_answers_that_are_not_taken(client: RawClient, posts: RawUpstream) -> None:
-    """Of requests that are sent ahead no more are asked than answers are taken; then all come, in order."""
+    """Of pipelined requests no more are forwarded than answers are read; then all come, in order."""
     total = 1000
 
     async def answer(request: Received) -> None:
@@ -138,7 +138,7 @@ async def test_an_upstream_that_takes_nothing(client: RawClient, posts: RawUpstr
 
 
 async def test_a_request_that_ends_while_its_answer_is_not_taken(client: RawClient, posts: RawUpstream) -> None:
-    """Nor is an upstream late that is not read when the request ends: the answer begun comes whole."""
+    """Nor is an upstream late from which nobody reads when the request ends: the answer begun comes whole."""
     half = b"x" * 100_000
     sent = 0
 
@@ -161,7 +161,7 @@ async def test_a_request_that_ends_while_its_answer_is_not_taken(client: RawClie
 
 
 async def test_an_upstream_that_answers_and_takes_no_more(rules: Path, tmp_path: Path, posts: RawUpstream) -> None:
-    """A connection on which a part of a request still waits is not used again, however complete its answer is."""
+    """A connection on which part of a request still waits is not reused, however complete its answer is."""
 
     async def answer_early(request: Received) -> None:
         if request.target == "/public/next":

@@ -1,4 +1,4 @@
-"""What fails in us costs one answer: 500 or the connection's end, a line in the log, and nothing else."""
+"""A crash of ours costs one answer: 500 or the connection's end, a line in the log, and nothing else."""
 
 import asyncio
 import sys
@@ -145,7 +145,7 @@ async def test_an_answer_that_cannot_be_sent(gateway: RunningGateway, posts: Raw
 async def test_an_error_page_that_fails(
     gateway: RunningGateway, posts: RawUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A client whose error can't be told gets the end, also where it was an upstream that failed."""
+    """A client whose error can't be rendered gets the end, even where it was an upstream that failed."""
 
     async def talk_nonsense(request: Received) -> None:
         await request.send(b"nonsense\r\n\r\n")

@@ -1,4 +1,4 @@
-"""What crosses the gateway beside bodies: the caller's token, cookies, and headers; and what an upstream believes."""
+"""What passes the gateway besides bodies: the caller's token, cookies, and headers; and what an upstream believes."""
 
 import time
 from pathlib import Path
@@ -31,7 +31,7 @@ SPOOFED = {
 
 
 async def test_spoofed_headers_never_arrive(client: httpx2.AsyncClient, posts: RawUpstream) -> None:
-    """What an upstream could take for the gateway's word is the gateway's own; everything else passes."""
+    """Headers that an upstream could take for the gateway's own are the gateway's; all others pass."""
     await client.get("/public/x", headers={**SPOOFED, "X-Mine": "kept", "Connection": "x-gone", "X-Gone": "1"})
     (request,) = posts.received
     values = {value for _, value in request.headers}
@@ -54,7 +54,7 @@ async def test_the_gateway_says_where_a_request_came_from(gateway: RunningGatewa
 
 
 async def test_a_trace_goes_on(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """A client's trace goes on under a span of the gateway's; without a valid one a trace begins there."""
+    """A client's trace continues under a span of the gateway's; without a valid one a trace begins there."""
     trace_id, span_id = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
     sent = {"traceparent": f"00-{trace_id}-{span_id}-01", "tracestate": "vendor=1"}
     async with gateway.client() as client:
@@ -99,7 +99,7 @@ async def test_anonymous_at_a_protected_path(client: httpx2.AsyncClient, posts: 
 
 
 async def test_a_wrong_token_at_a_public_path(client: httpx2.AsyncClient, posts: RawUpstream) -> None:
-    """On a public path whoever has no valid token is anonymous; what they sent as a credential goes no further."""
+    """On a public path a caller without a valid token is anonymous; what they sent as a credential goes no further."""
     assert (await client.get("/public/x", headers={"Authorization": "Bearer nonsense"})).status_code == 200
     assert posts.received[0].values("authorization") == []
 
@@ -184,7 +184,7 @@ async def test_a_cookie_on_a_request_of_our_own_page(
 
 
 async def test_an_anonymous_browser_is_sent_to_sign_in(client: httpx2.AsyncClient, posts: RawUpstream) -> None:
-    """A page that needs a user leads to the sign-in page and back; a script gets 401."""
+    """A page that needs a user redirects to the sign-in page and back; a script gets 401."""
     answer = await client.get("/userposts/1?a=b", headers={"Accept": "text/html"})
     assert answer.status_code == 302
     assert answer.headers["location"] == "/api/auth/signin?callbackUrl=%2Fuserposts%2F1%3Fa%3Db"
@@ -194,7 +194,7 @@ async def test_an_anonymous_browser_is_sent_to_sign_in(client: httpx2.AsyncClien
 
 
 async def test_what_an_answer_brings_back(client: httpx2.AsyncClient, posts: RawUpstream) -> None:
-    """An answer's own headers pass; those of its connection and of its server do not, and the date is said once."""
+    """An answer's own headers pass; those of its connection and of its server do not, and there is one date."""
 
     async def answer(request: Received) -> None:
         lines = "Server: secret/1.0\r\nDate: Mon, 01 Jan 2001 00:00:00 GMT\r\nKeep-Alive: timeout=5\r\n"
@@ -213,7 +213,7 @@ async def test_what_an_answer_brings_back(client: httpx2.AsyncClient, posts: Raw
 
 
 async def test_options_is_answered_here(client: httpx2.AsyncClient, posts: RawUpstream) -> None:
-    """OPTIONS tells what is allowed without asking anyone; another method than the rules' gets 405."""
+    """OPTIONS is answered with what is allowed, without an upstream; a method that no rule has gets 405."""
     answer = await client.options("/api/user/7")
     assert (answer.status_code, answer.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
     assert (await client.delete("/api/user/7")).headers["allow"] == "GET, HEAD, OPTIONS"

@@ -1,4 +1,4 @@
-"""No client is waited for without end, and none that is slow changes anything for the others. Raw bytes on sockets."""
+"""Every wait for a client has a deadline, and slow clients change nothing for the others. Raw bytes on sockets."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ SLOW_SOCKETS = 2000
 
 @pytest.fixture
 async def hurried(rules: Path) -> AsyncIterator[RunningGateway]:
-    """Give a gateway that waits for no client long."""
+    """Give a gateway with short deadlines for clients."""
     async with running_gateway(rules, client_limits=QUICK) as running:
         yield running
 
@@ -36,7 +36,7 @@ async def connected(gateway: RunningGateway) -> AsyncIterator[tuple[asyncio.Stre
 
 
 async def trickle(gateway: RunningGateway, begin: str, piece: bytes) -> bytes:
-    """Send a beginning, then a piece again and again, until the gateway has said all that it will."""
+    """Send a beginning, then a piece again and again, until the gateway has sent all that it will."""
     async with connected(gateway) as (reader, writer):
         writer.write(begin.replace("HOST", gateway.host).encode())
 
@@ -55,7 +55,7 @@ async def trickle(gateway: RunningGateway, begin: str, piece: bytes) -> bytes:
 
 
 def head_of(lines: str) -> str:
-    """Return a head but for its end."""
+    """Return a head without its end."""
     return f"{lines}\r\nHost: HOST"
 
 
@@ -91,7 +91,7 @@ async def test_a_connection_that_sends_nothing(hurried: RunningGateway) -> None:
 
 
 async def test_an_idle_connection(hurried: RunningGateway, posts: RawUpstream) -> None:
-    """A kept connection serves the next request, and is closed without a word when none begins in time."""
+    """A kept-alive connection serves the next request, and is closed without a word when none begins in time."""
     request = f"GET /public/x HTTP/1.1\r\nHost: {hurried.host}\r\n\r\n".encode()
     async with connected(hurried) as (reader, writer):
         for _ in range(3):
@@ -102,7 +102,7 @@ async def test_an_idle_connection(hurried: RunningGateway, posts: RawUpstream) -
 
 
 async def test_a_slow_second_head(hurried: RunningGateway) -> None:
-    """On a kept connection the next head has as long as the first, from its first byte."""
+    """On a kept-alive connection the next head has as long as the first, from its first byte."""
     request = f"GET /public/x HTTP/1.1\r\nHost: {hurried.host}\r\n\r\n".encode()
     async with connected(hurried) as (reader, writer):
         writer.write(request)
@@ -123,7 +123,7 @@ SLOW_BODIES = {
 
 @pytest.mark.parametrize(("lines", "piece"), SLOW_BODIES.values(), ids=SLOW_BODIES)
 async def test_a_slow_body(hurried: RunningGateway, posts: RawUpstream, lines: str, piece: bytes) -> None:
-    """A body that is not whole in time, nor comes at the least rate, gets 408; its upstream request is ended."""
+    """A body that is neither complete in time nor comes at the least rate gets 408; its upstream request is ended."""
     begin = head_of(lines) + "\r\n\r\n" + ("0\r\n" if piece == b"X: y\r\n" else "")
     answer = await trickle(hurried, begin, piece)
     assert (status_of(answer), json_of(answer)) == (408, LATE)
@@ -143,7 +143,7 @@ async def test_a_long_body_that_keeps_its_rate(hurried: RunningGateway) -> None:
 
 
 async def test_a_slow_upstream_is_not_the_clients_fault(hurried: RunningGateway, posts: RawUpstream) -> None:
-    """Time in which the gateway reads nothing, since the upstream takes nothing, is not counted against the client."""
+    """Time in which the gateway reads nothing, for the upstream reads nothing, does not count against the client."""
 
     async def read_late(request: Received) -> None:
         await asyncio.sleep(QUICK.body * 4)
@@ -169,7 +169,7 @@ async def test_a_slow_answer_is_waited_for(hurried: RunningGateway, posts: RawUp
 
 
 async def test_a_client_that_reads_nothing(hurried: RunningGateway, posts: RawUpstream) -> None:
-    """A client that takes nothing of its answer for too long loses it, and the upstream connection is free again."""
+    """A client that reads nothing of its answer for too long loses it, and the upstream connection is free again."""
 
     async def send_without_end(request: Received) -> None:
         await request.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
@@ -205,7 +205,7 @@ async def test_a_refusal_is_seen_by_a_client_that_sends_on(hurried: RunningGatew
 
 
 async def test_a_refused_head_is_told_to_a_client_that_sends_on(hurried: RunningGateway) -> None:
-    """So does one whose head is refused, and whose body is not read for that: it is no reset that it sees."""
+    """So does one whose head is refused, and whose body is not read therefore: it sees no reset."""
     lines = head_of("POST /public/x HTTP/1.1\r\nContent-Length: 3000000\r\nX_A: 1").replace("HOST", hurried.host)
     async with connected(hurried) as (reader, writer):
         writer.write(f"{lines}\r\n\r\nbegin".encode())

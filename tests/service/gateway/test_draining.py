@@ -1,4 +1,4 @@
-"""The end of a gateway, and of a replica behind it, as those see it who use them meanwhile."""
+"""The shutdown of a gateway, and of a replica behind it, as their clients see it."""
 
 import signal
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from tests.support.raw_upstream import RawUpstream, Received, answer_ok, running
 
 @pytest.fixture
 async def draining(rules: Path) -> AsyncIterator[RunningGateway]:
-    """Give a gateway that keeps a connection to its upstream, once it was told to end."""
+    """Give a gateway with a kept-alive connection to its upstream, once it was told to end."""
     async with running_gateway(rules) as gateway:
         async with gateway.client() as client:
             await client.get("/public/x")  # from here on there is a kept connection to the upstream
@@ -21,20 +21,20 @@ async def draining(rules: Path) -> AsyncIterator[RunningGateway]:
 
 
 async def ask(gateway: RunningGateway) -> bytes:
-    """Send a plain request as a client that would keep its connection; return what comes before that ends."""
+    """Send a plain request with keep-alive; return what comes before the connection closes."""
     request = f"GET /public/x HTTP/1.1\r\nHost: {gateway.host}\r\n\r\n"
     return await gateway.send_raw(request.encode())
 
 
 async def test_an_answer_says_that_the_connection_ends(draining: RunningGateway) -> None:
-    """While the server drains, an answer says once that the connection ends, and it does."""
+    """While the server drains, an answer says ``Connection: close`` once, and the connection closes."""
     answer = await ask(draining)
     assert status_of(answer) == 200
     assert answer.lower().count(b"connection: close") == 1
 
 
 async def test_a_replica_that_ends_is_left_alone(rules: Path, posts: RawUpstream) -> None:
-    """A replica that says that it ends its connections gets no new requests while there is another."""
+    """A replica that says ``Connection: close`` gets no new requests while there is another."""
 
     async def answer_and_end(request: Received) -> None:
         await request.answer(b"last", headers="Connection: close\r\n")
@@ -50,7 +50,7 @@ async def test_a_replica_that_ends_is_left_alone(rules: Path, posts: RawUpstream
 
 
 async def test_a_lone_replica_that_ends_is_asked_all_the_same(rules: Path, posts: RawUpstream) -> None:
-    """An upstream that ends every connection is used as ever where it is the only one."""
+    """An upstream that closes every connection is used as ever where it is the only one."""
 
     async def answer_and_end(request: Received) -> None:
         await request.answer(b"last", headers="Connection: close\r\n")

@@ -1,4 +1,4 @@
-"""One exchange between a client and an upstream: what is remembered says what is new, and every end is a clean one."""
+"""One exchange between a client and an upstream: caches change nothing, and every end is a clean one."""
 
 import asyncio
 import contextlib
@@ -38,14 +38,14 @@ LINES = (
 
 @pytest.fixture
 async def browser(gateway: RunningGateway) -> AsyncIterator["Browser"]:
-    """Give a client of the gateway, for whose next request a connection to the upstream is kept."""
+    """Give a client of the gateway, for whose next request there is a kept-alive connection to the upstream."""
     async with browsing(gateway) as browser:
         yield browser
 
 
 @contextlib.asynccontextmanager
 async def browsing(gateway: RunningGateway) -> AsyncIterator["Browser"]:
-    """Give a client after whose first request the gateway keeps a connection to the upstream."""
+    """Give a client after whose first request the gateway has a kept-alive connection to the upstream."""
     browser = Browser(gateway)
     await browser.ask("/public/first")
     try:
@@ -116,7 +116,7 @@ def _mask(value: str) -> str:
 async def test_a_head_that_is_remembered_says_the_same(
     gateway: RunningGateway, rules: Path, auth: RawUpstream, posts: RawUpstream
 ) -> None:
-    """Whatever is asked, with whatever headers, a second time it is answered and forwarded as the first time."""
+    """Any request, with any headers, is answered and forwarded the second time as the first time."""
     pairs = [(target, line) for target in TARGETS for line in ("", *LINES)]
     pairs += [("/public/x", f"{one}\r\n{other}") for one, other in itertools.combinations(LINES, 2)]
     async with running_gateway(rules) as other, browsing(gateway) as first, browsing(other) as second:
@@ -158,7 +158,7 @@ async def test_an_answer_in_pieces_is_put_together(browser: Browser, posts: RawU
 
 
 async def test_half_an_answer_is_none(browser: Browser, posts: RawUpstream) -> None:
-    """An upstream that ends in the middle of its answer is answered for with 502, and not asked again."""
+    """An upstream that closes in the middle of its answer gives 502, and is not tried again."""
 
     async def break_off(received: Received) -> None:
         await received.send(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n123")
@@ -171,7 +171,7 @@ async def test_half_an_answer_is_none(browser: Browser, posts: RawUpstream) -> N
 
 
 async def test_a_kept_connection_that_ended_is_replaced_once(browser: Browser, posts: RawUpstream) -> None:
-    """A request whose kept connection ends without an answer is sent once more; when that ends too, 502."""
+    """A request whose kept-alive connection closes without an answer is retried once; when that closes too, 502."""
     seen_before = len(posts.received)
 
     async def hang_up(received: Received) -> None:
@@ -196,7 +196,7 @@ async def test_surplus_bytes_are_nobodys_answer(browser: Browser, posts: RawUpst
 
 
 async def test_a_silent_upstream_is_given_up(rules: Path, posts: RawUpstream) -> None:
-    """An upstream that says nothing in time is answered for with 504."""
+    """An upstream that does not answer in time gives 504."""
     async with running_gateway(rules, limits=Limits(first_byte=0.2)) as gateway, browsing(gateway) as browser:
 
         async def keep_silent(received: Received) -> None:
@@ -224,7 +224,7 @@ async def test_a_client_that_goes_away_ends_the_exchange(browser: Browser, posts
 
 
 async def test_requests_in_one_stream_are_answered_in_their_order(gateway: RunningGateway, browser: Browser) -> None:
-    """What a client sends before an answer has come is read after it, and lost never."""
+    """What a client pipelines before an answer has come is read after it, and never lost."""
     await browser.ask("/public/another")
     requests = [f"GET /public/{number} HTTP/1.1\r\nHost: {gateway.host}\r\n" for number in range(20)]
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)

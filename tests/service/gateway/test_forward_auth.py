@@ -1,4 +1,4 @@
-"""Forward auth: trusted proxies get the decision, in their own words; nobody else gets anything."""
+"""Forward auth: trusted proxies get the decision, in the form that each understands; nobody else gets anything."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -40,8 +40,8 @@ def spell(headers: dict[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-async def test_who_is_signed_in_passes(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """A yes is 200, or 204 for nginx, with the gateway's word and the token as Bearer; no upstream is contacted."""
+async def test_a_signed_in_caller_passes(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """A yes is 200, or 204 for nginx, with the gateway's header and the token as Bearer; no upstream is contacted."""
     token = gateway.sign_token()
     for ask, status in ((ask_as_caddy, 200), (ask_as_nginx, 204)):
         for credential in (token, f"Bearer {token}"):
@@ -56,7 +56,7 @@ async def test_who_is_signed_in_passes(gateway: RunningGateway, posts: RawUpstre
 
 
 async def test_a_cookie_becomes_a_token(gateway: RunningGateway) -> None:
-    """A session cookie passes as the Bearer token in it; what goes on of the cookies is without NextAuth's."""
+    """A session cookie passes as the Bearer token in it; the cookies that pass are all but NextAuth's."""
     answer = await ask_as_caddy(gateway, "/userposts", Cookie=f"a=b; {gateway.seal_session()}; c=d")
     assert answer.status_code == 200
     assert answer.headers["authorization"].startswith("Bearer ey")
@@ -72,7 +72,7 @@ async def test_no_answer_shows_a_session_cookie(gateway: RunningGateway) -> None
 
 
 async def test_a_public_path_passes_with_empty_headers(gateway: RunningGateway) -> None:
-    """A yes to an anonymous caller says every header too, empty, so that a client's own can't survive."""
+    """A yes to an anonymous caller has every header too, empty, so that a client's own can't survive."""
     for credential in ({}, {"Authorization": "Bearer forged"}, {"Cookie": "next-auth.session-token=forged"}):
         answer = await ask_as_caddy(gateway, "/public/x", **credential)
         assert answer.status_code == 200
@@ -116,14 +116,14 @@ async def test_an_anonymous_call_of_the_api(gateway: RunningGateway) -> None:
     ],
 )
 async def test_what_is_refused(gateway: RunningGateway, target: str, method: str, status: int) -> None:
-    """What no rule opens and what has a second reading is refused to everybody: 403 for nginx, else as at the gate."""
+    """A path that no rule opens, or with a second reading, is refused to all: 403 for nginx, else as at the gate."""
     for headers in ({}, {"Authorization": gateway.sign_token()}):
         assert (await ask_as_caddy(gateway, target, method, **headers)).status_code == status
         assert (await ask_as_nginx(gateway, target, method, **headers)).status_code == 403
 
 
 async def test_a_cookie_counts_as_the_original_request_allows(gateway: RunningGateway) -> None:
-    """For a method that changes something the cookie counts only from a page of ours, by the original's headers."""
+    """For an unsafe method the cookie counts only from a page of ours, by the original's headers."""
     cookie = gateway.seal_session()
     for ask in (ask_as_caddy, ask_as_nginx):
         assert (await ask(gateway, "/userposts", "POST", Cookie=cookie)).status_code == 401
@@ -133,13 +133,13 @@ async def test_a_cookie_counts_as_the_original_request_allows(gateway: RunningGa
 
 
 async def test_an_upgrade_does_not_pass(gateway: RunningGateway) -> None:
-    """Where the rule does not open it to WebSockets, an upgrade is refused, also to who is signed in."""
+    """Where the rule does not open it to WebSockets, an upgrade is refused, even to signed-in users."""
     headers = {"Authorization": gateway.sign_token(), "Connection": "upgrade", "Upgrade": "websocket"}
     assert (await ask_as_caddy(gateway, "/api/user/1", **headers)).status_code == 403
 
 
 async def test_no_other_protocol_passes(rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An upgrade to HTTP/2 is refused, also where the rule opens WebSockets: the proxy would send it on."""
+    """An upgrade to HTTP/2 is refused, even where the rule opens WebSockets: the proxy would send it on."""
     monkeypatch.setenv("TRUSTED_PROXIES", "127.0.0.1")
     change_rules(rules, "max_body = 10\n", "websocket = true\n")
     async with running_gateway(rules) as gateway:
@@ -158,7 +158,7 @@ async def test_another_host(gateway: RunningGateway) -> None:
 
 
 async def test_a_question_in_its_path(gateway: RunningGateway) -> None:
-    """A proxy may ask with the original's target below the question's path, and with its method."""
+    """A question may have the original's target below its own path, and the original's method."""
     lines = f"Authorization: {gateway.sign_token()}"
     answer = await gateway.send_head(f"GET {QUESTION}/api/user/1?a=b HTTP/1.1\r\n{lines}")
     assert status_of(answer) == 200
@@ -182,13 +182,13 @@ async def test_a_question_in_its_path(gateway: RunningGateway) -> None:
     ],
 )
 async def test_a_question_that_can_not_be_understood(gateway: RunningGateway, lines: str) -> None:
-    """What is missing, doubled or ambiguous in a question is refused."""
+    """Anything missing, repeated or ambiguous in a question is refused."""
     assert status_of(await gateway.send_head(f"GET {QUESTION} HTTP/1.1\r\n{lines}")) == 400
 
 
 @pytest.mark.parametrize("trusted", ["", "10.0.0.0/8"])
 async def test_nobody_else_is_answered(rules: Path, monkeypatch: pytest.MonkeyPatch, trusted: str) -> None:
-    """For a peer that is no trusted proxy there is nothing there, whatever it says of others."""
+    """For a peer that is no trusted proxy there is nothing there, whatever it says about others."""
     monkeypatch.setenv("TRUSTED_PROXIES", trusted)
     async with running_gateway(rules) as gateway:
         token = gateway.sign_token()

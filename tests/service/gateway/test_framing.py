@@ -35,7 +35,7 @@ async def test_what_is_no_request(gateway: RunningGateway, posts: RawUpstream, s
 
 
 async def test_what_is_no_request_is_reported_like_one(gateway: RunningGateway) -> None:
-    """The refusal of what could not be read has its line in the log, under the id that it names, and is counted."""
+    """The refusal of bytes that could not be parsed is logged, under the id in the answer, and counted."""
     with capture_logs() as logs:
         answer = await gateway.send_raw(b"SSH-2.0-OpenSSH_9.2\r\n")
     (line,) = [line for line in logs if line["event"] == "request_finished"]
@@ -70,7 +70,7 @@ async def test_trailers_never_become_headers(gateway: RunningGateway, posts: Raw
 
 @pytest.mark.parametrize("begin", ["GET /public/x HTTP/1.1\r\nX: ", "GET /public/", "POST /public/x HTTP/1.1\r\n"])
 async def test_an_endless_head(gateway: RunningGateway, posts: RawUpstream, begin: str) -> None:
-    """A head that goes on without end is refused with 431 at once, not read until its time is over."""
+    """An endless head is refused with 431 at once, not read until its deadline."""
     piece = b"X: y\r\n" * 2000 if begin.endswith("\r\n") else b"x" * 12_000
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     writer.write(begin.encode() + piece)
@@ -86,7 +86,7 @@ async def test_an_endless_head(gateway: RunningGateway, posts: RawUpstream, begi
 
 
 async def test_an_old_client_gets_no_chunks(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """An HTTP/1.0 client gets an answer of unknown length as it is; it ends with the connection."""
+    """An HTTP/1.0 client gets an answer of unknown length without chunks; it ends with the connection."""
 
     async def answer(request: Received) -> None:
         chunks = b"5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n"
@@ -101,7 +101,7 @@ async def test_an_old_client_gets_no_chunks(gateway: RunningGateway, posts: RawU
 
 
 async def test_an_old_client_gets_a_length_where_there_is_one(gateway: RunningGateway) -> None:
-    """An HTTP/1.0 client gets Content-Length where the upstream said it, also for HEAD, and then the end."""
+    """An HTTP/1.0 client gets Content-Length where the upstream gave it, for HEAD too, and then the end."""
     for method, expected in (("GET", b"ok"), ("HEAD", b"")):
         found = await gateway.send_raw(f"{method} /public/x HTTP/1.0\r\nHost: {gateway.host}\r\n\r\n".encode())
         head, _, body = found.partition(b"\r\n\r\n")
@@ -110,7 +110,7 @@ async def test_an_old_client_gets_a_length_where_there_is_one(gateway: RunningGa
 
 
 async def test_pipelined_requests(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """Requests sent one upon the other are answered in their order, each with its own answer."""
+    """Pipelined requests are answered in order, each with its own answer."""
 
     async def answer(request: Received) -> None:
         number = int(request.target.rpartition("/")[2])
@@ -124,7 +124,7 @@ async def test_pipelined_requests(gateway: RunningGateway, posts: RawUpstream) -
 
 
 async def test_what_follows_a_request_does_not_spoil_its_answer(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """Nonsense after a whole request ends the connection after that request's own answer, whole and alone."""
+    """Garbage after a whole request ends the connection after that request's own answer, whole and alone."""
 
     async def answer(request: Received) -> None:
         await request.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst")
@@ -139,7 +139,7 @@ async def test_what_follows_a_request_does_not_spoil_its_answer(gateway: Running
 
 
 async def test_what_is_sent_ahead_waits_as_bytes(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """However many requests a client sends at once, each is read only when those before are answered."""
+    """However many requests a client pipelines, each is read only once those before are answered."""
     asked, may_answer = asyncio.Event(), asyncio.Event()
 
     async def answer(request: Received) -> None:

@@ -1,4 +1,4 @@
-"""An upstream that stands still (as after ``kill -STOP``): it takes connections and requests, and says nothing.
+"""A frozen upstream (as after ``kill -STOP``): it accepts connections and requests, and answers nothing.
 
 Everybody is answered within the time that the policy grants it, and most of them sooner.
 """
@@ -42,7 +42,7 @@ async def get_status(client: httpx2.AsyncClient, path: str = "/public/x", method
 
 
 def test_our_own_services_are_granted_less_than_was_promised() -> None:
-    """The shipped policy grants the auth and the posts service less than the time in which everybody is answered."""
+    """The shipped policy grants the auth and the posts service less than the time limit for every answer."""
     urls = {"AUTH_SERVICE_URL": "http://auth", "POSTS_SERVICE_URL": "http://posts"}
     granted = {each.name: each.answer_within for each in load_policy(DEFAULT_RULES, urls).upstreams}
     assert set(granted) == {"auth", "posts"}
@@ -53,7 +53,7 @@ def test_our_own_services_are_granted_less_than_was_promised() -> None:
 async def test_the_answer_comes_within_the_granted_time(
     granted: RunningGateway, posts: RawUpstream, method: str
 ) -> None:
-    """An upstream that says nothing is given up after the policy's time, reads and writes alike: 504."""
+    """An upstream that answers nothing is given up after the policy's time, reads and writes alike: 504."""
     posts.script = stand_still
     began = time.monotonic()
     async with granted.client() as client:
@@ -63,7 +63,7 @@ async def test_the_answer_comes_within_the_granted_time(
 
 
 async def test_a_fast_request_is_granted_no_more(granted: RunningGateway, posts: RawUpstream) -> None:
-    """A request on a kept connection has the same time."""
+    """A request on a kept-alive connection has the same time."""
     async with granted.client() as client:
         assert await get_status(client) == 200
         assert await get_status(client) == 200
@@ -72,7 +72,7 @@ async def test_a_fast_request_is_granted_no_more(granted: RunningGateway, posts:
 
 
 async def test_a_second_try_is_granted_no_more(rules: Path, posts: RawUpstream) -> None:
-    """The time, here 2 s, counts for both tries together where a kept connection ends late without an answer."""
+    """The time, here 2 s, is for both tries together where a kept-alive connection closes late without an answer."""
     change_rules(rules, f'posts = "{posts.url}"', f'posts = {{ address = "{posts.url}", answer_within = 2 }}')
     answered = asyncio.Event()
 
@@ -106,7 +106,7 @@ async def test_most_are_refused_soon(granted: RunningGateway, posts: RawUpstream
 
 
 async def test_it_is_trusted_again_at_once(granted: RunningGateway, posts: RawUpstream) -> None:
-    """The first answer of an upstream that goes on opens all slots again."""
+    """The first answer of an upstream that thaws opens all slots again."""
     posts.script = stand_still
     async with granted.client() as client:
         await asyncio.gather(*(get_status(client) for _ in range(SUSPICIOUS)))
@@ -116,7 +116,7 @@ async def test_it_is_trusted_again_at_once(granted: RunningGateway, posts: RawUp
 
 
 async def test_a_frozen_replica_is_left_alone(rules: Path, posts: RawUpstream) -> None:
-    """Of two replicas the one that let a request time out rests; the other serves meanwhile."""
+    """Of two replicas the one that let a request time out is avoided; the other serves meanwhile."""
     async with running_upstream(stand_still) as frozen:
         both = f'["{frozen.url}", "{posts.url}"]'
         change_rules(rules, f'posts = "{posts.url}"', f"posts = {{ address = {both}, answer_within = 1 }}")
@@ -127,7 +127,7 @@ async def test_a_frozen_replica_is_left_alone(rules: Path, posts: RawUpstream) -
 
 
 async def test_probes_are_answered(granted: RunningGateway, posts: RawUpstream) -> None:
-    """``/livez`` and ``/readyz`` ask no upstream and are answered meanwhile."""
+    """``/livez`` and ``/readyz`` need no upstream and are answered meanwhile."""
     posts.script = stand_still
     async with granted.client() as client:
         waiting = asyncio.gather(*(get_status(client) for _ in range(4)))
@@ -156,7 +156,7 @@ async def test_the_description_is_not_waited_for(
 
 
 async def test_others_have_the_usual_time(rules: Path, posts: RawUpstream) -> None:
-    """Where the policy says nothing an upstream has the usual 30 s."""
+    """Where the policy grants no time an upstream has the usual 30 s."""
     assert Limits().first_byte == 30
     async with running_gateway(rules, limits=replace(PLENTY, first_byte=2.0)) as gateway, gateway.client() as client:
 

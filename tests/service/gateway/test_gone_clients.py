@@ -1,4 +1,4 @@
-"""Clients that are gone before anybody looks: no fault of ours, and no concern of the upstream's."""
+"""Clients that are gone before anybody looks: no error of ours, and no concern of the upstream's."""
 
 import gc
 import socket
@@ -23,8 +23,8 @@ def send_and_reset(port: int, data: bytes) -> None:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
 
-async def test_who_is_gone_before_they_are_accepted(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """A request whose sender is gone already, so that nobody can tell where it came from, is not answered."""
+async def test_a_client_gone_before_it_is_accepted(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """A request whose sender has gone already, and its address with it, is not answered."""
     head = f"GET /public/x HTTP/1.1\r\nHost: {gateway.host}\r\nAccept: */*\r\n"
     with capture_logs() as logs:
         for _ in range(20):
@@ -52,7 +52,7 @@ async def test_connections_that_ended_are_let_go_at_once(gateway: RunningGateway
 
 
 async def test_exchanges_that_failed_are_let_go_at_once(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """What a request leaves that its client gave up, or that an upstream broke off, is free when it ends."""
+    """The memory of a request that its client gave up, or an upstream broke off, is free when it ends."""
     head = f"POST /public/x HTTP/1.1\r\nHost: {gateway.host}\r\nContent-Length: 100000\r\n\r\na"
 
     async def break_off(request: Received) -> None:

@@ -1,6 +1,6 @@
-"""Clients that send whole requests and then end their own side (``nc -N``): they get their answers (RFC 9112, 9.6).
+"""Clients that send whole requests and then half-close (``nc -N``): they get their answers (RFC 9112, 9.6).
 
-Such a client can't be told from one that has gone until something is sent to it. So what it holds has a bound.
+Until something is sent to it, such a client looks like one that has gone. So what it may hold has a bound.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ LIMIT = 10.0  # seconds
 
 @pytest.fixture
 async def impatient(rules: Path) -> AsyncIterator[RunningGateway]:
-    """Give a gateway that soon takes a client for gone that ended its side."""
+    """Give a gateway that soon takes a half-closed client for gone."""
     async with running_gateway(rules, client_limits=IMPATIENT, limits=Limits(connections=1, wait=0.1)) as gateway:
         yield gateway
 
 
 @contextlib.asynccontextmanager
 async def half_closed(gateway: RunningGateway, data: bytes) -> AsyncIterator[asyncio.StreamReader]:
-    """Send bytes, end our side, and give what reads the answer."""
+    """Send bytes, half-close, and give what reads the answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     writer.write(data)
     writer.write_eof()
@@ -37,7 +37,7 @@ async def half_closed(gateway: RunningGateway, data: bytes) -> AsyncIterator[asy
 
 
 async def read_all(gateway: RunningGateway, data: bytes) -> bytes:
-    """Send bytes, end our side, and return all that is answered until the gateway ends its own."""
+    """Send bytes, half-close, and return all that is answered until the gateway closes its side."""
     async with half_closed(gateway, data) as reader:
         return await asyncio.wait_for(reader.read(), LIMIT)
 
@@ -55,13 +55,13 @@ async def test_a_request_is_answered(gateway: RunningGateway, line: str) -> None
 
 
 async def test_a_second_request_is_answered(gateway: RunningGateway) -> None:
-    """So is one for which a connection to the upstream is kept."""
+    """So is one for which there is a kept-alive connection to the upstream."""
     for _ in range(3):
         assert status_of(await read_all(gateway, ask(gateway, "GET /public/x HTTP/1.1"))) == 200
 
 
 async def test_a_write_is_answered(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """A request with a whole body is answered: what it did is not left unknown."""
+    """A request with a whole body is answered: its client learns what it did."""
     head = ask(gateway, "POST /public/x HTTP/1.1", "Content-Length: 5\r\n")
     assert status_of(await read_all(gateway, head + b"12345")) == 200
     assert len(posts.received) == 1
@@ -85,7 +85,7 @@ async def test_whatever_is_sent_ahead_is_answered(gateway: RunningGateway, first
 
 @pytest.mark.parametrize("piece", [b"", b"GET /public/x HT", b"GET /public/x HTTP/1.1\r\nHost: a\r\n"])
 async def test_half_a_request_ends(gateway: RunningGateway, posts: RawUpstream, piece: bytes) -> None:
-    """What is no whole request is not answered, and the connection ends at once."""
+    """An incomplete request is not answered, and the connection closes at once."""
     assert await read_all(gateway, piece) == b""
     assert posts.received == []
 
@@ -117,7 +117,7 @@ async def test_a_long_answer_comes_whole(impatient: RunningGateway, posts: RawUp
 
 
 @pytest.mark.parametrize("is_begun", [False, True])
-async def test_who_may_be_gone_is_not_waited_for_long(
+async def test_a_client_that_may_be_gone_is_not_waited_for_long(
     impatient: RunningGateway, posts: RawUpstream, *, is_begun: bool
 ) -> None:
     """When there is nothing to send for a while the client counts as gone, and its slot at the upstream is free."""
@@ -135,7 +135,7 @@ async def test_who_may_be_gone_is_not_waited_for_long(
             await asyncio.wait_for(reader.read(), LIMIT)
 
 
-async def test_who_is_gone_is_noticed_when_something_is_sent(gateway: RunningGateway, posts: RawUpstream) -> None:
+async def test_a_gone_client_is_noticed_when_something_is_sent(gateway: RunningGateway, posts: RawUpstream) -> None:
     """A stream to a client that has gone ends with its next pieces, long before it would count as gone."""
 
     async def tell(request: Received) -> None:
@@ -153,7 +153,7 @@ async def test_who_is_gone_is_noticed_when_something_is_sent(gateway: RunningGat
 
 
 async def test_requests_sent_ahead_are_answered_as_they_are_taken(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """Requests wait while their client takes no answers; its end does not take theirs away."""
+    """Requests wait while their client reads no answers; its half-close does not cost them theirs."""
     body, total = b"x" * 65_000, 300  # more than the buffers of two sockets hold
 
     async def answer(request: Received) -> None:
@@ -173,8 +173,10 @@ async def test_requests_sent_ahead_are_answered_as_they_are_taken(gateway: Runni
         assert await client.read_rest() == b""
 
 
-async def test_who_may_be_gone_is_not_waited_for_long_again(impatient: RunningGateway, posts: RawUpstream) -> None:
-    """The bound holds for each of the requests that were sent ahead of the end, not for the first alone."""
+async def test_a_client_that_may_be_gone_is_not_waited_for_long_again(
+    impatient: RunningGateway, posts: RawUpstream
+) -> None:
+    """The bound holds for each of the requests pipelined before the half-close, not for the first alone."""
 
     async def stand_still_then(request: Received) -> None:
         if request.target == "/public/first":

@@ -1,4 +1,4 @@
-"""What the gateway counts: refusals by their reason, and how the upstreams are doing."""
+"""The gateway's metrics: refusals by their reason, and how the upstreams are doing."""
 
 import asyncio
 import time
@@ -32,7 +32,7 @@ def count(gateway: RunningGateway, name: str, **labels: str) -> float:
 async def test_a_refusal_is_counted_by_its_reason(
     gateway: RunningGateway, client: httpx2.AsyncClient, path: str, authorization: str | None, reason: str
 ) -> None:
-    """Each refusal counts once, under what was wrong with the token where that decided, else with the request."""
+    """Each refusal counts once, by what was wrong with the token where that decided, else with the request."""
     token = gateway.sign_token()
     user = {"user_id": 7, "name": "Ada", "email": "ada@example.com", "session_id": SESSION_ID}
     old = gateway.credentials.tokens.sign(**user, now=int(time.time()) - 4000)  # type: ignore[arg-type]
@@ -44,7 +44,7 @@ async def test_a_refusal_is_counted_by_its_reason(
 
 
 async def test_what_passes_is_no_refusal(gateway: RunningGateway, client: httpx2.AsyncClient) -> None:
-    """A request that is forwarded counts as none, whatever else is the matter with its caller."""
+    """A request that is forwarded is no refusal, whatever is wrong with its caller's token."""
     assert (await client.get("/public/x", headers={"authorization": "nonsense"})).status_code == 200
     counted = [sample for metric in gateway.metrics.registry.collect() for sample in metric.samples]
     assert not [sample for sample in counted if sample.name == "gatepost_refusals_total"]
@@ -70,7 +70,7 @@ async def test_requests_on_their_way_show(
 
 
 async def test_a_replica_that_is_away_shows(rules: Path, posts: RawUpstream, unused_tcp_port: int) -> None:
-    """Of the replicas that the policy names, one that could not be reached is seen to rest."""
+    """Of the policy's replicas, one that could not be reached is counted as resting."""
     change_rules(rules, f'posts = "{posts.url}"', f'posts = ["http://127.0.0.1:{unused_tcp_port}", "{posts.url}"]')
     async with running_gateway(rules) as gateway, gateway.client() as client:
         assert count(gateway, "gatepost_upstream_replicas", upstream="posts") == 2

@@ -1,4 +1,4 @@
-"""What the gateway answers itself: health, assets, the API's description; and a new policy on SIGHUP."""
+"""What the gateway serves itself: health, assets, the API's description; and a new policy on SIGHUP."""
 
 import asyncio
 import datetime as dt
@@ -118,7 +118,7 @@ async def test_the_description_joins_its_parts(
 async def test_an_upstream_without_a_description_is_left_out(
     client: httpx2.AsyncClient, auth: RawUpstream, posts: RawUpstream
 ) -> None:
-    """An upstream that has no description is no fault."""
+    """An upstream that has no description is no error."""
     describe_with(posts, POSTS_PART)
 
     async def answer(request: Received) -> None:
@@ -132,7 +132,7 @@ async def test_an_upstream_without_a_description_is_left_out(
 async def test_what_fails_leaves_the_rest(
     client: httpx2.AsyncClient, auth: RawUpstream, posts: RawUpstream, body: bytes
 ) -> None:
-    """Where a part is missing the others are there, and it is named; the try serves all for a moment, then the next."""
+    """Where a part is missing the others are there, and it is named; one try serves everybody for a moment."""
     describe_with(auth, AUTH_PART)
 
     async def answer(request: Received) -> None:
@@ -165,7 +165,7 @@ async def test_without_any_part_there_is_none(
 async def test_callers_do_not_queue_behind_a_hanging_part(
     client: httpx2.AsyncClient, auth: RawUpstream, posts: RawUpstream
 ) -> None:
-    """While a service hangs, all who want the description wait for one and the same try."""
+    """While a service hangs, all requests for the description share one try."""
     describe_with(auth, AUTH_PART)
     may_fail = asyncio.Event()
 
@@ -199,7 +199,7 @@ async def test_the_docs_page(client: httpx2.AsyncClient, auth: RawUpstream, post
 
 
 async def test_what_browsers_look_for(client: httpx2.AsyncClient, gateway: RunningGateway) -> None:
-    """The icon, the word for robots and the way to the password are there; nobody to be told of holes is 404."""
+    """The icon, robots.txt and the redirect to the password page are there; without a security contact, 404."""
     icon = await client.get("/favicon.ico")
     assert (icon.status_code, icon.headers["content-type"], icon.content[:4]) == (200, "image/x-icon", b"\0\0\1\0")
     robots = await client.get("/robots.txt")
@@ -210,7 +210,7 @@ async def test_what_browsers_look_for(client: httpx2.AsyncClient, gateway: Runni
     assert (await client.get("/.well-known/security.txt")).status_code == 404
 
 
-async def test_who_is_told_of_holes() -> None:
+async def test_the_security_contact() -> None:
     """With ``SECURITY_CONTACT`` there is a ``security.txt`` with all that RFC 9116 requires."""
     app = Starlette(routes=well_known_routes(PUBLIC_URL, "mailto:security@example.com"))
     answer = await client_of(app).get("/.well-known/security.txt")

@@ -1,4 +1,4 @@
-"""What can be read in two ways is refused at the gate: no upstream hears of it."""
+"""A request that can be read in two ways is refused at the gate: no upstream hears of it."""
 
 import asyncio
 
@@ -66,7 +66,7 @@ async def test_a_body_of_two_lengths(gateway: RunningGateway, posts: RawUpstream
 
 @pytest.mark.parametrize("named", CONNECTION_NAMES)
 async def test_connection_names_what_matters(gateway: RunningGateway, posts: RawUpstream, named: str) -> None:
-    """A client can't have a header dropped on the way that somebody relies on."""
+    """A client can't get a header dropped that somebody relies on."""
     assert status_of(await gateway.send_head(f"GET /public/x HTTP/1.1\r\nConnection: {named}")) == 400
     assert posts.received == []
 
@@ -81,7 +81,7 @@ async def test_a_method_that_is_not_spoken(gateway: RunningGateway, posts: RawUp
 
 
 async def test_one_host_from_the_list(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """A request has exactly one Host, and it is one of ours; the health of the process may be asked by any name."""
+    """A request has exactly one Host, and it is one of ours; health probes may use any name."""
     good = f"Host: {gateway.host}\r\n"
     for hosts in ("", "Host: evil.example\r\n", good + good, good + "Host: evil.example\r\n", "Host: localhost\r\n"):
         answer = await gateway.send_raw(f"GET /public/x HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n".encode())
@@ -120,7 +120,7 @@ async def test_other_versions(gateway: RunningGateway, posts: RawUpstream) -> No
 
 
 async def test_no_rule_no_request(client: httpx2.AsyncClient, posts: RawUpstream, auth: RawUpstream) -> None:
-    """A path for which there is no rule is 404; what is internal has none."""
+    """A path without a rule is 404; internal paths have none."""
     for path in ("/nowhere", "/internal/users", "/metrics", "/_gateway/auth", "/Public/x"):
         assert (await client.get(path)).status_code == 404
     assert posts.received == auth.received == []
@@ -137,7 +137,7 @@ async def test_a_body_beyond_the_rules_cap(gateway: RunningGateway, posts: RawUp
 
 
 async def test_a_body_that_grows_on_the_way(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """A chunked body that passes the cap while it is being forwarded is 413, and the upstream never gets its end."""
+    """A chunked body that exceeds the cap while it is being forwarded is 413, and the upstream never gets its end."""
     begun, ended = asyncio.Event(), asyncio.Event()
 
     async def read_all(request: Received) -> None:

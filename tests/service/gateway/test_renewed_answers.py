@@ -1,4 +1,4 @@
-"""A browser stays signed in: a cookie whose access token ran out gets its request through, and is set anew."""
+"""A browser stays signed in: a cookie whose access token has expired gets its request through, and is renewed."""
 
 import time
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ CLEARED = "next-auth.session-token=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"
 
 @pytest.fixture
 async def fake_auth() -> AsyncIterator[FakeAuthService]:
-    """Give the auth service that is asked for fresh tokens."""
+    """Give the auth service that gives fresh tokens."""
     async with running_auth_service(SERVICE_SECRET) as fake:
         yield fake
 
@@ -76,7 +76,7 @@ async def test_the_upstreams_own_cookies_stay(
 async def test_a_session_that_ended_is_cleared(
     client: httpx2.AsyncClient, fake_auth: FakeAuthService, posts: RawUpstream, stale: dict[str, str]
 ) -> None:
-    """The browser of a session that is no more is sent to the sign-in page and told to forget its cookie."""
+    """The browser of an ended session is sent to the sign-in page, and its cookie is cleared."""
 
     def refuse(_: Json) -> bytes:
         return answer_with({"accessToken": None, "setCookie": [CLEARED]})
@@ -91,9 +91,9 @@ async def test_a_session_that_ended_is_cleared(
 async def test_without_the_auth_service_nobody_is_turned_away(
     client: httpx2.AsyncClient, fake_auth: FakeAuthService, posts: RawUpstream, stale: dict[str, str]
 ) -> None:
-    """When nobody can renew an expired token, who it is is not known: 503 and try again, no sign-in page and no 401.
+    """Where an expired token can't be renewed, the caller is unknown: 503 and try again, no sign-in page, no 401.
 
-    What is public is shown, as to anybody. No cookie is touched.
+    Public pages are shown, as to anybody. No cookie is touched.
     """
     fake_auth.renew = lambda _: break_off()
     for path in ("/userposts", "/api/user/7"):
@@ -108,7 +108,7 @@ async def test_without_the_auth_service_nobody_is_turned_away(
 async def test_a_cookie_that_a_late_answer_spoiled_is_mended(
     gateway: RunningGateway, client: httpx2.AsyncClient, fake_auth: FakeAuthService, posts: RawUpstream
 ) -> None:
-    """With the cookie of another session, or none, beside the device cookie of a live one, that one's user passes."""
+    """With the cookie of another session, or none, beside the device cookie of a live one, the live user passes."""
     now = int(time.time())
     device = gateway.credentials.devices.make(Device(7, SESSION_ID), now)
     token = gateway.credentials.tokens.sign(
@@ -134,7 +134,7 @@ async def test_a_browser_that_signed_out_is_asked_about_once(
     fake_auth: FakeAuthService,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The device cookie of a session that is over costs one question, not one with each request."""
+    """The device cookie of an ended session costs one call, not one for each request."""
     fake_auth.renew = lambda _: answer_with({"accessToken": None, "setCookie": []})
     device = gateway.credentials.devices.make(Device(7, SESSION_ID), int(time.time()))
     monkeypatch.setattr(session_renewal, "REMEMBER", 0.0)
@@ -145,10 +145,10 @@ async def test_a_browser_that_signed_out_is_asked_about_once(
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/docs", "/api/auth/session"])
-async def test_who_needs_no_renewal_gets_none(
+async def test_no_renewal_where_none_is_needed(
     client: httpx2.AsyncClient, fake_auth: FakeAuthService, stale: dict[str, str], path: str
 ) -> None:
-    """Nobody is asked for a path that no rule opens, for the gateway's own pages, and by what renews by itself."""
+    """No renewal for a path that no rule opens, for own pages, or for an upstream that renews by itself."""
     await client.get(path, headers=stale)
     assert fake_auth.asked_to_renew == []
 
@@ -168,7 +168,7 @@ async def test_forward_auth_renews_too(
 async def test_no_cache_of_another_name_keeps_it(
     client: httpx2.AsyncClient, posts: RawUpstream, stale: dict[str, str]
 ) -> None:
-    """What an upstream tells a CDN alone (RFC 9213) goes before Cache-Control: it stops, too."""
+    """A header for CDNs alone (RFC 9213) overrides Cache-Control: it stops, too."""
 
     async def answer(received: Received) -> None:
         await received.answer(b"ok", headers="CDN-Cache-Control: max-age=60\r\nSurrogate-Control: max-age=60\r\n")
@@ -180,10 +180,10 @@ async def test_no_cache_of_another_name_keeps_it(
     assert "surrogate-control" not in got.headers
 
 
-async def test_who_leaves_after_a_body_that_came_meanwhile_is_noticed(
+async def test_a_client_that_leaves_after_a_body_that_came_meanwhile_is_noticed(
     gateway: RunningGateway, fake_auth: FakeAuthService, posts: RawUpstream, stale: dict[str, str]
 ) -> None:
-    """A client whose body came while its session was renewed is read on: its leaving ends the request."""
+    """A client whose body came while its session was renewed is still read: if it leaves, the request ends."""
 
     async def stand_still(request: Received) -> None:
         await request.reader.read()

@@ -61,7 +61,7 @@ async def test_a_gateway_that_starts_knows_what_ended_before(
 
 
 async def test_the_feed_shows(gateway: RunningGateway, client: httpx2.AsyncClient, fake_auth: FakeAuthService) -> None:
-    """While the feed is cut the gateway is ready and says so; the metrics tell since when, and what is known."""
+    """While the feed is cut the gateway stays ready and says so; the metrics show since when, and the state."""
     assert (await client.get("/readyz")).json() == {"status": "ready"}
     fake_auth.cut = break_off
     answer = await wait_until(lambda: client.get("/readyz"), lambda answer: "remarks" in answer.json())

@@ -1,4 +1,4 @@
-"""Renewing a session over HTTP: once at a time, remembered for a moment, verified, and never in anybody's way."""
+"""Renewing a session over HTTP: one call at a time, remembered for a moment, verified, and never blocking anybody."""
 
 import asyncio
 import time
@@ -38,7 +38,7 @@ CLEARED = f"{NAMES.session}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"
 
 @pytest.fixture
 def credentials() -> Credentials:
-    """Give the keys of a gateway that knows of no ended session."""
+    """Give the credentials of a gateway that knows of no ended session."""
     return Credentials(
         tokens=AccessTokens(KeyRing("a-secret-key-for-the-gateways-tests-1"), URL, 3600),
         revocations=Revocations(),
@@ -64,7 +64,7 @@ async def auth(credentials: Credentials) -> AsyncIterator[FakeAuthService]:
 
 @pytest.fixture
 async def renewal(auth: FakeAuthService, credentials: Credentials) -> AsyncIterator[SessionRenewal]:
-    """Give what asks that auth service."""
+    """Give the renewal by that auth service."""
     tokens = ServiceTokens(KeyRing(SERVICE_SECRET))
     client = ServiceClient(auth.url, caller="gateway", callee="auth_service", tokens=tokens)
     renewal = SessionRenewal(client, credentials)
@@ -96,10 +96,10 @@ async def test_an_expired_token_is_replaced(
     assert credentials.tokens.verify(renewed.caller.token, int(time.time())).session_id == SESSION_ID
 
 
-async def test_who_wants_no_renewal_asks_nobody(
+async def test_no_call_where_nothing_is_to_be_renewed(
     auth: FakeAuthService, renewal: SessionRenewal, credentials: Credentials
 ) -> None:
-    """A caller whose cookie is good, or who has none, stays as found, and nobody is asked."""
+    """A caller whose cookie is good, or who has none, stays the same, and no call is made."""
     for caller in (find_user(credentials, age=0), EXPIRED):
         assert await renewal.renew(Identity(caller)) == RenewedCaller(caller)
     assert auth.asked_to_renew == []
@@ -137,8 +137,8 @@ async def test_an_answer_counts_for_a_moment(
     assert len(auth.asked_to_renew) == 2
 
 
-async def test_who_goes_away_leaves_the_others_waiting(auth: FakeAuthService, renewal: SessionRenewal) -> None:
-    """A request that is given up does not end the call that others wait for."""
+async def test_a_cancelled_request_leaves_the_others_waiting(auth: FakeAuthService, renewal: SessionRenewal) -> None:
+    """A cancelled request does not cancel the call that others wait for."""
     auth.pause = 0.3
     first, second = (asyncio.create_task(renewal.renew(Identity(EXPIRED, STALE))) for _ in range(2))
     await asyncio.sleep(0.1)
@@ -151,7 +151,7 @@ async def test_who_goes_away_leaves_the_others_waiting(auth: FakeAuthService, re
 async def test_a_session_that_is_not_live_is_over(
     auth: FakeAuthService, renewal: SessionRenewal, credentials: Credentials
 ) -> None:
-    """When the auth service gives no token the caller is anonymous, whatever their own proves; cookies are cleared."""
+    """When the auth service gives no token the caller is anonymous, whatever theirs proves; cookies are cleared."""
     auth.renew = lambda _: answer_with({"accessToken": None, "setCookie": [CLEARED]})
     caller = find_user(credentials, age=3570)
     assert isinstance(caller, User)
@@ -161,7 +161,7 @@ async def test_a_session_that_is_not_live_is_over(
 async def test_a_remembered_answer_does_not_outlive_its_session(
     renewal: SessionRenewal, credentials: Credentials
 ) -> None:
-    """An answer that is remembered counts no more once the session is known to be ended."""
+    """A remembered answer no longer counts once the session is known to be ended."""
     assert isinstance((await renewal.renew(Identity(EXPIRED, STALE))).caller, User)
     credentials.revocations.add(SESSION_ID, int(time.time()) + 3600)
     assert await renewal.renew(Identity(EXPIRED, STALE)) == RenewedCaller(REVOKED)
@@ -185,7 +185,7 @@ async def test_the_session_of_a_device_cookie_is_renewed(
 async def test_a_device_s_session_that_is_over_stays_so(
     auth: FakeAuthService, renewal: SessionRenewal, credentials: Credentials, answer: str
 ) -> None:
-    """When it is over, nobody is asked about it again; the session cookie's session counts if that is answered."""
+    """When its session has ended, it is not asked about again; the session cookie's counts if the answer names it."""
     sealed = credentials.sealer.seal({"sid": SESSION_ID}, int(time.time()))
     token = None if answer == "none" else sign(credentials, session_id=SESSION_ID)
     auth.renew = lambda _: answer_with({"accessToken": token, "setCookie": []})
@@ -222,7 +222,7 @@ async def test_without_an_answer_the_own_token_counts(
 async def test_another_sessions_token_is_not_taken(
     auth: FakeAuthService, renewal: SessionRenewal, credentials: Credentials
 ) -> None:
-    """A valid token of a session that was not asked about is worth nothing here."""
+    """A valid token of any other session than the one asked about is worth nothing here."""
     foreign = sign(credentials, session_id=OTHER_SESSION)
     auth.renew = lambda _: answer_with({"accessToken": foreign, "setCookie": [COOKIE]})
     assert await renewal.renew(Identity(EXPIRED, STALE)) == UNKNOWN
@@ -244,7 +244,7 @@ async def test_a_slow_auth_service_holds_nobody_up_for_long(
 async def test_after_a_failure_it_is_asked_again(
     auth: FakeAuthService, renewal: SessionRenewal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A session whose renewal failed is asked about again after a rest, and then renewed."""
+    """A session whose renewal failed is asked about again after the back-off, and then renewed."""
     monkeypatch.setattr(session_renewal, "BACK_OFF", 0.1)
     renew, auth.renew = auth.renew, lambda _: break_off()
     assert await renewal.renew(Identity(EXPIRED, STALE)) == UNKNOWN
@@ -257,7 +257,7 @@ async def test_after_a_failure_it_is_asked_again(
 async def test_what_is_remembered_is_bounded(
     auth: FakeAuthService, renewal: SessionRenewal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many sessions want renewal at once, only so many are asked about; the others go on as they are."""
+    """However many sessions need renewal at once, the number of calls is bounded; the rest go on unrenewed."""
     monkeypatch.setattr(session_renewal, "MAX_SESSIONS", 3)
     sessions = [StaleSession(str(number), "sealed", ()) for number in range(9)]
     answers = await asyncio.gather(*(renewal.renew(Identity(EXPIRED, stale)) for stale in sessions))

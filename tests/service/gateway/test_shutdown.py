@@ -1,4 +1,4 @@
-"""What the clients of a gateway see that drains, and then shuts down: last answers that say so, whole; nothing else.
+"""A gateway that drains and then shuts down, as its clients see it: whole last answers that say so, and nothing else.
 
 It drains from SIGTERM on (``shared.process.draining``) and shuts down afterwards, as uvicorn asks each of its
 connections to.
@@ -47,7 +47,7 @@ async def stack(posts: RawUpstream) -> AsyncIterator[AsyncExitStack]:
 
 @pytest.fixture
 async def gateway(stack: AsyncExitStack, rules: Path) -> RunningGateway:
-    """Give a gateway that keeps a connection to its upstream."""
+    """Give a gateway with a kept-alive connection to its upstream."""
     gateway = await stack.enter_async_context(running_gateway(rules))
     async with connected(gateway) as client:
         await client.exchange("GET /public/warm")
@@ -73,7 +73,7 @@ async def shutting_down(stack: AsyncExitStack) -> AsyncIterator[None]:
 
 @pytest.mark.parametrize(("lines", "status"), LINES.values(), ids=LINES)
 async def test_the_last_answer_says_so(gateway: RunningGateway, client: RawClient, lines: str, status: int) -> None:
-    """While the gateway drains each answer, on a kept connection or a new one, says once that it is the last."""
+    """While the gateway drains, each answer, on a kept-alive connection or a new one, says once that it is the last."""
     gateway.server.handle_exit(signal.SIGTERM, None)
     line, *fields = lines.split("\r\n")
     async with connected(gateway) as fresh:
@@ -86,7 +86,7 @@ async def test_the_last_answer_says_so(gateway: RunningGateway, client: RawClien
 async def test_an_answer_that_was_due_as_draining_began(
     gateway: RunningGateway, client: RawClient, posts: RawUpstream
 ) -> None:
-    """A request whose answer had not begun when draining began is answered with the word that it is the last."""
+    """A request whose answer had not begun when draining began gets one that says that it is the last."""
     may_answer = asyncio.Event()
 
     async def answer_late(request: Received) -> None:
@@ -186,7 +186,7 @@ async def test_what_takes_longer_than_the_grace_is_ended(
     begin: bytes,
     status: int,
 ) -> None:
-    """Then its client is told, if nothing of an answer was sent, and the log has its line like any other."""
+    """Then its client gets an error, if no answer has begun, and the log has its line as for any other."""
     is_over, before = asyncio.Event(), len(posts.received)
 
     async def begin_only(request: Received) -> None:

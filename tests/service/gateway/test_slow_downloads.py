@@ -1,4 +1,4 @@
-"""A client that takes its answer slowly gets it; only one that takes nothing is given up."""
+"""A client that reads its answer slowly gets it; only one that reads nothing is given up."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ SMALL = 4096  # bytes
 
 @pytest.fixture
 async def gateway(rules: Path) -> AsyncIterator[RunningGateway]:
-    """Give a gateway that soon gives up who takes nothing."""
+    """Give a gateway that soon gives up clients that read nothing."""
     limits = ClientLimits(write_stall=STALL, half_closed=STALL)
     async with running_gateway(rules, client_limits=limits, limits=Limits(silence=STALL)) as gateway:
         yield gateway
@@ -29,10 +29,10 @@ async def gateway(rules: Path) -> AsyncIterator[RunningGateway]:
 
 @pytest.mark.parametrize("is_half_closed", [False, True])
 @pytest.mark.parametrize("framing", [f"Content-Length: {SIZE}\r\n", ""])
-async def test_who_takes_a_little_at_a_time(
+async def test_a_client_that_reads_a_little_at_a_time(
     gateway: RunningGateway, posts: RawUpstream, framing: str, *, is_half_closed: bool
 ) -> None:
-    """An answer of which a little is taken again and again goes on, though hardly any of it leaves the buffers."""
+    """An answer that is read little by little goes on, though hardly any of it leaves the buffers."""
 
     async def send_all(request: Received) -> None:
         await request.send(f"HTTP/1.1 200 OK\r\n{framing}\r\n".encode() + b"x" * SIZE)
@@ -57,7 +57,7 @@ async def test_who_takes_a_little_at_a_time(
 
 
 async def test_a_connection_that_is_to_end(rules: Path, posts: RawUpstream) -> None:
-    """The time in which something must be taken begins anew when the gateway ends a connection of its own accord."""
+    """The time in which something must be read starts anew when the gateway itself closes the connection."""
     stall = 2.0
 
     async def answer(request: Received) -> None:

@@ -1,4 +1,4 @@
-"""Bodies cross the gateway in both directions, whatever their framing, as they come and in bounded memory."""
+"""Bodies pass the gateway in both directions, whatever their framing, as they come and in bounded memory."""
 
 import asyncio
 from collections.abc import AsyncIterator

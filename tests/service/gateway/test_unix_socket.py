@@ -1,4 +1,4 @@
-"""An upstream at a Unix socket is one like any other: kept connections, bodies, failures, replicas, WebSockets."""
+"""An upstream on a Unix socket is like any other: keep-alive, bodies, failures, replicas, WebSockets."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ async def gateway(rules: Path, posts: RawUpstream, path: Path) -> AsyncIterator[
 
 
 async def test_requests_are_served(gateway: RunningGateway, path: Path) -> None:
-    """Requests go over one kept connection, and carry the client's own Host."""
+    """Requests go over one kept-alive connection, and carry the client's own Host."""
     async with running_upstream(answer_ok, path=path) as upstream, gateway.client() as client:
         answers = [await client.get("/public/a") for _ in range(3)]
     assert [(answer.status_code, answer.content) for answer in answers] == [(200, b"ok")] * 3
@@ -45,7 +45,7 @@ async def test_long_bodies_pass(gateway: RunningGateway, path: Path) -> None:
 
 
 async def test_nobody_listens(gateway: RunningGateway, path: Path) -> None:
-    """While nobody listens, or what a killed upstream left lies there: 503; 200 as soon as somebody does."""
+    """While nobody listens, or a killed upstream's socket lies there: 503; 200 as soon as somebody listens."""
     async with gateway.client() as client:
         statuses = [(await client.get("/public/a")).status_code]
         async with running_upstream(answer_ok, path=path):
@@ -57,7 +57,7 @@ async def test_nobody_listens(gateway: RunningGateway, path: Path) -> None:
 
 
 async def test_a_dropped_connection_is_made_anew(gateway: RunningGateway, path: Path) -> None:
-    """A kept connection that the upstream has closed meanwhile costs no request."""
+    """A kept-alive connection that the upstream has closed meanwhile costs no request."""
     async with running_upstream(answer_ok, path=path) as upstream, gateway.client() as client:
         assert (await client.get("/public/a")).status_code == 200
         upstream.drop_connections()
@@ -66,7 +66,7 @@ async def test_a_dropped_connection_is_made_anew(gateway: RunningGateway, path: 
 
 
 async def test_a_replica_is_where_it_is(rules: Path, posts: RawUpstream, path: Path) -> None:
-    """Replicas may listen here and there; one that is gone is passed over."""
+    """Replicas may listen on sockets and ports; one that is gone is skipped."""
     change_rules(rules, f'"{posts.url}"', f'["unix:{path}", "{posts.url}"]')
     async with running_gateway(rules) as gateway, gateway.client() as client:
         async with running_upstream(answer_ok, path=path) as upstream:

@@ -1,6 +1,6 @@
 """An upstream that misbehaves at random, under many requests at once: nothing hangs, and no answer is another's.
 
-The target of a request seeds what its upstream does, so a failure names all that is needed to see it again. Surplus
+The target of a request seeds what its upstream does, so a failure names all that is needed to reproduce it. Surplus
 bytes come in one write with the answer: what comes after the next request was sent can't be told from its answer.
 """
 

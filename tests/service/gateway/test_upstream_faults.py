@@ -21,7 +21,7 @@ QUICK = Limits(first_byte=0.6, silence=0.6, connections=1, waiting=1, wait=0.2)
 async def hurried(
     start_gateway: Callable[[Limits], AbstractAsyncContextManager[RunningGateway]],
 ) -> AsyncIterator[RunningGateway]:
-    """Give a gateway that waits for nothing long."""
+    """Give a gateway with short deadlines."""
     async with start_gateway(QUICK) as running:
         yield running
 
@@ -47,7 +47,7 @@ async def test_nobody_listens(rules: Path, posts: RawUpstream) -> None:
 
 
 async def test_silence_before_the_answer(hurried: RunningGateway, posts: RawUpstream) -> None:
-    """An upstream that answers nothing in time: 504."""
+    """An upstream that does not answer in time: 504."""
 
     async def say_nothing(request: Received) -> None:
         await request.reader.read()
@@ -68,13 +68,13 @@ async def test_silence_within_the_answer(hurried: RunningGateway, posts: RawUpst
 
 
 async def test_silence_within_a_short_answer(hurried: RunningGateway, posts: RawUpstream) -> None:
-    """A short answer goes out as a whole: an upstream that stops in the middle of it is answered for with 504."""
+    """A short answer goes out in one piece: an upstream that stops in the middle of it gives 504."""
     posts.script = functools.partial(stop_halfway, 10)
     assert (await get(hurried)).status_code == 504
 
 
 async def stop_halfway(length: int, request: Received) -> None:
-    """Answer with less than is announced, and say nothing more."""
+    """Answer with less than is announced, and send nothing more."""
     await request.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\nhalf" % length)
     await request.reader.read()
 
@@ -116,7 +116,7 @@ BROKEN_ANSWERS = {
 
 @pytest.mark.parametrize("broken", BROKEN_ANSWERS.values(), ids=BROKEN_ANSWERS)
 async def test_an_answer_that_is_none(gateway: RunningGateway, posts: RawUpstream, broken: bytes) -> None:
-    """What is not one well-formed answer in bounds is 502, and that connection is never used again."""
+    """Anything but one well-formed answer in bounds is 502, and that connection is never reused."""
 
     async def answer(request: Received) -> None:
         await request.send(broken)
@@ -146,7 +146,7 @@ async def test_a_body_cut_short(gateway: RunningGateway, posts: RawUpstream) -> 
 
 
 async def test_a_short_body_cut_short(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """An answer that is short by its own word, and shorter than that, is answered for with 502."""
+    """An answer that is announced to be short, and is shorter than that, is 502."""
 
     async def answer(request: Received) -> None:
         await request.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc")
@@ -157,7 +157,7 @@ async def test_a_short_body_cut_short(gateway: RunningGateway, posts: RawUpstrea
 
 
 async def test_half_an_answer_is_none_for_an_old_client(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """A client of HTTP/1.0, to whom the connection's end is the answer's, sees a reset instead where it broke off."""
+    """A client of HTTP/1.0, for whom the connection's end is the answer's, sees a reset where the answer broke off."""
 
     async def answer(request: Received) -> None:
         await request.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
@@ -224,7 +224,7 @@ async def test_each_answer_belongs_to_its_request(gateway: RunningGateway, posts
 
 
 async def close_after_answering(request: Received) -> None:
-    """Answer as if the connection were to be kept, and close it when the next request comes."""
+    """Answer with keep-alive, and close the connection when the next request comes."""
     if request.reader.at_eof() or getattr(request.writer, "was_used", False):
         request.writer.close()
         return
@@ -235,7 +235,7 @@ async def close_after_answering(request: Received) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
 async def test_a_stale_connection_is_no_fault(gateway: RunningGateway, posts: RawUpstream, method: str) -> None:
-    """An idempotent request that meets a kept connection which the upstream just closed is sent once more."""
+    """An idempotent request on a kept-alive connection that the upstream has just closed is retried."""
     posts.script = close_after_answering
     assert (await get(gateway)).status_code == 200
     assert (await get(gateway, method)).status_code == 200
@@ -246,7 +246,7 @@ async def test_a_stale_connection_is_no_fault(gateway: RunningGateway, posts: Ra
 async def test_what_may_have_had_effect_is_not_repeated(
     gateway: RunningGateway, posts: RawUpstream, method: str
 ) -> None:
-    """A request that is not idempotent is sent once; where its connection ends without an answer, that is 502."""
+    """A request that is not idempotent is never retried; where its connection closes without an answer, that is 502."""
     posts.script = close_after_answering
     assert (await get(gateway)).status_code == 200
     assert (await get(gateway, method)).status_code == 502
@@ -254,7 +254,7 @@ async def test_what_may_have_had_effect_is_not_repeated(
 
 
 async def test_a_new_connection_that_ends_is_not_tried_again(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """Where a new connection ends without an answer the upstream is at fault: one try, 502."""
+    """Where a new connection closes without an answer the upstream is to blame: one try, 502."""
 
     async def hang_up(request: Received) -> None:
         request.writer.close()
@@ -265,7 +265,7 @@ async def test_a_new_connection_that_ends_is_not_tried_again(gateway: RunningGat
 
 
 async def test_a_restarted_upstream_is_met_anew(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """Kept connections that the upstream closed meanwhile are not used."""
+    """Kept-alive connections that the upstream closed meanwhile are not used."""
     assert (await get(gateway)).status_code == 200
     posts.drop_connections()
     await asyncio.sleep(0.05)
@@ -292,7 +292,7 @@ async def test_more_than_may_run_wait_and_then_are_shed(hurried: RunningGateway,
     assert [(await first).status_code, (await second).status_code] == [200, 200]
 
 
-async def test_who_waits_too_long_is_shed(hurried: RunningGateway, posts: RawUpstream) -> None:
+async def test_a_request_that_waits_too_long_is_shed(hurried: RunningGateway, posts: RawUpstream) -> None:
     """A request for which no connection comes free in time gets 503, and the slot is not lost."""
     may_answer = asyncio.Event()
 
@@ -311,7 +311,7 @@ async def test_who_waits_too_long_is_shed(hurried: RunningGateway, posts: RawUps
 
 
 async def test_replicas_share_the_work(rules: Path, posts: RawUpstream) -> None:
-    """Of several replicas the least busy is asked, and one that refuses is passed over."""
+    """Of several replicas the least busy is used, and one that refuses connections is skipped."""
     async with running_upstream(answer_ok) as other:
         replicas = f'["{posts.url}", "{other.url}"]'
         change_rules(rules, f'"{posts.url}"', replicas)
@@ -329,7 +329,7 @@ async def test_replicas_share_the_work(rules: Path, posts: RawUpstream) -> None:
 async def test_an_idle_connection_is_closed(
     start_gateway: Callable[[Limits], AbstractAsyncContextManager[RunningGateway]], posts: RawUpstream
 ) -> None:
-    """A kept connection is closed after its idle time, before the upstream would do so."""
+    """A kept-alive connection is closed after its idle time, before the upstream would close it."""
     async with start_gateway(Limits(idle=0.1)) as gateway:
         assert (await get(gateway)).status_code == 200
         assert posts.open_connections == 1

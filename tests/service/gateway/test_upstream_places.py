@@ -1,4 +1,4 @@
-"""Places at an upstream are never lost: not by who gives up waiting for one, nor by who leaves while it is made.
+"""Slots at an upstream are never lost: neither when a request stops waiting for one, nor when it goes while connecting.
 
 And no client holds one for as long as it likes.
 """
@@ -43,7 +43,7 @@ async def has_free_slot(pool: UpstreamPool) -> bool:
     return True
 
 
-async def test_who_is_cancelled_while_waiting(pool: UpstreamPool) -> None:
+async def test_a_request_cancelled_while_waiting(pool: UpstreamPool) -> None:
     """A request that is cancelled in the queue leaves it; the slot goes to the next."""
     held = await pool.wait()
     first, second = (asyncio.create_task(pool.wait()) for _ in range(2))
@@ -54,8 +54,8 @@ async def test_who_is_cancelled_while_waiting(pool: UpstreamPool) -> None:
     assert await has_free_slot(pool)
 
 
-async def test_who_is_cancelled_as_the_turn_comes(pool: UpstreamPool) -> None:
-    """Who is cancelled in the moment in which its turn comes hands it on."""
+async def test_a_request_cancelled_as_its_turn_comes(pool: UpstreamPool) -> None:
+    """A request that is cancelled at the moment its turn comes hands it on."""
     held = await pool.wait()
     first, second = (asyncio.create_task(pool.wait()) for _ in range(2))
     await asyncio.sleep(0)
@@ -65,7 +65,7 @@ async def test_who_is_cancelled_as_the_turn_comes(pool: UpstreamPool) -> None:
     assert await has_free_slot(pool)
 
 
-async def test_who_is_cancelled_while_connecting(pool: UpstreamPool) -> None:
+async def test_a_request_cancelled_while_connecting(pool: UpstreamPool) -> None:
     """A request that is cancelled while its connection is being made gives its slot back."""
     connecting = asyncio.create_task(pool.wait())
     await asyncio.sleep(0)
@@ -73,8 +73,8 @@ async def test_who_is_cancelled_while_connecting(pool: UpstreamPool) -> None:
     assert await has_free_slot(pool)
 
 
-async def test_who_gives_up(posts: RawUpstream) -> None:
-    """Who waited too long gets Unavailable and leaves the queue."""
+async def test_a_request_that_gives_up(posts: RawUpstream) -> None:
+    """A request that waited too long gets Unavailable and leaves the queue."""
     pool = UpstreamPool(Upstream("posts", (Replica("127.0.0.1", posts.port),)), Limits(connections=1, wait=0.05))
     held = await pool.wait()
     with pytest.raises(Unavailable):
@@ -100,7 +100,7 @@ async def test_each_use_has_slots_of_its_own(posts: RawUpstream, use: Connection
     pool.close()
 
 
-async def test_a_place_for_a_body_is_given_back_when_nobody_listens() -> None:
+async def test_a_slot_for_a_body_is_given_back_when_nobody_listens() -> None:
     """A connection that can't be made loses no slot, whatever it was for."""
     pool = UpstreamPool(Upstream("posts", (Replica("127.0.0.1", 9),)), Limits(bodies=1))
     for _ in range(2):
@@ -126,7 +126,7 @@ async def begin_body(gateway: RunningGateway, framing: str) -> asyncio.StreamWri
 
 
 async def test_a_slow_sender_of_a_short_body_holds_no_slot(narrow: RunningGateway, posts: RawUpstream) -> None:
-    """The upstream is not asked before a short body is there, so any number of slow ones keep nobody from it."""
+    """A short body is collected before the upstream is asked, so any number of slow ones keep nobody from it."""
     slow = [await begin_body(narrow, "Content-Length: 100") for _ in range(10)]
     await asyncio.sleep(0.1)
     assert status_of(await narrow.send_head("GET /public/x HTTP/1.1")) == 200
@@ -136,7 +136,7 @@ async def test_a_slow_sender_of_a_short_body_holds_no_slot(narrow: RunningGatewa
         writer.close()
 
 
-async def test_who_sends_a_long_body_slowly_holds_none_of_the_others(
+async def test_a_slow_sender_of_a_long_body_holds_none_of_the_others(
     narrow: RunningGateway, posts: RawUpstream
 ) -> None:
     """Bodies that come in pieces have slots of their own; one too many is refused with 503."""
@@ -154,7 +154,7 @@ async def test_who_sends_a_long_body_slowly_holds_none_of_the_others(
 
 
 async def test_a_replica_that_does_not_answer_is_left_alone(posts: RawUpstream) -> None:
-    """Where a connection can't be made in time, the rest begins when that is known, not when it was tried."""
+    """Where a connection can't be made in time, the back-off starts when that is known, not when it was tried."""
     with contextlib.ExitStack() as opened:
         full = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):  # nobody accepts, so the next one waits in vain

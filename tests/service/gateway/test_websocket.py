@@ -1,4 +1,4 @@
-"""WebSockets through the gateway: with a real client and server, and with ends that do not keep to the protocol."""
+"""WebSockets through the gateway: with a real client and server, and with peers that break the protocol."""
 
 import asyncio
 import base64
@@ -89,7 +89,7 @@ async def _echo(connection: ServerConnection) -> None:
 async def _chatting(
     tmp_path: Path, limits: Limits | None = None, auth_service_url: str = NOWHERE
 ) -> AsyncIterator[RunningGateway]:
-    """Give a gateway ahead of a real WebSocket server that says everything back."""
+    """Give a gateway ahead of a real WebSocket server that echoes everything."""
     async with serve(_echo, "127.0.0.1", 0, subprotocols=[websockets.Subprotocol("echo")]) as server:
         policy = _policy(tmp_path, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         async with running_gateway(policy, limits=limits, auth_service_url=auth_service_url) as running:
@@ -153,7 +153,7 @@ async def _say(client: ClientConnection, message: str) -> None:
 async def test_a_client_that_still_sends_gets_the_last_words_of_its_upstream(
     gateway: RunningGateway, posts: RawUpstream
 ) -> None:
-    """What an upstream says last, such as why it closes, arrives whole, and an orderly end after it: no reset."""
+    """An upstream's last message, such as why it closes, arrives whole, and an orderly close after it: no reset."""
 
     async def say_goodbye(received: Received) -> None:
         await _accept(received)
@@ -167,7 +167,7 @@ async def test_a_client_that_still_sends_gets_the_last_words_of_its_upstream(
 
 
 async def test_a_slow_upstream_gets_the_last_words_of_its_client(tmp_path: Path) -> None:
-    """All that a client sent before it ended its side reaches an upstream that begins to read only afterwards."""
+    """All that a client sent before it half-closed reaches an upstream that starts to read only afterwards."""
     has_ended, arrived = asyncio.Event(), asyncio.Queue[int]()
 
     async def read_late(received: Received) -> None:
@@ -193,7 +193,7 @@ async def test_a_slow_upstream_gets_the_last_words_of_its_client(tmp_path: Path)
 
 
 async def test_an_upstream_that_never_takes_the_last_words_keeps_no_slot(tmp_path: Path) -> None:
-    """It has the time that it has while its client is there; then its slot is for the next."""
+    """It has the same time as while its client is there; then its slot is free."""
     is_over = asyncio.Event()
 
     async def never_read(received: Received) -> None:
@@ -213,7 +213,7 @@ async def test_an_upstream_that_never_takes_the_last_words_keeps_no_slot(tmp_pat
 
 
 async def _leave_behind(gateway: RunningGateway, last_words: bytes) -> bool:
-    """Open a tunnel, say something and go; tell whether there was a slot for it."""
+    """Open a tunnel, send something and go; return whether there was a slot for it."""
     async with connected(gateway) as client:
         client.send(_head(gateway).encode())
         if (await client.read_head()).status != 101:
@@ -225,7 +225,7 @@ async def _leave_behind(gateway: RunningGateway, last_words: bytes) -> bool:
 
 
 async def test_a_tunnel_ends_with_the_session_that_opened_it(tmp_path: Path) -> None:
-    """When the session is ended the tunnel ends too; what is open to everyone goes on."""
+    """When the session is ended the tunnel closes too; a public one goes on."""
     async with (
         running_auth_service(SERVICE_SECRET) as auth_service,
         _chatting(tmp_path, auth_service_url=auth_service.url) as gateway,
@@ -240,14 +240,14 @@ async def test_a_tunnel_ends_with_the_session_that_opened_it(tmp_path: Path) -> 
 
 
 async def test_a_silent_tunnel_ends(tmp_path: Path) -> None:
-    """A tunnel in which neither side says anything for long is ended."""
+    """A tunnel in which neither side sends anything for long is closed."""
     async with _chatting(tmp_path, Limits(tunnel_silence=0.2)) as gateway, _connect(gateway) as client:
         with pytest.raises(websockets.ConnectionClosed):
             await asyncio.wait_for(client.recv(), 10)
 
 
 async def test_a_gateway_that_stops_ends_its_tunnels(tmp_path: Path) -> None:
-    """A tunnel does not hold up the end of the process until its grace is over."""
+    """A tunnel does not hold up the shutdown until the grace period is over."""
     async with contextlib.AsyncExitStack() as running:
         gateway = await running.enter_async_context(_chatting(tmp_path))
         client = await _connect(gateway)
@@ -259,10 +259,10 @@ async def test_a_gateway_that_stops_ends_its_tunnels(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("headers", [{"Accept": "*/*"}, {"Authorization": "x.y.z"}], ids=["nobody", "a bad token"])
-async def test_who_may_not_enter_opens_no_tunnel(
+async def test_a_caller_who_may_not_enter_opens_no_tunnel(
     gateway: RunningGateway, posts: RawUpstream, headers: dict[str, str]
 ) -> None:
-    """An anonymous caller gets the 401 of every protected path, and the upstream hears nothing."""
+    """An anonymous caller gets 401, as on every protected path, and the upstream hears nothing."""
     with pytest.raises(websockets.InvalidStatus) as refused:
         await _connect(gateway, **headers)
     assert refused.value.response.status_code == 401
@@ -313,7 +313,7 @@ MALFORMED: dict[str, tuple[dict[str, str | None], int]] = {
 async def test_a_malformed_handshake_is_refused(
     gateway: RunningGateway, posts: RawUpstream, changes: dict[str, str | None], status: int
 ) -> None:
-    """A handshake that is not whole and plain is refused before the upstream hears of it."""
+    """A handshake that is not complete and unambiguous is refused before the upstream hears of it."""
     async with connected(gateway) as client:
         client.send(_head(gateway, **changes).encode())
         answer = await client.read_answer()
@@ -365,7 +365,7 @@ BAD_ANSWERS = {
 async def test_an_upstream_that_does_not_open_it(
     gateway: RunningGateway, posts: RawUpstream, answer: bytes, status: int
 ) -> None:
-    """The upstream's own refusal passes; what is no answer to the handshake is 502, and never a tunnel."""
+    """The upstream's own refusal passes; anything that does not answer the handshake is 502, and never a tunnel."""
 
     async def say(received: Received) -> None:
         await received.send(answer)
@@ -377,7 +377,7 @@ async def test_an_upstream_that_does_not_open_it(
 
 
 async def test_a_silent_upstream_is_given_up(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """An upstream that does not answer the handshake in time is answered for with 504."""
+    """An upstream that does not answer the handshake in time gives 504."""
 
     async def keep_silent(received: Received) -> None:
         await received.reader.read()
@@ -387,7 +387,7 @@ async def test_a_silent_upstream_is_given_up(gateway: RunningGateway, posts: Raw
 
 
 async def test_a_client_that_leaves_before_the_answer_is_noticed(tmp_path: Path, posts: RawUpstream) -> None:
-    """Who opens a WebSocket and is gone before the upstream has answered holds nothing at it any more."""
+    """A client that opens a WebSocket and is gone before the upstream answers holds no slot any more."""
 
     async def keep_silent(received: Received) -> None:
         await received.reader.read()
@@ -416,7 +416,7 @@ def _accepting(then: Callable[[Received], Awaitable[None]]) -> Callable[[Receive
 
 
 async def test_much_that_comes_early_stops_nothing(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """A client that sends more ahead of the upstream's answer than is kept is read on once the tunnel is open."""
+    """A client that sends more ahead of the upstream's answer than is kept is read again once the tunnel is open."""
     early, later = b"x" * (3 * MAX_AHEAD), b"later"
     may_begin = asyncio.Event()
     taken = 0
@@ -443,7 +443,7 @@ async def test_much_that_comes_early_stops_nothing(gateway: RunningGateway, post
 
 
 async def test_an_upstream_that_takes_a_little_at_a_time(tmp_path: Path, posts: RawUpstream) -> None:
-    """A tunnel goes on whose upstream takes what is sent slowly, though hardly any of it leaves the buffers."""
+    """A tunnel whose upstream reads slowly goes on, though hardly any of what is sent leaves the buffers."""
     silence = 0.7
 
     async def take_slowly(request: Received) -> None:
@@ -465,7 +465,7 @@ async def test_an_upstream_that_takes_a_little_at_a_time(tmp_path: Path, posts: 
 async def test_a_tunnel_at_which_nobody_can_look_ends(
     gateway: RunningGateway, posts: RawUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where it can't be told whether its session still lives, a tunnel ends, and does not go on for good."""
+    """Where it can't be determined whether its session still lives, a tunnel closes, and does not go on for ever."""
 
     async def take_all(request: Received) -> None:
         await request.reader.read()

@@ -1,4 +1,4 @@
-"""The command that tells what the gateway would do."""
+"""The command that shows what the gateway would do."""
 
 import time
 import uuid
@@ -37,7 +37,7 @@ def sign(settings: GatewaySettings, age: int = 0) -> str:
 
 @pytest.mark.usefixtures("bare")
 def test_it_says_why_an_anonymous_browser_is_redirected(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without any settings: the canonical path, each rule's word, and the decision; GET unless a method is given."""
+    """Without any settings: the canonical path, each rule's verdict, and the decision; GET unless a method is given."""
     assert main(["/userposts/1?a=b"]) == REFUSED
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == ["GET /userposts/1?a=b", "path      /userposts/1", "caller    anonymous (missing)"]
@@ -89,7 +89,7 @@ def test_it_says_why_an_anonymous_browser_is_redirected(capsys: pytest.CaptureFi
     ],
 )
 def test_what_it_says(arguments: list[str], status: int, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each outcome is told, and shown by the exit status: 0 passes, 1 does not."""
+    """Each outcome is printed, and shown by the exit status: 0 passes, 1 does not."""
     assert main(arguments) == status
     assert expected in capsys.readouterr().out
 
@@ -129,7 +129,7 @@ def test_a_websocket_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_a_policy_without_session_cookies_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A policy by which no browser can sign in is no fault, and is said where a file is checked."""
+    """A policy with which no browser can sign in is valid, but remarked on where a file is checked."""
     file = tmp_path / "rules.toml"
     file.write_text('[upstreams]\na = "http://a"\n[[rule]]\nmatcher = "/a"\naccess = "public"\nupstream = "a"\n')
     assert main(["--rules", str(file)]) == PASSES
@@ -146,7 +146,7 @@ def test_an_expired_token_is_told(settings: GatewaySettings, capsys: pytest.Capt
 
 
 def test_a_cookie_counts_as_in_a_browser(settings: GatewaySettings, capsys: pytest.CaptureFixture[str]) -> None:
-    """The session cookie makes a caller, for unsafe methods only with the browser's word that our page asks."""
+    """The session cookie makes a caller, for unsafe methods only where the browser says that a page of ours asks."""
     sealed = Credentials.of(settings, Revocations()).sealer.seal({"accessToken": sign(settings)}, int(time.time()))
     assert main(["/userposts", "--cookie", sealed]) == PASSES
     assert main(["POST", "/userposts", "--cookie", sealed]) == REFUSED
@@ -172,7 +172,7 @@ def test_a_cookie_that_does_not_count_is_told(
     arguments: list[str],
     is_told: bool,  # noqa: FBT001 - a parameter of pytest
 ) -> None:
-    """Who has a cookie and yet is anonymous, for what the browser did not say, learns that: "missing" is no help."""
+    """Where a cookie does not count for lack of the browser's word, that is said: "missing" would be no help."""
     sealed = Credentials.of(settings, Revocations()).sealer.seal({"accessToken": sign(settings)}, int(time.time()))
     main([*arguments, "--cookie", sealed])
     assert (IGNORED in capsys.readouterr().out.splitlines()) is is_told
@@ -220,9 +220,9 @@ def test_a_stale_session_is_renewed(
     is_renewed: bool,  # noqa: FBT001 - the same
     decision: str,
 ) -> None:
-    """A session whose token has run out passes where the gateway would renew it, and that is said; elsewhere it is not.
+    """A session whose token has expired passes where the gateway would renew it, and that is said; elsewhere not.
 
-    What the decision would be for a session that is over is said, too.
+    The decision for a session that is over is printed, too.
     """
     session = {"sid": str(uuid.uuid4()), "accessToken": sign(settings, age=4000)}
     sealed = Credentials.of(settings, Revocations()).sealer.seal(session, int(time.time()))
@@ -233,7 +233,7 @@ def test_a_stale_session_is_renewed(
 
 
 def test_a_session_that_is_good_is_not_renewed(settings: GatewaySettings, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing is said of a renewal where there is none; one that ends within a minute is renewed and passes anyway."""
+    """Nothing is said about a renewal where there is none; a token that expires within a minute passes anyway."""
     for age, is_renewed in ((0, False), (settings.access_token_ttl - 30, True)):
         session = {"sid": str(uuid.uuid4()), "accessToken": sign(settings, age)}
         sealed = Credentials.of(settings, Revocations()).sealer.seal(session, int(time.time()))
@@ -250,7 +250,7 @@ def test_a_credential_needs_the_settings(capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.mark.usefixtures("bare")
 def test_a_bad_policy_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A fault in the file is one line with file and line, and exit status 2."""
+    """An error in the file is one line with file and line, and exit status 2."""
     file = tmp_path / "rules.toml"
     file.write_text('[upstreams]\n[[rule]]\nmatcher = "/a*"\naccess = "public"\nupstream = "gateway"\n')
     assert main(["--rules", str(file)]) == WRONG
@@ -267,7 +267,7 @@ def test_a_wrong_call_is_told(arguments: list[str], capsys: pytest.CaptureFixtur
 
 
 def test_a_target_is_taken_as_written() -> None:
-    """A path or URL is cut, and never decoded or normalised."""
+    """A path or URL is split, and never decoded or normalised."""
     assert split_target("/a%2f/../b?c?d") == (b"/a%2f/../b", b"c?d")
     assert split_target("HTTP://x:1?q") == (b"/", b"q")
     assert split_target("/a#b") == (b"/a#b", b"")

@@ -1,4 +1,4 @@
-"""The judgement: everything that is decided about a request by one question, and what that costs."""
+"""The judgement: everything that is decided about a request by one call, and what that costs."""
 
 import dataclasses
 from typing import NamedTuple
@@ -141,7 +141,7 @@ def sign(age: int = 0, roles: tuple[str, ...] = (), session_id: str = SESSION_ID
 
 
 def seal(token: str, session_id: str = SESSION_ID) -> str:
-    """Return the ``Cookie`` of a browser that signed in."""
+    """Return the ``Cookie`` of a signed-in browser."""
     return f"{COOKIE}={SEALER.seal({'sid': session_id, 'accessToken': token}, NOW)}"
 
 
@@ -160,7 +160,7 @@ HANDSHAKE = {
 
 
 class Asked(NamedTuple):
-    """A request, as a row of a table says it."""
+    """A request, as a row of a table gives it."""
 
     method: str
     target: str
@@ -175,7 +175,7 @@ def head_of(asked: Asked, *further: RawHeader, version: str = "HTTP/1.1") -> Req
 
 
 def judge(asked: Asked, renewed: RenewedCaller | None = None, *, is_forward_auth: bool = False) -> Judgement:
-    """Return the judgement of a request that comes now."""
+    """Return the judgement on a request that comes now."""
     return GATE.judge(head_of(asked), NOW, renewed, is_forward_auth=is_forward_auth)
 
 
@@ -291,7 +291,7 @@ JUDGEMENTS = {
 
 @pytest.mark.parametrize(("asked", "decision", "caller", "path", "matcher"), JUDGEMENTS.values(), ids=JUDGEMENTS)
 def test_what_is_decided(asked: Asked, decision: str, caller: str, path: str, matcher: str | None) -> None:
-    """A judgement says what happens, who calls, which path counts and which matcher decided; none wants a renewal."""
+    """A judgement says what happens, who calls, which path counts and which matcher decided; no renewal here."""
     judgement = judge(asked)
     assert in_short(judgement.decision) == decision
     assert (name(judgement.caller), judgement.identity.caller) == (caller, judgement.caller)
@@ -299,7 +299,7 @@ def test_what_is_decided(asked: Asked, decision: str, caller: str, path: str, ma
 
 
 def test_what_is_refused_is_refused_for_the_first_thing_wrong_with_it() -> None:
-    """Of a head with several faults the lines' comes first, then the request line's: who asks gets one answer."""
+    """In a head with several errors the headers' comes first, then the request line's: there is one answer."""
     judgement = judge(Asked("PROPFIND", "/p%61ge", {"Host": "evil.example"}))
     assert isinstance(judgement.decision, Refuse)
     assert judgement.decision.error.message == "This host is not served here"
@@ -330,7 +330,7 @@ def test_the_version_counts() -> None:
     ],
 )
 def test_what_another_proxy_is_told(asked: Asked, decision: str) -> None:
-    """By forward auth a probe is a path like any other, and whoever sends the request on may open WebSockets alone."""
+    """By forward auth a probe is a path like any other, and the proxy that forwards may open WebSockets alone."""
     assert in_short(judge(asked, is_forward_auth=True).decision) == decision
 
 
@@ -372,7 +372,7 @@ def test_a_session_is_renewed_where_that_helps(asked: Asked, decision: str, call
 
 
 def test_a_device_cookie_that_names_another_session_is_asked_about() -> None:
-    """A browser that signed in anew, and came with an older session, has the newer one asked about first."""
+    """For a browser that signed in anew, but comes with an older session, the newer one is asked about first."""
     device = CREDENTIALS.devices.make(Device(7, OTHER_ID), NOW)
     cookies = f"{SESSION['cookie']}; {CREDENTIALS.cookie_names.device}={device}"
     judgement = judge(Asked("GET", "/page/1", {"cookie": cookies}))
@@ -415,7 +415,7 @@ UNKNOWN = RenewedCaller(Anonymous(Reason.EXPIRED), is_unknown=True)
 def test_a_renewed_request_is_judged_again(
     asked: Asked, renewed: RenewedCaller, decision: str, caller: str, matcher: str
 ) -> None:
-    """After a renewal its caller counts and no cookie does; who is not known, and not let pass, is told 503."""
+    """After a renewal its caller counts and no cookie does; an unknown caller who may not pass gets 503."""
     for is_forward_auth in (False, True) if "upgrade" not in asked.headers else (False,):
         judgement = judge(asked, renewed, is_forward_auth=is_forward_auth)
         assert (in_short(judgement.decision), name(judgement.caller)) == (decision, caller)
@@ -431,7 +431,7 @@ def test_a_renewed_request_is_judged_again(
     + [Asked("GET", "/page/1", each) for each in (STALE_SESSION, ENDING_SESSION)],
 )
 def test_no_signature_is_verified_twice(asked: Asked) -> None:
-    """However a request is decided, its token is verified once at most and its session opened once at most."""
+    """However a request is decided, its token is verified at most once and its session opened at most once."""
     head = head_of(asked)
     before = TOKENS.verified, SEALER.opened
     GATE.judge(head, NOW)
@@ -444,7 +444,7 @@ def test_no_signature_is_verified_twice(asked: Asked) -> None:
 
 
 def test_a_renewed_caller_is_not_asked_for_again() -> None:
-    """The judgement after a renewal verifies nothing: who the caller is was found by the renewal."""
+    """The judgement after a renewal verifies nothing: the renewal has identified the caller."""
     head = head_of(Asked("GET", "/page/1", STALE_SESSION))
     before = TOKENS.verified, SEALER.opened
     GATE.judge(head, NOW, FRESH)
@@ -479,7 +479,7 @@ def test_the_laws_hold_for_any_request(
     *,
     is_forward_auth: bool,
 ) -> None:
-    """Whatever comes is judged, each time the same, and what could be read in two ways is never let pass."""
+    """Whatever comes is judged, the same each time, and what could be read in two ways never passes."""
     lines = {name: value for each in headers for name, value in each.items()}
     raw = ((b"host", b"localhost:3000"), *((name.encode(), value.encode()) for name, value in lines.items()), *noise)
     head = HEADS.describe(read_line(method, target.encode(), b""), raw)
@@ -498,7 +498,7 @@ def test_the_laws_hold_for_any_request(
 
 
 def test_what_was_opened_goes_on_while_its_caller_is_proven() -> None:
-    """A WebSocket may go on until its token runs out or its session is ended; one that needed none goes on."""
+    """A WebSocket may go on until its token expires or its session is ended; one that needed none goes on."""
     gate = Gate(CURRENT, dataclasses.replace(CREDENTIALS, revocations=Revocations()))
     assert isinstance(ADA, User)
     assert gate.may_go_on(None)
@@ -542,7 +542,7 @@ def test_what_the_log_is_told(asked: Asked, matcher: str, upstream: str | None, 
 def test_the_log_is_told_who_calls(
     target: str, headers: dict[str, str], user_id: int | None, because: str | None, fault: str | None
 ) -> None:
-    """Whatever is decided, the record says who calls, or why that is not known."""
+    """Whatever is decided, the record says who calls, or why the caller is anonymous."""
     record = begin_record(())
     note_judgement(record, judge(Asked("GET", target, headers)))
     assert (record.user_id, record.anonymous_because, record.token_refusal) == (user_id, because, fault)
@@ -550,7 +550,7 @@ def test_the_log_is_told_who_calls(
 
 
 def test_after_a_renewal_the_log_is_told_of_its_caller() -> None:
-    """A record that was told of a request before its renewal, and again after it, says what holds in the end."""
+    """A record noted before a renewal, and again after it, says what holds in the end."""
     record, asked = begin_record(()), Asked("GET", "/page/1", STALE_SESSION)
     note_judgement(record, judge(asked, FRESH))
     assert (record.user_id, record.anonymous_because, record.refusal) == (7, None, None)

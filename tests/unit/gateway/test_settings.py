@@ -1,4 +1,4 @@
-"""The gateway's settings: which hosts are served, and which proxies are believed."""
+"""The gateway's settings: which hosts are served, and which proxies are trusted."""
 
 import ipaddress
 

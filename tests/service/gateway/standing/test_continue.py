@@ -32,10 +32,10 @@ REFUSED = {
 
 @pytest.mark.parametrize("expect", [EXPECT, "expect:100-Continue"])
 @pytest.mark.parametrize(("framing", "body"), FRAMINGS.values(), ids=FRAMINGS)
-async def test_who_waits_is_told_to_go_on(
+async def test_a_client_that_waits_gets_100(
     client: RawClient, posts: RawUpstream, framing: str, body: bytes, expect: str
 ) -> None:
-    """A client that waits with its body is told once to send it, before any of it has come, and is answered."""
+    """A client that waits with its body gets one 100, before any of the body has come, and then its answer."""
     posts.script = echo
     for _ in range(2):  # on a kept connection too
         client.ask("POST /public/x", framing, expect)
@@ -47,8 +47,8 @@ async def test_who_waits_is_told_to_go_on(
 
 
 @pytest.mark.parametrize(("framing", "body"), FRAMINGS.values(), ids=FRAMINGS)
-async def test_who_does_not_wait(client: RawClient, posts: RawUpstream, framing: str, body: bytes) -> None:
-    """A client that sends its body along may be told so once, and gets its answer; the next request gets its own."""
+async def test_a_client_that_does_not_wait(client: RawClient, posts: RawUpstream, framing: str, body: bytes) -> None:
+    """A client that sends its body along may get one 100, and gets its answer; the next request gets its own."""
     posts.script = echo
     for _ in range(2):
         found = await client.exchange("POST /public/x", framing, EXPECT, body=body)
@@ -58,10 +58,10 @@ async def test_who_does_not_wait(client: RawClient, posts: RawUpstream, framing:
 
 
 @pytest.mark.parametrize(("line", "framing", "status"), REFUSED.values(), ids=REFUSED)
-async def test_who_is_refused_is_not_told_to_go_on(
+async def test_a_refused_client_gets_no_100(
     client: RawClient, posts: RawUpstream, line: str, framing: str, status: int
 ) -> None:
-    """A request that is refused by its head gets that answer alone, which ends the connection: its body never comes."""
+    """A request that is refused by its head gets that answer alone, and the connection closes: its body never comes."""
     first, *lines = line.split("\r\n")
     client.ask(first, *lines, framing, EXPECT)
     found = await client.read_answer()
@@ -70,8 +70,8 @@ async def test_who_is_refused_is_not_told_to_go_on(
     assert posts.received == []
 
 
-async def test_who_has_no_body(client: RawClient, posts: RawUpstream) -> None:
-    """A request without a body, for which nothing is to be waited, gets its answer and at most one word before."""
+async def test_a_request_without_a_body(client: RawClient, posts: RawUpstream) -> None:
+    """A request without a body, which leaves nothing to wait for, gets its answer and at most one 100 before."""
     for line, *lines in (
         ("GET /public/x",),
         ("POST /public/x", "Content-Length: 0"),
@@ -86,7 +86,7 @@ async def test_who_has_no_body(client: RawClient, posts: RawUpstream) -> None:
 
 @pytest.mark.parametrize(("framing", "body"), FRAMINGS.values(), ids=FRAMINGS)
 async def test_an_old_client_is_told_nothing(client: RawClient, posts: RawUpstream, framing: str, body: bytes) -> None:
-    """A client of HTTP/1.0 knows no interim answers: it gets none, whatever it says that it expects."""
+    """A client of HTTP/1.0 knows no interim answers: it gets none, whatever it expects."""
     posts.script = echo
     client.ask("POST /public/x HTTP/1.0", framing, EXPECT)
     await settle()
@@ -110,7 +110,7 @@ async def test_the_answer_of_an_upstream_that_wants_no_body(client: RawClient, p
 
 
 async def test_it_waits_for_its_turn(client: RawClient, posts: RawUpstream) -> None:
-    """Behind a request that is not answered yet, the word to go on comes after that answer, and never within it."""
+    """Behind a request that is not answered yet, the 100 comes after that answer, and never within it."""
     has_begun, may_answer = asyncio.Event(), asyncio.Event()
 
     async def answer(request: Received) -> None:

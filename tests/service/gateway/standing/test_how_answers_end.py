@@ -1,4 +1,4 @@
-"""How an answer ends, and whether its connection goes on with the next: each reads the same for every client.
+"""How an answer ends, and whether its connection is kept alive: every client reads that the same way.
 
 An HTTP server's writer sees to this silently; here it is stated (RFC 9110, 8.6, 15.2, 15.3.5 and 15.4.5; RFC 9112, 6,
 7.1, 9.3 and 9.6).
@@ -24,7 +24,7 @@ from tests.support.raw_upstream import RawUpstream, Received, answer_ok
 async def test_less_than_announced(
     client: RawClient, posts: RawUpstream, line: str, framing: str, *, is_warm: bool, is_at_once: bool
 ) -> None:
-    """An answer that is shorter than announced is 502, or ends the connection before its end: never a whole one."""
+    """An answer that is shorter than announced is 502, or breaks off with the connection: it never looks whole."""
     if is_warm:
         await client.exchange(line)
 
@@ -50,7 +50,7 @@ async def test_less_than_announced(
 @pytest.mark.parametrize("is_warm", [False, True])
 @pytest.mark.parametrize("line", ["GET /public/x", "POST /public/x", "HEAD /public/x"])
 async def test_more_than_announced(client: RawClient, posts: RawUpstream, line: str, *, is_warm: bool) -> None:
-    """Of an answer that is longer than announced so much passes as was announced; the rest is nobody's answer."""
+    """Of an answer that is longer than announced only the announced part passes; the rest is nobody's answer."""
     if is_warm:
         await client.exchange(line)
 
@@ -66,7 +66,7 @@ async def test_more_than_announced(client: RawClient, posts: RawUpstream, line: 
 
 
 async def test_a_length_is_said_once(client: RawClient, posts: RawUpstream) -> None:
-    """An answer's length is said as the upstream said it, however long; the same one twice is a broken answer."""
+    """An answer's length passes as the upstream gave it, however long; the same one twice is a broken answer."""
     for size in (0, 1, 65_535, 65_536, 65_537, 1_000_000):
 
         async def answer(request: Received, size: int = size) -> None:
@@ -87,7 +87,7 @@ async def test_a_length_is_said_once(client: RawClient, posts: RawUpstream) -> N
     [("Content-Length: 44\r\n\r\n", ["44"]), ("Transfer-Encoding: chunked\r\n\r\n", []), ("\r\n", [])],
 )
 async def test_head_has_no_body(client: RawClient, posts: RawUpstream, framing: str, said: list[str]) -> None:
-    """HEAD has the length that GET would have where the upstream says it, no body, and the connection goes on."""
+    """HEAD has the length that GET would have where the upstream gives it, no body, and keep-alive."""
 
     async def answer(request: Received) -> None:
         if request.method == "HEAD":
@@ -112,7 +112,7 @@ async def test_head_has_no_body(client: RawClient, posts: RawUpstream, framing: 
 async def test_an_answer_that_has_none(
     client: RawClient, posts: RawUpstream, status: str, said: str, method: str, *, is_warm: bool
 ) -> None:
-    """204 and 304 say no length and no coding, whatever the upstream says, end with their head, and one can go on."""
+    """204 and 304 have no length and no coding, whatever the upstream says, and keep the connection alive."""
 
     async def answer(request: Received) -> None:
         await request.read_body()
@@ -129,7 +129,7 @@ async def test_an_answer_that_has_none(
 
 
 async def test_own_answers_without_a_body(client: RawClient, gateway: RunningGateway) -> None:
-    """Own answers to HEAD have the head of GET's and no body; a redirect has none, and 204 says no length."""
+    """Own answers to HEAD have the head of GET's and no body; a redirect has none, and 204 has no length."""
     for target in ("/livez", "/assets/gatepost.css", "/favicon.ico", "/nowhere", "/api/auth/nothing", "/robots.txt"):
         with_body, without = await client.exchange(f"GET {target}"), await client.exchange(f"HEAD {target}")
         assert without.status == with_body.status
@@ -208,7 +208,7 @@ async def test_a_client_that_says_close(gateway: RunningGateway, target: str, me
 
 @pytest.mark.parametrize("line", ["GET /public/x", "POST /public/x", "GET /livez", "GET /nowhere"])
 async def test_a_client_that_goes_on(client: RawClient, line: str) -> None:
-    """After any other request of HTTP/1.1 the connection is kept, and the answer does not say otherwise."""
+    """After any other request of HTTP/1.1 the connection is kept alive, and the answer does not say otherwise."""
     for value in KEEPING:
         found = await client.exchange(line, f"Connection: {value}")
         assert not found.says_close, value
@@ -237,7 +237,7 @@ UNKNOWN = {
 async def test_an_answer_of_unknown_length(
     gateway: RunningGateway, posts: RawUpstream, framing: bytes, *, is_warm: bool
 ) -> None:
-    """It goes to HTTP/1.1 in chunks, without extensions and trailers, and one can go on; to 1.0 until the end."""
+    """It goes to HTTP/1.1 in chunks, without extensions and trailers, and keep-alive; to 1.0 until the close."""
     async with connected(gateway) as client:
         if is_warm:
             await client.exchange("GET /public/x")
@@ -272,7 +272,7 @@ async def test_an_empty_piece_ends_no_answer(client: RawClient, posts: RawUpstre
 
 
 async def test_what_concerns_the_upstreams_connection_stops_here(client: RawClient, posts: RawUpstream) -> None:
-    """That an upstream ends its connection, or which headers are meant for it, is nothing to the client."""
+    """An upstream's own ``Connection`` and hop-by-hop headers don't concern the client."""
 
     async def answer(request: Received) -> None:
         await request.answer(
@@ -296,7 +296,7 @@ async def test_what_concerns_the_upstreams_connection_stops_here(client: RawClie
 async def test_an_upstream_that_takes_framing_away(
     client: RawClient, posts: RawUpstream, named: str, method: str, *, is_warm: bool
 ) -> None:
-    """Whatever an upstream's ``Connection`` names, its answer keeps a length of ours, and one can go on."""
+    """Whatever an upstream's ``Connection`` names, its answer keeps a length of ours, and keep-alive."""
     if is_warm:
         await client.exchange(f"{method} /public/x")
 

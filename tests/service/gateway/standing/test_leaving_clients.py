@@ -21,14 +21,14 @@ LEAVE: dict[str, Callable[[RawClient], None]] = {"by a reset": RawClient.reset, 
 
 @pytest.fixture(scope="module")
 async def standing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Standing]:
-    """Give a gateway that soon takes who ended their side for gone, and its upstream, for all of these tests."""
+    """Give a gateway that soon takes half-closed clients for gone, and its upstream, for all of these tests."""
     limits = ClientLimits(half_closed=0.2)
     async with standing_gateway(tmp_path_factory.mktemp("standing"), limits) as standing:
         yield standing
 
 
 async def has_ended(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """Wait until nothing of a request is left, here and at the upstream."""
+    """Wait until nothing is left of a request, here and at the upstream."""
     state = gateway.server.server_state
     await eventually(lambda: posts.open_connections == 0 and not state.connections and not state.tasks, SOON)
 
@@ -78,7 +78,7 @@ async def test_no_fault_of_ours(
 @pytest.mark.parametrize("leave", LEAVE.values(), ids=LEAVE)
 @pytest.mark.parametrize("ahead", [0, 1, 20])
 @pytest.mark.parametrize("line", ["GET /public/x", "POST /public/x", "GET /public/x HTTP/1.0"])
-async def test_who_sent_ahead_and_left(
+async def test_a_pipelining_client_that_left(
     gateway: RunningGateway, posts: RawUpstream, line: str, ahead: int, leave: Callable[[RawClient], None]
 ) -> None:
     """A client that leaves is noticed while its answer is waited for, whatever it had sent ahead; its request ends."""

@@ -68,7 +68,7 @@ async def test_byte_by_byte(client: RawClient, line: str, lines: tuple[str, ...]
 
 @pytest.mark.parametrize("ends", [b"\r\n", b"\r\n\r\n", b"\n", b"\r\n" * 20])
 async def test_line_ends_ahead_of_a_request(client: RawClient, ends: bytes) -> None:
-    """Empty lines before any request, in one piece with it or alone, are read over (RFC 9112, 2.2)."""
+    """Empty lines before any request, in one piece with it or alone, are skipped (RFC 9112, 2.2)."""
     for is_apart in (False, True, False):
         client.send(ends)
         if is_apart:
@@ -94,7 +94,7 @@ async def test_two_in_pieces_of_any_size(client: RawClient, first: str, second: 
 @pytest.mark.parametrize("second", WHOLE)
 @pytest.mark.parametrize("first", WHOLE)
 async def test_two_and_then_the_end(client: RawClient, first: str, second: str) -> None:
-    """So are two behind which the client ends its own side, and then the gateway ends its own."""
+    """So are two behind which the client half-closes, and then the gateway closes its side."""
     requests = [WHOLE[first], WHOLE[second]]
     client.send(b"".join(client.head(line, *lines) + body for line, lines, body, _ in requests))
     client.end_sending()
@@ -106,7 +106,7 @@ async def test_two_and_then_the_end(client: RawClient, first: str, second: str) 
 async def check_pipeline(
     client: RawClient, requests: Iterable[tuple[str, tuple[str, ...], bytes, bytes]], sizes: Iterable[int]
 ) -> None:
-    """Send requests one upon the other, in pieces of each size, and see that all are answered in their order."""
+    """Pipeline requests, in pieces of each size, and see that all are answered in order."""
     requests = list(requests)
     data = b"".join(client.head(line, *lines) + body for line, lines, body, _ in requests)
     for size in sizes:
@@ -118,7 +118,7 @@ async def check_pipeline(
 
 
 async def test_answers_keep_their_order(client: RawClient, posts: RawUpstream) -> None:
-    """However long the first of several takes, its answer is the first, and the next is not asked before."""
+    """However long the first of several takes, its answer comes first, and the next is not forwarded before."""
     running = most = 0
 
     async def answer(request: Received) -> None:
@@ -142,7 +142,7 @@ async def test_answers_keep_their_order(client: RawClient, posts: RawUpstream) -
 
 @pytest.mark.parametrize("first", ["GET /public/x", "POST /public/x", "HEAD /public/x", "GET /livez", "GET /nowhere"])
 async def test_nonsense_behind_a_request(client: RawClient, posts: RawUpstream, first: str) -> None:
-    """What is no request ends the connection after the answer that is due, which is whole."""
+    """Bytes that are no request end the connection after the answer that is due, which is whole."""
     client.send(client.head(first) + b"\0nonsense\r\n\r\n" + client.head("GET /public/never"))
     found = await client.read_answer(first.partition(" ")[0])
     assert found.status in {200, 404}

@@ -74,7 +74,7 @@ class Work:
         self.calls = 0
 
     def __call__(self, frame: FrameType, event: str, _: object) -> None:
-        """Take note of one call, as ``sys.setprofile`` has it."""
+        """Note one call, as ``sys.setprofile`` reports it."""
         if event in {"call", "c_call"} and frame.f_globals.get("__name__", "").startswith("gateway."):
             self.calls += 1
 

@@ -1,4 +1,4 @@
-"""What stands in an answer's head whoever made it, and that nothing that anybody says becomes a line of it.
+"""What every answer's head has, whoever made it, and that no input becomes a line of it.
 
 An HTTP server's writer sees to this silently; here it is stated (RFC 9110, 5.5, 6.6.1 and 10.2.4). What ends an answer
 and a connection is in ``test_how_answers_end``.
@@ -19,7 +19,7 @@ ID = re.compile(r"[0-9a-f]{32}")
 
 
 def check_head(answer: Answer) -> None:
-    """See that an answer has what each has, once, and nothing about the server."""
+    """See that an answer has what each must have, once, and nothing about the server."""
     (date,), (request_id,) = answer.values("date"), answer.values("x-request-id")
     assert DATE.fullmatch(date)
     assert ID.fullmatch(request_id)
@@ -63,7 +63,7 @@ REQUESTS = {
 
 @pytest.mark.parametrize(("request_lines", "status"), REQUESTS.values(), ids=REQUESTS)
 async def test_every_head(client: RawClient, posts: RawUpstream, request_lines: str, status: int) -> None:
-    """Each answer has its date and its request's id once, names no server, and says once at most how it goes on."""
+    """Each answer has its date and its request's id once, names no server, and at most one ``Connection``."""
 
     async def answer(request: Received) -> None:
         await request.answer(
@@ -97,7 +97,7 @@ async def test_the_heads_of_late_clients(rules: Path) -> None:
 
 
 async def test_the_heads_of_an_upstreams_faults(rules: Path, posts: RawUpstream) -> None:
-    """So have the answers to an upstream's faults: one that breaks off, is silent, or is not there. All can go on."""
+    """So have the answers to an upstream's failures: it breaks off, is silent, or is not there. All with keep-alive."""
 
     async def break_off(request: Received) -> None:
         await request.send(b"HTTP/1.1 200 OK\r\nContent-")
@@ -194,7 +194,7 @@ async def test_an_odd_value_passes_as_it_is(client: RawClient, posts: RawUpstrea
 )
 @pytest.mark.parametrize("injected", INJECTED)
 async def test_a_targets_bytes_are_no_line(client: RawClient, line: str, injected: str) -> None:
-    """What could end a line and comes percent-encoded in a target is none in any answer made from it."""
+    """A line end that comes percent-encoded in a target ends no line in any answer made from it."""
     encoded = "".join(f"%{ord(character):02x}" for character in injected)
     found = await client.exchange(line.format(encoded), "Accept: text/html")
     assert found.values("x-injected") == []
@@ -205,7 +205,7 @@ async def test_a_targets_bytes_are_no_line(client: RawClient, line: str, injecte
     "name", ["X-Request-ID", "traceparent", "Accept-Language", "Origin", "X-Forwarded-For", "Cookie"]
 )
 async def test_a_requests_value_is_no_line(client: RawClient, name: str) -> None:
-    """Nor is what a header of a request says."""
+    """Nor does one in a header of a request."""
     for injected in (
         "%0d%0aX-Injected: 1",
         "\\r\\nX-Injected: 1",

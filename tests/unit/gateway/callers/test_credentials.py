@@ -47,7 +47,7 @@ def find(*headers: tuple[str, str], method: str = "GET") -> int | Reason:
 
 
 def test_the_header_wins() -> None:
-    """With both a header and a cookie the header counts, also when it is wrong."""
+    """With both a header and a cookie the header counts, even when it is wrong."""
     cookie = ("cookie", f"{COOKIE}={seal(sign(2))}")
     assert find(("authorization", sign(1)), cookie) == 1
     assert find(("authorization", "Bearer x"), cookie) is Reason.INVALID
@@ -68,7 +68,7 @@ def test_a_credential_for_somebody_else_leaves_the_cookie_its_say(value: str) ->
 
 
 def test_a_cookie_in_chunks() -> None:
-    """A session cut into chunks is read when all are there."""
+    """A session cut into chunks is read when all chunks are there."""
     sealed = seal(sign(2))
     chunks = f"{COOKIE}.0={sealed[:100]}; {COOKIE}.1={sealed[100:]}"
     assert find(("cookie", chunks)) == 2
@@ -77,7 +77,7 @@ def test_a_cookie_in_chunks() -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_a_cookie_needs_a_proof_of_origin(method: str) -> None:
-    """For a method that changes something a cookie counts only on a request of our own page."""
+    """For an unsafe method a cookie counts only on a request from a page of ours."""
     cookie = ("cookie", f"{COOKIE}={seal(sign(2))}")
     assert find(cookie, method=method) is Reason.MISSING
     assert find(cookie, ("origin", URL), method=method) == 2
@@ -101,7 +101,7 @@ def test_expired_tokens_say_so() -> None:
 def find_stale(
     session: Mapping[str, object], *, method: str = "GET", split_at: int | None = None
 ) -> StaleSession | None:
-    """Return what is told of a browser's session cookie, which may come in two chunks."""
+    """Return what is stale about a browser's session cookie, which may come in two chunks."""
     sealed = credentials.sealer.seal(session, NOW)
     chunks = f"{COOKIE}.1={sealed[split_at:]}; {COOKIE}.0={sealed[:split_at]}"
     line = f"a=b; {chunks if split_at else f'{COOKIE}={sealed}'}"
@@ -112,7 +112,7 @@ def find_stale(
 
 @pytest.mark.parametrize(("age", "is_stale"), [(0, False), (3540, False), (3541, True), (3600, True), (86_400, True)])
 def test_a_cookie_whose_token_runs_out_wants_renewal(age: int, is_stale: bool) -> None:  # noqa: FBT001 - a figure
-    """A cookie wants renewal from a minute before the end of its token, and afterwards; a good one does not."""
+    """A cookie is to be renewed from a minute before its token expires, and afterwards; a good one is not."""
     stale = find_stale({"sid": SESSION_ID, "accessToken": sign(2, NOW - age)})
     assert (stale is not None) == is_stale
     assert stale is None or (stale.session_id, stale.pieces) == (SESSION_ID, (COOKIE,))
@@ -120,7 +120,7 @@ def test_a_cookie_whose_token_runs_out_wants_renewal(age: int, is_stale: bool) -
 
 @pytest.mark.parametrize("token", [None, 1, "", "x.y.z"])
 def test_a_cookie_without_a_good_token_wants_renewal(token: object) -> None:
-    """A cookie that names its session wants renewal whatever is wrong with its token: the key may have changed."""
+    """A cookie that names its session is to be renewed whatever is wrong with its token: the key may have changed."""
     assert find_stale({"sid": SESSION_ID, "accessToken": token}) is not None
     chunked = find_stale({"sid": SESSION_ID, "accessToken": token}, split_at=99)
     assert chunked is not None
@@ -170,7 +170,7 @@ def test_a_device_cookie_of_another_session_is_asked_about() -> None:
 
 
 def test_a_device_cookie_that_says_nothing_new_costs_nothing() -> None:
-    """Nobody is asked where it names the session cookie's session, one known to be over, or is forged or too old.
+    """No call is made where it names the session cookie's session, one known to be over, or is forged or too old.
 
     Where it is the only cookie, and names a session that may be live, the auth service is asked.
     """
@@ -193,12 +193,12 @@ def test_a_device_cookie_that_says_nothing_new_costs_nothing() -> None:
 
 
 def make_knowing(revocations: Revocations) -> Credentials:
-    """Return what finds callers and remembers nothing yet."""
+    """Return credentials that remember nothing yet."""
     return dataclasses.replace(credentials, revocations=revocations)
 
 
 def test_a_remembered_browser_is_judged_each_time() -> None:
-    """Cookies that were taken apart before prove no more than they would: time, method, origin and revocation count."""
+    """Cookies that were parsed before prove no more than new ones: time, method, origin and revocation count."""
     revocations = Revocations()
     knowing = make_knowing(revocations)
     sealed = credentials.sealer.seal({"sid": SESSION_ID, "accessToken": sign(2)}, NOW)

@@ -1,4 +1,4 @@
-"""Which requests a cookie counts for: the guard against requests that another site makes a browser send."""
+"""Which requests a cookie counts for: the guard against requests that another site makes the browser send."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_a_cookie_counts_only_for_requests_of_our_own_pages(
     headers: dict[str, str],
     counts: bool,  # noqa: FBT001 - a table's column
 ) -> None:
-    """For what changes something, the browser must say that a page of this origin, or the user, has asked."""
+    """For an unsafe method, the browser must say that the request is from a page of this origin, or from the user."""
     raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     assert is_same_origin(method, raw, ORIGIN) is counts
 

@@ -1,4 +1,4 @@
-"""What another proxy asks about is read in one way, or refused."""
+"""What another proxy asks about has one reading, or is refused."""
 
 import pytest
 from hypothesis import given
@@ -33,7 +33,7 @@ def read(said: dict[bytes, bytes], path: bytes = QUESTION, query: bytes = b"", m
 
 @pytest.mark.parametrize("said", [NGINX, CADDY, {**CADDY, **NGINX}], ids=["nginx", "caddy", "both"])
 def test_a_question_in_headers(said: dict[bytes, bytes]) -> None:
-    """Target, method and host come from what the proxy says; its other headers are the original's own."""
+    """Target, method and host come from the proxy's headers; the others are the original's own."""
     line, headers = read(said)
     assert (line.method, line.raw_path, line.query, line.version) == ("POST", b"/reports", b"a=b", "1.1")
     assert headers.raw == ((b"host", b"example.com"), (b"cookie", b"a=b"))
@@ -79,14 +79,14 @@ def test_the_query_of_a_question_with_headers_says_nothing() -> None:
     ],
 )
 def test_what_is_missing_or_contradicts_itself(said: dict[bytes, bytes], path: bytes) -> None:
-    """A question that says too little, or two things, is refused."""
+    """A question that says too little, or contradicts itself, is refused."""
     with pytest.raises(BadRequest):
         read(said, path)
 
 
 @pytest.mark.parametrize("name", [*NGINX, *CADDY])
 def test_what_is_said_twice(name: bytes) -> None:
-    """A header that comes twice is refused, also with the same value: one of them may be the client's."""
+    """A header that comes twice is refused, even with the same value: one of them may be the client's."""
     said = tuple({**NGINX, **CADDY}.items())
     with pytest.raises(BadRequest):
         ask((HOST, *said, (name, dict(said)[name])))
@@ -117,7 +117,7 @@ def test_what_the_gateway_itself_would_refuse_stays_refused(said: dict[bytes, by
 
 
 def test_a_hash_is_never_cut_off() -> None:
-    """Another proxy may send on all of a target that has a fragment, so nothing of it is left out unread."""
+    """Another proxy may forward a target with its fragment, so nothing of it is left unread."""
     assert read(CADDY | {b"x-forwarded-uri": b"/a#/../b?c"}).line.raw_path == b"/a#/../b"
 
 
@@ -134,7 +134,7 @@ def test_what_is_none(path: bytes) -> None:
 
 
 def test_nginx_is_known_by_what_it_says() -> None:
-    """Who speaks of the original URL or method gets answers that auth_request understands."""
+    """A proxy that sends the original URL or method gets answers that auth_request understands."""
     assert choose_dialect([*NGINX.items(), *CADDY.items()]) is Dialect.NGINX
     assert choose_dialect([(b"x-original-method", b"GET")]) is Dialect.NGINX
     assert choose_dialect(CADDY.items()) is Dialect.HTTP
@@ -146,7 +146,7 @@ VALUES = st.one_of(st.binary(max_size=20), st.sampled_from([b"/x", b"GET", b"htt
 
 @given(st.lists(st.tuples(SAID, VALUES)), st.binary(max_size=10), st.binary(max_size=10))
 def test_whatever_is_said(said: list[tuple[bytes, bytes]], below: bytes, query: bytes) -> None:
-    """Any headers and path end as one request or as a refusal; what was said never stays among the headers."""
+    """Any headers and path end as one request or as a refusal; the proxy's headers never stay among the request's."""
     try:
         asked = ask(tuple(said), QUESTION + below, query)
     except BadRequest:

@@ -170,7 +170,7 @@ def test_plain_text_matches_itself_alone(text: str) -> None:
 @pytest.mark.parametrize("source", ["/about", "/about/:path*", "/:a-:b", "/(ab|ac)d", "/:x*", "/a{b}?", "/([])"])
 @given(tail=st.text(alphabet="abcd/-", max_size=8))
 def test_the_prefix_loses_no_path(source: str, tail: str) -> None:
-    """The prefix by which most paths are told early is one that every matched path has."""
+    """The prefix that rules out most paths early is one that every matched path has."""
     matcher = compile_matcher(source)
     assert matcher.matches("/" + tail) == matcher.dfa.accepts("/" + tail)
 
@@ -185,7 +185,7 @@ def test_find_text_gives_a_shortest_witness() -> None:
 
 
 def test_a_comparison_that_grows_too_large_is_refused() -> None:
-    """Comparing tables is bounded as building them is: beyond the bound it is an error, never a guess."""
+    """Comparing tables is bounded, as building them is: beyond the bound it is an error, never a guess."""
     machines = [compile_regex(f"(?:.{{{size}}})*") for size in (17, 19, 23)]
     with pytest.raises(MatcherInvalid, match="Too complex to compare"):
         find_text([*machines, compile_regex(".+")], [])

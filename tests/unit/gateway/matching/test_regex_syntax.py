@@ -24,7 +24,7 @@ SHARED_SYNTAX = st.recursive(
 
 @given(SHARED_SYNTAX, st.text(alphabet="ab/1-", min_size=1, max_size=6))
 def test_tables_agree_with_backtracking(pattern: str, text: str) -> None:
-    """Where JavaScript and Python mean the same by an expression, the table gives the answer of Python's ``re``."""
+    """Where an expression means the same in JavaScript and Python, the table agrees with Python's ``re``."""
     expected = re.fullmatch(pattern.replace("$", r"\Z"), text, re.ASCII) is not None
     try:
         dfa = compile_regex(pattern)
@@ -62,7 +62,7 @@ def test_regular_expressions_are_javascript(pattern: str, matching: list[str], o
 
 
 def test_a_stray_parenthesis_is_refused() -> None:
-    """A value to compare with is a whole regular expression: what is left over is a fault."""
+    """A value to compare with is a whole regular expression: anything left over is an error."""
     with pytest.raises(MatcherInvalid, match="Unmatched \\) at 1"):
         compile_regex("a)")
     with pytest.raises(MatcherInvalid, match="Unterminated group at 4"):

@@ -186,7 +186,7 @@ def test_a_callback_comes_back_whole(raw: bytes, query: bytes, further: str) -> 
 @pytest.mark.parametrize("further", ["", "&prompt=login"])
 @pytest.mark.parametrize("length", [*range(8140, 8200), 2 * MAX_QUERY_LENGTH])
 def test_a_callback_that_would_be_too_long_leaves_the_query_out(length: int, further: str) -> None:
-    """The sign-in page's address is one that the gateway takes, whatever is asked for beside the way back."""
+    """The sign-in page's address is one that the gateway accepts, whatever else is asked for besides the way back."""
     path = canonicalize_path(b"/a")
     query = write_callback_query(path, b"q" * length, further)
     assert check_query(query.encode()) == query.encode()

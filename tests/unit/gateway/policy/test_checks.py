@@ -1,4 +1,4 @@
-"""What must hold between rules: each decides something, and conditions never change protection."""
+"""What must hold between rules: each decides something, and conditions never change the protection."""
 
 import pytest
 
@@ -26,7 +26,7 @@ BETA = {"has": has("header", "x-beta")}
     ],
 )
 def test_a_rule_that_cannot_be_reached_is_refused(rules: list[str]) -> None:
-    """A matcher of which earlier rules decide every path and method is a mistake in the order: no start."""
+    """A matcher all of whose paths and methods earlier rules decide is a mistake in the order: no start."""
     last = read_fault(*rules)
     assert last.startswith(
         f"p.toml, line {3 + 4 * (len(rules) - 1) + sum('methods' in r or 'has' in r for r in rules[:-1])}:"
@@ -75,7 +75,7 @@ def test_a_matcher_without_a_path_is_refused(matcher: str) -> None:
     ],
 )
 def test_conditions_never_change_protection(rules: list[str]) -> None:
-    """What a client sends must not decide whether it is let in: such a pair of rules is no start."""
+    """What a client sends must not decide whether it is let in: with such a pair of rules, no start."""
     assert "conditions must not change protection: /a" in read_fault(*rules)
 
 
@@ -107,7 +107,7 @@ COOKIES = '[upstreams]\nposts = "http://p"\nauth = { address = "http://a", sessi
 
 @pytest.mark.parametrize("matcher", ["/api/auth/:path*", "/api/auth", "/api/auth/signin", "/api/auth/:way(a|b)/:x+"])
 def test_nextauths_paths_lead_to_who_gets_its_cookies(matcher: str) -> None:
-    """A matcher for nothing but NextAuth's paths leads to an upstream with the word, or the policy is refused."""
+    """A matcher for NextAuth's paths alone leads to an upstream with ``session_cookies``, or the policy is refused."""
     there, elsewhere = rule("/a"), rule(matcher)
     assert read_fault(there, elsewhere, head=COOKIES) == (
         f"p.toml, line 11: upstream: {matcher} is NextAuth's, and posts does not get its cookies:"

@@ -115,7 +115,7 @@ def in_short(decision: Decision) -> str:
     ],
 )
 def test_the_policy_that_ships(policy: Policy, method: str, target: str, anonymous: str, signed_in: str) -> None:
-    """Each route of the stack asks of its callers what the policy says, and goes where it says."""
+    """Each route of the stack demands of its callers what the policy says, and goes where it says."""
     assert in_short(decide(policy, facts(method, target), NOBODY)) == anonymous
     assert in_short(decide(policy, facts(method, target), ADA)) == signed_in
 
@@ -131,7 +131,7 @@ def test_an_anonymous_browser_is_sent_to_sign_in_and_back(policy: Policy) -> Non
 
 @pytest.mark.parametrize("length", range(8150, 8190))
 def test_a_redirect_leads_to_an_address_that_is_taken(length: int) -> None:
-    """However long a query is, and whatever the sign-in page is asked, the gateway takes the redirect's own query."""
+    """However long a query is, and whatever the sign-in page is asked, the gateway accepts the redirect's own query."""
     request = facts("GET", "/a?" + "q" * length)._replace(now=NOW)
     for caller in (NOBODY, signed_in(authenticated_at=0)):
         decision = decide(asking("max_auth_age = 60", "page"), request, caller)
@@ -196,7 +196,7 @@ def signed_in(roles: tuple[str, ...] = (), authenticated_at: int | None = None) 
     ("roles", "expected"), [(("admin",), "posts+token"), (("reader", "admin"), "posts+token"), ((), "403")]
 )
 def test_a_role_is_asked_for(roles: tuple[str, ...], expected: str) -> None:
-    """A rule that asks for a role lets in who has it, refuses others with 403, and anonymous callers with 401."""
+    """A rule with a role lets in callers who have it, refuses others with 403, and anonymous callers with 401."""
     policy = asking('role = "admin"')
     assert in_short(decide(policy, facts("GET", "/a"), signed_in(roles))) == expected
     assert in_short(decide(policy, facts("GET", "/a"), NOBODY)) == "401"
@@ -204,7 +204,7 @@ def test_a_role_is_asked_for(roles: tuple[str, ...], expected: str) -> None:
 
 @given(st.lists(st.text(max_size=8).filter(lambda role: role != "admin")), st.sampled_from(["protected", "page"]))
 def test_without_the_role_nobody_passes(roles: list[str], access: str) -> None:
-    """No other roles, however many and however similar, are as good as the one that is asked for."""
+    """No other roles, however many and however similar, replace the one that is asked for."""
     policy = asking('role = "admin"', access)
     assert in_short(decide(policy, facts("GET", "/a"), signed_in((*roles, "Admin", "admin ")))) == "403"
 
@@ -214,7 +214,7 @@ def test_without_the_role_nobody_passes(roles: list[str], access: str) -> None:
     [(NOW, True), (NOW - 60, True), (NOW - 61, False), (NOW + 30, True), (NOW + 31, False), (None, False), (0, False)],
 )
 def test_a_recent_sign_in_is_asked_for(authenticated_at: int | None, *, is_recent: bool) -> None:
-    """Who signed in too long ago, in the future, or nobody knows when, is asked to sign in again."""
+    """A caller who signed in too long ago, in the future, or at an unknown time, is asked to sign in again."""
     caller = signed_in(authenticated_at=authenticated_at)
     request = facts("GET", "/a")._replace(now=NOW)
     api, page = (decide(asking("max_auth_age = 60", access), request, caller) for access in ("protected", "page"))
@@ -230,7 +230,7 @@ def test_a_recent_sign_in_is_asked_for(authenticated_at: int | None, *, is_recen
     assert page.location == "/api/auth/signin?callbackUrl=%2Fa&prompt=login"
 
 
-def test_who_is_anonymous_is_not_asked_twice() -> None:
+def test_an_anonymous_caller_is_not_asked_twice() -> None:
     """An anonymous caller of a page that asks for a recent sign-in gets the usual sign-in page."""
     page = decide(asking("max_auth_age = 60", "page"), facts("GET", "/a")._replace(now=NOW), NOBODY)
     assert isinstance(page, RedirectToSignIn)
@@ -238,7 +238,7 @@ def test_who_is_anonymous_is_not_asked_twice() -> None:
 
 
 def test_a_role_comes_before_a_recent_sign_in() -> None:
-    """Who lacks the role is refused, and not sent to sign in again for nothing."""
+    """A caller without the role is refused, and not sent to sign in again for nothing."""
     policy = asking('role = "admin"\nmax_auth_age = 60', "page")
     assert in_short(decide(policy, facts("GET", "/a"), signed_in())) == "403"
 
@@ -298,7 +298,7 @@ def test_conditions_look_at_headers_cookies_query_and_host(
     [("x-beta", "on", False), ("x-beta", "on, on", True), ("x-beta", ".*on", True), ("cookie", "on; on", True)],
 )
 def test_header_fields_of_one_name_are_one_value(name: str, pattern: str, holds: bool) -> None:  # noqa: FBT001
-    """A header that comes twice is looked at as one value, joined as Node.js joins it for Next.js."""
+    """A header that comes twice counts as one value, joined as Node.js joins it for Next.js."""
     policy = one_rule(f'access = "public"\nhas = [{{ type = "header", key = "{name}", value = "{pattern}" }}]')
     request = facts("GET", "/a")._replace(headers=((name.encode(), b"on"), (name.encode(), b"on")))
     assert in_short(decide(policy, request, NOBODY)) == ("posts" if holds else "404")
@@ -403,7 +403,7 @@ def test_forms_pass_only_where_the_rule_says_so() -> None:
 
 
 def test_a_decision_says_what_decided(policy: Policy) -> None:
-    """Whatever a rule decides, its matcher is told: the one that the path fits; and where the request goes."""
+    """Whatever a rule decides, the decision names the matcher that matched, and where the request goes."""
     decisions = [
         decide(policy, facts("GET", "/posts/1"), NOBODY),
         decide(policy, facts("GET", "/userposts/1"), NOBODY),
@@ -486,14 +486,14 @@ def test_an_upgrade_is_part_of_the_decision(rule: str, request_facts: RequestFac
 def test_another_proxy_is_let_open_nothing_but_websockets(
     rule: str, upgrade: str, expected: int | None, upstream: str
 ) -> None:
-    """What asks by forward auth sends the upgrade on: through an h2c connection further requests would pass unseen."""
+    """A proxy that asks by forward auth sends the upgrade on: through h2c further requests would pass unseen."""
     request = upgrading(upgrade=upgrade)._replace(is_forward_auth=True)
     assert judge_upgrade(rule, request, upstream) == expected
 
 
 @pytest.mark.parametrize(("length", "expected"), [(None, "posts"), (0, "posts"), (10, "posts"), (11, "413")])
 def test_an_announced_body_is_part_of_the_decision(length: int | None, expected: str) -> None:
-    """A body that is announced to be longer than the rule takes is refused, after the question who may pass at all."""
+    """A body announced to be longer than the rule allows is refused, but only to callers who may pass at all."""
     request = facts("POST", "/a")._replace(content_length=length)
     assert in_short(decide(one_rule('access = "public"\nmax_body = 10'), request, NOBODY)) == expected
     assert in_short(decide(one_rule('access = "protected"\nmax_body = 10'), request, NOBODY)) == "401"
@@ -535,6 +535,6 @@ def test_a_renewal_cannot_help_what_everybody_is_refused() -> None:
 
 
 def test_a_renewal_helps_what_another_proxy_serves() -> None:
-    """By forward auth the upstream is the gateway, and its protected paths are as good as any."""
+    """By forward auth the upstream is the gateway, and its protected paths are like any other."""
     policy = parse_policy('[upstreams]\n[[rule]]\nmatcher = "/a"\naccess = "page"\nupstream = "gateway"\n', {})
     assert wants_renewal(policy, decide(policy, facts("GET", "/a"), NOBODY))

@@ -1,4 +1,4 @@
-"""The policy file: what it may say, and that a file with a fault is refused at the line of the fault."""
+"""The policy file: what it may say, and that an invalid file is refused at the line of the error."""
 
 from pathlib import Path
 
@@ -73,7 +73,7 @@ def test_an_upstream_is_one_url_or_several(value: str, replicas: list[tuple[str,
     ],
 )
 def test_an_upstream_may_be_granted_a_time(value: str, seconds: int | None) -> None:
-    """An upstream's value may be a table, which says how many seconds it has to begin an answer."""
+    """An upstream's value may be a table, with the seconds that it has to begin an answer."""
     policy = read(rule("/a"), head=f"[upstreams]\nposts = {value}\n")
     assert policy.upstreams == (Upstream("posts", (Replica("posts", 8002),), seconds),)
 
@@ -91,7 +91,7 @@ def test_an_upstream_may_be_granted_a_time(value: str, seconds: int | None) -> N
     ],
 )
 def test_a_bad_table_of_an_upstream_is_refused(value: str, reason: str) -> None:
-    """A table with an unknown word, or a value that is none, is refused at its line."""
+    """A table with an unknown word, or an invalid value, is refused at its line."""
     assert read_fault(rule("/a"), head=f"[upstreams]\nposts = {value}\n") == f"p.toml, line 2: {reason}"
 
 
@@ -200,7 +200,7 @@ def test_a_file_of_another_shape_is_refused(text: str, line: int) -> None:
 
 
 def test_a_misspelt_word_is_named_before_the_one_it_was_to_be() -> None:
-    """A word that is missing is told only where no other fault explains it."""
+    """A missing word is reported only where no other error explains it."""
     without = rule("/a").replace("access", "acess")
     assert read_fault(without) == "p.toml, line 5: acess: unknown word"
     assert read_fault(without.replace('acess = "public"\n', "")) == "p.toml, line 3: access: is missing"
@@ -209,14 +209,14 @@ def test_a_misspelt_word_is_named_before_the_one_it_was_to_be() -> None:
 @pytest.mark.parametrize("value", ["'{x}'", "'{'", "2000-01-01", "1.5", "{ a = 1 }", "[{ b = '}' }]", "inf"])
 @pytest.mark.parametrize("word", ["matcher", "access", "upstream", "methods", "has", "max_body", "role", "websocket"])
 def test_no_value_is_beyond_words(word: str, value: str) -> None:
-    """Whatever stands where something else should, the fault is told at its line."""
+    """Whatever stands where something else should, the error is reported at its line."""
     fault = read_fault(rule("/a"), rule("/b", **{word: value}))
     line = 8 + ["matcher", "access", "upstream"].index(word) if word in {"matcher", "access", "upstream"} else 11
     assert fault.startswith(f"p.toml, line {line}: {word if word != 'has' else ''}")
 
 
 def test_the_first_fault_of_the_file_is_told() -> None:
-    """Of several faults the one that stands first is named."""
+    """Of several errors the first in the file is reported."""
     faults = [rule("/a"), rule("/b", max_body="0"), rule("/c", role="1")]
     assert read_fault(*faults) == "p.toml, line 11: max_body: must be a positive integer"
 
@@ -283,12 +283,12 @@ upstream = "table"
     ],
 )
 def test_every_statement_has_its_line(place: tuple[str | int, ...], line: int | None) -> None:
-    """However TOML lets a table be written, it is known on which line each header and key stands."""
+    """However TOML lets a table be written, the line of each header and key is found."""
     assert list_lines(SPREAD).get(place) == line
 
 
 def test_tables_may_be_written_as_toml_lets_them() -> None:
-    """Lists over several lines, dotted keys, tables of their own and literal texts say the same as one line each."""
+    """Lists over several lines, dotted keys, tables of their own and literal texts mean the same as one line each."""
     text = SPREAD.replace("role = '''\n[[rule]]'''\n", "")
     policy = parse_policy(text, {})
     assert policy.upstreams == (
@@ -320,7 +320,7 @@ def test_the_name_of_the_gateway_is_reserved() -> None:
 
 
 def test_the_policy_of_the_repository_is_accepted() -> None:
-    """The policy that ships says what this stack promises."""
+    """The shipped policy says what this stack promises."""
     settings = {"AUTH_SERVICE_URL": "http://auth:8001", "POSTS_SERVICE_URL": "http://posts:8002"}
     policy = load_policy(DEFAULT_RULES, settings)
     assert {upstream.name for upstream in policy.upstreams} == {"auth", "posts"}
@@ -328,13 +328,13 @@ def test_the_policy_of_the_repository_is_accepted() -> None:
 
 
 def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
-    """A file as some editors save it is read as if the mark were not there."""
+    """A byte order mark, as some editors write it, is ignored."""
     (tmp_path / "rules.toml").write_text(HEAD + rule("/a"), encoding="utf-8-sig")
     assert [found.line for found in load_policy(tmp_path / "rules.toml", SETTINGS).rules] == [3]
 
 
 def test_the_word_for_session_cookies_is_on_the_upstream() -> None:
-    """Which upstream gets NextAuth's cookies is said by a word, and no name says it."""
+    """A word decides which upstream gets NextAuth's cookies, and never its name."""
     policy = read(
         rule("/a"), head='[upstreams]\nposts = { address = "http://p", session_cookies = true }\nauth = "http://a"\n'
     )
@@ -345,7 +345,7 @@ def test_the_word_for_session_cookies_is_on_the_upstream() -> None:
 
 
 def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
-    """A missing file and one that is not UTF-8 are named, like every other fault."""
+    """A missing file and one that is not UTF-8 are named, as in every other error."""
     (tmp_path / "latin.toml").write_bytes(b"# \xe9")
     for name in ("latin.toml", "none.toml"):
         with pytest.raises(PolicyInvalid, match="line 1: the file can't be read"):

@@ -41,7 +41,7 @@ def test_the_policy_that_ships_names_its_schema() -> None:
 
 @pytest.mark.parametrize("path", POLICIES)
 def test_our_own_policies_are_valid(schema: Draft202012Validator, path: str) -> None:
-    """An editor finds no fault with the policies of this repository."""
+    """An editor finds no error in the policies of this repository."""
     schema.validate(tomllib.loads((ROOT / path).read_text()))
 
 
@@ -61,18 +61,18 @@ def test_our_own_policies_are_valid(schema: Draft202012Validator, path: str) -> 
     ],
 )
 def test_an_editor_sees_a_fault_where_the_gateway_does(schema: Draft202012Validator, words: dict[str, str]) -> None:
-    """Unknown words and wrong types are faults for both."""
+    """Unknown words and wrong types are errors for both."""
     assert schema.is_valid(tomllib.loads(HEAD + rule("/a")))
     assert not schema.is_valid(tomllib.loads(HEAD + rule("/a", **words)))
 
 
 def test_all_methods_can_be_said() -> None:
-    """A rule may name each method that there is for the gateway, and no other."""
+    """A rule may name each method that the gateway accepts, and no other."""
     assert set(get_args(Method)) == METHODS
 
 
 def test_every_word_is_described() -> None:
-    """Whoever completes a word in an editor is told what it means."""
+    """An editor that completes a word shows what it means."""
     definitions = json.loads(render_schema())["$defs"]
     words = {
         f"{table}.{word}": said

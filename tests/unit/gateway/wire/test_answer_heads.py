@@ -25,7 +25,7 @@ SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgra
 
 
 class Outcome(NamedTuple):
-    """All that one answer came to: None where it is broken."""
+    """The outcome of one answer: None where it is broken."""
 
     head: AnswerHead | None
     body: bytes
@@ -224,7 +224,7 @@ def test_what_is_read_is_what_another_reader_reads(status: bytes, fields: list[b
 
 @given(statuses, st.lists(lines, max_size=5))
 def test_what_goes_on_is_what_the_rules_say(status: bytes, fields: list[bytes]) -> None:
-    """Whatever the lines, those that go on are said by the rules for headers, looked at together or each for itself."""
+    """Whatever the lines, the rules for headers decide which pass, seen together or each by itself."""
     with contextlib.suppress(AnswerBroken):
         head = read(b"\r\n".join([status, *fields, b"", b""]))[0].head
         assert head is None or head.lines == encode_lines(keep_answer_headers(head.status, head.headers))
@@ -300,7 +300,7 @@ def test_a_broken_line_is_broken_each_time() -> None:
     "endless", [OK + b"X: ", OK + CHUNKS + b"\r\n1\r\na\r\n0\r\nX: ", OK + CHUNKS + b"\r\n1;", b"", b"HTTP/1.1 200 "]
 )
 def test_what_never_ends_is_broken(endless: bytes) -> None:
-    """Endless heads, fields, trailers and chunk extensions end the answer after a bounded number of bytes."""
+    """Endless heads, headers, trailers and chunk extensions end the answer after a bounded number of bytes."""
     with pytest.raises(AnswerBroken):
         read(endless, *[b"a" * 1024] * (MAX_ANSWER_HEAD // 1024 + 1))
 
@@ -315,7 +315,7 @@ def test_an_answer_that_stops_is_broken(cut_short: bytes) -> None:
 
 
 def test_a_head_may_be_as_long_as_its_bound() -> None:
-    """The bounds are for what is beyond them, the same for a head in one piece and in many, at first and later."""
+    """Exactly the bound is accepted, and no more, in one piece or many, at first and later."""
     head = OK + LENGTH + b"A: " + b"1" * (MAX_ANSWER_HEAD - len(OK + LENGTH) - 7) + b"\r\n\r\n"
     assert len(head) == MAX_ANSWER_HEAD
     fields = OK + LENGTH + b"A: 1\r\n" * (MAX_ANSWER_FIELDS - 1) + b"\r\n"
@@ -384,7 +384,7 @@ def test_what_lasts_until_the_connection_closes(data: bytes) -> None:
     ],
 )
 def test_an_upstream_that_is_about_to_end_is_known(lines: bytes, *, is_last: bool) -> None:
-    """Only ``close``, as a word of Connection, says that the upstream ends the connection."""
+    """Only ``close``, as a word of Connection, says that the upstream closes the connection."""
     assert read(OK + LENGTH + lines + b"\r\n")[0].is_last is is_last
 
 
@@ -422,7 +422,7 @@ def test_surplus_in_the_same_piece(answer: bytes, surplus: bytes) -> None:
 
 
 def test_an_answer_without_a_request() -> None:
-    """Bytes on a connection that waits for nothing make it unfit."""
+    """Unsolicited bytes on a connection make it unfit."""
     reader = AnswerReader()
     assert reader.feed(SIZED) == b""
     assert reader.head is None
@@ -442,7 +442,7 @@ def test_one_answer_after_the_other() -> None:
 
 
 def test_interim_answers_are_read_over() -> None:
-    """Some interim answers may come ahead of the final one; nothing of them goes on."""
+    """Some interim answers may come ahead of the final one; nothing of them passes."""
     head = read_head(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * MAX_INTERIM + OK + LENGTH + b"\r\n")
     assert (head.status, head.lines) == (200, b"content-length: 1\r\n")
     assert read(b"HTTP/1.1 100 Continue\r\n\r\n")[0].head is None
@@ -483,7 +483,7 @@ def test_an_upgrade_may_be_declined() -> None:
     ],
 )
 def test_what_goes_on(lines: Sequence[bytes], passing: list[bytes]) -> None:
-    """All lines go on with their values as they are, but those of the connection and what Connection names."""
+    """All lines pass with their values unchanged, but for hop-by-hop ones and those that Connection names."""
     data = b"".join([OK, *(line + b"\r\n" for line in lines), LENGTH, b"\r\n"])
     for _ in range(2):
         assert read_head(data).lines == b"".join(line + b"\r\n" for line in (*passing, b"content-length: 1"))
@@ -499,7 +499,7 @@ def test_no_length_goes_on_where_no_body_is(status: bytes) -> None:
     "lines", [ECHO + LENGTH, LENGTH + ECHO, ECHO.title() + LENGTH, b"X-Request-ID: of-its-own\r\n" + LENGTH + ECHO]
 )
 def test_the_requests_id_does_not_go_on(lines: bytes) -> None:
-    """The line by which the upstream repeats the request's id is left out, and the rest goes on as it is."""
+    """The line in which the upstream repeats the request's id is left out, and the rest passes unchanged."""
     reader, _ = read(OK + lines + b"\r\n", echo=ECHO)
     assert reader.head is not None
     assert reader.head.lines == b"content-length: 1\r\n"
@@ -507,7 +507,7 @@ def test_the_requests_id_does_not_go_on(lines: bytes) -> None:
 
 @pytest.mark.parametrize("line", [b"A: " + ECHO, b"A: 1 " + ECHO, b"A-" + ECHO, ECHO[:-2] + b"0\r\n"])
 def test_what_only_holds_the_requests_id_goes_on(line: bytes) -> None:
-    """Another line that ends with the text of that line is a line as any other: the next one is not drawn into it."""
+    """Another line that ends with that text is a line like any other: the next one is not joined to it."""
     reader, body = read(OK + line + LENGTH + b"\r\nx", echo=ECHO)
     assert reader.head is not None
     assert reader.head.length == 1
@@ -521,6 +521,6 @@ def test_what_only_holds_the_requests_id_goes_on(line: bytes) -> None:
     ("line", "says"), [(b"Cache-Control: a\r\n", True), (b"CACHE-control:\r\n", True), (b"Pragma: no-cache\r\n", False)]
 )
 def test_what_says_caching_is_known(line: bytes, *, says: bool) -> None:
-    """Whether the upstream says how long its answer may be kept is told by Cache-Control, wherever it stands."""
+    """Cache-Control, wherever it stands, shows that the upstream says how long its answer may be kept."""
     for data in (line + LENGTH, LENGTH + line):
         assert read_head(OK + data + b"\r\n").says_caching is says

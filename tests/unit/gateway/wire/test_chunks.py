@@ -1,4 +1,4 @@
-"""Chunked bodies: taken apart the same wherever they are cut, by exactly the grammar, in bounds."""
+"""Chunked bodies: decoded the same wherever they are cut, by exactly the grammar, in bounds."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -90,7 +90,7 @@ def test_a_chunk_says_its_length(data: bytes, sent: bytes) -> None:
 
 
 def test_data_is_given_as_it_comes() -> None:
-    """What is there of a chunk is returned at once, whatever its announced length."""
+    """What has come of a chunk is returned at once, whatever its announced length."""
     reader = ChunkReader()
     assert reader.feed(b"ffffffffffffff\r\nab") == (b"ab", b"")
     assert reader.feed(b"cd") == (b"cd", b"")
@@ -141,7 +141,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
 def test_what_is_not_of_exactly_the_grammars_form_is_broken(data: bytes) -> None:
-    """A body that could end at two places is refused, as a whole and byte by byte."""
+    """A body that could end in two places is refused, as a whole and byte by byte."""
     assert read([data]) is None
     assert read(cut(data, range(1, len(data)))) is None
 

@@ -51,7 +51,7 @@ def test_any_headers_end_as_read_or_refused(lines: list[tuple[bytes, bytes]]) ->
 
 @given(headers)
 def test_the_gateways_own_word_is_said_once(lines: list[tuple[bytes, bytes]]) -> None:
-    """Whatever passes, each header that the gateway sets is there exactly once, with its own value."""
+    """Whatever passes, each header that the gateway sets is there exactly once, with the gateway's value."""
     try:
         request = read_passing_headers([HOST, *(line for line in lines if line[0] != b"host")], HOSTS)
     except (BadRequest, HeadersTooLarge):
@@ -81,7 +81,7 @@ def test_the_gateways_own_word_is_said_once(lines: list[tuple[bytes, bytes]]) ->
     ],
 )
 def test_a_trace_s_state_goes_with_the_trace(sent: list[tuple[bytes, bytes]], kept: list[bytes]) -> None:
-    """``tracestate`` passes beside one valid ``traceparent``, which never passes itself: the gateway says its own."""
+    """``tracestate`` passes beside one valid ``traceparent``, which never passes itself: the gateway sets its own."""
     request = read_passing_headers([HOST, *sent], HOSTS)
     assert [value for name, value in request.pairs if name == b"tracestate"] == kept
     assert not [value for name, value in request.pairs if name == b"traceparent"]
@@ -107,7 +107,7 @@ def test_blanks_make_no_other_cookie(sent: bytes, kept: bytes) -> None:
 
 
 def test_no_body_is_announced_where_none_is() -> None:
-    """A request without a body says no length; one of length 0 says so."""
+    """A request without a body has no length; one of length 0 says so."""
     assert not read_passing_headers([HOST], HOSTS).has_body
     empty = read_passing_headers([HOST, (b"content-length", b"0")], HOSTS)
     assert not empty.has_body
@@ -156,7 +156,7 @@ def test_what_passes_is_written_as_it_was_read(
     ],
 )
 def test_a_list_is_read_by_its_words(lines: list[tuple[bytes, bytes]], words: set[bytes]) -> None:
-    """The words of a list are told apart by its commas, over all lines of its name, whatever their case and blanks."""
+    """The words of a list are separated by commas, over all headers with its name, whatever their case and blanks."""
     assert list_words(lines, b"connection") == words
 
 
@@ -168,7 +168,7 @@ STOPS = [
 
 @pytest.mark.parametrize("name", STOPS)
 def test_what_is_an_upstreams_own_does_not_go_on(name: bytes) -> None:
-    """What concerns the upstream's connection, or is said here, is left out of an answer; the rest keeps its order."""
+    """Hop-by-hop headers, and those that the gateway sets, are left out of an answer; the rest keeps its order."""
     others = [(b"b", b"1"), (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2"), (b"content-length", b"3")]
     assert keep_answer_headers(200, [*others[:2], (name, b"x"), *others[2:]]) == others
 
@@ -181,5 +181,5 @@ def test_an_upstream_may_say_what_else_is_its_own() -> None:
 
 @pytest.mark.parametrize("status", [204, 304])
 def test_no_length_is_announced_where_no_body_is(status: int) -> None:
-    """An answer that has no body by its status announces no length, whatever the upstream says of one."""
+    """An answer that has no body by its status announces no length, even if the upstream does."""
     assert keep_answer_headers(status, [(b"content-length", b"3"), (b"etag", b"x")]) == [(b"etag", b"x")]

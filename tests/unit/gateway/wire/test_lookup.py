@@ -1,4 +1,4 @@
-"""What was read is remembered by its exact bytes, up to a bound."""
+"""What bytes mean is cached by the exact bytes, up to a bound."""
 
 import pytest
 
@@ -6,11 +6,11 @@ from gateway.wire.lookup import LONGEST_REMEMBERED, MOST_REMEMBERED, Lookup
 
 
 class Refused(Exception):
-    """What is not to be remembered."""
+    """What is not to be cached."""
 
 
 def note(read: list[bytes]) -> Lookup[bytes]:
-    """Return a memory that says which bytes it read anew; bytes that begin with ``no`` are refused."""
+    """Return a lookup that records which bytes it read; bytes that begin with ``no`` are refused."""
 
     def take(data: bytes) -> bytes:
         read.append(data)
@@ -22,7 +22,7 @@ def note(read: list[bytes]) -> Lookup[bytes]:
 
 
 def test_bytes_are_read_once() -> None:
-    """What was read before is not read again, and other bytes are never taken for it."""
+    """What was read before is not read again, and never mistaken for other bytes."""
     read: list[bytes] = []
     memory = note(read)
     assert [memory[data] for data in (b"ab", b"ab", b"aB", b"ab", b"", b"")] == [b"ba", b"ba", b"Ba", b"ba", b"", b""]
@@ -41,7 +41,7 @@ def test_a_refusal_is_never_remembered() -> None:
 
 
 def test_a_memory_is_bounded() -> None:
-    """However many different bytes come, a bounded number is kept; a full memory starts anew."""
+    """However many different bytes come, a bounded number is kept; a full cache starts afresh."""
     read: list[bytes] = []
     memory = note(read)
     for number in range(3 * MOST_REMEMBERED + 1):

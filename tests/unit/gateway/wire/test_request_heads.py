@@ -20,7 +20,7 @@ LINE = b"GET /a?b=c HTTP/1.1"
 
 
 def read(line: bytes = LINE, lines: bytes = b"", host: bytes = HOST, heads: RequestHeads | None = None) -> RequestHead:
-    """Return what a head of these parts means, to a memory of its own unless one is given."""
+    """Return what a head of these parts means, to a reader of its own unless one is given."""
     return (heads or RequestHeads(HOSTS)).read(line + b"\r\n" + host + lines + b"\r\n")
 
 
@@ -161,7 +161,7 @@ def count_kept(heads: RequestHeads) -> tuple[int, int]:
     ],
 )
 def test_a_refusal_is_never_remembered(line: bytes, lines: bytes, kept: tuple[int, int]) -> None:
-    """What is refused, of which anybody can send ever more, takes no room: it is read and refused each time."""
+    """A refused head, of which anybody can send ever more, takes no room: it is read and refused each time."""
     heads = RequestHeads(HOSTS)
     outcomes = [read_or_refuse(heads, line + b"\r\n" + HOST + lines + b"\r\n") for _ in range(2)]
     assert outcomes[0] == outcomes[1]
@@ -243,7 +243,7 @@ def test_a_target_is_ascii(target: bytes) -> None:
 
 @pytest.mark.parametrize("method", ["PROPFIND", "TRACE", "PURGE"])
 def test_a_method_that_is_not_known_is_refused(method: str) -> None:
-    """Another method is 405, and says which there are."""
+    """Any other method is 405, with those that there are."""
     refusal = read(b"%b / HTTP/1.1" % method.encode()).refusal
     assert refusal is not None
     assert (refusal.status, refusal.headers) == (405, {"Allow": ", ".join(sorted(METHODS))})
@@ -251,7 +251,7 @@ def test_a_method_that_is_not_known_is_refused(method: str) -> None:
 
 @pytest.mark.parametrize(("version", "keeps_alive"), [(b"1.1", True), (b"1.0", False)])
 def test_both_versions_are_answered(version: bytes, *, keeps_alive: bool) -> None:
-    """HTTP/1.0 is answered like HTTP/1.1, but its connection is never kept, whatever it asks for."""
+    """HTTP/1.0 is answered like HTTP/1.1, but its connection is never kept alive, whatever it asks for."""
     for lines in (b"", b"Connection: keep-alive\r\n"):
         head = read(b"GET /a HTTP/" + version, lines)
         assert head.refusal is None
@@ -279,7 +279,7 @@ def test_another_version_is_refused(version: bytes) -> None:
     ],
 )
 def test_what_is_no_request_line_is_no_request(line: bytes) -> None:
-    """Bytes that the parser refuses are no request: BadRequest, and nothing of them is believed."""
+    """Bytes that the parser refuses are no request: BadRequest, and nothing of them counts."""
     with pytest.raises(BadRequest):
         read(line)
 
@@ -301,7 +301,7 @@ def test_all_headers_are_kept_and_what_passes_is_what_the_rules_say() -> None:
 
 
 def test_what_names_a_request_is_set_apart() -> None:
-    """Of all lines, just those that the record of a request begins with are set apart."""
+    """Of all headers, just those that a request's record is made from are set apart."""
     lines = b"X-Request-ID: mine-1234\r\nA: 1\r\nTraceparent: 00\r\n"
     assert read(lines=lines).headers.naming == ((b"x-request-id", b"mine-1234"), (b"traceparent", b"00"))
 
@@ -343,20 +343,20 @@ def test_lines_that_the_rules_refuse(host: bytes, lines: bytes, status: int) -> 
     ],
 )
 def test_lines_that_are_no_lines(lines: bytes) -> None:
-    """What has no one reading as header lines is no request."""
+    """Bytes without a single reading as header lines are no request."""
     with pytest.raises(BadRequest):
         read(lines=lines)
 
 
 def test_as_much_as_is_allowed_is_allowed() -> None:
-    """The bounds are for what is beyond them: as many fields, and as many bytes, are read."""
+    """Exactly the bound is accepted: that many headers, and that many bytes, are read."""
     size = len(b"hostlocalhost:3000")
     for lines in (b"A: 1\r\n" * (MAX_FIELDS - 1), b"A: " + b"1" * (MAX_HEAD - size - 1) + b"\r\n"):
         assert read(lines=lines).refusal is None
 
 
 def test_a_body_whose_end_nobody_knows_is_said_to_follow() -> None:
-    """Where lines are refused and a body may follow, its end can't be told: the connection can't be kept."""
+    """Where headers are refused and a body may follow, its end can't be told: no keep-alive."""
     for lines, is_unread in ((b"Content-Length: 3\r\n", True), (b"Transfer-Encoding: chunked\r\n", True), (b"", False)):
         head = read(b"POST / HTTP/1.1", b"X_A: 1\r\n" + lines)
         assert (head.headers.is_unread, head.keeps_alive) == (is_unread, not is_unread)
@@ -392,7 +392,7 @@ def test_who_waits_for_an_interim_answer_is_known(value: bytes, *, expects: bool
 
 
 def test_what_another_proxy_tells_of_is_read_by_the_same_rules() -> None:
-    """A request of which another proxy tells means what it would mean had it come here."""
+    """A request that another proxy describes means what it would mean had it come here."""
     heads = RequestHeads(HOSTS)
     head = read(lines=b"Accept: text/html\r\nCookie: a=1\r\n", heads=heads)
     assert describe(heads.describe(head.line, head.headers.raw)) == describe(head)
