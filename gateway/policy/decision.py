@@ -272,8 +272,8 @@ def _find_value(condition: Condition, request: RequestFacts) -> str | None:
         case Source.COOKIE:
             return parse_cookies(request.headers).get(condition.key) or None
         case Source.QUERY:
-            fields = parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)
-            values = [value for name, value in fields if name == condition.key]
+            pairs = parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)
+            values = [value for name, value in pairs if name == condition.key]
             return None if values in ([], [""]) else values[-1]
         case Source.HOST:
             hosts = list_values(request.headers, b"host")

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from gateway.wire.chunks import ChunkReader, ChunksBroken
 from gateway.wire.headers import BODILESS, END_OF_HEAD, RawHeader, encode_lines, keep_answer_headers, list_words
-from gateway.wire.limits import MAX_ANSWER_FIELDS, MAX_ANSWER_HEAD
+from gateway.wire.limits import MAX_ANSWER_HEAD, MAX_ANSWER_HEADERS
 from gateway.wire.lookup import Lookup
 
 MAX_INTERIM = 8
@@ -159,8 +159,8 @@ class AnswerReader:
             head = head.replace(self._echo, b"\r\n", 1)
         first, *lines, _, _ = head.split(b"\r\n")
         version, status = _STATUS_LINES[first]
-        if len(lines) > MAX_ANSWER_FIELDS:
-            raise AnswerBroken("too many fields")
+        if len(lines) > MAX_ANSWER_HEADERS:
+            raise AnswerBroken("too many headers")
         if status < 200:  # noqa: PLR2004 - RFC 9110, section 15.2
             self._read_interim(status, lines)
             return

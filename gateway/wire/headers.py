@@ -21,7 +21,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gateway.wire.limits import MAX_FIELDS, MAX_HEAD
+from gateway.wire.limits import MAX_HEAD, MAX_HEADERS
 from shared.errors import BadRequest, HeadersTooLarge
 from shared.observing.trace_context import read_traceparent
 from shared.tokens.session_cookie import BLANKS, CookieNames
@@ -103,7 +103,7 @@ def read_passing_headers(headers: Sequence[RawHeader], hosts: Collection[bytes])
     for count, header in enumerate(headers, start=1):
         name, value = header
         size += len(name) + len(value)
-        if count > MAX_FIELDS or size > MAX_HEAD:
+        if count > MAX_HEADERS or size > MAX_HEAD:
             raise HeadersTooLarge
         if name in _STOPS_HERE:
             special.setdefault(name, []).append(value)

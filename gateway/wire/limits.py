@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from enum import Enum
 
-MAX_FIELDS = 64  # of a request
+MAX_HEADERS = 64  # of a request
 MAX_HEAD = 16 * 1024  # bytes, all names and values of a request
 MAX_UNFINISHED_HEAD = 4 * MAX_HEAD  # bytes; a request's head that is longer is not waited for
 MAX_AHEAD = 64 * 1024  # bytes that a client may pipeline
-MAX_ANSWER_FIELDS = 100
+MAX_ANSWER_HEADERS = 100
 MAX_ANSWER_HEAD = 32 * 1024  # bytes, the whole head of an upstream's answer
 WHOLE_BODY = 64 * 1024  # bytes; a body announced to be no longer is held until it is complete, either way
 

@@ -33,7 +33,7 @@ SEPARATORS = (",", ":")
 _DELETE = b"\x7f"  # the one control character that orjson does not escape
 _QUOTED = re.compile("[ \t\r\n=\"']")  # structlog shows a text with one of these by its repr
 _PLAIN = re.compile("[!#-&(-<>-~]*")  # nothing to quote, nothing that can't be seen
-_PLACE = "PLACE"
+_PLACEHOLDER = "PLACEHOLDER"
 
 Facts = Mapping[str, object]
 
@@ -56,21 +56,21 @@ class JsonLine:
     def __call__(self, facts: Facts, timestamp: str) -> bytes:
         """Return the line with its end, in ASCII."""
         try:
-            told = orjson.dumps(facts)
+            line = orjson.dumps(facts)
         except orjson.JSONEncodeError:  # half of a surrogate pair
-            told = _DELETE
-        if not told.isascii() or _DELETE in told:
-            told = json.dumps(facts, separators=SEPARATORS).encode()
-        return b"".join((told[:-1], self._before, timestamp.encode(), self._after))
+            line = _DELETE
+        if not line.isascii() or _DELETE in line:
+            line = json.dumps(facts, separators=SEPARATORS).encode()
+        return b"".join((line[:-1], self._before, timestamp.encode(), self._after))
 
 
 class TextLine:
     """The line for people, as ``renderer`` renders it: its fields in alphabetical order."""
 
     def __init__(self, service: str, renderer: ConsoleRenderer) -> None:
-        head = {"timestamp": _PLACE, "level": "info", "event": EVENT, "logger": LOGGER}
-        self._before, self._after = _render(renderer, head).split(_PLACE)
-        self._parts = {field: _render(renderer, {field: _PLACE}).replace(_PLACE, "%s") for field in FIELDS}
+        head = {"timestamp": _PLACEHOLDER, "level": "info", "event": EVENT, "logger": LOGGER}
+        self._before, self._after = _render(renderer, head).split(_PLACEHOLDER)
+        self._parts = {field: _render(renderer, {field: _PLACEHOLDER}).replace(_PLACEHOLDER, "%s") for field in FIELDS}
         self._parts["service"] = _render(renderer, {"service": service})
         self._frames: dict[tuple[str, ...], tuple[str, Callable[[Facts], tuple[object, ...]]]] = {}
 

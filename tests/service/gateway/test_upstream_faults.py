@@ -103,7 +103,7 @@ BROKEN_ANSWERS = {
     "a bare line feed": b"HTTP/1.1 200 OK\nX: a\n\n",
     "a NUL": b"HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 0\r\n\r\n",
     "a field's name with a space": b"HTTP/1.1 200 OK\r\nX Y: a\r\nContent-Length: 0\r\n\r\n",
-    "too many fields": b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 101 + b"\r\n",
+    "too many headers": b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 101 + b"\r\n",
     "too long a field": b"HTTP/1.1 200 OK\r\nX: " + b"a" * 40_000 + b"\r\n\r\n",
     "a field without end": b"HTTP/1.1 200 OK\r\nX: " + b"a" * 400_000,
     "another protocol": b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",

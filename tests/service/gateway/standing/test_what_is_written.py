@@ -54,7 +54,7 @@ REQUESTS = {
     "a target of two readings": ("GET //public/x", 400),
     "another host": ("GET /public/x\r\nHost: evil.example", 400),
     "a body beyond the cap": ("POST /small\r\nContent-Length: 11", 413),
-    "too many fields": ("GET /public/x" + "\r\nX: y" * 70, 431),
+    "too many headers": ("GET /public/x" + "\r\nX: y" * 70, 431),
     "too long a head": ("GET /public/x\r\nX: " + "y" * 20_000, 431),
     "no request at all": ("\0", 400),
     "another version": ("GET /public/x HTTP/2.0", 400),

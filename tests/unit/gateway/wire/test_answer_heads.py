@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.wire.answer_heads import MAX_INTERIM, AnswerBroken, AnswerHead, AnswerReader
 from gateway.wire.headers import RawHeader, encode_lines, keep_answer_headers
-from gateway.wire.limits import MAX_ANSWER_FIELDS, MAX_ANSWER_HEAD
+from gateway.wire.limits import MAX_ANSWER_HEAD, MAX_ANSWER_HEADERS
 
 OK = b"HTTP/1.1 200 OK\r\n"
 ECHO = b"x-request-id: 0123456789\r\n"
@@ -272,11 +272,11 @@ BROKEN = {
     "a name beyond ASCII": OK + LENGTH + b"\xe4: 1\r\n\r\n",
     "a NUL": OK + LENGTH + b"A: \0\r\n\r\n",
     "a DEL": OK + LENGTH + b"A: \x7f\r\n\r\n",
-    "too many fields": OK + LENGTH + b"A: 1\r\n" * MAX_ANSWER_FIELDS + b"\r\n",
+    "too many headers": OK + LENGTH + b"A: 1\r\n" * MAX_ANSWER_HEADERS + b"\r\n",
     "a head that is too long": OK + LENGTH + b"A: " + b"1" * MAX_ANSWER_HEAD + b"\r\n\r\n",
     "too many interim answers": b"HTTP/1.1 103 Early Hints\r\n\r\n" * (MAX_INTERIM + 1),
     "an interim answer with a broken line": b"HTTP/1.1 103 Early Hints\r\nA\r\n\r\n",
-    "an interim answer with too many fields": b"HTTP/1.1 103 x\r\n" + b"A: 1\r\n" * (MAX_ANSWER_FIELDS + 1) + b"\r\n",
+    "an interim answer with too many headers": b"HTTP/1.1 103 x\r\n" + b"A: 1\r\n" * (MAX_ANSWER_HEADERS + 1) + b"\r\n",
     "chunks that are none": OK + CHUNKS + b"\r\nhello\r\n",
 }
 
@@ -318,7 +318,7 @@ def test_a_head_may_be_as_long_as_its_bound() -> None:
     """Exactly the bound is accepted, and no more, in one piece or many, at first and later."""
     head = OK + LENGTH + b"A: " + b"1" * (MAX_ANSWER_HEAD - len(OK + LENGTH) - 7) + b"\r\n\r\n"
     assert len(head) == MAX_ANSWER_HEAD
-    fields = OK + LENGTH + b"A: 1\r\n" * (MAX_ANSWER_FIELDS - 1) + b"\r\n"
+    fields = OK + LENGTH + b"A: 1\r\n" * (MAX_ANSWER_HEADERS - 1) + b"\r\n"
     for data in (head, fields):
         for _ in range(2):
             assert judge([data + b"x"]) == judge(cut(data + b"x", range(0, len(data), 1000))) is not None

@@ -15,7 +15,7 @@ from gateway.wire.headers import (
     read_passing_headers,
     split_lines,
 )
-from gateway.wire.limits import MAX_FIELDS
+from gateway.wire.limits import MAX_HEADERS
 from shared.errors import BadRequest, HeadersTooLarge
 from shared.tokens.session_cookie import CookieNames, parse_cookies
 
@@ -46,7 +46,7 @@ def test_any_headers_end_as_read_or_refused(lines: list[tuple[bytes, bytes]]) ->
     except (BadRequest, HeadersTooLarge):
         return
     assert found.host in HOSTS
-    assert len(lines) <= MAX_FIELDS
+    assert len(lines) <= MAX_HEADERS
 
 
 @given(headers)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.rules import METHODS
 from gateway.wire.headers import END_OF_HEAD, read_passing_headers
-from gateway.wire.limits import MAX_FIELDS, MAX_HEAD
+from gateway.wire.limits import MAX_HEAD, MAX_HEADERS
 from gateway.wire.lookup import MOST_REMEMBERED
 from gateway.wire.request_heads import HeadParser, RequestHead, RequestHeads
 from shared.errors import AppError, BadRequest
@@ -311,7 +311,7 @@ REFUSED = {
     "another host": (b"Host: evil.example\r\n", b"", 400),
     "two hosts": (HOST, HOST, 400),
     "a name with an underscore": (HOST, b"X_User: 1\r\n", 400),
-    "too many fields": (HOST, b"A: 1\r\n" * MAX_FIELDS, 431),
+    "too many headers": (HOST, b"A: 1\r\n" * MAX_HEADERS, 431),
     "too much": (HOST, b"A: " + b"1" * MAX_HEAD + b"\r\n", 431),
     "too much in many fields": (HOST, (b"A: " + b"1" * 1024 + b"\r\n") * 16, 431),
     "Connection names what matters": (HOST, b"Connection: authorization\r\n", 400),
@@ -351,7 +351,7 @@ def test_lines_that_are_no_lines(lines: bytes) -> None:
 def test_as_much_as_is_allowed_is_allowed() -> None:
     """Exactly the bound is accepted: that many headers, and that many bytes, are read."""
     size = len(b"hostlocalhost:3000")
-    for lines in (b"A: 1\r\n" * (MAX_FIELDS - 1), b"A: " + b"1" * (MAX_HEAD - size - 1) + b"\r\n"):
+    for lines in (b"A: 1\r\n" * (MAX_HEADERS - 1), b"A: " + b"1" * (MAX_HEAD - size - 1) + b"\r\n"):
         assert read(lines=lines).refusal is None
 
 
