@@ -16,10 +16,10 @@ from types import FrameType
 from typing import NoReturn
 
 from stack.health import NotReady, wait_until_ready
+from stack.output import ERROR, print_line
 from stack.ports import GATEWAY_PORT, PortUnusable, choose_ports, name_ports
 from stack.postgres import PostgresFailed, find_running, running_postgres
 from stack.processes import Child, start_child, stop_children
-from stack.saying import ERROR, say
 from stack.settings import Ports, read_drain, read_environment
 from stack.sockets import socket_directory
 
@@ -47,9 +47,9 @@ def main() -> None:
             signal.signal(number, _stop)
         run_stack(arguments.port, arguments.data, arguments.describe)
     except Stopped:
-        say("Stopped.")
+        print_line("Stopped.")
     except (PortUnusable, PostgresFailed, NotReady, PartDied) as error:
-        say(f"Gatepost: {error}", ERROR)
+        print_line(f"Gatepost: {error}", ERROR)
         sys.exit(1)
 
 
@@ -118,7 +118,7 @@ def _explain(code: int) -> str:
 def _greet(port: int, public_url: str, data: Path, seconds: float) -> None:
     """Print where it runs and what to try; a browser needs the public URL, which may be a front end's."""
     url = f"http://localhost:{port}"
-    say(
+    print_line(
         f"""
 Gatepost runs at {url} (started in {seconds:.1f} s; Ctrl-C stops it; data in {data})
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from stack.output import print_line
 from stack.processes import Child, start_child, stop_children
-from stack.saying import say
 from stack.sockets import socket_directory
 
 SAMPLE_PASSWORDS = {"auth": "development-only-auth", "posts": "development-only-posts"}
@@ -140,7 +140,7 @@ def _open_the_way(programs: Path, data: Path) -> None:
         mode = directory.stat().st_mode
         if not mode & 0o001:
             directory.chmod(mode | 0o001)
-            say(f"chmod o+x {directory}: PostgreSQL does not run as root, and must get through")
+            print_line(f"chmod o+x {directory}: PostgreSQL does not run as root, and must get through")
 
 
 def _check_version(programs: Path, data: Path) -> None:

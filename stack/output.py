@@ -12,7 +12,7 @@ OUTPUT, ERROR = 1, 2
 TIMEOUT = 1.0  # seconds
 
 
-def say(text: str, descriptor: int = OUTPUT) -> None:
+def print_line(text: str, descriptor: int = OUTPUT) -> None:
     """Print a text, with a line end."""
     writing = threading.Thread(target=_write, args=(descriptor, f"{text}\n".encode()), daemon=True)
     writing.start()
