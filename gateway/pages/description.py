@@ -1,11 +1,11 @@
 """The description of the whole API, joined from the parts of the upstreams. Pure.
 
-1. What the policy never lets through is left out: paths and methods that no rule sends to that upstream.
-2. Who may call an operation is the policy's to say. Where it asks for a signed-in caller the access token is required,
-   and 401 is among the answers (403, too, where it asks for a role), whatever the service says of itself. Rules with
-   conditions are passed over: they are for some requests only.
-3. What the gateway answers in a service's place is among the answers of every operation.
-4. A part that is missing right now is named, in words and as ``x-missing``: the rest must not be taken for the whole.
+1. Paths and methods that no rule sends to an upstream are left out of its part.
+2. The policy says who may call an operation. Where it demands a signed-in caller the access token is required, and 401
+   is among the answers (403, too, where it demands a role), whatever the service says about itself. Rules with
+   conditions are skipped: they are for some requests only.
+3. The answers that the gateway gives in a service's place are among those of every operation.
+4. A part that is missing right now is named, in words and as ``x-missing``: the rest must not pass for the whole.
 """
 
 import re
@@ -41,7 +41,7 @@ _SAMPLES = {"uuid": "00000000-0000-4000-8000-000000000000"}  # for a parameter o
 
 
 def join(parts: Mapping[str, Json], policy: Policy, public_url: str, missing: Collection[str] = ()) -> Json:
-    """Return one OpenAPI document made of the parts, by upstream; ``missing`` names those whose part there is not."""
+    """Return one OpenAPI document made of the parts, by upstream; ``missing`` names those whose part is missing."""
     paths: Json = {}
     schemas: Json = {"ErrorView": _ERROR_SCHEMA}
     for upstream, part in parts.items():
@@ -67,7 +67,7 @@ def members(document: Json, name: str) -> Json:
 
 
 def find_rule(policy: Policy, path: str, method: str) -> Rule | None:
-    """Return the rule that decides on such requests, of any headers; ``path`` has its parameters filled in."""
+    """Return the rule that decides such requests, whatever their headers; ``path`` has its parameters filled in."""
     fitting = (rule for rule, _, _ in policy.list_candidates(path) if method in rule.methods and not rule.is_narrowed)
     return next(fitting, None)
 
@@ -91,7 +91,7 @@ def _list_operations(path: str, item: Json, upstream: str, policy: Policy) -> It
 
 
 def _complete(operation: Json, rule: Rule) -> Json:
-    """Return an operation with who may call it, and with what the gateway may answer in the service's place."""
+    """Return an operation, completed by who may call it, and by the gateway's own answers."""
     asks = rule.access is not Access.PUBLIC
     own = {
         **_OWN_ANSWERS,
@@ -121,7 +121,7 @@ def _names_method(item: Json) -> bool:
 
 
 def _list_tags(paths: Json) -> list[str]:
-    """Return the words that operations are grouped by, in the order in which they come."""
+    """Return the tags of the operations, in the order in which they appear."""
     found: dict[str, None] = {}
     for item in paths.values():
         for method in METHODS:

@@ -1,8 +1,8 @@
 """The description of the whole API: the services' own OpenAPI documents, joined into one.
 
-Each upstream is asked for ``/openapi.json``. One that has none is left out; of one that fails the document says that
-its part is missing, and the others' are there. With none at all the answer is 503. What is kept for a short while is
-this document alone, which is the same for everyone. How parts are joined is in ``description``.
+``/openapi.json`` is fetched from each upstream. One that has none is left out; for one that fails the document says
+that its part is missing, beside those of the others. With none at all the answer is 503. Only the joined document,
+which is the same for everyone, is cached, for a short while. How parts are joined is in ``description``.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class Reference:
         self._until = 0.0
 
     async def get_document(self) -> Json:
-        """Return the document, without the parts that are missing; Unavailable while there is none at all."""
+        """Return the document, without the parts that are missing; raises Unavailable while there is none at all."""
         async with self._lock:
             if time.monotonic() >= self._until:
                 await self._join_parts()
@@ -51,7 +51,7 @@ class Reference:
         return self._document
 
     async def _join_parts(self) -> None:
-        """Keep the document for a while, and for a shorter one where a part is missing."""
+        """Keep the document for a while, but for a shorter one where a part is missing."""
         pools = self._current.pools
         parts = await asyncio.gather(*(_find_part(pool, self._public_url) for pool in pools))
         found = {pool.name: part for pool, part in zip(pools, parts, strict=True) if part is not None}
@@ -62,7 +62,7 @@ class Reference:
 
 
 async def _find_part(pool: UpstreamPool, public_url: str) -> Json | None:
-    """Return an upstream's document, an empty one if it has none; None while it is missing."""
+    """Return an upstream's document, or an empty one if it has none; None while the part is missing."""
     try:
         async with asyncio.timeout(PART_WITHIN):
             return await _fetch_part(pool, public_url)
