@@ -35,7 +35,7 @@ from gateway.wire.exchange import ExchangeParts
 from gateway.wire.limits import ClientLimits, Limits
 from gateway.wire.own_answers import OwnAnswers
 from gateway.wire.request_heads import RequestHeads
-from gateway.wire.upstream_head import Outgoing
+from gateway.wire.upstream_head import UpstreamHeads
 from shared.auth_events.contract import AUTH_SERVICE
 from shared.auth_events.revocation_follower import create_revocation_follower
 from shared.auth_events.revocations import Revocations
@@ -116,12 +116,12 @@ def create_app(
     reference, remarks = Reference(current, settings.nextauth_url), {feed.name: feed.find_remark}
     pages = create_own_pages(reference, settings.nextauth_url, lifespan, remarks, settings.security_contact)
     public, names = settings.public, credentials.cookie_names
-    heads, gate, outgoing = RequestHeads(public.hosts), Gate(current, credentials), Outgoing(public, names)
+    heads, upstream_heads, gate = RequestHeads(public.hosts), UpstreamHeads(public, names), Gate(current, credentials)
     own_answers = OwnAnswers(public.url, names)
     forward_auth = ForwardAuth(public, heads, gate, renewal, own_answers, names)
     metrics.registry.register(UpstreamMetrics(current))
     parts = ExchangeParts(
-        heads, gate, outgoing, current, renewal, OwnPages(pages), own_answers, forward_auth, Reports(metrics)
+        heads, gate, upstream_heads, current, renewal, OwnPages(pages), own_answers, forward_auth, Reports(metrics)
     )
     return GatewayApp(pages, parts, client_limits, servers)
 

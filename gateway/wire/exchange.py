@@ -38,7 +38,7 @@ from gateway.wire.pool import UpstreamPool
 from gateway.wire.request_heads import RequestHead, RequestHeads
 from gateway.wire.tunnel import Tunnel
 from gateway.wire.upstream_connection import AnswerMissing, UpstreamConnection
-from gateway.wire.upstream_head import Outgoing
+from gateway.wire.upstream_head import UpstreamHeads
 from gateway.wire.websocket import is_accepted
 from shared.errors import AppError, BodyTooLarge, UpstreamFailed, UpstreamTimeout
 from shared.observing.request_context import Reports, RequestRecord, answer_as, begin_record
@@ -59,7 +59,7 @@ class ExchangeParts:
 
     heads: RequestHeads
     gate: Gate
-    outgoing: Outgoing
+    upstream_heads: UpstreamHeads
     current: CurrentPolicy
     renewal: SessionRenewal
     own_pages: OwnPages
@@ -155,7 +155,7 @@ class Exchange:
     def _forward(self, decision: Forward) -> None:
         self._decision = decision
         self._pool = self._parts.current.get_pool(decision.rule.upstream)
-        self._head_bytes = self._parts.outgoing.encode_head(self.head, decision, self._client.peer, self.record)
+        self._head_bytes = self._parts.upstream_heads.encode(self.head, decision, self._client.peer, self.record)
         if self._received > decision.rule.max_body:
             self.fail(BodyTooLarge())
         elif self._is_body_whole or (self._body and not self._waits_for_body):

@@ -1,6 +1,6 @@
-"""The pool of connections to one upstream: which replica is asked, what is kept alive, and how many are in use at once.
+"""The pool of connections to one upstream: which replica is used, what is kept alive, and how many are in use at once.
 
-- The replica with the fewest running requests is asked. One that could not be reached, let a request time out, or said
+- The replica with the fewest running requests is used. One that could not be reached, let a request time out, or said
   ``Connection: close`` is avoided for a moment, unless all of them are. Where no connection can be made the next
   replica is tried: nothing of the request has been sent yet.
 - A connection is kept alive only when its exchange ended complete and clean. It is closed once it has been idle for
@@ -227,7 +227,7 @@ class UpstreamPool:
         raise Unavailable
 
     def _choose(self, now: float, excluded: Collection[Replica] = ()) -> Target:
-        """Return the replica to ask: one not avoided, the least busy, and among equals the one asked longest ago."""
+        """Return the replica to use: one not avoided, the least busy, and among equals the one used longest ago."""
         if self._only is not None:
             return self._only
         targets = [target for target in self._targets.values() if target.replica not in excluded]

@@ -1,6 +1,6 @@
 """An open WebSocket: bytes relayed unchanged both ways, until one side closes or the caller may no longer go on.
 
-- The upstream was asked on a connection of its own, which counts among those of WebSockets and is never reused.
+- The connection to the upstream is the tunnel's own: it counts among those of WebSockets and is never reused.
 - Back-pressure works both ways: neither side is read faster than the other reads. What a side sent before it closed
   still reaches the other.
 - It ends when either side does, when neither sends anything for ``Limits.tunnel_silence`` seconds, and within a second

@@ -16,7 +16,7 @@ from shared.tokens.session_cookie import CookieNames
 _UPGRADE_LINES = encode_lines(UPGRADE_HEADERS)
 
 
-class Outgoing:
+class UpstreamHeads:
     """Writes the heads that upstreams get; ``cookie_names`` are those of NextAuth."""
 
     def __init__(self, public: PublicSide, cookie_names: CookieNames) -> None:
@@ -24,7 +24,7 @@ class Outgoing:
         self._scheme = public.scheme
         self._cookie_names = cookie_names
 
-    def encode_head(self, head: RequestHead, decision: Forward, peer: str, record: RequestRecord) -> bytes:
+    def encode(self, head: RequestHead, decision: Forward, peer: str, record: RequestRecord) -> bytes:
         """Return the head of a request as it is sent (RFC 9112, sections 3 and 5)."""
         line, passing = head.line, head.headers.passing
         assert line.path is not None
