@@ -93,7 +93,7 @@ def create_app(
 
     auth_service = create_auth_client(settings)
     revocations = Revocations()
-    feed = create_revocation_follower(auth_service, revocations, metrics)
+    follower = create_revocation_follower(auth_service, revocations, metrics)
     credentials = Credentials.of(settings, revocations)
     renewal = SessionRenewal(auth_service, credentials)
     servers = set[ServerState]()
@@ -101,19 +101,19 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, current.reload)
-        feed.start()
-        await feed.wait_a_moment()  # sessions ended before are to be refused from the first request on
+        follower.start()
+        await follower.wait_a_moment()  # sessions ended before are to be refused from the first request on
         yield
         for server in servers:
             for connection in list(server.connections):
                 cast("ClientConnection", connection).give_up()
-        await feed.stop()
+        await follower.stop()
         await renewal.close()
         await auth_service.close()
         asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
         current.close()
 
-    reference, remarks = Reference(current, settings.nextauth_url), {feed.name: feed.find_remark}
+    reference, remarks = Reference(current, settings.nextauth_url), {follower.name: follower.find_remark}
     pages = create_own_pages(reference, settings.nextauth_url, lifespan, remarks, settings.security_contact)
     public, names = settings.public, credentials.cookie_names
     heads, upstream_heads, gate = RequestHeads(public.hosts), UpstreamHeads(public, names), Gate(current, credentials)
