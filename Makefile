@@ -40,11 +40,13 @@ lint: $(VENV)/ready-to-work ## Style, types, layers, known vulnerabilities
 check: lint ## The same, and the coverage of the unit and service tests
 	$(PYTEST) tests/unit tests/service --cov --cov-fail-under=95 -q
 
-.PHONY: unit service integration attacks differential containers
+.PHONY: unit service plain integration attacks differential containers
 unit: $(VENV)/ready-to-work ## Test the pure modules
 	$(PYTEST) tests/unit
 service: $(VENV)/ready-to-work ## Test each service in process against a real PostgreSQL
 	$(PYTEST) tests/service
+plain: $(VENV)/ready-to-work ## Test the services with all of fast/ switched off: no answer depends on it
+	$(PYTEST) tests/service/auth tests/service/posts --without-fast
 integration: $(VENV)/ready-to-work ## Test the running stack over HTTP, with a browser and real clients; needs node and npm
 	$(PYTEST) tests/integration
 attacks: $(VENV)/ready-to-work ## Attack the gateway with the lists of tests/attacks

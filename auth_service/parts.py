@@ -16,16 +16,18 @@ from auth_service.passwords.breached import BreachedPasswords
 from auth_service.passwords.guessable import load_common_passwords, load_estimator
 from auth_service.passwords.hashing import Passwords
 from auth_service.session_uses import SessionUses
-from auth_service.sessions import Sessions, share_lookups
+from auth_service.sessions import Lookups, Sessions
 from auth_service.settings import AuthMigrationSettings, AuthSettings
 from auth_service.signing_in import SigningIn
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.feed_starts import insert_feed_start
-from auth_service.tables.users import find_highest_user_id
+from auth_service.tables.sessions import Session, SessionId, list_live_sessions
+from auth_service.tables.users import User, find_highest_user_id
 from auth_service.ways.way import Way
 from auth_service.web.csrf import CsrfTokens
 from auth_service.web.long_poll import Events
 from shared.auth_events.revocations import Revocations
+from shared.fast.coalesced_reads import Sharing, share_reads
 from shared.observing.metrics import Metrics
 from shared.postgres.database import Connection, Database
 from shared.postgres.epoch_watch import EpochWatch
@@ -38,6 +40,7 @@ from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
 from shared.web.health import Check
 
 MIGRATIONS = Path(__file__).parent / "tables" / "migrations"
+LOOKUPS = Sharing(most=200)  # sessions that one query looks at
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class Parts:
         service_keys = KeyRing(settings.service_secret.get_secret_value(), reveal(settings.service_secret_previous))
         max_age = dt.timedelta(seconds=settings.session_max_age)
         idle_age = dt.timedelta(seconds=settings.session_idle_age)
-        lookups, uses = share_lookups(database), SessionUses(database, idle_age)
+        lookups, uses = _share_lookups(database), SessionUses(database, idle_age)
         sessions = Sessions(database, lookups, admission, access_tokens, max_age, idle_age, uses)
         signing_in = SigningIn(database, passwords, admission, sessions)
         return cls(
@@ -143,6 +146,16 @@ def parts_of(connection: HTTPConnection) -> Parts:
     parts = connection.app.state.parts
     assert isinstance(parts, Parts)
     return parts
+
+
+def _share_lookups(database: Database) -> Lookups:
+    """Return what looks sessions up, those that are asked for at the same time by one query."""
+
+    async def look_up(session_ids: Sequence[SessionId]) -> list[tuple[User, Session] | None]:
+        async with database.connection() as connection:
+            return await list_live_sessions(connection, session_ids)
+
+    return share_reads(look_up, lambda _: 1, LOOKUPS)
 
 
 async def _note_epoch(connection: Connection, epoch: Epoch) -> None:

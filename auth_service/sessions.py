@@ -25,6 +25,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from auth_service.clients import Client
 from auth_service.errors import RefreshRefused
@@ -42,7 +43,6 @@ from auth_service.tables.sessions import (
     SessionId,
     find_ending,
     list_devices,
-    list_live_sessions,
     update_all_revoked,
     update_last_used,
     update_revoked,
@@ -50,14 +50,13 @@ from auth_service.tables.sessions import (
 )
 from auth_service.tables.users import User, find_user
 from shared.errors import Unavailable
-from shared.fast.coalesced_reads import CoalescedReads, Sharing
+from shared.fast.coalesced_reads import Reads
 from shared.postgres.database import Connection, Database
 from shared.tokens.claims import SESSION_ID_PATTERN
 from shared.tokens.signed import AccessTokens
 
 GRACE = 10.0  # seconds in which a refresh token gives its successor again
 MOST = 100  # sessions of one user; each sign-in beyond ends the one that was not used for longest
-SHARED = Sharing(most=200)  # sessions that one query looks at
 ENDED_AT_ONCE = 1000  # sessions that a request ends one by one; any beyond are over by a cutoff
 
 
@@ -72,7 +71,7 @@ class SignedIn:
     refresh_token: str = field(repr=False)
 
 
-Lookups = CoalescedReads[SessionId, tuple[User, Session] | None]
+Lookups: TypeAlias = Reads[SessionId, tuple[User, Session] | None]
 """Answers which session is live, and whose it is."""
 
 
@@ -274,16 +273,6 @@ class Sessions:
         session_ids = [session.id for session in ended]
         await insert_session_lines(connection, event, client, ended[0].user_id, session_ids)
         await insert_revocations(connection, session_ids, dt.timedelta(seconds=self.access_tokens.ttl))
-
-
-def share_lookups(database: Database) -> Lookups:
-    """Return what looks sessions up, those that are asked for at the same time by one query."""
-
-    async def look_up(session_ids: Sequence[SessionId]) -> list[tuple[User, Session] | None]:
-        async with database.connection() as connection:
-            return await list_live_sessions(connection, session_ids)
-
-    return CoalescedReads(look_up, lambda _: 1, SHARED)
 
 
 def read_session_id(text: object) -> SessionId | None:

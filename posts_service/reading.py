@@ -2,15 +2,15 @@
 
 A published post is everybody's. A draft is its author's; for everybody else it is not there.
 
-The API's lists (``read_``) come as JSON and share queries; those of the pages (``list_``) come as posts.
+The API's lists (``read_``) come as JSON; those of the pages (``list_``) come as posts.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from posts_service.lists import AuthorsList, FeedList, PostList
 from posts_service.parts import Parts
 from posts_service.schemas import ListQuery
-from posts_service.tables.post_lists import AuthorsList, FeedList, PostList
 from posts_service.tables.posts import Post, find_post, list_by_author, list_published, list_published_by_author
 from posts_service.web.cursors import encode_cursor
 from shared.errors import NotFound
@@ -42,14 +42,14 @@ async def get_visible_post(parts: Parts, caller: Caller, post_id: int) -> Post:
 async def read_feed(parts: Parts, query: ListQuery) -> PostList:
     """Return the JSON of what everyone has published."""
     wanted = FeedList(query.before, query.limit)
-    return await parts.feed_lists.read(wanted) or await parts.long_feeds.read(wanted)
+    return await parts.lists.of_everyone(wanted)
 
 
 async def read_posts_of(parts: Parts, author_id: int, reader: User, query: ListQuery) -> PostList:
     """Return the JSON of an author's posts: all of them to the author, to others those that are published."""
     is_own = reader.claims.user_id == author_id
     wanted = AuthorsList(author_id, query.before, query.limit, with_drafts=is_own)
-    return await parts.author_lists.read(wanted) or await parts.long_author_lists.read(wanted)
+    return await parts.lists.of_author(wanted)
 
 
 async def list_feed(parts: Parts, query: ListQuery, most: int) -> Page:

@@ -1,4 +1,7 @@
-"""What all tests share: with ``--no-skips``, as in CI, a skipped test is a failed one."""
+"""What all tests share: with ``--no-skips``, as in CI, a skipped test is a failed one.
+
+With ``--without-fast`` everything runs without ``fast/``.
+"""
 
 import logging
 from collections.abc import Generator, Iterator
@@ -7,13 +10,29 @@ from typing import TypeVar
 import pytest
 import structlog
 
+from shared.fast.switch import FAST
+
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
     parser.addoption("--no-skips", action="store_true", help="let a skipped test fail")
+    parser.addoption("--without-fast", action="store_true", help="test with all of fast/ switched off")
     parser.addoption("--write-tables", action="store_true", help="write generated tables into docs, do not compare")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Turn the switch, before anything is built."""
+    FAST.is_on = not config.getoption("without_fast")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is about the fast things themselves where those are switched off."""
+    if config.getoption("without_fast"):
+        left_out = [item for item in items if item.get_closest_marker("only_fast")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture

@@ -147,7 +147,7 @@ def _add_verb(verbs: Verbs, name: str, meaning: str, command: Command | None) ->
 
 def _add_pruning(audit: argparse.ArgumentParser) -> None:
     pruned = _add_verb(
-        audit.add_subparsers(metavar="VERB"), "prune", "delete old lines, and note that", commands.prune_audit
+        audit.add_subparsers(metavar="[VERB]"), "prune", "delete old lines, and note that", commands.prune_audit
     )
     moment = pruned.add_mutually_exclusive_group(required=True)
     moment.add_argument("--before", type=_read_moment, metavar="TIME", help="those from before it: 2026-01-31, in UTC")

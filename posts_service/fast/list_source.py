@@ -14,6 +14,7 @@ from typing import TypeVar
 import structlog
 
 from shared.errors import Unavailable
+from shared.fast.switch import FAST
 from shared.observing.metrics import Metrics
 from shared.postgres.database import Connection, Database
 
@@ -32,7 +33,7 @@ class ListSource:
 
     def __init__(self, primary: Database, standby: Database | None, metrics: Metrics) -> None:
         self._primary = primary
-        self._standby = standby
+        self._standby = standby if FAST.is_on else None
         self._is_waited_for = False
         self._checked_at = self._rests_until = float("-inf")
         self._counter = metrics.register_list_queries()

@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from posts_service import reading, writing
+from posts_service.lists import PostList
 from posts_service.parts import parts_of
 from posts_service.schemas import ListQuery, PostChange, PostDraft, PostView, PublicPostView
-from posts_service.tables.post_lists import PostList
 from posts_service.tables.posts import Post
 from posts_service.web.answers import post_answer, public_post_answer
 from posts_service.web.cursors import encode_cursor

@@ -17,11 +17,12 @@ import contextvars
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import structlog
 
 from shared.errors import Unavailable
+from shared.fast.switch import FAST
 
 LOOK_AGAIN = 0.02  # seconds between looks at those who wait, while a query runs
 
@@ -159,6 +160,28 @@ class CoalescedReads(Generic[Question, Answer]):
             question = next(iter(self._gathered))
             _fail(self._gathered.pop(question).answers, Unavailable())
         self._proceed()
+
+
+class PlainReads(Generic[Question, Answer]):
+    """Answers each question by a query of its own."""
+
+    def __init__(self, ask: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]]) -> None:
+        self._ask = ask
+
+    async def read(self, question: Question) -> Answer:
+        """Return the answer to a question; raises whatever the query ended with."""
+        [answer] = await self._ask([question])
+        return answer
+
+
+Reads: TypeAlias = CoalescedReads[Question, Answer] | PlainReads[Question, Answer]
+
+
+def share_reads(
+    ask: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]], weigh: Callable[[Question], int], sharing: Sharing
+) -> Reads[Question, Answer]:
+    """Return what answers questions by queries that are shared."""
+    return CoalescedReads(ask, weigh, sharing) if FAST.is_on else PlainReads(ask)
 
 
 def _settle(waiting: Sequence[asyncio.Future[Answer]], answer: Answer) -> None:

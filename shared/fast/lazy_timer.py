@@ -7,17 +7,20 @@ deadline has moved on the timer is set anew. So a request costs a few notes and 
 import asyncio
 from collections.abc import Callable
 
+from shared.fast.switch import FAST
+
 NEVER = float("inf")
 
 
 class LazyTimer:
     """One timer that calls ``ring`` no earlier than the deadline noted last, and as soon as it has passed."""
 
-    __slots__ = ("_handle", "_loop", "_ring", "_set_for", "deadline")
+    __slots__ = ("_handle", "_is_lazy", "_loop", "_ring", "_set_for", "deadline")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, ring: Callable[[], None]) -> None:
         self._loop = loop
         self._ring = ring
+        self._is_lazy = FAST.is_on
         self._handle: asyncio.TimerHandle | None = None
         self._set_for = NEVER
         self.deadline = NEVER
@@ -39,7 +42,7 @@ class LazyTimer:
     def _set(self, deadline: float) -> None:
         if self._handle is not None:
             self._handle.cancel()
-        self._set_for = deadline
+        self._set_for = deadline if self._is_lazy else NEVER
         self._handle = self._loop.call_at(deadline, self._run_out)
 
     def _run_out(self) -> None:

@@ -9,6 +9,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
+from shared.fast.switch import FAST
+
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
@@ -19,7 +21,7 @@ class Memory(Generic[Key, Value]):
     __slots__ = ("_kept", "_most", "find")
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self._most = most if FAST.is_on else 0
         self._kept: OrderedDict[Key, Value] = OrderedDict()  # of a plain one the oldest is slow to find
         self.find: Callable[[Key], Value | None] = self._kept.get
 

@@ -2,8 +2,6 @@
 
 1. An answer leaves in one piece, head and body in one write, where both are there.
 2. A connection has one keep-alive timer, not one for each answer.
-3. A client that half-closes after whole requests gets their answers (RFC 9112, section 9.6). uvicorn alone closes the
-   connection, though the request is carried out.
 
 uvicorn writes the head as soon as it gets it, and uvloop sends at once what is written: two system calls and two
 packets for each answer. Here the head waits for the body, as ASGI demands ("the protocol server must not start sending
@@ -24,32 +22,25 @@ from uvicorn.protocols.http.httptools_impl import (
     HEADER_RE,
     HEADER_VALUE_RE,
     STATUS_LINE,
-    HttpToolsProtocol,
     RequestResponseCycle,
 )
 
 from shared.fast.lazy_timer import NEVER, LazyTimer
+from shared.fast.switch import FAST
+from shared.process.half_close import PlainServiceProtocol
 
 _ENDING = {b"connection", b"transfer-encoding"}  # with one of these, the answer may close the connection
 # Their values differ in nearly every answer: cached, they would only evict the others.
 _CHANGING = {b"content-length", b"date", b"etag", b"link", b"location", b"set-cookie", b"x-request-id"}
 
 
-class ServiceProtocol(HttpToolsProtocol):
+class ServiceProtocol(PlainServiceProtocol):
     """One client's connection."""
-
-    _has_ended = False  # the client has half-closed
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
         super().connection_made(transport)
         self._idle = LazyTimer(self.loop, self.timeout_keep_alive_handler)
-
-    def eof_received(self) -> bool:  # type: ignore[override] # asyncio asks; uvicorn always lets the connection end
-        """Keep the connection while whole requests await an answer."""
-        self._has_ended = True
-        is_whole = not getattr(self.cycle, "more_body", True)  # there is none before the first request
-        return is_whole and not self.cycle.response_complete
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the application that the client has gone."""
@@ -64,7 +55,7 @@ class ServiceProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
-        elif self._has_ended:
+        elif self.has_ended:
             self.transport.close()
         else:
             self._idle.expect(self.timeout_keep_alive)
@@ -74,6 +65,11 @@ class ServiceProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         super()._start_asgi_task(cycle, cast("ASGI3Application", _Answering(cycle, cast("ASGIApp", app))))
+
+
+def choose_protocol() -> type[PlainServiceProtocol]:
+    """Return what the services run."""
+    return ServiceProtocol if FAST.is_on else PlainServiceProtocol
 
 
 class _Answering:

@@ -11,7 +11,7 @@ from prometheus_client import start_http_server
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from shared.fast.service_protocol import ServiceProtocol
+from shared.fast.service_protocol import choose_protocol
 from shared.observing.logs import guard_standard_error, set_up_logs
 from shared.observing.metrics import Metrics
 from shared.process.draining import DrainingServer
@@ -52,7 +52,7 @@ def serve(
     service: str,
     settings_type: type[SettingsType],
     create_app: Callable[[SettingsType, Metrics], ASGIApp],
-    protocol: Protocol = ServiceProtocol,
+    protocol: Protocol | None = None,
 ) -> None:
     """Run a service until it is told to stop. With bad settings, exit with code 2 and one line that names them."""
     writer = guard_standard_error()
@@ -67,7 +67,7 @@ def serve(
         start_http_server(settings.metrics_port, settings.host, metrics.registry)
     except OSError as error:
         sys.exit(_explain(service, f"METRICS_PORT {settings.metrics_port} can't be listened on: {error.strerror}"))
-    config = build_config(app, settings.host, settings.port, protocol)
+    config = build_config(app, settings.host, settings.port, protocol or choose_protocol())
     server = ServiceServer(config, settings.drain_seconds, _bind_unix_socket(service, settings))
     metrics.watch("gatepost_tasks", "Requests that are worked at", lambda: len(server.server_state.tasks))
     metrics.watch("gatepost_connections", "Connections of clients", lambda: len(server.server_state.connections))

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable
 
 from auth_service.tables.sessions import SessionId, update_last_used
 from auth_service.tables.users import find_credentials, find_user
-from posts_service.tables.post_lists import AuthorsList, FeedList, list_by_authors, list_feeds
+from posts_service.fast.post_lists import list_by_authors, list_feeds
+from posts_service.lists import AuthorsList, FeedList
 from posts_service.tables.posts import find_post, find_post_for_update, insert_post, list_by_author, update_post
 from posts_service.web.cursors import encode_cursor
 from posts_service.web.pages import READ

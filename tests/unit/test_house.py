@@ -80,6 +80,7 @@ DOORS = {
     "uvicorn": {
         "shared/process/server.py",
         "shared/process/draining.py",
+        "shared/process/half_close.py",
         "shared/fast/service_protocol.py",
         "gateway/app.py",
     },

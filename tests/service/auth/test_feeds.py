@@ -19,7 +19,7 @@ from starlette.types import Message
 from auth_service.tables.revocations import insert_revocations, list_revocations
 from auth_service.tables.sessions import SessionId
 from auth_service.web import long_poll
-from shared.fast.service_protocol import ServiceProtocol
+from shared.fast.service_protocol import choose_protocol
 from shared.postgres.database import Connection
 from shared.process.draining import DrainingServer
 from shared.process.server import build_config
@@ -111,7 +111,7 @@ async def test_who_has_gone_is_not_waited_for(app: Starlette, ada: Person) -> No
 async def test_who_waits_is_answered_when_the_service_ends(app: Starlette, ada: Person) -> None:
     """A poll is answered long before its time once the service is told to end, so that it need not wait for it."""
     del ada  # the database is there, and empty of revocations
-    config = build_config(app, "127.0.0.1", 0, ServiceProtocol)
+    config = build_config(app, "127.0.0.1", 0, choose_protocol())
     config.lifespan = "off"  # it runs already
     config.load()
     server = DrainingServer(config, seconds=0)

@@ -6,14 +6,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from posts_service.tables.post_lists import (
-    AuthorsList,
-    FeedList,
-    list_by_authors,
-    list_feeds,
-    list_long_by_author,
-    list_long_feed,
-)
+from posts_service.fast.post_lists import list_by_authors, list_feeds, list_long_by_author, list_long_feed
+from posts_service.lists import AuthorsList, FeedList
 from posts_service.tables.posts import find_post
 from shared.tokens.signed import MAX_ID
 

@@ -13,6 +13,8 @@ from tests.support.postgres_doors import door_to, listening
 from tests.support.posts import write_post
 from tests.support.services import client_of, posts_settings, running
 
+pytestmark = pytest.mark.only_fast
+
 METRIC = "gatepost_list_queries_total"
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from posts_service.tables.post_lists import AuthorsList, FeedList, list_by_authors, list_feeds
+from posts_service.fast.post_lists import list_by_authors, list_feeds
+from posts_service.lists import AuthorsList, FeedList
 from posts_service.tables.posts import delete_post, find_post, insert_post, update_post
 from tests.support.epochs import note_place
 

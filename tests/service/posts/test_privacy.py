@@ -6,7 +6,7 @@ import pytest
 from starlette.applications import Starlette
 
 from posts_service.app import build_routes
-from posts_service.tables.post_lists import SHORT
+from posts_service.fast.post_lists import SHORT
 from tests.service.posts.conftest import make_person
 from tests.support.people import Person
 from tests.support.posts import write_post

@@ -6,7 +6,8 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from posts_service.tables.post_lists import AuthorsList, list_by_authors
+from posts_service.fast.post_lists import list_by_authors
+from posts_service.lists import AuthorsList
 from tests.service.posts.conftest import make_person
 from tests.support.people import Person
 from tests.support.posts import as_public, write_post

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from posts_service.app import create_app
-from posts_service.tables.post_lists import AuthorsList, FeedList, list_by_authors, list_feeds
+from posts_service.fast.post_lists import list_by_authors, list_feeds
+from posts_service.lists import AuthorsList, FeedList
 from posts_service.tables.posts import Post, find_post
 from posts_service.web.answers import post_answer
 from shared.observing.metrics import Metrics
@@ -187,6 +188,7 @@ async def test_who_leaves_leaves_the_others_alone(
             await leaving
 
 
+@pytest.mark.only_fast
 async def test_an_error_reaches_those_who_shared_it_and_nobody_else(
     client: httpx2.AsyncClient, database: asyncpg.Connection, ada: Person, grace: Person
 ) -> None:

@@ -1,4 +1,7 @@
-"""The services' protocol sends, byte for byte, what uvicorn would send; only in fewer writes, and with fewer timers."""
+"""The services' protocol sends, byte for byte, what uvicorn would send; only in fewer writes, and with fewer timers.
+
+What it and its plain counterpart have in common is tested of both.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,6 +14,7 @@ from uvicorn.server import ServerState
 
 from shared.fast.service_protocol import ServiceProtocol
 from shared.process import server
+from shared.process.half_close import PlainServiceProtocol
 from tests.support.waiting import wait_until
 
 GET = b"GET /a?b=c HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -137,6 +141,7 @@ REQUESTS = {
     "with a body": b"POST / HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\nxy",
 }
 HALVES = {"only a head", "a head, then a fault"}
+BOTH = pytest.mark.parametrize("protocol", [ServiceProtocol, PlainServiceProtocol])
 
 
 @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
@@ -162,21 +167,24 @@ async def test_one_write() -> None:
     ]
 
 
-async def test_slow_reader() -> None:
+@BOTH
+async def test_slow_reader(protocol: type[HttpToolsProtocol]) -> None:
     """To a client that takes nothing for now, nothing is written until it takes more."""
-    wire = await exchange(ServiceProtocol, ANSWERS["plain"], GET, is_paused=True)
+    wire = await exchange(protocol, ANSWERS["plain"], GET, is_paused=True)
 
     assert b"".join(wire.written).endswith(b"\r\n\r\nabc")
 
 
-async def test_two_requests_at_once() -> None:
+@BOTH
+async def test_two_requests_at_once(protocol: type[HttpToolsProtocol]) -> None:
     """Requests that come together are answered in their order."""
-    wire = await exchange(ServiceProtocol, ANSWERS["plain"], GET * 2)
+    wire = await exchange(protocol, ANSWERS["plain"], GET * 2)
 
-    assert len(wire.written) == 2
+    assert b"".join(wire.written).count(b"HTTP/1.1 200 OK") == 2
 
 
-async def test_idle_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+@BOTH
+async def test_idle_connection(monkeypatch: pytest.MonkeyPatch, protocol: type[HttpToolsProtocol]) -> None:
     """A connection ends after it was idle for the time that is set; while a request is answered it is not idle."""
     monkeypatch.setattr(server, "KEEP_ALIVE", 0.5)
 
@@ -185,21 +193,22 @@ async def test_idle_connection(monkeypatch: pytest.MonkeyPatch) -> None:
         await ANSWERS["plain"](scope, receive, send)
 
     wire = Wire()
-    connection = connect(ServiceProtocol, answer_late, wire)
+    connection = connect(protocol, answer_late, wire)
     for path in (b"/", b"/late"):
         connection.data_received(GET.replace(b"/a?b=c", path))
         await asyncio.gather(*connection.tasks)
-    assert len(wire.written) == 2
+    assert b"".join(wire.written).count(b"HTTP/1.1 200 OK") == 2
 
     await wait_until(wire.find_end, bool)
     connection.connection_lost(None)
 
 
+@BOTH
 @pytest.mark.parametrize("requests", [1, 3])
-async def test_who_ends_their_own_side_gets_their_answers(requests: int) -> None:
+async def test_who_ends_their_own_side_gets_their_answers(protocol: type[HttpToolsProtocol], requests: int) -> None:
     """After whole requests the connection ends with the last answer, and not with the client's side of it."""
     wire = Wire()
-    connection = connect(ServiceProtocol, answering(start(), body()), wire)
+    connection = connect(protocol, answering(start(), body()), wire)
     connection.data_received(GET * requests)
     assert connection.eof_received()  # type: ignore[func-returns-value]
     await wait_until(wire.find_end, bool)
@@ -208,10 +217,11 @@ async def test_who_ends_their_own_side_gets_their_answers(requests: int) -> None
 
 
 @pytest.mark.parametrize("data", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nx"])
-async def test_who_ends_in_the_middle_gets_nothing(data: bytes) -> None:
+@BOTH
+async def test_who_ends_in_the_middle_gets_nothing(protocol: type[HttpToolsProtocol], data: bytes) -> None:
     """Half a request is not answered: the connection ends with the client's side."""
     wire = Wire()
-    connection = connect(ServiceProtocol, answering(start(), body()), wire)
+    connection = connect(protocol, answering(start(), body()), wire)
     connection.data_received(data)
     assert not connection.eof_received()  # type: ignore[func-returns-value]
     connection.connection_lost(None)

@@ -19,42 +19,16 @@ itself (``list_long_``): first the lengths, for which no content is touched, the
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from posts_service.lists import PAGE_BYTES, AuthorsList, FeedList, PostList
 from shared.postgres.database import Connection
 
-PAGE_BYTES = 1024 * 1024  # of contents on a page; a post that is longer by itself is a page by itself
 SHORT = 10_000  # bytes of content: a hundred such posts are no more than a page takes
 
 _ANY_LENGTH = 2**31 - 1
 _TOO_LONG = "\x01"  # in the place of a post that was not to be written; in JSON it would be \\u0001
 _BETWEEN_POSTS = ',{"id":'  # and nowhere else: the quotes within a text have a backslash before them
-
-
-@dataclass(frozen=True, slots=True)
-class AuthorsList:
-    """Asks for ``limit`` posts of an author below the id ``before``: all of them, or those that are published."""
-
-    author_id: int
-    before: int
-    limit: int
-    with_drafts: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FeedList:
-    """Asks for ``limit`` published posts of everyone below the id ``before``."""
-
-    before: int
-    limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class PostList:
-    """The JSON of a list; the last id on it, if more posts follow."""
-
-    body: bytes
-    last_id: int | None
 
 
 async def list_by_authors(

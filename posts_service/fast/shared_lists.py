@@ -1,0 +1,63 @@
+"""The API's lists by shared queries that answer JSON, see ``post_lists``: what ``PlainLists`` answers, cheaper."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from posts_service.fast.list_source import ListSource
+from posts_service.fast.post_lists import list_by_authors, list_feeds, list_long_by_author, list_long_feed
+from posts_service.lists import AuthorsList, FeedList, Lists, PlainLists, PostList
+from shared.fast.coalesced_reads import CoalescedReads, Sharing
+from shared.fast.switch import FAST
+from shared.postgres.database import Connection
+
+LONG_ONES = Sharing(most=1, at_once=4, patience=0.0)
+
+List = TypeVar("List", AuthorsList, FeedList)
+
+
+def build_lists(source: ListSource, sharing: Sharing) -> Lists:
+    """Return what reads the API's lists."""
+    return SharedLists(source, sharing) if FAST.is_on else PlainLists(source)
+
+
+class SharedLists:
+    """Reads the lists that are asked for at the same time by one query, and those with long posts by themselves."""
+
+    def __init__(self, source: ListSource, sharing: Sharing) -> None:
+        self._by_author = _coalesce(source, list_by_authors, sharing)
+        self._feeds = _coalesce(source, list_feeds, sharing)
+        self._long_by_author = _one_by_one(source, list_long_by_author)
+        self._long_feeds = _one_by_one(source, list_long_feed)
+
+    async def of_author(self, wanted: AuthorsList) -> PostList:
+        """Return a list of an author's posts."""
+        return await self._by_author.read(wanted) or await self._long_by_author.read(wanted)
+
+    async def of_everyone(self, wanted: FeedList) -> PostList:
+        """Return a list of what everyone has published."""
+        return await self._feeds.read(wanted) or await self._long_feeds.read(wanted)
+
+
+def _coalesce(
+    source: ListSource,
+    list_all: Callable[[Connection, Sequence[List]], Awaitable[Sequence[PostList | None]]],
+    sharing: Sharing,
+) -> CoalescedReads[List, PostList | None]:
+    """Return reads of lists that share queries; a query is as heavy as it has posts to read."""
+
+    async def ask(asked: Sequence[List]) -> Sequence[PostList | None]:
+        return await source.read(lambda connection: list_all(connection, asked))
+
+    return CoalescedReads(ask, lambda one: one.limit, sharing)
+
+
+def _one_by_one(
+    source: ListSource, list_one: Callable[[Connection, List], Awaitable[PostList]]
+) -> CoalescedReads[List, PostList]:
+    """Return reads of long lists: so few at a time that their pages are never much together; equal ones are one."""
+
+    async def ask(asked: Sequence[List]) -> Sequence[PostList]:
+        [one] = asked
+        return [await source.read(lambda connection: list_one(connection, one))]
+
+    return CoalescedReads(ask, lambda _: 1, LONG_ONES)
