@@ -28,7 +28,9 @@ _KEY = re.compile(KEY_PATTERN.removesuffix("$"))
 _IF_MATCH = {"If-Match": RequestHeader("Do it only if the post still has one of these entity tags; else 412")}
 _IF_NONE_MATCH = {"If-None-Match": RequestHeader("Answer 304 if the post still has one of these entity tags")}
 _KEY_MEANS = {
-    KEY_HEADER: RequestHeader("The same request again, within a day, gets the same answer again", KEY_PATTERN)
+    KEY_HEADER: RequestHeader(
+        "The same request again gets the same answer again, for a day unless the operator set another time", KEY_PATTERN
+    )
 }
 
 
