@@ -123,22 +123,12 @@ class LogWriter:
             return self._changed.wait_for(lambda: not self._lines and not self._writing, seconds)
 
     def _write_at_once(self) -> None:
-        """Write what is gathered, if that is one piece, its turn has come, and the pipe takes it now.
-
-        A signal handler runs after a call has returned. So no call stands between taking lines out and writing them: a
-        handler that flushes finds each line once, here or written.
-        """
+        """Write what is gathered, if that is one piece, its turn has come, and the pipe takes it now."""
         if self._at_once is None or self._writing or self._unsaid or not 0 < self._gathered <= select.PIPE_BUF:
             return
-        lines, none = self._lines, deque[bytes]()
-        piece = b"".join(lines)
-        if not lines:  # a signal handler has flushed them meanwhile
-            return
-        size, self._lines, self._gathered = self._gathered, none, 0
         try:
-            os.write(self._at_once, piece)  # all or nothing (POSIX, write, O_NONBLOCK)
+            os.write(self._at_once, b"".join(self._lines))  # all or nothing (POSIX, write, O_NONBLOCK)
         except OSError:  # the pipe is full, or nobody reads it any more: the thread will find out
-            self._lines, self._gathered = lines, size
             return
         self._lines.clear()
         self._gathered = 0
