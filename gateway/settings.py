@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from gateway.callers.client_address import Network
-from shared.settings import PreviousSecrets, Secret, Settings
+from shared.settings import PreviousSecrets, Secret, Settings, read_service_urls
 
 DEFAULT_RULES = Path(__file__).parent / "rules.toml"
 HOST = r"^([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$"
@@ -71,5 +71,6 @@ class GatewaySettings(Settings):
         return PublicSide(self.nextauth_url, self.hosts, self.trusted_proxies)
 
     def rule_variables(self) -> dict[str, str]:
-        """Return the settings that the policy file may refer to as ``${NAME}``."""
-        return {"AUTH_SERVICE_URL": self.auth_service_url, "POSTS_SERVICE_URL": self.posts_service_url}
+        """Return what the policy file may refer to as ``${NAME}``: where services are, others by the environment."""
+        known = {"AUTH_SERVICE_URL": self.auth_service_url, "POSTS_SERVICE_URL": self.posts_service_url}
+        return {**read_service_urls(), **known}

@@ -6,11 +6,12 @@ All services share one environment, so a service ignores the settings of the oth
 one of ours and is none (``SECRET_KEY_PREVIUOS``) nothing starts: a typing error must not switch off a check.
 """
 
+import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -30,29 +31,10 @@ SAMPLE_SECRETS = {
 """For development only: published with the source, so production refuses them."""
 
 SECRET_NAMES = (*SAMPLE_SECRETS, *(f"{name}_PREVIOUS" for name in SAMPLE_SECRETS))
-FILE_NAMES = (*SECRET_NAMES, "AUTH_DATABASE_URL", "POSTS_DATABASE_URL", "POSTS_REPLICA_URL")
-SETTING_NAMES = frozenset(
-    {
-        *("ENVIRONMENT", "NEXTAUTH_URL", "LOG_LEVEL", "LOG_FORMAT", "HOST", "PORT", "METRICS_PORT"),
-        *("DRAIN_SECONDS", "UNIX_SOCKET"),
-        *SECRET_NAMES,
-        *("AUTH_DATABASE_URL", "POSTS_DATABASE_URL", "POSTS_REPLICA_URL", "AUTH_SERVICE_URL", "POSTS_SERVICE_URL"),
-        *("GATEWAY_RULES", "GATEWAY_PORT", "GATEWAY_HOSTS", "TRUSTED_PROXIES", "SECURITY_CONTACT"),
-        *("ACCESS_TOKEN_TTL", "SESSION_MAX_AGE", "SESSION_IDLE_AGE"),
-        *("SIGN_IN_FAILURES_PER_ACCOUNT", "SIGN_IN_FAILURES_PER_ADDRESS", "SIGN_IN_FAILURES_IN_A_ROW"),
-        *("SIGN_IN_FAILURE_WINDOW", "SIGN_IN_LONGEST_WAIT", "SIGN_UPS_PER_HOUR", "CLIENT_LOGS_PER_MINUTE"),
-        *("TOKEN_REFRESHES_PER_HOUR", "RENAMES_PER_HOUR", "BREACHED_PASSWORDS_FILE"),
-        *("AUDIT_RETENTION_DAYS", "SESSION_RETENTION_DAYS", "IDEMPOTENCY_RETENTION_HOURS"),
-        *(f"{name}_FILE" for name in FILE_NAMES),
-    }
-)
-_OUR_PREFIXES = (
-    *("SECRET_KEY", "NEXTAUTH_", "SERVICE_SECRET", "AUTH_DATABASE", "POSTS_DATABASE", "POSTS_REPLICA"),
-    *("AUTH_SERVICE_URL", "POSTS_SERVICE_URL", "GATEWAY_RULE", "GATEWAY_PORT", "GATEWAY_HOST", "TRUSTED_PROX"),
-    *("ACCESS_TOKEN_", "SESSION_MAX", "SESSION_IDLE", "SESSION_RET", "SIGN_IN_", "SIGN_UP", "CLIENT_LOG"),
-    *("DRAIN_", "GATEPOST_", "IDEMPOTENCY_", "TOKEN_REFRESH", "RENAMES_", "AUDIT_", "UNIX_SOCKET"),
-    *("BREACHED_PASS", "SECURITY_CONTACT"),
-)
+_PREFIX = "GATEPOST_"  # nothing of ours is called so, though it may look as if it were
+_TELLING = 10  # characters that a name has at least of which a slip can be told from somebody else's name
+_ALIKE = 0.85  # of a name, as difflib measures it
+_SERVICE_URL = re.compile(r"[A-Z][A-Z0-9_]*_SERVICE_URL")
 
 
 def _split(value: object) -> object:
@@ -167,9 +149,26 @@ def reveal(previous: Iterable[SecretStr]) -> tuple[str, ...]:
     return tuple(secret.get_secret_value() for secret in previous)
 
 
+def list_file_names(settings_type: type["LogSettings"]) -> frozenset[str]:
+    """Return the settings of a class that may come as a file too: its secrets."""
+    fields = settings_type.model_fields.items()
+    return frozenset(name.upper() for name, field in fields if _is_secret(field.annotation))
+
+
+def list_names(settings_type: type["LogSettings"]) -> frozenset[str]:
+    """Return the variables from which a class of settings is read."""
+    files = {f"{name}_FILE" for name in list_file_names(settings_type)}
+    return frozenset(name.upper() for name in settings_type.model_fields) | files
+
+
+def read_service_urls() -> dict[str, str]:
+    """Return where the environment says that services are: ``POSTS_SERVICE_URL``, and so on."""
+    return {name: value for name, value in os.environ.items() if value and _SERVICE_URL.fullmatch(name)}
+
+
 def load_settings(settings_type: type[AnySettings]) -> AnySettings:
     """Return the settings of the environment; raises SettingsInvalid, which names what is wrong in one line."""
-    _check_names(os.environ)
+    _check_names(settings_type, os.environ)
     try:
         return settings_type()
     except ValidationError as error:
@@ -178,13 +177,26 @@ def load_settings(settings_type: type[AnySettings]) -> AnySettings:
         raise SettingsInvalid(str(error)) from None
 
 
-def _check_names(environment: Mapping[str, str]) -> None:
-    unknown = [n for n in environment if n.upper().startswith(_OUR_PREFIXES) and n not in SETTING_NAMES]
+def _check_names(settings_type: type[LogSettings], environment: Mapping[str, str]) -> None:
+    files, names = list_file_names(settings_type), list_names(settings_type)
+    unknown = [name for name in environment if name not in names and _looks_like_one(name.upper(), names, files)]
     if unknown:
         raise SettingsInvalid(f"unknown setting {', '.join(sorted(unknown))}")
-    doubled = [name for name in FILE_NAMES if environment.get(name) and environment.get(f"{name}_FILE")]
+    doubled = sorted(name for name in files if environment.get(name) and environment.get(f"{name}_FILE"))
     if doubled:
         raise SettingsInvalid(f"{doubled[0]} and {doubled[0]}_FILE are both set; keep one")
+
+
+def _looks_like_one(name: str, names: Iterable[str], secrets: Iterable[str]) -> bool:
+    """Tell whether a name could be meant for one of these: nearly the same, or a secret's with more behind it."""
+    if name.startswith((_PREFIX, *(f"{secret}_" for secret in secrets))):
+        return True
+    alike = [each for each in names if len(each) >= _TELLING or each == name]
+    return bool(difflib.get_close_matches(name, alike, 1, _ALIKE))
+
+
+def _is_secret(annotation: object) -> bool:
+    return annotation is SecretStr or any(map(_is_secret, get_args(annotation)))
 
 
 def _check_secrets(secrets: Mapping[str, str]) -> None:
@@ -211,8 +223,7 @@ class _NamedFiles(PydanticBaseSettingsSource):
     """Reads a setting from the file that ``<NAME>_FILE`` names, as Docker secrets are given."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[object, str, bool]:
-        del field
-        path = os.environ.get(f"{field_name.upper()}_FILE") if field_name.upper() in FILE_NAMES else None
+        path = os.environ.get(f"{field_name.upper()}_FILE") if _is_secret(field.annotation) else None
         return (_read_secret_file(field_name, path) if path else None), field_name, False
 
     def __call__(self) -> dict[str, object]:

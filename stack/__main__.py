@@ -20,7 +20,8 @@ from stack.output import ERROR, print_line
 from stack.ports import GATEWAY_PORT, PortUnusable, choose_ports, name_ports
 from stack.postgres import PostgresFailed, find_running, running_postgres
 from stack.processes import Child, start_child, stop_children
-from stack.settings import Ports, read_drain, read_environment
+from stack.services import Ports
+from stack.settings import read_drain, read_environment
 from stack.sockets import socket_directory
 
 ROOT = Path(__file__).parents[1]

@@ -3,11 +3,11 @@
 import contextlib
 import socket
 
-from stack.settings import Ports
+from stack.services import GATEWAY, SERVICES, Ports
 
-GATEWAY_PORT = 3000
+GATEWAY_PORT = GATEWAY.ports.requests
 HIGHEST_PORT = 65_535
-_USUAL = {"gateway": Ports(GATEWAY_PORT, 3100), "auth_service": Ports(8001, 8101), "posts_service": Ports(8002, 8102)}
+_USUAL = {service.name: service.ports for service in SERVICES}
 
 
 class PortUnusable(Exception):

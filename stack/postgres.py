@@ -1,6 +1,6 @@
 """A real PostgreSQL on this machine, from a wheel: its own data directory, a UNIX socket, no TCP.
 
-Rules: the two roles and databases are those of ``deploy/postgres``, created once with the data directory; nobody else
+Rules: the roles and databases are those of ``deploy/postgres``, created once with the data directory; nobody else
 can log in, not even the superuser. Only the server that was started here is stopped. PostgreSQL refuses to run as root;
 for root it runs as ``nobody``, and directories above the programs and the data that others can't traverse are made
 traversable (``chmod o+x``). Each is named, and stays so.
@@ -14,16 +14,17 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from stack.output import print_line
 from stack.processes import Child, start_child, stop_children
+from stack.services import DATABASES
 from stack.sockets import socket_directory
 
-SAMPLE_PASSWORDS = {"auth": "development-only-auth", "posts": "development-only-posts"}
+SAMPLE_PASSWORDS = {name: f"development-only-{name}" for name in DATABASES}
 START_DEADLINE = 30.0  # seconds
 STOP_TIMEOUT = 10.0
 ELSEWHERE = "`make run DATA=.data-2`, or `python -m stack --data .data-2`"
@@ -46,15 +47,24 @@ class PostgresFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DatabaseUrls:
-    """Where each service finds its database."""
+    """Where each service finds its database, by the database's name."""
 
-    auth: str
-    posts: str
+    by_name: Mapping[str, str]
+
+    @property
+    def auth(self) -> str:
+        """The auth service's."""
+        return self.by_name["auth"]
+
+    @property
+    def posts(self) -> str:
+        """The posts service's."""
+        return self.by_name["posts"]
 
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """A running server and its two databases."""
+    """A running server and its databases."""
 
     child: Child
     urls: DatabaseUrls
@@ -214,4 +224,4 @@ def _read_end(log: Path) -> str:
 def _describe_urls(sockets: Path) -> DatabaseUrls:
     host = quote(str(sockets), safe="")
     found = {role: f"postgresql://{role}:{quote(word)}@/{role}?host={host}" for role, word in SAMPLE_PASSWORDS.items()}
-    return DatabaseUrls(**found)
+    return DatabaseUrls(found)

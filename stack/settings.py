@@ -7,46 +7,16 @@ somebody's own database.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from dotenv import dotenv_values
 
-from shared.settings import SAMPLE_SECRETS, SECRET_NAMES, SETTING_NAMES
+from shared.settings import SAMPLE_SECRETS, list_names
 from shared.web.service_calls import UNIX
 from stack.postgres import DatabaseUrls
+from stack.services import BEHIND_GATEWAY, GATEWAY, SERVICES, SETTING_NAMES, Ports, Service
 
-_EVERYBODY = (
-    *("ENVIRONMENT", "NEXTAUTH_URL", "SECRET_KEY", "SECRET_KEY_PREVIOUS"),
-    *("ACCESS_TOKEN_TTL", "LOG_LEVEL", "LOG_FORMAT", "DRAIN_SECONDS"),
-)
-_NAMES = {
-    "auth_service": (
-        *("NEXTAUTH_SECRET", "NEXTAUTH_SECRET_PREVIOUS", "SERVICE_SECRET", "SERVICE_SECRET_PREVIOUS"),
-        *("AUTH_DATABASE_URL", "SESSION_MAX_AGE", "SESSION_IDLE_AGE"),
-        *("SIGN_IN_FAILURES_PER_ACCOUNT", "SIGN_IN_FAILURES_PER_ADDRESS", "SIGN_IN_FAILURES_IN_A_ROW"),
-        *("SIGN_IN_FAILURE_WINDOW", "SIGN_IN_LONGEST_WAIT", "SIGN_UPS_PER_HOUR", "CLIENT_LOGS_PER_MINUTE"),
-        *("TOKEN_REFRESHES_PER_HOUR", "RENAMES_PER_HOUR", "BREACHED_PASSWORDS_FILE"),
-        *("AUDIT_RETENTION_DAYS", "SESSION_RETENTION_DAYS"),
-    ),
-    "posts_service": (
-        *("SERVICE_SECRET", "SERVICE_SECRET_PREVIOUS", "POSTS_DATABASE_URL", "AUTH_SERVICE_URL"),
-        "IDEMPOTENCY_RETENTION_HOURS",
-    ),
-    "gateway": (
-        *("NEXTAUTH_SECRET", "NEXTAUTH_SECRET_PREVIOUS", "SERVICE_SECRET", "SERVICE_SECRET_PREVIOUS"),
-        *("AUTH_SERVICE_URL", "POSTS_SERVICE_URL"),
-        *("GATEWAY_RULES", "GATEWAY_HOSTS", "TRUSTED_PROXIES", "SESSION_MAX_AGE", "SECURITY_CONTACT"),
-    ),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Where one service listens on 127.0.0.1."""
-
-    requests: int
-    metrics: int
+_DECIDED = {"HOST", "PORT", "METRICS_PORT", "UNIX_SOCKET"}
 
 
 def read_environment(
@@ -61,13 +31,18 @@ def read_environment(
         "GATEWAY_HOSTS": f"localhost:{ports['gateway'].requests}",  # for when NEXTAUTH_URL is a front end's
         **{name: sample for name, sample in SAMPLE_SECRETS.items() if f"{name}_FILE" not in ours},
         **ours,
-        "AUTH_DATABASE_URL": databases.auth,
-        "POSTS_DATABASE_URL": databases.posts,
-        "AUTH_SERVICE_URL": f"{UNIX}{_name_socket(sockets, 'auth_service')}",
-        "POSTS_SERVICE_URL": f"{UNIX}{_name_socket(sockets, 'posts_service')}",
+        **{service.url_setting: f"{UNIX}{_name_socket(sockets, service)}" for service in BEHIND_GATEWAY},
     }
     rest = {name: value for name, value in given if value is not None and name not in SETTING_NAMES}
-    return {name: {**rest, **_pick(settings, name), **_listen(name, ports[name], sockets)} for name in _NAMES}
+    return {
+        service.name: {
+            **rest,
+            **_pick(settings, service),
+            **_name_database(databases, service),
+            **_listen(service, ports[service.name], sockets),
+        }
+        for service in SERVICES
+    }
 
 
 def read_drain(environment: Mapping[str, str]) -> float:
@@ -78,17 +53,24 @@ def read_drain(environment: Mapping[str, str]) -> float:
         return 0
 
 
-def _pick(settings: Mapping[str, str], service: str) -> dict[str, str]:
+def _pick(settings: Mapping[str, str], service: Service) -> dict[str, str]:
     """Return what the service uses; a secret, and no database, may stand in a file (``SECRET_KEY_FILE``)."""
-    names = {*_EVERYBODY, *_NAMES[service]}
-    files = {f"{name}_FILE" for name in names.intersection(SECRET_NAMES)}
-    return {name: value for name, value in settings.items() if name in names | files}
+    names = list_names(service.settings) - _DECIDED - service.database_names
+    if service is GATEWAY:
+        names |= {each.url_setting for each in BEHIND_GATEWAY}
+    return {name: value for name, value in settings.items() if name in names}
 
 
-def _listen(service: str, ports: Ports, sockets: Path) -> dict[str, str]:
+def _name_database(databases: DatabaseUrls, service: Service) -> dict[str, str]:
+    if service.database is None or service.database_setting is None:
+        return {}
+    return {service.database_setting: databases.by_name[service.database]}
+
+
+def _listen(service: Service, ports: Ports, sockets: Path) -> dict[str, str]:
     at_port = {"HOST": "127.0.0.1", "PORT": str(ports.requests), "METRICS_PORT": str(ports.metrics)}
-    return at_port if service == "gateway" else {**at_port, "UNIX_SOCKET": str(_name_socket(sockets, service))}
+    return at_port if service is GATEWAY else {**at_port, "UNIX_SOCKET": str(_name_socket(sockets, service))}
 
 
-def _name_socket(sockets: Path, service: str) -> Path:
-    return sockets / f"{service}.sock"
+def _name_socket(sockets: Path, service: Service) -> Path:
+    return sockets / f"{service.name}.sock"

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shared.settings import SETTING_NAMES
+from stack.services import SETTING_NAMES
 
 ROOT = Path(__file__).parents[2]
 PROJECT = "gatepost-faults"

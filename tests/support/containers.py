@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import SETTING_NAMES
+from stack.services import SETTING_NAMES
 from tests.support.ports import find_free_port
 from tests.support.running_stack import MANY_AT_ONE_ADDRESS, ROOT
 

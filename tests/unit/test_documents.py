@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import SETTING_NAMES
 from shared.tokens.signed import AccessTokens, KeyRing
+from stack.services import SETTING_NAMES
 from tests.support.house import ROOT
 
 RESERVED = ("example.com", "example.org", "example.net", "example", "localhost")  # RFC 2606, and this machine

@@ -10,7 +10,6 @@ from pydantic import SecretStr
 
 from shared.settings import (
     SAMPLE_SECRETS,
-    SETTING_NAMES,
     PreviousSecrets,
     Secret,
     Settings,
@@ -18,6 +17,7 @@ from shared.settings import (
     load_settings,
     reveal,
 )
+from stack.services import SETTING_NAMES
 
 KEY = "a-key-of-our-own-0123456789abcdefgh-01"
 OTHER_KEY = "a-key-of-our-own-0123456789abcdefgh-02"
@@ -111,10 +111,10 @@ def test_table_that_can_not_be_read(environment: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["SECRET_KEY_PREVIUOS", "NEXTAUTH_SECRETS", "ACCESS_TOKEN_TTLL", "GATEPOST_PORT", "TRUSTED_PROXY", "secret_key"],
+    ["SECRET_KEY_PREVIUOS", "SECRET_KEY_OLD", "NEXTAUTH_SECRETS", "ACCESS_TOKEN_TTLL", "GATEPOST_PORT", "secret_key"],
 )
 def test_unknown_name(environment: pytest.MonkeyPatch, name: str) -> None:
-    """A variable that looks like one of ours and is none stops the start: a slip must not switch off a check."""
+    """A variable that looks like a setting of it and is none stops the start: a slip must not switch off a check."""
     assert refusal(environment, **{name: "x"}) == f"unknown setting {name}"
 
 

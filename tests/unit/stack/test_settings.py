@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import SAMPLE_SECRETS, SETTING_NAMES
+from shared.settings import SAMPLE_SECRETS
 from stack.postgres import DatabaseUrls
-from stack.settings import Ports, read_drain, read_environment
+from stack.services import SETTING_NAMES, Ports
+from stack.settings import read_drain, read_environment
 
 PORTS = {"gateway": Ports(3001, 3101), "auth_service": Ports(8001, 8101), "posts_service": Ports(8002, 8102)}
-DATABASES = DatabaseUrls("postgresql://auth@/auth", "postgresql://posts@/posts")
+DATABASES = DatabaseUrls({"auth": "postgresql://auth@/auth", "posts": "postgresql://posts@/posts"})
 
 
 @pytest.fixture

@@ -1,0 +1,77 @@
+"""The table of services against what is written out beside it: compose, the images, the databases' roles."""
+
+import re
+from itertools import permutations
+
+import pytest
+import yaml
+
+from shared.settings import SettingsInvalid, list_file_names, list_names, load_settings
+from stack.services import BEHIND_GATEWAY, DATABASES, GATEWAY, SERVICES, SETTING_NAMES, Service
+from tests.support.house import ROOT
+
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+OF_THE_IMAGE = {"HOST", "PORT", "METRICS_PORT", "UNIX_SOCKET"}
+
+
+def name_of(service: Service) -> str:
+    """Return a service's name."""
+    return service.name
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=name_of)
+def test_compose_gives_each_service_its_settings(service: Service) -> None:
+    """A container gets every setting of its service, so that each can be set, and no other, so no secret too many."""
+    files = {f"{name}_FILE" for name in list_file_names(service.settings)}
+    urls = {each.url_setting for each in BEHIND_GATEWAY} if service is GATEWAY else set()
+    expected = (list_names(service.settings) - files - OF_THE_IMAGE) | urls
+    assert set(COMPOSE[service.name]["environment"]) == expected
+
+
+def test_compose_knows_where_services_are() -> None:
+    """Wherever compose says where a service is, it is at its port."""
+    for container in COMPOSE.values():
+        given = container.get("environment", {})
+        for service in BEHIND_GATEWAY:
+            expected = f"${{{service.url_setting}:-http://{service.name}:{service.ports.requests}}}"
+            assert given.get(service.url_setting, expected) == expected
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=name_of)
+def test_images_listen_where_the_table_says(service: Service) -> None:
+    """The image of a service has its two ports."""
+    image = (ROOT / "Dockerfile").read_text().partition(f" AS {service.name}\n")[2]
+    found = re.search(r"PORT=(\d+) METRICS_PORT=(\d+)", image)
+    assert found
+    assert found.groups() == (str(service.ports.requests), str(service.ports.metrics))
+
+
+def test_ports_differ() -> None:
+    """On one machine no two services listen at one port."""
+    ports = [port for service in SERVICES for port in (service.ports.requests, service.ports.metrics)]
+    assert len(set(ports)) == len(ports)
+
+
+def test_each_database_is_made() -> None:
+    """Each database is made with its role, which alone may open it, in both kinds of server."""
+    made = (ROOT / "deploy/postgres/databases.sql").read_text()
+    assert set(re.findall(r"CREATE DATABASE (\w+) OWNER \1;", made)) == set(DATABASES)
+    assert set(re.findall(r"CREATE ROLE (\w+) LOGIN PASSWORD :'\1_password';", made)) == set(DATABASES)
+    allowed = re.findall(r"^(local|host) +(\w+) +\2 ", (ROOT / "deploy/postgres/pg_hba.conf").read_text(), re.MULTILINE)
+    assert sorted(allowed) == sorted((way, name) for way in ("host", "local") for name in DATABASES)
+    for service in SERVICES:
+        assert service.database_setting is None or service.database_setting in COMPOSE["postgres"]["environment"]
+
+
+@pytest.mark.parametrize(("service", "other"), list(permutations(SERVICES, 2)), ids=name_of)
+def test_no_service_mistakes_a_setting_of_another(
+    monkeypatch: pytest.MonkeyPatch, service: Service, other: Service
+) -> None:
+    """One environment may feed all services: none takes another's setting for a slip of its own."""
+    for name in SETTING_NAMES:
+        monkeypatch.delenv(name, raising=False)
+    for name in list_names(other.settings) - list_names(service.settings):
+        monkeypatch.setenv(name, "anything")
+    with pytest.raises(SettingsInvalid, match="is missing") as refused:
+        load_settings(service.settings)
+    assert "unknown setting" not in str(refused.value)
