@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from shared.timing import STACK_GRACE
 from stack.health import NotReady, wait_until_ready
 from stack.output import ERROR, print_line
 from stack.ports import GATEWAY_PORT, PortUnusable, choose_ports, name_ports
@@ -26,7 +27,6 @@ from stack.sockets import socket_directory
 
 ROOT = Path(__file__).parents[1]
 SOCKETS = "sockets"  # below the data: where the services listen for one another
-STOP_TIMEOUT = 12.0  # seconds; a service gives its running requests 10
 WATCH_PAUSE = 0.1
 
 
@@ -62,7 +62,7 @@ def run_stack(port: int, data: Path, description: Path | None) -> None:
         sockets = running.enter_context(socket_directory(data.resolve() / SOCKETS))
         environments = read_environment(ports, postgres.urls, sockets, ROOT / ".env")
         children = [postgres.child]
-        timeout = STOP_TIMEOUT + read_drain(environments["gateway"])
+        timeout = STACK_GRACE + read_drain(environments["gateway"])
         # Callers stop before what they call: the posts service and the gateway, the auth service, PostgreSQL.
         running.callback(lambda: stop_children(children[1:2], timeout))
         running.callback(lambda: stop_children(children[2:], timeout))

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.timing import LONGEST_WAIT
 from shared.tokens.claims import MAX_ID, SESSION_ID_PATTERN
 from shared.tokens.session_cookie import MAX_SEALED_LENGTH
 from shared.web.schemas import Body, Query, Text
@@ -27,7 +28,6 @@ USER_CHANGES_PATH: Final = "/internal/users/changes"
 REVOCATIONS_PATH: Final = "/internal/revocations"
 SESSION_PATH: Final = "/internal/session"
 
-LONGEST_WAIT = 6  # seconds that a page may be waited for
 MAX_DEVICE_LENGTH = 200  # characters
 MAX_PIECES = 100  # cookies
 

@@ -30,10 +30,9 @@ from shared.auth_events.event_pages import EntryRefused, name_faults
 from shared.errors import Unavailable
 from shared.observing.metrics import Metrics
 from shared.process.background import end_task
+from shared.timing import FOLLOWER_TIMEOUT, FOLLOWER_WAIT
 from shared.web.service_calls import BadStatus, ServiceClient
 
-WAIT = 5  # seconds that the other service may keep a question open until it has an answer
-PATIENCE = 3.0  # seconds beyond that in which it must have answered
 SILENCE = 15.0  # seconds without a page taken after which the feed counts as late
 FIRST_PAUSE = 0.1  # seconds
 LONGEST_PAUSE = 2.0
@@ -135,8 +134,8 @@ class Follower:
     async def _read_page(self) -> bool:
         """Take one page; tell whether it told of anything."""
         asked = await self._consumer.find_position()
-        wait = WAIT if self._has_caught_up.is_set() else 0
-        page = await self._client.get_json(self._path, _ask(asked, wait), timeout=WAIT + PATIENCE, is_told=False)
+        wait = FOLLOWER_WAIT if self._has_caught_up.is_set() else 0.0
+        page = await self._client.get_json(self._path, _ask(asked, wait), timeout=FOLLOWER_TIMEOUT, is_told=False)
         last = PageEnd.model_validate(page).last
         if last < asked.after:
             log.warning("feed_went_back", feed=self.name, after=asked.after, last=last)

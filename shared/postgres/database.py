@@ -24,13 +24,12 @@ from pogo_core.util import migrate, sql
 from shared.errors import Unavailable
 from shared.postgres.servers import PostgresServers
 from shared.process.background import end_task, obey_cancellation
+from shared.timing import ACQUIRE_TIMEOUT, COMMAND_TIMEOUT, LOCK_TIMEOUT, STATEMENT_TIMEOUT
 
 Connection: TypeAlias = PoolConnectionProxy
 Row: TypeAlias = asyncpg.Record
 
 CONNECT_TIMEOUT = 3.0  # seconds
-ACQUIRE_TIMEOUT = 2.0
-COMMAND_TIMEOUT = 5.0
 MIGRATION_TIMEOUT = 600.0  # for one command: an index of a big table takes its time, and half of one is of no use
 RETRY_PAUSE = 0.5
 START_PATIENCE = 3.0
@@ -38,10 +37,10 @@ WATCH_PAUSE = 2.0
 POOL_SIZE = 10
 
 _SERVER_SETTINGS = {
-    # Milliseconds; longer than COMMAND_TIMEOUT. If the server cuts short the wait for a synchronous standby, that ends
-    # as a commit: by then we must have answered that the outcome is unknown.
-    "statement_timeout": "6000",
-    "lock_timeout": "2000",
+    # Milliseconds. If the server cuts short the wait for a synchronous standby, that ends as a commit: by then, after
+    # COMMAND_TIMEOUT, we must have answered that the outcome is unknown.
+    "statement_timeout": f"{STATEMENT_TIMEOUT * 1000:.0f}",
+    "lock_timeout": f"{LOCK_TIMEOUT * 1000:.0f}",
     "idle_in_transaction_session_timeout": "10000",
 }
 # Read-only (a demoted primary), shutting down, crashed, not accepting connections yet; asyncpg turns all of them into

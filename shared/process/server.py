@@ -17,13 +17,12 @@ from shared.observing.metrics import Metrics
 from shared.process.draining import DrainingServer
 from shared.process.unix_socket import bind_unix_socket
 from shared.settings import Settings, SettingsInvalid, SettingsType, UpstreamSettings, load_settings
+from shared.timing import GRACE, KEEP_ALIVE
 
 Protocol = Callable[..., asyncio.Protocol]
 """Makes the protocol of one client's connection, as uvicorn calls it."""
 
 
-GRACEFUL_SHUTDOWN = 10  # seconds for running requests to end after SIGTERM
-KEEP_ALIVE = 5  # seconds that an idle connection is kept
 NEW_OBJECTS = 5_000  # after which the youngest generation is collected
 
 
@@ -89,8 +88,8 @@ def build_config(app: ASGIApp, host: str, port: int, protocol: Protocol = HttpTo
         server_header=False,
         access_log=False,
         log_config=None,
-        timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN,
+        timeout_keep_alive=int(KEEP_ALIVE),
+        timeout_graceful_shutdown=int(GRACE),
     )
 
 

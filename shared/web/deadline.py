@@ -12,9 +12,8 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import Unavailable
+from shared.timing import ANSWER_WITHIN
 from shared.web.error_responses import render_error
-
-ANSWER_WITHIN = 7.0  # seconds; what was cancelled then may take 2 s to let go of a server that says nothing
 
 log = structlog.get_logger("deadline")
 

@@ -21,12 +21,12 @@ from starlette.requests import Request
 
 from shared.errors import REALM, Unauthorized, Unavailable
 from shared.observing.request_context import find_current_record, write_trace
+from shared.timing import CALL_TIMEOUT
 from shared.tokens.signed import ServiceTokens, TokenRefused
 
 UNIX = "unix:"
 """How an address begins that is the path of a Unix socket."""
-CALL_TIMEOUT = 2.0  # seconds
-CONNECT_TIMEOUT = 1.0
+CONNECT_TIMEOUT = 1.0  # seconds
 MAX_ANSWER = 4 * 1024 * 1024  # bytes
 SCHEME = "Bearer "
 

@@ -13,9 +13,8 @@ from auth_service.operators.commands import make_secrets
 from auth_service.settings import AuthMigrationSettings
 from gateway.policy.file import load_policy
 from posts_service.settings import PostsMigrationSettings
-from shared.postgres.database import COMMAND_TIMEOUT
-from shared.process.server import GRACEFUL_SHUTDOWN
 from shared.settings import load_settings
+from shared.timing import COMMAND_TIMEOUT, GRACE
 from stack.services import SERVICES as TABLE
 from stack.services import SETTING_NAMES
 from tests.support.house import ROOT
@@ -157,7 +156,7 @@ def test_a_replica_has_time_to_drain(service: str) -> None:
     probe = read_container(deployment)["readinessProbe"]
     drain = int(get_one("base", "ConfigMap", "gatepost-settings")["data"]["DRAIN_SECONDS"])
     assert drain > probe["periodSeconds"] * probe["failureThreshold"]
-    assert read_pod(deployment)["terminationGracePeriodSeconds"] > drain + GRACEFUL_SHUTDOWN + COMMAND_TIMEOUT
+    assert read_pod(deployment)["terminationGracePeriodSeconds"] > drain + GRACE + COMMAND_TIMEOUT
 
 
 def test_migrations_know_their_database_alone() -> None:

@@ -17,7 +17,7 @@ from gateway import gate
 from gateway.wire.limits import MAX_AHEAD, ClientLimits, Limits
 from gateway.wire.tunnel import LOOK_EVERY
 from gateway.wire.websocket import accept_of
-from shared.process.server import GRACEFUL_SHUTDOWN
+from shared.timing import GRACE
 from tests.support.fake_auth_service import running_auth_service
 from tests.support.gateway_in_process import (
     SERVICE_SECRET,
@@ -252,7 +252,7 @@ async def test_a_gateway_that_stops_ends_its_tunnels(tmp_path: Path) -> None:
         gateway = await running.enter_async_context(_chatting(tmp_path))
         client = await _connect(gateway)
         await _say(client, "before")
-        async with asyncio.timeout(GRACEFUL_SHUTDOWN / 2):
+        async with asyncio.timeout(GRACE / 2):
             await running.aclose()
         with pytest.raises(websockets.ConnectionClosed):
             await client.recv()

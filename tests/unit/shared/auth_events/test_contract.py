@@ -6,6 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from shared.auth_events import contract
+from shared.timing import LONGEST_WAIT
 
 EPOCH = str(uuid.UUID(int=7))
 SID = str(uuid.UUID(int=9))
@@ -45,4 +46,4 @@ def test_a_question_is_a_query() -> None:
     asked = contract.EventsQuestion.model_validate({"after": "7", "wait": "5.0", "epoch": EPOCH, "known": "3"})
     assert (asked.after, asked.wait, str(asked.epoch), asked.known) == (7, 5.0, EPOCH, 3)
     with pytest.raises(ValueError, match="wait"):
-        contract.EventsQuestion.model_validate({"wait": str(contract.LONGEST_WAIT + 1)})
+        contract.EventsQuestion.model_validate({"wait": str(LONGEST_WAIT + 1)})

@@ -1,0 +1,30 @@
+"""The budget of ten seconds against what is written out elsewhere: the policy, compose, the gateway's limits."""
+
+import re
+import tomllib
+
+import yaml
+
+from gateway.wire.limits import Limits
+from shared import timing
+from tests.support.house import ROOT
+
+
+def test_the_gateway_gives_up_after_the_services() -> None:
+    """Wherever the policy bounds an answer, that is when a service must have given up, and before the promise ends."""
+    upstreams = tomllib.loads((ROOT / "gateway/rules.toml").read_text())["upstreams"].values()
+    assert {each["answer_within"] for each in upstreams if isinstance(each, dict)} == {timing.UPSTREAM_WITHIN}
+
+
+def test_compose_lets_a_service_end() -> None:
+    """A container is killed no sooner than its service has drained, ended what runs and closed its pool."""
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    drain = re.search(r":-(\d+)}", compose["x-everybody"]["DRAIN_SECONDS"])
+    assert drain
+    assert float(drain[1]) == timing.COMPOSE_DRAIN
+    assert compose["x-service"]["stop_grace_period"] == f"{timing.COMPOSE_DRAIN + timing.COMPOSE_GRACE:.0f}s"
+
+
+def test_the_gateway_lets_go_of_idle_connections_first() -> None:
+    """The gateway keeps an idle connection for less time than the service that it leads to."""
+    assert Limits().idle < timing.KEEP_ALIVE
