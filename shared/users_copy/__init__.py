@@ -3,7 +3,8 @@
 A service has it by naming it, in four places:
 
 1. its database: ``Database(url, [users_copy.MIGRATIONS, *its own], ...)``;
-2. following the auth service: ``create_user_change_follower(client, database, metrics)``, started and stopped with it;
+2. following the auth service: ``create_user_change_follower(client, database, metrics)``, started and stopped with it,
+   which ``shared.resource_server`` does;
 3. a write: ``upsert_author(connection, claims)`` first, in the transaction that stores what the user wrote; what is
    stored then is stored only ``WHERE EXISTS (SELECT FROM authors WHERE id = $1 AND name IS NOT NULL)``;
 4. its housekeeping: ``finish_removals(forget)``, where ``forget`` deletes what a deleted user left.
