@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 PORT ?= 3000
 DATA ?= .data
 PYTEST := $(BIN)/python -m pytest
+ORDERS := examples/orders-fastapi
 
 ##@ Run it
 .PHONY: run
@@ -47,7 +48,7 @@ service: $(VENV)/ready-to-work ## Test each service in process against a real Po
 	$(PYTEST) tests/service
 plain: $(VENV)/ready-to-work ## Test the services with all of fast/ switched off: no answer depends on it
 	$(PYTEST) tests/service/auth tests/service/posts --without-fast
-integration: $(VENV)/ready-to-work ## Test the running stack over HTTP, with a browser and real clients; needs node and npm
+integration: $(VENV)/ready-to-work $(ORDERS)/.venv/ready ## Test the running stack over HTTP, with a browser and real clients; needs node and npm
 	$(PYTEST) tests/integration
 attacks: $(VENV)/ready-to-work ## Attack the gateway with the lists of tests/attacks
 	$(PYTEST) tests/attacks
@@ -57,7 +58,7 @@ containers: $(VENV)/ready-to-work ## Test the containers
 	$(PYTEST) tests/containers
 
 .PHONY: test
-test: $(VENV)/ready-to-work ## All tests
+test: $(VENV)/ready-to-work $(ORDERS)/.venv/ready ## All tests
 	$(PYTEST) $(PYTEST_OPTIONS)
 
 .PHONY: messages
@@ -113,7 +114,7 @@ lock: $(VENV)/ready-to-work ## Resolve the requirements anew and lock them with 
 .PHONY: clean
 clean: ## Remove the virtual environment and what tools left; .data stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
-	rm -rf $(PEERS)/fastapi_sqlalchemy/.venv $(PEERS)/fastify_pg/node_modules $(PEERS)/next_auth/node_modules $(PEERS)/next_auth/.next
+	rm -rf $(PEERS)/fastapi_sqlalchemy/.venv $(ORDERS)/.venv $(PEERS)/fastify_pg/node_modules $(PEERS)/next_auth/node_modules $(PEERS)/next_auth/.next
 	rm -rf tests/accessibility/node_modules tests/differential/node_modules tests/next_auth/node_modules examples/nextjs/node_modules examples/nextjs/.next
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -142,8 +143,8 @@ $(VENV)/ready-to-work: requirements-dev.txt $(VENV)/ready-to-run
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-# What the benchmark compares with, each apart from ours.
-$(PEERS)/fastapi_sqlalchemy/.venv/ready: $(PEERS)/fastapi_sqlalchemy/requirements.txt $(VENV)/created
+# What the benchmark compares with, and the example that is a service of somebody else: each apart from ours.
+$(PEERS)/fastapi_sqlalchemy/.venv/ready $(ORDERS)/.venv/ready: %/.venv/ready: %/requirements.txt $(VENV)/created
 	$(BIN)/python -m venv --clear $(@D)
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
