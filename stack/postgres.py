@@ -169,7 +169,7 @@ def _create_data(programs: Path, data: Path, user: int | None) -> None:
     _run((programs / "initdb", "-D", draft, *_INITDB), draft, user)
     # In single-user mode no connection is possible, so nobody can get in before pg_hba.conf is there.
     single = (programs / "postgres", "--single", "-j", "-D", draft, "-c", "exit_on_error=true", "postgres")
-    _run(single, draft, user, _fill_in_passwords((DEPLOY / "databases.sql").read_text()))
+    _run(single, draft, user, "".join(_create_database(*each) for each in SAMPLE_PASSWORDS.items()))
     (draft / "pg_hba.conf").write_text((DEPLOY / "pg_hba.conf").read_text())
     draft.rename(data)
 
@@ -189,10 +189,10 @@ def _run(command: Sequence[str | Path], directory: Path, user: int | None, stdin
         raise PostgresFailed(f"{command[0]} failed: {finished.stderr.decode(errors='replace').strip()}")
 
 
-def _fill_in_passwords(sql: str) -> str:
-    for role, password in SAMPLE_PASSWORDS.items():
-        sql = sql.replace(f":'{role}_password'", "'" + password.replace("'", "''") + "'")
-    return sql
+def _create_database(role: str, password: str) -> str:
+    """Return what makes a service's role and database."""
+    sql = (DEPLOY / "databases.sql").read_text()
+    return sql.replace(':"role"', f'"{role}"').replace(":'password'", "'" + password.replace("'", "''") + "'") + "\n"
 
 
 def _wait_until_ready(child: Child, data: Path) -> None:

@@ -1,13 +1,10 @@
--- Two databases, each owned by a role of its own that can open no other. Run once, on a new server: by
--- deploy/postgres/first_start.sh in the container, by stack/postgres.py in the embedded server. The passwords are
--- filled in there. Who may connect at all is said, once more, in pg_hba.conf beside this file.
+-- A database, owned by a role of its own that can open no other. Run once for each service, on a new server: by
+-- deploy/postgres/first_start.sh in the container, by stack/postgres.py in the embedded server, where an empty line ends
+-- a statement. The role's name, which is the database's, and its password are filled in there. Who may connect at all is
+-- said, once more, in pg_hba.conf beside this file.
 
-CREATE ROLE auth LOGIN PASSWORD :'auth_password';
+CREATE ROLE :"role" LOGIN PASSWORD :'password';
 
-CREATE ROLE posts LOGIN PASSWORD :'posts_password';
+CREATE DATABASE :"role" OWNER :"role";
 
-CREATE DATABASE auth OWNER auth;
-
-CREATE DATABASE posts OWNER posts;
-
-REVOKE ALL ON DATABASE auth, posts, postgres, template1 FROM PUBLIC;
+REVOKE ALL ON DATABASE :"role", postgres, template1 FROM PUBLIC;
