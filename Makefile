@@ -36,6 +36,7 @@ lint: $(VENV)/ready-to-work ## Style, types, layers, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	MYPYPATH=examples/comments $(BIN)/mypy --package comments_service
 	$(BIN)/lint-imports
 	$(BIN)/python -m deploy.supply.audit
 check: lint ## The same, and the coverage of the unit and service tests

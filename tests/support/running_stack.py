@@ -59,20 +59,20 @@ def running_stack() -> Iterator[StackUrls]:
 
 
 @contextlib.contextmanager
-def started_stack(settings: Mapping[str, str]) -> Iterator[StackUrls]:
-    """Give the URLs of a stack on free ports and fresh data, with these settings beside its own."""
+def started_stack(settings: Mapping[str, str], tree: Path = ROOT) -> Iterator[StackUrls]:
+    """Give the URLs of a stack on free ports and fresh data, with these settings beside its own, or of another tree."""
     # Not pytest's own directory: it closes that to all other users, and PostgreSQL runs as one.
-    with tempfile.TemporaryDirectory(prefix="gatepost-") as data, _started(Path(data), settings) as urls:
+    with tempfile.TemporaryDirectory(prefix="gatepost-") as data, _started(Path(data), settings, tree) as urls:
         yield urls
 
 
 @contextlib.contextmanager
-def _started(data: Path, settings: Mapping[str, str]) -> Iterator[StackUrls]:
+def _started(data: Path, settings: Mapping[str, str], tree: Path) -> Iterator[StackUrls]:
     description = data / "stack.json"
     command = [sys.executable, "-m", "stack", "--port", "0", "--data", str(data), "--describe", str(description)]
     environment = {**MANY_AT_ONE_ADDRESS, **os.environ, **settings}
     with (data / "stack.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=tree, env=environment, stdout=log, stderr=log)
         try:
             yield _wait_for(description, process, data / "stack.log")
         finally:
