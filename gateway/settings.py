@@ -71,6 +71,7 @@ class GatewaySettings(Settings):
         return PublicSide(self.nextauth_url, self.hosts, self.trusted_proxies)
 
     def rule_variables(self) -> dict[str, str]:
-        """Return what the policy file may refer to as ``${NAME}``: where services are, others by the environment."""
-        known = {"AUTH_SERVICE_URL": self.auth_service_url, "POSTS_SERVICE_URL": self.posts_service_url}
+        """Return what the policy file may refer to as ``${NAME}``: URLs of services, some by the environment alone."""
+        names = [name for name in type(self).model_fields if name.endswith("_service_url")]
+        known = {name.upper(): str(getattr(self, name)) for name in names}
         return {**read_service_urls(), **known}

@@ -35,6 +35,8 @@ _PREFIX = "GATEPOST_"  # nothing of ours is called so, though it may look as if 
 _TELLING = 10  # characters that a name has at least of which a slip can be told from somebody else's name
 _ALIKE = 0.85  # of a name, as difflib measures it
 _SERVICE_URL = re.compile(r"[A-Z][A-Z0-9_]*_SERVICE_URL")
+# No slip of another one: two services, and with them their addresses and databases, may be called nearly the same.
+_OF_ANY_SERVICE = re.compile(r"[A-Z][A-Z0-9_]*_(SERVICE|DATABASE)_URL(_FILE)?")
 
 
 def _split(value: object) -> object:
@@ -191,6 +193,8 @@ def _looks_like_one(name: str, names: Iterable[str], secrets: Iterable[str]) -> 
     """Tell whether a name could be meant for one of these: nearly the same, or a secret's with more behind it."""
     if name.startswith((_PREFIX, *(f"{secret}_" for secret in secrets))):
         return True
+    if _OF_ANY_SERVICE.fullmatch(name):
+        return False
     alike = [each for each in names if len(each) >= _TELLING or each == name]
     return bool(difflib.get_close_matches(name, alike, 1, _ALIKE))
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from gateway.policy.file import load_policy
 from gateway.policy.rules import FORWARDED_METHODS, Rule
+from stack.services import BEHIND_GATEWAY
 
 ROOT = Path(__file__).parents[2]
-SERVICES = {"AUTH_SERVICE_URL": "http://127.0.0.1:1", "POSTS_SERVICE_URL": "http://127.0.0.1:2"}
+SERVICES = {service.url_setting: "http://127.0.0.1:1" for service in BEHIND_GATEWAY}
 READMES = ("README.md", "README.ko.md")
 
 

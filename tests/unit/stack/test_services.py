@@ -53,14 +53,10 @@ def test_ports_differ() -> None:
 
 
 def test_each_database_is_made() -> None:
-    """Each database is made with its role, which alone may open it, in both kinds of server."""
-    made = (ROOT / "deploy/postgres/databases.sql").read_text()
-    assert set(re.findall(r"CREATE DATABASE (\w+) OWNER \1;", made)) == set(DATABASES)
-    assert set(re.findall(r"CREATE ROLE (\w+) LOGIN PASSWORD :'\1_password';", made)) == set(DATABASES)
-    allowed = re.findall(r"^(local|host) +(\w+) +\2 ", (ROOT / "deploy/postgres/pg_hba.conf").read_text(), re.MULTILINE)
-    assert sorted(allowed) == sorted((way, name) for way in ("host", "local") for name in DATABASES)
-    for service in SERVICES:
-        assert service.database_setting is None or service.database_setting in COMPOSE["postgres"]["environment"]
+    """The container with PostgreSQL knows each service's database, from which it makes that and its role."""
+    expected = {service.database_setting for service in SERVICES} - {None}
+    assert {name for name in COMPOSE["postgres"]["environment"] if name.endswith("_DATABASE_URL")} == expected
+    assert {f"{name.upper()}_DATABASE_URL" for name in DATABASES} == expected
 
 
 @pytest.mark.parametrize(("service", "other"), list(permutations(SERVICES, 2)), ids=name_of)
@@ -73,5 +69,19 @@ def test_no_service_mistakes_a_setting_of_another(
     for name in list_names(other.settings) - list_names(service.settings):
         monkeypatch.setenv(name, "anything")
     with pytest.raises(SettingsInvalid, match="is missing") as refused:
+        load_settings(service.settings)
+    assert "unknown setting" not in str(refused.value)
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=name_of)
+@pytest.mark.parametrize("name", ["VOTES_SERVICE_URL", "VOTES_DATABASE_URL", "VOTES_DATABASE_URL_FILE"])
+def test_a_new_service_may_be_called_nearly_like_another(
+    monkeypatch: pytest.MonkeyPatch, service: Service, name: str
+) -> None:
+    """Where a service and its database are is no slip of another's name, however alike the two are."""
+    for known in SETTING_NAMES:
+        monkeypatch.delenv(known, raising=False)
+    monkeypatch.setenv(name, "anything")
+    with pytest.raises(SettingsInvalid) as refused:
         load_settings(service.settings)
     assert "unknown setting" not in str(refused.value)
