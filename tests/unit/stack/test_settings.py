@@ -7,11 +7,11 @@ import pytest
 
 from shared.settings import SAMPLE_SECRETS
 from stack.postgres import DatabaseUrls
-from stack.services import SETTING_NAMES, Ports
+from stack.services import DATABASES, SERVICES, SETTING_NAMES, Ports
 from stack.settings import read_drain, read_environment
 
-PORTS = {"gateway": Ports(3001, 3101), "auth_service": Ports(8001, 8101), "posts_service": Ports(8002, 8102)}
-DATABASES = DatabaseUrls({"auth": "postgresql://auth@/auth", "posts": "postgresql://posts@/posts"})
+PORTS = {**{service.name: service.ports for service in SERVICES}, "gateway": Ports(3001, 3101)}
+URLS = DatabaseUrls({name: f"postgresql://{name}@/{name}" for name in DATABASES})
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def read(env_file: Path = Path("/nowhere/.env")) -> dict[str, dict[str, str]]:
     """Return what each service is given."""
-    return read_environment(PORTS, DATABASES, Path("/somewhere"), env_file)
+    return read_environment(PORTS, URLS, Path("/somewhere"), env_file)
 
 
 @pytest.mark.parametrize("form", ["", "_FILE"])
@@ -34,8 +34,8 @@ def test_no_database_but_its_own(environment: pytest.MonkeyPatch, name: str, for
     environment.setenv(name + form, "/run/secrets/the-real-one")
     found = read()
     assert "/run/secrets/the-real-one" not in {value for each in found.values() for value in each.values()}
-    assert found["auth_service"]["AUTH_DATABASE_URL"] == DATABASES.auth
-    assert found["posts_service"]["POSTS_DATABASE_URL"] == DATABASES.posts
+    assert found["auth_service"]["AUTH_DATABASE_URL"] == URLS.auth
+    assert found["posts_service"]["POSTS_DATABASE_URL"] == URLS.posts
 
 
 @pytest.mark.parametrize("name", SAMPLE_SECRETS)
