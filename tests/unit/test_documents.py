@@ -58,14 +58,19 @@ def test_what_compose_has_otherwise_is_said() -> None:
 
 PAGES = sorted(
     path.relative_to(ROOT)
-    for path in ROOT.rglob("*.md")
-    if not {"node_modules", ".venv"} & set(path.parts) and path.name != "CHANGELOG.md"
+    for pattern in ("*.md", "docs/**/*.md", "deploy/**/*.md", "examples/*/*.md", "tests/*/*.md")
+    for path in ROOT.glob(pattern)
+    if path.name != "CHANGELOG.md"
 )
 LINK = re.compile(r"\]\((?!\w+:)([^)#]*)(?:#([^)]+))?\)")
 FILE = re.compile(r"`((?:[\w.-]+/)*[\w-]+\.(?:py|toml|sql|sh|html|po|conf|md))(?:::\w+)?`")
 OURS = ("auth_service", "posts_service", "gateway", "shared", "stack", "deploy", "docs", "tests/support", "tests/unit")
 PLACES = ("", "tests", "gateway", "tests/service/gateway")  # below which a page may name a file in short
-NAMES = {path.name for folder in OURS for path in (ROOT / folder).rglob("*.*")}  # a bare name need not say where
+NAMES = {
+    # A bare name need not say where.
+    *(path.name for folder in OURS for path in (ROOT / folder).rglob("*.*")),
+    *(path.name for pattern in ("*/*.py", "*/*/*.py") for path in (ROOT / "examples").glob(pattern)),
+}
 
 
 def list_headings(page: Path) -> set[str]:
