@@ -18,7 +18,7 @@ from shared import errors
 from shared.language.translations import CATALOGUES
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("shared", "auth_service", "posts_service", "gateway")
+PACKAGES = ("shared", *sorted(path.name for path in ROOT.glob("*_service")), "gateway")
 TEMPLATES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("templates/*.html"))]
 
 _ERRORS = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}

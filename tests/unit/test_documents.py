@@ -64,7 +64,10 @@ PAGES = sorted(
 )
 LINK = re.compile(r"\]\((?!\w+:)([^)#]*)(?:#([^)]+))?\)")
 FILE = re.compile(r"`((?:[\w.-]+/)*[\w-]+\.(?:py|toml|sql|sh|html|po|conf|md))(?:::\w+)?`")
-OURS = ("auth_service", "posts_service", "gateway", "shared", "stack", "deploy", "docs", "tests/support", "tests/unit")
+OURS = (
+    *("auth_service", "posts_service", "gateway", "shared", "stack", "deploy", "docs", "examples/comments"),
+    *("tests/support", "tests/unit"),
+)
 PLACES = ("", "tests", "gateway", "tests/service/gateway")  # below which a page may name a file in short
 NAMES = {
     # A bare name need not say where.
