@@ -76,7 +76,9 @@ async def housekeeping(database: Database, auth: FakeAuthService) -> AsyncIterat
     metrics = Metrics()
     feed = create_user_change_follower(client, database, metrics)
     feed.start()
-    yield Housekeeping(database, {"removals": finish_removals(until_none(delete_notes_of))}, metrics)
+    housekeeping = Housekeeping(database, {"removals": finish_removals(until_none(delete_notes_of))}, metrics)
+    yield housekeeping
+    await housekeeping.stop()
     await feed.stop()
     await client.close()
 
