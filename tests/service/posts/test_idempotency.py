@@ -133,14 +133,14 @@ async def test_a_key_counts_for_as_long_as_is_set(
     settings = posts_settings(posts_database_url, idempotency_retention_hours=2)
     async with running(create_app(settings, Metrics())) as app, client_of(app) as brief:
         await app.state.parts.database.wait_until_ready()
-        await app.state.parts.housekeeping.finish()
+        await app.state.server.housekeeping.finish()
         again = await brief.post(PATH, json=BODY | {"title": "Anew"}, headers=with_key(ada, "k"))
         assert again.status_code == 422
         await database.execute("UPDATE idempotency_keys SET created_at = now() - interval '2 hours 1 second'")
         again = await brief.post(PATH, json=BODY | {"title": "Anew"}, headers=with_key(ada, "k"))
         assert (again.status_code, again.json()["title"]) == (201, "Anew")
         await database.execute("UPDATE idempotency_keys SET created_at = now() - interval '2 hours 1 second'")
-        await app.state.parts.housekeeping.finish()
+        await app.state.server.housekeeping.finish()
     assert await database.fetchval("SELECT count(*) FROM idempotency_keys") == 0
 
 
