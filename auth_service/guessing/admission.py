@@ -109,8 +109,9 @@ class Admission:
 
     async def give_back(self, attempt: Attempt) -> None:
         """Give a try back that was not one to sign in: the caller is signed in already."""
-        async with self._database.connection() as connection:
-            await attempts.update_pending(connection, attempt.counted)
+        async with self._database.transaction() as connection:
+            counts = await attempts.insert_and_lock_counts(connection, attempt.counted)
+            await attempts.update_counts(connection, {key: count.give_back() for key, count in counts.items()})
 
     def give_back_later(self, attempt: Attempt) -> None:
         """Give a try back that led to no decision. Nobody waits for it; the database may be away for a while."""

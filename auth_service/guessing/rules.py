@@ -5,8 +5,9 @@ tells.
 
 1. A try that is let in is *pending* until its outcome is known, and counts as failed while it is: so any number of
    tries at once let no more through than one after the other. A failure makes it one of ``recent`` and ``in_a_row``,
-   a success sets those to none, and a try that led to no decision is taken back. What is pending for longer than any
-   request lasts was lost, and has failed. Tries that only pending ones keep out wait for those outcomes.
+   a success sets those to none, and a try that led to no decision is given back. What is pending for longer than any
+   request lasts was lost, and has failed, unless it is given back later. Tries that only pending ones keep out wait
+   for those outcomes.
 2. Failed sign-ins are counted by account and address together: that is what holds back who guesses, and nobody
    elsewhere (``Limit``); by account, over all addresses that the account was never signed in to from (``Cap``); by
    account and browser, for a browser that proves by its device cookie to have been signed in to the account, and only
@@ -69,6 +70,12 @@ class Count:
         return replace(
             self, recent=self.recent + failed, in_a_row=self.in_a_row + failed, pending=self.pending - failed
         )
+
+    def give_back(self) -> "Count":
+        """Return the count without a try that led to no decision; one that was taken for lost had failed until now."""
+        if self.pending:
+            return replace(self, pending=self.pending - 1)
+        return replace(self, recent=max(0, self.recent - 1), in_a_row=max(0, self.in_a_row - 1))
 
     def hope(self) -> "Count":
         """Return the count as it will be if all pending tries succeed."""

@@ -122,17 +122,6 @@ async def update_counts(connection: Connection, counts: Mapping[bytes, Count]) -
     )
 
 
-async def update_pending(connection: Connection, keys: Sequence[bytes]) -> None:
-    """Take back one pending try of each count."""
-    await connection.execute(
-        """
-        UPDATE attempts SET pending = greatest(pending - 1, 0)
-        WHERE key IN (SELECT key FROM attempts WHERE key = ANY((SELECT $1::bytea[])::bytea[]) ORDER BY key FOR UPDATE)
-        """,
-        keys,
-    )
-
-
 async def update_refusal_noted(connection: Connection, key: bytes) -> bool:
     """Note a refusal; False when one was noted since the last counted try."""
     noted = await connection.fetchval(

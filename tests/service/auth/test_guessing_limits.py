@@ -8,6 +8,7 @@ import asyncpg
 import httpx2
 import pytest
 
+from auth_service.clients import Client
 from auth_service.passwords.cores import count_cores
 from auth_service.passwords.fair_queue import Owner
 from auth_service.passwords.hashing import QUEUE_PER_THREAD, RETRY_AFTER
@@ -431,6 +432,21 @@ async def test_a_try_that_nobody_decided_has_not_failed(
         (ended,) = await asyncio.gather(trying, return_exceptions=True)
     assert isinstance(ended, asyncio.CancelledError) if is_given_up else ended.status_code == 503
     await wait_for_counts(database, 0)
+
+
+async def test_a_try_that_is_given_back_late_has_not_failed(
+    guarded: httpx2.AsyncClient, database: asyncpg.Connection, replicas: list[Replica]
+) -> None:
+    """A try that the database was away for is given back when it is there again, whatever was counted since then."""
+    parts = replicas[0][0].state.parts
+    async with parts.database.connection() as connection:
+        attempt = await parts.admission.admit_sign_in(connection, "nobody@example.com", None, Client(ELSEWHERE, "", ""))
+    await pass_time(database, 15)
+    await fail(guarded, "nobody@example.com", 1)
+    assert await database.fetchval("SELECT max(recent) FROM attempts") == 2
+    await parts.admission.give_back(attempt)
+    counts = "SELECT DISTINCT recent, in_a_row, pending FROM attempts WHERE in_a_row > 0"
+    assert [tuple(row.values()) for row in await database.fetch(counts)] == [(1, 1, 0)]
 
 
 async def test_a_success_ends_the_row_of_failures(

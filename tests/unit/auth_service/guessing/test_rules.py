@@ -140,6 +140,19 @@ def test_a_try_fails_once() -> None:
     assert (count.recent, count.in_a_row, count.pending) == (2, 2, 0)
 
 
+def test_a_try_is_given_back_once_it_is_known_not_to_have_failed() -> None:
+    """A try that led to no decision counts for nothing, also where it was taken for lost, and so for failed, before."""
+    count = LIMIT.add(fail_on(LIMIT, 2))
+    assert count.give_back() == replace(count, pending=0)
+    late = LIMIT.add(at(count, PENDING_FOR.total_seconds())).fail()
+    assert (late.recent, late.in_a_row, late.pending) == (4, 4, 0)
+    late = late.give_back()
+    assert (late.recent, late.in_a_row, late.pending) == (3, 3, 0)
+    beside = LIMIT.add(at(count, PENDING_FOR.total_seconds())).give_back().fail()
+    assert (beside.recent, beside.in_a_row, beside.pending) == (3, 3, 0)
+    assert FRESH.give_back() == FRESH
+
+
 COUNTS = st.builds(
     lambda recent, in_a_row, pending, seconds: at(
         replace(FRESH, recent=recent, in_a_row=in_a_row, pending=pending), seconds
