@@ -43,7 +43,7 @@ async def show_revocations(request: Request) -> Response:
 async def renew_session(request: Request) -> Response:
     """Answer a fresh access token for a browser's session if that is live, and the cookies to set (``SessionAnswer``).
 
-    Which session is the browser's: see ``browser_cookies``.
+    Which session is the browser's: see ``browser``.
     """
     require_service(request, contract.AUTH_SERVICE)
     asked = await read_json(request, contract.SealedSession)
