@@ -18,6 +18,7 @@ from auth_service.tables.audit import (
     Event,
     count_audit_lines,
     delete_audit_lines,
+    find_moment,
     insert_audit_line,
     list_audit_lines,
 )
@@ -123,7 +124,9 @@ async def show_audit(parts: Parts, arguments: Arguments) -> list[Record]:
 
 async def prune_audit(parts: Parts, arguments: Arguments) -> Record:
     """Delete audit lines from before a moment, in small transactions, and note who did; or only count them."""
-    before = arguments.before or dt.datetime.now(dt.UTC) - dt.timedelta(days=arguments.older_than)
+    async with parts.database.connection() as connection:
+        latest = await find_moment(connection, dt.timedelta(days=arguments.older_than or 0))
+    before = min(arguments.before or latest, latest)  # by the database's clock: never the line that is noted below
     if arguments.dry_run:
         async with parts.database.connection() as connection:
             lines = await count_audit_lines(connection, before, MOST_COUNTED)

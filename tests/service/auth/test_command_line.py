@@ -1,5 +1,6 @@
 """The operators' command line, in process and as a real process, against the service's database."""
 
+import argparse
 import asyncio
 import datetime as dt
 import io
@@ -13,6 +14,7 @@ import uuid
 import asyncpg
 import httpx2
 import pytest
+from starlette.applications import Starlette
 
 from auth_service.operators import commands
 from auth_service.operators.command_line import main
@@ -175,6 +177,15 @@ async def test_the_audit_is_pruned(
     (about, *left) = await command_line.find("audit")  # type: ignore[misc]
     assert [line["event"] for line in left] == ["signed_in"] * 2
     assert (about["event"], about["agent"]) == ("audit_pruned", f"command line, user {os.getuid()}")
+
+
+async def test_pruning_leaves_its_own_line(app: Starlette, database: asyncpg.Connection) -> None:
+    """Also where this machine's clock is ahead of the database's, and everything until now is to go."""
+    await database.execute(FILL, 2, "20 days")
+    ahead = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    call = argparse.Namespace(before=ahead, older_than=None, dry_run=False)
+    assert (await commands.prune_audit(app.state.parts, call))["lines"] == 2
+    assert [row["event"] for row in await database.fetch("SELECT event FROM audit")] == ["audit_pruned"]
 
 
 async def test_a_million_lines_are_counted_no_further(

@@ -1,5 +1,7 @@
 """The auth service's housekeeping: what is past goes in bites, what is over is so in every row, all else is kept."""
 
+import datetime as dt
+import types
 import uuid
 from collections.abc import AsyncIterator
 
@@ -9,6 +11,7 @@ import pytest
 from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
+from auth_service import housekeeping as chores_module
 from auth_service.app import create_app
 from auth_service.housekeeping import build_chores
 from auth_service.sessions import ENDED_AT_ONCE
@@ -150,6 +153,27 @@ async def test_refresh_tokens_go_in_bites_too(database: asyncpg.Connection, hous
     assert await count(database, "sessions") == 1
     await housekeeping.finish()
     assert (await count(database, "refresh_tokens"), await count(database, "sessions")) == (0, 0)
+
+
+class Ahead(dt.datetime):
+    """The clock of a machine that is a year ahead."""
+
+    @classmethod
+    def now(cls, tz: dt.tzinfo | None = None) -> "Ahead":
+        """Return the time in a year."""
+        return super().now(tz) + dt.timedelta(days=365)
+
+
+async def test_the_databases_clock_says_how_old_the_audit_is(
+    database: asyncpg.Connection, housekeeping: Housekeeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine whose clock is a year ahead deletes no line that is younger than the retention."""
+    clock = types.SimpleNamespace(datetime=Ahead, timedelta=dt.timedelta, UTC=dt.UTC)
+    monkeypatch.setattr(chores_module, "dt", clock)
+    await database.execute(FILL["audit"], 2, PAST["audit"])
+    await database.execute(FILL["audit"], 3, KEPT["audit"])
+    await housekeeping.finish()
+    assert await count(database, "audit") == 3
 
 
 async def test_the_audit_is_kept_unless_told_otherwise(app: Starlette, database: asyncpg.Connection) -> None:
