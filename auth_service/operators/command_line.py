@@ -190,9 +190,9 @@ def _read_days(text: str) -> int:
 def _read_moment(text: str) -> dt.datetime:
     try:
         moment = dt.datetime.fromisoformat(text)
-    except ValueError:
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError("a time is written 2026-01-31 or 2026-01-31T12:00:00+09:00") from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
     if moment > dt.datetime.now(dt.UTC):
         raise argparse.ArgumentTypeError("the time has not come yet")
     return moment

@@ -127,6 +127,7 @@ async def test_a_taken_email_is_refused(command_line: CommandLine, ada: Person) 
         ("audit", "prune", "--older-than", "0"),
         ("audit", "prune", "--before", "yesterday"),
         ("audit", "prune", "--before", "9999-01-01"),
+        ("audit", "prune", "--before", "0001-01-01T00:00:00+09:00"),
         ("audit", "prune", "--before", "2026-01-01", "--older-than", "1"),
         ("user", "create", "Ada", "ada@example.com", "a password as an argument"),
     ],
