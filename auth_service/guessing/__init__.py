@@ -1,1 +1,1 @@
-"""Who has to wait before the next try."""
+"""The guessing limits: who has to wait before the next try."""

@@ -1,7 +1,7 @@
-"""Who may sign in, sign up, refresh, rename or write to the log just now: the ``rules``, asked of what was counted.
+"""Who may sign in, sign up, refresh, rename or write to the log just now: the ``rules``, applied to the stored counts.
 
-An e-mail address that nobody has is counted like any: nothing tells whether there is an account. A success from an
-account of one's own gives back that one try and no more, so it buys no further guesses at others.
+An e-mail address without an account is counted like any other, so nothing reveals whether there is one. Signing in to
+an account of one's own gives back that one try and no more, so it buys no further guesses at others.
 """
 
 import asyncio
@@ -36,8 +36,8 @@ from shared.errors import Throttled, Unavailable
 from shared.postgres.database import Connection, Database
 from shared.tokens.device_cookie import CLOCK_TOLERANCE
 
-GIVE_BACK_PAUSES = (0, 1, 5, 15, 30)  # seconds before each try to give one back: a failover takes less than all of them
-AT_ADDRESS = "sign_in_known_address"  # what the counts of account and address are called in their keys, for ever
+GIVE_BACK_PAUSES = (0, 1, 5, 15, 30)  # seconds before each attempt to give one back: together, longer than a failover
+AT_ADDRESS = "sign_in_known_address"  # the name of account-and-address counts in their keys, never to change
 
 log = structlog.get_logger("admission")
 
@@ -45,7 +45,7 @@ log = structlog.get_logger("admission")
 class Admission:
     """Lets tries in or raises Throttled, which the metrics show.
 
-    Only the first refusal after a counted try is an audit line: a flood must not fill that table.
+    Only the first refusal after a counted try gets an audit line: a flood must not fill that table.
     """
 
     def __init__(self, database: Database, key: str, limits: Limits) -> None:
@@ -57,13 +57,13 @@ class Admission:
 
     @classmethod
     def build(cls, database: Database, settings: AuthSettings, registry: CollectorRegistry) -> Self:
-        """Return the admission that the settings ask for."""
+        """Return the admission configured by the settings."""
         admission = cls(database, settings.nextauth_secret.get_secret_value(), Limits.read(settings))
         admission.count_refusals(registry)
         return admission
 
     def count_refusals(self, registry: CollectorRegistry) -> None:
-        """Show refusals in the metrics, by reason."""
+        """Count refusals in the metrics, by reason."""
         self._throttled = Counter("gatepost_throttled_total", "Tries refused: too many", ["reason"], registry=registry)
         for name in LimitName:
             self._throttled.labels(name.value)
@@ -71,11 +71,11 @@ class Admission:
     async def admit_sign_in(
         self, connection: Connection, account: str, named: Credentials | None, client: Client
     ) -> Attempt | None:
-        """Count a try to sign in; Throttled when it must wait. To be called before the password is hashed.
+        """Count a try to sign in; Throttled when it must wait. Call this before the password is hashed.
 
-        ``account`` is the key of the e-mail address and ``named`` whom it names. Known to them is where their present
-        password signed in before. None while only pending tries stand against it: ask again when they may have
-        succeeded.
+        ``account`` is the key of the e-mail address and ``named`` the user whom it names. An address or browser is
+        known to them if their present password signed in there before. Returns None while only pending tries stand in
+        the way: try again when they may have succeeded.
         """
         user_id, set_at = (named.user.id, named.password_set_at) if named else (None, None)
         keys = SignInKeys(
@@ -88,9 +88,9 @@ class Admission:
             is_first = await attempts.insert_first_try(connection, keys.browser)
         else:
             is_first = await attempts.update_first_try(connection, keys.account_at_address, set_at)
-        if is_first:  # no limit is so low that it holds back the first: nothing to decide
+        if is_first:  # no limit is so low as to hold back the first: nothing to decide
             return Attempt((keys.browser or keys.account_at_address,), keys.account_at_address, keys.address)
-        # A look without a lock: a flood of tries that must wait writes nothing.
+        # Read without a lock: a flood of tries that must wait writes nothing.
         counts = await attempts.list_counts(connection, keys.list_looked_at(), set_at)
         holds = hold_sign_in(self._limits, keys, counts)
         refusal = await self._admit(connection, counts, holds)
@@ -101,22 +101,22 @@ class Admission:
         return await self._refuse(connection, refusal, client, Event.SIGN_IN_THROTTLED, user_id)
 
     async def note_failure(self, connection: Connection, attempt: Attempt) -> None:
-        """Note, in the caller's transaction, that a try did fail: it is not pending, and counts for its address."""
+        """Note, in the caller's transaction, that a try failed: it is no longer pending, and counts for its address."""
         counts = await attempts.insert_and_lock_counts(connection, [*attempt.counted, attempt.address])
         spent = {attempt.address: self._limits.address.add(counts.pop(attempt.address))}
         failed = {key: count.fail() for key, count in counts.items()}
         await attempts.update_counts(connection, {**failed, **spent})
 
     async def give_back(self, attempt: Attempt) -> None:
-        """Give a try back that was not one to sign in: the caller is signed in already."""
+        """Give back a try that was not one to sign in: the caller is signed in already."""
         async with self._database.transaction() as connection:
             counts = await attempts.insert_and_lock_counts(connection, attempt.counted)
             await attempts.update_counts(connection, {key: count.give_back() for key, count in counts.items()})
 
     def give_back_later(self, attempt: Attempt) -> None:
-        """Give a try back that led to no decision. Nobody waits for it; the database may be away for a while."""
+        """Give back, in the background, a try that led to no decision: the database may be away for a while."""
         giving_back = asyncio.create_task(self._give_back_patiently(attempt))
-        self._giving_back.add(giving_back)  # the loop itself would forget it
+        self._giving_back.add(giving_back)  # the loop itself holds only a weak reference
         giving_back.add_done_callback(self._giving_back.discard)
 
     async def admit_sign_up(self, client: Client) -> None:
@@ -128,11 +128,11 @@ class Admission:
         await self._admit_address(LimitName.LOG, client, None)
 
     async def admit_refresh(self, connection: Connection, session_id: SessionId, client: Client) -> None:
-        """Count a refresh token that is made, in the caller's transaction; Throttled when this session had too many."""
+        """Count a new refresh token, in the caller's transaction; Throttled when this session had too many."""
         await self._admit_use(connection, LimitName.REFRESH, str(session_id), client, None)
 
     async def admit_rename(self, connection: Connection, user_id: int, client: Client) -> None:
-        """Count another name, in the caller's transaction; Throttled when this user took too many."""
+        """Count a change of name, in the caller's transaction; Throttled when this user made too many."""
         await self._admit_use(connection, LimitName.RENAME, str(user_id), client, None)
 
     async def _give_back_patiently(self, attempt: Attempt) -> None:
@@ -157,7 +157,7 @@ class Admission:
             await self._refuse(connection, refusal, client, event, None)
 
     async def _admit(self, connection: Connection, counts: Mapping[bytes, Count], holds: Holds) -> Refusal | None:
-        """Count a try, or return why it must wait: by the counts as they were seen a moment ago, or as they are."""
+        """Count a try, or return why it must wait, by the counts as read a moment ago or as they are now."""
         return find_refusal(counts, holds) or await self._count(connection, holds)
 
     async def _refuse(
@@ -182,11 +182,11 @@ class Admission:
         return refusal
 
     def _find_browser(self, named: Credentials | None, client: Client) -> bytes | None:
-        """Return the key of a browser that was signed in by the password that the user has now, or None."""
+        """Return the key of a browser that was signed in with the user's present password, or None."""
         if named is None or client.known_user_id != named.user.id:
             return None
         if client.known_since + CLOCK_TOLERANCE < named.password_set_at.timestamp():
-            return None  # whoever knew an earlier password may have made any number of such cookies
+            return None  # somebody who knew an earlier password may hold any number of such cookies
         return self._name(LimitName.BROWSER, str(named.user.id), client.known_browser)
 
     def _name(self, name: str, *parts: str) -> bytes:

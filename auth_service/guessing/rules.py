@@ -1,28 +1,28 @@
-"""The guessing limits: what is counted, which count holds whom, and how long the next try has to wait. Pure.
+"""The guessing limits: what is counted, which count applies to whom, and how long the next try has to wait. Pure.
 
-All that is decided about a count is decided here; the table ``attempts`` only stores counts, ``admission`` asks and
-tells.
+Every decision about a count is made here; the table ``attempts`` only stores counts, and ``admission`` connects the
+two.
 
-1. A try that is let in is *pending* until its outcome is known, and counts as failed while it is: so any number of
-   tries at once let no more through than one after the other. A failure makes it one of ``recent`` and ``in_a_row``,
-   a success sets those to none, and a try that led to no decision is given back. What is pending for longer than any
-   request lasts was lost, and has failed, unless it is given back later. Tries that only pending ones keep out wait
-   for those outcomes.
-2. Failed sign-ins are counted by account and address together: that is what holds back who guesses, and nobody
-   elsewhere (``Limit``); by account, over all addresses that the account was never signed in to from (``Cap``); by
-   account and browser, for a browser that proves by its device cookie to have been signed in to the account, and only
-   this count holds it, at its own address too (``Limit``); and by address (``Allowance``): one with too many failures
-   of any account gets a tightened ``Limit`` for each, but an account without failures is let in from everywhere.
-3. ``Limit``: after ``free`` failures, none of them ``window`` or longer after the one before, each further try waits
-   1, 2, 4 seconds and so on, at most ``longest_wait``; after ``most_in_a_row`` without a success, ``LONG_WAIT``.
-4. ``Cap``: ``most`` failures in a row, then none for a day. Failures drain away at ``most`` a day, so that one address,
-   which gets 24 a day after its first few, never reaches the cap alone.
+1. A try that is let in is *pending* until its outcome is known, and counts as failed meanwhile: so any number of
+   simultaneous tries get no more through than the same tries in sequence. A failure adds it to ``recent`` and
+   ``in_a_row``, a success resets those to zero, and a try that led to no decision is given back. A try that is pending
+   for longer than any request lasts was lost, and has failed, unless it is given back later. Tries that are kept out
+   only by pending ones wait for their outcomes.
+2. Failed sign-ins are counted by account and address together, which holds back the guesser and nobody elsewhere
+   (``Limit``); by account, over all addresses from which the account was never signed in to (``Cap``); by account and
+   browser, for a browser whose device cookie proves that it was signed in to the account, to which this count alone
+   applies, even at its own address (``Limit``); and by address (``Allowance``): one with too many failures, for
+   whatever accounts, gets a tightened ``Limit`` for each, but an account without failures is let in from everywhere.
+3. ``Limit``: after ``free`` failures, each less than ``window`` after the one before, every further try waits 1, 2, 4
+   seconds and so on, at most ``longest_wait``; after ``most_in_a_row`` without a success, ``LONG_WAIT``.
+4. ``Cap``: ``most`` failures in a row, then no tries for a day. Failures drain away at ``most`` a day, so that a single
+   address, which gets 24 a day after its first few, never reaches the cap by itself.
 5. ``Allowance``: a bucket of ``uses`` that refills evenly within ``period``.
-6. A refused try counts for nothing: nobody makes their own wait longer by asking, nor anybody else's.
-7. A count that was not changed for ``KEPT_FOR`` holds nobody back, and so housekeeping deletes it; that an account was
-   signed in to from an address is remembered for ``KNOWN_FOR``.
+6. A refused try does not count: nobody can lengthen their own wait by trying, nor anybody else's.
+7. A count left unchanged for ``KEPT_FOR`` holds nobody back, so housekeeping deletes it; that an account was signed in
+   to from an address is remembered for ``KNOWN_FOR``.
 
-What an attacker gets out of this is worked out in ``docs/guessing.md``.
+What an attacker can achieve against this is worked out in ``docs/guessing.md``.
 """
 
 import datetime as dt
@@ -38,16 +38,16 @@ LONG_WAIT = dt.timedelta(hours=1)
 PENDING_FOR = dt.timedelta(seconds=10)  # no request lasts longer
 KEPT_FOR = LOCKOUT  # no rule looks further back
 KNOWN_FOR = dt.timedelta(days=90)  # after the last sign-in of an account from an address
-ADDRESSES_TO_CLOSE = 5  # how many addresses it takes to close an account: each alone gets a fifth of its failures
+ADDRESSES_TO_CLOSE = 5  # the addresses that it takes to close an account: each gets a fifth of its failures
 _SECOND = dt.timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What is known of one caller or account at a moment of the database's clock.
+    """What is known about one caller or account at a moment of the database's clock.
 
-    ``since`` is up to when a cap's drain was reckoned, or when an allowance is full again. ``is_known`` is that of an
-    account together with an address which that account was signed in to from.
+    ``since`` is the time up to which a cap has drained, or at which an allowance is full again. ``is_known`` holds for
+    the count of an account and an address from which that account was signed in to.
     """
 
     now: dt.datetime
@@ -65,7 +65,7 @@ class Count:
         return replace(count, pending=count.pending + 1, last_at=self.now, is_refusal_noted=False)
 
     def fail(self) -> "Count":
-        """Return the count with one pending try that did fail; one that was lost had failed before."""
+        """Return the count with one pending try failed; one that was lost has failed already."""
         failed = min(1, self.pending)
         return replace(
             self, recent=self.recent + failed, in_a_row=self.in_a_row + failed, pending=self.pending - failed
@@ -82,7 +82,7 @@ class Count:
         return replace(self.fail_lost(), pending=0)
 
     def fail_lost(self) -> "Count":
-        """Return the count with those tries failed that are pending for too long."""
+        """Return the count with those tries failed that have been pending for too long."""
         if not self.pending or self.now - self.last_at < PENDING_FOR:
             return self
         return replace(self, recent=self.recent + self.pending, in_a_row=self.in_a_row + self.pending, pending=0)
@@ -90,7 +90,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How many failures are free, what follows, and after how many in a row there is one try each ``LONG_WAIT``."""
+    """How many failures are free, what follows, and after how many in a row there is one try per ``LONG_WAIT``."""
 
     free: int
     window: dt.timedelta
@@ -105,7 +105,7 @@ class Limit:
         excess = count.recent + count.pending - self.free
         if excess < 0:
             return 0
-        # The exponent is bounded before it is used: a long row of failures must not make a number of a million digits.
+        # The exponent is bounded before it is used: a long run of failures must not make a number of a million digits.
         wait = min(2 ** min(excess, 16), self.longest_wait)
         return _seconds_until(count.last_at + wait * _SECOND, count.now)
 
@@ -118,7 +118,7 @@ class Limit:
         return replace(self, free=1)
 
     def _forget(self, count: Count) -> Count:
-        """Return the count without what is too long ago to matter."""
+        """Return the count without what is too old to matter."""
         count, ago = count.fail_lost(), count.now - count.last_at
         return replace(
             count,
@@ -151,7 +151,7 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """A bucket of so many uses, which refills evenly: all of it within ``period``."""
+    """A bucket of ``uses``, which refills evenly: all of it within ``period``."""
 
     uses: int
     period: dt.timedelta
@@ -161,7 +161,7 @@ class Allowance:
         return _seconds_until(self._full_at(count) + self._step() - self.period, count.now)
 
     def add(self, count: Count) -> Count:
-        """Return the count with one more use; a bucket that is empty stays so."""
+        """Return the count with one more use; an empty bucket stays empty."""
         since = min(self._full_at(count) + self._step(), count.now + self.period)
         used = math.ceil((since - count.now) / self._step())
         return replace(count, recent=used, since=since, last_at=count.now, is_refusal_noted=False)
@@ -177,7 +177,7 @@ Rule = Limit | Cap | Allowance
 
 
 class LimitName(StrEnum):
-    """What was tried too often, by whom; a label of the metrics."""
+    """What was tried too often, and by whom; a label in the metrics."""
 
     ACCOUNT = "sign_in_account"
     ACCOUNT_AT_ADDRESS = "sign_in_account_at_address"
@@ -191,7 +191,7 @@ class LimitName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The rule for each thing that is counted; ``uses`` are those that have nothing to do with sign-ins."""
+    """The rule for each thing that is counted; ``uses`` has those that have nothing to do with sign-ins."""
 
     account: Cap
     account_at_address: Limit
@@ -201,7 +201,7 @@ class Limits:
 
     @classmethod
     def read(cls, settings: AuthSettings) -> "Limits":
-        """Return the limits that the settings ask for."""
+        """Return the limits configured by the settings."""
         window, hour = dt.timedelta(seconds=settings.sign_in_failure_window), dt.timedelta(hours=1)
         free, in_a_row = settings.sign_in_failures_per_account, settings.sign_in_failures_in_a_row
         at_address = Limit(free, window, settings.sign_in_longest_wait, max(free, in_a_row // ADDRESSES_TO_CLOSE))
@@ -221,19 +221,19 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The rule that a count is held by, and the name that a refusal shows."""
+    """The rule for a count, and the name that a refusal shows."""
 
     name: LimitName
     rule: Rule
 
 
 Holds = Mapping[bytes, Hold]
-"""What counts for one try, by the key of the count."""
+"""The rules that apply to one try, by the key of the count."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignInKeys:
-    """Under which keys a try to sign in may be counted; ``browser`` of one that was signed in to the account before."""
+    """The keys under which a try to sign in may be counted; ``browser`` if it was signed in to the account before."""
 
     account: bytes
     account_at_address: bytes
@@ -241,12 +241,12 @@ class SignInKeys:
     browser: bytes | None
 
     def list_looked_at(self) -> list[bytes]:
-        """Return the keys of the counts that decide which of them hold."""
+        """Return the keys of the counts that decide which of them apply."""
         return [self.browser] if self.browser else [self.account_at_address, self.account, self.address]
 
 
 def hold_sign_in(limits: Limits, keys: SignInKeys, counts: Mapping[bytes, Count]) -> Holds:
-    """Return what counts for a try to sign in (rule 2)."""
+    """Return the rules that apply to a try to sign in (rule 2)."""
     if keys.browser:
         return {keys.browser: Hold(LimitName.BROWSER, limits.browser)}
     here, address = counts.get(keys.account_at_address), counts.get(keys.address)
@@ -260,9 +260,9 @@ def hold_sign_in(limits: Limits, keys: SignInKeys, counts: Mapping[bytes, Count]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """For how many seconds nothing more is let in, by which count, and under which name.
+    """How many seconds nothing more is let in, because of which count, and under which name.
 
-    It is hopeful when nothing would stand against the try once all pending ones have succeeded.
+    It is hopeful when nothing would stand in the way of the try once all pending ones have succeeded.
     """
 
     wait: int
@@ -272,7 +272,7 @@ class Refusal:
 
 
 def find_refusal(counts: Mapping[bytes, Count], holds: Holds) -> Refusal | None:
-    """Return why a try must wait, by the count that makes it wait longest; None when it need not."""
+    """Return why a try must wait, by the count that makes it wait longest; None if it need not."""
     held = {key: count for key, count in counts.items() if key in holds}
     wait, key = max(((holds[key].rule.find_wait(count), key) for key, count in held.items()), default=(0, b""))
     if not wait:

@@ -1,1 +1,1 @@
-"""What passwords are taken, and how they are hashed and verified."""
+"""Which passwords are accepted, and how they are hashed and verified."""

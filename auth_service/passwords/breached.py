@@ -1,8 +1,8 @@
 """A local file of breached passwords: the ordered list of SHA-1 hashes that Have I Been Pwned publishes.
 
-Each line is ``HASH:COUNT``, the hash in hexadecimal, in ascending order, however many lines there are. The file is
-never read whole: a look-up is a binary search of some thirty reads. Another file under the same name counts from the
-next start of the service on.
+Each line is ``HASH:COUNT``, the hash in hexadecimal, in ascending order; the number of lines does not matter. The file
+is never read whole: a look-up is a binary search of some thirty reads. A new file under the same name takes effect when
+the service next starts.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ _LINE = re.compile(rb"[0-9A-Fa-f]{40}:[0-9]{1,12}\r?")
 
 
 class BreachedPasswordsInvalid(ValueError):
-    """The file is not there, can't be read, or is not such a list."""
+    """The file is missing, can't be read, or is not such a list."""
 
 
 class BreachedPasswords:
-    """Looks passwords up in a file, which stays open. For any thread."""
+    """Looks up passwords in a file, which stays open. Thread-safe."""
 
     def __init__(self, descriptor: int, size: int) -> None:
         self._descriptor = descriptor
@@ -30,7 +30,7 @@ class BreachedPasswords:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Return the passwords of a file; BreachedPasswordsInvalid."""
+        """Open a file of passwords; raises BreachedPasswordsInvalid."""
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             breached = cls(descriptor, os.fstat(descriptor).st_size)
@@ -60,7 +60,7 @@ class BreachedPasswords:
         os.close(self._descriptor)
 
     def _find_line(self, position: int) -> tuple[int, bytes]:
-        """Return where the first line begins that begins at or after a position, and the line; empty at the end."""
+        """Return the first line that begins at or after a position, and where it begins; empty at the end."""
         before = max(0, position - 1)
         block = os.pread(self._descriptor, 2 * LONGEST_LINE, before)
         start = block.find(b"\n") + 1 if position else 0
@@ -69,7 +69,7 @@ class BreachedPasswords:
         return before + start, block[start:].partition(b"\n")[0]
 
     def _check(self) -> None:
-        """Look at lines all over the file: each has the form, and comes after the one before."""
+        """Check lines all over the file: each is well-formed, and sorts after the one before."""
         last, lines = b"", 0
         for number in range(SAMPLES):
             _, line = self._find_line(self._size * number // SAMPLES)

@@ -1,6 +1,6 @@
-"""How many cores this process may use: no more than it is scheduled on, nor than its control group pays for.
+"""How many cores this process may use: no more than it may be scheduled on, nor than its control group grants.
 
-``os.cpu_count`` tells the machine's. In a container with a limit of one core, on a machine of 64, that many threads
+``os.cpu_count`` returns the machine's. In a container limited to one core, on a machine with 64, that many threads
 would take turns on that core, each with its own memory.
 """
 

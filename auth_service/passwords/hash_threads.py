@@ -1,7 +1,7 @@
-"""The threads that passwords are hashed in.
+"""The threads in which passwords are hashed.
 
-What waits for a thread waits in a ``FairQueue``: one address, or one account, that asks for much takes turns with all
-others. It may also be dropped there in favour of somebody who asks for less.
+Work for the threads waits in a ``FairQueue``: one address, or one account, that asks for much takes turns with all
+others. Waiting work may also be dropped in favour of somebody who asks for less.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ Outcome = TypeVar("Outcome")
 
 
 class Dropped(Exception):
-    """Work that waited was given up in favour of somebody who asked for less."""
+    """Waiting work was dropped in favour of somebody who asked for less."""
 
 
 @dataclass(eq=False, slots=True)
@@ -29,7 +29,7 @@ class _Waiting:
 
 
 class HashThreads:
-    """Runs work in so many threads; how much may wait is the caller's affair. ``stop`` at the end."""
+    """Runs work in a fixed number of threads; the caller bounds how much may wait. ``stop`` at the end."""
 
     def __init__(self, threads: int) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
@@ -37,9 +37,9 @@ class HashThreads:
         self._queue: FairQueue[_Waiting] = FairQueue()
 
     async def run(self, work: Callable[[], Outcome], when_over: Callable[[], None], owner: Owner) -> Outcome:
-        """Return the outcome of the work. ``when_over`` is called when it has ended, or will never begin.
+        """Return the outcome of the work. ``when_over`` is called when it has ended, or will never start.
 
-        Who stops waiting does not stop work that was begun. Dropped when it was given up before it began.
+        Cancelling the wait does not stop work that has started. Raises Dropped when the work was dropped before that.
         """
         future: Future[Outcome] = Future()
         future.add_done_callback(lambda _: when_over())
@@ -52,10 +52,10 @@ class HashThreads:
         finally:
             with self._lock:
                 self._queue.remove(waiting, owner)
-            future.cancel()  # does nothing once the work was begun
+            future.cancel()  # does nothing once the work has started
 
     def drop_for(self, newcomer: Owner, held: int, held_by_site: int) -> bool:
-        """Give up work that waits, if that is fairer than to refuse a newcomer; tell whether any was."""
+        """Drop waiting work, if that is fairer than refusing a newcomer; tell whether any was dropped."""
         with self._lock:
             dropped = self._queue.drop_for(newcomer, held, held_by_site)
         if dropped is None:
@@ -65,7 +65,7 @@ class HashThreads:
         return True
 
     def stop(self) -> None:
-        """Let what runs end and forget what waits."""
+        """Let running work finish and drop what waits."""
         self._executor.shutdown(wait=False, cancel_futures=True)
         while True:
             with self._lock:
@@ -77,7 +77,7 @@ class HashThreads:
     def _run_next(self) -> None:
         with self._lock:
             waiting = self._queue.take()
-        if waiting is not None:  # else somebody went away
+        if waiting is not None:  # else its caller has gone
             waiting.begin()
 
 
@@ -86,7 +86,7 @@ def _run(work: Callable[[], Outcome], future: Future[Outcome]) -> None:
         return
     try:
         outcome = work()
-    except BaseException as error:  # noqa: BLE001 - it is raised where the work was asked for
+    except BaseException as error:  # noqa: BLE001 - it is raised at the caller
         future.set_exception(error)
     else:
         future.set_result(outcome)

@@ -3,14 +3,14 @@
 A hash costs one core some 20 ms and 19 MiB (argon2id with the parameters of RFC 9106, section 4, as OWASP advises).
 The laws:
 
-1. There are as many threads as cores: more would only need more memory.
-2. Slots are bounded, so that nobody waits much longer than a second. Whoever needs a hash takes a slot before anything
-   else is done for them, and keeps it until the hash has ended. With none free, fail at once with 503.
+1. There are as many threads as cores: more would only take more memory.
+2. Slots are bounded, so that nobody waits much longer than a second. A request that needs a hash takes a slot before
+   anything else is done for it, and keeps it until the hash has ended. With none free, it fails at once with 503.
 3. Slots are shared fairly: an address may have them all while nobody else wants one, but when they run out, the address
-   that has most waiting gives one up (503) to an address that has fewer; and so do the accounts of one address.
-4. Once a hash was begun its slot belongs to the thread's work: a client that goes away does not free it before.
-5. An e-mail address that nobody has costs the same hash, through the same queue, as a wrong password; two where the
-   password was not typed in NFC (``rules.list_spellings``).
+   with most waiting gives one up (503) to an address that has fewer; likewise the accounts of one address.
+4. Once a hash has started, its slot belongs to the thread's work: a client that disconnects does not free it early.
+5. An unknown e-mail address costs the same hash, through the same queue, as a wrong password; two where the password
+   was not typed in NFC (``rules.list_spellings``).
 6. A stored hash with absurd parameters is never run: whoever could write it must not choose what it costs us.
 
 Passwords and hashes are never logged.
@@ -45,7 +45,7 @@ MAX_STORED_PASSES = 10
 MAX_STORED_LANES = 8
 MAX_STORED_LENGTH = 512  # characters
 
-QUEUE_PER_THREAD = 32  # slots for each thread, beside that of the hash that it runs
+QUEUE_PER_THREAD = 32  # slots for each thread, besides that of the hash that it runs
 RETRY_AFTER = 2  # seconds
 
 Key = TypeVar("Key", Owner, str)
@@ -55,7 +55,7 @@ log = structlog.get_logger("passwords")
 
 @dataclass(eq=False, slots=True)
 class Slot:
-    """Room for one hash; of ``Passwords.take_slot``."""
+    """Room for one hash, from ``Passwords.take_slot``."""
 
     owner: Owner
     is_used: bool = False
@@ -81,7 +81,7 @@ class Passwords:
         self._slots = threads * (1 + queue_per_thread)
         self._taken: collections.Counter[Owner] = collections.Counter()
         self._taken_by_site: collections.Counter[str] = collections.Counter()
-        self._preparing: FairQueue[Slot] = FairQueue()  # slots whose hash has not been asked for yet
+        self._preparing: FairQueue[Slot] = FairQueue()  # slots whose hash has not been requested yet
         self._lock = threading.Lock()
         self._run_count = Counter("gatepost_password_hashes_total", "Password hashes asked for", registry=registry)
         self._shed_count = Counter("gatepost_password_hashes_shed_total", "Hashes refused: too many", registry=registry)
@@ -92,7 +92,7 @@ class Passwords:
 
     @contextlib.contextmanager
     def take_slot(self, site: str, account: str) -> Iterator[Slot]:
-        """Give a slot for one hash, which ends with the hash, or with the block if none was begun; or Unavailable."""
+        """Yield a slot for one hash, freed when the hash ends, or with the block if none started; or Unavailable."""
         slot = self._take_slot(Owner(site, account))
         try:
             yield slot
@@ -105,15 +105,15 @@ class Passwords:
         return await self._run(lambda: self._hasher.hash(normalise(password)), slot)
 
     async def hash_new(self, password: str, slot: Slot | None = None) -> str | None:
-        """Return the same of a password that somebody wants to have; None when it is too easily guessed."""
+        """Return the same for a password that somebody chose; None when it is too easily guessed."""
         return await self._run(
             lambda: None if self._is_guessable(password) else self._hasher.hash(normalise(password)), slot
         )
 
     async def verify(self, password: str, stored: str | None, slot: Slot | None = None) -> str | None:
-        """Return the password in the spelling that a stored hash is of; None when it is not of this password.
+        """Return the password in the spelling that a stored hash matches; None when it does not match.
 
-        No stored hash stands for nobody's, matches nothing and costs the same.
+        None for the stored hash, of a user who does not exist, matches nothing and costs the same.
         """
         if stored is not None and not is_sane(stored):
             log.error("stored_hash_refused")
@@ -127,7 +127,7 @@ class Passwords:
         return self._hasher.check_needs_rehash(stored) or normalise(spelling) != spelling
 
     def stop(self) -> None:
-        """Let what runs end and forget what waits."""
+        """Let running hashes finish and drop those that wait."""
         self._threads.stop()
 
     def _is_guessable(self, password: str) -> bool:
@@ -136,7 +136,7 @@ class Passwords:
         return is_breached or is_guessable(normal)
 
     def _find_match(self, stored: str, password: str) -> str | None:
-        """Return the spelling that matches, or None; what is typed in NFC, as almost all is, costs one hash."""
+        """Return the spelling that matches, or None; a password typed in NFC, as almost all are, costs one hash."""
         return next((spelling for spelling in list_spellings(password) if self._matches(stored, spelling)), None)
 
     def _matches(self, stored: str, password: str) -> bool:
@@ -173,7 +173,7 @@ class Passwords:
         return slot
 
     def _make_room(self, newcomer: Owner) -> bool:
-        """Drop a hash that waits, or a slot whose hash has not been asked for yet, if that is fair; tell whether."""
+        """Drop a waiting hash, or a slot whose hash has not been requested yet, if that is fair; tell whether."""
         held, held_by_site = self._taken[newcomer], self._taken_by_site[newcomer.site]
         if self._threads.drop_for(newcomer, held, held_by_site):
             return True

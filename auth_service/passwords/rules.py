@@ -1,11 +1,11 @@
-"""Which passwords are taken: length counts, composition does not (NIST SP 800-63B, section 3.1.1).
+"""Which passwords are accepted: length matters, composition does not (NIST SP 800-63B, section 3.1.1).
 
-What anybody would guess of this person is refused here, in any case; what anybody would guess of anyone, by
-``guessable_passwords``. Pure.
+What anybody would guess for this person is refused here, whatever its case; what anybody would guess for anyone, by
+``guessable``. Pure.
 
-A password is kept as typed: not trimmed, not cut, every character counts. Only its Unicode spelling is made one, NFC
-(RFC 8265, section 4.2): the same keys give a composed text on one system and a decomposed one on another, and nobody
-can see the difference. ASCII is not affected.
+A password is used as typed: neither trimmed nor cut, every character counts. Only its Unicode spelling is normalised,
+to NFC (RFC 8265, section 4.2): the same keys give a composed text on one system and a decomposed one on another, and
+nobody can see the difference. ASCII is not affected.
 """
 
 import unicodedata
@@ -19,7 +19,7 @@ GUESSABLE = Sentence("is one of the passwords that are guessed first; choose ano
 
 
 def find_password_fault(password: str, *, name: str, email: str) -> str | None:
-    """Return what is wrong with the password that this person wants, or None."""
+    """Return what is wrong with the password that this person chose, or None."""
     if len(normalise(password)) < MIN_LENGTH:
         return Sentence("must be at least {least} characters", least=MIN_LENGTH)
     if len(password.encode()) > MAX_LENGTH:
@@ -35,7 +35,7 @@ def normalise(password: str) -> str:
 
 
 def list_spellings(password: str) -> list[str]:
-    """Return what a password may have been hashed as, the likeliest first.
+    """Return the spellings in which a password may have been hashed, the likeliest first.
 
     Up to release 0.1 it was hashed as typed, which differs only where it was not typed in NFC.
     """
