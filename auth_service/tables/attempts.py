@@ -1,8 +1,8 @@
-"""The table ``attempts``: how often each caller and account was tried. Each function is one SQL statement.
+"""The table ``attempts``: the counts of tries, by caller and account. Each function is one SQL statement.
 
 What the columns mean, and what follows from them, is decided in ``guessing.rules``; here they are only stored. A key is
-a keyed hash of what is counted. The database's clock decides, so that all replicas agree. What a sign-in that succeeds
-writes here stands in ``new_sessions``.
+a keyed hash of what is counted. The database's clock decides, so that all replicas agree. What a successful sign-in
+writes here is in ``new_sessions``.
 """
 
 import datetime as dt
@@ -26,9 +26,9 @@ class Attempt:
 
 
 async def update_first_try(connection: Connection, key: bytes, known_from: dt.datetime | None) -> bool:
-    """Count a try from an address known to the account, if nothing was counted since the last success; tell whether.
+    """Count a try from an address known to the account, if none was counted since the last success; tell whether.
 
-    An address is known that the account was signed in to from at ``known_from`` or later.
+    An address is known if the account was signed in to from there at ``known_from`` or later.
     """
     done: str = await connection.execute(
         """
@@ -46,7 +46,7 @@ async def update_first_try(connection: Connection, key: bytes, known_from: dt.da
 
 
 async def insert_first_try(connection: Connection, key: bytes) -> bool:
-    """Count a try, if nothing was counted since the last success or ever; tell whether."""
+    """Count a try, if none was counted since the last success, or ever; tell whether."""
     done: str = await connection.execute(
         """
         INSERT INTO attempts (key, pending, last_at, forget_at) VALUES ($1, 1, clock_timestamp(), now() + $2)
@@ -63,9 +63,9 @@ async def insert_first_try(connection: Connection, key: bytes) -> bool:
 async def list_counts(
     connection: Connection, keys: Sequence[bytes], known_from: dt.datetime | None = None
 ) -> dict[bytes, Count]:
-    """Return those of the counts that exist, as they are just now: somebody may be changing them.
+    """Return those of the counts that exist, without a lock: somebody may be changing them.
 
-    Of an address that counts as known, the last sign-in was at ``known_from`` or later.
+    An address counts as known if its last sign-in was at ``known_from`` or later.
     """
     rows = await connection.fetch(
         # An array behind a subquery: the planner can't see how long it is, and so plans once.
@@ -82,7 +82,7 @@ async def list_counts(
 
 
 async def insert_and_lock_counts(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, Count]:
-    """Return the counts, made if there were none, which nobody else can change before the transaction ends.
+    """Return the counts, created where missing, which nobody else can change before the transaction ends.
 
     They are locked in the order of their keys, as everywhere.
     """
@@ -123,7 +123,7 @@ async def update_counts(connection: Connection, counts: Mapping[bytes, Count]) -
 
 
 async def update_refusal_noted(connection: Connection, key: bytes) -> bool:
-    """Note a refusal; False when one was noted since the last counted try."""
+    """Note a refusal; False when one was already noted since the last counted try."""
     noted = await connection.fetchval(
         "UPDATE attempts SET is_refusal_noted = true WHERE key = $1 AND NOT is_refusal_noted RETURNING true", key
     )
@@ -131,7 +131,7 @@ async def update_refusal_noted(connection: Connection, key: bytes) -> bool:
 
 
 async def delete_forgotten(connection: Connection, limit: int) -> int:
-    """Delete some of the counts that no longer matter, and return how many."""
+    """Delete some counts that no longer matter, and return how many."""
     rows = await connection.fetch(
         """
         DELETE FROM attempts WHERE key = ANY(ARRAY(

@@ -1,4 +1,4 @@
-"""The table ``audit``: what happened to whom, kept. Each function is one SQL statement.
+"""The table ``audit``: a record of what happened to whom. Each function is one SQL statement.
 
 A line never holds a secret, an attempted password or an e-mail address that somebody typed.
 """
@@ -38,7 +38,7 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """What happened once."""
+    """One event."""
 
     happened_at: dt.datetime
     event: str
@@ -52,7 +52,7 @@ class AuditLine:
 async def insert_audit_line(
     connection: Connection, event: Event, client: Client, user_id: int | None, session_id: SessionId | None = None
 ) -> None:
-    """Note an event; the user is None when a sign-in named nobody that we know."""
+    """Record an event; the user is None when a sign-in named no known user."""
     await connection.execute(
         """
         INSERT INTO audit (event, user_id, session_id, address, user_agent, request_id)
@@ -70,7 +70,7 @@ async def insert_audit_line(
 async def insert_session_lines(
     connection: Connection, event: Event, client: Client, user_id: int, session_ids: Sequence[SessionId]
 ) -> None:
-    """Note an event for each of some sessions of a user."""
+    """Record an event for each of some sessions of a user."""
     await connection.execute(
         """
         INSERT INTO audit (event, user_id, session_id, address, user_agent, request_id)
@@ -86,7 +86,7 @@ async def insert_session_lines(
 
 
 async def list_audit_lines(connection: Connection, user_id: int | None, limit: int) -> list[AuditLine]:
-    """Return the latest lines, the newest first: of one user, or of all when ``user_id`` is None."""
+    """Return the latest lines, newest first: of one user, or of all when ``user_id`` is None."""
     rows = await connection.fetch(
         """
         SELECT happened_at, event, user_id, session_id, host(address) AS address, user_agent, request_id
@@ -106,7 +106,7 @@ async def find_moment(connection: Connection, ago: dt.timedelta) -> dt.datetime:
 
 
 async def count_audit_lines(connection: Connection, before: dt.datetime, most: int) -> int:
-    """Return how many lines are from before a moment; no more than ``most`` are counted."""
+    """Return how many lines are from before a moment, counting no more than ``most``."""
     lines: int = await connection.fetchval(
         "SELECT count(*) FROM (SELECT FROM audit WHERE happened_at < $1 LIMIT $2) AS past", before, most
     )
@@ -114,7 +114,7 @@ async def count_audit_lines(connection: Connection, before: dt.datetime, most: i
 
 
 async def delete_audit_lines(connection: Connection, before: dt.datetime, limit: int) -> int:
-    """Delete some of the lines from before a moment, the oldest first, and return how many."""
+    """Delete some lines from before a moment, oldest first, and return how many."""
     rows = await connection.fetch(
         """
         DELETE FROM audit WHERE id = ANY(ARRAY(

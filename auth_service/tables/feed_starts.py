@@ -1,6 +1,6 @@
 """The table ``feed_starts``: how far the feeds had come when each epoch began.
 
-Each function is one SQL statement, but for the locks by which the first keeps the feeds still meanwhile.
+Each function is one SQL statement, except for the locks with which the first keeps the feeds still meanwhile.
 """
 
 import uuid
@@ -22,8 +22,8 @@ class Past:
 
 
 async def insert_feed_start(connection: Connection, epoch: Epoch) -> None:
-    """Note how far the feeds have come, in the transaction that begins an epoch."""
-    # In the order of a deletion. What gets a number later is read once the epoch is.
+    """Record how far the feeds have come, in the transaction that begins an epoch."""
+    # In the order of a deletion. Entries numbered later become visible after the epoch.
     for turn in (revocations.TURN, user_changes.TURN):
         await connection.execute("SELECT pg_advisory_xact_lock($1)", turn)
     await connection.execute(
@@ -37,7 +37,7 @@ async def insert_feed_start(connection: Connection, epoch: Epoch) -> None:
 
 
 async def find_past(connection: Connection, epoch_id: uuid.UUID) -> Past | None:
-    """Return what came after an epoch, or after one that only a follower knows of; None for any other."""
+    """Return what came after an epoch, or after one that only a follower knows; None for any other."""
     row = await connection.fetchrow(
         """
         WITH asked AS (

@@ -1,11 +1,11 @@
-"""What a sign-in writes, in one SQL statement: session, refresh token and audit line, and that its try did not fail.
+"""What a sign-in writes, in one SQL statement: session, refresh token, audit line, and the success of its try.
 
-Only here one statement writes the tables of several modules. Each for itself, they would be a transaction of eight
-round trips: beside the hash, those are what a sign-in costs (``docs/performance.md``).
+Only here does one statement write the tables of several modules. Separate ones would be a transaction of eight round
+trips: besides the hash, those are what a sign-in costs (``docs/performance.md``).
 
-1. Nothing is written unless the user may sign in, and chose no other password since it was verified. ``lock_user``
-   waits for what follows, so that what ends all sessions of a user ends this one too.
-2. Rows are locked as everywhere: the user's first, then counts in the order of their keys.
+1. Nothing is written unless the user may sign in, and has not changed the password since it was verified. ``lock_user``
+   waits for this statement, so that ending all sessions of a user ends this one too.
+2. Rows are locked in the usual order: the user's first, then counts in the order of their keys.
 """
 
 import datetime as dt
@@ -23,10 +23,10 @@ from shared.postgres.database import Connection, Row
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who somebody proved to be: a user, by the password chosen at a time and in this attempt; or one just stored.
+    """Who somebody proved to be: a user, by the password set at a given time and in this attempt; or one just stored.
 
-    The attempt has succeeded, which ends the row of failures of each of its counts; tries that are pending beside it
-    stay so. Its address is remembered as one that the account was signed in to from.
+    The attempt has succeeded, which ends the run of failures in each of its counts; other tries that are pending stay
+    so. Its address is remembered as one from which the account was signed in to.
     """
 
     user_id: int
@@ -36,7 +36,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """How long a session may last, and the refresh token that it begins with."""
+    """How long a session may last, and its first refresh token."""
 
     max_age: dt.timedelta
     idle_age: dt.timedelta

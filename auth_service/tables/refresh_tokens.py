@@ -1,12 +1,12 @@
-"""The table ``refresh_tokens``: what a client may exchange, once, for a new pair. Each function is one SQL statement.
+"""The table ``refresh_tokens``: tokens to exchange, once, for a new pair. Each function is one SQL statement.
 
 A refresh token is 256 random bits in base64url (RFC 6749, sections 1.5 and 10.4). Only its SHA-256 is stored: with so
-much randomness nothing slower is needed, and whoever reads the table can't use it.
+much randomness no slower hash is needed, and nobody who reads the table can use it.
 
 A token's successor is derived from the token itself and a random salt that is stored when it is used. So the same
-successor can be answered again, to a client that lost the first answer, although it is stored nowhere either: the
-token alone is not enough to know it, and the table alone is not. Used tokens are kept as long as their session, so
-that a stolen one gives itself away (RFC 9700, section 4.14.2). When it is answered again: ``Sessions``.
+successor can be sent again, to a client that lost the first answer, although it is not stored either: neither the token
+alone nor the table alone is enough to derive it. Used tokens are kept as long as their session, so that a stolen one
+gives itself away (RFC 9700, section 4.14.2). ``Sessions`` decides when the successor is sent again.
 """
 
 import base64
@@ -27,7 +27,7 @@ SALT_LENGTH = 32
 class Use:
     """The one use of a refresh token: how many seconds ago, and the salt that its successor was derived with.
 
-    ``is_repeated``: the token itself had been given out a second time, long after the first.
+    ``is_repeated``: the token itself had been sent a second time, long after the first.
     """
 
     ago: float
@@ -66,7 +66,7 @@ async def insert_refresh_token(connection: Connection, token: str, session_id: S
 
 
 async def find_session_of(connection: Connection, token: str) -> SessionId | None:
-    """Return the session, live or not, that a refresh token is of; None when it is not one."""
+    """Return the session, live or not, that a refresh token belongs to; None when it is no refresh token."""
     session_id = await connection.fetchval(
         "SELECT session_id FROM refresh_tokens WHERE token_hash = $1", hash_refresh_token(token)
     )
@@ -74,7 +74,7 @@ async def find_session_of(connection: Connection, token: str) -> SessionId | Non
 
 
 async def find_use(connection: Connection, token: str) -> Use | None:
-    """Return the use of a refresh token; None when it was not used yet."""
+    """Return the use of a refresh token; None while it is unused."""
     row = await connection.fetchrow(
         """
         SELECT extract(epoch FROM clock_timestamp() - used_at)::float8 AS ago, salt, is_repeated
@@ -86,7 +86,7 @@ async def find_use(connection: Connection, token: str) -> Use | None:
 
 
 async def update_repeated(connection: Connection, token: str) -> bool:
-    """Note that a refresh token is given out again, and tell whether it was still unused: else nothing is noted."""
+    """Note that a refresh token is sent again, and tell whether it was still unused; otherwise nothing is noted."""
     done: str = await connection.execute(
         "UPDATE refresh_tokens SET is_repeated = true WHERE token_hash = $1 AND used_at IS NULL",
         hash_refresh_token(token),
@@ -104,7 +104,7 @@ async def update_used(connection: Connection, token: str, salt: bytes) -> None:
 
 
 async def delete_refresh_tokens_of(connection: Connection, session_ids: Sequence[SessionId], limit: int) -> int:
-    """Delete some refresh tokens of sessions that are locked, and return how many; a session may have very many."""
+    """Delete some refresh tokens of locked sessions, and return how many; a session may have very many."""
     rows = await connection.fetch(
         """
         DELETE FROM refresh_tokens WHERE token_hash = ANY(ARRAY(

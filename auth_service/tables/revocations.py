@@ -13,11 +13,10 @@ from shared.postgres.database import Connection
 
 PAGE = 500  # revocations
 SPARE = dt.timedelta(seconds=60)
-"""How much longer a revocation matters than a token lives. A request that found the session live just before may sign a
-token until it is given up (``shared.web.deadline``: 7 s), by the clock of its own machine, which may be ahead of
-ours."""
+"""How long a revocation outlasts the last token. A request that found the session live just before may sign a token
+until it is given up (``shared.web.deadline``: 7 s), by the clock of its own machine, which may be ahead of ours."""
 
-TURN = 4_709_203  # any number, another for each feed
+TURN = 4_709_203  # any number, but a different one for each feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class Revocation:
 
 
 async def insert_revocations(connection: Connection, session_ids: Sequence[SessionId], token_ttl: dt.timedelta) -> None:
-    """Note that sessions were ended, whose access tokens live for ``token_ttl`` from when they were signed."""
+    """Record that sessions were ended whose access tokens live for ``token_ttl`` from their signing."""
     await connection.execute(
         """
         INSERT INTO revocations (session_id, until)
@@ -44,7 +43,7 @@ async def insert_revocations(connection: Connection, session_ids: Sequence[Sessi
 
 
 async def list_revocations(connection: Connection, after: int) -> list[Revocation]:
-    """Return the revocations after one that still matter, at most a page of them, in order."""
+    """Return the revocations after a number that still matter, in order, at most a page of them."""
     rows = await connection.fetch(
         "SELECT id, session_id, until FROM revocations WHERE id > $1 AND until > now() ORDER BY id LIMIT $2",
         after,
@@ -54,7 +53,7 @@ async def list_revocations(connection: Connection, after: int) -> list[Revocatio
 
 
 async def find_newest_revocation(connection: Connection) -> int:
-    """Return the highest number that was given to a revocation, 0 before the first."""
+    """Return the highest number that was ever given to a revocation, 0 before the first."""
     newest: int = await connection.fetchval(
         "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM revocations_id_seq"
     )
@@ -62,7 +61,7 @@ async def find_newest_revocation(connection: Connection) -> int:
 
 
 async def delete_past_revocations(connection: Connection, limit: int) -> int:
-    """Forget some of the revocations that no longer matter, and return how many."""
+    """Delete some revocations that no longer matter, and return how many."""
     rows = await connection.fetch(
         """
         DELETE FROM revocations WHERE id = ANY(ARRAY(

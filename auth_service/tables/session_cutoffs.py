@@ -1,7 +1,8 @@
-"""The table ``session_cutoffs``: whose sessions are over, all that began by a moment, however many there are.
+"""The table ``session_cutoffs``: users whose sessions are over, all that began by a moment, however many.
 
-Each function is one SQL statement. One row here ends any number of sessions at once, because every statement that asks
-whether a session is live asks this table, which is nearly always empty. Housekeeping then ends the sessions' own rows.
+Each function is one SQL statement. One row here ends any number of sessions at once, because every statement that
+checks whether a session is live checks this table, which is nearly always empty. Housekeeping then ends the sessions'
+own rows.
 """
 
 import datetime as dt
@@ -13,7 +14,7 @@ from shared.postgres.database import Connection
 
 @dataclass(frozen=True, slots=True)
 class Cutoff:
-    """The end of a user's sessions that began by a moment, except for one that is spared."""
+    """The end of those of a user's sessions that began by a moment, except for one that may be spared."""
 
     id: int
     user_id: int
@@ -23,7 +24,7 @@ class Cutoff:
 
 
 async def insert_cutoff(connection: Connection, user_id: int, spared: SessionId | None, because: Ending) -> None:
-    """End all sessions of a user that began before now, except for one if that is spared."""
+    """End all sessions of a user that began before now, except for one if it is spared."""
     await connection.execute(
         "INSERT INTO session_cutoffs (user_id, began_by, spared, because) VALUES ($1, clock_timestamp(), $2, $3)",
         user_id,
@@ -33,7 +34,7 @@ async def insert_cutoff(connection: Connection, user_id: int, spared: SessionId 
 
 
 async def find_cutoff(connection: Connection) -> Cutoff | None:
-    """Return the first cutoff that no other replica is at work on, locked; None when there is none."""
+    """Return the first cutoff that no other replica is working on, locked; None when there is none."""
     row = await connection.fetchrow(
         """
         SELECT id, user_id, began_by, spared, because FROM session_cutoffs
@@ -47,5 +48,5 @@ async def find_cutoff(connection: Connection) -> Cutoff | None:
 
 
 async def delete_cutoff(connection: Connection, cutoff_id: int) -> None:
-    """Forget a cutoff: the rows of its sessions say by themselves that they are over, or are gone."""
+    """Delete a cutoff: the rows of its sessions are marked as over by now, or are gone."""
     await connection.execute("DELETE FROM session_cutoffs WHERE id = $1", cutoff_id)

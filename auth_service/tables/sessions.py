@@ -1,9 +1,9 @@
 """The table ``sessions``: one row for each sign-in on one device. Each function is one SQL statement.
 
-A session is inserted by ``new_sessions``. It is live until one of these comes: it is revoked, reaches its absolute end
-or goes unused for too long; all sessions of its user that began by a moment are ended (``session_cutoffs``); the
-database is put back to an earlier state (``shared/postgres/epochs.py``), for its end may be part of what was lost. All
-this is what the view ``live_sessions`` says. The database's clock decides, so that all replicas agree.
+A session is inserted by ``new_sessions``. It is live until one of these happens: it is revoked, reaches its absolute
+end or goes unused for too long; all sessions of its user that began by a moment are ended (``session_cutoffs``); the
+database is restored to an earlier state (``shared/postgres/epochs.py``), for its end may be part of what was lost. The
+view ``live_sessions`` implements all this. The database's clock decides, so that all replicas agree.
 """
 
 import datetime as dt
@@ -58,7 +58,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class SessionLine:
-    """A session as an operator sees it; ``state`` is ``live``, ``expired``, or why it ended before."""
+    """A session as an operator sees it; ``state`` is ``live``, ``expired``, or why it was ended early."""
 
     id: SessionId
     user_id: int
@@ -80,10 +80,10 @@ async def find_live_session(connection: Connection, session_id: SessionId) -> Se
 async def list_live_sessions(
     connection: Connection, session_ids: Sequence[SessionId]
 ) -> list[tuple[User, Session] | None]:
-    """Return for each session whose it is and what it is, in that order; None for one that is not live.
+    """Return each session's user and the session, in the order given; None for one that is not live.
 
     Behind a subquery the planner can't count the ids: one plan, made once, does for any number of them. ``OFFSET 0``
-    makes it look them up one by one; several at once it may rather look for among all that are not revoked.
+    makes it look them up one by one; otherwise it may scan all sessions that are not revoked.
     """
     rows = await connection.fetch(
         """
@@ -108,13 +108,13 @@ async def list_live_sessions(
 
 
 async def find_ending(connection: Connection, session_id: SessionId) -> str | None:
-    """Return why a session was revoked (a value of ``Ending``); None when it was not, or there is none."""
+    """Return why a session was revoked (a value of ``Ending``); None when it was not, or does not exist."""
     because: str | None = await connection.fetchval("SELECT revoked_because FROM sessions WHERE id = $1", session_id)
     return because
 
 
 async def update_last_used(connection: Connection, session_id: SessionId, idle_age: dt.timedelta) -> Session | None:
-    """Note that a live session is used, which puts off its idle end, and return it; None when it is not live."""
+    """Note the use of a live session, which postpones its idle end, and return it; None when it is not live."""
     row = await connection.fetchrow(
         """
         UPDATE live_sessions SET last_used_at = now(), idle_ends_at = now() + $2 WHERE id = $1
@@ -133,9 +133,9 @@ async def update_uses(
     idle_age: dt.timedelta,
     lag: dt.timedelta,
 ) -> None:
-    """Note when sessions were used, some seconds ago, where they are live and that is ``lag`` later than is known.
+    """Note when sessions were used, some seconds ago, if they are live and the row lags behind by ``lag``.
 
-    Rows that are locked are left out: whoever holds them is using or ending them.
+    Locked rows are skipped: whoever holds them is using or ending them.
     """
     await connection.execute(
         """
@@ -158,9 +158,9 @@ async def update_uses(
 async def update_revoked(
     connection: Connection, session_id: SessionId, user_id: int | None, because: Ending
 ) -> Session | None:
-    """Revoke a session and return it; None when it was revoked before, or there is none, or it is not that user's.
+    """Revoke a session and return it; None when it was revoked already, does not exist, or is not that user's.
 
-    One that has expired too: it may have ended just now, and its last access token lives on for a while.
+    An expired one too: it may have ended just now, and its last access token lives on for a while.
     """
     row = await connection.fetchrow(
         """
@@ -188,10 +188,10 @@ async def update_all_revoked(
     *,
     began_by: dt.datetime | None = None,
 ) -> list[Session]:
-    """Revoke a user's sessions, the newest first, at most ``limit``, except the one that is spared, and return them.
+    """Revoke a user's sessions, newest first, at most ``limit``, except the one that is spared, and return them.
 
-    Those too that expired within a day, the longest life of an access token: their last one may live on. Of those that
-    began later than ``began_by``, if it is given, none.
+    This includes those that expired within a day, the longest life of an access token: their last one may live on. None
+    that began later than ``began_by``, if given.
     """
     rows = await connection.fetch(
         """
@@ -217,9 +217,9 @@ async def update_all_revoked(
 async def update_surplus_revoked(
     connection: Connection, user_id: int, most: int, because: Ending, limit: int
 ) -> list[Session]:
-    """Revoke those sessions, at most ``limit``, that a user has beyond ``most``, the least recently used; return them.
+    """Revoke the sessions, at most ``limit``, that a user has beyond ``most``, least recently used first; return them.
 
-    One that somebody else is at work on is in use, and left alone.
+    A locked one is in use, and left alone.
     """
     rows = await connection.fetch(
         """
@@ -246,7 +246,7 @@ async def update_surplus_revoked(
 
 
 async def list_devices(connection: Connection, user_id: int, after: SessionId | None, limit: int) -> list[Device]:
-    """Return a user's live sessions, those that began last first; only those that follow ``after``, if given."""
+    """Return a user's live sessions, newest first; only those that follow ``after``, if given."""
     rows = await connection.fetch(
         """
         SELECT id AS session_id, created_at, last_used_at, least(ends_at, idle_ends_at) AS ends_at,
@@ -266,7 +266,7 @@ async def list_devices(connection: Connection, user_id: int, after: SessionId | 
 
 
 async def list_latest_sessions(connection: Connection, user_id: int | None, limit: int) -> list[SessionLine]:
-    """Return the sessions that began last, the newest first: of one user, or of all when ``user_id`` is None."""
+    """Return the latest sessions, newest first: of one user, or of all when ``user_id`` is None."""
     rows = await connection.fetch(
         """
         SELECT id, user_id, created_at, last_used_at, host(address) AS address, user_agent,
@@ -290,7 +290,7 @@ async def list_latest_sessions(connection: Connection, user_id: int | None, limi
 
 
 async def lock_past_sessions(connection: Connection, kept_for: dt.timedelta, limit: int) -> list[SessionId]:
-    """Return some sessions whose absolute end is ``kept_for`` past, locked; not those that somebody else has locked."""
+    """Lock and return some sessions whose absolute end is ``kept_for`` in the past, skipping those that are locked."""
     rows = await connection.fetch(
         """
         SELECT id FROM sessions WHERE ends_at < now() - $1::interval
@@ -303,7 +303,7 @@ async def lock_past_sessions(connection: Connection, kept_for: dt.timedelta, lim
 
 
 async def lock_sessions_of(connection: Connection, user_id: int, limit: int) -> list[SessionId]:
-    """Return some sessions of a user, live or not, locked. BETWEEN: by the user's index, however many are theirs."""
+    """Lock and return some sessions of a user, live or not. BETWEEN: by the user's index, however many are theirs."""
     rows = await connection.fetch(
         "SELECT id FROM sessions WHERE user_id BETWEEN $1 AND $1 ORDER BY user_id, created_at DESC LIMIT $2 FOR UPDATE",
         user_id,
@@ -313,7 +313,7 @@ async def lock_sessions_of(connection: Connection, user_id: int, limit: int) -> 
 
 
 async def delete_sessions(connection: Connection, session_ids: Sequence[SessionId]) -> None:
-    """Forget sessions; their refresh tokens would go with them, so those are to be deleted before."""
+    """Delete sessions; delete their refresh tokens first, which would otherwise go with them, however many."""
     await connection.execute("DELETE FROM sessions WHERE id = ANY($1::uuid[])", list(session_ids))
 
 

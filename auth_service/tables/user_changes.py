@@ -1,10 +1,10 @@
 """The table ``user_changes``: what happened to users, in order, for services that keep copies of them.
 
 Each function is one SQL statement. A change is written in the transaction that makes it, as late as possible: the lock
-that it takes lets ids be given in the order of commits, so that nobody who follows reads past one that is yet to come.
+that it takes makes ids follow the order of commits, so that no follower reads past one that is yet to be committed.
 
-Of each user only the last change is kept: a trigger deletes the ones before. That is all that a follower needs, however
-far behind it is; and of a user who was deleted nothing stays but the id.
+Only the last change of each user is kept: a trigger deletes the ones before. That is all a follower needs, however far
+behind it is; and nothing but the id remains of a deleted user.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from shared.postgres.database import Connection
 
 PAGE = 500  # changes
 
-TURN = 4_709_202  # any number, another for each feed
+TURN = 4_709_202  # any number, but a different one for each feed
 
 
 class Kind(StrEnum):
@@ -28,7 +28,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UserChange:
-    """One change; name and e-mail are None of a user who was deleted."""
+    """One change; name and e-mail are None for a deleted user."""
 
     id: int
     kind: Kind
@@ -38,7 +38,7 @@ class UserChange:
 
 
 async def insert_user_change(connection: Connection, kind: Kind, user: User) -> None:
-    """Note a change of a user, who is told of as they are now."""
+    """Record a change of a user, with what they are now."""
     is_gone = kind is Kind.DELETED
     await connection.execute(
         """
@@ -54,7 +54,7 @@ async def insert_user_change(connection: Connection, kind: Kind, user: User) -> 
 
 
 async def list_user_changes(connection: Connection, after: int) -> list[UserChange]:
-    """Return the changes after one, at most a page of them, in order."""
+    """Return the changes after a number, in order, at most a page of them."""
     rows = await connection.fetch(
         "SELECT id, kind, user_id, name, email FROM user_changes WHERE id > $1 ORDER BY id LIMIT $2",
         after,
@@ -64,6 +64,6 @@ async def list_user_changes(connection: Connection, after: int) -> list[UserChan
 
 
 async def find_newest_change(connection: Connection) -> int:
-    """Return the number of the last change, 0 before the first. It is never deleted, so nobody has read further."""
+    """Return the number of the last change, 0 before the first. It is never deleted, so nobody has read past it."""
     newest: int = await connection.fetchval("SELECT coalesce(max(id), 0) FROM user_changes")
     return newest

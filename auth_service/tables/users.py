@@ -14,7 +14,7 @@ from shared.postgres.epochs import DataMoved
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One user, as anybody who is allowed to may see them; one who is disabled can't sign in."""
+    """One user, without what has to stay secret; a disabled one can't sign in."""
 
     id: int
     name: str
@@ -27,7 +27,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A user, the hash that their password must match, and when they chose that password."""
+    """A user, the hash that their password must match, and when they set that password."""
 
     user: User
     password_hash: str = field(repr=False)
@@ -62,7 +62,7 @@ async def insert_user(connection: Connection, name: str, email: str, password_ha
 
 
 async def find_highest_user_id(connection: Connection) -> int:
-    """Return the highest id that was ever given to a user, as far as the database knows; 0 before the first."""
+    """Return the highest id ever given to a user, as far as the database knows; 0 before the first."""
     highest: int = await connection.fetchval(
         "SELECT greatest((SELECT max(id) FROM users), pg_sequence_last_value('users_id_seq'), 0)"
     )
@@ -70,7 +70,7 @@ async def find_highest_user_id(connection: Connection) -> int:
 
 
 async def find_user(connection: Connection, user_id: int) -> User | None:
-    """Return the user of that id, or None."""
+    """Return the user with that id, or None."""
     row = await connection.fetchrow(
         "SELECT id, name, email, created_at, updated_at, roles, disabled_at FROM users WHERE id = $1",
         user_id,
@@ -79,7 +79,7 @@ async def find_user(connection: Connection, user_id: int) -> User | None:
 
 
 async def list_users_after(connection: Connection, user_id: int, limit: int) -> list[User]:
-    """Return the users that follow an id, by id."""
+    """Return the users after an id, in the order of ids."""
     rows = await connection.fetch(
         """
         SELECT id, name, email, created_at, updated_at, roles, disabled_at FROM users
@@ -92,7 +92,7 @@ async def list_users_after(connection: Connection, user_id: int, limit: int) -> 
 
 
 async def find_credentials(connection: Connection, email: str) -> Credentials | None:
-    """Return the user of an e-mail address, however it is spelled, with the password hash; or None."""
+    """Return the user with an e-mail address, however it is spelled, and the password hash; or None."""
     row = await connection.fetchrow(
         """
         SELECT id, name, email, created_at, updated_at, roles, disabled_at, password_hash, password_set_at
@@ -105,7 +105,7 @@ async def find_credentials(connection: Connection, email: str) -> Credentials | 
 
 
 async def update_password(connection: Connection, found: Credentials, password_hash: str) -> bool:
-    """Set another password, unless that was done meanwhile; tell whether it was set."""
+    """Set a new password, unless it was changed meanwhile; tell whether it was set."""
     done: str = await connection.execute(
         """
         UPDATE users SET password_hash = $3, password_set_at = clock_timestamp(), updated_at = now()
@@ -119,7 +119,7 @@ async def update_password(connection: Connection, found: Credentials, password_h
 
 
 async def update_password_hash(connection: Connection, user_id: int, old: str, new: str) -> None:
-    """Replace a password hash by one of the same password, unless the password was changed meanwhile."""
+    """Replace a password hash with another of the same password, unless the password was changed meanwhile."""
     await connection.execute(
         "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2",
         user_id,
@@ -129,7 +129,7 @@ async def update_password_hash(connection: Connection, user_id: int, old: str, n
 
 
 async def update_name(connection: Connection, user_id: int, name: str) -> User | None:
-    """Rename a user and return them; None when there is none of that id."""
+    """Rename a user and return them; None when no user has that id."""
     row = await connection.fetchrow(
         """
         UPDATE users SET name = $2, updated_at = now() WHERE id = $1
@@ -142,7 +142,7 @@ async def update_name(connection: Connection, user_id: int, name: str) -> User |
 
 
 async def update_disabled(connection: Connection, user_id: int, *, is_disabled: bool) -> User | None:
-    """Disable or enable a user and return them; None when there is none of that id."""
+    """Disable or enable a user and return them; None when no user has that id."""
     row = await connection.fetchrow(
         """
         UPDATE users SET disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, now()) END WHERE id = $1
@@ -157,7 +157,7 @@ async def update_disabled(connection: Connection, user_id: int, *, is_disabled: 
 async def update_roles(
     connection: Connection, user_id: int, added: Sequence[str], removed: Sequence[str]
 ) -> User | None:
-    """Give a user roles and take others away, and return the user; None when there is none of that id."""
+    """Give a user roles and take others away, and return the user; None when no user has that id."""
     row = await connection.fetchrow(
         """
         UPDATE users SET updated_at = now(), roles = ARRAY(
@@ -174,20 +174,20 @@ async def update_roles(
 
 
 async def lock_user(connection: Connection, user_id: int) -> bool:
-    """Let nobody sign this user in, nor change them, until the transaction ends; tell whether there is one.
+    """Keep this user from signing in or being changed until the transaction ends; tell whether they exist.
 
-    A session that is beginning is waited for, so what ends all sessions of a user ends that one too.
+    It waits for a session that is just beginning, so ending all sessions of the user ends that one too.
     """
     row = await connection.fetchrow("SELECT id FROM users WHERE id = $1 FOR UPDATE", user_id)
     return row is not None
 
 
 async def delete_user(connection: Connection, user_id: int) -> None:
-    """Delete a user. Their sessions, which are over without them, go by housekeeping."""
+    """Delete a user. Housekeeping deletes their sessions, which are over without them."""
     await connection.execute("DELETE FROM users WHERE id = $1", user_id)
 
 
 def read_user(row: Row) -> User:
-    """Return the user of a row that has the columns of one."""
+    """Return the user in a row that has the columns of one."""
     about = (row["id"], row["name"], row["email"], row["created_at"], row["updated_at"])
     return User(*about, tuple(row["roles"]), row["disabled_at"])
