@@ -1,6 +1,6 @@
 """Signing in with e-mail address and password: NextAuth's ``credentials``.
 
-Whatever can't be right, text that nobody's e-mail address or password can hold, is a wrong password like any.
+Text that no e-mail address or password can contain is treated as any other wrong password.
 """
 
 from starlette.requests import Request
@@ -14,7 +14,7 @@ from shared.web.schemas import validate
 
 
 async def read_proof(_: Request, fields: Fields) -> Proof:
-    """Return the e-mail address, which may be called ``username`` or ``email``, and the password that were sent."""
+    """Return the e-mail address, sent as ``username`` or ``email``, and the password."""
     username = fields.get("username") or fields.get("email", "")
     try:
         offered = validate(SignIn, {"username": username, "password": fields.get("password", "")})

@@ -1,4 +1,4 @@
-"""The ways to sign in that there are, in the order of the sign-in page."""
+"""All ways to sign in, in the order of the sign-in page."""
 
 from auth_service.ways import password
 

@@ -1,9 +1,9 @@
 """What a way to sign in is. A module of this folder describes one by its ``WAY``, and ``registry`` lists them.
 
-All that anybody sees of a way follows from that: ``GET /api/auth/providers`` names it, the sign-in page shows its form,
-or a button that begins it, ``POST /api/auth/signin/<id>`` leads to where it begins, and what is sent to
-``POST /api/auth/callback/<id>`` is what it makes a proof of. Forms carry the browser's csrf token, which was verified
-before the way is asked anything. What follows on a proof is the same for all: ``signing_in``.
+Everything visible of a way follows from that: ``GET /api/auth/providers`` names it, the sign-in page shows its form, or
+a button that starts it, ``POST /api/auth/signin/<id>`` leads to where it begins, and it turns what is sent to ``POST
+/api/auth/callback/<id>`` into a proof. Forms carry the browser's csrf token, which is verified before the way is
+called. What follows a proof is the same for all: ``signing_in``.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,10 +20,10 @@ Fields: TypeAlias = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to sign in, under the ``id`` that next-auth's client calls it by; ``type`` is what it is to that client.
+    """A way to sign in, under the ``id`` that next-auth's client knows it by; ``type`` is its kind to that client.
 
-    ``read_proof`` makes a proof of what was sent; InvalidCredentials when it can't be one. ``form`` is the template of
-    its fields on the sign-in page; without one there is a button, and ``begin`` returns the URL that it leads to.
+    ``read_proof`` turns what was sent into a proof; InvalidCredentials when it can't be one. ``form`` is the template
+    for its fields on the sign-in page; without one there is a button, and ``begin`` returns the URL that it leads to.
     """
 
     id: str
@@ -40,5 +40,5 @@ class Way:
 
     @property
     def callback_path(self) -> str:
-        """Where what proves it is sent."""
+        """Where its proof is sent."""
         return f"/api/auth/callback/{self.id}"

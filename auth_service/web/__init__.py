@@ -1,1 +1,1 @@
-"""What speaks HTTP: the JSON API, NextAuth's protocol, the pages, and what other services ask."""
+"""The HTTP side: the JSON API, NextAuth's protocol, the pages, and the endpoints for other services."""

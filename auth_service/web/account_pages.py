@@ -1,9 +1,9 @@
 """The pages of one's own account: profile, password, devices, deletion. Plain HTML forms that need no script.
 
-Every form carries the browser's csrf token; what it asks for is done by the same use cases as in the JSON API. A form
-that was heard leads on by a redirect, so that reloading sends nothing twice; one that was refused is shown again, each
-error beside its field. One that is sent after its session has ended is shown again too, where more was typed than a
-password; else it leads to the sign-in page.
+Every form carries the browser's csrf token, and is handled by the same use cases as the JSON API. A form that succeeds
+ends in a redirect, so that reloading sends nothing twice; one that is refused is shown again, each error beside its
+field. A form sent after its session has ended is shown again too, if more was typed than a password; otherwise it leads
+to the sign-in page.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -35,7 +35,7 @@ from shared.web.bodies import is_form, read_form
 from shared.web.error_responses import note_refusal
 from shared.web.schemas import validate
 
-MOST_DEVICES = 100  # on the page; the API has them all
+MOST_DEVICES = 100  # on the page; the API lists them all
 
 DONE = {
     "renamed": Sentence("Saved. Your name was changed."),
@@ -56,12 +56,12 @@ REFUSALS = (Conflict, Forbidden, Invalid, Throttled, Unavailable)
 
 
 async def lead_to_sign_in(request: Request) -> Response:
-    """Lead to the sign-in page, and from there back to the page that was asked for."""
+    """Redirect to the sign-in page, which leads back to the requested page."""
     return redirect(sign_in_url(request, callback_url=parts_of(request).public_url + _find_page(request)))
 
 
 def signed_in(page: Page, otherwise: Endpoint = lead_to_sign_in) -> Endpoint:
-    """Return the endpoint of a page for somebody whose session is live; for others it is ``otherwise``."""
+    """Return the endpoint of a page for users with a live session; others get ``otherwise``."""
 
     async def endpoint(request: Request) -> Response:
         found = await find_browser_session(request)
@@ -77,7 +77,7 @@ async def show_profile(request: Request, found: BrowserSession) -> Response:
 
 
 async def show_name_again(request: Request) -> Response:
-    """Show the name that somebody typed whose session has ended, to be sent again once they are signed in."""
+    """Show the name again that was typed before the session ended, to be sent once its user has signed in."""
     fields = await read_form(request, MAX_FORM) if is_form(request) else {}
     if not is_csrf_verified(request, fields):
         return await lead_to_sign_in(request)
@@ -106,7 +106,7 @@ change_profile = signed_in(_change_profile, otherwise=show_name_again)
 
 @signed_in
 async def show_password(request: Request, found: BrowserSession) -> Response:
-    """Show the form for another password."""
+    """Show the form for a new password."""
     return _page(request, found, "account_password.html")
 
 
@@ -125,13 +125,13 @@ async def change_password(request: Request, found: BrowserSession) -> Response:
 
 @signed_in
 async def show_devices(request: Request, found: BrowserSession) -> Response:
-    """Show on which devices the user is signed in, this one first."""
+    """Show the devices on which the user is signed in, this one first."""
     return await _devices_page(request, found)
 
 
 @signed_in
 async def end_device(request: Request, found: BrowserSession) -> Response:
-    """End one session of the user's; one that is over already is as good as ended."""
+    """End one of the user's sessions; it does not matter if it is over already."""
     fields, client = await read_form(request, MAX_FORM), identify_client(request)
     session_id = read_session_id(request.path_params["sid"])
     try:
@@ -162,7 +162,7 @@ async def show_deletion(request: Request, found: BrowserSession) -> Response:
 
 
 async def confirm_deletion(request: Request) -> Response:
-    """Say that the account was deleted to the browser of a user who is no more; lead others to the sign-in page."""
+    """Confirm the deletion to the browser of a user who no longer exists; lead others to the sign-in page."""
     user_id = find_user_id(request)
     if user_id is None or not await is_gone(parts_of(request).accounts, user_id):
         return await lead_to_sign_in(request)
@@ -189,13 +189,13 @@ def _say_deleted(request: Request) -> Response:
 
 
 def _find_page(request: Request) -> str:
-    """Return the path to come back to: the page that was asked for; of a form that was sent only its answer is left."""
-    path: str = request.scope["path"]  # never of ``request.url``, which is put together with what Host says
+    """Return the path to come back to: the requested page, or, for a form that was sent, the page that shows it."""
+    path: str = request.scope["path"]  # never from ``request.url``, which is built from the Host header
     return path if request.method in ("GET", "HEAD") else "/account"
 
 
 def _verify_form(request: Request, fields: Mapping[str, str]) -> None:
-    """Refuse a form that was not made by a page of ours in this very browser."""
+    """Refuse a form that does not come from a page of ours in this very browser."""
     if not is_csrf_verified(request, fields):
         raise Forbidden(explain_csrf(request))
 
@@ -214,7 +214,7 @@ async def _devices_page(request: Request, found: BrowserSession, refusal: Refusa
 def _page(
     request: Request, found: BrowserSession, template: str, refusal: Refusal | None = None, **about: object
 ) -> Response:
-    """Return a page of the account, with what was refused on it if anything was."""
+    """Return an account page, with the refusal, if there was one."""
     errors = refusal.fields if isinstance(refusal, Invalid) else {}
     problem, retry_after = (None if refusal is None or errors else refusal.message), None
     if isinstance(refusal, Throttled | Unavailable):

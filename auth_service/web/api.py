@@ -1,6 +1,6 @@
-"""The JSON API of the auth service: parse, hand over to the use cases, answer. No SQL and no cryptography here.
+"""The JSON API of the auth service: parse, call the use cases, respond. No SQL and no cryptography here.
 
-Whoever asks about their own account must have a live session: its row is looked up, a good access token is not enough.
+Endpoints for one's own account need a live session: its row is looked up, a valid access token is not enough.
 """
 
 import uuid
@@ -41,7 +41,7 @@ MAX_BODY = 4096  # bytes
     "Sign up", body=SignUp, answers={201: UserView, 409: ErrorView, 429: ErrorView}, max_body=MAX_BODY, tag="Accounts"
 )
 async def create_user(request: Request, wanted: SignUp) -> Response:
-    """Sign somebody up."""
+    """Create an account. The new user is not signed in yet."""
     user = await parts_of(request).accounts.sign_up(wanted, identify_client(request))
     return _answer(_view(user), status=201, headers={"Location": f"/api/user/{user.id}"})
 
@@ -54,7 +54,7 @@ async def create_user(request: Request, wanted: SignUp) -> Response:
     tag="Sessions",
 )
 async def create_session(request: Request, offered: SignIn) -> Response:
-    """Sign somebody in and answer the tokens."""
+    """Start a session and return its access token and refresh token."""
     parts = parts_of(request)
     proof = Proof(offered.username, offered.password)
     signed_in = await parts.signing_in.sign_in(proof, identify_client(request))
@@ -83,7 +83,7 @@ async def create_session(request: Request, offered: SignIn) -> Response:
     tag="Sessions",
 )
 async def refresh_tokens(request: Request, offered: RefreshToken) -> Response:
-    """Answer a new pair of tokens for a refresh token, which counts once."""
+    """Exchange a refresh token, which can be used once, for a new access token and refresh token."""
     parts = parts_of(request)
     refreshed = await parts.sessions.refresh(offered.refresh_token, identify_client(request))
     record = record_of(request.scope)
@@ -98,14 +98,14 @@ async def refresh_tokens(request: Request, offered: RefreshToken) -> Response:
 
 @operation("Sign out", answers={204: None}, caller="required", tag="Sessions")
 async def end_session(request: Request) -> Response:
-    """End the caller's session; again is as good as once."""
+    """End the caller's session. Repeating it does no harm."""
     await parts_of(request).sessions.end(_callers_session(request), Ending.SIGNED_OUT, identify_client(request))
     return Response(status_code=204)
 
 
 @operation("Who am I", answers={200: UserView}, caller="required", tag="Accounts")
 async def show_me(request: Request) -> Response:
-    """Answer the caller, as the database knows them now."""
+    """Return the caller's account as it is now, whatever the access token says."""
     return _answer(_view(await _get_live_caller(request)))
 
 
@@ -134,7 +134,7 @@ async def change_me(request: Request, change: AccountChange) -> Response:
     tag="Accounts",
 )
 async def delete_me(request: Request, offered: Password) -> Response:
-    """Delete the caller's account, all sessions and posts with it."""
+    """Delete the caller's account, with all their sessions and posts."""
     user = await _get_live_caller(request)
     await parts_of(request).accounts.delete_own(user, offered.password, identify_client(request))
     return Response(status_code=204)
@@ -149,7 +149,7 @@ async def delete_me(request: Request, offered: Password) -> Response:
     tag="Accounts",
 )
 async def change_password(request: Request, wanted: PasswordChange) -> Response:
-    """Change the caller's password, and end all their other sessions."""
+    """Change the caller's password and end all their other sessions."""
     user, session_id = await _get_live_caller(request), _callers_session(request)
     await parts_of(request).accounts.change_password(user, wanted, session_id, identify_client(request))
     return Response(status_code=204)
@@ -157,7 +157,7 @@ async def change_password(request: Request, wanted: PasswordChange) -> Response:
 
 @operation("My sessions", query=DeviceQuery, answers={200: [DeviceView]}, caller="required", tag="Sessions")
 async def list_sessions(request: Request, query: DeviceQuery) -> Response:
-    """Answer the caller's live sessions, the newest first."""
+    """Return the caller's live sessions, newest first."""
     user, current = await _get_live_caller(request), _callers_session(request)
     after = SessionId(query.cursor) if query.cursor else None
     devices = await parts_of(request).sessions.list_devices(user.id, after, query.limit + 1)
@@ -171,7 +171,7 @@ async def list_sessions(request: Request, query: DeviceQuery) -> Response:
 
 @operation("End one of my sessions", answers={204: None, 404: ErrorView}, caller="required", tag="Sessions")
 async def end_one_session(request: Request) -> Response:
-    """End a session of the caller's, be it this one."""
+    """End one of the caller's sessions, which may be the current one."""
     user, session_id = await _get_live_caller(request), read_session_id(request.path_params["sid"])
     client = identify_client(request)
     sessions = parts_of(request).sessions
@@ -182,14 +182,14 @@ async def end_one_session(request: Request) -> Response:
 
 @operation("End all my other sessions", answers={204: None}, caller="required", tag="Sessions")
 async def end_other_sessions(request: Request) -> Response:
-    """End all sessions of the caller's but this one."""
+    """End all of the caller's sessions except the current one."""
     user, current = await _get_live_caller(request), _callers_session(request)
     await parts_of(request).sessions.end_others(user.id, current, identify_client(request))
     return Response(status_code=204)
 
 
 async def _get_live_caller(request: Request) -> User:
-    """Return the caller, whose session must be live; else Unauthorized."""
+    """Return the caller, whose session must be live; otherwise raise Unauthorized."""
     user = await parts_of(request).sessions.find_user(_callers_session(request))
     if user is None:
         ended = Anonymous(Reason.REVOKED)

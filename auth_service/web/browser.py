@@ -1,17 +1,17 @@
-"""What we keep in a browser: the csrf token, the page it wanted, its session, and which sign-in was its last.
+"""What we keep in a browser: the csrf token, the page to return to, its session, and its last sign-in.
 
-Found in a request's cookies, and written as ``Set-Cookie`` values. The first three are NextAuth's own cookies. They
-only name things; the row in the database is the truth, so a cookie of a session that ended is no session.
+These are read from a request's cookies, and written as ``Set-Cookie`` values. The first three are NextAuth's own
+cookies. They only name things; the row in the database is the truth, so the cookie of an ended session is no session.
 
-Answers may overtake one another: one to an older request can bring back the session cookie that a sign-in replaced, or
-clear the new one. So which session is the browser's is decided by these rules:
+Answers may overtake one another: the answer to an older request can bring back the session cookie that a sign-in
+replaced, or clear the new one. So these rules decide which session is the browser's:
 
 1. The device cookie (``shared.tokens.device_cookie``) is set by a sign-in and by nothing else. While the session that
-   it names is live, that is the browser's, whatever the session cookie says; else the one of the session cookie, if it
+   it names is live, that is the browser's, whatever the session cookie says; otherwise the session cookie's own, if it
    is live.
-2. Signing out ends both sessions. What a late answer brings back afterwards names a session that is over.
-3. Where the two differ, the answer puts the session cookie right.
-4. Where the session that counts was replaced nothing is cleared: the request is older than the sign-in that did it.
+2. Signing out ends both sessions. A cookie that a late answer brings back afterwards names a session that is over.
+3. Where the two differ, the answer corrects the session cookie.
+4. If the session that counts was replaced, nothing is cleared: the request is older than the sign-in that replaced it.
 """
 
 import time
@@ -47,7 +47,7 @@ _COOKIES = "gatepost.cookies"
 
 @dataclass(frozen=True, slots=True)
 class BrowserSession:
-    """A live session found in a browser; ``is_renewed`` when the access token there had to be replaced."""
+    """A browser's live session; ``is_renewed`` when the access token there had to be replaced."""
 
     user: User
     session: Session
@@ -66,18 +66,18 @@ def offer_csrf_token(request: Request) -> tuple[str, list[str]]:
 
 
 def is_csrf_verified(request: Request, fields: Mapping[str, str]) -> bool:
-    """Tell whether a form was made by a page of ours in this very browser."""
+    """Tell whether a form comes from a page of ours in this very browser."""
     parts = parts_of(request)
     return parts.csrf.is_verified(_cookies(request).get(parts.cookies.csrf), fields.get("csrfToken", ""))
 
 
 def has_csrf_cookie(request: Request) -> bool:
-    """Tell whether the browser sent a csrf cookie, whatever is in it: one that keeps no cookies never does."""
+    """Tell whether the browser sent a csrf cookie, valid or not: a browser that keeps no cookies never does."""
     return parts_of(request).cookies.csrf in _cookies(request)
 
 
 def choose_callback_url(request: Request, fields: Mapping[str, str]) -> str:
-    """Return where to go afterwards: what the body asks for, else the query, else the cookie; else the first page."""
+    """Return where to go afterwards: as the body says, else the query, else the cookie; else the first page."""
     parts = parts_of(request)
     places = (fields.get("callbackUrl"), request.query_params.get("callbackUrl"), _callback_cookie(request))
     wanted = next(filter(None, places), "")
@@ -85,9 +85,9 @@ def choose_callback_url(request: Request, fields: Mapping[str, str]) -> str:
 
 
 def remember_callback_url(request: Request, callback_url: str) -> list[str]:
-    """Return the cookie to set so that the browser keeps where to go afterwards; nothing when it does already.
+    """Return the cookie with which the browser remembers where to go afterwards; nothing if it already does.
 
-    What is too long for a cookie is left to the query and the form; an older destination is forgotten then.
+    A destination too long for a cookie is left to the query and the form; an older one is then forgotten.
     """
     names, kept = parts_of(request).cookies, _callback_cookie(request)
     if kept == callback_url:
@@ -99,7 +99,7 @@ def remember_callback_url(request: Request, callback_url: str) -> list[str]:
 
 
 async def find_browser_session(request: Request) -> BrowserSession | None:
-    """Return the live session of the browser, with an access token that is good for a while; or None."""
+    """Return the browser's live session, with an access token that stays valid for a while; or None."""
     parts, claims = parts_of(request), _open_session(request)
     found = await parts.sessions.find_first_live(list_session_ids(request))
     if found is None:
@@ -119,24 +119,24 @@ def list_session_ids(request: Request) -> list[SessionId]:
 
 
 def order_session_ids(parts: Parts, device_cookie: str | None, claims: SessionClaims) -> list[SessionId]:
-    """Return the same for a device cookie's value and an opened session cookie."""
+    """Return the same for the value of a device cookie and a decrypted session cookie."""
     text = claims.get("sid")
     own = read_session_id(text)
     if own is not None and device_cookie is not None and names_session(device_cookie, str(text)):
-        return [own]  # as mostly: whether that cookie is one of ours makes no difference then
+        return [own]  # the usual case: whether the device cookie is ours makes no difference then
     device = parts.devices.find_device(device_cookie, _now())
     named = [read_session_id(device.session_id if device else None), own]
     return list(dict.fromkeys(session_id for session_id in named if session_id is not None))
 
 
 def find_user_id(request: Request) -> int | None:
-    """Return the user whom the browser's session cookie names, there or not."""
+    """Return the user whom the browser's session cookie names, whether they exist or not."""
     user_id = _open_session(request).get("id")
     return user_id if isinstance(user_id, int) else None
 
 
 def note_reader(request: Request) -> None:
-    """Let the head of a page name whom the browser's cookie names; for pages that ask no database."""
+    """Let a page's header name the user in the browser's cookie; for pages that query no database."""
     name = _open_session(request).get("name")
     record_of(request.scope).user_name = name if isinstance(name, str) else None
 
@@ -144,7 +144,7 @@ def note_reader(request: Request) -> None:
 def seal_session(request: Request, user: User, session: Session, access_token: str) -> tuple[SessionClaims, list[str]]:
     """Return what the sealed session says and the cookies that store it until its absolute end.
 
-    Note for the log whose it is.
+    The log record gets the user and the session.
     """
     record = record_of(request.scope)
     record.user_id, record.session_id = user.id, str(session.id)
@@ -152,7 +152,7 @@ def seal_session(request: Request, user: User, session: Session, access_token: s
 
 
 def store_sign_in(request: Request, signed_in: SignedIn) -> list[str]:
-    """Return the cookies that store a new session and name it the browser's."""
+    """Return the cookies that store a new session and mark it as the browser's."""
     parts, now = parts_of(request), _now()
     device = parts.devices.make(Device(signed_in.user.id, str(signed_in.session.id)), now)
     names = parts.cookies
@@ -184,7 +184,7 @@ def clear_session(request: Request) -> list[str]:
 
 
 async def clear_ended_session(request: Request) -> list[str]:
-    """Return the same for a session cookie that is no live session, unless it was replaced."""
+    """Return the same if the session cookie names no live session, unless that was replaced."""
     return await clear_ended_pieces(parts_of(request), list_session_ids(request), _cookies(request))
 
 
@@ -196,7 +196,7 @@ async def clear_ended_pieces(parts: Parts, session_ids: Sequence[SessionId], sen
 
 
 def clear_pieces(parts: Parts, sent: Iterable[str]) -> list[str]:
-    """Return the cookies that clear the pieces of a session among those ``sent``."""
+    """Return the cookies that clear the pieces of a session cookie among those ``sent``."""
     names = parts.cookies
     return [clear_cookie(piece, secure=names.secure) for piece in list_session_pieces(sent, names.session)]
 
@@ -209,7 +209,7 @@ def add_cookies(response: Response, cookies: Iterable[str]) -> Response:
 
 
 def _cookies(request: Request) -> Mapping[str, str]:
-    """Return the request's cookies, taken apart once."""
+    """Return the request's cookies, parsed once."""
     scope = request.scope
     if _COOKIES not in scope:
         scope[_COOKIES] = parse_cookies(scope["headers"])
@@ -228,7 +228,7 @@ def _open_session(request: Request) -> SessionClaims:
 
 
 def _is_good(request: Request, token: str, user: User, session: Session) -> bool:
-    """Tell whether an access token is of this session, tells what the user is now, and has a while to live."""
+    """Tell whether an access token is of this session, matches the user as they are now, and won't expire too soon."""
     state, now = request.app.state, _now()
     caller = authenticate_token(token, state.access_tokens, state.revocations, now)
     if not isinstance(caller, SignedInCaller) or not caller.claims.is_fresh(now):

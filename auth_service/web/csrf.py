@@ -1,7 +1,7 @@
 """NextAuth's csrf token: the same random token in a cookie and in the form (OWASP's signed double submit).
 
-Pure. The cookie's value is ``<token>|<SHA-256 of token and NEXTAUTH_SECRET>``, both 64 hex digits, exactly as
-next-auth writes it; so another site, even a neighbour that can set cookies, can't make one up.
+Pure. The cookie's value is ``<token>|<SHA-256 of token and NEXTAUTH_SECRET>``, both 64 hex digits, exactly as next-auth
+writes it; so no other site can forge one, not even a sibling domain that can set cookies.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ _COOKIE = re.compile(r"([0-9a-f]{64})\|([0-9a-f]{64})")
 
 
 class CsrfTokens:
-    """Makes and verifies csrf tokens with ``NEXTAUTH_SECRET``; verifies those of previous secrets too."""
+    """Makes and verifies csrf tokens with ``NEXTAUTH_SECRET``; also verifies those of previous secrets."""
 
     def __init__(self, secret: str, previous: Sequence[str] = ()) -> None:
         self._secrets = (secret, *previous)
@@ -28,7 +28,7 @@ class CsrfTokens:
         return f"{token}|{_hash(token, self._secrets[0])}"
 
     def find_token(self, cookie: str | None) -> str | None:
-        """Return the token of a cookie that we made, or None."""
+        """Return the token in a cookie that we made, or None."""
         match = _COOKIE.fullmatch(cookie or "")
         if match is None:
             return None
@@ -36,7 +36,7 @@ class CsrfTokens:
         return match[1] if is_ours else None
 
     def is_verified(self, cookie: str | None, submitted: str) -> bool:
-        """Tell whether a form carries the token of its browser's cookie."""
+        """Tell whether a form carries the token in its browser's cookie."""
         token = self.find_token(cookie)
         return token is not None and hmac.compare_digest(token.encode(), submitted.encode(errors="replace"))
 

@@ -1,4 +1,4 @@
-"""What other services ask, under ``/internal``. The gateway routes none of it; each call needs a service token."""
+"""The endpoints for other services, under ``/internal``. The gateway routes none; each call needs a service token."""
 
 import math
 import time
@@ -21,7 +21,7 @@ from shared.web.service_calls import require_service
 
 
 async def show_user_changes(request: Request) -> Response:
-    """Answer a page of what happened to users (``ChangePage``). Of one who was deleted the id is left."""
+    """Return a page of user changes (``ChangePage``). Only the id is left of a deleted user."""
     require_service(request, contract.AUTH_SERVICE)
     page = await _read_page(request, "user_changes", list_user_changes)
     told = [_describe_change(change) for change in page.entries]
@@ -29,7 +29,7 @@ async def show_user_changes(request: Request) -> Response:
 
 
 async def show_revocations(request: Request) -> Response:
-    """Answer a page of the sessions that were ended (``RevocationPage``)."""
+    """Return a page of ended sessions (``RevocationPage``)."""
     require_service(request, contract.AUTH_SERVICE)
     page = await _read_page(request, "revocations", list_revocations)
     told: list[object] = [
@@ -41,7 +41,7 @@ async def show_revocations(request: Request) -> Response:
 
 
 async def renew_session(request: Request) -> Response:
-    """Answer a fresh access token for a browser's session if that is live, and the cookies to set (``SessionAnswer``).
+    """Return a fresh access token for a browser's session if it is live, and the cookies to set (``SessionAnswer``).
 
     Which session is the browser's: see ``browser``.
     """

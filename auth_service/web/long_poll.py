@@ -3,13 +3,13 @@
     GET /internal/users/changes?after=7&wait=5&epoch=<uuid>&known=3  ->  {"changes": [...], "last": 9, "epoch": <uuid>}
     GET /internal/revocations?after=3&wait=5&epoch=<uuid>            ->  {"revocations": [...], "last": 3, "epoch": ...}
 
-1. What comes after ``after`` is told at once, in order, a page at most; ``last`` is the number to ask after next.
-2. Where there is nothing, the answer waits up to ``wait`` seconds for something. Meanwhile the database is asked twice
-   a second what is newest, once for all who wait at this replica, and no connection is held in between: it works with
-   any number of replicas and followers, and after any failure. Nothing is waited for any more for a follower that goes
-   meanwhile, and for all when this service ends, which need not wait for them then.
-3. A follower who knows of a past that is gone (a database was put back) is told a ``last`` below its ``after``, and
-   begins anew; who that is, ``followers`` decides.
+1. Entries after ``after`` are returned at once, in order, a page at most; ``last`` is the next request's ``after``.
+2. When there are none, the answer waits up to ``wait`` seconds for one. Meanwhile the newest entry is queried twice a
+   second, once for all who wait at this replica, and no connection is held in between: this works with any number of
+   replicas and followers, and after any failure. The wait ends when the follower disconnects, and for all when this
+   service drains, which is not held up by them.
+3. A follower that knows of a past that is gone (the database was restored) gets a ``last`` below its ``after``, and
+   starts over; ``followers`` decides which ones do.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from shared.postgres.epochs import Epoch, find_epoch
 LOOK_EVERY = 0.5  # seconds
 
 Marks = tuple[int, int, int]
-"""The last user change and revocation that can be read, and the epoch. What is new shows in one of them."""
+"""The last user change and revocation that can be read, and the epoch. Anything new changes one of them."""
 
 
 class Numbered(Protocol):
@@ -46,7 +46,7 @@ ListEntries = Callable[[Connection, int], Awaitable[list[Entry]]]
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Entry]):
-    """A page of a feed, the number to ask after next, and the epoch that they are of."""
+    """A page of a feed, the number to continue after, and the epoch of both."""
 
     entries: Sequence[Entry]
     last: int
@@ -54,7 +54,7 @@ class Page(Generic[Entry]):
 
 
 class Events:
-    """What happened, as one database tells it; whoever waits for one shares the looks at it."""
+    """The events in one database; all who wait for one share the queries."""
 
     def __init__(self, database: Database, watch: EpochWatch) -> None:
         self._database = database
@@ -68,7 +68,7 @@ class Events:
         question: EventsQuestion,
         is_over: Callable[[], Awaitable[bool]],
     ) -> Page[Entry]:
-        """Return the next page of a feed; ``is_over`` tells when it is no longer to be waited for."""
+        """Return the next page of a feed; ``is_over`` tells when to stop waiting for it."""
         deadline = time.monotonic() + question.wait
         epoch, standing = await admit_follower(self._database, self._watch, feed, question)
         if standing is not Standing.READS_ON:
@@ -77,7 +77,7 @@ class Events:
         while True:
             async with self._database.connection() as connection:
                 entries = await list_entries(connection, question.after)
-                now = await find_epoch(connection) if entries else epoch  # afterwards: an entry may be of the next one
+                now = await find_epoch(connection) if entries else epoch  # read last: an entry may be of the next epoch
             if now != epoch:
                 return Page([], question.after, epoch)  # whoever asks again is told of the next
             if entries:
@@ -92,15 +92,15 @@ class Events:
                 return Page([], question.after, epoch)  # whoever asks again is told of the next
 
     async def _look(self) -> Marks:
-        """Return the marks as they are at the next look, which is everybody's who waits for one."""
+        """Return the marks of the next query, which is shared by all who wait for one."""
         if self._looking is None:
             self._looking = asyncio.create_task(self._look_soon())
             self._looking.add_done_callback(_let_go)
-        return await asyncio.shield(self._looking)  # whoever goes must not end it for the others
+        return await asyncio.shield(self._looking)  # one that gives up must not cancel it for the others
 
     async def _look_soon(self) -> Marks:
         await asyncio.sleep(LOOK_EVERY)
-        self._looking = None  # who comes from here on may have missed what this look finds
+        self._looking = None  # for those who come from now on, this query may have begun too early
         async with self._database.connection() as connection:
             return await _find_marks(connection)
 
@@ -118,4 +118,4 @@ async def _find_marks(connection: Connection) -> Marks:
 
 def _let_go(ended: "asyncio.Task[Marks]") -> None:
     with contextlib.suppress(asyncio.CancelledError):
-        ended.exception()  # perhaps nobody waits for it any more
+        ended.exception()  # perhaps nobody is waiting for it any more

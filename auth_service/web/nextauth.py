@@ -1,9 +1,9 @@
 """NextAuth v4's REST protocol under ``/api/auth``, as next-auth 4.24 speaks it; ``next-auth/react`` is its client.
 
-In *JSON mode*, which the client asks for with a field ``json`` that is the text ``true``, an answer that would be a
-redirect is ``{"url": "<absolute URL>"}`` with a status that tells how it went. Without it a browser sent a form: it is
-redirected, or shown the form again. Everything sent out is absolute and begins with the public URL, never with what a
-request's Host says.
+In *JSON mode*, which the client selects by a field ``json`` with the text ``true``, an answer that would be a redirect
+is ``{"url": "<absolute URL>"}`` with a status that says how it went. Without it, a browser sent a form: it is
+redirected, or shown the form again. Every URL sent is absolute and begins with the public URL, never with the request's
+Host.
 """
 
 import datetime as dt
@@ -58,13 +58,13 @@ ERROR_NAMES: Mapping[type[AppError], str] = {
 
 
 async def show_csrf_token(request: Request) -> Response:
-    """Answer the browser's csrf token."""
+    """Return the browser's csrf token."""
     token, cookies = offer_csrf_token(request)
     return add_cookies(JSONResponse({"csrfToken": token}, headers=NEVER_STORED), cookies)
 
 
 async def show_providers(request: Request) -> Response:
-    """Answer the ways to sign in."""
+    """Return the ways to sign in."""
     providers = {
         way.id: {
             "id": way.id,
@@ -79,14 +79,14 @@ async def show_providers(request: Request) -> Response:
 
 
 async def show_session(request: Request) -> Response:
-    """Answer who is signed in, and seal the cookie anew; ``{}`` for nobody. Never redirects."""
+    """Return who is signed in, and renew the cookie; ``{}`` for nobody. Never redirects."""
     return await _answer_session(request, await find_browser_session(request))
 
 
 async def update_session(request: Request) -> Response:
-    """Change what a session says, the client's ``update(data)``: the name and nothing else. Answer as ``show_session``.
+    """Change the session's data (the client's ``update(data)``): only the name. Answers like ``show_session``.
 
-    Without a verified csrf token, or data that is an object: 400 and ``{}``. A name that can't be one: Invalid.
+    400 and ``{}`` without a verified csrf token, or if the data is no object. Invalid for a name that can't be one.
     """
     members = await _read_members(request)
     wanted = members.get("data") or {}
@@ -101,7 +101,7 @@ async def update_session(request: Request) -> Response:
 
 
 async def start_sign_in(way: Way, request: Request) -> Response:
-    """Answer where a way to sign in begins: on the sign-in page if nowhere else."""
+    """Lead to where a way to sign in begins: by default the sign-in page."""
     fields = await _read_fields(request)
     if not is_csrf_verified(request, fields):
         return _answer_url(fields, _url(request, "/signin?csrf=true"))
@@ -109,7 +109,7 @@ async def start_sign_in(way: Way, request: Request) -> Response:
 
 
 async def sign_in(way: Way, request: Request) -> Response:
-    """Sign in by what was sent, into the session cookie."""
+    """Sign in with the proof that was sent, and set the session cookie."""
     fields = await _read_fields(request)
     callback_url = choose_callback_url(request, fields)
     if not is_csrf_verified(request, fields):
@@ -124,7 +124,7 @@ async def sign_in(way: Way, request: Request) -> Response:
 
 
 async def sign_out(request: Request) -> Response:
-    """End the session, each that the browser's cookies name, and make it forget the session cookie."""
+    """End every session that the browser's cookies name, and clear the session cookie."""
     fields = await _read_fields(request)
     if not is_csrf_verified(request, fields):
         if _is_json_mode(fields):
@@ -140,7 +140,7 @@ async def sign_out(request: Request) -> Response:
 
 
 async def show_error(request: Request) -> Response:
-    """Show what went wrong; what signing in again can mend is shown on the sign-in page."""
+    """Show what went wrong, on the sign-in page if signing in again can fix it."""
     error = request.query_params.get("error", "")
     if error in SHOWN_ON_SIGN_IN_PAGE:
         return Response(status_code=302, headers={"Location": _url(request, f"/signin?error={error}")})
@@ -148,14 +148,14 @@ async def show_error(request: Request) -> Response:
 
 
 async def show_verify_request(request: Request) -> Response:
-    """Show where next-auth leads after a link was mailed; part of the protocol, although none is ever mailed here."""
+    """Show the page after a link was mailed; next-auth's protocol has it, although none is ever mailed here."""
     return pages.notice_page(request, *pages.NO_LINKS)
 
 
 async def take_log(request: Request) -> Response:
-    """Take what a client complains about, and drop it: anybody can send it, so it proves nothing.
+    """Accept a client's error report, and drop it: anybody can send one, so it proves nothing.
 
-    What says that it is JSON and is not: BadRequest, as where next-auth runs.
+    BadRequest for a body that claims to be JSON and is not, as in next-auth.
     """
     await parts_of(request).admission.admit_log(identify_client(request))
     body = await read_bytes(request, MAX_LOG_BODY)
@@ -165,12 +165,12 @@ async def take_log(request: Request) -> Response:
 
 
 async def refuse_unknown(request: Request) -> Response:
-    """Refuse what is not part of the protocol."""
+    """Refuse requests that are not part of the protocol."""
     raise BadRequest(Sentence("{method} is not understood here", method=request.method))
 
 
 async def _answer_session(request: Request, found: BrowserSession | None) -> Response:
-    """Return what a browser is told of its session, with the cookie that keeps or clears it."""
+    """Return a browser's session for its client, with the cookie that keeps or clears it."""
     if found is None:
         return add_cookies(JSONResponse({}, headers=NEVER_STORED), await clear_ended_session(request))
     claims, cookies = seal_session(request, found.user, found.session, found.access_token)
@@ -180,7 +180,7 @@ async def _answer_session(request: Request, found: BrowserSession | None) -> Res
 
 
 async def _read_fields(request: Request) -> dict[str, str]:
-    """Return the text members of a body, JSON or form."""
+    """Return the text members of a body, be it JSON or a form."""
     if media_type(request) != "application/json":
         return await read_form(request, pages.MAX_LEADING_FORM)
     return _texts_of(await _read_members(request))
@@ -199,9 +199,9 @@ def _texts_of(members: Mapping[str, object]) -> dict[str, str]:
 
 
 def _refuse_sign_in(way: Way, request: Request, fields: Fields, callback_url: str, refusal: AppError) -> Response:
-    """Show the form again; in JSON mode answer the error's URL, without which the client fails, and the facts.
+    """Show the form again; in JSON mode, return the error's URL, without which the client fails, and the facts.
 
-    Either way the browser keeps where to go: next-auth's client reads it from the cookie after a second try.
+    Either way the browser remembers where to go: next-auth's client reads it from the cookie after a second try.
     """
     error = next(name for kind, name in ERROR_NAMES.items() if isinstance(refusal, kind))
     later = refusal if isinstance(refusal, Throttled | Unavailable) else None

@@ -1,7 +1,7 @@
 """The pages of the auth service: sign in, sign up, sign out, and what went wrong. Plain HTML forms that need no script.
 
-A form that is refused is shown again, each error beside its field and everything typed kept, but never a password.
-A form that begins something in a browser is shown under the public name (``public_name``), where its cookies count.
+A form that is refused is shown again, each error beside its field, with everything that was typed except passwords. A
+form that sets cookies is shown under the public name (``public_name``), for which they are valid.
 """
 
 from collections.abc import Mapping
@@ -39,16 +39,16 @@ from shared.web.schemas import validate
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_FORM = 8192  # bytes: a password of 1024 bytes may take three times as many in a form
-MAX_LEADING_FORM = 32_768  # of one that also says where to go afterwards, in up to 8192 bytes
-MAX_QUERY = 8192  # what the gateway takes
+MAX_LEADING_FORM = 32_768  # for one that also says where to go afterwards, in up to 8192 bytes
+MAX_QUERY = 8192  # bytes that the gateway accepts
 FIRST_PAGE_SIGNED_IN = "/userposts"
 
 EXPIRED_FORM = Sentence("This form was open for too long. Please send it again.")
 COOKIES_WANTED = Sentence("Your browser sent no cookies. Allow cookies for this site, then send the form again.")
 SIGN_IN_AGAIN = Sentence("Please sign in again to go on.")
-TOO_MANY_ATTEMPTS = Sentence("Too many attempts.")  # when to try again is said beside it, as with the next
+TOO_MANY_ATTEMPTS = Sentence("Too many attempts.")  # another sentence says when to try again, as with the next
 UNAVAILABLE = Sentence("The service is not available right now.")
-WRONG_CREDENTIALS, MISSING_CSRF = "CredentialsSignin", "MissingCSRF"  # as next-auth calls them
+WRONG_CREDENTIALS, MISSING_CSRF = "CredentialsSignin", "MissingCSRF"  # next-auth's names
 SIGN_IN_ERRORS = {
     WRONG_CREDENTIALS: Sentence("That e-mail address or password is not right."),
     MISSING_CSRF: EXPIRED_FORM,
@@ -82,7 +82,7 @@ NO_LINKS = (200, Sentence("No e-mail was sent"), Sentence("Here you sign in with
 
 @at_public_name
 async def show_sign_in(request: Request) -> Response:
-    """Show the sign-in form; whoever is signed in already may go on, unless asked to prove again who they are."""
+    """Show the sign-in form; a signed-in user is led on, unless they are to prove again who they are."""
     callback_url = choose_callback_url(request, {})
     if "login" in request.query_params.get("prompt", "").split():  # OpenID Connect Core, section 3.1.2.1
         return sign_in_page(request, callback_url, reason=SIGN_IN_AGAIN)
@@ -91,7 +91,7 @@ async def show_sign_in(request: Request) -> Response:
         return sign_in_page(request, callback_url, error=request.query_params.get("error"))
     _, cookies = seal_session(request, found.user, found.session, found.access_token)
     if found.is_renewed:
-        # Sent here only because the access token in the cookie had run out. With a good one this can't repeat itself.
+        # Sent here only because the access token in the cookie had expired. With a valid one there can be no loop.
         return add_cookies(redirect(callback_url), cookies)
     return add_cookies(_signed_in_page(request, callback_url, found.user), cookies)
 
@@ -124,7 +124,7 @@ def sign_in_page(
 
 @at_public_name
 async def show_sign_up(request: Request) -> Response:
-    """Show the sign-up form; whoever is signed in already may go on."""
+    """Show the sign-up form; a signed-in user is offered to go on."""
     callback_url = _choose_first_page(request, {})
     found = await find_browser_session(request)
     if found is not None:
@@ -133,7 +133,7 @@ async def show_sign_up(request: Request) -> Response:
 
 
 async def sign_up(request: Request) -> Response:
-    """Sign a person up and in, and lead on; or show the form again with what is wrong."""
+    """Sign somebody up and in, and redirect; or show the form again with what is wrong."""
     fields = await read_form(request, MAX_LEADING_FORM)
     callback_url = _choose_first_page(request, fields)
     typed = {name: fields.get(name, "") for name in ("name", "email")}
@@ -172,7 +172,7 @@ def sign_out_page(request: Request, *, status: int = 200, problem: str | None = 
 
 
 def notice_page(request: Request, status: int, heading: str, text: str) -> Response:
-    """Return a page that only says something."""
+    """Return a page with nothing but a message."""
     note_reader(request)
     return _page(request, "notice.html", status, {"heading": heading, "text": text})
 
@@ -184,29 +184,29 @@ def form_page(request: Request, template: str, status: int, shown: Mapping[str, 
 
 
 def explain_csrf(request: Request) -> Sentence:
-    """Return why a form's csrf token was not verified: its browser keeps no cookies, or it kept another one since."""
+    """Return why a form's csrf token was refused: the browser keeps no cookies, or has got another token since."""
     return EXPIRED_FORM if has_csrf_cookie(request) else COOKIES_WANTED
 
 
 def explain_later(error: Throttled | Unavailable) -> Sentence:
-    """Return why something is to be tried again later."""
+    """Return the reason to try again later."""
     return TOO_MANY_ATTEMPTS if isinstance(error, Throttled) else UNAVAILABLE
 
 
 def signed_out_url(request: Request, callback_url: str) -> str:
-    """Return where a browser goes after signing out; the first page says there that it was done."""
+    """Return where a browser goes after signing out; the first page then confirms it."""
     return f"{callback_url}/?done=signed-out" if callback_url == parts_of(request).public_url else callback_url
 
 
 def sign_in_url(request: Request, *, callback_url: str | None = None, notice: str | None = None) -> str:
-    """Return the address of the sign-in page, which leads to a page of ours afterwards, or says why it is shown."""
+    """Return the address of the sign-in page, with a page of ours to go to afterwards, or the reason to show it."""
     wanted = {"callbackUrl": callback_url, "notice": notice}
     query = urlencode({name: value for name, value in wanted.items() if value is not None})
     return f"{lead_from(request)}/api/auth/signin?{query}"
 
 
 def redirect(url: str) -> Response:
-    """Return a redirect that is always fetched with GET, to a URL that ``safe_redirect`` answered or that we made."""
+    """Return a redirect that is always followed with GET, to a URL from ``safe_redirect`` or one that we made."""
     return Response(status_code=303, headers={"Location": url})
 
 
@@ -238,9 +238,9 @@ def _choose_first_page(request: Request, fields: Mapping[str, str]) -> str:
 
 
 def _lead_back(callback_url: str) -> dict[str, object]:
-    """Return what a form needs to lead to a page afterwards, and to keep that on the way to another form.
+    """Return what a form needs to lead to a page afterwards, and to pass that on to another form.
 
-    Where it would make too long a query, the way to the other form does without.
+    Where the query would become too long, the link to the other form goes without.
     """
     query = f"?callbackUrl={quote(callback_url, safe='')}"
     return {"callback_url": callback_url, "callback_query": query if len(query) <= MAX_QUERY else ""}

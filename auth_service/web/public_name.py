@@ -1,15 +1,15 @@
-"""Under which name a page is opened: the public one, or another one that is served too.
+"""The name under which a page is opened: the public one, or another that also reaches us.
 
 Under ``127.0.0.1``, or the gateway's own port beside a front end, the answer to a form must not lead to the public URL:
-a page's policy (``form-action 'self'``) makes the browser stop there without a word. And cookies belong to a host:
-whoever signed in at ``127.0.0.1`` would be nobody at ``localhost``.
+a page's policy (``form-action 'self'``) makes the browser silently stop there. And cookies belong to a host: a user
+signed in at ``127.0.0.1`` would not be signed in at ``localhost``.
 
-1. A page that signs somebody in or out is shown under the public name alone. Under another one it redirects there,
-   before anybody types anything.
-2. The answer to any other form leads on under the name that the form was sent to (``lead_from``).
+1. A page that signs somebody in or out is shown only under the public name. Under any other it redirects there, before
+   anybody types anything.
+2. The answer to any other form leads to the name that the form was sent to (``lead_from``).
 
-A proxy ahead may have changed ``Host``: then the redirect leads to the same request again. So its address says that it
-was one, and nobody is redirected twice. ``Host`` is never written into an answer.
+A proxy in front may have changed ``Host``: then the redirect leads to the same request again. So its address carries a
+mark, and nobody is redirected twice. ``Host`` is never written into an answer.
 """
 
 from collections.abc import Awaitable, Callable
@@ -21,13 +21,13 @@ from auth_service.parts import parts_of
 from auth_service.web.redirects import origin_of
 
 MOVED = "moved"
-"""The member of the query that says: redirected from another name."""
+"""The query parameter that marks a redirect from another name."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def at_public_name(show: Endpoint) -> Endpoint:
-    """Return the endpoint of a page that is shown under the public name alone; from others it redirects there."""
+    """Return the endpoint of a page that is shown only under the public name; from others it redirects there."""
 
     async def endpoint(request: Request) -> Response:
         if MOVED in request.query_params or is_at_public_name(request):
@@ -40,7 +40,7 @@ def at_public_name(show: Endpoint) -> Endpoint:
 
 
 def lead_from(request: Request) -> str:
-    """Return what the address begins with to which an answer leads: the public URL, or nothing for the same name."""
+    """Return the start of a redirect's address: the public URL, or nothing to stay under the same name."""
     is_free = request.method in {"GET", "HEAD"} or is_at_public_name(request)
     return parts_of(request).public_url if is_free else ""
 

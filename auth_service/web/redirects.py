@@ -1,8 +1,8 @@
 r"""Where a browser may be sent after signing in or out: to a page of this site and nowhere else.
 
-Pure. Browsers read URLs generously (WHATWG URL, section 4.4): they drop tabs and newlines, take ``\`` for ``/``, and
-``//host`` for another site. So whatever could be read in two ways is refused, and what is answered always begins with
-our own origin and a character that ends it: no reading leads elsewhere.
+Pure. Browsers parse URLs leniently (WHATWG URL, section 4.4): they drop tabs and newlines, take ``\`` for ``/``, and
+``//host`` for another site. So whatever is ambiguous is refused, and what is returned always begins with our own origin
+and a character that ends it: no reading leads elsewhere.
 
 After the first ``?`` or ``#`` nothing can lead elsewhere any more: a blank or a ``\`` there is kept, encoded.
 """
@@ -10,7 +10,7 @@ After the first ``?`` or ``#`` nothing can lead elsewhere any more: a blank or a
 import re
 from urllib.parse import quote, unquote, urlsplit
 
-MAX_LENGTH = 8192  # bytes of what follows the origin, encoded; as long a query is taken by the gateway
+MAX_LENGTH = 8192  # bytes after the origin, encoded; the gateway accepts a query of this length
 
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
 _FORBIDDEN_LATER = re.compile(r"[\x00-\x1f\x7f]")
@@ -19,14 +19,14 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def safe_redirect(candidate: str, public_url: str) -> str | None:
-    """Return the absolute URL that a wanted destination means on our site, or None when it is not one of ours."""
+    """Return the absolute URL of a wanted destination on our site, or None when it is not on it."""
     place = re.split(r"[?#]", candidate, maxsplit=1)[0]
     if _FORBIDDEN.search(place) or _FORBIDDEN_LATER.search(candidate):
         return None
     try:
         rest = candidate if candidate.startswith("/") else _cut_origin(candidate, public_url)
         encoded = quote(rest, safe=_KEPT) if rest is not None else None
-    except ValueError:  # a host or port that can't be, or a lone surrogate
+    except ValueError:  # an impossible host or port, or a lone surrogate
         return None
     if encoded is None or len(encoded) > MAX_LENGTH or not _is_canonical(encoded):
         return None
@@ -34,7 +34,7 @@ def safe_redirect(candidate: str, public_url: str) -> str | None:
 
 
 def origin_of(url: str) -> tuple[str, str | None, int | None]:
-    """Return the scheme, the host and the port of a URL; ValueError when it has a port that can't be."""
+    """Return the scheme, the host and the port of a URL; ValueError when the port is impossible."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
 

@@ -1,7 +1,7 @@
-"""The bodies of the auth service's API, and what may stand in them.
+"""The bodies of the auth service's API, and what they may contain.
 
-An e-mail address is kept as typed; ``email_addresses`` says when two are the same. Signing in sets no bounds on the
-password: whatever can't be right is answered like any wrong one, after the same time.
+An e-mail address is kept as typed; ``email_addresses`` defines when two are the same. Signing in sets no bounds on the
+password: one that can't be right is refused like any wrong one, after the same time.
 """
 
 import re
@@ -59,7 +59,7 @@ Email = Annotated[Text, AfterValidator(check_email), WithJsonSchema(_EMAIL_SCHEM
 
 
 class SignUp(Body):
-    """Who wants to sign up."""
+    """A new account."""
 
     model_config = example(name="Ada", email="ada@example.com", password=_PHRASE)
 
@@ -77,7 +77,7 @@ class SignUp(Body):
 
 
 class SignIn(Body):
-    """Who wants to sign in: the e-mail address, which may also be called ``email``, and the password."""
+    """The credentials to sign in with: the e-mail address, which may also be sent as ``email``, and the password."""
 
     model_config = example(username="ada@example.com", password=_PHRASE)
 
@@ -86,7 +86,7 @@ class SignIn(Body):
 
 
 class RefreshToken(Body):
-    """A refresh token that is to be exchanged for a new pair."""
+    """A refresh token to exchange for a new pair."""
 
     model_config = example(refreshToken=_TOKENS["refreshToken"])
 
@@ -94,13 +94,13 @@ class RefreshToken(Body):
 
 
 def _describe_change(schema: JsonDict) -> None:
-    """Say in the schema what the validator checks: no null."""
+    """Put into the schema what the validator checks: no null."""
     schema["properties"] = {"name": TypeAdapter(Name).json_schema()}
     schema["examples"] = [{"name": "Ada Lovelace"}]
 
 
 class AccountChange(Body):
-    """What a user wants changed; what is left out stays."""
+    """Changes to an account; members left out stay as they are."""
 
     model_config = ConfigDict(json_schema_extra=_describe_change)
 
@@ -115,7 +115,7 @@ class AccountChange(Body):
 
 
 class PasswordChange(Body):
-    """Another password, and the one that counts until now."""
+    """The new password, and the current one."""
 
     model_config = example(currentPassword=_PHRASE, newPassword="purple monkey dishwasher")
 
@@ -124,7 +124,7 @@ class PasswordChange(Body):
 
 
 class Password(Body):
-    """The password of a signed-in user, who proves once more who they are."""
+    """The password of a signed-in user, to confirm who they are."""
 
     model_config = example(password=_PHRASE)
 
@@ -132,7 +132,7 @@ class Password(Body):
 
 
 class DeviceQuery(Query):
-    """Which part of the list of sessions: ``limit`` of them, after the one that ``cursor`` came from."""
+    """A part of the list of sessions: ``limit`` of them, after the page that ``cursor`` came from."""
 
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: uuid.UUID | None = None
@@ -151,7 +151,7 @@ class UserView(View):
 
 
 class SignedInView(UserView):
-    """A user who has just signed in; ``expiresIn`` is the access token's life in seconds."""
+    """A user who has just signed in, and their tokens; ``expiresIn`` is the access token's lifetime in seconds."""
 
     model_config = example(**_USER, **_TOKENS)
 
@@ -161,7 +161,7 @@ class SignedInView(UserView):
 
 
 class TokensView(View):
-    """A new pair of tokens; ``expiresIn`` is the access token's life in seconds."""
+    """A new pair of tokens; ``expiresIn`` is the access token's lifetime in seconds."""
 
     model_config = example(**_TOKENS)
 
@@ -171,7 +171,7 @@ class TokensView(View):
 
 
 class DeviceView(View):
-    """A session of the caller on one device; ``current`` for the one that asks. It ends at ``endsAt`` if not used."""
+    """One of the caller's sessions; ``current`` marks the one that made the request. Unused, it ends at ``endsAt``."""
 
     model_config = example(
         id="0b0f6b0e-8d0c-4c63-8a55-0d2a6c3c8f11",

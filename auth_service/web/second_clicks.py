@@ -1,8 +1,8 @@
-"""The same form sent twice, by a double click: the second is told what the first did, not that it was done already.
+"""The same form sent twice, by a double click: the second gets the first one's result, not "already done".
 
-A browser shows the answer to the second click alone. What the first one did can be told only from the account, so each
-of these looks at what was done a moment ago. It lets nobody in and tells nobody anything without the password, which is
-verified as at every sign-in, with its limits.
+A browser shows only the answer to the second click. What the first one did can be seen only from the account, so each
+of these functions checks what was done a moment ago. None lets anybody in, or reveals anything, without the password,
+which is verified as at every sign-in, with its limits.
 """
 
 import datetime as dt
@@ -24,7 +24,7 @@ A_MOMENT = dt.timedelta(minutes=1)
 async def sign_up_once(
     accounts: Accounts, wanted: SignUp, client: Client, replaced: Sequence[SessionId] = ()
 ) -> SignedIn:
-    """Sign up and in; or sign in to the account that another click has just made. Raises as ``sign_up_and_in``."""
+    """Sign up and in; or sign in to the account that another click just made. Raises what ``sign_up_and_in`` does."""
     try:
         return await accounts.sign_up_and_in(wanted, client, replaced)
     except EmailTaken:
@@ -40,7 +40,7 @@ async def sign_up_once(
 async def change_password_once(
     accounts: Accounts, user: User, wanted: PasswordChange, session_id: SessionId, client: Client
 ) -> None:
-    """Change the password, unless another click has just changed it to this one. Raises as ``change_password``."""
+    """Change the password, unless another click just changed it to this one. Raises what ``change_password`` does."""
     try:
         await accounts.change_password(user, wanted, session_id, client)
     except (Invalid, Conflict) as refusal:
@@ -54,7 +54,7 @@ async def change_password_once(
 
 
 async def delete_once(accounts: Accounts, user: User, password: str, client: Client) -> None:
-    """Delete the account, unless another click has just done so. Raises as ``delete_own``."""
+    """Delete the account, unless another click has just done so. Raises what ``delete_own`` does."""
     try:
         await accounts.delete_own(user, password, client)
     except (Invalid, NotFound):
@@ -63,7 +63,7 @@ async def delete_once(accounts: Accounts, user: User, password: str, client: Cli
 
 
 async def is_gone(accounts: Accounts, user_id: int) -> bool:
-    """Tell whether there is no user of that id."""
+    """Tell whether no user has that id."""
     async with accounts.database.connection() as connection:
         return await find_user(connection, user_id) is None
 

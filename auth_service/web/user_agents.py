@@ -1,7 +1,7 @@
-"""What a ``User-Agent`` says in a few words, such as "Firefox on Windows", so that people know their devices again.
+"""A ``User-Agent`` in a few words, such as "Firefox on Windows", so that people recognise their devices.
 
-Pure. Browsers name others for history's sake, so the order decides: who names Chrome and Edge is Edge. What is said
-here is only shown; a client may call itself anything.
+Pure. Browsers name others for historical reasons, so the order decides: one that names Chrome and Edge is Edge. The
+result is only displayed; a client may call itself anything.
 """
 
 import re
@@ -21,7 +21,7 @@ UNKNOWN = Sentence("Unknown device")
 
 
 def describe_device(user_agent: str) -> str:
-    """Return the browser and the system, else the first product that is named, else that nothing is known."""
+    """Return the browser and the system, else the first product named, else that it is unknown."""
     browser = next((name for word, name in _BROWSERS if re.search(rf"\b{word}\w*/", user_agent)), None)
     system = next((name for word, name in _SYSTEMS if word in user_agent), None)
     if browser and system:
