@@ -37,7 +37,7 @@ from shared.language.sentences import Sentence
 from shared.postgres.database import Connection, Database
 from shared.postgres.epoch_watch import EpochWatch
 
-MAX_ROLES = 16  # of one user: all stand in each access token, and none over 4 KiB is accepted
+MAX_ROLES = 16  # for one user: each access token carries them all, and none over 4 KiB is accepted
 
 T = TypeVar("T")
 
@@ -56,11 +56,11 @@ class Accounts:
     sessions: Sessions
 
     async def sign_up(self, wanted: SignUp, client: Client) -> User:
-        """Return the new user; EmailTaken when somebody has the e-mail address, Throttled, Unavailable."""
+        """Return the new user; raises EmailTaken when the e-mail address has a user, Throttled, Unavailable."""
         return await self._store(wanted, await self._hash_new(wanted, client), client, _nothing_more)
 
     async def sign_up_and_in(self, wanted: SignUp, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn:
-        """Return the new user with a session in place of those ``replaced``, all or nothing; else as ``sign_up``."""
+        """Return the new user with a session that replaces those ``replaced``, all or nothing; else as ``sign_up``."""
 
         async def begin(connection: Connection, user: User) -> SignedIn:
             signed_in = await self.sessions.begin_within(connection, Identity(user.id), client, replaced)
@@ -70,7 +70,7 @@ class Accounts:
         return await self._store(wanted, await self._hash_new(wanted, client), client, begin)
 
     async def create_user(self, wanted: SignUp, roles: Sequence[str], client: Client) -> User:
-        """Return the new user, with roles, as ``sign_up`` does; no limit holds. EmailTaken, Conflict."""
+        """Return the new user, with roles, as ``sign_up`` does, but without limits; raises EmailTaken, Conflict."""
 
         async def give_roles(connection: Connection, user: User) -> User:
             return await _replace_roles(connection, user.id, roles, (), client) if roles else user
@@ -83,7 +83,7 @@ class Accounts:
     ) -> User:
         """Give a user roles, take others away, and return the user; NotFound, Conflict when there would be too many.
 
-        Taking one away ends their sessions, unless these are to be kept: access tokens name it for up to their life.
+        Taking one away ends their sessions, unless told to keep them: access tokens name the role until they expire.
         """
         async with self.database.transaction() as connection:
             before = await find_user(connection, user_id) if await lock_user(connection, user_id) else None
@@ -93,7 +93,7 @@ class Accounts:
         return user
 
     async def rename(self, user: User, name: str, client: Client) -> User:
-        """Return the user with the name they want; NotFound when they are gone, Throttled: each name is kept."""
+        """Return the user under their new name; NotFound when they are gone, Throttled because each name is kept."""
         if name == user.name:
             return user
         async with self.database.transaction() as connection:
@@ -107,7 +107,7 @@ class Accounts:
     async def change_password(self, user: User, wanted: PasswordChange, session_id: SessionId, client: Client) -> None:
         """Change the password and end all other sessions of the user.
 
-        Invalid names ``newPassword`` when it can't be taken, ``currentPassword`` when it is not right. Throttled.
+        Invalid names ``newPassword`` when it is not acceptable, ``currentPassword`` when it is wrong. Throttled.
         """
         fault = find_password_fault(wanted.new_password, name=user.name, email=user.email)
         if fault:
@@ -128,9 +128,9 @@ class Accounts:
         await self.delete(user.id, client)
 
     async def delete(self, user_id: int, client: Client) -> User:
-        """Delete a user, end their sessions and tell everybody; their posts go when the posts service hears of it.
+        """Delete a user, end their sessions and publish both; their posts go when the posts service learns of it.
 
-        Returns who it was; NotFound when there is none of that id.
+        Returns the user as they were; NotFound when no user has that id.
         """
         async with self.database.transaction() as connection:
             user = await find_user(connection, user_id) if await lock_user(connection, user_id) else None
@@ -143,7 +143,7 @@ class Accounts:
         return user
 
     async def disable(self, user_id: int, client: Client) -> User:
-        """Let a user sign in no more, and end their sessions; NotFound when there is none of that id."""
+        """Stop a user from signing in, and end their sessions; NotFound when no user has that id."""
         async with self.database.transaction() as connection:
             await lock_user(connection, user_id)
             user = await update_disabled(connection, user_id, is_disabled=True)
@@ -154,7 +154,7 @@ class Accounts:
         return user
 
     async def enable(self, user_id: int, client: Client) -> User:
-        """Let a user sign in again; NotFound when there is none of that id."""
+        """Let a user sign in again; NotFound when no user has that id."""
         async with self.database.transaction() as connection:
             user = await update_disabled(connection, user_id, is_disabled=False)
             if user is None:
@@ -163,13 +163,13 @@ class Accounts:
         return user
 
     async def _hash_new(self, wanted: SignUp, client: Client) -> str:
-        """Return the hash of the password of somebody who may sign up; Throttled, Unavailable, Invalid."""
+        """Hash the password of somebody who is allowed to sign up; raises Throttled, Unavailable, Invalid."""
         with self._take_slot(wanted.email, client) as slot:
             await self.admission.admit_sign_up(client)
             return _get_taken(await self.passwords.hash_new(wanted.password, slot), "password")
 
     async def _store(self, wanted: SignUp, password_hash: str, client: Client, then: Then[T]) -> T:
-        """Store a new user and return what ``then`` makes of them in the same transaction; EmailTaken."""
+        """Store a new user and return the result of ``then``, called in the same transaction; raises EmailTaken."""
 
         async def store() -> T | None:
             async with self.database.transaction() as connection:
@@ -177,7 +177,7 @@ class Accounts:
                 return await then(connection, user) if user else None
 
         stored = await self.epoch_watch.write(store)
-        if stored is None:  # outside the transaction, so that the refusal stays noted
+        if stored is None:  # outside the transaction, so that the refusal stays in the audit
             raise EmailTaken
         return stored
 
@@ -203,7 +203,7 @@ async def _nothing_more(_: Connection, user: User) -> User:
 
 
 async def _store_user(connection: Connection, wanted: SignUp, password_hash: str, client: Client) -> User | None:
-    """Store a new user, and note it; None, which is noted too, when somebody has the e-mail address."""
+    """Store a new user, with an audit line; None, which gets one too, when the e-mail address has a user."""
     user = await insert_user(connection, wanted.name, wanted.email, password_hash)
     event, user_id = (Event.SIGNED_UP, user.id) if user else (Event.SIGN_UP_REFUSED, None)
     await insert_audit_line(connection, event, client, user_id)
@@ -213,7 +213,7 @@ async def _store_user(connection: Connection, wanted: SignUp, password_hash: str
 
 
 def _get_taken(password_hash: str | None, member: str) -> str:
-    """Return the hash of a password that was taken; else Invalid names the member."""
+    """Return the hash of an accepted password; otherwise Invalid names the member."""
     if password_hash is None:
         raise Invalid({member: GUESSABLE})
     return password_hash

@@ -29,7 +29,7 @@ def create_app(settings: AuthSettings, metrics: Metrics, ways: Sequence[Way] = W
 
 
 def build_routes(ways: Sequence[Way] = WAYS) -> list[Resource]:
-    """Return all that is answered, in reading order; ``build_way_routes`` has what each way to sign in adds."""
+    """Return all routes, in reading order; ``build_way_routes`` has those that each way to sign in adds."""
     unknown = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), nextauth.refuse_unknown)
     return [
         resource("/api/user", POST=api.create_user),
@@ -65,7 +65,7 @@ def build_routes(ways: Sequence[Way] = WAYS) -> list[Resource]:
 
 
 def build_way_routes(way: Way) -> list[Resource]:
-    """Return where a way to sign in begins, and where what proves it is sent."""
+    """Return the routes where a way to sign in begins, and where its proof is sent."""
     return [
         resource(way.start_path, GET=pages.show_sign_in, POST=functools.partial(nextauth.start_sign_in, way)),
         resource(way.callback_path, POST=functools.partial(nextauth.sign_in, way)),

@@ -1,8 +1,8 @@
-"""From where a request comes, as it is kept with a session and an audit line.
+"""Where a request comes from, as sessions and audit lines record it.
 
-The address is what the gateway says: it sets ``X-Forwarded-For`` itself, and nobody else reaches this service. It is
-kept to be read by people, and counted by the guessing limits; nobody is ever allowed anything because of it. Nor
-because of the device cookie: a browser that was signed in to an account before only has a count of its own.
+The address is the one that the gateway reports: it sets ``X-Forwarded-For`` itself, and nobody else reaches this
+service. It is kept for people to read, and counted by the guessing limits; it never grants anything. Nor does the
+device cookie: a browser that was signed in to an account before merely gets a count of its own.
 """
 
 import functools
@@ -18,15 +18,15 @@ from shared.tokens.session_cookie import parse_cookies
 
 MAX_USER_AGENT = 300  # characters
 LONGEST_ADDRESS = 45  # of IPv6, with an IPv4 address in it
-IPV6_SITE = 64  # bits: what one subscriber has at least (RFC 6177), and so what counts as one address
+IPV6_SITE = 64  # bits: the least that one subscriber gets (RFC 6177), and so what counts as one address
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
     """Where a request comes from; ``address`` is an IP address in its usual spelling, or None.
 
-    ``known_user_id`` is the user that this browser proved to have been signed in as before, in the session that
-    ``known_browser`` names: each sign-in makes it another.
+    ``known_user_id`` is the user whom this browser proved to have signed in before, in the session that
+    ``known_browser`` names, which changes with each sign-in.
     """
 
     address: str | None
@@ -69,7 +69,7 @@ def find_site(address: str | None) -> str:
 
 
 def _find_device(request: Request) -> Device | None:
-    parts = request.app.state.parts  # not by ``parts_of``: the parts are made of what knows clients
+    parts = request.app.state.parts  # not ``parts_of``: the parts are made of modules that import this one
     assert isinstance(parts.devices, DeviceCookies)
     cookie = parse_cookies(request.headers.raw).get(parts.cookies.device)
     return parts.devices.find_device(cookie, int(time.time()))
@@ -83,13 +83,13 @@ def _find_address(request: Request) -> str | None:
     return _read_address(text) if len(text) <= LONGEST_ADDRESS else None
 
 
-@functools.lru_cache(maxsize=1024)  # most requests come from few addresses, and parsing one takes Python a while
+@functools.lru_cache(maxsize=1024)  # most requests come from few addresses, and parsing one is slow in Python
 def _read_address(text: str) -> str | None:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
         return None
-    return None if "%" in text else str(address)  # a zone names an interface of the sender: nothing to keep
+    return None if "%" in text else str(address)  # a zone names an interface of the sender: not worth keeping
 
 
 def _read_user_agent(request: Request) -> str:

@@ -1,7 +1,8 @@
-"""E-mail addresses: which are taken, and when two are the same. Pure.
+"""E-mail addresses: which are accepted, and when two are the same. Pure.
 
-An address is kept as typed, but for blanks around it. Two are the same whose keys are: case and compatible characters
-do not count, nor whether a domain is written in letters or in punycode (RFC 5890, section 2.3.2.1).
+An address is kept as typed, except for blanks around it. Two addresses are the same if their keys are: case and
+compatible characters make no difference, nor does it matter whether a domain is written in Unicode or in punycode (RFC
+5890, section 2.3.2.1).
 """
 
 import unicodedata
@@ -11,10 +12,10 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 
 from shared.language.sentences import Sentence
 
-PRIVATE_DOMAINS = ("local", "test", "localhost", "home.arpa")  # a network of one's own has addresses too
+PRIVATE_DOMAINS = ("local", "test", "localhost", "home.arpa")  # private networks have addresses too
 REFUSED_DOMAINS = tuple(name for name in SPECIAL_USE_DOMAIN_NAMES if name not in PRIVATE_DOMAINS)
 INVALID = Sentence("must be a valid e-mail address")
-_BLANK = "\u200b\u2060\ufeff"  # pasted along, and seen by nobody
+_BLANK = "\u200b\u2060\ufeff"  # invisible, and easily pasted along
 _PUNYCODE = "xn--"
 
 
@@ -37,7 +38,7 @@ def check_email(email: str) -> str:
 
 
 def email_key(email: str) -> str:
-    """Return what makes two spellings of an address the same (Unicode's NFKC_Casefold, near enough)."""
+    """Return the key that all spellings of an address share (Unicode's NFKC_Casefold, near enough)."""
     local, at, domain = fold_email(email).rpartition("@")
     if _PUNYCODE not in domain:
         return local + at + domain
@@ -51,10 +52,10 @@ def fold_email(email: str) -> str:
 
 
 def list_keys(email: str) -> list[str]:
-    """Return the keys under which the user of an address may be stored, the one to prefer first.
+    """Return the keys under which the user of an address may be stored, the preferred one first.
 
-    Before keys had one spelling of a domain, it stood as typed. So what is typed now is looked up as that too, and both
-    users of a domain that was signed up in two spellings still get in, each by their own.
+    Before keys had one spelling for a domain, they kept it as typed. So an address is also looked up as typed, and
+    where one address was signed up under two spellings of its domain, both users still get in, each with their own.
     """
     folded, key = fold_email(email), email_key(email)
     local, at, domain = key.rpartition("@")

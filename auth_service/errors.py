@@ -10,12 +10,12 @@ class InvalidCredentials(Unauthorized):
 
 
 class RefreshRefused(Unauthorized):
-    """401: the refresh token is unknown, used up, or of a session that is over. Never says which."""
+    """401: the refresh token is unknown or used up, or its session is over. Never says which."""
 
     sentence = "This refresh token is not valid. Sign in again"
 
 
 class EmailTaken(Conflict):
-    """409: somebody signed up with this e-mail address before."""
+    """409: somebody has already signed up with this e-mail address."""
 
     sentence = "This e-mail address is already taken"

@@ -1,13 +1,14 @@
-"""What a follower of a feed has seen, against what this database knows: so a restore shows that nothing else shows.
+"""Compares what a follower of a feed has seen with what this database knows: shows restores that nothing else shows.
 
-A follower says how far it has read (``after``), in which epoch, and the highest user id that it has met. It may know
+A follower reports how far it has read (``after``), in which epoch, and the highest user id that it has seen. It may
+know
 
-1. the current epoch, and no more than there is: it reads on;
-2. an earlier one, after which nothing was lost: it reads on, if it had read no further than where the next one began;
-3. an earlier one, after which something was lost: it begins anew, since what it took may never have happened here;
-4. more than this database knows: something was lost just now. An epoch begins, and the follower begins anew.
+1. the current epoch, and no more than the database does: it reads on;
+2. an earlier epoch, after which nothing was lost: it reads on, if it had not read past the start of the next one;
+3. an earlier epoch, after which something was lost: it starts over, since what it took may never have happened here;
+4. more than this database knows: something was lost just now. A new epoch begins, and the follower starts over.
 
-A follower of the release before says nothing but how far it is. It begins anew where that is further than there is.
+A follower of the previous release reports only how far it has read. It starts over where that is past the newest entry.
 """
 
 from collections.abc import Awaitable, Callable
@@ -36,7 +37,7 @@ log = structlog.get_logger("followers")
 
 
 class Standing(Enum):
-    """What a follower is to do: read on, begin anew; or it knows of something that was lost."""
+    """What a follower must do: read on, or start over; or that it knows of something that was lost."""
 
     READS_ON = auto()
     BEGINS_ANEW = auto()
@@ -46,7 +47,7 @@ class Standing(Enum):
 async def admit_follower(
     database: Database, watch: EpochWatch, feed: str, question: EventsQuestion
 ) -> tuple[Epoch, Standing]:
-    """Return the current epoch, and what the follower is to do; begin an epoch where it knows of a loss."""
+    """Return the current epoch, and what the follower must do; begin an epoch where it knows of a loss."""
     async with database.connection() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         standing, epoch = await _judge(connection, feed, question), await find_epoch(connection)
     if standing is Standing.KNOWS_MORE:
@@ -78,7 +79,7 @@ async def _judge(connection: Connection, feed: str, question: EventsQuestion) ->
 
 
 def _find_end(feed: str, past: Past | None, newest: int) -> int:
-    """Return the last number that a follower can have read who knows no later epoch than this one."""
+    """Return the last number that a follower can have read if it knows no later epoch than this one."""
     if past is None or past.is_current:
         return newest
     end = past.next_user_changes if feed == "user_changes" else past.next_revocations

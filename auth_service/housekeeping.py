@@ -1,6 +1,6 @@
-"""The auth service's chores: what no longer matters is forgotten, and sessions that are over get rows that say so.
+"""The auth service's chores: delete what no longer matters, and mark the rows of sessions that are over.
 
-No request does any of this: what piled up during a flood, or in a year, must not decide whether somebody can sign in.
+No request does any of this: whatever piled up during a flood, or over a year, must not keep anybody from signing in.
 Rows are locked in the order cutoffs, sessions, refresh tokens; requests never lock a cutoff.
 """
 
@@ -32,7 +32,7 @@ def build_housekeeping(database: Database, settings: AuthSettings, metrics: Metr
 
 
 def build_chores(settings: AuthSettings) -> dict[str, Chore]:
-    """Return what is to be done, by the table that it is done to."""
+    """Return the chores, by the table that each works on."""
     token_ttl = dt.timedelta(seconds=settings.access_token_ttl)
     sessions_kept_for = dt.timedelta(days=settings.session_retention_days)
 
@@ -58,7 +58,7 @@ def build_chores(settings: AuthSettings) -> dict[str, Chore]:
 
 
 async def _finish_cutoff(connection: Connection, token_ttl: dt.timedelta, limit: int) -> Bite:
-    """Revoke some sessions that a cutoff ended, and tell of them; of a user who was deleted, delete them then."""
+    """Revoke some sessions that a cutoff ended, and publish that; delete them, too, if their user was deleted."""
     cutoff = await find_cutoff(connection)
     if cutoff is None:
         return Bite(0, has_more=False)
@@ -77,14 +77,14 @@ async def _finish_cutoff(connection: Connection, token_ttl: dt.timedelta, limit:
 
 
 async def _forget_past_sessions(connection: Connection, kept_for: dt.timedelta, limit: int) -> Bite:
-    """Forget some sessions, with their refresh tokens, whose absolute end is ``kept_for`` past."""
+    """Delete some sessions, with their refresh tokens, whose absolute end is ``kept_for`` in the past."""
     past = await lock_past_sessions(connection, kept_for, limit)
     rows = await _forget(connection, past, limit) if past else 0
     return Bite(rows, has_more=rows >= limit)
 
 
 async def _forget(connection: Connection, sessions: Sequence[SessionId], limit: int) -> int:
-    """Delete refresh tokens of sessions, and when none are left the sessions; return how many rows went."""
+    """Delete refresh tokens of sessions, then the sessions once none are left; return how many rows went."""
     tokens = await delete_refresh_tokens_of(connection, sessions, limit)
     if tokens >= limit:
         return tokens

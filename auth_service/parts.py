@@ -98,7 +98,7 @@ class Parts:
             ways=ways,
             sessions=sessions,
             access_tokens=access_tokens,
-            revocations=Revocations(),  # stays empty: whether a session is live is asked of its row
+            revocations=Revocations(),  # stays empty: a session's row says whether it is live
             service_tokens=ServiceTokens(service_keys),
             sealer=SessionSealer(nextauth_secret, settings.session_max_age, previous),
             csrf=CsrfTokens(nextauth_secret, previous),
@@ -114,12 +114,12 @@ class Parts:
 
     @property
     def remarks(self) -> dict[str, Check]:
-        """What ``/readyz`` says beside that: nothing, for it follows nobody."""
+        """What ``/readyz`` reports besides: nothing, for this service follows no other."""
         return {}
 
     async def start(self) -> None:
-        """Begin to work: read what is read once, connect to the database in the background."""
-        load_common_passwords()  # now, rather than while somebody waits for it; so is the estimator
+        """Start: read what is read only once, and connect to the database in the background."""
+        load_common_passwords()  # now, rather than while somebody waits; likewise the estimator
         load_estimator()
         await self.database.start()
         self.housekeeping.start()
@@ -128,7 +128,7 @@ class Parts:
         await self.sessions.uses.start()
 
     async def stop(self) -> None:
-        """Let go of everything."""
+        """Release everything."""
         await self.housekeeping.stop()
         self.passwords.stop()
         await self.epoch_watch.stop()
@@ -149,7 +149,7 @@ def parts_of(connection: HTTPConnection) -> Parts:
 
 
 def _share_lookups(database: Database) -> Lookups:
-    """Return what looks sessions up, those that are asked for at the same time by one query."""
+    """Return the look-up of sessions, in which simultaneous requests share a query."""
 
     async def look_up(session_ids: Sequence[SessionId]) -> list[tuple[User, Session] | None]:
         async with database.connection() as connection:
@@ -159,7 +159,7 @@ def _share_lookups(database: Database) -> Lookups:
 
 
 async def _note_epoch(connection: Connection, epoch: Epoch) -> None:
-    """Note what an epoch begins with: how far the feeds are, and an audit line after a loss."""
+    """Record the start of an epoch: how far the feeds have come, and an audit line after a loss."""
     await insert_feed_start(connection, epoch)
     if epoch.lost_at is not None:
         client = Client(None, "the auth service itself", f"epoch-{epoch.id.hex[:16]}")

@@ -1,14 +1,14 @@
-"""When sessions were last used: noted in memory, and written together, every few seconds, by one task of the process.
+"""When sessions were last used: noted in memory, and written in batches, every few seconds, by one task per process.
 
-So looking at a session only reads: a database that takes no writes, a lost standby or a slow disk signs nobody out, and
-costs one connection of the pool. What it means for the idle end:
+So looking up a session only reads: a database that takes no writes, a lost standby or a slow disk signs nobody out, and
+ties up one connection of the pool. What this means for the idle end:
 
-1. A use puts the idle end off once it is written, up to ``FLUSH_EVERY`` seconds later, and only where the row lags by
-   more than ``find_lag``: a minute, or a tenth of the idle age if that is less. A session may so end that much early,
+1. A use postpones the idle end once it is written, up to ``FLUSH_EVERY`` seconds later, and only where the row lags by
+   more than ``find_lag``: a minute, or a tenth of the idle age if that is less. So a session may end that much early,
    and never late.
 2. A session that has ended by then stays ended.
-3. What can't be written is kept and tried again; what is noted when the process dies is lost, and a session that goes
-   on being used is noted anew.
+3. Uses that can't be written are kept and retried; those in memory when the process dies are lost, and a session that
+   stays in use is soon noted again.
 """
 
 import asyncio
@@ -24,19 +24,19 @@ from shared.process.background import end_task
 FLUSH_EVERY = 5.0  # seconds; less where the idle age is short
 REST = 10.0  # seconds after a failure
 BATCH = 1000  # sessions in one statement
-MAX_NOTED = 50_000  # sessions; the uses of others are not noted until these are written
+MAX_NOTED = 50_000  # sessions; beyond that, uses are not noted until these are written
 LONGEST_LAG = dt.timedelta(minutes=1)
 
 log = structlog.get_logger("session_uses")
 
 
 def find_lag(idle_age: dt.timedelta) -> dt.timedelta:
-    """Return by how much a session's row may lag behind its last use."""
+    """Return how far a session's row may lag behind its last use."""
     return min(LONGEST_LAG, idle_age / 10)
 
 
 class SessionUses:
-    """Notes that sessions are used. ``start`` at the beginning, ``stop`` at the end."""
+    """Notes the uses of sessions. ``start`` at the beginning, ``stop`` at the end."""
 
     def __init__(self, database: Database, idle_age: dt.timedelta) -> None:
         self._database = database
@@ -55,13 +55,13 @@ class SessionUses:
             self._used_at[session_id] = time.monotonic()
 
     async def flush(self) -> bool:
-        """Write what is noted; False when that could not be done, and all that is left stays noted."""
-        noted = list(self._used_at)  # what is noted meanwhile waits for the next time
+        """Write the noted uses; False when that failed, and the rest stays noted."""
+        noted = list(self._used_at)  # uses noted meanwhile wait for the next flush
         for begin in range(0, len(noted), BATCH):
             batch = {session_id: self._used_at[session_id] for session_id in noted[begin : begin + BATCH]}
             try:
                 await self._write(batch)
-            except Exception as error:  # noqa: BLE001 - whatever it is, nobody waits for this
+            except Exception as error:  # noqa: BLE001 - whatever it is, no request waits for this
                 if not self._has_failed:
                     log.warning("session_uses_not_written", sessions=len(self), error=type(error).__name__)
                 self._has_failed = True
@@ -75,11 +75,11 @@ class SessionUses:
         return True
 
     async def start(self) -> None:
-        """Begin to write, now and then."""
+        """Start to write, every few seconds."""
         self._flushing = asyncio.create_task(self._flush_for_ever())
 
     async def stop(self) -> None:
-        """Write what is noted, and stop."""
+        """Write the noted uses, and stop."""
         await end_task(self._flushing)
         await self.flush()
 

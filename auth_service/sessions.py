@@ -1,21 +1,20 @@
 """What happens to sessions: begun, used, refreshed, listed and ended. Why they may begin is decided in ``signing_in``.
 
 1. What belongs together is one transaction: a session, its refresh token, its audit line, and the end of the sessions
-   that it takes the place of in a browser.
-2. A session that is ended before its time is told to everybody in the same transaction: see ``revocations``.
-3. A refresh token is used once. Used again within the grace, by a parallel tab or a client that lost the answer, it
-   gives the same successor, and later too while nobody has used that: a phone that lost the answer sleeps for hours.
-   Used again after its successor was, somebody stole it or lost it to a thief: the session is ended (RFC 9700, section
-   4.14.2). So it is when a token that was given again so late is used late again: a thief and an owner who take turns,
-   each with the other's last token, would otherwise never be found out. Who refreshes holds the session's row, so
-   parallel calls come one after the other.
-4. Rows are locked in the order users, sessions, refresh tokens, attempts; so nobody waits for each other. (A sign-in
-   ends the browser's other session last: nobody who holds a session's row waits for the counts of a sign-in.)
-5. Looking at a session writes nothing; that it is used is noted by ``session_uses``.
-6. Those who look at sessions at the same time share queries (``coalesced_reads``). Nobody is told what was so before
-   they asked.
-7. No token outlives its session: it ends with the session's absolute end, and after half of the idle age, so that who
-   goes on has to renew it, which counts as a use.
+   that it replaces in a browser.
+2. Ending a session before its time is published in the same transaction: see ``revocations``.
+3. A refresh token is used once. Reused within the grace period, by a parallel tab or a client that lost the answer, it
+   yields the same successor, and later too while that is unused: a phone that lost the answer may sleep for hours.
+   Reused after its successor was used, it was stolen, by this caller or the other: the session is ended (RFC 9700,
+   section 4.14.2). It is ended, too, when a token that was itself handed out again so late is reused late: a thief and
+   an owner who take turns, each with the other's last token, would otherwise never be found out. A refresh locks the
+   session's row, so parallel calls are serialised.
+4. Rows are locked in the order users, sessions, refresh tokens, attempts, so there are no deadlocks. (A sign-in ends
+   the browser's other session last: no transaction that holds a session's row waits for the counts of a sign-in.)
+5. Looking up a session writes nothing; ``session_uses`` notes its use.
+6. Simultaneous look-ups share queries (``coalesced_reads``). None returns what was true only before it was made.
+7. No token outlives its session: it expires with the session's absolute end, and after half of the idle age, so that an
+   active client has to renew it, which counts as a use.
 """
 
 import contextlib
@@ -55,9 +54,9 @@ from shared.postgres.database import Connection, Database
 from shared.tokens.claims import SESSION_ID_PATTERN
 from shared.tokens.signed import AccessTokens
 
-GRACE = 10.0  # seconds in which a refresh token gives its successor again
-MOST = 100  # sessions of one user; each sign-in beyond ends the one that was not used for longest
-ENDED_AT_ONCE = 1000  # sessions that a request ends one by one; any beyond are over by a cutoff
+GRACE = 10.0  # seconds in which a refresh token yields its successor again
+MOST = 100  # sessions of one user; each sign-in beyond ends the least recently used one
+ENDED_AT_ONCE = 1000  # sessions that a request ends one by one; a cutoff ends any beyond
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ class SignedIn:
 
 
 Lookups: TypeAlias = Reads[SessionId, tuple[User, Session] | None]
-"""Answers which session is live, and whose it is."""
+"""Looks up which session is live, and whose it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ class Sessions:
     async def begin(self, identity: Identity, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn | None:
         """Return a new session of a user who has just proved who they are; None when they may not sign in.
 
-        The sessions that it takes the place of end with its beginning.
+        The sessions that it replaces end as it begins.
         """
         async with self.database.connection() as connection:
             if not replaced:  # one statement, which needs no transaction
@@ -108,12 +107,12 @@ class Sessions:
     async def begin_within(
         self, connection: Connection, identity: Identity, client: Client, replaced: Sequence[SessionId] = ()
     ) -> SignedIn | None:
-        """Return the same, in the transaction of the caller: the first session of a new user."""
+        """Return the same, in the caller's transaction: the first session of a new user."""
         found = await self._begin(connection, identity, client, replaced)
         return found[0] if found else None
 
     async def find_first_live(self, session_ids: Sequence[SessionId]) -> tuple[User, Session] | None:
-        """Return whose the first of these sessions is that is live, and note that it is used; None when none is."""
+        """Return the first of these sessions that is live, and its user, and note its use; None when none is."""
         for session_id in session_ids:
             found = await self.lookups.read(session_id)
             if found is not None:
@@ -127,18 +126,18 @@ class Sessions:
             return await find_ending(connection, session_id)
 
     async def find_user(self, session_id: SessionId) -> User | None:
-        """Return whose live session this is, or None."""
+        """Return the user whose live session this is, or None."""
         found = await self.lookups.read(session_id)
         return found[0] if found else None
 
     async def refresh(self, token: str, client: Client) -> SignedIn:
-        """Return a new pair for a refresh token; RefreshRefused when it is not one of a live session, or used up.
+        """Return a new pair for a refresh token; RefreshRefused when its session is not live, or it is used up.
 
-        Throttled when the session was given too many, each of which is kept for as long as the session.
+        Throttled when the session was given too many, for each is kept as long as the session.
         """
         async with self.database.transaction() as connection:
             refreshed = await self._refresh(connection, token, client)
-        if refreshed is None:  # outside, so that what was ended stays ended
+        if refreshed is None:  # outside the transaction, so that what was ended stays ended
             raise RefreshRefused
         return refreshed
 
@@ -170,10 +169,10 @@ class Sessions:
         *,
         spared: SessionId | None = None,
     ) -> None:
-        """End all sessions of a user, but one if that is spared, in the transaction that makes it so.
+        """End all sessions of a user, except one if it is spared, in the transaction that is the reason for it.
 
-        However many there are: those beyond ``ENDED_AT_ONCE`` are over by a cutoff, and so are all of a user who is
-        being deleted; housekeeping sees to their rows.
+        However many there are: a cutoff ends those beyond ``ENDED_AT_ONCE``, and all of a user who is being deleted;
+        housekeeping sees to their rows.
         """
         ended = await update_all_revoked(connection, user_id, spared, because, ENDED_AT_ONCE)
         await self._tell(connection, ended, because, client)
@@ -183,10 +182,10 @@ class Sessions:
             await insert_cutoff(connection, user_id, spared, because)
 
     def sign_access_token(self, user: User, session: Session) -> str:
-        """Return a new access token for the user's session, which is used now.
+        """Return a new access token for the user's session, which is in use now.
 
-        It is never older than the session, whose beginning the database's clock tells: by that clock tokens are refused
-        that were issued before a restore.
+        It is never dated before the session, whose start is by the database's clock: by that clock, tokens issued
+        before a restore are refused.
         """
         began_at = int(session.created_at.timestamp())
         now = max(int(time.time()), began_at)
@@ -204,7 +203,7 @@ class Sessions:
     async def _begin(
         self, connection: Connection, identity: Identity, client: Client, replaced: Sequence[SessionId] = ()
     ) -> tuple[SignedIn, bool] | None:
-        """Return a new session, and whether its user has more than ``MOST`` now; None when they may not sign in."""
+        """Return a new session, and whether its user now has more than ``MOST``; None when they may not sign in."""
         new = NewSession(self.max_age, self.idle_age, refresh_tokens.make_refresh_token())
         found = await insert_new_session(connection, identity, new, client, MOST)
         if found is None:
@@ -214,13 +213,13 @@ class Sessions:
         return self._give(user, session, new.refresh_token), is_surplus
 
     async def _end_replaced(self, connection: Connection, replaced: Sequence[SessionId], client: Client) -> None:
-        """End what a sign-in takes the place of: first all rows, then the feed, which others lock in this order too."""
+        """End the sessions that a sign-in replaces: first all rows, then the feed, in the usual order of locks."""
         revoked = [await update_revoked(connection, each, None, Ending.REPLACED) for each in sorted(replaced)]
         for session in filter(None, revoked):
             await self._tell(connection, [session], Ending.REPLACED, client)
 
     async def _end_surplus(self, user_id: int, client: Client) -> None:
-        """End the sessions that a user has beyond ``MOST``. The user is signed in, whatever happens here."""
+        """End the sessions that a user has beyond ``MOST``. The user stays signed in, whatever happens here."""
         with contextlib.suppress(Unavailable):
             async with self.database.transaction() as connection:
                 ended = await update_surplus_revoked(connection, user_id, MOST, Ending.TOO_MANY, ENDED_AT_ONCE)
@@ -261,12 +260,12 @@ class Sessions:
         return SignedIn(user, session, self.sign_access_token(user, session), life, refresh_token)
 
     def _find_life(self, session: Session, now: int) -> int:
-        """Return how many seconds an access token lives that is given to a session now."""
+        """Return the lifetime, in seconds, of an access token given to a session now."""
         left = int(session.ends_at.timestamp()) - now
         return max(1, min(self.access_tokens.ttl, int(self.idle_age.total_seconds()) // 2, left))
 
     async def _tell(self, connection: Connection, ended: Sequence[Session], because: Ending, client: Client) -> None:
-        """Note the ends of sessions of one user in the audit, and tell everybody."""
+        """Note the end of one user's sessions in the audit, and publish it."""
         if not ended:
             return
         event = Event.SIGNED_OUT if because is Ending.SIGNED_OUT else Event.SESSION_REVOKED
@@ -276,7 +275,7 @@ class Sessions:
 
 
 def read_session_id(text: object) -> SessionId | None:
-    """Return a session id from its text, in the one spelling that access tokens have; or None when it is none."""
+    """Return the session id of a text, in the one spelling that access tokens use; None when it is none."""
     if not isinstance(text, str) or not re.fullmatch(SESSION_ID_PATTERN, text):
         return None
     return SessionId(uuid.UUID(text))

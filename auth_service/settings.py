@@ -18,7 +18,7 @@ class AuthSettings(UpstreamSettings):
     """Ages are in seconds: a session ends ``session_max_age`` after its sign-in, or unused for ``session_idle_age``.
 
     The guessing limits are explained in ``guessing.rules``. Sessions are kept for ``session_retention_days`` after
-    their absolute end, however soon they were over. With ``audit_retention_days`` 0, audit lines are kept for ever.
+    their absolute end, however early they ended. With ``audit_retention_days`` 0, audit lines are kept for ever.
     """
 
     nextauth_secret: Secret
@@ -44,7 +44,7 @@ class AuthSettings(UpstreamSettings):
     @field_validator("breached_passwords_file")
     @classmethod
     def _check_breached(cls, path: Path | None) -> Path | None:
-        """Let no service start that could not look passwords up."""
+        """Refuse to start a service that could not look up passwords."""
         if path is not None:
             BreachedPasswords.open(path).close()
         return path

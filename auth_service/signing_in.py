@@ -1,15 +1,16 @@
-"""Signing in: from "somebody offers a proof" to "a session began"; and confirming the password of who is signed in.
+"""Signing in, from the proof that somebody offers to their session; and confirming a signed-in user's password.
 
-Whatever way somebody signs in by (``ways``), this is the one door, and each of the two functions is read from top to
-bottom. Guessing limits, audit, disabled users and the renewal of hashes stand here once.
+Whichever way somebody signs in (``ways``), this is the one door, and each of the two functions reads from top to
+bottom. Guessing limits, audit, disabled users and rehashing are handled here, once.
 
-1. In this order: a slot for the hash (503), the guessing limits (429), whom the proof names, the hash, the session. No
-   database connection is held while a password is hashed, nor a slot while other tries are waited for.
-2. A try counts as failed from the moment that it is let in. One that ends without a decision, by a failure of ours or
-   because it is given up, has not failed: it is given back, and nobody waits for that.
+1. The order is: a slot for the hash (503), the guessing limits (429), whom the proof names, the hash, the session. No
+   database connection is held while a password is hashed, nor a slot while waiting for other tries.
+2. A try counts as failed from the moment it is let in. One that ends without a decision, by a failure of ours or
+   because it was abandoned, has not failed: it is given back, in the background.
 3. A sign-in is decided twice: by the password, and then, in the transaction that begins the session, by whether that is
-   the password still; so no session outlives a change of the password, a disabling or a deletion that came in between.
-4. Nothing tells why a proof was refused: not the answer, and not how long it took.
+   still the password; so if the password is changed, or the user disabled or deleted, in between, no session survives
+   it.
+4. Nothing reveals why a proof was refused: neither the answer nor how long it took.
 """
 
 import asyncio
@@ -35,8 +36,8 @@ from shared.errors import AppError, Invalid, Throttled
 from shared.language.sentences import Sentence
 from shared.postgres.database import Database
 
-PAUSES = (0.02, 0.05, 0.1, *(0.2,) * 24)  # seconds between looks at whether pending tries were decided: five in all
-MOST_PATIENT = 64  # tries of one address that wait for others at once
+PAUSES = (0.02, 0.05, 0.1, *(0.2,) * 24)  # seconds between checks whether pending tries were decided: five in all
+MOST_PATIENT = 64  # tries of one address that may wait for others at the same time
 WRONG_PASSWORD = Sentence("is not right")
 
 log = structlog.get_logger("signing_in")
@@ -44,7 +45,7 @@ log = structlog.get_logger("signing_in")
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What somebody offers to show who they are: an account, by its e-mail address, and what may be its password."""
+    """What somebody offers to prove who they are: an account's e-mail address, and what may be its password."""
 
     email: str
     password: str = field(repr=False)
@@ -61,7 +62,7 @@ class SigningIn:
     _patient: collections.Counter[str] = field(default_factory=collections.Counter)
 
     async def sign_in(self, proof: Proof, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn:
-        """Return the user with a new session in place of those ``replaced``.
+        """Return the user with a new session that replaces those ``replaced``.
 
         InvalidCredentials whether the e-mail or the password is wrong, and for a user who is disabled; Throttled,
         whatever the password, when too many failed before; Unavailable when too many are signing in.
@@ -78,7 +79,7 @@ class SigningIn:
         return signed_in
 
     async def confirm_password(self, user: User, password: str, member: str, client: Client) -> Credentials:
-        """Return the credentials of a signed-in user whose password is right; else Invalid names the member.
+        """Return the credentials of a signed-in user if the password is right; otherwise Invalid names the member.
 
         Throttled and Unavailable as in ``sign_in``: a stolen session is no place to guess.
         """
@@ -94,10 +95,10 @@ class SigningIn:
 
     @contextlib.asynccontextmanager
     async def _admit(self, email: str, client: Client) -> AsyncIterator[tuple[Slot, Credentials | None, Attempt]]:
-        """Give a slot for a hash, whom the e-mail address names, and the try, which counts as failed from now on.
+        """Yield a slot for a hash, the credentials of the address, and the try, which counts as failed from now on.
 
-        Unavailable when there is no slot, Throttled when the try must wait; one that only tries not decided yet stand
-        against is looked at again after each of the ``PAUSES``.
+        Unavailable when there is no slot, Throttled when the try must wait; one that is held up only by undecided tries
+        is judged again after each of the ``PAUSES``.
         """
         account = email_key(email)
         with contextlib.ExitStack() as patience:
@@ -129,7 +130,7 @@ class SigningIn:
             await insert_audit_line(connection, event, client, user_id)
 
     async def _renew_hash(self, named: Credentials, spelling: str, client: Client) -> None:
-        """Hash the password again if today that gives another hash. The user is signed in, whatever happens here."""
+        """Rehash the password if its stored hash is out of date. The user stays signed in, whatever happens here."""
         if not self.passwords.needs_rehash(named.password_hash, spelling):
             return
         try:
@@ -154,5 +155,5 @@ class SigningIn:
 
 
 def _hash_of(named: Credentials | None) -> str | None:
-    """Return what a password is verified against; None, which costs the same, where nobody is named."""
+    """Return the hash to verify a password against; None, which costs the same, where nobody is named."""
     return named.password_hash if named else None

@@ -1,1 +1,1 @@
-"""What an operator uses: the command line."""
+"""The command line for operators."""

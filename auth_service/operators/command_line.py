@@ -1,8 +1,8 @@
 """The command line for operators: ``python -m auth_service user list`` and so on; ``--help`` shows all of it.
 
-Exit status: 0 done, 1 refused or not there (one sentence on standard error), 2 the call or a setting is wrong. It reads
-the service's own settings and talks to its database; the service itself need not run. Only ``migrate`` changes the
-schema: while services of the release before run, looking at a list must not.
+Exit status: 0 done, 1 refused or not found (one sentence on standard error), 2 the usage or a setting is wrong. It
+reads the service's own settings and talks to its database; the service itself need not run. Only ``migrate`` changes
+the schema: looking at a list must not, while services of the previous release are running.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from shared.settings import SettingsInvalid, load_settings
 from shared.tokens.signed import MAX_ID
 
 DONE, REFUSED, WRONG = 0, 1, 2
-PATIENCE = 10  # seconds for the database to be there
+PATIENCE = 10  # seconds to wait for the database
 MOST = 1000  # lines
 MOST_DAYS = 36_500
 DESCRIPTION = "Without arguments, run the service. The word migrate alone brings its schema up to date."
@@ -39,7 +39,7 @@ Command: TypeAlias = Callable[[Parts, argparse.Namespace], Awaitable[Record | Se
 
 
 class OperatorSettings(AuthSettings):
-    """The service's settings; where it listens does not matter here."""
+    """The service's settings; the address that it listens on does not matter here."""
 
     port: int = 8001
     metrics_port: int = 8101
@@ -72,7 +72,7 @@ async def _run(command: Command, settings: AuthSettings, call: argparse.Namespac
             await parts.database.wait_until_ready()
         if await parts.database.list_pending():
             raise Conflict(OUTDATED)
-        await parts.epoch_watch.look()  # a command may be the first to come after a restore
+        await parts.epoch_watch.look()  # a command may be the first to run after a restore
         return await command(parts, call)
     except TimeoutError:
         raise Unavailable("The database can't be reached") from None

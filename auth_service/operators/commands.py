@@ -1,6 +1,6 @@
-"""What an operator can ask of the auth service from the command line; each command returns what is to be printed.
+"""The commands that an operator can give the auth service; each returns what is to be printed.
 
-The commands go through the same use cases and table modules as the API, so what they do is noted as it would be there.
+They go through the same use cases and table modules as the API, so what they do is audited in the same way.
 """
 
 import argparse
@@ -43,7 +43,7 @@ async def list_users(parts: Parts, arguments: Arguments) -> list[Record]:
 
 
 async def show_user(parts: Parts, arguments: Arguments) -> Record:
-    """Return one user; NotFound when there is none of that id."""
+    """Return one user; NotFound when no user has that id."""
     return _describe(await _get_user(parts, arguments.id))
 
 
@@ -54,7 +54,7 @@ async def create_user(parts: Parts, arguments: Arguments) -> Record:
 
 
 async def change_roles(parts: Parts, arguments: Arguments) -> Record:
-    """Give a user roles, which count from the next access token on, and take others away, which ends their sessions."""
+    """Give a user roles, effective from the next access token on, and take others away, which ends their sessions."""
     if not arguments.add and not arguments.remove:
         return _describe(await _get_user(parts, arguments.id))
     changes = (arguments.id, arguments.add, arguments.remove, operator())
@@ -62,7 +62,7 @@ async def change_roles(parts: Parts, arguments: Arguments) -> Record:
 
 
 async def disable_user(parts: Parts, arguments: Arguments) -> Record:
-    """Let a user sign in no more, and end their sessions."""
+    """Stop a user from signing in, and end their sessions."""
     return _describe(await parts.accounts.disable(arguments.id, operator()))
 
 
@@ -72,13 +72,13 @@ async def enable_user(parts: Parts, arguments: Arguments) -> Record:
 
 
 async def delete_user(parts: Parts, arguments: Arguments) -> Record:
-    """Delete a user; their posts go when the posts service hears of it, which it does later too if it is down."""
+    """Delete a user; their posts go when the posts service learns of it, even if it is down just now."""
     user = await parts.accounts.delete(arguments.id, operator())
     return {**_describe(user), "state": "deleted"}
 
 
 async def list_sessions(parts: Parts, arguments: Arguments) -> list[Record]:
-    """Return the sessions that began last, of everybody or of one user."""
+    """Return the latest sessions, of everybody or of one user."""
     async with parts.database.connection() as connection:
         sessions = await list_latest_sessions(connection, arguments.user, arguments.limit)
     return [
@@ -96,7 +96,7 @@ async def list_sessions(parts: Parts, arguments: Arguments) -> list[Record]:
 
 
 async def end_session(parts: Parts, arguments: Arguments) -> Record:
-    """End a session; NotFound when there is no live one of that id."""
+    """End a session; NotFound when no live session has that id."""
     async with parts.database.connection() as connection:
         session = await find_live_session(connection, arguments.id)
     if session is None or await parts.sessions.end(session.id, Ending.ENDED_BY_OPERATOR, operator()) is None:
@@ -123,7 +123,7 @@ async def show_audit(parts: Parts, arguments: Arguments) -> list[Record]:
 
 
 async def prune_audit(parts: Parts, arguments: Arguments) -> Record:
-    """Delete audit lines from before a moment, in small transactions, and note who did; or only count them."""
+    """Delete audit lines from before a moment, in small transactions, and record who did; or only count them."""
     async with parts.database.connection() as connection:
         latest = await find_moment(connection, dt.timedelta(days=arguments.older_than or 0))
     before = min(arguments.before or latest, latest)  # by the database's clock: never the line that is noted below
@@ -146,7 +146,7 @@ def make_secrets() -> Record:
 
 
 def operator() -> Client:
-    """Return whom audit lines name: the user of this machine who runs the command."""
+    """Return the client that audit lines name: the user of this machine who runs the command."""
     return Client(None, f"command line, user {os.getuid()}", f"command-{uuid.uuid4().hex[:16]}")
 
 

@@ -1,6 +1,6 @@
 """What the command line prints: tables for people, JSON for programs. Pure.
 
-Whatever a user typed into a name is shown without the characters that a terminal would obey.
+Names that users typed are shown without the characters that a terminal would obey.
 """
 
 import datetime as dt
@@ -17,7 +17,7 @@ GAP = "  "
 
 
 def draw(found: Record | Sequence[Record]) -> str:
-    """Return a list as a table with a line for each record, and one record as a line for each member."""
+    """Return a list as a table with a line per record, and one record with a line per member."""
     if isinstance(found, Mapping):
         return _align([(name, _say(cell)) for name, cell in found.items()])
     if not found:
@@ -26,7 +26,7 @@ def draw(found: Record | Sequence[Record]) -> str:
 
 
 def write_json(found: Record | Sequence[Record]) -> str:
-    """Return the same as JSON, in which what a terminal would obey is written as an escape."""
+    """Return the same as JSON, in which characters that a terminal would obey are escaped."""
     return make_visible(json.dumps(found, default=_write_cell, ensure_ascii=False, indent=2), keep="\n")
 
 
