@@ -1,7 +1,7 @@
 """The posts service, built on one screen: its parts and its routes.
 
-create_app(settings, metrics) -> a Starlette application; nothing happens before its lifespan starts.
-How reads share queries is no setting; a measurement passes another ``Sharing``.
+create_app(settings, metrics) -> a Starlette application; nothing happens before its lifespan starts. How reads share
+queries is not a setting; a benchmark passes another ``Sharing``.
 """
 
 from starlette.applications import Starlette
@@ -27,7 +27,7 @@ def create_app(settings: PostsSettings, metrics: Metrics, sharing: Sharing = SHA
 
 
 def build_routes() -> list[Resource]:
-    """Return all that is answered, in reading order."""
+    """Return all routes, in reading order."""
     return [
         resource("/api/user/{id}", GET=api.list_posts_of_user),
         resource("/api/posts", GET=api.list_feed, POST=api.create_post),

@@ -1,4 +1,4 @@
-"""The posts service's chores: what deleted authors wrote is deleted, and answers that are too old are forgotten.
+"""The posts service's chores: delete what deleted authors wrote, and stored answers that are too old.
 
 Rows are locked in the order removals, posts, idempotency keys.
 """
@@ -11,7 +11,7 @@ from shared.postgres.database import Connection
 from shared.postgres.housekeeping import Bite, Chore
 from shared.users_copy.deletions import finish_removals
 
-BYTES = 10_000  # of long content, which PostgreSQL stores in many pieces, are about as much work as a row
+BYTES = 10_000  # of long content, which PostgreSQL stores in many pieces: about as much work as a row
 LONG = 10  # stored answers hold posts: each counts as so many rows
 
 

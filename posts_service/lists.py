@@ -1,8 +1,8 @@
-"""The API's lists: what is asked for, what comes, and the plain way there: rows, which the models write as JSON.
+"""The API's lists: requests, results, and the plain way between them: rows, which the models write as JSON.
 
-Lists are as in ``tables/posts``: newest first, those below ``before``, without authors who were deleted. In the list of
-everyone an author is a name, without the e-mail address. A page ends where its contents exceed ``PAGE_BYTES``, and the
-next one has the rest. Who may see what is not decided here. ``fast/shared_lists`` answers the same, byte for byte.
+Lists are as in ``tables/posts``: newest first, ids below ``before``, without deleted authors. In the list of everyone
+an author is a name, without the e-mail address. A page ends where its contents would exceed ``PAGE_BYTES``, and the
+next one has the rest. Who may see what is not decided here. ``fast/shared_lists`` returns the same, byte for byte.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,12 +14,12 @@ from posts_service.schemas import MAX_CONTENT
 from posts_service.tables.posts import Post, list_by_author, list_published, list_published_by_author
 from posts_service.web.answers import Answer, post_answer, public_post_answer
 
-PAGE_BYTES = 1024 * 1024  # of contents on a page; a post that is longer by itself is a page by itself
+PAGE_BYTES = 1024 * 1024  # of contents on a page; a single post that is longer is a page of its own
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorsList:
-    """Asks for ``limit`` posts of an author below the id ``before``: all of them, or those that are published."""
+    """A request for ``limit`` posts of an author with ids below ``before``: all, or only the published ones."""
 
     author_id: int
     before: int
@@ -29,7 +29,7 @@ class AuthorsList:
 
 @dataclass(frozen=True, slots=True)
 class FeedList:
-    """Asks for ``limit`` published posts of everyone below the id ``before``."""
+    """A request for ``limit`` published posts of everyone with ids below ``before``."""
 
     before: int
     limit: int
@@ -37,7 +37,7 @@ class FeedList:
 
 @dataclass(frozen=True, slots=True)
 class PostList:
-    """The JSON of a list; the last id on it, if more posts follow."""
+    """The JSON of a list; and the last id on it, if more posts follow."""
 
     body: bytes
     last_id: int | None
@@ -76,14 +76,14 @@ class PlainLists:
 
 
 def _write(posts: Sequence[Post], limit: int, answer: Callable[[Post], Answer]) -> PostList:
-    """Return a page of ``limit`` posts; one more was asked for, to know whether another page follows."""
+    """Return a page of ``limit`` posts; one more was read, to know whether another page follows."""
     page = _fill_page(posts[:limit])
     body = b"[" + b",".join(answer(post).body for post in page) + b"]"
     return PostList(body, page[-1].id if len(posts) > len(page) else None)
 
 
 def _fill_page(posts: Sequence[Post]) -> Sequence[Post]:
-    """Return the first posts, at least one, whose contents fit on a page together."""
+    """Return the first posts, at least one, whose contents together fit on a page."""
     size = 0
     for number, post in enumerate(posts):
         size += len(post.content.encode())

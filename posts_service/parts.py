@@ -57,7 +57,7 @@ class Parts:
 
     @property
     def running(self) -> list[Part]:
-        """What starts and stops with the service, beside what every service has."""
+        """What starts and stops with the service, besides what every service has."""
         return [self.epoch_watch, *([self.standby] if self.standby is not None else [])]
 
 
@@ -65,7 +65,7 @@ def open_database(settings: PostsSettings | PostsMigrationSettings) -> Database:
     """Return the service's database, not connected yet."""
     has_standby = isinstance(settings, PostsSettings) and settings.posts_replica_url is not None
     url = settings.posts_database_url.get_secret_value()
-    # Its own come first: they made the copy of users before other services could have it.
+    # Its own come first: they created the copy of users before other services could have one.
     return Database(url, [MIGRATIONS, users_copy.MIGRATIONS], SERVICE, WRITE_SETTINGS if has_standby else None)
 
 

@@ -1,8 +1,8 @@
-"""Who may read what: the one place that decides it, for the API and the pages alike.
+"""Who may read what: decided here alone, for the API and the pages.
 
-A published post is everybody's. A draft is its author's; for everybody else it is not there.
+A published post is for everybody. A draft is for its author; for everybody else it does not exist.
 
-The API's lists (``read_``) come as JSON; those of the pages (``list_``) come as posts.
+The API's lists (``read_``) are JSON; those of the pages (``list_``) are posts.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def is_author(caller: Caller, post: Post) -> bool:
 
 
 async def get_visible_post(parts: Parts, caller: Caller, post_id: int) -> Post:
-    """Return the post, or raise NotFound when it is not there for the caller."""
+    """Return the post, or raise NotFound when it does not exist for the caller."""
     async with parts.database.connection() as connection:
         post = await find_post(connection, post_id)
     if post is None or not (post.published or is_author(caller, post)):
@@ -46,33 +46,33 @@ async def read_feed(parts: Parts, query: ListQuery) -> PostList:
 
 
 async def read_posts_of(parts: Parts, author_id: int, reader: User, query: ListQuery) -> PostList:
-    """Return the JSON of an author's posts: all of them to the author, to others those that are published."""
+    """Return the JSON of an author's posts: all of them for the author, only the published ones for others."""
     is_own = reader.claims.user_id == author_id
     wanted = AuthorsList(author_id, query.before, query.limit, with_drafts=is_own)
     return await parts.lists.of_author(wanted)
 
 
 async def list_feed(parts: Parts, query: ListQuery, most: int) -> Page:
-    """Return what everyone has published, ``most`` characters of each content."""
+    """Return what everyone has published, with ``most`` characters of each content."""
     posts = await parts.list_source.read(lambda found: list_published(found, query.before, query.limit + 1, most))
     return _make_page(posts, query.limit)
 
 
 async def list_own_posts(parts: Parts, author: User, query: ListQuery, most: int) -> Page:
-    """Return the caller's own posts, drafts among them, ``most`` characters of each content."""
+    """Return the caller's own posts, including drafts, with ``most`` characters of each content."""
     author_id, limit = author.claims.user_id, query.limit + 1
     posts = await parts.list_source.read(lambda found: list_by_author(found, author_id, query.before, limit, most))
     return _make_page(posts, query.limit)
 
 
 async def list_published_of(parts: Parts, author_id: int, query: ListQuery, most: int) -> Page:
-    """Return what an author has published, ``most`` characters of each content."""
+    """Return what an author has published, with ``most`` characters of each content."""
     before, limit = query.before, query.limit + 1
     posts = await parts.list_source.read(lambda found: list_published_by_author(found, author_id, before, limit, most))
     return _make_page(posts, query.limit)
 
 
 def _make_page(posts: Sequence[Post], limit: int) -> Page:
-    """Return a page of ``limit`` posts; one more was asked for, to know whether another page follows."""
+    """Return a page of ``limit`` posts; one more was read, to know whether another page follows."""
     shown = list(posts[:limit])
     return Page(shown, encode_cursor(shown[-1].id) if len(posts) > limit else None)

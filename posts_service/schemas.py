@@ -1,4 +1,4 @@
-"""The bodies and queries of the posts service's API, and what may stand in them. Texts come back byte for byte."""
+"""The bodies and queries of the posts service's API, and what they may contain. Texts come back byte for byte."""
 
 from typing import Annotated, Self
 
@@ -37,7 +37,7 @@ _POST: dict[str, JsonValue] = {
 
 
 class PostDraft(Body):
-    """A post to be written."""
+    """A new post."""
 
     model_config = example(**_DRAFT)
 
@@ -47,7 +47,7 @@ class PostDraft(Body):
 
 
 def _describe_change(schema: JsonDict) -> None:
-    """Say in the schema what the model's validators check: at least one member, and no null."""
+    """Put into the schema what the model's validators check: at least one member, and no null."""
     schema["minProperties"] = 1
     schema["examples"] = [{"published": True}]
     schema["properties"] = {
@@ -58,7 +58,7 @@ def _describe_change(schema: JsonDict) -> None:
 
 
 class PostChange(Body):
-    """What is to be changed of a post: at least one member; what is left out stays as it is."""
+    """Changes to a post: at least one member; members left out stay as they are."""
 
     model_config = ConfigDict(json_schema_extra=_describe_change)
 
@@ -81,7 +81,7 @@ class PostChange(Body):
 
 
 class ListQuery(Query):
-    """Which part of a list: ``limit`` posts, older than the page that ``cursor`` came from."""
+    """A part of a list: ``limit`` posts, older than the page that ``cursor`` came from."""
 
     limit: Annotated[
         int, Field(ge=1, le=MAX_LIMIT, description="At most so many; fewer where their contents exceed a mebibyte")
@@ -97,7 +97,7 @@ class AuthorView(View):
 
 
 class PublicAuthorView(View):
-    """Who wrote a post, as anybody may know."""
+    """Who wrote a post, as anybody may see it."""
 
     name: str
 
@@ -115,7 +115,7 @@ class _PostMembers(View):
 
 
 class PostView(_PostMembers):
-    """A post where a token is required; ``author`` is null while the author is not known here."""
+    """A post, as callers with a token see it; ``author`` is null while the author is not known here."""
 
     model_config = example(**_POST, author={"email": "ada@example.com", "name": "Ada"})
 
@@ -123,7 +123,7 @@ class PostView(_PostMembers):
 
 
 class PublicPostView(_PostMembers):
-    """A published post as everybody may read it: its author by name, without the e-mail address."""
+    """A published post, as everybody sees it: its author by name, without the e-mail address."""
 
     model_config = example(**_POST, author={"name": "Ada"})
 

@@ -8,9 +8,9 @@ from shared.settings import LogSettings, ResourceServerSettings, Secret
 
 
 class PostsSettings(ResourceServerSettings):
-    """What the posts service needs beside.
+    """What the posts service needs besides.
 
-    The answer to a write with an idempotency key is kept, and given again, for ``idempotency_retention_hours``.
+    The answer to a write with an idempotency key is kept, and sent again, for ``idempotency_retention_hours``.
     """
 
     posts_database_url: Secret

@@ -1,8 +1,8 @@
-"""What an author does: write a post, change it, delete it. Each is one transaction, for the API and the pages alike.
+"""What an author does: write, change and delete posts. Each is one transaction, for the API and the pages alike.
 
-Only the author changes a post. For others a draft is not there (NotFound) and a published post is not theirs
-(Forbidden). The author's name and address are taken from the token that they write with, unless newer ones are known.
-Who was deleted writes no more (Unauthorized), even while a token of theirs is not yet known to be revoked.
+Only the author may change a post. For others a draft does not exist (NotFound) and a published post is not theirs
+(Forbidden). The author's name and address are taken from the token that they write with, unless newer ones are known. A
+deleted user can't write any more (Unauthorized), even while their token is not yet known to be revoked.
 """
 
 import hashlib
@@ -28,14 +28,14 @@ from shared.users_copy.authors import upsert_author
 KEY_HEADER = "Idempotency-Key"
 
 Precondition = Callable[[Post], bool]
-"""Tells whether a post, as it is now, is what the author means to change."""
+"""Tells whether a post, as it is now, is the one that the author means to change."""
 
 
 async def write_post(parts: Parts, author: Claims, draft: PostDraft, key: str | None = None) -> Answer:
     """Store a new post and return the answer that shows it.
 
-    With an idempotency key only once for each: the same request again gets the same answer again. Raises Conflict while
-    the first request with this key runs, Invalid when that was for another post.
+    With an idempotency key, only once per key: the same request again gets the same answer again. Raises Conflict while
+    the first request with this key is running, Invalid when that was for a different post.
     """
     if key is None:
         return await parts.epoch_watch.write(lambda: _write(parts.database, author, draft))
@@ -45,9 +45,9 @@ async def write_post(parts: Parts, author: Claims, draft: PostDraft, key: str | 
 async def change_post(
     database: Database, author: Claims, post_id: int, change: PostChange, is_meant: Precondition
 ) -> Post:
-    """Change a post of the author's and return it; PreconditionFailed when it is no longer what is meant."""
+    """Change one of the author's posts and return it; PreconditionFailed when it is no longer the one meant."""
     async with database.transaction() as connection:
-        await upsert_author(connection, author)  # first: whoever locks an author and posts locks the author first
+        await upsert_author(connection, author)  # first: the author is always locked before their posts
         await _get_own_post(connection, author, post_id, is_meant)
         return await update_post(
             connection,
@@ -60,7 +60,7 @@ async def change_post(
 
 
 async def remove_post(database: Database, author: Claims, post_id: int, is_meant: Precondition) -> None:
-    """Delete a post of the author's; PreconditionFailed when it is no longer what is meant."""
+    """Delete one of the author's posts; PreconditionFailed when it is no longer the one meant."""
     async with database.transaction() as connection:
         await _get_own_post(connection, author, post_id, is_meant)
         await delete_post(connection, post_id, author.user_id)
@@ -87,7 +87,7 @@ async def _write_once(parts: Parts, author: Claims, draft: PostDraft, key: str) 
 
 
 async def _get_own_post(connection: Connection, author: Claims, post_id: int, is_meant: Precondition) -> Post:
-    """Return the author's post, locked. The condition comes last (RFC 9110, section 13.2.1)."""
+    """Return the author's post, locked. The condition is checked last (RFC 9110, section 13.2.1)."""
     post = await find_post_for_update(connection, post_id)
     if post is None or (post.author_id != author.user_id and not post.published):
         raise NotFound

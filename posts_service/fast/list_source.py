@@ -1,10 +1,10 @@
-"""Where lists are read: at a standby of the database if one is set and can be trusted, else at the primary.
+"""Where lists are read: from a standby of the database if one is set and can be trusted, else from the primary.
 
-1. Whoever wrote something, and was told so, sees it, wherever it is read. So with a standby a write is acknowledged
-   when the standby has applied it (``synchronous_commit = remote_apply``), and a standby that the primary does not wait
-   for (``synchronous_standby_names`` is empty) is not read at all.
-2. Nobody is worse off for it: what fails at the standby is asked of the primary, and the standby is left alone for a
-   moment. While the primary is away, the last that it said counts: it takes no writes then.
+1. A write that was acknowledged is visible to its author, wherever lists are read. So with a standby, a write is
+   acknowledged once the standby has applied it (``synchronous_commit = remote_apply``), and a standby that the primary
+   does not wait for (``synchronous_standby_names`` is empty) is not read at all.
+2. A standby never makes things worse: a read that fails there is repeated at the primary, and the standby is left alone
+   for a moment. While the primary is down its last reply stands: it takes no writes then.
 """
 
 import time
@@ -19,9 +19,9 @@ from shared.observing.metrics import Metrics
 from shared.postgres.database import Connection, Database
 
 WRITE_SETTINGS = {"synchronous_commit": "remote_apply"}
-"""What the primary's sessions need where a standby is read."""
+"""What sessions at the primary need if a standby is read."""
 REST = 2.0  # seconds for which a standby that failed is left alone
-CHECK_EVERY = 2.0  # seconds between questions whether the primary waits for it
+CHECK_EVERY = 2.0  # seconds between checks whether the primary waits for it
 
 Found = TypeVar("Found")
 
@@ -29,7 +29,7 @@ log = structlog.get_logger("list_source")
 
 
 class ListSource:
-    """Reads lists at ``standby``, where there is one, or at ``primary``."""
+    """Reads lists from ``standby``, if there is one, or from ``primary``."""
 
     def __init__(self, primary: Database, standby: Database | None, metrics: Metrics) -> None:
         self._primary = primary
@@ -39,12 +39,12 @@ class ListSource:
         self._counter = metrics.register_list_queries()
 
     async def read(self, read: Callable[[Connection], Awaitable[Found]]) -> Found:
-        """Return what a read finds; raises Unavailable when no server can be asked."""
+        """Return the result of a read; raises Unavailable when no server can be reached."""
         if self._standby is not None and await self._may_use_standby():
             try:
                 async with self._standby.connection() as connection:
                     found = await read(connection)
-            except Exception as error:  # noqa: BLE001 - whatever is wrong there, the primary is asked
+            except Exception as error:  # noqa: BLE001 - whatever is wrong there, the primary is read
                 self._rests_until = time.monotonic() + REST
                 log.warning("standby_failed", error=type(error).__name__)
             else:
@@ -56,7 +56,7 @@ class ListSource:
         return found
 
     def find_remark(self) -> str | None:
-        """Return why lists are read at the primary although a standby is set, or None: a remark for ``/readyz``."""
+        """Return why lists are read from the primary although a standby is set, or None: a remark for ``/readyz``."""
         if self._standby is None:
             return None
         lack = self._standby.find_lack()
@@ -75,7 +75,7 @@ class ListSource:
         return self._is_waited_for
 
     async def _check(self) -> None:
-        """Ask the primary whether it waits for a standby."""
+        """Check whether the primary waits for a standby."""
         self._checked_at = time.monotonic()
         try:
             async with self._primary.connection() as connection:

@@ -1,21 +1,21 @@
-"""The table ``posts`` read as lists, many with one statement, each post as the JSON that clients get.
+"""The table ``posts`` read as lists, many per statement, each post as the JSON that clients get.
 
-PostgreSQL writes the JSON (migrations 0003, 0004, 0007), so that nothing on the way takes it apart: byte for byte what
+PostgreSQL writes the JSON (migrations 0003, 0004, 0007), so that nothing on the way parses it: byte for byte what
 ``answers`` makes of a ``Post``. In the public list an author is a name, without the e-mail address. Lists are as in
-``posts``: newest first, those below ``before``, without authors who were deleted. Who may see what is not decided here.
+``posts``: newest first, ids below ``before``, without deleted authors. Who may see what is not decided here.
 
-What is asked for comes in arrays. Behind a subquery the planner can't count them, so that one plan, made once, does
-for any number of lists. Each list walks an index of its own, with drafts or without, and reads its author once. All
-lists of authors come back as one row, which PostgreSQL sends as it is: of several, each would go through its buffer of
-8 kB, which wakes us each time that it is full.
+The requests are passed as arrays. Behind a subquery the planner can't count their elements, so one plan, made once,
+does for any number of lists. Each list walks its own index, with drafts or without, and reads its author once. All
+lists of authors come back as one row, which PostgreSQL sends as it is: several rows would go through its buffer of 8
+kB, which wakes us each time it is full.
 
-It can't see how short a list is either, and would rather read all authors once than look up those of so many posts:
-``OFFSET 0`` leaves it no other way than the look-up.
+Nor can it see how short a list is: it would rather read all authors once than look up those of so many posts, and
+``OFFSET 0`` leaves it nothing but the look-up.
 
-How much memory a list takes is not left to those who ask. A query writes out lists of short posts only, so that what it
-answers is bounded by the number of posts; of another list it tells that a long post is on it. Such a list is read by
-itself (``list_long_``): first the lengths, for which no content is touched, then as many posts as fit into
-``PAGE_BYTES``; the next page has the rest. What is common pays for none of this.
+How much memory a list takes is not up to clients. A query writes out lists of short posts only, so that the number of
+posts bounds its result; for any other list it reports that a long post is on it. Such a list is read by itself
+(``list_long_``): first the lengths, for which no content is touched, then as many posts as fit into ``PAGE_BYTES``; the
+next page has the rest. The common case pays for none of this.
 """
 
 from collections.abc import Sequence
@@ -27,14 +27,14 @@ from shared.postgres.database import Connection
 SHORT = 10_000  # bytes of content: a hundred such posts are no more than a page takes
 
 _ANY_LENGTH = 2**31 - 1
-_TOO_LONG = "\x01"  # in the place of a post that was not to be written; in JSON it would be \\u0001
-_BETWEEN_POSTS = ',{"id":'  # and nowhere else: the quotes within a text have a backslash before them
+_TOO_LONG = "\x01"  # in place of a post that was not written out; in JSON it would be \\u0001
+_BETWEEN_POSTS = ',{"id":'  # and nowhere else: quotes inside a text are escaped with a backslash
 
 
 async def list_by_authors(
     connection: Connection, asked: Sequence[AuthorsList], longest: int = SHORT
 ) -> list[PostList | None]:
-    """Return the lists of authors' posts that are asked for, in that order; None for one with a post that is longer."""
+    """Return the requested lists of authors' posts, in the same order; None for one with a longer post on it."""
     row = await connection.fetchrow(
         """
         SELECT array_agg(list.posts ORDER BY asked.place) AS posts,
@@ -76,7 +76,7 @@ async def list_by_authors(
 
 
 async def list_feeds(connection: Connection, asked: Sequence[FeedList], longest: int = SHORT) -> list[PostList | None]:
-    """Return the lists of everyone's published posts that are asked for, in that order; None as above."""
+    """Return the requested lists of everyone's published posts, in the same order; None as above."""
     rows = await connection.fetch(
         """
         SELECT list.posts, list.last_id
@@ -108,7 +108,7 @@ async def list_feeds(connection: Connection, asked: Sequence[FeedList], longest:
 
 
 async def list_long_by_author(connection: Connection, asked: AuthorsList) -> PostList:
-    """Return a list of an author's posts with long ones on it, as far as a page takes them."""
+    """Return a list of an author's posts with long ones on it, as far as they fit on a page."""
     fitting = await connection.fetchval(
         """
         SELECT count(*) FILTER (WHERE bytes <= $4) FROM (
@@ -131,7 +131,7 @@ async def list_long_by_author(connection: Connection, asked: AuthorsList) -> Pos
 
 
 async def list_long_feed(connection: Connection, asked: FeedList) -> PostList:
-    """Return a list of everyone's published posts with long ones on it, as far as a page takes them."""
+    """Return a list of everyone's published posts with long ones on it, as far as they fit on a page."""
     fitting = await connection.fetchval(
         """
         SELECT count(*) FILTER (WHERE bytes <= $3) FROM (
@@ -156,7 +156,7 @@ def _get_only(lists: Sequence[PostList | None]) -> PostList:
 
 
 def _make_list(posts: str | None, last_id: int | None) -> PostList | None:
-    """Return a list; where more posts follow its last, one of them was read to know it. No posts at all are None."""
+    """Return a list; if more posts follow, one of them was read to find that out. None if there are no posts."""
     if posts is None:
         return PostList(b"[]", None)
     if _TOO_LONG in posts:

@@ -1,4 +1,4 @@
-"""The API's lists by shared queries that answer JSON, see ``post_lists``: what ``PlainLists`` answers, cheaper."""
+"""The API's lists by shared queries that return JSON, see ``post_lists``: the same as ``PlainLists``, cheaper."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -16,12 +16,12 @@ List = TypeVar("List", AuthorsList, FeedList)
 
 
 def build_lists(source: ListSource, sharing: Sharing) -> Lists:
-    """Return what reads the API's lists."""
+    """Return the reader of the API's lists."""
     return SharedLists(source, sharing) if FAST.is_on else PlainLists(source)
 
 
 class SharedLists:
-    """Reads the lists that are asked for at the same time by one query, and those with long posts by themselves."""
+    """Reads lists requested at the same time by one query, and those with long posts one by one."""
 
     def __init__(self, source: ListSource, sharing: Sharing) -> None:
         self._by_author = _coalesce(source, list_by_authors, sharing)
@@ -43,7 +43,7 @@ def _coalesce(
     list_all: Callable[[Connection, Sequence[List]], Awaitable[Sequence[PostList | None]]],
     sharing: Sharing,
 ) -> CoalescedReads[List, PostList | None]:
-    """Return reads of lists that share queries; a query is as heavy as it has posts to read."""
+    """Return reads of lists that share queries; a query weighs as much as it has posts to read."""
 
     async def ask(asked: Sequence[List]) -> Sequence[PostList | None]:
         return await source.read(lambda connection: list_all(connection, asked))
@@ -54,7 +54,7 @@ def _coalesce(
 def _one_by_one(
     source: ListSource, list_one: Callable[[Connection, List], Awaitable[PostList]]
 ) -> CoalescedReads[List, PostList]:
-    """Return reads of long lists: so few at a time that their pages are never much together; equal ones are one."""
+    """Return reads of long lists: so few at a time that their pages stay small in total; equal ones are one."""
 
     async def ask(asked: Sequence[List]) -> Sequence[PostList]:
         [one] = asked

@@ -1,8 +1,8 @@
-"""The table ``idempotency_keys``: the answers that repeated requests get again. Each function is one SQL statement.
+"""The table ``idempotency_keys``: answers to be sent again to repeated requests. Each function is one SQL statement.
 
-A key is written in the transaction of the post that it made: both are there or neither. While that transaction runs
-it holds a lock of the database on the key, which ends with the transaction, however that ends; so a crash leaves
-neither a half-made post nor a key that is taken for ever.
+A key is written in the transaction that creates its post: both exist or neither. While that transaction runs it holds
+an advisory lock on the key, which ends with the transaction, however that ends; so a crash leaves neither a half-made
+post nor a key that is taken for ever.
 """
 
 import datetime as dt
@@ -15,14 +15,14 @@ from shared.postgres.database import Connection
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """What was answered before, and the fingerprint of what was asked for."""
+    """The answer to an earlier request, and that request's fingerprint."""
 
     fingerprint: bytes
     answer: Answer
 
 
 async def lock_key(connection: Connection, author_id: int, key: str) -> bool:
-    """Lock an author's key until the transaction ends; tell whether that worked: else another one is running."""
+    """Try to lock an author's key until the transaction ends; False while another request holds it."""
     locked: bool = await connection.fetchval(
         "SELECT pg_try_advisory_xact_lock(hashtextextended($2, $1))", author_id, key
     )
@@ -30,7 +30,7 @@ async def lock_key(connection: Connection, author_id: int, key: str) -> bool:
 
 
 async def find_answer(connection: Connection, author_id: int, key: str, kept_for: dt.timedelta) -> StoredAnswer | None:
-    """Return what an author's request with that key was answered, at most ``kept_for`` ago, or None.
+    """Return the answer to an author's request with that key, at most ``kept_for`` old, or None.
 
     None also when the author was deleted.
     """
@@ -50,7 +50,7 @@ async def find_answer(connection: Connection, author_id: int, key: str, kept_for
 
 
 async def insert_answer(connection: Connection, author_id: int, key: str, stored: StoredAnswer) -> None:
-    """Store what is answered to an author's request with that key, in place of one that is too old to count."""
+    """Store the answer to an author's request with that key, replacing one that is too old to count."""
     await connection.execute(
         """
         INSERT INTO idempotency_keys (author_id, key, fingerprint, status, headers, body)
@@ -68,7 +68,7 @@ async def insert_answer(connection: Connection, author_id: int, key: str, stored
 
 
 async def has_answers_of(connection: Connection, author_id: int) -> bool:
-    """Tell whether an author was answered anything that is still stored."""
+    """Tell whether any answer to an author is still stored."""
     found: str | None = await connection.fetchval(
         # BETWEEN: as in ``delete_posts_of``.
         "SELECT key FROM idempotency_keys WHERE author_id BETWEEN $1 AND $1 ORDER BY author_id LIMIT 1",
@@ -78,7 +78,7 @@ async def has_answers_of(connection: Connection, author_id: int) -> bool:
 
 
 async def delete_answers_of(connection: Connection, author_id: int, limit: int) -> int:
-    """Delete some of what an author was answered, and return how many; none that somebody else has locked."""
+    """Delete some answers to an author, and return how many; locked rows are skipped."""
     rows = await connection.fetch(
         # BETWEEN: as in ``delete_posts_of``.
         """
@@ -94,9 +94,9 @@ async def delete_answers_of(connection: Connection, author_id: int, limit: int) 
 
 
 async def delete_expired_answers(connection: Connection, kept_for: dt.timedelta, limit: int) -> int:
-    """Delete some of the answers older than ``kept_for``, and return how many; none that somebody else has locked."""
+    """Delete some answers older than ``kept_for``, and return how many; locked rows are skipped."""
     rows = await connection.fetch(
-        # By their place in the table, so that the planner has no other way than to go there.
+        # By their place in the table (ctid), so that the planner can only go there directly.
         """
         DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(
             SELECT ctid FROM idempotency_keys WHERE created_at <= now() - $1::interval

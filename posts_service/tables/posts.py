@@ -1,7 +1,7 @@
 """The table ``posts``, read together with its authors. Each function is one SQL statement.
 
-Lists are newest first: descending ids, those below ``before``. Who may see or change a post is not decided here; but
-what an author wrote who was deleted is not there for any statement (``removals``).
+Lists are newest first: descending ids below ``before``. Who may see or change a post is not decided here; but no
+statement sees what a deleted author wrote (``removals``).
 """
 
 import datetime as dt
@@ -30,7 +30,7 @@ class Post:
 async def insert_post(
     connection: Connection, author_id: int, title: str, content: str, *, published: bool
 ) -> Post | None:
-    """Store a new post and return it; None when its author is no more, DataMoved when no id can be given out."""
+    """Store a new post and return it; None when its author was deleted, DataMoved when no id can be given out."""
     row = await connection.fetchrow(
         """
         WITH place AS (
@@ -57,13 +57,13 @@ async def insert_post(
 
 
 async def find_highest_post_id(connection: Connection) -> int:
-    """Return the highest id that a post has; 0 when there are no posts."""
+    """Return the highest id of a post; 0 when there are none."""
     highest: int = await connection.fetchval("SELECT coalesce(max(id), 0) FROM posts")
     return highest
 
 
 async def find_post(connection: Connection, post_id: int) -> Post | None:
-    """Return the post of that id, or None."""
+    """Return the post with that id, or None."""
     row = await connection.fetchrow(
         """
         SELECT post.id, post.title, post.content, post.published, post.version, post.author_id,
@@ -77,7 +77,7 @@ async def find_post(connection: Connection, post_id: int) -> Post | None:
 
 
 async def find_post_for_update(connection: Connection, post_id: int) -> Post | None:
-    """Return the post of that id, or None; nobody else changes it until the transaction ends."""
+    """Return the post with that id, locked until the transaction ends, or None."""
     row = await connection.fetchrow(
         """
         SELECT post.id, post.title, post.content, post.published, post.version, post.author_id,
@@ -92,7 +92,7 @@ async def find_post_for_update(connection: Connection, post_id: int) -> Post | N
 
 
 async def list_published(connection: Connection, before: int, limit: int, most: int) -> list[Post]:
-    """Return published posts of everyone, ``most`` characters of each content."""
+    """Return everyone's published posts, with ``most`` characters of each content."""
     rows = await connection.fetch(
         """
         SELECT post.id, post.title, left(post.content, $3) AS content, post.published, post.version, post.author_id,
@@ -109,7 +109,7 @@ async def list_published(connection: Connection, before: int, limit: int, most: 
 
 
 async def list_by_author(connection: Connection, author_id: int, before: int, limit: int, most: int) -> list[Post]:
-    """Return an author's posts, drafts among them, ``most`` characters of each content."""
+    """Return an author's posts, including drafts, with ``most`` characters of each content."""
     rows = await connection.fetch(
         """
         SELECT post.id, post.title, left(post.content, $4) AS content, post.published, post.version, post.author_id,
@@ -129,7 +129,7 @@ async def list_by_author(connection: Connection, author_id: int, before: int, li
 async def list_published_by_author(
     connection: Connection, author_id: int, before: int, limit: int, most: int
 ) -> list[Post]:
-    """Return an author's published posts, ``most`` characters of each content."""
+    """Return an author's published posts, with ``most`` characters of each content."""
     rows = await connection.fetch(
         """
         SELECT post.id, post.title, left(post.content, $4) AS content, post.published, post.version, post.author_id,
@@ -156,7 +156,7 @@ async def update_post(
     content: str | None,
     published: bool | None,
 ) -> Post:
-    """Change what is not None, raise the version, and return the post; the post must be locked before."""
+    """Change what is not None, increment the version, and return the post, which must be locked."""
     row = await connection.fetchrow(
         """
         WITH post AS (
@@ -180,14 +180,14 @@ async def update_post(
 
 
 async def delete_post(connection: Connection, post_id: int, author_id: int) -> None:
-    """Delete an author's post; one that is gone already is as good."""
+    """Delete an author's post; it does not matter if it is gone already."""
     await connection.execute("DELETE FROM posts WHERE id = $1 AND author_id = $2", post_id, author_id)
 
 
 async def has_posts_of(connection: Connection, author_id: int) -> bool:
-    """Tell whether an author has posts, also when nobody may see them any more."""
+    """Tell whether an author has posts, even if nobody may see them any more."""
     found: int | None = await connection.fetchval(
-        # BETWEEN: as in ``delete_posts_of``. EXISTS would forget about the order.
+        # BETWEEN: as in ``delete_posts_of``. EXISTS would ignore the order.
         "SELECT id FROM posts WHERE author_id BETWEEN $1 AND $1 ORDER BY author_id LIMIT 1",
         author_id,
     )
@@ -195,13 +195,13 @@ async def has_posts_of(connection: Connection, author_id: int) -> bool:
 
 
 async def delete_posts_of(connection: Connection, author_id: int, limit: int, most_bytes: int) -> int:
-    """Delete some posts of an author, the newest first, and return how many; none that somebody else has locked.
+    """Delete some posts of an author, newest first, and return how many; locked rows are skipped.
 
-    At most ``limit``, and no further one once their contents are more than ``most_bytes``.
+    At most ``limit``, and no more once their contents exceed ``most_bytes``.
     """
     rows = await connection.fetch(
-        # BETWEEN leaves one way to this order, the author's own index. By ``=`` the planner may as well walk over
-        # everybody's posts, or the table: to one who has many it looks as if the next were never far.
+        # With BETWEEN only the author's own index gives this order. With ``=`` the planner may also walk over
+        # everybody's posts, or the table: if an author has many, it expects the next never to be far.
         """
         DELETE FROM posts WHERE author_id = $1 AND id = ANY(ARRAY(
             SELECT id FROM (

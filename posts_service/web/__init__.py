@@ -1,1 +1,1 @@
-"""What speaks HTTP: the JSON API, the pages and the forms."""
+"""The HTTP side: the JSON API, the pages and the forms."""

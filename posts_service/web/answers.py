@@ -1,6 +1,6 @@
-"""What a post is answered with: its bytes, and the headers that go with them.
+"""The answers that show a post: bytes, and the headers that go with them.
 
-Pure. An answer can be stored and given again, byte for byte, to a request that is repeated.
+Pure. An answer can be stored and sent again, byte for byte, to a repeated request.
 """
 
 from dataclasses import dataclass
@@ -21,23 +21,23 @@ class Answer:
     body: bytes
 
     def respond(self) -> Response:
-        """Return it as a response."""
+        """Return it as Starlette's response."""
         return Response(self.body, self.status, self.headers, media_type="application/json")
 
 
 def created_answer(post: Post) -> Answer:
-    """Return the answer to the request that made a post: 201, and where it is."""
+    """Return the answer to the request that created a post: 201, and its address."""
     answer = post_answer(post)
     return Answer(201, {**answer.headers, "Location": f"/api/posts/{post.id}"}, answer.body)
 
 
 def post_answer(post: Post) -> Answer:
-    """Return the answer that shows a post where a token is required, with its author's e-mail address."""
+    """Return the answer that shows a post to a caller with a token, with its author's e-mail address."""
     return _answer(PostView.model_validate(post, from_attributes=True), etag_of(post), "no-store")
 
 
 def public_post_answer(post: Post) -> Answer:
-    """Return the answer that shows a published post: one for all readers, which a cache may keep and must ask about."""
+    """Return the answer that shows a published post: the same for all; a cache may keep and must revalidate it."""
     return _answer(PublicPostView.model_validate(post, from_attributes=True), public_etag_of(post), "no-cache")
 
 

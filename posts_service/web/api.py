@@ -1,6 +1,6 @@
-"""The JSON API of the posts service: read what is asked, hand over to ``reading`` and ``writing``, answer.
+"""The JSON API of the posts service: parse, call ``reading`` and ``writing``, respond.
 
-Who asks is decided here again, from the token alone, whatever stands in front of this service.
+The caller is identified here again, from the token alone, whatever stands in front of this service.
 """
 
 import re
@@ -22,7 +22,7 @@ from shared.tokens.authentication import identify_caller, require_user
 from shared.web.routes import RequestHeader, operation, path_id
 from shared.web.schemas import ErrorView
 
-KEY_PATTERN = r"^[!-~]([ -~]{0,253}[!-~])?$"  # HTTP itself takes the spaces around a value away
+KEY_PATTERN = r"^[!-~]([ -~]{0,253}[!-~])?$"  # HTTP itself strips the spaces around a value
 
 _KEY = re.compile(KEY_PATTERN.removesuffix("$"))
 _IF_MATCH = {"If-Match": RequestHeader("Do it only if the post still has one of these entity tags; else 412")}
@@ -36,13 +36,13 @@ _KEY_MEANS = {
 
 @operation("Published posts of everyone", query=ListQuery, answers={200: [PublicPostView]})
 async def list_feed(request: Request, query: ListQuery) -> Response:
-    """Answer the newest published posts."""
+    """Return everyone's published posts, newest first."""
     return _list_response(request, await reading.read_feed(parts_of(request), query), query)
 
 
 @operation("A user's posts", query=ListQuery, answers={200: [PostView], 404: ErrorView}, caller="required", tag="Posts")
 async def list_posts_of_user(request: Request, query: ListQuery) -> Response:
-    """Answer the caller's own posts with drafts, another's without. A user that nobody is has none."""
+    """Return a user's published posts, and the caller's own drafts too. A user who does not exist has none."""
     reader = require_user(request)
     posts = await reading.read_posts_of(parts_of(request), path_id(request), reader, query)
     return _list_response(request, posts, query)
@@ -56,7 +56,7 @@ async def list_posts_of_user(request: Request, query: ListQuery) -> Response:
     caller="required",
 )
 async def create_post(request: Request, draft: PostDraft) -> Response:
-    """Store a post of the caller's; with an idempotency key, once."""
+    """Create a post as the caller. Requests repeated with the same idempotency key create it only once."""
     author = require_user(request).claims
     return (await writing.write_post(parts_of(request), author, draft, _read_key(request))).respond()
 
@@ -68,7 +68,7 @@ async def create_post(request: Request, draft: PostDraft) -> Response:
     caller="optional",
 )
 async def show_post(request: Request) -> Response:
-    """Answer a post that is there for the caller."""
+    """Return a published post, or a draft of the caller's own. Anybody else's draft does not exist."""
     caller = identify_caller(request)
     post = await reading.get_visible_post(parts_of(request), caller, path_id(request))
     answer = public_post_answer(post) if post.published else post_answer(post)
@@ -86,7 +86,7 @@ async def show_post(request: Request) -> Response:
     caller="required",
 )
 async def change_post(request: Request, change: PostChange) -> Response:
-    """Change a post of the caller's."""
+    """Change one of the caller's own posts."""
     author = require_user(request).claims
     database, is_meant = parts_of(request).database, _read_precondition(request)
     return post_answer(await writing.change_post(database, author, path_id(request), change, is_meant)).respond()
@@ -99,14 +99,14 @@ async def change_post(request: Request, change: PostChange) -> Response:
     caller="required",
 )
 async def delete_post(request: Request) -> Response:
-    """Delete a post of the caller's."""
+    """Delete one of the caller's own posts."""
     author = require_user(request).claims
     await writing.remove_post(parts_of(request).database, author, path_id(request), _read_precondition(request))
     return Response(status_code=204)
 
 
 def _list_response(request: Request, posts: PostList, query: ListQuery) -> Response:
-    """Return a list; the next page's address is ours, never the one that the request called us by (RFC 8288)."""
+    """Return a list; the link to the next page (RFC 8288) begins with our public URL, never with the request's Host."""
     headers = {}
     if posts.last_id is not None:
         address = f"{parts_of(request).public_url}{request.scope['path']}"

@@ -1,12 +1,12 @@
-"""Entity tags, and the conditions that a request makes with them (RFC 9110, sections 8.8.3, 13.1.1 and 13.1.2).
+"""Entity tags, and conditional requests that use them (RFC 9110, sections 8.8.3, 13.1.1 and 13.1.2).
 
-Pure. A post's tag is strong and changes with everything that its representation shows: its version, which each
-change raises, and its author's name and e-mail address, which change elsewhere. The time of the last change is part of
-it, because a database that is put back to an earlier state counts its versions again from there. There are two
+Pure. A post's tag is strong and changes with everything that its representation shows: its version, which each change
+raises, and its author's name and e-mail address, which change elsewhere. The time of the last change is part of it,
+because a database that is restored to an earlier state repeats the versions that follow it. There are two
 representations, one without the e-mail address, and each has a tag of its own.
 
-``If-Match`` compares strongly, ``If-None-Match`` weakly. A condition that can't be read holds for nothing, which is
-the safe side of both: no change is made, nothing stale is taken for fresh.
+``If-Match`` compares strongly, ``If-None-Match`` weakly. A malformed condition matches nothing, which is safe for both:
+no change is made, nothing stale is taken for fresh.
 """
 
 import hashlib
@@ -19,22 +19,22 @@ _ELEMENT = re.compile(r'[ \t]*(?:(?P<weak>W/)?(?P<tag>"[\x21\x23-\x7e\x80-\xff]*
 
 
 def etag_of(post: Post) -> str:
-    """Return the strong entity tag of a post as it is shown now with its author's e-mail address."""
+    """Return the strong entity tag of a post as it is now, shown with its author's e-mail address."""
     return _make_tag(post, f"{post.author.name}\0{post.author.email}" if post.author else "")
 
 
 def public_etag_of(post: Post) -> str:
-    """Return the strong entity tag of a post as it is shown now to everybody."""
+    """Return the strong entity tag of a post as it is now, shown to everybody."""
     return _make_tag(post, post.author.name if post.author else "")
 
 
 def is_matched_strongly(condition: str, *etags: str) -> bool:
-    """Tell whether an ``If-Match`` value holds for what has one of these tags: by ``*`` or by the same strong tag."""
+    """Tell whether an ``If-Match`` value matches one of these tags: by ``*`` or by the same strong tag."""
     return condition.strip(" \t") == "*" or not _parse_tags(condition).isdisjoint((False, etag) for etag in etags)
 
 
 def is_matched_weakly(condition: str, etag: str) -> bool:
-    """Tell whether an ``If-None-Match`` value names what has this tag: by ``*`` or by the same tag, even if weak."""
+    """Tell whether an ``If-None-Match`` value matches this tag: by ``*`` or by the same tag, even if weak."""
     return condition.strip(" \t") == "*" or etag in {tag for _, tag in _parse_tags(condition)}
 
 
@@ -44,7 +44,7 @@ def _make_tag(post: Post, author: str) -> str:
 
 
 def _parse_tags(condition: str) -> set[tuple[bool, str]]:
-    """Return the tags of a list, each with whether it is weak; none at all when the list is not well-formed."""
+    """Return the tags of a list, each with whether it is weak; none at all when the list is malformed."""
     tags: set[tuple[bool, str]] = set()
     position = 0
     while position < len(condition):

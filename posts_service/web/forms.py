@@ -1,10 +1,10 @@
-"""The forms that write, change and delete posts: plain HTML, each answered by a redirect or by itself again.
+"""The forms that write, change and delete posts: plain HTML, each ending in a redirect or shown again.
 
-1. What somebody typed is never lost. A form that can't be saved is shown again with all of it, whatever the reason: a
-   fault in a field, a session that has ended, a change made elsewhere, a database that is away.
-2. A redirect says that it was saved, and nothing else does. A second click waits for the first.
-3. Nothing is done without the form token of the session. Whoever signs in again gets the form again, with a token of
-   the new session, and is asked to press once more. Where nothing was typed, that is the list of their posts.
+1. Nothing that was typed is ever lost. A form that can't be saved is shown again with all of it, whatever the reason:
+   an error in a field, an ended session, a change made elsewhere, a database that is down.
+2. A redirect means that it was saved, and nothing else does. A second click waits for the first.
+3. Nothing is done without the session's form token. After signing in again the author gets the form back, with a token
+   of the new session, and is asked to press once more. If nothing was typed, they get the list of their posts instead.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ SIGN_IN = "/api/auth/signin?callbackUrl=%2Fuserposts"
 
 SAVE_WITHIN = 6.0  # seconds; then the form is shown again, before the request is given up (``shared.web.deadline``)
 SETTLE = 4.0  # seconds that a second click waits for the first
-PAUSE = 0.1  # seconds between looks at how the first one does
+PAUSE = 0.1  # seconds between checks on the first one
 
 OVERTAKEN = Sentence(
     "This post was changed after you opened the form. Below is what you typed; saving it again replaces that change."
@@ -70,7 +70,7 @@ async def show_new(request: Request) -> Response:
 
 
 async def create(request: Request) -> Response:
-    """Write the post, once however often the same form is sent, and lead on to the caller's posts."""
+    """Write the post, only once however often the same form is sent, and redirect to the caller's posts."""
     sent = await read_sent_form(request)
     try:
         author = sent.get_sender().claims
@@ -92,7 +92,7 @@ async def show_edit(request: Request) -> Response:
 
 
 async def change(request: Request) -> Response:
-    """Change the post, unless it was changed since the form was shown, and lead on to the caller's posts."""
+    """Change the post, unless it has changed since the form was shown, and redirect to the caller's posts."""
     post_id, sent = path_id(request), await read_sent_form(request)
     edited = Edited(post_id, sent.version)
     try:
@@ -113,7 +113,7 @@ async def change(request: Request) -> Response:
 
 
 async def publish(request: Request) -> Response:
-    """Publish the draft and lead on to the caller's posts."""
+    """Publish the draft and redirect to the caller's posts."""
     post_id, sent = path_id(request), await read_sent_form(request)
     if isinstance(sent.caller, Anonymous):
         return _redirect(SIGN_IN)  # nothing was typed
@@ -128,7 +128,7 @@ async def publish(request: Request) -> Response:
 
 
 async def delete(request: Request) -> Response:
-    """Delete the post and lead on to the caller's posts."""
+    """Delete the post and redirect to the caller's posts."""
     post_id = path_id(request)
     sent = await read_sent_form(request)
     if isinstance(sent.caller, Anonymous):
@@ -159,9 +159,9 @@ async def _write_once(parts: Parts, author: Claims, draft: PostDraft, key: str) 
 
 
 async def _change_once(parts: Parts, author: Claims, post_id: int, wanted: PostChange, version: int) -> Post:
-    """Change the post if it is of this version, and return it as it was found.
+    """Change the post if it has this version, and return it as it was found.
 
-    NotFound for another's: that is not there to be edited, published or not.
+    NotFound for another author's: it can't be edited, published or not.
     """
     found: list[Post] = []
 
@@ -181,9 +181,9 @@ async def _change_once(parts: Parts, author: Claims, post_id: int, wanted: PostC
 def _show_again(
     request: Request, sent: SentForm, problem: AppError | TimeoutError, edited: Edited | None = None
 ) -> Response:
-    """Return the form with everything that was typed, and why it was not saved.
+    """Return the form with everything that was typed, and the reason why it was not saved.
 
-    A token that is still good stays, so that what is sent again is known to be the same.
+    A token that is still valid stays, so that the same form sent again is recognised.
     """
     error = problem if isinstance(problem, AppError) else Unavailable()
     typed = replace(
@@ -208,7 +208,7 @@ def _form_page(
     status: int = 200,
     token: str | None = None,
 ) -> Response:
-    """Return the form that writes a post, or edits one."""
+    """Return the form for writing a post, or editing one."""
     about = {"typed": typed, **({"form_token": token} if token else {})}
     if edited is None:
         return posts_page(request, caller, "new_post.html", status=status, **about)
@@ -217,7 +217,7 @@ def _form_page(
 
 
 async def _get_own_post(parts: Parts, author: Claims, post_id: int) -> Post:
-    """Return the caller's post; another's is not there to be edited, published or not."""
+    """Return the caller's post; another author's can't be edited, published or not."""
     async with parts.database.connection() as connection:
         post = await find_post(connection, post_id)
     if post is None or post.author_id != author.user_id:
@@ -232,7 +232,7 @@ def _is_second_click(found: Post, wanted: PostChange, version: int) -> bool:
 
 
 async def _show_list(request: Request, error: Forbidden | NotFound) -> Response:
-    """Return the caller's posts as they are now, and why a button on such a list was refused."""
+    """Return the caller's posts as they are now, and why a button in that list was refused."""
     note_refusal(request.scope, error)
     page = await show_own_posts(request, NO_LONGER_THERE if isinstance(error, NotFound) else error.message)
     page.status_code = error.status
@@ -240,10 +240,10 @@ async def _show_list(request: Request, error: Forbidden | NotFound) -> Response:
 
 
 def _lead_on(*, is_published: bool, post_id: int) -> Response:
-    """Return the redirect to the caller's posts, which say what became of this one."""
+    """Return the redirect to the caller's posts, a page that says what was done to this one."""
     return _redirect(f"{OWN_POSTS}?done=published" if is_published else f"{OWN_POSTS}?done=draft&post={post_id}")
 
 
 def _redirect(path: str) -> Response:
-    """Return a redirect that is fetched with GET (RFC 9110, section 15.4.4)."""
+    """Return a redirect that is followed with GET (RFC 9110, section 15.4.4)."""
     return Response(status_code=303, headers={"Location": path})

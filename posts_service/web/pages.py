@@ -1,9 +1,9 @@
-"""The pages that show posts: the feed, an author's, one post, the caller's own. The forms are in ``forms``.
+"""The pages that show posts: the feed, an author's posts, one post, the caller's own. The forms are in ``forms``.
 
-What was just done is said once more on the page that a form leads to: ``?done=`` names a sentence of ``DONE``.
+The page that a form redirects to confirms what was done: ``?done=`` names a sentence of ``DONE``.
 
-Who looks is known from the access token in ``Authorization``, which the gateway puts there; a cookie means nothing
-here. Everything that people wrote is plain text, escaped by the templates and by nothing else; in a content, web
+The reader is known by the access token in ``Authorization``, which the gateway puts there; cookies mean nothing here.
+Everything that people wrote is plain text, escaped by the templates and by nothing else; in a post's content, web
 addresses become links.
 """
 
@@ -26,9 +26,9 @@ from shared.web.schemas import validate
 
 TEMPLATES = Path(__file__).parent / "templates"
 EXCERPT = 280  # characters of a post's content in a list
-LEEWAY = 20  # characters by which a content may be longer and is still shown whole
+LEEWAY = 20  # characters by which a content may be longer and still be shown whole
 ABOUT_WHAT_WAS_DONE = ("done", "post")
-READ = EXCERPT + LEEWAY + 1  # characters that tell which of both it is
+READ = EXCERPT + LEEWAY + 1  # characters that show which of the two it is
 
 DONE = {
     "published": Sentence("Published. Everybody can read it."),
@@ -47,14 +47,14 @@ async def show_feed(request: Request) -> Response:
 
 
 async def show_post(request: Request) -> Response:
-    """Show one post: a published one to everybody, a draft to its author."""
+    """Show a post: a published one to everybody, a draft to its author."""
     caller = identify_caller(request)
     post = await reading.get_visible_post(parts_of(request), caller, path_id(request))
     return posts_page(request, caller, "post.html", post=post, is_own=reading.is_author(caller, post))
 
 
 async def show_author(request: Request) -> Response:
-    """Show what an author has published; who has published nothing has no page, so that it names nobody else."""
+    """Show what an author has published; a user without published posts has no page, so that it reveals no name."""
     caller, query = identify_caller(request), _read_query(request)
     page = await reading.list_published_of(parts_of(request), path_id(request), query, READ)
     author = page.posts[0].author if page.posts else None
@@ -64,7 +64,7 @@ async def show_author(request: Request) -> Response:
 
 
 async def show_own_posts(request: Request, problem: str | None = None) -> Response:
-    """Show the caller's own posts, drafts among them; a draft that was just saved can be published at once."""
+    """Show the caller's own posts, including drafts; a draft that was just saved can be published at once."""
     user, query = require_user(request), _read_query(request)
     page = await reading.list_own_posts(parts_of(request), user, query, READ)
     saved = request.query_params.get("post")

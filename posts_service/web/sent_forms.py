@@ -1,7 +1,7 @@
-"""What comes with a form of a post: what was typed, who sent it, and whether it was made by a page of ours.
+"""What arrives with a post's form: what was typed, who sent it, and whether it comes from a page of ours.
 
-Every form carries a token of its session (``shared.tokens.form_tokens``). Browsers send line breaks as CRLF whatever
-was typed (HTML, section 4.10.21.4), so here, and only here, they become LF again.
+Every form carries a token of its session (``shared.tokens.form_tokens``). Browsers send every line break as CRLF (HTML,
+section 4.10.21.4), so here, and only here, they become LF again.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from shared.tokens.form_tokens import is_past
 from shared.web.bodies import is_form, read_form
 from shared.web.error_responses import wants_page
 
-MAX_FORM = 1_048_576  # bytes: the longest content, where each of its characters may take nine
+MAX_FORM = 1_048_576  # bytes: the longest content, each of whose characters may take nine
 
 EXPIRED = Sentence("This form was open for too long. Please send it again.")
 OTHER_ACCOUNT = Sentence(
@@ -33,7 +33,7 @@ _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What stands in a form: typed by the author, or taken from the post that is edited."""
+    """What a form contains: typed by the author, or taken from the post that is being edited."""
 
     title: str = ""
     content: str = ""
@@ -50,7 +50,7 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """Which post a form edits, and the version that the author saw when they began."""
+    """The post that a form edits, and the version that the author saw when they began."""
 
     id: int
     version: int
@@ -58,7 +58,7 @@ class Edited:
 
 @dataclass(frozen=True, slots=True)
 class SentForm:
-    """A form that was sent, and by whom; ``token`` is what it carried, if that is good in this session."""
+    """A form that was sent, and by whom; ``token`` is the one that it carried, if it is valid in this session."""
 
     caller: Caller
     fields: Mapping[str, str]
@@ -73,12 +73,12 @@ class SentForm:
 
     @property
     def is_of_another_account(self) -> bool:
-        """Tell whether it was opened by somebody else than who sent it."""
+        """Tell whether it was opened by somebody other than its sender."""
         return isinstance(self.caller, User) and self.typed.account not in {"", str(self.caller.claims.user_id)}
 
     @property
     def version(self) -> int:
-        """The version that the form was made from; 0, which no post has, for what is none."""
+        """The version that the form was made from; 0, which no post has, if it names none."""
         text = self.fields.get("version", "")
         return int(text) if _VERSION.fullmatch(text) else 0
 
@@ -89,7 +89,7 @@ class SentForm:
         return "form-" + hashlib.sha256(filled_in.replace("\r\n", "\n").encode()).hexdigest()
 
     def get_sender(self, signed_in_again: Sentence = PRESS_AGAIN) -> User:
-        """Return who sent it from a page of ours; Unauthorized, or Forbidden, which says what to do."""
+        """Return who sent it from a page of ours; raises Unauthorized, or Forbidden, which says what to do."""
         if isinstance(self.caller, Anonymous):
             raise Unauthorized(challenge=challenge(self.caller))
         if self.is_of_another_account:
@@ -101,7 +101,7 @@ class SentForm:
 
 
 async def read_sent_form(request: Request) -> SentForm:
-    """Return the form that was sent; Unauthorized where a caller who is not signed in sent no form of a page."""
+    """Return the form that was sent; Unauthorized if the caller is not signed in and it comes from no page of ours."""
     caller = identify_caller(request)
     if isinstance(caller, Anonymous) and not (is_form(request) and wants_page(request.scope)):
         raise Unauthorized(challenge=challenge(caller))
