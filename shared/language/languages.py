@@ -1,8 +1,8 @@
 """Which language a page is in: what the browser asks for in ``Accept-Language`` (RFC 9110, section 12.5.4). Pure.
 
-A range fits a language that it names, with or without a region: ``ko-KR`` and ``ko`` both ask for Korean (lookup,
-RFC 4647, section 3.4). The highest quality wins, then what is named first; English where nothing fits. What can't be
-read asks for nothing.
+A range matches a language that it names, with or without a region: ``ko-KR`` and ``ko`` both ask for Korean (lookup,
+RFC 4647, section 3.4). The highest quality wins, then the range named first; English if nothing matches. A malformed
+range matches nothing.
 """
 
 import re
@@ -10,7 +10,7 @@ import re
 from babel import negotiate_locale
 
 LOCALES = {"en": "en_GB", "ko": "ko"}
-"""The languages that there are, and whose way of writing dates goes with each."""
+"""The supported languages, each with the locale for its dates."""
 
 LANGUAGES = tuple(LOCALES)
 MOST_RANGES = 32  # more than any browser sends

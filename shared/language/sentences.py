@@ -1,7 +1,7 @@
-"""Sentences for people, said in English in the code and in the reader's language on pages (``translations``).
+"""Sentences for people, in English in the code and in the reader's language on pages (``translations``).
 
-``Sentence("must be at least {least} bytes", least=8)`` is that text, filled in; it remembers its pattern, under which a
-catalogue has the translation. JSON and logs print the text itself, so they stay English.
+``Sentence("must be at least {least} bytes", least=8)`` is that text, filled in; it remembers its pattern, which is the
+key to the translation in a catalogue. JSON and logs print the text itself, so they stay English.
 """
 
 from typing import Self

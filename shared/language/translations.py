@@ -1,7 +1,7 @@
-"""What pages say in the reader's language: sentences by the catalogues, moments by what Babel knows of a locale.
+"""Pages in the reader's language: sentences from the catalogues, moments from Babel's data for a locale.
 
-There is one gettext file for each language but English, in ``catalogues``; ``make messages`` brings them up to date
-with what templates and code say. Each is read once, when the first page of its language is made.
+There is one gettext file for each language except English, in ``catalogues``; ``make messages`` updates them from the
+templates and the code. Each is read once, for the first page in its language.
 """
 
 import datetime as dt
@@ -35,7 +35,7 @@ def load_catalogue(language: str) -> gettext.NullTranslations:
 
 
 def translate(text: str, language: str) -> str:
-    """Return a sentence in a language, beginning with a capital letter; unknown text is returned as it is."""
+    """Return a sentence in a language, with an initial capital; unknown text is returned unchanged."""
     pattern, values = (text.pattern, text.values) if isinstance(text, Sentence) else (text, {})
     translated = load_catalogue(language).gettext(pattern) if pattern else ""
     said = translated.format_map(values) if values else translated
@@ -43,14 +43,14 @@ def translate(text: str, language: str) -> str:
 
 
 def say_moment(moment: dt.datetime, language: str) -> str:
-    """Return a moment as people write it, in UTC; a page says once that it is."""
+    """Return a moment as people write it, in UTC; the page says once that times are in UTC."""
     locale, pattern = _load_date_pattern(language)
     return pattern.apply(moment.astimezone(dt.UTC), locale)
 
 
 @functools.cache
 def _load_date_pattern(language: str) -> tuple[Locale, DateTimePattern]:
-    """Return how a locale writes a date with its month's name, and the time by 24 hours."""
+    """Return a locale's pattern for a date with the month's name, and the time in 24 hours."""
     locale = Locale.parse(LOCALES[language])
     date, time = (locale.datetime_skeletons[skeleton].pattern for skeleton in ("yMMMMd", "Hm"))
     return locale, parse_pattern(str(locale.datetime_formats["medium"]).format(time, date))

@@ -1,14 +1,14 @@
-"""Text that a terminal shows as it is: what can't be seen, or would be obeyed, is written as an escape. Pure.
+"""Text that is safe to show in a terminal: characters that are invisible, or would be obeyed, are escaped. Pure.
 
-Control characters move the cursor and clear the screen; bidirectional ones (U+202E and its like) let a text read as
-another (CVE-2021-42574). Both come in names that people choose.
+Control characters move the cursor and clear the screen; bidirectional ones (U+202E and the like) make a text read as
+another (CVE-2021-42574). Both occur in names that people choose.
 """
 
 
 def make_visible(text: str, keep: str = "") -> str:
-    r"""Return the text with every character that is not printable as ``\uXXXX``, but those in ``keep``.
+    r"""Return the text with every unprintable character as ``\uXXXX``, except those in ``keep``.
 
-    The escapes are JSON's: within a JSON text, which has such characters in its strings alone, they mean the same.
+    The escapes are JSON's: in a JSON text, which has such characters only inside strings, they mean the same.
     """
     if text.isprintable():
         return text

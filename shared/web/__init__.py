@@ -1,1 +1,1 @@
-"""What every service of ours does about HTTP: bodies, routes, errors, pages, calls to one another."""
+"""HTTP as every service uses it: bodies, routes, errors, pages, calls to one another."""

@@ -1,7 +1,7 @@
-"""Reading a request's body: JSON (RFC 8259) or a form, bounded in size, into a model.
+"""Reading a request's body, JSON (RFC 8259) or a form, bounded in size, into a model.
 
-Too long is 413, not JSON is 400, another type is 415, well-formed but wrong is 422. JSON is read strictly: UTF-8,
-no NaN, no member twice. Nothing that a client can send ends in a 500.
+Too long is 413, not JSON is 400, another type is 415, well-formed but invalid is 422. JSON is parsed strictly: UTF-8,
+no NaN, no duplicate members. Nothing that a client can send ends in a 500.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from starlette.requests import ClientDisconnect, Request
 from shared.errors import BadRequest, BodyTooLarge, UnsupportedMediaType
 from shared.web.schemas import Model, validate
 
-MAX_JSON_BODY = 262_144  # bytes, unless the endpoint says less
+MAX_JSON_BODY = 262_144  # bytes, unless the endpoint sets less
 MAX_FORM_FIELDS = 32
-LONG_FORM = 65_536  # bytes; decoding a longer one takes so long that nobody else is to wait for it
+LONG_FORM = 65_536  # bytes; decoding a longer one takes too long to block the event loop
 
 _long_forms = asyncio.Semaphore(1)
 
@@ -53,7 +53,7 @@ def _parse_form(text: bytes) -> list[tuple[str, str]]:
 
 
 async def read_bytes(request: Request, limit: int) -> bytes:
-    """Return the body, at most ``limit`` bytes of it; a longer one is refused before it is read whole."""
+    """Return the body, at most ``limit`` bytes; a longer one is refused before it is read to the end."""
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
         raise BodyTooLarge
@@ -74,7 +74,7 @@ def media_type(request: Request) -> str:
 
 
 def is_form(request: Request) -> bool:
-    """Tell whether the body is a form as plain HTML sends it."""
+    """Tell whether the body is an urlencoded form, as plain HTML sends it."""
     return media_type(request) == "application/x-www-form-urlencoded"
 
 

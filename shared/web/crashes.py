@@ -1,7 +1,7 @@
-"""What happens when our own code fails: the log gets the traceback once, the client a plain 500, nothing more.
+"""What happens when our own code fails: the traceback is logged once, and the client gets a plain 500, nothing more.
 
-Pure ASGI, the innermost middleware: so this answer too carries the request's id and the protective headers, which it
-would not from Starlette's outermost handler.
+Pure ASGI, the innermost middleware, so that this answer too carries the request's id and the protective headers, which
+it would not from Starlette's outermost handler.
 """
 
 from collections.abc import Awaitable

@@ -1,8 +1,8 @@
-"""Every request is answered within ten seconds: what has no answer by then is given up, with 503.
+"""Every request is answered within ten seconds: one without an answer by then is cancelled, with 503.
 
-Pure ASGI. The time counts from the end of the request's body, for how fast that comes is the client's affair and the
-gateway's. What was begun is cancelled where it waits; a write that was being committed is then unknown to the caller,
-who repeats it with its ``Idempotency-Key``. Not for the gateway, which passes on answers of any length.
+Pure ASGI. The clock starts at the end of the request's body, for its speed is up to the client and the gateway. The
+work is cancelled where it waits; the outcome of a write that was being committed is then unknown to the caller, who
+repeats it with its ``Idempotency-Key``. Not for the gateway, which passes on answers of any length.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ log = structlog.get_logger("deadline")
 
 
 class DeadlineMiddleware:
-    """Answers 503 for the application when that has begun no answer in time."""
+    """Sends 503 if the application has not started its answer in time."""
 
     def __init__(self, app: ASGIApp, seconds: float = ANSWER_WITHIN) -> None:
         self.app = app

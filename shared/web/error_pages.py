@@ -1,7 +1,7 @@
-"""What an error page tells a person: a heading, what to do now, and how long to wait. Pure.
+"""The text of an error page: a heading, what to do now, and how long to wait. Pure.
 
-JSON answers keep the sentence of the error itself. What only a programmer understands ("The path hides a character as
-%75") is shown small, as a detail to quote beside the request id.
+JSON answers keep the error's own sentence. One that only programmers understand ("The path hides a character as %75")
+is shown in small print, as a detail to quote with the request id.
 """
 
 import math
@@ -24,7 +24,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class ErrorWords:
-    """All that the page says; ``wait`` in seconds, None where waiting does not help."""
+    """The whole text of the page; ``wait`` is in seconds, None where waiting does not help."""
 
     heading: str
     advice: str
@@ -59,11 +59,11 @@ _WORDS = {
 }
 _UNUSUAL = Words(Sentence("This request can't be understood"), _GO_BACK)
 _MINUTE, _HOUR = 60, 3600  # seconds
-_LEAST_SAID = 90  # of a smaller unit, before a larger one is used: so that none is ever "1 minutes"
+_LEAST_SAID = 90  # of the smaller unit, before the larger one is used, so that it never says "1 minutes"
 
 
 def describe_error(error: AppError) -> ErrorWords:
-    """Return what the page of an error says."""
+    """Return the text of an error's page."""
     words = _WORDS.get(error.status, _UNUSUAL)
     wait = error.headers.get("Retry-After")
     seconds = int(wait) if wait else None

@@ -1,9 +1,9 @@
 """The one place that turns an error into a response.
 
-The body is ``{"error": "<sentence for a person>"}`` plus members that carry facts (``fields``, ``retryAfter``).
-A browser that asks for a page gets one, in its language and in words for people (``error_pages``), with the request id
-to quote. A 5xx says nothing of the inside: the log has it under that id.
-What is not in the tree of ``errors`` is a fault of ours: 500, with no detail.
+The body is ``{"error": "<sentence for a person>"}`` plus members that carry facts (``fields``, ``retryAfter``). A
+browser that asks for a page gets one, in its language and in plain words (``error_pages``), with the request id to
+quote. A 5xx reveals nothing internal: the log has it under that id. An exception outside the tree of ``errors`` is a
+fault of ours: 500, without details.
 """
 
 import functools
@@ -24,7 +24,7 @@ from shared.web.pages import render_page
 
 
 def render_error(scope: Scope, error: AppError) -> Response:
-    """Return the response to an error: JSON, or a page for a browser that asks for one. Notes it for the log."""
+    """Return the response to an error: JSON, or a page for a browser that asks for one. Adds it to the log record."""
     note_refusal(scope, error)
     if wants_page(scope):
         headers = {"Cache-Control": "no-store", **error.headers}
@@ -44,12 +44,12 @@ def render_json_error(
 
 
 def note_refusal(scope: Scope, error: AppError) -> None:
-    """Put into the request's log record with which error it was refused, for whoever answers it in another way."""
+    """Put the error into the request's log record, for callers that send another response."""
     note_refusal_in(record_of(scope), error)
 
 
 def note_refusal_in(record: RequestRecord, error: AppError) -> None:
-    """Put into a log record with which error its request was refused."""
+    """Put the error with which a request was refused into its log record."""
     record.refusal = _name(type(error).__name__)
 
 
@@ -67,7 +67,7 @@ def accepts_html(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 
 
 def exception_handlers() -> dict[type[Exception], ExceptionHandler]:
-    """Return the handlers for Starlette's table: ours, Starlette's own, and whatever is left (500)."""
+    """Return the handlers for Starlette's table: for our errors, for Starlette's own, and for the rest (500)."""
 
     async def handle_app_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, AppError)
@@ -88,7 +88,7 @@ def exception_handlers() -> dict[type[Exception], ExceptionHandler]:
 
 
 def _render_for(request: Request, error: AppError) -> Response:
-    """Return the response to an error in a service, whose page names the caller wherever the token tells who it is."""
+    """Return a service's response to an error; its page names the caller if the token identifies them."""
     if wants_page(request.scope) and hasattr(request.app.state, "access_tokens"):
         identify_caller(request)
     return render_error(request.scope, error)
@@ -96,7 +96,7 @@ def _render_for(request: Request, error: AppError) -> Response:
 
 @functools.cache
 def _name(kind: str) -> str:
-    """Return what an error is called in logs and metrics: ``BodyTooLarge`` is ``body_too_large``."""
+    """Return an error's name in logs and metrics: ``BodyTooLarge`` is ``body_too_large``."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).lower()
 
 

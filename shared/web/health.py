@@ -1,7 +1,7 @@
-"""Is the process alive, is it ready? ``/livez`` asks nothing of others; ``/readyz`` names what is missing.
+"""Is the process alive, is it ready? ``/livez`` depends on nothing else; ``/readyz`` names what is missing.
 
-A process that is about to end is not ready. What is not as it should be, but keeps nobody from being served, is a
-remark there: the answer stays 200.
+A draining process is not ready. A problem that does not prevent requests from being served is a remark there: the
+answer stays 200.
 """
 
 from collections.abc import Callable, Mapping

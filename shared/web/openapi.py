@@ -1,8 +1,8 @@
 """The OpenAPI 3.1 description of a service's JSON API, made from its routes and the models that they validate with.
 
-Each service describes its own part at ``/openapi.json``; the gateway joins the parts into one, and knows by its policy
-who may call what. Here ``security`` is what the service itself asks for. An operation's description is the docstring of
-its endpoint; examples stand in the models.
+Each service describes its own part at ``/openapi.json``; the gateway joins the parts into one, and adds, from its
+policy, who may call what. Here ``security`` is what the service itself requires. An operation's description is the
+docstring of its endpoint; examples are in the models.
 """
 
 import inspect
@@ -91,13 +91,13 @@ def _describe_operation(path: str, endpoint: DescribedEndpoint) -> Json:
 
 
 def _name_tag(path: str) -> str:
-    """Return the word of a path that says what it is about: ``Posts`` for ``/api/posts/{id}``."""
+    """Return the word in a path that names its subject: ``Posts`` for ``/api/posts/{id}``."""
     words = re.findall(r"/([a-z][\w-]*)", path.removeprefix("/api"))
     return words[0].replace("-", " ").capitalize() if words else "API"
 
 
 def _complete_answers(described: Operation) -> dict[int, AnswerModels]:
-    """Return an operation's own answers and those that follow from what it takes."""
+    """Return an operation's own answers and those that follow from its parameters, body and caller."""
     answers: dict[int, AnswerModels] = {**described.answers, 503: ErrorView}
     if described.body is not None:
         answers |= {400: ErrorView, 413: ErrorView, 415: ErrorView}

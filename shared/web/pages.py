@@ -1,10 +1,10 @@
 """HTML pages: one environment for templates, one look, one content security policy.
 
-A service's pages extend ``base.html`` of this package and stand in its own ``templates/`` folder. Everything that
-a template prints is escaped; nothing here or there is marked safe. A page is complete without any script. There is one
-script, ``assets/gatepost.js``, which puts times into the reader's time zone and shows a password on request; the policy
-names it by its hash, so no other runs, wherever it comes from. A page is in the language that its reader asks for:
-fixed texts through ``_``, sentences from the code through ``translated``, moments through ``moment``.
+A service's pages extend ``base.html`` of this package and live in its own ``templates/`` folder. Everything that a
+template prints is escaped; nothing here or there is marked safe. A page works without any script. There is one script,
+``assets/gatepost.js``, which converts times to the reader's time zone and shows a password on request; the policy names
+it by its hash, so no other runs, wherever it comes from. A page is in its reader's preferred language: fixed texts
+through ``_``, sentences from the code through ``translated``, moments through ``moment``.
 """
 
 import base64
@@ -27,12 +27,12 @@ from shared.web.error_pages import say_wait
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
 SIGN_IN, SIGN_UP = "/api/auth/signin", "/signup"
-LONGEST_QUERY = 8192  # bytes that the gateway takes
+LONGEST_QUERY = 8192  # bytes that the gateway accepts
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads a page, as far as its head names them."""
+    """The reader of a page, as its header names them."""
 
     name: str
 
@@ -46,10 +46,10 @@ def render_page(
     headers: Mapping[str, str] | None = None,
     **context: object,
 ) -> HTMLResponse:
-    """Return a page made from a template of ``folder`` (or of this package), never cached unless ``headers`` say so.
+    """Render a template of ``folder`` (or of this package) as a page, never cached unless ``headers`` say so.
 
-    The head names ``user``, by default whom the request's record names, and links to the sign-in page and back by
-    ``callback_query``, by default to the page itself.
+    The header names ``user``, by default the one in the request's record, and links to the sign-in page, with
+    ``callback_query`` leading back, by default to the page itself.
     """
     language, name = read_language(scope), record_of(scope).user_name
     user = Reader(name) if name else None
@@ -61,13 +61,13 @@ def render_page(
 
 
 def read_language(scope: Scope) -> str:
-    """Return the language that a request's page is to be in."""
+    """Return the language for a request's page."""
     return choose_language(", ".join(v.decode("latin-1") for name, v in scope["headers"] if name == b"accept-language"))
 
 
 @functools.cache
 def content_security_policy() -> str:
-    """Return what a page may load and do (Content Security Policy, level 3): our own, and of scripts exactly one."""
+    """Return what a page may load and do (Content Security Policy, level 3): only our own, and exactly one script."""
     return (
         f"default-src 'none'; style-src 'self'; img-src 'self'; script-src '{hash_asset('gatepost.js')}'; "
         "form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
@@ -81,12 +81,12 @@ def hash_asset(name: str) -> str:
 
 
 def _asset_url(name: str) -> str:
-    """Return the address of an asset, another one for each content: after an upgrade no browser mixes old and new."""
+    """Return the address of an asset, which changes with its content: no browser mixes old and new after an upgrade."""
     return f"/assets/{name}?v={hashlib.sha256((ASSETS / name).read_bytes()).hexdigest()[:8]}"
 
 
 def _lead_back(scope: Scope) -> str:
-    """Return the query by which the sign-in page leads back to a page; empty for what can't be come back to."""
+    """Return the query with which the sign-in page leads back to a page; empty if there is no way back to it."""
     path: str = scope.get("path", "")
     query: bytes = scope.get("query_string", b"")
     written = quote(path, safe="/:@!$&'()*+,;=")
@@ -118,7 +118,7 @@ def _environment(folder: Path | None, language: str) -> jinja2.Environment:
         moment=functools.partial(say_moment, language=language),
         wait=functools.partial(_translate_wait, language=language),
     )
-    # What InternationalizationExtension adds to an environment; its type does not tell.
+    # Added to an environment by InternationalizationExtension, which its type does not show.
     install = environment.install_gettext_callables  # type: ignore[attr-defined]
     install(catalogue.gettext, catalogue.ngettext, newstyle=True)
     return environment

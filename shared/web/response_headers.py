@@ -1,6 +1,6 @@
 """The headers that keep an answer of ours from being misused in a browser. Pure ASGI.
 
-Set only where the answer does not set them itself: a page may use its stylesheet, script and forms, JSON nothing.
+Set only if the answer does not set them itself: a page may use its stylesheet, script and forms; JSON, nothing.
 """
 
 from collections.abc import Awaitable, Mapping
@@ -25,7 +25,7 @@ _ALWAYS = {
 
 
 class ProtectiveHeaders:
-    """Adds the protective headers to answers of one public URL."""
+    """Adds the protective headers to answers under one public URL."""
 
     def __init__(self, public_url: str) -> None:
         https = public_url.startswith("https://")
@@ -35,7 +35,7 @@ class ProtectiveHeaders:
         self._names = [name for name, _ in self._of_others]
 
     def add(self, headers: RawHeaders) -> RawHeaders:
-        """Return an answer's headers with those that it does not set itself."""
+        """Return an answer's headers, completed by those that it does not set itself."""
         given = dict(headers)
         is_page = given.get(b"content-type", b"").startswith(b"text/html")
         added = self._of_pages if is_page else self._of_others

@@ -2,12 +2,12 @@
 
     resource("/api/posts", GET=list_posts, POST=create_post)
 
-An endpoint is a coroutine marked by ``@operation``; it gets the request and, where it declares one, the validated query
-or body. The same declaration is what ``shared.web.openapi`` describes, so the description can't drift. A path answers
-HEAD where it answers GET, OPTIONS with what it allows, and 405 with ``Allow`` for everything else (RFC 9110, 9.3).
+An endpoint is a coroutine marked by ``@operation``; it gets the request and, if it declares one, the validated query or
+body. ``shared.web.openapi`` describes the same declaration, so the description can't drift. A path with GET also
+supports HEAD; OPTIONS lists the allowed methods, and any other method is 405 with ``Allow`` (RFC 9110, 9.3).
 
 One trailing slash is ignored, as by the gateway's matchers: ``/api/posts/`` is ``/api/posts``, for every method, and
-without a redirect, which would lose a form that was sent. Endpoints see the path without it.
+without a redirect, which would lose a submitted form. Endpoints see the path without it.
 """
 
 import functools
@@ -36,7 +36,7 @@ AnswerModels = type[BaseModel] | list[type[BaseModel]] | tuple[type[BaseModel], 
 
 @dataclass(frozen=True, slots=True)
 class RequestHeader:
-    """A header that an operation heeds: what it means, and what its value must look like."""
+    """A request header that an operation reads: its meaning, and the pattern of its value."""
 
     meaning: str
     pattern: str | None = None
@@ -44,12 +44,12 @@ class RequestHeader:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What one method of one path takes and answers.
+    """What one method of one path takes and returns.
 
     ``answers`` maps each status to the model of its body: a list of one model for an array, a tuple where it is one of
-    several, None for no body.
-    ``caller`` tells whether a signed-in user is needed: "required", "optional", or "none". ``tag`` groups operations in
-    the description, and generated clients make a class of each; without one it is the path's own word.
+    several, None for no body. ``caller`` says whether a signed-in user is needed: "required", "optional", or "none".
+    ``tag`` groups operations in the description, and generated clients turn each into a class; by default it is a word
+    of the path.
     """
 
     summary: str
@@ -81,7 +81,7 @@ def operation(  # noqa: PLR0913 - one for each part of the description
     max_body: int = MAX_JSON_BODY,
     tag: str = "",
 ) -> Callable[[Endpoint], DescribedEndpoint]:
-    """Mark an endpoint with what it takes and answers."""
+    """Mark an endpoint with what it takes and returns."""
     described = Operation(summary, answers, body, query, request_headers or {}, caller, max_body, tag)
     return lambda endpoint: DescribedEndpoint(described, endpoint)
 
@@ -92,13 +92,13 @@ class Resource(Route):
     def __init__(self, path: str, endpoints: Mapping[str, DescribedEndpoint | Endpoint]) -> None:
         super().__init__(path, self._dispatch)
         self._is_one_path = "{" not in path
-        self.methods = None  # every method comes to _dispatch, which knows them all
+        self.methods = None  # every method reaches _dispatch, which knows them all
         self.endpoints = dict(endpoints)
         offered = {*self.endpoints, "OPTIONS"} | ({"HEAD"} if "GET" in self.endpoints else set())
         self.allowed = ", ".join(sorted(offered))
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match the path, whose parameters stay text; never one with a control character: ``$`` lets a newline pass."""
+        """Match the path, whose parameters stay text, and may hold no control character: ``$`` would allow a newline."""
         path = scope["path"].removesuffix("/") or "/"
         if self._is_one_path and path != self.path:
             return Match.NONE, {}
@@ -108,7 +108,7 @@ class Resource(Route):
         return Match.FULL, {"endpoint": self.endpoint, "path_params": found.groupdict(), "path": path}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request whose path is ours. Not as Starlette does it: errors are caught once, further out."""
+        """Handle a request for this path. Unlike Starlette's, it catches no errors: that is done once, further out."""
         record_of(scope).matcher = self.path
         response = await self._dispatch(Request(scope, receive, send))
         await response(scope, receive, send)
@@ -122,7 +122,7 @@ class Resource(Route):
         if not isinstance(endpoint, DescribedEndpoint):
             return await endpoint(request)
         if endpoint.operation.caller == "required":
-            require_user(request)  # before its body is read: nobody makes us work without a credential
+            require_user(request)  # before the body is read: no work without a credential
         return await endpoint.run(request, *await _read_arguments(request, endpoint.operation))
 
 
@@ -155,4 +155,4 @@ def _read_query(model: type[Query], text: bytes) -> Query:
     return validate(model, dict(QueryParams(text)))
 
 
-_read_query_again = functools.lru_cache(maxsize=256)(_read_query)  # the same few come all the time, and are frozen
+_read_query_again = functools.lru_cache(maxsize=256)(_read_query)  # the same few recur all the time, and are frozen

@@ -1,7 +1,7 @@
-"""The shapes of JSON bodies, forms and queries: what validates them and describes them in OpenAPI is one model.
+"""The shapes of JSON bodies, forms and queries: one model validates them and describes them in OpenAPI.
 
-Members are camelCase outside and snake_case inside. A body with a member that its model does not know is refused.
-Text is what PostgreSQL can hold and UTF-8 can write: no NUL, no lone surrogates.
+Members are camelCase outside and snake_case inside. A body with an unknown member is refused. Text is limited to what
+PostgreSQL can store and UTF-8 can encode: no NUL, no lone surrogates.
 """
 
 import datetime as dt
@@ -29,24 +29,24 @@ class Body(BaseModel):
 
 
 class Query(BaseModel):
-    """A query string: texts that are read as what they mean; unknown parameters are ignored."""
+    """A query string: texts, converted to the types they stand for; unknown parameters are ignored."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True)
 
 
 class View(BaseModel):
-    """A body that we answer. Built by field name, printed in camelCase."""
+    """A body that we send. Built by field name, printed in camelCase."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=False)
 
 
 def example(**members: JsonValue) -> ConfigDict:
-    """Return the setting of a model that gives its description one whole example, with members as they are outside."""
+    """Return the model configuration that adds one complete example to its description, with members in camelCase."""
     return ConfigDict(json_schema_extra={"examples": [dict(members)]})
 
 
 class ErrorView(View):
-    """Every error: a sentence for a person, and members that carry facts."""
+    """An error: a sentence for people, and members that carry facts."""
 
     model_config = example(error="No Authorization")
 
@@ -54,7 +54,7 @@ class ErrorView(View):
 
 
 class InvalidView(ErrorView):
-    """422: which members are wrong, and how."""
+    """422: the members that are wrong, and why."""
 
     model_config = example(error="Some fields are not right", fields={"title": "is required"})
 
@@ -80,14 +80,14 @@ def _check_line(value: str) -> str:
 
 
 def _is_visible(character: str) -> bool:
-    """Tell whether a character shows something by itself: a space, a joiner or a mark on nothing does not."""
+    """Tell whether a character is visible by itself: a space, a joiner or a mark on nothing is not."""
     return unicodedata.category(character) not in _UNSEEN and character not in _FILLERS
 
 
 _UNSEEN = {"Cc", "Cf", "Cs", "Mn", "Me", "Mc", "Zs", "Zl", "Zp"}  # Unicode, section 4.5
-_FILLERS = set("\u115f\u1160\u2800\u3164\uffa0")  # of Hangul and Braille: letters and symbols by category, and blank
+_FILLERS = set("\u115f\u1160\u2800\u3164\uffa0")  # of Hangul and Braille: letters and symbols by category, but blank
 
-# Control characters and line breaks. Not more: joiners and wide spaces are part of how many languages are written.
+# Control characters and line breaks. Not more: many languages need joiners and wide spaces.
 _BREAKS = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
 _BREAKING = re.compile(f"[{_BREAKS}]")
 _LINE_PATTERN = rf"^[^{_BREAKS}]*[^\s{_BREAKS}][^{_BREAKS}]*$"
@@ -129,7 +129,7 @@ _SENTENCES = {
     "string_too_long": Sentence("must be at most {max_length} characters"),
     "too_short": Sentence(
         "must be at least {min_length} characters"
-    ),  # the same, of a text with a check of ours before it
+    ),  # the same, for a text that one of our own checks precedes
     "too_long": Sentence("must be at most {max_length} characters"),
     "model_type": Sentence("must be an object"),
     "model_attributes_type": Sentence("must be an object"),

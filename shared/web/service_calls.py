@@ -1,12 +1,12 @@
 """How one service calls another: an HTTP client that signs each call, and the check on the other side.
 
 Every call carries a service token made for it, and the id and the trace of the request that led to it. A call that
-fails, is slow, or answers nonsense raises Unavailable: the caller decides what to do without the answer. A call has an
-end as a whole, and its answer a longest length, so a callee gone wrong takes neither time nor memory without bound.
+fails, is slow, or returns nonsense raises Unavailable: the caller decides what to do without the answer. Each call has
+an overall timeout, and its answer a maximum length, so a broken callee can't take unbounded time or memory.
 
-The log says what failed and with which status. Calls are repeated while a callee is away: of failures of one kind the
-first is a warning and the rest are DEBUG, until a call to the same path succeeds again. Of a feed's calls the feed
-tells.
+The log says what failed and with which status. Calls are repeated while a callee is down: the first failure of a kind
+is a warning and the rest are DEBUG, until a call to the same path succeeds again. Failures of a feed's calls are logged
+by the feed.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from shared.timing import CALL_TIMEOUT
 from shared.tokens.signed import ServiceTokens, TokenRefused
 
 UNIX = "unix:"
-"""How an address begins that is the path of a Unix socket."""
+"""The prefix of an address that is the path of a Unix socket."""
 CONNECT_TIMEOUT = 1.0  # seconds
 MAX_ANSWER = 4 * 1024 * 1024  # bytes
 SCHEME = "Bearer "
@@ -34,7 +34,7 @@ log = structlog.get_logger("service_calls")
 
 
 class BadStatus(Exception):
-    """The callee answered with something else than a success."""
+    """The callee's answer had a status other than success."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -46,7 +46,7 @@ class AnswerTooLong(Exception):
 
 
 class ServiceClient:
-    """Calls one other service (``callee``) at ``address``, a URL or ``unix:/path``, in the name of ``caller``."""
+    """Calls one other service (``callee``) at ``address``, a URL or ``unix:/path``, on behalf of ``caller``."""
 
     def __init__(self, address: str, *, caller: str, callee: str, tokens: ServiceTokens) -> None:
         self._client = _create_client(address, callee)
@@ -63,15 +63,15 @@ class ServiceClient:
         timeout: float = CALL_TIMEOUT,  # noqa: ASYNC109 - httpx2's
         is_told: bool = True,
     ) -> object:
-        """Return the JSON value that a GET of the callee answers within ``timeout`` seconds; Unavailable when none.
+        """Return the JSON value of a GET, sent by the callee within ``timeout`` seconds; else raise Unavailable.
 
-        ``is_told=False``: the log has nothing of a failure above DEBUG, since the caller tells of it.
+        ``is_told=False``: a failure is not logged above DEBUG, since the caller logs it.
         """
         request = self._client.build_request("GET", path, params=params, timeout=_limit(timeout))
         return await self._call(path, request, timeout, is_told=is_told)
 
     async def post_json(self, path: str, body: object, *, timeout: float = CALL_TIMEOUT) -> object:  # noqa: ASYNC109 - the same
-        """Return the JSON value that a POST of the callee answers within ``timeout`` seconds; Unavailable when none."""
+        """Return the JSON value of a POST, sent by the callee within ``timeout`` seconds; else raise Unavailable."""
         request = self._client.build_request("POST", path, json=body, timeout=_limit(timeout))
         return await self._call(path, request, timeout, is_told=True)
 
@@ -109,7 +109,7 @@ class ServiceClient:
 
 
 def require_service(request: Request, callee: str) -> str:
-    """Return the name of the service that calls, or raise Unauthorized. Needs ``app.state.service_tokens``."""
+    """Return the name of the calling service, or raise Unauthorized. Needs ``app.state.service_tokens``."""
     header = request.headers.get("authorization", "")
     token = header.removeprefix(SCHEME) if header.startswith(SCHEME) else ""
     tokens = request.app.state.service_tokens
@@ -121,7 +121,7 @@ def require_service(request: Request, callee: str) -> str:
 
 
 async def _read_json(response: httpx2.Response) -> object:
-    """Return the JSON value of an answer, and close that however it ends."""
+    """Return the JSON value of an answer, and close the answer whatever happens."""
     try:
         if response.status_code != HTTPStatus.OK:
             raise BadStatus(response.status_code)
@@ -151,6 +151,6 @@ def _limit(timeout: float) -> httpx2.Timeout:
 
 
 def _context() -> dict[str, str]:
-    """Return the headers by which the other service's log tells of the same request and trace."""
+    """Return the headers that carry the request id and the trace into the other service's log."""
     record = find_current_record()
     return {"X-Request-ID": record.request_id, "traceparent": write_trace(record)} if record else {}
