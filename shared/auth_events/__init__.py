@@ -1,1 +1,1 @@
-"""What the auth service tells the others as it happens: users that changed, sessions that ended; what they ask."""
+"""What the auth service publishes: changes of users, and ends of sessions; and how other services call it."""

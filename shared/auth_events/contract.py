@@ -1,14 +1,14 @@
-"""What the auth service and the others say to each other under ``/internal``: the paths, and a model of each message.
+"""The contract between the auth service and the others under ``/internal``: paths, and a model of each message.
 
-    GET  /internal/users/changes   EventsQuestion  ->  ChangePage        asked by each service with a copy of users
-    GET  /internal/revocations     EventsQuestion  ->  RevocationPage    asked by whoever verifies access tokens
-    POST /internal/session         SealedSession   ->  SessionAnswer     asked by the gateway
+    GET  /internal/users/changes   EventsQuestion  ->  ChangePage        called by each service with a copy of users
+    GET  /internal/revocations     EventsQuestion  ->  RevocationPage    called by whoever verifies access tokens
+    POST /internal/session         SealedSession   ->  SessionAnswer     called by the gateway
 
 Both sides import this module. Each call carries a service token, and the gateway routes none of it.
 
-The other side may run another release. So nobody refuses what is new in an answer, nor misses what an earlier release
-did not say; the entries of a page are read each for itself (``event_pages``); and a question has no member that must be
-there but those of the first release.
+The other side may run another release. So nobody refuses unknown members in an answer, nor requires any that an earlier
+release did not send; the entries of a page are read one by one (``event_pages``); and the only required members of a
+question are those of the first release.
 """
 
 from typing import Annotated, Final, Literal
@@ -22,7 +22,7 @@ from shared.tokens.session_cookie import MAX_SEALED_LENGTH
 from shared.web.schemas import Body, Query, Text
 
 AUTH_SERVICE: Final = "auth_service"
-"""Who answers: the callee of the service tokens."""
+"""The service that is called: the callee in the service tokens."""
 
 USER_CHANGES_PATH: Final = "/internal/users/changes"
 REVOCATIONS_PATH: Final = "/internal/revocations"
@@ -38,9 +38,9 @@ Number = Annotated[int, Field(ge=1, le=MAX_ID)]
 
 
 class EventsQuestion(Query):
-    """Where a page begins, and how many seconds an empty one may be waited for; what the follower knows.
+    """Where a page begins, how many seconds to wait if it is empty, and what the follower knows.
 
-    ``epoch`` is that of the last page, ``known`` the highest user id that was ever told of.
+    ``epoch`` is that of the last page, ``known`` the highest user id that the feed ever named.
     """
 
     after: Annotated[int, Field(ge=0, le=MAX_ID)] = 0
@@ -50,7 +50,7 @@ class EventsQuestion(Query):
 
 
 class PageEnd(BaseModel):
-    """The part of every page that says where the next one begins; and the epoch, which a release before did not say."""
+    """The part of every page that says where the next one begins; and the epoch, which the previous release lacks."""
 
     model_config = ConfigDict(strict=True)
 
@@ -59,7 +59,7 @@ class PageEnd(BaseModel):
 
 
 class KnownUser(BaseModel):
-    """What is told of a user."""
+    """What is published about a user."""
 
     id: Number
     name: Text
@@ -67,7 +67,7 @@ class KnownUser(BaseModel):
 
 
 class UserChange(BaseModel):
-    """A user who signed up, or goes by another name."""
+    """A user who signed up, or has a new name."""
 
     id: Number
     kind: Literal["created", "renamed"]
@@ -75,13 +75,13 @@ class UserChange(BaseModel):
 
 
 class UserGone(BaseModel):
-    """What is left to tell of a user who was deleted."""
+    """What remains of a deleted user."""
 
     id: Number
 
 
 class UserDeleted(BaseModel):
-    """A user who is no more."""
+    """A user who was deleted."""
 
     id: Number
     kind: Literal["deleted"]
@@ -89,7 +89,7 @@ class UserDeleted(BaseModel):
 
 
 class ChangePage(PageEnd):
-    """A page of what happened to users: UserChange and UserDeleted."""
+    """A page of user changes: UserChange and UserDeleted."""
 
     changes: list[object]
 
@@ -99,15 +99,15 @@ class EndedSession(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    id: int = 0  # nobody needs it who reads
+    id: int = 0  # readers don't need it
     sid: Annotated[str, Field(pattern=rf"^{SESSION_ID_PATTERN}$")]
     until: int
 
 
 class RevocationPage(PageEnd):
-    """A page of sessions that were ended: EndedSession.
+    """A page of ended sessions: EndedSession.
 
-    Tokens issued before ``since`` (Unix seconds) are refused, whatever their session; 0 where none are.
+    Tokens issued before ``since`` (Unix seconds) are refused, whatever their session; 0 if none are.
     """
 
     revocations: list[object]
@@ -120,7 +120,7 @@ class RevocationPage(PageEnd):
 class SealedSession(Body):
     """A session cookie's value, chunks joined, and the names of the cookies that it came in; a device cookie's value.
 
-    The session is empty where there is none; the device cookie is left out where it says nothing else.
+    The session is empty if there is none; the device cookie is left out if it adds nothing.
     """
 
     session: Annotated[str, Field(max_length=MAX_SEALED_LENGTH)]
@@ -129,11 +129,11 @@ class SealedSession(Body):
 
 
 Cookie = Annotated[str, Field(pattern=r"^[\x20-\x7e]+$")]
-"""A ``Set-Cookie`` value; what could end its line is no part of it."""
+"""A ``Set-Cookie`` value, without any character that could end its line."""
 
 
 class SessionAnswer(BaseModel):
-    """A fresh access token for a session that is live, else None; and the cookies that store or clear the session."""
+    """A fresh access token if the session is live, else None; and the cookies that store or clear the session."""
 
     model_config = ConfigDict(
         strict=True, frozen=True, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True

@@ -1,18 +1,17 @@
-"""Following events: the numbered list of what happened in another service (a feed), read by long poll, page by page.
+"""Following a feed: the numbered events of another service, read by long polling, page by page.
 
     GET <path>?after=<n>&wait=<s>&epoch=<uuid>  ->  {..., "last": <the number to ask after next>, "epoch": <uuid>}
 
-1. Each page is taken at least once and in order. How far it got is the consumer's to keep, with what it took.
-2. A feed that is cut (no answer, nonsense, or a page that could not be taken) is asked again after a pause that grows
-   up to two seconds. What is known stays, and the service goes on. What one entry of a page may spoil: ``event_pages``.
-   One warning tells of it, and one line of its end. That the other service is not there yet, as when both start
-   together, is DEBUG for ``QUIET_START`` seconds.
-3. ``last`` below what was asked after: the other service's database was put back to an earlier state. The consumer
-   starts anew. Whether that is so, the other service finds by the epoch in which the consumer read last, which it says
-   with each page; a release that knows of none finds it by the number alone.
-4. Until it has caught up nothing is waited for at the other service, so that a service which starts knows soon what was
-   told before.
-5. It is told in ``/readyz`` (a remark, never 503) and in the metrics how long ago the feed was last heard of.
+1. Each page is taken at least once and in order. The consumer keeps the position, together with what it took.
+2. A feed that is cut (no answer, nonsense, or a page that could not be taken) is retried after a pause that grows up to
+   two seconds. What is known stays, and the service goes on. How much a bad entry may spoil: ``event_pages``. The cut
+   is logged as one warning, and its end as one line. While the other service is not up yet, as when both start
+   together, that is DEBUG for ``QUIET_START`` seconds.
+3. A ``last`` below the requested ``after`` means that the other service's database was restored to an earlier state.
+   The consumer starts over. The other service detects this by the epoch in which the consumer last read, which it sends
+   with each page; a release without epochs detects it by the number alone.
+4. Until the follower has caught up, its requests do not wait, so that a starting service soon knows the past events.
+5. ``/readyz`` (in a remark, never 503) and the metrics show how long ago the feed last responded.
 """
 
 import asyncio
@@ -33,22 +32,22 @@ from shared.process.background import end_task
 from shared.timing import FOLLOWER_TIMEOUT, FOLLOWER_WAIT
 from shared.web.service_calls import BadStatus, ServiceClient
 
-SILENCE = 15.0  # seconds without a page taken after which the feed counts as late
+SILENCE = 15.0  # seconds without a page, after which the feed counts as late
 FIRST_PAUSE = 0.1  # seconds
 LONGEST_PAUSE = 2.0
 START_PATIENCE = 3.0
 QUIET_START = 10.0
-SHORTEST_ROUND = 0.2  # seconds from one question to the next when nothing was told
+SHORTEST_ROUND = 0.2  # seconds from one request to the next when there was nothing new
 
 log = structlog.get_logger("feed")
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a feed was taken: the number to ask after, and the epoch of the database that gave it.
+    """How far a feed was read: the number to continue after, and the epoch of the database that it came from.
 
-    ``known`` is the highest id that the feed told of, where that means something. ``is_anew``: the feed is being read
-    again from its beginning.
+    ``known`` is the highest id that the feed ever named, where that means something. ``is_anew``: the feed is being
+    read again from its beginning.
     """
 
     after: int = 0
@@ -61,16 +60,16 @@ class Consumer(Protocol):
     """What takes the pages of a feed, and knows how far it has taken them."""
 
     async def find_position(self) -> Position:
-        """Return how far the feed was taken."""
+        """Return how far the feed was read."""
 
     async def take(self, page: object, asked: Position) -> None:
-        """Take a page, perhaps an empty one, that was asked for at a position.
+        """Take a page, perhaps an empty one, that was requested at a position.
 
         Raises ValidationError, EntryRefused or AppError when that can't be done.
         """
 
     async def start_anew(self, page: object, asked: Position) -> None:
-        """Go back to the beginning of the feed, as a page says that was asked for at a position."""
+        """Go back to the beginning of the feed, as a page requested at a position demands."""
 
 
 class Follower:
@@ -83,7 +82,7 @@ class Follower:
         self._consumer = consumer
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
-        self._is_told = False  # that it is cut
+        self._is_told = False  # whether the cut was logged
         self._obstacle: str | None = None
         self._heard_at = time.monotonic()
         self._quiet_until = 0.0
@@ -97,12 +96,12 @@ class Follower:
         self._task = asyncio.create_task(self._follow())
 
     async def wait_a_moment(self) -> None:
-        """Return when all that was told so far is known, or after a few seconds without."""
+        """Return once all past events are known, or after a few seconds without."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._has_caught_up.wait(), START_PATIENCE)
 
     async def stop(self) -> None:
-        """Follow no longer."""
+        """Stop following."""
         await end_task(self._task)
 
     def find_lag(self) -> float:
@@ -122,7 +121,7 @@ class Follower:
             started = time.monotonic()
             try:
                 has_moved = await self._read_page()
-            except Exception as error:  # noqa: BLE001 - whatever it is, following must not end
+            except Exception as error:  # noqa: BLE001 - whatever it is, following must go on
                 self._note_failure(error)
                 await asyncio.sleep(find_pause(self._failures))
                 continue
@@ -132,7 +131,7 @@ class Follower:
                 await asyncio.sleep(max(0.0, SHORTEST_ROUND - (time.monotonic() - started)))
 
     async def _read_page(self) -> bool:
-        """Take one page; tell whether it told of anything."""
+        """Take one page; tell whether it brought anything."""
         asked = await self._consumer.find_position()
         wait = FOLLOWER_WAIT if self._has_caught_up.is_set() else 0.0
         page = await self._client.get_json(self._path, _ask(asked, wait), timeout=FOLLOWER_TIMEOUT, is_told=False)
@@ -145,7 +144,7 @@ class Follower:
         return last != asked.after
 
     def _note_failure(self, error: Exception) -> None:
-        """Tell of the first failure in a row, and of each that is a fault of ours."""
+        """Log the first failure in a row, and each that is a fault of ours."""
         self._failures += 1
         self._obstacle = str(error) if isinstance(error, EntryRefused) else None
         if not isinstance(error, Unavailable | ValidationError | EntryRefused):
@@ -170,13 +169,13 @@ class Follower:
 
 
 def _ask(asked: Position, wait: float) -> dict[str, str]:
-    """Return the question for a page as the members of a query."""
+    """Return the request for a page as the members of a query."""
     known = {"after": asked.after, "wait": wait, "epoch": asked.epoch, "known": asked.known}
     question = EventsQuestion.model_validate(known)
     return {name: str(value) for name, value in question.model_dump(exclude_none=True).items()}
 
 
 def find_pause(failures: int) -> float:
-    """Return how many seconds to wait after that many failures: twice as long each time, and never in step."""
+    """Return how many seconds to wait after that many failures: exponential back-off with jitter."""
     longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - 1, 10))
-    return random.uniform(longest / 2, longest)  # noqa: S311 - so that replicas don't all ask at once; no secret
+    return random.uniform(longest / 2, longest)  # noqa: S311 - jitter, so that replicas don't all call at once; no secret

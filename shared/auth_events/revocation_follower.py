@@ -1,7 +1,7 @@
 """Follows the auth service's revocations, so that an ended session is refused here within two seconds.
 
-The feed is read from its beginning when the process starts: it then tells all that still matter. While it is cut, what
-is known counts and everything else goes on: a token's own lifetime is the outer bound.
+The feed is read from its beginning when the process starts, and brings all revocations that still matter. While it is
+cut, the known ones apply and everything else goes on: a token's own lifetime is the outer bound.
 """
 
 import time
@@ -15,14 +15,14 @@ from shared.observing.metrics import Metrics
 from shared.web.service_calls import ServiceClient
 
 FEED = "revocations"
-PRUNE_EVERY = 30  # seconds; it costs as much as there are revocations
+PRUNE_EVERY = 30  # seconds; the cost grows with the number of revocations
 
 
 class RevocationConsumer:
-    """Puts what the feed tells into ``revocations``; how far it got is kept in memory, as they are.
+    """Puts the feed's events into ``revocations``; the position is kept in memory, as they are.
 
-    An entry that can't be read is skipped: nobody could refuse the session that it does not name, and the next ones
-    count as much.
+    An entry that can't be read is skipped: a session that it does not name can't be refused, and the next ones matter
+    as much.
     """
 
     def __init__(self, revocations: Revocations, count_skipped: Callable[[], None]) -> None:
@@ -32,14 +32,14 @@ class RevocationConsumer:
         self._pruned_at = 0.0  # by the monotonic clock
 
     async def find_position(self) -> Position:
-        """Return how far the feed was taken; now and then, forget the revocations that no longer matter."""
+        """Return how far the feed was read; now and then, drop the revocations that no longer matter."""
         if time.monotonic() - self._pruned_at >= PRUNE_EVERY:
             self._pruned_at = time.monotonic()
             self._revocations.prune(int(time.time()))
         return self._position
 
     async def take(self, page: object, asked: Position) -> None:
-        """Know the revocations of a page."""
+        """Apply the revocations on a page."""
         told = RevocationPage.model_validate(page)
         ended, _ = read_entries(FEED, told.revocations, lambda _: EndedSession, lambda _: False, self._count_skipped)
         for each in ended:
@@ -55,7 +55,7 @@ class RevocationConsumer:
 
 
 def create_revocation_follower(client: ServiceClient, revocations: Revocations, metrics: Metrics) -> Follower:
-    """Return what fills ``revocations``; not started yet."""
+    """Return the follower that fills ``revocations``; not started yet."""
     metrics.watch("gatepost_revocations_known", "Ended sessions that are known here", revocations.__len__)
     consumer = RevocationConsumer(revocations, metrics.count_skipped_entries(FEED))
     return Follower(FEED, REVOCATIONS_PATH, client, consumer, metrics)

@@ -1,8 +1,8 @@
 """The table ``authors``: a service's copies of users. Each function is one SQL statement.
 
-What the feed of user changes told counts as said at the end of time: no other word is newer. An author without a name
-is a user who was deleted, or one whom the auth service no longer knows since its database was put back. ``reading`` is
-when the reading of the whole feed began of which a word is part, if it is part of one.
+What the feed of user changes says is dated at the end of time: nothing else is ever newer. An author without a name is
+a user who was deleted, or whom the auth service no longer knows since its database was restored. ``reading`` is the
+start of the rereading of the whole feed that an update belongs to, if it belongs to one.
 """
 
 import datetime as dt
@@ -23,10 +23,10 @@ class Author:
 
 
 async def upsert_author(connection: Connection, claims: Claims) -> None:
-    """Store who writes, as their token names them; whoever is known as of a later moment stays as they are.
+    """Store the author as their token names them, unless a later state of them is known.
 
-    Holds the author's row until the transaction ends, so that the end of a user waits for what they write meanwhile.
-    Whoever locks an author and what they wrote locks the author first.
+    Locks the author's row until the transaction ends, so that a user's deletion waits for what they are writing. The
+    author's row is always locked before what they wrote.
     """
     await connection.execute(
         """
@@ -44,7 +44,7 @@ async def upsert_author(connection: Connection, claims: Claims) -> None:
 async def upsert_followed_authors(
     connection: Connection, authors: Sequence[Author], reading: dt.datetime | None = None
 ) -> None:
-    """Store authors as the feed tells of them; from now on only the feed changes them."""
+    """Store authors as the feed names them; from now on only the feed changes them."""
     await connection.execute(
         """
         INSERT INTO authors (id, name, email, as_of, told_in)
@@ -64,7 +64,7 @@ async def upsert_followed_authors(
 async def upsert_deleted_authors(
     connection: Connection, author_ids: Sequence[int], reading: dt.datetime | None = None
 ) -> None:
-    """Keep of authors only that they were deleted."""
+    """Forget everything about authors except that they were deleted."""
     await connection.execute(
         """
         INSERT INTO authors (id, name, email, as_of, told_in, deleted_at)
@@ -79,9 +79,9 @@ async def upsert_deleted_authors(
 
 
 async def update_unknown_authors(connection: Connection, reading: dt.datetime, limit: int) -> int:
-    """Forget the names of some authors of whom a reading of the whole feed did not tell; return of how many.
+    """Forget the names of some authors whom a reading of the whole feed did not name; return how many.
 
-    What a token has said since the reading began is left alone: the feed is going to tell.
+    What a token has said since the reading began is left alone: the feed will follow up.
     """
     done: str = await connection.execute(
         """
@@ -99,7 +99,7 @@ async def update_unknown_authors(connection: Connection, reading: dt.datetime, l
 
 
 async def count_returned_authors(connection: Connection) -> int:
-    """Return how many users there are who were deleted, and are back since a backup was restored."""
+    """Return the number of users who were deleted, and are back since a backup was restored."""
     number: int = await connection.fetchval(
         "SELECT count(*) FROM authors WHERE deleted_at IS NOT NULL AND name IS NOT NULL"
     )

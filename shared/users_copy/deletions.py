@@ -1,7 +1,7 @@
-"""What a deleted user left goes in small bites, by the service's housekeeping, however much it is.
+"""Housekeeping deletes what a deleted user left in small bites, however much it is.
 
-It is gone for every reader before that: no statement shows what somebody in ``removals`` wrote. Nobody in there writes
-anything new, for they have no name any more.
+Readers stop seeing it before that: no statement shows what somebody in ``removals`` wrote. Nor can they write anything
+new, for they have no name any more.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,9 +12,9 @@ from shared.postgres.housekeeping import Bite, Chore
 from shared.users_copy.removals import delete_removals, find_removal
 
 Forget: TypeAlias = Callable[[Connection, int, int], Awaitable[Bite]]
-"""A service's hook: deletes at most so many rows of what a user wrote (connection, user, rows), in a transaction.
+"""A service's hook: deletes at most ``rows`` rows that a user wrote (connection, user, rows), in a transaction.
 
-``has_more`` says that something is left, be it that somebody else has locked it.
+``has_more`` says that something is left, even if only because somebody else has locked it.
 """
 
 
@@ -27,7 +27,7 @@ def finish_removals(forget: Forget) -> Chore:
             return Bite(0, has_more=False)
         bite = await forget(connection, user_id, limit)
         if bite.has_more:
-            return Bite(bite.rows, has_more=bite.rows > 0)  # where no row could be deleted, somebody holds the rest
+            return Bite(bite.rows, has_more=bite.rows > 0)  # if no row could be deleted, somebody holds the rest
         await delete_removals(connection, [user_id])
         return Bite(bite.rows, has_more=True)  # perhaps another user's
 
@@ -35,9 +35,9 @@ def finish_removals(forget: Forget) -> Chore:
 
 
 def until_none(delete: Callable[[Connection, int, int], Awaitable[int]]) -> Forget:
-    """Return the hook of a service with one table: ``delete`` tells how many rows went, 0 when none were left.
+    """Return the hook of a service with one table: ``delete`` returns how many rows went, 0 when none were left.
 
-    It must wait for rows that are locked rather than skip them: else what it skipped would stay for good.
+    It must wait for locked rows rather than skip them: skipped rows would stay for good.
     """
 
     async def forget(connection: Connection, user_id: int, limit: int) -> Bite:

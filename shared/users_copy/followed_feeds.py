@@ -1,7 +1,7 @@
-"""The table ``followed_feeds``: how far feeds of other services were taken. Each function is one SQL statement.
+"""The table ``followed_feeds``: how far other services' feeds were read. Each function is one SQL statement.
 
-The position is written in the transaction that stores what the feed told; whoever does that locks it first, so that
-replicas take turns.
+The position is written in the transaction that stores the feed's events, which locks it first, so that replicas take
+turns.
 """
 
 import datetime as dt
@@ -14,14 +14,14 @@ from shared.postgres.database import Connection, Row
 
 @dataclass(frozen=True, slots=True)
 class FollowedFeed:
-    """How far a feed was taken, and since when it is being read anew, if it is."""
+    """How far a feed was read, and since when it is being read from the beginning again, if it is."""
 
     position: Position
     reading_since: dt.datetime | None
 
 
 async def find_followed_feed(connection: Connection, feed: str) -> FollowedFeed:
-    """Return how far a feed was taken."""
+    """Return how far a feed was read."""
     row = await connection.fetchrow(
         "SELECT position, epoch, highest_id, reading_since FROM followed_feeds WHERE feed = $1", feed
     )
@@ -30,7 +30,7 @@ async def find_followed_feed(connection: Connection, feed: str) -> FollowedFeed:
 
 
 async def lock_followed_feed(connection: Connection, feed: str) -> FollowedFeed:
-    """Return how far a feed was taken; nobody else moves it until the transaction ends."""
+    """Return how far a feed was read, locked until the transaction ends."""
     row = await connection.fetchrow(
         "SELECT position, epoch, highest_id, reading_since FROM followed_feeds WHERE feed = $1 FOR UPDATE", feed
     )
@@ -39,7 +39,7 @@ async def lock_followed_feed(connection: Connection, feed: str) -> FollowedFeed:
 
 
 async def update_position(connection: Connection, feed: str, after: int, epoch: str | None, highest_id: int) -> None:
-    """Move a feed's position on, in the epoch that the feed told last; the feed must be locked before."""
+    """Advance a feed's position, in the epoch that the feed sent last; the feed must be locked."""
     await connection.execute(
         """
         UPDATE followed_feeds SET position = $2, epoch = coalesce($3, epoch), highest_id = greatest(highest_id, $4)
@@ -53,7 +53,7 @@ async def update_position(connection: Connection, feed: str, after: int, epoch: 
 
 
 async def update_started_anew(connection: Connection, feed: str, asked: Position, epoch: str | None) -> None:
-    """Go back to a feed's beginning; one whose position is no longer the one that was asked for stays."""
+    """Go back to a feed's beginning, unless its position is no longer the one that was requested."""
     await connection.execute(
         """
         UPDATE followed_feeds SET position = 0, epoch = coalesce($4, epoch), reading_since = clock_timestamp()
@@ -67,7 +67,7 @@ async def update_started_anew(connection: Connection, feed: str, asked: Position
 
 
 async def update_read(connection: Connection, feed: str) -> None:
-    """Note that a feed is no longer being read anew."""
+    """Note that a feed was read again to its end."""
     await connection.execute("UPDATE followed_feeds SET reading_since = NULL WHERE feed = $1", feed)
 
 

@@ -1,18 +1,18 @@
-"""Follows the auth service's user changes: new names reach the authors, and who is deleted takes along what they wrote.
+"""Follows the auth service's user changes: renames authors, and removes deleted users with what they wrote.
 
-1. The feed is complete and in order, so it has the last word: an author that it told of is changed by it alone. Tokens
-   only fill in authors that it has not told of yet. No clock is compared.
-2. What a page tells and how far that is are stored in one transaction. A page may come again: what was taken before is
-   left out.
-3. Replicas all follow. The position's lock lets one of them take a page; to the others it is then an old one.
-4. What a deleted user wrote is gone for every reader at once, however much (``removals``), and housekeeping deletes it
-   (``deletions``): one user's deletion never holds up the feed. Nothing brings the author back: the id is kept. A write
-   that runs meanwhile holds the author's row and goes with the rest, or comes after and is refused.
+1. The feed is complete and in order, so it has the last word: an author whom it has named is changed by it alone.
+   Tokens only fill in authors whom it has not named yet. No clocks are compared.
+2. A page's changes and the new position are stored in one transaction. A page may come again: what was taken before is
+   skipped.
+3. All replicas follow. The lock on the position lets one of them take a page; for the others it is then an old one.
+4. What a deleted user wrote is hidden from every reader at once, however much (``removals``), and housekeeping deletes
+   it (``deletions``): one user's deletion never holds up the feed. Nothing brings the author back: the id is kept. A
+   concurrent write either holds the author's row and goes with the rest, or comes after and is refused.
 5. An entry that can't be read is skipped, at the price of an old name; a deletion never is
    (``shared/auth_events/event_pages.py``).
-6. When the auth service's database was put back, the feed is read anew. The names and addresses of users that it no
-   longer tells of are forgotten; what they wrote stays without an author, for nobody else gets the id. Deleted users
-   who came back are counted, and told.
+6. When the auth service's database was restored, the feed is read from the beginning. The names and addresses of users
+   whom it no longer names are forgotten; what they wrote stays without an author, for nobody else gets the id. Deleted
+   users who came back are counted, and logged.
 """
 
 import datetime as dt
@@ -54,20 +54,20 @@ log = structlog.get_logger("users_copy")
 
 
 class UserChangeConsumer:
-    """Brings what the feed tells into the database, where its position is too."""
+    """Stores the feed's changes in the database, together with the position."""
 
     def __init__(self, database: Database, count_skipped: Callable[[], None]) -> None:
         self._database = database
         self._count_skipped = count_skipped
 
     async def find_position(self) -> Position:
-        """Return how far the feed was taken, by whichever replica."""
+        """Return how far the feed was read, by whichever replica."""
         await self._database.wait_until_ready()
         async with self._database.connection() as connection:
             return (await find_followed_feed(connection, FEED)).position
 
     async def take(self, page: object, asked: Position) -> None:
-        """Apply the changes of a page, unless another replica did so or went back to the beginning."""
+        """Apply the changes on a page, unless another replica did so or went back to the beginning."""
         told = ChangePage.model_validate(page)
         changes, last = self._read_changes(told)
         if last > asked.after or told.epoch not in {None, asked.epoch}:
@@ -76,13 +76,13 @@ class UserChangeConsumer:
             await self._end_reading(asked)
 
     async def start_anew(self, page: object, asked: Position) -> None:
-        """Read from the beginning, unless another replica began to before."""
+        """Read from the beginning, unless another replica already does."""
         told = ChangePage.model_validate(page)
         async with self._database.connection() as connection:
             await update_started_anew(connection, FEED, asked, told.epoch)
 
     def _read_changes(self, told: ChangePage) -> tuple[list[Change], int]:
-        """Return the changes of a page that can be read, and how far that is."""
+        """Return the readable changes on a page, and the position after them."""
         read, stop = read_entries(FEED, told.changes, _find_model, _is_deletion, self._count_skipped)
         changes = [change for change in read if isinstance(change, Change)]
         return changes, told.last if stop is None else stop - 1
@@ -100,7 +100,7 @@ class UserChangeConsumer:
             await update_position(connection, FEED, last, epoch, highest_id)
 
     async def _end_reading(self, asked: Position) -> None:
-        """Forget the names of all authors that the feed, read anew to its end, did not tell of."""
+        """Forget the names of all authors whom the feed, read again to its end, did not name."""
         forgotten, left = 0, True
         while left:
             async with self._database.transaction() as connection:
@@ -117,15 +117,15 @@ class UserChangeConsumer:
 
 
 def create_user_change_follower(client: ServiceClient, database: Database, metrics: Metrics) -> Follower:
-    """Return what keeps authors up to date; not started yet."""
+    """Return the follower that keeps authors up to date; not started yet."""
     consumer = UserChangeConsumer(database, metrics.count_skipped_entries(FEED))
     return Follower(FEED, USER_CHANGES_PATH, client, consumer, metrics)
 
 
 def _find_model(entry: object) -> type[BaseModel] | None:
-    """Return how a change is read; None when its kind is of a release to come."""
+    """Return the model of a change; None when its kind is of a newer release."""
     kind = entry.get("kind") if isinstance(entry, dict) else None
-    return _MODELS.get(kind) if isinstance(kind, str) else UserDeleted  # which it may be, so that it is not skipped
+    return _MODELS.get(kind) if isinstance(kind, str) else UserDeleted  # it may be one, so it is not skipped
 
 
 def _is_deletion(entry: object) -> bool:
@@ -133,7 +133,7 @@ def _is_deletion(entry: object) -> bool:
 
 
 async def _apply(connection: Connection, changes: Sequence[Change], reading: dt.datetime | None) -> None:
-    """Store how the users are after these changes: of each user the last one counts."""
+    """Store the users as they are after these changes: the last one of each user counts."""
     latest = {change.user.id: change for change in changes}
     users = [change.user for change in latest.values() if isinstance(change, UserChange)]
     deleted = [change.user.id for change in latest.values() if isinstance(change, UserDeleted)]
@@ -142,5 +142,5 @@ async def _apply(connection: Connection, changes: Sequence[Change], reading: dt.
         await upsert_followed_authors(connection, told, reading)
         await delete_removals(connection, [user.id for user in users])
     if deleted:
-        await upsert_deleted_authors(connection, deleted, reading)  # first: it waits for writes of these authors to end
+        await upsert_deleted_authors(connection, deleted, reading)  # first: it waits for these authors' writes to end
         await insert_removals(connection, deleted)

@@ -1,10 +1,10 @@
-"""The table ``removals``: authors who were deleted, while something that they wrote is left.
+"""The table ``removals``: deleted authors, while anything that they wrote is left.
 
 Each function is one SQL statement.
 
-Every statement that reads what they wrote leaves these authors out (``NOT IN (SELECT author_id FROM removals)``, or a
-join with ``authors`` that have a name), so that one row hides any number of others at once. The table is nearly always
-empty.
+Every statement that reads what they wrote excludes these authors (``NOT IN (SELECT author_id FROM removals)``, or a
+join with ``authors`` that have a name), so that one row here hides any number of rows at once. The table is nearly
+always empty.
 """
 
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ async def insert_removals(connection: Connection, author_ids: Sequence[int]) -> 
 
 
 async def delete_removals(connection: Connection, author_ids: Sequence[int]) -> None:
-    """Note that nothing of authors is left, or that they are there after all."""
+    """Note that nothing of these authors is left, or that they exist after all."""
     await connection.execute("DELETE FROM removals WHERE author_id = ANY($1::bigint[])", author_ids)
 
 
 async def find_removal(connection: Connection) -> int | None:
-    """Return the first author to be removed whom no other replica is at work on, locked; None when there is none."""
+    """Return the first author to be removed whom no other replica is working on, locked; None when there is none."""
     author_id: int | None = await connection.fetchval(
         "SELECT author_id FROM removals ORDER BY author_id LIMIT 1 FOR UPDATE SKIP LOCKED"
     )
