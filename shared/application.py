@@ -1,9 +1,9 @@
-"""A service, built once from its routes, its parts and its checks: middleware, errors, health, description and life.
+"""A service, built once from its routes, parts and checks: middleware, errors, health, description and lifespan.
 
     build_application(settings, metrics, build_routes(), server, parts) -> what uvicorn runs
 
-``server`` says who calls, starts before the first request and stops after the last. ``parts`` is what the service's own
-endpoints find, at ``app.state.parts``. Nothing happens before the lifespan starts.
+``server`` identifies callers, starts before the first request and stops after the last. ``parts`` is for the service's
+own endpoints, at ``app.state.parts``. Nothing happens before the lifespan starts.
 """
 
 import contextlib
@@ -48,20 +48,20 @@ class Server(Protocol):
 
     @property
     def checks(self) -> Mapping[str, Check]:
-        """Return what ``/readyz`` asks before it says that requests may come."""
+        """Return what ``/readyz`` checks before it reports the service as ready."""
         ...
 
     @property
     def remarks(self) -> Mapping[str, Check]:
-        """Return what ``/readyz`` says beside that."""
+        """Return what ``/readyz`` reports besides."""
         ...
 
     async def start(self) -> None:
-        """Begin to work."""
+        """Start."""
         ...
 
     async def stop(self) -> None:
-        """Let go of everything."""
+        """Release everything."""
         ...
 
 
@@ -73,9 +73,9 @@ def build_application(
     parts: object,
     remarks: Mapping[str, Check] | None = None,
 ) -> Starlette:
-    """Return a service that answers its routes, its health, and the description of its part of the API.
+    """Return a service with its routes, its health checks, and the description of its part of the API.
 
-    ``remarks`` are its own, beside those of the server.
+    ``remarks`` are its own, in addition to the server's.
     """
 
     async def show_description(_: Request) -> Response:
@@ -112,7 +112,7 @@ def assemble(
     before: Sequence[Middleware] = (),
     after: Sequence[Middleware] = (),
 ) -> Starlette:
-    """Return an application whose every answer has protective headers, and whose errors are answered in one way."""
+    """Return an application whose every answer has protective headers, and which handles all errors in one way."""
     app = Starlette(
         routes=routes,
         middleware=[
@@ -124,5 +124,5 @@ def assemble(
         exception_handlers=exception_handlers(),
         lifespan=lifespan,
     )
-    app.router.redirect_slashes = False  # it would build the new address from the request's Host
+    app.router.redirect_slashes = False  # that would build the new address from the request's Host
     return app

@@ -1,7 +1,7 @@
-"""What a service runs on that holds something of users' (a resource server: RFC 6749, section 1.1).
+"""The base of a service that holds users' resources (a resource server: RFC 6749, section 1.1).
 
-It has a database, verifies access tokens without asking anyone, refuses those of ended sessions, keeps a copy of users
-(``users_copy``) and clears up in the background. What is left for the service to say is its tables, its routes and its
+It has a database, verifies access tokens without calling anyone, refuses those of ended sessions, keeps a copy of users
+(``users_copy``) and cleans up in the background. All that the service itself adds is its tables, its routes and its
 chores.
 """
 
@@ -28,7 +28,7 @@ class Part(Protocol):
     """What starts and stops with a service."""
 
     def start(self) -> Awaitable[None] | None:
-        """Begin to work."""
+        """Start."""
         ...
 
     async def stop(self) -> None:
@@ -38,7 +38,7 @@ class Part(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ResourceServer:
-    """The parts that all such services have; ``beside`` are those of one service alone."""
+    """The parts that all such services have; ``beside`` are those of this service alone."""
 
     database: Database
     auth_service: ServiceClient
@@ -59,7 +59,7 @@ class ResourceServer:
         chores: Mapping[str, Chore],
         beside: Sequence[Part] = (),
     ) -> Self:
-        """Return the parts that the settings ask for; nothing is connected yet.
+        """Build the parts from the settings; nothing is connected yet.
 
         The chores are the service's own: one of them finishes what deleted users left (``users_copy``).
         """
@@ -87,20 +87,20 @@ class ResourceServer:
 
     @property
     def remarks(self) -> dict[str, Check]:
-        """How the feeds of the auth service are, by name."""
+        """The state of the auth service's feeds, by name."""
         return {each.name: each.find_remark for each in (self.revocation_follower, self.user_change_follower)}
 
     @property
     def _parts(self) -> tuple[Part, ...]:
-        """All that starts, in that order; it stops in the opposite one."""
+        """All that starts, in this order; it stops in the reverse order."""
         return (self.database, *self.beside, self.housekeeping, self.revocation_follower, self.user_change_follower)
 
     async def start(self) -> None:
-        """Begin to work: connect to the database and follow the auth service, in the background."""
+        """Start: connect to the database and follow the auth service, in the background."""
         for part in self._parts:
             if (begun := part.start()) is not None:
                 await begun
-        # Who was signed out before is to be refused from the first request on.
+        # Sessions that were ended before must be refused from the first request on.
         await asyncio.gather(self.database.wait_a_moment(), self.revocation_follower.wait_a_moment())
 
     async def stop(self) -> None:

@@ -1,24 +1,24 @@
 """How long things may take, in one picture: a request is answered within ten seconds, and a process ends in time.
 
-A request, in seconds from where its body is there:
+A request, in seconds after its body has arrived:
 
-     2   ACQUIRE_TIMEOUT     no connection of the pool came free: 503. A lock that is not given: LOCK_TIMEOUT
+     2   ACQUIRE_TIMEOUT     no connection of the pool came free: 503. A lock that is not granted: LOCK_TIMEOUT
      2   CALL_TIMEOUT        another service has not answered
-     5   COMMAND_TIMEOUT     we give a statement up: 503, and say that we do not know what became of it
-     6   STATEMENT_TIMEOUT   PostgreSQL gives it up. Later than we: it ends the wait for a standby by a commit
-     6   LONGEST_WAIT        a long poll is answered, with nothing if there is nothing
-     7   ANSWER_WITHIN       the service gives the request up: 503
-     9   UPSTREAM_WITHIN     the gateway gives the service up: what was cancelled may take LET_GO to let go
+     5   COMMAND_TIMEOUT     we give up a statement: 503, which says that its outcome is unknown
+     6   STATEMENT_TIMEOUT   PostgreSQL gives it up. Later than we do: it ends a wait for a standby by committing
+     6   LONGEST_WAIT        a long poll is answered, even if there is nothing new
+     7   ANSWER_WITHIN       the service gives up the request: 503
+     9   UPSTREAM_WITHIN     the gateway gives up the service: cancelled work may take LET_GO to let go
     10   PROMISE
 
-The end of a process, in seconds after SIGTERM and after the time that DRAIN_SECONDS gives it to go on:
+The end of a process, in seconds after SIGTERM and the DRAIN_SECONDS during which it goes on:
 
     10   GRACE               running requests have ended, or are cut off
     12   STACK_GRACE         the stack without Docker kills it
     15                       the pool is closed: COMMAND_TIMEOUT at most
     16   COMPOSE_GRACE       Docker kills it: 20 s, of which 4 s are DRAIN_SECONDS there
 
-What only one module waits for stands in that module; what has to agree with another stands here.
+A timeout that concerns only one module is in that module; those that have to agree with others are here.
 """
 
 from typing import Final
@@ -35,15 +35,15 @@ ANSWER_WITHIN: Final = 7.0
 LET_GO: Final = 2.0
 UPSTREAM_WITHIN: Final = 9.0
 
-FOLLOWER_WAIT: Final = 5.0  # for which a follower asks to be kept waiting
-FOLLOWER_TIMEOUT: Final = 8.0  # after which it counts its question as lost
+FOLLOWER_WAIT: Final = 5.0  # for which a follower asks the service to hold its request
+FOLLOWER_TIMEOUT: Final = 8.0  # after which it counts its request as lost
 
 GRACE: Final = 10.0
 STACK_GRACE: Final = 12.0
 COMPOSE_DRAIN: Final = 4.0
 COMPOSE_GRACE: Final = 16.0
 
-KEEP_ALIVE: Final = 5.0  # for which a service keeps an idle connection: longer than the gateway does
+KEEP_ALIVE: Final = 5.0  # for which a service keeps an idle connection open: longer than the gateway does
 
 assert max(ACQUIRE_TIMEOUT, LOCK_TIMEOUT, CALL_TIMEOUT) < COMMAND_TIMEOUT < STATEMENT_TIMEOUT < ANSWER_WITHIN
 assert LONGEST_WAIT < ANSWER_WITHIN

@@ -1,1 +1,1 @@
-"""What changes no answer and only makes it cheaper."""
+"""Optimisations: they change no answer, only its cost."""

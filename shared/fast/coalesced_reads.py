@@ -1,15 +1,15 @@
-"""Reads that share queries: while one query runs, the questions that come gather; the next query answers them all.
+"""Reads that share queries: while one query runs, incoming questions gather; the next query answers them all.
 
 Knows neither posts nor SQL: ``ask`` runs one query for some questions and returns their answers in the same order.
 
-1. Freshness is exact: a question is only ever answered by a query that began after the question had come. So whoever
-   wrote something, and was told so, sees it.
-2. With nothing under way a question is asked at once: nobody waits for company.
-3. Equal questions that gathered together are one question to the query.
-4. Who stops waiting leaves the others alone: a query goes on without them, and none begins for nobody.
-5. An error reaches those who shared the query that it ended, and nobody else.
-6. A query that takes long holds up those who share it: after a while the next one begins beside it. How much one query
-   is asked, how many run at once and how long anybody waits for theirs to begin have bounds.
+1. Freshness is exact: a question is only ever answered by a query that began after the question came. So every write
+   that was acknowledged before the question is seen.
+2. With no query under way a question is asked at once: nobody waits for company.
+3. Equal questions that gather are one question to the query.
+4. A caller that stops waiting does not affect the others: the query goes on, and none begins if nobody is left.
+5. An error reaches those who shared the failed query, and nobody else.
+6. A slow query holds up only those who share it: after a while the next one begins beside it. The size of a query, the
+   number that run at once and the wait for one to begin are all bounded.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ import structlog
 from shared.errors import Unavailable
 from shared.fast.switch import FAST
 
-LOOK_AGAIN = 0.02  # seconds between looks at those who wait, while a query runs
+LOOK_AGAIN = 0.02  # seconds between checks on those who wait, while a query runs
 
 Question = TypeVar("Question", bound=Hashable)
 Answer = TypeVar("Answer")
@@ -36,9 +36,9 @@ log = structlog.get_logger("coalesced_reads")
 class Sharing:
     """How reads share queries.
 
-    ``most`` is what the questions of one query may weigh together, and ``at_once`` the number of queries that may run
-    at the same time. After ``patience`` seconds somebody's next query begins though another one still runs; after
-    ``longest_wait`` seconds without one they are refused.
+    ``most`` is the total weight of the questions in one query, and ``at_once`` the number of queries that may run at
+    the same time. After ``patience`` seconds the next query begins although another is still running; questions that
+    wait longer than ``longest_wait`` seconds are refused.
     """
 
     most: int = 640
@@ -54,14 +54,14 @@ ONE_BY_ONE = Sharing(most=1, at_once=10, patience=0.0)
 
 @dataclass(frozen=True, slots=True)
 class _Waiting(Generic[Answer]):
-    """Those who wait for the answer to one question, the first of them since a time of the loop's clock."""
+    """Those who wait for the answer to one question, the first of them since a given time of the loop's clock."""
 
     since: float
     answers: list[asyncio.Future[Answer]] = field(default_factory=list)
 
 
 class CoalescedReads(Generic[Question, Answer]):
-    """Answers questions, those that come together by one query."""
+    """Answers questions, simultaneous ones by one query."""
 
     def __init__(
         self,
@@ -74,31 +74,31 @@ class CoalescedReads(Generic[Question, Answer]):
         self._sharing = sharing
         self._gathered: dict[Question, _Waiting[Answer]] = {}  # the oldest first
         self._queries: set[asyncio.Task[None]] = set()
-        self._is_beginning = False  # the query that was created last has not taken its questions yet
+        self._is_beginning = False  # the last query created has not taken its questions yet
         self._next_look: asyncio.TimerHandle | None = None
 
     async def read(self, question: Question) -> Answer:
-        """Return the answer to a question; raises Unavailable, or whatever the query ended with."""
+        """Return the answer to a question; raises Unavailable, or whatever the query raised."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
         waiting = self._gathered.get(question)
         if waiting is None:
             waiting = self._gathered[question] = _Waiting(loop.time())
         waiting.answers.append(answer)
-        if self._next_look is None:  # else it is known that somebody waits and that no query may begin yet
+        if self._next_look is None:  # otherwise a check is due already, and no query may begin yet
             self._proceed()
         try:
             return await answer
         except Exception as error:
-            # Said here, where the log knows which request it is: the query belongs to no one of them.
+            # Logged here, where the request is known: the query belongs to none of them.
             log.warning("shared_query_failed", error=type(error.__cause__ or error).__name__)
             raise
 
     def _proceed(self) -> None:
-        """Begin a query if one may begin now; while anybody waits for theirs, look again later."""
+        """Begin a query if one may begin now; while anybody still waits, check again later."""
         if self._may_begin():
             self._is_beginning = True
-            # In a context of its own: not that of the request which happened to come first.
+            # In a context of its own, not that of the request that happened to come first.
             query = asyncio.get_running_loop().create_task(self._run(), context=contextvars.Context())
             self._queries.add(query)
             query.add_done_callback(self._finish)
@@ -116,7 +116,7 @@ class CoalescedReads(Generic[Question, Answer]):
         return asyncio.get_running_loop().time() - next(iter(self._gathered.values())).since
 
     def _take(self) -> Mapping[Question, Sequence[asyncio.Future[Answer]]]:
-        """Take what one query is to answer, the oldest first; what nobody waits for any more is dropped."""
+        """Take the questions of one query, oldest first; those that nobody waits for any more are dropped."""
         taken: dict[Question, Sequence[asyncio.Future[Answer]]] = {}
         weight = 0
         while self._gathered:
@@ -131,7 +131,7 @@ class CoalescedReads(Generic[Question, Answer]):
         return taken
 
     async def _run(self) -> None:
-        """Run one query and give the answers, or its error, to those who wait for them."""
+        """Run one query and pass the answers, or its error, to those who wait for them."""
         asked = self._take()
         self._is_beginning = False
         if self._next_look is not None:
@@ -147,7 +147,7 @@ class CoalescedReads(Generic[Question, Answer]):
         except asyncio.CancelledError:
             _fail(chain(*asked.values()), Unavailable())
             raise
-        except Exception as error:  # noqa: BLE001 - it goes on to those who asked
+        except Exception as error:  # noqa: BLE001 - it is passed to the callers
             _fail(chain(*asked.values()), error)
 
     def _finish(self, query: asyncio.Task[None]) -> None:
@@ -169,7 +169,7 @@ class PlainReads(Generic[Question, Answer]):
         self._ask = ask
 
     async def read(self, question: Question) -> Answer:
-        """Return the answer to a question; raises whatever the query ended with."""
+        """Return the answer to a question; raises whatever the query raised."""
         [answer] = await self._ask([question])
         return answer
 
@@ -180,13 +180,13 @@ Reads: TypeAlias = CoalescedReads[Question, Answer] | PlainReads[Question, Answe
 def share_reads(
     ask: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]], weigh: Callable[[Question], int], sharing: Sharing
 ) -> Reads[Question, Answer]:
-    """Return what answers questions by queries that are shared."""
+    """Return a reader whose queries are shared."""
     return CoalescedReads(ask, weigh, sharing) if FAST.is_on else PlainReads(ask)
 
 
 def _settle(waiting: Sequence[asyncio.Future[Answer]], answer: Answer) -> None:
     for future in waiting:
-        if not future.done():  # its request may be gone meanwhile
+        if not future.done():  # its request may have gone meanwhile
             future.set_result(answer)
 
 

@@ -1,7 +1,7 @@
-"""The wait of one connection, kept without a timer for each message.
+"""A connection's deadline, kept without a timer for each message.
 
-A connection has one timer. What it is waited for is only noted; when the timer runs out the note is read, and where the
-deadline has moved on the timer is set anew. So a request costs a few notes and no timer.
+A connection has one timer. A new deadline is only noted; when the timer fires the note is read, and if the deadline has
+moved the timer is set again. So a request costs a few assignments and no timer.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ NEVER = float("inf")
 
 
 class LazyTimer:
-    """One timer that calls ``ring`` no earlier than the deadline noted last, and as soon as it has passed."""
+    """One timer that calls ``ring`` as soon as the deadline noted last has passed, and never earlier."""
 
     __slots__ = ("_handle", "_is_lazy", "_loop", "_ring", "_set_for", "deadline")
 
@@ -26,13 +26,13 @@ class LazyTimer:
         self.deadline = NEVER
 
     def expect(self, seconds: float) -> None:
-        """Note a deadline, so many seconds from now, in place of the one before."""
+        """Note a deadline, that many seconds from now, replacing the one before."""
         self.deadline = deadline = self._loop.time() + seconds
         if deadline < self._set_for:
             self._set(deadline)
 
     def cancel(self) -> None:
-        """Never ring again, and let go of whom it would have rung for."""
+        """Never ring again, and drop the reference to the callback."""
         self.deadline = NEVER
         self._ring = _ring_for_nobody
         if self._handle is not None:
@@ -56,4 +56,4 @@ class LazyTimer:
 
 
 def _ring_for_nobody() -> None:
-    """Take the place of what a timer rang for."""
+    """Take the place of the callback."""

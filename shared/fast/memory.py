@@ -1,8 +1,8 @@
-"""A bounded cache, which forgets the oldest entry first.
+"""A bounded cache, which evicts the oldest entry first.
 
-For results that depend on their key alone. What the time or a revocation may change is checked again each time, by the
-cache's user. And only results for input that proved valid go into one with those of others: junk, which anybody can
-send without end, would evict them.
+For results that depend on their key alone. What time or a revocation may change is checked again each time, by the
+cache's user. And only results for valid input go into a cache that clients share: junk, which anybody can send without
+end, would evict the others.
 """
 
 from collections import OrderedDict
@@ -22,14 +22,14 @@ class Memory(Generic[Key, Value]):
 
     def __init__(self, most: int) -> None:
         self._most = most if FAST.is_on else 0
-        self._kept: OrderedDict[Key, Value] = OrderedDict()  # of a plain one the oldest is slow to find
+        self._kept: OrderedDict[Key, Value] = OrderedDict()  # in a plain dict the oldest is slow to find
         self.find: Callable[[Key], Value | None] = self._kept.get
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def keep(self, key: Key, value: Value) -> None:
-        """Remember a value, and forget the oldest beyond ``most``."""
+        """Keep a value, and evict the oldest beyond ``most``."""
         self._kept[key] = value
         if len(self._kept) > self._most:
             self._kept.popitem(last=False)

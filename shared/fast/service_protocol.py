@@ -1,15 +1,15 @@
-"""uvicorn's HTTP/1.1 protocol as the services run it: the same on the wire, with less work for each answer.
+"""uvicorn's HTTP/1.1 protocol as the services run it: the same on the wire, with less work per answer.
 
-1. An answer leaves in one piece, head and body in one write, where both are there.
-2. A connection has one keep-alive timer, not one for each answer.
+1. An answer is sent in one piece, head and body in one write, if both are available.
+2. A connection has one keep-alive timer, not one per answer.
 
-uvicorn writes the head as soon as it gets it, and uvloop sends at once what is written: two system calls and two
-packets for each answer. Here the head waits for the body, as ASGI demands ("the protocol server must not start sending
-the response to the client until it has received at least one Response Body event"). All but the plain case is left to
-uvicorn: streams, HEAD, and answers that close the connection.
+uvicorn writes the head as soon as it gets it, and uvloop sends writes at once: two system calls and two packets per
+answer. Here the head waits for the body, as ASGI demands ("the protocol server must not start sending the response to
+the client until it has received at least one Response Body event"). Everything but the plain case is left to uvicorn:
+streams, HEAD, and answers that close the connection.
 
-uvicorn's checks are made here, too: no header may contain a line's end (RFC 9110, section 5.5), and no body may be
-longer or shorter than its head says. Headers that recur are checked once.
+uvicorn's checks are made here, too: no header may contain a line break (RFC 9110, section 5.5), and no body may be
+longer or shorter than its head says. Recurring headers are checked once.
 """
 
 import asyncio
@@ -68,12 +68,12 @@ class ServiceProtocol(PlainServiceProtocol):
 
 
 def choose_protocol() -> type[PlainServiceProtocol]:
-    """Return what the services run."""
+    """Return the protocol class that the services run."""
     return ServiceProtocol if FAST.is_on else PlainServiceProtocol
 
 
 class _Answering:
-    """The application for one request: holds the answer's head back until the body comes."""
+    """The application for one request: holds back the answer's head until the body comes."""
 
     __slots__ = ("_app", "_cycle", "_head")
 
@@ -88,7 +88,7 @@ class _Answering:
     async def _send(self, message: Message) -> None:
         cycle, head = self._cycle, self._head
         if head is None and message["type"] == "http.response.start" and not cycle.response_started:
-            cycle.response_started = True  # should the application fail now, half an answer has been given
+            cycle.response_started = True  # if the application fails now, half an answer has been sent
             self._head = message
             return
         if head is not None:
@@ -101,7 +101,7 @@ class _Answering:
 
 
 def _send_whole(cycle: RequestResponseCycle, head: Message, message: Message) -> bool:
-    """Send head and message if they are a plain answer; tell whether they were."""
+    """Send head and message if they form a plain answer; tell whether they did."""
     body = message.get("body", b"")
     headers = [*cycle.default_headers, *head["headers"]]
     given = dict(headers)
@@ -119,7 +119,7 @@ def _send_whole(cycle: RequestResponseCycle, head: Message, message: Message) ->
 
 
 def _encode(header: tuple[bytes, bytes]) -> bytes:
-    """Return a header's line; raises RuntimeError, as uvicorn does, where it would be more than one line."""
+    """Return a header's line; raises RuntimeError, as uvicorn does, if it would be more than one line."""
     name, value = header
     if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
         raise RuntimeError("Invalid HTTP header.")

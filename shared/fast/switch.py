@@ -1,16 +1,16 @@
-"""The one switch of all that is fast. It is on; a test turns it off, and shows that no answer depends on it.
+"""The one switch for all optimisations. It is on; a test turns it off, and shows that no answer depends on it.
 
-It is looked at when something is built, and never while somebody waits for an answer: so it costs nothing, and what was
-built is of one piece. Each fast thing has a plain counterpart, the obvious code for the same:
+It is read when something is built, and never while a request is handled: so it costs nothing, and whatever was built is
+consistent. Each optimisation has a plain counterpart, the obvious code for the same:
 
     coalesced reads                 a query for each question
     lists as PostgreSQL's JSON      rows, which the models write
     a standby for lists             the primary
     the services' HTTP protocol     uvicorn's own
-    a memory                        one that keeps nothing
-    a timer that is seldom set      one that is set each time
+    a cache (``memory``)            one that keeps nothing
+    a timer that is seldom set      one that is set every time
 
-No setting turns it off: an operator has nothing to choose between.
+No setting turns it off: operators have no reason to choose.
 """
 
 from dataclasses import dataclass

@@ -1,11 +1,11 @@
-"""Housekeeping: what has piled up is cleared away in the background, in small bites, so that no request has to do it.
+"""Housekeeping: old rows are cleared away in the background, in small bites, so that no request has to do it.
 
-1. A bite is one short transaction over at most ``BITE`` rows, however many there are. Rows that somebody else has
-   locked are left for later (``SKIP LOCKED``), so replicas clear up side by side and no request waits long for one.
-2. It has a connection of its own: of the pool's, none is missing to those who wait for an answer.
+1. A bite is one short transaction over at most ``BITE`` rows, however many there are. Rows locked by others are left
+   for later (``SKIP LOCKED``), so replicas work side by side and no request waits long for one.
+2. It has a connection of its own, so it takes none from the pool that requests need.
 3. While there is more to do the next bite follows after a pause at least as long as the bite took. Otherwise each chore
-   is looked at again after a rest.
-4. A failure is logged once and ends nothing: the chore is tried again on a new connection, with a smaller bite, in case
+   is checked again after a rest.
+4. A failure is logged once and stops nothing: the chore is retried on a new connection, with a smaller bite, in case
    this one took too long. Other chores go on.
 """
 
@@ -42,7 +42,7 @@ class Bite:
 
 
 Chore: TypeAlias = Callable[[Connection, int], Awaitable[Bite]]
-"""Takes a bite of at most so many rows, in the transaction that it is given."""
+"""Takes a bite of at most the given number of rows, in the given transaction."""
 
 
 class Housekeeping:
@@ -53,23 +53,23 @@ class Housekeeping:
         self._chores = chores
         self._bites = dict.fromkeys(chores, BITE)
         self._failing: set[str] = set()
-        self._taken: Counter[str] = Counter()  # rows since it rested, by chore
+        self._taken: Counter[str] = Counter()  # rows since the last rest, by chore
         self._connection: Connection | None = None
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._rows = metrics.register_housekeeping(chores)
 
     def start(self) -> None:
-        """Begin, in the background."""
+        """Start, in the background."""
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """End; a bite under way is rolled back."""
+        """Stop; a bite under way is rolled back."""
         await end_task(self._task)
         await self._hang_up()
 
     async def finish(self) -> None:
-        """Take bites until nothing is left to do, or nothing more can be done."""
+        """Take bites until nothing is left, or nothing more can be done."""
         while await self.take_bites():
             pass
         self._tell()
@@ -87,7 +87,7 @@ class Housekeeping:
                 await asyncio.sleep(max(SHORTEST_PAUSE, time.monotonic() - started))
                 continue
             self._tell()
-            # So that replicas don't all look at once; no secret.
+            # Jitter, so that replicas don't all check at once; no secret.
             await asyncio.sleep(random.uniform(REST / 2, REST))  # noqa: S311
 
     async def _take_bite(self, name: str, chore: Chore) -> bool:
@@ -99,7 +99,7 @@ class Housekeeping:
         except Exception as error:  # noqa: BLE001 - whatever it is, housekeeping goes on
             obey_cancellation(error)
             self._note_failure(name, error)
-            await self._hang_up()  # perhaps it is lost, or its server no longer the one that writes
+            await self._hang_up()  # perhaps it is lost, or its server is no longer the primary
             return False
         self._note_bite(name, bite)
         return bite.has_more
@@ -107,7 +107,7 @@ class Housekeeping:
     async def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(Exception):  # what can't be closed is cut
+            with contextlib.suppress(Exception):  # one that can't be closed is aborted
                 await connection.close(timeout=CLOSE_TIMEOUT)
 
     def _note_failure(self, name: str, error: Exception) -> None:
@@ -125,7 +125,7 @@ class Housekeeping:
         self._rows.labels(name).inc(bite.rows)
 
     def _tell(self) -> None:
-        """Say what was cleared away since the last rest: for everybody only when that was much."""
+        """Log what was cleared away since the last rest, above DEBUG only when it was much."""
         taken, self._taken = +self._taken, Counter()
         say = log.info if taken.total() >= BITE else log.debug
         if taken:
@@ -133,7 +133,7 @@ class Housekeeping:
 
 
 def until_few(take: Callable[[Connection, int], Awaitable[int]]) -> Chore:
-    """Return the chore of deleting in bites, each of which tells how many rows it took: one that is full has more."""
+    """Return a chore from a function that deletes a bite and returns its rows: a full bite means that there is more."""
 
     async def chore(connection: Connection, limit: int) -> Bite:
         rows = await take(connection, limit)
