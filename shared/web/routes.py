@@ -98,7 +98,7 @@ class Resource(Route):
         self.allowed = ", ".join(sorted(offered))
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match the path, whose parameters stay text, and may hold no control character: ``$`` would allow a newline."""
+        """Match the path, whose parameters stay text, without control characters: ``$`` would allow a newline."""
         path = scope["path"].removesuffix("/") or "/"
         if self._is_one_path and path != self.path:
             return Match.NONE, {}

@@ -40,7 +40,7 @@ async def database(app: Starlette, auth_database_url: str) -> AsyncIterator[asyn
 @pytest.fixture
 async def client(app: Starlette, database: asyncpg.Connection) -> AsyncIterator[httpx2.AsyncClient]:
     """Give a client of the service."""
-    del database  # emptied before
+    del database  # it has been emptied
     async with client_of(app) as client:
         yield client
 
@@ -53,7 +53,7 @@ async def ada(client: httpx2.AsyncClient) -> Person:
 
 @pytest.fixture(scope="module")
 async def replicas(app: Starlette, auth_database_url: str) -> AsyncIterator[list[Replica]]:
-    """Give two replicas with the limits that nobody changed, and time to answer: a slow machine decides no verdict."""
+    """Give two replicas with the default limits, and ample time: a slow machine must not decide the outcome."""
     del app  # the tables are there
     settings = auth_settings(auth_database_url, **DEFAULTS)
     both = [(create_app(settings, metrics), metrics) for metrics in (Metrics(), Metrics())]

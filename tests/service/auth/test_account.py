@@ -32,7 +32,7 @@ async def delete(client: httpx2.AsyncClient, person: Person, password: str) -> h
 
 
 async def list_events(database: asyncpg.Connection) -> list[str]:
-    """Return what was noted, in order."""
+    """Return the audited events, in order."""
     return [row["event"] for row in await database.fetch("SELECT event FROM audit ORDER BY id")]
 
 
@@ -46,7 +46,7 @@ async def list_changes(client: httpx2.AsyncClient) -> list[Members]:
 
 
 async def test_the_name_is_changed(client: httpx2.AsyncClient, ada: Person) -> None:
-    """The new name is answered, kept, in the next token, and told to those who follow users."""
+    """The new name is in the answer, stored, in the next token, and published to followers."""
     answer = await client.patch("/api/me", json={"name": "Ada King \U0001f451"}, headers=ada.bearer)
     assert (answer.status_code, answer.json()["name"], answer.json()["id"]) == (200, "Ada King \U0001f451", ada.id)
     assert answer.json()["updatedAt"] > answer.json()["createdAt"]
@@ -58,7 +58,7 @@ async def test_the_name_is_changed(client: httpx2.AsyncClient, ada: Person) -> N
 
 @pytest.mark.parametrize("change", [{}, {"name": "Ada Lovelace"}])
 async def test_nothing_to_change(client: httpx2.AsyncClient, ada: Person, change: Members) -> None:
-    """No name, or the one that stands, is answered like any, and nobody is told of a change."""
+    """No name, or the present one, gets the usual answer, and no change is published."""
     answer = await client.patch("/api/me", json=change, headers=ada.bearer)
     assert (answer.status_code, answer.json()["name"]) == (200, ada.name)
     assert len(await list_changes(client)) == 1
@@ -78,7 +78,7 @@ async def test_nothing_to_change(client: httpx2.AsyncClient, ada: Person, change
     ],
 )
 async def test_what_can_not_be_changed(client: httpx2.AsyncClient, ada: Person, change: Members, wrong: str) -> None:
-    """A name that can't be one, and every other member, is 422 and named."""
+    """An invalid name, and any other member, is 422 and named."""
     answer = await client.patch("/api/me", json=change, headers=ada.bearer)
     assert (answer.status_code, set(answer.json()["fields"])) == (422, {wrong})
 
@@ -87,7 +87,7 @@ async def test_what_can_not_be_changed(client: httpx2.AsyncClient, ada: Person, 
 
 
 async def test_the_password_is_changed(client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection) -> None:
-    """The new password counts and the old one no more; this session goes on, all others are ended and told of."""
+    """The new password works and the old one no longer; this session goes on, all others end, and that is published."""
     other = (await sign_in(client, ada.email)).json()
     grace = await sign_up_and_in(client, "Grace Hopper")
     answer = await change_password(client, ada, PASSWORD, OTHER_PASSWORD)
@@ -109,7 +109,7 @@ async def test_the_password_is_changed(client: httpx2.AsyncClient, ada: Person, 
 async def test_a_session_that_has_just_expired_is_ended_too(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """The last access token of an expired session ends with the others; one that expired long ago has none."""
+    """The last access token of an expired session is revoked, too; a session that expired long ago has none."""
     for _ in range(2):
         assert (await sign_in(client, ada.email)).status_code == 200
     expired = [row["id"] for row in await database.fetch("SELECT id FROM sessions ORDER BY created_at DESC LIMIT 2")]
@@ -124,7 +124,7 @@ async def test_a_session_that_has_just_expired_is_ended_too(
 async def test_a_wrong_current_password_changes_nothing(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """422 beside ``currentPassword``, noted; both sessions live on and the old password still counts."""
+    """422 beside ``currentPassword``, audited; both sessions stay live and the old password still works."""
     answer = await change_password(client, ada, "not the password", OTHER_PASSWORD)
     assert (answer.status_code, answer.json()["fields"]) == (422, {"currentPassword": "is not right"})
     assert (await sign_in(client, ada.email)).status_code == 200
@@ -133,7 +133,7 @@ async def test_a_wrong_current_password_changes_nothing(
 
 @pytest.mark.parametrize("wanted", ["short", "password", "Ada Lovelace", "x" * 1025, "\0" * 8])
 async def test_the_new_password_keeps_the_rules(client: httpx2.AsyncClient, ada: Person, wanted: str) -> None:
-    """A password that could not be signed up with can't be changed to either."""
+    """A password that is not accepted at sign-up is not accepted in a change either."""
     answer = await change_password(client, ada, PASSWORD, wanted)
     assert (answer.status_code, set(answer.json()["fields"])) == (422, {"newPassword"})
     assert (await sign_in(client, ada.email)).status_code == 200
@@ -142,7 +142,7 @@ async def test_the_new_password_keeps_the_rules(client: httpx2.AsyncClient, ada:
 async def test_no_session_outlives_the_password_it_began_with(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """Of sign-ins by the old password at the very time of the change, none leaves a live session behind. Ten rounds."""
+    """No sign-in with the old password during the change leaves a live session behind. Ten rounds."""
     for _ in range(10):
         await database.execute("UPDATE users SET password_set_at = clock_timestamp()")
         answers = await asyncio.gather(
@@ -160,9 +160,9 @@ async def test_no_session_outlives_the_password_it_began_with(
 async def test_the_account_is_deleted(
     client: httpx2.AsyncClient, app: Starlette, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """With the password the account goes: all sessions end, those who follow are told, and the audit stays.
+    """With the password, the account is deleted: all sessions end, the deletion is published, and the audit stays.
 
-    The rows of its sessions go soon after, by housekeeping.
+    Housekeeping deletes the rows of its sessions soon after.
     """
     other = (await sign_in(client, ada.email)).json()
     answer = await delete(client, ada, PASSWORD)
@@ -181,7 +181,7 @@ async def test_the_account_is_deleted(
 
 
 async def test_the_email_address_is_free_again(client: httpx2.AsyncClient, ada: Person) -> None:
-    """Whoever signs up with the address of a deleted account is somebody else, with another id."""
+    """Signing up with the address of a deleted account creates another user, with another id."""
     await delete(client, ada, PASSWORD)
     again = await client.post("/api/user", json={"name": "Ada", "email": ada.email, "password": PASSWORD})
     assert again.status_code == 201
@@ -196,7 +196,7 @@ async def test_a_wrong_password_deletes_nothing(client: httpx2.AsyncClient, ada:
 
 
 async def test_deleting_while_signing_in_leaves_no_fault(client: httpx2.AsyncClient) -> None:
-    """Sign-ins at the very time of the deletion succeed before it or are refused after it. Ten rounds, and no 500."""
+    """Sign-ins during the deletion succeed before it or are refused after it. Ten rounds, and no 500."""
     for number in range(10):
         person = await sign_up_and_in(client, f"Person{number}")
         answers = await asyncio.gather(
@@ -224,7 +224,7 @@ async def test_deleting_while_signing_in_leaves_no_fault(client: httpx2.AsyncCli
 async def test_only_a_live_session_may(
     client: httpx2.AsyncClient, ada: Person, method: str, path: str, body: Members | None
 ) -> None:
-    """Without a token, and with one of a session that was ended: 401, and nothing is done."""
+    """Without a token, or with one of an ended session: 401, and nothing is done."""
     assert (await client.request(method, path, json=body)).status_code == 401
     await client.post("/api/logout", headers=ada.bearer)
     answer = await client.request(method, path, json=body, headers=ada.bearer)

@@ -28,7 +28,7 @@ async def browser(client: httpx2.AsyncClient, ada: Person) -> httpx2.AsyncClient
 
 
 async def read_form(browser: httpx2.AsyncClient, path: str, action: str | None = None) -> HtmlForm:
-    """Return a form of a page: the one that is sent to ``action``, or to the page itself."""
+    """Return the form on a page that is sent to ``action``, or to the page itself."""
     answer = await browser.get(path)
     assert answer.status_code == 200
     return read_forms(answer.text)[action or path]
@@ -57,7 +57,7 @@ def sign_in_url(path: str) -> str:
 
 @pytest.mark.parametrize("path", PAGES)
 async def test_nobody_is_led_to_sign_in_and_back(client: httpx2.AsyncClient, ada: Person, path: str) -> None:
-    """Without a live session each page leads to the sign-in page and back, token or not, whatever Host says."""
+    """Without a live session each page leads to the sign-in page and back, with or without a token, whatever the Host."""
     for headers in ({}, ada.bearer, {"host": "evil.example/x"}):
         answer = await client.get(path, headers=headers)
         assert (answer.status_code, answer.headers["location"]) == (303, sign_in_url(path))
@@ -72,7 +72,7 @@ async def test_a_form_of_nobody_leads_to_the_account(client: httpx2.AsyncClient,
 
 @pytest.mark.parametrize("path", PAGES)
 async def test_pages_lead_to_one_another(browser: httpx2.AsyncClient, path: str) -> None:
-    """Each page has links to all and to writing, says which it is, holds one script, and is kept by nobody."""
+    """Each page links to all others and to writing, marks itself as current, has one script, and is never cached."""
     answer = await browser.get(path)
     assert all(f'href="{other}"' in answer.text for other in (*PAGES, "/", "/userposts", "/userposts/new", "/docs"))
     assert f'href="{path}" aria-current="page"' in answer.text
@@ -84,7 +84,7 @@ async def test_pages_lead_to_one_another(browser: httpx2.AsyncClient, path: str)
 async def test_forms_carry_a_token_of_their_browser(
     browser: httpx2.AsyncClient, other: httpx2.AsyncClient, ada: Person, path: str
 ) -> None:
-    """A form without the browser's csrf token is 403, does nothing, and is shown again with a good one."""
+    """A form without the browser's csrf token is 403, does nothing, and is shown again with a valid one."""
     typed = {"name": "Eve", "currentPassword": PASSWORD, "newPassword": OTHER_PASSWORD, "password": PASSWORD}
     for token in ("", "0" * 64):
         answer = await browser.post(path, data={**typed, "csrfToken": token})
@@ -98,7 +98,7 @@ async def test_forms_carry_a_token_of_their_browser(
 
 
 async def test_the_name_is_changed(browser: httpx2.AsyncClient, ada: Person) -> None:
-    """The new name is on the page, said to be changed, in the account and in the cookie; reloading sends nothing."""
+    """The new name is on the page, which confirms it, in the account and in the cookie; reloading sends nothing."""
     answer = await fill_in(browser, "/account", name="Ada <King>")
     assert (answer.status_code, answer.headers["location"]) == (303, f"{PUBLIC_URL}/account?done=renamed")
     page = await browser.get(answer.headers["location"])
@@ -110,7 +110,7 @@ async def test_the_name_is_changed(browser: httpx2.AsyncClient, ada: Person) -> 
 
 
 async def test_a_name_is_saved_for_whom_it_was_typed(browser: httpx2.AsyncClient, app: Starlette) -> None:
-    """A form that was opened by somebody else renames nobody before it is sent once more."""
+    """A form that was opened by somebody else renames nobody until it is sent once more."""
     form = await read_form(browser, "/account")
     async with client_of(app) as elsewhere:
         bob = await sign_up_and_in(elsewhere, "Bob")
@@ -125,7 +125,7 @@ async def test_a_name_is_saved_for_whom_it_was_typed(browser: httpx2.AsyncClient
 
 
 async def test_a_wrong_name_is_shown_again(browser: httpx2.AsyncClient, ada: Person) -> None:
-    """A name that can't be one: 422, the error beside the field, what was typed is kept, nothing is changed."""
+    """An invalid name: 422, with the error beside the field; what was typed is kept, and nothing is changed."""
     typed = "x" * 101
     answer = await fill_in(browser, "/account", name=typed)
     assert answer.status_code == 422
@@ -136,7 +136,7 @@ async def test_a_wrong_name_is_shown_again(browser: httpx2.AsyncClient, ada: Per
 
 
 async def test_the_password_is_changed(browser: httpx2.AsyncClient, other: httpx2.AsyncClient, ada: Person) -> None:
-    """The password is another, this browser stays signed in, and the others are signed out."""
+    """The password is changed, this browser stays signed in, and the others are signed out."""
     answer = await fill_in(browser, "/account/password", currentPassword=PASSWORD, newPassword=OTHER_PASSWORD)
     assert answer.headers["location"] == f"{PUBLIC_URL}/account/password?done=changed"
     assert "Your password was changed" in (await browser.get(answer.headers["location"])).text
@@ -157,7 +157,7 @@ async def test_the_password_is_changed(browser: httpx2.AsyncClient, other: httpx
 async def test_a_refused_password_is_shown_again(
     browser: httpx2.AsyncClient, current: str, new: str, wrong: str
 ) -> None:
-    """What is wrong is said beside its field, and no password comes back."""
+    """Each error is shown beside its field, and no password comes back."""
     answer = await fill_in(browser, "/account/password", currentPassword=current, newPassword=new)
     assert answer.status_code == 422
     form = read_forms(answer.text)["/account/password"]
@@ -167,7 +167,7 @@ async def test_a_refused_password_is_shown_again(
 
 
 async def test_devices_are_shown_and_ended(browser: httpx2.AsyncClient, other: httpx2.AsyncClient, ada: Person) -> None:
-    """Each device is told in words, this one first and marked; one is signed out there, the others stay."""
+    """Each device is described in words, this one first and marked; one of them is signed out, the others stay."""
     grace = await sign_up_and_in(browser, "Grace")
     page = await browser.get("/account/sessions")
     assert page.text.index("this device") < page.text.index("Firefox on Windows")
@@ -186,7 +186,7 @@ async def test_devices_are_shown_and_ended(browser: httpx2.AsyncClient, other: h
 
 @pytest.mark.parametrize("sid", ["nonsense", str(uuid.UUID(int=3))])
 async def test_a_device_that_is_not_there_is_no_fault(browser: httpx2.AsyncClient, sid: str) -> None:
-    """Ending what is over already, or never was, leads to the list like any ending."""
+    """Ending a session that is over already, or never existed, leads to the list like any other."""
     form = await read_form(browser, "/account/sessions")
     answer = await browser.post(f"/account/sessions/{sid}", data=form.fields)
     assert answer.status_code == 303
@@ -210,7 +210,7 @@ async def test_all_other_devices_are_ended(browser: httpx2.AsyncClient, ada: Per
 
 
 async def test_the_account_is_deleted(browser: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection) -> None:
-    """With the password the account is gone, the browser forgets it, and the sign-in page says so."""
+    """With the password, the account is deleted, the browser forgets it, and the sign-in page says so."""
     answer = await fill_in(browser, "/account/delete", password=PASSWORD)
     assert answer.status_code == 303
     assert SESSION_COOKIE not in browser.cookies
@@ -220,7 +220,7 @@ async def test_the_account_is_deleted(browser: httpx2.AsyncClient, ada: Person, 
 
 
 async def test_a_wrong_password_deletes_nothing(browser: httpx2.AsyncClient) -> None:
-    """A wrong password is said beside its field, and the account stays."""
+    """A wrong password is reported beside its field, and the account stays."""
     answer = await fill_in(browser, "/account/delete", password="not the password")
     assert answer.status_code == 422
     assert "aria-invalid" in read_forms(answer.text)["/account/delete"].attributes["password"]
@@ -228,7 +228,7 @@ async def test_a_wrong_password_deletes_nothing(browser: httpx2.AsyncClient) -> 
 
 
 async def test_the_pages_speak_korean(browser: httpx2.AsyncClient) -> None:
-    """For a Korean browser everything is in Korean, what is wrong and what was done too."""
+    """For a Korean browser everything is in Korean, including errors and confirmations."""
     browser.headers["accept-language"] = "ko-KR,ko;q=0.9"
     assert "프로필" in (await browser.get("/account")).text
     assert "이 기기" in (await browser.get("/account/sessions")).text

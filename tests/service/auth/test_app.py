@@ -1,4 +1,4 @@
-"""The auth service as a whole: its health, its description, and what it does with what it does not know."""
+"""The auth service as a whole: its health, its description, and how it treats unknown requests."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ async def test_is_alive_and_ready(client: httpx2.AsyncClient) -> None:
 
 
 async def test_lives_without_its_database(tmp_path: Path) -> None:
-    """Without a database the service starts, lives, is not ready, and answers 503 with when to try again."""
+    """Without a database the service starts, is alive, is not ready, and answers 503 with ``Retry-After``."""
     settings = auth_settings(f"postgresql://auth@/auth?host={tmp_path}")
     async with running(create_app(settings, Metrics())) as app, client_of(app) as client:
         assert (await client.get("/livez")).status_code == 200
@@ -61,7 +61,7 @@ async def test_describes_its_api(client: httpx2.AsyncClient) -> None:
     ["/", "/nowhere", "/api/user//", "/api/user/1", "/signup//", "/internal", "/internal/users/1", "/api/login%0a"],
 )
 async def test_unknown_paths_are_not_found(client: httpx2.AsyncClient, path: str) -> None:
-    """What is not here is 404 in the common shape; nothing is redirected to a nearby path."""
+    """An unknown path is 404 in the common shape; nothing is redirected to a similar path."""
     answer = await client.get(path)
     assert (answer.status_code, answer.json()) == (404, {"error": "There is nothing here"})
 
@@ -100,7 +100,7 @@ async def test_a_browser_gets_errors_as_pages(client: httpx2.AsyncClient) -> Non
 
 
 async def test_a_fault_of_ours_says_nothing_of_the_inside(app: Starlette, client: httpx2.AsyncClient) -> None:
-    """An error that nobody expected is 500 with the common body, named by its request id."""
+    """An unexpected error is 500 with the common body, identified by its request id."""
     parts = app.state.parts
     app.state.parts = None
     try:
@@ -113,7 +113,7 @@ async def test_a_fault_of_ours_says_nothing_of_the_inside(app: Starlette, client
 
 
 async def test_many_sign_up_at_once_under_one_email(client: httpx2.AsyncClient) -> None:
-    """Of many who sign up at once under one e-mail exactly one succeeds; more at once than the pool has connections.
+    """Of many simultaneous sign-ups with one e-mail address, more than the pool has connections, exactly one succeeds.
 
     Four rounds of twenty.
     """

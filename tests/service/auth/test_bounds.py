@@ -1,4 +1,4 @@
-"""Nothing in a request grows with what has piled up: each filled by SQL with far more than a bite of housekeeping."""
+"""No request gets slower with what has piled up: each table holds far more rows than a bite of housekeeping."""
 
 import contextlib
 import uuid
@@ -28,7 +28,7 @@ FILL_SESSIONS = """
 
 @pytest.fixture
 async def fresh(database: asyncpg.Connection, auth_database_url: str) -> AsyncIterator[httpx2.AsyncClient]:
-    """Give a client of a service that has just started, as a replica does beside others."""
+    """Give a client of a service that has just started, as a new replica beside others."""
     del database  # emptied before
     app: Starlette = create_app(auth_settings(auth_database_url), Metrics())
     async with running(app):
@@ -39,7 +39,7 @@ async def fresh(database: asyncpg.Connection, auth_database_url: str) -> AsyncIt
 
 @contextlib.asynccontextmanager
 async def held(database: asyncpg.Connection, statement: str) -> AsyncIterator[None]:
-    """Hold rows as a slow transaction would: whoever must change them waits, and fails after two seconds."""
+    """Lock rows as a slow transaction would: a statement that must change them waits, and fails after two seconds."""
     transaction = database.transaction()
     await transaction.start()
     await database.fetch(statement)
@@ -50,35 +50,35 @@ async def held(database: asyncpg.Connection, statement: str) -> AsyncIterator[No
 
 
 async def sign_in(client: httpx2.AsyncClient, person: Person) -> httpx2.Response:
-    """Answer a sign-in with the right password, from an address that the account does not know."""
+    """Sign in with the right password, from an address unknown to the account."""
     headers = {"x-forwarded-for": "203.0.113.9"}
     return await client.post("/api/login", json={"username": person.email, "password": PASSWORD}, headers=headers)
 
 
 async def sign_up(client: httpx2.AsyncClient, _: Person) -> httpx2.Response:
-    """Answer a sign-up."""
+    """Sign up."""
     body = {"name": "Grace", "email": "grace@example.com", "password": "a long password of hers"}
     return await client.post("/api/user", json=body)
 
 
 async def refresh(client: httpx2.AsyncClient, person: Person) -> httpx2.Response:
-    """Answer a refresh."""
+    """Refresh."""
     token = (await sign_in(client, person)).json()["refreshToken"]
     return await client.post("/api/token", json={"refreshToken": token})
 
 
 async def rename(client: httpx2.AsyncClient, person: Person) -> httpx2.Response:
-    """Answer a change of the name."""
+    """Change the name."""
     return await client.patch("/api/me", json={"name": "Ada King"}, headers=person.bearer)
 
 
 async def write_log(client: httpx2.AsyncClient, _: Person) -> httpx2.Response:
-    """Answer a line for the log."""
+    """Send a line for the log."""
     return await client.post("/api/auth/_log", json={"level": "error", "code": "X"})
 
 
 async def sign_out(client: httpx2.AsyncClient, person: Person) -> httpx2.Response:
-    """Answer a sign-out."""
+    """Sign out."""
     return await client.post("/api/logout", headers=person.bearer)
 
 
@@ -89,7 +89,7 @@ async def test_no_request_waits_for_what_is_past(
     database: asyncpg.Connection,
     act: Callable[[httpx2.AsyncClient, Person], Awaitable[httpx2.Response]],
 ) -> None:
-    """Expired tries, revocations and sessions concern no request, be they ever so many or in somebody's hands."""
+    """Expired tries, revocations and sessions affect no request, however many they are, locked or not."""
     await database.execute(
         "INSERT INTO attempts (key, forget_at) SELECT sha256(i::text::bytea), now() - interval '1 hour' "
         "FROM generate_series(1, 20000) AS i"
@@ -128,9 +128,9 @@ async def test_any_number_of_sessions_can_be_ended(
     database: asyncpg.Connection,
     act: Callable[[httpx2.AsyncClient, Person], Awaitable[httpx2.Response]],
 ) -> None:
-    """A hundred thousand sessions of one user are void as soon as the request that ends them is answered.
+    """A hundred thousand sessions of one user are over as soon as the request that ends them is answered.
 
-    The audit does not get a line for each, and housekeeping tells the followers of every one.
+    The audit does not get a line for each, and housekeeping publishes every one to the followers.
     """
     await database.execute(FILL_SESSIONS, ada.id, MANY)
     thieves = "SELECT min(id::text), max(id::text) FROM sessions WHERE user_agent = 'A thief'"
@@ -146,7 +146,7 @@ async def test_any_number_of_sessions_can_be_ended(
 async def test_a_user_has_a_hundred_sessions_at_most(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """A sign-in beyond ends the session that was not used for longest, and tells of it like of any other end."""
+    """A sign-in beyond that ends the least recently used session, and publishes it like any other end."""
     await database.execute(
         """
         INSERT INTO sessions (user_id, ends_at, idle_ends_at, user_agent, last_used_at)

@@ -1,4 +1,4 @@
-"""The session in a browser: looked at, kept alive, ended."""
+"""The session in a browser: read, kept alive, ended."""
 
 import re
 import time
@@ -23,7 +23,7 @@ async def test_the_session_of_nobody_is_empty(client: httpx2.AsyncClient) -> Non
 
 
 async def test_the_session_is_the_opened_token(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A signed-in browser gets the opened session token and its end, and the cookie sealed anew."""
+    """A signed-in browser gets the decrypted session token and its end, and a renewed cookie."""
     await next_auth.sign_in(client, ada.email)
     before = client.cookies[SESSION_COOKIE]
     session = await next_auth.get_session(client)
@@ -37,7 +37,7 @@ async def test_the_session_is_the_opened_token(client: httpx2.AsyncClient, ada: 
 
 
 async def test_a_bad_session_cookie_is_cleared(client: httpx2.AsyncClient) -> None:
-    """A cookie that is no session, whole or in pieces, answers ``{}`` and every piece is cleared."""
+    """For a cookie that is no session, whole or in pieces, the answer is ``{}`` and every piece is cleared."""
     for cookies in ([SESSION_COOKIE], [f"{SESSION_COOKIE}.0", f"{SESSION_COOKIE}.1"], [f"{SESSION_COOKIE}.1"]):
         header = "; ".join(f"{name}=nonsense" for name in cookies)
         answer = await client.get("/api/auth/session", headers={"cookie": header})
@@ -59,14 +59,14 @@ async def test_many_pieces_are_a_bad_session(client: httpx2.AsyncClient) -> None
 
 @pytest.mark.parametrize("claims", [{}, {"sid": 1}, {"sid": "x"}, {"sub": "1", "accessToken": "a.b.c"}])
 async def test_a_cookie_that_names_no_session_is_none(client: httpx2.AsyncClient, claims: dict[str, object]) -> None:
-    """A cookie that our key sealed, but that names no session row, is no session."""
+    """A cookie that was sealed with our key, but names no session row, is no session."""
     sealed = SEALER.seal(claims, int(time.time()))
     answer = await client.get("/api/auth/session", headers={"cookie": f"{SESSION_COOKIE}={sealed}"})
     assert answer.json() == {}
 
 
 async def test_a_revoked_session_is_over(client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection) -> None:
-    """The row is the truth: a cookie whose session is revoked answers ``{}``."""
+    """The row is the truth: for a cookie whose session is revoked the answer is ``{}``."""
     await next_auth.sign_in(client, ada.email)
     await database.execute("UPDATE sessions SET revoked_at = now(), revoked_because = 'signed_out'")
     assert await next_auth.get_session(client) == {}
@@ -76,7 +76,7 @@ async def test_a_revoked_session_is_over(client: httpx2.AsyncClient, ada: Person
 async def test_using_a_session_puts_off_its_idle_end(
     client: httpx2.AsyncClient, ada: Person, app: Starlette, database: asyncpg.Connection
 ) -> None:
-    """A look at the session is noted as a use, soon afterwards; its absolute end stays."""
+    """Reading the session counts as a use, noted soon afterwards; its absolute end stays."""
     await next_auth.sign_in(client, ada.email)
     await database.execute(
         "UPDATE sessions SET idle_ends_at = now() + interval '1 day', last_used_at = now() - interval '13 days'"
@@ -105,7 +105,7 @@ async def test_a_token_about_to_expire_is_replaced(client: httpx2.AsyncClient, a
 async def test_the_session_tells_the_users_present_name(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """After a change of name the session, and the access token in it, carry the new one."""
+    """After a change of name the session, and the access token in it, have the new one."""
     await next_auth.sign_in(client, ada.email)
     await database.execute("UPDATE users SET name = 'Ada King'")
     user = (await next_auth.get_session(client))["user"]
@@ -136,7 +136,7 @@ async def test_the_session_tells_what_the_user_is_now(
 async def test_signing_out_clears_the_cookie_and_revokes_the_session(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """Signing out answers where to go, forgets the cookie and revokes the row: a copy of the cookie is worthless."""
+    """Signing out returns where to go, clears the cookie and revokes the row: a copy of the cookie is worthless."""
     await next_auth.sign_in(client, ada.email)
     copy = client.cookies[SESSION_COOKIE]
     answer = await next_auth.sign_out(client, callbackUrl="/")
@@ -156,5 +156,5 @@ async def test_signing_out_needs_the_csrf_token(client: httpx2.AsyncClient, ada:
 
 
 async def test_signing_out_twice_is_no_error(client: httpx2.AsyncClient) -> None:
-    """Signing out without a session answers where to go."""
+    """Signing out without a session returns where to go."""
     assert (await next_auth.sign_out(client)).json() == {"url": PUBLIC_URL}

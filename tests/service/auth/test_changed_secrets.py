@@ -1,7 +1,7 @@
-"""Another ``NEXTAUTH_SECRET`` and ``SERVICE_SECRET``, replica by replica: no request fails on the way, in either order.
+"""Rotating ``NEXTAUTH_SECRET`` and ``SERVICE_SECRET``, replica by replica: no request fails meanwhile, in either order.
 
-First each replica learns the new secret as a previous one, then each makes it its own. All the time two kinds of
-replicas run side by side, and what one of them made has to be good at the other.
+First each replica gets the new secret as a previous one, then as its own. All the time two kinds of replicas run side
+by side, and what one of them made has to be valid at the other.
 """
 
 import time
@@ -37,7 +37,7 @@ STAGES = {
 }
 SIDE_BY_SIDE = [("before", "learnt"), ("learnt", "changed"), ("changed", "after")]
 BOTH_WAYS = [*SIDE_BY_SIDE, *((there, here) for here, there in SIDE_BY_SIDE if here != "changed")]
-"""Not from the last but one to the last: what was made with the old secret ends with it, in its own time."""
+"""Not from the last stage but one to the last: what was made with the old secret ends with it, in its own time."""
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def settings_of_gateway(stage: str) -> GatewaySettings:
 async def test_a_browser_notices_nothing(
     replicas: dict[str, Starlette], database: asyncpg.Connection, here: str, there: str
 ) -> None:
-    """Who gets a form from one replica signs in at another, and is signed in at both, and at both kinds of gateways."""
+    """A form from one replica signs in at another, and the user is signed in at both, and at both kinds of gateways."""
     del database  # emptied before
     async with client_of(replicas[here]) as one, client_of(replicas[there]) as other:
         body = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
@@ -84,7 +84,7 @@ async def test_a_browser_notices_nothing(
 
 @pytest.mark.parametrize(("here", "there"), BOTH_WAYS)
 async def test_services_call_one_another(replicas: dict[str, Starlette], here: str, there: str) -> None:
-    """A service at one stage is answered by a service at another."""
+    """A service at one stage can call a service at another."""
     settings = settings_of_gateway(here)
     keys = KeyRing(settings.service_secret.get_secret_value(), reveal(settings.service_secret_previous))
     client = ServiceClient("http://auth.internal", caller="gateway", callee="auth_service", tokens=ServiceTokens(keys))
@@ -99,7 +99,7 @@ async def test_services_call_one_another(replicas: dict[str, Starlette], here: s
 
 
 async def test_the_old_secret_ends_in_the_end(replicas: dict[str, Starlette], database: asyncpg.Connection) -> None:
-    """Once the old secret is taken out, a cookie that it sealed opens nothing any more."""
+    """Once the old secret is removed, cookies sealed with it no longer open."""
     del database  # emptied before
     async with client_of(replicas["before"]) as one, client_of(replicas["after"]) as other:
         body = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}

@@ -32,7 +32,7 @@ FILL = (
 
 
 class CommandLine:
-    """Runs commands and tells their exit status and what they printed."""
+    """Runs commands and returns their exit status and output."""
 
     def __init__(self, environment: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]) -> None:
         self._environment = environment
@@ -49,7 +49,7 @@ class CommandLine:
         return (status, *self._capture.readouterr())
 
     async def find(self, *arguments: str, stdin: str = "") -> object:
-        """Return what a command finds, read from JSON."""
+        """Return the result of a command, parsed from JSON."""
         status, out, err = await self.run(*arguments, "--json", stdin=stdin)
         assert (status, err) == (0, "")
         return json.loads(out)
@@ -84,7 +84,7 @@ async def test_a_user_is_created_and_signs_in(command_line: CommandLine, client:
 
 
 async def test_lists_are_tables_for_people(command_line: CommandLine, ada: Person) -> None:
-    """Without ``--json`` a list is a table with a head."""
+    """Without ``--json`` a list is a table with a header."""
     status, out, _ = await command_line.run("user", "list")
     head, row = out.splitlines()
     assert status == 0
@@ -104,12 +104,12 @@ async def test_lists_are_tables_for_people(command_line: CommandLine, ada: Perso
 async def test_what_can_not_be_done_is_one_sentence(
     command_line: CommandLine, arguments: tuple[str, ...], stdin: str, sentence: str
 ) -> None:
-    """What is refused or not there ends with status 1 and one sentence on standard error."""
+    """A command that is refused, or finds nothing, ends with status 1 and one sentence on standard error."""
     assert await command_line.run(*arguments, stdin=stdin) == (1, "", f"{sentence}\n")
 
 
 async def test_a_taken_email_is_refused(command_line: CommandLine, ada: Person) -> None:
-    """``user create`` makes no second user of an e-mail address."""
+    """``user create`` does not create a second user with the same e-mail address."""
     answer = await command_line.run("user", "create", "Eve", ada.email.upper(), stdin=f"{PASSWORD}\n")
     assert answer == (1, "", "This e-mail address is already taken\n")
 
@@ -133,20 +133,20 @@ async def test_a_taken_email_is_refused(command_line: CommandLine, ada: Person) 
     ],
 )
 async def test_a_wrong_call_is_explained(command_line: CommandLine, arguments: tuple[str, ...]) -> None:
-    """A call that is not understood ends with status 2 and how it is meant."""
+    """A call that is not understood ends with status 2 and the usage."""
     status, out, err = await command_line.run(*arguments)
     assert (status, out) == (2, "")
     assert err.startswith("usage: python -m auth_service")
 
 
 async def test_settings_that_lack_are_named(command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a setting that is needed, the status is 2 and the sentence names it."""
+    """Without a required setting the status is 2, and the sentence names it."""
     monkeypatch.delenv("AUTH_DATABASE_URL")
     assert await command_line.run("user", "list") == (2, "", "AUTH_DATABASE_URL: is missing\n")
 
 
 async def test_a_session_is_seen_and_ended(command_line: CommandLine, client: httpx2.AsyncClient, ada: Person) -> None:
-    """``session list`` shows from where; ``session end`` ends it at once, and says no to doing so again."""
+    """``session list`` shows where it comes from; ``session end`` ends it at once, and refuses to do so again."""
     sid = read_claims(ada.token)["sid"]
     assert isinstance(sid, str)
     (session,) = await command_line.find("session", "list", "--user", str(ada.id))  # type: ignore[misc]
@@ -165,7 +165,7 @@ async def test_a_session_is_seen_and_ended(command_line: CommandLine, client: ht
 async def test_the_audit_is_pruned(
     command_line: CommandLine, database: asyncpg.Connection, which: tuple[str, str]
 ) -> None:
-    """``audit prune`` deletes what is older, any number of lines, says how many, and leaves a line about it."""
+    """``audit prune`` deletes any number of older lines, reports how many, and leaves a line about it."""
     await database.execute(FILL, 2 * BITE + 1, "40 days")
     await database.execute(FILL, 2, "20 days")
     counted = await command_line.find("audit", "prune", *which, "--dry-run")
@@ -192,7 +192,7 @@ async def test_pruning_leaves_its_own_line(app: Starlette, database: asyncpg.Con
 async def test_a_million_lines_are_counted_no_further(
     command_line: CommandLine, database: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However much there is, counting it takes no longer than a statement may."""
+    """However many lines there are, counting them takes no longer than a statement may."""
     monkeypatch.setattr(commands, "MOST_COUNTED", 10)
     await database.execute(FILL, 20, "40 days")
     counted = await command_line.find("audit", "prune", "--older-than", "1", "--dry-run")
@@ -201,7 +201,7 @@ async def test_a_million_lines_are_counted_no_further(
 
 
 async def test_roles_are_given_and_taken(command_line: CommandLine, client: httpx2.AsyncClient) -> None:
-    """Roles are given with the user or later, each once, and stand in the next access token; each change is noted."""
+    """Roles are given with the user or later, each once, and are in the next access token; each change is audited."""
     command = ("user", "create", "Ada", "ada@example.com", "--role", "writer", "--role", "admin")
     created = await command_line.find(*command, stdin=f"{PASSWORD}\n")
     assert isinstance(created, dict)
@@ -236,7 +236,7 @@ async def test_taking_a_role_away_ends_the_sessions(
     change: tuple[str, ...],
     ends: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
-    """Who loses a role is signed out everywhere, so that no token names it any longer, unless that is not wanted."""
+    """A user who loses a role is signed out everywhere, so that no token names it any longer, unless told otherwise."""
     await database.execute("UPDATE users SET roles = '{admin}'")
     await command_line.find("user", "role", str(ada.id), *change)
     assert (await client.get("/api/me", headers=ada.bearer)).status_code == (401 if ends else 200)
@@ -248,7 +248,7 @@ async def test_taking_a_role_away_ends_the_sessions(
 async def test_roles_always_fit_into_an_access_token(
     command_line: CommandLine, client: httpx2.AsyncClient, ada: Person
 ) -> None:
-    """A user can have 16 roles, however long, and is known by their token then; one more is refused in a sentence."""
+    """A user can have 16 roles, however long, and their token still works; one more is refused with a sentence."""
     await client.patch("/api/me", json={"name": "\U0001f469" * 100}, headers=ada.bearer)
     roles = [f"{number:02}".ljust(64, "x") for number in range(17)]
     given = [word for role in roles[:16] for word in ("--add", role)]
@@ -267,7 +267,7 @@ async def test_roles_always_fit_into_an_access_token(
 
 
 async def test_a_user_is_created_with_all_roles_or_not_at_all(command_line: CommandLine) -> None:
-    """``user create`` with roles that are refused makes no user."""
+    """``user create`` with roles that are refused creates no user."""
     given = [word for number in range(17) for word in ("--role", f"role{number}")]
     refused = await command_line.run("user", "create", "Ada", "ada@example.com", *given, stdin=f"{PASSWORD}\n")
     assert refused == (1, "", "A user can have at most 16 roles\n")
@@ -275,7 +275,7 @@ async def test_a_user_is_created_with_all_roles_or_not_at_all(command_line: Comm
 
 
 async def test_what_happened_is_listed(command_line: CommandLine, ada: Person) -> None:
-    """``audit`` lists the newest first, what operators did too, and says that it was done from the command line."""
+    """``audit`` lists events newest first, including those of operators, marked as coming from the command line."""
     await command_line.run("user", "create", "Eve", "eve@example.com", stdin=f"{PASSWORD}\n")
     lines = await command_line.find("audit")
     assert isinstance(lines, list)
@@ -287,7 +287,7 @@ async def test_what_happened_is_listed(command_line: CommandLine, ada: Person) -
 
 
 async def test_secrets_are_fresh_and_long(command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``secret new`` needs no setting and prints a different value for each secret, each time, as .env wants it."""
+    """``secret new`` needs no setting and prints new, different values for all secrets each time, in .env's format."""
     monkeypatch.delenv("AUTH_DATABASE_URL")
     status, out, _ = await command_line.run("secret", "new")
     fresh = dict(line.split("=", 1) for line in out.splitlines())
@@ -323,7 +323,7 @@ async def test_the_real_process(auth_database_url: str, database: asyncpg.Connec
 async def test_a_user_is_disabled_and_enabled(
     command_line: CommandLine, client: httpx2.AsyncClient, ada: Person
 ) -> None:
-    """A disabled user is refused like one with a wrong password, their sessions end; enabled, they sign in again."""
+    """A disabled user is refused as with a wrong password, and their sessions end; enabled again, they can sign in."""
     credentials = {"username": ada.email, "password": PASSWORD}
     refresh = {"refreshToken": (await client.post("/api/login", json=credentials)).json()["refreshToken"]}
     disabled = await command_line.find("user", "disable", str(ada.id))
@@ -347,7 +347,7 @@ async def test_a_user_is_disabled_and_enabled(
 
 
 async def test_a_user_is_deleted(command_line: CommandLine, client: httpx2.AsyncClient, ada: Person) -> None:
-    """``user delete`` says who it was and ends what they had; once more there is nobody."""
+    """``user delete`` prints who it was and ends their sessions; repeated, it finds nobody."""
     deleted = await command_line.find("user", "delete", str(ada.id))
     assert isinstance(deleted, dict)
     assert (deleted["email"], deleted["state"]) == (ada.email, "deleted")
@@ -357,7 +357,7 @@ async def test_a_user_is_deleted(command_line: CommandLine, client: httpx2.Async
 
 
 async def test_an_operator_s_ending_is_told_from_a_user_s(command_line: CommandLine, ada: Person) -> None:
-    """A session that was ended from the command line says so."""
+    """A session that was ended from the command line is shown as such."""
     await command_line.find("session", "end", ada.session_id)
     (session,) = await command_line.find("session", "list")  # type: ignore[misc]
     assert session["state"] == "ended_by_operator"

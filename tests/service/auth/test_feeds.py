@@ -1,4 +1,4 @@
-"""The feeds that other services follow: everything is told once it is true, in order, and nothing is passed over."""
+"""The feeds that other services follow: every event appears once it is committed, in order, and none is skipped."""
 
 import asyncio
 import datetime as dt
@@ -45,7 +45,7 @@ async def read(client: httpx2.AsyncClient, path: str, after: int = 0, wait: floa
 
 
 async def sign_out(client: httpx2.AsyncClient, person: Person) -> None:
-    """End the session that somebody's token is of."""
+    """End the session of somebody's token."""
     assert (await client.post("/api/logout", headers=person.bearer)).status_code == 204
 
 
@@ -79,7 +79,7 @@ async def test_an_ended_session_is_told_of(client: httpx2.AsyncClient, ada: Pers
 async def test_a_revocation_that_no_longer_matters_is_forgotten(
     client: httpx2.AsyncClient, app: Starlette, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """Once all tokens of a session have expired it is not told, housekeeping deletes it, and the numbers go on."""
+    """Once all tokens of its session have expired, a revocation is not sent but deleted, and its number not reused."""
     await sign_out(client, ada)
     await database.execute("UPDATE revocations SET until = now()")
     page = await read(client, REVOCATIONS)
@@ -92,7 +92,7 @@ async def test_a_revocation_that_no_longer_matters_is_forgotten(
 
 
 async def test_who_has_gone_is_not_waited_for(app: Starlette, ada: Person) -> None:
-    """A poll whose client has gone ends long before its time, so that the service can."""
+    """A poll whose client has disconnected ends long before its time, so that the service can stop."""
     del ada  # the database is there, and empty of revocations
     headers = [(name.lower().encode(), value.encode()) for name, value in service_token().items()]
     scope = {"type": "http", "method": "GET", "path": REVOCATIONS, "query_string": b"wait=6", "headers": headers}
@@ -102,17 +102,17 @@ async def test_who_has_gone_is_not_waited_for(app: Starlette, ada: Person) -> No
         return next(came, {"type": "http.disconnect"})
 
     async def send(_: Message) -> None:
-        """Answer nobody."""
+        """Discard the answer."""
 
     async with asyncio.timeout(4):
         await app(scope, receive, send)
 
 
 async def test_who_waits_is_answered_when_the_service_ends(app: Starlette, ada: Person) -> None:
-    """A poll is answered long before its time once the service is told to end, so that it need not wait for it."""
+    """A poll is answered long before its time once the service is told to stop, which need not wait for it."""
     del ada  # the database is there, and empty of revocations
     config = build_config(app, "127.0.0.1", 0, choose_protocol())
-    config.lifespan = "off"  # it runs already
+    config.lifespan = "off"  # it is running already
     config.load()
     server = DrainingServer(config, seconds=0)
     server.lifespan = config.lifespan_class(config)
@@ -128,7 +128,7 @@ async def test_who_waits_is_answered_when_the_service_ends(app: Starlette, ada: 
 
 
 async def test_a_poll_is_answered_when_something_happens(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A page that is waited for comes as soon as there is something to tell."""
+    """A waiting poll is answered as soon as there is an event."""
     waiting = asyncio.create_task(read(client, REVOCATIONS, wait=6))
     await asyncio.sleep(0.3)
     assert not waiting.done()
@@ -139,7 +139,7 @@ async def test_a_poll_is_answered_when_something_happens(client: httpx2.AsyncCli
 
 @pytest.mark.parametrize("path", [CHANGES, REVOCATIONS])
 async def test_a_poll_holds_no_connection(client: httpx2.AsyncClient, app: Starlette, path: str) -> None:
-    """More polls than the pool has connections leave the service able to work."""
+    """With more polls than the pool has connections, the service still works."""
     polls = [asyncio.create_task(read(client, path, after=0, wait=1)) for _ in range(50)]
     await asyncio.sleep(0.2)
     async with app.state.parts.database.connection() as connection:
@@ -149,7 +149,7 @@ async def test_a_poll_holds_no_connection(client: httpx2.AsyncClient, app: Starl
 
 @pytest.mark.parametrize("path", [CHANGES, REVOCATIONS])
 async def test_a_past_that_is_gone_shows(client: httpx2.AsyncClient, ada: Person, path: str) -> None:
-    """A follower of the release before that asks after a number never given is told to begin anew, at once."""
+    """A follower of the previous release whose position was never given out is told at once to start over."""
     await sign_out(client, ada)
     assert (await asyncio.wait_for(read(client, path, after=1000, wait=6), 5))["last"] == 0
 
@@ -169,8 +169,8 @@ async def test_only_services_may_follow(client: httpx2.AsyncClient, ada: Person,
 
 
 async def test_nothing_is_passed_over(database: asyncpg.Connection, auth_database_url: str) -> None:
-    """However the transactions of many writers overlap, who reads on from the last number sees every entry."""
-    del database  # emptied before
+    """However the transactions of many writers overlap, a reader that goes on from the last number sees every entry."""
+    del database  # it has been emptied
     pool = await asyncpg.create_pool(auth_database_url, min_size=10, max_size=10)
     written = [SessionId(uuid.uuid4()) for _ in range(WRITERS)]
     chance = random.Random(1)  # noqa: S311 - the same order in each run; no secret
@@ -200,9 +200,9 @@ async def test_nothing_is_passed_over(database: asyncpg.Connection, auth_databas
 async def test_of_a_user_only_the_last_change_is_kept(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """An old name is forgotten with the new one; who is deleted leaves an id in the feed, and no name and no address.
+    """A new name replaces the old one; a deleted user leaves an id in the feed, but no name and no address.
 
-    Who reads on from before, or from the beginning, ends with what is true.
+    A reader that continues from before, or starts over, ends up with the current state.
     """
     for name in ("Ada King", "Ada Byron"):
         await client.patch("/api/me", json={"name": name}, headers=ada.bearer)
@@ -220,7 +220,7 @@ async def test_of_a_user_only_the_last_change_is_kept(
 async def test_polls_at_rest_share_their_looks(
     client: httpx2.AsyncClient, ada: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many followers wait, the database is asked what is newest twice a second, not five times for each."""
+    """However many followers wait, the newest entry is queried twice a second in all, not five times for each."""
     del ada
     looks: list[float] = []
     find_marks = long_poll._find_marks  # noqa: SLF001 - it is counted, and does what it does

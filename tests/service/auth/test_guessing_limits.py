@@ -44,12 +44,12 @@ async def ada(newcomer: Person) -> Person:
 
 
 def count_pending(metrics: Metrics) -> float:
-    """Return how many slots a replica has given away."""
+    """Return how many slots of a replica are taken."""
     return metrics.registry.get_sample_value("gatepost_password_hashes_pending") or 0
 
 
 def count_throttled(metrics: Metrics, reason: str) -> float | None:
-    """Return how often a replica refused for a reason."""
+    """Return how many refusals a replica counted for a reason."""
     return metrics.registry.get_sample_value("gatepost_throttled_total", {"reason": reason})
 
 
@@ -61,7 +61,7 @@ async def test_the_sixth_try_waits_whoever_it_names(
     replicas: list[Replica],
     email: str,
 ) -> None:
-    """After five failures the next try is 429 with when to try again, on every replica, even with the password."""
+    """After five failures the next try is 429 with ``Retry-After``, on every replica, even with the right password."""
     assert ada.email == "ada@example.com"
     await fail(guarded, email, 5)
     await hold_still(database)
@@ -78,9 +78,9 @@ async def test_the_sixth_try_waits_whoever_it_names(
 async def test_one_address_keeps_nobody_out_elsewhere(
     guarded: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """Who tries an account once a minute from one address gets 20 tries, then one an hour; the owner gets in anywhere.
+    """Trying an account once a minute from one address gets 20 tries, then one an hour; the owner gets in elsewhere.
 
-    Also after days of that: an address alone never reaches the hundred failures that close an account.
+    Even after days of that: a single address never reaches the hundred failures that close an account.
     """
     for _ in range(20):
         await fail(guarded, ada.email, 1)
@@ -100,9 +100,9 @@ async def test_strangers_together_get_a_hundred_tries(
     database: asyncpg.Connection,
     replicas: list[Replica],
 ) -> None:
-    """After a hundred failures in a row an account is closed for a day to addresses it was never signed in to from.
+    """After a hundred failures in a row an account is closed for a day to addresses that it was never signed in to from.
 
-    Not to an address that it was, nor to a browser that was signed in to it; those have counts of their own.
+    Not to one that it was, nor to a browser that was signed in to it; these have counts of their own.
     """
     assert (await sign_in(guarded, ada.email, PASSWORD, HOME)).status_code == 200
     for number in range(6):
@@ -125,7 +125,7 @@ async def test_a_neighbour_does_not_lock_out_a_known_browser(
     database: asyncpg.Connection,
     replicas: list[Replica],
 ) -> None:
-    """Who shares the owner's address and guesses closes that address, for an hour at most, but not the owner's browser.
+    """Guessing from the owner's own address closes that address, for an hour at most, but not the owner's browser.
 
     The browser has five failures of its own.
     """
@@ -143,7 +143,7 @@ async def test_a_neighbour_does_not_lock_out_a_known_browser(
 async def test_an_address_alone_holds_back_no_right_password(
     guarded: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """From an address with a hundred failures an account without any is signed in to; one with a failure waits."""
+    """From an address with a hundred failures one can sign in to an account without any; one with a failure waits."""
     for number in range(10):
         await fail(guarded, f"user{number}@example.com", 1)
     await spend_address(database)
@@ -154,7 +154,7 @@ async def test_an_address_alone_holds_back_no_right_password(
 
 
 async def test_neighbours_in_ipv6_are_one_address(guarded: httpx2.AsyncClient, database: asyncpg.Connection) -> None:
-    """Whoever has a /64 can't use its addresses one after the other."""
+    """The owner of a /64 can't use its addresses one after the other."""
     for number in range(5):
         await fail(guarded, "user@example.com", 1, f"2001:db8::{number}")
     await hold_still(database)
@@ -166,7 +166,7 @@ async def test_neighbours_in_ipv6_are_one_address(guarded: httpx2.AsyncClient, d
 async def test_tries_at_once_get_no_further(
     guarded: httpx2.AsyncClient, database: asyncpg.Connection, addresses: int, before: int, let_in: int
 ) -> None:
-    """Of thirty tries at the same moment, from one address or as many, as many are looked at as one after the other."""
+    """Of thirty simultaneous tries, from one address or thirty, no more are admitted than in sequence."""
     if before:
         await fail(guarded, "ada@example.com", 1)
         await database.execute("UPDATE attempts SET in_a_row = $1, last_at = clock_timestamp()", before)
@@ -188,7 +188,7 @@ async def test_right_sign_ins_at_once_all_succeed(
     *,
     is_known: bool,
 ) -> None:
-    """Thirty right sign-ins of one account at the same moment, on two replicas, are thirty sessions and no failure."""
+    """Thirty simultaneous correct sign-ins to one account, on two replicas, make thirty sessions and no failure."""
     if is_known:
         assert (await sign_in(guarded, ada.email, PASSWORD)).status_code == 200
     async with client_of(replicas[1][0]) as other_replica:
@@ -202,7 +202,7 @@ async def test_right_sign_ins_at_once_all_succeed(
 async def test_a_try_that_was_lost_keeps_nobody_waiting(
     guarded: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """Tries of a replica that died have failed: after ten seconds nobody waits for them any more."""
+    """Tries of a replica that died count as failed: after ten seconds nobody waits for them any more."""
     await fail(guarded, ada.email, 5)
     await database.execute("UPDATE attempts SET pending = 5, recent = 12, last_at = now() - interval '11 seconds'")
     assert (await sign_in(guarded, ada.email, PASSWORD)).status_code == 429
@@ -214,7 +214,7 @@ async def test_a_try_that_was_lost_keeps_nobody_waiting(
 async def test_a_known_address_has_a_limit_too(
     guarded: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """Where the owner signed in before, five failures make the next try wait; a success sets them to none."""
+    """Where the owner signed in before, five failures make the next try wait; a success resets them."""
     await sign_in(guarded, ada.email, PASSWORD, HOME)
     await fail(guarded, ada.email, 4, HOME)
     assert (await sign_in(guarded, ada.email, PASSWORD, HOME)).status_code == 200
@@ -226,7 +226,7 @@ async def test_a_known_address_has_a_limit_too(
 async def test_a_success_of_ones_own_buys_no_guesses(
     guarded: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """Signing in to one's own account between guesses at others gives back none of the others'."""
+    """Signing in to one's own account between guesses at others gives back none of those tries."""
     for _ in range(5):
         assert (await sign_in(guarded, ada.email, PASSWORD)).status_code == 200
         await fail(guarded, "user@example.com", 1)
@@ -245,7 +245,7 @@ async def test_a_wait_ends(guarded: httpx2.AsyncClient, database: asyncpg.Connec
 
 
 async def test_a_refusal_is_kept_once(guarded: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection) -> None:
-    """The first refusal after each counted try is an audit line; a flood is one line and counts for nothing."""
+    """The first refusal after each counted try is an audit line; a flood is one line and does not count."""
     await fail(guarded, ada.email, 5)
     await hold_still(database)
     for _ in range(3):
@@ -256,7 +256,7 @@ async def test_a_refusal_is_kept_once(guarded: httpx2.AsyncClient, ada: Person, 
 
 
 async def test_no_address_is_kept_in_the_clear(guarded: httpx2.AsyncClient, database: asyncpg.Connection) -> None:
-    """The table of attempts shows nobody's e-mail address nor IP address."""
+    """The table of attempts contains neither e-mail nor IP addresses."""
     await fail(guarded, "nobody@example.com", 1)
     rows = " ".join(map(str, await database.fetch("SELECT * FROM attempts")))
     assert "nobody" not in rows
@@ -264,7 +264,7 @@ async def test_no_address_is_kept_in_the_clear(guarded: httpx2.AsyncClient, data
 
 
 async def test_next_auth_is_told(guarded: httpx2.AsyncClient, database: asyncpg.Connection) -> None:
-    """The callback answers 429: in JSON mode ``error=TooManyAttempts``, as a form the page with a clear alert."""
+    """The callback returns 429: in JSON mode with ``error=TooManyAttempts``, for a form with a clear alert on the page."""
     for _ in range(5):
         assert (await next_auth.sign_in(guarded, "nobody@example.com", WRONG)).status_code == 401
     await hold_still(database)
@@ -281,7 +281,7 @@ async def test_next_auth_is_told(guarded: httpx2.AsyncClient, database: asyncpg.
 
 
 async def use_up(database: asyncpg.Connection, period: dt.timedelta) -> None:
-    """Let all allowances of which anything was used be used up: each bucket is full again after so long."""
+    """Use up all allowances of which anything was used: each bucket is full again after ``period``."""
     used = "UPDATE attempts SET since = clock_timestamp() + $1::interval WHERE since > clock_timestamp()"
     assert await database.execute(used, period) != "UPDATE 0"
 
@@ -289,7 +289,7 @@ async def use_up(database: asyncpg.Connection, period: dt.timedelta) -> None:
 async def test_sign_ups_have_a_limit(
     guarded: httpx2.AsyncClient, database: asyncpg.Connection, replicas: list[Replica]
 ) -> None:
-    """After sixty sign-ups from an address there is one a minute: until then 429, as API and as page, and audited."""
+    """After sixty sign-ups from an address there is one a minute: until then 429, as JSON and on the page, audited."""
     body = {"name": "Ada", "email": "first@example.com", "password": PASSWORD}
     assert (await guarded.post("/api/user", json=body)).status_code == 201
     await use_up(database, HOUR)
@@ -318,7 +318,7 @@ async def test_client_logs_have_a_limit(guarded: httpx2.AsyncClient, database: a
 async def test_refreshes_have_a_limit(
     guarded: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection, replicas: list[Replica]
 ) -> None:
-    """After 120 refresh tokens a session gets one each 30 seconds; no other session waits, and the token stays good."""
+    """After 120 refresh tokens a session gets one per 30 seconds; no other session waits, and the token stays valid."""
     tokens = [(await sign_in(guarded, ada.email, PASSWORD)).json()["refreshToken"] for _ in range(2)]
 
     async def refresh(token: str) -> httpx2.Response:
@@ -332,7 +332,7 @@ async def test_refreshes_have_a_limit(
     assert refused.status_code == 429
     assert 1 <= refused.json()["retryAfter"] == int(refused.headers["retry-after"]) <= 30
     assert count_throttled(replicas[0][1], "token_refresh") == 1
-    assert (await refresh(tokens[0])).json()["refreshToken"] == newest  # the same again makes none
+    assert (await refresh(tokens[0])).json()["refreshToken"] == newest  # a repeat makes none
     assert (await refresh(tokens[1])).status_code == 200
     await pass_time(database, 30)
     assert (await refresh(newest)).status_code == 200
@@ -360,7 +360,7 @@ async def test_renames_have_a_limit(guarded: httpx2.AsyncClient, ada: Person, da
 async def test_a_try_that_finds_no_room_writes_nothing(
     guarded: httpx2.AsyncClient, replicas: list[Replica], database: asyncpg.Connection
 ) -> None:
-    """Where too many hashes wait already, a try is refused (503) before anything is done for it."""
+    """When too many hashes are waiting, a try is refused (503) before anything is done for it."""
     passwords = replicas[0][0].state.parts.passwords
     passwords._taken[Owner()] += 10_000  # noqa: SLF001 - as under a flood
     try:
@@ -373,7 +373,7 @@ async def test_a_try_that_finds_no_room_writes_nothing(
 async def test_who_is_sent_away_in_a_flood_has_not_failed(
     guarded: httpx2.AsyncClient, database: asyncpg.Connection
 ) -> None:
-    """Of a flood of tries, those that found no slot (503) are no failures."""
+    """Tries in a flood that found no slot (503) do not count as failures."""
     people = [(f"person{number}@example.com", f"198.51.100.{number}") for number in range(120)]
     answers = await asyncio.gather(*(sign_in(guarded, email, address=address) for email, address in people))
     statuses = [answer.status_code for answer in answers]
@@ -385,7 +385,7 @@ async def test_who_is_sent_away_in_a_flood_has_not_failed(
 async def test_who_waits_for_the_database_has_a_slot_too(
     guarded: httpx2.AsyncClient, database: asyncpg.Connection, replicas: list[Replica]
 ) -> None:
-    """While as many as there are slots wait for the database, the next try is refused without it."""
+    """While all slots are held by tries that wait for the database, the next try is refused without it."""
     slots = count_cores() * (1 + QUEUE_PER_THREAD)
     async with database.transaction():
         await database.execute("LOCK TABLE attempts")
@@ -406,7 +406,7 @@ async def test_who_waits_for_the_database_has_a_slot_too(
 
 
 async def wait_for_counts(database: asyncpg.Connection, recent: int) -> None:
-    """Return when no count says anything else."""
+    """Return when every count has this value."""
     async with asyncio.timeout(5):
         while await database.fetchval("SELECT count(*) FROM attempts WHERE recent + pending <> $1", recent):  # noqa: ASYNC110 - nothing announces it
             await asyncio.sleep(0.02)
@@ -416,7 +416,7 @@ async def wait_for_counts(database: asyncpg.Connection, recent: int) -> None:
 async def test_a_try_that_nobody_decided_has_not_failed(
     guarded: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection, *, is_given_up: bool
 ) -> None:
-    """Where the database fails after the password was verified, or the request is given up, the try is given back."""
+    """If the database fails after the password was verified, or the request is cancelled, the try is given back."""
     await database.execute("DELETE FROM attempts")  # that of the sign-up
     async with database.transaction():
         await database.execute("LOCK TABLE sessions")
@@ -452,7 +452,7 @@ async def test_a_try_that_is_given_back_late_has_not_failed(
 async def test_a_success_ends_the_row_of_failures(
     guarded: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """A hundred failures close an account only in a row: a sign-in from anywhere ends the row that it was part of."""
+    """A hundred failures close an account only in a row: a sign-in from anywhere ends the run that it belongs to."""
     await fail(guarded, ada.email, 1)
     await fail(guarded, ada.email, 1, HOME)
     await database.execute("UPDATE attempts SET in_a_row = 99 WHERE in_a_row = 2")
@@ -464,7 +464,7 @@ async def test_a_success_ends_the_row_of_failures(
 async def test_a_stolen_session_is_no_place_to_guess(
     guarded: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """Wrong current passwords count like failed sign-ins, wherever they are asked for; right ones count for nothing."""
+    """Wrong current passwords count like failed sign-ins, wherever they are required; right ones do not count."""
     token = (await sign_in(guarded, ada.email, PASSWORD, HOME)).json()["accessToken"]
     headers = {"authorization": token, "x-forwarded-for": FAR}
 
@@ -483,7 +483,7 @@ async def test_a_stolen_session_is_no_place_to_guess(
 async def test_a_form_that_asks_for_the_password_says_when_it_was_too_often(
     guarded: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """On the account's pages too: 429, when to try again, and the form with an alert."""
+    """On the account pages too: 429, with ``Retry-After``, and the form with an alert."""
     await next_auth.sign_in(guarded, ada.email)
     form = {"csrfToken": await next_auth.get_csrf_token(guarded), "password": WRONG}
     answers = [await guarded.post("/account/delete", data=form) for _ in range(5)]

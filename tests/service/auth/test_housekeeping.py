@@ -1,4 +1,4 @@
-"""The auth service's housekeeping: what is past goes in bites, what is over is so in every row, all else is kept."""
+"""The auth service's housekeeping: old rows go in bites, ended sessions are marked as such, all else is kept."""
 
 import datetime as dt
 import types
@@ -41,8 +41,8 @@ KEPT = {"attempts": "1 hour", "revocations": "1 hour", "sessions": "-89 days", "
 async def housekeeping(
     app: Starlette, database: asyncpg.Connection, auth_database_url: str
 ) -> AsyncIterator[Housekeeping]:
-    """Give the housekeeping of a service that keeps its audit for a month; nobody's does anything by itself."""
-    del database  # emptied before
+    """Give the housekeeping of a service that keeps its audit for a month; none runs by itself."""
+    del database  # it has been emptied
     await app.state.parts.housekeeping.stop()
     settings = auth_settings(auth_database_url, audit_retention_days=30)
     parts = create_app(settings, Metrics()).state.parts
@@ -62,7 +62,7 @@ async def count(database: asyncpg.Connection, table: str) -> int:
 
 @pytest.mark.parametrize("table", FILL)
 async def test_what_is_past_goes(database: asyncpg.Connection, housekeeping: Housekeeping, table: str) -> None:
-    """Ten bites of what no longer matters are all cleared away, and what still matters is kept."""
+    """Ten bites of rows that no longer matter are all cleared away, and those that still matter are kept."""
     await database.execute(FILL[table], MANY, PAST[table])
     await database.execute(FILL[table], 3, KEPT[table])
     await housekeeping.finish()
@@ -71,7 +71,7 @@ async def test_what_is_past_goes(database: asyncpg.Connection, housekeeping: Hou
 
 @pytest.mark.parametrize("table", FILL)
 async def test_a_bite_is_small(database: asyncpg.Connection, housekeeping: Housekeeping, table: str) -> None:
-    """However much there is, one transaction takes a bite of it, and tells that there is more."""
+    """However much there is, one transaction takes one bite of it, and reports that there is more."""
     await database.execute(FILL[table], MANY, PAST[table])
     assert await housekeeping.take_bites()
     assert await count(database, table) == MANY - BITE
@@ -82,7 +82,7 @@ async def test_a_bite_is_small(database: asyncpg.Connection, housekeeping: House
 async def test_a_bite_is_found_by_index(
     database: asyncpg.Connection, auth_database_url: str, table: str, plan: str
 ) -> None:
-    """Among any number of rows that are kept a bite reads those that it takes, and no table from end to end."""
+    """Among any number of rows to be kept, a bite reads only those that it takes, and scans no table."""
     chores = build_chores(auth_settings(auth_database_url, audit_retention_days=30))
     await database.execute(FILL[table], MANY, PAST[table])
     await database.execute(FILL[table], 4 * MANY, KEPT[table])
@@ -99,7 +99,7 @@ async def test_a_bite_is_found_by_index(
 async def test_a_deleted_users_sessions_are_found_by_index(
     database: asyncpg.Connection, auth_database_url: str, plan: str
 ) -> None:
-    """However many of all sessions are a deleted user's, and however old, a bite reads those that it takes."""
+    """However many of all sessions are a deleted user's, and however old, a bite reads only those that it takes."""
     for user_id, many, age in ((1, MANY, "2 days"), (2, 4 * MANY, "0 days")):
         await database.execute(
             "INSERT INTO sessions "
@@ -130,7 +130,7 @@ async def test_a_deleted_users_sessions_are_found_by_index(
 async def test_sessions_are_kept_for_as_long_as_is_set(
     app: Starlette, database: asyncpg.Connection, auth_database_url: str
 ) -> None:
-    """With ``SESSION_RETENTION_DAYS`` 7 a session goes a week after its absolute end, and none before."""
+    """With ``SESSION_RETENTION_DAYS`` 7 a session is deleted a week after its absolute end, and not before."""
     del app
     await database.execute(FILL["sessions"], 2, "-8 days")
     await database.execute(FILL["sessions"], 3, "-6 days")
@@ -141,7 +141,7 @@ async def test_sessions_are_kept_for_as_long_as_is_set(
 
 
 async def test_refresh_tokens_go_in_bites_too(database: asyncpg.Connection, housekeeping: Housekeeping) -> None:
-    """A session that was refreshed ever so often goes after its tokens: no cascade deletes them in one statement."""
+    """A session, however often refreshed, goes after its tokens: no cascade deletes them in one statement."""
     await database.execute(FILL["sessions"], 1, PAST["sessions"])
     await database.execute(
         "INSERT INTO refresh_tokens (token_hash, session_id) "
@@ -177,7 +177,7 @@ async def test_the_databases_clock_says_how_old_the_audit_is(
 
 
 async def test_the_audit_is_kept_unless_told_otherwise(app: Starlette, database: asyncpg.Connection) -> None:
-    """Without ``AUDIT_RETENTION_DAYS`` no audit line ever goes."""
+    """Without ``AUDIT_RETENTION_DAYS`` no audit line is ever deleted."""
     await database.execute(FILL["audit"], 3, "-3000 days")
     await app.state.parts.housekeeping.finish()
     assert await count(database, "audit") == 3
@@ -186,7 +186,7 @@ async def test_the_audit_is_kept_unless_told_otherwise(app: Starlette, database:
 async def test_rows_in_use_are_left_for_later(
     database: asyncpg.Connection, housekeeping: Housekeeping, auth_database_url: str
 ) -> None:
-    """A row that somebody holds does not hold up the others, and goes when it is free."""
+    """A locked row does not hold up the others, and goes once it is free."""
     await database.execute(FILL["attempts"], MANY, PAST["attempts"])
     other = await asyncpg.connect(auth_database_url)
     async with other.transaction():
@@ -201,7 +201,7 @@ async def test_rows_in_use_are_left_for_later(
 async def test_a_failure_is_told_once_and_ends_nothing(
     database: asyncpg.Connection, housekeeping: Housekeeping, auth_database_url: str
 ) -> None:
-    """While one chore fails the others go on; the log says once that it does, and once that it works again."""
+    """While one chore fails the others go on; the log says once that it fails, and once that it works again."""
     await database.execute(FILL["attempts"], MANY, PAST["attempts"])
     await database.execute(FILL["revocations"], MANY, PAST["revocations"])
     other = await asyncpg.connect(auth_database_url)
@@ -220,7 +220,7 @@ async def test_a_failure_is_told_once_and_ends_nothing(
 async def test_every_session_that_was_ended_is_told_of(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection, housekeeping: Housekeeping
 ) -> None:
-    """Of more sessions than a request ends one by one, each is told of in the end; the one that is spared is not."""
+    """Of more sessions than a request ends one by one, each is published in the end; the one that is spared is not."""
     await database.execute(FILL_SESSIONS, ada.id, 3 * ENDED_AT_ONCE)
     assert (await change_password(client, ada)).status_code == 204
     await housekeeping.finish()

@@ -1,4 +1,4 @@
-"""What other services ask of the auth service."""
+"""The auth service's endpoints for other services."""
 
 import time
 
@@ -15,7 +15,7 @@ FEEDS = ("/internal/users/changes", "/internal/revocations")
 
 
 def service_token(callee: str = "auth_service", secret: str = SAMPLE_SECRETS["SERVICE_SECRET"]) -> dict[str, str]:
-    """Return the header by which the posts service calls."""
+    """Return the header with which the posts service calls."""
     token = ServiceTokens(KeyRing(secret)).sign(caller="posts_service", callee=callee, now=int(time.time()))
     return {"authorization": f"Bearer {token}"}
 
@@ -34,7 +34,7 @@ async def test_needs_a_service_token_for_this_service(
 
 @pytest.mark.parametrize("path", FEEDS)
 async def test_polls_are_told_at_debug_only(client: httpx2.AsyncClient, path: str) -> None:
-    """A service that polls a feed leaves no line above DEBUG, and one that is refused does."""
+    """A service that polls a feed leaves no log line above DEBUG; one that is refused does."""
     with capture_logs() as logs:
         assert (await client.get(path, headers=service_token())).status_code == 200
         assert (await client.get(path)).status_code == 401

@@ -1,4 +1,4 @@
-"""Cookies that are older than the browser's last sign-in: they sign nobody out, and bring nobody back."""
+"""Cookies older than the browser's last sign-in: they sign nobody out, and nobody back in."""
 
 import re
 
@@ -19,14 +19,14 @@ DOMAIN = "localhost.local"
 
 
 def put_back(client: httpx2.AsyncClient, cookie: str) -> None:
-    """Do what a late answer does: set the session cookie to an older one; the empty text clears it."""
+    """Do what a late answer does: set the session cookie to an older one; an empty text clears it."""
     client.cookies.delete(SESSION_COOKIE)
     if cookie:
         client.cookies.set(SESSION_COOKIE, cookie, domain=DOMAIN)
 
 
 async def find_name(client: httpx2.AsyncClient) -> str | None:
-    """Return the name of who is signed in, or None."""
+    """Return the name of the signed-in user, or None."""
     user = (await next_auth.get_session(client)).get("user")
     assert user is None or isinstance(user, dict)
     return user["name"] if user else None
@@ -39,7 +39,7 @@ async def grace(client: httpx2.AsyncClient) -> Person:
 
 
 async def test_signing_in_sets_the_device_cookie(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A sign-in says which one it was, in a cookie of its own; no other answer does, and signing out leaves it."""
+    """A sign-in identifies itself in a cookie of its own; no other answer sets it, and signing out leaves it."""
     answer = await next_auth.sign_in(client, ada.email)
     line = next(c for c in answer.headers.get_list("set-cookie") if c.startswith(DEVICE_COOKIE))
     session_id = open_session_cookie(client)["sid"]
@@ -51,7 +51,7 @@ async def test_signing_in_sets_the_device_cookie(client: httpx2.AsyncClient, ada
 
 
 async def test_signing_up_sets_it_too(client: httpx2.AsyncClient) -> None:
-    """The sign-up form, which signs in, sets the device cookie."""
+    """The sign-up form, which also signs in, sets the device cookie."""
     page = await client.get("/signup")
     fields = {**read_forms(page.text)["/signup"].fields, "name": "Mary", "email": "mary@example.com"}
     await client.post("/signup", data={**fields, "password": PASSWORD})
@@ -63,7 +63,7 @@ async def test_signing_up_sets_it_too(client: httpx2.AsyncClient) -> None:
 async def test_who_signed_in_again_stays_signed_in(
     client: httpx2.AsyncClient, ada: Person, grace: Person, who: str, late: str
 ) -> None:
-    """After a second sign-in, what a late answer to the first session's requests did is mended by the next answer."""
+    """After a second sign-in, the next answer corrects what a late answer to a request of the first session did."""
     await next_auth.sign_in(client, ada.email)
     old = client.cookies[SESSION_COOKIE]
     person = ada if who == "the same" else grace
@@ -76,7 +76,7 @@ async def test_who_signed_in_again_stays_signed_in(
 
 
 async def test_a_replaced_session_clears_nothing(client: httpx2.AsyncClient, ada: Person, app: Starlette) -> None:
-    """A poll from before the sign-in is answered nobody, and clears no cookie, at the gateway neither."""
+    """A poll from before the sign-in gets nobody, and clears no cookie, not even at the gateway."""
     await next_auth.sign_in(client, ada.email)
     old, device = client.cookies[SESSION_COOKIE], client.cookies[DEVICE_COOKIE]
     await next_auth.sign_in(client, ada.email)
@@ -91,7 +91,7 @@ async def test_a_replaced_session_clears_nothing(client: httpx2.AsyncClient, ada
 
 @pytest.mark.parametrize("late", ["brings the old cookie back", "brings the older cookie back"])
 async def test_who_signed_out_stays_signed_out(client: httpx2.AsyncClient, ada: Person, late: str) -> None:
-    """After signing out no earlier session cookie of the browser opens anything, with its device cookie beside it."""
+    """After signing out no earlier session cookie of the browser opens anything, even with its device cookie."""
     await next_auth.sign_in(client, ada.email)
     older = client.cookies[SESSION_COOKIE]
     await next_auth.sign_in(client, ada.email)
@@ -137,7 +137,7 @@ async def test_a_copied_cookie_gains_nothing(client: httpx2.AsyncClient, ada: Pe
 async def test_the_session_cookie_counts_where_the_device_s_session_is_over(
     client: httpx2.AsyncClient, ada: Person, grace: Person
 ) -> None:
-    """A session that began without the device cookie, as by a release before it, is not hidden by an older sign-in."""
+    """A session that began without the device cookie, as in an earlier release, is not hidden by an older sign-in."""
     await next_auth.sign_in(client, ada.email)
     device = client.cookies[DEVICE_COOKIE]
     await next_auth.sign_in(client, grace.email)
@@ -149,7 +149,7 @@ async def test_the_session_cookie_counts_where_the_device_s_session_is_over(
 async def test_a_sign_in_that_fails_ends_nothing(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """The session before ends with the beginning of the next, in one transaction: both or neither."""
+    """The previous session ends when the next begins, in one transaction: both or neither."""
     await next_auth.sign_in(client, ada.email)
     await database.execute("ALTER TABLE sessions ADD CONSTRAINT no_end CHECK (revoked_because <> 'replaced')")
     try:
@@ -162,7 +162,7 @@ async def test_a_sign_in_that_fails_ends_nothing(
 
 
 async def test_the_gateway_is_told_by_the_same_rules(client: httpx2.AsyncClient, ada: Person, app: Starlette) -> None:
-    """``/internal/session`` takes the device cookie too: the session that it names counts while it is live."""
+    """``/internal/session`` uses the device cookie too: the session that it names counts while it is live."""
     await next_auth.sign_in(client, ada.email)
     old = client.cookies[SESSION_COOKIE]
     await next_auth.sign_in(client, ada.email)
@@ -179,5 +179,5 @@ async def test_the_gateway_is_told_by_the_same_rules(client: httpx2.AsyncClient,
 
 
 def read_session(token: str) -> str:
-    """Return the session that an access token is of."""
+    """Return the session of an access token."""
     return Person(0, "", "", token).session_id

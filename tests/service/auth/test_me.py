@@ -14,13 +14,13 @@ NO_AUTHORIZATION = b'{"error":"No Authorization"}'
 
 
 async def get_me(client: httpx2.AsyncClient, credential: str) -> httpx2.Response:
-    """Ask who the bearer is."""
+    """Request the bearer's account."""
     return await client.get("/api/me", headers={"authorization": credential.encode()})
 
 
 @pytest.mark.parametrize("scheme", ["", "Bearer ", "bearer ", "Bearer   "])
 async def test_answers_the_caller(client: httpx2.AsyncClient, ada: Person, scheme: str) -> None:
-    """The token is taken bare and after ``Bearer``."""
+    """The token is accepted bare and after ``Bearer``."""
     answer = await get_me(client, scheme + ada.token)
     assert answer.status_code == 200
     assert set(answer.json()) == {"id", "name", "email", "createdAt", "updatedAt"}
@@ -41,7 +41,7 @@ async def test_without_a_token_the_challenge_names_no_error(client: httpx2.Async
 
 
 async def test_every_faulty_token_is_refused(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A token made by hand is taken when all is right; with any single fault it is 401, never 500."""
+    """A token made by hand is accepted when all is right; with any single fault it is 401, never 500."""
     claims = read_claims(ada.token)
     assert (await get_me(client, forge(claims))).status_code == 200
     for fault, token in list_faulty_tokens(claims).items():
@@ -80,7 +80,7 @@ async def test_the_challenge_says_when_a_token_has_expired(client: httpx2.AsyncC
 
 
 async def test_a_deleted_user_is_nobody(client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection) -> None:
-    """The token of a user who is gone is 401, and so is one of a user who never was."""
+    """The token of a deleted user is 401, and so is one of a user who never existed."""
     await database.execute("DELETE FROM users WHERE id = $1", ada.id)
     assert (await get_me(client, ada.token)).content == NO_AUTHORIZATION
     assert (await get_me(client, forge(make_claims(user_id=999)))).status_code == 401
@@ -89,7 +89,7 @@ async def test_a_deleted_user_is_nobody(client: httpx2.AsyncClient, ada: Person,
 async def test_signing_out_ends_the_session(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """Signing out is 204, revokes the session with the reason, is kept in the audit, and again is as good as once."""
+    """Signing out is 204, revokes the session with the reason, is audited, and can safely be repeated."""
     for _ in range(2):
         answer = await client.post("/api/logout", headers=ada.bearer)
         assert (answer.status_code, answer.content) == (204, b"")

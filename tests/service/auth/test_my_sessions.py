@@ -1,4 +1,4 @@
-"""``/api/me/sessions``: on which devices a user is signed in, and ending that."""
+"""``/api/me/sessions``: the devices on which a user is signed in, and signing them out."""
 
 import uuid
 
@@ -41,7 +41,7 @@ async def list_sessions(client: httpx2.AsyncClient, person: Person) -> list[dict
 
 
 async def test_sessions_are_listed(client: httpx2.AsyncClient, ada: Person) -> None:
-    """Each live session tells when and from where, the newest first; the one that asks is marked."""
+    """Each live session shows when and where it began, newest first; the current one is marked."""
     await sign_up_and_in(client, "Grace")
     token = await sign_in(client, ada, "Firefox")
     newest, oldest = await list_sessions(client, ada)
@@ -58,7 +58,7 @@ async def test_sessions_are_listed(client: httpx2.AsyncClient, ada: Person) -> N
 async def test_what_is_over_is_not_listed(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection, state: str
 ) -> None:
-    """A session that was ended or has run out is no longer shown."""
+    """A session that was ended or has expired is no longer shown."""
     other = sid_of(await sign_in(client, ada))
     await database.execute(f"UPDATE sessions SET {state} WHERE id = $1", uuid.UUID(other))  # noqa: S608 - of three
     assert [session["id"] for session in await list_sessions(client, ada)] == [ada.session_id]
@@ -79,18 +79,18 @@ async def test_pages_hold_every_session_once(client: httpx2.AsyncClient, ada: Pe
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "cursor=x"])
 async def test_a_wrong_page_is_refused(client: httpx2.AsyncClient, ada: Person, query: str) -> None:
-    """A limit or cursor that can't be one is 422."""
+    """An invalid limit or cursor is 422."""
     assert (await client.get(f"{PATH}?{query}", headers=ada.bearer)).status_code == 422
 
 
 async def test_another_s_session_is_no_place_in_the_list(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A cursor that is somebody else's session leads to nothing: it does not tell when that began."""
+    """A cursor that is somebody else's session leads to nothing: it does not reveal when that began."""
     grace = await sign_up_and_in(client, "Grace")
     assert (await client.get(f"{PATH}?cursor={grace.session_id}", headers=ada.bearer)).json() == []
 
 
 async def test_a_session_id_has_one_spelling(client: httpx2.AsyncClient, ada: Person) -> None:
-    """An id spelled otherwise than in access tokens names no session."""
+    """An id spelled differently from those in access tokens names no session."""
     sid = uuid.UUID(sid_of(await sign_in(client, ada)))
     for spelling in (f"{{{sid}}}", f"urn:uuid:{sid}", sid.hex, str(sid).upper()):
         assert (await client.delete(f"{PATH}/{spelling}", headers=ada.bearer)).status_code == 404
@@ -98,7 +98,7 @@ async def test_a_session_id_has_one_spelling(client: httpx2.AsyncClient, ada: Pe
 
 
 async def test_one_session_is_ended(client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection) -> None:
-    """Ending a session is 204, ends that one only, is told and noted; once more it is 404."""
+    """Ending a session is 204, ends only that one, is published and audited; repeated, it is 404."""
     other, third = await sign_in(client, ada), await sign_in(client, ada)
     path = f"{PATH}/{sid_of(other)}"
     assert (await client.delete(path, headers=ada.bearer)).status_code == 204
@@ -111,14 +111,14 @@ async def test_one_session_is_ended(client: httpx2.AsyncClient, ada: Person, dat
 
 
 async def test_the_own_session_can_be_ended(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A user may end the very session that asks."""
+    """A user may end the very session that makes the request."""
     assert (await client.delete(f"{PATH}/{ada.session_id}", headers=ada.bearer)).status_code == 204
     assert not await is_live(client, ada.token)
 
 
 @pytest.mark.parametrize("sid", ["1", "x" * 36, str(uuid.UUID(int=7))])
 async def test_what_is_no_session_is_not_there(client: httpx2.AsyncClient, ada: Person, sid: str) -> None:
-    """A session that nobody has, or what is no session's id, is 404."""
+    """A session that does not exist, or an id that can't be one, is 404."""
     assert (await client.delete(f"{PATH}/{sid}", headers=ada.bearer)).status_code == 404
 
 
@@ -130,7 +130,7 @@ async def test_nobody_ends_another_s_session(client: httpx2.AsyncClient, ada: Pe
 
 
 async def test_all_others_are_ended(client: httpx2.AsyncClient, ada: Person) -> None:
-    """Ending all others spares this session and other people's; again is as good as once."""
+    """Ending all others spares this session and other people's; it can safely be repeated."""
     grace = await sign_up_and_in(client, "Grace")
     others = [await sign_in(client, ada) for _ in range(3)]
     for _ in range(2):
@@ -145,7 +145,7 @@ async def test_all_others_are_ended(client: httpx2.AsyncClient, ada: Person) -> 
 async def test_sessions_are_forgotten_long_after_their_end(
     client: httpx2.AsyncClient, app: Starlette, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """Housekeeping clears away sessions that ended long ago, with their refresh tokens, and no others."""
+    """Housekeeping deletes sessions that ended long ago, with their refresh tokens, and no others."""
     old, recent = sid_of(await sign_in(client, ada)), sid_of(await sign_in(client, ada))
     for sid, days in ((old, 91), (recent, 89)):
         await database.execute(

@@ -1,4 +1,4 @@
-"""NextAuth's protocol: what ``next-auth/react`` asks and gets."""
+"""NextAuth's protocol: what ``next-auth/react`` sends and gets."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from tests.support.services import PUBLIC_URL, auth_settings, client_of, running
 
 
 async def test_the_csrf_token_stays_the_same(client: httpx2.AsyncClient) -> None:
-    """A browser gets a csrf token with its cookie, and the same token whenever it asks again, never cached."""
+    """A browser gets a csrf token with its cookie, and the same token each time it asks again, never cached."""
     first = await client.get("/api/auth/csrf")
     assert re.fullmatch(r"[0-9a-f]{64}", first.json()["csrfToken"])
     cookie = first.headers["set-cookie"]
@@ -33,7 +33,7 @@ async def test_the_csrf_token_stays_the_same(client: httpx2.AsyncClient) -> None
 
 @pytest.mark.parametrize("cookie", ["nonsense", "a" * 64, f"{'a' * 64}|{'b' * 64}"])
 async def test_a_csrf_cookie_that_is_not_ours_is_replaced(client: httpx2.AsyncClient, cookie: str) -> None:
-    """A csrf cookie that we did not make is not believed, and overwritten."""
+    """A csrf cookie that we did not make is ignored and overwritten."""
     answer = await client.get("/api/auth/csrf", headers={"cookie": f"{CSRF_COOKIE}={cookie}"})
     assert not cookie.startswith(answer.json()["csrfToken"])
     assert answer.headers["set-cookie"].startswith(f"{CSRF_COOKIE}={answer.json()['csrfToken']}")
@@ -69,7 +69,7 @@ async def test_signing_in_sets_the_session_cookie(client: httpx2.AsyncClient, ad
 
 @pytest.mark.parametrize("member", ["username", "email"])
 async def test_credentials_may_come_as_json(client: httpx2.AsyncClient, ada: Person, member: str) -> None:
-    """The credentials may come as JSON, and the e-mail under either name."""
+    """The credentials may come as JSON, with the e-mail address under either name."""
     body = {"csrfToken": await next_auth.get_csrf_token(client), "json": "true", "password": PASSWORD, "extra": 1}
     answer = await client.post(CALLBACK, json={**body, member: ada.email})
     assert (answer.status_code, answer.json()) == (200, {"url": PUBLIC_URL})
@@ -86,7 +86,7 @@ async def test_wrong_credentials(client: httpx2.AsyncClient, ada: Person, passwo
 
 
 async def test_a_service_that_can_t_sign_in_says_so_with_a_url(tmp_path: Path, ada: Person) -> None:
-    """Without a database the client gets a URL that names the error, which it reads, and when to try again; 503.
+    """Without a database the client gets 503, a URL that names the error, which it reads, and ``Retry-After``.
 
     A browser gets the form again, with what it typed.
     """
@@ -113,7 +113,7 @@ async def test_signing_in_needs_the_csrf_token(client: httpx2.AsyncClient, ada: 
 
 
 async def test_a_csrf_token_needs_its_cookie(app: Starlette, client: httpx2.AsyncClient, ada: Person) -> None:
-    """A token from one browser is worth nothing in another."""
+    """A token from one browser is worthless in another."""
     token = await next_auth.get_csrf_token(client)
     async with client_of(app) as other:
         form = {"csrfToken": token, "username": ada.email, "password": PASSWORD, "json": "true"}
@@ -128,7 +128,7 @@ async def test_without_json_mode_a_browser_is_redirected(client: httpx2.AsyncCli
 
 
 async def test_where_to_go_is_remembered(client: httpx2.AsyncClient, ada: Person) -> None:
-    """The body decides where to go, then the query, then the cookie, then the first page; ours only."""
+    """The body decides where to go, then the query, then the cookie, then the first page; only pages of ours."""
     cookie = {CALLBACK_COOKIE: "http%3A%2F%2Flocalhost%3A3000%2Fcookie"}
     cases = [
         ({"callbackUrl": "/body"}, "?callbackUrl=/query", cookie, "/body"),
@@ -152,7 +152,7 @@ async def test_where_to_go_is_remembered(client: httpx2.AsyncClient, ada: Person
 
 
 async def test_start_of_sign_in_names_the_sign_in_page(client: httpx2.AsyncClient) -> None:
-    """``POST /signin/credentials`` answers the URL of the sign-in page, marked where the csrf token is missing."""
+    """``POST /signin/credentials`` returns the URL of the sign-in page, marked if the csrf token is missing."""
     fields = {"csrfToken": await next_auth.get_csrf_token(client)}
     answer = await client.post("/api/auth/signin/credentials", data={**fields, "json": "true"})
     assert answer.json() == {"url": f"{PUBLIC_URL}/api/auth/signin"}
@@ -171,13 +171,13 @@ async def test_sign_out_remembers_where_it_led_to(client: httpx2.AsyncClient) ->
 
 @pytest.mark.parametrize("path", ["", "/", "/nothing", "/callback", "/callback/github", "/signin/a/b", "/csrf/x"])
 async def test_anything_else_is_a_bad_request(client: httpx2.AsyncClient, path: str) -> None:
-    """What is not part of the protocol is 400, whatever the method."""
+    """Anything that is not part of the protocol is 400, whatever the method."""
     for method in ("GET", "POST", "PUT"):
         assert (await client.request(method, f"/api/auth{path}")).status_code == 400
 
 
 async def test_nobody_signs_in_with_an_unknown_provider(client: httpx2.AsyncClient) -> None:
-    """To begin to sign in with a provider that there is not is a bad request."""
+    """Starting to sign in with an unknown provider is a bad request."""
     assert (await client.post("/api/auth/signin/github")).status_code == 400
 
 
@@ -204,13 +204,13 @@ async def test_another_method_is_not_allowed(client: httpx2.AsyncClient, method:
     ],
 )
 async def test_odd_bodies_are_refused(client: httpx2.AsyncClient, content: str, media_type: str, status: int) -> None:
-    """A body that can't be read is refused by its kind of fault, never with 500."""
+    """A body that can't be read is refused with the status for its fault, never with 500."""
     answer = await client.post(CALLBACK, content=content, headers={"content-type": media_type})
     assert answer.status_code == status
 
 
 async def test_what_a_client_logs_is_dropped(client: httpx2.AsyncClient) -> None:
-    """``POST /_log`` takes a little of anything and answers nothing."""
+    """``POST /_log`` accepts short bodies of any kind and returns nothing."""
     answer = await client.post("/api/auth/_log", content="code=X&level=error")
     assert (answer.status_code, answer.content) == (200, b"")
     assert (await client.post("/api/auth/_log", content="x" * 5000)).status_code == 413
@@ -218,14 +218,14 @@ async def test_what_a_client_logs_is_dropped(client: httpx2.AsyncClient) -> None
 
 @pytest.mark.parametrize(("content", "status"), [("{", 400), ("code=X", 400), ("{}", 200), ('"x"', 200), ("", 200)])
 async def test_what_is_logged_as_json_is_json(client: httpx2.AsyncClient, content: str, status: int) -> None:
-    """What a client logs as JSON, and is none, is a bad request, as in Next.js."""
+    """A log body declared as JSON that is not is a bad request, as in Next.js."""
     answer = await client.post("/api/auth/_log", content=content, headers={"content-type": "application/json"})
     assert answer.status_code == status
 
 
 @pytest.mark.parametrize("provider", ["credentials", "github"])
 async def test_the_address_of_a_provider_shows_the_sign_in_page(client: httpx2.AsyncClient, provider: str) -> None:
-    """``GET /signin/credentials``, which ``/providers`` names, is the sign-in page; so it is for any provider."""
+    """``GET /signin/credentials``, which ``/providers`` names, is the sign-in page, as for any provider."""
     answer = await client.get(f"/api/auth/signin/{provider}?callbackUrl=/userposts%3Fa=b")
     assert answer.status_code == 200
     assert read_forms(answer.text)[CALLBACK].fields["callbackUrl"] == f"{PUBLIC_URL}/userposts?a=b"
@@ -236,14 +236,14 @@ async def test_the_address_of_a_provider_shows_the_sign_in_page(client: httpx2.A
 async def test_a_refused_sign_in_keeps_where_to_go(
     client: httpx2.AsyncClient, ada: Person, wrong: dict[str, str]
 ) -> None:
-    """With its refusal the browser gets the callback cookie: a second try leads where the first would have."""
+    """With the refusal the browser gets the callback cookie: a second try leads where the first would have."""
     refused = await next_auth.sign_in(client, ada.email, callbackUrl="/userposts?page=2", **wrong)
     assert refused.status_code in (401, 403)
     assert (await next_auth.sign_in(client, ada.email)).json() == {"url": f"{PUBLIC_URL}/userposts?page=2"}
 
 
 async def test_a_long_destination_is_kept_by_the_form(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A destination of 8,192 bytes is where one lands; it is no cookie, which a browser would drop."""
+    """A destination of 8,192 bytes is reached; it is not put into a cookie, which a browser would drop."""
     place = "/userposts?q=" + "a%2F/" * 1635 + "abcd"
     assert len(place) == 8192
     await next_auth.sign_in(client, ada.email, "not the password", callbackUrl="/posts/1")
@@ -284,7 +284,7 @@ async def test_under_https_cookies_are_secure_and_prefixed(auth_database_url: st
 async def test_signing_in_again_ends_the_browser_s_session(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """A browser has one session: signing in anew ends the one before, and no session of another device."""
+    """A browser has one session: signing in again ends the one before, and no session of another device."""
     await next_auth.sign_in(client, ada.email)
     first = str(open_session_cookie(client)["sid"])
     await next_auth.sign_in(client, ada.email, "not the password")

@@ -1,7 +1,7 @@
-"""Nothing tells whether there is an account: all is answered alike, whatever was tried before.
+"""Nothing reveals whether there is an account: all answers are alike, whatever was tried before.
 
-The one exception is documented: where a hundred tries from elsewhere have closed an account, an address that it was
-signed in to from is still let in. Who shares that address and spends a hundred tries learns that.
+The one exception is documented: when a hundred tries from elsewhere have closed an account, an address from which it
+was signed in to is still let in. Somebody who shares that address and spends a hundred tries learns that.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from tests.support.guessing import (
 from tests.support.people import PASSWORD, Person
 
 STRANGERS = [f"192.0.2.{number}" for number in range(20, 26)]
-# What was tried before, from where; and what was done to the counts after that.
+# What was tried before, and from where; then what was done to the counts.
 STATES: Mapping[str, tuple[list[str], str]] = {
     "untouched": ([], ""),
     "one failure at home": ([HOME], ""),
@@ -44,7 +44,7 @@ STATES: Mapping[str, tuple[list[str], str]] = {
 async def answers_to(
     client: httpx2.AsyncClient, database: asyncpg.Connection, email: str, state: tuple[list[str], str]
 ) -> list[tuple[int, bytes, list[tuple[str, str]]]]:
-    """Return status, body and headers of tries from two addresses, after what the state says."""
+    """Return status, body and headers of tries from two addresses, after reaching a state."""
     before, then = state
     given = []
     for address in before:
@@ -63,7 +63,7 @@ async def answers_to(
 
 
 def without_what_varies(answer: httpx2.Response) -> tuple[int, bytes, list[tuple[str, str]]]:
-    """Return an answer without its id, its date and how many seconds of a wait had passed."""
+    """Return an answer without its id, its date and the elapsed seconds of a wait."""
     wait = answer.headers.get("retry-after", "")
     body = answer.content.replace(f'"retryAfter":{wait}'.encode(), b'"retryAfter":n')
     kept = [(name, "n" if value == wait else value) for name, value in answer.headers.multi_items()]
@@ -80,9 +80,9 @@ async def test_no_account_is_told_from_none(
     state: str,
     cookie_of: int | None,
 ) -> None:
-    """The same tries at an account that was signed in to from home and at none are answered with the same bytes.
+    """The same tries at an account that was signed in to from home and at none get the same bytes.
 
-    Whether the address is known or not, spent or not, and with a device cookie for another account too.
+    Whether the address is known or not, used up or not, and with a device cookie for another account too.
     """
     assert (await sign_in(guarded, newcomer.email, PASSWORD, HOME)).status_code == 200
     if cookie_of is not None:

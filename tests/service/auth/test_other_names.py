@@ -1,4 +1,4 @@
-"""Pages that are opened under another name that is served: signing in works from there, or leads to where it does."""
+"""Pages opened under another name that reaches us: signing in works there, or leads to where it does."""
 
 import httpx2
 import pytest
@@ -16,7 +16,7 @@ NAVIGATION = {"accept": "text/html"}
 @pytest.mark.parametrize("host", OTHERS)
 @pytest.mark.parametrize("path", PAGES)
 async def test_pages_that_sign_in_lead_to_the_public_name(client: httpx2.AsyncClient, path: str, host: str) -> None:
-    """Before anybody types, the browser is sent to the same page at the public URL, its query kept."""
+    """Before anything is typed, the browser is redirected to the same page at the public URL, its query kept."""
     answer = await client.get(path, headers=NAVIGATION | {"host": host})
     assert (answer.status_code, answer.headers["location"]) == (307, f"{PUBLIC_URL}{path}?moved=1")
     answer = await client.get(f"{path}/?callbackUrl=%2Fuserposts%3Fa%3Db", headers=NAVIGATION | {"host": host})
@@ -27,7 +27,7 @@ async def test_pages_that_sign_in_lead_to_the_public_name(client: httpx2.AsyncCl
 @pytest.mark.parametrize("host", ["localhost:3000", "LOCALHOST:3000"])
 @pytest.mark.parametrize("path", PAGES)
 async def test_the_public_name_is_not_left(client: httpx2.AsyncClient, path: str, host: str) -> None:
-    """Under the public name, however it is spelled, the page is shown at once."""
+    """Under the public name, however spelled, the page is shown at once."""
     assert (await client.get(path, headers={"host": host})).status_code == 200
 
 
@@ -41,12 +41,12 @@ async def test_nobody_is_sent_around_in_circles(client: httpx2.AsyncClient, path
 
 @pytest.mark.parametrize("path", ["/api/auth/csrf", "/api/auth/session", "/api/auth/providers"])
 async def test_programs_are_answered_under_any_name(client: httpx2.AsyncClient, path: str) -> None:
-    """JSON is answered where it is asked for: a front end's server calls the gateway by a name of its own."""
+    """JSON is served under any name: a front end's server calls the gateway by a name of its own."""
     assert (await client.get(path, headers={"host": "gateway:3000"})).status_code == 200
 
 
 async def test_a_form_of_the_account_leads_on_where_it_was_sent(client: httpx2.AsyncClient, ada: Person) -> None:
-    """Under another port of the host, where the cookie counts too, the answer to a form leads to that port."""
+    """On another port of the host, where the cookie is valid too, the answer to a form leads to that port."""
     await next_auth.sign_in(client, ada.email)
     other = {"host": "localhost:3001"} | NAVIGATION
     form = read_forms((await client.get("/account", headers=other)).text)["/account"]

@@ -24,7 +24,7 @@ NAVIGATION = {"accept": "text/html,application/xhtml+xml"}
 
 
 def read_form(page: httpx2.Response) -> dict[str, str]:
-    """Return the fields of a page's form as they were filled in by us."""
+    """Return the fields of a page's form as we filled them in."""
     tags = re.findall(r"<input[^>]*>", page.text)
     pairs = [(re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)) for tag in tags]
     return {name[1]: html.unescape(value[1]) if value else "" for name, value in pairs if name}
@@ -37,7 +37,7 @@ async def fill_in(client: httpx2.AsyncClient, path: str, to: str, **typed: str) 
 
 
 async def test_the_sign_in_form_is_for_people_and_password_managers(client: httpx2.AsyncClient) -> None:
-    """The form has labels, the csrf token, where to go, and the autocomplete words; one script, as all pages."""
+    """The form has labels, the csrf token, where to go, and autocomplete tokens; and one script, like all pages."""
     page = await client.get(f"{SIGN_IN}?callbackUrl=/userposts", headers=NAVIGATION)
     assert page.status_code == 200
     assert 'autocomplete="username"' in page.text
@@ -61,7 +61,7 @@ async def test_signing_in_leads_back(client: httpx2.AsyncClient, ada: Person) ->
 
 
 async def test_a_refused_form_keeps_the_email(client: httpx2.AsyncClient, ada: Person) -> None:
-    """Wrong credentials show the form again, 401, with an alert, the e-mail kept, the password not, and where to go."""
+    """Wrong credentials show the form again, 401, with an alert; e-mail and destination are kept, the password is not."""
     answer = await fill_in(
         client, f"{SIGN_IN}?callbackUrl=/userposts", CALLBACK, email='"<i>x@example.com', password="my secret guess"
     )
@@ -76,7 +76,7 @@ async def test_a_refused_form_keeps_the_email(client: httpx2.AsyncClient, ada: P
 
 
 async def test_a_form_without_its_token_is_shown_again(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A form with a wrong csrf token is 403 and shown again with a good one."""
+    """A form with a wrong csrf token is 403 and shown again with a valid one."""
     typed = {"email": ada.email, "password": PASSWORD}
     answer = await fill_in(client, SIGN_IN, CALLBACK, csrfToken="", **typed)
     assert answer.status_code == 403
@@ -93,7 +93,7 @@ async def test_a_form_without_its_token_is_shown_again(client: httpx2.AsyncClien
     ],
 )
 async def test_the_sign_in_page_explains_errors(client: httpx2.AsyncClient, error: str, words: str) -> None:
-    """``?error=`` is explained in words of ours, never echoed."""
+    """``?error=`` is explained in our own words, never echoed."""
     page = await client.get(SIGN_IN, params={"error": error})
     assert page.status_code == 200
     assert words in page.text
@@ -101,7 +101,7 @@ async def test_the_sign_in_page_explains_errors(client: httpx2.AsyncClient, erro
 
 
 async def test_whoever_is_signed_in_may_go_on_or_sign_out(client: httpx2.AsyncClient, ada: Person) -> None:
-    """The sign-in and sign-up pages say who is signed in and offer to continue; never back to themselves."""
+    """The sign-in and sign-up pages say who is signed in and offer to go on, but never back to themselves."""
     await next_auth.sign_in(client, ada.email)
     for path, target in (
         (f"{SIGN_IN}?callbackUrl=/userposts/3", f"{PUBLIC_URL}/userposts/3"),
@@ -115,7 +115,7 @@ async def test_whoever_is_signed_in_may_go_on_or_sign_out(client: httpx2.AsyncCl
 
 
 async def test_a_stale_access_token_is_renewed_on_the_way(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A live session whose access token ran out passes the sign-in page with a fresh one, without a stop, once."""
+    """A live session whose access token has expired passes through the sign-in page with a fresh one, once, unseen."""
     await next_auth.sign_in(client, ada.email)
     claims = open_session_cookie(client)
     now = int(time.time())
@@ -141,7 +141,7 @@ async def test_signing_up_signs_in(client: httpx2.AsyncClient, database: asyncpg
 async def test_an_account_begins_with_its_session_or_not_at_all(
     client: httpx2.AsyncClient, database: asyncpg.Connection
 ) -> None:
-    """When the session of somebody who signs up can't be stored (503) there is no account: the repeat is not 409."""
+    """If a new user's session can't be stored (503) there is no account either: the repeat is not 409."""
     typed = {"name": "Mary", "email": "mary@example.com", "password": PASSWORD}
     async with database.transaction():
         await database.execute("LOCK TABLE sessions")
@@ -154,7 +154,7 @@ async def test_an_account_begins_with_its_session_or_not_at_all(
 async def test_signing_up_ends_the_browser_s_session(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """Whoever signs up in a browser that is signed in leaves no session behind that nobody could end."""
+    """Signing up in a signed-in browser leaves no session behind that nobody could end."""
     form = read_form(await client.get("/signup", headers=NAVIGATION))
     await next_auth.sign_in(client, ada.email)
     before = str(open_session_cookie(client)["sid"])
@@ -179,7 +179,7 @@ async def test_signing_up_ends_the_browser_s_session(
 async def test_a_refused_sign_up_keeps_what_was_typed(
     client: httpx2.AsyncClient, typed: dict[str, str], wrong: str
 ) -> None:
-    """The form comes back, 422, with the error beside its field and all but the password as typed."""
+    """The form comes back, 422, with each error beside its field and everything except the password as typed."""
     right = {"name": "Mary Jackson", "email": "mary@example.com", "password": PASSWORD}
     answer = await fill_in(client, "/signup", "/signup", **{**right, **typed})
     assert answer.status_code == 422
@@ -191,7 +191,7 @@ async def test_a_refused_sign_up_keeps_what_was_typed(
 
 
 async def test_a_taken_email_is_said_beside_the_field(client: httpx2.AsyncClient, ada: Person) -> None:
-    """Signing up with a taken e-mail is 409 and says so at the e-mail."""
+    """Signing up with a taken e-mail address is 409 and says so beside its field."""
     answer = await fill_in(client, "/signup", "/signup", name="Eve", email=ada.email, password=PASSWORD)
     assert answer.status_code == 409
     assert 'id="email-error"' in answer.text
@@ -207,7 +207,7 @@ async def test_signing_up_needs_the_csrf_token(client: httpx2.AsyncClient, datab
 
 
 async def test_signing_out_asks_first(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A link only shows the form, which names who is signed in; it signs out, and the first page says so, once."""
+    """A link only shows the form, which names the signed-in user; that signs out, and the first page says so, once."""
     await next_auth.sign_in(client, ada.email, callbackUrl="/userposts")
     page = await client.get("/api/auth/signout", headers=NAVIGATION)
     assert page.status_code == 200
@@ -232,7 +232,7 @@ async def test_a_sign_out_form_without_its_token_is_shown_again(client: httpx2.A
     ("error", "status"), [("AccessDenied", 403), ("Verification", 403), ("Configuration", 500), ("", 200), ("<b>", 200)]
 )
 async def test_the_error_page(client: httpx2.AsyncClient, error: str, status: int) -> None:
-    """``/error`` says what went wrong with the status of its kind."""
+    """``/error`` says what went wrong, with the matching status."""
     page = await client.get("/api/auth/error", params={"error": error}, headers=NAVIGATION)
     assert page.status_code == status
     assert "<h1>" in page.text
@@ -241,20 +241,20 @@ async def test_the_error_page(client: httpx2.AsyncClient, error: str, status: in
 
 @pytest.mark.parametrize("error", ["Signin", "OAuthCallback", "Callback", "CredentialsSignin", "SessionRequired"])
 async def test_errors_of_signing_in_are_shown_where_one_signs_in(client: httpx2.AsyncClient, error: str) -> None:
-    """What another try can mend redirects to the sign-in page."""
+    """An error that another try can fix redirects to the sign-in page."""
     answer = await client.get(f"/api/auth/error?error={error}")
     assert (answer.status_code, answer.headers["location"]) == (302, f"{PUBLIC_URL}{SIGN_IN}?error={error}")
 
 
 async def test_nobody_is_told_to_wait_for_a_message(client: httpx2.AsyncClient) -> None:
-    """``/verify-request`` is a page, and does not say that a message was sent: none ever is."""
+    """``/verify-request`` is a page, and does not claim that a message was sent: none ever is."""
     page = (await client.get("/api/auth/verify-request")).text
     assert "<h1>No e-mail was sent</h1>" in page
     assert "Check your e-mail" not in page
 
 
 async def test_without_cookies_the_forms_say_so(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A form whose browser keeps no cookies says that they are needed; one with an old cookie that it was open long."""
+    """A form from a browser without cookies says that they are needed; one with an old cookie, that it is too old."""
     typed = {"name": "Eve", "email": ada.email, "password": PASSWORD}
     for path, to in ((SIGN_IN, CALLBACK), ("/signup", "/signup"), ("/api/auth/signout", "/api/auth/signout")):
         form = read_form(await client.get(path, headers=NAVIGATION))
@@ -266,7 +266,7 @@ async def test_without_cookies_the_forms_say_so(client: httpx2.AsyncClient, ada:
 
 
 async def test_a_refusal_belongs_to_its_fields(client: httpx2.AsyncClient, ada: Person) -> None:
-    """For a screen reader the wrong fields are marked and described by the alert; what is not theirs marks none."""
+    """For screen readers the wrong fields are marked and described by the alert; a general error marks none."""
     wrong = await fill_in(client, SIGN_IN, CALLBACK, email=ada.email, password="not this one")
     fields = read_forms(wrong.text)[CALLBACK].attributes
     for name in ("email", "password"):
@@ -283,7 +283,7 @@ async def test_a_refusal_belongs_to_its_fields(client: httpx2.AsyncClient, ada: 
 async def test_a_throttled_form_says_when_to_come_back(
     app: Starlette, database: asyncpg.Connection, auth_database_url: str
 ) -> None:
-    """Who tried too often is told for how long to wait, as ``Retry-After`` says it, on either form."""
+    """After too many tries either form says how long to wait, in agreement with ``Retry-After``."""
     del app, database  # the tables are there, and empty
     strict = create_app(
         auth_settings(auth_database_url, sign_in_failures_per_account=1, sign_ups_per_hour=1), Metrics()
@@ -302,7 +302,7 @@ async def test_a_throttled_form_says_when_to_come_back(
 
 
 async def test_pages_are_in_the_browsers_language(client: httpx2.AsyncClient, ada: Person) -> None:
-    """Asked for in Korean, a form, what is wrong beside its fields, and a notice are Korean; JSON stays English."""
+    """For a Korean browser a form, the errors beside its fields, and a notice are in Korean; JSON stays English."""
     korean = {**NAVIGATION, "accept-language": "ko-KR,ko;q=0.9,en;q=0.8"}
     page = await client.get("/signup", headers=korean)
     assert '<html lang="ko">' in page.text
@@ -326,7 +326,7 @@ async def test_pages_are_in_the_browsers_language(client: httpx2.AsyncClient, ad
 
 
 async def test_prompt_login_asks_again(client: httpx2.AsyncClient, ada: Person) -> None:
-    """With ``prompt=login`` whoever is signed in gets the form, is told why, and goes on with a new session."""
+    """With ``prompt=login`` a signed-in user gets the form and the reason, and goes on with a new session."""
     await next_auth.sign_in(client, ada.email)
     before = open_session_cookie(client)["sid"]
     path = f"{SIGN_IN}?callbackUrl=%2Fuserposts&prompt=login"

@@ -1,4 +1,4 @@
-"""Looking at a session writes nothing: who is signed in stays so while the database takes no writes."""
+"""Reading a session writes nothing: users stay signed in while the database takes no writes."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ AT_ONCE = 30  # three times the pool
 
 
 async def read_at_once(client: httpx2.AsyncClient, cookie: str) -> list[httpx2.Response]:
-    """Ask for a session many times at once, for half of them as the gateway does. What waits for a write is 503."""
+    """Read a session many times at once, half of them as the gateway does. A request that waits for a write is 503."""
     header, asked = {"cookie": f"{SESSION_COOKIE}={cookie}"}, {"session": cookie, "pieces": [SESSION_COOKIE]}
 
     async def read(number: int) -> httpx2.Response:
@@ -38,19 +38,19 @@ async def read_at_once(client: httpx2.AsyncClient, cookie: str) -> list[httpx2.R
 
 
 def assert_signed_in(answers: list[httpx2.Response]) -> None:
-    """Check that each answer tells of the session."""
+    """Check that each answer contains the session."""
     assert [answer.status_code for answer in answers] == [200] * AT_ONCE
     assert all("user" in answer.json() or answer.json()["accessToken"] for answer in answers)
 
 
 async def sign_in(client: httpx2.AsyncClient, person: Person) -> str:
-    """Return the session cookie of a browser that signed in."""
+    """Sign in and return the browser's session cookie."""
     await next_auth.sign_in(client, person.email)
     return client.cookies[SESSION_COOKIE]
 
 
 async def forget_use(database: asyncpg.Connection, ago: dt.timedelta = dt.timedelta(days=1)) -> None:
-    """Let all sessions have been used some time ago, so that the next use is to be noted."""
+    """Backdate the last use of all sessions, so that the next use is to be noted."""
     await database.execute(
         "UPDATE sessions SET last_used_at = last_used_at - $1::interval, idle_ends_at = idle_ends_at - $1::interval",
         ago,
@@ -60,7 +60,7 @@ async def forget_use(database: asyncpg.Connection, ago: dt.timedelta = dt.timede
 async def test_a_locked_row_holds_no_reader_up(
     client: httpx2.AsyncClient, ada: Person, app: Starlette, database: asyncpg.Connection
 ) -> None:
-    """While somebody else holds the session's row, reading it takes no longer; the use is noted afterwards."""
+    """While the session's row is locked, reading it takes no longer; the use is noted afterwards."""
     cookie = await sign_in(client, ada)
     await forget_use(database)
     async with database.transaction():
@@ -75,7 +75,7 @@ async def test_a_locked_row_holds_no_reader_up(
 async def test_a_database_that_takes_no_writes_is_read(
     client: httpx2.AsyncClient, ada: Person, app: Starlette, database: asyncpg.Connection
 ) -> None:
-    """With a database that only reads, sessions are read; the uses are kept until it writes again."""
+    """With a read-only database, sessions are read; the uses are kept until it accepts writes again."""
     cookie = await sign_in(client, ada)
     await forget_use(database)
     name = await database.fetchval("SELECT current_database()")
@@ -93,7 +93,7 @@ async def test_a_database_that_takes_no_writes_is_read(
 
 @contextlib.asynccontextmanager
 async def running_without_standby() -> AsyncIterator[tuple[Starlette, httpx2.AsyncClient, str]]:
-    """Give the service on a server whose commits wait for a standby that is not there, and the cookie of a session."""
+    """Give the service on a server whose commits wait for a missing standby, and the cookie of a session."""
     with (
         tempfile.TemporaryDirectory(prefix="gatepost-") as directory,
         running_postgres(Path(directory), options=("-c", "synchronous_commit=on", "-c", "fsync=off")) as postgres,
@@ -126,7 +126,7 @@ async def _wait_for_setting(url: str) -> None:
 
 
 async def test_a_lost_standby_signs_nobody_out() -> None:
-    """While every commit hangs, sessions are read, more at once than the pool is large, and the writer waits alone."""
+    """While every commit hangs, sessions are read, more at once than the pool is large; only the writer waits."""
     async with running_without_standby() as (app, client, cookie):
         assert_signed_in(await read_at_once(client, cookie))
         flushing = asyncio.create_task(app.state.parts.sessions.uses.flush())
@@ -172,8 +172,8 @@ async def test_an_ended_session_is_not_used(
 
 
 async def test_what_is_kept_of_uses_is_bounded(app: Starlette, database: asyncpg.Connection) -> None:
-    """However many sessions are used while nothing can be noted, only so many are remembered."""
-    del database  # emptied before
+    """However many sessions are used while nothing can be written, a bounded number is remembered."""
+    del database  # it has been emptied
     uses = app.state.parts.sessions.uses
     ids = await asyncio.to_thread(lambda: [f"00000000-0000-4000-8000-{number:012x}" for number in range(MAX_NOTED + 5)])
     for session_id in ids:

@@ -1,4 +1,4 @@
-"""``POST /api/token``: a refresh token is exchanged once, gives the same again for a moment, and gives a thief away."""
+"""``POST /api/token``: a refresh token is used once, yields the same again for a moment, and gives a thief away."""
 
 import asyncio
 import time
@@ -31,12 +31,12 @@ async def token(client: httpx2.AsyncClient, ada: Person) -> str:
 
 
 async def let_pass(database: asyncpg.Connection, seconds: int) -> None:
-    """Put every use of a refresh token back in time."""
+    """Backdate every use of a refresh token."""
     await database.execute("UPDATE refresh_tokens SET used_at = used_at - make_interval(secs => $1)", float(seconds))
 
 
 async def test_a_pair_for_a_token(client: httpx2.AsyncClient, ada: Person, app: Starlette, token: str) -> None:
-    """The answer is a good access token of the same session, another refresh token, and the life in seconds."""
+    """The answer has a valid access token of the same session, a new refresh token, and the lifetime in seconds."""
     answer = await refresh(client, token)
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
     assert set(answer.json()) == {"accessToken", "refreshToken", "expiresIn"}
@@ -50,7 +50,7 @@ async def test_a_pair_for_a_token(client: httpx2.AsyncClient, ada: Person, app: 
 
 
 async def test_each_token_leads_to_the_next(client: httpx2.AsyncClient, token: str) -> None:
-    """A client that always uses its newest token stays signed in, in one session, each token another."""
+    """A client that always uses its newest token stays signed in, in one session, with a new token each time."""
     seen = [token]
     sessions = set()
     for _ in range(5):
@@ -74,7 +74,7 @@ async def test_again_at_once_gives_the_same_successor(
 async def test_parallel_calls_get_one_successor(
     client: httpx2.AsyncClient, token: str, database: asyncpg.Connection
 ) -> None:
-    """Fifty calls at once with one token all succeed with one and the same successor; the session lives on.
+    """Fifty simultaneous calls with one token all succeed with one and the same successor; the session lives on.
 
     Ten rounds, each with the successor of the one before.
     """
@@ -89,7 +89,7 @@ async def test_parallel_calls_get_one_successor(
 async def test_a_lost_answer_is_given_again_however_late(
     client: httpx2.AsyncClient, token: str, database: asyncpg.Connection
 ) -> None:
-    """As long as the successor was not used, a token gives it again, hours later and more than once."""
+    """As long as the successor is unused, a token yields it again, hours later and more than once."""
     first = (await refresh(client, token)).json()
     for _ in range(3):
         await let_pass(database, 3600)
@@ -103,12 +103,12 @@ async def test_a_lost_answer_is_given_again_however_late(
 async def test_two_who_take_turns_are_found_out(
     client: httpx2.AsyncClient, token: str, database: asyncpg.Connection
 ) -> None:
-    """A thief and an owner who each come an hour after the other with the same token are noticed at the second time."""
+    """A thief and an owner who use the same token an hour apart are noticed the second time."""
     first = (await refresh(client, token)).json()["refreshToken"]
     await let_pass(database, 3600)
     assert (await refresh(client, token)).json()[
         "refreshToken"
-    ] == first  # the other one; a lost answer, for all we know
+    ] == first  # the other one: a lost answer, for all we know
     second = (await refresh(client, first)).json()["refreshToken"]
     await let_pass(database, 3600)
     assert (await refresh(client, first)).status_code == 401
@@ -119,7 +119,7 @@ async def test_two_who_take_turns_are_found_out(
 async def test_a_token_used_again_after_its_successor_ends_the_session(
     client: httpx2.AsyncClient, ada: Person, token: str, database: asyncpg.Connection
 ) -> None:
-    """Used again when its successor was, a token ends its session for everybody, with an audit line; no other ends."""
+    """Reused after its successor was used, a token ends its session for everybody, with an audit line, and no other."""
     pair = (await refresh(client, (await refresh(client, token)).json()["refreshToken"])).json()
     await let_pass(database, 11)
     answer = await refresh(client, token)
@@ -152,7 +152,7 @@ async def test_an_older_token_of_the_chain_ends_the_session_too(
 async def test_an_unknown_token_is_refused(
     client: httpx2.AsyncClient, database: asyncpg.Connection, offered: str
 ) -> None:
-    """What is no refresh token of ours is 401 and leaves no trace."""
+    """An unknown refresh token is 401 and leaves no trace."""
     answer = await refresh(client, offered)
     assert (answer.status_code, answer.json()) == (401, REFUSED)
     assert answer.headers["www-authenticate"].startswith("Bearer")
@@ -161,7 +161,7 @@ async def test_an_unknown_token_is_refused(
 
 @pytest.mark.parametrize("offered", [None, 1, ["x"], "A" * 129, "\0"])
 async def test_what_can_not_be_a_token_is_invalid(client: httpx2.AsyncClient, offered: object) -> None:
-    """What is not a text, or longer than any token, is 422."""
+    """A value that is not a string, or longer than any token, is 422."""
     answer = await refresh(client, offered)
     assert (answer.status_code, set(answer.json()["fields"])) == (422, {"refreshToken"})
 
@@ -181,7 +181,7 @@ async def test_the_session_s_end_is_the_token_s(
 
 
 async def test_signing_out_ends_the_refresh_token(client: httpx2.AsyncClient, token: str) -> None:
-    """After signing out the refresh token is refused, within the grace too."""
+    """After signing out the refresh token is refused, even within the grace period."""
     pair = (await refresh(client, token)).json()
     await client.post("/api/logout", headers={"authorization": pair["accessToken"]})
     assert (await refresh(client, token)).status_code == 401
@@ -191,7 +191,7 @@ async def test_signing_out_ends_the_refresh_token(client: httpx2.AsyncClient, to
 async def test_refreshing_puts_off_the_idle_end(
     client: httpx2.AsyncClient, token: str, database: asyncpg.Connection
 ) -> None:
-    """A session that is refreshed is used: its idle end moves, its absolute end does not."""
+    """A refresh is a use of the session: its idle end moves, its absolute end does not."""
     query = "SELECT ends_at, idle_ends_at FROM sessions ORDER BY created_at DESC LIMIT 1"
     await database.execute("UPDATE sessions SET idle_ends_at = now() + interval '1 minute'")
     before = await database.fetchrow(query)

@@ -1,4 +1,4 @@
-"""``POST /internal/session``: a fresh access token for the session in a browser's cookie, as long as that is live."""
+"""``POST /internal/session``: a fresh access token for the session in a browser's cookie, while it is live."""
 
 import time
 
@@ -24,12 +24,12 @@ def parts(app: Starlette) -> Parts:
 
 
 def seal(parts: Parts, ada: Person) -> str:
-    """Return the sealed session of somebody's browser, whose access token has run out."""
+    """Return the sealed session of somebody's browser, whose access token has expired."""
     return parts.sealer.seal({"sub": str(ada.id), "sid": ada.session_id, "accessToken": "old"}, int(time.time()))
 
 
 async def renew(client: httpx2.AsyncClient, session: str, pieces: list[str]) -> dict[str, object]:
-    """Return what is answered of a session."""
+    """Return the answer for a session."""
     answer = await client.post(PATH, json={"session": session, "pieces": pieces}, headers=service_token())
     assert answer.status_code == 200
     renewed: dict[str, object] = answer.json()
@@ -37,7 +37,7 @@ async def renew(client: httpx2.AsyncClient, session: str, pieces: list[str]) -> 
 
 
 async def test_a_live_session_is_renewed(client: httpx2.AsyncClient, ada: Person, parts: Parts) -> None:
-    """The token is a good one of that session, the cookie holds it, and pieces no longer needed are cleared."""
+    """The token is a valid one of that session, the cookie holds it, and pieces no longer needed are cleared."""
     pieces = [f"{NAME}.0", f"{NAME}.1"]
     renewed = await renew(client, seal(parts, ada), pieces)
     token, cookies = str(renewed["accessToken"]), renewed["setCookie"]
@@ -53,7 +53,7 @@ async def test_a_live_session_is_renewed(client: httpx2.AsyncClient, ada: Person
 
 
 async def test_an_ended_session_is_cleared(client: httpx2.AsyncClient, ada: Person, parts: Parts) -> None:
-    """A session that was ended gets no token, and each piece of its cookie is cleared."""
+    """An ended session gets no token, and each piece of its cookie is cleared."""
     sealed = seal(parts, ada)
     await client.post("/api/logout", headers=ada.bearer)
     renewed = await renew(client, sealed, [NAME])
@@ -62,14 +62,14 @@ async def test_an_ended_session_is_cleared(client: httpx2.AsyncClient, ada: Pers
 
 @pytest.mark.parametrize("sealed", ["", "x", "a..b.c.d"])
 async def test_what_does_not_open_is_no_session(client: httpx2.AsyncClient, sealed: str) -> None:
-    """A cookie that our key did not seal is no session, and what else is called a piece is left alone."""
+    """A cookie not sealed with our key is no session; other names listed as pieces are left alone."""
     renewed = await renew(client, sealed, ["evil", f"{NAME}.99999", NAME])
     assert renewed["accessToken"] is None
     assert [str(cookie).partition("=")[0] for cookie in list(renewed["setCookie"])] == [NAME]  # type: ignore[call-overload]
 
 
 async def test_only_services_may_renew(client: httpx2.AsyncClient, ada: Person, parts: Parts) -> None:
-    """Without a service token: 401, whoever asks."""
+    """Without a service token: 401, whoever calls."""
     body = {"session": seal(parts, ada), "pieces": [NAME]}
     assert (await client.post(PATH, json=body)).status_code == 401
     assert (await client.post(PATH, json=body, headers=ada.bearer)).status_code == 401

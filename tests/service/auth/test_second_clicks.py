@@ -1,4 +1,4 @@
-"""A double click, and a form that is sent after its session has ended: nobody loses anything, nobody gets in by it."""
+"""A double click, and a form sent after its session has ended: nothing is lost, and nobody gets in that way."""
 
 import asyncio
 import contextlib
@@ -37,13 +37,13 @@ async def send(app: Starlette, cookies: httpx2.Cookies, path: str, fields: dict[
 async def click_twice(
     app: Starlette, client: httpx2.AsyncClient, form: HtmlForm, typed: dict[str, str], *, at_once: bool
 ) -> list[httpx2.Response]:
-    """Send a form twice as a browser has it, and return both answers."""
+    """Send a form twice, as a browser holds it, and return both answers."""
     clicks = [send(app, client.cookies, form.action, form.fields | typed) for _ in range(2)]
     return list(await asyncio.gather(*clicks)) if at_once else [await click for click in clicks]
 
 
 def is_signed_in(answer: httpx2.Response) -> bool:
-    """Tell whether an answer leads on with a session."""
+    """Tell whether an answer redirects with a session."""
     return answer.status_code == 303 and f"{SESSION_COOKIE}=ey" in answer.headers.get("set-cookie", "")
 
 
@@ -51,7 +51,7 @@ def is_signed_in(answer: httpx2.Response) -> bool:
 async def test_a_double_click_signs_up_once_and_in(
     app: Starlette, client: httpx2.AsyncClient, database: asyncpg.Connection, rounds: int
 ) -> None:
-    """Whichever answer the browser shows: it is signed in, on the way to where it wanted, and there is one account.
+    """Whichever answer the browser shows, it is signed in, on its way to where it wanted, and there is one account.
 
     Once one click after the other, and ten times both at once.
     """
@@ -71,7 +71,7 @@ async def test_a_double_click_signs_up_once_and_in(
 async def test_a_new_account_lets_nobody_else_in(
     app: Starlette, client: httpx2.AsyncClient, changed: dict[str, str]
 ) -> None:
-    """Another password, or another name, is another form: the address is taken, as ever, and no session begins."""
+    """With another password, or another name, it is another form: the address is taken, and no session begins."""
     form = await open_form(client, "/signup")
     assert is_signed_in(await send(app, client.cookies, "/signup", form.fields | MARY))
     refused = await send(app, client.cookies, "/signup", form.fields | MARY | changed)
@@ -83,7 +83,7 @@ async def test_a_new_account_lets_nobody_else_in(
 async def test_an_account_from_before_is_taken(
     app: Starlette, client: httpx2.AsyncClient, database: asyncpg.Connection
 ) -> None:
-    """The sign-up form signs nobody in to an account that was made some time ago, the right password or not."""
+    """The sign-up form signs nobody in to an older account, whether the password is right or not."""
     form = await open_form(client, "/signup")
     assert is_signed_in(await send(app, client.cookies, "/signup", form.fields | MARY))
     await database.execute("UPDATE users SET created_at = created_at - interval '2 minutes'")
@@ -93,7 +93,7 @@ async def test_an_account_from_before_is_taken(
 async def test_guesses_by_the_sign_up_form_count(
     app: Starlette, client: httpx2.AsyncClient, database: asyncpg.Connection
 ) -> None:
-    """A wrong password for an account just made is a failed sign-in like any, in the audit and in the limits."""
+    """A wrong password for a brand-new account is a failed sign-in like any other, in the audit and in the limits."""
     form = await open_form(client, "/signup")
     await send(app, client.cookies, "/signup", form.fields | MARY)
     before = await database.fetchval("SELECT count(*) FROM attempts WHERE recent > 0")
@@ -112,9 +112,9 @@ async def test_the_api_still_says_taken(client: httpx2.AsyncClient) -> None:
 async def test_a_double_click_changes_the_password_once(
     app: Starlette, client: httpx2.AsyncClient, ada: Person, rounds: int
 ) -> None:
-    """Both answers say that the password was changed; the old one is not asked for again.
+    """Both answers confirm that the password was changed; the old one is not demanded again.
 
-    Once one click after the other, and ten times both at once, to and fro between two passwords.
+    Once one click after the other, and ten times both at once, back and forth between two passwords.
     """
     old, new = PASSWORD, OTHER_PASSWORD
     for _ in range(rounds):
@@ -128,7 +128,7 @@ async def test_a_double_click_changes_the_password_once(
 
 
 async def test_another_new_password_is_no_second_click(app: Starlette, client: httpx2.AsyncClient, ada: Person) -> None:
-    """The old password with yet another new one is refused, beside its field, right after a change too."""
+    """The old password with yet another new one is refused, beside its field, even right after a change."""
     await next_auth.sign_in(client, ada.email)
     form = await open_form(client, "/account/password")
     typed = form.fields | {"currentPassword": PASSWORD, "newPassword": OTHER_PASSWORD}
@@ -140,7 +140,7 @@ async def test_another_new_password_is_no_second_click(app: Starlette, client: h
 
 @pytest.mark.parametrize("rounds", [1, ROUNDS])
 async def test_a_double_click_deletes_the_account_once(app: Starlette, client: httpx2.AsyncClient, rounds: int) -> None:
-    """Both answers say that the account was deleted, and the browser forgets it.
+    """Both answers confirm that the account was deleted, and the browser forgets it.
 
     Once one click after the other, and ten times both at once.
     """
@@ -155,7 +155,7 @@ async def test_a_double_click_deletes_the_account_once(app: Starlette, client: h
 
 
 async def test_a_name_is_kept_after_the_session(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A name sent after the session's end is 401 and shown again, with a way to sign in; sent once more it counts."""
+    """A name sent after the session's end is 401 and shown again, with a way to sign in; sent once more it is saved."""
     await next_auth.sign_in(client, ada.email)
     form = await open_form(client, "/account")
     await client.request("DELETE", "/api/me/sessions", headers=ada.bearer)
@@ -171,7 +171,7 @@ async def test_a_name_is_kept_after_the_session(client: httpx2.AsyncClient, ada:
 
 
 async def test_no_other_site_fills_in_a_form(client: httpx2.AsyncClient) -> None:
-    """What comes without the browser's csrf token is not shown to somebody who is signed out: it leads to sign in."""
+    """A form without the browser's csrf token is not shown again to a signed-out user: it leads to the sign-in page."""
     await client.get("/api/auth/csrf")
     answer = await client.post("/account", data={"name": "Buy now", "csrfToken": "0" * 64}, headers=NAVIGATION)
     assert answer.status_code == 303
@@ -179,7 +179,7 @@ async def test_no_other_site_fills_in_a_form(client: httpx2.AsyncClient) -> None
 
 
 async def test_passwords_are_never_shown_again(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A form of passwords that is sent after the session's end leads to the sign-in page, without them."""
+    """A form with passwords sent after the session's end leads to the sign-in page, without them."""
     await next_auth.sign_in(client, ada.email)
     form = await open_form(client, "/account/password")
     await client.request("DELETE", "/api/me/sessions", headers=ada.bearer)
@@ -193,7 +193,7 @@ async def test_passwords_are_never_shown_again(client: httpx2.AsyncClient, ada: 
 async def test_a_service_that_is_busy_leaves_what_was_typed(
     app: Starlette, client: httpx2.AsyncClient, ada: Person, path: str
 ) -> None:
-    """With no slot left to hash a password: 503, when to try again, and the form with all but the passwords."""
+    """With no slot left to hash a password: 503, ``Retry-After``, and the form with everything except the passwords."""
     if path != "/signup":
         await next_auth.sign_in(client, ada.email)
     form = await open_form(client, path)

@@ -1,4 +1,4 @@
-"""The ends of a session are kept by all that proves it: access tokens, the sealed cookie, the cookie itself."""
+"""Everything that proves a session respects its ends: access tokens, the sealed cookie, the cookie itself."""
 
 import time
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ async def app(auth_database_url: str) -> AsyncIterator[Starlette]:
 
 
 async def let_pass(database: asyncpg.Connection, seconds: int) -> None:
-    """Let the sessions be so much older."""
+    """Make the sessions that much older."""
     await database.execute(
         """
         UPDATE sessions SET last_used_at = last_used_at - $1::interval, idle_ends_at = idle_ends_at - $1::interval,
@@ -40,7 +40,7 @@ async def let_pass(database: asyncpg.Connection, seconds: int) -> None:
 
 
 async def test_a_token_ends_before_its_session_would(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A token lives for half of the idle age at most, so that going on means to renew it; ``expiresIn`` says so."""
+    """A token lives for half of the idle age at most, so that an active client must renew it; ``expiresIn`` says so."""
     answer = await client.post("/api/login", json={"username": ada.email, "password": PASSWORD})
     refreshed = await client.post("/api/token", json={"refreshToken": answer.json()["refreshToken"]})
     for found in (answer.json(), refreshed.json()):
@@ -52,7 +52,7 @@ async def test_a_token_ends_before_its_session_would(client: httpx2.AsyncClient,
 async def test_nothing_outlives_the_absolute_end(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection, passed: int
 ) -> None:
-    """However late a session is looked at, token, sealed cookie and cookie end with it, the first two also unused."""
+    """However late a session is read, token, sealed cookie and cookie end with it, the first two even when unused."""
     await next_auth.sign_in(client, ada.email)
     await let_pass(database, passed)
     await database.execute("UPDATE sessions SET idle_ends_at = now() + interval '1 min', last_used_at = now()")
@@ -76,7 +76,7 @@ def without_token(client: httpx2.AsyncClient) -> str:
 async def test_an_active_browser_keeps_its_session_to_the_end(
     client: httpx2.AsyncClient, ada: Person, app: Starlette, database: asyncpg.Connection
 ) -> None:
-    """A browser that is used now and then stays signed in beyond the idle age, and is out at the absolute end."""
+    """A browser in regular use stays signed in beyond the idle age, and is signed out at the absolute end."""
     await next_auth.sign_in(client, ada.email)
     for _ in range(4):
         await let_pass(database, 20)
@@ -87,7 +87,7 @@ async def test_an_active_browser_keeps_its_session_to_the_end(
 
 
 async def test_an_unused_session_ends(client: httpx2.AsyncClient, database: asyncpg.Connection) -> None:
-    """Unused for the idle age, a session is over, though its absolute end has not come."""
+    """Unused for the idle age, a session is over, although its absolute end has not come."""
     ada = await sign_up_and_in(client, "Ada Lovelace")
     await next_auth.sign_in(client, ada.email)
     await let_pass(database, IDLE)

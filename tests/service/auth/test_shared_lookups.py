@@ -1,4 +1,4 @@
-"""Sessions that are asked for at the same time: each gets their own, as it is, and a failure signs nobody out."""
+"""Simultaneous look-ups of sessions: each gets its own, as it is now, and a failure signs nobody out."""
 
 import asyncio
 import datetime as dt
@@ -22,12 +22,12 @@ MANY = 50_000
 
 
 async def ask(client: httpx2.AsyncClient, cookie: str) -> httpx2.Response:
-    """Ask for the session of a cookie."""
+    """Read the session of a cookie."""
     return await client.get("/api/auth/session", headers={"cookie": f"{SESSION_COOKIE}={cookie}"})
 
 
 async def sign_in(client: httpx2.AsyncClient, person: Person) -> str:
-    """Return the session cookie of a new browser that signed in."""
+    """Sign in with a new browser and return its session cookie."""
     client.cookies.clear()
     await next_auth.sign_in(client, person.email)
     cookie = client.cookies[SESSION_COOKIE]
@@ -36,7 +36,7 @@ async def sign_in(client: httpx2.AsyncClient, person: Person) -> str:
 
 
 async def test_each_gets_their_own(client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection) -> None:
-    """Many different sessions read at once, some of them over or not there, are each answered for themselves."""
+    """Of many different sessions read at once, some of them over or missing, each gets its own answer."""
     grace = await sign_up_and_in(client, "Grace Hopper")
     cookies = {person.name: await sign_in(client, person) for person in (ada, grace)}
     over = await sign_in(client, ada)
@@ -55,7 +55,7 @@ async def test_each_gets_their_own(client: httpx2.AsyncClient, ada: Person, data
 
 
 async def test_what_is_told_was_sealed(client: httpx2.AsyncClient, ada: Person) -> None:
-    """The session that is told is what the new cookie holds, but for the session's id, which stays inside."""
+    """The session in the answer is the one in the new cookie, except for the session's id, which stays inside."""
     answer = await ask(client, await sign_in(client, ada))
 
     sealed = next_auth.SEALER.open(answer.cookies[SESSION_COOKIE], 0)
@@ -64,7 +64,7 @@ async def test_what_is_told_was_sealed(client: httpx2.AsyncClient, ada: Person) 
 
 
 async def test_a_session_that_ends_meanwhile_is_over(client: httpx2.AsyncClient, ada: Person) -> None:
-    """Whoever asks after a session's end was told is told so, however many lookups are under way."""
+    """A look-up after the end of a session was acknowledged sees the end, however many look-ups are under way."""
     cookie = await sign_in(client, ada)
     others = [asyncio.create_task(ask(client, cookie)) for _ in range(AT_ONCE)]
     await asyncio.sleep(0)
@@ -80,7 +80,7 @@ async def test_a_session_that_ends_meanwhile_is_over(client: httpx2.AsyncClient,
 async def test_a_failing_database_signs_nobody_out(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection, fault: str
 ) -> None:
-    """While sessions can't be read the answer is 503, to all who ask, and clears nothing: who is signed in stays so."""
+    """While sessions can't be read every request gets 503, and nothing is cleared: users stay signed in."""
     cookie = await sign_in(client, ada)
     async with database.transaction():
         await database.execute("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
@@ -94,7 +94,7 @@ async def test_a_failing_database_signs_nobody_out(
 
 
 async def cut_off(database: asyncpg.Connection) -> None:
-    """End the connections that wait for us, as a server that goes down does."""
+    """Close the connections that are waiting for us, as a server does that goes down."""
     cut = """
         SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
         WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))
@@ -105,7 +105,7 @@ async def cut_off(database: asyncpg.Connection) -> None:
 async def test_the_gateway_is_told_the_same(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """A renewal that can't be looked up is 503 too, and neither a token nor its lack."""
+    """A renewal whose session can't be looked up is 503 too: neither a token nor "no session"."""
     cookie = await sign_in(client, ada)
     body = {"session": cookie, "pieces": [SESSION_COOKIE]}
     async with database.transaction():
@@ -147,7 +147,7 @@ async def filled(
 async def test_sessions_are_looked_up_by_index(
     filled: list[SessionId], database: asyncpg.Connection, plan: str
 ) -> None:
-    """Looking up a few of many sessions takes a few pages of them for each, planned once or anew."""
+    """Looking up a few of many sessions reads a few pages for each, with a cached plan or a new one."""
     await database.execute(f"SET plan_cache_mode TO {plan}")
     few = filled[:16]
     before = await count_pages(database)
@@ -159,7 +159,7 @@ async def test_sessions_are_looked_up_by_index(
 
 @pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])
 async def test_uses_are_noted_by_index(filled: list[SessionId], database: asyncpg.Connection, plan: str) -> None:
-    """So does noting that a thousand were used, as much as is noted at once."""
+    """So does noting a thousand uses, the most that one statement notes."""
     await database.execute(f"SET plan_cache_mode TO {plan}")
     lag = idle_age = dt.timedelta(days=14)
     before = await count_pages(database)
@@ -168,7 +168,7 @@ async def test_uses_are_noted_by_index(filled: list[SessionId], database: asyncp
 
 
 async def count_pages(connection: asyncpg.Connection) -> int:
-    """Return how many pages of sessions and of their indexes were looked at so far."""
+    """Return how many pages of sessions and of their indexes were read so far."""
     await connection.execute("SELECT pg_stat_force_next_flush()")
     pages: int = await connection.fetchval(
         """

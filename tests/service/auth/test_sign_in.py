@@ -1,4 +1,4 @@
-"""Signing in over the JSON API, and what nobody may learn from it."""
+"""Signing in over the JSON API, and what it must not reveal."""
 
 import asyncio
 import hashlib
@@ -26,7 +26,7 @@ async def sign_in(client: httpx2.AsyncClient, username: str, password: str = PAS
 
 
 async def test_answers_the_user_and_the_tokens(client: httpx2.AsyncClient, ada: Person) -> None:
-    """Signing in answers the user without the password, an access token for an hour, and a refresh token."""
+    """Signing in returns the user without the password, an access token for an hour, and a refresh token."""
     answer = await sign_in(client, ada.email)
     assert answer.status_code == 200
     assert set(answer.json()) == {
@@ -39,7 +39,7 @@ async def test_answers_the_user_and_the_tokens(client: httpx2.AsyncClient, ada: 
 
 
 async def test_the_access_token_says_who_and_for_how_long(client: httpx2.AsyncClient, ada: Person) -> None:
-    """The access token names its issuer, audience, user and session, when that began, and lives 3600 seconds."""
+    """The access token names its issuer, audience, user and session, when that began, and is valid for 3600 seconds."""
     claims = read_claims((await sign_in(client, ada.email)).json()["accessToken"])
     assert set(claims) == {"iss", "aud", "sub", "id", "name", "email", "sid", "jti", "iat", "exp", "auth_time"}
     assert 0 <= int(str(claims["iat"])) - int(str(claims["auth_time"])) < 60
@@ -51,7 +51,7 @@ async def test_the_access_token_says_who_and_for_how_long(client: httpx2.AsyncCl
 async def test_the_access_token_says_the_users_roles(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """Roles that a user was given stand in the access tokens from the next one on."""
+    """Roles given to a user are in the access tokens from the next one on."""
     await database.execute("UPDATE users SET roles = '{admin,writer}' WHERE id = $1", ada.id)
     claims = read_claims((await sign_in(client, ada.email)).json()["accessToken"])
     assert claims["roles"] == ["admin", "writer"]
@@ -67,7 +67,7 @@ async def test_the_email_goes_by_two_names(client: httpx2.AsyncClient, ada: Pers
 async def test_each_sign_in_is_a_session_of_its_own(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """Each sign-in makes a new session that ends in 30 days, or unused in 14, and notes from where it came."""
+    """Each sign-in makes a new session that ends in 30 days, or unused in 14, and records where it came from."""
     headers = {"user-agent": "Tester/1.0", "x-forwarded-for": "198.51.100.7, 203.0.113.9"}
     body = {"username": ada.email, "password": PASSWORD}
     answer = await client.post("/api/login", json=body, headers=headers)
@@ -101,12 +101,12 @@ async def test_an_unknown_email_and_a_wrong_password_look_the_same(client: httpx
 
 
 def steady(answer: httpx2.Response) -> list[tuple[str, str]]:
-    """Return the headers that may not differ."""
+    """Return the headers that must not differ."""
     return [(name, value) for name, value in answer.headers.multi_items() if name not in VOLATILE]
 
 
 async def test_an_unknown_email_costs_the_same_hash(client: httpx2.AsyncClient, ada: Person, app: Starlette) -> None:
-    """A sign-in runs exactly one hash, whoever it names."""
+    """A sign-in runs exactly one hash, whichever user it names."""
     for username in (ada.email, "nobody@example.com", "no address", ""):
         before = count_hashes(app)
         await sign_in(client, username, "not the password")
@@ -114,7 +114,7 @@ async def test_an_unknown_email_costs_the_same_hash(client: httpx2.AsyncClient, 
 
 
 def count_hashes(app: Starlette) -> float:
-    """Return how many hashes the service was asked for."""
+    """Return how many hashes the service has run."""
     metrics = next(m.kwargs["metrics"] for m in app.user_middleware if "metrics" in m.kwargs)
     assert isinstance(metrics, Metrics)
     return metrics.registry.get_sample_value("gatepost_password_hashes_total") or 0.0
@@ -182,7 +182,7 @@ async def test_an_older_hash_is_renewed(client: httpx2.AsyncClient, ada: Person,
 async def test_no_hash_is_renewed_for_how_it_was_typed(
     client: httpx2.AsyncClient, app: Starlette, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """Who types on a system that decomposes letters costs one hash at each sign-in, as anybody, and it stays."""
+    """Typing on a system that decomposes letters costs one hash at each sign-in, like any other, and it stays."""
     composed = unicodedata.normalize("NFC", "비밀스러운 열쇠말 하나")
     stored = argon2.PasswordHasher(PASSES, MEMORY, LANES).hash(composed)
     await database.execute("UPDATE users SET password_hash = $2 WHERE id = $1", ada.id, stored)
@@ -196,7 +196,7 @@ async def test_no_hash_is_renewed_for_how_it_was_typed(
 async def test_failing_to_renew_a_hash_does_not_fail_the_sign_in(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """While the user's row is locked the hash can't be renewed, and the sign-in succeeds all the same."""
+    """While the user's row is locked the hash can't be renewed, but the sign-in succeeds."""
     old = await store_old_hash(database, ada)
     async with database.transaction():
         await database.execute("SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE", ada.id)
@@ -205,7 +205,7 @@ async def test_failing_to_renew_a_hash_does_not_fail_the_sign_in(
 
 
 async def store_old_hash(database: asyncpg.Connection, person: Person) -> str:
-    """Give the person a hash with parameters of former days."""
+    """Give the person a hash with outdated parameters."""
     old = argon2.PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD)
     await database.execute("UPDATE users SET password_hash = $2 WHERE id = $1", person.id, old)
     return old
@@ -225,7 +225,7 @@ async def store_old_hash(database: asyncpg.Connection, person: Person) -> str:
 async def test_an_absurd_stored_hash_is_never_run(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection, stored: str
 ) -> None:
-    """A stored hash that is broken, of another kind or absurdly costly is a wrong password, answered as fast as any."""
+    """A stored hash that is broken, of another kind or absurdly costly is a wrong password, answered just as fast."""
     await database.execute("UPDATE users SET password_hash = $2 WHERE id = $1", ada.id, stored)
     answer = await asyncio.wait_for(sign_in(client, ada.email), 5)
     assert (answer.status_code, answer.content) == (401, b'{"error":"Invalid credentials"}')
@@ -234,7 +234,7 @@ async def test_an_absurd_stored_hash_is_never_run(
 async def test_a_sign_in_is_planned_once(
     client: httpx2.AsyncClient, ada: Person, app: Starlette, database: asyncpg.Connection
 ) -> None:
-    """PostgreSQL plans what a sign-in asks a few times on a connection, and then no more, wherever it comes from."""
+    """PostgreSQL plans a sign-in's statements a few times per connection, and then no more, wherever it comes from."""
     for number in range(12):
         headers = {"x-forwarded-for": f"198.51.100.{number // 2}"}  # the second time the address is known
         body = {"username": ada.email, "password": PASSWORD}
@@ -252,7 +252,7 @@ async def test_a_sign_in_is_planned_once(
 async def test_no_session_begins_for_somebody_who_is_gone(
     ada: Person, app: Starlette, database: asyncpg.Connection
 ) -> None:
-    """Who is deleted before their session begins gets none, and nothing of it is written."""
+    """A user who is deleted before their session begins gets none, and nothing of it is written."""
     parts, ghost = app.state.parts, Client(None, "Tester/1.0", "request-0001")
     user = await parts.accounts.delete(ada.id, ghost)
     before = await database.fetchval("SELECT count(*) FROM audit")

@@ -1,6 +1,6 @@
-"""Floods of sign-ins with right passwords: they take nobody else's turn.
+"""Floods of sign-ins with correct passwords: they take nobody else's turn.
 
-The threads that hash are held until everybody waits, so that no verdict depends on how fast this machine hashes.
+The hash threads are blocked until everybody waits, so that the outcome does not depend on how fast this machine hashes.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ ACCOUNTS = 20
 
 @pytest.fixture
 async def own_accounts(database: asyncpg.Connection, newcomer: Person) -> list[str]:
-    """Give the e-mail addresses of accounts that somebody made, all with one password."""
+    """Give the e-mail addresses of accounts created by one person, all with the same password."""
     emails = [f"own{number}@example.com" for number in range(ACCOUNTS)]
     await database.executemany(
         "INSERT INTO users (name, email, email_key, password_hash)"
@@ -36,7 +36,7 @@ async def own_accounts(database: asyncpg.Connection, newcomer: Person) -> list[s
 
 @contextlib.asynccontextmanager
 async def hashing_held(replica: Replica) -> AsyncIterator[None]:
-    """Let every thread of the replica be busy with somebody's hash until the block ends."""
+    """Keep every thread of the replica busy with somebody's hash until the block ends."""
     gate, passwords = threading.Event(), replica[0].state.parts.passwords
     holding = [asyncio.create_task(passwords._run(lambda: gate.wait(60), None)) for _ in range(THREADS)]  # noqa: SLF001
     try:
@@ -54,7 +54,7 @@ def count_shed(replica: Replica) -> float:
 async def send_flood(
     client: httpx2.AsyncClient, replica: Replica, emails: Sequence[str]
 ) -> list["asyncio.Task[httpx2.Response]"]:
-    """Return sign-ins from one address that have come as far as the queue, as many as there are slots.
+    """Return sign-ins from one address that have reached the queue, as many as there are slots.
 
     They come ten at a time: on a slow machine, more would wait too long for a connection to the database.
     """
@@ -67,7 +67,7 @@ async def send_flood(
 
 
 async def wait_until_queued(replica: Replica, hashes: int) -> None:
-    """Return when so many hashes wait for a thread."""
+    """Return when that many hashes are waiting for a thread."""
     queue = replica[0].state.parts.passwords._threads._queue  # noqa: SLF001 - no metric tells it
     async with asyncio.timeout(30):
         while len(queue) < hashes:  # noqa: ASYNC110 - nothing announces it
@@ -75,7 +75,7 @@ async def wait_until_queued(replica: Replica, hashes: int) -> None:
 
 
 async def wait_until_answered(requests: Sequence["asyncio.Task[httpx2.Response]"], number: int) -> None:
-    """Return when so many of the requests have their answer."""
+    """Return when that many of the requests have been answered."""
     async with asyncio.timeout(30):
         while sum(request.done() for request in requests) < number:  # noqa: ASYNC110 - nothing announces it
             await asyncio.sleep(0.02)
@@ -84,9 +84,10 @@ async def wait_until_answered(requests: Sequence["asyncio.Task[httpx2.Response]"
 async def test_one_address_does_not_take_sign_in_from_another(
     guarded: httpx2.AsyncClient, newcomer: Person, own_accounts: list[str], replicas: list[Replica]
 ) -> None:
-    """While one address fills the queue with right passwords, a person elsewhere gets in, each time, and soon.
+    """While one address fills the queue with correct passwords, a person elsewhere gets in, each time, and soon.
 
-    So does who signs up. The flood gets 503, with when to try again, for as many, and for all that find no slot.
+    So does somebody who signs up. That many of the flood's requests get 503, with ``Retry-After``, and so do all that
+    find no slot.
     """
     for _ in range(3):
         async with asyncio.timeout(60):
@@ -108,7 +109,7 @@ async def test_one_address_does_not_take_sign_in_from_another(
 async def test_an_address_may_have_all_slots_while_nobody_else_wants_one(
     guarded: httpx2.AsyncClient, own_accounts: list[str], replicas: list[Replica]
 ) -> None:
-    """An office behind one address signs in as many at once as there are slots, when nobody else does."""
+    """From an office behind one address as many can sign in at once as there are slots, if nobody else does."""
     before = count_shed(replicas[0])
     emails = (own_accounts * SLOTS)[: min(SLOTS - THREADS, 5 * ACCOUNTS)]
     async with hashing_held(replicas[0]):
@@ -119,7 +120,7 @@ async def test_an_address_may_have_all_slots_while_nobody_else_wants_one(
 
 
 async def wait_until_idle(replica: Replica) -> None:
-    """Return when the replica hashes nothing: what was begun goes on without those who asked for it."""
+    """Return when the replica hashes nothing: hashes that have started go on after their requests have gone."""
     async with asyncio.timeout(30):
         while replica[1].registry.get_sample_value("gatepost_password_hashes_pending"):  # noqa: ASYNC110 - nothing announces it
             await asyncio.sleep(0.02)

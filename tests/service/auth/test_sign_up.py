@@ -15,7 +15,7 @@ ADA = {"name": "Ada Lovelace", "email": "Ada@Example.com", "password": PASSWORD}
 
 
 async def test_answers_the_user_and_where_to_find_their_posts(client: httpx2.AsyncClient) -> None:
-    """Signing up answers 201, ``Location`` and the user as typed, with times in UTC and without the password."""
+    """Signing up returns 201, ``Location`` and the user as typed, with times in UTC and without the password."""
     answer = await client.post("/api/user", json=ADA)
     user = answer.json()
     assert answer.status_code == 201
@@ -27,7 +27,7 @@ async def test_answers_the_user_and_where_to_find_their_posts(client: httpx2.Asy
 
 
 async def test_keeps_the_password_only_as_argon2id(client: httpx2.AsyncClient, database: asyncpg.Connection) -> None:
-    """A password is stored as argon2id with 19 MiB, two passes and one lane, and nowhere as it is."""
+    """A password is stored as argon2id with 19 MiB, two passes and one lane, and nowhere in the clear."""
     await client.post("/api/user", json=ADA)
     row = dict(await database.fetchrow("SELECT * FROM users"))
     assert row["password_hash"].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
@@ -46,9 +46,9 @@ async def test_an_email_is_taken_however_it_is_spelled(client: httpx2.AsyncClien
 
 
 async def test_a_domain_in_two_spellings_is_one(client: httpx2.AsyncClient, database: asyncpg.Connection) -> None:
-    """In letters and in punycode a domain is the same: one account, signed in to by both, and stored as typed.
+    """In Unicode and in punycode a domain is the same: one account, which both sign in to, stored as typed.
 
-    An account from before, with punycode in its key, is found by both too; where there are two, each by its own.
+    An older account, with punycode in its key, is found by both too; if there are two, each by its own.
     """
     letters, punycode = "ada@b\u00fccher.example", "ada@xn--bcher-kva.example"
 
@@ -71,7 +71,7 @@ async def test_a_domain_in_two_spellings_is_one(client: httpx2.AsyncClient, data
 
 
 async def test_blanks_around_an_email_do_not_count(client: httpx2.AsyncClient, database: asyncpg.Connection) -> None:
-    """Blanks around an e-mail address are taken away, at sign-up and sign-in, as JSON and in a form."""
+    """Blanks around an e-mail address are stripped, at sign-up and sign-in, in JSON and in a form."""
     created = await client.post("/api/user", json={**ADA, "email": "\u00a0Ada@Example.com \n"})
     assert (created.status_code, created.json().get("email")) == (201, "Ada@Example.com")
     body = {"username": " ada@example.com\t", "password": PASSWORD}
@@ -87,7 +87,7 @@ async def test_blanks_around_an_email_do_not_count(client: httpx2.AsyncClient, d
 
 
 async def test_a_taken_email_is_noted(client: httpx2.AsyncClient, database: asyncpg.Connection) -> None:
-    """Trying to sign up with somebody's e-mail address is an audit line that names nobody: who tries is not known."""
+    """Trying to sign up with a taken e-mail address is an audit line without a user: who is trying is not known."""
     for _ in range(2):
         await client.post("/api/user", json=ADA, headers={"x-forwarded-for": "203.0.113.9"})
     rows = await database.fetch("SELECT event, user_id, host(address) AS address FROM audit ORDER BY id")
@@ -141,7 +141,7 @@ async def test_a_taken_email_is_noted(client: httpx2.AsyncClient, database: asyn
     ],
 )
 async def test_names_each_member_that_is_wrong(client: httpx2.AsyncClient, member: str, value: object) -> None:
-    """A member that is wrong or not known is 422, with a sentence under its name, and nobody is signed up."""
+    """A wrong or unknown member is 422, with a sentence under its name, and nobody is signed up."""
     body = json.dumps({**ADA, member: value})
     answer = await client.post("/api/user", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 422
@@ -150,7 +150,7 @@ async def test_names_each_member_that_is_wrong(client: httpx2.AsyncClient, membe
 
 
 async def test_names_all_members_that_are_missing(client: httpx2.AsyncClient) -> None:
-    """What is required and missing is named, all at once."""
+    """All missing required members are named at once."""
     answer = await client.post("/api/user", json={})
     assert answer.status_code == 422
     assert answer.json()["fields"] == dict.fromkeys(("name", "email", "password"), "is required")
@@ -158,7 +158,7 @@ async def test_names_all_members_that_are_missing(client: httpx2.AsyncClient) ->
 
 @pytest.mark.parametrize("email", ["o'hara+tag@example.co.uk", "\uc544\ub2e4@example.com", "a@b\u00fccher.example"])
 async def test_takes_emails_as_typed(client: httpx2.AsyncClient, email: str) -> None:
-    """Addresses with tags and in any script are taken and come back as typed."""
+    """Addresses with tags and in any script are accepted and come back as typed."""
     answer = await client.post("/api/user", json={**ADA, "email": email})
     assert (answer.status_code, answer.json().get("email")) == (201, email)
 
@@ -175,7 +175,7 @@ async def test_takes_emails_as_typed(client: httpx2.AsyncClient, email: str) -> 
     ],
 )
 async def test_takes_passwords_exactly_as_typed(client: httpx2.AsyncClient, password: str) -> None:
-    """A password of 8 characters to 1024 bytes is taken as it is: only the same text signs in, in any normal form."""
+    """A password of 8 characters to 1024 bytes is used as it is: only the same text signs in, in any normal form."""
     created = await client.post("/api/user", json={**ADA, "password": password})
     assert created.status_code == 201
     spellings = [(unicodedata.normalize("NFC", password), 200), (unicodedata.normalize("NFD", password), 200)]
@@ -209,7 +209,7 @@ async def test_a_name_comes_back_byte_for_byte(client: httpx2.AsyncClient) -> No
 async def test_refuses_what_is_no_such_body(
     client: httpx2.AsyncClient, content: bytes, media_type: str, status: int
 ) -> None:
-    """What is not JSON is 400, of another type 415, longer than 4 KiB 413, and never 500."""
+    """A body that is not JSON is 400, of another type 415, longer than 4 KiB 413, and never 500."""
     answer = await client.post("/api/user", content=content, headers={"content-type": media_type})
     assert answer.status_code == status
     assert answer.json()["error"]
@@ -218,7 +218,7 @@ async def test_refuses_what_is_no_such_body(
 async def test_a_restart_of_the_database_refuses_nobody(
     client: httpx2.AsyncClient, database: asyncpg.Connection
 ) -> None:
-    """Who signs up before the service has seen that its database was restarted has an account, with the next id."""
+    """Signing up before the service has noticed a restart of its database creates an account, with the next id."""
     await note_restart(database)
     assert (await client.post("/api/user", json=ADA)).json()["id"] == 1
     await note_restart(database)

@@ -1,4 +1,4 @@
-"""``POST /api/auth/session``, which is ``update()`` of ``next-auth/react``: the name may change and nothing else."""
+"""``POST /api/auth/session``, called by ``update()`` of ``next-auth/react``: only the name may change."""
 
 import httpx2
 import pytest
@@ -33,7 +33,7 @@ async def test_the_name_changes(client: httpx2.AsyncClient, ada: Person) -> None
 
 @pytest.mark.parametrize("data", [None, {}, {"email": "eve@example.com", "id": 7, "sub": "7", "roles": ["admin"]}])
 async def test_nothing_else_changes(client: httpx2.AsyncClient, ada: Person, data: object) -> None:
-    """Without a name the answer is the session as it stands, whatever else is asked for."""
+    """Without a name the answer is the present session, whatever else is requested."""
     await next_auth.sign_in(client, ada.email)
     members = {} if data is None else {"data": data}
     user = (await update(client, **members)).json()["user"]
@@ -45,7 +45,7 @@ async def test_nothing_else_changes(client: httpx2.AsyncClient, ada: Person, dat
 async def test_what_is_not_understood_changes_nothing(
     client: httpx2.AsyncClient, ada: Person, members: dict[str, object]
 ) -> None:
-    """Without the browser's csrf token, or with data that is no object: 400, ``{}``, and nothing is done."""
+    """Without the browser's csrf token, or with data that is not an object: 400, ``{}``, and nothing is done."""
     await next_auth.sign_in(client, ada.email)
     answer = await update(client, **{"data": {"name": "Eve"}, **members})
     assert (answer.status_code, answer.json()) == (400, {})
@@ -61,7 +61,7 @@ async def test_a_name_that_can_not_be_one(client: httpx2.AsyncClient, ada: Perso
 
 
 async def test_nobody_has_no_session_to_change(client: httpx2.AsyncClient) -> None:
-    """Nobody signed in: ``{}``, as when asked."""
+    """With nobody signed in: ``{}``, as for a GET."""
     answer = await update(client, data={"name": "Eve"})
     assert (answer.status_code, answer.json()) == (200, {})
 

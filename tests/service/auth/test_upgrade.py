@@ -1,4 +1,4 @@
-"""The database as the release before left it: what the migration makes of it, and that nothing else migrates."""
+"""The database as the previous release left it: what the migration makes of it, and that nothing else migrates."""
 
 import asyncio
 import shutil
@@ -28,7 +28,7 @@ def url() -> Iterator[str]:
 
 @pytest.fixture
 async def old(url: str, tmp_path: Path) -> AsyncIterator[asyncpg.Connection]:
-    """Give a connection to a database with the schema of the release before."""
+    """Give a connection to a database with the schema of the previous release."""
     for path in MIGRATIONS.glob("*.sql"):
         if path.name[:4] <= LAST_BEFORE:
             shutil.copy(path, tmp_path)
@@ -41,7 +41,7 @@ async def old(url: str, tmp_path: Path) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def test_whoever_has_too_many_sessions_keeps_the_newest(old: asyncpg.Connection, url: str) -> None:
-    """Of a user with thousands of live sessions all but the newest hundred are over at once; nobody else's are."""
+    """If a user has thousands of live sessions all but the newest hundred are over at once; nobody else's are."""
     for name in ("ada", "grace"):
         await old.execute("INSERT INTO users (name, email, email_key, password_hash) VALUES ($1, $1, $1, '')", name)
     await old.execute(FILL_SESSIONS, 1, 5000)
@@ -63,7 +63,7 @@ async def test_a_command_does_not_migrate(
     capsys: pytest.CaptureFixture[str],
     words: tuple[str, ...],
 ) -> None:
-    """An operator's command leaves an older schema as it is, and says what to do; the release before may be running."""
+    """An operator's command leaves an older schema alone, and says what to do: the previous release may be running."""
     for name, value in {**SAMPLE_SECRETS, "ENVIRONMENT": "development", "AUTH_DATABASE_URL": url}.items():
         monkeypatch.setenv(name, value)
     before = await old.fetch("SELECT migration_id FROM _pogo_migration")

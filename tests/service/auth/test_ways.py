@@ -1,4 +1,4 @@
-"""The ways to sign in: what follows from the registry, walked through with a second way, which is one module."""
+"""The ways to sign in: everything follows from the registry, shown with a second way, which is one module."""
 
 import base64
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ START, CALLBACK = "/api/auth/signin/badge", "/api/auth/callback/badge"
 
 @pytest.fixture(scope="module")
 async def badge_app(app: Starlette, auth_database_url: str) -> AsyncIterator[Starlette]:
-    """Give a service to which people may sign in by a badge too."""
+    """Give a service that also lets people sign in with a badge."""
     del app  # it makes the tables
     async with running(create_app(auth_settings(auth_database_url), Metrics(), (*WAYS, badge.WAY))) as app:
         await app.state.parts.database.wait_until_ready()
@@ -38,12 +38,12 @@ async def browser(badge_app: Starlette, ada: Person) -> AsyncIterator[httpx2.Asy
 
 
 def badge_of(email: str, password: str = PASSWORD) -> str:
-    """Return what a badge says."""
+    """Return the text on a badge."""
     return base64.b64encode(f"{email}:{password}".encode()).decode()
 
 
 async def test_providers_lists_every_way(browser: httpx2.AsyncClient, client: httpx2.AsyncClient) -> None:
-    """``GET /providers`` has the way with its absolute addresses, beside the one by password, which is as it was."""
+    """``GET /providers`` lists the way with its absolute addresses, beside the one by password, which is unchanged."""
     before = (await client.get("/api/auth/providers")).json()
     providers = (await browser.get("/api/auth/providers")).json()
     assert providers == {
@@ -61,7 +61,7 @@ async def test_providers_lists_every_way(browser: httpx2.AsyncClient, client: ht
 async def test_the_sign_in_page_has_a_button_for_the_way(
     browser: httpx2.AsyncClient, client: httpx2.AsyncClient
 ) -> None:
-    """The page has the form of the way by password and a button for the other, which keeps where to go afterwards."""
+    """The page has the form for signing in by password and a button for the other way, which keeps where to go."""
     page = await browser.get("/api/auth/signin?callbackUrl=/userposts")
     forms = read_forms(page.text)
     assert set(forms[next_auth.CALLBACK].fields) == {"csrfToken", "callbackUrl", "email", "password"}
@@ -85,7 +85,7 @@ async def test_the_button_begins_the_way(browser: httpx2.AsyncClient) -> None:
 async def test_its_callback_begins_a_session(
     browser: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """``POST /callback/:id`` signs in by what the way makes of the request, with the cookies of every sign-in."""
+    """``POST /callback/:id`` signs in with the way's proof from the request, and sets the usual cookies."""
     token = await next_auth.get_csrf_token(browser)
     fields = {"csrfToken": token, "badge": badge_of(ada.email), "callbackUrl": "/userposts", "json": "true"}
     answer = await browser.post(CALLBACK, data=fields)
@@ -96,7 +96,7 @@ async def test_its_callback_begins_a_session(
 
 
 async def test_the_door_is_the_same(browser: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection) -> None:
-    """A proof that is refused is told under the way's name, audited, and counted with those of other ways."""
+    """A refused proof is reported under the way's name, audited, and counted with those of other ways."""
     token = await next_auth.get_csrf_token(browser)
     url = f"{PUBLIC_URL}/api/auth/error?error=CredentialsSignin&provider=badge"
     for wrong in ("not a badge", badge_of(ada.email, "not the password"), badge_of("nobody@example.com")):
@@ -113,7 +113,7 @@ async def test_the_door_is_the_same(browser: httpx2.AsyncClient, ada: Person, da
 
 
 def test_a_way_is_found_nowhere_but_in_the_registry() -> None:
-    """Without a way its addresses are those of an unknown one: all else follows from the registry."""
+    """Without a way, its addresses are those of an unknown one: everything follows from the registry."""
     paths = {route.path for route in build_routes(())}
     assert not [path for path in paths if "credentials" in path]
     assert {way.callback_path for way in WAYS} <= {route.path for route in build_routes(WAYS)}
