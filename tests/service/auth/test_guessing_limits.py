@@ -100,9 +100,9 @@ async def test_strangers_together_get_a_hundred_tries(
     database: asyncpg.Connection,
     replicas: list[Replica],
 ) -> None:
-    """After a hundred failures in a row an account is closed for a day to addresses that it was never signed in to from.
+    """After a hundred failures in a row an account is closed for a day to addresses without an earlier sign-in to it.
 
-    Not to one that it was, nor to a browser that was signed in to it; these have counts of their own.
+    Not to one with a sign-in, nor to a browser that was signed in to it; these have counts of their own.
     """
     assert (await sign_in(guarded, ada.email, PASSWORD, HOME)).status_code == 200
     for number in range(6):
@@ -264,7 +264,7 @@ async def test_no_address_is_kept_in_the_clear(guarded: httpx2.AsyncClient, data
 
 
 async def test_next_auth_is_told(guarded: httpx2.AsyncClient, database: asyncpg.Connection) -> None:
-    """The callback returns 429: in JSON mode with ``error=TooManyAttempts``, for a form with a clear alert on the page."""
+    """The callback returns 429: in JSON mode with ``error=TooManyAttempts``, for a form with an alert on the page."""
     for _ in range(5):
         assert (await next_auth.sign_in(guarded, "nobody@example.com", WRONG)).status_code == 401
     await hold_still(database)

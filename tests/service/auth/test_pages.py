@@ -61,7 +61,7 @@ async def test_signing_in_leads_back(client: httpx2.AsyncClient, ada: Person) ->
 
 
 async def test_a_refused_form_keeps_the_email(client: httpx2.AsyncClient, ada: Person) -> None:
-    """Wrong credentials show the form again, 401, with an alert; e-mail and destination are kept, the password is not."""
+    """Wrong credentials show the form again, 401, with an alert; e-mail and destination are kept, not the password."""
     answer = await fill_in(
         client, f"{SIGN_IN}?callbackUrl=/userposts", CALLBACK, email='"<i>x@example.com', password="my secret guess"
     )
