@@ -19,7 +19,7 @@ from tests.support.services import client_of, posts_settings, running
 
 @pytest.fixture(scope="session")
 async def fake_auth_service() -> AsyncIterator[FakeAuthService]:
-    """Give the auth service that the application asks; it knows nobody."""
+    """Give the auth service that the application calls; it knows nobody."""
     async with running_auth_service(SAMPLE_SECRETS["SERVICE_SECRET"]) as fake:
         yield fake
 
@@ -72,7 +72,7 @@ def grace() -> Person:
 
 
 def make_person(user_id: int, name: str, **changes: object) -> Person:
-    """Return somebody with a token of their own session, its claims changed where the test says so."""
+    """Return somebody with a token of their own session, with changed claims if given."""
     email = f"{name.partition(' ')[0].lower()}@example.com"
     claims = make_claims(user_id=user_id) | {"name": name, "email": email} | changes
     return Person(user_id, name, email, forge(claims))

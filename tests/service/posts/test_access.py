@@ -1,4 +1,4 @@
-"""Faulty credentials, directly at the posts service: always 401 or nothing, never a 500."""
+"""Faulty credentials, sent directly to the posts service: always 401 or nothing, never a 500."""
 
 import time
 
@@ -32,7 +32,7 @@ STRAY_HEADERS = [
 
 
 async def list_as(app: Starlette, *values: bytes) -> httpx2.Response:
-    """Ask for a user's posts with exactly these Authorization header lines, which no client library would send."""
+    """Request a user's posts with exactly these Authorization header lines, which no client library would send."""
     transport = httpx2.ASGITransport(app=app)
     headers = [(b"host", b"localhost:3000"), *((b"authorization", value) for value in values)]
     request = httpx2.Request("GET", f"{PUBLIC_URL}/api/user/7", headers=headers)
@@ -42,7 +42,7 @@ async def list_as(app: Starlette, *values: bytes) -> httpx2.Response:
 
 
 def assert_refused(answer: httpx2.Response) -> None:
-    """Check for the one answer to a token that is not valid."""
+    """Check that this is the one answer to any invalid token."""
     assert (answer.status_code, answer.content) == (401, NO_AUTHORIZATION)
     challenge = answer.headers["www-authenticate"]
     assert challenge.startswith('Bearer realm="gatepost", error="invalid_token", error_description="')
@@ -50,7 +50,7 @@ def assert_refused(answer: httpx2.Response) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_a_faulty_token_is_refused(app: Starlette, fault: str) -> None:
-    """A token with this fault is refused, after Bearer and bare, where it is one word: see the next test."""
+    """A token with this fault is refused, after Bearer and bare, if it is one word: see the next test."""
     token = list_faulty_tokens(make_claims(user_id=7))[fault].encode()
     assert_refused(await list_as(app, b"Bearer " + token))
     bare = await list_as(app, token)
@@ -69,12 +69,12 @@ async def test_what_is_meant_for_somebody_else_is_no_credential(app: Starlette, 
 
 @pytest.mark.parametrize("value", STRAY_HEADERS)
 async def test_a_header_without_a_token_is_refused(app: Starlette, value: bytes) -> None:
-    """An Authorization header that holds no token is refused like one that holds a bad one."""
+    """An Authorization header without a token is refused like one with a bad token."""
     assert_refused(await list_as(app, value))
 
 
 async def test_two_credentials_are_none(app: Starlette, ada: Person) -> None:
-    """Two Authorization headers are refused, even the same valid one twice: which one counted would be a guess."""
+    """Two Authorization headers are refused, even the same valid one twice: choosing one would be a guess."""
     assert_refused(await list_as(app, ada.token.encode(), ada.token.encode()))
 
 
@@ -119,7 +119,7 @@ async def test_a_cookie_is_no_credential_here(client: httpx2.AsyncClient, ada: P
 async def test_nothing_is_done_or_read_without_a_credential(
     client: httpx2.AsyncClient, ada: Person, method: str, path: str, body: bytes
 ) -> None:
-    """What needs a user is 401 without one, before anything is said of the body or of what is there."""
+    """Endpoints that need a user return 401 without one, revealing nothing about the body or what exists."""
     await write_post(client, ada, published=True)
     answer = await client.request(method, path, content=body, headers={"content-type": "application/json"})
     assert (answer.status_code, answer.content) == (401, NO_AUTHORIZATION)
@@ -127,7 +127,7 @@ async def test_nothing_is_done_or_read_without_a_credential(
 
 
 async def test_an_expired_token_is_called_expired(app: Starlette) -> None:
-    """The challenge tells an expired token from one that was never valid, so that a client knows to refresh it."""
+    """The challenge tells an expired token from one that was never valid, so that clients know to refresh it."""
     expired = list_faulty_tokens(make_claims())["expired"]
     answer = await list_as(app, expired.encode())
     assert answer.headers["www-authenticate"].endswith('error_description="The access token expired"')
@@ -137,6 +137,6 @@ async def test_an_expired_token_is_called_expired(app: Starlette) -> None:
 @given(value=st.binary(max_size=200) | st.from_regex(rb"(?i)bearer [\w-]+\.[\w-]+\.[\w-]+", fullmatch=True))
 @example(value=b"\0")
 def test_no_header_bytes_break_the_service(value: bytes) -> None:
-    """Whatever bytes stand in Authorization, the caller is anonymous and nothing is raised."""
+    """Whatever bytes are in Authorization, the caller is anonymous and nothing is raised."""
     tokens = AccessTokens(KeyRing(SECRET), PUBLIC_URL, 3600)
     assert isinstance(authenticate([(b"authorization", value)], tokens, Revocations(), int(time.time())), Anonymous)

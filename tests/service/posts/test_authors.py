@@ -1,4 +1,4 @@
-"""Authors: known from the tokens that they write with, and never a reason for a read to fail."""
+"""Authors: known by the tokens that they write with, and never a reason for a read to fail."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -29,7 +29,7 @@ async def app(posts_database_url: str, fake_auth_service: FakeAuthService) -> As
 
 
 async def insert_posts(database: asyncpg.Connection, *author_ids: int) -> None:
-    """Store published posts of authors that nothing is known of."""
+    """Store published posts of unknown authors."""
     for author_id in author_ids:
         await database.execute(
             "INSERT INTO posts (author_id, title, content, published) VALUES ($1, 'T', '', true)", author_id
@@ -46,7 +46,7 @@ async def names_in_feed(client: httpx2.AsyncClient) -> list[str | None]:
 async def test_an_author_is_known_before_the_feed_tells(
     client: httpx2.AsyncClient, fake_auth_service: FakeAuthService, ada: Person
 ) -> None:
-    """A post is shown with its author at once, in lists and alone, though nothing was heard of who wrote it."""
+    """A post is shown with its author at once, in lists and alone, although the feed has not named them."""
     fake_auth_service.cut = break_off
     post = await write_post(client, ada, published=True)
     assert post["author"] == {"email": ada.email, "name": ada.name}
@@ -55,7 +55,7 @@ async def test_an_author_is_known_before_the_feed_tells(
 
 
 async def test_a_post_without_an_author_is_shown(client: httpx2.AsyncClient, database: asyncpg.Connection) -> None:
-    """An author of whom nothing is known is null, in lists, alone and on a page."""
+    """An unknown author is null, in lists, alone and on a page."""
     await insert_posts(database, 5)
     assert await names_in_feed(client) == [None]
     assert (await client.get("/api/posts/1")).json()["author"] is None
@@ -84,7 +84,7 @@ async def test_reads_go_on_without_the_auth_service(
     ada: Person,
     misbehaviour: str,
 ) -> None:
-    """Whatever the auth service does, authors who wrote are shown, others are null, and writing works."""
+    """Whatever the auth service does, authors who wrote with a token are shown, others are null, and writing works."""
     fake_auth_service.cut = MISBEHAVIOURS[misbehaviour]
     await insert_posts(database, 5)
     await write_post(client, ada, published=True)
@@ -92,7 +92,7 @@ async def test_reads_go_on_without_the_auth_service(
 
 
 async def test_a_newer_token_renames_the_author_and_an_older_one_does_not(client: httpx2.AsyncClient) -> None:
-    """The name in the newest token counts on all posts; writing with an older token does not bring the old one back."""
+    """The name in the newest token applies to all posts; writing with an older one does not bring back the old name."""
     now = int(time.time())
     older, newer = make_person(1, "Ada", iat=now - 60, exp=now + 600), make_person(1, "Ada King")
     await write_post(client, older, published=True)

@@ -36,7 +36,7 @@ async def test_a_condition_may_come_in_several_lines(client: httpx2.AsyncClient,
 
 @pytest.mark.parametrize("condition", ['"other"', "", "nonsense", '"unclosed', 'w/"a"', "1-0910f23d3780"])
 async def test_another_tag_gets_the_post(client: httpx2.AsyncClient, etag: str, condition: str) -> None:
-    """Another tag, and what is no tag, gets the post."""
+    """Another tag, and anything that is no tag, gets the post."""
     assert condition != etag
     assert (await client.get(PATH, headers={"if-none-match": condition})).status_code == 200
 
@@ -44,14 +44,14 @@ async def test_another_tag_gets_the_post(client: httpx2.AsyncClient, etag: str, 
 async def test_a_draft_of_others_is_404_whatever_the_condition(
     client: httpx2.AsyncClient, ada: Person, etag: str
 ) -> None:
-    """A condition never tells that a hidden post exists."""
+    """A condition never reveals that a hidden post exists."""
     await client.patch(PATH, json={"published": False}, headers=ada.bearer)
     for condition in (etag, "*"):
         assert (await client.get(PATH, headers={"if-none-match": condition})).status_code == 404
 
 
 async def test_the_tag_changes_with_the_post_and_its_author(client: httpx2.AsyncClient, ada: Person, etag: str) -> None:
-    """Each change gives a new tag, a new name of the author too, for it is shown with the post."""
+    """Each change gives a new tag, and so does a new name of the author, for it is shown with the post."""
     changed = await client.patch(PATH, json={"title": "New"}, headers=ada.bearer)
     renamed = make_person(ada.id, "Ada King", iat=int(time.time()) + 2)
     await write_post(client, renamed)
@@ -80,16 +80,16 @@ async def test_a_write_happens_to_the_version_that_is_meant(
 async def test_any_version_is_meant_by_a_star(
     client: httpx2.AsyncClient, ada: Person, etag: str, path: str, status: int
 ) -> None:
-    """``If-Match: *`` holds for whatever is there; what is not there is 404 before any condition counts."""
+    """``If-Match: *`` matches any existing post; a missing one is 404 before any condition is checked."""
     assert etag
     answer = await client.patch(path, json={"title": "x"}, headers=ada.bearer | {"if-match": "*"})
     assert answer.status_code == status
 
 
 async def test_of_changes_at_once_one_wins(client: httpx2.AsyncClient, ada: Person, etag: str) -> None:
-    """Eight changes of the same version at the same time: one is made, seven learn that they came too late.
+    """Of eight simultaneous changes of the same version one is made, and seven learn that they came too late.
 
-    Twenty rounds, each on the version that the one before made.
+    Twenty rounds, each on the version that the previous one made.
     """
     for number in range(20):
         headers = ada.bearer | {"if-match": etag}
@@ -102,7 +102,7 @@ async def test_of_changes_at_once_one_wins(client: httpx2.AsyncClient, ada: Pers
 
 
 async def test_changes_without_a_condition_all_count(client: httpx2.AsyncClient, ada: Person, etag: str) -> None:
-    """Without a condition every change is made, one after the other, and each raises the version."""
+    """Without a condition every change is made, one after the other, and each increments the version."""
     answers = await asyncio.gather(
         *(client.patch(PATH, json={"title": f"Change {n}"}, headers=ada.bearer) for n in range(8))
     )

@@ -1,4 +1,4 @@
-"""Who is deleted: gone for every reader at once, however much they wrote; housekeeping then deletes it in bites."""
+"""Deleted authors: gone for every reader at once, however much they wrote; housekeeping then deletes it in bites."""
 
 import datetime as dt
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ FILL = """
 
 @pytest.fixture
 async def housekeeping(app: Starlette) -> AsyncIterator[Housekeeping]:
-    """Give the service's housekeeping, which does nothing by itself."""
+    """Give the service's housekeeping, which does not run by itself."""
     housekeeping: Housekeeping = app.state.server.housekeeping
     await housekeeping.stop()
     yield housekeeping
@@ -35,7 +35,7 @@ async def housekeeping(app: Starlette) -> AsyncIterator[Housekeeping]:
 
 @pytest.fixture
 async def held(client: httpx2.AsyncClient, ada: Person, posts_database_url: str) -> AsyncIterator[None]:
-    """Let somebody hold all that ada wrote, so that none of it can be deleted for now."""
+    """Lock everything that Ada wrote, so that none of it can be deleted for now."""
     for published in (True, False):
         await write_post(client, ada, published=published)
     await client.post("/api/posts", json={"title": "Once"}, headers=ada.bearer | KEY)
@@ -50,7 +50,7 @@ async def held(client: httpx2.AsyncClient, ada: Person, posts_database_url: str)
 async def test_a_deletion_does_not_hold_up_the_feed(
     database: asyncpg.Connection, fake_auth_service: FakeAuthService, ada: Person, grace: Person
 ) -> None:
-    """What can't be deleted just now holds up nobody: the feed goes on, and later changes arrive."""
+    """Rows that can't be deleted just now hold up nobody: the feed goes on, and later changes arrive."""
     fake_auth_service.tell("deleted", ada.id)
     fake_auth_service.tell("renamed", grace.id, "Grace Murray Hopper")
     await wait_for_position(database, 2)
@@ -65,7 +65,7 @@ async def test_nothing_of_who_is_deleted_can_be_read(
     ada: Person,
     grace: Person,
 ) -> None:
-    """Once the feed has told of it, no list, page or single post shows what they wrote, not even to themselves."""
+    """Once the deletion is in the feed, no list, page or single post shows what they wrote, not even to themselves."""
     newest = (await write_post(client, grace, published=True))["id"]
     fake_auth_service.tell("deleted", ada.id)
     await wait_for_position(database, 1)
@@ -83,7 +83,7 @@ async def test_nothing_of_who_is_deleted_can_be_read(
 async def test_nothing_of_who_is_deleted_can_be_changed(
     client: httpx2.AsyncClient, database: asyncpg.Connection, fake_auth_service: FakeAuthService, ada: Person
 ) -> None:
-    """A token that outlives its user changes nothing, deletes nothing, and gets no answer of before again."""
+    """A token that outlives its user changes nothing, deletes nothing, and gets no earlier answer again."""
     fake_auth_service.tell("deleted", ada.id)
     await wait_for_position(database, 1)
     assert (await client.patch("/api/posts/1", json={"title": "T"}, headers=ada.bearer)).status_code == 404
@@ -100,7 +100,7 @@ async def test_any_number_of_posts_is_deleted_in_bites(
     ada: Person,
     grace: Person,
 ) -> None:
-    """Twenty thousand posts and keys of one author go, the newest first, no transaction taking more than a bite."""
+    """Twenty thousand posts and keys of one author go, newest first, no transaction taking more than a bite."""
     await database.execute(FILL, ada.id, MANY)
     await database.execute(
         "INSERT INTO idempotency_keys (author_id, key, fingerprint, status, headers, body) "
@@ -120,7 +120,7 @@ async def test_any_number_of_posts_is_deleted_in_bites(
 
 
 async def test_expired_keys_are_deleted_in_bites(housekeeping: Housekeeping, database: asyncpg.Connection) -> None:
-    """A day of keys is cleared away in bites, and those that still count are kept."""
+    """A day's keys are cleared away in bites, and those that still count are kept."""
     await database.execute(
         "INSERT INTO idempotency_keys (author_id, key, fingerprint, status, headers, body, created_at) "
         "SELECT 1, i::text, '', 201, '{}', '', now() - interval '1 hour' * CASE WHEN i > 3 THEN 25 ELSE 1 END "
@@ -136,7 +136,7 @@ async def test_expired_keys_are_deleted_in_bites(housekeeping: Housekeeping, dat
 async def test_long_posts_go_a_few_at_a_time(
     housekeeping: Housekeeping, database: asyncpg.Connection, fake_auth_service: FakeAuthService, ada: Person
 ) -> None:
-    """A bite is bounded by what it deletes as well: of posts as long as they may be, it takes only some."""
+    """A bite is also bounded by the bytes that it deletes: of posts of maximum length, it takes only some."""
     await database.execute(
         "INSERT INTO posts (author_id, title, content, published) "
         "SELECT $1::bigint, 'Title', repeat('x', 100000), true FROM generate_series(1, 500)",
@@ -153,7 +153,7 @@ async def test_long_posts_go_a_few_at_a_time(
 @pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])
 @pytest.mark.parametrize("chore", ["removals", "removals that are done", "idempotency_keys"])
 async def test_a_bite_is_found_by_index(database: asyncpg.Connection, chore: str, plan: str) -> None:
-    """Among any number of rows that are kept a bite reads those that it takes, and no large table from end to end."""
+    """Among any number of rows to be kept, a bite reads only those that it takes, and scans no large table."""
     tables = ("posts", "idempotency_keys")
     for author_id, many, age in ((1, MANY, "25 hours"), (2, 4 * MANY, "1 hour")):
         await database.execute(

@@ -1,4 +1,4 @@
-"""The forms that write, change and delete posts: nothing typed is lost, nothing is done in another's name."""
+"""The forms that write, change and delete posts: nothing typed is lost, nothing is done on another's behalf."""
 
 import asyncio
 import time
@@ -65,7 +65,7 @@ async def test_a_draft_is_what_is_not_published(client: httpx2.AsyncClient, ada:
 
 
 async def test_a_second_click_writes_no_second_post(client: httpx2.AsyncClient, ada: Person) -> None:
-    """The same form sent again, at once or later, is one post; changed and sent again it is another. Ten rounds."""
+    """The same form sent twice, at once or later, is one post; changed and sent again it is another. Ten rounds."""
     form = await open_form(client, ada, NEW)
     for number in range(10):
         at_once = await asyncio.gather(*(send(client, ada, form, title=f"Round {number}") for _ in range(4)))
@@ -76,7 +76,7 @@ async def test_a_second_click_writes_no_second_post(client: httpx2.AsyncClient, 
 
 @pytest.mark.parametrize("path", [NEW, EDIT])
 async def test_a_refused_form_keeps_what_was_typed(client: httpx2.AsyncClient, ada: Person, path: str) -> None:
-    """What is wrong stands beside its field, and everything typed is still there."""
+    """Each error is beside its field, and everything typed is still there."""
     await write_post(client, ada, title="Before")
     form = await open_form(client, ada, path)
     content = '\r\n  <i>kept</i> & "quoted"\r\n'
@@ -92,7 +92,7 @@ async def test_a_refused_form_keeps_what_was_typed(client: httpx2.AsyncClient, a
 
 
 async def test_a_post_is_edited_with_the_form(client: httpx2.AsyncClient, ada: Person) -> None:
-    """The edit form holds the post as it is and changes it, the tick too."""
+    """The edit form contains the post as it is and changes it, including whether it is published."""
     content = "\n\nbegins with blank lines, ends with spaces  "
     await write_post(client, ada, title="Old <i>", content=content, published=True)
     form = await open_form(client, ada, EDIT)
@@ -142,7 +142,7 @@ async def test_an_expired_form_does_not_forget_what_its_author_saw(
 async def test_a_form_without_its_version_is_not_saved_blindly(
     client: httpx2.AsyncClient, ada: Person, version: str
 ) -> None:
-    """A version that no post has is a version that has passed, also when the form was refused and is sent again."""
+    """A version that no post has counts as outdated, even when the form was refused and is sent again."""
     await write_post(client, ada)
     form = await open_form(client, ada, EDIT)
     assert (await send(client, ada, form, version=version)).status_code == 412
@@ -203,7 +203,7 @@ async def test_a_form_token_belongs_to_one_session(client: httpx2.AsyncClient, a
 
 @pytest.mark.parametrize("path", [PUBLISH, DELETE])
 async def test_a_button_of_another_session_shows_the_list(client: httpx2.AsyncClient, ada: Person, path: str) -> None:
-    """Publish and Delete of a page from before another sign-in: 403 with the list, which says so; there they work."""
+    """Publish and Delete on a page from before another sign-in: 403 with the list, which says so; there they work."""
     post = await write_post(client, ada)
     form = await open_form(client, make_person(ada.id, ada.name), "/userposts", path)
     refused = await send(client, ada, form)
@@ -215,7 +215,7 @@ async def test_a_button_of_another_session_shows_the_list(client: httpx2.AsyncCl
 
 
 async def test_publishing_what_is_published_changes_nothing(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A second click on Publish ends as the first, and the post stays as it is: its version, its times."""
+    """A second click on Publish has the same result, and the post stays as it is: its version, its times."""
     await write_post(client, ada)
     form = await open_form(client, ada, "/userposts", PUBLISH)
     await send(client, ada, form)
@@ -241,7 +241,7 @@ async def test_publishing_what_is_gone_shows_the_list(client: httpx2.AsyncClient
 async def test_a_form_of_another_account_says_so(
     client: httpx2.AsyncClient, ada: Person, grace: Person, path: str
 ) -> None:
-    """Who meanwhile signed in to another account is told so, and what was typed is only saved as a new post there."""
+    """After signing in to another account the form says so, and saves what was typed only as a new post there."""
     post = await write_post(client, ada, published=True)
     form = await open_form(client, ada, path)
     refused = await send(client, grace, form, title="Typed")
@@ -280,7 +280,7 @@ async def test_a_form_token_ages(client: httpx2.AsyncClient, app: Starlette, ada
 async def test_what_is_no_form_is_refused(
     client: httpx2.AsyncClient, ada: Person, content: bytes, media_type: str, status: int
 ) -> None:
-    """Other types, fields twice, broken encodings, too much of anything: refused by name."""
+    """Other types, duplicate fields, broken encodings, too much of anything: each is refused with its own error."""
     answer = await client.post(NEW, content=content, headers=ada.bearer | {"content-type": media_type})
     assert answer.status_code == status
 
@@ -297,7 +297,7 @@ async def test_text_that_cannot_be_stored_is_no_fault_of_ours(
 
 
 async def test_the_longest_content_fits_into_the_form(client: httpx2.AsyncClient, ada: Person) -> None:
-    """As many characters as the field takes fit into the form, in any script; a few more are named, and kept."""
+    """As many characters as the field accepts fit into the form, in any script; a few more are an error, and kept."""
     form = await open_form(client, ada, NEW)
     too_long = await send(client, ada, form, title="긴" * 200, content="긴" * (MAX_CONTENT + 1))
     assert too_long.status_code == 422
@@ -307,7 +307,7 @@ async def test_the_longest_content_fits_into_the_form(client: httpx2.AsyncClient
 
 
 async def test_forms_can_be_used_by_keyboard_and_reader(client: httpx2.AsyncClient, ada: Person) -> None:
-    """Every field that is seen has a label, and the first has the focus."""
+    """Every visible field has a label, and the first has the focus."""
     page = (await client.get(NEW, headers=ada.bearer)).text
     for name in ("title", "content", "published"):
         assert f'<label for="{name}"' in page

@@ -47,7 +47,7 @@ async def test_a_repeated_write_gets_the_first_answer(
 async def test_the_same_write_five_times_at_once_is_one_post(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """Of five equal requests at once one writes; the others get its answer, or 409 while that runs. Twenty rounds."""
+    """Of five equal requests at once one writes; the others get its answer, or 409 while it runs. Twenty rounds."""
     for number in range(20):
         headers = with_key(ada, f"k{number}")
         answers = await asyncio.gather(*(client.post(PATH, json=BODY, headers=headers) for _ in range(5)))
@@ -85,7 +85,7 @@ async def test_another_body_under_the_same_key_is_refused(
 async def test_keys_of_two_people_have_nothing_in_common(
     client: httpx2.AsyncClient, ada: Person, grace: Person
 ) -> None:
-    """The same key of another user is another key."""
+    """The same key from another user is another key."""
     mine = await client.post(PATH, json=BODY, headers=with_key(ada, "k"))
     theirs = await client.post(PATH, json=BODY, headers=with_key(grace, "k"))
     assert (mine.json()["authorId"], theirs.json()["authorId"]) == (ada.id, grace.id)
@@ -114,7 +114,7 @@ async def test_a_failed_write_leaves_neither_post_nor_key(
 async def test_a_key_counts_for_a_day(
     client: httpx2.AsyncClient, app: Starlette, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """After 24 hours a key is free again, and housekeeping clears away what is left of old ones."""
+    """After 24 hours a key is free again, and housekeeping clears away old ones."""
     for key in ("k", "left"):
         await client.post(PATH, json=BODY, headers=with_key(ada, key))
     await database.execute("UPDATE idempotency_keys SET created_at = now() - interval '24 hours 1 second'")
@@ -153,11 +153,11 @@ async def test_a_key_that_is_no_key_is_refused(client: httpx2.AsyncClient, ada: 
 
 @pytest.mark.parametrize("key", ["x", "x" * 255, '"8e03978e-40d5-43dd-bc93-6894a57f9324"', "a b ~!"])
 async def test_any_printable_key_is_taken(client: httpx2.AsyncClient, ada: Person, key: str) -> None:
-    """Whatever is printable ASCII is a key, quoted or not."""
+    """Any printable ASCII is a key, quoted or not."""
     assert (await client.post(PATH, json=BODY, headers=with_key(ada, key))).status_code == 201
 
 
 async def test_two_keys_are_refused(client: httpx2.AsyncClient, ada: Person) -> None:
-    """Two keys on one request are 422: which one counted would be a guess."""
+    """Two keys on one request are 422: choosing one would be a guess."""
     headers = [*ada.bearer.items(), ("idempotency-key", "a"), ("idempotency-key", "b")]
     assert (await client.post(PATH, json=BODY, headers=headers)).status_code == 422

@@ -1,4 +1,4 @@
-"""What the statements of lists read where there are many rows: by index, never a table from end to end."""
+"""What the statements of lists read among many rows: they use indexes, and never scan a table."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -30,7 +30,7 @@ STATEMENTS: dict[str, Statement] = {
 
 @pytest.fixture
 async def filled(database: asyncpg.Connection) -> AsyncIterator[asyncpg.Connection]:
-    """Give a connection to a database with many authors and posts, and statistics of them."""
+    """Give a connection to a database with many authors and posts, and statistics about them."""
     await database.execute(
         "INSERT INTO authors (id, name, email, as_of) SELECT i, 'Name', 'name@example.com', now() "
         "FROM generate_series(1, $1::int) AS i",
@@ -52,7 +52,7 @@ async def filled(database: asyncpg.Connection) -> AsyncIterator[asyncpg.Connecti
 @pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])
 @pytest.mark.parametrize("statement", STATEMENTS)
 async def test_lists_read_no_table_from_end_to_end(filled: asyncpg.Connection, statement: str, plan: str) -> None:
-    """A statement that reads some posts finds them and their authors by index, planned once or anew."""
+    """A statement that reads some posts finds them and their authors by index, with a cached plan or a new one."""
     await filled.execute(f"SET plan_cache_mode TO {plan}")
     async with filled.transaction():
         before = await count_scans(filled)
@@ -61,7 +61,7 @@ async def test_lists_read_no_table_from_end_to_end(filled: asyncpg.Connection, s
 
 
 async def count_scans(connection: asyncpg.Connection) -> dict[str, int]:
-    """Return how often this connection read each table from end to end."""
+    """Return how often this connection scanned each table."""
     rows = await connection.fetch(
         "SELECT relname, seq_scan FROM pg_stat_xact_user_tables WHERE relname IN ('posts', 'authors')"
     )

@@ -1,4 +1,4 @@
-"""Where lists are read when a standby is set: never where somebody could miss what they wrote."""
+"""Where lists are read when a standby is set: never where authors could miss what they wrote."""
 
 from collections.abc import AsyncIterator
 
@@ -19,13 +19,13 @@ METRIC = "gatepost_list_queries_total"
 
 
 def count(metrics: Metrics, server: str) -> float:
-    """Return how many queries for lists a server was asked."""
+    """Return how many queries for lists were sent to a server."""
     return metrics.registry.get_sample_value(METRIC, {"server": server}) or 0
 
 
 @pytest.fixture
 def metrics() -> Metrics:
-    """Give what the service counts."""
+    """Give the service's metrics."""
     return Metrics()
 
 
@@ -33,7 +33,7 @@ def metrics() -> Metrics:
 async def beside_standby(
     database: asyncpg.Connection, posts_database_url: str, metrics: Metrics
 ) -> AsyncIterator[Starlette]:
-    """Give the service with a standby; here the same server takes the part, which is as fresh as can be."""
+    """Give the service with a standby; here the same server plays that part, as fresh as can be."""
     del database  # emptied
     settings = posts_settings(posts_database_url, posts_replica_url=posts_database_url)
     async with running(create_app(settings, metrics)) as app:
@@ -45,7 +45,7 @@ async def beside_standby(
 async def test_a_standby_that_nobody_waits_for_is_not_read(
     beside_standby: Starlette, metrics: Metrics, ada: Person
 ) -> None:
-    """Where the primary acknowledges writes without waiting, lists are read there, and ``/readyz`` says so."""
+    """If the primary acknowledges writes without waiting, lists are read from it, and ``/readyz`` says so."""
     async with client_of(beside_standby) as client:
         post = await write_post(client, ada, published=True)
         answer = await client.get(f"/api/user/{ada.id}", headers=ada.bearer)
@@ -56,7 +56,7 @@ async def test_a_standby_that_nobody_waits_for_is_not_read(
 
 
 async def test_a_standby_that_is_waited_for_is_read(beside_standby: Starlette, metrics: Metrics, ada: Person) -> None:
-    """Lists of API and pages are read at a standby that the primary waits for; single posts and writes are not."""
+    """Lists of API and pages are read from a standby that the primary waits for; single posts and writes are not."""
     source = beside_standby.state.parts.list_source
     source._is_waited_for, source._checked_at = True, float("inf")  # noqa: SLF001 - no server here can follow another
     async with client_of(beside_standby) as client:
@@ -67,7 +67,7 @@ async def test_a_standby_that_is_waited_for_is_read(beside_standby: Starlette, m
 
 
 async def test_writes_wait_until_the_standby_has_applied_them(beside_standby: Starlette) -> None:
-    """The primary's sessions ask for that, and those of a service without a standby for what the server is set to."""
+    """Sessions at the primary demand that; those of a service without a standby keep the server's setting."""
     parts = beside_standby.state.parts
     async with parts.database.connection() as connection:
         assert await connection.fetchval("SHOW synchronous_commit") == "remote_apply"

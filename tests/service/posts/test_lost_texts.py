@@ -1,4 +1,4 @@
-"""What was typed into a form is never lost: its session may end, its post go, the database be away, a click double."""
+"""Text typed into a form is never lost: through an ended session, a deleted post, a lost database, a double click."""
 
 import asyncio
 import contextlib
@@ -47,7 +47,7 @@ async def list_titles(client: httpx2.AsyncClient, person: Person) -> list[object
 
 
 def assert_kept(answer: httpx2.Response, status: int, path: str) -> HtmlForm:
-    """See that a form is shown again with all that was typed, and return it."""
+    """Check that a form is shown again with all that was typed, and return it."""
     assert answer.status_code == status
     assert 'role="alert"' in answer.text
     assert "<script>two" not in answer.text
@@ -58,7 +58,7 @@ def assert_kept(answer: httpx2.Response, status: int, path: str) -> HtmlForm:
 
 @contextlib.asynccontextmanager
 async def posts_locked(url: str) -> AsyncIterator[None]:
-    """Let every write to the table of posts wait meanwhile."""
+    """Make every write to the table of posts wait meanwhile."""
     connection = await asyncpg.connect(url)
     try:
         async with connection.transaction():
@@ -70,9 +70,9 @@ async def posts_locked(url: str) -> AsyncIterator[None]:
 
 @pytest.mark.parametrize("path", [NEW, EDIT])
 async def test_a_form_of_an_ended_session_keeps_its_text(client: httpx2.AsyncClient, ada: Person, path: str) -> None:
-    """Sent after its session has ended a form is 401, with the text in it and a way to sign in; nothing is saved.
+    """A form sent after its session has ended is 401, with the text in it and a way to sign in; nothing is saved.
 
-    Signed in again, in a session of another name, the same form is shown with a token of that session, and then saved.
+    After signing in again the same form is shown with a token of the new session, and then saved.
     """
     await write_post(client, ada, title="Before")
     form = await open_form(client, ada, path)
@@ -95,7 +95,7 @@ async def test_a_form_of_an_ended_session_keeps_its_text(client: httpx2.AsyncCli
 async def test_a_token_that_has_run_out_keeps_the_text_too(
     app: Starlette, client: httpx2.AsyncClient, ada: Person, path: str
 ) -> None:
-    """So does a form whose sender the gateway let pass and whose session is found to be ended here."""
+    """So is the text of a form that passed the gateway, and whose session turns out to have ended only here."""
     await write_post(client, ada)
     form = await open_form(client, ada, path)
     session_id = str(read_claims(ada.token)["sid"])
@@ -105,7 +105,7 @@ async def test_a_token_that_has_run_out_keeps_the_text_too(
 
 
 async def test_whoever_is_not_signed_in_learns_nothing_of_posts(client: httpx2.AsyncClient, ada: Person) -> None:
-    """The form that is shown again holds what was sent, be there such a post or not, and nothing of the post."""
+    """The form that is shown again contains what was sent, whether the post exists or not, and nothing of the post."""
     await write_post(client, ada, title="Secret draft")
     form = HtmlForm(EDIT, {"version": "1"}, {})
     there = await send(client, None, form, **TYPED)
@@ -137,7 +137,7 @@ async def test_a_post_that_was_deleted_meanwhile_leaves_its_text(client: httpx2.
 async def test_a_database_that_is_away_leaves_the_text(
     client: httpx2.AsyncClient, ada: Person, posts_database_url: str, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    """What can't be saved in time is 503 with the text; sent again it is saved, once, whatever became of the first."""
+    """A form that can't be saved in time is 503 with the text; sent again it is saved, once, whatever the first did."""
     await write_post(client, ada, title="Before")
     form = await open_form(client, ada, path)
     monkeypatch.setattr(forms, "SAVE_WITHIN", 0.3)
@@ -154,7 +154,7 @@ async def test_a_database_that_is_away_leaves_the_text(
 async def test_a_second_click_waits_for_the_first(
     client: httpx2.AsyncClient, ada: Person, posts_database_url: str
 ) -> None:
-    """While the first click is being saved, the second has no answer; when it is saved, both are told so."""
+    """While the first click is being saved, the second waits; once it is saved, both say so."""
     form = await open_form(client, ada, NEW)
     async with posts_locked(posts_database_url):
         first = asyncio.create_task(send(client, ada, form, **TYPED))
@@ -168,7 +168,7 @@ async def test_a_second_click_waits_for_the_first(
 async def test_a_second_click_is_no_success_while_nothing_is_saved(
     client: httpx2.AsyncClient, ada: Person, posts_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A first click that does not end leaves the second a form with the text, which is saved once when sent again."""
+    """If the first click hangs, the second gets a form with the text, which is saved once when sent again."""
     monkeypatch.setattr(forms, "SETTLE", 0.3)
     form = await open_form(client, ada, NEW)
     async with posts_locked(posts_database_url):
@@ -187,7 +187,7 @@ async def test_a_first_click_that_fails_leaves_the_second(
     posts_database_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """When the first click fails after all, the second, which has met it, saves the text by itself."""
+    """If the first click fails after all, the second, which has waited for it, saves the text itself."""
     form, have_met = await open_form(client, ada, NEW), asyncio.Event()
 
     async def lock_key(connection: Connection, author_id: int, key: str) -> bool:
@@ -214,7 +214,7 @@ async def test_a_first_click_that_fails_leaves_the_second(
 
 
 async def test_a_second_click_on_a_change_is_no_conflict(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A double click on an edit form is one change, and both are told that it is saved; another's change is 412.
+    """A double click on an edit form is one change, and both answers say that it is saved; another's change is 412.
 
     Ten rounds of three clicks, each on the form as the round before left it.
     """

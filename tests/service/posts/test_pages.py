@@ -18,7 +18,7 @@ SPITEFUL = "<script>alert(1)</script> \"'&amp; </textarea>"
 
 
 async def test_the_feed_is_for_everybody(client: httpx2.AsyncClient, ada: Person) -> None:
-    """The first page shows what is published, with links to sign in for whoever is not."""
+    """The first page shows what is published, with links to sign in for anonymous readers."""
     await write_post(client, ada, title="For all", published=True)
     await write_post(client, ada, title="For me")
     page = await client.get("/", headers=HTML)
@@ -57,7 +57,7 @@ async def test_pages_forbid_scripts_and_caching(client: httpx2.AsyncClient, ada:
 async def test_a_list_reads_no_more_of_a_post_than_it_shows(
     client: httpx2.AsyncClient, app: Starlette, ada: Person
 ) -> None:
-    """A list shows a short content whole and the beginning of a long one, and of that no more is read."""
+    """A list shows a short content whole and the beginning of a long one, of which no more is read."""
     for content in ("a" * 300, "b" * 301, "c" * 100_000):
         await write_post(client, ada, content=content, published=True)
     for path in ("/", "/userposts"):
@@ -84,7 +84,7 @@ async def test_what_people_write_is_escaped(client: httpx2.AsyncClient, ada: Per
 
 
 async def test_a_post_is_shown_whole_with_its_line_breaks(client: httpx2.AsyncClient, ada: Person) -> None:
-    """The page of a post holds its content unchanged; lists hold only its beginning."""
+    """The page of a post has its content unchanged; lists have only its beginning."""
     content = "one\n  two\n\n" + "three " * 100
     await write_post(client, ada, content=content, published=True)
     assert content in (await client.get("/posts/1", headers=HTML)).text
@@ -104,7 +104,7 @@ async def test_a_draft_is_a_page_only_for_its_author(client: httpx2.AsyncClient,
 async def test_a_foreign_published_post_has_no_edit_link(
     client: httpx2.AsyncClient, ada: Person, grace: Person
 ) -> None:
-    """Whoever did not write a post is not offered to edit it, and its edit form is not there."""
+    """Readers who did not write a post are offered no way to edit it, and its edit form is 404."""
     await write_post(client, ada, published=True)
     page = await client.get("/posts/1", headers=HTML | grace.bearer)
     assert page.status_code == 200
@@ -124,7 +124,7 @@ async def test_my_posts_are_mine(client: httpx2.AsyncClient, ada: Person, grace:
 
 
 async def test_an_empty_list_says_what_to_do(client: httpx2.AsyncClient, ada: Person) -> None:
-    """Without posts there is a sentence, and a button for what to do now: to write, or to sign up first."""
+    """An empty list has a sentence, and a button for the next step: to write, or to sign up first."""
     for path, headers, words, way in (
         ("/", {}, "Nothing is published", "/signup"),
         ("/", ada.bearer, "Nothing is published", "/userposts/new"),
@@ -133,7 +133,7 @@ async def test_an_empty_list_says_what_to_do(client: httpx2.AsyncClient, ada: Pe
         page = await client.get(path, headers=HTML | headers)
         assert words in page.text
         assert f'<a class="button" href="{way}">' in page.text
-    for path in ("/", "/userposts"):  # a page that others emptied meanwhile says nothing of the first one
+    for path in ("/", "/userposts"):  # a page that was emptied meanwhile says nothing about the first one
         page = await client.get(path, params={"cursor": "AAAAAAAAAAE"}, headers=HTML | ada.bearer)
         assert page.status_code == 200
         assert 'class="empty"' not in page.text
@@ -142,9 +142,9 @@ async def test_an_empty_list_says_what_to_do(client: httpx2.AsyncClient, ada: Pe
 @pytest.mark.parametrize("done", [*DONE, "<b>", "x" * 999])
 @pytest.mark.parametrize("path", ["/", "/userposts"])
 async def test_what_was_done_is_said(client: httpx2.AsyncClient, ada: Person, path: str, done: str) -> None:
-    """``?done=`` names one of the sentences that there are, which is announced; nothing else is ever said.
+    """``?done=`` names one of a fixed set of sentences, which is announced; nothing else is ever said.
 
-    Nor is what can't be true: that somebody is signed out who is signed in.
+    Nor is anything that can't be true, such as "signed out" to a signed-in user.
     """
     page = await client.get(path, params={"done": done, "post": "7"}, headers=HTML | ada.bearer)
     assert page.status_code == 200
@@ -169,7 +169,7 @@ async def test_an_author_has_a_page(client: httpx2.AsyncClient, ada: Person, gra
 
 
 async def test_who_published_nothing_has_no_page(client: httpx2.AsyncClient, ada: Person) -> None:
-    """Counting through the ids tells nobody who has signed up: without a published post there is no page."""
+    """Enumerating ids does not reveal who has signed up: without a published post there is no page."""
     await write_post(client, ada, title="For me")
     for author in (ada.id, 999_999, "x", "0"):
         assert (await client.get(f"/authors/{author}", headers=HTML | ada.bearer)).status_code == 404
@@ -193,7 +193,7 @@ async def test_who_published_nothing_has_no_page(client: httpx2.AsyncClient, ada
 async def test_addresses_in_a_content_are_links_and_nothing_else(
     client: httpx2.AsyncClient, ada: Person, content: str, link: str | None
 ) -> None:
-    """A web address in a content is a link that vouches for nothing; no other markup comes of what is written."""
+    """A web address in a content becomes a link, without endorsement; nothing else that is written becomes markup."""
     await write_post(client, ada, title="x", content=content, published=True)
     page = (await client.get("/posts/1", headers=HTML)).text
     shown = _ContentReader(page)
@@ -249,7 +249,7 @@ async def test_errors_are_pages_too(client: httpx2.AsyncClient, ada: Person) -> 
 
 
 async def test_pages_are_in_the_browsers_language(client: httpx2.AsyncClient, ada: Person) -> None:
-    """Asked for in Korean, lists, dates, forms with what is wrong, and errors are Korean."""
+    """For a Korean browser lists, dates, forms with their errors, and error pages are in Korean."""
     korean = HTML | ada.bearer | {"accept-language": "ko"}
     await write_post(client, ada, title="Hello")
     page = await client.get("/userposts", headers=korean)

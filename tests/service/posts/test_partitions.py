@@ -21,7 +21,7 @@ Statement = Callable[[asyncpg.Connection], Awaitable[object]]
 
 @pytest.fixture
 async def partitioned(database: asyncpg.Connection) -> AsyncIterator[asyncpg.Connection]:
-    """Give a connection that finds a partitioned table in the place of ``posts``, with ten posts of each author."""
+    """Give a connection to a partitioned table in place of ``posts``, with ten posts of each author."""
     await database.execute("CREATE SCHEMA partitioned")
     await database.execute("SET search_path TO partitioned, public")
     try:
@@ -91,7 +91,7 @@ BY_AUTHOR: dict[str, Callable[[Any, int], Awaitable[object]]] = {
 async def test_what_names_the_author_touches_one_partition(
     partitioned: asyncpg.Connection, statement: str, plan: str
 ) -> None:
-    """A statement that names one author reads and writes in that author's partition alone, planned once or anew."""
+    """A statement that names an author touches only that author's partition, with a cached plan or a new one."""
     await partitioned.execute(f"SET plan_cache_mode TO {plan}")
     one = await partitioned.fetchrow(
         "SELECT id, tableoid::regclass::text AS name FROM posts WHERE author_id = $1 LIMIT 1", AUTHOR
@@ -112,14 +112,14 @@ async def test_many_lists_touch_their_authors_partitions(partitioned: asyncpg.Co
 
 
 async def test_what_names_no_author_asks_every_partition(partitioned: asyncpg.Connection) -> None:
-    """A post by its id, and everyone's list, are looked for in all partitions: the price that the page names."""
+    """A post by its id, and everyone's list, are searched in all partitions: the price that the document names."""
     post_id = await partitioned.fetchval("SELECT min(id) FROM posts")
     assert len(await find_touched(partitioned, lambda c: find_post(c, post_id))) == PARTITIONS
     assert len(await find_touched(partitioned, lambda c: list_feeds(c, [FeedList(MAX_ID, 20)]))) == PARTITIONS
 
 
 async def test_lists_are_the_same_as_without(partitioned: asyncpg.Connection) -> None:
-    """A partitioned table gives the same lists as one that is not."""
+    """A partitioned table gives the same lists as an ordinary one."""
     asked = [AuthorsList(author, MAX_ID, 5, with_drafts=True) for author in range(1, AUTHORS + 1)]
     await partitioned.execute("INSERT INTO public.posts OVERRIDING SYSTEM VALUE SELECT * FROM posts")
     found = await list_by_authors(partitioned, asked)

@@ -1,4 +1,4 @@
-"""What is public names authors and gives no e-mail address; where a token is required, it stands beside the name."""
+"""Public answers name authors without e-mail addresses; those that need a token give both."""
 
 import asyncpg
 import httpx2
@@ -18,13 +18,13 @@ PUBLIC = {"name": NAME}
 
 @pytest.fixture
 def author() -> Person:
-    """Give somebody whose e-mail address must not get out."""
+    """Give somebody whose e-mail address must not leak."""
     person = make_person(7, NAME, email=PLANTED)
     return Person(person.id, NAME, PLANTED, person.token)
 
 
 async def test_no_public_answer_holds_an_address(client: httpx2.AsyncClient, author: Person) -> None:
-    """Whatever an anonymous caller asks for: no e-mail address stands in any body or header, of long posts neither."""
+    """Whatever an anonymous caller requests, no e-mail address is in any body or header, not even for long posts."""
     await write_post(client, author, title="Short", published=True)
     await write_post(client, author, title="Long", content="x" * (SHORT + 1), published=True)
     paths = {route.path.replace("{id}", post) for route in build_routes() for post in ("1", "2", "7")}
@@ -43,7 +43,7 @@ async def test_no_public_answer_holds_an_address(client: httpx2.AsyncClient, aut
 async def test_a_public_author_is_a_name_for_everyone(
     client: httpx2.AsyncClient, author: Person, grace: Person
 ) -> None:
-    """``GET /api/posts`` and a published post are the same for all readers, the author among them: ``{name}``."""
+    """``GET /api/posts`` and a published post are the same for all readers, including the author: ``{name}``."""
     await write_post(client, author, published=True)
     for headers in ({}, grace.bearer, author.bearer):
         one, listed = await client.get("/api/posts/1", headers=headers), await client.get("/api/posts", headers=headers)
@@ -56,7 +56,7 @@ async def test_a_public_author_is_a_name_for_everyone(
 async def test_where_a_token_is_required_the_address_is_there(
     client: httpx2.AsyncClient, author: Person, grace: Person
 ) -> None:
-    """``GET /api/user/{id}``, a draft, and what an author is answered on writing give ``{email, name}``."""
+    """``GET /api/user/{id}``, a draft, and the answers to an author's writes have ``{email, name}``."""
     written = await client.post("/api/posts", json={"title": "One"}, headers=author.bearer)
     draft = await client.get("/api/posts/1", headers=author.bearer)
     changed = await client.patch("/api/posts/1", json={"published": True}, headers=author.bearer)
@@ -67,7 +67,7 @@ async def test_where_a_token_is_required_the_address_is_there(
 
 
 async def test_each_shape_has_a_tag_of_its_own(client: httpx2.AsyncClient, author: Person) -> None:
-    """The two shapes of a post have different entity tags: none is ever taken for the other (RFC 9110, 8.8.3)."""
+    """The two shapes of a post have different entity tags: neither is ever taken for the other (RFC 9110, 8.8.3)."""
     written = await client.post("/api/posts", json={"title": "One", "published": True}, headers=author.bearer)
     shown = await client.get("/api/posts/1")
     assert written.headers["etag"] != shown.headers["etag"]
@@ -81,7 +81,7 @@ async def test_each_shape_has_a_tag_of_its_own(client: httpx2.AsyncClient, autho
 async def test_a_post_is_changed_by_the_tag_of_either_shape(
     client: httpx2.AsyncClient, author: Person, *, is_public: bool
 ) -> None:
-    """``If-Match`` holds for any current representation, read or written (RFC 9110, 13.1.1), and for no older one."""
+    """``If-Match`` matches any current representation, read or written (RFC 9110, 13.1.1), and no older one."""
     written = await client.post("/api/posts", json={"title": "One", "published": True}, headers=author.bearer)
     tag = ((await client.get("/api/posts/1")) if is_public else written).headers["etag"]
     condition = author.bearer | {"if-match": tag}
@@ -90,6 +90,6 @@ async def test_a_post_is_changed_by_the_tag_of_either_shape(
 
 
 async def test_the_release_before_still_finds_its_functions(app: Starlette, database: asyncpg.Connection) -> None:
-    """During a rolling upgrade the release before calls ``json_author`` with name and e-mail address, as ever."""
+    """During a rolling upgrade the previous release still calls ``json_author`` with name and e-mail address."""
     del app
     assert await database.fetchval("SELECT json_author('A', 'a@b.example')") == '{"email":"a@b.example","name":"A"}'

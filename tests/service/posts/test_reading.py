@@ -19,7 +19,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
 async def test_own_posts_come_with_drafts_newest_first(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A user's own list holds published posts and drafts, newest first, each with its author."""
+    """A user's own list has published posts and drafts, newest first, each with its author."""
     first = await write_post(client, ada, title="First", content="one", published=True)
     second = await write_post(client, ada, title="Second")
     answer = await client.get(f"/api/user/{ada.id}", headers=ada.bearer)
@@ -30,7 +30,7 @@ async def test_own_posts_come_with_drafts_newest_first(client: httpx2.AsyncClien
 
 
 async def test_a_post_has_the_tutorials_members(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A post is answered as id, title, content, published, authorId, createdAt, updatedAt and its author."""
+    """A post has id, title, content, published, authorId, createdAt, updatedAt and its author."""
     post = await write_post(client, ada, title="First")
     created_at, updated_at = post.pop("createdAt"), post.pop("updatedAt")
     assert isinstance(created_at, str)
@@ -51,7 +51,7 @@ async def test_of_others_only_published_posts_are_listed(
 
 @pytest.mark.parametrize("user_id", ["999", str(MAX_ID)])
 async def test_a_user_that_nobody_is_has_no_posts(client: httpx2.AsyncClient, ada: Person, user_id: str) -> None:
-    """An id that nobody has answers an empty array."""
+    """An id that nobody has gives an empty array."""
     answer = await client.get(f"/api/user/{user_id}", headers=ada.bearer)
     assert (answer.status_code, answer.json()) == (200, [])
 
@@ -61,7 +61,7 @@ async def test_a_user_that_nobody_is_has_no_posts(client: httpx2.AsyncClient, ad
 )
 @pytest.mark.parametrize("path", ["/api/user/", "/api/posts/", "/posts/", "/userposts/"])
 async def test_what_is_no_id_is_not_there(client: httpx2.AsyncClient, ada: Person, path: str, user_id: str) -> None:
-    """A path with anything but a positive 64-bit integer in the place of the id is 404."""
+    """A path with anything but a positive 64-bit integer in place of the id is 404."""
     assert (await client.get(path + user_id, headers=ada.bearer)).status_code == 404
 
 
@@ -74,13 +74,13 @@ async def test_the_list_of_a_user_needs_a_token(client: httpx2.AsyncClient) -> N
 
 @pytest.mark.parametrize("spelling", ["{}", "Bearer {}", "bearer {}", "BEARER   {}", " {} "])
 async def test_a_token_comes_bare_or_after_bearer(client: httpx2.AsyncClient, ada: Person, spelling: str) -> None:
-    """The token may stand bare in the header, as in the tutorial, or after Bearer in any case."""
+    """The token may be bare in the header, as in the tutorial, or follow Bearer in any case."""
     answer = await client.get("/api/user/1", headers={"authorization": spelling.format(ada.token)})
     assert answer.status_code == 200
 
 
 async def test_the_feed_is_public_and_shows_no_draft(client: httpx2.AsyncClient, ada: Person, grace: Person) -> None:
-    """Everybody's published posts are listed for anybody, even the author sees no draft there."""
+    """Everybody's published posts are listed for anybody; not even the author sees a draft there."""
     one = await write_post(client, ada, published=True)
     two = await write_post(client, grace, published=True)
     await write_post(client, ada)
@@ -90,7 +90,7 @@ async def test_the_feed_is_public_and_shows_no_draft(client: httpx2.AsyncClient,
 
 
 async def test_a_published_post_is_public(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A published post is shown to anybody; it may be kept, but must be asked about before it is used again."""
+    """A published post is shown to anybody; it may be cached, but must be revalidated before it is used again."""
     post = await write_post(client, ada, published=True)
     answer = await client.get(f"/api/posts/{post['id']}")
     assert (answer.status_code, answer.json()) == (200, as_public(post))
@@ -148,7 +148,7 @@ async def test_a_page_has_twenty_posts_unless_asked_otherwise(client: httpx2.Asy
 
 @pytest.mark.parametrize("published", [True, False])
 async def test_a_page_of_long_posts_ends_early(client: httpx2.AsyncClient, ada: Person, *, published: bool) -> None:
-    """A page holds a mebibyte of contents at most, whatever ``limit`` asks for; ``Link`` leads to the rest."""
+    """A page has at most a mebibyte of contents, whatever the ``limit``; ``Link`` leads to the rest."""
     lengths = [100_000] * 8 + [10, 100_000, 100_000, 20_000, 20_000, 100_000, 100_000, 100_000]
     for length in lengths:
         await write_post(client, ada, content="x" * length, published=published)
@@ -166,7 +166,7 @@ async def test_a_page_of_long_posts_ends_early(client: httpx2.AsyncClient, ada: 
 async def test_lists_of_long_posts_are_not_held_together(
     client: httpx2.AsyncClient, app: Starlette, ada: Person
 ) -> None:
-    """The query that many lists share writes out none on which a long post is, nor the one post beyond it."""
+    """The query that many lists share writes out no list with a long post on it, nor the one post beyond it."""
     for length in (9_000, 100_000, 9_000):
         await write_post(client, ada, content="x" * length)
     asked = [AuthorsList(ada.id, before, 1, with_drafts=True) for before in (4, 3, 2)]
@@ -184,7 +184,7 @@ async def test_lists_of_long_posts_are_not_held_together(
     ],
 )
 async def test_a_bad_limit_or_cursor_is_named(client: httpx2.AsyncClient, query: str, member: str) -> None:
-    """A limit outside 1 to 100, and what is no cursor of ours, is 422 and named."""
+    """A limit outside 1 to 100, or anything that is no cursor of ours, is 422 and named."""
     answer = await client.get(f"/api/posts?{query}")
     assert answer.status_code == 422
     assert set(answer.json()["fields"]) == {member}

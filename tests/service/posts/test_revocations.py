@@ -1,4 +1,4 @@
-"""A session that was ended at the auth service gets nothing here, also when its token was good a moment before."""
+"""A session that was ended at the auth service is refused here, even if its token was valid a moment before."""
 
 import uuid
 
@@ -54,7 +54,7 @@ async def test_an_ended_session_is_refused(
 async def test_every_replica_refuses(
     posts_database_url: str, fake_auth_service: FakeAuthService, app: Starlette
 ) -> None:
-    """An ended session is refused by each of several replicas, which follow by themselves."""
+    """An ended session is refused by each of several replicas, which follow independently."""
     sid = str(uuid.uuid4())
     ada = make_person(1, "Ada", sid=sid)
     settings = posts_settings(posts_database_url, auth_service_url=fake_auth_service.url)
@@ -70,7 +70,7 @@ async def test_every_replica_refuses(
 async def test_a_service_that_starts_knows_what_ended_before(
     posts_database_url: str, fake_auth_service: FakeAuthService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A session that ended while no service ran is refused from the first request on."""
+    """A session that ended while the service was down is refused from the first request on."""
     sid = str(uuid.uuid4())
     for ended in (*(str(uuid.uuid4()) for _ in range(PAGE)), sid):
         fake_auth_service.revoke(ended)
@@ -82,7 +82,7 @@ async def test_a_service_that_starts_knows_what_ended_before(
 
 
 async def test_without_the_feed_the_service_goes_on(posts_database_url: str, grace: Person, app: Starlette) -> None:
-    """A service that can't follow is ready, says so, and serves whoever has a valid token."""
+    """A service that can't follow is ready, says so, and serves everybody with a valid token."""
     del app  # it makes the tables
     settings = posts_settings(posts_database_url, auth_service_url="http://127.0.0.1:9")
     async with running(create_app(settings, Metrics())) as alone, client_of(alone) as client:

@@ -40,7 +40,7 @@ async def test_it_starts_without_its_database() -> None:
     ],
 )
 async def test_other_methods_are_refused_and_named(client: httpx2.AsyncClient, path: str, allowed: str) -> None:
-    """A method that a path does not have is 405 with Allow; OPTIONS names the same."""
+    """An unsupported method is 405 with Allow; OPTIONS lists the same."""
     refused = await client.request("PUT", path)
     assert (refused.status_code, refused.headers["allow"]) == (405, allowed)
     options = await client.options(path)
@@ -57,12 +57,12 @@ async def test_head_is_where_get_is(client: httpx2.AsyncClient, ada: Person) -> 
     "path", ["/api/posts//", "/userposts//", "/api/posts/1/x", "/api/user", "/nowhere", "/userposts%0a"]
 )
 async def test_no_path_leads_elsewhere(client: httpx2.AsyncClient, ada: Person, path: str) -> None:
-    """A path that is not ours is 404: no more than one slash at its end and no line break is overlooked."""
+    """An unknown path is 404: at most one trailing slash is ignored, and no line break."""
     assert (await client.get(path, headers=ada.bearer)).status_code == 404
 
 
 async def test_answers_are_named_and_protected(client: httpx2.AsyncClient) -> None:
-    """Every answer carries the request's id and the protective headers, an error too."""
+    """Every answer, including an error, carries the request's id and the protective headers."""
     for path in ("/api/posts", "/", "/nowhere", "/api/user/1"):
         answer = await client.get(path, headers={"x-request-id": "0123456789abcdef"})
         assert answer.headers["x-request-id"] == "0123456789abcdef"
@@ -90,7 +90,7 @@ async def test_the_description_is_made_from_the_models(client: httpx2.AsyncClien
 
 
 async def test_requests_are_counted_by_route(posts_database_url: str, ada: Person) -> None:
-    """Metrics count by the route and never by what a client typed."""
+    """Metrics count by route and never by anything that a client typed."""
     metrics = Metrics()
     async with running(create_app(posts_settings(posts_database_url), metrics)) as app, client_of(app) as client:
         await client.get("/api/posts/12345", headers=ada.bearer)

@@ -1,4 +1,4 @@
-"""Lists that are read by shared queries, against a real PostgreSQL: fresh to the last write, and each reader apart."""
+"""Lists read by shared queries, on a real PostgreSQL: fresh to the last write, and separate for each reader."""
 
 import asyncio
 import contextlib
@@ -55,14 +55,14 @@ async def app(posts_database_url: str, monkeypatch: pytest.MonkeyPatch) -> Async
 
 @contextlib.asynccontextmanager
 async def posts_locked(database: asyncpg.Connection) -> AsyncIterator[None]:
-    """Let every query of posts wait until the block is left."""
+    """Make every query of posts wait until the block ends."""
     async with database.transaction():
         await database.execute("LOCK TABLE posts IN ACCESS EXCLUSIVE MODE")
         yield
 
 
 async def begin(*readings: Coroutine[object, object, Value]) -> "list[asyncio.Task[Value]]":
-    """Begin to read, all at once, and return when the requests have come as far as they can."""
+    """Start to read, all at once, and return when the requests have come as far as they can."""
     tasks = [asyncio.get_running_loop().create_task(reading) for reading in readings]
     for _ in range(20):
         await asyncio.sleep(0)
@@ -70,10 +70,10 @@ async def begin(*readings: Coroutine[object, object, Value]) -> "list[asyncio.Ta
 
 
 async def wait_for_query(database: asyncpg.Connection, others: Sequence[int] = ()) -> int:
-    """Return the process that runs a query which waits for the lock, when there is one besides others."""
+    """Return the process whose query waits for the lock, once there is one besides ``others``."""
 
     async def find() -> int | None:
-        await database.execute("SELECT pg_stat_clear_snapshot()")  # within a transaction nothing new would be seen
+        await database.execute("SELECT pg_stat_clear_snapshot()")  # otherwise a transaction would see nothing new
         pid: int | None = await database.fetchval(WAITING, list(others))
         return pid
 
@@ -95,7 +95,7 @@ async def list_status(client: httpx2.AsyncClient, author: Person) -> int:
 
 
 async def test_a_caller_always_sees_their_own_write(client: httpx2.AsyncClient, ada: Person, grace: Person) -> None:
-    """While others read the same list without a pause, what was just written is on the list that its author reads."""
+    """While others read the same list all the time, a post just written is on the list that its author reads."""
     is_done = False
 
     async def read_on() -> int:
@@ -120,7 +120,7 @@ async def test_a_caller_always_sees_their_own_write(client: httpx2.AsyncClient, 
 async def test_a_read_that_comes_while_a_query_runs_is_not_answered_by_it(
     client: httpx2.AsyncClient, database: asyncpg.Connection, ada: Person
 ) -> None:
-    """A post that is stored while the same list is being read is on the list of who asks afterwards."""
+    """A post that is stored while the same list is being read is on a list requested afterwards."""
     await write_post(client, ada, title="before")
     async with posts_locked(database):
         [early] = await begin(list_titles(client, ada, ada))
@@ -134,7 +134,7 @@ async def test_a_read_that_comes_while_a_query_runs_is_not_answered_by_it(
 async def test_drafts_stay_with_their_author_though_a_query_is_shared(
     client: httpx2.AsyncClient, database: asyncpg.Connection, ada: Person, grace: Person
 ) -> None:
-    """Author and others who ask for the same list by one query get each their own: drafts for nobody else."""
+    """An author and others who read the same list in one query each get their own: drafts go to nobody else."""
     for author in (ada, grace):
         await write_post(client, author, title=f"published by {author.id}", published=True)
         await write_post(client, author, title=f"draft by {author.id}")
@@ -152,7 +152,7 @@ async def test_drafts_stay_with_their_author_though_a_query_is_shared(
 async def test_pages_and_limits_are_each_askers_own(
     client: httpx2.AsyncClient, database: asyncpg.Connection, ada: Person
 ) -> None:
-    """Askers who share a query get the number of posts, and the next page, that each asked for."""
+    """Readers who share a query each get the number of posts, and the next page, that they requested."""
     for number in range(5):
         await write_post(client, ada, title=str(number), published=True)
     first = await client.get(f"/api/user/{ada.id}?limit=2", headers=ada.bearer)
@@ -192,7 +192,7 @@ async def test_who_leaves_leaves_the_others_alone(
 async def test_an_error_reaches_those_who_shared_it_and_nobody_else(
     client: httpx2.AsyncClient, database: asyncpg.Connection, ada: Person, grace: Person
 ) -> None:
-    """When a query is ended by the server all who shared it get 503; those of other queries are answered."""
+    """When the server ends a query all who shared it get 503; those of other queries are answered."""
     async with posts_locked(database):
         [early] = await begin(list_status(client, ada))
         untouched = await wait_for_query(database)
@@ -206,7 +206,7 @@ async def test_an_error_reaches_those_who_shared_it_and_nobody_else(
 
 
 async def assert_lists_are_joined_posts(app: Starlette, client: httpx2.AsyncClient, author: Person) -> None:
-    """See that both lists are, byte for byte, the author's posts as each is shown alone: in public, or as written."""
+    """Check that both lists are, byte for byte, the author's posts as each is shown alone: in public, or as written."""
     own = await client.get(f"/api/user/{author.id}", headers=author.bearer)
     alone = [await client.get(f"/api/posts/{post['id']}") for post in own.json()]
     assert (await client.get("/api/posts")).content == b"[" + b",".join(answer.content for answer in alone) + b"]"
@@ -216,7 +216,7 @@ async def assert_lists_are_joined_posts(app: Starlette, client: httpx2.AsyncClie
 
 
 async def get_post(connection: Connection, post_id: int) -> Post:
-    """Return a post that is there."""
+    """Return a post that exists."""
     post = await find_post(connection, post_id)
     assert post is not None
     return post
@@ -227,7 +227,7 @@ async def get_post(connection: Connection, post_id: int) -> Post:
 async def test_the_json_of_a_list_is_that_of_its_posts(
     app: Starlette, client: httpx2.AsyncClient, database: asyncpg.Connection, ada: Person, content: str
 ) -> None:
-    """Whatever stands in a post, a list writes it as the post alone is written: one form, whoever writes it."""
+    """Whatever a post contains, a list writes it exactly as the post alone is written, whichever code writes it."""
     await database.execute("DELETE FROM posts; DELETE FROM authors")
     await write_post(client, ada, title='"quotes" and \\ and é', content=content, published=True)
     await assert_lists_are_joined_posts(app, client, ada)
@@ -236,7 +236,7 @@ async def test_the_json_of_a_list_is_that_of_its_posts(
 async def test_times_and_authors_are_written_in_one_form_too(
     app: Starlette, client: httpx2.AsyncClient, database: asyncpg.Connection, ada: Person
 ) -> None:
-    """Times with and without fractions, and an author with quotes in the name, or unknown, look the same on a list."""
+    """So are times with and without fractions, and authors who are unknown or have quotes in their names."""
     for moment in MOMENTS:
         post = await write_post(client, ada, content="".join(map(chr, range(1, 256))), published=True)
         await database.execute("UPDATE posts SET created_at = $2::text::timestamptz WHERE id = $1", post["id"], moment)
@@ -248,7 +248,7 @@ async def test_times_and_authors_are_written_in_one_form_too(
 
 
 async def test_one_plan_does_for_any_number_of_lists(app: Starlette, ada: Person) -> None:
-    """PostgreSQL plans the query of lists a few times on a connection and then no more, however many lists it reads."""
+    """PostgreSQL plans the query of lists a few times per connection and then no more, however many lists it reads."""
     async with app.state.parts.database.connection() as connection:
         for number in range(1, 16):
             await list_by_authors(connection, [AuthorsList(ada.id, 100, 10, with_drafts=True)] * number)

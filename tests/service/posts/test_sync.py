@@ -1,4 +1,4 @@
-"""Following user changes: what the feed tells reaches the posts once, in order, whatever else is said meanwhile."""
+"""Following user changes: the feed's events reach the posts once, in order, whatever tokens say meanwhile."""
 
 import asyncio
 import contextlib
@@ -46,7 +46,7 @@ async def app(posts_database_url: str, fake_auth_service: FakeAuthService) -> As
 
 @contextlib.asynccontextmanager
 async def running_posts(database_url: str, auth: FakeAuthService) -> AsyncIterator[Starlette]:
-    """Give a replica of the posts service that has its database."""
+    """Give a replica of the posts service whose database is ready."""
     settings = posts_settings(database_url, auth_service_url=auth.url)
     async with running(create_app(settings, Metrics())) as app:
         await app.state.parts.database.wait_until_ready()
@@ -64,7 +64,7 @@ async def wait_for_names(client: httpx2.AsyncClient, *names: str | None) -> None
 
 
 async def wait_for_position(database: asyncpg.Connection, position: int) -> None:
-    """Return when the changes are taken up to a number."""
+    """Return once the changes up to a number are taken."""
     await wait_until(lambda: database.fetchval("SELECT position FROM followed_feeds"), lambda found: found == position)
 
 
@@ -76,7 +76,7 @@ async def list_authors(database: asyncpg.Connection) -> dict[int, str | None]:
 async def test_a_new_name_reaches_the_lists(
     client: httpx2.AsyncClient, fake_auth_service: FakeAuthService, ada: Person, grace: Person
 ) -> None:
-    """A renamed user's posts, old ones too, carry the new name soon; nobody else's change."""
+    """A renamed user's posts, old ones too, soon have the new name; nobody else's change."""
     await write_post(client, ada, published=True)
     await write_post(client, grace, published=True)
     fake_auth_service.tell("created", ada.id, ada.name)
@@ -87,7 +87,7 @@ async def test_a_new_name_reaches_the_lists(
 async def test_a_token_does_not_bring_an_old_name_back(
     client: httpx2.AsyncClient, database: asyncpg.Connection, fake_auth_service: FakeAuthService, ada: Person
 ) -> None:
-    """What the feed told counts more than the name in any token, whatever the clocks say."""
+    """The feed takes precedence over the name in any token, whatever the clocks say."""
     fake_auth_service.tell("renamed", ada.id, "Ada King")
     await wait_for_position(database, 1)
     later = make_person(ada.id, "Ada Lovelace", iat=int(time.time()) + 4)
@@ -168,7 +168,7 @@ async def test_a_write_that_runs_meanwhile_is_deleted_with_the_rest(
 async def test_a_change_and_the_end_of_its_author_wait_in_one_order(
     client: httpx2.AsyncClient, database: asyncpg.Connection, ada: Person
 ) -> None:
-    """A change that comes while its author is being deleted waits for the end of that; neither stops the other."""
+    """A change that comes while its author is being deleted waits for the deletion; there is no deadlock."""
     await write_post(client, ada, published=True)
     async with database.transaction():
         await upsert_deleted_authors(database, [ada.id])
@@ -181,12 +181,12 @@ async def test_a_change_and_the_end_of_its_author_wait_in_one_order(
 async def test_it_catches_up_after_being_down(
     posts_database_url: str, fake_auth_service: FakeAuthService, database: asyncpg.Connection, app: Starlette
 ) -> None:
-    """What happened while no posts service ran is taken by the next one, from where the last one was."""
+    """What happened while the posts service was down is taken by the next one, from where the last one stopped."""
     fake_auth_service.tell("created", 1, "Ada")
     fake_auth_service.tell("created", 2, "Grace")
     await wait_for_position(database, 2)
     await app.state.server.stop()
-    fake_auth_service.cut = break_off  # for the service of the other tests, which may still run
+    fake_auth_service.cut = break_off  # for the other tests' service, which may still be running
     fake_auth_service.tell("renamed", 1, "Ada King")
     fake_auth_service.tell("deleted", 2)
     for user_id in range(3, 1203):
@@ -205,7 +205,7 @@ async def test_it_catches_up_after_being_down(
 async def test_replicas_do_not_disturb_one_another(
     posts_database_url: str, fake_auth_service: FakeAuthService, database: asyncpg.Connection
 ) -> None:
-    """Several replicas that follow at once end where one would."""
+    """Several replicas that follow at the same time end where one would."""
     async with (
         running_posts(posts_database_url, fake_auth_service),
         running_posts(posts_database_url, fake_auth_service),
@@ -222,7 +222,7 @@ async def test_replicas_do_not_disturb_one_another(
 async def test_a_feed_that_went_back_is_read_anew(
     fake_auth_service: FakeAuthService, database: asyncpg.Connection
 ) -> None:
-    """When the auth service's database was put back, its word of then counts, for names and for who is there."""
+    """When the auth service's database was restored, its earlier state counts, for names and for who exists."""
     fake_auth_service.tell("created", 1, "Ada")
     fake_auth_service.tell("created", 2, "Grace")
     fake_auth_service.tell("renamed", 1, "Ada King")
@@ -244,9 +244,9 @@ async def test_in_a_new_epoch_the_feed_has_the_last_word(
     ada: Person,
     grace: Person,
 ) -> None:
-    """After a restore whoever the auth service no longer knows loses name and address here, and writes no more.
+    """After a restore users whom the auth service no longer knows lose name and address here, and can't write.
 
-    Their posts stay, without an author. Who was deleted and came back is a user again, and can be listed.
+    Their posts stay, without an author. A deleted user who came back is a user again, and can be listed.
     """
     mary = make_person(3, "Mary Jackson")
     fake_auth_service.epoch = FIRST
@@ -274,7 +274,7 @@ async def test_in_a_new_epoch_the_feed_has_the_last_word(
 async def test_an_auth_service_that_begins_to_tell_of_epochs_is_not_read_anew(
     fake_auth_service: FakeAuthService, database: asyncpg.Connection
 ) -> None:
-    """After an upgrade of the auth service the follower goes on where it was, and forgets nobody."""
+    """After an upgrade of the auth service the follower continues where it was, and forgets nobody."""
     fake_auth_service.tell("created", 1, "Ada")
     await wait_for_position(database, 1)
     await database.execute(
@@ -292,9 +292,9 @@ async def test_an_auth_service_that_begins_to_tell_of_epochs_is_not_read_anew(
 async def test_a_change_that_makes_no_sense_is_passed_over(
     fake_auth_service: FakeAuthService, database: asyncpg.Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A new user or a name that can't be read, or a kind of a later release, keeps nothing from coming behind it.
+    """A new user or a name that can't be read, or a kind of a later release, holds up nothing behind it.
 
-    It is told which entry it was, and what of it is wrong, without what stood there.
+    The log says which entry it was, and what is wrong, without its values.
     """
     fake_auth_service.tell("created", 1, "Ada")
     fake_auth_service.changes.append({"id": 2, "kind": "renamed", "user": {"id": 1, "name": "Eve"}})
@@ -312,7 +312,7 @@ async def test_a_change_that_makes_no_sense_is_passed_over(
 async def test_a_deletion_is_never_passed_over(
     client: httpx2.AsyncClient, fake_auth_service: FakeAuthService, database: asyncpg.Connection, nonsense: object
 ) -> None:
-    """What may be a deletion and can't be read stops the feed right there; ``/readyz`` says where, and stays 200."""
+    """An unreadable entry that may be a deletion stops the feed right there; ``/readyz`` says where, and stays 200."""
     fake_auth_service.tell("created", 1, "Ada")
     if isinstance(nonsense, dict):
         await wait_for_position(database, 1)
@@ -352,7 +352,7 @@ READS = st.lists(st.tuples(st.integers(0, 12), st.integers(1, 12)), max_size=8)
 async def test_pages_in_any_cut_and_repetition_end_the_same(
     app: Starlette, database: asyncpg.Connection, changes: list[tuple[str, int]], reads: list[tuple[int, int]]
 ) -> None:
-    """However the feed is cut into pages, and whichever pages come again, the authors end as the feed tells them."""
+    """However the feed is cut into pages, and whichever pages are repeated, the authors end up as the feed says."""
     await database.execute("DELETE FROM authors; DELETE FROM removals; DELETE FROM posts; DELETE FROM idempotency_keys")
     await database.execute("UPDATE followed_feeds SET position = 0, highest_id = 0")
     feed = [describe_change(number, kind, user_id) for number, (kind, user_id) in enumerate(changes, 1)]
@@ -366,6 +366,6 @@ async def test_pages_in_any_cut_and_repetition_end_the_same(
 
 
 def describe_change(number: int, kind: str, user_id: int) -> Json:
-    """Return a change as the feed tells it; a name says by which change it was given."""
+    """Return a change as in the feed; a name contains the number of the change that gave it."""
     user = {"id": user_id} if kind == "deleted" else describe_user(user_id, f"Name {number}")
     return {"id": number, "kind": kind, "user": user}

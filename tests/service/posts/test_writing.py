@@ -19,7 +19,7 @@ WORDS = "안녕하세요 👨‍👩‍👧 <b>&amp;</b> 'quoted' \"twice\" \\ \
 
 
 async def test_a_new_post_is_answered_where_it_is(client: httpx2.AsyncClient, ada: Person) -> None:
-    """Writing answers 201 with the post, its place and its entity tag; reading it there gives the same post."""
+    """Writing returns 201 with the post, its address and its entity tag; reading it there gives the same post."""
     created = await client.post(PATH, json={"title": "Hello", "content": "x", "published": True}, headers=ada.bearer)
     assert created.status_code == 201
     shown = await client.get(created.headers["location"])
@@ -37,7 +37,7 @@ async def test_only_the_title_is_required(client: httpx2.AsyncClient, ada: Perso
 
 @pytest.mark.parametrize("content", [WORDS, "\r\n\tone\rtwo\n\n ", "x" * 100_000, "\u0001\ufeff\u202e\U0010ffff"])
 async def test_texts_come_back_byte_for_byte(client: httpx2.AsyncClient, ada: Person, content: str) -> None:
-    """What was written comes back unchanged: nothing trimmed, normalised or escaped."""
+    """Texts come back unchanged: nothing trimmed, normalised or escaped."""
     post = await write_post(client, ada, title=f" {WORDS} ", content=content)
     shown = (await client.get(f"{PATH}/{post['id']}", headers=ada.bearer)).json()
     assert (shown["title"], shown["content"]) == (f" {WORDS} ", content)
@@ -62,7 +62,7 @@ async def test_texts_come_back_byte_for_byte(client: httpx2.AsyncClient, ada: Pe
 async def test_a_wrong_post_is_refused_by_member(
     client: httpx2.AsyncClient, ada: Person, members: dict[str, object], faulty: set[str]
 ) -> None:
-    """A post that is not right is 422, each member named, and nothing is stored."""
+    """An invalid post is 422, with each wrong member named, and nothing is stored."""
     answer = await client.post(PATH, json=members, headers=ada.bearer)
     assert answer.status_code == 422
     assert set(answer.json()["fields"]) == faulty
@@ -70,7 +70,7 @@ async def test_a_wrong_post_is_refused_by_member(
 
 
 async def test_lone_surrogates_are_refused(client: httpx2.AsyncClient, ada: Person) -> None:
-    """Half of a surrogate pair, which no UTF-8 can hold, is 422, as a value and as a name."""
+    """Half a surrogate pair, which UTF-8 can't encode, is 422, as a value and as a name."""
     for body in (b'{"title": "\\ud800"}', b'{"title": "x", "\\udfff": 1}'):
         answer = await client.post(PATH, content=body, headers=ada.bearer | {"content-type": "application/json"})
         assert answer.status_code == 422
@@ -88,7 +88,7 @@ async def test_what_is_not_json_is_refused(client: httpx2.AsyncClient, ada: Pers
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonp"])
 async def test_other_media_types_are_refused(client: httpx2.AsyncClient, ada: Person, media_type: str) -> None:
-    """A body that does not say it is JSON is 415: no form of another site can write here."""
+    """A body that is not declared as JSON is 415: no form on another site can write here."""
     answer = await client.post(PATH, content=b'{"title": "x"}', headers=ada.bearer | {"content-type": media_type})
     assert answer.status_code == 415
 
@@ -109,7 +109,7 @@ async def test_a_body_over_256_kib_is_refused(client: httpx2.AsyncClient, ada: P
 async def test_a_change_leaves_the_rest_alone(
     client: httpx2.AsyncClient, ada: Person, change: dict[str, object]
 ) -> None:
-    """PATCH changes the members that it names, the time of the change, and nothing else."""
+    """PATCH changes the members that it names and the time of the last change, nothing else."""
     post = await write_post(client, ada, title="Old", content="Old")
     answer = await client.patch(f"{PATH}/{post['id']}", json=change, headers=ada.bearer)
     assert answer.status_code == 200
@@ -122,7 +122,7 @@ async def test_a_change_leaves_the_rest_alone(
     "change", [b"{}", b'{"title": null}', b'{"title": ""}', b'{"unknown": 1}', b"[]", b"null", b'"x"']
 )
 async def test_a_wrong_change_is_refused(client: httpx2.AsyncClient, ada: Person, change: bytes) -> None:
-    """A change of nothing, to null, or of what is unknown is 422, and the post stays as it is."""
+    """A change of nothing, to null, or of an unknown member is 422, and the post stays as it is."""
     post = await write_post(client, ada)
     headers = ada.bearer | {"content-type": "application/json"}
     answer = await client.patch(f"{PATH}/{post['id']}", content=change, headers=headers)
@@ -147,7 +147,7 @@ async def test_only_the_author_changes_a_post(
 
 
 async def test_a_deleted_post_is_gone(client: httpx2.AsyncClient, ada: Person) -> None:
-    """Deleting answers 204 without a body; afterwards the post is not there, to read, change or delete."""
+    """Deleting returns 204 without a body; afterwards the post can't be read, changed or deleted."""
     post = await write_post(client, ada, published=True)
     path = f"{PATH}/{post['id']}"
     answer = await client.delete(path, headers=ada.bearer)
@@ -165,7 +165,7 @@ async def test_ids_are_not_given_again(client: httpx2.AsyncClient, ada: Person) 
 
 
 async def test_a_change_of_status_is_seen_at_once(client: httpx2.AsyncClient, ada: Person) -> None:
-    """A post withdrawn from publication is not there for others any more."""
+    """An unpublished post no longer exists for others."""
     post = await write_post(client, ada, published=True)
     await client.patch(f"{PATH}/{post['id']}", json={"published": False}, headers=ada.bearer)
     assert (await client.get(f"{PATH}/{post['id']}")).status_code == 404
@@ -175,7 +175,7 @@ async def test_a_change_of_status_is_seen_at_once(client: httpx2.AsyncClient, ad
 async def test_a_locked_post_is_503_and_not_a_fault(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """When somebody holds the post for longer than we wait, the answer is 503 with Retry-After."""
+    """If the post stays locked for longer than we wait, the answer is 503 with Retry-After."""
     post = await write_post(client, ada)
     async with database.transaction():
         await database.execute("SELECT id FROM posts WHERE id = $1 FOR UPDATE", post["id"])
@@ -197,7 +197,7 @@ async def test_no_body_breaks_the_service(client: httpx2.AsyncClient, ada: Perso
 async def test_a_restart_of_the_database_refuses_no_post(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
-    """Posts that come before the service has seen that its database was restarted are stored, with the next ids."""
+    """Posts sent before the service has noticed a restart of its database are stored, with the next ids."""
     first = await write_post(client, ada)
     await note_restart(database)
     at_once = (client.post(PATH, json={"title": str(each)}, headers=ada.bearer) for each in range(10))
