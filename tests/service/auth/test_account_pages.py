@@ -57,7 +57,7 @@ def sign_in_url(path: str) -> str:
 
 @pytest.mark.parametrize("path", PAGES)
 async def test_nobody_is_led_to_sign_in_and_back(client: httpx2.AsyncClient, ada: Person, path: str) -> None:
-    """Without a live session each page leads to the sign-in page and back, with or without a token, whatever Host is."""
+    """Without a live session each page leads to sign-in and back, with or without a token, whatever the Host."""
     for headers in ({}, ada.bearer, {"host": "evil.example/x"}):
         answer = await client.get(path, headers=headers)
         assert (answer.status_code, answer.headers["location"]) == (303, sign_in_url(path))

@@ -1,4 +1,4 @@
-"""A PostgreSQL of the database tests' own: they empty it, block it and stop it."""
+"""A PostgreSQL for the database tests alone: they empty it, block it and stop it."""
 
 import asyncio
 import tempfile
@@ -27,7 +27,7 @@ WriteMigration = Callable[..., None]
 
 @pytest.fixture
 def data() -> Iterator[Path]:
-    """Give a folder for a server's data. Not one of pytest's: it closes those to other users at each of its starts."""
+    """Give a folder for a server's data. Not one of pytest's: at each start it closes those to other users."""
     with tempfile.TemporaryDirectory(prefix="gatepost-") as name:
         yield Path(name)
 
@@ -51,7 +51,7 @@ async def url(shared_database_url: str) -> str:
 
 @pytest.fixture
 def migrations(tmp_path: Path) -> Path:
-    """Give a folder with one migration, which makes a table."""
+    """Give a folder with one migration, which creates a table."""
     folder = tmp_path / "migrations"
     folder.mkdir()
     return folder
@@ -70,7 +70,7 @@ def write_migration(migrations: Path) -> WriteMigration:
 
 @pytest.fixture
 async def build(migrations: Path, write_migration: WriteMigration, url: str) -> AsyncIterator[Build]:
-    """Give the function that builds a database to be started; all are stopped at the end."""
+    """Give the function that builds a database, not yet started; all are stopped at the end."""
     del write_migration
     built: list[Database] = []
 

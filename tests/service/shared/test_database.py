@@ -1,4 +1,4 @@
-"""The door to PostgreSQL, against a real one: what is lent, what commits, and which errors mean that it is away."""
+"""The access to PostgreSQL, on a real one: what is lent, what commits, and which errors mean that it is down."""
 
 import asyncio
 from functools import partial
@@ -30,7 +30,7 @@ async def run_in_transaction(db: Database, *statements: str) -> None:
 
 
 async def test_connection_is_lent(db: Database) -> None:
-    """A lent connection has the timeouts of the service and tells its name to the server."""
+    """A lent connection has the service's timeouts and application name."""
     async with db.connection() as connection:
         names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "application_name")
         settings = [await connection.fetchval(f"SHOW {name}") for name in names]
@@ -40,14 +40,14 @@ async def test_connection_is_lent(db: Database) -> None:
 
 
 async def test_transaction_commits(db: Database) -> None:
-    """What a transaction did is there when it ended."""
+    """What a transaction did is there once it has ended."""
     async with db.transaction() as connection:
         await connection.execute("INSERT INTO notes VALUES (1, 'a')")
     assert await count_notes(db) == 1
 
 
 async def test_transaction_rolls_back(db: Database) -> None:
-    """On any error nothing of a transaction stays, and the error comes through as it is."""
+    """After any error nothing of a transaction stays, and the error is raised unchanged."""
 
     async def write_and_raise(error: type[BaseException]) -> None:
         async with db.transaction() as connection:
@@ -61,7 +61,7 @@ async def test_transaction_rolls_back(db: Database) -> None:
 
 
 async def test_error_of_ours_stays_what_it_is(db: Database) -> None:
-    """A statement that is wrong, or meets a constraint, is no sign that the server is away."""
+    """A wrong statement, or a violated constraint, is no sign that the server is down."""
     async with db.connection() as connection:
         await connection.execute("INSERT INTO notes VALUES (1, 'a')")
     with pytest.raises(asyncpg.UniqueViolationError):
@@ -76,7 +76,7 @@ async def test_error_of_ours_stays_what_it_is(db: Database) -> None:
 
 
 async def test_statement_timeout(monkeypatch: pytest.MonkeyPatch, build: Build) -> None:
-    """A statement that takes too long for the server is Unavailable, and the connection is good again."""
+    """A statement that exceeds the server's timeout is Unavailable, and the connection remains usable."""
     monkeypatch.setitem(database._SERVER_SETTINGS, "statement_timeout", "50")  # noqa: SLF001 - to be quick
     db = build()
     await db.start()
@@ -105,7 +105,7 @@ async def test_command_timeout(monkeypatch: pytest.MonkeyPatch, build: Build) ->
 
 
 async def test_lock_timeout(monkeypatch: pytest.MonkeyPatch, build: Build, db: Database) -> None:
-    """A lock that is not given in time is Unavailable."""
+    """A lock that is not granted in time is Unavailable."""
     monkeypatch.setitem(database._SERVER_SETTINGS, "lock_timeout", "50")  # noqa: SLF001 - to be quick
     hasty = build()
     await hasty.start()
@@ -119,7 +119,7 @@ async def test_lock_timeout(monkeypatch: pytest.MonkeyPatch, build: Build, db: D
 
 
 async def test_deadlock(db: Database) -> None:
-    """Of two transactions that wait for one another one commits and one is Unavailable: it may try again."""
+    """Of two deadlocked transactions one commits and one is Unavailable: it may try again."""
     async with db.connection() as connection:
         await connection.execute("INSERT INTO notes VALUES (1, ''), (2, '')")
     barrier = asyncio.Barrier(2)
@@ -135,7 +135,7 @@ async def test_deadlock(db: Database) -> None:
 
 
 async def test_no_connection_left(monkeypatch: pytest.MonkeyPatch, build: Build) -> None:
-    """When all connections are lent for too long the next who asks gets Unavailable, and one later on."""
+    """When all connections are lent for too long the next request is Unavailable; later ones get a connection."""
     monkeypatch.setattr(database, "POOL_SIZE", 1)
     monkeypatch.setattr(database, "ACQUIRE_TIMEOUT", 0.1)
     db = build()
@@ -149,7 +149,7 @@ async def test_no_connection_left(monkeypatch: pytest.MonkeyPatch, build: Build)
 
 
 async def test_connection_cut_by_the_server(db: Database) -> None:
-    """A connection that the server ends is Unavailable for who holds it; everyone later gets a new one."""
+    """A connection that the server closes is Unavailable for its holder; everyone later gets a new one."""
     async with db.connection() as idle:
         idle_pid = await idle.fetchval("SELECT pg_backend_pid()")
         with pytest.raises(Unavailable):
@@ -161,7 +161,7 @@ async def test_connection_cut_by_the_server(db: Database) -> None:
 
 
 async def test_idle_connection_cut_by_the_server(db: Database, url: str) -> None:
-    """A connection that the server ended while it was lent and idle is Unavailable, whatever the driver makes of it."""
+    """A connection that the server closed while it was lent and idle is Unavailable, whatever the driver raises."""
     other = await asyncpg.connect(url)
 
     async def use_after_the_cut() -> None:
@@ -187,10 +187,10 @@ async def test_connection_cut_in_a_transaction(db: Database) -> None:
 
 
 async def test_a_cancellation_is_never_lost(db: Database) -> None:
-    """A task that is cancelled ends, although its connection is lost while its transaction is rolled back.
+    """A cancelled task ends, even if its connection is lost while its transaction is rolled back.
 
-    Otherwise whoever works on after an error, as all that runs in the background does, would never stop. Thirty times,
-    each with another moment between the loss and the cancellation.
+    Otherwise a task that goes on after errors, as all background tasks do, would never stop. Thirty times, each with a
+    different delay between the loss and the cancellation.
     """
 
     async def work_on() -> None:
@@ -213,7 +213,7 @@ async def test_a_cancellation_is_never_lost(db: Database) -> None:
 
 
 async def test_demoted_primary(db: Database) -> None:
-    """A server that no longer writes is Unavailable, and its connections are given up."""
+    """A server that no longer accepts writes is Unavailable, and its connections are dropped."""
     async with db.connection() as connection:
         before = await connection.fetchval("SELECT pg_backend_pid()")
     with pytest.raises(Unavailable):

@@ -1,4 +1,4 @@
-"""The start of a service's database: migrations once, and patience while the server is away."""
+"""The start of a service's database: migrations once, and patience while the server is down."""
 
 import asyncio
 from pathlib import Path
@@ -37,7 +37,7 @@ async def test_concurrent_starts_migrate_once(build: Build, write_migration: Wri
 
 
 async def test_later_migration(build: Build, write_migration: WriteMigration) -> None:
-    """A later start applies what has come since, and only that."""
+    """A later start applies the migrations added since, and only those."""
     first = build()
     await first.start()
     await first.wait_until_ready()
@@ -53,7 +53,7 @@ async def test_later_migration(build: Build, write_migration: WriteMigration) ->
 async def test_migrations_are_one_line(
     build: Build, write_migration: WriteMigration, caplog: pytest.LogCaptureFixture, logging_as_it_was: None
 ) -> None:
-    """The log tells in one line how many migrations there are to apply; with none, in no line."""
+    """The log says in one line how many migrations there are to apply; with none, there is no line."""
     del logging_as_it_was
     set_up_logs("service", "INFO", "text")
     write_migration("0002-first", "INSERT INTO notes VALUES (1, 'a');", depends="0001-notes")
@@ -67,7 +67,7 @@ async def test_migrations_are_one_line(
 
 
 async def test_migration_that_fails(build: Build, write_migration: WriteMigration) -> None:
-    """A migration that fails is named with its reason and leaves nothing behind; put right, it is applied."""
+    """A migration that fails is named with its reason and leaves nothing behind; corrected, it is applied."""
     write_migration("0002-first", "INSERT INTO notes VALUES (1, 'a'); SELECT nothing;", depends="0001-notes")
     db = build()
     with capture_logs() as logs:
@@ -87,7 +87,7 @@ async def test_migration_that_fails(build: Build, write_migration: WriteMigratio
 
 
 async def test_migration_that_is_cut_off(build: Build, write_migration: WriteMigration, url: str) -> None:
-    """A migration whose connection is lost is tried again."""
+    """A migration whose connection is lost is retried."""
     write_migration("0002-first", "INSERT INTO notes SELECT 1, pg_sleep(0.5)::text;", depends="0001-notes")
     db = build()
     await db.start()
@@ -104,7 +104,7 @@ async def test_migration_that_is_cut_off(build: Build, write_migration: WriteMig
 
 
 async def test_server_comes_goes_and_comes_again(build: Build, data: Path) -> None:
-    """A service starts without its server, uses it when it comes, and again when it was gone, without a restart."""
+    """A service starts without its server, uses it once it is up, and again after it was down, without a restart."""
     with running_postgres(data, durable=False) as postgres:
         url = postgres.urls.posts
     db = build(url)
@@ -129,7 +129,7 @@ async def test_server_comes_goes_and_comes_again(build: Build, data: Path) -> No
 
 
 async def test_readiness_follows_the_server(build: Build, data: Path) -> None:
-    """A server that goes away later is missed, and found again, though nobody asks for anything."""
+    """A server that goes down later is noticed, and so is its return, even without requests."""
     with running_postgres(data, durable=False) as postgres:
         db = build(postgres.urls.posts)
         await db.start()
@@ -146,7 +146,7 @@ async def test_readiness_follows_the_server(build: Build, data: Path) -> None:
 
 
 async def test_start_does_not_wait_for_long(build: Build) -> None:
-    """A start waits for its server only a moment, and the service goes on to wait after it."""
+    """A start waits for its server only for a moment; after that the service keeps waiting in the background."""
     db = build("postgresql://127.0.0.1:1/posts")
     await db.start()
     await asyncio.wait_for(db.wait_a_moment(), 10)
@@ -155,7 +155,7 @@ async def test_start_does_not_wait_for_long(build: Build) -> None:
 
 @pytest.mark.parametrize("bad", ["postgresql://posts:wrong@/posts", "postgresql://127.0.0.1:1/posts", "nonsense://"])
 async def test_server_that_is_not_there(build: Build, url: str, bad: str) -> None:
-    """With a wrong address or password a service keeps trying, and says so without saying either."""
+    """With a wrong address or password a service keeps trying, and says so without revealing either."""
     db = build(f"{bad}?{url.partition('?')[2]}" if bad.endswith("@/posts") else bad)
     with capture_logs() as logs:
         await db.start()

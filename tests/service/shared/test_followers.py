@@ -1,4 +1,4 @@
-"""Following revocations over HTTP: what is told is known, a feed that is cut is taken up again, and all of it shows."""
+"""Following revocations over HTTP: they take effect, a feed that is cut is resumed, and all of it is visible."""
 
 import asyncio
 import re
@@ -30,7 +30,7 @@ A, B, C = (str(uuid.UUID(int=number)) for number in (1, 2, 3))
 
 @pytest.fixture
 async def auth() -> AsyncIterator[FakeAuthService]:
-    """Give an auth service that no session has ended at."""
+    """Give an auth service where no session has ended."""
     async with running_auth_service(SECRET) as fake:
         yield fake
 
@@ -43,7 +43,7 @@ def revocations() -> Revocations:
 
 @pytest.fixture
 def metrics() -> Metrics:
-    """Give the metrics that the feed shows itself in."""
+    """Give the metrics in which the feed appears."""
     return Metrics()
 
 
@@ -51,7 +51,7 @@ def metrics() -> Metrics:
 async def feed(
     auth: FakeAuthService, revocations: Revocations, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Follower]:
-    """Give a feed of revocations that is followed, and is quick to ask again."""
+    """Give a follower of the feed of revocations that retries quickly."""
     monkeypatch.setattr(follower_module, "LONGEST_PAUSE", 0.05)
     monkeypatch.setattr(follower_module, "SHORTEST_ROUND", 0.01)
     client = ServiceClient(auth.url, caller="gateway", callee="auth_service", tokens=ServiceTokens(KeyRing(SECRET)))
@@ -63,7 +63,7 @@ async def feed(
 
 
 def make_token_claims(issued_at: int) -> Claims:
-    """Return what a token says that was issued at a time, of a session that nobody ended."""
+    """Return the claims of a token issued at a time, for a session that nobody ended."""
     return Claims(1, "Ada", "ada@example.com", C, "t", issued_at, issued_at + 3600)
 
 
@@ -76,7 +76,7 @@ def figure(metrics: Metrics, name: str) -> float:
 async def test_what_is_told_is_known(
     auth: FakeAuthService, revocations: Revocations, metrics: Metrics, feed: Follower
 ) -> None:
-    """What ended before the start is known soon, and so is what ends later; each is told once."""
+    """Sessions that ended before the start are soon known, and so are those that end later; each is sent once."""
     auth.revoke(A)
     await eventually(lambda: revocations.is_revoked(A))
     auth.revoke(B)
@@ -100,7 +100,7 @@ async def test_many_pages_are_read(auth: FakeAuthService, revocations: Revocatio
 async def test_the_set_is_bounded(
     auth: FakeAuthService, revocations: Revocations, feed: Follower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A session whose tokens have all expired takes no room for long."""
+    """A session whose tokens have all expired is soon dropped."""
     del feed
     monkeypatch.setattr(revocation_follower, "PRUNE_EVERY", 0)
     auth.revoke(A, until=int(time.time()) - 1)
@@ -124,7 +124,7 @@ NONSENSE = {
 async def test_a_feed_that_is_cut_is_taken_up_again(
     auth: FakeAuthService, revocations: Revocations, metrics: Metrics, feed: Follower, nonsense: str
 ) -> None:
-    """While the feed is cut, what is known counts and it shows; then it goes on where it was, and that shows too."""
+    """While the feed is cut, known revocations apply and the cut is visible; then it continues, visibly too."""
     auth.revoke(A)
     await eventually(lambda: revocations.is_revoked(A))
     auth.cut = NONSENSE[nonsense]
@@ -144,7 +144,7 @@ async def test_a_feed_that_is_cut_is_taken_up_again(
 
 
 def levels_of(logs: Sequence[Line]) -> list[tuple[str, str]]:
-    """Return what is said of the feed and its calls above DEBUG."""
+    """Return what is logged about the feed and its calls above DEBUG."""
     told = [(line["log_level"], line["event"]) for line in lines_of(logs, "feed", "service_call")]
     return [line for line in told if line[0] != "debug"]
 
@@ -160,9 +160,9 @@ async def test_an_auth_service_that_starts_too(
     seconds: float,
     told: list[tuple[str, str]],
 ) -> None:
-    """That the auth service is not there yet is no news while the service starts; later one warning tells of it.
+    """While the service starts, an absent auth service is no news; later one warning reports it.
 
-    When it is there again, one line tells of that where the warning did.
+    When it is back, one line says so if the warning was logged.
     """
     await feed.stop()
     monkeypatch.setattr(follower_module, "QUIET_START", seconds)
@@ -179,7 +179,7 @@ async def test_an_auth_service_that_starts_too(
 
 
 async def test_a_cut_is_told_once(auth: FakeAuthService, feed: Follower, revocations: Revocations) -> None:
-    """Once the auth service was heard of, a cut is one warning at once, with what was wrong, and its end one line."""
+    """Once the auth service has responded, a cut is one immediate warning, with the reason, and its end one line."""
     auth.revoke(A)
     await eventually(lambda: revocations.is_revoked(A))
     with capture_logs() as logs:
@@ -201,7 +201,7 @@ async def test_an_entry_that_makes_no_sense_is_passed_over(
     feed: Follower,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """What can't be read of a page keeps nobody from the rest of it, and is told: which entry, what of it, no value."""
+    """An unreadable entry does not affect the rest of its page, and is logged: its number and members, no values."""
     for sid in ("secret-value", A.replace("-", "")):
         auth.revocations.append({"id": len(auth.revocations) + 1, "sid": sid, "until": int(time.time()) + 60})
     auth.revoke(B)
@@ -218,7 +218,7 @@ async def test_an_entry_that_makes_no_sense_is_passed_over(
 async def test_a_new_epoch_is_taken_at_its_word(
     auth: FakeAuthService, revocations: Revocations, feed: Follower
 ) -> None:
-    """In another epoch the feed is read from its beginning, and tokens of before it are refused."""
+    """In a new epoch the feed is read from its beginning, and earlier tokens are refused."""
     del feed
     first, second = (str(uuid.UUID(int=number)) for number in (11, 12))
     auth.epoch = first
@@ -238,7 +238,7 @@ async def test_a_new_epoch_is_taken_at_its_word(
 async def test_a_feed_that_went_back_is_read_anew(
     auth: FakeAuthService, revocations: Revocations, feed: Follower
 ) -> None:
-    """When the other's database was put back, the feed is read from its beginning, and what is known stays known."""
+    """When the other's database was restored, the feed is read from its beginning, and what is known stays known."""
     del feed
     auth.revoke(A)
     auth.revoke(B)
@@ -251,14 +251,14 @@ async def test_a_feed_that_went_back_is_read_anew(
 
 
 async def test_silence_shows(feed: Follower, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A feed that was not heard of for a while is called late, also when no call has failed."""
+    """A feed that has not responded for a while counts as late, even if no call has failed."""
     assert feed.find_remark() is None
     monkeypatch.setattr(follower_module, "SILENCE", 0.0)
     assert (feed.find_remark() or "").startswith("late: last heard of")
 
 
 async def test_an_empty_feed_is_not_asked_without_end(auth: FakeAuthService, feed: Follower) -> None:
-    """An auth service that answers at once that nothing happened is not asked as fast as it answers."""
+    """An auth service that returns empty pages at once is not called as fast as it can answer."""
     del feed
     auth.cut = lambda: answer_with({"revocations": [], "last": 0})
     before = len(auth.list_places("revocations"))
@@ -267,7 +267,7 @@ async def test_an_empty_feed_is_not_asked_without_end(auth: FakeAuthService, fee
 
 
 def test_pauses_grow_and_differ() -> None:
-    """The pause after a failure grows to two seconds and no further, and replicas don't ask in step."""
+    """The pause after a failure grows to two seconds and no further, and replicas don't call in step."""
     assert all(0.05 <= find_pause(1) <= 0.1 for _ in range(100))
     assert all(1.0 <= find_pause(failures) <= 2.0 for failures in (6, 7, 100, 10_000))
     assert len({find_pause(9) for _ in range(100)}) > 50

@@ -1,4 +1,4 @@
-"""Housekeeping, against a real PostgreSQL: on its own connection, beside replicas, and ended at any moment."""
+"""Housekeeping, on a real PostgreSQL: with its own connection, beside replicas, and stopped at any moment."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -34,7 +34,7 @@ async def delete_notes(connection: Connection, limit: int) -> int:
 
 @pytest.fixture
 async def hire() -> AsyncIterator[Hire]:
-    """Give what returns a housekeeping whose only chore is to delete all notes; each is stopped at the end."""
+    """Give a factory of housekeepings whose only chore is to delete all notes; each is stopped at the end."""
     hired: list[Housekeeping] = []
 
     def hire_one(db: Database) -> Housekeeping:
@@ -47,7 +47,7 @@ async def hire() -> AsyncIterator[Hire]:
 
 @pytest.fixture
 async def other(db: Database, url: str) -> AsyncIterator[asyncpg.Connection]:
-    """Give a connection of somebody else, where there are many notes."""
+    """Give somebody else's connection to a database with many notes."""
     del db  # it makes the table
     connection = await asyncpg.connect(url)
     await connection.execute("INSERT INTO notes SELECT i, '' FROM generate_series(1, $1::int) AS i", MANY)
@@ -62,7 +62,7 @@ async def count_notes(connection: asyncpg.Connection) -> int:
 
 
 async def find_waiting(db: Database) -> int:
-    """Return the process that waits for a lock, when there is one."""
+    """Return the process that waits for a lock, once there is one."""
     async with db.connection() as connection:
         pid = await wait_until(partial(connection.fetchval, WAITING), lambda pid: pid is not None)
     assert isinstance(pid, int)
@@ -77,7 +77,7 @@ def told(logs: list[Line]) -> list[tuple[str, str, object]]:
 async def test_it_takes_no_connection_of_the_pool(
     monkeypatch: pytest.MonkeyPatch, build: Build, hire: Hire, other: asyncpg.Connection
 ) -> None:
-    """While requests have all connections that there are, housekeeping goes on; and so do they while it is at work."""
+    """While requests hold all connections of the pool housekeeping goes on, and so do they while it works."""
     monkeypatch.setattr(database, "POOL_SIZE", 1)
     monkeypatch.setattr(database, "ACQUIRE_TIMEOUT", 0.1)
     db = build()
@@ -89,7 +89,7 @@ async def test_it_takes_no_connection_of_the_pool(
 
 
 async def test_its_connection_has_the_timeouts_of_the_service(db: Database) -> None:
-    """A bite that waits for long ends as a request's statement does."""
+    """A bite that waits too long ends as a request's statement does."""
     connection = await db.connect_apart()
     names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "application_name")
     assert [await connection.fetchval(f"SHOW {name}") for name in names] == ["6s", "2s", "10s", "some_service"]
@@ -97,7 +97,7 @@ async def test_its_connection_has_the_timeouts_of_the_service(db: Database) -> N
 
 
 async def test_replicas_share_the_work(db: Database, other: asyncpg.Connection) -> None:
-    """Three at work at once take each row once, and none fails or waits for another."""
+    """Three that work at the same time take each row once, and none fails or waits for another."""
     taken: list[int] = []
 
     async def delete_and_count(connection: Connection, limit: int) -> int:
@@ -114,7 +114,7 @@ async def test_replicas_share_the_work(db: Database, other: asyncpg.Connection) 
 
 
 async def test_a_replica_that_hangs_holds_up_no_other(db: Database, hire: Hire, other: asyncpg.Connection) -> None:
-    """What one has in its hands, however long, is left to it: the others clear away the rest."""
+    """The rows that one replica has locked, however long, are left to it: the others clear away the rest."""
     async with other.transaction():
         await delete_notes(other, BITE)
         await hire(db).finish()
@@ -135,7 +135,7 @@ async def test_it_is_stopped_in_the_middle_of_a_bite(db: Database, hire: Hire, o
 
 
 async def test_it_outlives_its_connection(db: Database, hire: Hire, other: asyncpg.Connection) -> None:
-    """When its connection is cut in the middle of a bite, the log says so once and the next bite has another."""
+    """When its connection is cut in the middle of a bite, the log says so once and the next bite gets a new one."""
     housekeeping = hire(db)
     with capture_logs() as logs:
         async with other.transaction():
@@ -154,7 +154,7 @@ async def test_it_outlives_its_connection(db: Database, hire: Hire, other: async
 
 
 async def test_a_stop_is_never_lost(db: Database, hire: Hire, other: asyncpg.Connection) -> None:
-    """It ends although its connection is lost while the bite is rolled back; else the service would never stop."""
+    """It stops even if its connection is lost while the bite is rolled back; else the service would never stop."""
     for number in range(10):
         housekeeping = hire(db)
         async with other.transaction():
@@ -170,7 +170,7 @@ async def test_a_stop_is_never_lost(db: Database, hire: Hire, other: asyncpg.Con
 async def test_it_waits_for_a_database_that_is_away(
     monkeypatch: pytest.MonkeyPatch, db: Database, hire: Hire, other: asyncpg.Connection
 ) -> None:
-    """Where no connection is to be had nothing is lost, and it goes on when there is one."""
+    """Without a connection nothing is lost, and it goes on once there is one."""
     housekeeping = hire(db)
     with capture_logs() as logs:
         with monkeypatch.context() as patch:
@@ -184,7 +184,7 @@ async def test_it_waits_for_a_database_that_is_away(
 
 
 async def test_the_log_tells_of_much_only(db: Database, hire: Hire, other: asyncpg.Connection) -> None:
-    """What was cleared away is one line at the end of it: at INFO where it was much, else at DEBUG; nothing is none."""
+    """The rows cleared away are one line at the end: at INFO if they were many, else at DEBUG; without any, no line."""
     housekeeping = hire(db)
     with capture_logs() as logs:
         await housekeeping.finish()

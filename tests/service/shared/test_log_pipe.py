@@ -1,6 +1,6 @@
-"""A service whose log nobody takes: it serves on, counts what is lost, says so afterwards, and loses nothing else.
+"""A service whose log nobody reads: it goes on serving, counts lost lines, reports them later, and loses nothing else.
 
-The gateway stands for all three services, which are run by the same code.
+The gateway represents all three services, which are run by the same code.
 """
 
 import asyncio
@@ -17,26 +17,26 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sets the size of a pipe")
 
-PATIENCE = 10.0  # seconds for one answer: what every request is promised
+PATIENCE = 10.0  # seconds for one answer, as promised to every request
 LOST = "gatepost_log_lines_dropped_total"
 
 
 async def ask(gateway: GatewayProcess, requests: int) -> None:
-    """Send so many requests that are logged, and require an answer to each."""
+    """Send that many requests that are logged, and require an answer to each."""
     async with httpx2.AsyncClient(base_url=gateway.url, timeout=PATIENCE) as client:
         for _ in range(requests):
             assert (await client.get("/nowhere")).status_code == 404
 
 
 def events(lines: list[str]) -> list[str]:
-    """Return what each JSON line says."""
+    """Return the event of each JSON line."""
     return [json.loads(line)["event"] for line in lines]
 
 
 async def test_a_blocked_pipe_blocks_nothing() -> None:
     """While nobody reads the log, requests and ``/livez`` are answered and the lost lines are counted.
 
-    Once it is read again the loss is said once, with the number of lines, where they are missing.
+    Once it is read again the loss is reported once, with the number of lines, at the place where they are missing.
     """
     async with gateway_process() as gateway:
         async with httpx2.AsyncClient(base_url=gateway.url, timeout=PATIENCE) as client:
@@ -59,11 +59,11 @@ async def test_a_blocked_pipe_blocks_nothing() -> None:
     said = [json.loads(line) for line in lines if "log_lines_lost" in line]
     assert [line["lines"] for line in said] == [lost]
     assert events(lines).count("request_finished") + lost == sent + 3
-    assert sum(len(line) for line in lines) > CAPACITY / 2  # as much was kept as there was room for
+    assert sum(len(line) for line in lines) > CAPACITY / 2  # as much as there was room for was kept
 
 
 async def test_sigterm_loses_nothing() -> None:
-    """A service that is told to stop writes every line that it has, the last ones too."""
+    """A service that is told to stop writes every line that it has, including the last ones."""
     async with gateway_process({"LOG_LEVEL": "DEBUG"}) as gateway:
         reading = asyncio.create_task(gateway.read_log())
         await ask(gateway, 50)
@@ -74,14 +74,14 @@ async def test_sigterm_loses_nothing() -> None:
 
 
 async def test_a_blocked_pipe_does_not_hold_up_the_end() -> None:
-    """A service that is told to stop ends although nobody takes its last lines."""
+    """A service that is told to stop ends even if nobody reads its last lines."""
     async with gateway_process() as gateway:
         await ask(gateway, 100)
         assert await gateway.stop() == -signal.SIGTERM
 
 
 async def test_a_closed_pipe_is_survived() -> None:
-    """A service whose log has lost its reader serves on, counts its lines as lost, and ends when it is told to."""
+    """A service whose log has lost its reader goes on serving, counts its lines as lost, and ends when told to."""
     async with gateway_process() as gateway:
         gateway.pipe.close()
         await ask(gateway, 10)

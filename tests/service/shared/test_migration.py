@@ -14,7 +14,7 @@ SERVICES = {"auth_service": ("AUTH_DATABASE_URL", "users"), "posts_service": ("P
 
 
 def migrate(service: str, **settings: str) -> tuple[int, str]:
-    """Return the exit status, and what was said on standard error."""
+    """Return the exit status, and the text on standard error."""
     command = [sys.executable, "-m", service, "migrate"]
     environment = {"PATH": os.defpath, "LOG_LEVEL": "ERROR", **settings}
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -23,7 +23,7 @@ def migrate(service: str, **settings: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_the_schema_is_brought_up_to_date(databases: DatabaseUrls, service: str) -> None:
-    """With its database URL, and no key of any kind, a service's tables are made; again changes nothing."""
+    """With its database URL, and no key of any kind, a service's tables are created; a repeat changes nothing."""
     setting, table = SERVICES[service]
     url = databases.auth if service == "auth_service" else databases.posts
     assert migrate(service, **{setting: url}) == (0, "")
@@ -37,7 +37,7 @@ async def test_the_schema_is_brought_up_to_date(databases: DatabaseUrls, service
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_what_can_not_be_done_is_one_sentence(service: str) -> None:
-    """A database that is not there ends with 1, a missing setting with 2, each with one line that says so."""
+    """A missing database ends with status 1, a missing setting with 2, each with one line that says so."""
     setting, _ = SERVICES[service]
     status, said = migrate(service, **{setting: "postgresql://nobody:nothing@127.0.0.1:1/none"})
     assert (status, said) == (1, f"{service} does not migrate: the database can't be reached: ConnectionRefusedError\n")
@@ -45,7 +45,7 @@ def test_what_can_not_be_done_is_one_sentence(service: str) -> None:
 
 
 def test_posts_has_no_other_word() -> None:
-    """A word that the posts service does not know ends with a line of usage."""
+    """An argument that the posts service does not know ends with a line of usage."""
     ended = subprocess.run(
         [sys.executable, "-m", "posts_service", "migrates"], cwd=ROOT, capture_output=True, check=False
     )

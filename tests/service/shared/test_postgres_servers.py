@@ -1,6 +1,6 @@
-"""A database with several servers: the wanted one is found, whatever has become of the others.
+"""A database with several servers: the wanted one is found, whatever state the others are in.
 
-The embedded PostgreSQL listens on a socket only; the servers here are doors to it, or what is left of a server.
+The embedded PostgreSQL listens only on a Unix socket; the servers here are proxies to it, or broken ones.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from tests.service.shared.conftest import Build
 from tests.support.postgres_doors import door_to, listening
 from tests.support.waiting import wait_until
 
-PATIENCE = 30.0  # seconds, far more than any test should wait: who waited for a silent server would fail by that
+PATIENCE = 30.0  # seconds, far more than any test should wait: waiting for a silent server would exceed it
 
 
 async def stay_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Say nothing until the other end goes away."""
+    """Send nothing until the other end disconnects."""
     await reader.read()
     writer.close()
 
@@ -33,7 +33,7 @@ def url_of(url: str, *servers: str, kind: str = "read-write") -> str:
 
 @pytest.mark.parametrize("place", [0, 1])
 async def test_a_silent_server_is_not_waited_for(url: str, place: int) -> None:
-    """With one server that answers and one that says nothing, the connection is there at once, in any order."""
+    """With one server that answers and one that is silent, the connection is there at once, in either order."""
     async with listening(door_to(url)) as good, listening(stay_silent) as silent, asyncio.timeout(PATIENCE / 3):
         addresses = [silent, good] if place else [good, silent]
         connection = await PostgresServers(url_of(url, *addresses)).connect(timeout=PATIENCE)
@@ -42,7 +42,7 @@ async def test_a_silent_server_is_not_waited_for(url: str, place: int) -> None:
 
 
 async def test_a_server_that_is_gone_is_passed_over(url: str, unused_tcp_port: int) -> None:
-    """A refused connection and a name that nobody has keep nobody from the server that is there."""
+    """A refused connection, or a name that does not resolve, is no obstacle to reaching the server that is up."""
     async with listening(door_to(url)) as good:
         servers = PostgresServers(url_of(url, f"127.0.0.1:{unused_tcp_port}", "nowhere.invalid:5432", good))
         connection = await servers.connect(timeout=PATIENCE)
@@ -51,7 +51,7 @@ async def test_a_server_that_is_gone_is_passed_over(url: str, unused_tcp_port: i
 
 
 async def test_only_one_connection_stays(url: str) -> None:
-    """Where several servers answer, one connection is taken and the others are closed."""
+    """If several servers answer, one connection is used and the others are closed."""
     async with listening(door_to(url)) as one, listening(door_to(url)) as other:
         servers = PostgresServers(url_of(url, one, other))
         taken = [await servers.connect(timeout=PATIENCE) for _ in range(3)]
@@ -62,7 +62,7 @@ async def test_only_one_connection_stays(url: str) -> None:
 
 
 async def test_no_server_of_the_wanted_kind(url: str, build: Build, unused_tcp_port: int) -> None:
-    """Where no server takes part as it should, the service keeps looking, and has no database meanwhile."""
+    """If no server has the wanted role, the service keeps looking, and has no database meanwhile."""
     async with listening(door_to(url)) as primary:
         wanted = url_of(url, primary, f"127.0.0.1:{unused_tcp_port}", kind="standby")
         with pytest.raises((asyncpg.TargetServerAttributeNotMatched, OSError)):

@@ -1,6 +1,6 @@
-"""The rollback halves of the migrations, which the library asks for: each takes back what its migration did.
+"""The rollback halves of the migrations, which the library requires: each undoes its migration.
 
-No service runs them; whoever writes a migration does, to try it twice.
+No service runs them; authors of migrations do, to try one twice.
 """
 
 import shutil
@@ -19,7 +19,7 @@ FILES = {
     "posts_service": sorted(posts_service.parts.MIGRATIONS.glob("*.sql")),
 }
 
-# Everything that a migration can make, as text; columns by name, for one that is made anew comes last.
+# Everything that a migration can create, as text; columns by name, for one that is re-created comes last.
 SCHEMA = """
     SELECT format('column %s.%s %s %s %s %s', attrelid::regclass, attname, format_type(atttypid, atttypmod), attnotnull,
         pg_get_expr(adbin, adrelid), concat(attidentity, attgenerated, col_description(attrelid, attnum)))
@@ -56,7 +56,7 @@ async def connection(url: str) -> AsyncIterator[asyncpg.Connection]:
 async def test_up_down_and_up_gives_the_same_schema(
     files: list[Path], connection: asyncpg.Connection, tmp_path: Path
 ) -> None:
-    """Taken back one by one, the migrations leave what was there before each; applied again, what was there after."""
+    """Undone one by one, the migrations restore what was there before each; applied again, what was there after."""
     before: list[set[str]] = []
     for file in files:
         before.append(await read_schema(connection))
@@ -71,5 +71,5 @@ async def test_up_down_and_up_gives_the_same_schema(
 
 
 async def read_schema(connection: asyncpg.Connection) -> set[str]:
-    """Return what there is in the database but for the library's own tables."""
+    """Return what there is in the database except for the library's own tables."""
     return {text for (text,) in await connection.fetch(SCHEMA) if "_pogo_" not in text}

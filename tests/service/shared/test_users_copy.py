@@ -1,4 +1,4 @@
-"""The copy of users as a service gets it by naming it: its tables, its feed, and what is left of who was deleted."""
+"""The copy of users that a service can add: its tables, its feed, and the removal of deleted users' rows."""
 
 import time
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ SECRET = SAMPLE_SECRETS["SERVICE_SECRET"]
 TABLES = ["authors", "followed_feeds", "removals"]
 NOTES = "CREATE TABLE notes (id bigint GENERATED ALWAYS AS IDENTITY, author_id bigint REFERENCES authors, text text);"
 
-# Of each table: its columns, constraints, indexes and comments.
+# For each table: its columns, constraints, indexes and comments.
 DESCRIPTION = """
     SELECT format('%s %s: %s %s %s', relname, attname, format_type(atttypid, atttypmod),
         pg_get_expr(adbin, adrelid), col_description(pg_class.oid, attnum))
@@ -51,14 +51,14 @@ async def connection(url: str) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest.fixture
 async def auth() -> AsyncIterator[FakeAuthService]:
-    """Give an auth service that tells what the test says."""
+    """Give an auth service whose feed the test controls."""
     async with running_auth_service(SECRET) as fake:
         yield fake
 
 
 @pytest.fixture
 async def database(url: str, migrations: Path, write_migration: WriteMigration) -> AsyncIterator[Database]:
-    """Give the database of a small service: notes, each by somebody whom the copy of users knows."""
+    """Give the database of a small service: notes, each by somebody in the copy of users."""
     write_migration("0001-notes", NOTES)
     database = Database(url, [users_copy.MIGRATIONS, migrations], "notes_service")
     await database.start()
@@ -94,7 +94,7 @@ async def delete_notes_of(connection: Connection, author_id: int, limit: int) ->
 
 
 async def write_notes(database: Database, user_id: int, name: str, number: int) -> None:
-    """Let a user write so many notes."""
+    """Let a user write that many notes."""
     now = int(time.time())
     async with database.transaction() as connection:
         await upsert_author(connection, Claims(user_id, name, f"{name}@example.com", "s", "t", now, now + 3600))
@@ -104,14 +104,14 @@ async def write_notes(database: Database, user_id: int, name: str, number: int) 
 
 
 async def describe(url: str, connection: asyncpg.Connection, migrations: list[Path]) -> list[str]:
-    """Return what the tables are in a database that had these migrations alone."""
+    """Return the description of the tables in a database with only these migrations."""
     await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     await Database(url, migrations, "some_service").migrate()
     return [line for (line,) in await connection.fetch(DESCRIPTION, TABLES)]
 
 
 async def test_every_service_has_the_same_tables(url: str, connection: asyncpg.Connection) -> None:
-    """The tables that the posts service made by itself are those that another service gets, in all that they are."""
+    """The tables that the posts service created itself are in every respect those that another service gets."""
     of_posts = await describe(url, connection, [POSTS, users_copy.MIGRATIONS])
     of_others = await describe(url, connection, [users_copy.MIGRATIONS])
     assert of_posts == of_others
@@ -119,7 +119,7 @@ async def test_every_service_has_the_same_tables(url: str, connection: asyncpg.C
 
 
 async def test_a_database_of_the_release_before_goes_on(url: str, connection: asyncpg.Connection) -> None:
-    """The posts service's tables are taken over where they lie, with all that is in them."""
+    """The posts service's existing tables are taken over in place, with all their rows."""
     await Database(url, [POSTS], "posts_service").migrate()
     await connection.execute(
         "INSERT INTO authors (id, name, email, as_of) VALUES (1, 'Ada', 'a@example.com', 'infinity')"
@@ -137,7 +137,7 @@ async def test_a_database_of_the_release_before_goes_on(url: str, connection: as
 
 @pytest.mark.usefixtures("housekeeping")
 async def test_a_service_knows_names(database: Database, auth: FakeAuthService, connection: asyncpg.Connection) -> None:
-    """A name is known from the token of who writes, and soon from the auth service when it changes."""
+    """A name is known from its author's token, and soon from the auth service when it changes."""
     await write_notes(database, 1, "Ada", 1)
     names = "SELECT authors.name FROM notes JOIN authors ON authors.id = notes.author_id"
     assert await connection.fetchval(names) == "Ada"
@@ -148,7 +148,7 @@ async def test_a_service_knows_names(database: Database, auth: FakeAuthService, 
 async def test_what_a_deleted_user_wrote_goes(
     database: Database, housekeeping: Housekeeping, auth: FakeAuthService, connection: asyncpg.Connection
 ) -> None:
-    """Of a deleted user all is deleted by the service's own statement, in bites; of others nothing."""
+    """Everything of a deleted user is deleted by the service's own statement, in bites; nothing of others."""
     await write_notes(database, 1, "Ada", 2500)
     await write_notes(database, 2, "Grace", 3)
     auth.tell("deleted", 1)
