@@ -35,6 +35,7 @@ _PREFIX = "GATEPOST_"  # nothing of ours is called so, though it may look as if 
 _TELLING = 10  # characters that a name has at least of which a slip can be told from somebody else's name
 _ALIKE = 0.85  # of a name, as difflib measures it
 _SERVICE_URL = re.compile(r"[A-Z][A-Z0-9_]*_SERVICE_URL")
+_FIRST_WORDS = re.compile(r"[A-Z0-9]+_[A-Z0-9]+_(?!URL(_FILE)?$)")  # of a name of three or more that is no address
 # No slip of another one: two services, and with them their addresses and databases, may be called nearly the same.
 _OF_ANY_SERVICE = re.compile(r"[A-Z][A-Z0-9_]*_(SERVICE|DATABASE)_URL(_FILE)?")
 
@@ -190,8 +191,12 @@ def _check_names(settings_type: type[LogSettings], environment: Mapping[str, str
 
 
 def _looks_like_one(name: str, names: Iterable[str], secrets: Iterable[str]) -> bool:
-    """Tell whether a name could be meant for one of these: nearly the same, or a secret's with more behind it."""
-    if name.startswith((_PREFIX, *(f"{secret}_" for secret in secrets))):
+    """Tell whether a name could be meant for one of these: nearly the same, or begun like one.
+
+    That is a secret's name with more behind it, or two words of a longer name (``ACCESS_TOKEN_LIFETIME``).
+    """
+    begun = (found[0] for found in map(_FIRST_WORDS.match, names) if found)
+    if name.startswith((_PREFIX, *(f"{secret}_" for secret in secrets), *begun)):
         return True
     if _OF_ANY_SERVICE.fullmatch(name):
         return False

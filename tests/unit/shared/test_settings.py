@@ -14,10 +14,11 @@ from shared.settings import (
     Secret,
     Settings,
     SettingsInvalid,
+    list_names,
     load_settings,
     reveal,
 )
-from stack.services import SETTING_NAMES
+from stack.services import SERVICES, SETTING_NAMES, Service
 
 KEY = "a-key-of-our-own-0123456789abcdefgh-01"
 OTHER_KEY = "a-key-of-our-own-0123456789abcdefgh-02"
@@ -111,11 +112,25 @@ def test_table_that_can_not_be_read(environment: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["SECRET_KEY_PREVIUOS", "SECRET_KEY_OLD", "NEXTAUTH_SECRETS", "ACCESS_TOKEN_TTLL", "GATEPOST_PORT", "secret_key"],
+    [
+        *("SECRET_KEY_PREVIUOS", "SECRET_KEY_OLD", "NEXTAUTH_SECRETS", "ACCESS_TOKEN_TTLL", "ACCESS_TOKEN_LIFETIME"),
+        *("GATEPOST_PORT", "secret_key"),
+    ],
 )
 def test_unknown_name(environment: pytest.MonkeyPatch, name: str) -> None:
     """A variable that looks like a setting of it and is none stops the start: a slip must not switch off a check."""
     assert refusal(environment, **{name: "x"}) == f"unknown setting {name}"
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_no_setting_is_a_slip_of_another(environment: pytest.MonkeyPatch, service: Service) -> None:
+    """Whatever the other services read is nothing that a service takes for a slip of a setting of its own."""
+    names = list_names(service.settings)
+    for name in SETTING_NAMES - names:
+        environment.setenv(name, "anything")
+    with pytest.raises(SettingsInvalid) as raised:
+        load_settings(service.settings)
+    assert "unknown setting" not in str(raised.value)
 
 
 def test_settings_of_other_services_are_ignored(environment: pytest.MonkeyPatch) -> None:
