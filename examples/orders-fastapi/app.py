@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, HTTPException
+from fastapi import Depends, FastAPI, HTTPException, Path
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import create_engine, func, select
@@ -21,6 +21,7 @@ from access_token import TokenRefused, User, name_keys, verify
 KEYS = name_keys(os.environ["SECRET_KEY"], os.environ.get("SECRET_KEY_PREVIOUS", ""))
 ISSUER = os.environ.get("NEXTAUTH_URL", "http://localhost:3000")
 MOST = 100  # orders in one answer
+MAX_ID = 2**31 - 1  # that the column can hold
 
 engine = create_engine(os.environ.get("DATABASE_URL", "sqlite:///orders.db"))
 bearer = HTTPBearer(auto_error=False)
@@ -45,7 +46,7 @@ class Order(Base):
 class NewOrder(BaseModel):
     """What is ordered."""
 
-    item: str = Field(min_length=1, max_length=200)
+    item: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")  # which PostgreSQL can't hold
     quantity: int = Field(default=1, ge=1, le=1000)
 
 
@@ -84,6 +85,7 @@ def get_user(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends
 
 Signed = Annotated[User, Depends(get_user)]
 Rows = Annotated[Session, Depends(open_session)]
+OrderId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 
 @app.get("/healthz")
@@ -109,7 +111,7 @@ def create_order(new: NewOrder, user: Signed, rows: Rows) -> Order:
 
 
 @app.get("/api/orders/{order_id}", response_model=OrderView)
-def show_order(order_id: int, user: Signed, rows: Rows) -> Order:
+def show_order(order_id: OrderId, user: Signed, rows: Rows) -> Order:
     """Answer one order of the caller; 404 for one that is not theirs."""
     order = rows.scalar(select(Order).where(Order.id == order_id, Order.user_id == user.id))
     if order is None:

@@ -47,6 +47,19 @@ async def test_everybody_sees_their_own_orders(client: httpx2.AsyncClient, ada: 
     assert (await client.get(f"/api/orders/{order['id']}", headers=grace.bearer)).status_code == 404
 
 
+@pytest.mark.parametrize("order_id", ["0", str(2**31), str(2**63), "9" * 40, "x"])
+async def test_no_id_of_an_order_is_a_fault(client: httpx2.AsyncClient, ada: Person, order_id: str) -> None:
+    """An id that no order can have, and no column can hold, is the caller's mistake."""
+    assert (await client.get(f"/api/orders/{order_id}", headers=ada.bearer)).status_code == 422
+
+
+@pytest.mark.parametrize("item", ['"a\\u0000"', '""'])
+async def test_no_text_of_an_item_is_a_fault(client: httpx2.AsyncClient, ada: Person, item: str) -> None:
+    """A text that PostgreSQL can't hold, or that says nothing, is the caller's mistake."""
+    body, json_type = f'{{"item": {item}}}', {"content-type": "application/json"}
+    assert (await client.post("/api/orders", content=body, headers=ada.bearer | json_type)).status_code == 422
+
+
 async def test_the_session_cookie_opens_it_too(client: httpx2.AsyncClient, ada: Person) -> None:
     """A browser's request goes to the service with the token of its session, and without the cookie's."""
     await sign_in(client, ada.email)
