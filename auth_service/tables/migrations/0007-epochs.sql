@@ -4,7 +4,7 @@
 -- migrate: apply
 
 -- A table says where the data lay when it was last looked at. Data that is put back from a backup lies somewhere else, or
--- in a server with another past, and so shows itself: see shared/epochs.py.
+-- in a server with another past, and so shows itself: see shared/postgres/epochs.py.
 CREATE TABLE epochs (
     number integer PRIMARY KEY,
     id uuid NOT NULL UNIQUE DEFAULT gen_random_uuid(),
