@@ -37,7 +37,8 @@ def finish_removals(forget: Forget) -> Chore:
 def until_none(delete: Callable[[Connection, int, int], Awaitable[int]]) -> Forget:
     """Return the hook of a service with one table: ``delete`` returns how many rows went, 0 when none were left.
 
-    It must wait for locked rows rather than skip them: skipped rows would stay for good.
+    It must choose its rows with ``FOR UPDATE``, and not skip those that are locked: else what it skipped, or what was
+    there beside rows that somebody else deleted meanwhile, would stay for good.
     """
 
     async def forget(connection: Connection, user_id: int, limit: int) -> Bite:

@@ -50,7 +50,7 @@ async def insert_comment(connection: Connection, post_id: int, author_id: int, c
 async def delete_comments_of(connection: Connection, author_id: int, limit: int) -> int:
     """Delete some of what a user wrote, and return how many comments."""
     done: str = await connection.execute(
-        "DELETE FROM comments WHERE id = ANY(ARRAY(SELECT id FROM comments WHERE author_id = $1 LIMIT $2))",
+        "DELETE FROM comments WHERE id = ANY(ARRAY(SELECT id FROM comments WHERE author_id = $1 LIMIT $2 FOR UPDATE))",
         author_id,
         limit,
     )
