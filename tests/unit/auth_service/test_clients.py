@@ -17,5 +17,5 @@ from auth_service.clients import find_site
     ],
 )
 def test_what_counts_as_one_address(address: str | None, site: str) -> None:
-    """An IPv4 address counts alone, however it is written; a /64 of IPv6, which one subscriber has, counts as one."""
+    """An IPv4 address counts by itself, however it is written; a /64 of IPv6, which is one subscriber's, as one."""
     assert find_site(address) == site

@@ -1,4 +1,4 @@
-"""The guessing limits: which counts hold a try, and how long the next one has to wait."""
+"""The guessing limits: which counts apply to a try, and how long the next one has to wait."""
 
 import datetime as dt
 from dataclasses import replace
@@ -32,12 +32,12 @@ FRESH = Count(now=NOON, last_at=NOON, since=NOON)
 
 
 def at(count: Count, seconds: float) -> Count:
-    """Return the count as it is so many seconds later."""
+    """Return the count as it is that many seconds later."""
     return replace(count, now=count.now + dt.timedelta(seconds=seconds))
 
 
 def fail_on(rule: Rule, times: int, count: Count = FRESH, pause: float = 0) -> Count:
-    """Return the count after so many failures, each as soon as it is let in after a pause."""
+    """Return the count after that many failures, each as soon as it is let in after a pause."""
     for _ in range(times):
         count = at(count, pause)
         count = rule.add(at(count, rule.find_wait(count))).fail()
@@ -51,19 +51,19 @@ def test_waits_double_after_the_free_failures() -> None:
 
 
 def test_a_tightened_limit_has_one_free_failure() -> None:
-    """From an address that failed too often, the second try waits already; without a failure nothing does."""
+    """From an address that failed too often, even the second try waits; without a failure none does."""
     tight = LIMIT.tighten()
     assert [tight.find_wait(fail_on(LIMIT, failures)) for failures in range(5)] == [0, 1, 2, 4, 8]
 
 
 def test_a_wait_passes() -> None:
-    """A wait is told in whole seconds, rounded up, and over when it is over."""
+    """A wait is given in whole seconds, rounded up, and is over after that."""
     count = fail_on(LIMIT, 7)
     assert [LIMIT.find_wait(at(count, seconds)) for seconds in (0, 0.5, 3.5, 4)] == [4, 4, 1, 0]
 
 
 def test_failures_are_forgotten_after_the_window() -> None:
-    """A quarter of an hour without a failure, and five are free again."""
+    """After a quarter of an hour without a failure, five are free again."""
     count = at(fail_on(LIMIT, 11), 900)
     assert LIMIT.find_wait(count) == 0
     assert LIMIT.find_wait(fail_on(LIMIT, 4, count)) == 0
@@ -71,7 +71,7 @@ def test_failures_are_forgotten_after_the_window() -> None:
 
 
 def test_after_twenty_in_a_row_there_is_one_an_hour() -> None:
-    """However patient somebody is at one address, the 21st failure in a row and each one after it takes an hour."""
+    """However patient somebody is at one address, the 21st failure in a row and each one after it take an hour."""
     count = fail_on(LIMIT, 20, pause=1000)
     assert LIMIT.find_wait(count) == LONG_WAIT.total_seconds()
     assert LIMIT.find_wait(fail_on(LIMIT, 1, count)) == LONG_WAIT.total_seconds()
@@ -80,7 +80,7 @@ def test_after_twenty_in_a_row_there_is_one_an_hour() -> None:
 
 
 def test_a_hundred_in_a_row_close_an_account_for_a_day() -> None:
-    """The 101st try in a row from anywhere comes a day after the hundredth; ninety-nine close nothing."""
+    """The 101st try in a row from anywhere has to wait for a day after the hundredth; ninety-nine close nothing."""
     assert CAP.find_wait(fail_on(CAP, 99)) == 0
     count = fail_on(CAP, 100)
     assert CAP.find_wait(at(count, 1000)) == LOCKOUT.total_seconds() - 1000
@@ -90,12 +90,12 @@ def test_a_hundred_in_a_row_close_an_account_for_a_day() -> None:
 
 @pytest.mark.parametrize(("addresses", "is_closed"), [(1, False), (2, False), (6, True)])
 def test_one_address_alone_never_closes_an_account(addresses: int, *, is_closed: bool) -> None:
-    """Whatever one address tries for three days, as often as it may, the account stays open to others; six close it."""
+    """However one address tries for three days, as often as it may, the account stays open to others; six close it."""
     account, here = FRESH, [FRESH] * addresses
     tries = 0
     for _ in range(3 * 24 * 60):
         for number, count in enumerate(here):
-            count = replace(count, now=account.now)  # noqa: PLW2901 - the same a minute later
+            count = replace(count, now=account.now)  # noqa: PLW2901 - the same count a minute later
             if LIMIT.find_wait(count) == 0 and CAP.find_wait(account) == 0:
                 here[number], account = LIMIT.add(count).fail(), CAP.add(account).fail()
                 tries += 1
@@ -121,7 +121,7 @@ def test_failures_drain_evenly_whenever_they_come(offsets: tuple[int, ...], *, i
 
 
 def test_pending_tries_are_hoped_to_succeed() -> None:
-    """A try that only pending ones keep out would be let in if they succeed; after ten seconds they have failed."""
+    """A try kept out only by pending ones would be let in if they succeeded; after ten seconds they have failed."""
     count = fail_on(LIMIT, 3)
     for _ in range(2):
         count = LIMIT.add(count)
@@ -133,7 +133,7 @@ def test_pending_tries_are_hoped_to_succeed() -> None:
 
 
 def test_a_try_fails_once() -> None:
-    """A try that was lost has failed already: whether its failure or its end is told later, one is counted."""
+    """A lost try has failed already: whether its failure or its end is reported later, it counts once."""
     count = LIMIT.add(at(LIMIT.add(FRESH), PENDING_FOR.total_seconds()))
     assert (count.recent, count.pending) == (1, 1)
     count = count.fail().fail()
@@ -172,7 +172,7 @@ def test_any_count_has_a_bounded_wait(count: Count, rule: Rule) -> None:
 
 @given(COUNTS, st.sampled_from([LIMIT, LIMIT.tighten(), CAP, Allowance(60, MINUTE)]))
 def test_what_housekeeping_deletes_held_nobody(count: Count, rule: Rule) -> None:
-    """A count that was left alone for as long as it is kept is as good as none, for this try and for the next ones."""
+    """A count left unchanged for as long as it is kept is as good as none, for this try and for the next ones."""
     forgotten = at(replace(count, now=count.last_at), KEPT_FOR.total_seconds())
     fresh = replace(FRESH, now=forgotten.now, last_at=forgotten.now, since=forgotten.now)
     assert rule.find_wait(forgotten) == 0
@@ -182,7 +182,7 @@ def test_what_housekeeping_deletes_held_nobody(count: Count, rule: Rule) -> None
 
 
 def test_an_allowance_refills_evenly() -> None:
-    """Sixty uses in an hour: once they are used up there is one a minute, and after a quiet hour all sixty again."""
+    """Sixty uses an hour: once they are used up there is one a minute, and after a quiet hour all sixty again."""
     allowance = Allowance(uses=60, period=60 * MINUTE)
     count = fail_on(allowance, 60)
     assert count.recent == 60
@@ -192,7 +192,7 @@ def test_an_allowance_refills_evenly() -> None:
 
 
 def test_an_empty_allowance_stays_empty_and_no_more() -> None:
-    """Failures beyond what an address is allowed do not make it wait longer than for the next one."""
+    """Failures beyond an address's allowance do not make it wait longer than for the next use."""
     allowance = Allowance(uses=100, period=15 * MINUTE)
     count = FRESH
     for _ in range(1000):
@@ -202,7 +202,7 @@ def test_an_empty_allowance_stays_empty_and_no_more() -> None:
 
 @pytest.mark.parametrize("uses", [1, 10**9])
 def test_an_allowance_may_be_any_number(uses: int) -> None:
-    """One use in a minute, or a thousand million."""
+    """One use a minute, or a thousand million."""
     allowance = Allowance(uses=uses, period=MINUTE)
     assert allowance.find_wait(FRESH) == 0
     assert allowance.find_wait(allowance.add(FRESH)) == (60 if uses == 1 else 0)
@@ -213,13 +213,13 @@ LIMITS = Limits(account=CAP, account_at_address=LIMIT, browser=LIMIT, address=Al
 
 
 def name_holds(keys: SignInKeys, **counts: Count) -> dict[str, LimitName]:
-    """Return under which names which counts hold a try."""
+    """Return the names of the counts that apply to a try."""
     holds = hold_sign_in(LIMITS, keys, {name.encode(): count for name, count in counts.items()})
     return {key.decode(): hold.name for key, hold in holds.items()}
 
 
 def test_which_counts_hold_a_try() -> None:
-    """An account is held here and anywhere; where it was signed in to, here alone; a known browser by its own."""
+    """An account is limited here and everywhere; where it was signed in to, only here; a known browser by itself."""
     everywhere = {"here": LimitName.ACCOUNT_AT_ADDRESS, "account": LimitName.ACCOUNT}
     assert name_holds(KEYS) == everywhere
     assert name_holds(KEYS, here=fail_on(LIMIT, 3), account=fail_on(CAP, 3)) == everywhere
@@ -229,7 +229,7 @@ def test_which_counts_hold_a_try() -> None:
 
 
 def test_a_spent_address_tightens_the_limit_of_each_account() -> None:
-    """An address with too many failures lets an account fail once, and is named as the reason; others are let in."""
+    """An address with too many failures lets an account fail once, and is the reason named; others are let in."""
     spent = fail_on(LIMITS.address, 100)
     assert name_holds(KEYS, address=spent)["here"] is LimitName.ADDRESS
     for failures, wait in ((0, 0), (1, 1)):
@@ -239,7 +239,7 @@ def test_a_spent_address_tightens_the_limit_of_each_account() -> None:
 
 
 def test_the_longest_wait_is_told() -> None:
-    """Of several counts that make a try wait, the longest wait is told; hopeful where only pending tries stand."""
+    """If several counts make a try wait, the longest wait is returned; hopeful if only pending tries cause it."""
     counts = {b"here": fail_on(LIMIT, 8), b"account": fail_on(CAP, 100)}
     refusal = find_refusal(counts, hold_sign_in(LIMITS, KEYS, counts))
     assert refusal is not None

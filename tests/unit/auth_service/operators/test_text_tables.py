@@ -10,7 +10,7 @@ NOON = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
 
 
 def test_a_list_is_a_table() -> None:
-    """Columns are as wide as what stands in them; what is not known is a dash, and nothing ends in blanks."""
+    """Columns are as wide as their contents; an unknown value is a dash, and no line ends in blanks."""
     assert draw([{"id": 1, "name": "Ada Lovelace", "at": NOON}, {"id": 20, "name": "Eve", "at": None}]) == (
         "ID  NAME          AT\n1   Ada Lovelace  2026-11-24 12:00:00\n20  Eve           -"
     )
@@ -18,7 +18,7 @@ def test_a_list_is_a_table() -> None:
 
 
 def test_one_record_is_a_line_for_each_member() -> None:
-    """One record is shown member by member."""
+    """A single record is shown member by member."""
     assert draw({"id": 1, "roles": ["admin", "editor"]}) == "id     1\nroles  admin, editor"
 
 
@@ -28,7 +28,7 @@ def test_a_name_gives_a_terminal_no_orders() -> None:
 
 
 def test_json_gives_a_terminal_no_orders() -> None:
-    """In JSON they are escapes, so that a program reads what was typed and a terminal obeys nothing of it."""
+    """In JSON they are escaped, so that a program reads what was typed and a terminal obeys none of it."""
     name = "\x1b[2J\u202eeve\x07\x7f\u200b\U000e0001\u2028 Ōe"
     written = write_json([{"name": name}])
     assert written.replace("\n", "").isprintable()

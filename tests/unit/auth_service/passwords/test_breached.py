@@ -15,8 +15,8 @@ from shared.settings import SAMPLE_SECRETS, SettingsInvalid, load_settings
 
 
 def line_of(password: str, count: int = 1) -> str:
-    """Return the line of a password in the published list."""
-    return f"{hashlib.sha1(password.encode()).hexdigest().upper()}:{count}"  # noqa: S324 - the list's form
+    """Return a password's line in the published list."""
+    return f"{hashlib.sha1(password.encode()).hexdigest().upper()}:{count}"  # noqa: S324 - the list's format
 
 
 def write(path: Path, passwords: list[str], end: str = "\r\n", *, is_ended: bool = True) -> Path:
@@ -64,7 +64,7 @@ def test_what_is_in_the_file_is_found_and_nothing_else(
     ],
 )
 def test_another_file_is_refused(tmp_path: Path, content: bytes, refusal: str) -> None:
-    """A file that is empty, or no ordered list of hashes and counts, is refused, and so is one that is not there."""
+    """A file that is empty, missing, or not an ordered list of hashes and counts, is refused."""
     path = tmp_path / "list"
     with pytest.raises(BreachedPasswordsInvalid, match="can't be read"):
         BreachedPasswords.open(path)
@@ -74,7 +74,7 @@ def test_another_file_is_refused(tmp_path: Path, content: bytes, refusal: str) -
 
 
 def test_a_file_that_is_none_stops_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The service does not start with a file that it could not look passwords up in; one line names the setting."""
+    """The service does not start with a file in which it can't look up passwords; one line names the setting."""
     for name, value in {**SAMPLE_SECRETS, "PORT": "8001", "METRICS_PORT": "8101", "ENVIRONMENT": "development"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AUTH_DATABASE_URL", "postgresql://nowhere/auth")
@@ -87,7 +87,7 @@ def test_a_file_that_is_none_stops_the_start(tmp_path: Path, monkeypatch: pytest
 
 
 async def test_a_breached_password_is_not_taken(tmp_path: Path) -> None:
-    """A password of the file can't be chosen, nor its other spelling in Unicode; with no file it can."""
+    """A password in the file can't be chosen, nor its other spelling in Unicode; without a file it can."""
     listed = ["correct horse battery", "cafe\u0301 au lait noir"]
     breached = BreachedPasswords.open(write(tmp_path / "list", listed))
     passwords = Passwords(CollectorRegistry(), breached=breached)

@@ -9,7 +9,7 @@ OWNERS = st.builds(Owner, st.sampled_from("abc"), st.sampled_from("xyz"))
 
 
 def queue_of(*owners: tuple[str, str]) -> FairQueue[str]:
-    """Return a queue in which one item waits for each owner, in this order, named by its owner and number."""
+    """Return a queue with one item for each owner, in this order, named by its owner and number."""
     queue: FairQueue[str] = FairQueue()
     for number, (site, account) in enumerate(owners):
         queue.put(f"{site}{account}{number}", Owner(site, account))
@@ -22,27 +22,27 @@ def empty(queue: FairQueue[str]) -> list[str]:
 
 
 def test_sites_take_turns() -> None:
-    """An address with one item waits for one of an address with many, not for all."""
+    """An address with one item waits for one item of an address with many, not for all."""
     queue = queue_of(("a", "x"), ("a", "x"), ("a", "x"), ("b", "x"), ("c", "x"))
     assert empty(queue) == ["ax0", "bx3", "cx4", "ax1", "ax2"]
     assert queue.take() is None
 
 
 def test_accounts_of_a_site_take_turns() -> None:
-    """Within an address, an account with one item waits for one of an account with many."""
+    """Within an address, an account with one item waits for one item of an account with many."""
     queue = queue_of(("a", "x"), ("a", "x"), ("a", "y"), ("b", "x"))
     assert empty(queue) == ["ax0", "bx3", "ay2", "ax1"]
 
 
 def test_the_longest_line_gives_way() -> None:
-    """A newcomer gets room from the address with most waiting, from the last of its busiest account."""
+    """Room for a newcomer comes from the address with most waiting: the last item of its busiest account."""
     queue = queue_of(("a", "x"), ("a", "y"), ("a", "y"), ("b", "x"))
     assert queue.drop_for(Owner("c", "x"), 0, 0) == "ay2"
     assert empty(queue) == ["ax0", "bx3", "ay1"]
 
 
 def test_nobody_gives_way_to_who_has_as_much() -> None:
-    """No room is made for a newcomer who would have as much as the one who loses; within an address by account."""
+    """No room is made for a newcomer who would then have as much as the loser; within an address, by account."""
     queue = queue_of(("a", "x"), ("a", "x"), ("b", "x"))
     assert queue.drop_for(Owner("b", "x"), 1, 1) is None
     assert queue.drop_for(Owner("a", "x"), 2, 2) is None

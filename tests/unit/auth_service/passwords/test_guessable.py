@@ -1,4 +1,4 @@
-"""Which passwords are guessed first, and which are not."""
+"""Which passwords guessers try first, and which they don't."""
 
 import asyncio
 import importlib
@@ -46,13 +46,13 @@ SOUND = random.Random(7)  # noqa: S311 - the same each time
     ],
 )
 def test_what_everybody_chooses_is_guessed(password: str) -> None:
-    """Common passwords, names, runs, repeats, rows of keys and dates are guessed first, in capitals too."""
+    """Common passwords, names, runs, repeats, rows of keys and dates are guessable, in capitals too."""
     assert is_guessable(password)
     assert is_guessable(password.upper())
 
 
 def test_of_public_lists_none_is_taken() -> None:
-    """None of the 30,000 passwords of zxcvbn's list that are long enough, nor of the list beside it, is taken."""
+    """None of the 30,000 passwords in zxcvbn's list that are long enough, nor in the list beside it, is accepted."""
     common = [password for password in LISTS["passwords"] if len(password) >= MIN_LENGTH]
     assert len(common) > 10_000
     sample = [*common[:500], *SOUND.sample(common, 1500)]
@@ -77,7 +77,7 @@ LETTERS = string.ascii_letters + string.digits
     ],
 )
 def test_what_a_person_or_a_password_manager_makes_is_taken(times: int, make: Callable[[], str]) -> None:
-    """Passphrases of three or four words, and texts drawn at random by a password manager, are all taken."""
+    """Passphrases of three or four words, and random texts from a password manager, are all accepted."""
     assert [password for password in (make() for _ in range(times)) if is_guessable(password)] == []
 
 
@@ -88,14 +88,14 @@ def test_any_text_is_estimated(password: str) -> None:
 
 
 def test_a_text_made_to_be_hard_is_estimated_soon() -> None:
-    """However long it is and whatever it could be read as."""
+    """However long it is and in however many ways it can be read."""
     asked = time.process_time()
     assert not is_guessable("4@8({[<369!1|70$5+%2" * 51)
     assert time.process_time() - asked < 5
 
 
 async def test_an_estimate_stands_in_nobodys_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A password is estimated in a thread of the hashes: the event loop goes on, for only that ends this estimate."""
+    """A password is estimated in a hash thread: the event loop goes on, which alone ends this estimate."""
     passwords, goes_on = Passwords(CollectorRegistry(), threads=1), threading.Event()
     monkeypatch.setattr("auth_service.passwords.hashing.is_guessable", lambda _: not goes_on.wait(10))
     asyncio.get_running_loop().call_later(0.05, goes_on.set)

@@ -1,4 +1,4 @@
-"""The threads that passwords are hashed in: every outcome reaches who waits for it."""
+"""The threads in which passwords are hashed: every outcome reaches its caller."""
 
 import asyncio
 import threading
@@ -17,7 +17,7 @@ def nothing() -> None:
 
 @pytest.mark.parametrize(("threads", "works"), [(1, 1), (1, 3), (2, 7), (2, 50), (3, 200)])
 async def test_every_outcome_reaches_who_waits_for_it(threads: int, works: int) -> None:
-    """However many wait, everybody gets the outcome of their own work, and each piece of work is over once."""
+    """However many wait, each gets the outcome of their own work, and each piece of work is over exactly once."""
     pool, over = HashThreads(threads), []
 
     async def ask(number: int) -> int:
@@ -30,7 +30,7 @@ async def test_every_outcome_reaches_who_waits_for_it(threads: int, works: int) 
 
 
 async def test_an_outcome_is_heard_of_at_once() -> None:
-    """However many wait, each hears of its outcome while those after it have not begun."""
+    """However many wait, each gets its outcome while those after it have not started."""
     pool = HashThreads(1)
     gates = [threading.Event() for _ in range(20)]
     asking = [asyncio.create_task(pool.run(lambda gate=gate: gate.wait(10), nothing, NOBODY)) for gate in gates]
@@ -42,7 +42,7 @@ async def test_an_outcome_is_heard_of_at_once() -> None:
 
 
 async def test_an_error_reaches_who_asked_and_nobody_else() -> None:
-    """Work that fails raises where it was asked for; the others get their outcomes."""
+    """Work that fails raises at its caller; the others get their outcomes."""
     pool = HashThreads(1)
     failing = pool.run(lambda: 1 // 0, nothing, NOBODY)
     outcomes = await asyncio.gather(failing, pool.run(lambda: 1, nothing, NOBODY), return_exceptions=True)
@@ -52,7 +52,7 @@ async def test_an_error_reaches_who_asked_and_nobody_else() -> None:
 
 
 async def test_who_goes_away_takes_along_only_what_never_began() -> None:
-    """Work whose caller is gone is dropped if it waits, and goes on if it was begun; either way it is over once."""
+    """Work whose caller has gone is dropped if waiting, and goes on if started; either way it is over exactly once."""
     pool, begun, gate = HashThreads(1), threading.Event(), threading.Event()
     done: list[str] = []
     over: list[str] = []
@@ -76,7 +76,7 @@ async def test_who_goes_away_takes_along_only_what_never_began() -> None:
 
 
 async def test_what_waits_when_the_threads_are_stopped_is_cancelled() -> None:
-    """Who waits for work that will never begin waits no longer."""
+    """A caller waiting for work that will never start is released."""
     pool, begun, gate = HashThreads(1), threading.Event(), threading.Event()
     running = asyncio.create_task(pool.run(lambda: begun.set() or gate.wait(10), nothing, NOBODY))
     waiting = asyncio.create_task(pool.run(lambda: True, nothing, NOBODY))
@@ -89,7 +89,7 @@ async def test_what_waits_when_the_threads_are_stopped_is_cancelled() -> None:
 
 
 async def test_sites_take_turns_and_the_longest_line_gives_way() -> None:
-    """Work of a site with little waiting comes before the rest of a busy site, whose last may be dropped for it."""
+    """Work of a site with little waiting comes before the rest of a busy site's, whose last may be dropped for it."""
     pool, begun, gate = HashThreads(1), threading.Event(), threading.Event()
     done: list[str] = []
     over: list[str] = []

@@ -1,4 +1,4 @@
-"""The pool that hashes passwords, and which passwords it is asked to hash."""
+"""The pool that hashes passwords, and which passwords it accepts."""
 
 import asyncio
 import contextlib
@@ -20,12 +20,12 @@ KOREAN = unicodedata.normalize("NFD", "\ube44\ubc00\ubc88\ud638 \ud558\ub098")
 
 
 def pending(registry: CollectorRegistry) -> float | None:
-    """Return how many hashes run or wait."""
+    """Return how many hashes are running or waiting."""
     return registry.get_sample_value("gatepost_password_hashes_pending")
 
 
 async def wait_until_idle(registry: CollectorRegistry) -> None:
-    """Return when no hash runs or waits."""
+    """Return when no hash is running or waiting."""
     async with asyncio.timeout(10):
         while pending(registry):  # noqa: ASYNC110 - the threads announce nothing
             await asyncio.sleep(0.005)
@@ -44,7 +44,7 @@ async def test_a_hash_matches_its_password_only() -> None:
 
 
 async def test_too_many_at_once_are_refused_at_once() -> None:
-    """With one thread and two slots to wait in, the fourth hash is refused with when to try again; others succeed."""
+    """With one thread and two waiting slots, the fourth hash is refused, with ``Retry-After``; the others succeed."""
     registry = CollectorRegistry()
     passwords = Passwords(registry, threads=1, queue_per_thread=2)
     outcomes = await asyncio.gather(*(passwords.hash(PASSWORD) for _ in range(5)), return_exceptions=True)
@@ -57,7 +57,7 @@ async def test_too_many_at_once_are_refused_at_once() -> None:
 
 
 async def test_a_slot_belongs_to_the_work_and_not_to_the_request() -> None:
-    """Cancelling a request frees its slot only when the hash has ended; work that never began frees it at once."""
+    """Cancelling a request frees its slot only when the hash has ended; work that never started frees it at once."""
     registry = CollectorRegistry()
     passwords = Passwords(registry, threads=1, queue_per_thread=1)
     slow = argon2.PasswordHasher(time_cost=8, memory_cost=131_072, parallelism=1).hash(PASSWORD)
@@ -74,7 +74,7 @@ async def test_a_slot_belongs_to_the_work_and_not_to_the_request() -> None:
 
 
 async def test_a_slot_is_had_from_the_first_step_until_the_hash_ended() -> None:
-    """While somebody who has the only slot prepares, the next is refused; the hash is theirs, and then it is free."""
+    """While the holder of the only slot prepares, the next is refused; after the holder's hash the slot is free."""
     registry = CollectorRegistry()
     passwords = Passwords(registry, threads=1, queue_per_thread=0)
     with passwords.take_slot("site", "account") as slot:
@@ -91,7 +91,7 @@ async def test_a_slot_is_had_from_the_first_step_until_the_hash_ended() -> None:
 
 
 async def test_a_slot_that_no_hash_was_begun_for_is_free_again() -> None:
-    """Who leaves without a hash, by an error too, leaves the slot to the next."""
+    """Leaving without a hash, even by an error, frees the slot for the next."""
     registry = CollectorRegistry()
     passwords = Passwords(registry, threads=1, queue_per_thread=0)
     for _ in range(3):
@@ -110,7 +110,7 @@ def test_only_hashes_within_bounds_are_run(stored: str) -> None:
 
 @given(st.text())
 def test_no_text_breaks_the_check_of_a_stored_hash(stored: str) -> None:
-    """Whatever stands in the database, the check ends in yes or no."""
+    """Whatever is in the database, the check returns yes or no."""
     assert is_sane(stored) in {True, False}
     assert is_sane("$argon2id$v=19$m=19456,t=2,p=1$" + stored) in {True, False}
 
@@ -138,13 +138,13 @@ def test_no_text_breaks_the_check_of_a_stored_hash(stored: str) -> None:
     ],
 )
 def test_length_counts_and_obvious_guesses_are_refused(password: str, *, is_taken: bool) -> None:
-    """8 characters to 1024 bytes are taken, but not the own name or e-mail address, nor the product's name."""
+    """8 characters to 1024 bytes are accepted, but not one's own name or e-mail address, nor the product's name."""
     fault = find_password_fault(password, name="Ada Lovelace", email="ada@example.com")
     assert (fault is None) is is_taken
 
 
 def test_what_is_wrong_with_the_length_is_said_as_it_is_counted() -> None:
-    """The least is counted in characters and the most in bytes of UTF-8, and the sentences say so."""
+    """The minimum is counted in characters and the maximum in bytes of UTF-8, and the sentences say so."""
     too_short = find_password_fault("\u00e9\u00e9\u00e9", name="Ada", email="ada@example.com")
     too_long = find_password_fault("x" * 1025, name="Ada", email="ada@example.com")
     assert (too_short, too_long) == ("must be at least 8 characters", "must be at most 1024 bytes")
@@ -152,10 +152,10 @@ def test_what_is_wrong_with_the_length_is_said_as_it_is_counted() -> None:
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 async def test_both_spellings_of_a_password_match(form: Literal["NFC", "NFD"]) -> None:
-    """What was set on a system that composes letters matches what one types that does not, and the other way round.
+    """A password set on a system that composes letters matches when typed on one that does not, and vice versa.
 
-    A hash that was made of the text as typed, before this was so, still matches the same text, and is to be renewed;
-    one that was made since is not, however the password is typed.
+    An older hash, made from the text as typed, still matches the same text, and needs renewal; a newer one does not,
+    however the password is typed.
     """
     passwords = Passwords(CollectorRegistry())
     typed = unicodedata.normalize(form, KOREAN)

@@ -16,7 +16,7 @@ def test_the_cookie_is_next_auths_own() -> None:
 
 
 def test_a_token_is_verified_with_its_own_cookie_only() -> None:
-    """A form is verified when it carries the token of the cookie; another's token or none is not."""
+    """A form is verified if it carries the token in the cookie, but not with another token or none."""
     token, other = TOKENS.make(), TOKENS.make()
     assert token != other
     assert TOKENS.is_verified(TOKENS.seal(token), token)
@@ -26,7 +26,7 @@ def test_a_token_is_verified_with_its_own_cookie_only() -> None:
 
 
 def test_a_cookie_outlives_a_change_of_the_secret() -> None:
-    """A cookie of the secret before is verified while that is still named, and new ones have the new."""
+    """A cookie made with the previous secret is verified while that is still listed; new ones use the new secret."""
     changed = CsrfTokens("another secret", [SECRET])
     token = TOKENS.make()
     assert changed.is_verified(TOKENS.seal(token), token)

@@ -84,7 +84,7 @@ def test_pages_of_this_site_are_answered_absolute(candidate: str, expected: str)
     ],
 )
 def test_anything_else_is_refused(candidate: str) -> None:
-    """Another origin, and whatever a browser could read as one, is no place to be sent to."""
+    """Another origin, and whatever a browser could read as one, is refused."""
     assert safe_redirect(candidate, SITE) is None
 
 
@@ -98,7 +98,7 @@ def test_default_ports_are_the_same_origin() -> None:
 @given(TRICKY | st.text() | TRICKY.map(lambda text: SITE + text) | TRICKY.map(lambda text: "/" + text))
 @example("/\\/evil.example")
 def test_whatever_is_answered_stays_here(candidate: str) -> None:
-    """An answer begins with our origin, ended by a character that ends an origin, and any reader finds it here."""
+    """A result begins with our origin and a character that ends it, so every parser resolves it to this site."""
     answer = safe_redirect(candidate, SITE)
     if answer is not None:
         assert answer.startswith(SITE)

@@ -1,4 +1,4 @@
-"""What a ``User-Agent`` says of a device, in a few words."""
+"""A device in a few words, by its ``User-Agent``."""
 
 import pytest
 from hypothesis import given
@@ -39,11 +39,11 @@ WEBKIT = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
     ],
 )
 def test_a_device_is_known_again(user_agent: str, words: str) -> None:
-    """A browser is told with its system; another program by its name; nothing at all as unknown."""
+    """A browser is named with its system; another program by its name; an empty header as unknown."""
     assert describe_device(user_agent) == words
 
 
 @given(st.text(max_size=300))
 def test_whatever_is_sent_ends_in_a_few_words(user_agent: str) -> None:
-    """No header, however odd, fails or is shown at length."""
+    """No header, however odd, fails or gives a long text."""
     assert 1 <= len(describe_device(user_agent)) <= 40

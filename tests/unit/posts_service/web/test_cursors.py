@@ -19,7 +19,7 @@ def test_a_cursor_leads_back_to_its_post(last_id: int) -> None:
 
 @given(st.text(max_size=12) | st.from_regex(r"[A-Za-z0-9_-]{11}", fullmatch=True))
 def test_what_is_no_cursor_is_refused(text: str) -> None:
-    """A text is refused, or it is the one spelling of the cursor of an id."""
+    """A text is refused, or is the only spelling of an id's cursor."""
     try:
         last_id = decode_cursor(text)
     except ValueError:
@@ -30,7 +30,7 @@ def test_what_is_no_cursor_is_refused(text: str) -> None:
 
 @given(st.from_regex(re.compile(PATTERN, re.ASCII), fullmatch=True))
 def test_the_pattern_promises_what_is_taken(text: str) -> None:
-    """Every text of the published pattern is a cursor."""
+    """Every text that matches the published pattern is a cursor."""
     assert 0 <= decode_cursor(text.removesuffix("\n")) <= MAX_ID
 
 
@@ -38,6 +38,6 @@ def test_the_pattern_promises_what_is_taken(text: str) -> None:
     "text", ["", "AAAAAAAAAAI\n", "AAAAAAAAAAI=", "AAAAAAAAAAB", "gAAAAAAAAAA", "AAAAAAAAAA", "\uff11"]
 )
 def test_other_spellings_are_refused(text: str) -> None:
-    """Padding, a line break, bits that mean nothing, a negative number, a digit too few: no cursor."""
+    """Padding, a line break, stray bits, a negative number, a digit too few: none is a cursor."""
     with pytest.raises(ValueError, match="cursor"):
         decode_cursor(text)

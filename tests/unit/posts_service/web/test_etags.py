@@ -1,4 +1,4 @@
-"""Entity tags and the conditions made with them (RFC 9110, sections 8.8.3 and 13.1)."""
+"""Entity tags and conditional requests with them (RFC 9110, sections 8.8.3 and 13.1)."""
 
 import dataclasses
 import datetime as dt
@@ -18,7 +18,7 @@ TAG = '"1-abc"'
 
 
 def test_a_tag_is_well_formed_and_changes_with_what_is_shown() -> None:
-    """Version, time of the last change, name, address, an author who is not known: each gives another strong tag."""
+    """Version, time of the last change, name, address, an unknown author: each gives a different strong tag."""
     assert POST.author
     posts = [
         POST,
@@ -59,20 +59,20 @@ def test_a_tag_is_well_formed_and_changes_with_what_is_shown() -> None:
     ],
 )
 def test_conditions_hold_as_the_rfc_says(condition: str, *, strongly: bool, weakly: bool) -> None:
-    """Lists, weak tags and ``*``; what is not well-formed holds for nothing."""
+    """Lists, weak tags and ``*``; a malformed condition matches nothing."""
     assert is_matched_strongly(condition, TAG) is strongly
     assert is_matched_weakly(condition, TAG) is weakly
 
 
 @given(st.text(alphabet='W/"*, \t1-abcé\\', max_size=40))
 def test_every_condition_is_read(condition: str) -> None:
-    """Nothing that a client writes breaks the reading, and what holds strongly holds weakly."""
+    """Nothing that a client sends breaks the parser, and what matches strongly also matches weakly."""
     assert is_matched_weakly(condition, TAG) or not is_matched_strongly(condition, TAG)
 
 
 @pytest.mark.parametrize("piece", [" ", ",", '"', 'W/"', " ,", '"a" '])
 def test_reading_takes_linear_time(piece: str) -> None:
-    """A condition of 64 KiB, made to be hard, is read at once."""
+    """A condition of 64 KiB, made to be hard, is parsed at once."""
     started = time.perf_counter()
     is_matched_strongly(piece * (65_536 // len(piece)) + "x", TAG)
     assert time.perf_counter() - started < 1
