@@ -1,4 +1,4 @@
-"""A service built from routes and parts alone: what every service answers and how it lives, whatever it is for."""
+"""A service built from routes and parts alone: what every service has in common, whatever its purpose."""
 
 import httpx2
 from starlette.applications import Starlette
@@ -20,7 +20,7 @@ SETTINGS = Settings.model_validate(
 
 
 class BareServer:
-    """A server that has nothing to start, and lacks what the test says."""
+    """A server with nothing to start, which lacks what the test says."""
 
     def __init__(self, lack: str | None = None) -> None:
         self.lack = lack
@@ -40,23 +40,23 @@ class BareServer:
 
 
 async def show(request: Request) -> Response:
-    """Answer the parts that the endpoint finds."""
+    """Return the parts that the endpoint finds."""
     return JSONResponse(request.app.state.parts)
 
 
 async def fail(_: Request) -> Response:
-    """Fail in a way that nobody foresaw."""
+    """Fail unexpectedly."""
     raise ZeroDivisionError
 
 
 def build(server: BareServer) -> Starlette:
-    """Return a service of two routes."""
+    """Return a service with two routes."""
     routes = [resource("/things", GET=show), resource("/broken", GET=fail)]
     return build_application(SETTINGS, Metrics(), routes, server, ["part"], {"standby": lambda: None})
 
 
 async def ask(server: BareServer, path: str) -> httpx2.Response:
-    """Return what the service answers a GET."""
+    """Return the service's answer to a GET."""
     async with client_of(build(server)) as client:
         return await client.get(path)
 
@@ -69,20 +69,20 @@ async def test_endpoints_find_their_parts() -> None:
 
 
 async def test_a_crash_is_answered_as_everywhere() -> None:
-    """What an endpoint fails with is 500 and says nothing of the inside; the headers are the same."""
+    """A failing endpoint is 500 and reveals nothing internal; the headers are the same."""
     answer = await ask(BareServer(), "/broken")
     assert (answer.status_code, set(answer.json())) == (500, {"error"})
     assert {"x-request-id", "x-content-type-options"} <= set(answer.headers)
 
 
 async def test_nobody_is_redirected_to_a_slash() -> None:
-    """No slash too many is answered by a redirect, which would be made from the request's Host."""
+    """A superfluous slash never causes a redirect, which would be built from the request's Host."""
     assert (await ask(BareServer(), "/things/")).status_code == 200
     assert (await ask(BareServer(), "/things//")).status_code == 404
 
 
 async def test_health_follows_from_the_server() -> None:
-    """It is ready while no check names a lack; remarks, the service's own among them, change nothing."""
+    """It is ready while no check reports a problem; remarks, including the service's own, don't affect that."""
     assert (await ask(BareServer("lost"), "/livez")).status_code == 200
     ready, not_ready = await ask(BareServer(), "/readyz"), await ask(BareServer("lost"), "/readyz")
     assert (ready.status_code, ready.json()) == (200, {"status": "ready", "remarks": {"revocations": "late"}})
@@ -90,7 +90,7 @@ async def test_health_follows_from_the_server() -> None:
 
 
 async def test_it_describes_itself() -> None:
-    """The description of the API is among what it answers."""
+    """It serves the description of its API."""
     assert (await ask(BareServer(), "/openapi.json")).json()["openapi"].startswith("3.1")
 
 

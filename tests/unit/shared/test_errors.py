@@ -1,4 +1,4 @@
-"""Errors: one shape for all of them, a page for browsers, and nothing of the inside."""
+"""Errors: one shape for all of them, a page for browsers, and nothing internal."""
 
 import json
 
@@ -44,7 +44,7 @@ def read(response: Response) -> object:
 
 @pytest.mark.parametrize("kind", STATUSES)
 def test_one_shape(kind: type[AppError]) -> None:
-    """An error is its status and one sentence for a person; a sentence of its own may be said."""
+    """An error is its status and one sentence for a person, which may be replaced when it is raised."""
     plain, told = render_error(scope_of(), kind()), render_error(scope_of(), kind("It is like this"))
 
     assert plain.status_code == told.status_code == STATUSES[kind]
@@ -64,7 +64,7 @@ def test_each_error_has_its_status() -> None:
 
 
 def test_unauthorized() -> None:
-    """401 is always the same body; why stands in the challenge (RFC 6750, section 3)."""
+    """401 always has the same body; the reason is in the challenge (RFC 6750, section 3)."""
     response = render_error(scope_of(), Unauthorized(challenge='Bearer realm="gatepost", error="invalid_token"'))
 
     assert read(response) == {"error": "No Authorization"}
@@ -82,7 +82,7 @@ def test_invalid_names_fields() -> None:
 
 @pytest.mark.parametrize(("error", "status"), [(Throttled(retry_after=7), 429), (Unavailable(retry_after=7), 503)])
 def test_later(error: AppError, status: int) -> None:
-    """An error that passes says after how many seconds, in the header and in the body."""
+    """A temporary error says after how many seconds to retry, in the header and in the body."""
     response = render_error(scope_of(), error)
 
     assert (response.status_code, response.headers["retry-after"]) == (status, "7")
@@ -90,7 +90,7 @@ def test_later(error: AppError, status: int) -> None:
 
 
 def test_method_not_allowed() -> None:
-    """405 carries what is allowed (RFC 9110, section 15.5.6)."""
+    """405 carries the allowed methods (RFC 9110, section 15.5.6)."""
     assert render_error(scope_of(), MethodNotAllowed("GET, HEAD")).headers["allow"] == "GET, HEAD"
 
 
@@ -105,7 +105,7 @@ def test_method_not_allowed() -> None:
     ],
 )
 def test_page_or_json(path: str, accept: str, is_page: bool) -> None:  # noqa: FBT001 - a column of the table
-    """A browser that asks for a page gets one; the JSON API answers JSON whatever is asked."""
+    """A browser that asks for a page gets one; the JSON API returns JSON whatever is requested."""
     response = render_error(scope_of(path, accept), errors.NotFound("Not <here>"))
 
     assert response.status_code == 404
@@ -129,7 +129,7 @@ async def raise_conflict(_: Request) -> Response:
 
 
 async def test_handlers() -> None:
-    """Every error that leaves an endpoint, ours or Starlette's, gets the common shape; a 500 says nothing."""
+    """Every error that leaves an endpoint, ours or Starlette's, gets the common shape; a 500 has no details."""
     routes = [resource(f"/{run.__name__}", GET=run) for run in (raise_fault, raise_teapot, raise_conflict)]
     app = Starlette(routes=[*routes], exception_handlers=exception_handlers())
     client = client_of(app)
@@ -149,7 +149,7 @@ async def test_handlers() -> None:
 
 
 async def test_starlettes_own_method_not_allowed() -> None:
-    """A 405 of Starlette's own routes has the common shape and keeps what is allowed."""
+    """A 405 from Starlette's own routes has the common shape and keeps ``Allow``."""
     app = Starlette(exception_handlers=exception_handlers())
     app.add_route("/plain", raise_conflict, methods=["GET"])
 

@@ -1,4 +1,4 @@
-"""Settings: what is read, and that a bad one stops the start with one line that names it and never shows it."""
+"""Settings: how they are read, and that a bad one stops the start with one line that names it and hides its value."""
 
 import contextlib
 from pathlib import Path
@@ -26,7 +26,7 @@ LEAST = {"SECRET_KEY": KEY, "NEXTAUTH_SECRET": OTHER_KEY, "PORT": "8001", "METRI
 
 
 class ServiceSettings(Settings):
-    """Settings of some service: what all have, and something of its own."""
+    """Settings of some service: the common ones, and some of its own."""
 
     nextauth_secret: Secret
     nextauth_secret_previous: PreviousSecrets = ()
@@ -36,7 +36,7 @@ class ServiceSettings(Settings):
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Give an environment that holds the least of settings and nothing else of ours."""
+    """Give an environment with the minimum of settings and nothing else of ours."""
     for name in SETTING_NAMES:
         monkeypatch.delenv(name, raising=False)
     for name, value in LEAST.items():
@@ -45,7 +45,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def load(environment: pytest.MonkeyPatch, **changes: str | None) -> ServiceSettings:
-    """Return the settings of an environment with changes; None takes one out."""
+    """Return the settings of an environment with changes; None removes one."""
     for name, value in changes.items():
         environment.setenv(name, value) if value is not None else environment.delenv(name)
     return load_settings(ServiceSettings)
@@ -63,7 +63,7 @@ def refusal(environment: pytest.MonkeyPatch, **changes: str | None) -> str:
 
 
 def test_least_of_settings(environment: pytest.MonkeyPatch) -> None:
-    """Where nothing else is said, it is production on this machine alone, with the tutorial's hour."""
+    """The defaults are production, on this machine alone, with the tutorial's hour."""
     settings = load(environment)
 
     assert (settings.environment, settings.nextauth_url) == ("production", "http://localhost:3000")
@@ -76,7 +76,7 @@ def test_least_of_settings(environment: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", sorted(LEAST))
 @pytest.mark.parametrize("value", [None, ""])
 def test_missing_setting(environment: pytest.MonkeyPatch, name: str, value: str | None) -> None:
-    """A setting that is needed and not there, or empty, is named."""
+    """A required setting that is missing or empty is named."""
     assert refusal(environment, **{name: value}) == f"{name}: is missing"
 
 
@@ -106,7 +106,7 @@ def test_all_bad_values_are_named(environment: pytest.MonkeyPatch) -> None:
 
 
 def test_table_that_can_not_be_read(environment: pytest.MonkeyPatch) -> None:
-    """A setting of a complex type that is not JSON is named as well, not a traceback."""
+    """A setting of a complex type that is not JSON is named as well, without a traceback."""
     assert "ports" in refusal(environment, PORTS="{")
 
 
@@ -118,7 +118,7 @@ def test_table_that_can_not_be_read(environment: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_unknown_name(environment: pytest.MonkeyPatch, name: str) -> None:
-    """A variable that looks like a setting of it and is none stops the start: a slip must not switch off a check."""
+    """An unknown variable that looks like a setting stops the start: a typo must not switch off a check."""
     assert refusal(environment, **{name: "x"}) == f"unknown setting {name}"
 
 
@@ -134,7 +134,7 @@ def test_no_setting_is_a_slip_of_another(environment: pytest.MonkeyPatch, servic
 
 
 def test_settings_of_other_services_are_ignored(environment: pytest.MonkeyPatch) -> None:
-    """One environment feeds all services: the settings of the others are not looked at."""
+    """One environment serves all services: the settings of the others are ignored."""
     everything = dict.fromkeys(("AUTH_DATABASE_URL", "GATEWAY_RULES", "SESSION_MAX_AGE", "GATEWAY_PORT"), "anything")
     assert load(environment, **everything).port == 8001
 
@@ -171,7 +171,7 @@ def test_public_url(environment: pytest.MonkeyPatch, value: str, origin: str) ->
     ],
 )
 def test_no_public_url(environment: pytest.MonkeyPatch, value: str) -> None:
-    """A URL that is no plain origin is refused."""
+    """A URL that is not a plain origin is refused."""
     line = refusal(environment, NEXTAUTH_URL=value)
     assert line == "NEXTAUTH_URL: must be an http or https URL without a path, such as https://example.com"
 
@@ -194,7 +194,7 @@ PREVIOUS = ["SECRET_KEY_PREVIOUS", "NEXTAUTH_SECRET_PREVIOUS", "SERVICE_SECRET_P
 
 @pytest.mark.parametrize("name", PREVIOUS)
 def test_keys_before(environment: pytest.MonkeyPatch, name: str) -> None:
-    """Older keys are listed with commas; blanks and empty ones between do not count."""
+    """Older keys are separated by commas; blanks and empty ones do not count."""
     settings = load(environment, **{name: f" {SAMPLE_SECRETS['SECRET_KEY']}x , ,{KEY}y,"})
     assert [key[-1] for key in reveal(getattr(settings, name.lower()))] == ["x", "y"]
 
@@ -225,7 +225,7 @@ def test_equal_secrets_in_production(environment: pytest.MonkeyPatch, name: str)
 
 @pytest.mark.parametrize("url", ["http://example.com", "http://10.0.0.1:3000", "http://localhost.example.com"])
 def test_http_in_production(environment: pytest.MonkeyPatch, url: str) -> None:
-    """Production refuses plain http off this machine; development takes it."""
+    """Production refuses plain http except on this machine; development accepts it."""
     assert refusal(environment, NEXTAUTH_URL=url) == "NEXTAUTH_URL must be https in production"
     assert load(environment, NEXTAUTH_URL=url, ENVIRONMENT="development").nextauth_url == url
 
@@ -257,7 +257,7 @@ def test_secret_in_a_file(environment: pytest.MonkeyPatch, tmp_path: Path) -> No
     [(None, "a file that can't be read"), (b"\xff", "a file that can't be read"), (b" \n", "an empty file")],
 )
 def test_bad_secret_file(environment: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, said: str) -> None:
-    """A file that is not there, no text or empty stops the start."""
+    """A file that is missing, empty or not text stops the start."""
     file = tmp_path / "key"
     if content is not None:
         file.write_bytes(content)
@@ -266,13 +266,13 @@ def test_bad_secret_file(environment: pytest.MonkeyPatch, tmp_path: Path, conten
 
 
 def test_secret_given_twice(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A secret given both ways is refused: one of them would silently not count."""
+    """A secret given both ways is refused: one of them would be silently ignored."""
     line = refusal(environment, SECRET_KEY_FILE=str(tmp_path / "key"))
     assert line == "SECRET_KEY and SECRET_KEY_FILE are both set; keep one"
 
 
 def test_checks_reach_files(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A secret from a file meets the checks of production too."""
+    """Production's checks apply to secrets from files, too."""
     file = tmp_path / "key"
     file.write_text(SAMPLE_SECRETS["SECRET_KEY"])
 

@@ -1,4 +1,4 @@
-"""The budget of ten seconds against what is written out elsewhere: the policy, compose, the gateway's limits."""
+"""The budget of ten seconds against the numbers written elsewhere: the policy, compose, the gateway's limits."""
 
 import re
 import tomllib
@@ -11,13 +11,13 @@ from tests.support.house import ROOT
 
 
 def test_the_gateway_gives_up_after_the_services() -> None:
-    """Wherever the policy bounds an answer, that is when a service must have given up, and before the promise ends."""
+    """Every limit that the policy sets on an answer is after the services have given up, and within the promise."""
     upstreams = tomllib.loads((ROOT / "gateway/rules.toml").read_text())["upstreams"].values()
     assert {each["answer_within"] for each in upstreams if isinstance(each, dict)} == {timing.UPSTREAM_WITHIN}
 
 
 def test_compose_lets_a_service_end() -> None:
-    """A container is killed no sooner than its service has drained, ended what runs and closed its pool."""
+    """A container is not killed before its service has drained, finished what is running and closed its pool."""
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     drain = re.search(r":-(\d+)}", compose["x-everybody"]["DRAIN_SECONDS"])
     assert drain
@@ -26,5 +26,5 @@ def test_compose_lets_a_service_end() -> None:
 
 
 def test_the_gateway_lets_go_of_idle_connections_first() -> None:
-    """The gateway keeps an idle connection for less time than the service that it leads to."""
+    """The gateway keeps an idle connection for less time than the service at its other end."""
     assert Limits().idle < timing.KEEP_ALIVE

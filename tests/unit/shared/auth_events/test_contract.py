@@ -1,4 +1,4 @@
-"""What two processes say to each other: each reads what the other writes, and what another release writes."""
+"""The contract between two processes: each reads what the other writes, and what another release writes."""
 
 import uuid
 
@@ -30,19 +30,19 @@ def test_what_is_written_is_what_is_read(model: type[BaseModel]) -> None:
 
 @pytest.mark.parametrize("model", ANSWERS)
 def test_what_a_later_release_adds_is_no_fault(model: type[BaseModel]) -> None:
-    """A member that is not known here is left aside."""
+    """An unknown member is ignored."""
     assert model.model_validate({**ANSWERS[model], "later": 1}) == model.model_validate(ANSWERS[model])
 
 
 def test_a_release_before_said_less() -> None:
-    """A page without an epoch is read, a session without a number too, and a question need say nothing."""
+    """A page without an epoch is accepted, so is a session without a number, and a question may be empty."""
     assert contract.ChangePage.model_validate({"changes": [], "last": 0}).epoch is None
     assert contract.EndedSession.model_validate({"sid": SID, "until": 1}).sid == SID
     assert contract.EventsQuestion.model_validate({}) == contract.EventsQuestion(after=0, wait=0)
 
 
 def test_a_question_is_a_query() -> None:
-    """A question is read from the texts of a query, and refuses to wait longer than may be waited."""
+    """A question is read from the texts of a query, and refuses a wait beyond the maximum."""
     asked = contract.EventsQuestion.model_validate({"after": "7", "wait": "5.0", "epoch": EPOCH, "known": "3"})
     assert (asked.after, asked.wait, str(asked.epoch), asked.known) == (7, 5.0, EPOCH, 3)
     with pytest.raises(ValueError, match="wait"):

@@ -9,7 +9,7 @@ NOW = 1_800_000_000
 
 
 def test_an_ended_session_is_known_until_its_tokens_expired() -> None:
-    """A session stays revoked as long as a token of it could be valid, and then takes no room."""
+    """A session stays revoked as long as a token of it could be valid, and is then dropped."""
     revocations = Revocations()
     revocations.add("a", NOW)
     revocations.add("b", NOW + 1)
@@ -21,7 +21,7 @@ def test_an_ended_session_is_known_until_its_tokens_expired() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(NOW, NOW + 9))), st.lists(st.integers(NOW - 2, NOW + 11)))
 def test_the_latest_end_counts(told: list[tuple[str, int]], times: list[int]) -> None:
-    """In whatever order the ends are told and time passes, no session is forgotten while a token of it may live."""
+    """In whatever order ends are added and time passes, no session is forgotten while a token of it may be valid."""
     revocations = Revocations()
     for session_id, until in told:
         revocations.add(session_id, until)

@@ -1,6 +1,6 @@
-"""Reads that share queries: any course of arrivals, departures, answers and errors, and queries that do not end.
+"""Reads that share queries: any sequence of arrivals, departures, answers and errors, and queries that never end.
 
-What is generated runs against queries that end when the course says so; a query's answer names that query.
+Generated sequences run against queries that end when the sequence says so; a query's answer names that query.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ FOREVER = 3600.0  # seconds
 
 
 class Broken(Exception):
-    """What a query ends with."""
+    """A query's error."""
 
 
 @dataclass
@@ -49,12 +49,12 @@ class Request:
 
     @property
     def is_waiting(self) -> bool:
-        """Tell whether it came and was not answered yet."""
+        """Tell whether it came and has not been answered yet."""
         return self.came >= 0 and self.task is not None and not self.task.done() and not self.has_left
 
 
 class Course:
-    """Requests and queries as they come about, each with its moment: no two things happen at the same one."""
+    """Requests and queries as they occur, each at a moment of its own."""
 
     def __init__(self, sharing: Sharing) -> None:
         self.sharing = sharing
@@ -98,31 +98,31 @@ class Course:
         request.task = asyncio.get_running_loop().create_task(read())
 
     def end(self, number: int) -> None:
-        """Let a query that runs be answered."""
+        """Let a running query return."""
         if running := self.running():
             running[number % len(running)].end.set_result(None)
 
     def fail(self, number: int) -> None:
-        """Let a query that runs end with an error."""
+        """Let a running query fail."""
         if running := self.running():
             running[number % len(running)].end.set_exception(Broken())
 
     def leave(self, number: int) -> None:
-        """Let a request that waits be cancelled."""
+        """Cancel a waiting request."""
         if waiting := [request for request in self.requests if request.is_waiting]:
             request = waiting[number % len(waiting)]
             assert request.task is not None
             request.has_left = request.task.cancel()
 
     async def finish(self) -> None:
-        """Answer whatever still runs, until nothing does."""
+        """Finish running queries until there are none."""
         await turn(9)
         while self.running():
             self.end(0)
             await turn(9)
 
     def check(self, request: Request) -> None:
-        """See that a request that stayed got what the first query ended with that began later and was asked that."""
+        """Check that a request that stayed got the outcome of the first later query with its question."""
         if request.has_left:
             return
         assert request.task is not None
@@ -156,7 +156,7 @@ SHARINGS = st.builds(
 def test_each_is_answered_by_a_query_that_began_after_it_came(
     sharing: Sharing, steps: list[tuple[Callable[[Course, int], None], int, int]]
 ) -> None:
-    """Whatever comes, leaves and fails in whatever order: who stays gets what the first query after them ended with."""
+    """Whatever comes, leaves and fails, in any order: who stays gets the outcome of the first query after them."""
 
     async def run() -> Course:
         course = Course(sharing)
@@ -176,7 +176,7 @@ def test_each_is_answered_by_a_query_that_began_after_it_came(
 def asking_in_turn(
     answers: Sequence[Callable[[], Awaitable[str]]],
 ) -> Callable[[Sequence[str]], Awaitable[Sequence[str]]]:
-    """Return a way to ask, each query ending as the next of these does."""
+    """Return an ``ask`` whose queries end one after the other as these do."""
     left = iter(answers)
 
     async def ask(asked: Sequence[str]) -> Sequence[str]:
@@ -192,13 +192,13 @@ async def say_at_once() -> str:
 
 
 async def say_never() -> str:
-    """Answer when the test has long ended."""
+    """Answer long after the test has ended."""
     await asyncio.sleep(FOREVER)
     return "never"
 
 
 async def test_with_nothing_under_way_nobody_waits_for_company() -> None:
-    """A read that comes when nothing runs is answered by a query of its own, without any time passing."""
+    """A read that comes when no query is running is answered by its own query, without any delay."""
     reads = CoalescedReads(asking_in_turn([say_at_once]), len, Sharing())
     reading = asyncio.get_running_loop().create_task(reads.read("a"))
     await turn(5)
@@ -207,7 +207,7 @@ async def test_with_nothing_under_way_nobody_waits_for_company() -> None:
 
 
 async def test_a_query_that_takes_long_holds_up_nobody_else() -> None:
-    """While a query does not end, who came after it began is answered by another."""
+    """While a query hangs, reads that came after it began are answered by another."""
     reads = CoalescedReads(asking_in_turn([say_never, say_at_once]), len, Sharing())
     held_up = asyncio.get_running_loop().create_task(reads.read("a"))
     await turn(3)
@@ -218,7 +218,7 @@ async def test_a_query_that_takes_long_holds_up_nobody_else() -> None:
 
 
 async def test_nobody_waits_without_end_for_their_query_to_begin() -> None:
-    """When as many queries as may run do not end, who waits is refused after a while; a log line says so."""
+    """When the maximum number of queries hang, waiting reads are refused after a while; a log line says so."""
     reads = CoalescedReads(asking_in_turn([say_never]), len, Sharing(at_once=1, longest_wait=0.05))
     held_up = asyncio.get_running_loop().create_task(reads.read("a"))
     await turn(3)
@@ -231,12 +231,12 @@ async def test_nobody_waits_without_end_for_their_query_to_begin() -> None:
 
 
 async def say_nothing() -> str:
-    """End as a query does whose task is cancelled."""
+    """End like a query whose task is cancelled."""
     raise asyncio.CancelledError
 
 
 async def test_a_query_that_is_cancelled_leaves_nobody_waiting() -> None:
-    """Who shared a query that was cancelled is refused, and who comes later is answered."""
+    """Reads that shared a cancelled query are refused, and later ones are answered."""
     reads = CoalescedReads(asking_in_turn([say_nothing, say_at_once]), len, Sharing())
     with capture_logs(), pytest.raises(Unavailable):
         async with asyncio.timeout(10):
@@ -245,7 +245,7 @@ async def test_a_query_that_is_cancelled_leaves_nobody_waiting() -> None:
 
 
 async def test_a_query_that_answers_too_little_leaves_nobody_waiting() -> None:
-    """When a query answers fewer questions than it was asked, who got no answer gets an error."""
+    """If a query returns fewer answers than it had questions, those without an answer get an error."""
 
     async def answer_nothing(_: Sequence[str]) -> Sequence[str]:
         return []
@@ -256,7 +256,7 @@ async def test_a_query_that_answers_too_little_leaves_nobody_waiting() -> None:
 
 
 async def test_a_query_knows_none_of_the_requests() -> None:
-    """A query runs in a context of its own: what it logs carries the request id of nobody."""
+    """A query runs in a context of its own: its log lines carry no request id."""
     seen: list[str] = []
     name = contextvars.ContextVar("name", default="nobody")
 
@@ -270,7 +270,7 @@ async def test_a_query_knows_none_of_the_requests() -> None:
 
 
 async def test_what_sharing_is_measured_against_shares_nothing() -> None:
-    """With ``ONE_BY_ONE`` each question has a query of its own, and none waits for another's."""
+    """With ``ONE_BY_ONE`` each question has its own query, and none waits for another's."""
     asked: list[list[str]] = []
     all_asked = asyncio.Event()
 

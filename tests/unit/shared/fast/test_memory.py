@@ -1,4 +1,4 @@
-"""What was found out once: kept up to a bound, the oldest forgotten first."""
+"""The bounded cache: entries are kept up to a bound, and the oldest is evicted first."""
 
 from shared.fast.memory import Memory
 
@@ -12,7 +12,7 @@ def test_what_is_kept_is_found() -> None:
 
 
 def test_the_oldest_is_forgotten_first() -> None:
-    """Beyond the bound the one that was kept first goes; keeping one again neither needs room nor makes it younger."""
+    """Beyond the bound the oldest entry is evicted; keeping one again neither needs room nor makes it younger."""
     memory: Memory[str, int] = Memory(2)
     for key, value in (("a", 1), ("b", 2), ("a", 3)):
         memory.keep(key, value)

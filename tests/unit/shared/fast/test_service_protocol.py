@@ -1,6 +1,6 @@
-"""The services' protocol sends, byte for byte, what uvicorn would send; only in fewer writes, and with fewer timers.
+"""The services' protocol sends, byte for byte, what uvicorn would send, but in fewer writes and with fewer timers.
 
-What it and its plain counterpart have in common is tested of both.
+What it and its plain counterpart have in common is tested with both.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ PLAIN = [(b"content-type", b"text/plain"), (b"content-length", b"3")]
 
 @dataclass
 class Wire(asyncio.Transport):
-    """The server's end of a connection: what was written to it, piece by piece, and whether it was ended."""
+    """The server's end of a connection: what was written to it, piece by piece, and whether it was closed."""
 
     written: list[bytes] = field(default_factory=list)
     is_ended: bool = False
@@ -33,31 +33,31 @@ class Wire(asyncio.Transport):
         self.written.append(bytes(data))
 
     def close(self) -> None:
-        """Take note of the end."""
+        """Note the close."""
         self.is_ended = True
 
     async def find_end(self) -> bool:
-        """Tell whether the connection was ended."""
+        """Tell whether the connection was closed."""
         return self.is_ended
 
     def is_closing(self) -> bool:
-        """Tell whether the connection was ended."""
+        """Tell whether the connection was closed."""
         return self.is_ended
 
     def get_extra_info(self, name: str, default: object = None) -> object:
-        """Tell nothing of the two ends."""
+        """Reveal nothing about the two ends."""
         del name
         return default
 
     def pause_reading(self) -> None:
-        """Go on all the same."""
+        """Do nothing."""
 
     def resume_reading(self) -> None:
-        """Go on."""
+        """Do nothing."""
 
 
 def answering(*messages: Message, fails: bool = False) -> ASGIApp:
-    """Return an application that reads the request and sends these messages, and may fail then."""
+    """Return an application that reads the request, sends these messages, and may then fail."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["headers"] and (b"expect", b"100-continue") in scope["headers"]:
@@ -71,7 +71,7 @@ def answering(*messages: Message, fails: bool = False) -> ASGIApp:
 
 
 def start(headers: Sequence[tuple[bytes, bytes]] = PLAIN, status: int = 200) -> Message:
-    """Return the message that begins an answer."""
+    """Return the message that starts an answer."""
     return {"type": "http.response.start", "status": status, "headers": list(headers)}
 
 
@@ -92,7 +92,7 @@ def connect(protocol: type[HttpToolsProtocol], app: ASGIApp, wire: Wire) -> Http
 
 
 async def exchange(protocol: type[HttpToolsProtocol], app: ASGIApp, request: bytes, *, is_paused: bool = False) -> Wire:
-    """Return what a client gets that sends a request to an application, and for a while takes nothing if it is so."""
+    """Return what a client gets for a request from an application; it pauses reading for a while if ``is_paused``."""
     wire = Wire()
     connection = connect(protocol, app, wire)
     if is_paused:
@@ -147,7 +147,7 @@ BOTH = pytest.mark.parametrize("protocol", [ServiceProtocol, PlainServiceProtoco
 @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_like_uvicorn(name: str, request_: bytes) -> None:
-    """Whatever is answered to whatever kind of request, the client gets what uvicorn sends, but no head alone."""
+    """For any answer to any kind of request, the client gets what uvicorn sends, but never a head by itself."""
     ours = await exchange(ServiceProtocol, ANSWERS[name], request_)
     uvicorns = await exchange(HttpToolsProtocol, ANSWERS[name], request_)
 
@@ -159,7 +159,7 @@ async def test_like_uvicorn(name: str, request_: bytes) -> None:
 
 
 async def test_one_write() -> None:
-    """An answer whose body is there leaves in one write."""
+    """An answer whose body is available is sent in one write."""
     wire = await exchange(ServiceProtocol, ANSWERS["plain"], GET)
 
     assert wire.written == [
@@ -169,7 +169,7 @@ async def test_one_write() -> None:
 
 @BOTH
 async def test_slow_reader(protocol: type[HttpToolsProtocol]) -> None:
-    """To a client that takes nothing for now, nothing is written until it takes more."""
+    """Nothing is written to a client that is not reading until it reads again."""
     wire = await exchange(protocol, ANSWERS["plain"], GET, is_paused=True)
 
     assert b"".join(wire.written).endswith(b"\r\n\r\nabc")
@@ -177,7 +177,7 @@ async def test_slow_reader(protocol: type[HttpToolsProtocol]) -> None:
 
 @BOTH
 async def test_two_requests_at_once(protocol: type[HttpToolsProtocol]) -> None:
-    """Requests that come together are answered in their order."""
+    """Pipelined requests are answered in order."""
     wire = await exchange(protocol, ANSWERS["plain"], GET * 2)
 
     assert b"".join(wire.written).count(b"HTTP/1.1 200 OK") == 2
@@ -185,7 +185,7 @@ async def test_two_requests_at_once(protocol: type[HttpToolsProtocol]) -> None:
 
 @BOTH
 async def test_idle_connection(monkeypatch: pytest.MonkeyPatch, protocol: type[HttpToolsProtocol]) -> None:
-    """A connection ends after it was idle for the time that is set; while a request is answered it is not idle."""
+    """A connection is closed after the keep-alive timeout; while a request is handled it is not idle."""
     monkeypatch.setattr(server, "KEEP_ALIVE", 0.5)
 
     async def answer_late(scope: Scope, receive: Receive, send: Send) -> None:
@@ -206,7 +206,7 @@ async def test_idle_connection(monkeypatch: pytest.MonkeyPatch, protocol: type[H
 @BOTH
 @pytest.mark.parametrize("requests", [1, 3])
 async def test_who_ends_their_own_side_gets_their_answers(protocol: type[HttpToolsProtocol], requests: int) -> None:
-    """After whole requests the connection ends with the last answer, and not with the client's side of it."""
+    """After a half-close following whole requests, the connection ends with the last answer."""
     wire = Wire()
     connection = connect(protocol, answering(start(), body()), wire)
     connection.data_received(GET * requests)
@@ -219,7 +219,7 @@ async def test_who_ends_their_own_side_gets_their_answers(protocol: type[HttpToo
 @pytest.mark.parametrize("data", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nx"])
 @BOTH
 async def test_who_ends_in_the_middle_gets_nothing(protocol: type[HttpToolsProtocol], data: bytes) -> None:
-    """Half a request is not answered: the connection ends with the client's side."""
+    """Half a request is not answered: the connection ends with the client's half-close."""
     wire = Wire()
     connection = connect(protocol, answering(start(), body()), wire)
     connection.data_received(data)

@@ -1,4 +1,4 @@
-"""The switch: what is built while it is off is plain, and nothing that was built before is touched."""
+"""The switch: what is built while it is off is plain, and nothing that was built before changes."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -28,19 +28,19 @@ async def answer(questions: Sequence[int]) -> list[int]:
 
 
 def test_it_is_on() -> None:
-    """A service is fast, whatever its settings."""
+    """The optimisations are on, whatever the settings."""
     assert Switch().is_on
 
 
 @pytest.mark.only_fast
 def test_fast_things_are_built() -> None:
-    """While it is on."""
+    """While the switch is on, the fast variants are built."""
     assert isinstance(share_reads(answer, lambda _: 1, SHARED), CoalescedReads)
     assert choose_protocol() is ServiceProtocol
 
 
 async def test_plain_reads_answer_each_question_by_its_own_query(without_fast: None) -> None:
-    """Equal questions too, and an error is for the one who asked."""
+    """Equal questions too, and an error reaches only the caller."""
     del without_fast
     asked: list[list[int]] = []
 
@@ -57,7 +57,7 @@ async def test_plain_reads_answer_each_question_by_its_own_query(without_fast: N
 
 
 def test_a_plain_memory_keeps_nothing(without_fast: None) -> None:
-    """So that all is found out each time."""
+    """Without the optimisation everything is computed each time."""
     del without_fast
     memory: Memory[str, int] = Memory(2)
     memory.keep("a", 1)
@@ -65,7 +65,7 @@ def test_a_plain_memory_keeps_nothing(without_fast: None) -> None:
 
 
 async def test_a_plain_timer_rings_at_its_last_deadline(without_fast: None) -> None:
-    """Set anew each time, it rings as the lazy one does: once, when the deadline noted last has passed."""
+    """Set again each time, it rings as the lazy one does: once, when the deadline noted last has passed."""
     del without_fast
     rang = asyncio.Event()
     times: list[float] = []
@@ -85,13 +85,13 @@ async def test_a_plain_timer_rings_at_its_last_deadline(without_fast: None) -> N
 
 
 def test_the_plain_protocol_is_chosen(without_fast: None) -> None:
-    """Uvicorn's own, which answers after a half close too."""
+    """It is uvicorn's own, which also answers after a half-close."""
     del without_fast
     assert choose_protocol() is PlainServiceProtocol
 
 
 def test_it_is_looked_at_in_fast_only() -> None:
-    """No other module asks whether it is on: what they use is built for them, and is all the same to them."""
+    """No other module checks whether it is on: they use what is built for them, and need not know."""
     users = {module.name for module in list_modules() if module.imports_any("shared.fast.switch")}
     assert users
     assert not [name for name in users if "fast" not in name.split("/")]

@@ -1,4 +1,4 @@
-"""The writer of log lines, on pipes: what it holds, what it drops, and what it says of that."""
+"""The writer of log lines, on pipes: what it buffers, what it drops, and how it reports that."""
 
 import fcntl
 import os
@@ -22,7 +22,7 @@ CAPACITY = 10_000
 
 @dataclass(slots=True)
 class Pipe:
-    """A writer with a small buffer ahead of a small pipe, and both ends of that."""
+    """A writer with a small buffer in front of a small pipe, and both ends of the pipe."""
 
     reader: int
     writer: int
@@ -31,7 +31,7 @@ class Pipe:
     log: LogWriter = field(init=False)
 
     def __post_init__(self) -> None:
-        """Begin to write."""
+        """Start to write."""
         self.log = LogWriter(self.writer, self._say_loss, capacity=CAPACITY, at_once=self.at_once)
 
     def _say_loss(self, lines: int) -> None:
@@ -39,7 +39,7 @@ class Pipe:
         self.log.write(f"lost {lines}")
 
     def read(self) -> list[str]:
-        """Return all lines that the writer has, what it says of a loss among them."""
+        """Return all lines that the writer has, including its reports of losses."""
         found, deadline = b"", time.monotonic() + 30
         while not self.log.flush(0) or select.select([self.reader], [], [], 0)[0]:
             assert time.monotonic() < deadline
@@ -58,14 +58,14 @@ class Pipe:
 
 @pytest.fixture(params=["by the thread", "at once"])
 def pipe(request: pytest.FixtureRequest) -> Iterator[Pipe]:
-    """Give a pipe of 4 KiB, with and without a way to write to it at once."""
+    """Give a pipe of 4 KiB, with and without a way to write to it directly."""
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PIPE)
     pipe = Pipe(reader, writer, open_beside(writer) if request.param == "at once" else None)
     yield pipe
     os.set_blocking(reader, False)
     os.close(reader)  # which ends the thread's write, if it is in one
-    assert pipe.log.flush(30)  # it writes no more: the number may be another file's by now
+    assert pipe.log.flush(30)  # it writes no more: the descriptor may be another file's by now
     os.close(writer)
 
 
@@ -78,7 +78,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 
 def test_lines_come_in_their_order(pipe: Pipe) -> None:
-    """All lines are written, as they came, whatever their level and their characters."""
+    """All lines are written in order, whatever their level and their characters."""
     for number in range(20):
         pipe.log.write(f"line {number}", is_urgent=number % 3 == 0)
     pipe.log.write("r\u00e9sum\u00e9 \ud800")
@@ -96,7 +96,7 @@ def test_a_line_of_bytes_is_taken_as_it_is(pipe: Pipe) -> None:
 
 
 def test_a_full_buffer_drops_what_comes(pipe: Pipe) -> None:
-    """What finds no room is counted; when the pipe is read the loss is said once, at its place, and new lines come."""
+    """Lines that find no room are counted; once the pipe is read the loss is one line, in place, and new lines come."""
     written = pipe.block()
     for _ in range(7):
         pipe.log.write("more")
@@ -109,7 +109,7 @@ def test_a_full_buffer_drops_what_comes(pipe: Pipe) -> None:
 
 
 def test_a_slow_reader_gets_stretches(pipe: Pipe) -> None:
-    """After the buffer was full no line is taken before it is half empty: the loss is not said line by line."""
+    """After the buffer was full no line is accepted until it is half empty: losses are not reported line by line."""
     pipe.block()
     for _ in range(3):
         os.read(pipe.reader, 500)
@@ -126,13 +126,13 @@ def test_memory_is_bounded(pipe: Pipe) -> None:
 
 
 def test_a_blocked_pipe_does_not_hold_up_a_flush(pipe: Pipe) -> None:
-    """Whoever waits for the lines to be written does so no longer than they said."""
+    """A flush waits no longer than its timeout for the lines to be written."""
     pipe.block()
     assert not pipe.log.flush(0.05)
 
 
 def test_a_closed_pipe_is_a_loss(pipe: Pipe) -> None:
-    """Lines for which there is no reader any more are counted as lost."""
+    """Lines that no longer have a reader are counted as lost."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, pipe.reader)
     os.close(nothing)
@@ -143,7 +143,7 @@ def test_a_closed_pipe_is_a_loss(pipe: Pipe) -> None:
 
 
 def test_a_descriptor_that_does_not_block(pipe: Pipe) -> None:
-    """A pipe that somebody made non-blocking is waited for, and nothing is lost."""
+    """The writer waits for a pipe that somebody made non-blocking, and nothing is lost."""
     os.set_blocking(pipe.writer, False)
     for number in range(800):
         pipe.log.write(f"line {number}")
@@ -152,7 +152,7 @@ def test_a_descriptor_that_does_not_block(pipe: Pipe) -> None:
 
 @pytest.mark.parametrize("is_at_once", [False, True])
 def test_lines_of_several_writers_stay_whole(is_at_once: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    """Two writers on one pipe, as services of one terminal are, do not write into each other's lines."""
+    """Two writers on one pipe, like services in one terminal, do not write into each other's lines."""
     reader, writer = os.pipe()
     beside = [open_beside(writer) if is_at_once else None for _ in range(2)]
     logs = [LogWriter(writer, lambda _: None, at_once=each) for each in beside]
@@ -175,7 +175,7 @@ def test_lines_of_several_writers_stay_whole(is_at_once: bool) -> None:  # noqa:
 
 
 def test_what_prints_by_itself_goes_the_same_way(pipe: Pipe) -> None:
-    """Text that is printed becomes lines, each when it has its end."""
+    """Printed text becomes lines, each once it is complete."""
     stream = LogStream(pipe.log)
     print("one\ntw", end="", file=stream)
     print("o", file=stream, flush=True)
@@ -184,7 +184,7 @@ def test_what_prints_by_itself_goes_the_same_way(pipe: Pipe) -> None:
 
 
 def test_a_way_beside_has_a_mode_of_its_own(tmp_path: Path) -> None:
-    """Only a pipe is opened once more, and the descriptor that others share stays as it is."""
+    """Only a pipe is opened a second time, and the descriptor that others share stays unchanged."""
     reader, writer = os.pipe()
     beside = open_beside(writer)
     assert beside is not None
@@ -196,7 +196,7 @@ def test_a_way_beside_has_a_mode_of_its_own(tmp_path: Path) -> None:
 
 
 def test_one_who_fills_a_piece_writes_it() -> None:
-    """Where a pipe takes lines at once, those that fill a piece go out by who writes them, in their order."""
+    """If a pipe accepts lines directly, the writer of the line that fills a piece sends it, in order."""
     reader, writer = os.pipe()
     log = LogWriter(writer, lambda _: None, at_once=open_beside(writer))
     log.write("first")

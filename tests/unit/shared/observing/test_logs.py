@@ -1,4 +1,4 @@
-"""Logs: one style for our lines and those of the libraries, and no library that tells too much."""
+"""Logs: one style for our lines and those of the libraries, and no library that reveals too much."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ def read_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 
 
 def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each line is one JSON object with time in UTC, level, logger, service, request id and what it says."""
+    """Each line is one JSON object with time in UTC, level, logger, service, request id and its message."""
     set_up_logs("posts_service", "INFO", "json")
     structlog.contextvars.bind_contextvars(request_id="11111111")
     structlog.get_logger("sync").warning("sync_fell_behind", seconds=3)
@@ -61,7 +61,7 @@ def test_lines_of_libraries(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_level(capsys: pytest.CaptureFixture[str]) -> None:
-    """Lines below the level are not written, ours nor others'."""
+    """Lines below the level are not written, neither ours nor others'."""
     set_up_logs("gateway", "WARNING", "json")
     structlog.get_logger("x").info("below")
     logging.getLogger("x").info("below")
@@ -70,7 +70,7 @@ def test_level(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_text(capsys: pytest.CaptureFixture[str]) -> None:
-    """For people a line is text without colours where no terminal reads it, with a plain traceback."""
+    """For people a line is text, with a plain traceback, and without colours unless on a terminal."""
     set_up_logs("gateway", "INFO", "text")
     try:
         int("inside")
@@ -85,7 +85,7 @@ def test_text(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_one_value_can_not_make_two_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    """A value with a line break does not begin a line of its own, in either style."""
+    """A value with a line break does not start a new line, in either style."""
     for style in ("text", "json"):
         set_up_logs("gateway", "INFO", style)
         structlog.get_logger("x").info("it_happened", value="a\nforged line\r\nb")
@@ -93,7 +93,7 @@ def test_one_value_can_not_make_two_lines(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_a_value_gives_a_terminal_no_orders(capsys: pytest.CaptureFixture[str]) -> None:
-    """Control and bidirectional characters of a value are written as escapes, in either style."""
+    """Control and bidirectional characters in a value are escaped, in either style."""
     for style in ("text", "json"):
         set_up_logs("gateway", "INFO", style)
         structlog.get_logger("x").info("it_happened", value="a\u202eb", other="\x1b[2J", last="\x9b2J\x07")
@@ -110,7 +110,7 @@ def fail(text: str) -> None:
 def test_a_terminal_is_given_no_orders_but_ours(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where lines have colours, no other order gets through: in a value, a message, or the text of an error."""
+    """In coloured lines no other escape sequence gets through, be it in a value, a message, or the text of an error."""
     monkeypatch.setattr("os.isatty", lambda _: True)
     set_up_logs("gateway", "INFO", "text")
     structlog.get_logger("x").info("it_happened", value="\x1b[2J", other="a \x1b[2J", number=3)
@@ -126,7 +126,7 @@ def test_a_terminal_is_given_no_orders_but_ours(
 
 
 def test_a_line_that_nobody_reads_keeps_nobody_from_being_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the reader of the lines has gone, or they are closed, writing one is no error for whoever writes it."""
+    """When the log's reader has gone, or the log is closed, writing a line raises no error."""
     reader, writer = os.pipe()
     os.close(reader)
     stream = os.fdopen(writer, "w")
@@ -139,7 +139,7 @@ def test_a_line_that_nobody_reads_keeps_nobody_from_being_served(monkeypatch: py
 
 
 async def test_http_client_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
-    """The HTTP client tells neither addresses with their queries nor headers, at the lowest level either."""
+    """The HTTP client logs neither addresses with their queries nor headers, not even at the lowest level."""
     set_up_logs("gateway", "DEBUG", "json")
 
     async def handle(_: httpx2.Request) -> httpx2.Response:
@@ -152,7 +152,7 @@ async def test_http_client_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_steps_of_the_server_are_told_at_debug_only(capsys: pytest.CaptureFixture[str]) -> None:
-    """That the server starts or ends is told at DEBUG; its warnings always."""
+    """The server's start and end are logged at DEBUG; its warnings always."""
     for level in ("DEBUG", "INFO"):
         set_up_logs("gateway", level, "json")
         logging.getLogger("uvicorn.error").info("Application startup complete.")
@@ -162,7 +162,7 @@ def test_steps_of_the_server_are_told_at_debug_only(capsys: pytest.CaptureFixtur
 
 
 def test_access_log_of_the_server_is_off(capsys: pytest.CaptureFixture[str]) -> None:
-    """The server's own access log, which would tell raw paths, is off."""
+    """The server's own access log, which would contain raw paths, is off."""
     set_up_logs("gateway", "DEBUG", "json")
     logging.getLogger("uvicorn.access").info('127.0.0.1 - "GET /planted"')
     assert read_lines(capsys) == []

@@ -1,4 +1,4 @@
-"""What is counted of requests."""
+"""The metrics of requests."""
 
 import pytest
 from prometheus_client import Histogram
@@ -9,7 +9,7 @@ NAMES = ["+Inf" if bound == float("inf") else str(bound) for bound in Histogram.
 
 
 def test_requests_are_counted_by_route_method_and_status() -> None:
-    """Each combination of labels has a count of its own; a method that is none of HTTP's usual ones is ``other``."""
+    """Each combination of labels has its own count; a method that is not one of HTTP's usual ones is ``other``."""
     metrics = Metrics()
     for method, status in (("GET", 200), ("GET", 200), ("GET", 404), ("BREW", 200), ("PROPFIND", 200)):
         metrics.observe_request("/a", method, status, 0.1)
@@ -29,7 +29,7 @@ def test_requests_are_counted_by_route_method_and_status() -> None:
 
 @pytest.mark.parametrize(("seconds", "first"), [(0.0, "0.005"), (0.005, "0.005"), (0.0051, "0.01"), (60.0, "+Inf")])
 def test_a_time_is_in_each_bucket_from_the_first_that_holds_it(seconds: float, first: str) -> None:
-    """A bucket counts the times up to and with its bound."""
+    """A bucket counts the times up to and including its bound."""
     metrics = Metrics()
     metrics.observe_request("/a", "GET", 200, seconds)
     find = metrics.registry.get_sample_value

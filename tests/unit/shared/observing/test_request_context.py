@@ -1,4 +1,4 @@
-"""What one request is called and what is said of it: its id, its log line, its count; and what a fault of ours gets."""
+"""The context of a request: its id, its log line, its count; and what a fault of ours gets."""
 
 import re
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ from tests.support.forged_tokens import ISSUER, SECRET, TTL, forge, make_claims
 
 
 async def show(request: Request) -> Response:
-    """Answer the caller's id."""
+    """Return the caller's id."""
     return PlainTextResponse(str(require_user(request).claims.user_id))
 
 
@@ -37,7 +37,7 @@ async def fail(_: Request) -> Response:
 
 
 async def fail_half_way(_: Request) -> Response:
-    """Fail when half of the answer is out."""
+    """Fail when half of the answer has been sent."""
 
     async def chunks() -> AsyncIterator[bytes]:
         yield b"half"
@@ -82,7 +82,7 @@ def served() -> Served:
 
 
 def line_of(logs: list[EventDict]) -> EventDict:
-    """Return the one line that says that a request was finished."""
+    """Return the only line about a finished request."""
     (line,) = [entry for entry in logs if entry["event"] == "request_finished"]
     return line
 
@@ -98,7 +98,7 @@ async def test_request_id_is_kept(served: Served, request_id: str) -> None:
     "request_id", ["", "short", "a" * 65, "with blank", "evil\tid", "<script>", "é" * 8, "12345678\x7f"]
 )
 async def test_bad_request_id_is_replaced(served: Served, request_id: str) -> None:
-    """A request id of another form is not repeated anywhere; the request gets a new one."""
+    """A malformed request id is not repeated anywhere; the request gets a new one."""
     answer = await served.client.get("/livez", headers=[(b"X-Request-ID", request_id.encode())])
     assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-request-id"])
 
@@ -110,7 +110,7 @@ async def test_two_request_ids_are_replaced(served: Served) -> None:
 
 
 async def test_log_line(served: Served) -> None:
-    """A request is one line: matcher, status, time, who; nothing that was typed, sent or proven with."""
+    """A request is one line: matcher, status, time, user; nothing that was typed or sent, and no credentials."""
     token = forge(make_claims(user_id=7))
     with capture_logs() as logs:
         await served.client.get(
@@ -167,7 +167,7 @@ async def test_requests_are_counted(served: Served) -> None:
 
 
 async def test_fault_of_ours(served: Served) -> None:
-    """What our code raises is a 500 that says nothing, with the request's id and protective headers, logged once."""
+    """An exception in our code is a 500 without details, with the request's id and protective headers, logged once."""
     with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
         answer = await served.client.get("/fail", headers={"X-Request-ID": "11111111"})
 
@@ -180,7 +180,7 @@ async def test_fault_of_ours(served: Served) -> None:
 
 
 async def test_fault_half_way(served: Served) -> None:
-    """A fault when half of the answer is out ends the connection, and the server's line still has the request's id."""
+    """A fault in the middle of an answer ends the connection, and the server's log line still has the request's id."""
     with pytest.raises(RuntimeError):
         await served.client.get("/half", headers={"X-Request-ID": "11111111"})
     assert structlog.contextvars.get_contextvars() == {"request_id": "11111111"}
@@ -188,13 +188,13 @@ async def test_fault_half_way(served: Served) -> None:
 
 
 async def test_id_does_not_outlive_its_request(served: Served) -> None:
-    """After a request its id is on no further log line."""
+    """After a request its id is in no further log line."""
     await served.client.get("/users/1")
     assert structlog.contextvars.get_contextvars() == {}
 
 
 async def test_only_http_is_touched() -> None:
-    """What is no HTTP request, such as the lifespan, passes through all middleware untouched."""
+    """Anything but an HTTP request, such as the lifespan, passes through all middleware untouched."""
     seen: list[str] = []
 
     async def app(scope: Scope, _: Receive, __: Send) -> None:
@@ -212,6 +212,6 @@ async def test_only_http_is_touched() -> None:
 
 
 def test_record_without_the_middleware() -> None:
-    """Where the middleware is not in use a request has a record all the same, and only one."""
+    """Even without the middleware a request has a record, and only one."""
     scope: Scope = {"type": "http"}
     assert record_of(scope) is record_of(scope)

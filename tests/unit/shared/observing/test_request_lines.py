@@ -1,4 +1,4 @@
-"""The log line of a request: it is what structlog would have made of it, to the letter."""
+"""The log line of a request: exactly what structlog would have written."""
 
 import datetime as dt
 import json
@@ -59,7 +59,7 @@ def log_by_structlog(style: str, facts: dict[str, object]) -> bytes:
 
 @given(FACTS)
 def test_as_json(facts: dict[str, object]) -> None:
-    """Whatever a request's line tells, as JSON it is the line that structlog makes: ASCII, in the same order."""
+    """Whatever a request's line contains, as JSON it is the line that structlog makes: ASCII, in the same order."""
     line = JsonLine("gateway")(facts, WHEN)
     assert line == log_by_structlog("json", facts)
     assert json.loads(line) == {**facts, **LAST}
@@ -69,7 +69,7 @@ def test_as_json(facts: dict[str, object]) -> None:
 @pytest.mark.parametrize("has_colors", [False, True])
 @given(facts=FACTS)
 def test_as_text(has_colors: bool, facts: dict[str, object]) -> None:  # noqa: FBT001 - a parameter of the test
-    """Whatever a request's line tells, as text it is the line that structlog makes, on a terminal too."""
+    """Whatever a request's line contains, as text it is the line that structlog makes, on a terminal too."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("os.isatty", lambda _: has_colors)
         expected = log_by_structlog("text", facts)
@@ -78,13 +78,13 @@ def test_as_text(has_colors: bool, facts: dict[str, object]) -> None:  # noqa: F
 
 @given(ODD)
 def test_nothing_is_obeyed(text: str) -> None:
-    """What is shown has no character that a terminal would obey, but in the form that is quoted afterwards."""
+    """A line has no character that a terminal would obey, except in a form that is quoted afterwards."""
     shown = show_unquoted(text)
     assert shown.isprintable() or (shown == text and repr(shown) != f"'{shown}'")
 
 
 def test_a_report_takes_the_short_way() -> None:
-    """Where logs are set up a request's report is one such line, with what is known and nothing else."""
+    """Once logging is set up a request's report is one such line, with what is known and nothing else."""
     kept = Kept()
     set_up_logs("posts_service", "INFO", "json", kept)
     record = begin_record([(b"x-request-id", b"11111111")])
@@ -104,7 +104,7 @@ def test_a_report_takes_the_short_way() -> None:
 
 @pytest.mark.parametrize(("level", "lines"), [("DEBUG", 2), ("INFO", 1), ("WARNING", 0)])
 def test_what_comes_by_itself_is_debug(level: str, lines: int) -> None:
-    """The line of a request that comes every few seconds by itself is DEBUG, that of any other INFO."""
+    """The line of a periodic request, sent every few seconds, is DEBUG, that of any other INFO."""
     kept = Kept()
     set_up_logs("auth_service", level, "json", kept)
     reports, routine = Reports(Metrics()), begin_record(())
@@ -115,7 +115,7 @@ def test_what_comes_by_itself_is_debug(level: str, lines: int) -> None:
 
 
 def test_the_time() -> None:
-    """The clock tells the time in UTC to the microsecond, before and after a second has passed."""
+    """The clock gives the time in UTC to the microsecond, before and after a second has passed."""
     clock = Clock()
     for _ in range(3):
         before = dt.datetime.now(dt.UTC)

@@ -24,7 +24,7 @@ WRITTEN = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]")
     ],
 )
 def test_a_trace_is_read(value: str, flags: str) -> None:
-    """A valid value is read, of later versions what is known of them; of the flags only ``sampled`` goes on."""
+    """A valid value is read, of later versions the known part; of the flags only ``sampled`` is passed on."""
     assert read_traceparent([value.encode()]) == Parent(TRACE, SPAN, flags)
 
 
@@ -38,14 +38,14 @@ def test_a_trace_is_read(value: str, flags: str) -> None:
     ],
 )
 def test_what_can_not_be_read_is_no_trace(value: str) -> None:
-    """A value that is wrong anywhere counts as none, and so do two values."""
+    """A malformed value counts as none, and so do two values."""
     assert read_traceparent([value.encode()]) is None
     assert read_traceparent([f"00-{TRACE}-{SPAN}-01".encode()] * 2) is None
 
 
 @given(st.lists(st.binary(max_size=80), max_size=2))
 def test_whatever_comes_a_good_trace_goes_on(values: list[bytes]) -> None:
-    """Whatever a client sends, what the next service gets is valid, and of a request's own span."""
+    """Whatever a client sends, the next service gets a valid value, with the request's own span."""
     record = begin_record([(b"traceparent", value) for value in values])
     assert WRITTEN.fullmatch(write_trace(record))
     parent = Parent(record.trace_id, record.span_id, record.trace_flags)
@@ -53,7 +53,7 @@ def test_whatever_comes_a_good_trace_goes_on(values: list[bytes]) -> None:
 
 
 def test_a_trace_goes_on_under_a_span_of_its_own() -> None:
-    """A request that is part of a trace keeps its id and flags, and calls others in its own name."""
+    """A request that is part of a trace keeps its id and flags, and calls others under its own span."""
     headers = [(b"traceparent", write_traceparent(TRACE, SPAN, "00").encode())]
     one, other = begin_record(headers), begin_record(headers)
     assert (one.trace_id, one.trace_flags) == (TRACE, "00")
@@ -61,7 +61,7 @@ def test_a_trace_goes_on_under_a_span_of_its_own() -> None:
 
 
 def test_a_trace_begins_here_under_the_request_s_id() -> None:
-    """Without a trace one begins, sampled; it is called like the request, unless that brought an id of its own."""
+    """Without a trace one begins, sampled; its id is the request's, unless that brought one of its own."""
     record = begin_record([])
     assert (record.trace_id, record.trace_flags) == (record.request_id, "01")
     named = begin_record([(b"x-request-id", b"from-the-client")])

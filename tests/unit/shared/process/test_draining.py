@@ -1,4 +1,4 @@
-"""How a process ends: it says so, serves on for a while, finishes what runs, and only then is gone."""
+"""How a process ends: it announces that, serves for a while, finishes what is running, and only then exits."""
 
 import contextlib
 import signal
@@ -38,7 +38,7 @@ class Service:
     process: "subprocess.Popen[bytes]"
 
     def wait_until_it_drains(self) -> httpx2.Response:
-        """Return what ``/readyz`` answers once that is no longer 200."""
+        """Return the answer of ``/readyz`` once it is no longer 200."""
         deadline = time.monotonic() + DEADLINE
         while (answer := httpx2.get(f"{self.url}/readyz", trust_env=False)).status_code == 200:
             assert time.monotonic() < deadline
@@ -47,7 +47,7 @@ class Service:
 
 @contextlib.contextmanager
 def running_service(drain_seconds: float) -> Iterator[Service]:
-    """Give a service that drains for so long when it is told to end."""
+    """Give a service that drains for that long when told to end."""
     port, metrics_port = choose_ports()
     environment = {"SECRET_KEY": SECRET, "PORT": str(port), "METRICS_PORT": str(metrics_port)}
     environment["DRAIN_SECONDS"] = str(drain_seconds)
@@ -62,7 +62,7 @@ def running_service(drain_seconds: float) -> Iterator[Service]:
 
 
 def test_it_says_that_it_ends_and_serves_on() -> None:
-    """After SIGTERM /readyz is 503, answers say that their connection ends, and new connections are served."""
+    """After SIGTERM /readyz is 503, answers announce the close of their connection, and new connections are served."""
     with running_service(3) as service, httpx2.Client(base_url=service.url, trust_env=False) as client:
         assert "connection" not in client.get("/").headers
         service.process.send_signal(signal.SIGTERM)
@@ -76,7 +76,7 @@ def test_it_says_that_it_ends_and_serves_on() -> None:
 
 
 def test_it_finishes_what_runs() -> None:
-    """A request that began before the end of the draining is answered, however near that end was."""
+    """A request that began before the end of the drain is answered, however near that end was."""
     with running_service(0.5) as service, ThreadPoolExecutor() as pool:
         service.process.send_signal(signal.SIGTERM)
         service.wait_until_it_drains()
@@ -86,7 +86,7 @@ def test_it_finishes_what_runs() -> None:
 
 
 def test_a_second_signal_ends_it_at_once() -> None:
-    """Who asks twice does not wait for the draining."""
+    """A second signal skips the drain."""
     with running_service(60) as service:
         service.process.send_signal(signal.SIGTERM)
         service.wait_until_it_drains()

@@ -76,7 +76,7 @@ def test_taken_metrics_port() -> None:
 
 
 def test_life_of_a_process() -> None:
-    """A service answers on its port, shows its metrics on another, tells nothing of itself, and ends when told to."""
+    """A service answers on its port, has its metrics on another, reveals nothing about itself, and ends when told to."""
     port, metrics_port = choose_ports()
     environment = {"SECRET_KEY": SECRET, "PORT": str(port), "METRICS_PORT": str(metrics_port)}
     command = [sys.executable, "-c", PROGRAM]
@@ -104,7 +104,7 @@ def wait_for_answer(url: str, process: "subprocess.Popen[bytes]") -> httpx2.Resp
 
 
 def test_settings_of_the_server() -> None:
-    """One parser everywhere, nothing believed from headers, nothing told of the server, an end to every wait."""
+    """One parser everywhere, no trust in headers, nothing revealed about the server, a timeout for every wait."""
     config = build_config(Starlette(), "127.0.0.1", 8001)
 
     assert (config.loop, config.ws, config.lifespan) == ("uvloop", "none", "on")

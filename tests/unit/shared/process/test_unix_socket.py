@@ -1,4 +1,4 @@
-"""A service at a Unix socket: the same as at its port, closed to others, and never taken from somebody who uses it."""
+"""A service on a Unix socket: the same as on its port, closed to others, and never taken from one that uses it."""
 
 import contextlib
 import os
@@ -31,7 +31,7 @@ serve("some_service", UpstreamSettings, lambda *_: Starlette(routes=[*health_rou
 
 
 def start(path: Path, port: int, metrics_port: int) -> "subprocess.Popen[bytes]":
-    """Start a service that is to listen at a path, too."""
+    """Start a service that also listens at a path."""
     environment = {"SECRET_KEY": SECRET, "PORT": str(port), "METRICS_PORT": str(metrics_port), "UNIX_SOCKET": str(path)}
     return subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, cwd=ROOT, stderr=subprocess.PIPE)
 
@@ -55,7 +55,7 @@ def ask(path: Path, target: str = "/") -> httpx2.Response:
 
 
 def test_a_service_answers_at_its_socket(tmp_path: Path) -> None:
-    """The socket leads to the same service, which knows no address of the caller; only its own user may connect."""
+    """The socket leads to the same service, which sees no client address; only its own user may connect."""
     path = tmp_path / "service.sock"
     umask = os.umask(0o022)
     try:
@@ -111,7 +111,7 @@ def test_a_file_is_not_replaced(tmp_path: Path) -> None:
 
 
 def test_a_socket_that_only_listens_is_in_use(tmp_path: Path) -> None:
-    """A listener that has not begun to accept counts as one."""
+    """A listener that does not accept connections yet counts as in use."""
     path = tmp_path / "service.sock"
     with socket.socket(socket.AF_UNIX) as busy:
         busy.bind(str(path))
@@ -121,7 +121,7 @@ def test_a_socket_that_only_listens_is_in_use(tmp_path: Path) -> None:
 
 
 def test_nobody_is_let_in_before_the_service_is_there(tmp_path: Path) -> None:
-    """While the service still starts, connections are refused at once, as at its port."""
+    """While the service is still starting, connections are refused at once, as on its port."""
     path = tmp_path / "service.sock"
     with bind_unix_socket(path), socket.socket(socket.AF_UNIX) as client, pytest.raises(ConnectionRefusedError):
         client.connect(str(path))

@@ -37,7 +37,7 @@ def authenticate_with(*values: bytes, now: int = NOW, revocations: Revocations |
 
 
 class Holder:
-    """Stands where an application does: holds the state that authentication needs."""
+    """Takes the place of an application: holds the state that authentication needs."""
 
     def __init__(self) -> None:
         self.state = self
@@ -64,7 +64,7 @@ def test_bare_and_bearer(value: str) -> None:
 
 
 def test_no_header() -> None:
-    """Without the header the caller is anonymous because it is missing."""
+    """Without the header the caller is anonymous, with that as the reason."""
     assert authenticate_with() == Anonymous(Reason.MISSING)
 
 
@@ -83,7 +83,7 @@ def test_no_header() -> None:
     ],
 )
 def test_what_is_meant_for_us_and_no_token_is_invalid(value: bytes) -> None:
-    """A bare word, or what follows Bearer, that is no valid token makes an anonymous caller, and no error."""
+    """A bare word, or one after Bearer, that is no valid token makes an anonymous caller, and raises nothing."""
     assert authenticate_with(value) == Anonymous(Reason.INVALID)
 
 
@@ -92,25 +92,25 @@ FOREIGN = [b"", b" \t", b"Basic dXNlcjpwYXNz", b"basic  eDp5", b'Digest username
 
 @pytest.mark.parametrize("value", [*FOREIGN, f"Token {TOKEN}".encode(), f"{TOKEN} {TOKEN}".encode(), b"\xff \xfe"])
 def test_another_scheme_is_no_credential_for_us(value: bytes) -> None:
-    """What is meant for somebody else, such as a proxy ahead that asks for Basic, is as if it were not there."""
+    """A credential for somebody else, such as a proxy in front that demands Basic, is ignored."""
     assert authenticate_with(value) == Anonymous(Reason.MISSING)
     assert authenticate_with(value, value) == Anonymous(Reason.MISSING)
 
 
 def test_two_headers() -> None:
-    """Two Authorization headers, one of them ours, are invalid: two readers could take two of them."""
+    """Two Authorization headers, one of them ours, are invalid: two parsers could choose different ones."""
     for other in (TOKEN.encode(), *FOREIGN):
         assert authenticate_with(TOKEN.encode(), other) == Anonymous(Reason.INVALID)
         assert authenticate_with(other, TOKEN.encode()) == Anonymous(Reason.INVALID)
 
 
 def test_expired() -> None:
-    """An expired token is told apart from an invalid one."""
+    """An expired token is distinguished from an invalid one."""
     assert authenticate_with(TOKEN.encode(), now=NOW + TTL) == Anonymous(Reason.EXPIRED)
 
 
 def test_an_ended_session_proves_nothing() -> None:
-    """A token of a session that was ended makes an anonymous caller, also when it was verified just before."""
+    """A token of an ended session makes an anonymous caller, even if it was verified just before."""
     revocations = Revocations()
     assert isinstance(authenticate_with(TOKEN.encode(), revocations=revocations), User)
     revocations.add(str(CLAIMS["sid"]), NOW + TTL)
@@ -126,7 +126,7 @@ def test_an_ended_session_proves_nothing() -> None:
 
 @given(st.binary())
 def test_any_header_makes_a_caller(value: bytes) -> None:
-    """Any bytes make an anonymous caller, and no error."""
+    """Any bytes make an anonymous caller, and raise nothing."""
     assert authenticate_with(value) in (Anonymous(Reason.INVALID), Anonymous(Reason.MISSING))
     assert authenticate_with(b"Bearer " + value) == Anonymous(Reason.INVALID)
 
@@ -150,12 +150,12 @@ def test_any_header_makes_a_caller(value: bytes) -> None:
     ],
 )
 def test_challenge(reason: Reason, expected: str) -> None:
-    """The challenge names an error only where a token was sent (RFC 6750, section 3.1)."""
+    """The challenge names an error only if a token was sent (RFC 6750, section 3.1)."""
     assert challenge(Anonymous(reason)) == expected
 
 
 def test_user_is_required() -> None:
-    """Who needs a user gets one, or Unauthorized with the challenge."""
+    """Requiring a user returns one, or raises Unauthorized with the challenge."""
     right = forge(make_claims(user_id=7))
 
     assert require_user(connect(right)).claims.user_id == 7
@@ -168,7 +168,7 @@ def test_user_is_required() -> None:
 
 
 def test_caller_is_found_once() -> None:
-    """A caller is found once a request: later questions get the same answer."""
+    """A caller is determined once per request: later calls get the same result."""
     connection = connect(forge(make_claims(user_id=7)))
 
     assert identify_caller(connection) is identify_caller(connection)

@@ -1,4 +1,4 @@
-"""The device cookie: whose browser this is, and nothing that anybody could make up."""
+"""The device cookie: whose browser this is, and nothing that anybody could forge."""
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,7 @@ DEVICE = Device(7, "6f1ed002-ab55-41a5-8d06-1e0e8c1f1a2b")
 
 
 def test_what_was_made_is_read() -> None:
-    """A device cookie says the user and the session of the sign-in that set it, for 90 days."""
+    """A device cookie names the user and the session of the sign-in that set it, for 90 days."""
     made = COOKIES.make(DEVICE, NOW)
 
     assert COOKIES.find_device(made, NOW) == DEVICE
@@ -21,13 +21,13 @@ def test_what_was_made_is_read() -> None:
 
 
 def test_clocks_may_differ_a_little() -> None:
-    """A cookie from a replica whose clock is a minute ahead counts; one from further ahead does not."""
+    """A cookie from a replica whose clock is a minute ahead is valid; one from further ahead is not."""
     assert COOKIES.find_device(COOKIES.make(DEVICE, NOW), NOW - CLOCK_TOLERANCE) == DEVICE
     assert COOKIES.find_device(COOKIES.make(DEVICE, NOW), NOW - CLOCK_TOLERANCE - 1) is None
 
 
 def test_a_previous_secret_still_reads() -> None:
-    """After NEXTAUTH_SECRET was changed, cookies made with the previous one count; with any other they don't."""
+    """After a change of NEXTAUTH_SECRET, cookies made with the previous one are valid; with any other they aren't."""
     made = COOKIES.make(DEVICE, NOW)
 
     assert DeviceCookies("b" * 40, ["a" * 40]).find_device(made, NOW) == DEVICE
@@ -36,7 +36,7 @@ def test_a_previous_secret_still_reads() -> None:
 
 @pytest.mark.parametrize("position", range(0, 120, 7))
 def test_no_character_can_be_changed(position: int) -> None:
-    """A cookie of which any character was changed is none."""
+    """A cookie with any character changed is invalid."""
     made = COOKIES.make(DEVICE, NOW)
     position %= len(made)
     changed = made[:position] + ("0" if made[position] != "0" else "1") + made[position + 1 :]
@@ -51,7 +51,7 @@ def test_anything_else_is_none(text: str) -> None:
 
 
 def test_which_session_it_names_is_seen_without_a_key() -> None:
-    """A cookie's session can be compared without its signature; nothing else in a cookie is taken for a session."""
+    """A cookie's session can be compared without checking its signature; nothing else passes for a session."""
     made = COOKIES.make(DEVICE, NOW)
 
     assert names_session(made, DEVICE.session_id)

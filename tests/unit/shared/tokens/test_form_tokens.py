@@ -1,4 +1,4 @@
-"""A token for every form: good in its session, for a while, and nowhere else."""
+"""A token for every form: valid in its session, for a while, and nowhere else."""
 
 import hashlib
 import hmac
@@ -13,7 +13,7 @@ tokens = FormTokens("a-secret-of-some-service-0123456789")
 
 
 def test_token_is_good_in_its_session() -> None:
-    """A form that was shown in a session is taken in it for twelve hours."""
+    """A form that was shown in a session is accepted in it for twelve hours."""
     token = tokens.sign("session-1", NOW)
 
     assert tokens.is_valid(token, "session-1", NOW)
@@ -22,7 +22,7 @@ def test_token_is_good_in_its_session() -> None:
 
 
 def test_replicas_may_disagree_on_the_time() -> None:
-    """A form made by a replica whose clock is a minute ahead is taken; further ahead is no replica of ours."""
+    """A form from a replica whose clock is a minute ahead is accepted; one from further ahead is not."""
     token = tokens.sign("session-1", NOW)
 
     assert CLOCK_TOLERANCE >= 60
@@ -32,7 +32,7 @@ def test_replicas_may_disagree_on_the_time() -> None:
 
 
 def test_token_is_worth_nothing_elsewhere() -> None:
-    """A token of another session, of another secret, or made younger by hand is refused."""
+    """A token of another session, of another secret, or with a forged later time is refused."""
     token = tokens.sign("session-1", NOW)
 
     assert not tokens.is_valid(token, "session-2", NOW)
@@ -42,14 +42,14 @@ def test_token_is_worth_nothing_elsewhere() -> None:
 
 
 def test_a_form_outlives_a_change_of_the_secret() -> None:
-    """A form that was shown under the secret before is taken while that is still named, and new ones have the new."""
+    """A form shown under the previous secret is accepted while that is still listed; new ones use the new secret."""
     before, now = FormTokens("the-secret-before"), FormTokens("another-secret", ["the-secret-before"])
     assert now.is_valid(before.sign("session-1", NOW), "session-1", NOW)
     assert FormTokens("another-secret").is_valid(now.sign("session-1", NOW), "session-1", NOW)
 
 
 def test_parts_can_not_be_moved() -> None:
-    """Time and session are signed apart from one another."""
+    """Time and session are signed as separate parts."""
     time, _, mac = tokens.sign("session.MQ", NOW).partition(".")
     assert not tokens.is_valid(f"MQ.{time}.{mac}", "session", NOW)
     assert not tokens.is_valid(tokens.sign("0.session", 1), "session", 10)
@@ -57,19 +57,19 @@ def test_parts_can_not_be_moved() -> None:
 
 
 def test_a_token_does_not_tell_the_session() -> None:
-    """What stands in a page is no way to learn the id of its session."""
+    """A page's token does not reveal the id of its session."""
     assert "session-1" not in tokens.sign("session-1", NOW)
 
 
 def test_a_form_says_of_itself_that_it_was_open_for_too_long() -> None:
-    """A token of any session and secret that is too old is told from one that is not ours, to say why it is refused."""
+    """A token that is too old, of any session and secret, is told from a foreign one, to explain the refusal."""
     token = FormTokens("another-secret").sign("session-2", NOW)
     assert not is_past(token, NOW + MAX_AGE - 1)
     assert is_past(token, NOW + MAX_AGE)
 
 
 def test_a_form_of_the_release_before_is_taken() -> None:
-    """A form that was open while the service was replaced is good in its session, for as long as any other."""
+    """A form that was open during an upgrade of the service is valid in its session, for as long as any other."""
     key = hmac.digest(b"a-secret-of-some-service-0123456789", b"gatepost form token", hashlib.sha256)
     token = f"{NOW}.{hmac.digest(key, f'{NOW}.session-1'.encode(), hashlib.sha256).hex()}"
     assert tokens.is_valid(token, "session-1", NOW + MAX_AGE - 1)

@@ -1,4 +1,4 @@
-"""NextAuth's session: its key, and that it opens only as it was sealed, in time."""
+"""NextAuth's session: its key, and that it opens only as it was sealed, and before its end."""
 
 import base64
 import json
@@ -29,7 +29,7 @@ def seal_as_is(plain: str) -> str:
 
 
 def test_key_is_next_auths() -> None:
-    """The key comes from the secret by HKDF as next-auth derives it."""
+    """The key is derived from the secret by HKDF, as next-auth does it."""
     assert derive_key(SECRET).hex() == "d11554fb9845df10d663c9ee7c678b624495b91d0c02b55a25f0e849aa6678a5"
 
 
@@ -47,7 +47,7 @@ def test_cookie_of_next_auth_opens() -> None:
 
 
 def test_a_session_outlives_a_change_of_the_secret() -> None:
-    """A cookie of the secret before opens while that is still named, and is sealed with the new one from then on."""
+    """A cookie sealed with the previous secret opens while that is still listed; the new one seals from then on."""
     changed = SessionSealer(SECRET + "!", MONTH, ["some other", SECRET])
     assert (changed.open(sealer.seal({"sub": "1"}, NOW), NOW) or {})["sub"] == "1"
     assert (SessionSealer(SECRET + "!", MONTH).open(changed.seal({"sub": "2"}, NOW), NOW) or {})["sub"] == "2"
@@ -63,7 +63,7 @@ def test_form_of_a_sealed_session() -> None:
 
 
 def test_sealing_stamps_anew() -> None:
-    """Each seal has its own iat, exp and jti, whatever the claims said of them."""
+    """Each sealed session has its own iat, exp and jti, whatever the claims had."""
     old = {"name": "Ada", "iat": 1, "exp": 2, "jti": "old"}
     first, second = (sealer.open(sealer.seal(old, NOW), NOW) for _ in range(2))
 
@@ -82,7 +82,7 @@ def test_tolerance() -> None:
 
 
 def test_a_remembered_session_ends_with_its_time() -> None:
-    """A session that was opened before opens until its end and no longer, and one changed by a character never."""
+    """A session that was opened before opens until its end and no longer; with one character changed it never opens."""
     mine = SessionSealer(SECRET, MONTH)
     sealed = mine.seal({"sub": "1"}, NOW)
 
@@ -93,7 +93,7 @@ def test_a_remembered_session_ends_with_its_time() -> None:
 
 
 def test_memory_of_sessions_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the last sessions that opened are remembered: no junk, however much comes, and none that is very long."""
+    """Only the last sessions that opened are cached: no junk, however much comes, and none that is very long."""
     monkeypatch.setattr("shared.tokens.session_cookie.MAX_REMEMBERED", 3)
     mine = SessionSealer(SECRET, MONTH)
     first = mine.seal({"number": 0}, NOW)
@@ -102,14 +102,14 @@ def test_memory_of_sessions_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for junk in (seal_as_is("{}"), first[:-1], *(SessionSealer("other", MONTH).seal({}, NOW) for _ in range(9))):
         assert mine.open(junk, NOW) is None
     assert (mine.open(mine.seal({"name": "x" * 4000}, NOW), NOW) or {})["name"] == "x" * 4000
-    assert len(mine._opened) == 1  # noqa: SLF001 - the memory can't be seen from outside
+    assert len(mine._opened) == 1  # noqa: SLF001 - the cache can't be seen from outside
     sealed = [mine.seal({"number": number}, NOW) for number in range(10)]
     assert [(mine.open(each, NOW) or {})["number"] for each in sealed * 2] == [*range(10)] * 2
     assert len(mine._opened) == 3  # noqa: SLF001
 
 
 def test_another_library_reads_it() -> None:
-    """What we seal is opened by jose, and what jose seals by us; the claims are known without opening anything."""
+    """What we seal is opened by jose, and vice versa; the claims of what we sealed are known without opening it."""
     stamped = sealer.stamp({"name": "Ada Łovelace"}, NOW)
     sealed = sealer.seal_stamped(stamped)
 
@@ -133,7 +133,7 @@ def test_another_secret() -> None:
     ],
 )
 def test_sealed_nonsense(plain: str) -> None:
-    """What our key sealed but is no session with its times does not open, and raises nothing."""
+    """Anything sealed with our key that is no session with its times does not open, and raises nothing."""
     assert sealer.open(seal_as_is(plain), NOW) is None
 
 
@@ -154,7 +154,7 @@ def test_any_text_is_no_session(text: str) -> None:
 
 @given(st.integers(0, len(SEALED) - 1), st.sampled_from("ABab01_-.=%\n"))
 def test_any_change_is_noticed(at: int, other: str) -> None:
-    """No single character of a sealed session can be another."""
+    """No single character of a sealed session can be changed."""
     changed = SEALED[:at] + other + SEALED[at + 1 :]
     assert (sealer.open(changed, NOW) is not None) == (changed == SEALED)
 

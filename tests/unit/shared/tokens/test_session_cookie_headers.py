@@ -1,4 +1,4 @@
-"""NextAuth's cookies in the headers: how they are named, parsed, joined, cut, set and cleared."""
+"""NextAuth's cookies in headers: how they are named, parsed, joined, split, set and cleared."""
 
 import re
 from http.cookies import SimpleCookie
@@ -76,7 +76,7 @@ def test_owned_names(name: str, is_ours: bool) -> None:  # noqa: FBT001 - a colu
     ],
 )
 def test_parsing(header: bytes, cookies: dict[str, str]) -> None:
-    """A Cookie header is read as next-auth reads it: first of equal names, one pair of quotes, all escapes or none."""
+    """A Cookie header is parsed as by next-auth: first of equal names, one pair of quotes, all escapes or none."""
     assert parse_cookies([(b"cookie", header)]) == cookies
 
 
@@ -88,13 +88,13 @@ def test_several_cookie_headers() -> None:
 
 @pytest.mark.parametrize("blank", [b"\xa0", b"\x85", b"\x1c", b"\x1f", b"\x0b", b"\x0c", b"\r", b"\n"])
 def test_prefix_can_not_be_feigned(blank: bytes) -> None:
-    """A name that a browser took for another, with odd blanks ahead of ``__Host-``, does not become that name."""
+    """A name that differed in the browser, by odd blanks ahead of ``__Host-``, does not become that name."""
     assert HTTPS.csrf not in parse_cookies([(b"cookie", blank + HTTPS.csrf.encode() + b"=x")])
 
 
 @given(st.lists(st.binary(max_size=80), max_size=3))
 def test_any_header_is_read(values: list[bytes]) -> None:
-    """Any bytes are read as some cookies, and raise nothing."""
+    """Any bytes are parsed as some cookies, and raise nothing."""
     assert isinstance(parse_cookies([(b"cookie", value) for value in values]), dict)
 
 
@@ -129,7 +129,7 @@ def test_short_session_is_one_cookie() -> None:
 
 
 def test_long_session_is_cut() -> None:
-    """A longer session is cut into pieces of 3933 characters, which read as it was."""
+    """A longer session is split into pieces of 3933 characters, which join to the original."""
     sealed = "".join(chr(97 + n % 26) for n in range(2 * CHUNK_LENGTH + 1))
     written = session_cookies(HTTPS, sealed, NOW, [])
 
@@ -152,7 +152,7 @@ def test_long_session_is_cut() -> None:
     ],
 )
 def test_stale_pieces_are_cleared(length: int, sent: list[str], cleared: list[str]) -> None:
-    """When the shape changes, the old pieces that came are cleared in the same answer, and only those."""
+    """When the pieces change, the old ones that the browser sent are cleared in the same answer, and only those."""
     written = session_cookies(HTTP, "x" * length, NOW, sent)
 
     assert [value.partition("=")[0] for value in written if "Max-Age=0" in value] == cleared
@@ -160,18 +160,18 @@ def test_stale_pieces_are_cleared(length: int, sent: list[str], cleared: list[st
 
 
 def test_clearing() -> None:
-    """A cleared cookie is empty, ends at once, and has the attributes it was set with."""
+    """A cleared cookie is empty, expires at once, and has the attributes it was set with."""
     assert clear_cookie(NAME, secure=False) == f"{NAME}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"
     assert clear_cookie(HTTPS.csrf, secure=True) == f"{HTTPS.csrf}=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax"
 
 
 def test_pieces_are_listed_in_order() -> None:
-    """The pieces of a session are listed whole first, then by number."""
+    """The names of a session's cookies are listed with the whole one first, then the pieces by number."""
     assert list_session_pieces([f"{NAME}.10", f"{NAME}.9", "x", NAME], NAME) == [NAME, f"{NAME}.9", f"{NAME}.10"]
 
 
 def test_few_pieces_are_cleared_at_once() -> None:
-    """Of however many pieces a browser sends, an answer names so few that its head stays short; the next ones go on."""
+    """However many pieces a browser sends, an answer clears few enough to keep its head short; later ones continue."""
     sent = [f"{NAME}.{n}" for n in range(100)]
     assert list_session_pieces(sent, NAME) == sent[:10]
     assert list_session_pieces([*sent, NAME], NAME) == [NAME, *sent[:9]]
@@ -180,7 +180,7 @@ def test_few_pieces_are_cleared_at_once() -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_value_is_written_safely(value: str) -> None:
-    """Any value is percent-encoded, so that it can't end its cookie or the header line, and is read as it was."""
+    """Any value is percent-encoded, so that it can't end its cookie or the header line, and is read back unchanged."""
     written = set_cookie("name", value, secure=True)
 
     assert re.fullmatch(r"name=[A-Za-z0-9%._~-]*; Path=/; HttpOnly; Secure; SameSite=Lax", written)

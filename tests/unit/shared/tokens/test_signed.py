@@ -19,7 +19,7 @@ tokens = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
 
 
 def sign(now: int = NOW, by: AccessTokens = tokens) -> str:
-    """Return a right token."""
+    """Return a valid token."""
     return by.sign(user_id=7, name="Ada Łovelace", email="ada@example.com", session_id=SESSION_ID, now=now)
 
 
@@ -31,7 +31,7 @@ def fault_of(token: str, now: int = NOW, by: AccessTokens = tokens) -> Refusal:
 
 
 def forge_with(**changes: object) -> str:
-    """Return a token with a good signature whose claims were changed."""
+    """Return a token with a valid signature and changed claims."""
     return forge({**CLAIMS, **changes})
 
 
@@ -44,7 +44,7 @@ def decode(segment: str) -> bytes:
 
 
 def test_signed_token_is_verified() -> None:
-    """What was signed comes back as claims, names beyond ASCII too."""
+    """What was signed comes back as claims, including names beyond ASCII."""
     claims = tokens.verify(sign(), NOW + 60)
 
     assert claims == Claims(
@@ -71,7 +71,7 @@ def test_form_of_an_access_token() -> None:
 
 
 def test_token_made_by_hand_is_verified() -> None:
-    """A token that another implementation of the same rules made is accepted."""
+    """A token made by another implementation of the same rules is accepted."""
     assert tokens.verify(forge(CLAIMS), NOW).user_id == 7
 
 
@@ -88,7 +88,7 @@ def test_each_fault_is_refused(fault: str) -> None:
 
 
 def test_longest_token() -> None:
-    """A token of 4096 characters is read, a longer one is malformed, though its signature be good."""
+    """A token of 4096 characters is read; a longer one is malformed, even with a valid signature."""
     fill = (MAX_TOKEN_LENGTH - len(forge_with(name=""))) * 3 // 4
     forged = [forge_with(name="x" * (fill + extra)) for extra in range(-4, 5)]
     longest = max((token for token in forged if len(token) <= MAX_TOKEN_LENGTH), key=len)
@@ -101,12 +101,12 @@ def test_longest_token() -> None:
 
 @pytest.mark.parametrize("tail", [" ", "\n", "=", "\0", "\u0661", "é", "."])
 def test_nothing_may_follow_a_token(tail: str) -> None:
-    """A token with anything after it is malformed, a final newline too."""
+    """A token with anything after it, even a final newline, is malformed."""
     assert fault_of(sign() + tail) is Refusal.MALFORMED
 
 
 def test_bits_that_mean_nothing_are_zero() -> None:
-    """A segment has one spelling: the last character of a signature with other unused bits is refused."""
+    """A segment has one spelling: a signature whose last character has other unused bits is refused."""
     token = sign()
     assert fault_of(token[:-1] + chr(ord(token[-1]) + 1)) is Refusal.MALFORMED
 
@@ -116,7 +116,7 @@ def test_bits_that_mean_nothing_are_zero() -> None:
 
 @pytest.mark.parametrize("name", ["crit", "b64", "zip", "jwk", "jku", "x5u", "x5c", "x5t", "cty", "extra"])
 def test_header_has_no_other_member(name: str) -> None:
-    """A header with any member besides alg, typ and kid is refused before the signature is looked at."""
+    """A header with any member besides alg, typ and kid is refused before the signature is checked."""
     assert fault_of(forge(CLAIMS, {**HEADER, name: "value"})) is Refusal.HEADER
 
 
@@ -132,13 +132,13 @@ def test_header_is_flat(depth: int) -> None:
 
 @pytest.mark.parametrize("change", [{"alg": "HS512"}, {"alg": "none"}, {"alg": "hs256"}, {"typ": "JWT"}])
 def test_header_chooses_nothing(change: Mapping[str, str]) -> None:
-    """The algorithm and the kind of token are ours to say, not the token's."""
+    """We choose the algorithm and the kind of token; the token does not."""
     assert fault_of(forge(CLAIMS, {**HEADER, **change})) is Refusal.HEADER
 
 
 @pytest.mark.parametrize("kid", ["", "00000000", "../../etc/passwd", "' OR 1=1 --", 7, None, True])
 def test_unknown_key_is_refused(kid: object) -> None:
-    """A kid selects from a fixed map in memory; one that is not in it is refused."""
+    """A kid selects from a fixed map in memory; an unknown one is refused."""
     assert fault_of(forge(CLAIMS, {**HEADER, "kid": kid})) is Refusal.UNKNOWN_KEY
 
 
@@ -154,31 +154,31 @@ def test_each_claim_is_there_and_of_its_type(name: str, value: object) -> None:
 
 
 def test_claims_named_twice() -> None:
-    """Claims that name a member twice are refused: two readers could read two things."""
+    """Claims with a duplicate member are refused: two parsers could read different values."""
     assert fault_of(forge(json.dumps(CLAIMS)[:-1] + ', "id": 8, "sub": "8"}')) is Refusal.MALFORMED
 
 
 @pytest.mark.parametrize("text", ["1e400", "NaN", "-Infinity", "null", "[]", "9" * 2000])
 def test_times_that_break_libraries(text: str) -> None:
-    """A time that is infinite, no number or enormous is a refusal and no other error."""
+    """A time that is infinite, not a number or enormous is refused, and raises no other error."""
     claims = json.dumps({**CLAIMS, "exp": "PLACE"}).replace('"PLACE"', text)
     assert fault_of(forge(claims)) is Refusal.CLAIMS
 
 
 def test_moment_of_expiry() -> None:
-    """A token is good in the last second before exp, and expired at exp, without tolerance."""
+    """A token is valid in the last second before exp, and expired at exp, without tolerance."""
     assert tokens.verify(sign(), NOW + TTL - 1).user_id == 7
     assert fault_of(sign(), NOW + TTL) is Refusal.EXPIRED
 
 
 def test_clock_that_runs_behind() -> None:
-    """A token made up to 30 seconds ahead of our clock is good, one from further ahead is not."""
+    """A token made up to 30 seconds ahead of our clock is valid, one from further ahead is not."""
     assert tokens.verify(sign(), NOW - 30).user_id == 7
     assert fault_of(sign(), NOW - 31) is Refusal.CLAIMS
 
 
 def test_not_before() -> None:
-    """A token that says from when it counts does not count before, but for what clocks may differ (RFC 7519, 4.1.5)."""
+    """A token with nbf is not valid before that, except for the tolerated difference of clocks (RFC 7519, 4.1.5)."""
     assert tokens.verify(forge_with(nbf=NOW), NOW).user_id == 7
     assert tokens.verify(forge_with(nbf=NOW + 30), NOW).user_id == 7
     assert fault_of(forge_with(nbf=NOW + 31)) is Refusal.CLAIMS
@@ -187,7 +187,7 @@ def test_not_before() -> None:
 
 
 def test_a_token_may_end_with_its_session() -> None:
-    """A token lives no longer than its session, and never longer than tokens do; it has a second at least."""
+    """A token lives no longer than its session, nor than tokens may, but for at least a second."""
     for ends_at, expires_at in ((NOW + 90, NOW + 90), (NOW + TTL + 1, NOW + TTL), (NOW - 5, NOW + 1)):
         claims = {"user_id": 7, "name": "Ada", "email": "a@b.c", "session_id": SESSION_ID}
         token = tokens.sign(**claims, now=NOW, ends_at=ends_at)
@@ -196,7 +196,7 @@ def test_a_token_may_end_with_its_session() -> None:
 
 @pytest.mark.parametrize(("life", "fresh_for"), [(3600, 3541), (120, 61), (119, 61), (30, 16), (1, 1)])
 def test_when_a_token_is_to_be_replaced(life: int, fresh_for: int) -> None:
-    """A token is fresh until a minute before its end; one of a short life for half of it."""
+    """A token is fresh until a minute before its end; one with a short life, for half of it."""
     claims = tokens.verify(forge_with(exp=NOW + life), NOW)
     assert claims.is_fresh(NOW)
     assert claims.is_fresh(NOW + fresh_for - 1)
@@ -204,7 +204,7 @@ def test_when_a_token_is_to_be_replaced(life: int, fresh_for: int) -> None:
 
 
 def test_longest_life() -> None:
-    """A token that lives longer than ours do is refused, though it be signed with our key."""
+    """A token that lives longer than ours do is refused, even if signed with our key."""
     assert tokens.verify(forge_with(exp=NOW + TTL), NOW).user_id == 7
     assert fault_of(forge_with(exp=NOW + TTL + 1)) is Refusal.CLAIMS
     assert fault_of(forge_with(iat=NOW, exp=NOW)) is Refusal.CLAIMS
@@ -212,18 +212,18 @@ def test_longest_life() -> None:
 
 @pytest.mark.parametrize("change", [{"iss": ISSUER + "/"}, {"iss": "http://other"}, {"aud": "Gatepost"}, {"sub": "07"}])
 def test_issuer_audience_and_subject_are_exact(change: dict[str, str]) -> None:
-    """Issuer and audience are ours, letter by letter, and the subject is the id."""
+    """Issuer and audience are exactly ours, and the subject is the id."""
     assert fault_of(forge_with(**change)) is Refusal.CLAIMS
 
 
 @pytest.mark.parametrize("sid", ["7", "{" + SESSION_ID + "}", SESSION_ID.replace("-", ""), "urn:uuid:" + SESSION_ID])
 def test_session_id_has_one_spelling(sid: str) -> None:
-    """A sid is a UUID in its usual spelling, so that a revocation always finds it."""
+    """A sid is a UUID in its usual spelling, so that a revocation always matches it."""
     assert fault_of(forge_with(sid=sid)) in {Refusal.CLAIMS, Refusal.MALFORMED}
 
 
 def test_refusal_does_not_tell_the_token() -> None:
-    """The text of a refusal holds its reason and nothing of the token."""
+    """The text of a refusal has its reason and nothing of the token."""
     token = sign()
     with pytest.raises(TokenRefused) as refused:
         tokens.verify(token, NOW + TTL)
@@ -234,7 +234,7 @@ def test_refusal_does_not_tell_the_token() -> None:
 
 
 def test_remembered_token_ends_with_its_time() -> None:
-    """A token that was verified before is refused once it has expired, and before a clock set back has reached it."""
+    """A token verified before is refused once it has expired, and while a clock that was set back is before its start."""
     mine = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
     token = sign(by=mine)
     mine.verify(token, NOW)
@@ -245,7 +245,7 @@ def test_remembered_token_ends_with_its_time() -> None:
 
 
 def test_remembered_token_helps_no_other() -> None:
-    """A token that differs in one character from one that was verified is looked at on its own."""
+    """A token that differs in one character from a verified one is verified by itself."""
     mine = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
     token = sign(by=mine)
     mine.verify(token, NOW)
@@ -255,7 +255,7 @@ def test_remembered_token_helps_no_other() -> None:
 
 
 def test_memory_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many tokens are verified or refused, only the last of them are remembered, and all are what they were."""
+    """However many tokens are verified or refused, only the last of them are cached, and the results stay the same."""
     monkeypatch.setattr("shared.tokens.signed.MAX_REMEMBERED", 3)
     monkeypatch.setattr("shared.tokens.signed.MAX_REFUSED", 2)
     mine = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
@@ -282,7 +282,7 @@ def test_memory_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_refusal_that_is_remembered(token: str, fault: Refusal) -> None:
-    """A token is refused for the same reason each time, and drives out none that was verified."""
+    """A token is refused for the same reason each time, and evicts none that was verified."""
     mine = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
     mine.verify(sign(by=mine), NOW)
 
@@ -291,7 +291,7 @@ def test_a_refusal_that_is_remembered(token: str, fault: Refusal) -> None:
 
 
 def test_no_refusal_for_its_time_is_remembered() -> None:
-    """A token that counts only later is refused until then, and then good: what was wrong was the time."""
+    """A token that is not valid yet is refused until then, and then accepted: only the time was wrong."""
     mine = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
     token = forge_with(nbf=NOW + 100)
 
@@ -302,7 +302,7 @@ def test_no_refusal_for_its_time_is_remembered() -> None:
 
 
 def test_our_own_header_is_known_by_its_text() -> None:
-    """The header that we sign with is one of those that are known without being read."""
+    """The header that we sign with is one of those recognised without parsing."""
     ring = KeyRing(SECRET, ["some other"])
     headers = ring.list_headers("at+jwt")
 

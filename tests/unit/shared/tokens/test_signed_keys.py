@@ -21,7 +21,7 @@ service_tokens = ServiceTokens(KeyRing("a-service-secret-0123456789abcdef-01"))
 
 
 def sign(now: int = NOW, by: AccessTokens = tokens) -> str:
-    """Return a right token."""
+    """Return a valid token."""
     return by.sign(user_id=7, name="Ada Łovelace", email="ada@example.com", session_id=SESSION_ID, now=now)
 
 
@@ -41,7 +41,7 @@ def decode(segment: str) -> bytes:
 
 
 def test_previous_key_verifies_but_never_signs() -> None:
-    """After a change of keys old tokens are verified, new ones are signed with the new key."""
+    """After a change of keys old tokens are still verified; new ones are signed with the new key."""
     rotated = AccessTokens(KeyRing(NEW_SECRET, [SECRET]), ISSUER, TTL)
 
     assert rotated.verify(sign(), NOW).user_id == 7
@@ -55,7 +55,7 @@ def test_key_taken_out_no_longer_verifies() -> None:
 
 
 def test_kid_of_one_key_and_signature_of_another() -> None:
-    """The key that a token names is the only one that is tried."""
+    """Only the key that a token names is tried."""
     rotated = AccessTokens(KeyRing(NEW_SECRET, [SECRET]), ISSUER, TTL)
 
     assert fault_of(forge(CLAIMS, {**HEADER, "kid": kid_of(NEW_SECRET)}, SECRET), by=rotated) is Refusal.SIGNATURE
@@ -63,7 +63,7 @@ def test_kid_of_one_key_and_signature_of_another() -> None:
 
 @pytest.mark.parametrize("secret", ['{"keys": []}', '{"kty":"oct","k":"AAAA"}', "[1]", "null", '"text"', "ключ" * 8])
 def test_secret_that_means_something_elsewhere(secret: str) -> None:
-    """A secret is bytes and nothing else, even when its text is JSON or a key set."""
+    """A secret is mere bytes, even when its text is JSON or a key set."""
     odd = AccessTokens(KeyRing(secret), ISSUER, TTL)
 
     assert odd.verify(sign(by=odd), NOW).user_id == 7
@@ -81,7 +81,7 @@ def test_empty_key(secrets: tuple[str, ...]) -> None:
 
 
 def test_service_token_names_the_caller() -> None:
-    """A service token proves to the callee who calls."""
+    """A service token proves to the callee who is calling."""
     token = service_tokens.sign(caller="posts_service", callee="auth_service", now=NOW)
 
     assert service_tokens.verify(token, callee="auth_service", now=NOW + 59) == "posts_service"
@@ -89,7 +89,7 @@ def test_service_token_names_the_caller() -> None:
 
 @pytest.mark.parametrize(("callee", "now"), [("posts_service", NOW), ("auth_service", NOW + 60)])
 def test_service_token_for_another_or_too_late(callee: str, now: int) -> None:
-    """A service token is good for one callee and one minute."""
+    """A service token is valid for one callee and one minute."""
     token = service_tokens.sign(caller="posts_service", callee="auth_service", now=NOW)
 
     with pytest.raises(TokenRefused):

@@ -1,4 +1,4 @@
-"""Signed tokens, whatever comes: any input ends as verified or as one kind of refusal."""
+"""Signed tokens, given any input: it is verified or refused in one of the known ways."""
 
 import base64
 import uuid
@@ -34,7 +34,7 @@ def fault_of(token: str) -> Refusal:
     | st.builds(lambda *parts: ".".join(parts), segments, segments, segments)
 )
 def test_any_text_is_refused(text: str) -> None:
-    """Any text ends as a refusal, never as another error."""
+    """Any text is refused, and never raises another error."""
     assert fault_of(text) in Refusal
     with pytest.raises(TokenRefused):
         service_tokens.verify(text, callee="auth_service", now=NOW)
@@ -42,7 +42,7 @@ def test_any_text_is_refused(text: str) -> None:
 
 @given(st.binary())
 def test_bytes_are_refused(raw: bytes) -> None:
-    """Bytes, which no caller should pass, end as a refusal as well."""
+    """Bytes, which no caller should pass, are refused as well."""
     assert fault_of(raw) is Refusal.MALFORMED  # type: ignore[arg-type]
     with pytest.raises(TokenRefused):
         service_tokens.verify(raw, callee="auth_service", now=NOW)  # type: ignore[arg-type]
@@ -78,7 +78,7 @@ def test_any_header_ends_as_verified_or_refused(changes: dict[str, object]) -> N
 
 @given(st.data())
 def test_any_change_of_a_character_is_noticed(data: st.DataObject) -> None:
-    """No single character of a token can be another."""
+    """No single character of a token can be changed."""
     token = TOKEN
     at = data.draw(st.integers(0, len(token) - 1))
     other = data.draw(st.sampled_from("ABCDabcd0189-_.=+ \n").filter(lambda character: character != token[at]))

@@ -1,4 +1,4 @@
-"""No request is left without an answer: what takes too long is given up, and the caller is told so."""
+"""No request is left without an answer: one that takes too long is cancelled, and the caller gets 503."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ was_cancelled = asyncio.Event()
 
 
 async def never_answer(_: Request) -> Response:
-    """Wait for what does not come."""
+    """Wait for ever."""
     try:
         await asyncio.Event().wait()
     except asyncio.CancelledError:
@@ -32,12 +32,12 @@ async def read_then_answer(request: Request) -> Response:
 
 
 async def fail_in_time(_: Request) -> Response:
-    """Fail with a timeout of one's own."""
+    """Fail with an unrelated timeout."""
     raise TimeoutError
 
 
 async def begin_and_stop(_: Request) -> Response:
-    """Begin an answer that has no end."""
+    """Start an answer that has no end."""
 
     async def pieces():  # noqa: ANN202 - a generator of bytes
         yield b"begun"
@@ -59,7 +59,7 @@ def client() -> httpx2.AsyncClient:
 
 
 async def test_what_takes_too_long(client: httpx2.AsyncClient) -> None:
-    """What has no answer in time gets 503 with Retry-After, and its work is cancelled."""
+    """A request without an answer in time gets 503 with Retry-After, and its work is cancelled."""
     answer = await client.get("/never")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert answer.json() == {"error": "The service is not available right now. Try again", "retryAfter": 1}
@@ -67,7 +67,7 @@ async def test_what_takes_too_long(client: httpx2.AsyncClient) -> None:
 
 
 async def test_a_slow_body_is_not_the_services_fault(client: httpx2.AsyncClient) -> None:
-    """The time counts from the end of the body."""
+    """The clock starts at the end of the body."""
 
     async def body():  # noqa: ANN202 - a generator of bytes
         for piece in (b"a", b"b", b"c", b"d"):
@@ -85,6 +85,6 @@ async def test_a_timeout_of_something_else(client: httpx2.AsyncClient) -> None:
 
 
 async def test_an_answer_that_has_begun(client: httpx2.AsyncClient) -> None:
-    """Where half an answer is out, no second one is begun: the connection has to end."""
+    """Once half an answer has been sent, no second one is started: the connection has to end."""
     with pytest.raises(TimeoutError):
         await client.get("/stops")

@@ -1,4 +1,4 @@
-"""Error pages: words for people, a way on, how long to wait, and what to quote."""
+"""Error pages: plain words, a next step, how long to wait, and what to quote."""
 
 import pytest
 from starlette.types import Scope
@@ -25,7 +25,7 @@ def show(error: AppError, path: str = "/userposts/3", language: str = "en") -> s
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.__name__.startswith("_")])
 def test_every_error_has_a_page(kind: type[AppError]) -> None:
-    """Each error has a heading of its own, one heading, and names the request id, in every language."""
+    """The page of each error has one heading, its own, and names the request id, in every language."""
     error = WITH_ARGUMENTS.get(kind) or kind()
     for language in ("en", "ko"):
         page = show(error, language=language)
@@ -34,7 +34,7 @@ def test_every_error_has_a_page(kind: type[AppError]) -> None:
 
 
 def test_a_401_offers_to_sign_in_and_comes_back() -> None:
-    """The page of a 401 is headed for people, with a button to the sign-in form and back; its JSON stays."""
+    """The page of a 401 has a heading for people, and a button to the sign-in form and back; its JSON is unchanged."""
     page = show(Unauthorized())
     assert "<h1>Sign in to see this page</h1>" in page
     assert 'class="button" href="/api/auth/signin?callbackUrl=%2Fuserposts%2F3"' in page
@@ -57,7 +57,7 @@ def test_a_401_offers_to_sign_in_and_comes_back() -> None:
     ],
 )
 def test_what_passes_says_when(kind: type[Throttled | Unavailable], seconds: int, words: str) -> None:
-    """A 429 and a 503 say how long to wait, never less than ``Retry-After``, in a unit that people use."""
+    """A 429 and a 503 say how long to wait, never less than ``Retry-After``, in a unit that people would use."""
     assert say_wait(seconds) == words
     page = show(kind(retry_after=seconds))
     assert words in page
@@ -65,7 +65,7 @@ def test_what_passes_says_when(kind: type[Throttled | Unavailable], seconds: int
 
 
 def test_a_400_is_for_people_first() -> None:
-    """What only a programmer understands is no heading; it stands beside the request id, in the reader's language."""
+    """A sentence for programmers is not the heading, but beside the request id, in the reader's language."""
     error = BadRequest(Sentence("The path hides a character as %{digits}", digits="75"))
     page = show(error)
     assert "<h1>This link does not work</h1>" in page
@@ -74,6 +74,6 @@ def test_a_400_is_for_people_first() -> None:
 
 
 def test_a_sentence_for_people_is_the_heading() -> None:
-    """An error that was raised with a sentence of its own says that, where it speaks to people."""
+    """An error raised with a sentence of its own shows that as the heading, if it is meant for people."""
     assert describe_error(Forbidden("This form was open for too long")).heading == "This form was open for too long"
     assert describe_error(Unavailable("Too many people", retry_after=3)).wait == 3

@@ -1,4 +1,4 @@
-"""Alive and ready: two questions with two answers."""
+"""Liveness and readiness: two questions with two answers."""
 
 from starlette.applications import Starlette
 
@@ -15,7 +15,7 @@ async def test_alive_asks_nobody() -> None:
 
 
 async def test_ready_when_nothing_is_missing() -> None:
-    """A service is ready when no check names a lack; it is asked anew each time."""
+    """A service is ready when no check reports a problem; the checks run each time."""
     lacks: dict[str, str | None] = {"database": "not connected", "rules": None}
     app = Starlette(
         routes=[*health_routes({name: lambda name=name: lacks[name] for name in lacks})],  # type: ignore[misc]
@@ -32,7 +32,7 @@ async def test_ready_when_nothing_is_missing() -> None:
 
 
 async def test_a_remark_keeps_nobody_away() -> None:
-    """What is not as it should be, but keeps nobody from being served, is told by a service that is ready."""
+    """A problem that does not prevent requests from being served is reported by a service that is ready."""
     remarks: dict[str, str | None] = {"revocations": "cut", "users": None}
     app = Starlette(routes=[*health_routes({}, {name: lambda name=name: remarks[name] for name in remarks})])  # type: ignore[misc]
     answer = await client_of(app).get("/readyz")

@@ -33,7 +33,7 @@ class NoteView(View):
 
 
 class NewNote(Body):
-    """A note to be written."""
+    """A new note."""
 
     model_config = example(text="Tea", isOpen=True)
 
@@ -69,7 +69,7 @@ async def delete_note(request: Request) -> Response:
 
 
 async def show_page(_: Request) -> Response:
-    """Answer a page, which is not part of the API."""
+    """Return a page, which is not part of the API."""
     raise AssertionError(NEVER_CALLED)
 
 
@@ -87,7 +87,7 @@ def document() -> Any:
 
 
 def test_what_is_described(document: Any) -> None:
-    """Described endpoints are there by path and method, pages are not."""
+    """Described endpoints are listed by path and method, pages are not."""
     assert document["openapi"] == "3.1.0"
     assert {path: set(methods) - {"parameters"} for path, methods in document["paths"].items()} == {
         "/notes": {"get", "post"},
@@ -110,28 +110,28 @@ def test_answers_that_follow(document: Any) -> None:
 
 
 def test_who_may_call(document: Any) -> None:
-    """Where a caller is needed or may be known, the access token is named; else it is said that nothing is."""
+    """If a caller is required or optional, the access token is named; otherwise ``security`` is explicitly empty."""
     assert document["paths"]["/notes"]["post"]["security"] == [{"accessToken": []}]
     assert document["paths"]["/notes"]["get"]["security"] == [{"accessToken": []}, {}]
     assert document["paths"]["/notes/{id}"]["delete"]["security"] == []
 
 
 def test_what_it_is_about(document: Any) -> None:
-    """An operation is described by its endpoint's docstring, and is grouped by a word of its own or by its path's."""
+    """An operation is described by its endpoint's docstring, and grouped by its own tag or a word of its path."""
     written = document["paths"]["/notes"]["post"]
     assert (written["summary"], written["description"], written["tags"]) == ("Write a note", "Write.", ["Drafts"])
     assert document["paths"]["/notes/{id}"]["delete"]["tags"] == ["Notes"]
 
 
 def test_an_example_is_a_whole_one(document: Any) -> None:
-    """A model's example stands in its schema, as it is outside."""
+    """A model's example is in its schema, in the external spelling."""
     schema = document["components"]["schemas"]["NewNote"]
     assert schema["examples"] == [{"text": "Tea", "isOpen": True}]
     assert validator_for(schema).is_valid(schema["examples"][0])
 
 
 def test_parameters(document: Any) -> None:
-    """Queries, headers and the id in a path are described with what they may hold."""
+    """Queries, headers and the id in a path are described with their allowed values."""
     query = {parameter["name"]: parameter for parameter in document["paths"]["/notes"]["get"]["parameters"]}
 
     assert {name: parameter["required"] for name, parameter in query.items()} == {"pageSize": False, "after": True}
@@ -156,7 +156,7 @@ def test_parameters(document: Any) -> None:
 
 
 def test_every_reference_is_there(document: Any) -> None:
-    """Every schema that is named is in the document, those within others too."""
+    """Every referenced schema is in the document, including nested ones."""
     named = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))
     assert named == {"NoteView", "Author", "NewNote", "ErrorView", "InvalidView"}
     assert named == set(document["components"]["schemas"])
@@ -172,7 +172,7 @@ def test_schema_of_a_body(document: Any, note: object, is_right: bool) -> None: 
 
 
 def test_schema_of_an_answer(document: Any) -> None:
-    """The schema of an answer is of what is printed: camelCase, times as text, every member there."""
+    """The schema of an answer describes what is printed: camelCase, times as text, every member required."""
     schema = document["components"]["schemas"]["NoteView"]
     assert set(schema["properties"]) == set(schema["required"]) == {"noteId", "writtenAt", "author"}
 
@@ -183,7 +183,7 @@ def test_nothing_to_describe() -> None:
 
 
 def test_an_answer_of_several_shapes() -> None:
-    """An answer that is one of several models names them all, and all are described."""
+    """An answer that may be one of several models names them all, and all are described."""
 
     @operation("A note", answers={200: (NoteView, ErrorView)})
     async def show_note(_: Request) -> Response:

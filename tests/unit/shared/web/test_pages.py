@@ -1,4 +1,4 @@
-"""Pages: made from templates, everything escaped, nothing kept."""
+"""Pages: made from templates, everything escaped, nothing cached."""
 
 import base64
 import hashlib
@@ -36,7 +36,7 @@ def test_page_of_this_package() -> None:
 
 
 def test_page_of_a_service(tmp_path: Path) -> None:
-    """A service's pages stand in its own folder and extend the base of this package."""
+    """A service's pages are in its own folder and extend the base of this package."""
     (tmp_path / "own.html").write_text('{% extends "base.html" %}{% block content %}{{ name }}{% endblock %}')
     page = render_page(SCOPE, "own.html", folder=tmp_path, name="<Ada>", headers={"Cache-Control": "max-age=1"})
 
@@ -47,7 +47,7 @@ def test_page_of_a_service(tmp_path: Path) -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_what_is_printed_is_escaped(message: str) -> None:
-    """No text can leave its place on a page."""
+    """No text can break out of its place on a page."""
     body, usual = error_page(message), error_page("")
 
     assert body.count("<") == usual.count("<")
@@ -55,7 +55,7 @@ def test_what_is_printed_is_escaped(message: str) -> None:
 
 
 def test_name_that_is_not_given() -> None:
-    """A template that names what it was not given fails, rather than print nothing."""
+    """A template that uses an undefined name fails, rather than printing nothing."""
     with pytest.raises(jinja2.UndefinedError):
         render_page(SCOPE, "error.html", status=400)
 
@@ -71,7 +71,7 @@ def test_nothing_is_marked_safe_and_nothing_runs() -> None:
 
 
 def test_one_script_is_allowed_by_its_content() -> None:
-    """The policy lets run no script but the one whose hash it names, and the page names the same hash."""
+    """The policy allows only the script whose hash it names, and the page names the same hash."""
     digest = base64.b64encode(hashlib.sha256((ASSETS / "gatepost.js").read_bytes()).digest()).decode()
     (allowed,) = re.findall(r"script-src ([^;]*);", content_security_policy())
     assert allowed == f"'sha256-{digest}'"
@@ -80,14 +80,14 @@ def test_one_script_is_allowed_by_its_content() -> None:
 
 
 def test_assets_change_their_address_with_their_content() -> None:
-    """No browser mixes an old stylesheet with a new page: the address of each asset tells its content."""
+    """No browser mixes an old stylesheet with a new page: the address of each asset identifies its content."""
     for name in ("gatepost.css", "gatepost.js", "gatepost.svg"):
         version = hashlib.sha256((ASSETS / name).read_bytes()).hexdigest()[:8]
         assert f'"/assets/{name}?v={version}"' in error_page("")
 
 
 def test_the_head_names_who_reads() -> None:
-    """A page names whom its request's record names, with the ways to their posts, their account and out."""
+    """A page names the user in its request's record, with links to their posts, their account and signing out."""
     scope: Scope = {**SCOPE, "path": "/x"}
     record_of(scope).user_name = "Ada <King>"
     words = ErrorWords("", "", "", None)
@@ -114,7 +114,7 @@ def test_the_head_names_who_reads() -> None:
     ],
 )
 def test_signing_in_leads_back(method: str, path: str, query: bytes, way_back: str) -> None:
-    """The head's links to sign in and up lead back to the page, where it is one that can be come back to."""
+    """The header's links to sign in and up lead back to the page, if it is one that can be returned to."""
     scope: Scope = {"type": "http", "method": method, "path": path, "query_string": query, "headers": []}
     words = ErrorWords("", "", "", None)
     page = bytes(render_page(scope, "error.html", words=words, request_id="").body).decode()
@@ -123,5 +123,5 @@ def test_signing_in_leads_back(method: str, path: str, query: bytes, way_back: s
 
 
 def test_assets_are_there() -> None:
-    """What every page links to is in the assets."""
+    """Everything that every page links to is in the assets."""
     assert {"gatepost.css", "gatepost.js", "gatepost.svg", "favicon.ico"} <= {asset.name for asset in ASSETS.iterdir()}

@@ -15,22 +15,22 @@ from tests.support.services import client_of
 
 
 async def show_page(_: Request) -> Response:
-    """Answer a page."""
+    """Return a page."""
     return HTMLResponse("<p>")
 
 
 async def show_json(_: Request) -> Response:
-    """Answer JSON."""
+    """Return JSON."""
     return JSONResponse([])
 
 
 async def show_asset(_: Request) -> Response:
-    """Answer something that may be kept."""
+    """Return something that may be cached."""
     return Response(b"", media_type="text/css", headers={"cache-control": "max-age=60"})
 
 
 async def get(path: str, public_url: str = "http://localhost:3000") -> httpx2.Response:
-    """Return the answer to a GET of an application at that public URL."""
+    """Return an application's answer to a GET at that public URL."""
     endpoints = {"/page": show_page, "/json": show_json, "/asset": show_asset}
     app = Starlette(
         routes=[resource(name, GET=endpoint) for name, endpoint in endpoints.items()],
@@ -41,7 +41,7 @@ async def get(path: str, public_url: str = "http://localhost:3000") -> httpx2.Re
 
 @pytest.mark.parametrize("path", ["/page", "/json", "/asset", "/nothing"])
 async def test_every_answer(path: str) -> None:
-    """Every answer says that its type is to be believed and what a browser may do with it."""
+    """Every answer forbids sniffing its type and says what a browser may do with it."""
     headers = (await get(path)).headers
 
     assert headers["x-content-type-options"] == "nosniff"
@@ -53,7 +53,7 @@ async def test_every_answer(path: str) -> None:
 
 
 async def test_page_policy() -> None:
-    """A page may use its own stylesheet, images and forms, and of scripts one, named by its hash."""
+    """A page may use its own stylesheet, images and forms, and one script, named by its hash."""
     policy = {part.strip() for part in (await get("/page")).headers["content-security-policy"].split(";")}
 
     (script,) = [part for part in policy if part.startswith("script-src")]

@@ -1,4 +1,4 @@
-"""Routes: which path and method reaches an endpoint, with what arguments, and what everything else gets."""
+"""Routes: which path and method reach an endpoint, with what arguments, and what everything else gets."""
 
 from typing import Annotated
 
@@ -40,25 +40,25 @@ class NoteView(View):
 
 
 async def show(request: Request) -> Response:
-    """Answer the id in the path."""
+    """Return the id in the path."""
     return PlainTextResponse(str(path_id(request)))
 
 
 @operation("List", answers={200: [NoteView]}, query=Page)
 async def list_notes(_: Request, page: Page) -> Response:
-    """Answer the query as it was read."""
+    """Return the query as it was parsed."""
     return JSONResponse(page.limit)
 
 
 @operation("Change", answers={200: NoteView}, query=Page, body=Note, max_body=40)
 async def change_note(_: Request, page: Page, note: Note) -> Response:
-    """Answer query and body as they were read."""
+    """Return query and body as they were parsed."""
     return JSONResponse([page.limit, note.text])
 
 
 @operation("Write", answers={201: NoteView}, body=Note, caller="required")
 async def write_note(_: Request, note: Note) -> Response:
-    """Answer the body as it was read."""
+    """Return the body as it was parsed."""
     return JSONResponse(note.text, status_code=201)
 
 
@@ -94,7 +94,7 @@ async def test_head_is_answered_where_get_is(client: httpx2.AsyncClient) -> None
     ],
 )
 async def test_allowed_methods(client: httpx2.AsyncClient, path: str, allowed: str) -> None:
-    """OPTIONS tells what a path allows; any other method is 405 and tells the same (RFC 9110, section 15.5.6)."""
+    """OPTIONS lists what a path allows; any other method is 405 and lists the same (RFC 9110, section 15.5.6)."""
     options, refused = await client.options(path), await client.request("BREW", path)
 
     assert (options.status_code, options.headers["allow"], options.content) == (204, allowed, b"")
@@ -106,13 +106,13 @@ async def test_allowed_methods(client: httpx2.AsyncClient, path: str, allowed: s
     "path", ["/notes%0A", "/notes/7%0A", "/notes/7%0D", "/notes/%007", "/notes%7F", "/notes/%C2%85"]
 )
 async def test_control_characters_in_a_path(client: httpx2.AsyncClient, path: str) -> None:
-    """A path with a control character matches nothing: the router's ``$`` alone lets a final newline pass."""
+    """A path with a control character matches nothing: the router's ``$`` alone would allow a final newline."""
     assert (await client.get(path)).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/notes//", "/Notes", "//notes", "/notes/7//", "/notes/7/8", "/"])
 async def test_other_spellings_of_a_path(client: httpx2.AsyncClient, path: str) -> None:
-    """A path has one spelling; a near one is 404."""
+    """A path has one spelling; a similar one is 404."""
     assert (await client.get(path)).status_code == 404
 
 
@@ -150,13 +150,13 @@ async def test_arguments_are_validated(client: httpx2.AsyncClient) -> None:
 async def test_arguments_are_refused(
     client: httpx2.AsyncClient, query: str, content: bytes, media: str, status: int
 ) -> None:
-    """A query or body that its model does not take never reaches the endpoint."""
+    """A query or body that its model refuses never reaches the endpoint."""
     answer = await client.put(f"/notes{query}", content=content, headers={"content-type": media})
     assert answer.status_code == status
 
 
 async def test_caller_comes_before_the_body(client: httpx2.AsyncClient) -> None:
-    """Where a user is needed, an anonymous caller is 401 whatever the body is; a user gets what the body deserves."""
+    """If a user is required, an anonymous caller is 401 whatever the body; for a user the body decides."""
     bearer = {"authorization": forge(make_claims())}
 
     assert (await client.post("/notes", content=b"{")).status_code == 401
@@ -169,7 +169,7 @@ PATHS = [(service, route.path) for service, routes in ROUTES.items() for route i
 
 
 def find_route(routes: list[Resource], path: str) -> tuple[str, object, object] | None:
-    """Return the route of a path, its parameters, and the path as its endpoint sees it; None where there is none."""
+    """Return the route of a path, its parameters, and the path as its endpoint sees it; None if there is none."""
     for route in routes:
         match, found = route.matches({"type": "http", "path": path})
         if match is Match.FULL:
@@ -179,9 +179,9 @@ def find_route(routes: list[Resource], path: str) -> tuple[str, object, object] 
 
 @pytest.mark.parametrize(("service", "pattern"), PATHS)
 def test_one_trailing_slash_changes_nothing(service: str, pattern: str) -> None:
-    """Every route takes one trailing slash, as the policy does, and its endpoint sees the path without it.
+    """Every route accepts one trailing slash, as the policy does, and its endpoint sees the path without it.
 
-    Two are no spelling of the path: nothing but NextAuth's catch-all answers them.
+    Two make another path: only NextAuth's catch-all matches it.
     """
     path = pattern.replace("{rest:path}", "a/b").replace("{id}", "12").replace("{sid}", "s")
     plain = find_route(ROUTES[service], path)

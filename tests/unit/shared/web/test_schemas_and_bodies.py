@@ -1,4 +1,4 @@
-"""Bodies: what is read, what is refused with which status, and that nothing a client sends is a fault of ours."""
+"""Bodies: what is accepted, what is refused with which status, and that nothing a client sends is a fault of ours."""
 
 import asyncio
 import contextlib
@@ -67,7 +67,7 @@ def faults_of(members: object) -> dict[str, str]:
 
 
 def test_camel_case_outside() -> None:
-    """Members are camelCase outside and snake_case inside; the other spelling is not known."""
+    """Members are camelCase outside and snake_case inside; the other spelling is unknown."""
     assert validate(NewPost, {"title": "Hello", "authorEmail": "a@example.com"}).author_email == "a@example.com"
     assert faults_of({"title": "Hello", "author_email": "a@example.com"}) == {"author_email": "is not known here"}
 
@@ -108,7 +108,7 @@ def test_types_are_exact(members: dict[str, object]) -> None:
 
 
 def test_query_is_read_from_text() -> None:
-    """A query's texts are read as what they mean; parameters that are not known are ignored."""
+    """A query's texts are converted to their types; unknown parameters are ignored."""
     assert validate(PageQuery, {"pageSize": "5", "utm_source": "x"}).page_size == 5
     with pytest.raises(Invalid) as refused:
         validate(PageQuery, {"pageSize": "0"})
@@ -116,7 +116,7 @@ def test_query_is_read_from_text() -> None:
 
 
 def test_time_is_printed_in_utc() -> None:
-    """A moment is printed as RFC 3339 in UTC with Z, wherever it was taken."""
+    """A moment is printed as RFC 3339 in UTC with Z, whatever its time zone."""
 
     class Written(View):
         created_at: Time
@@ -138,7 +138,7 @@ names = st.sampled_from(["title", "authorEmail", "content", "published", "rank"]
 
 @given(st.dictionaries(names, json_values) | json_values)
 def test_any_members_are_taken_or_invalid(members: object) -> None:
-    """Any JSON value, lone surrogates included, is taken or refused with an answer that can be written."""
+    """Any JSON value, including lone surrogates, is accepted, or refused with an answer that can be encoded."""
     try:
         validate(NewPost, members).model_dump_json().encode()
     except Invalid as error:
@@ -149,7 +149,7 @@ def test_any_members_are_taken_or_invalid(members: object) -> None:
 
 
 async def test_json_is_read() -> None:
-    """A JSON body becomes its model, in whatever chunks it comes and whatever parameters its type has."""
+    """A JSON body becomes its model, in whatever chunks it comes and whatever parameters its media type has."""
     headers = {"content-type": "Application/JSON; charset=utf-8"}
     post = await read_json(request_with(b'{"title":', '"Zoë"}'.encode(), headers=headers), NewPost)
     assert post.title == "Zoë"
@@ -172,7 +172,7 @@ async def test_another_type(media: str) -> None:
     ],
 )
 def test_no_json(body: bytes) -> None:
-    """What is not strictly JSON is 400: other encodings, NaN, members twice, endless nesting or digits."""
+    """Anything but strict JSON is 400: other encodings, NaN, duplicate members, endless nesting or digits."""
     with pytest.raises(BadRequest):
         parse_json(body)
 
@@ -186,7 +186,7 @@ def test_any_bytes_are_json_or_refused(body: bytes) -> None:
 
 @given(json_values.filter(lambda value: "Infinity" not in json.dumps(value) and "NaN" not in json.dumps(value)))
 def test_any_value_is_read_as_it_was(value: object) -> None:
-    """Every JSON value is read as what it was."""
+    """Every JSON value is read back unchanged."""
     assert parse_json(json.dumps(value).encode()) == value
 
 
@@ -194,7 +194,7 @@ def test_any_value_is_read_as_it_was(value: object) -> None:
 
 
 async def test_declared_length() -> None:
-    """A body that says that it is too long is refused before any of it is read."""
+    """A body declared as too long is refused before any of it is read."""
 
     async def receive() -> Message:
         raise AssertionError("nothing should be read")
@@ -206,14 +206,14 @@ async def test_declared_length() -> None:
 
 
 async def test_length_that_was_not_declared() -> None:
-    """A body that turns out too long is refused when the limit is passed, without waiting for its end."""
+    """A body that turns out to be too long is refused once it passes the limit, without waiting for its end."""
     assert await read_bytes(request_with(b"12345", b"67890"), 10) == b"1234567890"
     with pytest.raises(BodyTooLarge):
         await read_bytes(request_with(b"12345", b"678901", b"never read", headers={"content-length": "x"}), 10)
 
 
 async def test_body_that_ends_early() -> None:
-    """A client that goes away in its body is no fault of ours."""
+    """A client that disconnects in the middle of its body is no fault of ours."""
     with pytest.raises(BadRequest, match="ended early"):
         await read_bytes(request_with(b"1", disconnects=True), 10)
 
@@ -222,7 +222,7 @@ async def test_body_that_ends_early() -> None:
 
 
 async def test_form_is_read() -> None:
-    """A form's fields are read with blanks and beyond ASCII, empty ones too."""
+    """A form's fields are read, including blanks, non-ASCII text and empty ones."""
     fields = {"name": "Zoë & Co = 1", "empty": "", "text": "a\r\nb"}
     assert await read_form(request_with(urlencode(fields).encode(), headers=FORM_TYPE)) == fields
 
@@ -231,7 +231,7 @@ async def test_form_is_read() -> None:
     "body", [b"a=1&a=2", b"a=%ff", "a=é".encode(), b"&".join(b"f%d=" % n for n in range(MAX_FORM_FIELDS + 1))]
 )
 async def test_bad_form(body: bytes) -> None:
-    """A form with a field twice, too many fields or what is no UTF-8 is 400."""
+    """A form with a duplicate field, too many fields or invalid UTF-8 is 400."""
     with pytest.raises(BadRequest):
         await read_form(request_with(body, headers=FORM_TYPE))
 
@@ -284,7 +284,7 @@ LINE: TypeAdapter[str] = TypeAdapter(Line)
     ],
 )
 def test_a_line_shows_something(unseen: str) -> None:
-    """A name or a title of characters that nobody can see is blank; one that shows is enough, and is kept with them."""
+    """A name or a title of invisible characters is blank; one visible character is enough, and all are kept."""
     with pytest.raises(ValidationError, match="must not be blank"):
         LINE.validate_python(unseen)
     if "\t" not in unseen:

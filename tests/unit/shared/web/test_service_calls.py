@@ -29,7 +29,7 @@ tokens = ServiceTokens(KeyRing("a-service-secret-0123456789abcdef-01"))
 
 
 async def show_caller(request: Request) -> Response:
-    """Answer who calls, and with which request id and query."""
+    """Return who is calling, and with which request id and query."""
     caller = require_service(request, "auth_service")
     about = {"id": request.headers.get("x-request-id"), "trace": request.headers.get("traceparent")}
     seen = {"caller": caller, **about, "query": str(request.url.query)}
@@ -37,17 +37,17 @@ async def show_caller(request: Request) -> Response:
 
 
 async def take_body(request: Request) -> Response:
-    """Answer who calls, and with which body."""
+    """Return who is calling, and with which body."""
     return JSONResponse({"caller": require_service(request, "auth_service"), "body": await request.json()})
 
 
 async def answer_nonsense(_: Request) -> Response:
-    """Answer what is no JSON."""
+    """Return something that is not JSON."""
     return Response(b"\xff<html>", media_type="application/json")
 
 
 async def answer_elsewhere(_: Request) -> Response:
-    """Answer that it is elsewhere, where a token must not follow."""
+    """Redirect elsewhere, where the token must not follow."""
     return RedirectResponse("http://evil.example/")
 
 
@@ -85,7 +85,7 @@ CallsTo = Callable[[Script], contextlib.AbstractAsyncContextManager[ServiceClien
 
 @pytest.fixture
 def calls_to() -> CallsTo:
-    """Give what makes a client of a service that follows a script, byte by byte."""
+    """Give a factory of clients of a service that follows a script, byte by byte."""
 
     @contextlib.asynccontextmanager
     async def begin(script: Script) -> AsyncIterator[ServiceClient]:
@@ -98,7 +98,7 @@ def calls_to() -> CallsTo:
 
 
 async def test_call_is_signed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The callee learns who calls, and for which request and trace if there is one; the query arrives."""
+    """The callee learns who is calling, and for which request and trace if there is one; the query arrives."""
     async with calling(monkeypatch, httpx2.ASGITransport(app=create_callee())) as client:
 
         async def ask(request: Request) -> Response:
@@ -127,7 +127,7 @@ async def test_what_is_posted_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_each_call_has_its_own_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call waits as long as it is told to, but for a connection never longer than a second."""
+    """A call has its own timeout, but never waits for a connection longer than a second."""
     limits: list[object] = []
 
     async def note(request: httpx2.Request) -> httpx2.Response:
@@ -143,7 +143,7 @@ async def test_each_call_has_its_own_patience(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("path", ["/nonsense", "/elsewhere", "/fail", "/nothing"])
 async def test_bad_answer(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
-    """An answer that is an error, elsewhere or no JSON is Unavailable, logged without address or token."""
+    """An answer that is an error, a redirect or not JSON is Unavailable, logged without address or token."""
     async with calling(monkeypatch, httpx2.ASGITransport(app=create_callee())) as client:
         with capture_logs() as logs, pytest.raises(Unavailable):
             await client.get_json(path, {"planted": "query"})
@@ -172,7 +172,7 @@ async def test_a_refused_token_is_told_from_other_failures(monkeypatch: pytest.M
 
 
 async def test_a_call_has_an_end(calls_to: CallsTo) -> None:
-    """An answer that trickles in without an end is given up when the call's time is over."""
+    """An answer that trickles in without end is given up when the call's time is over."""
 
     async def trickle(request: Received) -> None:
         await request.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
@@ -190,7 +190,7 @@ async def test_a_call_has_an_end(calls_to: CallsTo) -> None:
     "head", [b"Content-Length: 8000000\r\n\r\n", b"\r\n"], ids=["announced", "until the connection ends"]
 )
 async def test_an_answer_has_a_longest(calls_to: CallsTo, head: bytes) -> None:
-    """An answer that is longer than any of ours is given up before it has come as a whole."""
+    """An answer that is longer than any of ours is given up before all of it has come."""
     sent = 0
 
     async def send_much(request: Received) -> None:
@@ -209,7 +209,7 @@ async def test_an_answer_has_a_longest(calls_to: CallsTo, head: bytes) -> None:
 
 
 async def test_an_answer_is_not_decompressed(calls_to: CallsTo) -> None:
-    """No compression is asked for, and an answer that is compressed all the same is none: it could be of any size."""
+    """No compression is requested, and an answer that is compressed anyway is refused: it could be of any size."""
     asked: list[str] = []
 
     async def compress(request: Received) -> None:
@@ -234,7 +234,7 @@ async def test_deep_json_is_nonsense(calls_to: CallsTo) -> None:
 
 
 async def test_a_failure_that_lasts_is_said_once(calls_to: CallsTo) -> None:
-    """Of calls that fail in the same way one after the other the first is a warning; the next success says how many."""
+    """If successive calls fail in the same way, the first is a warning; the next success says how many there were."""
     answers = ["503 Unavailable", "503 Unavailable", "401 Unauthorized", "503 Unavailable", "200 OK", "503 Unavailable"]
 
     async def answer(request: Received) -> None:
@@ -263,7 +263,7 @@ async def test_a_failure_that_lasts_is_said_once(calls_to: CallsTo) -> None:
 
 @pytest.mark.parametrize("error", [httpx2.ConnectError("x"), httpx2.ReadTimeout("x"), httpx2.RemoteProtocolError("x")])
 async def test_callee_that_is_gone(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    """A callee that is gone, slow or speaks nonsense is Unavailable."""
+    """A callee that is gone, slow or sends nonsense is Unavailable."""
 
     async def refuse(_: httpx2.Request) -> httpx2.Response:
         raise error
@@ -281,7 +281,7 @@ async def test_call_meant_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_no_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that the environment names never gets a call, for the call holds a token."""
+    """A proxy named in the environment never gets a call, for the call carries a token."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
     client = ServiceClient("http://auth.internal", caller="posts_service", callee="auth_service", tokens=tokens)
@@ -303,7 +303,7 @@ async def test_no_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
     ],
 )
 async def test_who_is_no_service(authorization: str | None, challenge: str) -> None:
-    """Without a service token after ``Bearer``, or with a user's, it is 401; the challenge tells if one was sent."""
+    """Without a service token after ``Bearer``, or with a user's, it is 401; the challenge shows if one was sent."""
     client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=create_callee()), base_url="http://auth.internal")
     answer = await client.get("/caller", headers={"authorization": authorization} if authorization else {})
 
@@ -328,7 +328,7 @@ async def test_a_service_at_a_unix_socket_is_called(tmp_path: Path) -> None:
 
 
 async def test_nobody_at_a_unix_socket(tmp_path: Path) -> None:
-    """Where nobody listens the service is unavailable."""
+    """If nobody listens the service is Unavailable."""
     address = f"unix:{tmp_path / 'auth.sock'}"
     client = ServiceClient(address, caller="posts_service", callee="auth_service", tokens=tokens)
     with pytest.raises(Unavailable):
