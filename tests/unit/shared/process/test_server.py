@@ -76,7 +76,7 @@ def test_taken_metrics_port() -> None:
 
 
 def test_life_of_a_process() -> None:
-    """A service answers on its port, has its metrics on another, reveals nothing about itself, and ends when told to."""
+    """A service answers on its port, has metrics on another, reveals nothing about itself, and ends when told to."""
     port, metrics_port = choose_ports()
     environment = {"SECRET_KEY": SECRET, "PORT": str(port), "METRICS_PORT": str(metrics_port)}
     command = [sys.executable, "-c", PROGRAM]

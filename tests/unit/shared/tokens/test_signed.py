@@ -234,7 +234,7 @@ def test_refusal_does_not_tell_the_token() -> None:
 
 
 def test_remembered_token_ends_with_its_time() -> None:
-    """A token verified before is refused once it has expired, and while a clock that was set back is before its start."""
+    """A verified token is refused once it has expired, and while a clock that was set back is before its start."""
     mine = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
     token = sign(by=mine)
     mine.verify(token, NOW)
