@@ -76,7 +76,13 @@ class Module:
 
 def list_modules(*folders: str) -> list[Module]:
     """Return the modules of some folders, or of all packages."""
-    return [Module(path) for folder in folders or PACKAGES for path in sorted((ROOT / folder).rglob("*.py"))]
+    paths = (path for folder in folders or PACKAGES for path in sorted((ROOT / folder).rglob("*.py")))
+    return [Module(path) for path in paths if not is_installed(path)]
+
+
+def is_installed(path: Path) -> bool:
+    """Tell whether a file is a library's: in the virtual environment of a program that is measured or shown here."""
+    return bool({".venv", "node_modules"} & set(path.relative_to(ROOT).parts))
 
 
 # Everything is imported once, so that the libraries are there; then ours again, and now whatever happens is ours.
