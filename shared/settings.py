@@ -36,6 +36,7 @@ _TELLING = 10  # characters that a name has at least of which a slip can be told
 _ALIKE = 0.85  # of a name, as difflib measures it
 _SERVICE_URL = re.compile(r"[A-Z][A-Z0-9_]*_SERVICE_URL")
 _FIRST_WORDS = re.compile(r"[A-Z0-9]+_[A-Z0-9]+_(?!URL(_FILE)?$)")  # of a name of three or more that is no address
+_OUR_WORDS = re.compile(r"(?:AUDIT|BREACHED|DRAIN|IDEMPOTENCY|NEXTAUTH|RENAMES|TRUSTED)_")  # few others' names begin so
 # No slip of another one: two services, and with them their addresses and databases, may be called nearly the same.
 _OF_ANY_SERVICE = re.compile(r"[A-Z][A-Z0-9_]*_(SERVICE|DATABASE)_URL(_FILE)?")
 
@@ -190,16 +191,13 @@ def _check_names(settings_type: type[LogSettings], environment: Mapping[str, str
         raise SettingsInvalid(f"{doubled[0]} and {doubled[0]}_FILE are both set; keep one")
 
 
-def _looks_like_one(name: str, names: Iterable[str], secrets: Iterable[str]) -> bool:
-    """Tell whether a name could be meant for one of these: nearly the same, or begun like one.
-
-    That is a secret's name with more behind it, or two words of a longer name (``ACCESS_TOKEN_LIFETIME``).
-    """
-    begun = (found[0] for found in map(_FIRST_WORDS.match, names) if found)
-    if name.startswith((_PREFIX, *(f"{secret}_" for secret in secrets), *begun)):
+def _looks_like_one(name: str, names: frozenset[str], secrets: Iterable[str]) -> bool:
+    """Tell whether a name is a slip: nearly one of these, or begun as one (``SECRET_KEY_OLD``, ``SESSION_MAX``)."""
+    if name not in names and (_OF_ANY_SERVICE.fullmatch(name) or name.removesuffix("_FILE") in SECRET_NAMES):
+        return False  # another service's
+    begun = (found[0] for each in names for found in (_FIRST_WORDS.match(each), _OUR_WORDS.match(each)) if found)
+    if f"{name}_".startswith((_PREFIX, *(f"{secret}_" for secret in secrets), *begun)):
         return True
-    if _OF_ANY_SERVICE.fullmatch(name):
-        return False
     alike = [each for each in names if len(each) >= _TELLING or each == name]
     return bool(difflib.get_close_matches(name, alike, 1, _ALIKE))
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from auth_service.settings import AuthSettings
 from shared.settings import (
     SAMPLE_SECRETS,
     PreviousSecrets,
@@ -114,12 +115,21 @@ def test_table_that_can_not_be_read(environment: pytest.MonkeyPatch) -> None:
     "name",
     [
         *("SECRET_KEY_PREVIUOS", "SECRET_KEY_OLD", "NEXTAUTH_SECRETS", "ACCESS_TOKEN_TTLL", "ACCESS_TOKEN_LIFETIME"),
-        *("GATEPOST_PORT", "secret_key"),
+        *("ACCESS_TOKEN", "DRAIN_TIME", "NEXTAUTH_KEY", "GATEPOST_PORT", "secret_key"),
     ],
 )
 def test_unknown_name(environment: pytest.MonkeyPatch, name: str) -> None:
     """An unknown variable that looks like a setting stops the start: a typo must not switch off a check."""
     assert refusal(environment, **{name: "x"}) == f"unknown setting {name}"
+
+
+@pytest.mark.parametrize("name", ["SESSION_MAX", "SIGN_IN_FAILURES_PER_IP", "AUDIT_DAYS", "RENAMES_PER_DAY"])
+def test_unknown_name_of_one_service(environment: pytest.MonkeyPatch, name: str) -> None:
+    """So does one that looks like a setting that a single service has, in that service."""
+    environment.setenv(name, "x")
+    with pytest.raises(SettingsInvalid) as refused:
+        load_settings(AuthSettings)
+    assert str(refused.value) == f"unknown setting {name}"
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
