@@ -23,6 +23,7 @@ left over.
 """
 
 import io
+import math
 import os
 import select
 import stat
@@ -88,7 +89,7 @@ class LogWriter:
         self._lines: deque[bytes] = deque()
         self._gathered = 0  # bytes of ``_lines``
         self._writing = 0  # bytes that the thread has taken and not written yet
-        self._written_at = 0.0  # when lines were written last, by the monotonic clock
+        self._written_at = -math.inf  # when lines were written last, by the monotonic clock
         self._unsaid = 0  # dropped lines that the log does not mention yet
         self._is_full = self._is_urgent = False
         self._is_idle = False  # the thread waits for a first line
@@ -110,7 +111,8 @@ class LogWriter:
                 self._write_at_once()
             self._lines.append(data)
             self._gathered += size
-            if is_urgent or time.monotonic() - self._written_at > GATHER_SECONDS:
+            is_urgent = is_urgent or time.monotonic() - self._written_at > GATHER_SECONDS
+            if is_urgent:
                 self._write_at_once()
             if self._lines and (is_urgent or self._is_idle or self._gathered >= GATHER_BYTES > self._gathered - size):
                 self._wake_thread(is_urgent=is_urgent)

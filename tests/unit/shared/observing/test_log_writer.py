@@ -86,6 +86,17 @@ def test_lines_come_in_their_order(pipe: Pipe) -> None:
     assert pipe.read() == [*(f"line {number}" for number in range(20)), "r\u00e9sum\u00e9 \\ud800"]
 
 
+def test_a_line_after_a_pause_is_not_kept(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first line, and one after a pause, is written without waiting for more: nothing later is printed before it.
+
+    So a service's ``database_connected`` stands above the greeting of the stack that has seen it ready.
+    """
+    monkeypatch.setattr("shared.observing.log_writer.GATHER_SECONDS", 3600.0)
+    pipe.log.write("first")
+    assert select.select([pipe.reader], [], [], 30)[0]
+    assert os.read(pipe.reader, PIPE) == b"first\n"
+
+
 def test_a_line_of_bytes_is_taken_as_it_is(pipe: Pipe) -> None:
     """A line that is bytes already, with its end, keeps its place among the others."""
     pipe.log.write("one")
