@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from auth_service.settings import AuthSettings
 from auth_service.tables.attempts import delete_forgotten
 from auth_service.tables.audit import delete_audit_lines, find_moment
+from auth_service.tables.codes import delete_past_codes
 from auth_service.tables.refresh_tokens import delete_refresh_tokens_of
 from auth_service.tables.revocations import delete_past_revocations, insert_revocations
 from auth_service.tables.session_cutoffs import delete_cutoff, find_cutoff
@@ -52,6 +53,8 @@ def build_chores(settings: AuthSettings) -> dict[str, Chore]:
         "revocations": until_few(delete_past_revocations),
         "sessions": forget_past_sessions,
     }
+    if settings.smtp_url is not None:
+        chores["codes"] = until_few(delete_past_codes)
     if settings.audit_retention_days:
         chores["audit"] = until_few(forget_audit)
     return chores

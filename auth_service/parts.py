@@ -12,6 +12,7 @@ from auth_service.accounts import Accounts
 from auth_service.clients import Client
 from auth_service.guessing.admission import Admission
 from auth_service.housekeeping import build_housekeeping
+from auth_service.mail.mail import Mail, build_mail
 from auth_service.passwords.breached import BreachedPasswords
 from auth_service.passwords.guessable import load_common_passwords, load_estimator
 from auth_service.passwords.hashing import Passwords
@@ -65,6 +66,7 @@ class Parts:
     cookies: CookieNames
     housekeeping: Housekeeping
     devices: DeviceCookies
+    mail: Mail | None
 
     @classmethod
     def build(cls, settings: AuthSettings, metrics: Metrics, ways: Sequence[Way] = ()) -> Self:
@@ -105,6 +107,7 @@ class Parts:
             cookies=CookieNames.of(settings.nextauth_url),
             housekeeping=build_housekeeping(database, settings, metrics),
             devices=DeviceCookies(nextauth_secret, previous),
+            mail=build_mail(settings),
         )
 
     @property

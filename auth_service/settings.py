@@ -1,10 +1,11 @@
 """The settings of the auth service: what every service reads, and what only the issuer needs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from auth_service.mail.smtp_url import SmtpServer, read_sender, read_smtp_url
 from auth_service.passwords.breached import BreachedPasswords
 from shared.settings import LogSettings, PreviousSecrets, Secret, UpstreamSettings
 
@@ -19,6 +20,8 @@ class AuthSettings(UpstreamSettings):
 
     The guessing limits are explained in ``guessing.rules``. Sessions are kept for ``session_retention_days`` after
     their absolute end, however early they ended. With ``audit_retention_days`` 0, audit lines are kept for ever.
+    Without ``smtp_url`` there is no mail, and nothing that needs it. The limits of letters: one to an address within
+    ``letter_pause`` seconds, and so many an hour and a day; so many an hour asked for by one client.
     """
 
     nextauth_secret: Secret
@@ -40,6 +43,14 @@ class AuthSettings(UpstreamSettings):
     session_retention_days: Annotated[int, Field(ge=1, le=36_500)] = 90
     audit_retention_days: Annotated[int, Field(ge=0, le=36_500)] = 0
     breached_passwords_file: Path | None = None
+    smtp_url: Secret | None = None
+    mail_from: str = ""
+    email_verification: Literal["off", "optional", "required"] = "optional"
+    email_sign_in: bool = False
+    letter_pause: Annotated[int, Field(ge=1, le=3600)] = 60
+    letters_per_hour: Quantity = 3
+    letters_per_day: Quantity = 10
+    letters_per_client: Quantity = 20
 
     @field_validator("breached_passwords_file")
     @classmethod
@@ -48,6 +59,25 @@ class AuthSettings(UpstreamSettings):
         if path is not None:
             BreachedPasswords.open(path).close()
         return path
+
+    @model_validator(mode="after")
+    def _check_mail(self) -> Self:
+        """Refuse to start when mail is wanted that can't be sent."""
+        if self.smtp_url is None:
+            if self.email_sign_in:
+                raise ValueError("EMAIL_SIGN_IN needs SMTP_URL")
+            if self.email_verification == "required":
+                raise ValueError("EMAIL_VERIFICATION=required needs SMTP_URL")
+            return self
+        self.read_smtp_server()
+        read_sender(self.mail_from)
+        return self
+
+    def read_smtp_server(self) -> SmtpServer | None:
+        """Return the server that takes our letters, or None without mail."""
+        if self.smtp_url is None:
+            return None
+        return read_smtp_url(self.smtp_url.get_secret_value(), is_development=self.environment == "development")
 
 
 class AuthMigrationSettings(LogSettings):

@@ -131,7 +131,7 @@ class SigningIn:
 
     async def _renew_hash(self, named: Credentials, spelling: str, client: Client) -> None:
         """Rehash the password if its stored hash is out of date. The user stays signed in, whatever happens here."""
-        if not self.passwords.needs_rehash(named.password_hash, spelling):
+        if named.password_hash is None or not self.passwords.needs_rehash(named.password_hash, spelling):
             return
         try:
             with self.passwords.take_slot(client.site, email_key(named.user.email)) as slot:

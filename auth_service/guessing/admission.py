@@ -37,6 +37,7 @@ from shared.postgres.database import Connection, Database
 from shared.tokens.device_cookie import CLOCK_TOLERANCE
 
 GIVE_BACK_PAUSES = (0, 1, 5, 15, 30)  # seconds before each attempt to give one back: together, longer than a failover
+LETTERS_TO_ADDRESS = (LimitName.LETTER_PAUSE, LimitName.LETTER_HOUR, LimitName.LETTER_DAY)
 AT_ADDRESS = "sign_in_known_address"  # the name of account-and-address counts in their keys, never to change
 
 log = structlog.get_logger("admission")
@@ -135,6 +136,18 @@ class Admission:
         """Count a change of name, in the caller's transaction; Throttled when this user made too many."""
         await self._admit_use(connection, LimitName.RENAME, str(user_id), client, None)
 
+    async def admit_letter(self, account: str, client: Client) -> None:
+        """Count a letter to an address, by its key; Throttled when it, or whoever asks, was sent too many.
+
+        It makes no difference whether anybody has the address.
+        """
+        holds = {
+            **{self._name(name, account): self._hold(name) for name in LETTERS_TO_ADDRESS},
+            self._name(LimitName.LETTER_CLIENT, client.site): self._hold(LimitName.LETTER_CLIENT),
+        }
+        async with self._database.connection() as connection:
+            await self._admit_holds(connection, holds, client, Event.LETTER_THROTTLED)
+
     async def _give_back_patiently(self, attempt: Attempt) -> None:
         for pause in GIVE_BACK_PAUSES:
             await asyncio.sleep(pause)
@@ -150,7 +163,9 @@ class Admission:
     async def _admit_use(
         self, connection: Connection, name: LimitName, user: str, client: Client, event: Event | None
     ) -> None:
-        holds = {self._name(name, user): Hold(name, self._limits.uses[name])}
+        await self._admit_holds(connection, {self._name(name, user): self._hold(name)}, client, event)
+
+    async def _admit_holds(self, connection: Connection, holds: Holds, client: Client, event: Event | None) -> None:
         counts = await attempts.list_counts(connection, list(holds))
         refusal = await self._admit(connection, counts, holds)
         if refusal is not None:
@@ -180,6 +195,9 @@ class Admission:
                 added = {key: holds[key].rule.add(count) for key, count in counts.items()}
                 await attempts.update_counts(connection, added)
         return refusal
+
+    def _hold(self, name: LimitName) -> Hold:
+        return Hold(name, self._limits.uses[name])
 
     def _find_browser(self, named: Credentials | None, client: Client) -> bytes | None:
         """Return the key of a browser that was signed in with the user's present password, or None."""

@@ -187,6 +187,10 @@ class LimitName(StrEnum):
     LOG = "client_log"
     REFRESH = "token_refresh"
     RENAME = "rename"
+    LETTER_PAUSE = "letter_pause"
+    LETTER_HOUR = "letters_an_hour"
+    LETTER_DAY = "letters_a_day"
+    LETTER_CLIENT = "letters_for_client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +219,10 @@ class Limits:
                 LimitName.LOG: Allowance(settings.client_logs_per_minute, dt.timedelta(minutes=1)),
                 LimitName.REFRESH: Allowance(settings.token_refreshes_per_hour, hour),
                 LimitName.RENAME: Allowance(settings.renames_per_hour, hour),
+                LimitName.LETTER_PAUSE: Allowance(1, dt.timedelta(seconds=settings.letter_pause)),
+                LimitName.LETTER_HOUR: Allowance(settings.letters_per_hour, hour),
+                LimitName.LETTER_DAY: Allowance(settings.letters_per_day, dt.timedelta(days=1)),
+                LimitName.LETTER_CLIENT: Allowance(settings.letters_per_client, hour),
             },
         )
 

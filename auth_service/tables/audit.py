@@ -34,6 +34,14 @@ class Event(StrEnum):
     ROLES_CHANGED = "roles_changed"
     DATABASE_PUT_BACK = "database_put_back"
     AUDIT_PRUNED = "audit_pruned"
+    CODE_REFUSED = "code_refused"
+    LETTER_REFUSED = "letter_refused"
+    LETTER_THROTTLED = "letter_throttled"
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - the same
+    PASSWORD_RESET_STARTED = "password_reset_started"  # noqa: S105 - the same
+    EMAIL_PROVEN = "email_proven"
+    EMAIL_CHANGED = "email_changed"
+    USER_IMPORTED = "user_imported"
 
 
 @dataclass(frozen=True, slots=True)

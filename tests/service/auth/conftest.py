@@ -12,6 +12,7 @@ from shared.observing.metrics import Metrics
 from shared.web.deadline import DeadlineMiddleware
 from tests.support.epochs import note_place
 from tests.support.guessing import DEFAULTS, HOME, Replica
+from tests.support.letters import WITH_MAIL
 from tests.support.people import PASSWORD, Person, sign_up_and_in
 from tests.support.services import auth_settings, client_of, running
 
@@ -29,7 +30,9 @@ async def database(app: Starlette, auth_database_url: str) -> AsyncIterator[asyn
     """Give a connection to the service's database, emptied."""
     del app  # it makes the tables
     connection = await asyncpg.connect(auth_database_url)
-    tables = "users, session_cutoffs, sessions, refresh_tokens, audit, attempts, user_changes, revocations"
+    tables = (
+        "users, session_cutoffs, sessions, refresh_tokens, audit, attempts, user_changes, revocations, codes, letters"
+    )
     async with connection.transaction():
         await connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
         await note_place(connection, "users")
@@ -49,6 +52,24 @@ async def client(app: Starlette, database: asyncpg.Connection) -> AsyncIterator[
 async def ada(client: httpx2.AsyncClient) -> Person:
     """Give somebody who has signed up and in."""
     return await sign_up_and_in(client, "Ada Lovelace")
+
+
+@pytest.fixture(scope="session")
+async def mail_app(app: Starlette, auth_database_url: str) -> AsyncIterator[Starlette]:
+    """Give the running auth service with mail, and a server for it that nobody reaches: letters wait in their table."""
+    del app  # the tables are there
+    settings = auth_settings(auth_database_url, **WITH_MAIL)
+    async with running(create_app(settings, Metrics())) as mail_app:
+        await mail_app.state.parts.database.wait_until_ready()
+        yield mail_app
+
+
+@pytest.fixture
+async def mail_client(mail_app: Starlette, database: asyncpg.Connection) -> AsyncIterator[httpx2.AsyncClient]:
+    """Give a client of the service with mail."""
+    del database  # it has been emptied
+    async with client_of(mail_app) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")

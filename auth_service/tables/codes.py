@@ -1,0 +1,113 @@
+"""The table ``codes``: what letters ask people to type or to press. Each function is one SQL statement.
+
+Whether a code is right, and whether it is still good, is decided by the statement that takes a try, or uses it: any
+number of simultaneous ones get no more than their turn (ASVS 5.0, 6.6.3).
+"""
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from auth_service.mail.codes import LIFETIME, TRIES, Purpose
+from shared.postgres.database import Connection, Row
+
+
+@dataclass(frozen=True, slots=True)
+class NewCode:
+    """A code to be stored, by its hashes; ``user_id`` is None when nobody has the address, and the letter says so."""
+
+    purpose: Purpose
+    user_id: int | None
+    address_mac: bytes
+    code_mac: bytes
+    flow_mac: bytes | None = None
+    facts: Mapping[str, object] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code that somebody knew."""
+
+    id: int
+    user_id: int | None
+    created_at: dt.datetime
+    facts: Mapping[str, object] = field(repr=False)
+
+
+async def insert_code(connection: Connection, new: NewCode) -> None:
+    """Store a code, which ends older ones of the same purpose for the same address."""
+    await connection.execute(
+        """
+        WITH older AS (
+            UPDATE codes SET used_at = now() WHERE address_mac = $3 AND purpose = $1 AND used_at IS NULL
+        )
+        INSERT INTO codes (purpose, user_id, address_mac, code_mac, flow_mac, facts, tries_left, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, now() + $8)
+        """,
+        *(new.purpose.value, new.user_id, new.address_mac, new.code_mac, new.flow_mac, json.dumps(dict(new.facts))),
+        *(TRIES, LIFETIME),
+    )
+
+
+async def try_code(connection: Connection, purpose: Purpose, flow_mac: bytes, code_mac: bytes) -> Code | None:
+    """Return the newest code of a browser if this is it and still good, otherwise None: a wrong one costs a try."""
+    row = await connection.fetchrow(
+        """
+        UPDATE codes SET tries_left = tries_left - (code_mac <> $3)::int
+        WHERE id = (SELECT id FROM codes WHERE flow_mac = $2 AND purpose = $1 ORDER BY id DESC LIMIT 1)
+            AND used_at IS NULL AND tries_left > 0 AND expires_at > now()
+        RETURNING id, user_id, created_at, facts, code_mac = $3 AS is_right
+        """,
+        purpose.value,
+        flow_mac,
+        code_mac,
+    )
+    return _read_code(row) if row and row["is_right"] else None
+
+
+async def find_link(connection: Connection, purpose: Purpose, code_mac: bytes) -> Code | None:
+    """Return what a link stands for, if it is still good; looking does not use it."""
+    row = await connection.fetchrow(
+        """
+        SELECT id, user_id, created_at, facts FROM codes
+        WHERE code_mac = $2 AND purpose = $1 AND flow_mac IS NULL AND used_at IS NULL AND expires_at > now() LIMIT 1
+        """,
+        purpose.value,
+        code_mac,
+    )
+    return _read_code(row) if row else None
+
+
+async def use_code(connection: Connection, code_id: int) -> bool:
+    """Use a code up, in the transaction that does what it is for; False when it was used, ended or is too old."""
+    done: str = await connection.execute(
+        """
+        UPDATE codes SET used_at = clock_timestamp()
+        WHERE id = $1 AND used_at IS NULL AND tries_left > 0 AND expires_at > now()
+        """,
+        code_id,
+    )
+    return done == "UPDATE 1"
+
+
+async def end_codes_of(connection: Connection, user_id: int) -> None:
+    """End all codes of a user, in the transaction that is the reason for it."""
+    await connection.execute("UPDATE codes SET used_at = now() WHERE user_id = $1 AND used_at IS NULL", user_id)
+
+
+async def delete_past_codes(connection: Connection, limit: int) -> int:
+    """Delete some codes that are too old, and return how many."""
+    rows = await connection.fetch(
+        """
+        DELETE FROM codes WHERE id = ANY(ARRAY(
+            SELECT id FROM codes WHERE expires_at < now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
+        )) RETURNING 1
+        """,
+        limit,
+    )
+    return len(rows)
+
+
+def _read_code(row: Row) -> Code:
+    return Code(row["id"], row["user_id"], row["created_at"], json.loads(row["facts"]))

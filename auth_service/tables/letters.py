@@ -1,0 +1,86 @@
+"""The table ``letters``: what waits to be sent. Each function is one SQL statement.
+
+A letter is written in the transaction that is the reason for it, so there is none without the other. Whoever sends it
+takes it first, for a while (``LEASE``): if they die, another does it after that.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from auth_service.mail.letters import LetterKind
+from shared.postgres.database import Connection, Row
+
+LEASE = dt.timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class NewLetter:
+    """A letter to be sent; ``address`` as its owner typed it, ``facts`` what the kind names, ``lifetime`` its use."""
+
+    kind: LetterKind
+    address: str
+    language: str
+    lifetime: dt.timedelta
+    user_id: int | None = None
+    facts: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A letter that was taken, for the ``tries``-th time, to be sent."""
+
+    id: int
+    kind: LetterKind
+    user_id: int | None
+    address: str
+    language: str
+    facts: Mapping[str, str] = field(repr=False)
+    created_at: dt.datetime
+    expires_at: dt.datetime
+    tries: int
+
+
+async def insert_letter(connection: Connection, new: NewLetter) -> None:
+    """Store a letter, in the transaction that is the reason for it; it is sent after the commit."""
+    await connection.execute(
+        """
+        INSERT INTO letters (kind, user_id, address, language, facts, expires_at)
+        VALUES ($1, $2, $3, $4, $5::jsonb, now() + $6)
+        """,
+        *(new.kind.value, new.user_id, new.address, new.language, json.dumps(dict(new.facts)), new.lifetime),
+    )
+
+
+async def take_letters(connection: Connection, limit: int) -> list[Letter]:
+    """Take some letters that are due, the longest due first: for the length of the lease, nobody else gets them."""
+    rows = await connection.fetch(
+        """
+        UPDATE letters SET tries = tries + 1, due_at = now() + $2 WHERE id = ANY(ARRAY(
+            SELECT id FROM letters WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+        ))
+        RETURNING id, kind, user_id, address, language, facts, created_at, expires_at, tries
+        """,
+        limit,
+        LEASE,
+    )
+    return [_read_letter(row) for row in rows]
+
+
+async def update_due(connection: Connection, letter_id: int, wait: dt.timedelta) -> bool:
+    """Let a letter be tried again after a while; False when it will be of no use by then."""
+    done: str = await connection.execute(
+        "UPDATE letters SET due_at = now() + $2 WHERE id = $1 AND now() + $2 < expires_at", letter_id, wait
+    )
+    return done == "UPDATE 1"
+
+
+async def delete_letter(connection: Connection, letter_id: int) -> None:
+    """Delete a letter that was sent, or can't be."""
+    await connection.execute("DELETE FROM letters WHERE id = $1", letter_id)
+
+
+def _read_letter(row: Row) -> Letter:
+    about = (row["user_id"], row["address"], row["language"], json.loads(row["facts"]))
+    return Letter(row["id"], LetterKind(row["kind"]), *about, row["created_at"], row["expires_at"], row["tries"])

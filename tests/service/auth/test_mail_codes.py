@@ -1,0 +1,125 @@
+"""The table of codes: what is good, for whom, how often, and for how long."""
+
+import asyncio
+
+import asyncpg
+import pytest
+from starlette.applications import Starlette
+
+from auth_service.mail.codes import TRIES, Purpose
+from auth_service.tables.codes import (
+    Code,
+    NewCode,
+    delete_past_codes,
+    end_codes_of,
+    find_link,
+    insert_code,
+    try_code,
+    use_code,
+)
+
+RIGHT, WRONG = b"right", b"wrong"
+NEW = NewCode(Purpose.RESET, 7, b"address", RIGHT, b"flow", {"email": "ada@example.com"})
+
+
+async def try_right(connection: asyncpg.Connection) -> Code | None:
+    """Offer the right code, as the browser that asked for it."""
+    return await try_code(connection, Purpose.RESET, b"flow", RIGHT)
+
+
+async def test_a_code_is_used_once(database: asyncpg.Connection) -> None:
+    """The right code is found as often as one likes, and used once."""
+    await insert_code(database, NEW)
+    code = await try_right(database)
+    assert code is not None
+    assert (code.user_id, code.facts) == (7, {"email": "ada@example.com"})
+    assert await try_right(database) == code
+    assert await use_code(database, code.id)
+    assert not await use_code(database, code.id)
+    assert await try_right(database) is None
+
+
+async def test_of_fifty_one_wins(mail_app: Starlette, database: asyncpg.Connection) -> None:
+    """However many use a code at the same moment, one of them does."""
+    await insert_code(database, NEW)
+    code = await try_right(database)
+    assert code is not None
+
+    async def use() -> bool:
+        async with mail_app.state.parts.database.transaction() as connection:
+            return await use_code(connection, code.id)
+
+    assert sum(await asyncio.gather(*(use() for _ in range(50)))) == 1
+
+
+async def test_wrong_tries_end_a_code(mail_app: Starlette, database: asyncpg.Connection) -> None:
+    """After so many wrong tries, even simultaneous ones, the right code is refused as well."""
+    await insert_code(database, NEW)
+
+    async def guess() -> None:
+        async with mail_app.state.parts.database.connection() as connection:
+            assert await try_code(connection, Purpose.RESET, b"flow", WRONG) is None
+
+    await asyncio.gather(*(guess() for _ in range(TRIES - 1)))
+    assert await try_right(database) is not None
+    await guess()
+    assert await try_right(database) is None
+
+
+@pytest.mark.parametrize(
+    ("purpose", "flow"),
+    [(Purpose.RESET, b"another flow"), (Purpose.PROVE_ADDRESS, b"flow"), (Purpose.SIGN_IN, b"flow")],
+)
+async def test_a_code_is_for_one_browser_and_purpose(
+    database: asyncpg.Connection, purpose: Purpose, flow: bytes
+) -> None:
+    """The right code from another browser, or for something else, is refused, and costs nobody a try."""
+    await insert_code(database, NEW)
+    for _ in range(TRIES):
+        assert await try_code(database, purpose, flow, RIGHT) is None
+    assert await try_right(database) is not None
+
+
+async def test_a_new_code_ends_the_older_ones(database: asyncpg.Connection) -> None:
+    """Of the codes for one address and purpose the newest is good; those of others are untouched."""
+    await insert_code(database, NEW)
+    other = NewCode(Purpose.RESET, 8, b"another address", RIGHT, b"another flow")
+    await insert_code(database, other)
+    await insert_code(database, NewCode(Purpose.RESET, 7, b"address", b"newer", b"newer flow"))
+    assert await try_right(database) is None
+    assert await try_code(database, Purpose.RESET, b"another flow", RIGHT) is not None
+    assert await try_code(database, Purpose.RESET, b"newer flow", b"newer") is not None
+
+
+async def test_a_code_is_good_for_a_while(database: asyncpg.Connection) -> None:
+    """A code that is too old is refused, even if it was right a moment before; housekeeping deletes it."""
+    await insert_code(database, NEW)
+    code = await try_right(database)
+    assert code is not None
+    assert await delete_past_codes(database, 10) == 0
+    await database.execute("UPDATE codes SET expires_at = now()")
+    assert await try_right(database) is None
+    assert not await use_code(database, code.id)
+    await database.execute("UPDATE codes SET expires_at = now() - interval '1 second'")
+    assert await delete_past_codes(database, 10) == 1
+
+
+async def test_all_codes_of_a_user_end(database: asyncpg.Connection) -> None:
+    """What ends all codes of a user ends those for every purpose."""
+    await insert_code(database, NEW)
+    await end_codes_of(database, 8)
+    assert await try_right(database) is not None
+    await end_codes_of(database, 7)
+    assert await try_right(database) is None
+
+
+async def test_a_link_is_found_without_being_used(database: asyncpg.Connection) -> None:
+    """A link can be looked at by any browser, and is used once; a code that was typed is no link."""
+    await insert_code(database, NEW)
+    await insert_code(database, NewCode(Purpose.SIGN_IN, 7, b"address", b"token"))
+    assert await find_link(database, Purpose.RESET, RIGHT) is None
+    link = await find_link(database, Purpose.SIGN_IN, b"token")
+    assert link is not None
+    assert await find_link(database, Purpose.SIGN_IN, b"token") == link
+    assert await use_code(database, link.id)
+    assert await find_link(database, Purpose.SIGN_IN, b"token") is None
