@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import jinja2
 from starlette.responses import HTMLResponse
 from starlette.types import Scope
 
 from shared.language.languages import choose_language
-from shared.language.translations import load_catalogue, say_moment, translate
+from shared.language.templates import Templates
+from shared.language.translations import translate
 from shared.observing.request_context import record_of
 from shared.web.error_pages import say_wait
 
@@ -55,7 +55,7 @@ def render_page(
     user = Reader(name) if name else None
     about = {"method": scope.get("method", "GET"), "path": scope.get("path", ""), "callback_query": _lead_back(scope)}
     shown = {**about, "user": user, "status": status, **context}
-    text = _environment(folder, language).get_template(template).render(shown)
+    text = _load_templates(folder, language).render(template, shown)
     caching = {"Cache-Control": "no-store", "Content-Language": language, "Vary": "Accept-Language"}
     return HTMLResponse(text, status_code=status, headers={**caching, **(headers or {})})
 
@@ -99,29 +99,16 @@ def _lead_back(scope: Scope) -> str:
 
 
 @functools.cache
-def _environment(folder: Path | None, language: str) -> jinja2.Environment:
+def _load_templates(folder: Path | None, language: str) -> Templates:
     folders = [HERE / "templates"] if folder is None else [folder, HERE / "templates"]
-    environment = jinja2.Environment(
-        extensions=["jinja2.ext.i18n"],
-        loader=jinja2.FileSystemLoader(folders),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-    catalogue = load_catalogue(language)
     assets = {asset.name: _asset_url(asset.name) for asset in ASSETS.iterdir()}
-    environment.globals.update(language=language, assets=assets, script_hash=hash_asset("gatepost.js"))
-    environment.filters.update(
-        translated=functools.partial(translate, language=language),
-        moment=functools.partial(say_moment, language=language),
-        wait=functools.partial(_translate_wait, language=language),
+    return Templates(
+        folders,
+        language,
+        escapes=True,
+        names={"assets": assets, "script_hash": hash_asset("gatepost.js")},
+        filters={"wait": functools.partial(_translate_wait, language=language)},
     )
-    # Added to an environment by InternationalizationExtension, which its type does not show.
-    install = environment.install_gettext_callables  # type: ignore[attr-defined]
-    install(catalogue.gettext, catalogue.ngettext, newstyle=True)
-    return environment
 
 
 def _translate_wait(seconds: int, language: str) -> str:

@@ -78,7 +78,7 @@ DOORS = {
     "httptools": {"gateway/wire/request_heads.py"},
     "httpx2": {"shared/web/service_calls.py"},
     "itsdangerous": {"shared/tokens/form_tokens.py"},
-    "jinja2": {"shared/web/pages.py"},
+    "jinja2": {"shared/language/templates.py"},
     "orjson": {"shared/observing/request_lines.py"},
     # Of the gateway the composition alone, for the types of what the server hands it.
     "uvicorn": {
