@@ -58,9 +58,13 @@ def list_keys(email: str) -> list[str]:
     where one address was signed up under two spellings of its domain, both users still get in, each with their own.
     """
     folded, key = fold_email(email), email_key(email)
-    local, at, domain = key.rpartition("@")
-    ascii_key = local + at + ".".join(map(_encode_label, domain.split(".")))
-    return list(dict.fromkeys((folded, key, ascii_key)))
+    return list(dict.fromkeys((folded, key, encode_domain(key))))
+
+
+def encode_domain(email: str) -> str:
+    """Return an address with its domain in punycode, as mail servers name it."""
+    local, at, domain = email.rpartition("@")
+    return local + at + ".".join(map(_encode_label, domain.split(".")))
 
 
 def _as_public(email: str) -> str:

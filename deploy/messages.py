@@ -19,7 +19,7 @@ from shared.language.translations import CATALOGUES
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("shared", *sorted(path.name for path in ROOT.glob("*_service")), "gateway")
-TEMPLATES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("templates/*.html"))]
+TEMPLATES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("templates/*.*"))]
 
 _ERRORS = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
 _MARKS = {"Sentence", "PathRefused", *_ERRORS}
