@@ -12,6 +12,8 @@ from auth_service.clients import Client
 from auth_service.email_addresses import email_key
 from auth_service.errors import EmailTaken
 from auth_service.guessing.admission import Admission
+from auth_service.mail.letters import LetterKind
+from auth_service.mail.notices import Notices
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.passwords.rules import GUESSABLE, find_password_fault
 from auth_service.sessions import Sessions, SignedIn
@@ -54,6 +56,7 @@ class Accounts:
     admission: Admission
     signing_in: SigningIn
     sessions: Sessions
+    notices: Notices | None = None
 
     async def sign_up(self, wanted: SignUp, client: Client) -> User:
         """Return the new user; raises EmailTaken when the e-mail address has a user, Throttled, Unavailable."""
@@ -121,6 +124,8 @@ class Accounts:
                 raise Conflict("The password was changed elsewhere at the same time")
             await insert_audit_line(connection, Event.PASSWORD_CHANGED, client, user.id, session_id)
             await self.sessions.end_all(connection, user.id, Ending.PASSWORD_CHANGED, client, spared=session_id)
+            if self.notices is not None:
+                await self.notices.write(connection, LetterKind.PASSWORD_CHANGED, user, client)
 
     async def delete_own(self, user: User, password: str, client: Client) -> None:
         """Delete the account of a user who proves it is theirs; Invalid names ``password``. Throttled."""

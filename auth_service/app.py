@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from auth_service.parts import Parts
 from auth_service.settings import AuthSettings
-from auth_service.ways.registry import WAYS
+from auth_service.ways.registry import WAYS, list_ways
 from auth_service.ways.way import Way
 from auth_service.web import account_pages, api, internal, nextauth, pages
 from shared.application import build_application
@@ -20,8 +20,9 @@ from shared.observing.metrics import Metrics
 from shared.web.routes import Resource, resource
 
 
-def create_app(settings: AuthSettings, metrics: Metrics, ways: Sequence[Way] = WAYS) -> Starlette:
-    """Return the auth service, which signs people in by these ways."""
+def create_app(settings: AuthSettings, metrics: Metrics, ways: Sequence[Way] = ()) -> Starlette:
+    """Return the auth service, which signs people in by these ways, or those that the settings ask for."""
+    ways = ways or list_ways(settings)
     parts = Parts.build(settings, metrics, ways)
     app = build_application(settings, metrics, build_routes(ways), parts, parts)
     app.state.service_tokens = parts.service_tokens
@@ -66,7 +67,8 @@ def build_routes(ways: Sequence[Way] = WAYS) -> list[Resource]:
 
 def build_way_routes(way: Way) -> list[Resource]:
     """Return the routes where a way to sign in begins, and where its proof is sent."""
+    shown = {"GET": way.show_callback} if way.show_callback else {}
     return [
         resource(way.start_path, GET=pages.show_sign_in, POST=functools.partial(nextauth.start_sign_in, way)),
-        resource(way.callback_path, POST=functools.partial(nextauth.sign_in, way)),
+        resource(way.callback_path, POST=functools.partial(nextauth.sign_in, way), **shown),
     ]

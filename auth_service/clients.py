@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from shared.language.languages import LANGUAGES, choose_language
 from shared.observing.request_context import record_of
 from shared.tokens.device_cookie import Device, DeviceCookies
 from shared.tokens.session_cookie import parse_cookies
@@ -26,7 +27,7 @@ class Client:
     """Where a request comes from; ``address`` is an IP address in its usual spelling, or None.
 
     ``known_user_id`` is the user whom this browser proved to have signed in before, in the session that
-    ``known_browser`` names, which changes with each sign-in.
+    ``known_browser`` names, which changes with each sign-in. ``language`` is what letters to them are written in.
     """
 
     address: str | None
@@ -35,6 +36,7 @@ class Client:
     known_user_id: int | None = None
     known_browser: str = ""
     known_since: int = 0
+    language: str = LANGUAGES[0]
 
     @property
     def site(self) -> str:
@@ -52,6 +54,7 @@ def identify_client(request: Request) -> Client:
         device.user_id if device else None,
         device.session_id if device else "",
         device.made if device else 0,
+        _choose_language(", ".join(request.headers.getlist("accept-language"))),
     )
 
 
@@ -90,6 +93,9 @@ def _read_address(text: str) -> str | None:
     except ValueError:
         return None
     return None if "%" in text else str(address)  # a zone names an interface of the sender: not worth keeping
+
+
+_choose_language = functools.lru_cache(maxsize=256)(choose_language)  # browsers send few different ones
 
 
 def _read_user_agent(request: Request) -> str:

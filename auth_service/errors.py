@@ -1,12 +1,24 @@
 """The errors that only the auth service raises, each a child of one in ``shared.errors``."""
 
-from shared.errors import Conflict, Unauthorized
+from shared.errors import BadRequest, Conflict, Unauthorized
 
 
 class InvalidCredentials(Unauthorized):
     """401: the e-mail address or the password is wrong. Never says which."""
 
     sentence = "Invalid credentials"
+
+
+class LinkRefused(Unauthorized):
+    """401: a link to sign in is not ours, too old or used up, or its user may not sign in. Never says which."""
+
+    sentence = "This link no longer works"
+
+
+class NoAddress(BadRequest):
+    """400: what was typed is no e-mail address, so nothing can be sent there."""
+
+    sentence = "This is not an e-mail address"
 
 
 class RefreshRefused(Unauthorized):

@@ -86,8 +86,10 @@ class Parts:
         max_age = dt.timedelta(seconds=settings.session_max_age)
         idle_age = dt.timedelta(seconds=settings.session_idle_age)
         lookups, uses = _share_lookups(database), SessionUses(database, idle_age)
-        sessions = Sessions(database, lookups, admission, access_tokens, max_age, idle_age, uses)
-        signing_in = SigningIn(database, passwords, admission, sessions)
+        mail = build_mail(settings, database, admission)
+        notices = mail.notices if mail else None
+        sessions = Sessions(database, lookups, admission, access_tokens, max_age, idle_age, uses, notices)
+        signing_in = SigningIn(database, passwords, admission, sessions, notices)
         return cls(
             public_url=settings.nextauth_url,
             database=database,
@@ -95,7 +97,7 @@ class Parts:
             events=Events(database, epoch_watch),
             passwords=passwords,
             admission=admission,
-            accounts=Accounts(database, epoch_watch, passwords, admission, signing_in, sessions),
+            accounts=Accounts(database, epoch_watch, passwords, admission, signing_in, sessions, notices),
             signing_in=signing_in,
             ways=ways,
             sessions=sessions,
@@ -107,7 +109,7 @@ class Parts:
             cookies=CookieNames.of(settings.nextauth_url),
             housekeeping=build_housekeeping(database, settings, metrics),
             devices=DeviceCookies(nextauth_secret, previous),
-            mail=build_mail(settings),
+            mail=mail,
         )
 
     @property

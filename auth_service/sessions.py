@@ -29,6 +29,8 @@ from typing import TypeAlias
 from auth_service.clients import Client
 from auth_service.errors import RefreshRefused
 from auth_service.guessing.admission import Admission
+from auth_service.mail.letters import LetterKind
+from auth_service.mail.notices import Notices
 from auth_service.session_uses import SessionUses
 from auth_service.tables import refresh_tokens
 from auth_service.tables.audit import Event, insert_audit_line, insert_session_lines
@@ -85,6 +87,7 @@ class Sessions:
     max_age: dt.timedelta
     idle_age: dt.timedelta
     uses: SessionUses
+    notices: Notices | None = None
 
     async def begin(self, identity: Identity, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn | None:
         """Return a new session of a user who has just proved who they are; None when they may not sign in.
@@ -107,9 +110,14 @@ class Sessions:
     async def begin_within(
         self, connection: Connection, identity: Identity, client: Client, replaced: Sequence[SessionId] = ()
     ) -> SignedIn | None:
-        """Return the same, in the caller's transaction: the first session of a new user."""
+        """Return the same, in the caller's transaction."""
         found = await self._begin(connection, identity, client, replaced)
-        return found[0] if found else None
+        if found is None:
+            return None
+        signed_in, is_surplus = found
+        if is_surplus:
+            await self._end_surplus_within(connection, signed_in.user.id, client)
+        return signed_in
 
     async def find_first_live(self, session_ids: Sequence[SessionId]) -> tuple[User, Session] | None:
         """Return the first of these sessions that is live, and its user, and note its use; None when none is."""
@@ -155,10 +163,12 @@ class Sessions:
             await self._tell(connection, [session] if session else [], because, client)
             return session
 
-    async def end_others(self, user_id: int, spared: SessionId, client: Client) -> None:
+    async def end_others(self, user: User, spared: SessionId, client: Client) -> None:
         """End all sessions of a user but one."""
         async with self.database.transaction() as connection:
-            await self.end_all(connection, user_id, Ending.ENDED_BY_USER, client, spared=spared)
+            await self.end_all(connection, user.id, Ending.ENDED_BY_USER, client, spared=spared)
+            if self.notices is not None:
+                await self.notices.write(connection, LetterKind.SESSIONS_ENDED, user, client)
 
     async def end_all(
         self,
@@ -222,8 +232,11 @@ class Sessions:
         """End the sessions that a user has beyond ``MOST``. The user stays signed in, whatever happens here."""
         with contextlib.suppress(Unavailable):
             async with self.database.transaction() as connection:
-                ended = await update_surplus_revoked(connection, user_id, MOST, Ending.TOO_MANY, ENDED_AT_ONCE)
-                await self._tell(connection, ended, Ending.TOO_MANY, client)
+                await self._end_surplus_within(connection, user_id, client)
+
+    async def _end_surplus_within(self, connection: Connection, user_id: int, client: Client) -> None:
+        ended = await update_surplus_revoked(connection, user_id, MOST, Ending.TOO_MANY, ENDED_AT_ONCE)
+        await self._tell(connection, ended, Ending.TOO_MANY, client)
 
     async def _refresh(self, connection: Connection, token: str, client: Client) -> SignedIn | None:
         session_id = await refresh_tokens.find_session_of(connection, token)

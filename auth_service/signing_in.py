@@ -23,18 +23,29 @@ import structlog
 
 from auth_service.clients import Client
 from auth_service.email_addresses import email_key
-from auth_service.errors import InvalidCredentials
+from auth_service.errors import InvalidCredentials, LinkRefused
 from auth_service.guessing.admission import Admission
+from auth_service.mail.codes import Purpose
+from auth_service.mail.notices import Notices
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.sessions import Sessions, SignedIn
 from auth_service.tables.attempts import Attempt
 from auth_service.tables.audit import Event, insert_audit_line
+from auth_service.tables.codes import end_codes_of, find_link, use_code
 from auth_service.tables.new_sessions import Identity
-from auth_service.tables.sessions import SessionId
-from auth_service.tables.users import Credentials, User, find_credentials, update_password_hash
+from auth_service.tables.sessions import Ending, SessionId
+from auth_service.tables.users import (
+    Credentials,
+    User,
+    find_credentials,
+    lock_user,
+    update_password_hash,
+    update_password_void,
+    update_proven,
+)
 from shared.errors import AppError, Invalid, Throttled
 from shared.language.sentences import Sentence
-from shared.postgres.database import Database
+from shared.postgres.database import Connection, Database
 
 PAUSES = (0.02, 0.05, 0.1, *(0.2,) * 24)  # seconds between checks whether pending tries were decided: five in all
 MOST_PATIENT = 64  # tries of one address that may wait for others at the same time
@@ -52,21 +63,32 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkProof:
+    """What somebody offers who opened a link that was mailed to them, as it is stored in ``codes``."""
+
+    code_mac: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class SigningIn:
-    """The door."""
+    """The door; ``notices`` is None where no mail is sent."""
 
     database: Database
     passwords: Passwords
     admission: Admission
     sessions: Sessions
+    notices: Notices | None = None
     _patient: collections.Counter[str] = field(default_factory=collections.Counter)
 
-    async def sign_in(self, proof: Proof, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn:
+    async def sign_in(self, proof: Proof | LinkProof, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn:
         """Return the user with a new session that replaces those ``replaced``.
 
-        InvalidCredentials whether the e-mail or the password is wrong, and for a user who is disabled; Throttled,
-        whatever the password, when too many failed before; Unavailable when too many are signing in.
+        InvalidCredentials whether the e-mail or the password is wrong, and for a user who is disabled, LinkRefused
+        likewise; Throttled, whatever the password, when too many failed before; Unavailable when too many are signing
+        in.
         """
+        if isinstance(proof, LinkProof):
+            return await self._sign_in_by_link(proof, client, replaced)
         async with self._admit(proof.email, client) as (slot, named, attempt):
             spelling, signed_in = await self.passwords.verify(proof.password, _hash_of(named), slot), None
             if named is not None and spelling is not None:
@@ -76,7 +98,34 @@ class SigningIn:
             await self._note_failure(Event.SIGN_IN_REFUSED, named.user.id if named else None, attempt, client)
             raise InvalidCredentials
         await self._renew_hash(named, spelling, client)
+        if self.notices is not None and not attempt.is_familiar:
+            await self.notices.write_of_sign_in(signed_in.user, signed_in.session, client)
         return signed_in
+
+    async def _sign_in_by_link(self, proof: LinkProof, client: Client, replaced: Sequence[SessionId]) -> SignedIn:
+        """Return the user whom a link was sent to; LinkRefused. The address is proven by that.
+
+        Whoever signed up with an address that they could not prove is out, with all that they left there.
+        """
+        async with self.database.transaction() as connection:
+            link, signed_in = await find_link(connection, Purpose.SIGN_IN, proof.code_mac), None
+            user_id = link.user_id if link else None
+            if link is not None and user_id is not None and await use_code(connection, link.id):
+                if await lock_user(connection, user_id) and await update_proven(connection, user_id):
+                    await self._take_over(connection, user_id, client)
+                signed_in = await self.sessions.begin_within(connection, Identity(user_id), client, replaced)
+            if signed_in is None:
+                await insert_audit_line(connection, Event.SIGN_IN_REFUSED, client, user_id)
+        if signed_in is None:
+            raise LinkRefused
+        return signed_in
+
+    async def _take_over(self, connection: Connection, user_id: int, client: Client) -> None:
+        """Void everything of the time before an address was proven: the password, sessions, and pending codes."""
+        await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user_id)
+        await update_password_void(connection, user_id)
+        await self.sessions.end_all(connection, user_id, Ending.TAKEN_OVER, client)
+        await end_codes_of(connection, user_id)
 
     async def confirm_password(self, user: User, password: str, member: str, client: Client) -> Credentials:
         """Return the credentials of a signed-in user if the password is right; otherwise Invalid names the member.

@@ -90,13 +90,16 @@ class Admission:
         else:
             is_first = await attempts.update_first_try(connection, keys.account_at_address, set_at)
         if is_first:  # no limit is so low as to hold back the first: nothing to decide
-            return Attempt((keys.browser or keys.account_at_address,), keys.account_at_address, keys.address)
+            counted = (keys.browser or keys.account_at_address,)
+            return Attempt(counted, keys.account_at_address, keys.address, is_familiar=True)
         # Read without a lock: a flood of tries that must wait writes nothing.
         counts = await attempts.list_counts(connection, keys.list_looked_at(), set_at)
         holds = hold_sign_in(self._limits, keys, counts)
         refusal = await self._admit(connection, counts, holds)
         if refusal is None:
-            return Attempt(tuple(holds), keys.account_at_address, keys.address)
+            here = counts.get(keys.account_at_address)
+            is_familiar = keys.browser is not None or (here is not None and here.is_known)
+            return Attempt(tuple(holds), keys.account_at_address, keys.address, is_familiar)
         if refusal.is_hopeful:
             return None
         return await self._refuse(connection, refusal, client, Event.SIGN_IN_THROTTLED, user_id)
@@ -135,6 +138,12 @@ class Admission:
     async def admit_rename(self, connection: Connection, user_id: int, client: Client) -> None:
         """Count a change of name, in the caller's transaction; Throttled when this user made too many."""
         await self._admit_use(connection, LimitName.RENAME, str(user_id), client, None)
+
+    async def admit_notice(self, connection: Connection, user_id: int) -> bool:
+        """Count a letter about a sign-in, in the caller's transaction; tell whether it may still be sent."""
+        holds = {self._name(LimitName.NOTICE, str(user_id)): self._hold(LimitName.NOTICE)}
+        counts = await attempts.list_counts(connection, list(holds))
+        return await self._admit(connection, counts, holds) is None
 
     async def admit_letter(self, account: str, client: Client) -> None:
         """Count a letter to an address, by its key; Throttled when it, or whoever asks, was sent too many.

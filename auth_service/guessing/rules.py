@@ -38,6 +38,7 @@ LONG_WAIT = dt.timedelta(hours=1)
 PENDING_FOR = dt.timedelta(seconds=10)  # no request lasts longer
 KEPT_FOR = LOCKOUT  # no rule looks further back
 KNOWN_FOR = dt.timedelta(days=90)  # after the last sign-in of an account from an address
+NOTICES_PER_HOUR = 10  # letters about sign-ins, to one user
 ADDRESSES_TO_CLOSE = 5  # the addresses that it takes to close an account: each gets a fifth of its failures
 _SECOND = dt.timedelta(seconds=1)
 
@@ -187,6 +188,7 @@ class LimitName(StrEnum):
     LOG = "client_log"
     REFRESH = "token_refresh"
     RENAME = "rename"
+    NOTICE = "notice"
     LETTER_PAUSE = "letter_pause"
     LETTER_HOUR = "letters_an_hour"
     LETTER_DAY = "letters_a_day"
@@ -219,6 +221,7 @@ class Limits:
                 LimitName.LOG: Allowance(settings.client_logs_per_minute, dt.timedelta(minutes=1)),
                 LimitName.REFRESH: Allowance(settings.token_refreshes_per_hour, hour),
                 LimitName.RENAME: Allowance(settings.renames_per_hour, hour),
+                LimitName.NOTICE: Allowance(NOTICES_PER_HOUR, hour),
                 LimitName.LETTER_PAUSE: Allowance(1, dt.timedelta(seconds=settings.letter_pause)),
                 LimitName.LETTER_HOUR: Allowance(settings.letters_per_hour, hour),
                 LimitName.LETTER_DAY: Allowance(settings.letters_per_day, dt.timedelta(days=1)),

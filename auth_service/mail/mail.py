@@ -5,8 +5,14 @@ from typing import Literal
 
 import structlog
 
+from auth_service.guessing.admission import Admission
 from auth_service.mail.codes import Codes
+from auth_service.mail.links import Links
+from auth_service.mail.notices import Notices
 from auth_service.settings import AuthSettings
+from shared.postgres.database import Database
+
+LINK_PATH = "/api/auth/callback/email"  # as next-auth has it
 
 log = structlog.get_logger("mail")
 
@@ -16,12 +22,20 @@ class Mail:
     """What sends letters, and what is done with the codes in them."""
 
     codes: Codes
+    notices: Notices
+    links: Links
     verification: Literal["off", "optional", "required"]
 
 
-def build_mail(settings: AuthSettings) -> Mail | None:
+def build_mail(settings: AuthSettings, database: Database, admission: Admission) -> Mail | None:
     """Return the parts that send letters; None, which the log says, where no server is named for it."""
     if settings.smtp_url is None:
         log.info("mail_off", setting="SMTP_URL")
         return None
-    return Mail(Codes(settings.nextauth_secret.get_secret_value()), settings.email_verification)
+    codes = Codes(settings.nextauth_secret.get_secret_value())
+    return Mail(
+        codes=codes,
+        notices=Notices(database, admission),
+        links=Links(database, codes, admission, f"{settings.nextauth_url}{LINK_PATH}"),
+        verification=settings.email_verification,
+    )

@@ -17,12 +17,14 @@ from shared.postgres.database import Connection, Row
 class Attempt:
     """A try to sign in that was let in, pending in the counts of the keys ``counted`` until its outcome is known.
 
-    ``known`` is the key of the account together with the address, ``address`` that of the address alone.
+    ``known`` is the key of the account together with the address, ``address`` that of the address alone. It is familiar
+    if the account was signed in to before by that browser, or from that address.
     """
 
     counted: tuple[bytes, ...]
     known: bytes
     address: bytes
+    is_familiar: bool = False
 
 
 async def update_first_try(connection: Connection, key: bytes, known_from: dt.datetime | None) -> bool:

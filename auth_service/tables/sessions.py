@@ -110,6 +110,14 @@ async def list_live_sessions(
     return [live.get(session_id) for session_id in session_ids]
 
 
+async def has_other_session(connection: Connection, user_id: int, session_id: SessionId) -> bool:
+    """Tell whether a user has, or not long ago had, another session."""
+    found = await connection.fetchval(
+        "SELECT true FROM sessions WHERE user_id = $1 AND id <> $2 LIMIT 1", user_id, session_id
+    )
+    return bool(found)
+
+
 async def find_ending(connection: Connection, session_id: SessionId) -> str | None:
     """Return why a session was revoked (a value of ``Ending``); None when it was not, or does not exist."""
     because: str | None = await connection.fetchval("SELECT revoked_because FROM sessions WHERE id = $1", session_id)

@@ -118,6 +118,25 @@ async def update_password(connection: Connection, found: Credentials, password_h
     return done == "UPDATE 1"
 
 
+async def update_proven(connection: Connection, user_id: int) -> bool:
+    """Note that a user reads what is sent to their address; tell whether that was not known before."""
+    done: str = await connection.execute(
+        "UPDATE users SET email_verified_at = now(), updated_at = now() WHERE id = $1 AND email_verified_at IS NULL",
+        user_id,
+    )
+    return done == "UPDATE 1"
+
+
+async def update_password_void(connection: Connection, user_id: int) -> None:
+    """Take a user's password away: nobody signs in by it any more."""
+    await connection.execute(
+        """
+        UPDATE users SET password_hash = NULL, password_set_at = clock_timestamp(), updated_at = now() WHERE id = $1
+        """,
+        user_id,
+    )
+
+
 async def update_password_hash(connection: Connection, user_id: int, old: str, new: str) -> None:
     """Replace a password hash with another of the same password, unless the password was changed meanwhile."""
     await connection.execute(

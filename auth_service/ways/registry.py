@@ -1,5 +1,13 @@
 """All ways to sign in, in the order of the sign-in page."""
 
-from auth_service.ways import password
+from auth_service.settings import AuthSettings
+from auth_service.ways import email, password
+from auth_service.ways.way import Way
 
 WAYS = (password.WAY,)
+"""Those that are always there."""
+
+
+def list_ways(settings: AuthSettings) -> tuple[Way, ...]:
+    """Return the ways to sign in that the settings ask for."""
+    return (*WAYS, email.WAY) if settings.email_sign_in else WAYS

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from starlette.requests import Request
+from starlette.responses import Response
 
-from auth_service.signing_in import Proof
+from auth_service.signing_in import LinkProof, Proof
+from shared.language.sentences import Sentence
 
 Fields: TypeAlias = Mapping[str, str]
 """The text fields of a form or of a JSON body."""
@@ -23,15 +25,19 @@ class Way:
     """A way to sign in, under the ``id`` that next-auth's client knows it by; ``type`` is its kind to that client.
 
     ``read_proof`` turns what was sent into a proof; InvalidCredentials when it can't be one. ``form`` is the template
-    for its fields on the sign-in page; without one there is a button, and ``begin`` returns the URL that it leads to.
+    for its fields on the sign-in page; without one there is a button. What is sent is the proof, unless there is a
+    ``begin``: that takes it, and returns the URL that it leads to. ``button`` is the text on the button, and
+    ``show_callback`` the page for a browser that is led back here.
     """
 
     id: str
     name: str
     type: str
-    read_proof: Callable[[Request, Fields], Awaitable[Proof]]
+    read_proof: Callable[[Request, Fields], Awaitable[Proof | LinkProof]]
     form: str | None = None
     begin: Callable[[Request, Fields], Awaitable[str]] | None = None
+    show_callback: Callable[[Request], Awaitable[Response]] | None = None
+    button: Sentence | None = None
 
     @property
     def start_path(self) -> str:

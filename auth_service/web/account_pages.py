@@ -151,7 +151,7 @@ async def end_other_devices(request: Request, found: BrowserSession) -> Response
         _verify_form(request, fields)
     except Forbidden as refusal:
         return await _devices_page(request, found, refusal)
-    await parts_of(request).sessions.end_others(found.user.id, found.session.id, client)
+    await parts_of(request).sessions.end_others(found.user, found.session.id, client)
     return _lead_on(request, "/account/sessions", "others")
 
 

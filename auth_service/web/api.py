@@ -184,7 +184,7 @@ async def end_one_session(request: Request) -> Response:
 async def end_other_sessions(request: Request) -> Response:
     """End all of the caller's sessions except the current one."""
     user, current = await _get_live_caller(request), _callers_session(request)
-    await parts_of(request).sessions.end_others(user.id, current, identify_client(request))
+    await parts_of(request).sessions.end_others(user, current, identify_client(request))
     return Response(status_code=204)
 
 

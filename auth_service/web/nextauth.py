@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from auth_service.clients import identify_client
-from auth_service.errors import InvalidCredentials
+from auth_service.errors import InvalidCredentials, LinkRefused, NoAddress
 from auth_service.parts import parts_of
 from auth_service.tables.sessions import Ending
 from auth_service.ways.way import Fields, Way
@@ -52,6 +52,7 @@ SHOWN_ON_SIGN_IN_PAGE = {
 ERROR_NAMES: Mapping[type[AppError], str] = {
     Forbidden: pages.MISSING_CSRF,
     InvalidCredentials: pages.WRONG_CREDENTIALS,
+    NoAddress: "EmailSignin",
     Throttled: "TooManyAttempts",
     Unavailable: "Unavailable",
 }
@@ -105,7 +106,14 @@ async def start_sign_in(way: Way, request: Request) -> Response:
     fields = await _read_fields(request)
     if not is_csrf_verified(request, fields):
         return _answer_url(fields, _url(request, "/signin?csrf=true"))
-    return _answer_url(fields, await way.begin(request, fields) if way.begin else _url(request, "/signin"))
+    if way.begin is None:
+        return _answer_url(fields, _url(request, "/signin"))
+    callback_url = choose_callback_url(request, fields)
+    try:
+        begun = await way.begin(request, fields)
+    except (NoAddress, Throttled, Unavailable) as refusal:
+        return _refuse_sign_in(way, request, fields, callback_url, refusal)
+    return add_cookies(_answer_url(fields, begun), remember_callback_url(request, callback_url))
 
 
 async def sign_in(way: Way, request: Request) -> Response:
@@ -117,6 +125,8 @@ async def sign_in(way: Way, request: Request) -> Response:
     try:
         proof, client = await way.read_proof(request, fields), identify_client(request)
         signed_in = await parts_of(request).signing_in.sign_in(proof, client, list_session_ids(request))
+    except LinkRefused as refusal:
+        return _answer_url(fields, _url(request, "/error?error=Verification"), refusal.status)
     except (InvalidCredentials, Throttled, Unavailable) as refusal:
         return _refuse_sign_in(way, request, fields, callback_url, refusal)
     cookies = [*remember_callback_url(request, callback_url), *store_sign_in(request, signed_in)]
@@ -148,8 +158,9 @@ async def show_error(request: Request) -> Response:
 
 
 async def show_verify_request(request: Request) -> Response:
-    """Show the page after a link was mailed; next-auth's protocol has it, although none is ever mailed here."""
-    return pages.notice_page(request, *pages.NO_LINKS)
+    """Show the page after a link was mailed, if any are."""
+    is_sent = any(way.id == "email" for way in parts_of(request).ways)
+    return pages.notice_page(request, *(pages.LINK_SENT if is_sent else pages.NO_LINKS))
 
 
 async def take_log(request: Request) -> Response:

@@ -52,6 +52,7 @@ WRONG_CREDENTIALS, MISSING_CSRF = "CredentialsSignin", "MissingCSRF"  # next-aut
 SIGN_IN_ERRORS = {
     WRONG_CREDENTIALS: Sentence("That e-mail address or password is not right."),
     MISSING_CSRF: EXPIRED_FORM,
+    "EmailSignin": Sentence("That is not an e-mail address."),
     "TooManyAttempts": TOO_MANY_ATTEMPTS,
     "Unavailable": UNAVAILABLE,
 }
@@ -77,6 +78,10 @@ NOTICES = {
     ),
 }
 UNKNOWN_NOTICE = (200, Sentence("Something went wrong"), Sentence("Please try again."))
+LINK_SENT = (
+    *(200, Sentence("Look into your mailbox")),
+    Sentence("You were sent a letter with a link. Open it within ten minutes to sign in."),
+)
 NO_LINKS = (200, Sentence("No e-mail was sent"), Sentence("Here you sign in with your password, not by a link."))
 
 

@@ -1,0 +1,54 @@
+"""Notices: letters that tell people what happened to their account, so that they see what they did not do themselves.
+
+(ASVS 5.0, 6.3.5 and 6.3.7; NIST SP 800-63B-4, 4.6.) One is written in the transaction that is the reason for it. Only a
+sign-in from an unknown device is told afterwards: nobody must be kept out because it could not be.
+"""
+
+import contextlib
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from auth_service.clients import Client
+from auth_service.guessing.admission import Admission
+from auth_service.mail.letters import LetterKind
+from auth_service.tables.letters import NewLetter, insert_letter
+from auth_service.tables.sessions import Session, has_other_session
+from auth_service.tables.users import User
+from auth_service.web.user_agents import describe_device
+from shared.errors import Unavailable
+from shared.postgres.database import Connection, Database
+
+LIFETIME = dt.timedelta(days=1)  # a notice that comes later still helps, but is not worth trying for
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """Writes notices."""
+
+    database: Database
+    admission: Admission
+
+    async def write(
+        self,
+        connection: Connection,
+        kind: LetterKind,
+        user: User,
+        client: Client,
+        facts: Mapping[str, str] | None = None,
+    ) -> None:
+        """Tell a user what the caller's transaction does, in the language of whoever asked for it."""
+        about = {"name": user.name, **(facts or {})}
+        await insert_letter(connection, NewLetter(kind, user.email, client.language, LIFETIME, user.id, about))
+
+    async def write_of_sign_in(self, user: User, session: Session, client: Client) -> None:
+        """Tell a user of a sign-in from a device that is not known to be theirs. The first sign-in is no news.
+
+        A flood of sign-ins is told of by a few letters. The user stays signed in, whatever happens here.
+        """
+        with contextlib.suppress(Unavailable):
+            async with self.database.transaction() as connection:
+                is_news = await has_other_session(connection, user.id, session.id)
+                if is_news and await self.admission.admit_notice(connection, user.id):
+                    facts = {"device": describe_device(client.user_agent), "address": client.address or ""}
+                    await self.write(connection, LetterKind.NEW_DEVICE, user, client, facts)

@@ -1,0 +1,70 @@
+"""Signing in by a link that is sent by mail: NextAuth's ``email``. There only with ``EMAIL_SIGN_IN=on``.
+
+As with next-auth, a form or the client's ``signIn("email")`` asks for the link, and a page says that it was sent. Unlike
+there, the link itself signs nobody in: it shows a page with a button (``mail.links``).
+"""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from auth_service.clients import identify_client
+from auth_service.email_addresses import check_email
+from auth_service.errors import NoAddress
+from auth_service.mail.links import Links
+from auth_service.parts import parts_of
+from auth_service.signing_in import LinkProof
+from auth_service.ways.way import Fields, Way
+from auth_service.web.browser import choose_callback_url, find_browser_session
+from auth_service.web.pages import form_page, redirect
+from auth_service.web.public_name import at_public_name
+from shared.language.sentences import Sentence
+
+
+async def begin(request: Request, fields: Fields) -> str:
+    """Send a link, and return the address of the page that says so; NoAddress, Throttled, Unavailable."""
+    try:
+        email = check_email(fields.get("email", ""))
+    except ValueError:
+        raise NoAddress from None
+    await _links(request).send(email, choose_callback_url(request, fields), identify_client(request))
+    return f"{parts_of(request).public_url}/api/auth/verify-request?provider={WAY.id}&type={WAY.type}"
+
+
+@at_public_name
+async def show_button(request: Request) -> Response:
+    """Show the button that signs in; a link that no longer works leads to the page that says so."""
+    email, token = request.query_params.get("email", ""), request.query_params.get("token", "")
+    link = await _links(request).find(email, token)
+    if link is None:
+        return redirect(f"{parts_of(request).public_url}/api/auth/error?error=Verification")
+    found = await find_browser_session(request)
+    shown = {
+        "email": email,
+        "token": token,
+        "callback_url": choose_callback_url(request, {}),
+        "other": found.user if found is not None and found.user.id != link.user_id else None,
+    }
+    return form_page(request, "signin_link.html", 200, shown)
+
+
+async def read_proof(request: Request, fields: Fields) -> LinkProof:
+    """Return what the link's query says."""
+    return LinkProof(_links(request).hash(fields.get("email", ""), fields.get("token", "")))
+
+
+def _links(request: Request) -> Links:
+    mail = parts_of(request).mail
+    assert mail is not None, "this way is registered only with mail"
+    return mail.links
+
+
+WAY = Way(
+    "email",
+    "Email",
+    "email",
+    read_proof,
+    form="signin_email.html",
+    begin=begin,
+    show_callback=show_button,
+    button=Sentence("Send me a link to sign in"),
+)
