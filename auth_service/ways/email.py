@@ -1,7 +1,7 @@
 """Signing in by a link that is sent by mail: NextAuth's ``email``. There only with ``EMAIL_SIGN_IN=on``.
 
-As with next-auth, a form or the client's ``signIn("email")`` asks for the link, and a page says that it was sent. Unlike
-there, the link itself signs nobody in: it shows a page with a button (``mail.links``).
+As with next-auth, a form or the client's ``signIn("email")`` asks for the link, and a page says that it was sent. But
+the link itself signs nobody in: it shows a page with a button (``mail.links``).
 """
 
 from starlette.requests import Request

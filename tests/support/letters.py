@@ -9,6 +9,7 @@ NOBODY_LISTENS = 9  # the port of the discard protocol
 WITH_MAIL = {
     "smtp_url": f"smtp://127.0.0.1:{NOBODY_LISTENS}?tls=none",
     "mail_from": "Gatepost <no-reply@example.com>",
+    "email_sign_in": True,
     "letter_pause": 1,
     "letters_per_hour": 10_000,
     "letters_per_day": 10_000,
