@@ -1,6 +1,7 @@
 # One file for the three services: docker build --target gateway . (or auth_service, posts_service). Each image holds
 # its own folder, shared/ and the locked libraries; no compiler, no pip of ours, nothing that it could write to, and of
-# the libraries neither Babel's data of languages that we don't speak nor what nothing imports (pyproject.toml).
+# the libraries neither Babel's data of languages that we don't speak nor what nothing imports (pyproject.toml). The last
+# one, mailbox, is for development alone.
 
 FROM python:3.13-slim AS builder
 COPY requirements.txt .
@@ -50,3 +51,16 @@ COPY gateway gateway
 ENV PORT=3000 METRICS_PORT=3100
 EXPOSE 3000
 CMD ["python", "-m", "gateway"]
+
+
+FROM builder AS mailbox_builder
+COPY deploy/mailbox/requirements.txt mailbox.txt
+RUN python3 -m pip install --no-cache-dir --no-compile --require-hashes --target /libraries -r mailbox.txt
+
+
+FROM runtime AS mailbox
+COPY --from=mailbox_builder /libraries /libraries
+COPY deploy/mailbox deploy/mailbox
+ENV PYTHONPATH=/libraries PORT=8025
+EXPOSE 2525 8025
+CMD ["python", "-m", "deploy.mailbox", "--host", "0.0.0.0"]

@@ -13,18 +13,21 @@ DATA ?= .data
 PYTEST := $(BIN)/python -m pytest
 ORDERS := examples/orders-fastapi
 
+# Only what make itself is told: in a shell, MAIL names the file with somebody's letters.
+WITH_MAILBOX := $(if $(filter command,$(origin MAIL)),$(if $(filter mailbox,$(MAIL)),--mailbox,$(error there is no MAIL=$(MAIL), only MAIL=mailbox)))
+
 ##@ Run it
 .PHONY: run
-run: $(VENV)/ready-to-run ## Run everything without Docker, until Ctrl-C (make run PORT=3001: another port, 0: a free one; DATA=.data-2: other data)
-	@exec $(BIN)/python -m stack --port $(PORT) --data $(DATA)
+run: $(VENV)/ready-to-run ## Run everything without Docker, until Ctrl-C (make run PORT=3001: another port, 0: a free one; DATA=.data-2: other data; MAIL=mailbox: letters on a page)
+	@exec $(BIN)/python -m stack --port $(PORT) --data $(DATA) $(WITH_MAILBOX)
 
 .PHONY: up
-up: ## Build the containers, start them, wait until all are healthy
+up: ## Build the containers, start them, wait until all are healthy (MAIL=mailbox: letters on a page)
 	@deploy/compose_up.sh
 
 .PHONY: down
 down: ## Stop the containers; the data stays in its volume
-	@deploy/compose.sh down
+	@COMPOSE_PROFILES=mailbox,observe deploy/compose.sh down
 
 .PHONY: logs
 logs: ## Follow what the containers log

@@ -1,6 +1,7 @@
 #!/bin/bash
 # docker compose as it is here (the plugin, or the older docker-compose), on this project's file.
-# With a GATEWAY_PORT and no NEXTAUTH_URL, the public URL follows the port.
+# With a GATEWAY_PORT and no NEXTAUTH_URL, the public URL follows the port. With MAIL=mailbox there is a mailbox, which
+# takes all letters unless an SMTP_URL names another server.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,5 +15,12 @@ else
 fi
 if [ -n "${GATEWAY_PORT:-}" ] && [ -z "${NEXTAUTH_URL:-}" ]; then
     export NEXTAUTH_URL=http://localhost:$GATEWAY_PORT
+fi
+if [ "${MAIL:-}" = mailbox ]; then
+    export COMPOSE_PROFILES=${COMPOSE_PROFILES:+$COMPOSE_PROFILES,}mailbox
+    if [ -z "${SMTP_URL:-}" ] && ! grep -qs '^ *SMTP_URL=.' .env; then
+        export SMTP_URL=smtp://mailbox:2525?tls=none
+        export MAIL_FROM=${MAIL_FROM:-Gatepost <no-reply@localhost>}
+    fi
 fi
 exec "${compose[@]}" "$@"

@@ -12,12 +12,14 @@ main() {
     [ "${1:-}" = --no-build ] || $compose build --quiet || fail "The images could not be built. Where no image registry can be reached, run deploy/stand_in_images.sh first."
     $compose up --detach --remove-orphans
     wait_until_healthy
-    local port
+    local port mailbox
     port=$($compose port gateway 3000)
+    mailbox=$([ "${MAIL:-}" != mailbox ] || $compose port mailbox 8025)
     echo
     echo "Gatepost runs at http://localhost:${port##*:} (make logs, make down)"
     echo "  in a browser   http://localhost:${port##*:}/userposts   leads to the sign-in page; sign up there"
     echo "  the API        http://localhost:${port##*:}/docs"
+    [ -z "$mailbox" ] || echo "  letters        http://$mailbox   shows all that are sent to this mailbox"
 }
 
 wait_until_healthy() {

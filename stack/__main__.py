@@ -17,15 +17,17 @@ from typing import NoReturn
 
 from shared.timing import STACK_GRACE
 from stack.health import NotReady, wait_until_ready
+from stack.mailbox import Mailbox
 from stack.output import ERROR, print_line
-from stack.ports import GATEWAY_PORT, PortUnusable, choose_ports, name_ports
+from stack.ports import GATEWAY_PORT, USUAL_MAILBOX, PortUnusable, choose_mailbox, choose_ports, name_ports
 from stack.postgres import PostgresFailed, find_running, running_postgres
 from stack.processes import Child, start_child, stop_children
 from stack.services import Ports
-from stack.settings import read_drain, read_environment
+from stack.settings import read_drain, read_environment, read_environment_of_mailbox
 from stack.sockets import socket_directory
 
 ROOT = Path(__file__).parents[1]
+ENV_FILE = ROOT / ".env"
 SOCKETS = "sockets"  # below the data: where the services listen for one another
 WATCH_PAUSE = 0.1
 
@@ -43,10 +45,10 @@ def main() -> None:
     arguments = _parse_arguments()
     try:
         if arguments.command:
-            run_command(arguments.command, arguments.port, arguments.data)
+            run_command(arguments.command, arguments.port, arguments.data, USUAL_MAILBOX if arguments.mailbox else None)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _stop)
-        run_stack(arguments.port, arguments.data, arguments.describe)
+        run_stack(arguments.port, arguments.data, arguments.describe, with_mailbox=arguments.mailbox)
     except Stopped:
         print_line("Stopped.")
     except (PortUnusable, PostgresFailed, NotReady, PartDied) as error:
@@ -54,36 +56,43 @@ def main() -> None:
         sys.exit(1)
 
 
-def run_stack(port: int, data: Path, description: Path | None) -> None:
+def run_stack(port: int, data: Path, description: Path | None, *, with_mailbox: bool) -> None:
     """Start all parts, print where they are, and watch them; raises when one dies, or when told to stop."""
     begun = time.monotonic()
     ports = choose_ports(port)
+    mailbox = choose_mailbox(ports, all_free=port == 0) if with_mailbox else None
     with running_postgres(data) as postgres, contextlib.ExitStack() as running:
         sockets = running.enter_context(socket_directory(data.resolve() / SOCKETS))
-        environments = read_environment(ports, postgres.urls, sockets, ROOT / ".env")
-        children = [postgres.child]
+        environments = read_environment(ports, postgres.urls, sockets, ENV_FILE, mailbox)
+        children, services = [postgres.child], list[Child]()
+        pages = {name: each.requests for name, each in ports.items()}
+        if mailbox is not None:
+            children.append(mailbox.start(read_environment_of_mailbox(ENV_FILE), ROOT))
+            pages["mailbox"] = mailbox.page_port
+            running.callback(stop_children, children[1:], STACK_GRACE)
         timeout = STACK_GRACE + read_drain(environments["gateway"])
-        # Callers stop before what they call: the posts service and the gateway, the auth service, PostgreSQL.
-        running.callback(lambda: stop_children(children[1:2], timeout))
-        running.callback(lambda: stop_children(children[2:], timeout))
+        # Callers stop before what they call: the posts service and the gateway, the auth service, the mailbox,
+        # PostgreSQL.
+        running.callback(lambda: stop_children(services[:1], timeout))
+        running.callback(lambda: stop_children(services[1:], timeout))
         for service, environment in environments.items():
             command = (sys.executable, "-m", service)
-            children.append(start_child(service, command, environment=environment, directory=ROOT))
-        wait_until_ready({name: each.requests for name, each in ports.items()}, lambda: _check_alive(children))
-        _greet(ports["gateway"].requests, environments["gateway"]["NEXTAUTH_URL"], data, time.monotonic() - begun)
+            services.append(start_child(service, command, environment=environment, directory=ROOT))
+        wait_until_ready(pages, lambda: _check_alive([*children, *services]))
+        _greet(ports["gateway"].requests, environments, data, time.monotonic() - begun, mailbox)
         if description is not None:
-            _write_description(description, ports)
+            _write_description(description, ports, mailbox)
         while True:
-            _check_alive(children)
+            _check_alive([*children, *services])
             time.sleep(WATCH_PAUSE)
 
 
-def run_command(words: Sequence[str], port: int, data: Path) -> NoReturn:
+def run_command(words: Sequence[str], port: int, data: Path, mailbox: Mailbox | None) -> NoReturn:
     """Become the operators' command line, with the settings of the stack running on ``data``."""
     databases = find_running(data)
     if databases is None:
         raise PostgresFailed(f"nothing runs on {data}; start it with `make run`, and come back in a second terminal")
-    environment = read_environment(name_ports(port), databases, data / SOCKETS, ROOT / ".env")["auth_service"]
+    environment = read_environment(name_ports(port), databases, data / SOCKETS, ENV_FILE, mailbox)["auth_service"]
     os.chdir(ROOT)
     os.execve(sys.executable, (sys.executable, "-m", "auth_service", *words), environment)  # noqa: S606 - ours, no shell
 
@@ -92,6 +101,9 @@ def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m stack", description="Run Gatepost on this machine without Docker.")
     parser.add_argument("--port", type=int, default=GATEWAY_PORT, help="the gateway's port; 0: free ports for all")
     parser.add_argument("--data", type=Path, default=ROOT / ".data", help="where PostgreSQL keeps its data")
+    parser.add_argument(
+        "--mailbox", action="store_true", help="take all letters to a mailbox of development, and show them on a page"
+    )
     parser.add_argument("--describe", type=Path, help="write the base URLs as JSON to this file once all is ready")
     parser.add_argument(
         "command", nargs=argparse.REMAINDER, help="words for the operators' command line (--help: its own words)"
@@ -116,15 +128,17 @@ def _explain(code: int) -> str:
     return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
 
 
-def _greet(port: int, public_url: str, data: Path, seconds: float) -> None:
+def _greet(
+    port: int, environments: Mapping[str, Mapping[str, str]], data: Path, seconds: float, mailbox: Mailbox | None
+) -> None:
     """Print where it runs and what to try; a browser needs the public URL, which may be a front end's."""
-    url = f"http://localhost:{port}"
+    url, public_url = f"http://localhost:{port}", environments["gateway"]["NEXTAUTH_URL"]
     print_line(
         f"""
 Gatepost runs at {url} (started in {seconds:.1f} s; Ctrl-C stops it; data in {data})
 
   in a browser   {public_url.removesuffix("/")}/userposts   leads to the sign-in page; sign up there
-  the API        {url}/docs
+  the API        {url}/docs{_tell_of_letters(environments["auth_service"], mailbox)}
   sign up        curl -s {url}/api/user -H 'content-type: application/json' \\
                    -d '{{"name": "Ada", "email": "ada@example.com", "password": "correct horse battery"}}'
   sign in        curl -s {url}/api/login -H 'content-type: application/json' \\
@@ -133,12 +147,22 @@ Gatepost runs at {url} (started in {seconds:.1f} s; Ctrl-C stops it; data in {da
     )
 
 
-def _write_description(path: Path, ports: Mapping[str, Ports]) -> None:
+def _tell_of_letters(environment: Mapping[str, str], mailbox: Mailbox | None) -> str:
+    """Return the greeting's line on the mailbox; nothing without one."""
+    if mailbox is None:
+        return ""
+    is_in_use = environment.get("SMTP_URL") == mailbox.settings["SMTP_URL"]
+    what = "shows all letters" if is_in_use else "shows none: SMTP_URL names another server"
+    return f"\n  letters        {mailbox.page}   {what}"
+
+
+def _write_description(path: Path, ports: Mapping[str, Ports], mailbox: Mailbox | None) -> None:
     """Write the URLs atomically, so that no reader finds half of them."""
     description = {
         **{name: f"http://127.0.0.1:{each.requests}" for name, each in ports.items()},
         "gateway": f"http://localhost:{ports['gateway'].requests}",
         "metrics": {name: f"http://127.0.0.1:{each.metrics}" for name, each in ports.items()},
+        **({"mailbox": mailbox.page} if mailbox is not None else {}),
     }
     draft = path.with_suffix(".draft")
     draft.write_text(json.dumps(description))

@@ -2,11 +2,14 @@
 
 import contextlib
 import socket
+from collections.abc import Mapping
 
+from stack.mailbox import Mailbox
 from stack.services import GATEWAY, SERVICES, Ports
 
 GATEWAY_PORT = GATEWAY.ports.requests
 HIGHEST_PORT = 65_535
+USUAL_MAILBOX = Mailbox(smtp_port=2525, page_port=8025)
 _USUAL = {service.name: service.ports for service in SERVICES}
 
 
@@ -40,6 +43,15 @@ def choose_ports(gateway_port: int) -> dict[str, Ports]:
 def name_ports(gateway_port: int) -> dict[str, Ports]:
     """Return the usual ports with the given one for the gateway, be they free or not."""
     return {**_USUAL, "gateway": Ports(gateway_port, _USUAL["gateway"].metrics)}
+
+
+def choose_mailbox(others: Mapping[str, Ports], *, all_free: bool) -> Mailbox:
+    """Return where the mailbox is to be: at its usual ports, or at free ones where those are taken, or all are free."""
+    taken = {port for each in others.values() for port in (each.requests, each.metrics)}
+    spare = (port for port in _list_free_ports(len(taken) + 2) if port not in taken)
+    usual = (USUAL_MAILBOX.smtp_port, USUAL_MAILBOX.page_port)
+    smtp, page = (port if not all_free and port not in taken and _is_free(port) else next(spare) for port in usual)
+    return Mailbox(smtp, page)
 
 
 def _list_free_ports(count: int) -> list[int]:

@@ -59,11 +59,11 @@ SERVICES = (
 BEHIND_GATEWAY = tuple(service for service in SERVICES if service is not GATEWAY)
 DATABASES = tuple(service.database for service in SERVICES if service.database is not None)
 
-OF_COMPOSE = "GATEWAY_PORT"
+OF_COMPOSE = ("GATEWAY_PORT", "MAILBOX_PORT")
 FILE_NAMES = frozenset(name for service in SERVICES for name in list_file_names(service.settings))
 SETTING_NAMES = frozenset(
     {
-        OF_COMPOSE,
+        *OF_COMPOSE,
         *(name for service in SERVICES for name in list_names(service.settings)),
         *(service.url_setting for service in BEHIND_GATEWAY),
     }

@@ -6,13 +6,14 @@ somebody's own database.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dotenv import dotenv_values
 
 from shared.settings import SAMPLE_SECRETS, list_names
 from shared.web.service_calls import UNIX
+from stack.mailbox import Mailbox
 from stack.postgres import DatabaseUrls
 from stack.services import BEHIND_GATEWAY, GATEWAY, SERVICES, SETTING_NAMES, Ports, Service
 
@@ -20,23 +21,26 @@ _DECIDED = {"HOST", "PORT", "METRICS_PORT", "UNIX_SOCKET"}
 
 
 def read_environment(
-    ports: Mapping[str, Ports], databases: DatabaseUrls, sockets: Path, env_file: Path
+    ports: Mapping[str, Ports], databases: DatabaseUrls, sockets: Path, env_file: Path, mailbox: Mailbox | None = None
 ) -> dict[str, dict[str, str]]:
-    """Return the environment of each service, by its name; ``sockets`` is where they listen for one another."""
-    given = [*dotenv_values(env_file).items(), *os.environ.items()]
+    """Return the environment of each service, by its name; ``sockets`` is where they listen for one another.
+
+    Letters go to the mailbox, if there is one, unless the environment names another server for them.
+    """
+    given = _read_given(env_file)
     ours = {name: value for name, value in given if value and name in SETTING_NAMES}
+    samples = {**SAMPLE_SECRETS, **(mailbox.settings if mailbox is not None else {})}
     settings = {
         "ENVIRONMENT": "development",
         "NEXTAUTH_URL": f"http://localhost:{ports['gateway'].requests}",
         "GATEWAY_HOSTS": f"localhost:{ports['gateway'].requests}",  # for when NEXTAUTH_URL is a front end's
-        **{name: sample for name, sample in SAMPLE_SECRETS.items() if f"{name}_FILE" not in ours},
+        **{name: sample for name, sample in samples.items() if f"{name}_FILE" not in ours},
         **ours,
         **{service.url_setting: f"{UNIX}{_name_socket(sockets, service)}" for service in BEHIND_GATEWAY},
     }
-    rest = {name: value for name, value in given if value is not None and name not in SETTING_NAMES}
     return {
         service.name: {
-            **rest,
+            **_take_others(given),
             **_pick(settings, service),
             **_name_database(databases, service),
             **_listen(service, ports[service.name], sockets),
@@ -45,12 +49,29 @@ def read_environment(
     }
 
 
+def read_environment_of_mailbox(env_file: Path) -> dict[str, str]:
+    """Return what the mailbox gets: which environment this is, and no setting of a service, so no secret."""
+    given = _read_given(env_file)
+    environments = [value for name, value in given if name == "ENVIRONMENT" and value]
+    return {**_take_others(given), "ENVIRONMENT": environments[-1] if environments else "development"}
+
+
 def read_drain(environment: Mapping[str, str]) -> float:
     """Return for how many seconds a service with this environment drains when it is told to end."""
     try:
         return float(environment.get("DRAIN_SECONDS", "0"))
     except ValueError:  # the service itself says so, and does not start
         return 0
+
+
+def _read_given(env_file: Path) -> list[tuple[str, str | None]]:
+    """Return what is set, names twice where both say something: what comes later is in force."""
+    return [*dotenv_values(env_file).items(), *os.environ.items()]
+
+
+def _take_others(given: Iterable[tuple[str, str | None]]) -> dict[str, str]:
+    """Return the variables that are no settings of ours."""
+    return {name: value for name, value in given if value is not None and name not in SETTING_NAMES}
 
 
 def _pick(settings: Mapping[str, str], service: Service) -> dict[str, str]:

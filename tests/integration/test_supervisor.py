@@ -6,15 +6,18 @@ import json
 import os
 import re
 import signal
+import smtplib
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 
+from shared.settings import SAMPLE_SECRETS
 from tests.support.people import PASSWORD, sign_up_and_in
 from tests.support.running_stack import ROOT
 from tests.support.supervisor import DEADLINE, has_ended, supervising, wait_until
@@ -52,6 +55,46 @@ def test_what_a_person_sees(tmp_path: Path) -> None:
             supervisor.process.terminate()
             assert supervisor.process.wait(DEADLINE) == 0
         assert supervisor.output.read_text().endswith(greeting + "Stopped.\n")
+
+
+def test_a_mailbox_on_request(tmp_path: Path) -> None:
+    """With ``--mailbox`` letters go to one, whose page the greeting names; it ends with the rest, and says nothing."""
+    with supervising(tmp_path, "--mailbox") as supervisor:
+        assert sorted(supervisor.children) == sorted([*PARTS, "deploy.mailbox"])
+        assert supervisor.mailbox is not None
+        assert f"\n  letters        {supervisor.mailbox}   shows all letters\n" in supervisor.output.read_text()
+        assert httpx2.get(f"{supervisor.mailbox}/letters.json", timeout=10, trust_env=False).json() == []
+        given = read_environment(supervisor.children["auth_service"])
+        assert given["MAIL_FROM"] == "Gatepost <no-reply@localhost>"
+        smtp = urlsplit(given["SMTP_URL"])
+        assert (smtp.scheme, smtp.hostname, smtp.query) == ("smtp", "127.0.0.1", "tls=none")
+        with smtplib.SMTP("127.0.0.1", smtp.port or 0, timeout=10) as letter:
+            letter.sendmail("a@example.com", ["b@example.com"], "Subject: It came\n\n")
+        (came,) = httpx2.get(f"{supervisor.mailbox}/letters.json", timeout=10, trust_env=False).json()
+        assert came["subject"] == "It came"
+        assert not SAMPLE_SECRETS.keys() & read_environment(supervisor.children["deploy.mailbox"]).keys()
+        supervisor.process.terminate()
+        assert supervisor.process.wait(DEADLINE) == 0
+        assert all(has_ended(pid) for pid in supervisor.children.values())
+    lines = supervisor.output.read_text().splitlines()
+    assert [line for line in lines if "arning" in line or "Traceback" in line] == []
+    assert lines[-1] == "Stopped."
+
+
+def read_environment(pid: int) -> dict[str, str]:
+    """Return the environment that a process was started with."""
+    lines = Path(f"/proc/{pid}/environ").read_text().removesuffix("\0").split("\0")
+    return dict(line.split("=", 1) for line in lines)
+
+
+def test_a_mailbox_that_dies(tmp_path: Path) -> None:
+    """The mailbox is a part as any other: when it dies everything is stopped, and one sentence says so."""
+    with supervising(tmp_path, "--mailbox") as supervisor:
+        os.kill(supervisor.children["deploy.mailbox"], signal.SIGKILL)
+        assert supervisor.process.wait(DEADLINE) == 1
+        assert all(has_ended(pid) for pid in supervisor.children.values())
+    last = supervisor.output.read_text().splitlines()[-1]
+    assert last == "Gatepost: mailbox ended by itself (signal SIGKILL), so everything was stopped"
 
 
 def test_two_can_not_share_data(tmp_path: Path) -> None:

@@ -21,22 +21,27 @@ class Supervisor:
     process: subprocess.Popen[bytes]
     output: Path
     gateway: str
+    mailbox: str | None
     children: dict[str, int]  # name -> pid
 
 
 @contextlib.contextmanager
-def supervising(directory: Path) -> Iterator[Supervisor]:
-    """Give a stack on free ports that is up, with its data in ``directory``; kill what is left of it."""
+def supervising(directory: Path, *words: str) -> Iterator[Supervisor]:
+    """Give a stack on free ports that is up, with its data in ``directory``; kill what is left of it.
+
+    ``words`` are added to its command.
+    """
     description, output = directory / "stack.json", directory / "stack.log"
     description.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "stack", "--port", "0", "--data", str(directory), "--describe", str(description)]
+    where = ("--data", str(directory), "--describe", str(description))
+    command = [sys.executable, "-m", "stack", "--port", "0", *where, *words]
     with output.open("wb") as log, subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
         try:
             wait_until(lambda: description.exists() or process.poll() is not None)
             assert process.poll() is None, output.read_text()
-            yield Supervisor(
-                process, output, json.loads(description.read_text())["gateway"], find_children(process.pid)
-            )
+            urls = json.loads(description.read_text())
+            children = find_children(process.pid)
+            yield Supervisor(process, output, urls["gateway"], urls.get("mailbox"), children)
         finally:
             process.kill()
 

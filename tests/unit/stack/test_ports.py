@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from stack.ports import PortUnusable, choose_ports, name_ports
+from stack.ports import USUAL_MAILBOX, PortUnusable, choose_mailbox, choose_ports, name_ports
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,17 @@ def test_another_stack_is_no_obstacle() -> None:
     ports = [port for each in chosen.values() for port in (each.requests, each.metrics)]
     assert (list(chosen), chosen["gateway"].requests) == (list(usual), asked)
     assert len({*ports, *(usual["auth_service"].requests, usual["gateway"].metrics)}) == len(ports) + 2
+
+
+def test_the_mailbox_is_at_its_usual_ports() -> None:
+    """The mailbox gets its usual ports where they are free, and others where they are taken, or the gateway's own."""
+    with contextlib.ExitStack() as others:
+        for port in (USUAL_MAILBOX.smtp_port, USUAL_MAILBOX.page_port):
+            with contextlib.suppress(OSError):  # another stack has it already
+                others.enter_context(socket.create_server(("127.0.0.1", port)))
+        beside = choose_mailbox(name_ports(3000), all_free=False)
+    at_gateway = choose_mailbox(name_ports(USUAL_MAILBOX.page_port), all_free=False)
+    for chosen in (beside, at_gateway, choose_mailbox(name_ports(3000), all_free=True)):
+        assert chosen.page_port != USUAL_MAILBOX.page_port
+        assert chosen.smtp_port != chosen.page_port
+    assert beside.smtp_port != USUAL_MAILBOX.smtp_port

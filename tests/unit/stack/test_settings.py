@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from auth_service.settings import AuthSettings
 from shared.settings import SAMPLE_SECRETS
+from stack.mailbox import Mailbox
 from stack.postgres import DatabaseUrls
 from stack.services import DATABASES, SERVICES, SETTING_NAMES, Ports
-from stack.settings import read_drain, read_environment
+from stack.settings import read_drain, read_environment, read_environment_of_mailbox
 
 PORTS = {**{service.name: service.ports for service in SERVICES}, "gateway": Ports(3001, 3101)}
+MAILBOX = Mailbox(smtp_port=2525, page_port=8025)
 URLS = DatabaseUrls({name: f"postgresql://{name}@/{name}" for name in DATABASES})
 
 
@@ -22,9 +25,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def read(env_file: Path = Path("/nowhere/.env")) -> dict[str, dict[str, str]]:
+def read(env_file: Path = Path("/nowhere/.env"), mailbox: Mailbox | None = None) -> dict[str, dict[str, str]]:
     """Return what each service is given."""
-    return read_environment(PORTS, URLS, Path("/somewhere"), env_file)
+    return read_environment(PORTS, URLS, Path("/somewhere"), env_file, mailbox)
 
 
 @pytest.mark.parametrize("form", ["", "_FILE"])
@@ -104,3 +107,46 @@ def test_services_are_found_at_their_sockets(environment: pytest.MonkeyPatch) ->
     assert found["gateway"]["POSTS_SERVICE_URL"] == "unix:/somewhere/posts_service.sock"
     assert found["gateway"]["AUTH_SERVICE_URL"] == found["posts_service"]["AUTH_SERVICE_URL"]
     assert found["gateway"]["AUTH_SERVICE_URL"] == "unix:/somewhere/auth_service.sock"
+
+
+# The mailbox
+
+
+@pytest.mark.usefixtures("environment")
+def test_letters_go_nowhere_by_themselves() -> None:
+    """Without a mailbox, and without a server that is named, no service knows of any."""
+    assert not [given for given in read().values() if {"SMTP_URL", "MAIL_FROM"} & given.keys()]
+
+
+@pytest.mark.usefixtures("environment")
+def test_letters_go_to_the_mailbox() -> None:
+    """With a mailbox the auth service, and no other, sends its letters there."""
+    found = read(mailbox=MAILBOX)
+    assert {name for name, given in found.items() if "SMTP_URL" in given} == {"auth_service"}
+    assert found["auth_service"]["SMTP_URL"] == "smtp://127.0.0.1:2525?tls=none"
+    assert found["auth_service"]["MAIL_FROM"] == "Gatepost <no-reply@localhost>"
+    settings = AuthSettings.model_validate(
+        {name.lower(): value for name, value in found["auth_service"].items() if name in SETTING_NAMES}
+    )
+    assert settings.smtp_url is not None
+
+
+@pytest.mark.parametrize("name", ["SMTP_URL", "SMTP_URL_FILE"])
+def test_a_server_that_is_named_goes_before_the_mailbox(environment: pytest.MonkeyPatch, name: str) -> None:
+    """Whoever names another server for letters gets them there, and not twice."""
+    environment.setenv(name, "smtp://mail.example.org")
+    given = read(mailbox=MAILBOX)["auth_service"]
+    assert {key: value for key, value in given.items() if key.startswith("SMTP_URL")} == {
+        name: "smtp://mail.example.org"
+    }
+
+
+def test_the_mailbox_gets_no_secret(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The mailbox is told which environment this is, and no setting of any service."""
+    (tmp_path / ".env").write_text("SECRET_KEY=my-own\nENVIRONMENT=production\n")
+    environment.setenv("AUTH_DATABASE_URL", "postgresql://somewhere")
+    environment.setenv("SOMEBODYS_OWN", "word")
+    given = read_environment_of_mailbox(tmp_path / ".env")
+    assert SETTING_NAMES & given.keys() == {"ENVIRONMENT"}
+    assert (given["ENVIRONMENT"], given["SOMEBODYS_OWN"]) == ("production", "word")
+    assert read_environment_of_mailbox(Path("/nowhere/.env"))["ENVIRONMENT"] == "development"
