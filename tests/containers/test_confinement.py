@@ -12,16 +12,10 @@ OURS = ("gateway", "auth_service", "posts_service")
 COMPILERS = "gcc g++ cc c++ clang tcc as ld make"
 
 
-def read_status(containers: Containers, service: str) -> dict[str, str]:
-    """Return the kernel's view of a container's first process (proc_pid_status(5))."""
-    lines = containers.execute(service, "cat", "/proc/1/status").splitlines()
-    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
-
-
 @pytest.mark.parametrize("service", SERVICES)
 def test_it_runs_without_any_privilege(containers: Containers, service: str) -> None:
     """No container runs as root, holds a capability or can gain one."""
-    status = read_status(containers, service)
+    status = containers.read_status(service)
     assert "0" not in status["Uid"].split()
     assert "0" not in status["Gid"].split()
     for held in ("CapPrm", "CapEff", "CapBnd", "CapAmb"):
@@ -40,23 +34,13 @@ def test_its_root_file_system_is_read_only(containers: Containers, service: str)
 
 def test_only_the_gateway_is_published(containers: Containers) -> None:
     """One port is open on the host, the gateway's, and only on 127.0.0.1."""
-    published = {service: read_published(containers, service) for service in SERVICES}
+    published = {service: containers.read_published(service) for service in SERVICES}
     assert published == {
         "gateway": [("3000/tcp", "127.0.0.1", str(containers.port))],
         "auth_service": [],
         "posts_service": [],
         "postgres": [],
     }
-
-
-def read_published(containers: Containers, service: str) -> list[tuple[str, str, str]]:
-    """Return (port inside, host address, host port) of what a container publishes."""
-    printed = containers.format(service, "{{json .NetworkSettings.Ports}}")
-    return [
-        (inside, binding["HostIp"], binding["HostPort"])
-        for inside, bindings in json.loads(printed).items()
-        for binding in bindings or []
-    ]
 
 
 @pytest.mark.parametrize("service", OURS)

@@ -68,9 +68,30 @@ class Containers:
         """Return what Docker knows of a service's container, in ``docker inspect``'s template language."""
         return self._run("docker", "inspect", "--format", template, self.find_id(service))
 
+    def read_status(self, service: str) -> dict[str, str]:
+        """Return the kernel's view of a container's first process (proc_pid_status(5))."""
+        lines = self.execute(service, "cat", "/proc/1/status").splitlines()
+        return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+    def read_published(self, service: str) -> list[tuple[str, str, str]]:
+        """Return (port inside, host address, host port) of what a container publishes."""
+        printed = self.format(service, "{{json .NetworkSettings.Ports}}")
+        return [
+            (inside, binding["HostIp"], binding["HostPort"])
+            for inside, bindings in json.loads(printed).items()
+            for binding in bindings or []
+        ]
+
     def is_internal(self, network: str) -> bool:
         """Return whether a network leads nowhere else."""
         return self._run("docker", "network", "inspect", "--format", "{{.Internal}}", network).strip() == "true"
+
+    def read_network_options(self, network: str) -> dict[str, str]:
+        """Return what the driver of a network was told."""
+        options: dict[str, str] = json.loads(
+            self._run("docker", "network", "inspect", "--format", "{{json .Options}}", network)
+        )
+        return options
 
     def find_id(self, service: str) -> str:
         """Return the id of a service's container."""
@@ -134,7 +155,15 @@ def _require_docker() -> None:
 
 @contextlib.contextmanager
 def running_containers(project: str = PROJECT, **settings: str) -> Iterator[Containers]:
-    """Give the stack in containers, with empty databases, or skip the test; remove it and its data at the end.
+    """Give the stack in containers, with empty databases, or skip the test; remove it and its data at the end."""
+    with clean_project(project, **settings) as containers:
+        containers.up()
+        yield containers
+
+
+@contextlib.contextmanager
+def clean_project(project: str, **settings: str) -> Iterator[Containers]:
+    """Give a compose project in which nothing runs yet, or skip the test; remove it and its data at the end.
 
     The project's name is always the same, so that a run clears away what a killed one left; a second run waits.
     """
@@ -145,7 +174,6 @@ def running_containers(project: str = PROJECT, **settings: str) -> Iterator[Cont
         fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
         containers.compose("down", "--volumes", "--remove-orphans")
         try:
-            containers.up()
             yield containers
         finally:
             containers.compose("down", "--volumes", "--remove-orphans")
