@@ -110,8 +110,9 @@ class SigningIn:
         async with self.database.transaction() as connection:
             link, signed_in = await find_link(connection, Purpose.SIGN_IN, proof.code_mac), None
             user_id = link.user_id if link else None
-            if link is not None and user_id is not None and await use_code(connection, link.id):
-                if await lock_user(connection, user_id) and await update_proven(connection, user_id):
+            is_there = user_id is not None and await lock_user(connection, user_id)
+            if link and user_id and is_there and await use_code(connection, link.id):
+                if await update_proven(connection, user_id):
                     await self._take_over(connection, user_id, client)
                 signed_in = await self.sessions.begin_within(connection, Identity(user_id), client, replaced)
             if signed_in is None:
