@@ -10,7 +10,6 @@
 """
 
 import asyncio
-import contextlib
 import random
 import time
 from collections import Counter
@@ -22,13 +21,13 @@ import structlog
 
 from shared.observing.metrics import Metrics
 from shared.postgres.database import Connection, Database
+from shared.postgres.own_connection import OwnConnection
 from shared.process.background import end_task, obey_cancellation
 
 BITE = 1000  # rows
 SMALLEST_BITE = 10
 SHORTEST_PAUSE = 0.02  # seconds
 REST = 10.0  # seconds, while there is nothing to do
-CLOSE_TIMEOUT = 1.0
 
 log = structlog.get_logger("housekeeping")
 
@@ -54,7 +53,7 @@ class Housekeeping:
         self._bites = dict.fromkeys(chores, BITE)
         self._failing: set[str] = set()
         self._taken: Counter[str] = Counter()  # rows since the last rest, by chore
-        self._connection: Connection | None = None
+        self._own = OwnConnection(database)
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._rows = metrics.register_housekeeping(chores)
@@ -66,7 +65,7 @@ class Housekeeping:
     async def stop(self) -> None:
         """Stop; a bite under way is rolled back."""
         await end_task(self._task)
-        await self._hang_up()
+        await self._own.hang_up()
 
     async def finish(self) -> None:
         """Take bites until nothing is left, or nothing more can be done."""
@@ -92,23 +91,14 @@ class Housekeeping:
 
     async def _take_bite(self, name: str, chore: Chore) -> bool:
         try:
-            if self._connection is None:
-                self._connection = await self._database.connect_apart()
-            async with self._connection.transaction():
-                bite = await chore(self._connection, self._bites[name])
+            async with self._own.transaction() as connection:
+                bite = await chore(connection, self._bites[name])
         except Exception as error:  # noqa: BLE001 - whatever it is, housekeeping goes on
             obey_cancellation(error)
             self._note_failure(name, error)
-            await self._hang_up()  # perhaps it is lost, or its server is no longer the primary
             return False
         self._note_bite(name, bite)
         return bite.has_more
-
-    async def _hang_up(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(Exception):  # one that can't be closed is aborted
-                await connection.close(timeout=CLOSE_TIMEOUT)
 
     def _note_failure(self, name: str, error: Exception) -> None:
         self._bites[name] = max(SMALLEST_BITE, self._bites[name] // 2)

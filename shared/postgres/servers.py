@@ -4,21 +4,19 @@
 
 1. All servers are tried at once, and the first connection to one of the kind that the URL asks for wins. Trying one
    after another, as asyncpg does, would wait for each that is gone.
-2. Looking up the name of a server that is gone may take ten seconds, in one of the four threads that the event loop has
-   for that. So there is one lookup of a name at a time; others who need it share its answer, and no time-out of theirs
-   cancels it.
+2. There is one lookup of a server's name at a time.
 """
 
 import asyncio
 import re
-import socket
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import asyncpg
 
+from shared.process.name_lookups import NameLookups
+
 Try: TypeAlias = "asyncio.Task[asyncpg.Connection]"
-Lookup: TypeAlias = "asyncio.Task[list[str]]"
 
 DEFAULT_PORT = 5432
 CHECKS_NAME = "sslmode=verify-full"  # then asyncpg needs the name, and looks it up itself once more
@@ -31,7 +29,7 @@ class PostgresServers:
 
     def __init__(self, url: str) -> None:
         self._urls = list_urls(url)
-        self._lookups: dict[str, Lookup] = {}
+        self._lookups = NameLookups()
 
     async def connect(self, _dsn: None = None, **settings: Any) -> asyncpg.Connection:  # noqa: ANN401 - asyncpg's own
         """Return a connection, with asyncpg's settings; when all servers fail, raises the error of one of them.
@@ -53,24 +51,11 @@ class PostgresServers:
         server = urlsplit(url)
         if not server.hostname:  # a socket in the file system
             return await asyncpg.connect(url, **settings)
-        addresses = await asyncio.wait_for(self._look_up(server.hostname), settings.get("timeout"))
+        addresses = await asyncio.wait_for(self._lookups.look_up(server.hostname), settings.get("timeout"))
         if CHECKS_NAME in server.query:
             return await asyncpg.connect(url, **settings)
         ports = [server.port or DEFAULT_PORT] * len(addresses)
         return await asyncpg.connect(url, host=addresses, port=ports, **settings)
-
-    async def _look_up(self, name: str) -> list[str]:
-        """Return the addresses of a server."""
-        if name not in self._lookups:
-            lookup = asyncio.create_task(_look_up(name))
-            self._lookups[name] = lookup
-            lookup.add_done_callback(lambda ended: self._forget(name, ended))
-        return await asyncio.shield(self._lookups[name])
-
-    def _forget(self, name: str, ended: Lookup) -> None:
-        del self._lookups[name]
-        if not ended.cancelled():
-            ended.exception()  # retrieved here, since perhaps nobody waits for it any more
 
 
 def list_urls(url: str) -> list[str]:
@@ -79,11 +64,6 @@ def list_urls(url: str) -> list[str]:
     if match is None:
         return [url]
     return [f"{match['before']}{server}{match['after']}" for server in match["servers"].split(",")]
-
-
-async def _look_up(name: str) -> list[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 async def _wait_for_first(tries: list[Try]) -> Try:

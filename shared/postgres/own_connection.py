@@ -1,0 +1,38 @@
+"""A connection of its own for work in the background, which so takes none from the pool that requests need."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from shared.postgres.database import Connection, Database
+
+CLOSE_TIMEOUT = 1.0  # seconds
+
+
+class OwnConnection:
+    """A connection that is opened when it is first needed, and anew after a failure. ``hang_up`` at the end."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._connection: Connection | None = None
+        self._turn = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Lend it, to one at a time, with a transaction; raises what asyncpg raises."""
+        async with self._turn:
+            try:
+                if self._connection is None:
+                    self._connection = await self._database.connect_apart()
+                async with self._connection.transaction():
+                    yield self._connection
+            except BaseException:
+                await self.hang_up()  # perhaps it is lost, or its server is no longer the primary
+                raise
+
+    async def hang_up(self) -> None:
+        """Close it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):  # one that can't be closed is aborted
+                await connection.close(timeout=CLOSE_TIMEOUT)
