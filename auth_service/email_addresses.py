@@ -83,6 +83,6 @@ def _decode_label(label: str) -> str:
 
 def _encode_label(label: str) -> str:
     try:
-        return label if label.isascii() else idna.alabel(label).decode()
+        return label if label.isascii() else idna.encode(label, uts46=True).decode()  # as typed, so of any case
     except idna.IDNAError:
         return label

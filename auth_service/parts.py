@@ -1,5 +1,6 @@
 """The parts of the running auth service, built once from its settings and found by every endpoint."""
 
+import asyncio
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from auth_service.accounts import Accounts
 from auth_service.clients import Client
 from auth_service.guessing.admission import Admission
 from auth_service.housekeeping import build_housekeeping
+from auth_service.mail.delivery import Delivery, build_delivery
 from auth_service.mail.mail import Mail, build_mail
 from auth_service.passwords.breached import BreachedPasswords
 from auth_service.passwords.guessable import load_common_passwords, load_estimator
@@ -67,6 +69,7 @@ class Parts:
     housekeeping: Housekeeping
     devices: DeviceCookies
     mail: Mail | None
+    delivery: Delivery | None
 
     @classmethod
     def build(cls, settings: AuthSettings, metrics: Metrics, ways: Sequence[Way] = ()) -> Self:
@@ -110,6 +113,7 @@ class Parts:
             housekeeping=build_housekeeping(database, settings, metrics),
             devices=DeviceCookies(nextauth_secret, previous),
             mail=mail,
+            delivery=build_delivery(settings, database, metrics),
         )
 
     @property
@@ -119,8 +123,8 @@ class Parts:
 
     @property
     def remarks(self) -> dict[str, Check]:
-        """What ``/readyz`` reports besides: nothing, for this service follows no other."""
-        return {}
+        """What ``/readyz`` reports besides: letters that wait for long."""
+        return {"mail": self.delivery.find_remark} if self.delivery else {}
 
     async def start(self) -> None:
         """Start: read what is read only once, and connect to the database in the background."""
@@ -129,11 +133,16 @@ class Parts:
         await self.database.start()
         self.housekeeping.start()
         self.epoch_watch.start()
+        if self.delivery:
+            self.delivery.start()
         await self.database.wait_a_moment()
         await self.sessions.uses.start()
 
     async def stop(self) -> None:
-        """Release everything."""
+        """Release everything; while letters that are being sent have a moment, all else ends."""
+        await asyncio.gather(self._stop_serving(), self.delivery.stop() if self.delivery else asyncio.sleep(0))
+
+    async def _stop_serving(self) -> None:
         await self.housekeeping.stop()
         self.passwords.stop()
         await self.epoch_watch.stop()

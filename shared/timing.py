@@ -14,6 +14,7 @@ A request, in seconds after its body has arrived:
 The end of a process, in seconds after SIGTERM and the DRAIN_SECONDS during which it goes on:
 
     10   GRACE               running requests have ended, or are cut off
+    11   SENDING_GRACE       letters that are being sent have been, or are cut off; the pool is closed meanwhile
     12   STACK_GRACE         the stack without Docker kills it
     15                       the pool is closed: COMMAND_TIMEOUT at most
     16   COMPOSE_GRACE       Docker kills it: 20 s, of which 4 s are DRAIN_SECONDS there
@@ -39,6 +40,7 @@ FOLLOWER_WAIT: Final = 5.0  # for which a follower asks the service to hold its 
 FOLLOWER_TIMEOUT: Final = 8.0  # after which it counts its request as lost
 
 GRACE: Final = 10.0
+SENDING_GRACE: Final = 1.0
 STACK_GRACE: Final = 12.0
 COMPOSE_DRAIN: Final = 4.0
 COMPOSE_GRACE: Final = 16.0
@@ -51,4 +53,5 @@ assert ANSWER_WITHIN + LET_GO <= UPSTREAM_WITHIN < PROMISE
 assert FOLLOWER_WAIT <= LONGEST_WAIT
 assert FOLLOWER_WAIT + LET_GO < FOLLOWER_TIMEOUT
 assert ANSWER_WITHIN + LET_GO < GRACE < STACK_GRACE
+assert GRACE + SENDING_GRACE < STACK_GRACE
 assert GRACE + COMMAND_TIMEOUT < COMPOSE_GRACE

@@ -84,6 +84,11 @@ class Metrics:
             counter.labels(chore)
         return counter
 
+    def register_letters(self) -> Counter:
+        """Register and return the counter of tries to send a letter, by its kind and by what became of it."""
+        name, meaning = "gatepost_letters_total", "Letters sent, refused, retried and expired, by kind"
+        return Counter(name, meaning, ["kind", "outcome"], registry=self.registry)
+
     def count_skipped_entries(self, feed: str) -> Callable[[], None]:
         """Return a function that counts an entry of a feed that could not be read and was skipped."""
         return self._skipped_entries.labels(feed).inc

@@ -11,6 +11,7 @@ from gateway.settings import GatewaySettings
 from posts_service.app import create_app as create_posts_app
 from shared.observing.metrics import Metrics
 from shared.settings import SAMPLE_SECRETS
+from tests.support.letters import WITH_MAIL
 from tests.support.services import auth_settings, posts_settings
 
 _SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
@@ -37,7 +38,7 @@ def list_known() -> Known:
     known = Known()
     secrets = {name.lower(): value for name, value in SAMPLE_SECRETS.items()}
     for create_app in (
-        partial(create_auth_app, auth_settings("postgresql://nobody")),
+        partial(create_auth_app, auth_settings("postgresql://nobody", **WITH_MAIL)),
         partial(create_posts_app, posts_settings("postgresql://nobody")),
         partial(create_gateway_app, GatewaySettings.model_validate({"environment": "development", **secrets})),
     ):

@@ -44,14 +44,18 @@ CREATE TABLE letters (
     created_at timestamptz NOT NULL DEFAULT now(),
     due_at timestamptz NOT NULL DEFAULT now(),
     tries smallint NOT NULL DEFAULT 0,
-    expires_at timestamptz NOT NULL
+    expires_at timestamptz NOT NULL,
+    can_wait boolean NOT NULL DEFAULT false,
+    answer text
 );
 
 COMMENT ON TABLE letters IS 'what waits to be sent; a row goes once it is sent, or can''t be';
 COMMENT ON COLUMN letters.due_at IS 'when it is next tried; whoever sends it moves this on first, so no other does';
 COMMENT ON COLUMN letters.expires_at IS 'when it is of no more use';
+COMMENT ON COLUMN letters.can_wait IS 'false: somebody sits there and waits for it, so it goes before all others';
+COMMENT ON COLUMN letters.answer IS 'what the server said when it was last tried';
 
-CREATE INDEX letters_by_due ON letters (due_at);
+CREATE INDEX letters_by_due ON letters (can_wait, due_at);
 
 -- migrate: rollback
 

@@ -56,11 +56,12 @@ async def ada(client: httpx2.AsyncClient) -> Person:
 
 @pytest.fixture(scope="session")
 async def mail_app(app: Starlette, auth_database_url: str) -> AsyncIterator[Starlette]:
-    """Give the running auth service with mail, and a server for it that nobody reaches: letters wait in their table."""
+    """Give the running auth service with mail, whose letters stay in their table: nobody delivers them."""
     del app  # the tables are there
     settings = auth_settings(auth_database_url, **WITH_MAIL)
     async with running(create_app(settings, Metrics())) as mail_app:
         await mail_app.state.parts.database.wait_until_ready()
+        await mail_app.state.parts.delivery.stop()
         yield mail_app
 
 
