@@ -127,6 +127,13 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_pruning(audit)
     ended = _add_verb(sessions, "end", "end one session", commands.end_session)
     ended.add_argument("id", type=_read_session)
+    tested = _add_verb(
+        _add_noun(nouns, "mail", "letters"),
+        "test",
+        "send a letter, and show what the server answers",
+        commands.send_test_letter,
+    )
+    tested.add_argument("address")
     _add_verb(_add_noun(nouns, "secret", "keys"), "new", "fresh secrets, as lines for .env", None)
     return parser
 

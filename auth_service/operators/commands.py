@@ -12,6 +12,9 @@ import sys
 import uuid
 
 from auth_service.clients import Client
+from auth_service.email_addresses import check_email
+from auth_service.mail.letters import LetterKind
+from auth_service.mail.smtp import Outcome
 from auth_service.operators.text_tables import Record
 from auth_service.parts import Parts
 from auth_service.tables.audit import (
@@ -22,10 +25,12 @@ from auth_service.tables.audit import (
     insert_audit_line,
     list_audit_lines,
 )
+from auth_service.tables.letters import Letter
 from auth_service.tables.sessions import Ending, find_live_session, list_latest_sessions
 from auth_service.tables.users import User, find_user, list_users_after
 from auth_service.web.schemas import SignUp
-from shared.errors import Invalid, NotFound
+from shared.errors import Conflict, Invalid, NotFound, UpstreamFailed
+from shared.language.languages import LANGUAGES
 from shared.postgres.housekeeping import BITE
 from shared.settings import SAMPLE_SECRETS
 from shared.web.schemas import validate
@@ -33,6 +38,7 @@ from shared.web.schemas import validate
 Arguments = argparse.Namespace
 SECRET_LENGTH = 48  # random bytes
 MOST_COUNTED = 1_000_000  # audit lines
+TEST_LIFETIME = dt.timedelta(minutes=1)
 
 
 async def list_users(parts: Parts, arguments: Arguments) -> list[Record]:
@@ -138,6 +144,22 @@ async def prune_audit(parts: Parts, arguments: Arguments) -> Record:
     while taken := await _prune(parts, before):
         lines += taken
     return {"before": before, "lines": lines, "state": "pruned"}
+
+
+async def send_test_letter(parts: Parts, arguments: Arguments) -> Record:
+    """Send a letter now, and return what the server answered; UpstreamFailed when it did not take it."""
+    if parts.delivery is None:
+        raise Conflict("There is no mail without SMTP_URL")
+    try:
+        address = check_email(arguments.address)
+    except ValueError as error:
+        raise Invalid({"address": str(error)}) from None
+    now = dt.datetime.now(dt.UTC)
+    letter = Letter(0, LetterKind.TEST, None, address, LANGUAGES[0], {}, now, now + TEST_LIFETIME, 1)
+    answer = await parts.delivery.send(letter)
+    if answer.outcome is not Outcome.SENT:
+        raise UpstreamFailed(f"{parts.delivery.relay} did not take the letter: {answer.text}")
+    return {"address": address, "state": "sent", "server": str(parts.delivery.relay), "answer": answer.text}
 
 
 def make_secrets() -> Record:
