@@ -56,8 +56,12 @@ class AuthService:
 
     def fail(self, email: str) -> tuple[int, float]:
         """Return status and seconds of a sign-in with a wrong password."""
+        return self.sign_in(email, "not the password")
+
+    def sign_in(self, email: str, password: str) -> tuple[int, float]:
+        """Return status and seconds of a sign-in."""
         begun = time.perf_counter()
-        status = self.post("/api/login", {"username": email, "password": "not the password"})
+        status = self.post("/api/login", {"username": email, "password": password})
         return status, time.perf_counter() - begun
 
 
@@ -93,6 +97,13 @@ def _measure(limits: Mapping[str, str], wanted: int, tries: int) -> tuple[float,
 
 @contextlib.contextmanager
 def _running_auth_service(directory: Path, limits: Mapping[str, str]) -> Iterator[AuthService]:
+    with running_database(directory) as url, running_auth_service("auth_service", directory, url, limits) as service:
+        yield service
+
+
+@contextlib.contextmanager
+def running_database(directory: Path) -> Iterator[str]:
+    """Give the URL of an empty database of the auth service, on the servers' core."""
     directory.chmod(0o711)  # PostgreSQL runs as another user where this one is root
     with contextlib.ExitStack() as stack:
         try:
@@ -100,24 +111,32 @@ def _running_auth_service(directory: Path, limits: Mapping[str, str]) -> Iterato
                 postgres = stack.enter_context(running_postgres(directory / "database"))
         except PostgresFailed as error:
             raise ServerFailed(str(error)) from error
-        port, metrics_port = pick_ports(2)
-        environment = {
-            **SAMPLE_SECRETS,
-            **limits,
-            "ENVIRONMENT": "development",
-            "LOG_LEVEL": "ERROR",
-            "PORT": str(port),
-            "METRICS_PORT": str(metrics_port),
-            "AUTH_DATABASE_URL": postgres.urls.auth,
-        }
-        command = [sys.executable, "-m", "auth_service"]
-        stack.enter_context(
-            running_server("auth_service", command, port=port, directory=directory, environment=environment)
-        )
+        yield postgres.urls.auth
+
+
+@contextlib.contextmanager
+def running_auth_service(
+    name: str, directory: Path, database_url: str, settings: Mapping[str, str]
+) -> Iterator[AuthService]:
+    """Give the auth service, ready, as a process of its own; ``name`` is that of its log."""
+    port, metrics_port = pick_ports(2)
+    environment = {
+        **SAMPLE_SECRETS,
+        "ENVIRONMENT": "development",
+        "LOG_LEVEL": "ERROR",
+        "PORT": str(port),
+        "METRICS_PORT": str(metrics_port),
+        "AUTH_DATABASE_URL": database_url,
+        **settings,
+    }
+    command = [sys.executable, "-m", "auth_service"]
+    with running_server(name, command, port=port, directory=directory, environment=environment):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        stack.callback(connection.close)
-        _wait_until_ready(connection)
-        yield AuthService(connection)
+        try:
+            _wait_until_ready(connection)
+            yield AuthService(connection)
+        finally:
+            connection.close()
 
 
 def _wait_until_ready(connection: http.client.HTTPConnection) -> None:
