@@ -121,12 +121,13 @@ def derive_key(secret: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class CookieNames:
-    """NextAuth's cookie names, and our device cookie's; under https with the prefixes of RFC 6265bis, section 4.1.3."""
+    """NextAuth's cookie names, and those of our own; under https with the prefixes of RFC 6265bis, section 4.1.3."""
 
     session: str
     csrf: str
     callback: str
     device: str
+    flow: str  # of a browser that asks for a code by mail
     secure: bool
 
     @classmethod
@@ -138,6 +139,7 @@ class CookieNames:
                 csrf="__Host-next-auth.csrf-token",
                 callback="__Secure-next-auth.callback-url",
                 device=device_cookie_name(secure=True),
+                flow="__Host-gatepost.flow",
                 secure=True,
             )
         return cls(
@@ -145,13 +147,14 @@ class CookieNames:
             csrf="next-auth.csrf-token",
             callback="next-auth.callback-url",
             device=device_cookie_name(secure=False),
+            flow="gatepost.flow",
             secure=False,
         )
 
     def owns(self, name: str) -> bool:
         """Tell whether a cookie with that name is one of ours, chunks of the session included."""
         return (
-            name in {self.session, self.csrf, self.callback, self.device}
+            name in {self.session, self.csrf, self.callback, self.device, self.flow}
             or _chunk_number(name, self.session) is not None
         )
 

@@ -46,7 +46,7 @@ def test_names_under_http_and_https() -> None:
 @pytest.mark.parametrize(
     ("name", "is_ours"),
     [
-        *((name, True) for name in (NAME, HTTP.csrf, HTTP.callback, f"{NAME}.0", f"{NAME}.12")),
+        *((name, True) for name in (NAME, HTTP.csrf, HTTP.callback, HTTP.device, HTTP.flow, f"{NAME}.0", f"{NAME}.12")),
         *((name, False) for name in ("theme", f"{NAME}s", f"{NAME}.", f"{NAME}.x", f"{NAME}.01", f"{NAME}.-1")),
         *((name, False) for name in (f"{NAME}.\u0661", f"x{NAME}", HTTPS.session, HTTPS.csrf)),
     ],
