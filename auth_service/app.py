@@ -13,7 +13,7 @@ from auth_service.parts import Parts
 from auth_service.settings import AuthSettings
 from auth_service.ways.registry import WAYS, list_ways
 from auth_service.ways.way import Way
-from auth_service.web import account_pages, api, internal, nextauth, pages
+from auth_service.web import account_pages, api, internal, nextauth, pages, recovery_api, recovery_pages
 from shared.application import build_application
 from shared.auth_events.contract import REVOCATIONS_PATH, SESSION_PATH, USER_CHANGES_PATH
 from shared.observing.metrics import Metrics
@@ -24,13 +24,16 @@ def create_app(settings: AuthSettings, metrics: Metrics, ways: Sequence[Way] = (
     """Return the auth service, which signs people in by these ways, or those that the settings ask for."""
     ways = ways or list_ways(settings)
     parts = Parts.build(settings, metrics, ways)
-    app = build_application(settings, metrics, build_routes(ways), parts, parts)
+    app = build_application(settings, metrics, build_routes(ways, has_mail=parts.mail is not None), parts, parts)
     app.state.service_tokens = parts.service_tokens
     return app
 
 
-def build_routes(ways: Sequence[Way] = WAYS) -> list[Resource]:
-    """Return all routes, in reading order; ``build_way_routes`` has those that each way to sign in adds."""
+def build_routes(ways: Sequence[Way] = WAYS, *, has_mail: bool = False) -> list[Resource]:
+    """Return all routes, in reading order.
+
+    ``build_way_routes`` has those that each way to sign in adds, ``build_mail_routes`` those that need mail.
+    """
     unknown = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), nextauth.refuse_unknown)
     return [
         resource("/api/user", POST=api.create_user),
@@ -47,6 +50,7 @@ def build_routes(ways: Sequence[Way] = WAYS) -> list[Resource]:
         resource("/account/sessions", GET=account_pages.show_devices, POST=account_pages.end_other_devices),
         resource("/account/sessions/{sid}", POST=account_pages.end_device),
         resource("/account/delete", GET=account_pages.show_deletion, POST=account_pages.delete_account),
+        *(build_mail_routes() if has_mail else ()),
         resource("/api/auth/signin", GET=pages.show_sign_in),
         *itertools.chain.from_iterable(map(build_way_routes, ways)),
         resource("/api/auth/signin/{provider}", **{**unknown, "GET": pages.show_sign_in}),
@@ -62,6 +66,16 @@ def build_routes(ways: Sequence[Way] = WAYS) -> list[Resource]:
         resource(USER_CHANGES_PATH, GET=internal.show_user_changes),
         resource(REVOCATIONS_PATH, GET=internal.show_revocations),
         resource(SESSION_PATH, POST=internal.renew_session),
+    ]
+
+
+def build_mail_routes() -> list[Resource]:
+    """Return the routes of what is done by mail."""
+    return [
+        resource("/api/password-reset", POST=recovery_api.ask_for_reset),
+        resource("/api/password-reset/confirm", POST=recovery_api.reset_password),
+        resource("/forgot", GET=recovery_pages.show_asking, POST=recovery_pages.ask),
+        resource("/forgot/code", GET=recovery_pages.show_setting, POST=recovery_pages.set_password),
     ]
 
 

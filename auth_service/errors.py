@@ -27,6 +27,12 @@ class RefreshRefused(Unauthorized):
     sentence = "This refresh token is not valid. Sign in again"
 
 
+class CodeRefused(BadRequest):
+    """400: a code from a letter is wrong, too old or used up, or another browser asked for it. Never says which."""
+
+    sentence = "This code is not right, or no longer valid. Ask for a new one"
+
+
 class EmailTaken(Conflict):
     """409: somebody has already signed up with this e-mail address."""
 

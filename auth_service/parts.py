@@ -14,7 +14,8 @@ from auth_service.clients import Client
 from auth_service.guessing.admission import Admission
 from auth_service.housekeeping import build_housekeeping
 from auth_service.mail.delivery import Delivery, build_delivery
-from auth_service.mail.mail import Mail, build_mail
+from auth_service.mail.mail import Mail, build_mail, build_notices
+from auth_service.mail.recovery import Recovery
 from auth_service.passwords.breached import BreachedPasswords
 from auth_service.passwords.guessable import load_common_passwords, load_estimator
 from auth_service.passwords.hashing import Passwords
@@ -89,8 +90,7 @@ class Parts:
         max_age = dt.timedelta(seconds=settings.session_max_age)
         idle_age = dt.timedelta(seconds=settings.session_idle_age)
         lookups, uses = _share_lookups(database), SessionUses(database, idle_age)
-        mail = build_mail(settings, database, admission)
-        notices = mail.notices if mail else None
+        notices = build_notices(settings, database, admission)
         sessions = Sessions(database, lookups, admission, access_tokens, max_age, idle_age, uses, notices)
         signing_in = SigningIn(database, passwords, admission, sessions, notices)
         return cls(
@@ -112,7 +112,7 @@ class Parts:
             cookies=CookieNames.of(settings.nextauth_url),
             housekeeping=build_housekeeping(database, settings, metrics),
             devices=DeviceCookies(nextauth_secret, previous),
-            mail=mail,
+            mail=build_mail(settings, database, passwords, admission, sessions),
             delivery=build_delivery(settings, database, metrics),
         )
 
@@ -160,6 +160,13 @@ def parts_of(connection: HTTPConnection) -> Parts:
     parts = connection.app.state.parts
     assert isinstance(parts, Parts)
     return parts
+
+
+def recovery_of(request: HTTPConnection) -> Recovery:
+    """Return the part that sets new passwords; for endpoints that are there only with mail."""
+    mail = parts_of(request).mail
+    assert mail is not None
+    return mail.recovery
 
 
 def _share_lookups(database: Database) -> Lookups:

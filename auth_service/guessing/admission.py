@@ -157,6 +157,20 @@ class Admission:
         async with self._database.connection() as connection:
             await self._admit_holds(connection, holds, client, Event.LETTER_THROTTLED)
 
+    async def admit_code(self, client: Client) -> None:
+        """Count a code that somebody typed; Throttled when too many came from this address."""
+        await self._admit_address(LimitName.CODE, client, Event.CODE_THROTTLED)
+
+    async def note_owner(self, connection: Connection, account: str, client: Client) -> None:
+        """Let somebody sign in who has just proved by mail that an account, named by its key, is theirs.
+
+        In the caller's transaction, once the password is set. What failed before, from wherever, is forgiven; and the
+        address is known to the account, as if it had been signed in to from there: so whoever goes on failing
+        elsewhere holds up nobody here.
+        """
+        here = self._name(AT_ADDRESS, account, client.site)
+        await attempts.insert_known(connection, here, [self._name(LimitName.ACCOUNT, account)])
+
     async def _give_back_patiently(self, attempt: Attempt) -> None:
         for pause in GIVE_BACK_PAUSES:
             await asyncio.sleep(pause)

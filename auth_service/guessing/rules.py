@@ -193,6 +193,7 @@ class LimitName(StrEnum):
     LETTER_HOUR = "letters_an_hour"
     LETTER_DAY = "letters_a_day"
     LETTER_CLIENT = "letters_for_client"
+    CODE = "mailed_codes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +227,7 @@ class Limits:
                 LimitName.LETTER_HOUR: Allowance(settings.letters_per_hour, hour),
                 LimitName.LETTER_DAY: Allowance(settings.letters_per_day, dt.timedelta(days=1)),
                 LimitName.LETTER_CLIENT: Allowance(settings.letters_per_client, hour),
+                LimitName.CODE: Allowance(settings.sign_in_failures_per_address, window),
             },
         )
 

@@ -9,6 +9,9 @@ from auth_service.guessing.admission import Admission
 from auth_service.mail.codes import Codes
 from auth_service.mail.links import Links
 from auth_service.mail.notices import Notices
+from auth_service.mail.recovery import Recovery
+from auth_service.passwords.hashing import Passwords
+from auth_service.sessions import Sessions
 from auth_service.settings import AuthSettings
 from shared.postgres.database import Database
 
@@ -22,12 +25,19 @@ class Mail:
     """What sends letters, and what is done with the codes in them."""
 
     codes: Codes
-    notices: Notices
+    recovery: Recovery
     links: Links
     verification: Literal["off", "optional", "required"]
 
 
-def build_mail(settings: AuthSettings, database: Database, admission: Admission) -> Mail | None:
+def build_notices(settings: AuthSettings, database: Database, admission: Admission) -> Notices | None:
+    """Return what tells people of what happened; None without mail."""
+    return Notices(database, admission) if settings.smtp_url is not None else None
+
+
+def build_mail(
+    settings: AuthSettings, database: Database, passwords: Passwords, admission: Admission, sessions: Sessions
+) -> Mail | None:
     """Return the parts that send letters; None, which the log says, where no server is named for it."""
     if settings.smtp_url is None:
         log.info("mail_off", setting="SMTP_URL")
@@ -35,7 +45,7 @@ def build_mail(settings: AuthSettings, database: Database, admission: Admission)
     codes = Codes(settings.nextauth_secret.get_secret_value())
     return Mail(
         codes=codes,
-        notices=Notices(database, admission),
+        recovery=Recovery(database, codes, passwords, admission, sessions),
         links=Links(database, codes, admission, f"{settings.nextauth_url}{LINK_PATH}"),
         verification=settings.email_verification,
     )

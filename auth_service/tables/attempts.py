@@ -124,6 +124,24 @@ async def update_counts(connection: Connection, counts: Mapping[bytes, Count]) -
     )
 
 
+async def insert_known(connection: Connection, known: bytes, others: Sequence[bytes]) -> None:
+    """End the runs of failures in some counts, and note that the account of the first is known at its address.
+
+    From now on, by the clock that dates passwords. Tries that are pending stay so.
+    """
+    await connection.execute(
+        """
+        INSERT INTO attempts (key, is_known, forget_at)
+        SELECT key, key = $2, clock_timestamp() + CASE WHEN key = $2 THEN $3::interval ELSE $4::interval END
+        FROM unnest((SELECT $1::bytea[])) AS key ORDER BY key
+        ON CONFLICT (key) DO UPDATE SET recent = 0, in_a_row = 0,
+            is_known = attempts.is_known OR excluded.is_known,
+            forget_at = CASE WHEN excluded.is_known THEN excluded.forget_at ELSE attempts.forget_at END
+        """,
+        *([known, *others], known, KNOWN_FOR, KEPT_FOR),
+    )
+
+
 async def update_refusal_noted(connection: Connection, key: bytes) -> bool:
     """Note a refusal; False when one was already noted since the last counted try."""
     noted = await connection.fetchval(

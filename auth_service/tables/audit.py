@@ -35,6 +35,7 @@ class Event(StrEnum):
     DATABASE_PUT_BACK = "database_put_back"
     AUDIT_PRUNED = "audit_pruned"
     CODE_REFUSED = "code_refused"
+    CODE_THROTTLED = "code_throttled"
     LETTER_REFUSED = "letter_refused"
     LETTER_THROTTLED = "letter_throttled"
     PASSWORD_RESET = "password_reset"  # noqa: S105 - the same

@@ -66,6 +66,35 @@ async def try_code(connection: Connection, purpose: Purpose, flow_mac: bytes, co
     return _read_code(row) if row and row["is_right"] else None
 
 
+async def find_newest(connection: Connection, purpose: Purpose, flow_mac: bytes) -> Code | None:
+    """Return the newest code of a browser if it is still good: what was asked for there."""
+    row = await connection.fetchrow(
+        """
+        SELECT id, user_id, created_at, facts FROM codes
+        WHERE id = (SELECT id FROM codes WHERE flow_mac = $2 AND purpose = $1 ORDER BY id DESC LIMIT 1)
+            AND used_at IS NULL AND tries_left > 0 AND expires_at > now()
+        """,
+        purpose.value,
+        flow_mac,
+    )
+    return _read_code(row) if row else None
+
+
+async def find_just_used(
+    connection: Connection, purpose: Purpose, flow_mac: bytes, code_mac: bytes, moment: dt.timedelta
+) -> Code | None:
+    """Return the newest code of a browser if this is it, and it was used a moment ago."""
+    row = await connection.fetchrow(
+        """
+        SELECT id, user_id, created_at, facts FROM codes
+        WHERE id = (SELECT id FROM codes WHERE flow_mac = $2 AND purpose = $1 ORDER BY id DESC LIMIT 1)
+            AND code_mac = $3 AND used_at > now() - $4::interval
+        """,
+        *(purpose.value, flow_mac, code_mac, moment),
+    )
+    return _read_code(row) if row else None
+
+
 async def find_link(connection: Connection, purpose: Purpose, code_mac: bytes) -> Code | None:
     """Return what a link stands for, if it is still good; looking does not use it."""
     row = await connection.fetchrow(

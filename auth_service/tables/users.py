@@ -147,6 +147,17 @@ async def update_password_hash(connection: Connection, user_id: int, old: str, n
     )
 
 
+async def update_password_anew(connection: Connection, user_id: int, password_hash: str) -> None:
+    """Set the password of a user who forgot theirs, whatever it was."""
+    await connection.execute(
+        """
+        UPDATE users SET password_hash = $2, password_set_at = clock_timestamp(), updated_at = now() WHERE id = $1
+        """,
+        user_id,
+        password_hash,
+    )
+
+
 async def update_name(connection: Connection, user_id: int, name: str) -> User | None:
     """Rename a user and return them; None when no user has that id."""
     row = await connection.fetchrow(

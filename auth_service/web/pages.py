@@ -34,13 +34,12 @@ from auth_service.web.second_clicks import sign_up_once
 from shared.errors import Invalid, Throttled, Unavailable
 from shared.language.sentences import Sentence
 from shared.web.bodies import read_form
-from shared.web.pages import render_page
+from shared.web.pages import LONGEST_QUERY, render_page
 from shared.web.schemas import validate
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_FORM = 8192  # bytes: a password of 1024 bytes may take three times as many in a form
 MAX_LEADING_FORM = 32_768  # for one that also says where to go afterwards, in up to 8192 bytes
-MAX_QUERY = 8192  # bytes that the gateway accepts
 FIRST_PAGE_SIGNED_IN = "/userposts"
 
 EXPIRED_FORM = Sentence("This form was open for too long. Please send it again.")
@@ -59,6 +58,7 @@ SIGN_IN_ERRORS = {
 SIGN_IN_REASONS = {"SessionRequired": Sentence("Please sign in to see this page.")}
 SIGN_IN_NOTICES = {
     "deleted": Sentence("Your account and your posts were deleted."),
+    "reset": Sentence("Your password was changed. Sign in with the new one."),
     "typed": Sentence("Once you are signed in, go back to the tab with what you typed and press Save again."),
 }
 SIGNED_IN_NOTICES = {"typed": Sentence("Now go back to the tab with what you typed and press Save again.")}
@@ -184,8 +184,8 @@ def notice_page(request: Request, status: int, heading: str, text: str) -> Respo
 
 def form_page(request: Request, template: str, status: int, shown: Mapping[str, object]) -> Response:
     """Return a page with forms, each of which carries the browser's csrf token."""
-    token, cookies = offer_csrf_token(request)
-    return add_cookies(_page(request, template, status, {"csrf_token": token, **shown}), cookies)
+    (token, cookies), mail = offer_csrf_token(request), parts_of(request).mail
+    return add_cookies(_page(request, template, status, {"csrf_token": token, "mail": mail, **shown}), cookies)
 
 
 def explain_csrf(request: Request) -> Sentence:
@@ -248,7 +248,7 @@ def _lead_back(callback_url: str) -> dict[str, object]:
     Where the query would become too long, the link to the other form goes without.
     """
     query = f"?callbackUrl={quote(callback_url, safe='')}"
-    return {"callback_url": callback_url, "callback_query": query if len(query) <= MAX_QUERY else ""}
+    return {"callback_url": callback_url, "callback_query": query if len(query) <= LONGEST_QUERY else ""}
 
 
 def _page(request: Request, template: str, status: int, shown: Mapping[str, object]) -> Response:

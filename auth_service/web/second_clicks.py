@@ -5,20 +5,24 @@ of these functions checks what was done a moment ago. None lets anybody in, or r
 which is verified as at every sign-in, with its limits.
 """
 
+import asyncio
 import datetime as dt
 from collections.abc import Sequence
 
 from auth_service.accounts import Accounts
 from auth_service.clients import Client
-from auth_service.errors import EmailTaken, InvalidCredentials
+from auth_service.email_addresses import email_key
+from auth_service.errors import CodeRefused, EmailTaken, InvalidCredentials
+from auth_service.mail.recovery import Recovery
 from auth_service.sessions import SignedIn
-from auth_service.signing_in import Proof
+from auth_service.signing_in import Proof, SigningIn
 from auth_service.tables.sessions import SessionId
 from auth_service.tables.users import Credentials, User, find_credentials, find_user
-from auth_service.web.schemas import PasswordChange, SignUp
+from auth_service.web.schemas import PasswordChange, PasswordReset, SignUp
 from shared.errors import Conflict, Invalid, NotFound, Throttled
 
 A_MOMENT = dt.timedelta(minutes=1)
+PAUSES = (0, 0.1, 0.4)  # seconds in which the first click's code is stored, if both came at once
 
 
 async def sign_up_once(
@@ -66,6 +70,35 @@ async def is_gone(accounts: Accounts, user_id: int) -> bool:
     """Tell whether no user has that id."""
     async with accounts.database.connection() as connection:
         return await find_user(connection, user_id) is None
+
+
+async def ask_once(recovery: Recovery, email: str, flow: str, client: Client) -> None:
+    """Ask for a code, unless this browser just did, for the same address. Raises what ``ask`` does."""
+    try:
+        await recovery.ask(email, flow, client)
+    except Throttled:
+        for pause in PAUSES:
+            await asyncio.sleep(pause)
+            asked = await recovery.find_asked(flow)
+            if asked is not None and email_key(asked.email) == email_key(email) and _is_a_moment_ago(asked.at):
+                return
+        raise
+
+
+async def reset_once(
+    recovery: Recovery, signing_in: SigningIn, wanted: PasswordReset, flow: str | None, client: Client
+) -> None:
+    """Set a new password by a code, unless another click just did so. Raises what ``set_password`` does."""
+    try:
+        await recovery.set_password(wanted, flow, client)
+    except CodeRefused as refusal:
+        user = await recovery.find_just_reset(wanted, flow, A_MOMENT)
+        if user is None:
+            raise
+        try:
+            await signing_in.confirm_password(user, wanted.password, "password", client)
+        except (Invalid, Throttled):
+            raise refusal from None
 
 
 async def _find_credentials(accounts: Accounts, email: str) -> Credentials | None:

@@ -1,0 +1,194 @@
+"""Getting back in: a new password for whoever reads what is sent to the address of an account.
+
+1. Asking does the same, in the same statements, whether anybody has the address or not, and tells nothing. An account's
+   letter goes to the address as its owner spelled it; where there is no account, a letter says so.
+2. A code is tried before a password is hashed. It is used up in the transaction that sets the password, so of any
+   number of simultaneous confirmations one succeeds. A password that is not accepted uses up nothing.
+3. All sessions end, as do all other codes. Nobody is signed in: whoever has a second factor still needs it (ASVS 5.0,
+   6.4.3). Their next sign-in is not held up by what others tried before (``Admission.note_owner``).
+4. The address is proven by that. Nothing survives that somebody left in the account who had not proven it.
+5. An operator can make a password void, but never chooses one (ASVS 5.0, 6.4.6).
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from auth_service.clients import Client
+from auth_service.email_addresses import email_key
+from auth_service.errors import CodeRefused
+from auth_service.guessing.admission import Admission
+from auth_service.mail.codes import LIFETIME, Codes, Purpose, make_code, read_code
+from auth_service.mail.letters import LetterKind
+from auth_service.passwords.hashing import Passwords, Slot
+from auth_service.passwords.rules import GUESSABLE, find_password_fault
+from auth_service.sessions import Sessions
+from auth_service.tables.audit import Event, insert_audit_line
+from auth_service.tables.codes import (
+    Code,
+    NewCode,
+    end_codes_of,
+    find_just_used,
+    find_newest,
+    insert_code,
+    try_code,
+    use_code,
+)
+from auth_service.tables.letters import NewLetter, insert_letter
+from auth_service.tables.sessions import Ending
+from auth_service.tables.users import (
+    User,
+    find_credentials,
+    find_user,
+    lock_user,
+    update_password_anew,
+    update_password_void,
+    update_proven,
+)
+from auth_service.web.schemas import PasswordReset
+from shared.errors import Invalid, NotFound
+from shared.postgres.database import Connection, Database
+
+NOTICE_LIFETIME = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a browser asked for: a code, for an address as it was typed."""
+
+    email: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """The use cases."""
+
+    database: Database
+    codes: Codes
+    passwords: Passwords
+    admission: Admission
+    sessions: Sessions
+
+    async def ask(self, email: str, flow: str, client: Client) -> None:
+        """Send a code to an address, good for the browser of this flow; Throttled.
+
+        The same, but for what the letter says, when nobody has the address.
+        """
+        key, code = email_key(email), make_code()
+        await self.admission.admit_letter(key, client)
+        async with self.database.transaction() as connection:
+            found = await find_credentials(connection, email)
+            user = found.user if found else None
+            new = NewCode(
+                purpose=Purpose.RESET,
+                user_id=user.id if user else None,
+                address_mac=self.codes.hash_address(key),
+                code_mac=self.codes.hash_code(Purpose.RESET, key, code),
+                flow_mac=self.codes.hash_flow(flow),
+                facts={"email": email},
+            )
+            await insert_code(connection, new)
+            await insert_letter(connection, _write_letter(user, email, code, client))
+
+    async def find_asked(self, flow: str) -> Asked | None:
+        """Return what a browser asked for, while the code is good; whether anybody has the address or not."""
+        async with self.database.connection() as connection:
+            code = await find_newest(connection, Purpose.RESET, self.codes.hash_flow(flow))
+        return Asked(str(code.facts["email"]), code.created_at) if code else None
+
+    async def set_password(self, wanted: PasswordReset, flow: str | None, client: Client) -> None:
+        """Set a new password and end all sessions of the user.
+
+        Unavailable when there is no slot for the hash; Throttled; CodeRefused; Invalid names ``password``.
+        """
+        with self.passwords.take_slot(client.site, email_key(wanted.email)) as slot:
+            tried = await self._try(wanted, flow, client)
+            password_hash = await self._hash(wanted.password, tried[1], slot) if tried else ""
+        if tried is None or not await self._store(*tried, password_hash, client):
+            await self._note_refusal(wanted.email, client)
+            raise CodeRefused
+
+    async def find_just_reset(self, wanted: PasswordReset, flow: str | None, moment: dt.timedelta) -> User | None:
+        """Return the user whose password was set a moment ago, by this very code and browser; else None."""
+        code_mac = self._read(wanted)
+        if flow is None or code_mac is None:
+            return None
+        async with self.database.connection() as connection:
+            found = (Purpose.RESET, self.codes.hash_flow(flow), code_mac)
+            code = await find_just_used(connection, *found, moment)
+            return await find_user(connection, code.user_id) if code and code.user_id is not None else None
+
+    async def start(self, user_id: int, client: Client) -> User:
+        """Make a user's password void and end their sessions; a letter tells them how to set a new one.
+
+        NotFound when no user has that id.
+        """
+        async with self.database.transaction() as connection:
+            user = await find_user(connection, user_id) if await lock_user(connection, user_id) else None
+            if user is None:
+                raise NotFound("There is no user of that id")
+            await update_password_void(connection, user_id)
+            await insert_audit_line(connection, Event.PASSWORD_RESET_STARTED, client, user_id)
+            await self._end_all(connection, user_id, client)
+            await insert_letter(connection, _write_notice(LetterKind.RESET_STARTED, user, client))
+        return user
+
+    async def _try(self, wanted: PasswordReset, flow: str | None, client: Client) -> tuple[Code, User] | None:
+        """Return the code and whose it is, or None when it is not right; Throttled."""
+        await self.admission.admit_code(client)
+        code_mac = self._read(wanted)
+        if flow is None or code_mac is None:
+            return None
+        async with self.database.connection() as connection:
+            code = await try_code(connection, Purpose.RESET, self.codes.hash_flow(flow), code_mac)
+            user = await find_user(connection, code.user_id) if code and code.user_id is not None else None
+        return (code, user) if code and user else None
+
+    async def _hash(self, password: str, user: User, slot: Slot) -> str:
+        """Return the hash of a password that keeps the rules; otherwise Invalid."""
+        fault = find_password_fault(password, name=user.name, email=user.email)
+        password_hash = None if fault else await self.passwords.hash_new(password, slot)
+        if password_hash is None:
+            raise Invalid({"password": fault or GUESSABLE})
+        return password_hash
+
+    async def _store(self, code: Code, user: User, password_hash: str, client: Client) -> bool:
+        """Set the password, and do all that follows; False when the code was used meanwhile, or the user is gone."""
+        async with self.database.transaction() as connection:
+            if not (await lock_user(connection, user.id) and await use_code(connection, code.id)):
+                return False
+            await update_password_anew(connection, user.id, password_hash)
+            if await update_proven(connection, user.id):
+                await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user.id)
+            await insert_audit_line(connection, Event.PASSWORD_RESET, client, user.id)
+            await self._end_all(connection, user.id, client)
+            await insert_letter(connection, _write_notice(LetterKind.PASSWORD_CHANGED, user, client))
+            await self.admission.note_owner(connection, email_key(user.email), client)
+        return True
+
+    async def _end_all(self, connection: Connection, user_id: int, client: Client) -> None:
+        """End all sessions and codes of a user, whose row is locked."""
+        await self.sessions.end_all(connection, user_id, Ending.PASSWORD_RESET, client)
+        await end_codes_of(connection, user_id)
+
+    def _read(self, wanted: PasswordReset) -> bytes | None:
+        """Return what is stored of the code that was typed; None when it can't be one, which costs no try."""
+        code = read_code(wanted.code)
+        return self.codes.hash_code(Purpose.RESET, email_key(wanted.email), code) if code else None
+
+    async def _note_refusal(self, email: str, client: Client) -> None:
+        """Note in the audit that a code was refused: no more of them than are let in."""
+        async with self.database.connection() as connection:
+            found = await find_credentials(connection, email)
+            await insert_audit_line(connection, Event.CODE_REFUSED, client, found.user.id if found else None)
+
+
+def _write_letter(user: User | None, email: str, code: str, client: Client) -> NewLetter:
+    if user is None:
+        return NewLetter(LetterKind.NOBODY_HERE, email, client.language, LIFETIME)
+    facts = {"name": user.name, "code": code}
+    return NewLetter(LetterKind.RESET_CODE, user.email, client.language, LIFETIME, user.id, facts)
+
+
+def _write_notice(kind: LetterKind, user: User, client: Client) -> NewLetter:
+    return NewLetter(kind, user.email, client.language, NOTICE_LIFETIME, user.id, {"name": user.name})

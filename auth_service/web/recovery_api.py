@@ -1,0 +1,52 @@
+"""The JSON API for a forgotten password, where there is mail.
+
+A code is good for the client that asked for it, which keeps the flow cookie of the first answer (``curl -c``, ``-b``).
+"""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from auth_service.clients import identify_client
+from auth_service.mail.codes import LIFETIME
+from auth_service.parts import recovery_of
+from auth_service.web.api import MAX_BODY
+from auth_service.web.browser import add_cookies
+from auth_service.web.flow import find_flow, keep_flow
+from auth_service.web.schemas import LetterView, PasswordReset, PasswordResetRequest
+from shared.web.routes import operation
+from shared.web.schemas import ErrorView
+
+ON_ITS_WAY = LetterView(expires_in=int(LIFETIME.total_seconds())).model_dump_json(by_alias=True)
+
+
+@operation(
+    "Ask for a new password",
+    body=PasswordResetRequest,
+    answers={202: LetterView, 429: ErrorView},
+    max_body=MAX_BODY,
+    tag="Accounts",
+)
+async def ask_for_reset(request: Request, wanted: PasswordResetRequest) -> Response:
+    """Send a letter with a code, or one that says that there is no such account; the response is the same.
+
+    It sets a cookie, without which the code is not accepted.
+    """
+    flow, cookies = keep_flow(request)
+    await recovery_of(request).ask(wanted.email, flow, identify_client(request))
+    return add_cookies(Response(ON_ITS_WAY, status_code=202, media_type="application/json"), cookies)
+
+
+@operation(
+    "Set a new password with a code",
+    body=PasswordReset,
+    answers={204: None, 400: ErrorView, 429: ErrorView},
+    max_body=MAX_BODY,
+    tag="Accounts",
+)
+async def reset_password(request: Request, wanted: PasswordReset) -> Response:
+    """Set a new password, which ends all sessions and starts none.
+
+    A code is good once, for ten minutes and five tries, for the client that asked for it.
+    """
+    await recovery_of(request).set_password(wanted, find_flow(request), identify_client(request))
+    return Response(status_code=204)

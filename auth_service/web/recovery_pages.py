@@ -1,0 +1,97 @@
+"""The pages for a forgotten password, where there is mail: ask for a code, then set a new password with it.
+
+1. What was asked for is known by the browser's flow, so no address stands in a URL, and reloading sends nothing twice.
+2. Nothing here tells whether an address has an account.
+3. Setting a password signs nobody in: it leads to the sign-in page.
+"""
+
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from auth_service.clients import identify_client
+from auth_service.errors import CodeRefused
+from auth_service.parts import parts_of, recovery_of
+from auth_service.web.browser import add_cookies, find_browser_session, is_csrf_verified, note_reader
+from auth_service.web.flow import find_flow, keep_flow
+from auth_service.web.pages import MAX_FORM, explain_csrf, explain_later, form_page, redirect, sign_in_url
+from auth_service.web.public_name import at_public_name, lead_from
+from auth_service.web.schemas import PasswordReset, PasswordResetRequest
+from auth_service.web.second_clicks import ask_once, reset_once
+from shared.errors import Forbidden, Invalid, Throttled, Unavailable
+from shared.web.bodies import read_form
+from shared.web.schemas import validate
+
+Refusal = CodeRefused | Forbidden | Invalid | Throttled | Unavailable
+REFUSALS = (CodeRefused, Forbidden, Invalid, Throttled, Unavailable)
+
+
+@at_public_name
+async def show_asking(request: Request) -> Response:
+    """Show the form that asks for a code, with the address of whoever is signed in."""
+    found = await find_browser_session(request)
+    _, cookies = keep_flow(request)
+    return add_cookies(_page(request, "forgot.html", {"email": found.user.email if found else ""}), cookies)
+
+
+async def ask(request: Request) -> Response:
+    """Send a letter to the address, and lead on to the form for the code in it."""
+    fields, (flow, cookies) = await read_form(request, MAX_FORM), keep_flow(request)
+    typed = {"email": fields.get("email", "")}
+    try:
+        _verify_form(request, fields)
+        wanted = validate(PasswordResetRequest, typed)
+        await ask_once(recovery_of(request), wanted.email, flow, identify_client(request))
+    except REFUSALS as refusal:
+        return _page(request, "forgot.html", typed, refusal)
+    return add_cookies(redirect(f"{lead_from(request)}/forgot/code"), cookies)
+
+
+@at_public_name
+async def show_setting(request: Request) -> Response:
+    """Show the form for the code and the new password."""
+    return await _setting_page(request, {})
+
+
+async def set_password(request: Request) -> Response:
+    """Set the new password, and lead to the sign-in page."""
+    fields = await read_form(request, MAX_FORM)
+    typed = {name: fields.get(name, "") for name in ("email", "code")}
+    try:
+        _verify_form(request, fields)
+        wanted = validate(PasswordReset, {**typed, "password": fields.get("password", "")})
+        signing_in, client = parts_of(request).signing_in, identify_client(request)
+        await reset_once(recovery_of(request), signing_in, wanted, find_flow(request), client)
+    except REFUSALS as refusal:
+        return await _setting_page(request, typed, refusal)
+    return redirect(sign_in_url(request, notice="reset"))
+
+
+def _verify_form(request: Request, fields: Mapping[str, str]) -> None:
+    """Refuse a form that does not come from a page of ours in this very browser."""
+    if not is_csrf_verified(request, fields):
+        raise Forbidden(explain_csrf(request))
+
+
+async def _setting_page(request: Request, typed: Mapping[str, str], refusal: Refusal | None = None) -> Response:
+    """Return the form for the code, for the address that the browser asked for, unless another was typed."""
+    flow = find_flow(request)
+    asked = await recovery_of(request).find_asked(flow) if flow else None
+    email = asked.email if asked else ""
+    return _page(request, "forgot_code.html", {"asked": email, "email": email, "code": "", **typed}, refusal)
+
+
+def _page(request: Request, template: str, typed: Mapping[str, str], refusal: Refusal | None = None) -> Response:
+    """Return a page with what was typed, and the refusal, if there was one."""
+    note_reader(request)
+    errors = refusal.fields if isinstance(refusal, Invalid) else {}
+    if isinstance(refusal, CodeRefused):
+        errors = {"code": refusal.message}
+    problem, retry_after = (None if refusal is None or errors else refusal.message), None
+    if isinstance(refusal, Throttled | Unavailable):
+        problem, retry_after = explain_later(refusal), refusal.retry_after
+    shown = {"typed": typed, "errors": errors, "problem": problem, "retry_after": retry_after}
+    page = form_page(request, template, refusal.status if refusal else 200, shown)
+    page.headers.update(refusal.headers if refusal else {})
+    return page
