@@ -17,6 +17,7 @@ PASSWORD_PAGE = "/account/password"  # noqa: S105 - an address
 ROBOTS = """User-agent: *
 Disallow: /account
 Disallow: /api/
+Disallow: /forgot
 Disallow: /signup
 Disallow: /userposts
 """
