@@ -116,7 +116,13 @@ def _build_parser() -> argparse.ArgumentParser:
     disabled = _add_verb(users, "disable", "let a user sign in no more, and end their sessions", commands.disable_user)
     enabled = _add_verb(users, "enable", "let a user who was disabled sign in again", commands.enable_user)
     deleted = _add_verb(users, "delete", "delete a user for good, with sessions and posts", commands.delete_user)
-    for verb in (disabled, enabled, deleted):
+    reset = _add_verb(
+        users,
+        "reset-password",
+        "void a user's password, end their sessions, and write to them how to set a new one",
+        commands.reset_password,
+    )
+    for verb in (disabled, enabled, deleted, reset):
         verb.add_argument("id", type=_read_id)
     sessions = _add_noun(nouns, "session", "sign-ins on devices")
     latest_sessions = _add_verb(sessions, "list", "the newest", commands.list_sessions)

@@ -39,6 +39,7 @@ Arguments = argparse.Namespace
 SECRET_LENGTH = 48  # random bytes
 MOST_COUNTED = 1_000_000  # audit lines
 TEST_LIFETIME = dt.timedelta(minutes=1)
+NO_MAIL = "Without mail nobody could set a new password: set SMTP_URL, and MAIL_FROM, as the service has them"
 
 
 async def list_users(parts: Parts, arguments: Arguments) -> list[Record]:
@@ -81,6 +82,14 @@ async def delete_user(parts: Parts, arguments: Arguments) -> Record:
     """Delete a user; their posts go when the posts service learns of it, even if it is down just now."""
     user = await parts.accounts.delete(arguments.id, operator())
     return {**_describe(user), "state": "deleted"}
+
+
+async def reset_password(parts: Parts, arguments: Arguments) -> Record:
+    """Make a user's password void, end their sessions, and let a letter tell them how to set a new one."""
+    if parts.mail is None:
+        raise Conflict(NO_MAIL)
+    user = await parts.mail.recovery.start(arguments.id, operator())
+    return {**_describe(user), "password": "void"}
 
 
 async def list_sessions(parts: Parts, arguments: Arguments) -> list[Record]:

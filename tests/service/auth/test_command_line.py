@@ -22,6 +22,7 @@ from shared.postgres.housekeeping import BITE
 from shared.settings import MIN_SECRET_LENGTH, SAMPLE_SECRETS
 from tests.support.forged_tokens import read_claims
 from tests.support.house import ROOT
+from tests.support.letters import WITH_MAIL, list_letters
 from tests.support.people import PASSWORD, Person
 
 Run = tuple[int, str, str]
@@ -361,3 +362,39 @@ async def test_an_operator_s_ending_is_told_from_a_user_s(command_line: CommandL
     await command_line.find("session", "end", ada.session_id)
     (session,) = await command_line.find("session", "list")  # type: ignore[misc]
     assert session["state"] == "ended_by_operator"
+
+
+async def test_an_operator_starts_a_reset(
+    command_line: CommandLine,
+    client: httpx2.AsyncClient,
+    ada: Person,
+    monkeypatch: pytest.MonkeyPatch,
+    database: asyncpg.Connection,
+) -> None:
+    """``user reset-password`` voids the password, ends all sessions, and writes to the user; it chooses no password.
+
+    The letter holds no code: whoever reads it asks for one (ASVS 5.0, 6.4.6). The audit says who did it.
+    """
+    for name in ("smtp_url", "mail_from"):
+        monkeypatch.setenv(name.upper(), str(WITH_MAIL[name]))
+    found = await command_line.find("user", "reset-password", str(ada.id))
+    assert isinstance(found, dict)
+    assert (found["id"], found["password"]) == (ada.id, "void")
+    assert (await client.get("/api/me", headers=ada.bearer)).status_code == 401
+    credentials = {"username": ada.email, "password": PASSWORD}
+    assert (await client.post("/api/login", json=credentials)).status_code == 401
+    (letter,) = await list_letters(database)
+    assert (letter.kind, letter.address, letter.facts) == ("reset_started", ada.email, {"name": ada.name})
+    event = "SELECT user_agent FROM audit WHERE event = 'password_reset_started' AND user_id = $1"
+    assert str(await database.fetchval(event, ada.id)).startswith("command line, user ")
+    assert await command_line.run("user", "reset-password", "999") == (1, "", "There is no user of that id\n")
+
+
+async def test_without_mail_no_password_is_made_void(
+    command_line: CommandLine, client: httpx2.AsyncClient, ada: Person
+) -> None:
+    """Where nobody could set a new password, an operator can't take the old one away."""
+    status, out, err = await command_line.run("user", "reset-password", str(ada.id))
+    assert (status, out) == (1, "")
+    assert "SMTP_URL" in err
+    assert (await client.get("/api/me", headers=ada.bearer)).status_code == 200
