@@ -11,7 +11,9 @@
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from auth_service.clients import Client
 from auth_service.email_addresses import email_key
@@ -45,6 +47,7 @@ from auth_service.tables.users import (
     update_proven,
 )
 from auth_service.web.schemas import PasswordReset
+from auth_service.web.user_agents import describe_device
 from shared.errors import Invalid, NotFound
 from shared.postgres.database import Connection, Database
 
@@ -162,7 +165,8 @@ class Recovery:
                 await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user.id)
             await insert_audit_line(connection, Event.PASSWORD_RESET, client, user.id)
             await self._end_all(connection, user.id, client)
-            await insert_letter(connection, _write_notice(LetterKind.PASSWORD_CHANGED, user, client))
+            where = {"device": describe_device(client.user_agent), "address": client.address or ""}
+            await insert_letter(connection, _write_notice(LetterKind.PASSWORD_CHANGED, user, client, where))
             await self.admission.note_owner(connection, email_key(user.email), client)
         return True
 
@@ -190,5 +194,7 @@ def _write_letter(user: User | None, email: str, code: str, client: Client) -> N
     return NewLetter(LetterKind.RESET_CODE, user.email, client.language, LIFETIME, user.id, facts)
 
 
-def _write_notice(kind: LetterKind, user: User, client: Client) -> NewLetter:
-    return NewLetter(kind, user.email, client.language, NOTICE_LIFETIME, user.id, {"name": user.name})
+def _write_notice(
+    kind: LetterKind, user: User, client: Client, facts: Mapping[str, str] = MappingProxyType({})
+) -> NewLetter:
+    return NewLetter(kind, user.email, client.language, NOTICE_LIFETIME, user.id, {"name": user.name, **facts})

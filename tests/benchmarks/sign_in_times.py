@@ -85,7 +85,7 @@ def main() -> None:
 def _measure(limits: Mapping[str, str], wanted: int, tries: int) -> tuple[float, float]:
     """Return the median seconds for an e-mail address with an account, and for one without."""
     with on_core(LOAD_CORE), tempfile.TemporaryDirectory(prefix="gatepost-bench-") as directory:
-        with _running_auth_service(Path(directory), limits) as service:
+        with running_alone(Path(directory), limits) as service:
             body = {"name": "Ada", "email": KNOWN, "password": PASSWORD}
             if service.post("/api/user", body) != HTTPStatus.CREATED:
                 raise ServerFailed("the auth service signs nobody up")
@@ -96,7 +96,8 @@ def _measure(limits: Mapping[str, str], wanted: int, tries: int) -> tuple[float,
 
 
 @contextlib.contextmanager
-def _running_auth_service(directory: Path, limits: Mapping[str, str]) -> Iterator[AuthService]:
+def running_alone(directory: Path, limits: Mapping[str, str]) -> Iterator[AuthService]:
+    """Give the auth service with these settings, on a database of its own."""
     with running_database(directory) as url, running_auth_service("auth_service", directory, url, limits) as service:
         yield service
 

@@ -15,6 +15,7 @@ from tests.benchmarks.gateway_tables import Found, draw_aims_through, draw_besid
 from tests.benchmarks.kinds import CONSTANT, KINDS, OURS, READ, WRITE, name_pair
 from tests.benchmarks.peer_servers import libpq_environment, list_versions
 from tests.benchmarks.pgbench import read_log
+from tests.benchmarks.reset_times import compare
 from tests.benchmarks.results import draw_connections, draw_costs, draw_memory, draw_sign_ins
 from tests.benchmarks.signing_in import ARGON2, WAITING
 from tests.benchmarks.upstreams import Keys, service_environment, sign_tokens
@@ -233,3 +234,16 @@ def test_versions_of_peers() -> None:
     assert {"fastapi", "sqlalchemy", "pyjwt", "fastify", "pg", "next", "next-auth"} <= {
         part.split()[0] for part in list_versions().split(", ")
     }
+
+
+@pytest.mark.parametrize(
+    ("longer", "other", "share", "chance"),
+    [
+        ([3.0, 4.0, 5.0], [0.0, 1.0, 2.0], 1.0, 0.0495),
+        ([0.0, 3.0, 4.0, 7.0], [1.0, 2.0, 5.0, 6.0], 0.5, 1.0),
+        ([0.0, 1.0], [2.0, 3.0, 4.0], 0.0, 0.0833),
+    ],
+)
+def test_how_well_times_are_told_apart(longer: list[float], other: list[float], share: float, chance: float) -> None:
+    """The share of pairs in which the first is longer, and how likely it is by chance (Mann and Whitney's U)."""
+    assert compare(longer, other) == pytest.approx((share, chance), abs=0.001)

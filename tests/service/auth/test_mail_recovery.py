@@ -70,6 +70,7 @@ async def test_a_forgotten_password_is_replaced(
         ("password_changed", grace.email),
     ]
     assert {letter.facts["name"] for letter in letters} == {"Grace Hopper"}
+    assert letters[1].facts["address"] == "203.0.113.1"
     assert await database.fetchval("SELECT email_verified_at IS NOT NULL FROM users WHERE id = $1", grace.id)
     assert await list_events(database) == [("email_proven", grace.id), ("password_reset", grace.id)]
     assert code not in str(await database.fetch("SELECT * FROM audit"))
