@@ -145,13 +145,16 @@ class Admission:
         counts = await attempts.list_counts(connection, list(holds))
         return await self._admit(connection, counts, holds) is None
 
-    async def admit_letter(self, account: str, client: Client) -> None:
+    async def admit_letter(self, account: str, client: Client, named: Credentials | None = None) -> None:
         """Count a letter to an address, by its key; Throttled when it, or whoever asks, was sent too many.
 
-        It makes no difference whether anybody has the address.
+        It makes no difference whether anybody has the address. But a browser that was signed in to the account, if the
+        user whom the address names is given, has an allowance of its own: nobody else uses that up.
         """
+        browser = self._find_browser(named, client)
+        asked = account if browser is None else f"{account}\0{browser.hex()}"
         holds = {
-            **{self._name(name, account): self._hold(name) for name in LETTERS_TO_ADDRESS},
+            **{self._name(name, asked): self._hold(name) for name in LETTERS_TO_ADDRESS},
             self._name(LimitName.LETTER_CLIENT, client.site): self._hold(LimitName.LETTER_CLIENT),
         }
         async with self._database.connection() as connection:

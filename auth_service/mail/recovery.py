@@ -78,18 +78,19 @@ class Recovery:
         The same, but for what the letter says, when nobody has the address.
         """
         key, code = email_key(email), make_code()
-        await self.admission.admit_letter(key, client)
-        async with self.database.transaction() as connection:
+        async with self.database.connection() as connection:
             found = await find_credentials(connection, email)
-            user = found.user if found else None
-            new = NewCode(
-                purpose=Purpose.RESET,
-                user_id=user.id if user else None,
-                address_mac=self.codes.hash_address(key),
-                code_mac=self.codes.hash_code(Purpose.RESET, key, code),
-                flow_mac=self.codes.hash_flow(flow),
-                facts={"email": email},
-            )
+        await self.admission.admit_letter(key, client, found)
+        user = found.user if found else None
+        new = NewCode(
+            purpose=Purpose.RESET,
+            user_id=user.id if user else None,
+            address_mac=self.codes.hash_address(key),
+            code_mac=self.codes.hash_code(Purpose.RESET, key, code),
+            flow_mac=self.codes.hash_flow(flow),
+            facts={"email": email},
+        )
+        async with self.database.transaction() as connection:
             await insert_code(connection, new)
             await insert_letter(connection, _write_letter(user, email, code, client))
 
@@ -145,7 +146,9 @@ class Recovery:
         async with self.database.connection() as connection:
             code = await try_code(connection, Purpose.RESET, self.codes.hash_flow(flow), code_mac)
             user = await find_user(connection, code.user_id) if code and code.user_id is not None else None
-        return (code, user) if code and user else None
+        if code is None or user is None or email_key(user.email) != email_key(wanted.email):
+            return None  # nobody has the address, or no longer
+        return code, user
 
     async def _hash(self, password: str, user: User, slot: Slot) -> str:
         """Return the hash of a password that keeps the rules; otherwise Invalid."""

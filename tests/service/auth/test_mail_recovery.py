@@ -262,6 +262,18 @@ async def test_a_user_who_is_gone_has_no_code(
     assert await can_sign_in(mail_client, grace.email, PASSWORD)
 
 
+async def test_a_code_to_an_address_of_before_is_refused(
+    mail_client: httpx2.AsyncClient, database: asyncpg.Connection, grace: Person
+) -> None:
+    """A code that was sent to an address that is no longer the account's is refused, whatever else became of it."""
+    code = await get_code(mail_client, database, grace.email)
+    moved = "UPDATE users SET email = $1, email_key = $1 WHERE id = $2"
+    await database.execute(moved, "grace.new@example.com", grace.id)
+    for email in (grace.email, "grace.new@example.com"):
+        assert (await confirm(mail_client, email, code)).status_code == 400
+    assert await can_sign_in(mail_client, "grace.new@example.com", PASSWORD)
+
+
 async def test_a_user_without_a_password_gets_one(
     mail_client: httpx2.AsyncClient, database: asyncpg.Connection, grace: Person
 ) -> None:
@@ -375,6 +387,29 @@ async def test_a_client_gets_few_letters_sent(strict: httpx2.AsyncClient, databa
         assert (await ask(strict, f"person{number}@example.com", HOME)).status_code == 429
     assert (await ask(strict, "person20@example.com", ELSEWHERE)).status_code == 202
     assert [event for event, _ in await list_events(database)] == ["letter_throttled"]
+
+
+async def test_nobody_uses_up_the_letters_of_a_known_browser(
+    strict_app: Starlette, strict: httpx2.AsyncClient, database: asyncpg.Connection
+) -> None:
+    """A browser that was signed in to the account has an allowance of its own: nobody else can use it up.
+
+    One that was signed in to another account has not, nor one that was with an earlier password.
+    """
+    async with client_of(strict_app) as grace, client_of(strict_app) as mary:
+        for browser, name in ((grace, "grace"), (mary, "mary")):
+            email = f"{name}@example.com"
+            await strict.post("/api/user", json={"name": name, "email": email, "password": PASSWORD})
+            assert (await next_auth.sign_in(browser, email)).status_code == 200
+        assert (await ask(strict, "grace@example.com", FAR)).status_code == 202
+        assert (await ask(strict, "grace@example.com", ELSEWHERE)).status_code == 429
+        assert (await ask(mary, "grace@example.com", HOME)).status_code == 429
+        assert (await ask(grace, "grace@example.com", HOME)).status_code == 202
+        assert (await ask(grace, "grace@example.com", HOME)).status_code == 429
+        await database.execute("UPDATE users SET password_set_at = now() + interval '5 minutes'")
+        await pass_letter_time(database, dt.timedelta(minutes=1))
+        assert (await ask(strict, "grace@example.com", FAR)).status_code == 202
+        assert (await ask(grace, "grace@example.com", HOME)).status_code == 429
 
 
 async def test_a_flood_of_codes_is_bounded(strict: httpx2.AsyncClient, database: asyncpg.Connection) -> None:
