@@ -112,7 +112,7 @@ class Parts:
             cookies=CookieNames.of(settings.nextauth_url),
             housekeeping=build_housekeeping(database, settings, metrics),
             devices=DeviceCookies(nextauth_secret, previous),
-            mail=build_mail(settings, database, passwords, admission, sessions),
+            mail=build_mail(settings, database, passwords, admission, sessions, notices),
             delivery=build_delivery(settings, database, metrics),
         )
 

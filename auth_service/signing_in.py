@@ -98,7 +98,8 @@ class SigningIn:
             await self._note_failure(Event.SIGN_IN_REFUSED, named.user.id if named else None, attempt, client)
             raise InvalidCredentials
         await self._renew_hash(named, spelling, client)
-        if self.notices is not None and not attempt.is_familiar:
+        is_familiar = attempt.is_familiar or client.known_user_id == signed_in.user.id  # though the password is new
+        if self.notices is not None and not is_familiar:
             await self.notices.write_of_sign_in(signed_in.user, signed_in.session, client)
         return signed_in
 

@@ -16,7 +16,7 @@ from auth_service.mail.codes import LIFETIME, Codes, Purpose, make_token
 from auth_service.mail.letters import LetterKind
 from auth_service.tables.codes import Code, NewCode, find_link, insert_code
 from auth_service.tables.letters import NewLetter, insert_letter
-from auth_service.tables.users import find_credentials
+from auth_service.tables.users import User, find_credentials
 from shared.postgres.database import Database
 
 LONGEST = 2000  # characters of a link: mail programs break longer ones
@@ -34,19 +34,20 @@ class Links:
     async def send(self, email: str, callback_url: str, client: Client) -> None:
         """Send a link to an address; Throttled when it, or whoever asks, was sent too many letters."""
         key, token = email_key(email), make_token()
-        await self.admission.admit_letter(key, client)
-        async with self.database.transaction() as connection:
+        async with self.database.connection() as connection:
             found = await find_credentials(connection, email)
-            user = found.user if found else None
-            url = self._write(email, token, callback_url)
-            code = (self.codes.hash_address(key), self.hash(email, token))
-            await insert_code(connection, NewCode(Purpose.SIGN_IN, user.id if user else None, *code))
-            if user is None:
-                letter = NewLetter(LetterKind.NOBODY_HERE, email, client.language, LIFETIME)
-            else:
-                facts = {"name": user.name, "url": url}
-                letter = NewLetter(LetterKind.SIGN_IN_LINK, user.email, client.language, LIFETIME, user.id, facts)
-            await insert_letter(connection, letter)
+        await self.admission.admit_letter(key, client, found)
+        user = found.user if found else None
+        url = self._write(email, token, callback_url)
+        code = NewCode(
+            purpose=Purpose.SIGN_IN,
+            user_id=user.id if user else None,
+            address_mac=self.codes.hash_address(key),
+            code_mac=self.hash(email, token),
+        )
+        async with self.database.transaction() as connection:
+            await insert_code(connection, code)
+            await insert_letter(connection, _write_letter(user, email, url, client))
 
     async def find(self, email: str, token: str) -> Code | None:
         """Return what a link stands for, if it is still good; looking uses nothing up."""
@@ -62,3 +63,10 @@ class Links:
         about = {"token": token, "email": email}
         url = f"{self.page}?{urlencode({'callbackUrl': callback_url, **about})}"
         return url if len(url) <= LONGEST else f"{self.page}?{urlencode(about)}"
+
+
+def _write_letter(user: User | None, email: str, url: str, client: Client) -> NewLetter:
+    if user is None:
+        return NewLetter(LetterKind.NOBODY_HERE, email, client.language, LIFETIME)
+    facts = {"name": user.name, "url": url}
+    return NewLetter(LetterKind.SIGN_IN_LINK, user.email, client.language, LIFETIME, user.id, facts)

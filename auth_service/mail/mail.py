@@ -36,16 +36,21 @@ def build_notices(settings: AuthSettings, database: Database, admission: Admissi
 
 
 def build_mail(
-    settings: AuthSettings, database: Database, passwords: Passwords, admission: Admission, sessions: Sessions
+    settings: AuthSettings,
+    database: Database,
+    passwords: Passwords,
+    admission: Admission,
+    sessions: Sessions,
+    notices: Notices | None,
 ) -> Mail | None:
     """Return the parts that send letters; None, which the log says, where no server is named for it."""
-    if settings.smtp_url is None:
+    if notices is None:
         log.info("mail_off", setting="SMTP_URL")
         return None
     codes = Codes(settings.nextauth_secret.get_secret_value())
     return Mail(
         codes=codes,
-        recovery=Recovery(database, codes, passwords, admission, sessions),
+        recovery=Recovery(database, codes, passwords, admission, sessions, notices),
         links=Links(database, codes, admission, f"{settings.nextauth_url}{LINK_PATH}"),
         verification=settings.email_verification,
     )

@@ -6,7 +6,6 @@ sign-in from an unknown device is told afterwards: nobody must be kept out becau
 
 import contextlib
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from auth_service.clients import Client
@@ -29,17 +28,12 @@ class Notices:
     database: Database
     admission: Admission
 
-    async def write(
-        self,
-        connection: Connection,
-        kind: LetterKind,
-        user: User,
-        client: Client,
-        facts: Mapping[str, str] | None = None,
-    ) -> None:
-        """Tell a user what the caller's transaction does, in the language of whoever asked for it."""
-        about = {"name": user.name, **(facts or {})}
-        await insert_letter(connection, NewLetter(kind, user.email, client.language, LIFETIME, user.id, about))
+    async def write(self, connection: Connection, kind: LetterKind, user: User, client: Client) -> None:
+        """Tell a user what the caller's transaction does, and from where, in the language of whoever asked for it."""
+        facts = {"name": user.name}
+        if client.address is not None:  # an operator has none
+            facts |= {"device": describe_device(client.user_agent), "address": client.address}
+        await insert_letter(connection, NewLetter(kind, user.email, client.language, LIFETIME, user.id, facts))
 
     async def write_of_sign_in(self, user: User, session: Session, client: Client) -> None:
         """Tell a user of a sign-in from a device that is not known to be theirs. The first sign-in is no news.
@@ -50,5 +44,4 @@ class Notices:
             async with self.database.transaction() as connection:
                 is_news = await has_other_session(connection, user.id, session.id)
                 if is_news and await self.admission.admit_notice(connection, user.id):
-                    facts = {"device": describe_device(client.user_agent), "address": client.address or ""}
-                    await self.write(connection, LetterKind.NEW_DEVICE, user, client, facts)
+                    await self.write(connection, LetterKind.NEW_DEVICE, user, client)

@@ -11,9 +11,7 @@
 """
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from auth_service.clients import Client
 from auth_service.email_addresses import email_key
@@ -21,6 +19,7 @@ from auth_service.errors import CodeRefused
 from auth_service.guessing.admission import Admission
 from auth_service.mail.codes import LIFETIME, Codes, Purpose, make_code, read_code
 from auth_service.mail.letters import LetterKind
+from auth_service.mail.notices import Notices
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.passwords.rules import GUESSABLE, find_password_fault
 from auth_service.sessions import Sessions
@@ -47,11 +46,8 @@ from auth_service.tables.users import (
     update_proven,
 )
 from auth_service.web.schemas import PasswordReset
-from auth_service.web.user_agents import describe_device
 from shared.errors import Invalid, NotFound
 from shared.postgres.database import Connection, Database
-
-NOTICE_LIFETIME = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +67,7 @@ class Recovery:
     passwords: Passwords
     admission: Admission
     sessions: Sessions
+    notices: Notices
 
     async def ask(self, email: str, flow: str, client: Client) -> None:
         """Send a code to an address, good for the browser of this flow; Throttled.
@@ -134,7 +131,7 @@ class Recovery:
             await update_password_void(connection, user_id)
             await insert_audit_line(connection, Event.PASSWORD_RESET_STARTED, client, user_id)
             await self._end_all(connection, user_id, client)
-            await insert_letter(connection, _write_notice(LetterKind.RESET_STARTED, user, client))
+            await self.notices.write(connection, LetterKind.RESET_STARTED, user, client)
         return user
 
     async def _try(self, wanted: PasswordReset, flow: str | None, client: Client) -> tuple[Code, User] | None:
@@ -168,8 +165,7 @@ class Recovery:
                 await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user.id)
             await insert_audit_line(connection, Event.PASSWORD_RESET, client, user.id)
             await self._end_all(connection, user.id, client)
-            where = {"device": describe_device(client.user_agent), "address": client.address or ""}
-            await insert_letter(connection, _write_notice(LetterKind.PASSWORD_CHANGED, user, client, where))
+            await self.notices.write(connection, LetterKind.PASSWORD_CHANGED, user, client)
             await self.admission.note_owner(connection, email_key(user.email), client)
         return True
 
@@ -195,9 +191,3 @@ def _write_letter(user: User | None, email: str, code: str, client: Client) -> N
         return NewLetter(LetterKind.NOBODY_HERE, email, client.language, LIFETIME)
     facts = {"name": user.name, "code": code}
     return NewLetter(LetterKind.RESET_CODE, user.email, client.language, LIFETIME, user.id, facts)
-
-
-def _write_notice(
-    kind: LetterKind, user: User, client: Client, facts: Mapping[str, str] = MappingProxyType({})
-) -> NewLetter:
-    return NewLetter(kind, user.email, client.language, NOTICE_LIFETIME, user.id, {"name": user.name, **facts})

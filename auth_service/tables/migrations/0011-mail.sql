@@ -61,5 +61,6 @@ CREATE INDEX letters_by_due ON letters (can_wait, due_at);
 
 DROP TABLE letters;
 DROP TABLE codes;
+COMMENT ON COLUMN users.password_hash IS NULL;
 UPDATE users SET password_hash = 'none' WHERE password_hash IS NULL;
 ALTER TABLE users DROP COLUMN email_verified_at, ALTER COLUMN password_hash SET NOT NULL;

@@ -106,9 +106,7 @@ async def test_ended_sessions_are_told_of(
 ) -> None:
     """Signing out everywhere else is told of."""
     assert (await mail_client.delete("/api/me/sessions", headers=person.bearer)).status_code == 204
-    assert [(letter.kind, letter.facts) for letter in await list_letters(database)] == [
-        ("sessions_ended", {"name": person.name})
-    ]
+    assert [letter.kind for letter in await list_letters(database)] == ["sessions_ended"]
 
 
 async def test_without_mail_there_is_no_letter(

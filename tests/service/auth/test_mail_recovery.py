@@ -62,9 +62,9 @@ async def test_a_forgotten_password_is_replaced(
     code = await get_code(mail_client, database, grace.email)
     answer = await confirm(mail_client, grace.email, code)
     assert (answer.status_code, answer.content) == (204, b"")
+    letters = await list_letters(database)
     assert await can_sign_in(mail_client, grace.email, NEW_PASSWORD)
     assert not await can_sign_in(mail_client, grace.email, PASSWORD)
-    letters = await list_letters(database)
     assert [(letter.kind, letter.address) for letter in letters] == [
         ("reset_code", grace.email),
         ("password_changed", grace.email),
