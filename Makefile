@@ -12,6 +12,7 @@ PORT ?= 3000
 DATA ?= .data
 PYTEST := $(BIN)/python -m pytest
 ORDERS := examples/orders-fastapi
+HASHES := tests/hashes
 
 # Only what make itself is told: in a shell, MAIL names the file with somebody's letters.
 WITH_MAILBOX := $(if $(filter command,$(origin MAIL)),$(if $(filter mailbox,$(MAIL)),--mailbox,$(error there is no MAIL=$(MAIL), only MAIL=mailbox)))
@@ -48,7 +49,7 @@ check: lint ## The same, and the coverage of the unit and service tests
 .PHONY: unit service plain integration attacks differential containers
 unit: $(VENV)/ready-to-work ## Test the pure modules
 	$(PYTEST) tests/unit
-service: $(VENV)/ready-to-work ## Test each service in process against a real PostgreSQL
+service: $(VENV)/ready-to-work $(HASHES)/.venv/ready ## Test each service in process against a real PostgreSQL; needs node and npm
 	$(PYTEST) tests/service
 plain: $(VENV)/ready-to-work ## Test the services with all of fast/ switched off: no answer depends on it
 	$(PYTEST) tests/service/auth tests/service/posts --without-fast
@@ -62,7 +63,7 @@ containers: $(VENV)/ready-to-work ## Test the containers
 	$(PYTEST) tests/containers
 
 .PHONY: test
-test: $(VENV)/ready-to-work $(ORDERS)/.venv/ready ## All tests
+test: $(VENV)/ready-to-work $(ORDERS)/.venv/ready $(HASHES)/.venv/ready ## All tests
 	$(PYTEST) $(PYTEST_OPTIONS)
 
 .PHONY: messages
@@ -118,8 +119,8 @@ lock: $(VENV)/ready-to-work ## Resolve the requirements anew and lock them with 
 .PHONY: clean
 clean: ## Remove the virtual environment and what tools left; .data stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
-	rm -rf $(PEERS)/fastapi_sqlalchemy/.venv $(ORDERS)/.venv $(PEERS)/fastify_pg/node_modules $(PEERS)/next_auth/node_modules $(PEERS)/next_auth/.next
-	rm -rf tests/accessibility/node_modules tests/differential/node_modules tests/next_auth/node_modules examples/nextjs/node_modules examples/nextjs/.next
+	rm -rf $(PEERS)/fastapi_sqlalchemy/.venv $(ORDERS)/.venv $(HASHES)/.venv $(PEERS)/fastify_pg/node_modules $(PEERS)/next_auth/node_modules $(PEERS)/next_auth/.next
+	rm -rf tests/accessibility/node_modules tests/differential/node_modules $(HASHES)/node_modules tests/next_auth/node_modules examples/nextjs/node_modules examples/nextjs/.next
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help
@@ -147,8 +148,8 @@ $(VENV)/ready-to-work: requirements-dev.txt $(VENV)/ready-to-run
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-# What the benchmark compares with, and the example that is a service of somebody else: each apart from ours.
-$(PEERS)/fastapi_sqlalchemy/.venv/ready $(ORDERS)/.venv/ready: %/.venv/ready: %/requirements.txt $(VENV)/created
+# What the benchmark compares with, the example that is a service of somebody else, and Django: each apart from ours.
+$(PEERS)/fastapi_sqlalchemy/.venv/ready $(ORDERS)/.venv/ready $(HASHES)/.venv/ready: %/.venv/ready: %/requirements.txt $(VENV)/created
 	$(BIN)/python -m venv --clear $(@D)
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@

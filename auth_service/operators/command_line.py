@@ -1,39 +1,40 @@
 """The command line for operators: ``python -m auth_service user list`` and so on; ``--help`` shows all of it.
 
-Exit status: 0 done, 1 refused or not found (one sentence on standard error), 2 the usage or a setting is wrong. It
-reads the service's own settings and talks to its database; the service itself need not run. Only ``migrate`` changes
-the schema: looking at a list must not, while services of the previous release are running.
+Exit status: 0 done, 1 refused or not found (one sentence on standard error), 2 the usage or a setting is wrong, 3 done
+but for lines of a file, each of which is named on standard error. It reads the service's own settings and talks to its
+database; the service itself need not run. Only ``migrate`` changes the schema: looking at a list must not, while
+services of the previous release are running.
 """
 
 import argparse
 import asyncio
 import datetime as dt
-import re
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from auth_service.operators import commands
 from auth_service.operators.text_tables import Record, draw, write_json
+from auth_service.operators.user_import import import_users
+from auth_service.operators.user_lines import ROLE
 from auth_service.parts import Parts
 from auth_service.sessions import read_session_id
 from auth_service.settings import AuthSettings
 from auth_service.tables.sessions import SessionId
 from shared.errors import AppError, Conflict, Invalid, Unavailable
+from shared.importing import STANDARD_INPUT, say
 from shared.observing.logs import set_up_logs
 from shared.observing.metrics import Metrics
 from shared.settings import SettingsInvalid, load_settings
 from shared.tokens.signed import MAX_ID
 
-DONE, REFUSED, WRONG = 0, 1, 2
+DONE, REFUSED, WRONG, SKIPPED = 0, 1, 2, 3
 PATIENCE = 10  # seconds to wait for the database
 MOST = 1000  # lines
 MOST_DAYS = 36_500
 DESCRIPTION = "Without arguments, run the service. The word migrate alone brings its schema up to date."
 
 OUTDATED = "The database's schema is older than this release: bring it up to date with python -m auth_service migrate"
-
-_ROLE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 Command: TypeAlias = Callable[[Parts, argparse.Namespace], Awaitable[Record | Sequence[Record]]]
 
@@ -57,11 +58,11 @@ def main(arguments: Sequence[str]) -> int:
     except SettingsInvalid as error:
         return _complain(str(error), WRONG)
     except Invalid as error:
-        return _complain("; ".join(f"{name} {fault}" for name, fault in error.fields.items()), REFUSED)
+        return _complain(say(error), REFUSED)
     except AppError as error:
         return _complain(error.message, REFUSED)
     sys.stdout.write((write_json(found) if call.json else draw(found)) + "\n")
-    return DONE
+    return SKIPPED if isinstance(found, Mapping) and found.get("skipped") else DONE
 
 
 async def _run(command: Command, settings: AuthSettings, call: argparse.Namespace) -> Record | Sequence[Record]:
@@ -106,6 +107,9 @@ def _build_parser() -> argparse.ArgumentParser:
     created.add_argument("name")
     created.add_argument("email")
     _add_roles(created, "--role", "given from the start")
+    imported = _add_verb(users, "import", "users of another system, with their password hashes", import_users)
+    imported.add_argument("file", metavar="FILE", help=f"JSON lines; {STANDARD_INPUT}: standard input")
+    imported.add_argument("--dry-run", action="store_true", help="only check and count them")
     changed = _add_verb(users, "role", "give and take roles", commands.change_roles)
     changed.add_argument("id", type=_read_id)
     _add_roles(changed, "--add", "given")
@@ -183,7 +187,7 @@ def _read_id(text: str) -> int:
 
 
 def _read_role(text: str) -> str:
-    if not _ROLE.fullmatch(text):
+    if not ROLE.fullmatch(text):
         raise argparse.ArgumentTypeError("a role is of letters, digits, '_', '-', '.' and ':'")
     return text
 

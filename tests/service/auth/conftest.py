@@ -9,7 +9,9 @@ from starlette.applications import Starlette
 
 from auth_service.app import create_app
 from shared.observing.metrics import Metrics
+from shared.settings import SAMPLE_SECRETS
 from shared.web.deadline import DeadlineMiddleware
+from tests.support.command_line import CommandLine
 from tests.support.epochs import note_place
 from tests.support.guessing import DEFAULTS, HOME, Replica
 from tests.support.letters import WITH_MAIL
@@ -102,3 +104,19 @@ async def newcomer(guarded: httpx2.AsyncClient) -> Person:
     body = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
     answer = await guarded.post("/api/user", json=body, headers={"x-forwarded-for": HOME})
     return Person(answer.json()["id"], "Ada", "ada@example.com", "")
+
+
+@pytest.fixture
+def command_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    database: asyncpg.Connection,
+    auth_database_url: str,
+    logging_as_it_was: None,
+) -> CommandLine:
+    """Give the command line, with the settings of the running service."""
+    del database, logging_as_it_was  # emptied; it sets up logging
+    settings = {**SAMPLE_SECRETS, "ENVIRONMENT": "development", "AUTH_DATABASE_URL": auth_database_url}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    return CommandLine(monkeypatch, capsys)

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import datetime as dt
-import io
 import json
 import os
 import re
@@ -17,59 +16,18 @@ import pytest
 from starlette.applications import Starlette
 
 from auth_service.operators import commands
-from auth_service.operators.command_line import main
 from shared.postgres.housekeeping import BITE
 from shared.settings import MIN_SECRET_LENGTH, SAMPLE_SECRETS
+from tests.support.command_line import CommandLine
 from tests.support.forged_tokens import read_claims
 from tests.support.house import ROOT
 from tests.support.letters import WITH_MAIL, list_letters
 from tests.support.people import PASSWORD, Person
 
-Run = tuple[int, str, str]
 FILL = (
     "INSERT INTO audit (event, user_agent, request_id, happened_at) "
     "SELECT 'signed_in', 'A browser', '1', now() - $2::text::interval FROM generate_series(1, $1::int)"
 )
-
-
-class CommandLine:
-    """Runs commands and returns their exit status and output."""
-
-    def __init__(self, environment: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]) -> None:
-        self._environment = environment
-        self._capture = capture
-
-    async def run(self, *arguments: str, stdin: str = "") -> Run:
-        """Run a command."""
-        self._environment.setattr("sys.stdin", io.StringIO(stdin))
-        self._capture.readouterr()
-        try:
-            status = await asyncio.to_thread(main, arguments)
-        except SystemExit as ended:
-            status = int(ended.code or 0)
-        return (status, *self._capture.readouterr())
-
-    async def find(self, *arguments: str, stdin: str = "") -> object:
-        """Return the result of a command, parsed from JSON."""
-        status, out, err = await self.run(*arguments, "--json", stdin=stdin)
-        assert (status, err) == (0, "")
-        return json.loads(out)
-
-
-@pytest.fixture
-def command_line(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    database: asyncpg.Connection,
-    auth_database_url: str,
-    logging_as_it_was: None,
-) -> CommandLine:
-    """Give the command line, with the settings of the running service."""
-    del database, logging_as_it_was  # emptied; it sets up logging
-    settings = {**SAMPLE_SECRETS, "ENVIRONMENT": "development", "AUTH_DATABASE_URL": auth_database_url}
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    return CommandLine(monkeypatch, capsys)
 
 
 async def test_a_user_is_created_and_signs_in(command_line: CommandLine, client: httpx2.AsyncClient) -> None:

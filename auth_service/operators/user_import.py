@@ -1,0 +1,41 @@
+"""``user import FILE``: users of another system, with their password hashes.
+
+An address that has a user already is left as it is, under whatever spelling. ``--dry-run`` reads, checks and counts,
+and stores nothing; an address that stands in the file twice, further apart than a batch, it counts twice.
+"""
+
+import argparse
+from collections.abc import Sequence
+
+from auth_service.email_addresses import email_key, list_keys
+from auth_service.operators.commands import operator
+from auth_service.operators.text_tables import Record
+from auth_service.operators.user_lines import LONGEST_LINE, read_user_line
+from auth_service.parts import Parts
+from auth_service.tables.imported_users import ImportedUser, insert_imported_users
+from auth_service.tables.users import list_taken_keys
+from shared.importing import Kind, Line, Stored, import_lines
+
+
+async def import_users(parts: Parts, arguments: argparse.Namespace) -> Record:
+    """Import the file, and return how many users came of it."""
+    client = operator()
+
+    async def store(batch: Sequence[Line[ImportedUser]]) -> Stored[ImportedUser]:
+        async def store_new() -> int:
+            async with parts.database.transaction() as connection:
+                spellings = [key for line in batch for key in list_keys(line.item.email)]
+                new = _leave_out(batch, await list_taken_keys(connection, spellings))
+                return len(new) if arguments.dry_run else await insert_imported_users(connection, new, client)
+
+        return Stored(await parts.epoch_watch.write(store_new))
+
+    kind = Kind(read_user_line, "email", lambda user: user.email, LONGEST_LINE, store)
+    tally = await import_lines(arguments.file, kind)
+    return {**tally.describe(), "state": "would be imported" if arguments.dry_run else "imported"}
+
+
+def _leave_out(batch: Sequence[Line[ImportedUser]], taken: set[str]) -> list[ImportedUser]:
+    """Return the users whose addresses are not taken, each address once: the first line with it counts."""
+    users = [line.item for line in batch if taken.isdisjoint(list_keys(line.item.email))]
+    return list({email_key(user.email): user for user in reversed(users)}.values())[::-1]
