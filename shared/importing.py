@@ -1,6 +1,6 @@
 """Importing a file of JSON lines: for operators, from another system into a service's tables.
 
-1. The file is streamed, whatever its size: no more than a batch of it is in memory, and a line is bounded.
+1. The file is streamed, whatever its size: no more than a batch of it is in memory, and lines and batches are bounded.
 2. A line that can't be taken is named on standard error (its number, whom it is about, the reason) and skipped; the
    rest goes on.
 3. A batch is stored in one transaction, and what is stored already is left as it is. So a run that was interrupted is
@@ -9,29 +9,45 @@
 """
 
 import contextlib
+import datetime as dt
 import os
 import stat
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Generic, TextIO, TypeVar
+from typing import Annotated, BinaryIO, Generic, TextIO, TypeVar
 
 import pydantic
 import pydantic_core
+from pydantic import AfterValidator
 
 from shared.errors import Invalid
 from shared.language.visible_text import make_visible
 from shared.web.schemas import Model, describe_faults
 
-BATCH = 500  # lines
+BATCH = 500  # lines, or
+BATCH_BYTES = 4_194_304
 STANDARD_INPUT = "-"
 SHOW_EVERY = 0.2  # seconds
+EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+CLOCKS_DIFFER = dt.timedelta(minutes=5)
 LONGEST_SUBJECT = 100  # characters
 
 T = TypeVar("T")
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # what some programs for Windows put first
+
+
+def _check_moment(moment: dt.datetime) -> dt.datetime:
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    if not EARLIEST <= aware <= dt.datetime.now(dt.UTC) + CLOCKS_DIFFER:
+        raise ValueError("must be a time since 1970 that has come")
+    return aware
+
+
+Moment = Annotated[dt.datetime, AfterValidator(_check_moment)]
+"""When something happened, in the past. Without a zone it is in UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +94,7 @@ class Tally:
 
 async def import_lines(path: str, kind: Kind[T]) -> Tally:
     """Import a file, or standard input for ``-``; raises Invalid when it can't be read."""
-    tally, batch = Tally(), list[Line[T]]()
+    tally, batch, begins = Tally(), list[Line[T]](), 0
     with _opened(path) as file:
         progress = Progress(sys.stderr, _find_size(file))
         for number, line, position in read_lines(file, kind.longest_line):
@@ -90,12 +106,11 @@ async def import_lines(path: str, kind: Kind[T]) -> Tally:
             except Invalid as error:
                 tally.skipped += 1
                 progress.name(number, find_text(line or b"", kind.subject), say(error))
-            if len(batch) == BATCH:
+            if len(batch) >= BATCH or position - begins > BATCH_BYTES:
                 await _store(batch, kind, tally, progress)
-                batch = []
+                batch, begins = [], position
             progress.show(tally, position)
-        if batch:
-            await _store(batch, kind, tally, progress)
+        await _store(batch, kind, tally, progress)
         progress.end()
     return tally
 
@@ -131,6 +146,14 @@ def find_text(line: bytes, member: str) -> str:
         return ""
     text = members.get(member) if isinstance(members, dict) else None
     return text if isinstance(text, str) else ""
+
+
+def keep_first(items: Iterable[T], find_key: Callable[[T], str]) -> list[T]:
+    """Return items in their order, of those with the same key the first."""
+    kept: dict[str, T] = {}
+    for item in items:
+        kept.setdefault(find_key(item), item)
+    return list(kept.values())
 
 
 def say(error: Invalid) -> str:
@@ -175,6 +198,8 @@ class Progress:
 
 
 async def _store(batch: Sequence[Line[T]], kind: Kind[T], tally: Tally, progress: Progress) -> None:
+    if not batch:
+        return
     done = await kind.store(batch)
     for line, reason in done.skipped:
         progress.name(line.number, kind.find_subject(line.item), reason)

@@ -1,6 +1,7 @@
 """``python -m stack``: run everything on this machine until Ctrl-C, SIGTERM, or until one part dies.
 
-With arguments, ``python -m stack user list``: the auth service's command line for operators, on the running stack.
+With arguments, ``python -m stack user list``: the auth service's command line for operators, on the running stack; with
+``--service posts_service import FILE`` another service's.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from stack.output import ERROR, print_line
 from stack.ports import GATEWAY_PORT, USUAL_MAILBOX, PortUnusable, choose_mailbox, choose_ports, name_ports
 from stack.postgres import PostgresFailed, find_running, running_postgres
 from stack.processes import Child, start_child, stop_children
-from stack.services import Ports
+from stack.services import BEHIND_GATEWAY, Ports
 from stack.settings import read_drain, read_environment, read_environment_of_mailbox
 from stack.sockets import socket_directory
 
@@ -30,6 +31,7 @@ ROOT = Path(__file__).parents[1]
 ENV_FILE = ROOT / ".env"
 SOCKETS = "sockets"  # below the data: where the services listen for one another
 WATCH_PAUSE = 0.1
+AUTH = "auth_service"  # whose command line it is, if nothing else is said
 
 
 class Stopped(Exception):
@@ -45,7 +47,8 @@ def main() -> None:
     arguments = _parse_arguments()
     try:
         if arguments.command:
-            run_command(arguments.command, arguments.port, arguments.data, USUAL_MAILBOX if arguments.mailbox else None)
+            mailbox = USUAL_MAILBOX if arguments.mailbox else None
+            run_command(arguments.service, arguments.command, arguments.port, arguments.data, mailbox)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _stop)
         run_stack(arguments.port, arguments.data, arguments.describe, with_mailbox=arguments.mailbox)
@@ -87,14 +90,14 @@ def run_stack(port: int, data: Path, description: Path | None, *, with_mailbox: 
             time.sleep(WATCH_PAUSE)
 
 
-def run_command(words: Sequence[str], port: int, data: Path, mailbox: Mailbox | None) -> NoReturn:
-    """Become the operators' command line, with the settings of the stack running on ``data``."""
+def run_command(service: str, words: Sequence[str], port: int, data: Path, mailbox: Mailbox | None) -> NoReturn:
+    """Become a service's command line for operators, with the settings of the stack running on ``data``."""
     databases = find_running(data)
     if databases is None:
         raise PostgresFailed(f"nothing runs on {data}; start it with `make run`, and come back in a second terminal")
-    environment = read_environment(name_ports(port), databases, data / SOCKETS, ENV_FILE, mailbox)["auth_service"]
+    environment = read_environment(name_ports(port), databases, data / SOCKETS, ENV_FILE, mailbox)[service]
     os.chdir(ROOT)
-    os.execve(sys.executable, (sys.executable, "-m", "auth_service", *words), environment)  # noqa: S606 - ours, no shell
+    os.execve(sys.executable, (sys.executable, "-m", service, *words), environment)  # noqa: S606 - ours, no shell
 
 
 def _parse_arguments() -> argparse.Namespace:
@@ -105,6 +108,9 @@ def _parse_arguments() -> argparse.Namespace:
         "--mailbox", action="store_true", help="take all letters to a mailbox of development, and show them on a page"
     )
     parser.add_argument("--describe", type=Path, help="write the base URLs as JSON to this file once all is ready")
+    parser.add_argument(
+        "--service", choices=[each.name for each in BEHIND_GATEWAY], default=AUTH, help="whose command line it is"
+    )
     parser.add_argument(
         "command", nargs=argparse.REMAINDER, help="words for the operators' command line (--help: its own words)"
     )

@@ -21,20 +21,18 @@ from auth_service.parts import Parts
 from auth_service.sessions import read_session_id
 from auth_service.settings import AuthSettings
 from auth_service.tables.sessions import SessionId
-from shared.errors import AppError, Conflict, Invalid, Unavailable
+from shared.errors import AppError, Invalid
 from shared.importing import STANDARD_INPUT, say
 from shared.observing.logs import set_up_logs
 from shared.observing.metrics import Metrics
+from shared.postgres.commands import prepare
 from shared.settings import SettingsInvalid, load_settings
 from shared.tokens.signed import MAX_ID
 
 DONE, REFUSED, WRONG, SKIPPED = 0, 1, 2, 3
-PATIENCE = 10  # seconds to wait for the database
 MOST = 1000  # lines
 MOST_DAYS = 36_500
 DESCRIPTION = "Without arguments, run the service. The word migrate alone brings its schema up to date."
-
-OUTDATED = "The database's schema is older than this release: bring it up to date with python -m auth_service migrate"
 
 Command: TypeAlias = Callable[[Parts, argparse.Namespace], Awaitable[Record | Sequence[Record]]]
 
@@ -67,16 +65,9 @@ def main(arguments: Sequence[str]) -> int:
 
 async def _run(command: Command, settings: AuthSettings, call: argparse.Namespace) -> Record | Sequence[Record]:
     parts = Parts.build(settings, Metrics())
-    await parts.database.start(migrates=False)
     try:
-        async with asyncio.timeout(PATIENCE):
-            await parts.database.wait_until_ready()
-        if await parts.database.list_pending():
-            raise Conflict(OUTDATED)
-        await parts.epoch_watch.look()  # a command may be the first to run after a restore
+        await prepare(parts.database, parts.epoch_watch, "auth_service")
         return await command(parts, call)
-    except TimeoutError:
-        raise Unavailable("The database can't be reached") from None
     finally:
         await parts.stop()
 

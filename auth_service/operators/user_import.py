@@ -14,7 +14,7 @@ from auth_service.operators.user_lines import LONGEST_LINE, read_user_line
 from auth_service.parts import Parts
 from auth_service.tables.imported_users import ImportedUser, insert_imported_users
 from auth_service.tables.users import list_taken_keys
-from shared.importing import Kind, Line, Stored, import_lines
+from shared.importing import Kind, Line, Stored, import_lines, keep_first
 
 
 async def import_users(parts: Parts, arguments: argparse.Namespace) -> Record:
@@ -38,4 +38,4 @@ async def import_users(parts: Parts, arguments: argparse.Namespace) -> Record:
 def _leave_out(batch: Sequence[Line[ImportedUser]], taken: set[str]) -> list[ImportedUser]:
     """Return the users whose addresses are not taken, each address once: the first line with it counts."""
     users = [line.item for line in batch if taken.isdisjoint(list_keys(line.item.email))]
-    return list({email_key(user.email): user for user in reversed(users)}.values())[::-1]
+    return keep_first(users, lambda user: email_key(user.email))

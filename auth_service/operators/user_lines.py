@@ -14,13 +14,11 @@ from auth_service.accounts import MAX_ROLES
 from auth_service.passwords.stored_hashes import read_stored_hash, strip_label
 from auth_service.tables.imported_users import ImportedUser
 from auth_service.web.schemas import Email, Name
-from shared.importing import read_members
+from shared.importing import Moment, read_members
 from shared.web.schemas import Body, Text
 
 LONGEST_LINE = 16_384  # bytes
 ROLE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
-EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-CLOCKS_DIFFER = dt.timedelta(minutes=5)
 
 
 def _check_hash(stored: str) -> str:
@@ -33,16 +31,6 @@ def _check_role(role: str) -> str:
     if not ROLE.fullmatch(role):
         raise ValueError("is of letters, digits, '_', '-', '.' and ':'")
     return role
-
-
-def _check_moment(moment: dt.datetime) -> dt.datetime:
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-    if not EARLIEST <= aware <= dt.datetime.now(dt.UTC) + CLOCKS_DIFFER:
-        raise ValueError("must be a time since 1970 that has come")
-    return aware
-
-
-Moment = Annotated[dt.datetime, AfterValidator(_check_moment)]
 
 
 class UserLine(Body):

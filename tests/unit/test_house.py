@@ -36,6 +36,7 @@ KEYS = {
     "refresh_tokens": "token_hash",
     "attempts": "key",
     "idempotency_keys": "key",
+    "imported_posts": "key",
     "followed_feeds": "feed",
     "removals": "author_id",
     "live_sessions": "id",
@@ -62,7 +63,11 @@ BOUNDED_OTHERWISE = {
 HIDDEN = "(SELECT author_id FROM removals)"  # who is being removed: as many as were deleted in the last seconds
 
 # One statement over the tables of several modules; why, its docstring says.
-WRITES_TOGETHER = {"auth_service/tables/new_sessions.py", "auth_service/tables/imported_users.py"}
+WRITES_TOGETHER = {
+    "auth_service/tables/new_sessions.py",
+    "auth_service/tables/imported_users.py",
+    "posts_service/tables/imported_posts.py",
+}
 
 # Each library has one door, and what the rest of the house wants of it goes through that.
 DOORS: dict[str, set[str]] = {
@@ -282,7 +287,7 @@ def test_one_table_one_module() -> None:
     writers: defaultdict[str, set[str]] = defaultdict(set)
     for module in MODULES:
         if module.name in WRITES_TOGETHER:
-            assert len(list(module.statements())) == 1, module.name
+            assert sum(bool(WRITES.search(ast.unparse(each))) for _, each in module.statements()) == 1, module.name
             continue
         for _, statement in module.statements():
             for table in WRITES.findall(str(statement.value) if isinstance(statement, ast.Constant) else ""):

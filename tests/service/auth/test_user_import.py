@@ -154,18 +154,19 @@ async def test_an_import_is_repeated_without_harm(
     lines = [
         make_line("Eve", email=ada.email.upper()),
         make_line("Grace", email="grace@xn--bcher-kva.example"),
+        make_line("Linus"),
         make_line("Grace Hopper", email="Grace@b\u00fccher.example"),
     ]
     file = write(tmp_path / "users.jsonl", lines)
     done = await command_line.find("user", "import", file)
-    assert done == {"lines": 3, "imported": 1, "present": 2, "skipped": 0, "state": "imported"}
+    assert done == {"lines": 4, "imported": 2, "present": 2, "skipped": 0, "state": "imported"}
     users = await database.fetch("SELECT name, password_hash FROM users ORDER BY id")
-    assert [row["name"] for row in users] == [ada.name, "Grace"]
+    assert [row["name"] for row in users] == [ada.name, "Grace", "Linus"]
     assert (await sign_in(client, ada.email)).status_code == 200
     again = await command_line.find("user", "import", file)
-    assert again == {"lines": 3, "imported": 0, "present": 3, "skipped": 0, "state": "imported"}
+    assert again == {"lines": 4, "imported": 0, "present": 4, "skipped": 0, "state": "imported"}
     assert await database.fetch("SELECT name, password_hash FROM users ORDER BY id") == users
-    assert await database.fetchval("SELECT count(*) FROM user_changes") == 2
+    assert await database.fetchval("SELECT count(*) FROM user_changes") == 3
 
 
 async def test_a_dry_run_stores_nothing(

@@ -45,7 +45,7 @@ async def database(
         "UPDATE followed_feeds SET position = 0, epoch = NULL, highest_id = 0, reading_since = NULL"
     )  # waits for a page that is being taken
     async with connection.transaction():
-        await connection.execute("TRUNCATE authors, removals, posts, idempotency_keys RESTART IDENTITY")
+        await connection.execute("TRUNCATE authors, removals, posts, imported_posts, idempotency_keys RESTART IDENTITY")
         await note_place(connection, "posts")
     yield connection
     await connection.close()

@@ -1,0 +1,19 @@
+-- Posts of another system: which were imported, and who wrote them
+-- depends: 0007-public-authors
+
+-- migrate: apply
+
+CREATE TABLE imported_posts (
+    key text PRIMARY KEY,
+    imported_at timestamptz NOT NULL DEFAULT now()
+);
+
+COMMENT ON TABLE imported_posts IS 'stays when the post is deleted: importing again does not bring it back';
+COMMENT ON COLUMN imported_posts.key IS 'what the other system calls the post';
+
+CREATE INDEX authors_by_email ON authors (lower(email));
+
+-- migrate: rollback
+
+DROP INDEX authors_by_email;
+DROP TABLE imported_posts;
