@@ -56,9 +56,9 @@ class Containers:
         """Return what a compose command prints."""
         return self._run("deploy/compose.sh", *arguments)
 
-    def run_script(self, script: str) -> str:
+    def run_script(self, script: str, *arguments: str) -> str:
         """Return what a script of the project prints."""
-        return self._run(script)
+        return self._run(script, *arguments)
 
     def docker(self, verb: str, service: str) -> None:
         """Do something to a service's container: ``kill``, ``pause`` and so on."""

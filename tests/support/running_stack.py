@@ -31,12 +31,13 @@ MANY_AT_ONE_ADDRESS = {
 
 @dataclass(frozen=True, slots=True)
 class StackUrls:
-    """Base URLs: all that an integration test knows."""
+    """Base URLs: all that an integration test knows; and where its data is, if it was started for the test."""
 
     gateway: str
     auth: str
     posts: str
     posts_metrics: str
+    data: Path | None = None
 
 
 class SecretLogged(Exception):
@@ -105,4 +106,5 @@ def _wait_for(description: Path, process: "subprocess.Popen[bytes]", log: Path) 
         auth=found["auth_service"],
         posts=found["posts_service"],
         posts_metrics=found["metrics"]["posts_service"],
+        data=description.parent,
     )
