@@ -49,4 +49,4 @@ def test_posts_has_no_other_word() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "posts_service", "migrates"], cwd=ROOT, capture_output=True, check=False
     )
-    assert (ended.returncode, ended.stderr) == (1, b"usage: python -m posts_service [migrate]\n")
+    assert (ended.returncode, ended.stderr) == (1, b"usage: python -m posts_service [migrate | import FILE]\n")
