@@ -63,9 +63,9 @@ class Accounts:
         """Return the new user with a session that replaces those ``replaced``, all or nothing; else as ``sign_up``."""
 
         async def begin(connection: Connection, user: User) -> SignedIn:
-            signed_in = await self.sessions.begin_within(connection, Identity(user.id), client, replaced)
-            assert signed_in is not None, "whom this transaction stores is there"
-            return signed_in
+            begun = await self.sessions.begin_within(connection, Identity(user.id), client, replaced)
+            assert begun is not None, "whom this transaction stores is there"
+            return begun[0]
 
         return await self._store(wanted, await self._hash_new(wanted, client), client, begin)
 

@@ -25,16 +25,13 @@ IPV6_SITE = 64  # bits: the least that one subscriber gets (RFC 6177), and so wh
 class Client:
     """Where a request comes from; ``address`` is an IP address in its usual spelling, or None.
 
-    ``known_user_id`` is the user whom this browser proved to have signed in before, in the session that
-    ``known_browser`` names, which changes with each sign-in.
+    ``device`` is the last sign-in that this browser proved to have made, if any.
     """
 
     address: str | None
     user_agent: str
     request_id: str
-    known_user_id: int | None = None
-    known_browser: str = ""
-    known_since: int = 0
+    device: Device | None = None
 
     @property
     def site(self) -> str:
@@ -44,14 +41,14 @@ class Client:
 
 def identify_client(request: Request) -> Client:
     """Return where the request comes from."""
-    device = _find_device(request)
+    parts = request.app.state.parts  # not ``parts_of``: the parts are made of modules that import this one
+    assert isinstance(parts.devices, DeviceCookies)
+    cookie = parse_cookies(request.headers.raw).get(parts.cookies.device)
     return Client(
-        _find_address(request),
-        _read_user_agent(request),
-        record_of(request.scope).request_id,
-        device.user_id if device else None,
-        device.session_id if device else "",
-        device.made if device else 0,
+        address=_find_address(request),
+        user_agent="".join(filter(str.isprintable, request.headers.get("user-agent", "")[:MAX_USER_AGENT])),
+        request_id=record_of(request.scope).request_id,
+        device=parts.devices.find_device(cookie, int(time.time())),
     )
 
 
@@ -66,13 +63,6 @@ def find_site(address: str | None) -> str:
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((parsed, IPV6_SITE), strict=False))
-
-
-def _find_device(request: Request) -> Device | None:
-    parts = request.app.state.parts  # not ``parts_of``: the parts are made of modules that import this one
-    assert isinstance(parts.devices, DeviceCookies)
-    cookie = parse_cookies(request.headers.raw).get(parts.cookies.device)
-    return parts.devices.find_device(cookie, int(time.time()))
 
 
 def _find_address(request: Request) -> str | None:
@@ -90,8 +80,3 @@ def _read_address(text: str) -> str | None:
     except ValueError:
         return None
     return None if "%" in text else str(address)  # a zone names an interface of the sender: not worth keeping
-
-
-def _read_user_agent(request: Request) -> str:
-    typed = request.headers.get("user-agent", "")[:MAX_USER_AGENT]
-    return "".join(character for character in typed if character.isprintable())

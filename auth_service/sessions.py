@@ -32,7 +32,7 @@ from auth_service.guessing.admission import Admission
 from auth_service.session_uses import SessionUses
 from auth_service.tables import refresh_tokens
 from auth_service.tables.audit import Event, insert_audit_line, insert_session_lines
-from auth_service.tables.new_sessions import Identity, NewSession, insert_new_session
+from auth_service.tables.new_sessions import Identity, insert_new_session
 from auth_service.tables.revocations import insert_revocations
 from auth_service.tables.session_cutoffs import insert_cutoff
 from auth_service.tables.sessions import (
@@ -91,25 +91,29 @@ class Sessions:
 
         The sessions that it replaces end as it begins.
         """
-        async with self.database.connection() as connection:
-            if not replaced:  # one statement, which needs no transaction
-                found = await self._begin(connection, identity, client)
-            else:
-                async with connection.transaction():
-                    found = await self._begin(connection, identity, client, replaced)
-        if found is None:
+        # A sign-in that replaces nothing is one statement, which needs no transaction.
+        lent = self.database.transaction() if replaced else self.database.connection()
+        async with lent as connection:
+            begun = await self.begin_within(connection, identity, client, replaced)
+        if begun is None:
             return None
-        signed_in, is_surplus = found
+        signed_in, is_surplus = begun
         if is_surplus:
             await self._end_surplus(signed_in.user.id, client)
         return signed_in
 
     async def begin_within(
         self, connection: Connection, identity: Identity, client: Client, replaced: Sequence[SessionId] = ()
-    ) -> SignedIn | None:
-        """Return the same, in the caller's transaction: the first session of a new user."""
-        found = await self._begin(connection, identity, client, replaced)
-        return found[0] if found else None
+    ) -> tuple[SignedIn, bool] | None:
+        """Return the same, in the caller's transaction, and whether the user now has more than ``MOST`` sessions."""
+        token, ages = refresh_tokens.make_refresh_token(), (self.max_age, self.idle_age)
+        found = await insert_new_session(connection, identity, client, token, ages, MOST)
+        if found is None:
+            return None
+        user, session, is_surplus = found
+        if replaced:
+            await self._end_replaced(connection, replaced, client)
+        return self._give(user, session, token), is_surplus
 
     async def find_first_live(self, session_ids: Sequence[SessionId]) -> tuple[User, Session] | None:
         """Return the first of these sessions that is live, and its user, and note its use; None when none is."""
@@ -199,18 +203,6 @@ class Sessions:
             authenticated_at=began_at,
             roles=user.roles,
         )
-
-    async def _begin(
-        self, connection: Connection, identity: Identity, client: Client, replaced: Sequence[SessionId] = ()
-    ) -> tuple[SignedIn, bool] | None:
-        """Return a new session, and whether its user now has more than ``MOST``; None when they may not sign in."""
-        new = NewSession(self.max_age, self.idle_age, refresh_tokens.make_refresh_token())
-        found = await insert_new_session(connection, identity, new, client, MOST)
-        if found is None:
-            return None
-        user, session, is_surplus = found
-        await self._end_replaced(connection, replaced, client)
-        return self._give(user, session, new.refresh_token), is_surplus
 
     async def _end_replaced(self, connection: Connection, replaced: Sequence[SessionId], client: Client) -> None:
         """End the sessions that a sign-in replaces: first all rows, then the feed, in the usual order of locks."""

@@ -68,14 +68,16 @@ class SigningIn:
         whatever the password, when too many failed before; Unavailable when too many are signing in.
         """
         async with self._admit(proof.email, client) as (slot, named, attempt):
-            spelling, signed_in = await self.passwords.verify(proof.password, _hash_of(named), slot), None
+            stored, signed_in = named.password_hash if named else None, None
+            spelling = await self.passwords.verify(proof.password, stored, slot)
             if named is not None and spelling is not None:
                 identity = Identity(named.user.id, named.password_set_at, attempt)
                 signed_in = await self.sessions.begin(identity, client, replaced)  # None if disabled, changed or gone
         if named is None or spelling is None or signed_in is None:
             await self._note_failure(Event.SIGN_IN_REFUSED, named.user.id if named else None, attempt, client)
             raise InvalidCredentials
-        await self._renew_hash(named, spelling, client)
+        if self.passwords.needs_rehash(named.password_hash, spelling):
+            await self._renew_hash(named, spelling, client)
         return signed_in
 
     async def confirm_password(self, user: User, password: str, member: str, client: Client) -> Credentials:
@@ -84,7 +86,7 @@ class SigningIn:
         Throttled and Unavailable as in ``sign_in``: a stolen session is no place to guess.
         """
         async with self._admit(user.email, client) as (slot, named, attempt):
-            spelling = await self.passwords.verify(password, _hash_of(named), slot)
+            spelling = await self.passwords.verify(password, named.password_hash if named else None, slot)
             is_theirs = named is not None and named.user.id == user.id and spelling is not None
             if is_theirs:
                 await self.admission.give_back(attempt)
@@ -130,9 +132,7 @@ class SigningIn:
             await insert_audit_line(connection, event, client, user_id)
 
     async def _renew_hash(self, named: Credentials, spelling: str, client: Client) -> None:
-        """Rehash the password if its stored hash is out of date. The user stays signed in, whatever happens here."""
-        if not self.passwords.needs_rehash(named.password_hash, spelling):
-            return
+        """Rehash a password whose stored hash is out of date. The user stays signed in, whatever happens here."""
         try:
             with self.passwords.take_slot(client.site, email_key(named.user.email)) as slot:
                 password_hash = await self.passwords.hash(spelling, slot)
@@ -152,8 +152,3 @@ class SigningIn:
             self._patient[site] -= 1
             if not self._patient[site]:
                 del self._patient[site]
-
-
-def _hash_of(named: Credentials | None) -> str | None:
-    """Return the hash to verify a password against; None, which costs the same, where nobody is named."""
-    return named.password_hash if named else None

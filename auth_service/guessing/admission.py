@@ -34,7 +34,7 @@ from auth_service.tables.sessions import SessionId
 from auth_service.tables.users import Credentials
 from shared.errors import Throttled, Unavailable
 from shared.postgres.database import Connection, Database
-from shared.tokens.device_cookie import CLOCK_TOLERANCE
+from shared.tokens.device_cookie import CLOCK_TOLERANCE, Device
 
 GIVE_BACK_PAUSES = (0, 1, 5, 15, 30)  # seconds before each attempt to give one back: together, longer than a failover
 AT_ADDRESS = "sign_in_known_address"  # the name of account-and-address counts in their keys, never to change
@@ -82,7 +82,7 @@ class Admission:
             account=self._name(LimitName.ACCOUNT, account),
             account_at_address=self._name(AT_ADDRESS, account, client.site),
             address=self._name(LimitName.ADDRESS, client.site),
-            browser=self._find_browser(named, client),
+            browser=self._find_browser(client.device, named) if client.device and named else None,
         )
         if keys.browser:
             is_first = await attempts.insert_first_try(connection, keys.browser)
@@ -181,13 +181,15 @@ class Admission:
                 await attempts.update_counts(connection, added)
         return refusal
 
-    def _find_browser(self, named: Credentials | None, client: Client) -> bytes | None:
-        """Return the key of a browser that was signed in with the user's present password, or None."""
-        if named is None or client.known_user_id != named.user.id:
+    def _find_browser(self, device: Device, named: Credentials) -> bytes | None:
+        """Return the key of a browser that was signed in with the user's present password, or None.
+
+        Somebody who knew an earlier password may hold any number of such cookies.
+        """
+        is_known = device.user_id == named.user.id
+        if not is_known or device.made + CLOCK_TOLERANCE < named.password_set_at.timestamp():
             return None
-        if client.known_since + CLOCK_TOLERANCE < named.password_set_at.timestamp():
-            return None  # somebody who knew an earlier password may hold any number of such cookies
-        return self._name(LimitName.BROWSER, str(named.user.id), client.known_browser)
+        return self._name(LimitName.BROWSER, str(named.user.id), device.session_id)
 
     def _name(self, name: str, *parts: str) -> bytes:
         text = "\0".join((name, *parts))

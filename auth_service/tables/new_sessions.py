@@ -9,7 +9,8 @@ trips: besides the hash, those are what a sign-in costs (``docs/performance.md``
 """
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from auth_service.clients import Client
 from auth_service.guessing.rules import KNOWN_FOR
@@ -19,6 +20,9 @@ from auth_service.tables.refresh_tokens import hash_refresh_token
 from auth_service.tables.sessions import Session, SessionId
 from auth_service.tables.users import User
 from shared.postgres.database import Connection, Row
+
+Ages: TypeAlias = tuple[dt.timedelta, dt.timedelta]
+"""How long a session may last, at all and unused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +38,8 @@ class Identity:
     attempt: Attempt | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NewSession:
-    """How long a session may last, and its first refresh token."""
-
-    max_age: dt.timedelta
-    idle_age: dt.timedelta
-    refresh_token: str = field(repr=False)
-
-
 async def insert_new_session(
-    connection: Connection, identity: Identity, new: NewSession, client: Client, most: int
+    connection: Connection, identity: Identity, client: Client, refresh_token: str, ages: Ages, most: int
 ) -> tuple[User, Session, bool] | None:
     """Store and return a new session with its user, and whether they had ``most``; None when they may not."""
     attempt = identity.attempt
@@ -84,8 +79,8 @@ async def insert_new_session(
             ) AS is_surplus
         FROM account, session
         """,
-        *(identity.user_id, identity.password_set_at, client.user_agent, client.address, new.max_age, new.idle_age),
-        *(hash_refresh_token(new.refresh_token), Event.SIGNED_IN.value, client.request_id),
+        *(identity.user_id, identity.password_set_at, client.user_agent, client.address, *ages),
+        *(hash_refresh_token(refresh_token), Event.SIGNED_IN.value, client.request_id),
         *(list({*counted, known} - {b""}), known, KNOWN_FOR, list(counted), most),
     )
     return _read_new_session(row) if row else None

@@ -54,11 +54,7 @@ class KeyRing:
             raise ValueError("a key must not be empty")
         self.signing_kid = key_id(current)
         self._keys = {key_id(secret): _build_key(secret) for secret in (*previous, current)}
-
-    @property
-    def signing_key(self) -> Key:
-        """The key that signs."""
-        return self._keys[self.signing_kid]
+        self.signing_key = self._keys[self.signing_kid]
 
     def find_key(self, kid: object) -> Key | None:
         """Return the key with that name, or None."""
