@@ -96,21 +96,17 @@ class CoalescedReads(Generic[Question, Answer]):
 
     def _proceed(self) -> None:
         """Begin a query if one may begin now; while anybody still waits, check again later."""
-        if self._may_begin():
+        if not self._gathered:
+            return
+        is_late = len(self._queries) < self._sharing.at_once and self._longest_wait() >= self._sharing.patience
+        if not self._is_beginning and (is_late or not self._queries):
             self._is_beginning = True
             # In a context of its own, not that of the request that happened to come first.
             query = asyncio.get_running_loop().create_task(self._run(), context=contextvars.Context())
             self._queries.add(query)
             query.add_done_callback(self._finish)
-        elif self._gathered and self._next_look is None:
+        elif self._next_look is None:
             self._next_look = asyncio.get_running_loop().call_later(LOOK_AGAIN, self._look_again)
-
-    def _may_begin(self) -> bool:
-        if not self._gathered or self._is_beginning:
-            return False
-        if not self._queries:
-            return True
-        return len(self._queries) < self._sharing.at_once and self._longest_wait() >= self._sharing.patience
 
     def _longest_wait(self) -> float:
         return asyncio.get_running_loop().time() - next(iter(self._gathered.values())).since
