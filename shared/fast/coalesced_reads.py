@@ -139,7 +139,9 @@ class CoalescedReads(Generic[Question, Answer]):
         try:
             answers = await self._ask(list(asked))
             for waiting, answer in zip(asked.values(), answers, strict=True):
-                _settle(waiting, answer)
+                for future in waiting:
+                    if not future.done():  # its request may have gone meanwhile
+                        future.set_result(answer)
         except asyncio.CancelledError:
             _fail(chain(*asked.values()), Unavailable())
             raise
@@ -178,12 +180,6 @@ def share_reads(
 ) -> Reads[Question, Answer]:
     """Return a reader whose queries are shared."""
     return CoalescedReads(ask, weigh, sharing) if FAST.is_on else PlainReads(ask)
-
-
-def _settle(waiting: Sequence[asyncio.Future[Answer]], answer: Answer) -> None:
-    for future in waiting:
-        if not future.done():  # its request may have gone meanwhile
-            future.set_result(answer)
 
 
 def _fail(waiting: Iterable[asyncio.Future[Answer]], error: Exception) -> None:

@@ -132,20 +132,14 @@ class CookieNames:
     @classmethod
     def of(cls, public_url: str) -> "CookieNames":
         """Return the names for a public URL, by its scheme."""
-        if public_url.startswith("https://"):
-            return cls(
-                session="__Secure-next-auth.session-token",
-                csrf="__Host-next-auth.csrf-token",
-                callback="__Secure-next-auth.callback-url",
-                device=device_cookie_name(secure=True),
-                secure=True,
-            )
+        is_secure = public_url.startswith("https://")
+        secure, host = ("__Secure-", "__Host-") if is_secure else ("", "")
         return cls(
-            session="next-auth.session-token",
-            csrf="next-auth.csrf-token",
-            callback="next-auth.callback-url",
-            device=device_cookie_name(secure=False),
-            secure=False,
+            session=f"{secure}next-auth.session-token",
+            csrf=f"{host}next-auth.csrf-token",
+            callback=f"{secure}next-auth.callback-url",
+            device=device_cookie_name(secure=is_secure),
+            secure=is_secure,
         )
 
     def owns(self, name: str) -> bool:

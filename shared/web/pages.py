@@ -11,7 +11,6 @@ import base64
 import functools
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -30,13 +29,6 @@ SIGN_IN, SIGN_UP = "/api/auth/signin", "/signup"
 LONGEST_QUERY = 8192  # bytes that the gateway accepts
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """The reader of a page, as its header names them."""
-
-    name: str
-
-
 def render_page(
     scope: Scope,
     template: str,
@@ -52,9 +44,8 @@ def render_page(
     ``callback_query`` leading back, by default to the page itself.
     """
     language, name = read_language(scope), record_of(scope).user_name
-    user = Reader(name) if name else None
     about = {"method": scope.get("method", "GET"), "path": scope.get("path", ""), "callback_query": _lead_back(scope)}
-    shown = {**about, "user": user, "status": status, **context}
+    shown = {**about, "user": {"name": name} if name else None, "status": status, **context}
     text = _environment(folder, language).get_template(template).render(shown)
     caching = {"Cache-Control": "no-store", "Content-Language": language, "Vary": "Accept-Language"}
     return HTMLResponse(text, status_code=status, headers={**caching, **(headers or {})})
@@ -116,13 +107,9 @@ def _environment(folder: Path | None, language: str) -> jinja2.Environment:
     environment.filters.update(
         translated=functools.partial(translate, language=language),
         moment=functools.partial(say_moment, language=language),
-        wait=functools.partial(_translate_wait, language=language),
+        wait=lambda seconds: translate(say_wait(seconds), language),
     )
     # Added to an environment by InternationalizationExtension, which its type does not show.
     install = environment.install_gettext_callables  # type: ignore[attr-defined]
     install(catalogue.gettext, catalogue.ngettext, newstyle=True)
     return environment
-
-
-def _translate_wait(seconds: int, language: str) -> str:
-    return translate(say_wait(seconds), language)
