@@ -48,25 +48,19 @@ class Admission:
     Only the first refusal after a counted try gets an audit line: a flood must not fill that table.
     """
 
-    def __init__(self, database: Database, key: str, limits: Limits) -> None:
+    def __init__(self, database: Database, key: str, limits: Limits, registry: CollectorRegistry) -> None:
         self._database = database
         self._key = key.encode()
         self._limits = limits
         self._giving_back: set[asyncio.Task[None]] = set()
-        self._throttled: Counter | None = None
+        self._throttled = Counter("gatepost_throttled_total", "Tries refused: too many", ["reason"], registry=registry)
+        for name in LimitName:
+            self._throttled.labels(name.value)
 
     @classmethod
     def build(cls, database: Database, settings: AuthSettings, registry: CollectorRegistry) -> Self:
         """Return the admission configured by the settings."""
-        admission = cls(database, settings.nextauth_secret.get_secret_value(), Limits.read(settings))
-        admission.count_refusals(registry)
-        return admission
-
-    def count_refusals(self, registry: CollectorRegistry) -> None:
-        """Count refusals in the metrics, by reason."""
-        self._throttled = Counter("gatepost_throttled_total", "Tries refused: too many", ["reason"], registry=registry)
-        for name in LimitName:
-            self._throttled.labels(name.value)
+        return cls(database, settings.nextauth_secret.get_secret_value(), Limits.read(settings), registry)
 
     async def admit_sign_in(
         self, connection: Connection, account: str, named: Credentials | None, client: Client
@@ -163,8 +157,7 @@ class Admission:
     async def _refuse(
         self, connection: Connection, refusal: Refusal, client: Client, event: Event | None, user_id: int | None
     ) -> NoReturn:
-        if self._throttled is not None:
-            self._throttled.labels(refusal.name.value).inc()
+        self._throttled.labels(refusal.name.value).inc()
         if event is not None:
             async with connection.transaction():
                 if await attempts.update_refusal_noted(connection, refusal.key):

@@ -79,8 +79,8 @@ def has_csrf_cookie(request: Request) -> bool:
 def choose_callback_url(request: Request, fields: Mapping[str, str]) -> str:
     """Return where to go afterwards: as the body says, else the query, else the cookie; else the first page."""
     parts = parts_of(request)
-    places = (fields.get("callbackUrl"), request.query_params.get("callbackUrl"), _callback_cookie(request))
-    wanted = next(filter(None, places), "")
+    sent = (fields.get("callbackUrl"), request.query_params.get("callbackUrl"))
+    wanted = next(filter(None, (*sent, _cookies(request).get(parts.cookies.callback))), "")
     return safe_redirect(wanted, parts.public_url) or parts.public_url
 
 
@@ -89,7 +89,8 @@ def remember_callback_url(request: Request, callback_url: str) -> list[str]:
 
     A destination too long for a cookie is left to the query and the form; an older one is then forgotten.
     """
-    names, kept = parts_of(request).cookies, _callback_cookie(request)
+    names = parts_of(request).cookies
+    kept = _cookies(request).get(names.callback)
     if kept == callback_url:
         return []
     cookie = set_cookie(names.callback, callback_url, secure=names.secure)
@@ -124,7 +125,7 @@ def order_session_ids(parts: Parts, device_cookie: str | None, claims: SessionCl
     own = read_session_id(text)
     if own is not None and device_cookie is not None and names_session(device_cookie, str(text)):
         return [own]  # the usual case: whether the device cookie is ours makes no difference then
-    device = parts.devices.find_device(device_cookie, _now())
+    device = parts.devices.find_device(device_cookie, int(time.time()))
     named = [read_session_id(device.session_id if device else None), own]
     return list(dict.fromkeys(session_id for session_id in named if session_id is not None))
 
@@ -153,7 +154,7 @@ def seal_session(request: Request, user: User, session: Session, access_token: s
 
 def store_sign_in(request: Request, signed_in: SignedIn) -> list[str]:
     """Return the cookies that store a new session and mark it as the browser's."""
-    parts, now = parts_of(request), _now()
+    parts, now = parts_of(request), int(time.time())
     device = parts.devices.make(Device(signed_in.user.id, str(signed_in.session.id)), now)
     names = parts.cookies
     _, cookies = seal_session(request, signed_in.user, signed_in.session, signed_in.access_token)
@@ -172,7 +173,7 @@ def seal_for(
         "sid": str(session.id),
         "accessToken": access_token,
     }
-    now, ends_at = _now(), int(session.ends_at.timestamp())
+    now, ends_at = int(time.time()), int(session.ends_at.timestamp())
     stamped = parts.sealer.stamp(claims, now, min(ends_at, now + int(parts.sessions.idle_age.total_seconds())))
     sealed = parts.sealer.seal_stamped(stamped)
     return stamped, session_cookies(parts.cookies, sealed, ends_at, sent)
@@ -217,26 +218,18 @@ def _cookies(request: Request) -> Mapping[str, str]:
     return cookies
 
 
-def _callback_cookie(request: Request) -> str | None:
-    return _cookies(request).get(parts_of(request).cookies.callback)
-
-
 def _open_session(request: Request) -> SessionClaims:
     parts = parts_of(request)
     sealed = find_session_value(_cookies(request), parts.cookies.session)
-    return (parts.sealer.open(sealed, _now()) if sealed else None) or {}
+    return (parts.sealer.open(sealed, int(time.time())) if sealed else None) or {}
 
 
 def _is_good(request: Request, token: str, user: User, session: Session) -> bool:
     """Tell whether an access token is of this session, matches the user as they are now, and won't expire too soon."""
-    state, now = request.app.state, _now()
+    state, now = request.app.state, int(time.time())
     caller = authenticate_token(token, state.access_tokens, state.revocations, now)
     if not isinstance(caller, SignedInCaller) or not caller.claims.is_fresh(now):
         return False
     claims = caller.claims
     told = (claims.session_id, claims.user_id, claims.name, claims.email, claims.roles)
     return told == (str(session.id), user.id, user.name, user.email, user.roles)
-
-
-def _now() -> int:
-    return int(time.time())
