@@ -12,6 +12,7 @@ from auth_service.clients import Client
 from auth_service.email_addresses import email_key
 from auth_service.errors import EmailTaken
 from auth_service.guessing.admission import Admission
+from auth_service.guessing.rules import LimitName
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.passwords.rules import GUESSABLE, find_password_fault
 from auth_service.sessions import Sessions, SignedIn
@@ -100,7 +101,7 @@ class Accounts:
             renamed = await update_name(connection, user.id, name)
             if renamed is None:
                 raise NotFound
-            await self.admission.admit_rename(connection, user.id, client)
+            await self.admission.admit_use(connection, LimitName.RENAME, str(user.id), client)
             await insert_user_change(connection, Kind.RENAMED, renamed)
         return renamed
 
@@ -165,7 +166,7 @@ class Accounts:
     async def _hash_new(self, wanted: SignUp, client: Client) -> str:
         """Hash the password of somebody who is allowed to sign up; raises Throttled, Unavailable, Invalid."""
         with self._take_slot(wanted.email, client) as slot:
-            await self.admission.admit_sign_up(client)
+            await self.admission.admit_address(LimitName.SIGN_UP, client)
             return _get_taken(await self.passwords.hash_new(wanted.password, slot), "password")
 
     async def _store(self, wanted: SignUp, password_hash: str, client: Client, then: Then[T]) -> T:

@@ -29,6 +29,7 @@ from typing import TypeAlias
 from auth_service.clients import Client
 from auth_service.errors import RefreshRefused
 from auth_service.guessing.admission import Admission
+from auth_service.guessing.rules import LimitName
 from auth_service.session_uses import SessionUses
 from auth_service.tables import refresh_tokens
 from auth_service.tables.audit import Event, insert_audit_line, insert_session_lines
@@ -240,7 +241,7 @@ class Sessions:
                 not use.is_repeated and await refresh_tokens.update_repeated(connection, successor)
             )
             return successor if is_lost_answer else None
-        await self.admission.admit_refresh(connection, session.id, client)
+        await self.admission.admit_use(connection, LimitName.REFRESH, str(session.id), client)
         salt = refresh_tokens.make_salt()
         successor = refresh_tokens.derive_successor(token, salt)
         await refresh_tokens.update_used(connection, token, salt)

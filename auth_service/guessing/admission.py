@@ -30,7 +30,6 @@ from auth_service.settings import AuthSettings
 from auth_service.tables import attempts
 from auth_service.tables.attempts import Attempt
 from auth_service.tables.audit import Event, insert_audit_line
-from auth_service.tables.sessions import SessionId
 from auth_service.tables.users import Credentials
 from shared.errors import Throttled, Unavailable
 from shared.postgres.database import Connection, Database
@@ -38,6 +37,12 @@ from shared.tokens.device_cookie import CLOCK_TOLERANCE, Device
 
 GIVE_BACK_PAUSES = (0, 1, 5, 15, 30)  # seconds before each attempt to give one back: together, longer than a failover
 AT_ADDRESS = "sign_in_known_address"  # the name of account-and-address counts in their keys, never to change
+EVENTS = {
+    **dict.fromkeys((LimitName.ACCOUNT, LimitName.ACCOUNT_AT_ADDRESS), Event.SIGN_IN_THROTTLED),
+    **dict.fromkeys((LimitName.ADDRESS, LimitName.BROWSER), Event.SIGN_IN_THROTTLED),
+    LimitName.SIGN_UP: Event.SIGN_UP_THROTTLED,
+}
+"""What the audit calls a refusal; those of other limits have no line there."""
 
 log = structlog.get_logger("admission")
 
@@ -92,7 +97,7 @@ class Admission:
             return Attempt(tuple(holds), keys.account_at_address, keys.address)
         if refusal.is_hopeful:
             return None
-        return await self._refuse(connection, refusal, client, Event.SIGN_IN_THROTTLED, user_id)
+        return await self._refuse(connection, refusal, client, user_id)
 
     async def note_failure(self, connection: Connection, attempt: Attempt) -> None:
         """Note, in the caller's transaction, that a try failed: it is no longer pending, and counts for its address."""
@@ -113,21 +118,18 @@ class Admission:
         self._giving_back.add(giving_back)  # the loop itself holds only a weak reference
         giving_back.add_done_callback(self._giving_back.discard)
 
-    async def admit_sign_up(self, client: Client) -> None:
-        """Count a try to sign up; Throttled when too many came from this address."""
-        await self._admit_address(LimitName.SIGN_UP, client, Event.SIGN_UP_THROTTLED)
+    async def admit_address(self, name: LimitName, client: Client) -> None:
+        """Count what one address may do so often; Throttled when that is over."""
+        async with self._database.connection() as connection:
+            await self.admit_use(connection, name, client.site, client)
 
-    async def admit_log(self, client: Client) -> None:
-        """Count a line for the log; Throttled when too many came from this address."""
-        await self._admit_address(LimitName.LOG, client, None)
-
-    async def admit_refresh(self, connection: Connection, session_id: SessionId, client: Client) -> None:
-        """Count a new refresh token, in the caller's transaction; Throttled when this session had too many."""
-        await self._admit_use(connection, LimitName.REFRESH, str(session_id), client, None)
-
-    async def admit_rename(self, connection: Connection, user_id: int, client: Client) -> None:
-        """Count a change of name, in the caller's transaction; Throttled when this user made too many."""
-        await self._admit_use(connection, LimitName.RENAME, str(user_id), client, None)
+    async def admit_use(self, connection: Connection, name: LimitName, whose: str, client: Client) -> None:
+        """Count, in the caller's transaction, what one user or session may do so often; Throttled when that is over."""
+        holds = {self._name(name, whose): Hold(name, self._limits.uses[name])}
+        counts = await attempts.list_counts(connection, list(holds))
+        refusal = await self._admit(connection, counts, holds)
+        if refusal is not None:
+            await self._refuse(connection, refusal, client, None)
 
     async def _give_back_patiently(self, attempt: Attempt) -> None:
         for pause in GIVE_BACK_PAUSES:
@@ -137,35 +139,10 @@ class Admission:
                 return
         log.warning("try_not_given_back")
 
-    async def _admit_address(self, name: LimitName, client: Client, event: Event | None) -> None:
-        async with self._database.connection() as connection:
-            await self._admit_use(connection, name, client.site, client, event)
-
-    async def _admit_use(
-        self, connection: Connection, name: LimitName, user: str, client: Client, event: Event | None
-    ) -> None:
-        holds = {self._name(name, user): Hold(name, self._limits.uses[name])}
-        counts = await attempts.list_counts(connection, list(holds))
-        refusal = await self._admit(connection, counts, holds)
-        if refusal is not None:
-            await self._refuse(connection, refusal, client, event, None)
-
     async def _admit(self, connection: Connection, counts: Mapping[bytes, Count], holds: Holds) -> Refusal | None:
         """Count a try, or return why it must wait, by the counts as read a moment ago or as they are now."""
-        return find_refusal(counts, holds) or await self._count(connection, holds)
-
-    async def _refuse(
-        self, connection: Connection, refusal: Refusal, client: Client, event: Event | None, user_id: int | None
-    ) -> NoReturn:
-        self._throttled.labels(refusal.name.value).inc()
-        if event is not None:
-            async with connection.transaction():
-                if await attempts.update_refusal_noted(connection, refusal.key):
-                    await insert_audit_line(connection, event, client, user_id)
-        raise Throttled(retry_after=refusal.wait)
-
-    async def _count(self, connection: Connection, holds: Holds) -> Refusal | None:
-        """Count a try, or return why it must wait."""
+        if refusal := find_refusal(counts, holds):
+            return refusal
         async with connection.transaction():
             counts = await attempts.insert_and_lock_counts(connection, list(holds))
             refusal = find_refusal(counts, holds)
@@ -173,6 +150,14 @@ class Admission:
                 added = {key: holds[key].rule.add(count) for key, count in counts.items()}
                 await attempts.update_counts(connection, added)
         return refusal
+
+    async def _refuse(self, connection: Connection, refusal: Refusal, client: Client, user_id: int | None) -> NoReturn:
+        self._throttled.labels(refusal.name.value).inc()
+        if event := EVENTS.get(refusal.name):
+            async with connection.transaction():
+                if await attempts.update_refusal_noted(connection, refusal.key):
+                    await insert_audit_line(connection, event, client, user_id)
+        raise Throttled(retry_after=refusal.wait)
 
     def _find_browser(self, device: Device, named: Credentials) -> bytes | None:
         """Return the key of a browser that was signed in with the user's present password, or None.

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from auth_service.clients import identify_client
 from auth_service.errors import InvalidCredentials
+from auth_service.guessing.rules import LimitName
 from auth_service.parts import parts_of
 from auth_service.tables.sessions import Ending
 from auth_service.ways.way import Fields, Way
@@ -157,7 +158,7 @@ async def take_log(request: Request) -> Response:
 
     BadRequest for a body that claims to be JSON and is not, as in next-auth.
     """
-    await parts_of(request).admission.admit_log(identify_client(request))
+    await parts_of(request).admission.admit_address(LimitName.LOG, identify_client(request))
     body = await read_bytes(request, MAX_LOG_BODY)
     if body and media_type(request) == "application/json":
         parse_json(body)
