@@ -57,10 +57,11 @@ def list_keys(email: str) -> list[str]:
     Before keys had one spelling for a domain, they kept it as typed. So an address is also looked up as typed, and
     where one address was signed up under two spellings of its domain, both users still get in, each with their own.
     """
-    folded, key = fold_email(email), email_key(email)
-    local, at, domain = key.rpartition("@")
-    ascii_key = local + at + ".".join(map(_encode_label, domain.split(".")))
-    return list(dict.fromkeys((folded, key, ascii_key)))
+    keys = [fold_email(email), email_key(email)]
+    local, at, domain = keys[1].rpartition("@")
+    if not domain.isascii():
+        keys.append(local + at + ".".join(map(_encode_label, domain.split("."))))
+    return list(dict.fromkeys(keys))
 
 
 def _as_public(email: str) -> str:

@@ -18,8 +18,8 @@ from auth_service.tables.attempts import Attempt
 from auth_service.tables.audit import Event
 from auth_service.tables.refresh_tokens import hash_refresh_token
 from auth_service.tables.sessions import Session, SessionId
-from auth_service.tables.users import User
-from shared.postgres.database import Connection, Row
+from auth_service.tables.users import User, read_user
+from shared.postgres.database import Connection
 
 Ages: TypeAlias = tuple[dt.timedelta, dt.timedelta]
 """How long a session may last, at all and unused."""
@@ -47,7 +47,7 @@ async def insert_new_session(
     row = await connection.fetchrow(
         """
         WITH account AS (
-            SELECT id, name, email, created_at, updated_at, roles FROM users
+            SELECT id, name, email, created_at, updated_at, roles, disabled_at FROM users
             WHERE id = $1 AND password_set_at = coalesce($2, password_set_at) AND disabled_at IS NULL FOR KEY SHARE
         ), session AS (
             INSERT INTO sessions (user_id, user_agent, address, ends_at, idle_ends_at)
@@ -70,7 +70,7 @@ async def insert_new_session(
                 ),
                 forget_at = CASE WHEN excluded.is_known THEN excluded.forget_at ELSE attempts.forget_at END
         )
-        SELECT account.id, name, email, account.created_at, updated_at, roles,
+        SELECT account.id, name, email, account.created_at, updated_at, roles, disabled_at,
             session.id AS session_id, session.created_at AS signed_in_at, ends_at,
             EXISTS (
                 SELECT FROM sessions AS other WHERE user_id = $1 AND revoked_at IS NULL
@@ -83,10 +83,7 @@ async def insert_new_session(
         *(hash_refresh_token(refresh_token), Event.SIGNED_IN.value, client.request_id),
         *(list({*counted, known} - {b""}), known, KNOWN_FOR, list(counted), most),
     )
-    return _read_new_session(row) if row else None
-
-
-def _read_new_session(row: Row) -> tuple[User, Session, bool]:
-    about = (row["id"], row["name"], row["email"], row["created_at"], row["updated_at"])
+    if row is None:
+        return None
     session = Session(SessionId(row["session_id"]), row["id"], row["signed_in_at"], row["ends_at"])
-    return User(*about, tuple(row["roles"])), session, row["is_surplus"]
+    return read_user(row), session, row["is_surplus"]

@@ -82,7 +82,7 @@ async def find_use(connection: Connection, token: str) -> Use | None:
         """,
         hash_refresh_token(token),
     )
-    return Use(row["ago"], row["salt"], row["is_repeated"]) if row else None
+    return Use(**row) if row else None
 
 
 async def update_repeated(connection: Connection, token: str) -> bool:

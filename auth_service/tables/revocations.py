@@ -49,7 +49,7 @@ async def list_revocations(connection: Connection, after: int) -> list[Revocatio
         after,
         PAGE,
     )
-    return [Revocation(row["id"], SessionId(row["session_id"]), row["until"]) for row in rows]
+    return [Revocation(**row) for row in rows]
 
 
 async def find_newest_revocation(connection: Connection) -> int:
