@@ -98,8 +98,10 @@ class CoalescedReads(Generic[Question, Answer]):
         """Begin a query if one may begin now; while anybody still waits, check again later."""
         if not self._gathered:
             return
-        is_late = len(self._queries) < self._sharing.at_once and self._longest_wait() >= self._sharing.patience
-        if not self._is_beginning and (is_late or not self._queries):
+        is_free = not self._queries or (
+            len(self._queries) < self._sharing.at_once and self._longest_wait() >= self._sharing.patience
+        )
+        if is_free and not self._is_beginning:
             self._is_beginning = True
             # In a context of its own, not that of the request that happened to come first.
             query = asyncio.get_running_loop().create_task(self._run(), context=contextvars.Context())
