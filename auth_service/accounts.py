@@ -24,7 +24,6 @@ from auth_service.tables.user_changes import Kind, insert_user_change
 from auth_service.tables.users import (
     User,
     delete_user,
-    find_user,
     insert_user,
     lock_user,
     update_disabled,
@@ -87,7 +86,7 @@ class Accounts:
         Taking one away ends their sessions, unless told to keep them: access tokens name the role until they expire.
         """
         async with self.database.transaction() as connection:
-            before = await find_user(connection, user_id) if await lock_user(connection, user_id) else None
+            before = await lock_user(connection, user_id)
             user = await _replace_roles(connection, user_id, added, removed, client)
             if before is not None and set(before.roles) - set(user.roles) and not keep_sessions:
                 await self.sessions.end_all(connection, user_id, Ending.ROLE_TAKEN, client)
@@ -134,7 +133,7 @@ class Accounts:
         Returns the user as they were; NotFound when no user has that id.
         """
         async with self.database.transaction() as connection:
-            user = await find_user(connection, user_id) if await lock_user(connection, user_id) else None
+            user = await lock_user(connection, user_id)
             if user is None:
                 raise NotFound("There is no user of that id")
             await insert_audit_line(connection, Event.ACCOUNT_DELETED, client, user.id)
