@@ -31,7 +31,9 @@ def choose_ports(gateway_port: int) -> dict[str, Ports]:
     _check_free(gateway_port)
     spare = iter(_list_free_ports(2 * len(_USUAL)))
     chosen = {
-        service: Ports(*(port if _is_free(port) else next(spare) for port in (each.requests, each.metrics)))
+        service: Ports(
+            *(port if _find_obstacle(port) is None else next(spare) for port in (each.requests, each.metrics))
+        )
         for service, each in _USUAL.items()
     }
     return {**chosen, "gateway": Ports(gateway_port, chosen["gateway"].metrics)}
@@ -57,10 +59,6 @@ def _check_free(port: int) -> None:
             f"port {port}, meant for the gateway, can't be used ({obstacle}): end what listens there, "
             "or choose another with `make run PORT=3001`, or a free one with `make run PORT=0`"
         )
-
-
-def _is_free(port: int) -> bool:
-    return _find_obstacle(port) is None
 
 
 def _find_obstacle(port: int) -> str | None:

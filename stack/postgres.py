@@ -78,7 +78,7 @@ def running_postgres(directory: Path, *, durable: bool = True, options: Sequence
     of the ``postgres`` program.
     """
     programs = find_programs()
-    user = _choose_user()
+    user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
     try:
         data = _prepare_data(programs, directory, user)
         log_file = data.with_suffix(".log").open("ab")
@@ -124,11 +124,6 @@ def find_programs() -> Path:
 def _read_major_version(programs: Path) -> int:
     answer = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
     return int(answer.split()[-1].partition(".")[0])
-
-
-def _choose_user() -> int | None:
-    """Return the uid that the server runs as, or None for our own."""
-    return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
 
 
 def _prepare_data(programs: Path, directory: Path, user: int | None) -> Path:
@@ -205,7 +200,8 @@ def _wait_until_ready(child: Child, data: Path) -> None:
                     f"a stack runs on {data.parent} already; another needs its data elsewhere: {ELSEWHERE}"
                 )
             log = data.with_suffix(".log")
-            raise PostgresFailed(f"PostgreSQL does not start; the end of {log}:\n{_read_end(log)}")
+            end = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
+            raise PostgresFailed(f"PostgreSQL does not start; the end of {log}:\n{end}")
         time.sleep(0.01)
 
 
@@ -215,10 +211,6 @@ def _is_ready(pid_file: Path, pid: int) -> bool:
     except FileNotFoundError:
         return False
     return len(lines) > _STATUS_LINE and lines[_PID_LINE] == str(pid) and lines[_STATUS_LINE].strip() == "ready"
-
-
-def _read_end(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-5:])
 
 
 def _describe_urls(sockets: Path) -> DatabaseUrls:
