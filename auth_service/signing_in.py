@@ -68,8 +68,8 @@ class SigningIn:
         whatever the password, when too many failed before; Unavailable when too many are signing in.
         """
         async with self._admit(proof.email, client) as (slot, named, attempt):
-            stored, signed_in = named.password_hash if named else None, None
-            spelling = await self.passwords.verify(proof.password, stored, slot)
+            spelling = await self.passwords.verify(proof.password, named.password_hash if named else None, slot)
+            signed_in = None
             if named is not None and spelling is not None:
                 identity = Identity(named.user.id, named.password_set_at, attempt)
                 signed_in = await self.sessions.begin(identity, client, replaced)  # None if disabled, changed or gone
