@@ -16,11 +16,12 @@ replaced, or clear the new one. So these rules decide which session is the brows
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from auth_service.clients import identify_client
 from auth_service.parts import Parts, parts_of
 from auth_service.sessions import SignedIn, read_session_id
 from auth_service.tables.sessions import Ending, Session, SessionId
@@ -142,14 +143,24 @@ def note_reader(request: Request) -> None:
     record_of(request.scope).user_name = name if isinstance(name, str) else None
 
 
-def seal_session(request: Request, user: User, session: Session, access_token: str) -> tuple[SessionClaims, list[str]]:
+async def rename(request: Request, found: BrowserSession, name: str | None) -> BrowserSession:
+    """Return a browser's session under its user's new name, if one is given, with an access token that has it.
+
+    Raises what ``Accounts.rename`` does.
+    """
+    parts = parts_of(request)
+    user = await parts.accounts.rename(found.user, name or found.user.name, identify_client(request))
+    return replace(found, user=user, access_token=parts.sessions.sign_access_token(user, found.session))
+
+
+def seal_session(request: Request, found: BrowserSession | SignedIn) -> tuple[SessionClaims, list[str]]:
     """Return what the sealed session says and the cookies that store it until its absolute end.
 
     The log record gets the user and the session.
     """
     record = record_of(request.scope)
-    record.user_id, record.session_id = user.id, str(session.id)
-    return seal_for(parts_of(request), user, session, access_token, _cookies(request))
+    record.user_id, record.session_id = found.user.id, str(found.session.id)
+    return seal_for(parts_of(request), found.user, found.session, found.access_token, _cookies(request))
 
 
 def store_sign_in(request: Request, signed_in: SignedIn) -> list[str]:
@@ -157,7 +168,7 @@ def store_sign_in(request: Request, signed_in: SignedIn) -> list[str]:
     parts, now = parts_of(request), int(time.time())
     device = parts.devices.make(Device(signed_in.user.id, str(signed_in.session.id)), now)
     names = parts.cookies
-    _, cookies = seal_session(request, signed_in.user, signed_in.session, signed_in.access_token)
+    _, cookies = seal_session(request, signed_in)
     return [*cookies, set_cookie(names.device, device, secure=names.secure, expires_at=now + MAX_AGE)]
 
 

@@ -8,7 +8,6 @@ Host.
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -32,6 +31,7 @@ from auth_service.web.browser import (
     note_reader,
     offer_csrf_token,
     remember_callback_url,
+    rename,
     seal_session,
     store_sign_in,
 )
@@ -95,9 +95,7 @@ async def update_session(request: Request) -> Response:
         return JSONResponse({}, status_code=400, headers=NEVER_STORED)
     found = await find_browser_session(request)
     if found is not None and "name" in wanted:
-        change, parts = validate(AccountChange, {"name": wanted["name"]}), parts_of(request)
-        user = await parts.accounts.rename(found.user, change.name or found.user.name, identify_client(request))
-        found = replace(found, user=user, access_token=parts.sessions.sign_access_token(user, found.session))
+        found = await rename(request, found, validate(AccountChange, {"name": wanted["name"]}).name)
     return await _answer_session(request, found)
 
 
@@ -174,7 +172,7 @@ async def _answer_session(request: Request, found: BrowserSession | None) -> Res
     """Return a browser's session for its client, with the cookie that keeps or clears it."""
     if found is None:
         return add_cookies(JSONResponse({}, headers=NEVER_STORED), await clear_ended_session(request))
-    claims, cookies = seal_session(request, found.user, found.session, found.access_token)
+    claims, cookies = seal_session(request, found)
     user = {name: value for name, value in claims.items() if name != "sid"}
     expires = found.session.ends_at.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return add_cookies(JSONResponse({"user": user, "expires": expires}, headers=NEVER_STORED), cookies)

@@ -89,7 +89,7 @@ async def show_sign_in(request: Request) -> Response:
     found = await find_browser_session(request)
     if found is None:
         return sign_in_page(request, callback_url, error=request.query_params.get("error"))
-    _, cookies = seal_session(request, found.user, found.session, found.access_token)
+    _, cookies = seal_session(request, found)
     if found.is_renewed:
         # Sent here only because the access token in the cookie had expired. With a valid one there can be no loop.
         return add_cookies(redirect(callback_url), cookies)
