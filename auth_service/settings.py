@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from auth_service.passwords.breached import BreachedPasswords
-from shared.settings import LogSettings, PreviousSecrets, Secret, UpstreamSettings
+from shared.settings import DatabaseUrl, LogSettings, PreviousSecrets, Secret, UpstreamSettings
 
 DAY = 86_400  # seconds
 
@@ -25,7 +25,7 @@ class AuthSettings(UpstreamSettings):
     nextauth_secret_previous: PreviousSecrets = ()
     service_secret: Secret
     service_secret_previous: PreviousSecrets = ()
-    auth_database_url: Secret
+    auth_database_url: DatabaseUrl
     session_max_age: Annotated[int, Field(ge=60, le=400 * DAY)] = 30 * DAY
     session_idle_age: Annotated[int, Field(ge=60, le=400 * DAY)] = 14 * DAY
     sign_in_failures_per_account: Quantity = 5
@@ -53,4 +53,4 @@ class AuthSettings(UpstreamSettings):
 class AuthMigrationSettings(LogSettings):
     """What ``python -m auth_service migrate`` needs: no key of any kind."""
 
-    auth_database_url: Secret
+    auth_database_url: DatabaseUrl

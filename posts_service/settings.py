@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.settings import LogSettings, ResourceServerSettings, Secret
+from shared.settings import DatabaseUrl, LogSettings, ResourceServerSettings
 
 
 class PostsSettings(ResourceServerSettings):
@@ -13,12 +13,12 @@ class PostsSettings(ResourceServerSettings):
     The answer to a write with an idempotency key is kept, and sent again, for ``idempotency_retention_hours``.
     """
 
-    posts_database_url: Secret
-    posts_replica_url: Secret | None = None
+    posts_database_url: DatabaseUrl
+    posts_replica_url: DatabaseUrl | None = None
     idempotency_retention_hours: Annotated[int, Field(ge=1, le=8760)] = 24
 
 
 class PostsMigrationSettings(LogSettings):
     """What ``python -m posts_service migrate`` needs: no key of any kind."""
 
-    posts_database_url: Secret
+    posts_database_url: DatabaseUrl

@@ -46,6 +46,10 @@ def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+class DatabaseUrl(SecretStr):
+    """Where a database is: a secret, for the role's password stands in it."""
+
+
 Secret = Annotated[SecretStr, Field(min_length=1)]
 PreviousSecrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
 """Secrets that were in use before, or will be next: what was made with them is still good, nothing new is made."""
@@ -120,10 +124,8 @@ class Settings(LogSettings):
 
     def _secrets(self) -> dict[str, str]:
         found: dict[str, str] = {}
-        for field in type(self).model_fields:
-            value, name = getattr(self, field), field.upper()
-            if name not in SECRET_NAMES:
-                continue
+        for name in SECRET_NAMES:
+            value = getattr(self, name.lower(), ())
             if isinstance(value, SecretStr):
                 found[name] = value.get_secret_value()
             else:
@@ -153,10 +155,10 @@ def reveal(previous: Iterable[SecretStr]) -> tuple[str, ...]:
     return tuple(secret.get_secret_value() for secret in previous)
 
 
-def list_file_names(settings_type: type["LogSettings"]) -> frozenset[str]:
-    """Return the settings of a class that may come as a file too: its secrets."""
+def list_file_names(settings_type: type["LogSettings"], kind: type[SecretStr] = SecretStr) -> frozenset[str]:
+    """Return the settings of a class that may come as a file too: its secrets, or those of one kind."""
     fields = settings_type.model_fields.items()
-    return frozenset(name.upper() for name, field in fields if _is_secret(field.annotation))
+    return frozenset(name.upper() for name, field in fields if _names(field.annotation, kind))
 
 
 def list_names(settings_type: type["LogSettings"]) -> frozenset[str]:
@@ -202,8 +204,8 @@ def _looks_like_one(name: str, names: frozenset[str], secrets: Iterable[str]) ->
     return bool(difflib.get_close_matches(name, alike, 1, _ALIKE))
 
 
-def _is_secret(annotation: object) -> bool:
-    return annotation is SecretStr or any(map(_is_secret, get_args(annotation)))
+def _names(annotation: object, kind: type[SecretStr]) -> bool:
+    return kind in getattr(annotation, "__mro__", ()) or any(_names(each, kind) for each in get_args(annotation))
 
 
 def _check_secrets(secrets: Mapping[str, str]) -> None:
@@ -230,7 +232,7 @@ class _NamedFiles(PydanticBaseSettingsSource):
     """Reads a setting from the file that ``<NAME>_FILE`` names, as Docker secrets are given."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[object, str, bool]:
-        path = os.environ.get(f"{field_name.upper()}_FILE") if _is_secret(field.annotation) else None
+        path = os.environ.get(f"{field_name.upper()}_FILE") if _names(field.annotation, SecretStr) else None
         return (_read_secret_file(field_name, path) if path else None), field_name, False
 
     def __call__(self) -> dict[str, object]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from auth_service.settings import AuthSettings
 from gateway.settings import GatewaySettings
 from posts_service.settings import PostsSettings
-from shared.settings import SECRET_NAMES, Settings, list_file_names, list_names
+from shared.settings import DatabaseUrl, Settings, list_file_names, list_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ class Service:
 
     @property
     def database_names(self) -> frozenset[str]:
-        """Return all settings of it that name a database, as a value or as a file."""
-        names = list_file_names(self.settings) - set(SECRET_NAMES)
+        """Return all settings of it that say where a database is, as a value or as a file."""
+        names = list_file_names(self.settings, DatabaseUrl)
         return names | {f"{name}_FILE" for name in names}
 
 

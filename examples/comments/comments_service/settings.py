@@ -1,9 +1,9 @@
 """The settings of the comments service: what every such service reads, and its database."""
 
-from shared.settings import ResourceServerSettings, Secret
+from shared.settings import DatabaseUrl, ResourceServerSettings
 
 
 class CommentsSettings(ResourceServerSettings):
     """What the comments service needs beside."""
 
-    comments_database_url: Secret
+    comments_database_url: DatabaseUrl

@@ -1,12 +1,13 @@
 """The table of services against what is written out beside it: compose, the images, the databases' roles."""
 
 import re
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
 import yaml
 
-from shared.settings import SettingsInvalid, list_file_names, list_names, load_settings
+from shared.settings import Secret, SettingsInvalid, list_file_names, list_names, load_settings
 from stack.services import BEHIND_GATEWAY, DATABASES, GATEWAY, SERVICES, SETTING_NAMES, Service
 from tests.support.house import ROOT
 
@@ -57,6 +58,18 @@ def test_each_database_is_made() -> None:
     expected = {service.database_setting for service in SERVICES} - {None}
     assert {name for name in COMPOSE["postgres"]["environment"] if name.endswith("_DATABASE_URL")} == expected
     assert {f"{name.upper()}_DATABASE_URL" for name in DATABASES} == expected
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=name_of)
+def test_a_secret_is_no_database(service: Service) -> None:
+    """What the stack keeps from a service is where databases are, its own among them, and never another secret."""
+    assert {service.database_setting} - {None} <= service.database_names
+
+    class WithMoreSecrets(service.settings):  # type: ignore[name-defined] # of one service after the other
+        smtp_password: Secret
+        client_secret: Secret | None = None
+
+    assert replace(service, settings=WithMoreSecrets).database_names == service.database_names
 
 
 @pytest.mark.parametrize(("service", "other"), list(permutations(SERVICES, 2)), ids=name_of)
