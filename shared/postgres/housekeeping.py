@@ -23,12 +23,12 @@ import structlog
 from shared.observing.metrics import Metrics
 from shared.postgres.database import Connection, Database
 from shared.process.background import end_task, obey_cancellation
+from shared.timing import CLOSE_TIMEOUT
 
 BITE = 1000  # rows
 SMALLEST_BITE = 10
 SHORTEST_PAUSE = 0.02  # seconds
 REST = 10.0  # seconds, while there is nothing to do
-CLOSE_TIMEOUT = 1.0
 
 log = structlog.get_logger("housekeeping")
 
@@ -64,7 +64,12 @@ class Housekeeping:
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Stop; a bite under way is rolled back."""
+        """Stop; a bite under way is rolled back. A server that does not answer will do so when it can."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=CLOSE_TIMEOUT)
+            if self._connection is not None and not self._task.done():
+                self._connection.terminate()  # else asyncpg waits for COMMAND_TIMEOUT, which the end has no time for
         await end_task(self._task)
         await self._hang_up()
 
