@@ -20,7 +20,7 @@ from auth_service.signing_in import SigningIn
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.new_sessions import Identity
 from auth_service.tables.sessions import Ending, SessionId
-from auth_service.tables.user_changes import Kind, insert_user_change
+from auth_service.tables.user_changes import ChangeKind, insert_user_change
 from auth_service.tables.users import (
     User,
     delete_user,
@@ -101,7 +101,7 @@ class Accounts:
             if renamed is None:
                 raise NotFound
             await self.admission.admit_use(connection, LimitName.RENAME, str(user.id), client)
-            await insert_user_change(connection, Kind.RENAMED, renamed)
+            await insert_user_change(connection, ChangeKind.RENAMED, renamed)
         return renamed
 
     async def change_password(self, user: User, wanted: PasswordChange, session_id: SessionId, client: Client) -> None:
@@ -139,7 +139,7 @@ class Accounts:
             await insert_audit_line(connection, Event.ACCOUNT_DELETED, client, user.id)
             await self.sessions.end_all(connection, user.id, Ending.ACCOUNT_DELETED, client)
             await delete_user(connection, user.id)
-            await insert_user_change(connection, Kind.DELETED, user)
+            await insert_user_change(connection, ChangeKind.DELETED, user)
         return user
 
     async def disable(self, user_id: int, client: Client) -> User:
@@ -208,7 +208,7 @@ async def _store_user(connection: Connection, wanted: SignUp, password_hash: str
     event, user_id = (Event.SIGNED_UP, user.id) if user else (Event.SIGN_UP_REFUSED, None)
     await insert_audit_line(connection, event, client, user_id)
     if user is not None:
-        await insert_user_change(connection, Kind.CREATED, user)
+        await insert_user_change(connection, ChangeKind.CREATED, user)
     return user
 
 

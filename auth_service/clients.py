@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from shared.observing.request_context import record_of
-from shared.tokens.device_cookie import Device, DeviceCookies
+from shared.tokens.device_cookie import DeviceCookies, LastSignIn
 from shared.tokens.session_cookie import parse_cookies
 
 MAX_USER_AGENT = 300  # characters
@@ -31,7 +31,7 @@ class Client:
     address: str | None
     user_agent: str
     request_id: str
-    device: Device | None = None
+    device: LastSignIn | None = None
 
     @property
     def site(self) -> str:
@@ -48,7 +48,7 @@ def identify_client(request: Request) -> Client:
         address=_find_address(request),
         user_agent="".join(filter(str.isprintable, request.headers.get("user-agent", "")[:MAX_USER_AGENT])),
         request_id=record_of(request.scope).request_id,
-        device=parts.devices.find_device(cookie, int(time.time())),
+        device=parts.devices.find_last_sign_in(cookie, int(time.time())),
     )
 
 

@@ -22,7 +22,7 @@ from shared.postgres.database import Database
 from shared.process.background import end_task
 
 FLUSH_EVERY = 5.0  # seconds; less where the idle age is short
-REST = 10.0  # seconds after a failure
+BACK_OFF = 10.0  # seconds after a failure
 BATCH = 1000  # sessions in one statement
 MAX_NOTED = 50_000  # sessions; beyond that, uses are not noted until these are written
 LONGEST_LAG = dt.timedelta(minutes=1)
@@ -87,7 +87,7 @@ class SessionUses:
         while True:
             await asyncio.sleep(self._pause)
             if not await self.flush():
-                await asyncio.sleep(REST)
+                await asyncio.sleep(BACK_OFF)
 
     async def _write(self, batch: dict[SessionId, float]) -> None:
         async with self._database.connection() as connection:

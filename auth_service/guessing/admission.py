@@ -33,7 +33,7 @@ from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.users import Credentials
 from shared.errors import Throttled, Unavailable
 from shared.postgres.database import Connection, Database
-from shared.tokens.device_cookie import CLOCK_TOLERANCE, Device
+from shared.tokens.device_cookie import CLOCK_TOLERANCE, LastSignIn
 
 GIVE_BACK_PAUSES = (0, 1, 5, 15, 30)  # seconds before each attempt to give one back: together, longer than a failover
 AT_ADDRESS = "sign_in_known_address"  # the name of account-and-address counts in their keys, never to change
@@ -159,7 +159,7 @@ class Admission:
                     await insert_audit_line(connection, event, client, user_id)
         raise Throttled(retry_after=refusal.wait)
 
-    def _find_browser(self, device: Device, named: Credentials) -> bytes | None:
+    def _find_browser(self, device: LastSignIn, named: Credentials) -> bytes | None:
         """Return the key of a browser that was signed in with the user's present password, or None.
 
         Somebody who knew an earlier password may hold any number of such cookies.

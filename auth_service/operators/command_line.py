@@ -26,7 +26,7 @@ from shared.settings import SettingsInvalid, load_settings
 from shared.tokens.signed import MAX_ID
 
 DONE, REFUSED, WRONG = 0, 1, 2
-PATIENCE = 10  # seconds to wait for the database
+START_TIMEOUT = 10  # seconds to wait for the database
 MOST = 1000  # lines
 MOST_DAYS = 36_500
 DESCRIPTION = "Without arguments, run the service. The word migrate alone brings its schema up to date."
@@ -68,7 +68,7 @@ async def _run(command: Command, settings: AuthSettings, call: argparse.Namespac
     parts = Parts.build(settings, Metrics())
     await parts.database.start(migrates=False)
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(START_TIMEOUT):
             await parts.database.wait_until_ready()
         if await parts.database.list_pending():
             raise Conflict(OUTDATED)

@@ -30,7 +30,7 @@ from auth_service.web.redirects import safe_redirect
 from shared.observing.request_context import record_of
 from shared.tokens.authentication import User as SignedInCaller
 from shared.tokens.authentication import authenticate_token
-from shared.tokens.device_cookie import MAX_AGE, Device, names_session
+from shared.tokens.device_cookie import MAX_AGE, LastSignIn, names_session
 from shared.tokens.session_cookie import (
     SessionClaims,
     clear_cookie,
@@ -126,7 +126,7 @@ def order_session_ids(parts: Parts, device_cookie: str | None, claims: SessionCl
     own = read_session_id(text)
     if own is not None and device_cookie is not None and names_session(device_cookie, str(text)):
         return [own]  # the usual case: whether the device cookie is ours makes no difference then
-    device = parts.devices.find_device(device_cookie, int(time.time()))
+    device = parts.devices.find_last_sign_in(device_cookie, int(time.time()))
     named = [read_session_id(device.session_id if device else None), own]
     return list(dict.fromkeys(session_id for session_id in named if session_id is not None))
 
@@ -166,7 +166,7 @@ def seal_session(request: Request, found: BrowserSession | SignedIn) -> tuple[Se
 def store_sign_in(request: Request, signed_in: SignedIn) -> list[str]:
     """Return the cookies that store a new session and mark it as the browser's."""
     parts, now = parts_of(request), int(time.time())
-    device = parts.devices.make(Device(signed_in.user.id, str(signed_in.session.id)), now)
+    device = parts.devices.make(LastSignIn(signed_in.user.id, str(signed_in.session.id)), now)
     names = parts.cookies
     _, cookies = seal_session(request, signed_in)
     return [*cookies, set_cookie(names.device, device, secure=names.secure, expires_at=now + MAX_AGE)]

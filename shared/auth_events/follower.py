@@ -35,7 +35,7 @@ from shared.web.service_calls import BadStatus, ServiceClient
 SILENCE = 15.0  # seconds without a page, after which the feed counts as late
 FIRST_PAUSE = 0.1  # seconds
 LONGEST_PAUSE = 2.0
-START_PATIENCE = 3.0
+START_TIMEOUT = 3.0
 QUIET_START = 10.0
 SHORTEST_ROUND = 0.2  # seconds from one request to the next when there was nothing new
 
@@ -98,7 +98,7 @@ class Follower:
     async def wait_a_moment(self) -> None:
         """Return once all past events are known, or after a few seconds without."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._has_caught_up.wait(), START_PATIENCE)
+            await asyncio.wait_for(self._has_caught_up.wait(), START_TIMEOUT)
 
     async def stop(self) -> None:
         """Stop following."""
