@@ -33,8 +33,14 @@ DEPLOY = Path(__file__).parents[1] / "deploy" / "postgres"
 # The same collation on every machine, and in the container. Who may log in is in pg_hba.conf; until that is in place
 # the server only runs without connections.
 _INITDB = (
-    *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
-    *("--username=postgres", "--auth-local=peer", "--auth-host=reject", "--no-sync"),
+    "--encoding=UTF8",
+    "--locale=C",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--username=postgres",
+    "--auth-local=peer",
+    "--auth-host=reject",
+    "--no-sync",
 )
 _UNSAFE = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 

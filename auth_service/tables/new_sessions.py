@@ -42,8 +42,11 @@ async def insert_new_session(
     connection: Connection, identity: Identity, client: Client, refresh_token: str, ages: Ages, most: int
 ) -> tuple[User, Session, bool] | None:
     """Store and return a new session with its user, and whether they had ``most``; None when they may not."""
-    attempt = identity.attempt
-    counted, known = (attempt.counted, attempt.known) if attempt else ((), b"")
+    counted, known = (identity.attempt.counted, identity.attempt.known) if identity.attempt else ((), b"")
+    account = (identity.user_id, identity.password_set_at)
+    session = (client.user_agent, client.address, *ages, hash_refresh_token(refresh_token))
+    line = (Event.SIGNED_IN.value, client.request_id)
+    counts = (list({*counted, known} - {b""}), known, KNOWN_FOR, list(counted), most)
     row = await connection.fetchrow(
         """
         WITH account AS (
@@ -79,9 +82,10 @@ async def insert_new_session(
             ) AS is_surplus
         FROM account, session
         """,
-        *(identity.user_id, identity.password_set_at, client.user_agent, client.address, *ages),
-        *(hash_refresh_token(refresh_token), Event.SIGNED_IN.value, client.request_id),
-        *(list({*counted, known} - {b""}), known, KNOWN_FOR, list(counted), most),
+        *account,
+        *session,
+        *line,
+        *counts,
     )
     if row is None:
         return None

@@ -45,9 +45,19 @@ MAX_LOG_BODY = 4096
 
 NEVER_STORED = {"Cache-Control": "private, no-cache, no-store", "Pragma": "no-cache", "Expires": "0"}
 SHOWN_ON_SIGN_IN_PAGE = {
-    *("Signin", "OAuthSignin", "OAuthCallback", "OAuthCreateAccount", "EmailCreateAccount", "Callback"),
-    *("OAuthAccountNotLinked", "EmailSignin", "CredentialsSignin", "SessionRequired"),
-    *("TooManyAttempts", "Unavailable"),  # ours: next-auth itself has no such limits
+    "Signin",
+    "OAuthSignin",
+    "OAuthCallback",
+    "OAuthCreateAccount",
+    "EmailCreateAccount",
+    "Callback",
+    "OAuthAccountNotLinked",
+    "EmailSignin",
+    "CredentialsSignin",
+    "SessionRequired",
+    # Ours: next-auth itself has no such limits.
+    "TooManyAttempts",
+    "Unavailable",
 }
 
 ERROR_NAMES: Mapping[type[AppError], str] = {

@@ -64,15 +64,18 @@ SIGNED_IN_NOTICES = {"typed": Sentence("Now go back to the tab with what you typ
 UNKNOWN_SIGN_IN_ERROR = Sentence("Signing in did not work. Please try again.")
 NOTICES = {
     "Configuration": (
-        *(500, Sentence("Sign-in is not set up correctly")),
+        500,
+        Sentence("Sign-in is not set up correctly"),
         Sentence("Whoever runs this site can find the reason in the server's log."),
     ),
     "AccessDenied": (
-        *(403, Sentence("You can't sign in with this account")),
+        403,
+        Sentence("You can't sign in with this account"),
         Sentence("Try another account, or ask whoever runs this site."),
     ),
     "Verification": (
-        *(403, Sentence("This link no longer works")),
+        403,
+        Sentence("This link no longer works"),
         Sentence("It was used already, or it is too old. Ask for a new one."),
     ),
 }
@@ -238,10 +241,7 @@ def _choose_first_page(request: Request, fields: Mapping[str, str]) -> str:
 
 
 def _lead_back(callback_url: str) -> dict[str, object]:
-    """Return what a form needs to lead to a page afterwards, and to pass that on to another form.
-
-    Where the query would become too long, the link to the other form goes without.
-    """
+    """Return what leads a form, and its link to another form, to a page afterwards; too long a link goes without."""
     query = f"?callbackUrl={quote(callback_url, safe='')}"
     return {"callback_url": callback_url, "callback_query": query if len(query) <= MAX_QUERY else ""}
 

@@ -227,6 +227,17 @@ def list_tested(package: str, test: Path) -> list[Path]:
     return [path for path in modules if name == path.stem or name.startswith(f"{path.stem}_")]
 
 
+def test_what_is_written_out_is_not_unpacked() -> None:
+    """No tuple, list or set is unpacked in the place where it is written, as if only to have its lines otherwise."""
+    literals = ast.Tuple | ast.List | ast.Set
+    assert not [
+        f"{module.name}:{node.lineno}"
+        for module in MODULES
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Starred) and isinstance(node.value, literals)
+    ]
+
+
 def test_names_keep_their_promise() -> None:
     """What is named ``is_`` or ``has_`` answers true or false."""
     functions = [(module, function) for module in MODULES for function in module.functions()]
