@@ -35,8 +35,8 @@ class Client:
 
     @property
     def site(self) -> str:
-        """What counts as the client's address for limits and queues: ``find_site``."""
-        return find_site(self.address)
+        """What counts as the client's address for limits and queues: ``get_site``."""
+        return get_site(self.address)
 
 
 def identify_client(request: Request) -> Client:
@@ -53,7 +53,7 @@ def identify_client(request: Request) -> Client:
 
 
 @functools.lru_cache(maxsize=1024)
-def find_site(address: str | None) -> str:
+def get_site(address: str | None) -> str:
     """Return what counts as one address: an IPv4 address, or the /64 network of an IPv6 address."""
     if address is None:
         return "unknown"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from auth_service.settings import AuthSettings
 from auth_service.tables.attempts import delete_forgotten
-from auth_service.tables.audit import delete_audit_lines, find_moment
+from auth_service.tables.audit import delete_audit_lines, get_moment
 from auth_service.tables.refresh_tokens import delete_refresh_tokens_of
 from auth_service.tables.revocations import delete_past_revocations, insert_revocations
 from auth_service.tables.session_cutoffs import delete_cutoff, find_cutoff
@@ -38,7 +38,7 @@ def build_chores(settings: AuthSettings) -> dict[str, Chore]:
     sessions_kept_for = dt.timedelta(days=settings.session_retention_days)
 
     async def forget_audit(connection: Connection, limit: int) -> int:
-        before = await find_moment(connection, dt.timedelta(days=settings.audit_retention_days))
+        before = await get_moment(connection, dt.timedelta(days=settings.audit_retention_days))
         return await delete_audit_lines(connection, before, limit)
 
     chores: dict[str, Chore] = {

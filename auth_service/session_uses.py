@@ -4,7 +4,7 @@ So looking up a session only reads: a database that takes no writes, a lost stan
 ties up one connection of the pool. What this means for the idle end:
 
 1. A use postpones the idle end once it is written, up to ``FLUSH_EVERY`` seconds later, and only where the row lags by
-   more than ``find_lag``: a minute, or a tenth of the idle age if that is less. So a session may end that much early,
+   more than ``get_lag``: a minute, or a tenth of the idle age if that is less. So a session may end that much early,
    and never late.
 2. A session that has ended by then stays ended.
 3. Uses that can't be written are kept and retried; those in memory when the process dies are lost, and a session that
@@ -30,7 +30,7 @@ LONGEST_LAG = dt.timedelta(minutes=1)
 log = structlog.get_logger("session_uses")
 
 
-def find_lag(idle_age: dt.timedelta) -> dt.timedelta:
+def get_lag(idle_age: dt.timedelta) -> dt.timedelta:
     """Return how far a session's row may lag behind its last use."""
     return min(LONGEST_LAG, idle_age / 10)
 
@@ -93,4 +93,4 @@ class SessionUses:
         async with self._database.connection() as connection:
             now = time.monotonic()
             ages = [now - used_at for used_at in batch.values()]
-            await update_uses(connection, list(batch), ages, self._idle_age, find_lag(self._idle_age))
+            await update_uses(connection, list(batch), ages, self._idle_age, get_lag(self._idle_age))

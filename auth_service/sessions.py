@@ -200,7 +200,7 @@ class Sessions:
             email=user.email,
             session_id=str(session.id),
             now=now,
-            ends_at=now + self._find_life(session, now),
+            ends_at=now + self._get_life(session, now),
             authenticated_at=began_at,
             roles=user.roles,
         )
@@ -249,10 +249,10 @@ class Sessions:
         return successor
 
     def _give(self, user: User, session: Session, refresh_token: str) -> SignedIn:
-        life = self._find_life(session, int(time.time()))
+        life = self._get_life(session, int(time.time()))
         return SignedIn(user, session, self.sign_access_token(user, session), life, refresh_token)
 
-    def _find_life(self, session: Session, now: int) -> int:
+    def _get_life(self, session: Session, now: int) -> int:
         """Return the lifetime, in seconds, of an access token given to a session now."""
         left = int(session.ends_at.timestamp()) - now
         return max(1, min(self.access_tokens.ttl, int(self.idle_age.total_seconds()) // 2, left))

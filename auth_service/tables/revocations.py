@@ -52,7 +52,7 @@ async def list_revocations(connection: Connection, after: int) -> list[Revocatio
     return [Revocation(**row) for row in rows]
 
 
-async def find_newest_revocation(connection: Connection) -> int:
+async def get_newest_revocation(connection: Connection) -> int:
     """Return the highest number that was ever given to a revocation, 0 before the first."""
     newest: int = await connection.fetchval(
         "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM revocations_id_seq"

@@ -63,7 +63,7 @@ async def list_user_changes(connection: Connection, after: int) -> list[UserChan
     return [UserChange(row["id"], ChangeKind(row["kind"]), row["user_id"], row["name"], row["email"]) for row in rows]
 
 
-async def find_newest_change(connection: Connection) -> int:
+async def get_newest_change(connection: Connection) -> int:
     """Return the number of the last change, 0 before the first. It is never deleted, so nobody has read past it."""
     newest: int = await connection.fetchval("SELECT coalesce(max(id), 0) FROM user_changes")
     return newest

@@ -61,7 +61,7 @@ async def insert_user(connection: Connection, name: str, email: str, password_ha
     return read_user(row) if row["id"] is not None else None
 
 
-async def find_highest_user_id(connection: Connection) -> int:
+async def get_highest_user_id(connection: Connection) -> int:
     """Return the highest id ever given to a user, as far as the database knows; 0 before the first."""
     highest: int = await connection.fetchval(
         "SELECT greatest((SELECT max(id) FROM users), pg_sequence_last_value('users_id_seq'), 0)"

@@ -58,7 +58,7 @@ REFUSALS = (Conflict, Forbidden, Invalid, Throttled, Unavailable)
 
 async def lead_to_sign_in(request: Request) -> Response:
     """Redirect to the sign-in page, which leads back to the requested page."""
-    return redirect(sign_in_url(request, callback_url=parts_of(request).public_url + _find_page(request)))
+    return redirect(sign_in_url(request, callback_url=parts_of(request).public_url + _get_page(request)))
 
 
 def signed_in(page: Page, otherwise: Endpoint = lead_to_sign_in) -> Endpoint:
@@ -188,7 +188,7 @@ def _say_deleted(request: Request) -> Response:
     return add_cookies(redirect(sign_in_url(request, notice="deleted")), clear_session(request))
 
 
-def _find_page(request: Request) -> str:
+def _get_page(request: Request) -> str:
     """Return the path to come back to: the requested page, or, for a form that was sent, the page that shows it."""
     path: str = request.scope["path"]  # never from ``request.url``, which is built from the Host header
     return path if request.method in ("GET", "HEAD") else "/account"

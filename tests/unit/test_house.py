@@ -249,6 +249,18 @@ def test_names_keep_their_promise() -> None:
     ]
 
 
+def test_what_is_found_may_not_be_there() -> None:
+    """What is named ``find_`` may return None, and what is named ``count_`` returns a number."""
+    functions = [(module, function) for module in MODULES for function in module.functions()]
+    promised = {"find": lambda returned: "None" in returned, "count": lambda returned: returned == "int"}
+    assert not [
+        f"{module.name}: {function.name}"
+        for module, function in functions
+        for word, holds in promised.items()
+        if function.name.lstrip("_").startswith(f"{word}_") and not holds(ast.unparse(function.returns or ast.Name("")))
+    ]
+
+
 # SQL
 
 
