@@ -52,7 +52,7 @@ unit: $(VENV)/ready-to-work ## Test the pure modules
 service: $(VENV)/ready-to-work $(HASHES)/.venv/ready ## Test each service in process against a real PostgreSQL; needs node and npm
 	$(PYTEST) tests/service
 plain: $(VENV)/ready-to-work ## Test the services with all of fast/ switched off: no answer depends on it
-	$(PYTEST) tests/service/auth tests/service/posts --without-fast
+	$(PYTEST) tests/service/auth tests/service/gateway tests/service/posts --without-fast
 integration: $(VENV)/ready-to-work $(ORDERS)/.venv/ready ## Test the running stack over HTTP, with a browser and real clients; needs node and npm
 	$(PYTEST) tests/integration
 attacks: $(VENV)/ready-to-work ## Attack the gateway with the lists of tests/attacks

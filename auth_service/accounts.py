@@ -12,6 +12,7 @@ from auth_service.clients import Client
 from auth_service.email_addresses import email_key
 from auth_service.errors import EmailTaken
 from auth_service.guessing.admission import Admission
+from auth_service.guessing.rules import LimitName
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
 from auth_service.passwords.hashing import Passwords, Slot
@@ -21,11 +22,10 @@ from auth_service.signing_in import SigningIn
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.new_sessions import Identity
 from auth_service.tables.sessions import Ending, SessionId
-from auth_service.tables.user_changes import Kind, insert_user_change
+from auth_service.tables.user_changes import ChangeKind, insert_user_change
 from auth_service.tables.users import (
     User,
     delete_user,
-    find_user,
     insert_user,
     lock_user,
     update_disabled,
@@ -66,9 +66,9 @@ class Accounts:
         """Return the new user with a session that replaces those ``replaced``, all or nothing; else as ``sign_up``."""
 
         async def begin(connection: Connection, user: User) -> SignedIn:
-            signed_in = await self.sessions.begin_within(connection, Identity(user.id), client, replaced)
-            assert signed_in is not None, "whom this transaction stores is there"
-            return signed_in
+            begun = await self.sessions.begin_within(connection, Identity(user.id), client, replaced)
+            assert begun is not None, "whom this transaction stores is there"
+            return begun[0]
 
         return await self._store(wanted, await self._hash_new(wanted, client), client, begin)
 
@@ -89,7 +89,7 @@ class Accounts:
         Taking one away ends their sessions, unless told to keep them: access tokens name the role until they expire.
         """
         async with self.database.transaction() as connection:
-            before = await find_user(connection, user_id) if await lock_user(connection, user_id) else None
+            before = await lock_user(connection, user_id)
             user = await _replace_roles(connection, user_id, added, removed, client)
             if before is not None and set(before.roles) - set(user.roles) and not keep_sessions:
                 await self.sessions.end_all(connection, user_id, Ending.ROLE_TAKEN, client)
@@ -103,8 +103,8 @@ class Accounts:
             renamed = await update_name(connection, user.id, name)
             if renamed is None:
                 raise NotFound
-            await self.admission.admit_rename(connection, user.id, client)
-            await insert_user_change(connection, Kind.RENAMED, renamed)
+            await self.admission.admit_use(connection, LimitName.RENAME, str(user.id), client)
+            await insert_user_change(connection, ChangeKind.RENAMED, renamed)
         return renamed
 
     async def change_password(self, user: User, wanted: PasswordChange, session_id: SessionId, client: Client) -> None:
@@ -138,13 +138,13 @@ class Accounts:
         Returns the user as they were; NotFound when no user has that id.
         """
         async with self.database.transaction() as connection:
-            user = await find_user(connection, user_id) if await lock_user(connection, user_id) else None
+            user = await lock_user(connection, user_id)
             if user is None:
                 raise NotFound("There is no user of that id")
             await insert_audit_line(connection, Event.ACCOUNT_DELETED, client, user.id)
             await self.sessions.end_all(connection, user.id, Ending.ACCOUNT_DELETED, client)
             await delete_user(connection, user.id)
-            await insert_user_change(connection, Kind.DELETED, user)
+            await insert_user_change(connection, ChangeKind.DELETED, user)
         return user
 
     async def disable(self, user_id: int, client: Client) -> User:
@@ -170,7 +170,7 @@ class Accounts:
     async def _hash_new(self, wanted: SignUp, client: Client) -> str:
         """Hash the password of somebody who is allowed to sign up; raises Throttled, Unavailable, Invalid."""
         with self._take_slot(wanted.email, client) as slot:
-            await self.admission.admit_sign_up(client)
+            await self.admission.admit_address(LimitName.SIGN_UP, client)
             return _get_taken(await self.passwords.hash_new(wanted.password, slot), "password")
 
     async def _store(self, wanted: SignUp, password_hash: str, client: Client, then: Then[T]) -> T:
@@ -213,7 +213,7 @@ async def _store_user(connection: Connection, wanted: SignUp, password_hash: str
     event, user_id = (Event.SIGNED_UP, user.id) if user else (Event.SIGN_UP_REFUSED, None)
     await insert_audit_line(connection, event, client, user_id)
     if user is not None:
-        await insert_user_change(connection, Kind.CREATED, user)
+        await insert_user_change(connection, ChangeKind.CREATED, user)
     return user
 
 

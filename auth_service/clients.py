@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from shared.language.languages import LANGUAGES, choose_language
 from shared.observing.request_context import record_of
-from shared.tokens.device_cookie import Device, DeviceCookies
+from shared.tokens.device_cookie import DeviceCookies, LastSignIn
 from shared.tokens.session_cookie import parse_cookies
 
 MAX_USER_AGENT = 300  # characters
@@ -26,40 +26,38 @@ IPV6_SITE = 64  # bits: the least that one subscriber gets (RFC 6177), and so wh
 class Client:
     """Where a request comes from; ``address`` is an IP address in its usual spelling, or None.
 
-    ``known_user_id`` is the user whom this browser proved to have signed in before, in the session that
-    ``known_browser`` names, which changes with each sign-in. ``language`` is what letters to them are written in.
+    ``device`` is the last sign-in that this browser proved to have made, if any. ``language`` is what letters to them
+    are written in.
     """
 
     address: str | None
     user_agent: str
     request_id: str
-    known_user_id: int | None = None
-    known_browser: str = ""
-    known_since: int = 0
+    device: LastSignIn | None = None
     language: str = LANGUAGES[0]
 
     @property
     def site(self) -> str:
-        """What counts as the client's address for limits and queues: ``find_site``."""
-        return find_site(self.address)
+        """What counts as the client's address for limits and queues: ``get_site``."""
+        return get_site(self.address)
 
 
 def identify_client(request: Request) -> Client:
     """Return where the request comes from."""
-    device = _find_device(request)
+    parts = request.app.state.parts  # not ``parts_of``: the parts are made of modules that import this one
+    assert isinstance(parts.devices, DeviceCookies)
+    cookie = parse_cookies(request.headers.raw).get(parts.cookies.device)
     return Client(
-        _find_address(request),
-        _read_user_agent(request),
-        record_of(request.scope).request_id,
-        device.user_id if device else None,
-        device.session_id if device else "",
-        device.made if device else 0,
-        _choose_language(", ".join(request.headers.getlist("accept-language"))),
+        address=_find_address(request),
+        user_agent="".join(filter(str.isprintable, request.headers.get("user-agent", "")[:MAX_USER_AGENT])),
+        request_id=record_of(request.scope).request_id,
+        device=parts.devices.find_last_sign_in(cookie, int(time.time())),
+        language=_choose_language(", ".join(request.headers.getlist("accept-language"))),
     )
 
 
 @functools.lru_cache(maxsize=1024)
-def find_site(address: str | None) -> str:
+def get_site(address: str | None) -> str:
     """Return what counts as one address: an IPv4 address, or the /64 network of an IPv6 address."""
     if address is None:
         return "unknown"
@@ -69,13 +67,6 @@ def find_site(address: str | None) -> str:
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((parsed, IPV6_SITE), strict=False))
-
-
-def _find_device(request: Request) -> Device | None:
-    parts = request.app.state.parts  # not ``parts_of``: the parts are made of modules that import this one
-    assert isinstance(parts.devices, DeviceCookies)
-    cookie = parse_cookies(request.headers.raw).get(parts.cookies.device)
-    return parts.devices.find_device(cookie, int(time.time()))
 
 
 def _find_address(request: Request) -> str | None:
@@ -96,8 +87,3 @@ def _read_address(text: str) -> str | None:
 
 
 _choose_language = functools.lru_cache(maxsize=256)(choose_language)  # browsers send few different ones
-
-
-def _read_user_agent(request: Request) -> str:
-    typed = request.headers.get("user-agent", "")[:MAX_USER_AGENT]
-    return "".join(character for character in typed if character.isprintable())

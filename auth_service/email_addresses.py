@@ -57,8 +57,10 @@ def list_keys(email: str) -> list[str]:
     Before keys had one spelling for a domain, they kept it as typed. So an address is also looked up as typed, and
     where one address was signed up under two spellings of its domain, both users still get in, each with their own.
     """
-    folded, key = fold_email(email), email_key(email)
-    return list(dict.fromkeys((folded, key, encode_domain(key))))
+    keys = [fold_email(email), email_key(email)]
+    if not keys[1].rpartition("@")[2].isascii():
+        keys.append(encode_domain(keys[1]))
+    return list(dict.fromkeys(keys))
 
 
 def encode_domain(email: str) -> str:

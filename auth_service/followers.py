@@ -18,19 +18,19 @@ from typing import Final
 import structlog
 
 from auth_service.tables.feed_starts import Past, find_past
-from auth_service.tables.revocations import find_newest_revocation
-from auth_service.tables.user_changes import find_newest_change
-from auth_service.tables.users import find_highest_user_id
+from auth_service.tables.revocations import get_newest_revocation
+from auth_service.tables.user_changes import get_newest_change
+from auth_service.tables.users import get_highest_user_id
 from shared.auth_events.contract import EventsQuestion
 from shared.errors import Unavailable
 from shared.postgres.database import Connection, Database
 from shared.postgres.epoch_watch import EpochWatch
 from shared.postgres.epochs import Epoch, find_epoch
 
-FindNewest = Callable[[Connection], Awaitable[int]]
-FIND_NEWEST: Final[dict[str, FindNewest]] = {
-    "user_changes": find_newest_change,
-    "revocations": find_newest_revocation,
+GetNewest = Callable[[Connection], Awaitable[int]]
+GET_NEWEST: Final[dict[str, GetNewest]] = {
+    "user_changes": get_newest_change,
+    "revocations": get_newest_revocation,
 }
 
 log = structlog.get_logger("followers")
@@ -67,18 +67,18 @@ async def _knows_more(connection: Connection, feed: str, question: EventsQuestio
 
 
 async def _judge(connection: Connection, feed: str, question: EventsQuestion) -> Standing:
-    newest = await FIND_NEWEST[feed](connection)
+    newest = await GET_NEWEST[feed](connection)
     if question.epoch is None and question.known is None:
         return Standing.BEGINS_ANEW if question.after > newest else Standing.READS_ON
     past = await find_past(connection, question.epoch) if question.epoch else None
-    if (question.epoch and past is None) or (question.known or 0) > await find_highest_user_id(connection):
+    if (question.epoch and past is None) or (question.known or 0) > await get_highest_user_id(connection):
         return Standing.KNOWS_MORE
     if past is not None and past.was_lost:
         return Standing.BEGINS_ANEW
-    return Standing.KNOWS_MORE if question.after > _find_end(feed, past, newest) else Standing.READS_ON
+    return Standing.KNOWS_MORE if question.after > _get_end(feed, past, newest) else Standing.READS_ON
 
 
-def _find_end(feed: str, past: Past | None, newest: int) -> int:
+def _get_end(feed: str, past: Past | None, newest: int) -> int:
     """Return the last number that a follower can have read if it knows no later epoch than this one."""
     if past is None or past.is_current:
         return newest

@@ -5,11 +5,12 @@ Rows are locked in the order cutoffs, sessions, refresh tokens; requests never l
 """
 
 import datetime as dt
+import functools
 from collections.abc import Sequence
 
 from auth_service.settings import AuthSettings
 from auth_service.tables.attempts import delete_forgotten
-from auth_service.tables.audit import delete_audit_lines, find_moment
+from auth_service.tables.audit import delete_audit_lines, get_moment
 from auth_service.tables.codes import delete_past_codes
 from auth_service.tables.refresh_tokens import delete_refresh_tokens_of
 from auth_service.tables.revocations import delete_past_revocations, insert_revocations
@@ -37,21 +38,15 @@ def build_chores(settings: AuthSettings) -> dict[str, Chore]:
     token_ttl = dt.timedelta(seconds=settings.access_token_ttl)
     sessions_kept_for = dt.timedelta(days=settings.session_retention_days)
 
-    async def finish_cutoff(connection: Connection, limit: int) -> Bite:
-        return await _finish_cutoff(connection, token_ttl, limit)
-
-    async def forget_past_sessions(connection: Connection, limit: int) -> Bite:
-        return await _forget_past_sessions(connection, sessions_kept_for, limit)
-
     async def forget_audit(connection: Connection, limit: int) -> int:
-        before = await find_moment(connection, dt.timedelta(days=settings.audit_retention_days))
+        before = await get_moment(connection, dt.timedelta(days=settings.audit_retention_days))
         return await delete_audit_lines(connection, before, limit)
 
     chores: dict[str, Chore] = {
-        "session_cutoffs": finish_cutoff,
+        "session_cutoffs": functools.partial(_finish_cutoff, token_ttl),
         "attempts": until_few(delete_forgotten),
         "revocations": until_few(delete_past_revocations),
-        "sessions": forget_past_sessions,
+        "sessions": functools.partial(_forget_past_sessions, sessions_kept_for),
     }
     if settings.smtp_url is not None:
         chores["codes"] = until_few(delete_past_codes)
@@ -60,7 +55,7 @@ def build_chores(settings: AuthSettings) -> dict[str, Chore]:
     return chores
 
 
-async def _finish_cutoff(connection: Connection, token_ttl: dt.timedelta, limit: int) -> Bite:
+async def _finish_cutoff(token_ttl: dt.timedelta, connection: Connection, limit: int) -> Bite:
     """Revoke some sessions that a cutoff ended, and publish that; delete them, too, if their user was deleted."""
     cutoff = await find_cutoff(connection)
     if cutoff is None:
@@ -79,7 +74,7 @@ async def _finish_cutoff(connection: Connection, token_ttl: dt.timedelta, limit:
     return Bite(0, has_more=True)  # perhaps another cutoff
 
 
-async def _forget_past_sessions(connection: Connection, kept_for: dt.timedelta, limit: int) -> Bite:
+async def _forget_past_sessions(kept_for: dt.timedelta, connection: Connection, limit: int) -> Bite:
     """Delete some sessions, with their refresh tokens, whose absolute end is ``kept_for`` in the past."""
     past = await lock_past_sessions(connection, kept_for, limit)
     rows = await _forget(connection, past, limit) if past else 0

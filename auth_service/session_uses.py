@@ -4,7 +4,7 @@ So looking up a session only reads: a database that takes no writes, a lost stan
 ties up one connection of the pool. What this means for the idle end:
 
 1. A use postpones the idle end once it is written, up to ``FLUSH_EVERY`` seconds later, and only where the row lags by
-   more than ``find_lag``: a minute, or a tenth of the idle age if that is less. So a session may end that much early,
+   more than ``get_lag``: a minute, or a tenth of the idle age if that is less. So a session may end that much early,
    and never late.
 2. A session that has ended by then stays ended.
 3. Uses that can't be written are kept and retried; those in memory when the process dies are lost, and a session that
@@ -22,7 +22,7 @@ from shared.postgres.database import Database
 from shared.process.background import end_task
 
 FLUSH_EVERY = 5.0  # seconds; less where the idle age is short
-REST = 10.0  # seconds after a failure
+BACK_OFF = 10.0  # seconds after a failure
 BATCH = 1000  # sessions in one statement
 MAX_NOTED = 50_000  # sessions; beyond that, uses are not noted until these are written
 LONGEST_LAG = dt.timedelta(minutes=1)
@@ -30,7 +30,7 @@ LONGEST_LAG = dt.timedelta(minutes=1)
 log = structlog.get_logger("session_uses")
 
 
-def find_lag(idle_age: dt.timedelta) -> dt.timedelta:
+def get_lag(idle_age: dt.timedelta) -> dt.timedelta:
     """Return how far a session's row may lag behind its last use."""
     return min(LONGEST_LAG, idle_age / 10)
 
@@ -87,10 +87,10 @@ class SessionUses:
         while True:
             await asyncio.sleep(self._pause)
             if not await self.flush():
-                await asyncio.sleep(REST)
+                await asyncio.sleep(BACK_OFF)
 
     async def _write(self, batch: dict[SessionId, float]) -> None:
         async with self._database.connection() as connection:
             now = time.monotonic()
             ages = [now - used_at for used_at in batch.values()]
-            await update_uses(connection, list(batch), ages, self._idle_age, find_lag(self._idle_age))
+            await update_uses(connection, list(batch), ages, self._idle_age, get_lag(self._idle_age))

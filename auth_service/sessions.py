@@ -29,12 +29,13 @@ from typing import TypeAlias
 from auth_service.clients import Client
 from auth_service.errors import RefreshRefused
 from auth_service.guessing.admission import Admission
+from auth_service.guessing.rules import LimitName
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
 from auth_service.session_uses import SessionUses
 from auth_service.tables import refresh_tokens
 from auth_service.tables.audit import Event, insert_audit_line, insert_session_lines
-from auth_service.tables.new_sessions import Identity, NewSession, insert_new_session
+from auth_service.tables.new_sessions import Identity, insert_new_session
 from auth_service.tables.revocations import insert_revocations
 from auth_service.tables.session_cutoffs import insert_cutoff
 from auth_service.tables.sessions import (
@@ -94,30 +95,29 @@ class Sessions:
 
         The sessions that it replaces end as it begins.
         """
-        async with self.database.connection() as connection:
-            if not replaced:  # one statement, which needs no transaction
-                found = await self._begin(connection, identity, client)
-            else:
-                async with connection.transaction():
-                    found = await self._begin(connection, identity, client, replaced)
-        if found is None:
+        # A sign-in that replaces nothing is one statement, which needs no transaction.
+        lent = self.database.transaction() if replaced else self.database.connection()
+        async with lent as connection:
+            begun = await self.begin_within(connection, identity, client, replaced)
+        if begun is None:
             return None
-        signed_in, is_surplus = found
+        signed_in, is_surplus = begun
         if is_surplus:
-            await self._end_surplus(signed_in.user.id, client)
+            await self.end_surplus(signed_in.user.id, client)
         return signed_in
 
     async def begin_within(
         self, connection: Connection, identity: Identity, client: Client, replaced: Sequence[SessionId] = ()
-    ) -> SignedIn | None:
-        """Return the same, in the caller's transaction."""
-        found = await self._begin(connection, identity, client, replaced)
+    ) -> tuple[SignedIn, bool] | None:
+        """Return the same, in the caller's transaction, and whether the user now has more than ``MOST`` sessions."""
+        token, ages = refresh_tokens.make_refresh_token(), (self.max_age, self.idle_age)
+        found = await insert_new_session(connection, identity, client, token, ages, MOST)
         if found is None:
             return None
-        signed_in, is_surplus = found
-        if is_surplus:
-            await self._end_surplus_within(connection, signed_in.user.id, client)
-        return signed_in
+        user, session, is_surplus = found
+        if replaced:
+            await self._end_replaced(connection, replaced, client)
+        return self._give(user, session, token), is_surplus
 
     async def find_first_live(self, session_ids: Sequence[SessionId]) -> tuple[User, Session] | None:
         """Return the first of these sessions that is live, and its user, and note its use; None when none is."""
@@ -205,22 +205,10 @@ class Sessions:
             email=user.email,
             session_id=str(session.id),
             now=now,
-            ends_at=now + self._find_life(session, now),
+            ends_at=now + self._get_life(session, now),
             authenticated_at=began_at,
             roles=user.roles,
         )
-
-    async def _begin(
-        self, connection: Connection, identity: Identity, client: Client, replaced: Sequence[SessionId] = ()
-    ) -> tuple[SignedIn, bool] | None:
-        """Return a new session, and whether its user now has more than ``MOST``; None when they may not sign in."""
-        new = NewSession(self.max_age, self.idle_age, refresh_tokens.make_refresh_token())
-        found = await insert_new_session(connection, identity, new, client, MOST)
-        if found is None:
-            return None
-        user, session, is_surplus = found
-        await self._end_replaced(connection, replaced, client)
-        return self._give(user, session, new.refresh_token), is_surplus
 
     async def _end_replaced(self, connection: Connection, replaced: Sequence[SessionId], client: Client) -> None:
         """End the sessions that a sign-in replaces: first all rows, then the feed, in the usual order of locks."""
@@ -228,15 +216,12 @@ class Sessions:
         for session in filter(None, revoked):
             await self._tell(connection, [session], Ending.REPLACED, client)
 
-    async def _end_surplus(self, user_id: int, client: Client) -> None:
+    async def end_surplus(self, user_id: int, client: Client) -> None:
         """End the sessions that a user has beyond ``MOST``. The user stays signed in, whatever happens here."""
         with contextlib.suppress(Unavailable):
             async with self.database.transaction() as connection:
-                await self._end_surplus_within(connection, user_id, client)
-
-    async def _end_surplus_within(self, connection: Connection, user_id: int, client: Client) -> None:
-        ended = await update_surplus_revoked(connection, user_id, MOST, Ending.TOO_MANY, ENDED_AT_ONCE)
-        await self._tell(connection, ended, Ending.TOO_MANY, client)
+                ended = await update_surplus_revoked(connection, user_id, MOST, Ending.TOO_MANY, ENDED_AT_ONCE)
+                await self._tell(connection, ended, Ending.TOO_MANY, client)
 
     async def _refresh(self, connection: Connection, token: str, client: Client) -> SignedIn | None:
         session_id = await refresh_tokens.find_session_of(connection, token)
@@ -261,7 +246,7 @@ class Sessions:
                 not use.is_repeated and await refresh_tokens.update_repeated(connection, successor)
             )
             return successor if is_lost_answer else None
-        await self.admission.admit_refresh(connection, session.id, client)
+        await self.admission.admit_use(connection, LimitName.REFRESH, str(session.id), client)
         salt = refresh_tokens.make_salt()
         successor = refresh_tokens.derive_successor(token, salt)
         await refresh_tokens.update_used(connection, token, salt)
@@ -269,10 +254,10 @@ class Sessions:
         return successor
 
     def _give(self, user: User, session: Session, refresh_token: str) -> SignedIn:
-        life = self._find_life(session, int(time.time()))
+        life = self._get_life(session, int(time.time()))
         return SignedIn(user, session, self.sign_access_token(user, session), life, refresh_token)
 
-    def _find_life(self, session: Session, now: int) -> int:
+    def _get_life(self, session: Session, now: int) -> int:
         """Return the lifetime, in seconds, of an access token given to a session now."""
         left = int(session.ends_at.timestamp()) - now
         return max(1, min(self.access_tokens.ttl, int(self.idle_age.total_seconds()) // 2, left))

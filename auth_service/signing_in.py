@@ -96,7 +96,8 @@ class SigningIn:
             return await self._sign_in_by_link(proof, client, replaced)
         async with self._admit(proof.email, client) as (slot, named, attempt):
             begun = time.monotonic()
-            spelling, signed_in = await self.passwords.verify(proof.password, _hash_of(named), slot), None
+            spelling = await self.passwords.verify(proof.password, named.password_hash if named else None, slot)
+            signed_in = None
             if named is not None and spelling is not None:
                 identity = Identity(named.user.id, named.password_set_at, attempt)
                 signed_in = await self.sessions.begin(identity, client, replaced)  # None if disabled, changed or gone
@@ -105,9 +106,10 @@ class SigningIn:
             if await self._note_failure(Event.SIGN_IN_REFUSED, user_id, attempt, client):
                 await asyncio.sleep(begun + REFUSAL_TIME - time.monotonic())
             raise InvalidCredentials
-        await self._renew_hash(named, spelling, client)
-        is_familiar = attempt.is_familiar or client.known_user_id == signed_in.user.id  # though the password is new
-        if self.notices is not None and not is_familiar:
+        if named.password_hash is not None and self.passwords.needs_rehash(named.password_hash, spelling):
+            await self._renew_hash(named.user, named.password_hash, spelling, client)
+        is_known = client.device is not None and client.device.user_id == named.user.id  # though the password is new
+        if self.notices is not None and not (is_known or attempt.is_familiar):
             await self.notices.write_of_sign_in(signed_in.user, signed_in.session, client)
         return signed_in
 
@@ -117,17 +119,20 @@ class SigningIn:
         Whoever signed up with an address that they could not prove is out, with all that they left there.
         """
         async with self.database.transaction() as connection:
-            link, signed_in = await find_link(connection, Purpose.SIGN_IN, proof.code_mac), None
+            link, begun = await find_link(connection, Purpose.SIGN_IN, proof.code_mac), None
             user_id = link.user_id if link else None
             is_there = user_id is not None and await lock_user(connection, user_id)
             if link and user_id and is_there and await use_code(connection, link.id):
                 if await update_proven(connection, user_id):
                     await self._take_over(connection, user_id, client)
-                signed_in = await self.sessions.begin_within(connection, Identity(user_id), client, replaced)
-            if signed_in is None:
+                begun = await self.sessions.begin_within(connection, Identity(user_id), client, replaced)
+            if begun is None:
                 await insert_audit_line(connection, Event.SIGN_IN_REFUSED, client, user_id)
-        if signed_in is None:
+        if begun is None:
             raise LinkRefused
+        signed_in, is_surplus = begun
+        if is_surplus:
+            await self.sessions.end_surplus(signed_in.user.id, client)
         return signed_in
 
     async def _take_over(self, connection: Connection, user_id: int, client: Client) -> None:
@@ -143,7 +148,7 @@ class SigningIn:
         Throttled and Unavailable as in ``sign_in``: a stolen session is no place to guess.
         """
         async with self._admit(user.email, client) as (slot, named, attempt):
-            spelling = await self.passwords.verify(password, _hash_of(named), slot)
+            spelling = await self.passwords.verify(password, named.password_hash if named else None, slot)
             is_theirs = named is not None and named.user.id == user.id and spelling is not None
             if is_theirs:
                 await self.admission.give_back(attempt)
@@ -189,17 +194,15 @@ class SigningIn:
             await insert_audit_line(connection, event, client, user_id)
             return await has_other_hashes(connection)
 
-    async def _renew_hash(self, named: Credentials, spelling: str, client: Client) -> None:
-        """Rehash the password if its stored hash is out of date. The user stays signed in, whatever happens here."""
-        if named.password_hash is None or not self.passwords.needs_rehash(named.password_hash, spelling):
-            return
+    async def _renew_hash(self, user: User, old: str, spelling: str, client: Client) -> None:
+        """Rehash a password whose stored hash is out of date. The user stays signed in, whatever happens here."""
         try:
-            with self.passwords.take_slot(client.site, email_key(named.user.email)) as slot:
+            with self.passwords.take_slot(client.site, email_key(user.email)) as slot:
                 password_hash = await self.passwords.hash(spelling, slot)
             async with self.database.connection() as connection:
-                await update_password_hash(connection, named.user.id, named.password_hash, password_hash)
+                await update_password_hash(connection, user.id, old, password_hash)
         except AppError as error:
-            log.warning("rehash_failed", user_id=named.user.id, error=type(error).__name__)
+            log.warning("rehash_failed", user_id=user.id, error=type(error).__name__)
 
     @contextlib.contextmanager
     def _being_patient(self, site: str) -> Iterator[None]:
@@ -212,8 +215,3 @@ class SigningIn:
             self._patient[site] -= 1
             if not self._patient[site]:
                 del self._patient[site]
-
-
-def _hash_of(named: Credentials | None) -> str | None:
-    """Return the hash to verify a password against; None, which costs the same, where nobody is named."""
-    return named.password_hash if named else None

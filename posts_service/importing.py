@@ -25,7 +25,7 @@ from posts_service.parts import SERVICE, open_database
 from posts_service.schemas import Content, Title
 from posts_service.settings import PostsMigrationSettings
 from posts_service.tables.imported_posts import ImportedPost, insert_imported_posts, list_imported_keys
-from posts_service.tables.posts import find_highest_post_id
+from posts_service.tables.posts import get_highest_post_id
 from shared.errors import AppError, Invalid
 from shared.importing import (
     STANDARD_INPUT,
@@ -45,7 +45,7 @@ from shared.postgres.database import Connection, Database
 from shared.postgres.epoch_watch import EpochWatch
 from shared.settings import SettingsInvalid, load_settings
 from shared.users_copy.authors import list_authors_by_email
-from shared.users_copy.followed_feeds import find_followed_feed
+from shared.users_copy.followed_feeds import get_followed_feed
 from shared.users_copy.following import FEED
 from shared.web.schemas import Body, Text
 
@@ -116,7 +116,7 @@ class PostImport:
             async with self.database.connection() as connection:
                 if len(await find_authors(connection, emails)) == len(emails):
                     return
-                now_at = (await find_followed_feed(connection, FEED)).position.after
+                now_at = (await get_followed_feed(connection, FEED)).position.after
             has_moved, position = now_at != position, now_at
             begun = time.monotonic()
             await asyncio.sleep(PAUSE)
@@ -138,7 +138,7 @@ async def find_authors(connection: Connection, emails: Collection[str]) -> Mappi
 
 async def _run(settings: PostsMigrationSettings, file: str, *, is_dry: bool) -> Tally:
     database = open_database(settings)
-    posts = PostImport(database, EpochWatch(database, "posts", find_highest_post_id), is_dry, PATIENCE)
+    posts = PostImport(database, EpochWatch(database, "posts", get_highest_post_id), is_dry, PATIENCE)
     try:
         await prepare(database, posts.epoch_watch, SERVICE)
         kind = Kind(lambda line: read_members(PostLine, line), "key", lambda line: line.key, LONGEST_LINE, posts.store)

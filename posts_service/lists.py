@@ -63,15 +63,12 @@ class PlainLists:
         """Return a list of an author's posts."""
         list_posts = list_by_author if wanted.with_drafts else list_published_by_author
         most = wanted.limit + 1
-        posts = await self._source.read(
-            lambda connection: list_posts(connection, wanted.author_id, wanted.before, most, MAX_CONTENT)
-        )
+        posts = await self._source.read(list_posts, wanted.author_id, wanted.before, most, MAX_CONTENT)
         return _write(posts, wanted.limit, post_answer)
 
     async def of_everyone(self, wanted: FeedList) -> PostList:
         """Return a list of what everyone has published."""
-        most = wanted.limit + 1
-        posts = await self._source.read(lambda connection: list_published(connection, wanted.before, most, MAX_CONTENT))
+        posts = await self._source.read(list_published, wanted.before, wanted.limit + 1, MAX_CONTENT)
         return _write(posts, wanted.limit, public_post_answer)
 
 

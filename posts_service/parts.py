@@ -11,7 +11,7 @@ from posts_service.fast.list_source import WRITE_SETTINGS, ListSource
 from posts_service.fast.shared_lists import build_lists
 from posts_service.lists import Lists
 from posts_service.settings import PostsMigrationSettings, PostsSettings
-from posts_service.tables.posts import find_highest_post_id
+from posts_service.tables.posts import get_highest_post_id
 from shared import users_copy
 from shared.fast.coalesced_reads import Sharing
 from shared.observing.metrics import Metrics
@@ -47,7 +47,7 @@ class Parts:
         return cls(
             public_url=settings.nextauth_url,
             database=database,
-            epoch_watch=EpochWatch(database, "posts", find_highest_post_id),
+            epoch_watch=EpochWatch(database, "posts", get_highest_post_id),
             standby=standby,
             list_source=list_source,
             lists=build_lists(list_source, sharing),

@@ -54,21 +54,21 @@ async def read_posts_of(parts: Parts, author_id: int, reader: User, query: ListQ
 
 async def list_feed(parts: Parts, query: ListQuery, most: int) -> Page:
     """Return what everyone has published, with ``most`` characters of each content."""
-    posts = await parts.list_source.read(lambda found: list_published(found, query.before, query.limit + 1, most))
+    posts = await parts.list_source.read(list_published, query.before, query.limit + 1, most)
     return _make_page(posts, query.limit)
 
 
 async def list_own_posts(parts: Parts, author: User, query: ListQuery, most: int) -> Page:
     """Return the caller's own posts, including drafts, with ``most`` characters of each content."""
     author_id, limit = author.claims.user_id, query.limit + 1
-    posts = await parts.list_source.read(lambda found: list_by_author(found, author_id, query.before, limit, most))
+    posts = await parts.list_source.read(list_by_author, author_id, query.before, limit, most)
     return _make_page(posts, query.limit)
 
 
 async def list_published_of(parts: Parts, author_id: int, query: ListQuery, most: int) -> Page:
     """Return what an author has published, with ``most`` characters of each content."""
-    before, limit = query.before, query.limit + 1
-    posts = await parts.list_source.read(lambda found: list_published_by_author(found, author_id, before, limit, most))
+    limit = query.limit + 1
+    posts = await parts.list_source.read(list_published_by_author, author_id, query.before, limit, most)
     return _make_page(posts, query.limit)
 
 

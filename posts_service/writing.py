@@ -10,12 +10,7 @@ from collections.abc import Callable
 
 from posts_service.parts import Parts
 from posts_service.schemas import PostChange, PostDraft
-from posts_service.tables.idempotency_keys import (
-    StoredAnswer,
-    find_answer,
-    insert_answer,
-    lock_key,
-)
+from posts_service.tables.idempotency_keys import StoredAnswer, find_answer, insert_answer, lock_key
 from posts_service.tables.posts import Post, delete_post, find_post_for_update, insert_post, update_post
 from posts_service.web.answers import Answer, created_answer
 from shared.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed, Unauthorized
@@ -37,9 +32,7 @@ async def write_post(parts: Parts, author: Claims, draft: PostDraft, key: str | 
     With an idempotency key, only once per key: the same request again gets the same answer again. Raises Conflict while
     the first request with this key is running, Invalid when that was for a different post.
     """
-    if key is None:
-        return await parts.epoch_watch.write(lambda: _write(parts.database, author, draft))
-    return await parts.epoch_watch.write(lambda: _write_once(parts, author, draft, key))
+    return await parts.epoch_watch.write(lambda: _write(parts, author, draft, key))
 
 
 async def change_post(
@@ -66,14 +59,11 @@ async def remove_post(database: Database, author: Claims, post_id: int, is_meant
         await delete_post(connection, post_id, author.user_id)
 
 
-async def _write(database: Database, author: Claims, draft: PostDraft) -> Answer:
-    async with database.transaction() as connection:
-        return await _insert(connection, author, draft)
-
-
-async def _write_once(parts: Parts, author: Claims, draft: PostDraft, key: str) -> Answer:
-    fingerprint = hashlib.sha256(draft.model_dump_json().encode()).digest()
+async def _write(parts: Parts, author: Claims, draft: PostDraft, key: str | None) -> Answer:
     async with parts.database.transaction() as connection:
+        if key is None:
+            return await _insert(connection, author, draft)
+        fingerprint = hashlib.sha256(draft.model_dump_json().encode()).digest()
         if not await lock_key(connection, author.user_id, key):
             raise Conflict(Sentence("A request with this {header} is still running", header=KEY_HEADER))
         stored = await find_answer(connection, author.user_id, key, parts.answers_kept_for)

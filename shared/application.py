@@ -2,8 +2,9 @@
 
     build_application(settings, metrics, build_routes(), server, parts) -> what uvicorn runs
 
-``server`` identifies callers, starts before the first request and stops after the last. ``parts`` is for the service's
-own endpoints, at ``app.state.parts``. Nothing happens before the lifespan starts.
+``server`` identifies callers, starts before the first request and stops after the last; it stops too when its start
+fails halfway. ``parts`` is for the service's own endpoints, at ``app.state.parts``. Nothing happens before the lifespan
+starts.
 """
 
 import contextlib
@@ -61,7 +62,7 @@ class Server(Protocol):
         ...
 
     async def stop(self) -> None:
-        """Release everything."""
+        """Release everything, what never started too."""
         ...
 
 
@@ -83,9 +84,11 @@ def build_application(
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await server.start()
-        yield
-        await server.stop()
+        try:
+            await server.start()
+            yield
+        finally:
+            await server.stop()
 
     app = assemble(
         [

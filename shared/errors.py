@@ -12,10 +12,8 @@ The tree:
       Conflict 409
       PreconditionFailed 412      If-Match did not hold
       BodyTooLarge 413
-      UriTooLong 414
       UnsupportedMediaType 415
       Invalid 422                 well-formed, but wrong; ``fields`` names each member and what is wrong
-      PreconditionRequired 428
       Throttled 429               carries Retry-After
       HeadersTooLarge 431
       UpstreamFailed 502          the service behind failed
@@ -119,13 +117,6 @@ class BodyTooLarge(AppError):
     sentence = "The body is too large"
 
 
-class UriTooLong(AppError):
-    """414: the address is longer than is accepted here."""
-
-    status = 414
-    sentence = "The address is too long"
-
-
 class UnsupportedMediaType(AppError):
     """415: the body has a type that is not accepted here."""
 
@@ -142,13 +133,6 @@ class Invalid(AppError):
     def __init__(self, fields: Mapping[str, str], sentence: str | None = None) -> None:
         self.fields = dict(fields)
         super().__init__(sentence, facts={"fields": self.fields})
-
-
-class PreconditionRequired(AppError):
-    """428: the caller must say which version it means."""
-
-    status = 428
-    sentence = "Say which version you mean with If-Match"
 
 
 class _Later(AppError):

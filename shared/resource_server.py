@@ -6,6 +6,7 @@ chores.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -32,7 +33,7 @@ class Part(Protocol):
         ...
 
     async def stop(self) -> None:
-        """Let go of everything."""
+        """Let go of everything; nothing to do where it never started."""
         ...
 
 
@@ -104,7 +105,8 @@ class ResourceServer:
         await asyncio.gather(self.database.wait_a_moment(), self.revocation_follower.wait_a_moment())
 
     async def stop(self) -> None:
-        """Let go of everything."""
-        for part in reversed(self._parts):
-            await part.stop()
-        await self.auth_service.close()
+        """Let go of everything; one part that fails keeps no other from it."""
+        async with contextlib.AsyncExitStack() as stopping:
+            stopping.push_async_callback(self.auth_service.close)
+            for part in self._parts:
+                stopping.push_async_callback(part.stop)

@@ -14,9 +14,9 @@ A request, in seconds after its body has arrived:
 The end of a process, in seconds after SIGTERM and the DRAIN_SECONDS during which it goes on:
 
     10   GRACE               running requests have ended, or are cut off
-    11   SENDING_GRACE       letters that are being sent have been, or are cut off; the pool is closed meanwhile
+    10.5 CLOSE_TIMEOUT       housekeeping has rolled back its bite, or given up its connection
     12   STACK_GRACE         the stack without Docker kills it
-    15                       the pool is closed: COMMAND_TIMEOUT at most
+    15.5                     the pool is closed: COMMAND_TIMEOUT at most
     16   COMPOSE_GRACE       Docker kills it: 20 s, of which 4 s are DRAIN_SECONDS there
 
 A timeout that concerns only one module is in that module; those that have to agree with others are here.
@@ -26,6 +26,7 @@ from typing import Final
 
 PROMISE: Final = 10.0
 
+CLOSE_TIMEOUT: Final = 0.5
 ACQUIRE_TIMEOUT: Final = 2.0
 LOCK_TIMEOUT: Final = 2.0
 CALL_TIMEOUT: Final = 2.0
@@ -54,4 +55,4 @@ assert FOLLOWER_WAIT <= LONGEST_WAIT
 assert FOLLOWER_WAIT + LET_GO < FOLLOWER_TIMEOUT
 assert ANSWER_WITHIN + LET_GO < GRACE < STACK_GRACE
 assert GRACE + SENDING_GRACE < STACK_GRACE
-assert GRACE + COMMAND_TIMEOUT < COMPOSE_GRACE
+assert GRACE + CLOSE_TIMEOUT + COMMAND_TIMEOUT < COMPOSE_GRACE

@@ -34,7 +34,9 @@ def choose_ports(gateway_port: int) -> dict[str, Ports]:
     _check_free(gateway_port)
     spare = iter(_list_free_ports(2 * len(_USUAL)))
     chosen = {
-        service: Ports(*(port if _is_free(port) else next(spare) for port in (each.requests, each.metrics)))
+        service: Ports(
+            *(port if _find_obstacle(port) is None else next(spare) for port in (each.requests, each.metrics))
+        )
         for service, each in _USUAL.items()
     }
     return {**chosen, "gateway": Ports(gateway_port, chosen["gateway"].metrics)}
@@ -49,9 +51,10 @@ def choose_mailbox(others: Mapping[str, Ports], *, all_free: bool) -> Mailbox:
     """Return where the mailbox is to be: at its usual ports, or at free ones where those are taken, or all are free."""
     taken = {port for each in others.values() for port in (each.requests, each.metrics)}
     spare = (port for port in _list_free_ports(len(taken) + 2) if port not in taken)
+    if all_free:
+        return Mailbox(next(spare), next(spare))
     usual = (USUAL_MAILBOX.smtp_port, USUAL_MAILBOX.page_port)
-    smtp, page = (port if not all_free and port not in taken and _is_free(port) else next(spare) for port in usual)
-    return Mailbox(smtp, page)
+    return Mailbox(*(next(spare) if port in taken or _find_obstacle(port) else port for port in usual))
 
 
 def _list_free_ports(count: int) -> list[int]:
@@ -69,10 +72,6 @@ def _check_free(port: int) -> None:
             f"port {port}, meant for the gateway, can't be used ({obstacle}): end what listens there, "
             "or choose another with `make run PORT=3001`, or a free one with `make run PORT=0`"
         )
-
-
-def _is_free(port: int) -> bool:
-    return _find_obstacle(port) is None
 
 
 def _find_obstacle(port: int) -> str | None:

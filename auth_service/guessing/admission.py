@@ -30,15 +30,22 @@ from auth_service.settings import AuthSettings
 from auth_service.tables import attempts
 from auth_service.tables.attempts import Attempt
 from auth_service.tables.audit import Event, insert_audit_line
-from auth_service.tables.sessions import SessionId
 from auth_service.tables.users import Credentials
 from shared.errors import Throttled, Unavailable
 from shared.postgres.database import Connection, Database
-from shared.tokens.device_cookie import CLOCK_TOLERANCE
+from shared.tokens.device_cookie import CLOCK_TOLERANCE, LastSignIn
 
 GIVE_BACK_PAUSES = (0, 1, 5, 15, 30)  # seconds before each attempt to give one back: together, longer than a failover
 LETTERS_TO_ADDRESS = (LimitName.LETTER_PAUSE, LimitName.LETTER_HOUR, LimitName.LETTER_DAY)
 AT_ADDRESS = "sign_in_known_address"  # the name of account-and-address counts in their keys, never to change
+EVENTS = {
+    **dict.fromkeys((LimitName.ACCOUNT, LimitName.ACCOUNT_AT_ADDRESS), Event.SIGN_IN_THROTTLED),
+    **dict.fromkeys((LimitName.ADDRESS, LimitName.BROWSER), Event.SIGN_IN_THROTTLED),
+    LimitName.SIGN_UP: Event.SIGN_UP_THROTTLED,
+    LimitName.CODE: Event.CODE_THROTTLED,
+    **dict.fromkeys((*LETTERS_TO_ADDRESS, LimitName.LETTER_CLIENT), Event.LETTER_THROTTLED),
+}
+"""What the audit calls a refusal; those of other limits have no line there."""
 
 log = structlog.get_logger("admission")
 
@@ -49,25 +56,19 @@ class Admission:
     Only the first refusal after a counted try gets an audit line: a flood must not fill that table.
     """
 
-    def __init__(self, database: Database, key: str, limits: Limits) -> None:
+    def __init__(self, database: Database, key: str, limits: Limits, registry: CollectorRegistry) -> None:
         self._database = database
         self._key = key.encode()
         self._limits = limits
         self._giving_back: set[asyncio.Task[None]] = set()
-        self._throttled: Counter | None = None
+        self._throttled = Counter("gatepost_throttled_total", "Tries refused: too many", ["reason"], registry=registry)
+        for name in LimitName:
+            self._throttled.labels(name.value)
 
     @classmethod
     def build(cls, database: Database, settings: AuthSettings, registry: CollectorRegistry) -> Self:
         """Return the admission configured by the settings."""
-        admission = cls(database, settings.nextauth_secret.get_secret_value(), Limits.read(settings))
-        admission.count_refusals(registry)
-        return admission
-
-    def count_refusals(self, registry: CollectorRegistry) -> None:
-        """Count refusals in the metrics, by reason."""
-        self._throttled = Counter("gatepost_throttled_total", "Tries refused: too many", ["reason"], registry=registry)
-        for name in LimitName:
-            self._throttled.labels(name.value)
+        return cls(database, settings.nextauth_secret.get_secret_value(), Limits.read(settings), registry)
 
     async def admit_sign_in(
         self, connection: Connection, account: str, named: Credentials | None, client: Client
@@ -83,7 +84,7 @@ class Admission:
             account=self._name(LimitName.ACCOUNT, account),
             account_at_address=self._name(AT_ADDRESS, account, client.site),
             address=self._name(LimitName.ADDRESS, client.site),
-            browser=self._find_browser(named, client),
+            browser=self._find_browser(client.device, named),
         )
         if keys.browser:
             is_first = await attempts.insert_first_try(connection, keys.browser)
@@ -102,7 +103,7 @@ class Admission:
             return Attempt(tuple(holds), keys.account_at_address, keys.address, is_familiar)
         if refusal.is_hopeful:
             return None
-        return await self._refuse(connection, refusal, client, Event.SIGN_IN_THROTTLED, user_id)
+        return await self._refuse(connection, refusal, client, user_id)
 
     async def note_failure(self, connection: Connection, attempt: Attempt) -> None:
         """Note, in the caller's transaction, that a try failed: it is no longer pending, and counts for its address."""
@@ -123,21 +124,14 @@ class Admission:
         self._giving_back.add(giving_back)  # the loop itself holds only a weak reference
         giving_back.add_done_callback(self._giving_back.discard)
 
-    async def admit_sign_up(self, client: Client) -> None:
-        """Count a try to sign up; Throttled when too many came from this address."""
-        await self._admit_address(LimitName.SIGN_UP, client, Event.SIGN_UP_THROTTLED)
+    async def admit_address(self, name: LimitName, client: Client) -> None:
+        """Count what one address may do so often; Throttled when that is over."""
+        async with self._database.connection() as connection:
+            await self.admit_use(connection, name, client.site, client)
 
-    async def admit_log(self, client: Client) -> None:
-        """Count a line for the log; Throttled when too many came from this address."""
-        await self._admit_address(LimitName.LOG, client, None)
-
-    async def admit_refresh(self, connection: Connection, session_id: SessionId, client: Client) -> None:
-        """Count a new refresh token, in the caller's transaction; Throttled when this session had too many."""
-        await self._admit_use(connection, LimitName.REFRESH, str(session_id), client, None)
-
-    async def admit_rename(self, connection: Connection, user_id: int, client: Client) -> None:
-        """Count a change of name, in the caller's transaction; Throttled when this user made too many."""
-        await self._admit_use(connection, LimitName.RENAME, str(user_id), client, None)
+    async def admit_use(self, connection: Connection, name: LimitName, whose: str, client: Client) -> None:
+        """Count, in the caller's transaction, what one user or session may do so often; Throttled when that is over."""
+        await self._admit_all(connection, {self._name(name, whose): self._hold(name)}, client)
 
     async def admit_notice(self, connection: Connection, user_id: int) -> bool:
         """Count a letter about a sign-in, in the caller's transaction; tell whether it may still be sent."""
@@ -151,18 +145,14 @@ class Admission:
         It makes no difference whether anybody has the address. But a browser that was signed in to the account, if the
         user whom the address names is given, has an allowance of its own: nobody else uses that up.
         """
-        browser = self._find_browser(named, client)
+        browser = self._find_browser(client.device, named)
         asked = account if browser is None else f"{account}\0{browser.hex()}"
         holds = {
             **{self._name(name, asked): self._hold(name) for name in LETTERS_TO_ADDRESS},
             self._name(LimitName.LETTER_CLIENT, client.site): self._hold(LimitName.LETTER_CLIENT),
         }
         async with self._database.connection() as connection:
-            await self._admit_holds(connection, holds, client, Event.LETTER_THROTTLED)
-
-    async def admit_code(self, client: Client) -> None:
-        """Count a code that somebody typed; Throttled when too many came from this address."""
-        await self._admit_address(LimitName.CODE, client, Event.CODE_THROTTLED)
+            await self._admit_all(connection, holds, client)
 
     async def note_owner(self, connection: Connection, account: str, client: Client) -> None:
         """Let somebody sign in who has just proved by mail that an account, named by its key, is theirs.
@@ -182,38 +172,16 @@ class Admission:
                 return
         log.warning("try_not_given_back")
 
-    async def _admit_address(self, name: LimitName, client: Client, event: Event | None) -> None:
-        async with self._database.connection() as connection:
-            await self._admit_use(connection, name, client.site, client, event)
-
-    async def _admit_use(
-        self, connection: Connection, name: LimitName, user: str, client: Client, event: Event | None
-    ) -> None:
-        await self._admit_holds(connection, {self._name(name, user): self._hold(name)}, client, event)
-
-    async def _admit_holds(self, connection: Connection, holds: Holds, client: Client, event: Event | None) -> None:
+    async def _admit_all(self, connection: Connection, holds: Holds, client: Client) -> None:
         counts = await attempts.list_counts(connection, list(holds))
         refusal = await self._admit(connection, counts, holds)
         if refusal is not None:
-            await self._refuse(connection, refusal, client, event, None)
+            await self._refuse(connection, refusal, client, None)
 
     async def _admit(self, connection: Connection, counts: Mapping[bytes, Count], holds: Holds) -> Refusal | None:
         """Count a try, or return why it must wait, by the counts as read a moment ago or as they are now."""
-        return find_refusal(counts, holds) or await self._count(connection, holds)
-
-    async def _refuse(
-        self, connection: Connection, refusal: Refusal, client: Client, event: Event | None, user_id: int | None
-    ) -> NoReturn:
-        if self._throttled is not None:
-            self._throttled.labels(refusal.name.value).inc()
-        if event is not None:
-            async with connection.transaction():
-                if await attempts.update_refusal_noted(connection, refusal.key):
-                    await insert_audit_line(connection, event, client, user_id)
-        raise Throttled(retry_after=refusal.wait)
-
-    async def _count(self, connection: Connection, holds: Holds) -> Refusal | None:
-        """Count a try, or return why it must wait."""
+        if refusal := find_refusal(counts, holds):
+            return refusal
         async with connection.transaction():
             counts = await attempts.insert_and_lock_counts(connection, list(holds))
             refusal = find_refusal(counts, holds)
@@ -222,16 +190,27 @@ class Admission:
                 await attempts.update_counts(connection, added)
         return refusal
 
+    async def _refuse(self, connection: Connection, refusal: Refusal, client: Client, user_id: int | None) -> NoReturn:
+        self._throttled.labels(refusal.name.value).inc()
+        if event := EVENTS.get(refusal.name):
+            async with connection.transaction():
+                if await attempts.update_refusal_noted(connection, refusal.key):
+                    await insert_audit_line(connection, event, client, user_id)
+        raise Throttled(retry_after=refusal.wait)
+
     def _hold(self, name: LimitName) -> Hold:
         return Hold(name, self._limits.uses[name])
 
-    def _find_browser(self, named: Credentials | None, client: Client) -> bytes | None:
-        """Return the key of a browser that was signed in with the user's present password, or None."""
-        if named is None or client.known_user_id != named.user.id:
+    def _find_browser(self, device: LastSignIn | None, named: Credentials | None) -> bytes | None:
+        """Return the key of a browser that was signed in with the user's present password, or None.
+
+        Somebody who knew an earlier password may hold any number of such cookies.
+        """
+        if device is None or named is None or device.user_id != named.user.id:
             return None
-        if client.known_since + CLOCK_TOLERANCE < named.password_set_at.timestamp():
-            return None  # somebody who knew an earlier password may hold any number of such cookies
-        return self._name(LimitName.BROWSER, str(named.user.id), client.known_browser)
+        if device.made + CLOCK_TOLERANCE < named.password_set_at.timestamp():
+            return None
+        return self._name(LimitName.BROWSER, str(named.user.id), device.session_id)
 
     def _name(self, name: str, *parts: str) -> bytes:
         text = "\0".join((name, *parts))

@@ -98,7 +98,7 @@ class Limit:
     longest_wait: int
     most_in_a_row: int
 
-    def find_wait(self, count: Count) -> int:
+    def get_wait(self, count: Count) -> int:
         """Return the seconds until the next try may come, 0 for at once."""
         count = self._forget(count)
         if count.in_a_row + count.pending >= self.most_in_a_row:
@@ -134,7 +134,7 @@ class Cap:
 
     most: int
 
-    def find_wait(self, count: Count) -> int:
+    def get_wait(self, count: Count) -> int:
         """Return the seconds until the next try may come, 0 for at once."""
         is_closed = count.in_a_row + count.pending >= self.most
         return _seconds_until(count.last_at + LOCKOUT, count.now) if is_closed else 0
@@ -157,7 +157,7 @@ class Allowance:
     uses: int
     period: dt.timedelta
 
-    def find_wait(self, count: Count) -> int:
+    def get_wait(self, count: Count) -> int:
         """Return the seconds until the next use, 0 for at once."""
         return _seconds_until(self._full_at(count) + self._step() - self.period, count.now)
 
@@ -264,7 +264,7 @@ def hold_sign_in(limits: Limits, keys: SignInKeys, counts: Mapping[bytes, Count]
         return {keys.browser: Hold(LimitName.BROWSER, limits.browser)}
     here, address = counts.get(keys.account_at_address), counts.get(keys.address)
     hold = Hold(LimitName.ACCOUNT_AT_ADDRESS, limits.account_at_address)
-    if address is not None and limits.address.find_wait(address):
+    if address is not None and limits.address.get_wait(address):
         hold = Hold(LimitName.ADDRESS, limits.account_at_address.tighten())
     if here is not None and here.is_known:
         return {keys.account_at_address: hold}
@@ -287,10 +287,10 @@ class Refusal:
 def find_refusal(counts: Mapping[bytes, Count], holds: Holds) -> Refusal | None:
     """Return why a try must wait, by the count that makes it wait longest; None if it need not."""
     held = {key: count for key, count in counts.items() if key in holds}
-    wait, key = max(((holds[key].rule.find_wait(count), key) for key, count in held.items()), default=(0, b""))
+    wait, key = max(((holds[key].rule.get_wait(count), key) for key, count in held.items()), default=(0, b""))
     if not wait:
         return None
-    is_hopeful = not any(holds[key].rule.find_wait(count.hope()) for key, count in held.items())
+    is_hopeful = not any(holds[key].rule.get_wait(count.hope()) for key, count in held.items())
     return Refusal(wait, key, holds[key].name, is_hopeful)
 
 

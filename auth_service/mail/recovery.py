@@ -17,6 +17,7 @@ from auth_service.clients import Client
 from auth_service.email_addresses import email_key
 from auth_service.errors import CodeRefused
 from auth_service.guessing.admission import Admission
+from auth_service.guessing.rules import LimitName
 from auth_service.mail.codes import LIFETIME, Codes, Purpose, make_code, read_code
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
@@ -136,7 +137,7 @@ class Recovery:
 
     async def _try(self, wanted: PasswordReset, flow: str | None, client: Client) -> tuple[Code, User] | None:
         """Return the code and whose it is, or None when it is not right; Throttled."""
-        await self.admission.admit_code(client)
+        await self.admission.admit_address(LimitName.CODE, client)
         code_mac = self._read(wanted)
         if flow is None or code_mac is None:
             return None

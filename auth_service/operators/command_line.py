@@ -171,28 +171,24 @@ def _add_limit(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--limit", type=_read_limit, default=50, metavar="N", help=f"at most {MOST} (50)")
 
 
-def _read_id(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_ID:
-        raise argparse.ArgumentTypeError("an id is a positive number")
-    return int(text)
+def _number_to(most: int, refusal: str) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isdecimal() or not 1 <= int(text) <= most:
+            raise argparse.ArgumentTypeError(refusal)
+        return int(text)
+
+    return read
+
+
+_read_id = _number_to(MAX_ID, "an id is a positive number")
+_read_limit = _number_to(MOST, f"a limit is a number from 1 to {MOST}")
+_read_days = _number_to(MOST_DAYS, f"a number of days from 1 to {MOST_DAYS}")
 
 
 def _read_role(text: str) -> str:
     if not ROLE.fullmatch(text):
         raise argparse.ArgumentTypeError("a role is of letters, digits, '_', '-', '.' and ':'")
     return text
-
-
-def _read_limit(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MOST:
-        raise argparse.ArgumentTypeError(f"a limit is a number from 1 to {MOST}")
-    return int(text)
-
-
-def _read_days(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MOST_DAYS:
-        raise argparse.ArgumentTypeError(f"a number of days from 1 to {MOST_DAYS}")
-    return int(text)
 
 
 def _read_moment(text: str) -> dt.datetime:

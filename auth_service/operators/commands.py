@@ -21,7 +21,7 @@ from auth_service.tables.audit import (
     Event,
     count_audit_lines,
     delete_audit_lines,
-    find_moment,
+    get_moment,
     insert_audit_line,
     list_audit_lines,
 )
@@ -140,7 +140,7 @@ async def show_audit(parts: Parts, arguments: Arguments) -> list[Record]:
 async def prune_audit(parts: Parts, arguments: Arguments) -> Record:
     """Delete audit lines from before a moment, in small transactions, and record who did; or only count them."""
     async with parts.database.connection() as connection:
-        latest = await find_moment(connection, dt.timedelta(days=arguments.older_than or 0))
+        latest = await get_moment(connection, dt.timedelta(days=arguments.older_than or 0))
     before = min(arguments.before or latest, latest)  # by the database's clock: never the line that is noted below
     if arguments.dry_run:
         async with parts.database.connection() as connection:

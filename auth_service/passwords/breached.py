@@ -45,7 +45,7 @@ class BreachedPasswords:
         low, high = 0, self._size  # the line looked for begins in here
         while low < high:
             middle = (low + high) // 2
-            start, line = self._find_line(middle)
+            start, line = self._get_line(middle)
             found = line[:HASH_LENGTH].upper()
             if found == wanted:
                 return True
@@ -59,7 +59,7 @@ class BreachedPasswords:
         """Close the file."""
         os.close(self._descriptor)
 
-    def _find_line(self, position: int) -> tuple[int, bytes]:
+    def _get_line(self, position: int) -> tuple[int, bytes]:
         """Return the first line that begins at or after a position, and where it begins; empty at the end."""
         before = max(0, position - 1)
         block = os.pread(self._descriptor, 2 * LONGEST_LINE, before)
@@ -72,7 +72,7 @@ class BreachedPasswords:
         """Check lines all over the file: each is well-formed, and sorts after the one before."""
         last, lines = b"", 0
         for number in range(SAMPLES):
-            _, line = self._find_line(self._size * number // SAMPLES)
+            _, line = self._get_line(self._size * number // SAMPLES)
             if line and (not _LINE.fullmatch(line) or line[:HASH_LENGTH].upper() < last):
                 raise BreachedPasswordsInvalid(
                     "names a file that is no ordered list of lines HASH:COUNT with SHA-1 hashes"

@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whom an item waits for: an address (``clients.find_site``) and an account, by its key."""
+    """Whom an item waits for: an address (``clients.get_site``) and an account, by its key."""
 
     site: str = ""
     account: str = ""

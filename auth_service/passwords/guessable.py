@@ -48,7 +48,7 @@ def load_estimator() -> Callable[[str], float]:
 
 def estimate_guesses(password: str) -> float:
     """Return how many guesses it takes, as a power of ten; counting stops once there are enough."""
-    period = _find_period(password)
+    period = _get_period(password)
     guesses = math.log10(len(password) / period)
     for start in range(0, period, PIECE):
         piece = password[start : min(start + PIECE, period)]
@@ -58,7 +58,7 @@ def estimate_guesses(password: str) -> float:
     return guesses
 
 
-def _find_period(text: str) -> int:
+def _get_period(text: str) -> int:
     """Return the period with which a text repeats itself to its end; its length if it does not (Knuth et al.)."""
     borders = [0] * len(text)
     for end in range(1, len(text)):

@@ -90,14 +90,23 @@ class Passwords:
         gauge.set_function(self._taken.total)
 
     @contextlib.contextmanager
-    def take_slot(self, site: str, account: str) -> Iterator[Slot]:
+    def take_slot(self, site: str = "", account: str = "") -> Iterator[Slot]:
         """Yield a slot for one hash, freed when the hash ends, or with the block if none started; or Unavailable."""
-        slot = self._take_slot(Owner(site, account))
+        owner = Owner(site, account)
+        with self._lock:
+            is_full = self._taken.total() >= self._slots
+        if is_full and not self._make_room(owner):
+            raise self._shed()
+        slot = Slot(owner)
+        self._preparing.put(slot, owner)
+        with self._lock:
+            self._taken[owner] += 1
+            self._taken_by_site[owner.site] += 1
         try:
             yield slot
         finally:
-            if not slot.is_used and self._preparing.remove(slot, slot.owner):
-                self._leave_slot(slot.owner)
+            if not slot.is_used and self._preparing.remove(slot, owner):
+                self._leave_slot(owner)
 
     async def hash(self, password: str, slot: Slot | None = None) -> str:
         """Return a new hash of the password; Unavailable when it needs a slot of its own and there is none."""
@@ -148,7 +157,9 @@ class Passwords:
             return False
 
     async def _run(self, work: Callable[[], Outcome], slot: Slot | None) -> Outcome:
-        slot = slot or self._take_slot(Owner())
+        if slot is None:
+            with self.take_slot() as own:
+                return await self._run(work, own)
         assert not slot.is_used, "a slot is for one hash"
         slot.is_used, owner = True, slot.owner
         if not self._preparing.remove(slot, owner):
@@ -158,18 +169,6 @@ class Passwords:
             return await self._threads.run(work, lambda: self._leave_slot(owner), owner)
         except Dropped:
             raise self._shed() from None
-
-    def _take_slot(self, owner: Owner) -> Slot:
-        with self._lock:
-            is_full = self._taken.total() >= self._slots
-        if is_full and not self._make_room(owner):
-            raise self._shed()
-        slot = Slot(owner)
-        self._preparing.put(slot, owner)
-        with self._lock:
-            self._taken[owner] += 1
-            self._taken_by_site[owner.site] += 1
-        return slot
 
     def _make_room(self, newcomer: Owner) -> bool:
         """Drop a waiting hash, or a slot whose hash has not been requested yet, if that is fair; tell whether."""

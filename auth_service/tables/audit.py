@@ -108,7 +108,7 @@ async def list_audit_lines(connection: Connection, user_id: int | None, limit: i
     return [AuditLine(**row) for row in rows]
 
 
-async def find_moment(connection: Connection, ago: dt.timedelta) -> dt.datetime:
+async def get_moment(connection: Connection, ago: dt.timedelta) -> dt.datetime:
     """Return the moment so long ago by the clock that dates the lines."""
     moment: dt.datetime = await connection.fetchval("SELECT now() - $1::interval", ago)
     return moment

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from auth_service.clients import Client
 from auth_service.email_addresses import email_key
 from auth_service.tables.audit import Event
-from auth_service.tables.user_changes import TURN, Kind
+from auth_service.tables.user_changes import TURN, ChangeKind
 from shared.postgres.database import Connection
 from shared.postgres.epochs import DataMoved
 
@@ -59,7 +59,7 @@ async def insert_imported_users(connection: Connection, users: Sequence[Imported
         [user.email_verified_at for user in users],
         [",".join(user.roles) for user in users],
         [user.created_at for user in users],
-        Kind.CREATED.value,
+        ChangeKind.CREATED.value,
         TURN,
         Event.USER_IMPORTED.value,
         client.address,

@@ -9,7 +9,8 @@ trips: besides the hash, those are what a sign-in costs (``docs/performance.md``
 """
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from auth_service.clients import Client
 from auth_service.guessing.rules import KNOWN_FOR
@@ -17,8 +18,11 @@ from auth_service.tables.attempts import Attempt
 from auth_service.tables.audit import Event
 from auth_service.tables.refresh_tokens import hash_refresh_token
 from auth_service.tables.sessions import Session, SessionId
-from auth_service.tables.users import User
-from shared.postgres.database import Connection, Row
+from auth_service.tables.users import User, read_user
+from shared.postgres.database import Connection
+
+Ages: TypeAlias = tuple[dt.timedelta, dt.timedelta]
+"""How long a session may last, at all and unused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +38,18 @@ class Identity:
     attempt: Attempt | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NewSession:
-    """How long a session may last, and its first refresh token."""
-
-    max_age: dt.timedelta
-    idle_age: dt.timedelta
-    refresh_token: str = field(repr=False)
-
-
 async def insert_new_session(
-    connection: Connection, identity: Identity, new: NewSession, client: Client, most: int
+    connection: Connection, identity: Identity, client: Client, refresh_token: str, ages: Ages, most: int
 ) -> tuple[User, Session, bool] | None:
     """Store and return a new session with its user, and whether they had ``most``; None when they may not."""
-    attempt = identity.attempt
-    counted, known = (attempt.counted, attempt.known) if attempt else ((), b"")
+    counted, known = (identity.attempt.counted, identity.attempt.known) if identity.attempt else ((), b"")
+    account = (identity.user_id, identity.password_set_at, client.user_agent, client.address)
+    session = (*ages, hash_refresh_token(refresh_token), Event.SIGNED_IN.value, client.request_id)
+    counts = (list({*counted, known} - {b""}), known, KNOWN_FOR, list(counted), most)
     row = await connection.fetchrow(
         """
         WITH account AS (
-            SELECT id, name, email, created_at, updated_at, roles FROM users
+            SELECT id, name, email, created_at, updated_at, roles, disabled_at FROM users
             WHERE id = $1 AND password_set_at = coalesce($2, password_set_at) AND disabled_at IS NULL FOR KEY SHARE
         ), session AS (
             INSERT INTO sessions (user_id, user_agent, address, ends_at, idle_ends_at)
@@ -75,23 +72,19 @@ async def insert_new_session(
                 ),
                 forget_at = CASE WHEN excluded.is_known THEN excluded.forget_at ELSE attempts.forget_at END
         )
-        SELECT account.id, name, email, account.created_at, updated_at, roles,
+        SELECT account.id, name, email, account.created_at, updated_at, roles, disabled_at,
             session.id AS session_id, session.created_at AS signed_in_at, ends_at,
             EXISTS (
                 SELECT FROM sessions AS other WHERE user_id = $1 AND revoked_at IS NULL
                     AND now() < least(other.ends_at, other.idle_ends_at) + interval '1 day'
                 ORDER BY other.created_at DESC, other.id DESC OFFSET $14 - 1 LIMIT 1
-            ) AS is_surplus
-        FROM account, session
+            ) AS is_surplus FROM account, session
         """,
-        *(identity.user_id, identity.password_set_at, client.user_agent, client.address, new.max_age, new.idle_age),
-        *(hash_refresh_token(new.refresh_token), Event.SIGNED_IN.value, client.request_id),
-        *(list({*counted, known} - {b""}), known, KNOWN_FOR, list(counted), most),
+        *account,
+        *session,
+        *counts,
     )
-    return _read_new_session(row) if row else None
-
-
-def _read_new_session(row: Row) -> tuple[User, Session, bool]:
-    about = (row["id"], row["name"], row["email"], row["created_at"], row["updated_at"])
-    session = Session(SessionId(row["session_id"]), row["id"], row["signed_in_at"], row["ends_at"])
-    return User(*about, tuple(row["roles"])), session, row["is_surplus"]
+    if row is None:
+        return None
+    begun = Session(SessionId(row["session_id"]), row["id"], row["signed_in_at"], row["ends_at"])
+    return read_user(row), begun, row["is_surplus"]

@@ -24,7 +24,7 @@ SALT_LENGTH = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class TokenUse:
     """The one use of a refresh token: how many seconds ago, and the salt that its successor was derived with.
 
     ``is_repeated``: the token itself had been sent a second time, long after the first.
@@ -73,7 +73,7 @@ async def find_session_of(connection: Connection, token: str) -> SessionId | Non
     return SessionId(session_id) if session_id else None
 
 
-async def find_use(connection: Connection, token: str) -> Use | None:
+async def find_use(connection: Connection, token: str) -> TokenUse | None:
     """Return the use of a refresh token; None while it is unused."""
     row = await connection.fetchrow(
         """
@@ -82,7 +82,7 @@ async def find_use(connection: Connection, token: str) -> Use | None:
         """,
         hash_refresh_token(token),
     )
-    return Use(row["ago"], row["salt"], row["is_repeated"]) if row else None
+    return TokenUse(**row) if row else None
 
 
 async def update_repeated(connection: Connection, token: str) -> bool:

@@ -49,10 +49,10 @@ async def list_revocations(connection: Connection, after: int) -> list[Revocatio
         after,
         PAGE,
     )
-    return [Revocation(row["id"], SessionId(row["session_id"]), row["until"]) for row in rows]
+    return [Revocation(**row) for row in rows]
 
 
-async def find_newest_revocation(connection: Connection) -> int:
+async def get_newest_revocation(connection: Connection) -> int:
     """Return the highest number that was ever given to a revocation, 0 before the first."""
     newest: int = await connection.fetchval(
         "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM revocations_id_seq"

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import NewType
 
 from auth_service.tables.users import User, read_user
-from shared.postgres.database import Connection, Row
+from shared.postgres.database import Connection
 
 SessionId = NewType("SessionId", uuid.UUID)
 
@@ -77,7 +77,7 @@ async def find_live_session(connection: Connection, session_id: SessionId) -> Se
     row = await connection.fetchrow(
         "SELECT id, user_id, created_at, ends_at FROM live_sessions WHERE id = $1", session_id
     )
-    return _read_session(row) if row else None
+    return Session(**row) if row else None
 
 
 async def list_live_sessions(
@@ -134,7 +134,7 @@ async def update_last_used(connection: Connection, session_id: SessionId, idle_a
         session_id,
         idle_age,
     )
-    return _read_session(row) if row else None
+    return Session(**row) if row else None
 
 
 async def update_uses(
@@ -187,7 +187,7 @@ async def update_revoked(
         user_id,
         because.value,
     )
-    return _read_session(row) if row else None
+    return Session(**row) if row else None
 
 
 async def update_all_revoked(
@@ -222,7 +222,7 @@ async def update_all_revoked(
         limit,
         began_by,
     )
-    return [_read_session(row) for row in rows]
+    return [Session(**row) for row in rows]
 
 
 async def update_surplus_revoked(
@@ -253,7 +253,7 @@ async def update_surplus_revoked(
         because.value,
         limit,
     )
-    return [_read_session(row) for row in rows]
+    return [Session(**row) for row in rows]
 
 
 async def list_devices(connection: Connection, user_id: int, after: SessionId | None, limit: int) -> list[Device]:
@@ -326,7 +326,3 @@ async def lock_sessions_of(connection: Connection, user_id: int, limit: int) -> 
 async def delete_sessions(connection: Connection, session_ids: Sequence[SessionId]) -> None:
     """Delete sessions; delete their refresh tokens first, which would otherwise go with them, however many."""
     await connection.execute("DELETE FROM sessions WHERE id = ANY($1::uuid[])", list(session_ids))
-
-
-def _read_session(row: Row) -> Session:
-    return Session(row["id"], row["user_id"], row["created_at"], row["ends_at"])

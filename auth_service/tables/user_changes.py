@@ -18,7 +18,7 @@ PAGE = 500  # changes
 TURN = 4_709_202  # any number, but a different one for each feed
 
 
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """What can happen to a user, as others need to know it."""
 
     CREATED = "created"
@@ -31,15 +31,15 @@ class UserChange:
     """One change; name and e-mail are None for a deleted user."""
 
     id: int
-    kind: Kind
+    kind: ChangeKind
     user_id: int
     name: str | None
     email: str | None
 
 
-async def insert_user_change(connection: Connection, kind: Kind, user: User) -> None:
+async def insert_user_change(connection: Connection, kind: ChangeKind, user: User) -> None:
     """Record a change of a user, with what they are now."""
-    is_gone = kind is Kind.DELETED
+    is_gone = kind is ChangeKind.DELETED
     await connection.execute(
         """
         INSERT INTO user_changes (kind, user_id, name, email)
@@ -60,10 +60,10 @@ async def list_user_changes(connection: Connection, after: int) -> list[UserChan
         after,
         PAGE,
     )
-    return [UserChange(row["id"], Kind(row["kind"]), row["user_id"], row["name"], row["email"]) for row in rows]
+    return [UserChange(row["id"], ChangeKind(row["kind"]), row["user_id"], row["name"], row["email"]) for row in rows]
 
 
-async def find_newest_change(connection: Connection) -> int:
+async def get_newest_change(connection: Connection) -> int:
     """Return the number of the last change, 0 before the first. It is never deleted, so nobody has read past it."""
     newest: int = await connection.fetchval("SELECT coalesce(max(id), 0) FROM user_changes")
     return newest

@@ -61,7 +61,7 @@ async def insert_user(connection: Connection, name: str, email: str, password_ha
     return read_user(row) if row["id"] is not None else None
 
 
-async def find_highest_user_id(connection: Connection) -> int:
+async def get_highest_user_id(connection: Connection) -> int:
     """Return the highest id ever given to a user, as far as the database knows; 0 before the first."""
     highest: int = await connection.fetchval(
         "SELECT greatest((SELECT max(id) FROM users), pg_sequence_last_value('users_id_seq'), 0)"
@@ -221,13 +221,16 @@ async def update_roles(
     return read_user(row) if row else None
 
 
-async def lock_user(connection: Connection, user_id: int) -> bool:
-    """Keep this user from signing in or being changed until the transaction ends; tell whether they exist.
+async def lock_user(connection: Connection, user_id: int) -> User | None:
+    """Return a user, or None, and keep them from signing in or being changed until the transaction ends.
 
     It waits for a session that is just beginning, so ending all sessions of the user ends that one too.
     """
-    row = await connection.fetchrow("SELECT id FROM users WHERE id = $1 FOR UPDATE", user_id)
-    return row is not None
+    row = await connection.fetchrow(
+        "SELECT id, name, email, created_at, updated_at, roles, disabled_at FROM users WHERE id = $1 FOR UPDATE",
+        user_id,
+    )
+    return read_user(row) if row else None
 
 
 async def delete_user(connection: Connection, user_id: int) -> None:

@@ -22,6 +22,7 @@ from auth_service.web.browser import (
     find_browser_session,
     find_user_id,
     is_csrf_verified,
+    rename,
     seal_session,
 )
 from auth_service.web.pages import MAX_FORM, explain_csrf, explain_later, form_page, redirect, sign_in_url
@@ -57,7 +58,7 @@ REFUSALS = (Conflict, Forbidden, Invalid, Throttled, Unavailable)
 
 async def lead_to_sign_in(request: Request) -> Response:
     """Redirect to the sign-in page, which leads back to the requested page."""
-    return redirect(sign_in_url(request, callback_url=parts_of(request).public_url + _find_page(request)))
+    return redirect(sign_in_url(request, callback_url=parts_of(request).public_url + _get_page(request)))
 
 
 def signed_in(page: Page, otherwise: Endpoint = lead_to_sign_in) -> Endpoint:
@@ -88,16 +89,15 @@ async def show_name_again(request: Request) -> Response:
 
 async def _change_profile(request: Request, found: BrowserSession) -> Response:
     """Change the name, in the browser's cookie too."""
-    fields, parts, client = await read_form(request, MAX_FORM), parts_of(request), identify_client(request)
+    fields = await read_form(request, MAX_FORM)
     try:
         _verify_form(request, fields)
         if fields.get("account") != str(found.user.id):
             raise Forbidden(OTHER_ACCOUNT)
-        change = validate(AccountChange, {"name": fields.get("name", "")})
-        user = await parts.accounts.rename(found.user, change.name or found.user.name, client)
+        renamed = await rename(request, found, validate(AccountChange, {"name": fields.get("name", "")}).name)
     except REFUSALS as refusal:
         return _page(request, found, "account.html", refusal, name=fields.get("name", ""), account=found.user.id)
-    _, cookies = seal_session(request, user, found.session, parts.sessions.sign_access_token(user, found.session))
+    _, cookies = seal_session(request, renamed)
     return add_cookies(_lead_on(request, "/account", "renamed"), cookies)
 
 
@@ -188,7 +188,7 @@ def _say_deleted(request: Request) -> Response:
     return add_cookies(redirect(sign_in_url(request, notice="deleted")), clear_session(request))
 
 
-def _find_page(request: Request) -> str:
+def _get_page(request: Request) -> str:
     """Return the path to come back to: the requested page, or, for a form that was sent, the page that shows it."""
     path: str = request.scope["path"]  # never from ``request.url``, which is built from the Host header
     return path if request.method in ("GET", "HEAD") else "/account"

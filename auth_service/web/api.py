@@ -4,6 +4,7 @@ Endpoints for one's own account need a live session: its row is looked up, a val
 """
 
 import uuid
+from dataclasses import asdict
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -13,7 +14,7 @@ from auth_service.clients import identify_client
 from auth_service.parts import parts_of
 from auth_service.sessions import read_session_id
 from auth_service.signing_in import Proof
-from auth_service.tables.sessions import Device, Ending, SessionId
+from auth_service.tables.sessions import Ending, SessionId
 from auth_service.tables.users import User
 from auth_service.web.schemas import (
     AccountChange,
@@ -60,14 +61,9 @@ async def create_session(request: Request, offered: SignIn) -> Response:
     signed_in = await parts.signing_in.sign_in(proof, identify_client(request))
     record = record_of(request.scope)
     record.user_id, record.session_id = signed_in.user.id, str(signed_in.session.id)
-    user = signed_in.user
     return _answer(
         SignedInView(
-            id=user.id,
-            name=user.name,
-            email=user.email,
-            created_at=user.created_at,
-            updated_at=user.updated_at,
+            **asdict(signed_in.user),
             access_token=signed_in.access_token,
             refresh_token=signed_in.refresh_token,
             expires_in=signed_in.expires_in,
@@ -88,11 +84,7 @@ async def refresh_tokens(request: Request, offered: RefreshToken) -> Response:
     refreshed = await parts.sessions.refresh(offered.refresh_token, identify_client(request))
     record = record_of(request.scope)
     record.user_id, record.session_id = refreshed.user.id, str(refreshed.session.id)
-    tokens = TokensView(
-        access_token=refreshed.access_token,
-        refresh_token=refreshed.refresh_token,
-        expires_in=refreshed.expires_in,
-    )
+    tokens = TokensView.model_validate(refreshed, from_attributes=True)
     return _answer(tokens, headers={"Cache-Control": "no-store"})
 
 
@@ -165,7 +157,7 @@ async def list_sessions(request: Request, query: DeviceQuery) -> Response:
     if len(devices) > query.limit:
         parameters = urlencode({"limit": query.limit, "cursor": shown[-1].session_id})
         headers["Link"] = f'<{parts_of(request).public_url}/api/me/sessions?{parameters}>; rel="next"'
-    views = [_view_device(device, current) for device in shown]
+    views = [DeviceView(id=one.session_id, current=one.session_id == current, **asdict(one)) for one in shown]
     return JSONResponse([view.model_dump(mode="json", by_alias=True) for view in views], headers=headers)
 
 
@@ -203,21 +195,7 @@ def _callers_session(request: Request) -> SessionId:
 
 
 def _view(user: User) -> UserView:
-    return UserView(
-        id=user.id, name=user.name, email=user.email, created_at=user.created_at, updated_at=user.updated_at
-    )
-
-
-def _view_device(device: Device, current: SessionId) -> DeviceView:
-    return DeviceView(
-        id=device.session_id,
-        created_at=device.created_at,
-        last_used_at=device.last_used_at,
-        ends_at=device.ends_at,
-        user_agent=device.user_agent,
-        address=device.address,
-        current=device.session_id == current,
-    )
+    return UserView.model_validate(user, from_attributes=True)
 
 
 def _answer(view: View, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -16,11 +16,12 @@ replaced, or clear the new one. So these rules decide which session is the brows
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from auth_service.clients import identify_client
 from auth_service.parts import Parts, parts_of
 from auth_service.sessions import SignedIn, read_session_id
 from auth_service.tables.sessions import Ending, Session, SessionId
@@ -29,7 +30,7 @@ from auth_service.web.redirects import safe_redirect
 from shared.observing.request_context import record_of
 from shared.tokens.authentication import User as SignedInCaller
 from shared.tokens.authentication import authenticate_token
-from shared.tokens.device_cookie import MAX_AGE, Device, names_session
+from shared.tokens.device_cookie import MAX_AGE, LastSignIn, names_session
 from shared.tokens.session_cookie import (
     SessionClaims,
     clear_cookie,
@@ -79,8 +80,8 @@ def has_csrf_cookie(request: Request) -> bool:
 def choose_callback_url(request: Request, fields: Mapping[str, str]) -> str:
     """Return where to go afterwards: as the body says, else the query, else the cookie; else the first page."""
     parts = parts_of(request)
-    places = (fields.get("callbackUrl"), request.query_params.get("callbackUrl"), _callback_cookie(request))
-    wanted = next(filter(None, places), "")
+    sent = (fields.get("callbackUrl"), request.query_params.get("callbackUrl"))
+    wanted = next(filter(None, (*sent, _cookies(request).get(parts.cookies.callback))), "")
     return safe_redirect(wanted, parts.public_url) or parts.public_url
 
 
@@ -89,7 +90,8 @@ def remember_callback_url(request: Request, callback_url: str) -> list[str]:
 
     A destination too long for a cookie is left to the query and the form; an older one is then forgotten.
     """
-    names, kept = parts_of(request).cookies, _callback_cookie(request)
+    names = parts_of(request).cookies
+    kept = _cookies(request).get(names.callback)
     if kept == callback_url:
         return []
     cookie = set_cookie(names.callback, callback_url, secure=names.secure)
@@ -124,7 +126,7 @@ def order_session_ids(parts: Parts, device_cookie: str | None, claims: SessionCl
     own = read_session_id(text)
     if own is not None and device_cookie is not None and names_session(device_cookie, str(text)):
         return [own]  # the usual case: whether the device cookie is ours makes no difference then
-    device = parts.devices.find_device(device_cookie, _now())
+    device = parts.devices.find_last_sign_in(device_cookie, int(time.time()))
     named = [read_session_id(device.session_id if device else None), own]
     return list(dict.fromkeys(session_id for session_id in named if session_id is not None))
 
@@ -141,22 +143,32 @@ def note_reader(request: Request) -> None:
     record_of(request.scope).user_name = name if isinstance(name, str) else None
 
 
-def seal_session(request: Request, user: User, session: Session, access_token: str) -> tuple[SessionClaims, list[str]]:
+async def rename(request: Request, found: BrowserSession, name: str | None) -> BrowserSession:
+    """Return a browser's session under its user's new name, if one is given, with an access token that has it.
+
+    Raises what ``Accounts.rename`` does.
+    """
+    parts = parts_of(request)
+    user = await parts.accounts.rename(found.user, name or found.user.name, identify_client(request))
+    return replace(found, user=user, access_token=parts.sessions.sign_access_token(user, found.session))
+
+
+def seal_session(request: Request, found: BrowserSession | SignedIn) -> tuple[SessionClaims, list[str]]:
     """Return what the sealed session says and the cookies that store it until its absolute end.
 
     The log record gets the user and the session.
     """
     record = record_of(request.scope)
-    record.user_id, record.session_id = user.id, str(session.id)
-    return seal_for(parts_of(request), user, session, access_token, _cookies(request))
+    record.user_id, record.session_id = found.user.id, str(found.session.id)
+    return seal_for(parts_of(request), found.user, found.session, found.access_token, _cookies(request))
 
 
 def store_sign_in(request: Request, signed_in: SignedIn) -> list[str]:
     """Return the cookies that store a new session and mark it as the browser's."""
-    parts, now = parts_of(request), _now()
-    device = parts.devices.make(Device(signed_in.user.id, str(signed_in.session.id)), now)
+    parts, now = parts_of(request), int(time.time())
+    device = parts.devices.make(LastSignIn(signed_in.user.id, str(signed_in.session.id)), now)
     names = parts.cookies
-    _, cookies = seal_session(request, signed_in.user, signed_in.session, signed_in.access_token)
+    _, cookies = seal_session(request, signed_in)
     return [*cookies, set_cookie(names.device, device, secure=names.secure, expires_at=now + MAX_AGE)]
 
 
@@ -172,7 +184,7 @@ def seal_for(
         "sid": str(session.id),
         "accessToken": access_token,
     }
-    now, ends_at = _now(), int(session.ends_at.timestamp())
+    now, ends_at = int(time.time()), int(session.ends_at.timestamp())
     stamped = parts.sealer.stamp(claims, now, min(ends_at, now + int(parts.sessions.idle_age.total_seconds())))
     sealed = parts.sealer.seal_stamped(stamped)
     return stamped, session_cookies(parts.cookies, sealed, ends_at, sent)
@@ -217,26 +229,18 @@ def _cookies(request: Request) -> Mapping[str, str]:
     return cookies
 
 
-def _callback_cookie(request: Request) -> str | None:
-    return _cookies(request).get(parts_of(request).cookies.callback)
-
-
 def _open_session(request: Request) -> SessionClaims:
     parts = parts_of(request)
     sealed = find_session_value(_cookies(request), parts.cookies.session)
-    return (parts.sealer.open(sealed, _now()) if sealed else None) or {}
+    return (parts.sealer.open(sealed, int(time.time())) if sealed else None) or {}
 
 
 def _is_good(request: Request, token: str, user: User, session: Session) -> bool:
     """Tell whether an access token is of this session, matches the user as they are now, and won't expire too soon."""
-    state, now = request.app.state, _now()
+    state, now = request.app.state, int(time.time())
     caller = authenticate_token(token, state.access_tokens, state.revocations, now)
     if not isinstance(caller, SignedInCaller) or not caller.claims.is_fresh(now):
         return False
     claims = caller.claims
     told = (claims.session_id, claims.user_id, claims.name, claims.email, claims.roles)
     return told == (str(session.id), user.id, user.name, user.email, user.roles)
-
-
-def _now() -> int:
-    return int(time.time())

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from auth_service.parts import parts_of
 from auth_service.tables.revocations import list_revocations
-from auth_service.tables.user_changes import Kind, UserChange, list_user_changes
+from auth_service.tables.user_changes import ChangeKind, UserChange, list_user_changes
 from auth_service.web.browser import clear_ended_pieces, order_session_ids, seal_for
 from auth_service.web.long_poll import Entry, ListEntries, Page
 from shared.auth_events import contract
@@ -59,7 +59,7 @@ async def renew_session(request: Request) -> Response:
 
 
 def _describe_change(change: UserChange) -> object:
-    if change.kind is Kind.DELETED:
+    if change.kind is ChangeKind.DELETED:
         return contract.UserDeleted(id=change.id, kind="deleted", user=contract.UserGone(id=change.user_id))
     user = {"id": change.user_id, "name": change.name, "email": change.email}
     return contract.UserChange.model_validate({"id": change.id, "kind": change.kind.value, "user": user})

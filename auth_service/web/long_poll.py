@@ -102,10 +102,10 @@ class Events:
         await asyncio.sleep(LOOK_EVERY)
         self._looking = None  # for those who come from now on, this query may have begun too early
         async with self._database.connection() as connection:
-            return await _find_marks(connection)
+            return await _get_marks(connection)
 
 
-async def _find_marks(connection: Connection) -> Marks:
+async def _get_marks(connection: Connection) -> Marks:
     row = await connection.fetchrow(
         """
         SELECT (SELECT max(id) FROM user_changes), (SELECT max(id) FROM revocations), (SELECT max(number) FROM epochs)

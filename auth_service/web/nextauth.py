@@ -8,13 +8,13 @@ Host.
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from auth_service.clients import identify_client
 from auth_service.errors import InvalidCredentials, LinkRefused, NoAddress
+from auth_service.guessing.rules import LimitName
 from auth_service.parts import parts_of
 from auth_service.tables.sessions import Ending
 from auth_service.ways.way import Fields, Way
@@ -31,6 +31,7 @@ from auth_service.web.browser import (
     note_reader,
     offer_csrf_token,
     remember_callback_url,
+    rename,
     seal_session,
     store_sign_in,
 )
@@ -44,9 +45,19 @@ MAX_LOG_BODY = 4096
 
 NEVER_STORED = {"Cache-Control": "private, no-cache, no-store", "Pragma": "no-cache", "Expires": "0"}
 SHOWN_ON_SIGN_IN_PAGE = {
-    *("Signin", "OAuthSignin", "OAuthCallback", "OAuthCreateAccount", "EmailCreateAccount", "Callback"),
-    *("OAuthAccountNotLinked", "EmailSignin", "CredentialsSignin", "SessionRequired"),
-    *("TooManyAttempts", "Unavailable"),  # ours: next-auth itself has no such limits
+    "Signin",
+    "OAuthSignin",
+    "OAuthCallback",
+    "OAuthCreateAccount",
+    "EmailCreateAccount",
+    "Callback",
+    "OAuthAccountNotLinked",
+    "EmailSignin",
+    "CredentialsSignin",
+    "SessionRequired",
+    # Ours: next-auth itself has no such limits.
+    "TooManyAttempts",
+    "Unavailable",
 }
 
 ERROR_NAMES: Mapping[type[AppError], str] = {
@@ -95,9 +106,7 @@ async def update_session(request: Request) -> Response:
         return JSONResponse({}, status_code=400, headers=NEVER_STORED)
     found = await find_browser_session(request)
     if found is not None and "name" in wanted:
-        change, parts = validate(AccountChange, {"name": wanted["name"]}), parts_of(request)
-        user = await parts.accounts.rename(found.user, change.name or found.user.name, identify_client(request))
-        found = replace(found, user=user, access_token=parts.sessions.sign_access_token(user, found.session))
+        found = await rename(request, found, validate(AccountChange, {"name": wanted["name"]}).name)
     return await _answer_session(request, found)
 
 
@@ -168,7 +177,7 @@ async def take_log(request: Request) -> Response:
 
     BadRequest for a body that claims to be JSON and is not, as in next-auth.
     """
-    await parts_of(request).admission.admit_log(identify_client(request))
+    await parts_of(request).admission.admit_address(LimitName.LOG, identify_client(request))
     body = await read_bytes(request, MAX_LOG_BODY)
     if body and media_type(request) == "application/json":
         parse_json(body)
@@ -184,7 +193,7 @@ async def _answer_session(request: Request, found: BrowserSession | None) -> Res
     """Return a browser's session for its client, with the cookie that keeps or clears it."""
     if found is None:
         return add_cookies(JSONResponse({}, headers=NEVER_STORED), await clear_ended_session(request))
-    claims, cookies = seal_session(request, found.user, found.session, found.access_token)
+    claims, cookies = seal_session(request, found)
     user = {name: value for name, value in claims.items() if name != "sid"}
     expires = found.session.ends_at.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return add_cookies(JSONResponse({"user": user, "expires": expires}, headers=NEVER_STORED), cookies)

@@ -65,15 +65,18 @@ SIGNED_IN_NOTICES = {"typed": Sentence("Now go back to the tab with what you typ
 UNKNOWN_SIGN_IN_ERROR = Sentence("Signing in did not work. Please try again.")
 NOTICES = {
     "Configuration": (
-        *(500, Sentence("Sign-in is not set up correctly")),
+        500,
+        Sentence("Sign-in is not set up correctly"),
         Sentence("Whoever runs this site can find the reason in the server's log."),
     ),
     "AccessDenied": (
-        *(403, Sentence("You can't sign in with this account")),
+        403,
+        Sentence("You can't sign in with this account"),
         Sentence("Try another account, or ask whoever runs this site."),
     ),
     "Verification": (
-        *(403, Sentence("This link no longer works")),
+        403,
+        Sentence("This link no longer works"),
         Sentence("It was used already, or it is too old. Ask for a new one."),
     ),
 }
@@ -94,7 +97,7 @@ async def show_sign_in(request: Request) -> Response:
     found = await find_browser_session(request)
     if found is None:
         return sign_in_page(request, callback_url, error=request.query_params.get("error"))
-    _, cookies = seal_session(request, found.user, found.session, found.access_token)
+    _, cookies = seal_session(request, found)
     if found.is_renewed:
         # Sent here only because the access token in the cookie had expired. With a valid one there can be no loop.
         return add_cookies(redirect(callback_url), cookies)
@@ -243,10 +246,7 @@ def _choose_first_page(request: Request, fields: Mapping[str, str]) -> str:
 
 
 def _lead_back(callback_url: str) -> dict[str, object]:
-    """Return what a form needs to lead to a page afterwards, and to pass that on to another form.
-
-    Where the query would become too long, the link to the other form goes without.
-    """
+    """Return what leads a form, and its link to another form, to a page afterwards; too long a link goes without."""
     query = f"?callbackUrl={quote(callback_url, safe='')}"
     return {"callback_url": callback_url, "callback_query": query if len(query) <= LONGEST_QUERY else ""}
 

@@ -153,7 +153,7 @@ class Credentials:
         """Return the session that a device cookie names, if it is a different one and not known to have ended."""
         if device is None or (isinstance(session_id, str) and names_session(device, session_id)):
             return None
-        found = self.devices.find_device(device, now)
+        found = self.devices.find_last_sign_in(device, now)
         if found is None or found.session_id == session_id or self.revocations.is_revoked(found.session_id):
             return None
         return found.session_id

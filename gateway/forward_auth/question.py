@@ -24,8 +24,12 @@ _URL = re.compile(rb"(https?)://([^/?#@\\]+)(/.*)", re.DOTALL)
 _SCHEMES = {b"http": b"http", b"https": b"https", b"ws": b"http", b"wss": b"https"}
 _PROXY_HEADERS = frozenset(
     {
-        *(b"x-original-url", b"x-original-method"),
-        *(b"x-forwarded-uri", b"x-forwarded-method", b"x-forwarded-proto", b"x-forwarded-host"),
+        b"x-original-url",
+        b"x-original-method",
+        b"x-forwarded-uri",
+        b"x-forwarded-method",
+        b"x-forwarded-proto",
+        b"x-forwarded-host",
     }
 )
 _OF_THE_QUESTION = (b"x-original-", b"x-forwarded-")

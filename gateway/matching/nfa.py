@@ -174,7 +174,7 @@ class NFA:
         seen = set(waiting)
         settled: set[Thread] = set()
         while waiting:
-            self._count_work()
+            self._increment_work()
             thread = waiting.pop()
             following = self._follow(thread, holding)
             if following is None:
@@ -207,7 +207,7 @@ class NFA:
                 return None
         return frozenset(still_open)
 
-    def _count_work(self) -> None:
+    def _increment_work(self) -> None:
         self._work += 1
         if self._work > MOST_WORK:
             raise MatcherInvalid("Too complex: it needs too many steps to tabulate")

@@ -31,7 +31,7 @@ _NAME = re.compile(r"[0-9A-Za-z_]*")
 _TIMES = {"": (1, 1), "?": (0, 1), "*": (0, None), "+": (1, None)}
 
 
-class Kind(StrEnum):
+class TokenKind(StrEnum):
     """The kinds of token, by the names that path-to-regexp gives them in its errors."""
 
     CHAR = "CHAR"
@@ -48,7 +48,7 @@ class Kind(StrEnum):
 class Token:
     """A piece of a matcher, and where it starts."""
 
-    kind: Kind
+    kind: TokenKind
     position: int
     text: str
 
@@ -76,7 +76,7 @@ def parse_matcher(source: str) -> Node:
 
 
 def _split(source: str) -> list[Token]:
-    signs = {"*": Kind.MODIFIER, "+": Kind.MODIFIER, "?": Kind.MODIFIER, "{": Kind.OPEN, "}": Kind.CLOSE}
+    signs = {**dict.fromkeys("*+?", TokenKind.MODIFIER), "{": TokenKind.OPEN, "}": TokenKind.CLOSE}
     tokens: list[Token] = []
     position = 0
     while position < len(source):
@@ -89,23 +89,23 @@ def _split(source: str) -> list[Token]:
             case "(":
                 token, end = _cut_group(source, position)
             case _:
-                token, end = Token(signs.get(character, Kind.CHAR), position, character), position + 1
+                token, end = Token(signs.get(character, TokenKind.CHAR), position, character), position + 1
         tokens.append(token)
         position = end
-    return [*tokens, Token(Kind.END, position, "")]
+    return [*tokens, Token(TokenKind.END, position, "")]
 
 
 def _cut_escape(source: str, start: int) -> tuple[Token, int]:
     if start + 1 == len(source):
         raise MatcherInvalid("Nothing to escape", start)
-    return Token(Kind.ESCAPED_CHAR, start, source[start + 1]), start + 2
+    return Token(TokenKind.ESCAPED_CHAR, start, source[start + 1]), start + 2
 
 
 def _cut_name(source: str, start: int) -> tuple[Token, int]:
     match = _NAME.match(source, start + 1)
     if not match or not match.group():
         raise MatcherInvalid("Missing parameter name", start)
-    return Token(Kind.NAME, start, match.group()), match.end()
+    return Token(TokenKind.NAME, start, match.group()), match.end()
 
 
 def _cut_group(source: str, start: int) -> tuple[Token, int]:
@@ -130,7 +130,7 @@ def _cut_group(source: str, start: int) -> tuple[Token, int]:
         raise MatcherInvalid("Unbalanced pattern", start)
     if position == start + 2:
         raise MatcherInvalid("Missing pattern", start)
-    return Token(Kind.PATTERN, start, source[start + 1 : position - 1]), position
+    return Token(TokenKind.PATTERN, start, source[start + 1 : position - 1]), position
 
 
 class _Parser:
@@ -142,14 +142,14 @@ class _Parser:
         self.parts: list[str | Parameter] = []
         self.text = ""
 
-    def take(self, *kinds: Kind) -> Token | None:
+    def take(self, *kinds: TokenKind) -> Token | None:
         token = self.tokens[self.index]
         if token.kind not in kinds:
             return None
         self.index += 1
         return token
 
-    def expect(self, kind: Kind) -> Token:
+    def expect(self, kind: TokenKind) -> Token:
         token = self.take(kind)
         if token is None:
             found = self.tokens[self.index]
@@ -157,8 +157,8 @@ class _Parser:
         return token
 
     def read_parts(self) -> list[str | Parameter]:
-        while not self.take(Kind.END):
-            if self.tokens[self.index].kind is Kind.OPEN:
+        while not self.take(TokenKind.END):
+            if self.tokens[self.index].kind is TokenKind.OPEN:
                 self.read_braces()
             else:
                 self.read_bare()
@@ -167,10 +167,10 @@ class _Parser:
 
     def read_bare(self) -> None:
         """Read ``:name(regex)mod`` with the character before it, or one character of plain text."""
-        before = self.take(Kind.CHAR)
-        name, pattern = self.take(Kind.NAME), self.take(Kind.PATTERN)
+        before = self.take(TokenKind.CHAR)
+        name, pattern = self.take(TokenKind.NAME), self.take(TokenKind.PATTERN)
         if not (name or pattern):
-            plain = before or self.take(Kind.ESCAPED_CHAR) or self.expect(Kind.END)
+            plain = before or self.take(TokenKind.ESCAPED_CHAR) or self.expect(TokenKind.END)
             self.text += plain.text
             return
         prefix = before.text if before and before.text in PREFIXES else ""
@@ -181,16 +181,16 @@ class _Parser:
     def read_braces(self) -> None:
         """Read ``{prefix:name(regex)suffix}mod``."""
         self.end_text()
-        self.expect(Kind.OPEN)
+        self.expect(TokenKind.OPEN)
         prefix = self.read_text()
-        name, pattern = self.take(Kind.NAME), self.take(Kind.PATTERN)
+        name, pattern = self.take(TokenKind.NAME), self.take(TokenKind.PATTERN)
         suffix = self.read_text()
-        self.expect(Kind.CLOSE)
+        self.expect(TokenKind.CLOSE)
         self.add(prefix, name, pattern, suffix)
 
     def read_text(self) -> str:
         text = ""
-        while token := self.take(Kind.CHAR, Kind.ESCAPED_CHAR):
+        while token := self.take(TokenKind.CHAR, TokenKind.ESCAPED_CHAR):
             text += token.text
         return text
 
@@ -202,7 +202,7 @@ class _Parser:
     def add(self, prefix: str, name: Token | None, pattern: Token | None, suffix: str) -> None:
         position = (name or pattern or self.tokens[self.index]).position
         value = self.value_of(prefix, name, pattern)
-        modifier = self.take(Kind.MODIFIER)
+        modifier = self.take(TokenKind.MODIFIER)
         self.parts.append(Parameter(position, prefix, value, suffix, modifier.text if modifier else ""))
 
     def value_of(self, prefix: str, name: Token | None, pattern: Token | None) -> Node | None:

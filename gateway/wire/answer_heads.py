@@ -78,8 +78,18 @@ class AnswerReader:
     """Reads the answers on one connection."""
 
     __slots__ = (
-        *("_begun", "_chunks", "_echo", "_interim", "_is_head_request", "_is_upgrade", "_left", "_searched", "_stage"),
-        *("head", "is_last", "is_reusable"),
+        "_begun",
+        "_chunks",
+        "_echo",
+        "_interim",
+        "_is_head_request",
+        "_is_upgrade",
+        "_left",
+        "_searched",
+        "_stage",
+        "head",
+        "is_last",
+        "is_reusable",
     )
 
     def __init__(self) -> None:

@@ -84,9 +84,25 @@ class Exchange:
     """The state of one request on its way."""
 
     __slots__ = (
-        *("_asked_at", "_body", "_client", "_connection", "_decision", "_head_bytes", "_held", "_is_body_whole"),
-        *("_is_over", "_is_probe", "_parts", "_pool", "_received", "_renewed", "_status", "_task", "_waits_for_body"),
-        *("head", "record"),
+        "_asked_at",
+        "_body",
+        "_client",
+        "_connection",
+        "_decision",
+        "_head_bytes",
+        "_held",
+        "_is_body_whole",
+        "_is_over",
+        "_is_probe",
+        "_parts",
+        "_pool",
+        "_received",
+        "_renewed",
+        "_status",
+        "_task",
+        "_waits_for_body",
+        "head",
+        "record",
     )
 
     def __init__(self, parts: ExchangeParts, client: ClientConnection, head: RequestHead) -> None:

@@ -29,36 +29,39 @@ from shared.tokens.session_cookie import BLANKS, CookieNames
 RawHeader = tuple[bytes, bytes]
 
 _HOP_BY_HOP = frozenset(
-    {
-        *(b"connection", b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authorization"),
-        *(b"te", b"trailer", b"transfer-encoding", b"upgrade", b"http2-settings"),
-    }
+    b"""
+    connection keep-alive proxy-connection proxy-authenticate proxy-authorization
+    te trailer transfer-encoding upgrade http2-settings
+    """.split()
 )
 _TRACE = frozenset({b"traceparent", b"tracestate"})
 _SET_HERE = frozenset({b"authorization", b"content-length", b"cookie", b"expect", b"host", b"x-request-id"}) | _TRACE
 _CLAIMS = frozenset(
-    {
-        *(b"x-http-method", b"x-http-method-override", b"x-method-override"),
-        *(b"forwarded", b"forwarded-for", b"x-forwarded", b"proxy", b"x-host", b"x-http-host-override"),
-        *(b"x-real-ip", b"client-ip", b"x-client-ip", b"x-cluster-client-ip", b"true-client-ip", b"cf-connecting-ip"),
-        *(b"fastly-client-ip", b"x-azure-clientip", b"x-envoy-external-address", b"x-originating-ip"),
-        *(b"x-proxyuser-ip", b"x-user", b"client-cert", b"client-cert-chain", b"x-client-cert", b"x-arr-clientcert"),
-    }
+    b"""
+    x-http-method x-http-method-override x-method-override
+    forwarded forwarded-for x-forwarded proxy x-host x-http-host-override
+    x-real-ip client-ip x-client-ip x-cluster-client-ip true-client-ip cf-connecting-ip
+    fastly-client-ip x-azure-clientip x-envoy-external-address x-originating-ip
+    x-proxyuser-ip x-user client-cert client-cert-chain x-client-cert x-arr-clientcert
+    """.split()
 )
-_CLAIM_PREFIXES = (
-    *(b"x-forwarded-", b"x-original-", b"x-rewrite-", b"x-middleware-", b"x-user-", b"x-auth-", b"remote-"),
-    *(b"x-remote-", b"x-authenticated-", b"x-webauth-", b"ssl-client-", b"x-ssl-client-"),
-    # what other products set where this gateway stands
-    *(b"cf-access-", b"tailscale-user-", b"x-amzn-oidc-", b"x-authentik-", b"x-consumer-", b"x-credential-"),
-    *(b"x-goog-authenticated-user-", b"x-goog-iap-", b"x-ms-client-principal", b"x-pomerium-"),
+_CLAIM_PREFIXES = tuple(
+    b"""
+    x-forwarded- x-original- x-rewrite- x-middleware- x-user- x-auth- remote-
+    x-remote- x-authenticated- x-webauth- ssl-client- x-ssl-client-
+    cf-access- tailscale-user- x-amzn-oidc- x-authentik- x-consumer- x-credential-
+    x-goog-authenticated-user- x-goog-iap- x-ms-client-principal x-pomerium-
+    """.split()  # the last two lines: what other products set where this gateway stands
 )
 _STOPS_HERE = _HOP_BY_HOP | _SET_HERE | _CLAIMS
 
-_MATTERS = (_SET_HERE - _TRACE - {b"x-request-id"}) | {
-    *(b"content-type", b"content-encoding", b"transfer-encoding", b"origin", b"idempotency-key"),
-    *(b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since"),
-    *(b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest"),
-}
+_MATTERS = (_SET_HERE - _TRACE - {b"x-request-id"}) | frozenset(
+    b"""
+    content-type content-encoding transfer-encoding origin idempotency-key
+    if-match if-none-match if-modified-since if-unmodified-since
+    sec-fetch-site sec-fetch-mode sec-fetch-dest
+    """.split()
+)
 _STOPS_ON_THE_WAY_BACK = _HOP_BY_HOP | {b"date", b"server", b"x-request-id"}
 BODILESS = (204, 304)  # RFC 9110, section 6.4.1
 END_OF_HEAD = b"\r\n\r\n"

@@ -49,18 +49,23 @@ class UpstreamConnection(asyncio.Protocol):
     """The gateway's side of one connection."""
 
     __slots__ = (
-        *(
-            "_answer_within",
-            "_is_reading_paused",
-            "_is_request_sent",
-            "_is_streamed",
-            "_loop",
-            "_taker",
-            "_timer",
-            "_transport",
-            "_unsent",
-        ),
-        *("has_answered", "has_timed_out", "idle_since", "is_writable", "limits", "reader", "replica", "was_used"),
+        "_answer_within",
+        "_is_reading_paused",
+        "_is_request_sent",
+        "_is_streamed",
+        "_loop",
+        "_taker",
+        "_timer",
+        "_transport",
+        "_unsent",
+        "has_answered",
+        "has_timed_out",
+        "idle_since",
+        "is_writable",
+        "limits",
+        "reader",
+        "replica",
+        "was_used",
     )
 
     def __init__(self, replica: Replica, limits: Limits) -> None:

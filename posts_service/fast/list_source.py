@@ -9,7 +9,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple
 
 import structlog
 
@@ -20,10 +20,11 @@ from shared.postgres.database import Connection, Database
 
 WRITE_SETTINGS = {"synchronous_commit": "remote_apply"}
 """What sessions at the primary need if a standby is read."""
-REST = 2.0  # seconds for which a standby that failed is left alone
+BACK_OFF = 2.0  # seconds for which a standby that failed is left alone
 CHECK_EVERY = 2.0  # seconds between checks whether the primary waits for it
 
 Found = TypeVar("Found")
+Asked = TypeVarTuple("Asked")
 
 log = structlog.get_logger("list_source")
 
@@ -35,23 +36,23 @@ class ListSource:
         self._primary = primary
         self._standby = standby if FAST.is_on else None
         self._is_waited_for = False
-        self._checked_at = self._rests_until = float("-inf")
+        self._checked_at = self._avoided_until = float("-inf")
         self._counter = metrics.register_list_queries()
 
-    async def read(self, read: Callable[[Connection], Awaitable[Found]]) -> Found:
-        """Return the result of a read; raises Unavailable when no server can be reached."""
+    async def read(self, list_them: Callable[[Connection, *Asked], Awaitable[Found]], *asked: *Asked) -> Found:
+        """Return the lists that a function of a table finds; raises Unavailable when no server can be reached."""
         if self._standby is not None and await self._may_use_standby():
             try:
                 async with self._standby.connection() as connection:
-                    found = await read(connection)
+                    found = await list_them(connection, *asked)
             except Exception as error:  # noqa: BLE001 - whatever is wrong there, the primary is read
-                self._rests_until = time.monotonic() + REST
+                self._avoided_until = time.monotonic() + BACK_OFF
                 log.warning("standby_failed", error=type(error).__name__)
             else:
                 self._counter.labels("standby").inc()
                 return found
         async with self._primary.connection() as connection:
-            found = await read(connection)
+            found = await list_them(connection, *asked)
         self._counter.labels("primary").inc()
         return found
 
@@ -68,7 +69,7 @@ class ListSource:
     async def _may_use_standby(self) -> bool:
         now = time.monotonic()
         assert self._standby is not None
-        if now < self._rests_until or self._standby.find_lack() is not None:
+        if now < self._avoided_until or self._standby.find_lack() is not None:
             return False
         if now - self._checked_at > CHECK_EVERY:
             await self._check()

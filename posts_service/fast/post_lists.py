@@ -107,8 +107,9 @@ async def list_feeds(connection: Connection, asked: Sequence[FeedList], longest:
     return [_make_list(row["posts"], row["last_id"]) for row in rows]
 
 
-async def list_long_by_author(connection: Connection, asked: AuthorsList) -> PostList:
-    """Return a list of an author's posts with long ones on it, as far as they fit on a page."""
+async def list_long_by_author(connection: Connection, asked: Sequence[AuthorsList]) -> list[PostList]:
+    """Return one list of an author's posts with long ones on it, as far as they fit on a page."""
+    [one] = asked
     fitting = await connection.fetchval(
         """
         SELECT count(*) FILTER (WHERE bytes <= $4) FROM (
@@ -121,17 +122,19 @@ async def list_long_by_author(connection: Connection, asked: AuthorsList) -> Pos
             ) AS post
         ) AS post
         """,
-        asked.author_id,
-        asked.before,
-        asked.limit,
+        one.author_id,
+        one.before,
+        one.limit,
         PAGE_BYTES,
-        asked.with_drafts,
+        one.with_drafts,
     )
-    return _get_only(await list_by_authors(connection, [replace(asked, limit=max(1, fitting))], _ANY_LENGTH))
+    found = await list_by_authors(connection, [replace(one, limit=max(1, fitting))], _ANY_LENGTH)
+    return [each for each in found if each is not None]  # every length was allowed
 
 
-async def list_long_feed(connection: Connection, asked: FeedList) -> PostList:
-    """Return a list of everyone's published posts with long ones on it, as far as they fit on a page."""
+async def list_long_feed(connection: Connection, asked: Sequence[FeedList]) -> list[PostList]:
+    """Return one list of everyone's published posts with long ones on it, as far as they fit on a page."""
+    [one] = asked
     fitting = await connection.fetchval(
         """
         SELECT count(*) FILTER (WHERE bytes <= $3) FROM (
@@ -142,17 +145,12 @@ async def list_long_feed(connection: Connection, asked: FeedList) -> PostList:
             ) AS post
         ) AS post
         """,
-        asked.before,
-        asked.limit,
+        one.before,
+        one.limit,
         PAGE_BYTES,
     )
-    return _get_only(await list_feeds(connection, [replace(asked, limit=max(1, fitting))], _ANY_LENGTH))
-
-
-def _get_only(lists: Sequence[PostList | None]) -> PostList:
-    [found] = lists
-    assert found is not None, "every length was allowed"
-    return found
+    found = await list_feeds(connection, [replace(one, limit=max(1, fitting))], _ANY_LENGTH)
+    return [each for each in found if each is not None]  # every length was allowed
 
 
 def _make_list(posts: str | None, last_id: int | None) -> PostList | None:

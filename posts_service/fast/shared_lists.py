@@ -11,8 +11,10 @@ from shared.fast.switch import FAST
 from shared.postgres.database import Connection
 
 LONG_ONES = Sharing(most=1, at_once=4, patience=0.0)
+"""One list in a query, and so few at a time that their pages stay small in total; equal ones are one."""
 
 List = TypeVar("List", AuthorsList, FeedList)
+Found = TypeVar("Found", PostList, PostList | None)
 
 
 def build_lists(source: ListSource, sharing: Sharing) -> Lists:
@@ -26,8 +28,8 @@ class SharedLists:
     def __init__(self, source: ListSource, sharing: Sharing) -> None:
         self._by_author = _coalesce(source, list_by_authors, sharing)
         self._feeds = _coalesce(source, list_feeds, sharing)
-        self._long_by_author = _one_by_one(source, list_long_by_author)
-        self._long_feeds = _one_by_one(source, list_long_feed)
+        self._long_by_author = _coalesce(source, list_long_by_author, LONG_ONES)
+        self._long_feeds = _coalesce(source, list_long_feed, LONG_ONES)
 
     async def of_author(self, wanted: AuthorsList) -> PostList:
         """Return a list of an author's posts."""
@@ -39,25 +41,11 @@ class SharedLists:
 
 
 def _coalesce(
-    source: ListSource,
-    list_all: Callable[[Connection, Sequence[List]], Awaitable[Sequence[PostList | None]]],
-    sharing: Sharing,
-) -> CoalescedReads[List, PostList | None]:
+    source: ListSource, list_all: Callable[[Connection, Sequence[List]], Awaitable[Sequence[Found]]], sharing: Sharing
+) -> CoalescedReads[List, Found]:
     """Return reads of lists that share queries; a query weighs as much as it has posts to read."""
 
-    async def ask(asked: Sequence[List]) -> Sequence[PostList | None]:
-        return await source.read(lambda connection: list_all(connection, asked))
+    async def ask(asked: Sequence[List]) -> Sequence[Found]:
+        return await source.read(list_all, asked)
 
     return CoalescedReads(ask, lambda one: one.limit, sharing)
-
-
-def _one_by_one(
-    source: ListSource, list_one: Callable[[Connection, List], Awaitable[PostList]]
-) -> CoalescedReads[List, PostList]:
-    """Return reads of long lists: so few at a time that their pages stay small in total; equal ones are one."""
-
-    async def ask(asked: Sequence[List]) -> Sequence[PostList]:
-        [one] = asked
-        return [await source.read(lambda connection: list_one(connection, one))]
-
-    return CoalescedReads(ask, lambda _: 1, LONG_ONES)

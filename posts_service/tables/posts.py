@@ -56,7 +56,7 @@ async def insert_post(
     return _read_post(row) if row["id"] is not None else None
 
 
-async def find_highest_post_id(connection: Connection) -> int:
+async def get_highest_post_id(connection: Connection) -> int:
     """Return the highest id of a post; 0 when there are none."""
     highest: int = await connection.fetchval("SELECT coalesce(max(id), 0) FROM posts")
     return highest

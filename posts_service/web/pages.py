@@ -89,19 +89,8 @@ def _list_page(
     request: Request, caller: Caller, template: str, page: reading.Page, query: ListQuery, **context: object
 ) -> Response:
     older = urlencode({"limit": query.limit, "cursor": page.next_cursor}) if page.next_cursor else None
-    is_first = "cursor" not in request.query_params
-    return posts_page(
-        request,
-        caller,
-        template,
-        status=200,
-        posts=page.posts,
-        older=older,
-        is_first=is_first,
-        excerpt=EXCERPT,
-        leeway=LEEWAY,
-        **context,
-    )
+    shown = {"posts": page.posts, "older": older, "is_first": "cursor" not in request.query_params, **context}
+    return posts_page(request, caller, template, status=200, excerpt=EXCERPT, leeway=LEEWAY, **shown)
 
 
 def _read_query(request: Request) -> ListQuery:

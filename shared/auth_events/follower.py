@@ -35,7 +35,7 @@ from shared.web.service_calls import BadStatus, ServiceClient
 SILENCE = 15.0  # seconds without a page, after which the feed counts as late
 FIRST_PAUSE = 0.1  # seconds
 LONGEST_PAUSE = 2.0
-START_PATIENCE = 3.0
+START_TIMEOUT = 3.0
 QUIET_START = 10.0
 SHORTEST_ROUND = 0.2  # seconds from one request to the next when there was nothing new
 
@@ -59,7 +59,7 @@ class Position:
 class Consumer(Protocol):
     """What takes the pages of a feed, and knows how far it has taken them."""
 
-    async def find_position(self) -> Position:
+    async def get_position(self) -> Position:
         """Return how far the feed was read."""
 
     async def take(self, page: object, asked: Position) -> None:
@@ -87,7 +87,7 @@ class Follower:
         self._heard_at = time.monotonic()
         self._quiet_until = 0.0
         self._has_caught_up = asyncio.Event()
-        metrics.watch_feed(name, self.find_lag)
+        metrics.watch_feed(name, self.get_lag)
 
     def start(self) -> None:
         """Begin to follow, in the background."""
@@ -98,19 +98,19 @@ class Follower:
     async def wait_a_moment(self) -> None:
         """Return once all past events are known, or after a few seconds without."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._has_caught_up.wait(), START_PATIENCE)
+            await asyncio.wait_for(self._has_caught_up.wait(), START_TIMEOUT)
 
     async def stop(self) -> None:
         """Stop following."""
         await end_task(self._task)
 
-    def find_lag(self) -> float:
+    def get_lag(self) -> float:
         """Return how many seconds ago a page was last taken, an empty one too."""
         return time.monotonic() - self._heard_at
 
     def find_remark(self) -> str | None:
         """Return what ``/readyz`` should say of this feed, or None when all is well."""
-        lag = self.find_lag()
+        lag = self.get_lag()
         if not self._failures and lag < SILENCE:
             return None
         what = f"stopped {self._obstacle}" if self._obstacle else "cut" if self._failures else "late"
@@ -123,7 +123,7 @@ class Follower:
                 has_moved = await self._read_page()
             except Exception as error:  # noqa: BLE001 - whatever it is, following must go on
                 self._note_failure(error)
-                await asyncio.sleep(find_pause(self._failures))
+                await asyncio.sleep(get_pause(self._failures))
                 continue
             self._note_page()
             if not has_moved:
@@ -132,7 +132,7 @@ class Follower:
 
     async def _read_page(self) -> bool:
         """Take one page; tell whether it brought anything."""
-        asked = await self._consumer.find_position()
+        asked = await self._consumer.get_position()
         wait = FOLLOWER_WAIT if self._has_caught_up.is_set() else 0.0
         page = await self._client.get_json(self._path, _ask(asked, wait), timeout=FOLLOWER_TIMEOUT, is_told=False)
         last = PageEnd.model_validate(page).last
@@ -175,7 +175,7 @@ def _ask(asked: Position, wait: float) -> dict[str, str]:
     return {name: str(value) for name, value in question.model_dump(exclude_none=True).items()}
 
 
-def find_pause(failures: int) -> float:
+def get_pause(failures: int) -> float:
     """Return how many seconds to wait after that many failures: exponential back-off with jitter."""
     longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - 1, 10))
     return random.uniform(longest / 2, longest)  # noqa: S311 - jitter, so that replicas don't all call at once; no secret

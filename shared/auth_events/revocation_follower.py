@@ -31,7 +31,7 @@ class RevocationConsumer:
         self._position = Position()
         self._pruned_at = 0.0  # by the monotonic clock
 
-    async def find_position(self) -> Position:
+    async def get_position(self) -> Position:
         """Return how far the feed was read; now and then, drop the revocations that no longer matter."""
         if time.monotonic() - self._pruned_at >= PRUNE_EVERY:
             self._pruned_at = time.monotonic()
@@ -57,5 +57,5 @@ class RevocationConsumer:
 def create_revocation_follower(client: ServiceClient, revocations: Revocations, metrics: Metrics) -> Follower:
     """Return the follower that fills ``revocations``; not started yet."""
     metrics.watch("gatepost_revocations_known", "Ended sessions that are known here", revocations.__len__)
-    consumer = RevocationConsumer(revocations, metrics.count_skipped_entries(FEED))
+    consumer = RevocationConsumer(revocations, metrics.register_skipped_entries(FEED))
     return Follower(FEED, REVOCATIONS_PATH, client, consumer, metrics)

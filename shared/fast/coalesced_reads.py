@@ -96,21 +96,19 @@ class CoalescedReads(Generic[Question, Answer]):
 
     def _proceed(self) -> None:
         """Begin a query if one may begin now; while anybody still waits, check again later."""
-        if self._may_begin():
+        if not self._gathered:
+            return
+        is_free = not self._queries or (
+            len(self._queries) < self._sharing.at_once and self._longest_wait() >= self._sharing.patience
+        )
+        if is_free and not self._is_beginning:
             self._is_beginning = True
             # In a context of its own, not that of the request that happened to come first.
             query = asyncio.get_running_loop().create_task(self._run(), context=contextvars.Context())
             self._queries.add(query)
             query.add_done_callback(self._finish)
-        elif self._gathered and self._next_look is None:
+        elif self._next_look is None:
             self._next_look = asyncio.get_running_loop().call_later(LOOK_AGAIN, self._look_again)
-
-    def _may_begin(self) -> bool:
-        if not self._gathered or self._is_beginning:
-            return False
-        if not self._queries:
-            return True
-        return len(self._queries) < self._sharing.at_once and self._longest_wait() >= self._sharing.patience
 
     def _longest_wait(self) -> float:
         return asyncio.get_running_loop().time() - next(iter(self._gathered.values())).since
@@ -143,7 +141,9 @@ class CoalescedReads(Generic[Question, Answer]):
         try:
             answers = await self._ask(list(asked))
             for waiting, answer in zip(asked.values(), answers, strict=True):
-                _settle(waiting, answer)
+                for future in waiting:
+                    if not future.done():  # its request may have gone meanwhile
+                        future.set_result(answer)
         except asyncio.CancelledError:
             _fail(chain(*asked.values()), Unavailable())
             raise
@@ -182,12 +182,6 @@ def share_reads(
 ) -> Reads[Question, Answer]:
     """Return a reader whose queries are shared."""
     return CoalescedReads(ask, weigh, sharing) if FAST.is_on else PlainReads(ask)
-
-
-def _settle(waiting: Sequence[asyncio.Future[Answer]], answer: Answer) -> None:
-    for future in waiting:
-        if not future.done():  # its request may have gone meanwhile
-            future.set_result(answer)
 
 
 def _fail(waiting: Iterable[asyncio.Future[Answer]], error: Exception) -> None:

@@ -34,7 +34,7 @@ class LazyTimer:
     def cancel(self) -> None:
         """Never ring again, and drop the reference to the callback."""
         self.deadline = NEVER
-        self._ring = _ring_for_nobody
+        self._ring = lambda: None
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
@@ -53,7 +53,3 @@ class LazyTimer:
             self._ring()
         elif self.deadline < NEVER:
             self._set(self.deadline)
-
-
-def _ring_for_nobody() -> None:
-    """Take the place of the callback."""

@@ -64,14 +64,14 @@ def set_up_logs(service: str, level: str, style: Literal["text", "json"], writer
     Without a writer they go straight to standard error.
     """
     lines = writer or _Direct()
-    console = structlog.dev.ConsoleRenderer(colors=_is_terminal(), exception_formatter=_show_traceback)
+    console = structlog.dev.ConsoleRenderer(colors=os.isatty(STANDARD_ERROR), exception_formatter=_show_traceback)
     renderers = _renderers(style, console)
     steps: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _name_service(service),
+        lambda _, __, event: {**event, "service": service},
     ]
     structlog.configure(
         processors=[
@@ -187,16 +187,6 @@ def _say_loss(lines: int) -> None:
     structlog.get_logger("logs").error("log_lines_lost", lines=lines)
 
 
-def _name_service(service: str) -> structlog.typing.Processor:
-    def add_service(
-        _: structlog.typing.WrappedLogger, __: str, event: structlog.typing.EventDict
-    ) -> structlog.typing.EventDict:
-        event["service"] = service
-        return event
-
-    return add_service
-
-
 def _renderers(
     style: Literal["text", "json"], console: structlog.dev.ConsoleRenderer
 ) -> list[structlog.typing.Processor]:
@@ -217,7 +207,3 @@ def _show_traceback(stream: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
     text = io.StringIO()
     structlog.dev.plain_traceback(text, exc_info)
     stream.write(make_visible(text.getvalue(), _KEPT))
-
-
-def _is_terminal() -> bool:
-    return os.isatty(STANDARD_ERROR)

@@ -89,13 +89,13 @@ class Metrics:
         name, meaning = "gatepost_letters_total", "Letters sent, refused, retried and expired, by kind"
         return Counter(name, meaning, ["kind", "outcome"], registry=self.registry)
 
-    def count_skipped_entries(self, feed: str) -> Callable[[], None]:
+    def register_skipped_entries(self, feed: str) -> Callable[[], None]:
         """Return a function that counts an entry of a feed that could not be read and was skipped."""
         return self._skipped_entries.labels(feed).inc
 
-    def watch_feed(self, feed: str, find_lag: Callable[[], float]) -> None:
+    def watch_feed(self, feed: str, get_lag: Callable[[], float]) -> None:
         """Export how many seconds ago a feed was last heard from."""
-        self._feed_lag.labels(feed).set_function(find_lag)
+        self._feed_lag.labels(feed).set_function(get_lag)
 
     def watch_database(self, count_borrowed: Callable[[], float]) -> None:
         """Export how many connections to the database are in use."""

@@ -22,8 +22,19 @@ from shared.language.visible_text import make_visible
 EVENT = "request_finished"
 LOGGER = "request"
 FIELDS = (
-    *("request_id", "trace_id", "span_id", "method", "matcher", "status", "ms"),
-    *("user_id", "sid", "anonymous", "fault", "upstream", "refusal"),
+    "request_id",
+    "trace_id",
+    "span_id",
+    "method",
+    "matcher",
+    "status",
+    "ms",
+    "user_id",
+    "sid",
+    "anonymous",
+    "fault",
+    "upstream",
+    "refusal",
 )
 """The fields that a request's line may have."""
 

@@ -32,7 +32,7 @@ Row: TypeAlias = asyncpg.Record
 CONNECT_TIMEOUT = 3.0  # seconds
 MIGRATION_TIMEOUT = 600.0  # for one command: an index of a big table takes its time, and half of one is of no use
 RETRY_PAUSE = 0.5
-START_PATIENCE = 3.0
+START_TIMEOUT = 3.0
 WATCH_PAUSE = 2.0
 POOL_SIZE = 10
 
@@ -102,7 +102,7 @@ class Database:
     async def wait_a_moment(self) -> None:
         """Return when it is ready, or after a few seconds: if possible, a service listens only once it can serve."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.wait_until_ready(), START_PATIENCE)
+            await asyncio.wait_for(self.wait_until_ready(), START_TIMEOUT)
 
     async def migrate(self) -> None:
         """Bring the schema up to date, without opening the pool; raises MigrationFailed when that can't be done now."""

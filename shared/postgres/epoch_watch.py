@@ -35,7 +35,7 @@ from shared.process.background import end_task
 
 LOOK_EVERY = 2.0  # seconds
 
-FindHighestId = Callable[[Connection], Awaitable[int]]
+GetHighestId = Callable[[Connection], Awaitable[int]]
 T = TypeVar("T")
 
 HasLost = Callable[[Connection], Awaitable[bool]]
@@ -62,12 +62,12 @@ class EpochWatch:
         self,
         database: Database,
         guarded: str,
-        find_highest_id: FindHighestId,
+        get_highest_id: GetHighestId,
         note_beginning: NoteBeginning = note_nothing,
     ) -> None:
         self._database = database
         self._guarded = guarded
-        self._find_highest_id = find_highest_id
+        self._get_highest_id = get_highest_id
         self._note_beginning = note_beginning
         self._task: asyncio.Task[None] | None = None
         self._failure: str | None = None
@@ -128,7 +128,7 @@ class EpochWatch:
     async def _begin(
         self, connection: Connection, *, is_loss: bool, told_by: uuid.UUID | None = None, highest_seen: int = 0
     ) -> None:
-        beyond = max(highest_seen, await self._find_highest_id(connection))
+        beyond = max(highest_seen, await self._get_highest_id(connection))
         ids_from = await update_ids(connection, self._guarded, beyond)
         if is_loss:
             await wait_for_full_second(connection)

@@ -68,7 +68,7 @@ async def find_epoch(connection: Connection) -> Epoch | None:
         FROM epochs ORDER BY number DESC LIMIT 1
         """
     )
-    return Epoch(row["number"], row["id"], row["lost_at"]) if row else None
+    return Epoch(**row) if row else None
 
 
 async def find_sight(connection: Connection, guarded: str) -> Sight | None:
@@ -81,7 +81,7 @@ async def find_sight(connection: Connection, guarded: str) -> Sight | None:
         guarded,
         SEEN_EVERY,
     )
-    return Sight(row["is_in_place"], row["is_to_be_noted"]) if row else None
+    return Sight(**row) if row else None
 
 
 async def lock_epochs(connection: Connection) -> None:
@@ -107,7 +107,7 @@ async def find_move(connection: Connection, guarded: str) -> Move | None:
         guarded,
         SILENCE,
     )
-    return Move(row["is_loss"], row["may_be_loss"]) if row else None
+    return Move(**row) if row else None
 
 
 async def update_ids(connection: Connection, guarded: str, beyond: int) -> int:

@@ -4,7 +4,7 @@
    for later (``SKIP LOCKED``), so replicas work side by side and no request waits long for one.
 2. It has a connection of its own, so it takes none from the pool that requests need.
 3. While there is more to do the next bite follows after a pause at least as long as the bite took. Otherwise each chore
-   is checked again after a rest.
+   is checked again after ``IDLE_PAUSE``.
 4. A failure is logged once and stops nothing: the chore is retried on a new connection, with a smaller bite, in case
    this one took too long. Other chores go on.
 """
@@ -22,12 +22,12 @@ import structlog
 from shared.observing.metrics import Metrics
 from shared.postgres.database import Connection, Database
 from shared.postgres.own_connection import OwnConnection
-from shared.process.background import end_task, obey_cancellation
+from shared.process.background import obey_cancellation
 
 BITE = 1000  # rows
 SMALLEST_BITE = 10
 SHORTEST_PAUSE = 0.02  # seconds
-REST = 10.0  # seconds, while there is nothing to do
+IDLE_PAUSE = 10.0  # seconds, while there is nothing to do
 
 log = structlog.get_logger("housekeeping")
 
@@ -52,7 +52,7 @@ class Housekeeping:
         self._chores = chores
         self._bites = dict.fromkeys(chores, BITE)
         self._failing: set[str] = set()
-        self._taken: Counter[str] = Counter()  # rows since the last rest, by chore
+        self._taken: Counter[str] = Counter()  # rows since there was last nothing to do, by chore
         self._own = OwnConnection(database)
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -64,8 +64,7 @@ class Housekeeping:
 
     async def stop(self) -> None:
         """Stop; a bite under way is rolled back."""
-        await end_task(self._task)
-        await self._own.hang_up()
+        await self._own.end(self._task)
 
     async def finish(self) -> None:
         """Take bites until nothing is left, or nothing more can be done."""
@@ -87,7 +86,7 @@ class Housekeeping:
                 continue
             self._tell()
             # Jitter, so that replicas don't all check at once; no secret.
-            await asyncio.sleep(random.uniform(REST / 2, REST))  # noqa: S311
+            await asyncio.sleep(random.uniform(IDLE_PAUSE / 2, IDLE_PAUSE))  # noqa: S311
 
     async def _take_bite(self, name: str, chore: Chore) -> bool:
         try:
@@ -115,7 +114,7 @@ class Housekeeping:
         self._rows.labels(name).inc(bite.rows)
 
     def _tell(self) -> None:
-        """Log what was cleared away since the last rest, above DEBUG only when it was much."""
+        """Log what was cleared away since the last time, above DEBUG only when it was much."""
         taken, self._taken = +self._taken, Counter()
         say = log.info if taken.total() >= BITE else log.debug
         if taken:

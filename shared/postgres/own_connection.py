@@ -5,8 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from shared.postgres.database import Connection, Database
-
-CLOSE_TIMEOUT = 1.0  # seconds
+from shared.process.background import end_task
+from shared.timing import CLOSE_TIMEOUT
 
 
 class OwnConnection:
@@ -36,3 +36,17 @@ class OwnConnection:
         if connection is not None:
             with contextlib.suppress(Exception):  # one that can't be closed is aborted
                 await connection.close(timeout=CLOSE_TIMEOUT)
+
+    async def end(self, task: asyncio.Task[None] | None) -> None:
+        """End the task that works with it, and close it: what is under way is rolled back.
+
+        A server that does not answer will do so when it can: else asyncpg waits for COMMAND_TIMEOUT, for which the end
+        of a process has no time.
+        """
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task], timeout=CLOSE_TIMEOUT)
+            if self._connection is not None and not task.done():
+                self._connection.terminate()
+        await end_task(task)
+        await self.hang_up()

@@ -28,8 +28,8 @@ _VALUE = re.compile(rf"([1-9][0-9]{{0,18}})\.({SESSION_ID_PATTERN})\.([0-9]{{1,1
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
-    """The content of a browser's device cookie: the last sign-in with that browser."""
+class LastSignIn:
+    """The last sign-in with a browser, which its device cookie names."""
 
     user_id: int
     session_id: str
@@ -42,20 +42,20 @@ class DeviceCookies:
     def __init__(self, secret: str, previous: Sequence[str] = ()) -> None:
         self._keys = [hmac.digest(each.encode(), _KEY_INFO, hashlib.sha256) for each in (secret, *previous)]
 
-    def make(self, device: Device, now: int) -> str:
+    def make(self, sign_in: LastSignIn, now: int) -> str:
         """Return the cookie's value; ``now`` in Unix seconds."""
-        text = f"{device.user_id}.{device.session_id}.{now}"
+        text = f"{sign_in.user_id}.{sign_in.session_id}.{now}"
         return f"{text}.{_sign(self._keys[0], text)}"
 
-    def find_device(self, cookie: str | None, now: int) -> Device | None:
-        """Return the device of a cookie of ours that was made at most ``MAX_AGE`` ago; else None."""
+    def find_last_sign_in(self, cookie: str | None, now: int) -> LastSignIn | None:
+        """Return the sign-in that a cookie of ours names, made at most ``MAX_AGE`` ago; else None."""
         match = _VALUE.fullmatch(cookie or "")
         if match is None or not -CLOCK_TOLERANCE <= now - int(match[3]) < MAX_AGE:
             return None
         text = match[0].rpartition(".")[0]
         if not any(hmac.compare_digest(match[4], _sign(key, text)) for key in self._keys):
             return None
-        return Device(int(match[1]), match[2], int(match[3]))
+        return LastSignIn(int(match[1]), match[2], int(match[3]))
 
 
 def names_session(cookie: str, session_id: str) -> bool:

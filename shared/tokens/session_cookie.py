@@ -133,22 +133,15 @@ class CookieNames:
     @classmethod
     def of(cls, public_url: str) -> "CookieNames":
         """Return the names for a public URL, by its scheme."""
-        if public_url.startswith("https://"):
-            return cls(
-                session="__Secure-next-auth.session-token",
-                csrf="__Host-next-auth.csrf-token",
-                callback="__Secure-next-auth.callback-url",
-                device=device_cookie_name(secure=True),
-                flow="__Host-gatepost.flow",
-                secure=True,
-            )
+        is_secure = public_url.startswith("https://")
+        secure, host = ("__Secure-", "__Host-") if is_secure else ("", "")
         return cls(
-            session="next-auth.session-token",
-            csrf="next-auth.csrf-token",
-            callback="next-auth.callback-url",
-            device=device_cookie_name(secure=False),
-            flow="gatepost.flow",
-            secure=False,
+            session=f"{secure}next-auth.session-token",
+            csrf=f"{host}next-auth.csrf-token",
+            callback=f"{secure}next-auth.callback-url",
+            device=device_cookie_name(secure=is_secure),
+            flow=f"{host}gatepost.flow",
+            secure=is_secure,
         )
 
     def owns(self, name: str) -> bool:

@@ -53,12 +53,9 @@ class KeyRing:
         if not all((current, *previous)):
             raise ValueError("a key must not be empty")
         self.signing_kid = key_id(current)
-        self._keys = {key_id(secret): _build_key(secret) for secret in (*previous, current)}
-
-    @property
-    def signing_key(self) -> Key:
-        """The key that signs."""
-        return self._keys[self.signing_kid]
+        # Prebuilt key objects: jose would otherwise try to read the text as JSON, as a JWK set, as PEM ...
+        self._keys = {key_id(each): jwk.construct(each.encode(), ALGORITHM) for each in (*previous, current)}
+        self.signing_key = self._keys[self.signing_kid]
 
     def find_key(self, kid: object) -> Key | None:
         """Return the key with that name, or None."""
@@ -219,11 +216,6 @@ class _Kind:
         if key is None:
             raise TokenRefused(Refusal.UNKNOWN_KEY)
         return key
-
-
-def _build_key(secret: str) -> Key:
-    # A prebuilt key object: jose would otherwise try to read the text as JSON, as a JWK set, as PEM ...
-    return jwk.construct(secret.encode(), ALGORITHM)
 
 
 def _write_header(kid: str, token_type: str) -> str:

@@ -20,7 +20,7 @@ class FollowedFeed:
     reading_since: dt.datetime | None
 
 
-async def find_followed_feed(connection: Connection, feed: str) -> FollowedFeed:
+async def get_followed_feed(connection: Connection, feed: str) -> FollowedFeed:
     """Return how far a feed was read."""
     row = await connection.fetchrow(
         "SELECT position, epoch, highest_id, reading_since FROM followed_feeds WHERE feed = $1", feed

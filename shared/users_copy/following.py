@@ -34,7 +34,7 @@ from shared.users_copy.authors import (
     upsert_followed_authors,
 )
 from shared.users_copy.followed_feeds import (
-    find_followed_feed,
+    get_followed_feed,
     lock_followed_feed,
     update_position,
     update_read,
@@ -60,11 +60,11 @@ class UserChangeConsumer:
         self._database = database
         self._count_skipped = count_skipped
 
-    async def find_position(self) -> Position:
+    async def get_position(self) -> Position:
         """Return how far the feed was read, by whichever replica."""
         await self._database.wait_until_ready()
         async with self._database.connection() as connection:
-            return (await find_followed_feed(connection, FEED)).position
+            return (await get_followed_feed(connection, FEED)).position
 
     async def take(self, page: object, asked: Position) -> None:
         """Apply the changes on a page, unless another replica did so or went back to the beginning."""
@@ -118,7 +118,7 @@ class UserChangeConsumer:
 
 def create_user_change_follower(client: ServiceClient, database: Database, metrics: Metrics) -> Follower:
     """Return the follower that keeps authors up to date; not started yet."""
-    consumer = UserChangeConsumer(database, metrics.count_skipped_entries(FEED))
+    consumer = UserChangeConsumer(database, metrics.register_skipped_entries(FEED))
     return Follower(FEED, USER_CHANGES_PATH, client, consumer, metrics)
 
 

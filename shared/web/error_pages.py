@@ -5,31 +5,23 @@ is shown in small print, as a detail to quote with the request id.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.errors import AppError
 from shared.language.sentences import Sentence
 
-FOR_PROGRAMMERS = frozenset({400, 405, 408, 411, 413, 414, 415, 422, 428, 431})
+FOR_PROGRAMMERS = frozenset({400, 405, 408, 411, 413, 415, 422, 431})
 """Statuses whose own sentences speak of headers, bodies and paths."""
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A heading, and a sentence that says what to do."""
+    """A heading, what to do, and small print; ``wait`` is in seconds, None where waiting does not help."""
 
     heading: str
     advice: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorWords:
-    """The whole text of the page; ``wait`` is in seconds, None where waiting does not help."""
-
-    heading: str
-    advice: str
-    detail: str
-    wait: int | None
+    detail: str = ""
+    wait: int | None = None
 
 
 _CHECK_LINK = Sentence("Check the link, or go back and start again from there.")
@@ -49,7 +41,6 @@ _WORDS = {
     409: Words(Sentence("This conflicts with another change"), _GO_BACK),
     412: Words(Sentence("It was changed since you opened it"), _GO_BACK),
     413: Words(Sentence("That is too much to send at once"), Sentence("Go back, shorten it, and send it again.")),
-    414: Words(Sentence("This link is too long"), _CHECK_LINK),
     422: Words(Sentence("This link does not work"), _CHECK_LINK),
     429: Words(Sentence("Too many attempts")),
     500: Words(Sentence("Something went wrong on our side"), _OURS),
@@ -62,16 +53,13 @@ _MINUTE, _HOUR = 60, 3600  # seconds
 _LEAST_SAID = 90  # of the smaller unit, before the larger one is used, so that it never says "1 minutes"
 
 
-def describe_error(error: AppError) -> ErrorWords:
+def describe_error(error: AppError) -> Words:
     """Return the text of an error's page."""
-    words = _WORDS.get(error.status, _UNUSUAL)
-    wait = error.headers.get("Retry-After")
-    seconds = int(wait) if wait else None
-    if error.message == error.sentence:
-        return ErrorWords(words.heading, words.advice, "", seconds)
-    if error.status in FOR_PROGRAMMERS:
-        return ErrorWords(words.heading, words.advice, error.message, seconds)
-    return ErrorWords(error.message, "", "", seconds)
+    words, wait = _WORDS.get(error.status, _UNUSUAL), error.headers.get("Retry-After")
+    if error.message != error.sentence:
+        is_detail = error.status in FOR_PROGRAMMERS
+        words = replace(words, detail=error.message) if is_detail else Words(error.message)
+    return replace(words, wait=int(wait) if wait else None)
 
 
 def say_wait(seconds: int) -> Sentence:

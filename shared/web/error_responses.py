@@ -68,30 +68,14 @@ def accepts_html(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 
 def exception_handlers() -> dict[type[Exception], ExceptionHandler]:
     """Return the handlers for Starlette's table: for our errors, for Starlette's own, and for the rest (500)."""
-
-    async def handle_app_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, AppError)
-        return _render_for(request, error)
-
-    async def handle_http_exception(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        return _render_for(request, _translate(error))
-
-    async def handle_fault(request: Request, _: Exception) -> Response:
-        return _render_for(request, AppError())
-
-    return {
-        AppError: handle_app_error,
-        HTTPException: handle_http_exception,
-        Exception: handle_fault,
-    }
+    return dict.fromkeys((AppError, HTTPException, Exception), _handle)
 
 
-def _render_for(request: Request, error: AppError) -> Response:
+async def _handle(request: Request, error: Exception) -> Response:
     """Return a service's response to an error; its page names the caller if the token identifies them."""
     if wants_page(request.scope) and hasattr(request.app.state, "access_tokens"):
         identify_caller(request)
-    return render_error(request.scope, error)
+    return render_error(request.scope, _translate(error))
 
 
 @functools.cache
@@ -100,8 +84,10 @@ def _name(kind: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).lower()
 
 
-def _translate(error: HTTPException) -> AppError:
-    """Return Starlette's own exception (404 and 405 of its router) as ours."""
+def _translate(error: Exception) -> AppError:
+    """Return any error as one of ours: Starlette's own are 404 and 405 of its router; the rest are faults."""
+    if not isinstance(error, HTTPException):
+        return error if isinstance(error, AppError) else AppError()
     if error.status_code == http.HTTPStatus.NOT_FOUND:
         return NotFound()
     if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:

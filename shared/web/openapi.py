@@ -6,8 +6,9 @@ docstring of its endpoint; examples are in the models.
 """
 
 import inspect
+import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -82,7 +83,8 @@ def _describe_operation(path: str, endpoint: DescribedEndpoint) -> Json:
         "security": _SECURITY[described.caller],
         "responses": {str(status): _describe_answer(status, answers[status]) for status in sorted(answers)},
     }
-    parameters = [*_describe_query(described.query), *_describe_headers(described.request_headers)]
+    headers = itertools.starmap(_describe_header, described.request_headers.items())
+    parameters = [*_describe_query(described.query), *headers]
     if parameters:
         document["parameters"] = parameters
     if described.body is not None:
@@ -123,10 +125,6 @@ def _describe_query(query: type[BaseModel] | None) -> list[Json]:
         {"name": name, "in": "query", "required": name in schema.get("required", []), "schema": member}
         for name, member in schema["properties"].items()
     ]
-
-
-def _describe_headers(headers: Mapping[str, RequestHeader]) -> list[Json]:
-    return [_describe_header(name, header) for name, header in headers.items()]
 
 
 def _describe_header(name: str, header: RequestHeader) -> Json:

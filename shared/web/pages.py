@@ -11,7 +11,6 @@ import base64
 import functools
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -31,13 +30,6 @@ NOT_LED_BACK_TO = ("", "/", SIGN_UP, "/forgot", "/forgot/code")
 LONGEST_QUERY = 8192  # bytes that the gateway accepts
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """The reader of a page, as its header names them."""
-
-    name: str
-
-
 def render_page(
     scope: Scope,
     template: str,
@@ -53,9 +45,8 @@ def render_page(
     ``callback_query`` leading back, by default to the page itself.
     """
     language, name = read_language(scope), record_of(scope).user_name
-    user = Reader(name) if name else None
     about = {"method": scope.get("method", "GET"), "path": scope.get("path", ""), "callback_query": _lead_back(scope)}
-    shown = {**about, "user": user, "status": status, **context}
+    shown = {**about, "user": {"name": name} if name else None, "status": status, **context}
     text = _load_templates(folder, language).render(template, shown)
     caching = {"Cache-Control": "no-store", "Content-Language": language, "Vary": "Accept-Language"}
     return HTMLResponse(text, status_code=status, headers={**caching, **(headers or {})})
@@ -108,9 +99,5 @@ def _load_templates(folder: Path | None, language: str) -> Templates:
         language,
         escapes=True,
         names={"assets": assets, "script_hash": hash_asset("gatepost.js")},
-        filters={"wait": functools.partial(_translate_wait, language=language)},
+        filters={"wait": lambda seconds: translate(say_wait(seconds), language)},
     )
-
-
-def _translate_wait(seconds: int, language: str) -> str:
-    return translate(say_wait(seconds), language)

@@ -12,7 +12,7 @@ without a redirect, which would lose a submitted form. Endpoints see the path wi
 
 import functools
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 from pydantic import BaseModel
 from starlette.datastructures import QueryParams
@@ -44,7 +44,7 @@ class RequestHeader:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What one method of one path takes and returns.
+    """What one method of one path takes and returns. It marks the endpoint of that method, as a decorator.
 
     ``answers`` maps each status to the model of its body: a list of one model for an array, a tuple where it is one of
     several, None for no body. ``caller`` says whether a signed-in user is needed: "required", "optional", or "none".
@@ -53,6 +53,7 @@ class Operation:
     """
 
     summary: str
+    _: KW_ONLY
     answers: Mapping[int, AnswerModels]
     body: type[BaseModel] | None = None
     query: type[Query] | None = None
@@ -61,6 +62,13 @@ class Operation:
     max_body: int = MAX_JSON_BODY
     tag: str = ""
 
+    def __call__(self, endpoint: Endpoint) -> "DescribedEndpoint":
+        """Return the endpoint with its description."""
+        return DescribedEndpoint(self, endpoint)
+
+
+operation = Operation
+
 
 @dataclass(frozen=True, slots=True)
 class DescribedEndpoint:
@@ -68,22 +76,6 @@ class DescribedEndpoint:
 
     operation: Operation
     run: Endpoint
-
-
-def operation(  # noqa: PLR0913 - one for each part of the description
-    summary: str,
-    *,
-    answers: Mapping[int, AnswerModels],
-    body: type[BaseModel] | None = None,
-    query: type[Query] | None = None,
-    request_headers: Mapping[str, RequestHeader] | None = None,
-    caller: str = "none",
-    max_body: int = MAX_JSON_BODY,
-    tag: str = "",
-) -> Callable[[Endpoint], DescribedEndpoint]:
-    """Mark an endpoint with what it takes and returns."""
-    described = Operation(summary, answers, body, query, request_headers or {}, caller, max_body, tag)
-    return lambda endpoint: DescribedEndpoint(described, endpoint)
 
 
 class Resource(Route):

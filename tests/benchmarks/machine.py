@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from stack.postgres import find_programs
+from stack.postgres import get_programs
 from tests.benchmarks.peer_servers import list_versions
 from tests.benchmarks.processes import get_program
 
@@ -29,7 +29,7 @@ def describe_machine(programs: Sequence[str]) -> str:
 
 def describe_all() -> str:
     """Return the same with database and peers, as Markdown."""
-    postgres = ask_version("PostgreSQL", find_programs() / "postgres")
+    postgres = ask_version("PostgreSQL", get_programs() / "postgres")
     return f"{describe_machine(('node', 'wrk'))}, {postgres}\nPeers: {list_versions()}".replace("\n", "  \n")
 
 

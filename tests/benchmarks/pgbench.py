@@ -11,7 +11,7 @@ from pathlib import Path
 
 import asyncpg
 
-from stack.postgres import find_programs
+from stack.postgres import get_programs
 from tests.benchmarks.checks import read_posts
 from tests.benchmarks.peer_servers import libpq_environment
 from tests.benchmarks.processes import LOAD_CORE, on_core
@@ -46,7 +46,7 @@ class PgBench:
             old.unlink()
         options = ["--no-vacuum", "--protocol=prepared", "--log", "--log-prefix=pgbench", f"--file={self._script}"]
         effort = [f"--client={min(connections, MOST_CLIENTS)}", f"--time={seconds}"]
-        command = [str(find_programs() / "pgbench"), *options, *effort]
+        command = [str(get_programs() / "pgbench"), *options, *effort]
         before = children_cpu()
         with on_core(LOAD_CORE):
             ended = subprocess.run(

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from shared.observing.logs import set_up_logs
-from stack.postgres import find_programs
+from stack.postgres import get_programs
 from tests.benchmarks.machine import ask_version, describe_machine
 from tests.benchmarks.many_rows import Amount
 from tests.benchmarks.processes import LOAD_CORE, ProgramMissing, ServerFailed, on_core
@@ -91,7 +91,7 @@ def measure(sides: Sequence[Side], effort: Effort, directory: Path) -> ScaleFind
 
 
 def _describe_machine() -> str:
-    postgres = ask_version("PostgreSQL", find_programs() / "postgres")
+    postgres = ask_version("PostgreSQL", get_programs() / "postgres")
     return f"{describe_machine(('wrk',))}, {postgres}".replace("\n", "  \n")
 
 

@@ -1,12 +1,15 @@
 """The story of ``examples/comments``: a third service, added to a clone as ``docs/extending.md`` says."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.support.comments_example import DOCUMENT, count_written, read_steps, running_with_comments
+from tests.support.comments_example import DOCUMENT, count_written, make_clone, read_steps, running_with_comments
 from tests.support.html_forms import read_forms
 from tests.support.next_auth import sign_in
 from tests.support.people import PASSWORD, Person
@@ -91,6 +94,20 @@ async def test_a_deleted_users_comments_go(client: httpx2.AsyncClient, stack: St
     after = await wait_until(lambda: read_page(stack), lambda page: "By somebody who goes" not in page)
     assert grace.name not in after
     assert "By the form" in after
+
+
+def test_the_laws_of_the_house_hold_for_it(tmp_path: Path) -> None:
+    """A service that is added as the document says is under the laws from then on, and keeps them.
+
+    The document leaves one to its reader: to describe the new settings.
+    """
+    clone = tmp_path / "gatepost"
+    make_clone(clone)
+    laws = ("tests/unit/test_house.py", "tests/unit/stack")
+    command = [sys.executable, "-m", "pytest", *laws, "-v", "-p", "no:cacheprovider", "-k", "not documented"]
+    run = subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout[-5000:]
+    assert "[comments_service]" in run.stdout
 
 
 def test_the_document_says_what_it_takes() -> None:

@@ -53,9 +53,9 @@ async def test_no_id_of_an_order_is_a_fault(client: httpx2.AsyncClient, ada: Per
     assert (await client.get(f"/api/orders/{order_id}", headers=ada.bearer)).status_code == 422
 
 
-@pytest.mark.parametrize("item", ['"a\\u0000"', '""'])
+@pytest.mark.parametrize("item", ['"a\\u0000"', '""', '"\\ud800"', '{"\\ud800": "\\udfff"}'])
 async def test_no_text_of_an_item_is_a_fault(client: httpx2.AsyncClient, ada: Person, item: str) -> None:
-    """A text that PostgreSQL can't hold, or that says nothing, is the caller's mistake."""
+    """A text that PostgreSQL can't hold, that says nothing, or that is none, is the caller's mistake."""
     body, json_type = f'{{"item": {item}}}', {"content-type": "application/json"}
     assert (await client.post("/api/orders", content=body, headers=ada.bearer | json_type)).status_code == 422
 

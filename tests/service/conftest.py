@@ -14,14 +14,14 @@ from tests.support.own_postgres import own_postgres
 def start_at_once() -> Iterator[None]:
     """Let a service start at once, whether or not the test has an auth service for it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(follower, "START_PATIENCE", 0.2)
+        patch.setattr(follower, "START_TIMEOUT", 0.2)
         yield
 
 
 @pytest.fixture(autouse=True)
 def no_housekeeping_between(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a service's housekeeping do nothing of its own accord while a test counts rows."""
-    monkeypatch.setattr(housekeeping, "REST", 3600.0)
+    monkeypatch.setattr(housekeeping, "IDLE_PAUSE", 3600.0)
 
 
 @pytest.fixture(scope="session")

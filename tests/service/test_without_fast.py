@@ -13,6 +13,8 @@ SUITES = (
     "tests/service/auth/test_browser_session.py",
     "tests/service/auth/test_me.py",
     "tests/service/auth/test_shared_lookups.py",
+    "tests/service/gateway/test_renewed_answers.py",
+    "tests/service/gateway/test_revocations.py",
     "tests/service/posts/test_access.py",
     "tests/service/posts/test_authors.py",
     "tests/service/posts/test_privacy.py",

@@ -8,7 +8,7 @@ import httpx2
 from starlette.applications import Starlette
 
 from shared.observing.metrics import Metrics
-from shared.tokens.device_cookie import Device, device_cookie_name
+from shared.tokens.device_cookie import LastSignIn, device_cookie_name
 
 HOME, ELSEWHERE, FAR = "203.0.113.1", "198.51.100.1", "192.0.2.1"
 DEFAULTS = {
@@ -58,5 +58,5 @@ async def spend_address(database: asyncpg.Connection) -> None:
 
 def device_of(replicas: list[Replica], person_id: int) -> dict[str, str]:
     """Return the device cookie of a browser that has been signed in to somebody's account."""
-    device = Device(person_id, "018f4a4e-0000-4000-8000-0123456789ab")
+    device = LastSignIn(person_id, "018f4a4e-0000-4000-8000-0123456789ab")
     return {device_cookie_name(secure=False): replicas[0][0].state.parts.devices.make(device, int(time.time()))}

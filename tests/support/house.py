@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from stack import services
+
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("shared", "auth_service", "posts_service", "gateway", "stack")
+SERVICES = tuple(service.name for service in services.SERVICES)
+PACKAGES = (*SERVICES, "shared", "stack")
 
 
 @dataclass(frozen=True)

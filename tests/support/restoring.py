@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from auth_service.app import create_app as create_auth_app
 from posts_service.app import create_app as create_posts_app
 from shared.observing.metrics import Metrics
-from stack.postgres import DatabaseUrls, find_programs, running_postgres
+from stack.postgres import DatabaseUrls, get_programs, running_postgres
 from tests.support.services import auth_settings, client_of, posts_settings, running
 
 OVER_THE_OLD = ("--clean", "--if-exists", "--single-transaction")
@@ -136,7 +136,7 @@ async def restore(url: str, dumped: Path, options: Sequence[str] = OVER_THE_OLD)
 
 
 async def _run(program: str, *arguments: str) -> None:
-    command = [str(find_programs() / program), *arguments]
+    command = [str(get_programs() / program), *arguments]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -15,7 +15,7 @@ from auth_service.clients import identify_client
 from auth_service.email_addresses import check_email, email_key, list_keys
 from auth_service.sessions import read_session_id
 from shared.observing.metrics import Metrics
-from shared.tokens.device_cookie import Device, DeviceCookies, device_cookie_name
+from shared.tokens.device_cookie import DeviceCookies, LastSignIn, device_cookie_name
 from tests.support.services import auth_settings
 
 APP = create_app(auth_settings("postgresql://nowhere/auth"), Metrics())
@@ -120,11 +120,11 @@ def test_a_browser_is_known_by_its_device_cookie() -> None:
     Nor does one of the name that it has where the public URL is not of the same scheme: a neighbour could set that.
     """
     ours, foreign = APP.state.parts.devices, DeviceCookies("x" * 32)
-    for devices, secure, known in ((ours, False, (7, SESSION)), (foreign, False, (None, "")), (ours, True, (None, ""))):
-        value = devices.make(Device(7, SESSION), int(time.time()))
+    for devices, secure, known in ((ours, False, LastSignIn(7, SESSION)), (foreign, False, None), (ours, True, None)):
+        value = devices.make(LastSignIn(7, SESSION), int(time.time()))
         cookie = f"other=1; {device_cookie_name(secure=secure)}={value}"
         client = identify_client(request_with([(b"cookie", cookie.encode())]))
-        assert (client.known_user_id, client.known_browser) == known
+        assert client.device == known
 
 
 def test_the_user_agent_is_kept_short_and_printable() -> None:

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from tests.support.house import ROOT, Module, list_modules
+from tests.support.house import ROOT, SERVICES, Module, list_modules
 
-MODULES = list_modules("shared", "auth_service", "posts_service", "gateway")
+MODULES = list_modules("shared", *SERVICES)
 
 
 def name_calls(module: Module) -> set[str]:

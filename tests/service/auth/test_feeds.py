@@ -223,13 +223,13 @@ async def test_polls_at_rest_share_their_looks(
     """However many followers wait, the newest entry is queried twice a second in all, not five times for each."""
     del ada
     looks: list[float] = []
-    find_marks = long_poll._find_marks  # noqa: SLF001 - it is counted, and does what it does
+    find_marks = long_poll._get_marks  # noqa: SLF001 - it is counted, and does what it does
 
     async def find_and_count(connection: Connection) -> long_poll.Marks:
         looks.append(time.monotonic())
         return await find_marks(connection)
 
-    monkeypatch.setattr(long_poll, "_find_marks", find_and_count)
+    monkeypatch.setattr(long_poll, "_get_marks", find_and_count)
     place = {CHANGES: (await read(client, CHANGES))["last"], REVOCATIONS: (await read(client, REVOCATIONS))["last"]}
     await asyncio.gather(*(read(client, path, after=place[path], wait=2) for path in (CHANGES, REVOCATIONS) * 10))
     assert 1 <= len(looks) <= 5

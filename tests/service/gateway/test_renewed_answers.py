@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from gateway.callers import renewal as session_renewal
-from shared.tokens.device_cookie import Device
+from shared.tokens.device_cookie import LastSignIn
 from tests.support.fake_auth_service import FakeAuthService, Json, answer_with, break_off, running_auth_service
 from tests.support.gateway_in_process import SERVICE_SECRET, SESSION_ID, RunningGateway, eventually, running_gateway
 from tests.support.raw_client import connected, settle
@@ -110,7 +110,7 @@ async def test_a_cookie_that_a_late_answer_spoiled_is_mended(
 ) -> None:
     """With the cookie of another session, or none, beside the device cookie of a live one, the live user passes."""
     now = int(time.time())
-    device = gateway.credentials.devices.make(Device(7, SESSION_ID), now)
+    device = gateway.credentials.devices.make(LastSignIn(7, SESSION_ID), now)
     token = gateway.credentials.tokens.sign(
         user_id=8, name="Old", email="old@example.com", session_id=SESSION_ID.replace("0", "1"), now=now
     )
@@ -136,7 +136,7 @@ async def test_a_browser_that_signed_out_is_asked_about_once(
 ) -> None:
     """The device cookie of an ended session costs one call, not one for each request."""
     fake_auth.renew = lambda _: answer_with({"accessToken": None, "setCookie": []})
-    device = gateway.credentials.devices.make(Device(7, SESSION_ID), int(time.time()))
+    device = gateway.credentials.devices.make(LastSignIn(7, SESSION_ID), int(time.time()))
     monkeypatch.setattr(session_renewal, "REMEMBER", 0.0)
     for _ in range(5):
         answer = await client.get("/userposts", headers={"Cookie": f"gatepost.device={device}"})

@@ -53,7 +53,7 @@ async def test_a_gateway_that_starts_knows_what_ended_before(
 ) -> None:
     """A session that ended while no gateway ran is refused from the first request on."""
     fake_auth.revoke(SESSION_ID)
-    monkeypatch.setattr(follower, "START_PATIENCE", 10)
+    monkeypatch.setattr(follower, "START_TIMEOUT", 10)
     fake_auth.feed_pause = 0.3
     async with running_gateway(rules, auth_service_url=fake_auth.url) as late, httpx2.AsyncClient() as client:
         bearer = {"authorization": late.sign_token()}

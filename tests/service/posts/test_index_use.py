@@ -21,9 +21,9 @@ STATEMENTS: dict[str, Statement] = {
     "everyone's list, deep": lambda c: list_feeds(c, [FeedList(POSTS // 10, 20)]),
     "an author's list": lambda c: list_by_authors(c, [AuthorsList(7, MAX_ID, 20, with_drafts=False)]),
     "one's own list": lambda c: list_by_authors(c, [AuthorsList(7, MAX_ID, 20, with_drafts=True)]),
-    "everyone's list of long posts": lambda c: list_long_feed(c, FeedList(MAX_ID, 20)),
-    "an author's list of long posts": lambda c: list_long_by_author(c, AuthorsList(7, MAX_ID, 20, with_drafts=False)),
-    "one's own list of long posts": lambda c: list_long_by_author(c, AuthorsList(7, MAX_ID, 20, with_drafts=True)),
+    "everyone's list of long posts": lambda c: list_long_feed(c, [FeedList(MAX_ID, 20)]),
+    "an author's list of long posts": lambda c: list_long_by_author(c, [AuthorsList(7, MAX_ID, 20, with_drafts=False)]),
+    "one's own list of long posts": lambda c: list_long_by_author(c, [AuthorsList(7, MAX_ID, 20, with_drafts=True)]),
     "one post": lambda c: find_post(c, POSTS // 2),
 }
 

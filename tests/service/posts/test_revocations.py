@@ -74,7 +74,7 @@ async def test_a_service_that_starts_knows_what_ended_before(
     sid = str(uuid.uuid4())
     for ended in (*(str(uuid.uuid4()) for _ in range(PAGE)), sid):
         fake_auth_service.revoke(ended)
-    monkeypatch.setattr(follower, "START_PATIENCE", 10)
+    monkeypatch.setattr(follower, "START_TIMEOUT", 10)
     fake_auth_service.feed_pause = 0.3
     settings = posts_settings(posts_database_url, auth_service_url=fake_auth_service.url)
     async with running(create_app(settings, Metrics())) as late, client_of(late) as client:

@@ -356,7 +356,7 @@ async def test_pages_in_any_cut_and_repetition_end_the_same(
     await database.execute("DELETE FROM authors; DELETE FROM removals; DELETE FROM posts; DELETE FROM idempotency_keys")
     await database.execute("UPDATE followed_feeds SET position = 0, highest_id = 0")
     feed = [describe_change(number, kind, user_id) for number, (kind, user_id) in enumerate(changes, 1)]
-    follower = UserChangeConsumer(app.state.parts.database, Metrics().count_skipped_entries("user_changes"))
+    follower = UserChangeConsumer(app.state.parts.database, Metrics().register_skipped_entries("user_changes"))
     for after, length in (*reads, (0, len(feed))):
         page = feed[after : after + length]
         if page:

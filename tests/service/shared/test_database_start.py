@@ -20,7 +20,7 @@ from tests.support.waiting import wait_until
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "RETRY_PAUSE", 0.05)
     monkeypatch.setattr(database, "WATCH_PAUSE", 0.05)
-    monkeypatch.setattr(database, "START_PATIENCE", 0.1)
+    monkeypatch.setattr(database, "START_TIMEOUT", 0.1)
 
 
 async def test_concurrent_starts_migrate_once(build: Build, write_migration: WriteMigration, url: str) -> None:

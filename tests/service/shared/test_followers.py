@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from shared.auth_events import follower as follower_module
 from shared.auth_events import revocation_follower
-from shared.auth_events.follower import Follower, find_pause
+from shared.auth_events.follower import Follower, get_pause
 from shared.auth_events.revocation_follower import create_revocation_follower
 from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
@@ -268,6 +268,6 @@ async def test_an_empty_feed_is_not_asked_without_end(auth: FakeAuthService, fee
 
 def test_pauses_grow_and_differ() -> None:
     """The pause after a failure grows to two seconds and no further, and replicas don't call in step."""
-    assert all(0.05 <= find_pause(1) <= 0.1 for _ in range(100))
-    assert all(1.0 <= find_pause(failures) <= 2.0 for failures in (6, 7, 100, 10_000))
-    assert len({find_pause(9) for _ in range(100)}) > 50
+    assert all(0.05 <= get_pause(1) <= 0.1 for _ in range(100))
+    assert all(1.0 <= get_pause(failures) <= 2.0 for failures in (6, 7, 100, 10_000))
+    assert len({get_pause(9) for _ in range(100)}) > 50

@@ -1,6 +1,8 @@
 """Housekeeping, on a real PostgreSQL: with its own connection, beside replicas, and stopped at any moment."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
@@ -12,6 +14,7 @@ from shared.observing.metrics import Metrics
 from shared.postgres import database
 from shared.postgres.database import Connection, Database
 from shared.postgres.housekeeping import BITE, Housekeeping, until_few
+from shared.timing import COMMAND_TIMEOUT
 from tests.service.shared.conftest import Build
 from tests.support.log_lines import Line, lines_of
 from tests.support.waiting import wait_until
@@ -129,6 +132,27 @@ async def test_it_is_stopped_in_the_middle_of_a_bite(db: Database, hire: Hire, o
         housekeeping.start()
         pid = await find_waiting(db)
         await housekeeping.stop()
+    assert await count_notes(other) == MANY
+    there = partial(other.fetchval, "SELECT count(*) FROM pg_stat_activity WHERE pid = $1", pid)
+    await wait_until(there, lambda count: count == 0)
+
+
+async def test_a_server_that_hangs_holds_up_no_stop(db: Database, hire: Hire, other: asyncpg.Connection) -> None:
+    """Told to stop during a bite while the server answers nothing, it gives up its connection instead of waiting.
+
+    The server then rolls back the bite by itself.
+    """
+    housekeeping = hire(db)
+    async with other.transaction():
+        await other.execute("LOCK TABLE notes IN SHARE MODE")
+        housekeeping.start()
+        pid = await find_waiting(db)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            async with asyncio.timeout(COMMAND_TIMEOUT):  # what the end of a process leaves for all that is stopped
+                await housekeeping.stop()
+        finally:
+            os.kill(pid, signal.SIGCONT)
     assert await count_notes(other) == MANY
     there = partial(other.fetchval, "SELECT count(*) FROM pg_stat_activity WHERE pid = $1", pid)
     await wait_until(there, lambda count: count == 0)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from auth_service.clients import find_site
+from auth_service.clients import get_site
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,4 @@ from auth_service.clients import find_site
 )
 def test_what_counts_as_one_address(address: str | None, site: str) -> None:
     """An IPv4 address counts by itself, however it is written; a /64 of IPv6, which is one subscriber's, as one."""
-    assert find_site(address) == site
+    assert get_site(address) == site

@@ -20,7 +20,7 @@ from shared.auth_events.revocations import Revocations
 from shared.observing.request_context import SIGN_IN_WANTED, begin_record
 from shared.tokens.authentication import Anonymous, Caller, Reason, User, authenticate_token
 from shared.tokens.claims import Claims
-from shared.tokens.device_cookie import Device, DeviceCookies
+from shared.tokens.device_cookie import DeviceCookies, LastSignIn
 from shared.tokens.session_cookie import CookieNames, SessionClaims, SessionSealer
 from shared.tokens.signed import AccessTokens, KeyRing
 
@@ -373,7 +373,7 @@ def test_a_session_is_renewed_where_that_helps(asked: Asked, decision: str, call
 
 def test_a_device_cookie_that_names_another_session_is_asked_about() -> None:
     """For a browser that signed in anew, but comes with an older session, the newer one is asked about first."""
-    device = CREDENTIALS.devices.make(Device(7, OTHER_ID), NOW)
+    device = CREDENTIALS.devices.make(LastSignIn(7, OTHER_ID), NOW)
     cookies = f"{SESSION['cookie']}; {CREDENTIALS.cookie_names.device}={device}"
     judgement = judge(Asked("GET", "/page/1", {"cookie": cookies}))
     assert judgement.stale is not None

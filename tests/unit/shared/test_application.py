@@ -1,6 +1,7 @@
 """A service built from routes and parts alone: what every service has in common, whatever its purpose."""
 
 import httpx2
+import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -20,10 +21,11 @@ SETTINGS = Settings.model_validate(
 
 
 class BareServer:
-    """A server with nothing to start, which lacks what the test says."""
+    """A server with nothing to start, which lacks what the test says, or fails at the start."""
 
-    def __init__(self, lack: str | None = None) -> None:
+    def __init__(self, lack: str | None = None, crash: Exception | None = None) -> None:
         self.lack = lack
+        self.crash = crash
         self.told: list[str] = []
         self.access_tokens = AccessTokens(KeyRing(SAMPLE_SECRETS["SECRET_KEY"]), SETTINGS.nextauth_url, 60)
         self.revocations = Revocations()
@@ -31,8 +33,10 @@ class BareServer:
         self.remarks: dict[str, Check] = {"revocations": lambda: "late"}
 
     async def start(self) -> None:
-        """Note that it started."""
+        """Note that it started, and perhaps fail then."""
         self.told.append("started")
+        if self.crash is not None:
+            raise self.crash
 
     async def stop(self) -> None:
         """Note that it stopped."""
@@ -101,4 +105,13 @@ async def test_it_starts_and_stops_with_its_server() -> None:
     assert server.told == []
     async with running(app):
         assert server.told == ["started"]
+    assert server.told == ["started", "stopped"]
+
+
+async def test_what_had_started_stops_when_the_start_fails() -> None:
+    """When the start fails halfway, what had started by then is stopped, and the failure is reported."""
+    server = BareServer(crash=ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        async with running(build(server)):
+            pass
     assert server.told == ["started", "stopped"]

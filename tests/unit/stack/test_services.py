@@ -38,6 +38,13 @@ def test_compose_knows_where_services_are() -> None:
             assert given.get(service.url_setting, expected) == expected
 
 
+@pytest.mark.parametrize("service", BEHIND_GATEWAY, ids=name_of)
+def test_the_gateway_looks_for_services_where_they_are(service: Service) -> None:
+    """Where nothing is set, the gateway looks for each service at its port on this machine."""
+    default = GATEWAY.settings.model_fields[service.url_setting.lower()].default
+    assert default == f"http://127.0.0.1:{service.ports.requests}"
+
+
 @pytest.mark.parametrize("service", SERVICES, ids=name_of)
 def test_images_listen_where_the_table_says(service: Service) -> None:
     """The image of a service has its two ports."""

@@ -40,51 +40,51 @@ def fail_on(rule: Rule, times: int, count: Count = FRESH, pause: float = 0) -> C
     """Return the count after that many failures, each as soon as it is let in after a pause."""
     for _ in range(times):
         count = at(count, pause)
-        count = rule.add(at(count, rule.find_wait(count))).fail()
+        count = rule.add(at(count, rule.get_wait(count))).fail()
     return count
 
 
 def test_waits_double_after_the_free_failures() -> None:
     """Five failures are free; the tries after them wait 1, 2, 4 seconds and so on, and never more than 60."""
-    waits = [LIMIT.find_wait(fail_on(LIMIT, failures)) for failures in range(14)]
+    waits = [LIMIT.get_wait(fail_on(LIMIT, failures)) for failures in range(14)]
     assert waits == [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
 def test_a_tightened_limit_has_one_free_failure() -> None:
     """From an address that failed too often, even the second try waits; without a failure none does."""
     tight = LIMIT.tighten()
-    assert [tight.find_wait(fail_on(LIMIT, failures)) for failures in range(5)] == [0, 1, 2, 4, 8]
+    assert [tight.get_wait(fail_on(LIMIT, failures)) for failures in range(5)] == [0, 1, 2, 4, 8]
 
 
 def test_a_wait_passes() -> None:
     """A wait is given in whole seconds, rounded up, and is over after that."""
     count = fail_on(LIMIT, 7)
-    assert [LIMIT.find_wait(at(count, seconds)) for seconds in (0, 0.5, 3.5, 4)] == [4, 4, 1, 0]
+    assert [LIMIT.get_wait(at(count, seconds)) for seconds in (0, 0.5, 3.5, 4)] == [4, 4, 1, 0]
 
 
 def test_failures_are_forgotten_after_the_window() -> None:
     """After a quarter of an hour without a failure, five are free again."""
     count = at(fail_on(LIMIT, 11), 900)
-    assert LIMIT.find_wait(count) == 0
-    assert LIMIT.find_wait(fail_on(LIMIT, 4, count)) == 0
-    assert LIMIT.find_wait(fail_on(LIMIT, 5, count)) == 1
+    assert LIMIT.get_wait(count) == 0
+    assert LIMIT.get_wait(fail_on(LIMIT, 4, count)) == 0
+    assert LIMIT.get_wait(fail_on(LIMIT, 5, count)) == 1
 
 
 def test_after_twenty_in_a_row_there_is_one_an_hour() -> None:
     """However patient somebody is at one address, the 21st failure in a row and each one after it take an hour."""
     count = fail_on(LIMIT, 20, pause=1000)
-    assert LIMIT.find_wait(count) == LONG_WAIT.total_seconds()
-    assert LIMIT.find_wait(fail_on(LIMIT, 1, count)) == LONG_WAIT.total_seconds()
-    assert LIMIT.find_wait(at(count, LOCKOUT.total_seconds())) == 0
+    assert LIMIT.get_wait(count) == LONG_WAIT.total_seconds()
+    assert LIMIT.get_wait(fail_on(LIMIT, 1, count)) == LONG_WAIT.total_seconds()
+    assert LIMIT.get_wait(at(count, LOCKOUT.total_seconds())) == 0
     assert LIMIT.add(at(count, LOCKOUT.total_seconds())).fail().in_a_row == 1
 
 
 def test_a_hundred_in_a_row_close_an_account_for_a_day() -> None:
     """The 101st try in a row from anywhere has to wait for a day after the hundredth; ninety-nine close nothing."""
-    assert CAP.find_wait(fail_on(CAP, 99)) == 0
+    assert CAP.get_wait(fail_on(CAP, 99)) == 0
     count = fail_on(CAP, 100)
-    assert CAP.find_wait(at(count, 1000)) == LOCKOUT.total_seconds() - 1000
-    assert CAP.find_wait(at(count, LOCKOUT.total_seconds())) == 0
+    assert CAP.get_wait(at(count, 1000)) == LOCKOUT.total_seconds() - 1000
+    assert CAP.get_wait(at(count, LOCKOUT.total_seconds())) == 0
     assert CAP.add(at(count, LOCKOUT.total_seconds())).fail().in_a_row == 1
 
 
@@ -96,7 +96,7 @@ def test_one_address_alone_never_closes_an_account(addresses: int, *, is_closed:
     for _ in range(3 * 24 * 60):
         for number, count in enumerate(here):
             count = replace(count, now=account.now)  # noqa: PLW2901 - the same count a minute later
-            if LIMIT.find_wait(count) == 0 and CAP.find_wait(account) == 0:
+            if LIMIT.get_wait(count) == 0 and CAP.get_wait(account) == 0:
                 here[number], account = LIMIT.add(count).fail(), CAP.add(account).fail()
                 tries += 1
         account = at(account, 60)
@@ -113,7 +113,7 @@ def test_failures_drain_evenly_whenever_they_come(offsets: tuple[int, ...], *, i
     for minute in range(7 * 24 * 60):
         for number, offset in enumerate(offsets):
             count = replace(here[number], now=account.now)
-            if minute >= offset and LIMIT.find_wait(count) == 0 and CAP.find_wait(account) == 0:
+            if minute >= offset and LIMIT.get_wait(count) == 0 and CAP.get_wait(account) == 0:
                 here[number], account = LIMIT.add(count).fail(), CAP.add(account).fail()
                 most = max(most, account.in_a_row)
         account = at(account, 60)
@@ -125,9 +125,9 @@ def test_pending_tries_are_hoped_to_succeed() -> None:
     count = fail_on(LIMIT, 3)
     for _ in range(2):
         count = LIMIT.add(count)
-    assert (count.recent, count.pending, LIMIT.find_wait(count)) == (3, 2, 1)
-    assert LIMIT.find_wait(count.hope()) == 0
-    assert LIMIT.find_wait(count.fail().fail().hope()) == 1
+    assert (count.recent, count.pending, LIMIT.get_wait(count)) == (3, 2, 1)
+    assert LIMIT.get_wait(count.hope()) == 0
+    assert LIMIT.get_wait(count.fail().fail().hope()) == 1
     assert at(count, PENDING_FOR.total_seconds()).hope().recent == 5
     assert LIMIT.add(at(count, PENDING_FOR.total_seconds())).pending == 1
 
@@ -165,9 +165,9 @@ COUNTS = st.builds(
 @given(COUNTS, st.sampled_from([LIMIT, LIMIT.tighten(), CAP, Allowance(60, MINUTE)]))
 def test_any_count_has_a_bounded_wait(count: Count, rule: Rule) -> None:
     """Whatever was counted, the wait is bounded and ends; hope never makes it longer."""
-    wait = rule.find_wait(count)
-    assert 0 <= rule.find_wait(count.hope()) <= wait <= LOCKOUT.total_seconds()
-    assert rule.find_wait(at(count, wait)) == 0
+    wait = rule.get_wait(count)
+    assert 0 <= rule.get_wait(count.hope()) <= wait <= LOCKOUT.total_seconds()
+    assert rule.get_wait(at(count, wait)) == 0
 
 
 @given(COUNTS, st.sampled_from([LIMIT, LIMIT.tighten(), CAP, Allowance(60, MINUTE)]))
@@ -175,10 +175,10 @@ def test_what_housekeeping_deletes_held_nobody(count: Count, rule: Rule) -> None
     """A count left unchanged for as long as it is kept is as good as none, for this try and for the next ones."""
     forgotten = at(replace(count, now=count.last_at), KEPT_FOR.total_seconds())
     fresh = replace(FRESH, now=forgotten.now, last_at=forgotten.now, since=forgotten.now)
-    assert rule.find_wait(forgotten) == 0
+    assert rule.get_wait(forgotten) == 0
     for _ in range(6):
         forgotten, fresh = rule.add(forgotten).fail(), rule.add(fresh).fail()
-        assert rule.find_wait(forgotten) == rule.find_wait(fresh)
+        assert rule.get_wait(forgotten) == rule.get_wait(fresh)
 
 
 def test_an_allowance_refills_evenly() -> None:
@@ -186,9 +186,9 @@ def test_an_allowance_refills_evenly() -> None:
     allowance = Allowance(uses=60, period=60 * MINUTE)
     count = fail_on(allowance, 60)
     assert count.recent == 60
-    assert [allowance.find_wait(at(count, seconds)) for seconds in (0, 59, 60)] == [60, 1, 0]
-    assert allowance.find_wait(allowance.add(at(count, 60))) == 60
-    assert allowance.find_wait(fail_on(allowance, 59, at(count, 3600))) == 0
+    assert [allowance.get_wait(at(count, seconds)) for seconds in (0, 59, 60)] == [60, 1, 0]
+    assert allowance.get_wait(allowance.add(at(count, 60))) == 60
+    assert allowance.get_wait(fail_on(allowance, 59, at(count, 3600))) == 0
 
 
 def test_an_empty_allowance_stays_empty_and_no_more() -> None:
@@ -197,15 +197,15 @@ def test_an_empty_allowance_stays_empty_and_no_more() -> None:
     count = FRESH
     for _ in range(1000):
         count = allowance.add(count)
-    assert (allowance.find_wait(count), allowance.find_wait(at(count, 9))) == (9, 0)
+    assert (allowance.get_wait(count), allowance.get_wait(at(count, 9))) == (9, 0)
 
 
 @pytest.mark.parametrize("uses", [1, 10**9])
 def test_an_allowance_may_be_any_number(uses: int) -> None:
     """One use a minute, or a thousand million."""
     allowance = Allowance(uses=uses, period=MINUTE)
-    assert allowance.find_wait(FRESH) == 0
-    assert allowance.find_wait(allowance.add(FRESH)) == (60 if uses == 1 else 0)
+    assert allowance.get_wait(FRESH) == 0
+    assert allowance.get_wait(allowance.add(FRESH)) == (60 if uses == 1 else 0)
 
 
 KEYS = SignInKeys(account=b"account", account_at_address=b"here", address=b"address", browser=None)

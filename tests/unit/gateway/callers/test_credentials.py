@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gateway.callers.credentials import Credentials, StaleSession
 from shared.auth_events.revocations import Revocations
 from shared.tokens.authentication import Anonymous, Reason, User
-from shared.tokens.device_cookie import Device, DeviceCookies
+from shared.tokens.device_cookie import DeviceCookies, LastSignIn
 from shared.tokens.session_cookie import CookieNames, SessionSealer
 from shared.tokens.signed import AccessTokens, KeyRing
 
@@ -153,7 +153,7 @@ DEVICE_COOKIE = "gatepost.device"
 
 def test_a_device_cookie_of_another_session_is_asked_about() -> None:
     """Beside the cookie of another session, a bad one or none, the device cookie's session is to be asked about."""
-    device = credentials.devices.make(Device(2, OTHER_SESSION), NOW)
+    device = credentials.devices.make(LastSignIn(2, OTHER_SESSION), NOW)
     good, old = sign(2), sign(2, NOW - 4000)
     for sealed, expected in (
         (credentials.sealer.seal({"sid": SESSION_ID, "accessToken": good}, NOW), 2),
@@ -178,10 +178,10 @@ def test_a_device_cookie_that_says_nothing_new_costs_nothing() -> None:
     ended = Revocations()
     ended.add(OTHER_SESSION, NOW)
     for device, revocations in (
-        (credentials.devices.make(Device(2, SESSION_ID), NOW), Revocations()),
-        (credentials.devices.make(Device(2, OTHER_SESSION), NOW), ended),
-        (DeviceCookies("another secret").make(Device(2, OTHER_SESSION), NOW), Revocations()),
-        (credentials.devices.make(Device(2, OTHER_SESSION), NOW - 100 * 86_400), Revocations()),
+        (credentials.devices.make(LastSignIn(2, SESSION_ID), NOW), Revocations()),
+        (credentials.devices.make(LastSignIn(2, OTHER_SESSION), NOW), ended),
+        (DeviceCookies("another secret").make(LastSignIn(2, OTHER_SESSION), NOW), Revocations()),
+        (credentials.devices.make(LastSignIn(2, OTHER_SESSION), NOW - 100 * 86_400), Revocations()),
     ):
         knowing = dataclasses.replace(credentials, revocations=revocations)
         for cookie in (f"{DEVICE_COOKIE}={device}; {COOKIE}={sealed}", f"{DEVICE_COOKIE}={device}"):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from starlette.types import Scope
 
 from shared.observing.request_context import record_of
-from shared.web.error_pages import ErrorWords
+from shared.web.error_pages import Words
 from shared.web.pages import ASSETS, HERE, content_security_policy, render_page
 
 SCOPE: Scope = {"type": "http", "headers": []}
@@ -20,13 +20,13 @@ SCOPE: Scope = {"type": "http", "headers": []}
 
 def error_page(heading: str) -> str:
     """Return a page of this package that shows a text."""
-    words = ErrorWords(heading, "", "", None)
+    words = Words(heading)
     return bytes(render_page(SCOPE, "error.html", status=400, words=words, request_id="").body).decode()
 
 
 def test_page_of_this_package() -> None:
     """A page has its status, is HTML and is not cached."""
-    words = ErrorWords("There is nothing here", "", "", None)
+    words = Words("There is nothing here")
     page = render_page(SCOPE, "error.html", status=404, words=words, request_id="12345678")
 
     assert page.status_code == 404
@@ -90,7 +90,7 @@ def test_the_head_names_who_reads() -> None:
     """A page names the user in its request's record, with links to their posts, their account and signing out."""
     scope: Scope = {**SCOPE, "path": "/x"}
     record_of(scope).user_name = "Ada <King>"
-    words = ErrorWords("", "", "", None)
+    words = Words("")
     page = bytes(render_page(scope, "error.html", words=words, request_id="").body).decode()
     assert ">Ada &lt;King&gt;</span></a>" in page
     for way in ("/", "/userposts", "/userposts/new", "/account", "/api/auth/signout", "/docs"):
@@ -116,7 +116,7 @@ def test_the_head_names_who_reads() -> None:
 def test_signing_in_leads_back(method: str, path: str, query: bytes, way_back: str) -> None:
     """The header's links to sign in and up lead back to the page, if it is one that can be returned to."""
     scope: Scope = {"type": "http", "method": method, "path": path, "query_string": query, "headers": []}
-    words = ErrorWords("", "", "", None)
+    words = Words("")
     page = bytes(render_page(scope, "error.html", words=words, request_id="").body).decode()
     assert f'href="/api/auth/signin{way_back}"' in page
     assert f'href="/signup{way_back}"' in page
