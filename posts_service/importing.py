@@ -103,7 +103,7 @@ class PostImport:
         async with self.database.transaction() as connection:
             present = await list_imported_keys(connection, [line.item.key for line in batch])
             new = keep_first((line for line in batch if line.item.key not in present), lambda line: line.item.key)
-            authors = await find_authors(connection, {line.item.author for line in new})
+            authors = await get_authors(connection, {line.item.author for line in new})
             posts = [_take(line.item, authors[line.item.author]) for line in new if line.item.author in authors]
             skipped = [(line, UNKNOWN_AUTHOR) for line in new if line.item.author not in authors]
             stored = len(posts) if self.is_dry else await insert_imported_posts(connection, posts)
@@ -114,7 +114,7 @@ class PostImport:
         position = None
         while self.patience > 0 and not self.is_dry:
             async with self.database.connection() as connection:
-                if len(await find_authors(connection, emails)) == len(emails):
+                if len(await get_authors(connection, emails)) == len(emails):
                     return
                 now_at = (await get_followed_feed(connection, FEED)).position.after
             has_moved, position = now_at != position, now_at
@@ -124,7 +124,7 @@ class PostImport:
                 self.patience -= time.monotonic() - begun
 
 
-async def find_authors(connection: Connection, emails: Collection[str]) -> Mapping[str, int]:
+async def get_authors(connection: Connection, emails: Collection[str]) -> Mapping[str, int]:
     """Return the ids of the authors that are known, by the addresses asked for, and lock them.
 
     An address as it is spelled goes before one that differs in case.

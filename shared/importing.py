@@ -105,7 +105,7 @@ async def import_lines(path: str, kind: Kind[T]) -> Tally:
                 batch.append(Line(number, _read(line, kind)))
             except Invalid as error:
                 tally.skipped += 1
-                progress.name(number, find_text(line or b"", kind.subject), say(error))
+                progress.name(number, get_text(line or b"", kind.subject), say(error))
             if len(batch) >= BATCH or position - begins > BATCH_BYTES:
                 await _store(batch, kind, tally, progress)
                 batch, begins = [], position
@@ -138,7 +138,7 @@ def read_members(model: type[Model], line: bytes) -> Model:
         raise Invalid({"line" if name == "body" else name: fault for name, fault in faults.items()}) from None
 
 
-def find_text(line: bytes, member: str) -> str:
+def get_text(line: bytes, member: str) -> str:
     """Return the text that a member of a line has; nothing when there is none."""
     try:
         members = pydantic_core.from_json(line)

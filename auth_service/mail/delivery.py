@@ -53,7 +53,7 @@ class Fate(StrEnum):
     EXPIRED = "expired"
 
 
-def find_pause(tries: int) -> dt.timedelta:
+def get_pause(tries: int) -> dt.timedelta:
     """Return how long to wait after so many tries."""
     return min(FIRST_PAUSE * (1 << min(tries - 1, 10)), LONGEST_PAUSE)
 
@@ -72,9 +72,9 @@ class Delivery:
         self._backlog: Backlog | None = None
         self._looked_at = float("-inf")
         self._fates = metrics.register_letters()
-        metrics.watch("gatepost_letters_waiting", "Letters that wait to be sent", self._count_waiting)
+        metrics.watch("gatepost_letters_waiting", "Letters that wait to be sent", self._get_waiting)
         metrics.watch(
-            "gatepost_oldest_letter_seconds", "How long the oldest letter that waits has been waiting", self._find_age
+            "gatepost_oldest_letter_seconds", "How long the oldest letter that waits has been waiting", self._get_age
         )
 
     def start(self) -> None:
@@ -187,10 +187,10 @@ class Delivery:
         say = log.error if answer and answer.outcome is Outcome.MISCONFIGURED else log.warning
         say(f"letter_{fate.value}", **facts, domain=letter.address.rpartition("@")[2])
 
-    def _count_waiting(self) -> float:
+    def _get_waiting(self) -> float:
         return self._backlog.letters if self._backlog else 0
 
-    def _find_age(self) -> float:
+    def _get_age(self) -> float:
         return self._backlog.seconds if self._backlog else 0
 
 
@@ -214,7 +214,7 @@ async def _record(connection: Connection, letter: Letter, answer: Answer | None)
         client = Client(None, "the auth service itself", f"letter-{letter.id}")
         await insert_audit_line(connection, Event.LETTER_REFUSED, client, letter.user_id)
         fate = Fate.REFUSED
-    elif await update_due(connection, letter.id, find_pause(letter.tries), answer.text):
+    elif await update_due(connection, letter.id, get_pause(letter.tries), answer.text):
         return Fate.RETRIED
     else:
         fate = Fate.EXPIRED

@@ -86,6 +86,42 @@ def _complain(sentence: str, status: int) -> int:
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m auth_service", description=DESCRIPTION)
     nouns = parser.add_subparsers(metavar="NOUN", required=True)
+    _add_users(nouns)
+    sessions = _add_noun(nouns, "session", "sign-ins on devices")
+    latest_sessions = _add_verb(sessions, "list", "the newest", commands.list_sessions)
+    audit = _add_verb(nouns, "audit", "what happened, the newest first", commands.show_audit)
+    for latest in (latest_sessions, audit):
+        latest.add_argument("--user", type=_read_id, metavar="ID", help="only of this user")
+        _add_limit(latest)
+    _add_pruning(audit)
+    ended = _add_verb(sessions, "end", "end one session", commands.end_session)
+    ended.add_argument("id", type=_read_session)
+    tested = _add_verb(
+        _add_noun(nouns, "mail", "letters"),
+        "test",
+        "send a letter, and show what the server answers",
+        commands.send_test_letter,
+    )
+    tested.add_argument("address")
+    _add_verb(_add_noun(nouns, "secret", "keys"), "new", "fresh secrets, as lines for .env", None)
+    return parser
+
+
+Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no public name
+
+
+def _add_noun(nouns: Verbs, name: str, meaning: str) -> Verbs:
+    return nouns.add_parser(name, help=meaning).add_subparsers(metavar="VERB", required=True)
+
+
+def _add_verb(verbs: Verbs, name: str, meaning: str, command: Command | None) -> argparse.ArgumentParser:
+    verb = verbs.add_parser(name, help=meaning, description=meaning)
+    verb.set_defaults(command=command)
+    verb.add_argument("--json", action="store_true", help="for programs")
+    return verb
+
+
+def _add_users(nouns: Verbs) -> None:
     users = _add_noun(nouns, "user", "who signed up")
     listed = _add_verb(users, "list", "by id", commands.list_users)
     listed.add_argument("--after", type=_read_id, default=0, metavar="ID", help="only those with a greater id")
@@ -119,38 +155,6 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     for verb in (disabled, enabled, deleted, reset):
         verb.add_argument("id", type=_read_id)
-    sessions = _add_noun(nouns, "session", "sign-ins on devices")
-    latest_sessions = _add_verb(sessions, "list", "the newest", commands.list_sessions)
-    audit = _add_verb(nouns, "audit", "what happened, the newest first", commands.show_audit)
-    for latest in (latest_sessions, audit):
-        latest.add_argument("--user", type=_read_id, metavar="ID", help="only of this user")
-        _add_limit(latest)
-    _add_pruning(audit)
-    ended = _add_verb(sessions, "end", "end one session", commands.end_session)
-    ended.add_argument("id", type=_read_session)
-    tested = _add_verb(
-        _add_noun(nouns, "mail", "letters"),
-        "test",
-        "send a letter, and show what the server answers",
-        commands.send_test_letter,
-    )
-    tested.add_argument("address")
-    _add_verb(_add_noun(nouns, "secret", "keys"), "new", "fresh secrets, as lines for .env", None)
-    return parser
-
-
-Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no public name
-
-
-def _add_noun(nouns: Verbs, name: str, meaning: str) -> Verbs:
-    return nouns.add_parser(name, help=meaning).add_subparsers(metavar="VERB", required=True)
-
-
-def _add_verb(verbs: Verbs, name: str, meaning: str, command: Command | None) -> argparse.ArgumentParser:
-    verb = verbs.add_parser(name, help=meaning, description=meaning)
-    verb.set_defaults(command=command)
-    verb.add_argument("--json", action="store_true", help="for programs")
-    return verb
 
 
 def _add_pruning(audit: argparse.ArgumentParser) -> None:

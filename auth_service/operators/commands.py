@@ -31,6 +31,7 @@ from auth_service.tables.users import User, find_user, list_users_after
 from auth_service.web.schemas import SignUp
 from shared.errors import Conflict, Invalid, NotFound, UpstreamFailed
 from shared.language.languages import LANGUAGES
+from shared.language.sentences import Sentence
 from shared.postgres.housekeeping import BITE
 from shared.settings import SAMPLE_SECRETS
 from shared.web.schemas import validate
@@ -167,7 +168,9 @@ async def send_test_letter(parts: Parts, arguments: Arguments) -> Record:
     letter = Letter(0, LetterKind.TEST, None, address, LANGUAGES[0], {}, now, now + TEST_LIFETIME, 1)
     answer = await parts.delivery.send(letter)
     if answer.outcome is not Outcome.SENT:
-        raise UpstreamFailed(f"{parts.delivery.relay} did not take the letter: {answer.text}")
+        raise UpstreamFailed(
+            Sentence("{server} did not take the letter: {answer}", server=parts.delivery.relay, answer=answer.text)
+        )
     return {"address": address, "state": "sent", "server": str(parts.delivery.relay), "answer": answer.text}
 
 

@@ -138,7 +138,10 @@ async def insert_known(connection: Connection, known: bytes, others: Sequence[by
             is_known = attempts.is_known OR excluded.is_known,
             forget_at = CASE WHEN excluded.is_known THEN excluded.forget_at ELSE attempts.forget_at END
         """,
-        *([known, *others], known, KNOWN_FOR, KEPT_FOR),
+        [known, *others],
+        known,
+        KNOWN_FOR,
+        KEPT_FOR,
     )
 
 

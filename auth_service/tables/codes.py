@@ -45,8 +45,14 @@ async def insert_code(connection: Connection, new: NewCode) -> None:
         INSERT INTO codes (purpose, user_id, address_mac, code_mac, flow_mac, facts, tries_left, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, now() + $8)
         """,
-        *(new.purpose.value, new.user_id, new.address_mac, new.code_mac, new.flow_mac, json.dumps(dict(new.facts))),
-        *(TRIES, LIFETIME),
+        new.purpose.value,
+        new.user_id,
+        new.address_mac,
+        new.code_mac,
+        new.flow_mac,
+        json.dumps(dict(new.facts)),
+        TRIES,
+        LIFETIME,
     )
 
 
@@ -90,7 +96,10 @@ async def find_just_used(
         WHERE id = (SELECT id FROM codes WHERE flow_mac = $2 AND purpose = $1 ORDER BY id DESC LIMIT 1)
             AND code_mac = $3 AND used_at > now() - $4::interval
         """,
-        *(purpose.value, flow_mac, code_mac, moment),
+        purpose.value,
+        flow_mac,
+        code_mac,
+        moment,
     )
     return _read_code(row) if row else None
 

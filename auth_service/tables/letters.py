@@ -66,7 +66,13 @@ async def insert_letter(connection: Connection, new: NewLetter) -> None:
         INSERT INTO letters (kind, user_id, address, language, facts, expires_at, can_wait)
         VALUES ($1, $2, $3, $4, $5::jsonb, now() + $6, $6 > $7)
         """,
-        *(new.kind.value, new.user_id, new.address, new.language, json.dumps(dict(new.facts)), new.lifetime, CAN_WAIT),
+        new.kind.value,
+        new.user_id,
+        new.address,
+        new.language,
+        json.dumps(dict(new.facts)),
+        new.lifetime,
+        CAN_WAIT,
     )
 
 

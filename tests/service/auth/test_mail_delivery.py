@@ -75,7 +75,7 @@ async def count_letters(database: asyncpg.Connection) -> int:
     return letters
 
 
-async def find_pause(database: asyncpg.Connection) -> float:
+async def get_pause(database: asyncpg.Connection) -> float:
     """Return for how many seconds the one letter that waits is not due yet."""
     pause: float = await database.fetchval("SELECT extract(epoch FROM due_at - now())::float8 FROM letters")
     return pause
@@ -151,7 +151,7 @@ async def test_greylisting(desk: Desk, database: asyncpg.Connection, inbox: Inbo
         for pause in (30, 60):
             await delivery.deliver()
             await delivery.deliver()
-            assert pause / 2 < await find_pause(database) <= pause
+            assert pause / 2 < await get_pause(database) <= pause
             await pass_time(database, pause)
         assert inbox.letters == []
         await delivery.deliver()
@@ -228,7 +228,7 @@ async def test_a_letter_is_tried_for_as_long_as_it_is_of_use(desk: Desk, databas
     delivery = desk.open(find_free_port())
     for pause in (30, 60, 120, 240):
         await delivery.deliver()
-        assert pause / 2 < await find_pause(database) <= pause
+        assert pause / 2 < await get_pause(database) <= pause
         await pass_time(database, pause)
     await delivery.deliver()
     assert (await count_letters(database), desk.count("expired")) == (0, 1)
@@ -236,7 +236,7 @@ async def test_a_letter_is_tried_for_as_long_as_it_is_of_use(desk: Desk, databas
     await insert_letter(database, NOTICE)
     for pause in (30, 60, 120, 240, 480, 960, 1920, 3600, 3600):
         await delivery.deliver()
-        assert pause / 2 < await find_pause(database) <= pause
+        assert pause / 2 < await get_pause(database) <= pause
         await pass_time(database, pause)
 
 

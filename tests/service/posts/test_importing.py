@@ -205,7 +205,7 @@ async def test_authors_are_found_by_an_index(database: asyncpg.Connection, *, is
     if is_analyzed:
         await database.execute("ANALYZE authors")
     wanted = ["ada5@example.com", "Ada7@example.com", "ADA7@EXAMPLE.COM", "nobody@example.com"]
-    found, (reading,) = await watch_readings(database, lambda: importing.find_authors(database, wanted), "authors")
+    found, (reading,) = await watch_readings(database, lambda: importing.get_authors(database, wanted), "authors")
     assert found == {wanted[0]: 5, wanted[1]: 7, wanted[2]: 9000}
     assert reading.scans == 0
     assert reading.rows < 50

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared import importing
 from shared.errors import Invalid
-from shared.importing import Kind, Line, Stored, Tally, find_text, import_lines, read_lines, read_members
+from shared.importing import Kind, Line, Stored, Tally, get_text, import_lines, read_lines, read_members
 from shared.web.schemas import Body
 
 LONGEST = 5
@@ -65,7 +65,7 @@ def test_what_is_wrong_with_a_line_is_said(line: bytes, fault: str) -> None:
 @given(st.binary() | st.dictionaries(st.just("name") | st.text(), st.text()).map(lambda m: json.dumps(m).encode()))
 def test_a_text_is_found_in_any_line(line: bytes) -> None:
     """Whatever the line, its member's text is found, or nothing."""
-    assert isinstance(find_text(line, "name"), str)
+    assert isinstance(get_text(line, "name"), str)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 100])
