@@ -6,7 +6,8 @@
    is sent twice, with the same Message-ID.
 3. What may pass is tried again after 30 seconds, 60, 120 and so on up to an hour, for as long as the letter is of use.
    A letter that is refused for good is deleted, and audited.
-4. Letters that somebody waits for are taken first, and at most ``AT_ONCE`` are being sent at any time.
+4. Letters that somebody waits for are taken first, and at most ``AT_ONCE`` are being sent at any time. After one that
+   the server did not take, the next wait for the next poll: a server in trouble is not pressed.
 """
 
 import asyncio
@@ -69,6 +70,7 @@ class Delivery:
         self._sending: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
         self._is_failing = False
+        self._was_put_off = False
         self._backlog: Backlog | None = None
         self._looked_at = float("-inf")
         self._fates = metrics.register_letters()
@@ -138,6 +140,9 @@ class Delivery:
                 await asyncio.wait(self._sending, timeout=POLL, return_when=asyncio.FIRST_COMPLETED)
             else:
                 await asyncio.sleep(POLL)
+            if self._was_put_off:
+                self._was_put_off = False
+                await asyncio.sleep(POLL)
 
     async def _take(self) -> bool:
         """Take what is due, as far as there is room, and begin to send it; tell whether there was any."""
@@ -154,6 +159,7 @@ class Delivery:
 
     async def _deliver(self, letter: Letter) -> None:
         answer = None if letter.is_past else await self.send(letter)
+        self._was_put_off |= answer is not None and answer.outcome not in {Outcome.SENT, Outcome.REFUSED}
         for pause in RECORD_PAUSES:
             await asyncio.sleep(pause)
             try:

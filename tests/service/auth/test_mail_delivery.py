@@ -299,6 +299,27 @@ async def test_few_are_sent_at_once(desk: Desk, database: asyncpg.Connection, in
     assert inbox.letters == []
 
 
+async def test_a_server_that_is_not_there_is_not_pressed(
+    desk: Desk, database: asyncpg.Connection, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While letters are not taken, the next ones are tried after a pause; while they are, without."""
+    monkeypatch.setattr(delivery_module, "POLL", 3600.0)
+    for _ in range(4 * AT_ONCE):
+        await insert_letter(database, NOTICE)
+    delivery = desk.open(find_free_port())
+    delivery.start()
+    answered = "SELECT count(answer) FROM letters"
+    await wait_until(lambda: database.fetchval(answered), lambda letters: letters >= AT_ONCE)
+    await asyncio.sleep(0.1)  # in which it could go on
+    assert await database.fetchval(answered) == AT_ONCE
+    await delivery.stop()
+    await pass_time(database, 30)
+    async with smtp_server(inbox) as port:
+        desk.open(port).start()
+        await wait_until(lambda: count_letters(database), lambda letters: letters == 0)
+    assert len(inbox.letters) == 4 * AT_ONCE
+
+
 async def test_replicas_send_each_letter_once(desk: Desk, database: asyncpg.Connection, inbox: Inbox) -> None:
     """However many replicas deliver at the same moment, each letter arrives once."""
     for number in range(60):
@@ -415,8 +436,13 @@ async def test_no_connection_of_the_pool_is_taken(app: Starlette, desk: Desk, da
         delivery = desk.open(port)
         delivery.start()
         await wait_until(lambda: database.fetchval("SELECT sum(tries) FROM letters"), lambda tries: tries == AT_ONCE)
-        assert app.state.parts.database.count_borrowed() == 0
-        assert await database.fetchval("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%'") == 0
+
+        async def count_held() -> int:
+            held: int = await database.fetchval("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%'")
+            return held + app.state.parts.database.count_borrowed()
+
+        await wait_until(count_held, lambda held: held == 0)  # for others, too, use the database now and then
+        assert await database.fetchval("SELECT count(answer) FROM letters") == 0
         await delivery.stop()
 
 
