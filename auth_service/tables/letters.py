@@ -15,6 +15,7 @@ from shared.postgres.database import Connection, Row
 
 LEASE = dt.timedelta(seconds=60)
 CAN_WAIT = dt.timedelta(hours=1)  # what is of use for longer
+LEFT_BEHIND = dt.timedelta(hours=1)  # after its end
 LONG_WAIT = dt.timedelta(minutes=1)
 MOST_COUNTED = 10_000  # letters
 KINDS = [kind.value for kind in LetterKind]  # those of a newer release are left to it
@@ -108,6 +109,21 @@ async def update_due(connection: Connection, letter_id: int, wait: dt.timedelta,
 async def delete_letter(connection: Connection, letter_id: int) -> None:
     """Delete a letter that was sent, or can't be."""
     await connection.execute("DELETE FROM letters WHERE id = $1", letter_id)
+
+
+async def delete_past_letters(connection: Connection, limit: int) -> int:
+    """Delete some letters that nobody came to give up, such as those of a release that is gone; return how many."""
+    rows = await connection.fetch(
+        """
+        DELETE FROM letters WHERE id = ANY(ARRAY(
+            SELECT id FROM letters WHERE expires_at < now() - $2::interval
+            ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
+        )) RETURNING 1
+        """,
+        limit,
+        LEFT_BEHIND,
+    )
+    return len(rows)
 
 
 async def find_backlog(connection: Connection) -> Backlog | None:

@@ -56,6 +56,7 @@ COMMENT ON COLUMN letters.can_wait IS 'false: somebody sits there and waits for 
 COMMENT ON COLUMN letters.answer IS 'what the server said when it was last tried';
 
 CREATE INDEX letters_by_due ON letters (can_wait, due_at);
+CREATE INDEX letters_by_end ON letters (expires_at);
 
 -- migrate: rollback
 

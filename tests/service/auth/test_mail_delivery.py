@@ -532,6 +532,17 @@ async def test_the_service_stays_ready(mail_app: Starlette, database: asyncpg.Co
         assert "mail" not in (await client.get("/readyz")).json().get("remarks", {})
 
 
+async def test_what_is_left_behind_goes(mail_app: Starlette, database: asyncpg.Connection) -> None:
+    """A letter of a kind that no replica knows any more goes an hour after it was of use, and not before."""
+    await database.execute(
+        "INSERT INTO letters (kind, address, language, expires_at) "
+        "SELECT 'of_yesterday', $1, 'en', now() - age * interval '1 minute' FROM unnest(ARRAY[-5, 55, 65]) AS age",
+        TO,
+    )
+    await mail_app.state.parts.housekeeping.finish()
+    assert await count_letters(database) == 2
+
+
 async def test_what_waits_is_shown(desk: Desk, database: asyncpg.Connection, inbox: Inbox) -> None:
     """Letters that wait are counted, and remarked on after a minute, with when that began and what the server said."""
     inbox.replies += ["451 4.7.1 Greylisted for ada@example.com"] * 2
