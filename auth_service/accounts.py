@@ -5,7 +5,7 @@ No database connection is held while a password is hashed.
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
 from auth_service.clients import Client
@@ -43,7 +43,17 @@ MAX_ROLES = 16  # for one user: each access token carries them all, and none ove
 
 T = TypeVar("T")
 
+First: TypeAlias = Callable[[Connection], Awaitable[None]]
 Then: TypeAlias = Callable[[Connection, User], Awaitable[T]]
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """Somebody who is to have an account."""
+
+    name: str
+    email: str
+    password_hash: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,7 @@ class Accounts:
 
     async def sign_up(self, wanted: SignUp, client: Client) -> User:
         """Return the new user; raises EmailTaken when the e-mail address has a user, Throttled, Unavailable."""
-        return await self._store(wanted, await self._hash_new(wanted, client), client, _nothing_more)
+        return await self.store(await self.hash_new(wanted, client), client, _nothing_more)
 
     async def sign_up_and_in(self, wanted: SignUp, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn:
         """Return the new user with a session that replaces those ``replaced``, all or nothing; else as ``sign_up``."""
@@ -70,7 +80,7 @@ class Accounts:
             assert begun is not None, "whom this transaction stores is there"
             return begun[0]
 
-        return await self._store(wanted, await self._hash_new(wanted, client), client, begin)
+        return await self.store(await self.hash_new(wanted, client), client, begin)
 
     async def create_user(self, wanted: SignUp, roles: Sequence[str], client: Client) -> User:
         """Return the new user, with roles, as ``sign_up`` does, but without limits; raises EmailTaken, Conflict."""
@@ -79,7 +89,7 @@ class Accounts:
             return await _replace_roles(connection, user.id, roles, (), client) if roles else user
 
         password_hash = _get_taken(await self.passwords.hash_new(wanted.password), "password")
-        return await self._store(wanted, password_hash, client, give_roles)
+        return await self.store(NewUser(wanted.name, wanted.email, password_hash), client, give_roles)
 
     async def change_roles(
         self, user_id: int, added: Sequence[str], removed: Sequence[str], client: Client, *, keep_sessions: bool = False
@@ -167,18 +177,24 @@ class Accounts:
             await insert_audit_line(connection, Event.USER_ENABLED, client, user.id)
         return user
 
-    async def _hash_new(self, wanted: SignUp, client: Client) -> str:
+    async def hash_new(self, wanted: SignUp, client: Client) -> NewUser:
         """Hash the password of somebody who is allowed to sign up; raises Throttled, Unavailable, Invalid."""
         with self._take_slot(wanted.email, client) as slot:
             await self.admission.admit_address(LimitName.SIGN_UP, client)
-            return _get_taken(await self.passwords.hash_new(wanted.password, slot), "password")
+            password_hash = _get_taken(await self.passwords.hash_new(wanted.password, slot), "password")
+        return NewUser(wanted.name, wanted.email, password_hash)
 
-    async def _store(self, wanted: SignUp, password_hash: str, client: Client, then: Then[T]) -> T:
-        """Store a new user and return the result of ``then``, called in the same transaction; raises EmailTaken."""
+    async def store(self, new: NewUser, client: Client, then: Then[T], first: First | None = None) -> T:
+        """Store a new user and return the result of ``then``; raises EmailTaken.
+
+        ``first`` and ``then`` are called in the same transaction, before and after.
+        """
 
         async def store() -> T | None:
             async with self.database.transaction() as connection:
-                user = await _store_user(connection, wanted, password_hash, client)
+                if first is not None:
+                    await first(connection)
+                user = await _store_user(connection, new, client)
                 return await then(connection, user) if user else None
 
         stored = await self.epoch_watch.write(store)
@@ -207,9 +223,9 @@ async def _nothing_more(_: Connection, user: User) -> User:
     return user
 
 
-async def _store_user(connection: Connection, wanted: SignUp, password_hash: str, client: Client) -> User | None:
+async def _store_user(connection: Connection, new: NewUser, client: Client) -> User | None:
     """Store a new user, with an audit line; None, which gets one too, when the e-mail address has a user."""
-    user = await insert_user(connection, wanted.name, wanted.email, password_hash)
+    user = await insert_user(connection, new.name, new.email, new.password_hash)
     event, user_id = (Event.SIGNED_UP, user.id) if user else (Event.SIGN_UP_REFUSED, None)
     await insert_audit_line(connection, event, client, user_id)
     if user is not None:

@@ -9,11 +9,23 @@ from collections.abc import Sequence
 
 from starlette.applications import Starlette
 
+from auth_service.mail.mail import Verification
 from auth_service.parts import Parts
 from auth_service.settings import AuthSettings
 from auth_service.ways.registry import WAYS, list_ways
 from auth_service.ways.way import Way
-from auth_service.web import account_pages, api, internal, nextauth, pages, recovery_api, recovery_pages
+from auth_service.web import (
+    account_pages,
+    api,
+    email_api,
+    email_pages,
+    internal,
+    nextauth,
+    pages,
+    recovery_api,
+    recovery_pages,
+    sign_up_pages,
+)
 from shared.application import build_application
 from shared.auth_events.contract import REVOCATIONS_PATH, SESSION_PATH, USER_CHANGES_PATH
 from shared.observing.metrics import Metrics
@@ -24,19 +36,21 @@ def create_app(settings: AuthSettings, metrics: Metrics, ways: Sequence[Way] = (
     """Return the auth service, which signs people in by these ways, or those that the settings ask for."""
     ways = ways or list_ways(settings)
     parts = Parts.build(settings, metrics, ways)
-    app = build_application(settings, metrics, build_routes(ways, has_mail=parts.mail is not None), parts, parts)
+    verification = parts.mail.verification if parts.mail is not None else None
+    app = build_application(settings, metrics, build_routes(ways, verification), parts, parts)
     app.state.service_tokens = parts.service_tokens
     return app
 
 
-def build_routes(ways: Sequence[Way] = WAYS, *, has_mail: bool = False) -> list[Resource]:
+def build_routes(ways: Sequence[Way] = WAYS, verification: Verification | None = None) -> list[Resource]:
     """Return all routes, in reading order.
 
-    ``build_way_routes`` has those that each way to sign in adds, ``build_mail_routes`` those that need mail.
+    ``build_way_routes`` has those that each way to sign in adds, ``build_mail_routes`` those that need mail, for which
+    ``verification`` says whether people prove their addresses; None where there is no mail.
     """
     unknown = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), nextauth.refuse_unknown)
     return [
-        resource("/api/user", POST=api.create_user),
+        resource("/api/user", POST=email_api.ask_to_sign_up if verification == "required" else api.create_user),
         resource("/api/login", POST=api.create_session),
         resource("/api/logout", POST=api.end_session),
         resource("/api/token", POST=api.refresh_tokens),
@@ -44,13 +58,13 @@ def build_routes(ways: Sequence[Way] = WAYS, *, has_mail: bool = False) -> list[
         resource("/api/me/password", POST=api.change_password),
         resource("/api/me/sessions", GET=api.list_sessions, DELETE=api.end_other_sessions),
         resource("/api/me/sessions/{sid}", DELETE=api.end_one_session),
-        resource("/signup", GET=pages.show_sign_up, POST=pages.sign_up),
+        resource("/signup", GET=sign_up_pages.show_sign_up, POST=sign_up_pages.sign_up),
         resource("/account", GET=account_pages.show_profile, POST=account_pages.change_profile),
         resource("/account/password", GET=account_pages.show_password, POST=account_pages.change_password),
         resource("/account/sessions", GET=account_pages.show_devices, POST=account_pages.end_other_devices),
         resource("/account/sessions/{sid}", POST=account_pages.end_device),
         resource("/account/delete", GET=account_pages.show_deletion, POST=account_pages.delete_account),
-        *(build_mail_routes() if has_mail else ()),
+        *(build_mail_routes(verification) if verification is not None else ()),
         resource("/api/auth/signin", GET=pages.show_sign_in),
         *itertools.chain.from_iterable(map(build_way_routes, ways)),
         resource("/api/auth/signin/{provider}", **{**unknown, "GET": pages.show_sign_in}),
@@ -69,13 +83,43 @@ def build_routes(ways: Sequence[Way] = WAYS, *, has_mail: bool = False) -> list[
     ]
 
 
-def build_mail_routes() -> list[Resource]:
+def build_mail_routes(verification: Verification) -> list[Resource]:
     """Return the routes of what is done by mail."""
     return [
         resource("/api/password-reset", POST=recovery_api.ask_for_reset),
         resource("/api/password-reset/confirm", POST=recovery_api.reset_password),
         resource("/forgot", GET=recovery_pages.show_asking, POST=recovery_pages.ask),
         resource("/forgot/code", GET=recovery_pages.show_setting, POST=recovery_pages.set_password),
+        resource("/api/me/email", POST=email_api.ask_to_move),
+        resource("/api/me/email/confirm", POST=email_api.confirm_move),
+        resource("/account/email", GET=email_pages.show_email, POST=email_pages.ask_to_move),
+        resource("/account/email/confirm", POST=email_pages.confirm_move),
+        *(build_proof_routes() if verification != "off" else ()),
+        *(build_offer_routes() if verification == "optional" else ()),
+        *(build_sign_up_routes() if verification == "required" else ()),
+    ]
+
+
+def build_proof_routes() -> list[Resource]:
+    """Return the routes by which people prove their present address."""
+    return [
+        resource("/api/me/email/verification", POST=email_api.ask_for_present),
+        resource("/api/me/email/verification/confirm", POST=email_api.confirm_present),
+        resource("/account/email/verification", POST=email_pages.ask_for_present),
+        resource("/account/email/verification/confirm", POST=email_pages.confirm_present),
+    ]
+
+
+def build_offer_routes() -> list[Resource]:
+    """Return the route by which people are offered to prove their address once they have an account."""
+    return [resource("/signup/code", GET=sign_up_pages.show_offer, POST=sign_up_pages.accept_offer)]
+
+
+def build_sign_up_routes() -> list[Resource]:
+    """Return the routes by which people prove their address before they have an account."""
+    return [
+        resource("/api/user/confirm", POST=email_api.confirm_sign_up),
+        resource("/signup/code", GET=sign_up_pages.show_code, POST=sign_up_pages.confirm),
     ]
 
 

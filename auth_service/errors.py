@@ -1,6 +1,6 @@
 """The errors that only the auth service raises, each a child of one in ``shared.errors``."""
 
-from shared.errors import BadRequest, Conflict, Unauthorized
+from shared.errors import BadRequest, Conflict, Forbidden, Unauthorized
 
 
 class InvalidCredentials(Unauthorized):
@@ -37,3 +37,9 @@ class EmailTaken(Conflict):
     """409: somebody has already signed up with this e-mail address."""
 
     sentence = "This e-mail address is already taken"
+
+
+class EmailUnproven(Forbidden):
+    """403: the password is right, but people sign in here only once their address is proven."""
+
+    sentence = "Prove your e-mail address first: ask for a new password"

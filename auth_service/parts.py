@@ -92,7 +92,9 @@ class Parts:
         lookups, uses = _share_lookups(database), SessionUses(database, idle_age)
         notices = build_notices(settings, database, admission)
         sessions = Sessions(database, lookups, admission, access_tokens, max_age, idle_age, uses, notices)
-        signing_in = SigningIn(database, passwords, admission, sessions, notices)
+        needs_proof = settings.email_verification == "required"
+        signing_in = SigningIn(database, passwords, admission, sessions, notices, needs_proof)
+        accounts = Accounts(database, epoch_watch, passwords, admission, signing_in, sessions, notices)
         return cls(
             public_url=settings.nextauth_url,
             database=database,
@@ -100,7 +102,7 @@ class Parts:
             events=Events(database, epoch_watch),
             passwords=passwords,
             admission=admission,
-            accounts=Accounts(database, epoch_watch, passwords, admission, signing_in, sessions, notices),
+            accounts=accounts,
             signing_in=signing_in,
             ways=ways,
             sessions=sessions,
@@ -112,7 +114,7 @@ class Parts:
             cookies=CookieNames.of(settings.nextauth_url),
             housekeeping=build_housekeeping(database, settings, metrics),
             devices=DeviceCookies(nextauth_secret, previous),
-            mail=build_mail(settings, database, passwords, admission, sessions, notices),
+            mail=build_mail(settings, accounts),
             delivery=build_delivery(settings, database, metrics),
         )
 

@@ -26,7 +26,7 @@ import structlog
 
 from auth_service.clients import Client
 from auth_service.email_addresses import email_key
-from auth_service.errors import InvalidCredentials, LinkRefused
+from auth_service.errors import EmailUnproven, InvalidCredentials, LinkRefused
 from auth_service.guessing.admission import Admission
 from auth_service.mail.codes import Purpose
 from auth_service.mail.notices import Notices
@@ -76,13 +76,17 @@ class LinkProof:
 
 @dataclass(frozen=True, slots=True)
 class SigningIn:
-    """The door; ``notices`` is None where no mail is sent."""
+    """The door; where it ``needs_proof``, it stays shut until people have proved their address.
+
+    ``notices`` is None where no mail is sent.
+    """
 
     database: Database
     passwords: Passwords
     admission: Admission
     sessions: Sessions
     notices: Notices | None = None
+    needs_proof: bool = False
     _patient: collections.Counter[str] = field(default_factory=collections.Counter)
 
     async def sign_in(self, proof: Proof | LinkProof, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn:
@@ -90,7 +94,7 @@ class SigningIn:
 
         InvalidCredentials whether the e-mail or the password is wrong, and for a user who is disabled, LinkRefused
         likewise; Throttled, whatever the password, when too many failed before; Unavailable when too many are signing
-        in.
+        in; EmailUnproven, which only those are told who know the password.
         """
         if isinstance(proof, LinkProof):
             return await self._sign_in_by_link(proof, client, replaced)
@@ -98,9 +102,15 @@ class SigningIn:
             begun = time.monotonic()
             spelling = await self.passwords.verify(proof.password, named.password_hash if named else None, slot)
             signed_in = None
-            if named is not None and spelling is not None:
+            is_unproven = named is not None and spelling is not None and self._lacks_proof(named.user)
+            if is_unproven:
+                await self.admission.give_back(attempt)
+            elif named is not None and spelling is not None:
                 identity = Identity(named.user.id, named.password_set_at, attempt)
                 signed_in = await self.sessions.begin(identity, client, replaced)  # None if disabled, changed or gone
+        if named is not None and is_unproven:
+            await self._note_unproven(named.user, client)
+            raise EmailUnproven
         if named is None or spelling is None or signed_in is None:
             user_id = named.user.id if named else None
             if await self._note_failure(Event.SIGN_IN_REFUSED, user_id, attempt, client):
@@ -186,6 +196,13 @@ class SigningIn:
                 if not pause:
                     patience.enter_context(self._being_patient(client.site))
         raise Throttled
+
+    def _lacks_proof(self, user: User) -> bool:
+        return self.needs_proof and user.email_verified_at is None and user.disabled_at is None
+
+    async def _note_unproven(self, user: User, client: Client) -> None:
+        async with self.database.connection() as connection:
+            await insert_audit_line(connection, Event.SIGN_IN_REFUSED, client, user.id)
 
     async def _note_failure(self, event: Event, user_id: int | None, attempt: Attempt, client: Client) -> bool:
         """Note that a try failed, in the counts and in the audit; tell whether its time could reveal something."""

@@ -13,6 +13,7 @@ import datetime as dt
 import hashlib
 import hmac
 import secrets
+from dataclasses import dataclass
 from enum import StrEnum
 
 LIFETIME = dt.timedelta(minutes=10)  # ASVS 5.0, 6.5.5: at most
@@ -32,6 +33,14 @@ class Purpose(StrEnum):
     CHANGE_ADDRESS = "change_address"
     SIGN_UP = "sign_up"
     SIGN_IN = "sign_in"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a browser asked for: a code, for an address as it was typed."""
+
+    email: str
+    at: dt.datetime
 
 
 class Codes:

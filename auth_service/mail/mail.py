@@ -1,19 +1,22 @@
 """Mail as the rest of the service sees it: what endpoints find in ``parts.mail``, which is None where mail is off."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import structlog
 
+from auth_service.accounts import Accounts
 from auth_service.guessing.admission import Admission
+from auth_service.mail.address_proofs import AddressProofs
 from auth_service.mail.codes import Codes
 from auth_service.mail.links import Links
 from auth_service.mail.notices import Notices
 from auth_service.mail.recovery import Recovery
-from auth_service.passwords.hashing import Passwords
-from auth_service.sessions import Sessions
 from auth_service.settings import AuthSettings
 from shared.postgres.database import Database
+
+Verification: TypeAlias = Literal["off", "optional", "required"]
+"""Whether people prove their e-mail addresses; ``required``: before they can sign in."""
 
 LINK_PATH = "/api/auth/callback/email"  # as next-auth has it
 
@@ -26,8 +29,9 @@ class Mail:
 
     codes: Codes
     recovery: Recovery
+    proofs: AddressProofs
     links: Links
-    verification: Literal["off", "optional", "required"]
+    verification: Verification
 
 
 def build_notices(settings: AuthSettings, database: Database, admission: Admission) -> Notices | None:
@@ -35,22 +39,17 @@ def build_notices(settings: AuthSettings, database: Database, admission: Admissi
     return Notices(database, admission) if settings.smtp_url is not None else None
 
 
-def build_mail(
-    settings: AuthSettings,
-    database: Database,
-    passwords: Passwords,
-    admission: Admission,
-    sessions: Sessions,
-    notices: Notices | None,
-) -> Mail | None:
+def build_mail(settings: AuthSettings, accounts: Accounts) -> Mail | None:
     """Return the parts that send letters; None, which the log says, where no server is named for it."""
-    if notices is None:
+    if accounts.notices is None:
         log.info("mail_off", setting="SMTP_URL")
         return None
+    database, admission = accounts.database, accounts.admission
     codes = Codes(settings.nextauth_secret.get_secret_value())
     return Mail(
         codes=codes,
-        recovery=Recovery(database, codes, passwords, admission, sessions, notices),
+        recovery=Recovery(database, codes, accounts.passwords, admission, accounts.sessions, accounts.notices),
+        proofs=AddressProofs(accounts, accounts.notices, codes),
         links=Links(database, codes, admission, f"{settings.nextauth_url}{LINK_PATH}"),
         verification=settings.email_verification,
     )

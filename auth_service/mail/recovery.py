@@ -18,7 +18,7 @@ from auth_service.email_addresses import email_key
 from auth_service.errors import CodeRefused
 from auth_service.guessing.admission import Admission
 from auth_service.guessing.rules import LimitName
-from auth_service.mail.codes import LIFETIME, Codes, Purpose, make_code, read_code
+from auth_service.mail.codes import LIFETIME, Asked, Codes, Purpose, make_code, read_code
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
 from auth_service.passwords.hashing import Passwords, Slot
@@ -46,17 +46,9 @@ from auth_service.tables.users import (
     update_password_void,
     update_proven,
 )
-from auth_service.web.schemas import PasswordReset
+from auth_service.web.mail_schemas import PasswordReset
 from shared.errors import Invalid, NotFound
 from shared.postgres.database import Connection, Database
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a browser asked for: a code, for an address as it was typed."""
-
-    email: str
-    at: dt.datetime
 
 
 @dataclass(frozen=True, slots=True)

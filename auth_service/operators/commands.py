@@ -52,7 +52,8 @@ async def list_users(parts: Parts, arguments: Arguments) -> list[Record]:
 
 async def show_user(parts: Parts, arguments: Arguments) -> Record:
     """Return one user; NotFound when no user has that id."""
-    return _describe(await _get_user(parts, arguments.id))
+    user = await _get_user(parts, arguments.id)
+    return {**_describe(user), "proven": user.email_verified_at}
 
 
 async def create_user(parts: Parts, arguments: Arguments) -> Record:

@@ -49,7 +49,7 @@ async def insert_new_session(
     row = await connection.fetchrow(
         """
         WITH account AS (
-            SELECT id, name, email, created_at, updated_at, roles, disabled_at FROM users
+            SELECT id, name, email, created_at, updated_at, roles, disabled_at, email_verified_at FROM users
             WHERE id = $1 AND password_set_at = coalesce($2, password_set_at) AND disabled_at IS NULL FOR KEY SHARE
         ), session AS (
             INSERT INTO sessions (user_id, user_agent, address, ends_at, idle_ends_at)
@@ -72,7 +72,7 @@ async def insert_new_session(
                 ),
                 forget_at = CASE WHEN excluded.is_known THEN excluded.forget_at ELSE attempts.forget_at END
         )
-        SELECT account.id, name, email, account.created_at, updated_at, roles, disabled_at,
+        SELECT account.id, name, email, account.created_at, updated_at, roles, disabled_at, email_verified_at,
             session.id AS session_id, session.created_at AS signed_in_at, ends_at,
             EXISTS (
                 SELECT FROM sessions AS other WHERE user_id = $1 AND revoked_at IS NULL

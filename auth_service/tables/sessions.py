@@ -91,7 +91,7 @@ async def list_live_sessions(
     rows = await connection.fetch(
         """
         SELECT users.id, name, email, users.created_at, updated_at, roles, disabled_at,
-            session.id AS session_id, session.created_at AS began_at, session.ends_at
+            email_verified_at, session.id AS session_id, session.created_at AS began_at, session.ends_at
         FROM unnest((SELECT $1::uuid[])) AS asked (id)
         CROSS JOIN LATERAL (
             SELECT id, user_id, created_at, ends_at FROM live_sessions WHERE id = asked.id OFFSET 0

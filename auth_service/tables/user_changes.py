@@ -19,7 +19,7 @@ TURN = 4_709_202  # any number, but a different one for each feed
 
 
 class ChangeKind(StrEnum):
-    """What can happen to a user, as others need to know it."""
+    """What can happen to a user, as others need to know it. A new address counts as a new name does."""
 
     CREATED = "created"
     RENAMED = "renamed"

@@ -7,6 +7,8 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import asyncpg
+
 from auth_service.email_addresses import email_key, list_keys
 from shared.postgres.database import Connection, Row
 from shared.postgres.epochs import DataMoved
@@ -14,7 +16,10 @@ from shared.postgres.epochs import DataMoved
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One user, without what has to stay secret; a disabled one can't sign in."""
+    """One user, without what has to stay secret; a disabled one can't sign in.
+
+    ``email_verified_at`` is when they proved that they read what is sent to their address.
+    """
 
     id: int
     name: str
@@ -23,6 +28,7 @@ class User:
     updated_at: dt.datetime
     roles: tuple[str, ...] = ()
     disabled_at: dt.datetime | None = None
+    email_verified_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +51,10 @@ async def insert_user(connection: Connection, name: str, email: str, password_ha
             SELECT $1::text, $2::text, $3::text, $4::text FROM place WHERE is_right
                 AND NOT EXISTS (SELECT FROM users WHERE email_key = ANY((SELECT $5::text[])::text[]))
             ON CONFLICT (email_key) DO NOTHING
-            RETURNING id, name, email, created_at, updated_at, roles, disabled_at
+            RETURNING id, name, email, created_at, updated_at, roles, disabled_at, email_verified_at
         )
-        SELECT is_right, id, name, email, created_at, updated_at, roles, disabled_at FROM place LEFT JOIN new ON true
+        SELECT is_right, id, name, email, created_at, updated_at, roles, disabled_at, email_verified_at
+        FROM place LEFT JOIN new ON true
         """,
         name,
         email,
@@ -72,7 +79,9 @@ async def get_highest_user_id(connection: Connection) -> int:
 async def find_user(connection: Connection, user_id: int) -> User | None:
     """Return the user with that id, or None."""
     row = await connection.fetchrow(
-        "SELECT id, name, email, created_at, updated_at, roles, disabled_at FROM users WHERE id = $1",
+        """
+        SELECT id, name, email, created_at, updated_at, roles, disabled_at, email_verified_at FROM users WHERE id = $1
+        """,
         user_id,
     )
     return read_user(row) if row else None
@@ -82,7 +91,7 @@ async def list_users_after(connection: Connection, user_id: int, limit: int) -> 
     """Return the users after an id, in the order of ids."""
     rows = await connection.fetch(
         """
-        SELECT id, name, email, created_at, updated_at, roles, disabled_at FROM users
+        SELECT id, name, email, created_at, updated_at, roles, disabled_at, email_verified_at FROM users
         WHERE id > $1 ORDER BY id LIMIT $2
         """,
         user_id,
@@ -95,7 +104,8 @@ async def find_credentials(connection: Connection, email: str) -> Credentials | 
     """Return the user with an e-mail address, however it is spelled, and the password hash; or None."""
     row = await connection.fetchrow(
         """
-        SELECT id, name, email, created_at, updated_at, roles, disabled_at, password_hash, password_set_at
+        SELECT id, name, email, created_at, updated_at, roles, disabled_at, email_verified_at, password_hash,
+            password_set_at
         FROM users, unnest((SELECT $1::text[])) WITH ORDINALITY AS wanted (key, preference) WHERE email_key = key
         ORDER BY preference LIMIT 1
         """,
@@ -181,11 +191,36 @@ async def update_name(connection: Connection, user_id: int, name: str) -> User |
     row = await connection.fetchrow(
         """
         UPDATE users SET name = $2, updated_at = now() WHERE id = $1
-        RETURNING id, name, email, created_at, updated_at, roles, disabled_at
+        RETURNING id, name, email, created_at, updated_at, roles, disabled_at, email_verified_at
         """,
         user_id,
         name,
     )
+    return read_user(row) if row else None
+
+
+async def update_email(connection: Connection, user_id: int, email: str) -> User | None:
+    """Give a user another address, which they have just proved, and return them; None when it is taken.
+
+    Where it was taken a moment ago, by a transaction that was not over when this one looked, this one has failed, and
+    can only be rolled back.
+    """
+    try:
+        row = await connection.fetchrow(
+            """
+            UPDATE users SET email = $2, email_key = $3, email_verified_at = now(), updated_at = now()
+            WHERE id = $1 AND NOT EXISTS (
+                SELECT FROM users AS other WHERE email_key = ANY((SELECT $4::text[])::text[]) AND other.id <> $1 LIMIT 1
+            )
+            RETURNING id, name, email, created_at, updated_at, roles, disabled_at, email_verified_at
+            """,
+            user_id,
+            email,
+            email_key(email),
+            list_keys(email),
+        )
+    except asyncpg.UniqueViolationError:
+        return None
     return read_user(row) if row else None
 
 
@@ -194,7 +229,7 @@ async def update_disabled(connection: Connection, user_id: int, *, is_disabled: 
     row = await connection.fetchrow(
         """
         UPDATE users SET disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, now()) END WHERE id = $1
-        RETURNING id, name, email, created_at, updated_at, roles, disabled_at
+        RETURNING id, name, email, created_at, updated_at, roles, disabled_at, email_verified_at
         """,
         user_id,
         is_disabled,
@@ -212,7 +247,7 @@ async def update_roles(
             SELECT DISTINCT role FROM unnest(roles || $2::text[]) AS role WHERE role <> ALL($3::text[]) ORDER BY role
         )
         WHERE id = $1
-        RETURNING id, name, email, created_at, updated_at, roles, disabled_at
+        RETURNING id, name, email, created_at, updated_at, roles, disabled_at, email_verified_at
         """,
         user_id,
         added,
@@ -241,4 +276,4 @@ async def delete_user(connection: Connection, user_id: int) -> None:
 def read_user(row: Row) -> User:
     """Return the user in a row that has the columns of one."""
     about = (row["id"], row["name"], row["email"], row["created_at"], row["updated_at"])
-    return User(*about, tuple(row["roles"]), row["disabled_at"])
+    return User(*about, tuple(row["roles"]), row["disabled_at"], row["email_verified_at"])

@@ -12,9 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_service.clients import identify_client
+from auth_service.errors import CodeRefused
 from auth_service.parts import parts_of
 from auth_service.sessions import read_session_id
 from auth_service.tables.sessions import Ending
+from auth_service.web.askers import has_proofs
 from auth_service.web.browser import (
     BrowserSession,
     add_cookies,
@@ -25,7 +27,7 @@ from auth_service.web.browser import (
     rename,
     seal_session,
 )
-from auth_service.web.pages import MAX_FORM, explain_csrf, explain_later, form_page, redirect, sign_in_url
+from auth_service.web.pages import MAX_FORM, explain_refusal, form_page, redirect, sign_in_url, verify_form
 from auth_service.web.public_name import Endpoint, lead_from
 from auth_service.web.schemas import AccountChange, Password, PasswordChange
 from auth_service.web.second_clicks import change_password_once, delete_once, is_gone
@@ -39,6 +41,9 @@ from shared.web.schemas import validate
 MOST_DEVICES = 100  # on the page; the API lists them all
 
 DONE = {
+    "asked": Sentence("A letter is on its way."),
+    "proven": Sentence("Your address is proven."),
+    "moved": Sentence("Your account has its new address. All your other devices were signed out."),
     "renamed": Sentence("Saved. Your name was changed."),
     "changed": Sentence("Your password was changed. All your other devices were signed out."),
     "ended": Sentence("That device was signed out."),
@@ -52,7 +57,7 @@ OTHER_ACCOUNT = Sentence(
 NOTHING_SAID: Mapping[str, object] = {"is_signed_out": False, "problem": None, "retry_after": None, "notice": None}
 
 Page = Callable[[Request, BrowserSession], Awaitable[Response]]
-Refusal = Conflict | Forbidden | Invalid | Throttled | Unavailable
+Refusal = Conflict | Forbidden | Invalid | Throttled | Unavailable | CodeRefused | Unauthorized
 REFUSALS = (Conflict, Forbidden, Invalid, Throttled, Unavailable)
 
 
@@ -74,7 +79,7 @@ def signed_in(page: Page, otherwise: Endpoint = lead_to_sign_in) -> Endpoint:
 @signed_in
 async def show_profile(request: Request, found: BrowserSession) -> Response:
     """Show who is signed in, with a form for the name."""
-    return _page(request, found, "account.html", name=found.user.name, account=found.user.id)
+    return account_page(request, found, "account.html", name=found.user.name, account=found.user.id)
 
 
 async def show_name_again(request: Request) -> Response:
@@ -91,14 +96,14 @@ async def _change_profile(request: Request, found: BrowserSession) -> Response:
     """Change the name, in the browser's cookie too."""
     fields = await read_form(request, MAX_FORM)
     try:
-        _verify_form(request, fields)
+        verify_form(request, fields)
         if fields.get("account") != str(found.user.id):
             raise Forbidden(OTHER_ACCOUNT)
         renamed = await rename(request, found, validate(AccountChange, {"name": fields.get("name", "")}).name)
     except REFUSALS as refusal:
-        return _page(request, found, "account.html", refusal, name=fields.get("name", ""), account=found.user.id)
+        return account_page(request, found, "account.html", refusal, name=fields.get("name", ""), account=found.user.id)
     _, cookies = seal_session(request, renamed)
-    return add_cookies(_lead_on(request, "/account", "renamed"), cookies)
+    return add_cookies(lead_on(request, "/account", "renamed"), cookies)
 
 
 change_profile = signed_in(_change_profile, otherwise=show_name_again)
@@ -107,7 +112,7 @@ change_profile = signed_in(_change_profile, otherwise=show_name_again)
 @signed_in
 async def show_password(request: Request, found: BrowserSession) -> Response:
     """Show the form for a new password."""
-    return _page(request, found, "account_password.html")
+    return account_page(request, found, "account_password.html")
 
 
 @signed_in
@@ -115,12 +120,12 @@ async def change_password(request: Request, found: BrowserSession) -> Response:
     """Change the password; all other sessions end."""
     fields, client = await read_form(request, MAX_FORM), identify_client(request)
     try:
-        _verify_form(request, fields)
+        verify_form(request, fields)
         wanted = validate(PasswordChange, {name: fields.get(name, "") for name in ("currentPassword", "newPassword")})
         await change_password_once(parts_of(request).accounts, found.user, wanted, found.session.id, client)
     except REFUSALS as refusal:
-        return _page(request, found, "account_password.html", refusal)
-    return _lead_on(request, "/account/password", "changed")
+        return account_page(request, found, "account_password.html", refusal)
+    return lead_on(request, "/account/password", "changed")
 
 
 @signed_in
@@ -135,12 +140,12 @@ async def end_device(request: Request, found: BrowserSession) -> Response:
     fields, client = await read_form(request, MAX_FORM), identify_client(request)
     session_id = read_session_id(request.path_params["sid"])
     try:
-        _verify_form(request, fields)
+        verify_form(request, fields)
     except Forbidden as refusal:
         return await _devices_page(request, found, refusal)
     if session_id is not None:
         await parts_of(request).sessions.end(session_id, Ending.ENDED_BY_USER, client, user_id=found.user.id)
-    return _lead_on(request, "/account/sessions", "ended")
+    return lead_on(request, "/account/sessions", "ended")
 
 
 @signed_in
@@ -148,17 +153,17 @@ async def end_other_devices(request: Request, found: BrowserSession) -> Response
     """End all sessions of the user but this one."""
     fields, client = await read_form(request, MAX_FORM), identify_client(request)
     try:
-        _verify_form(request, fields)
+        verify_form(request, fields)
     except Forbidden as refusal:
         return await _devices_page(request, found, refusal)
     await parts_of(request).sessions.end_others(found.user, found.session.id, client)
-    return _lead_on(request, "/account/sessions", "others")
+    return lead_on(request, "/account/sessions", "others")
 
 
 @signed_in
 async def show_deletion(request: Request, found: BrowserSession) -> Response:
     """Show what deleting the account means, and ask for the password."""
-    return _page(request, found, "account_delete.html")
+    return account_page(request, found, "account_delete.html")
 
 
 async def confirm_deletion(request: Request) -> Response:
@@ -173,11 +178,11 @@ async def _delete_account(request: Request, found: BrowserSession) -> Response:
     """Delete the account and make the browser forget it."""
     fields, client = await read_form(request, MAX_FORM), identify_client(request)
     try:
-        _verify_form(request, fields)
+        verify_form(request, fields)
         offered = validate(Password, {"password": fields.get("password", "")})
         await delete_once(parts_of(request).accounts, found.user, offered.password, client)
     except REFUSALS as refusal:
-        return _page(request, found, "account_delete.html", refusal)
+        return account_page(request, found, "account_delete.html", refusal)
     return _say_deleted(request)
 
 
@@ -194,13 +199,8 @@ def _get_page(request: Request) -> str:
     return path if request.method in ("GET", "HEAD") else "/account"
 
 
-def _verify_form(request: Request, fields: Mapping[str, str]) -> None:
-    """Refuse a form that does not come from a page of ours in this very browser."""
-    if not is_csrf_verified(request, fields):
-        raise Forbidden(explain_csrf(request))
-
-
-def _lead_on(request: Request, path: str, done: str) -> Response:
+def lead_on(request: Request, path: str, done: str) -> Response:
+    """Return the answer to a form of a page that was done, which the page then says."""
     return redirect(f"{lead_from(request)}{path}?done={done}")
 
 
@@ -208,24 +208,19 @@ async def _devices_page(request: Request, found: BrowserSession, refusal: Refusa
     devices = await parts_of(request).sessions.list_devices(found.user.id, None, MOST_DEVICES)
     ordered = sorted(devices, key=lambda device: device.session_id != found.session.id)
     about = {"devices": ordered, "current": found.session.id, "describe_device": describe_device}
-    return _page(request, found, "account_sessions.html", refusal, **about)
+    return account_page(request, found, "account_sessions.html", refusal, **about)
 
 
-def _page(
+def account_page(
     request: Request, found: BrowserSession, template: str, refusal: Refusal | None = None, **about: object
 ) -> Response:
     """Return an account page, with the refusal, if there was one."""
-    errors = refusal.fields if isinstance(refusal, Invalid) else {}
-    problem, retry_after = (None if refusal is None or errors else refusal.message), None
-    if isinstance(refusal, Throttled | Unavailable):
-        problem, retry_after = explain_later(refusal), refusal.retry_after
     shown = {
         **NOTHING_SAID,
         "user": found.user,
-        "errors": errors,
-        "problem": problem,
-        "retry_after": retry_after,
+        **explain_refusal(refusal),
         "notice": None if refusal else DONE.get(request.query_params.get("done", "")),
+        "proves": has_proofs(request),
         **about,
     }
     response = form_page(request, template, refusal.status if refusal else 200, shown)

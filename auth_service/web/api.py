@@ -20,6 +20,7 @@ from auth_service.web.schemas import (
     AccountChange,
     DeviceQuery,
     DeviceView,
+    MeView,
     Password,
     PasswordChange,
     RefreshToken,
@@ -43,14 +44,13 @@ MAX_BODY = 4096  # bytes
 )
 async def create_user(request: Request, wanted: SignUp) -> Response:
     """Create an account. The new user is not signed in yet."""
-    user = await parts_of(request).accounts.sign_up(wanted, identify_client(request))
-    return _answer(_view(user), status=201, headers={"Location": f"/api/user/{user.id}"})
+    return answer_new_user(await parts_of(request).accounts.sign_up(wanted, identify_client(request)))
 
 
 @operation(
     "Sign in",
     body=SignIn,
-    answers={200: SignedInView, 401: ErrorView, 429: ErrorView},
+    answers={200: SignedInView, 401: ErrorView, 403: ErrorView, 429: ErrorView},
     max_body=MAX_BODY,
     tag="Sessions",
 )
@@ -91,30 +91,30 @@ async def refresh_tokens(request: Request, offered: RefreshToken) -> Response:
 @operation("Sign out", answers={204: None}, caller="required", tag="Sessions")
 async def end_session(request: Request) -> Response:
     """End the caller's session. Repeating it does no harm."""
-    await parts_of(request).sessions.end(_callers_session(request), Ending.SIGNED_OUT, identify_client(request))
+    await parts_of(request).sessions.end(callers_session(request), Ending.SIGNED_OUT, identify_client(request))
     return Response(status_code=204)
 
 
-@operation("Who am I", answers={200: UserView}, caller="required", tag="Accounts")
+@operation("Who am I", answers={200: MeView}, caller="required", tag="Accounts")
 async def show_me(request: Request) -> Response:
     """Return the caller's account as it is now, whatever the access token says."""
-    return _answer(_view(await _get_live_caller(request)))
+    return _answer(_view_me(await get_live_caller(request)))
 
 
 @operation(
     "Change my account",
     body=AccountChange,
-    answers={200: UserView, 429: ErrorView},
+    answers={200: MeView, 429: ErrorView},
     caller="required",
     max_body=MAX_BODY,
     tag="Accounts",
 )
 async def change_me(request: Request, change: AccountChange) -> Response:
     """Change the caller's name."""
-    user = await _get_live_caller(request)
+    user = await get_live_caller(request)
     if change.name is not None:
         user = await parts_of(request).accounts.rename(user, change.name, identify_client(request))
-    return _answer(_view(user))
+    return _answer(_view_me(user))
 
 
 @operation(
@@ -127,7 +127,7 @@ async def change_me(request: Request, change: AccountChange) -> Response:
 )
 async def delete_me(request: Request, offered: Password) -> Response:
     """Delete the caller's account, with all their sessions and posts."""
-    user = await _get_live_caller(request)
+    user = await get_live_caller(request)
     await parts_of(request).accounts.delete_own(user, offered.password, identify_client(request))
     return Response(status_code=204)
 
@@ -142,7 +142,7 @@ async def delete_me(request: Request, offered: Password) -> Response:
 )
 async def change_password(request: Request, wanted: PasswordChange) -> Response:
     """Change the caller's password and end all their other sessions."""
-    user, session_id = await _get_live_caller(request), _callers_session(request)
+    user, session_id = await get_live_caller(request), callers_session(request)
     await parts_of(request).accounts.change_password(user, wanted, session_id, identify_client(request))
     return Response(status_code=204)
 
@@ -150,7 +150,7 @@ async def change_password(request: Request, wanted: PasswordChange) -> Response:
 @operation("My sessions", query=DeviceQuery, answers={200: [DeviceView]}, caller="required", tag="Sessions")
 async def list_sessions(request: Request, query: DeviceQuery) -> Response:
     """Return the caller's live sessions, newest first."""
-    user, current = await _get_live_caller(request), _callers_session(request)
+    user, current = await get_live_caller(request), callers_session(request)
     after = SessionId(query.cursor) if query.cursor else None
     devices = await parts_of(request).sessions.list_devices(user.id, after, query.limit + 1)
     shown, headers = devices[: query.limit], {}
@@ -164,7 +164,7 @@ async def list_sessions(request: Request, query: DeviceQuery) -> Response:
 @operation("End one of my sessions", answers={204: None, 404: ErrorView}, caller="required", tag="Sessions")
 async def end_one_session(request: Request) -> Response:
     """End one of the caller's sessions, which may be the current one."""
-    user, session_id = await _get_live_caller(request), read_session_id(request.path_params["sid"])
+    user, session_id = await get_live_caller(request), read_session_id(request.path_params["sid"])
     client = identify_client(request)
     sessions = parts_of(request).sessions
     if session_id is None or await sessions.end(session_id, Ending.ENDED_BY_USER, client, user_id=user.id) is None:
@@ -175,14 +175,19 @@ async def end_one_session(request: Request) -> Response:
 @operation("End all my other sessions", answers={204: None}, caller="required", tag="Sessions")
 async def end_other_sessions(request: Request) -> Response:
     """End all of the caller's sessions except the current one."""
-    user, current = await _get_live_caller(request), _callers_session(request)
+    user, current = await get_live_caller(request), callers_session(request)
     await parts_of(request).sessions.end_others(user, current, identify_client(request))
     return Response(status_code=204)
 
 
-async def _get_live_caller(request: Request) -> User:
+def answer_new_user(user: User) -> Response:
+    """Return the answer to whoever has signed up."""
+    return _answer(_view(user), status=201, headers={"Location": f"/api/user/{user.id}"})
+
+
+async def get_live_caller(request: Request) -> User:
     """Return the caller, whose session must be live; otherwise raise Unauthorized."""
-    user = await parts_of(request).sessions.find_user(_callers_session(request))
+    user = await parts_of(request).sessions.find_user(callers_session(request))
     if user is None:
         ended = Anonymous(Reason.REVOKED)
         note_caller(request, ended)
@@ -190,12 +195,17 @@ async def _get_live_caller(request: Request) -> User:
     return user
 
 
-def _callers_session(request: Request) -> SessionId:
+def callers_session(request: Request) -> SessionId:
+    """Return the session that the caller's token names, live or not."""
     return SessionId(uuid.UUID(require_user(request).claims.session_id))
 
 
 def _view(user: User) -> UserView:
     return UserView.model_validate(user, from_attributes=True)
+
+
+def _view_me(user: User) -> MeView:
+    return MeView(**_view(user).model_dump(), email_verified=user.email_verified_at)
 
 
 def _answer(view: View, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -148,9 +148,14 @@ async def rename(request: Request, found: BrowserSession, name: str | None) -> B
 
     Raises what ``Accounts.rename`` does.
     """
-    parts = parts_of(request)
-    user = await parts.accounts.rename(found.user, name or found.user.name, identify_client(request))
-    return replace(found, user=user, access_token=parts.sessions.sign_access_token(user, found.session))
+    accounts, client = parts_of(request).accounts, identify_client(request)
+    return change_user(request, found, await accounts.rename(found.user, name or found.user.name, client))
+
+
+def change_user(request: Request, found: BrowserSession, user: User) -> BrowserSession:
+    """Return a browser's session with its user as they are now, and an access token that says so."""
+    access_token = parts_of(request).sessions.sign_access_token(user, found.session)
+    return replace(found, user=user, access_token=access_token)
 
 
 def seal_session(request: Request, found: BrowserSession | SignedIn) -> tuple[SessionClaims, list[str]]:

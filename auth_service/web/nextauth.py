@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from auth_service.clients import identify_client
-from auth_service.errors import InvalidCredentials, LinkRefused, NoAddress
+from auth_service.errors import EmailUnproven, InvalidCredentials, LinkRefused, NoAddress
 from auth_service.guessing.rules import LimitName
 from auth_service.parts import parts_of
 from auth_service.tables.sessions import Ending
@@ -58,9 +58,11 @@ SHOWN_ON_SIGN_IN_PAGE = {
     # Ours: next-auth itself has no such limits.
     "TooManyAttempts",
     "Unavailable",
+    pages.UNPROVEN,
 }
 
 ERROR_NAMES: Mapping[type[AppError], str] = {
+    EmailUnproven: pages.UNPROVEN,
     Forbidden: pages.MISSING_CSRF,
     InvalidCredentials: pages.WRONG_CREDENTIALS,
     NoAddress: "EmailSignin",
@@ -136,7 +138,7 @@ async def sign_in(way: Way, request: Request) -> Response:
         signed_in = await parts_of(request).signing_in.sign_in(proof, client, list_session_ids(request))
     except LinkRefused as refusal:
         return _answer_url(fields, _url(request, "/error?error=Verification"), refusal.status)
-    except (InvalidCredentials, Throttled, Unavailable) as refusal:
+    except (InvalidCredentials, EmailUnproven, Throttled, Unavailable) as refusal:
         return _refuse_sign_in(way, request, fields, callback_url, refusal)
     cookies = [*remember_callback_url(request, callback_url), *store_sign_in(request, signed_in)]
     return add_cookies(_answer_url(fields, callback_url), cookies)
@@ -226,7 +228,7 @@ def _refuse_sign_in(way: Way, request: Request, fields: Fields, callback_url: st
     error = next(name for kind, name in ERROR_NAMES.items() if isinstance(refusal, kind))
     later = refusal if isinstance(refusal, Throttled | Unavailable) else None
     if _is_json_mode(fields):
-        is_csrf = isinstance(refusal, Forbidden)
+        is_csrf = error == pages.MISSING_CSRF
         place = f"/signin?csrf=true&error={error}" if is_csrf else f"/error?error={error}&provider={way.id}"
         answer = _answer_url(fields, _url(request, place), refusal.status, later.facts if later else None)
         add_cookies(answer, remember_callback_url(request, callback_url))

@@ -1,4 +1,4 @@
-"""The pages of the auth service: sign in, sign up, sign out, and what went wrong. Plain HTML forms that need no script.
+"""The pages of the auth service: sign in, sign out, and what went wrong. Plain HTML forms that need no script.
 
 A form that is refused is shown again, each error beside its field, with everything that was typed except passwords. A
 form that sets cookies is shown under the public name (``public_name``), for which they are valid.
@@ -11,8 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from auth_service.clients import identify_client
-from auth_service.errors import EmailTaken
+from auth_service.errors import EmailUnproven
 from auth_service.parts import parts_of
 from auth_service.tables.users import User
 from auth_service.web.browser import (
@@ -21,21 +20,15 @@ from auth_service.web.browser import (
     find_browser_session,
     has_csrf_cookie,
     is_csrf_verified,
-    list_session_ids,
     note_reader,
     offer_csrf_token,
     remember_callback_url,
     seal_session,
-    store_sign_in,
 )
 from auth_service.web.public_name import at_public_name, lead_from
-from auth_service.web.schemas import SignUp
-from auth_service.web.second_clicks import sign_up_once
-from shared.errors import Invalid, Throttled, Unavailable
+from shared.errors import AppError, Forbidden, Invalid, Throttled, Unavailable
 from shared.language.sentences import Sentence
-from shared.web.bodies import read_form
 from shared.web.pages import LONGEST_QUERY, render_page
-from shared.web.schemas import validate
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_FORM = 8192  # bytes: a password of 1024 bytes may take three times as many in a form
@@ -48,20 +41,26 @@ SIGN_IN_AGAIN = Sentence("Please sign in again to go on.")
 TOO_MANY_ATTEMPTS = Sentence("Too many attempts.")  # another sentence says when to try again, as with the next
 UNAVAILABLE = Sentence("The service is not available right now.")
 WRONG_CREDENTIALS, MISSING_CSRF = "CredentialsSignin", "MissingCSRF"  # next-auth's names
+UNPROVEN = "EmailUnproven"  # ours
 SIGN_IN_ERRORS = {
     WRONG_CREDENTIALS: Sentence("That e-mail address or password is not right."),
     MISSING_CSRF: EXPIRED_FORM,
     "EmailSignin": Sentence("That is not an e-mail address."),
+    UNPROVEN: Sentence(EmailUnproven.sentence),
     "TooManyAttempts": TOO_MANY_ATTEMPTS,
     "Unavailable": UNAVAILABLE,
 }
 SIGN_IN_REASONS = {"SessionRequired": Sentence("Please sign in to see this page.")}
 SIGN_IN_NOTICES = {
+    "signed-up": Sentence("Your address is proven and your account is ready. Sign in with your password."),
     "deleted": Sentence("Your account and your posts were deleted."),
     "reset": Sentence("Your password was changed. Sign in with the new one."),
     "typed": Sentence("Once you are signed in, go back to the tab with what you typed and press Save again."),
 }
-SIGNED_IN_NOTICES = {"typed": Sentence("Now go back to the tab with what you typed and press Save again.")}
+SIGNED_IN_NOTICES = {
+    "typed": Sentence("Now go back to the tab with what you typed and press Save again."),
+    "again": Sentence("Now go back to the tab with what you typed and press the button again."),
+}
 UNKNOWN_SIGN_IN_ERROR = Sentence("Signing in did not work. Please try again.")
 NOTICES = {
     "Configuration": (
@@ -102,7 +101,7 @@ async def show_sign_in(request: Request) -> Response:
     if found.is_renewed:
         # Sent here only because the access token in the cookie had expired. With a valid one there can be no loop.
         return add_cookies(redirect(callback_url), cookies)
-    return add_cookies(_signed_in_page(request, callback_url, found.user), cookies)
+    return add_cookies(signed_in_page(request, callback_url, found.user), cookies)
 
 
 def sign_in_page(
@@ -123,47 +122,13 @@ def sign_in_page(
         "typed": typed or {},
         "problem": explain_csrf(request) if error == MISSING_CSRF else problem,
         "is_wrong": error == WRONG_CREDENTIALS,
+        "is_unproven": error == UNPROVEN,
         "retry_after": retry_after,
         "reason": reason,
         "notice": SIGN_IN_NOTICES.get(request.query_params.get("notice", "")),
     }
-    page = form_page(request, "signin.html", status, {**_lead_back(callback_url), **shown})
+    page = form_page(request, "signin.html", status, {**lead_back(callback_url), **shown})
     return add_cookies(page, remember_callback_url(request, callback_url))
-
-
-@at_public_name
-async def show_sign_up(request: Request) -> Response:
-    """Show the sign-up form; a signed-in user is offered to go on."""
-    callback_url = _choose_first_page(request, {})
-    found = await find_browser_session(request)
-    if found is not None:
-        return _signed_in_page(request, callback_url, found.user)
-    return _sign_up_page(request, callback_url, typed={})
-
-
-async def sign_up(request: Request) -> Response:
-    """Sign somebody up and in, and redirect; or show the form again with what is wrong."""
-    fields = await read_form(request, MAX_LEADING_FORM)
-    callback_url = _choose_first_page(request, fields)
-    typed = {name: fields.get(name, "") for name in ("name", "email")}
-    if not is_csrf_verified(request, fields):
-        return _sign_up_page(request, callback_url, typed, status=403, problem=explain_csrf(request))
-    try:
-        wanted = validate(SignUp, {**typed, "password": fields.get("password", "")})
-        replaced, client = list_session_ids(request), identify_client(request)
-        signed_in = await sign_up_once(parts_of(request).accounts, wanted, client, replaced)
-    except Invalid as error:
-        return _sign_up_page(request, callback_url, typed, status=error.status, faults=error.fields)
-    except EmailTaken as error:
-        return _sign_up_page(request, callback_url, typed, status=error.status, faults={"email": error.message})
-    except (Throttled, Unavailable) as error:
-        problem = explain_later(error)
-        page = _sign_up_page(
-            request, callback_url, typed, status=error.status, problem=problem, retry_after=error.retry_after
-        )
-        page.headers.update(error.headers)
-        return page
-    return add_cookies(redirect(callback_url), store_sign_in(request, signed_in))
 
 
 @at_public_name
@@ -177,7 +142,7 @@ def sign_out_page(request: Request, *, status: int = 200, problem: str | None = 
     """Return the form that confirms signing out. It leads to the first page unless the query asks for another."""
     is_asked = "callbackUrl" in request.query_params
     callback_url = choose_callback_url(request, {}) if is_asked else parts_of(request).public_url
-    return form_page(request, "signout.html", status, {**_lead_back(callback_url), "problem": problem})
+    return form_page(request, "signout.html", status, {**lead_back(callback_url), "problem": problem})
 
 
 def notice_page(request: Request, status: int, heading: str, text: str) -> Response:
@@ -195,6 +160,21 @@ def form_page(request: Request, template: str, status: int, shown: Mapping[str, 
 def explain_csrf(request: Request) -> Sentence:
     """Return why a form's csrf token was refused: the browser keeps no cookies, or has got another token since."""
     return EXPIRED_FORM if has_csrf_cookie(request) else COOKIES_WANTED
+
+
+def verify_form(request: Request, fields: Mapping[str, str]) -> None:
+    """Refuse a form that does not come from a page of ours in this very browser."""
+    if not is_csrf_verified(request, fields):
+        raise Forbidden(explain_csrf(request))
+
+
+def explain_refusal(refusal: AppError | None) -> dict[str, object]:
+    """Return what a form that was refused says: what is wrong with its fields, or with all of it, and the wait."""
+    errors = refusal.fields if isinstance(refusal, Invalid) else {}
+    problem, retry_after = (None if refusal is None or errors else refusal.message), None
+    if isinstance(refusal, Throttled | Unavailable):
+        problem, retry_after = explain_later(refusal), refusal.retry_after
+    return {"errors": errors, "problem": problem, "retry_after": retry_after}
 
 
 def explain_later(error: Throttled | Unavailable) -> Sentence:
@@ -219,34 +199,15 @@ def redirect(url: str) -> Response:
     return Response(status_code=303, headers={"Location": url})
 
 
-def _signed_in_page(request: Request, callback_url: str, user: User) -> Response:
+def signed_in_page(request: Request, callback_url: str, user: User) -> Response:
+    """Return the page for somebody who wants to sign in or up and is signed in."""
     is_loop = urlsplit(callback_url).path.startswith(("/api/auth", "/signup"))
     next_url = FIRST_PAGE_SIGNED_IN if is_loop else callback_url
     notice = SIGNED_IN_NOTICES.get(request.query_params.get("notice", ""))
     return _page(request, "signed_in.html", 200, {"user": user, "next_url": next_url, "notice": notice})
 
 
-def _sign_up_page(
-    request: Request,
-    callback_url: str,
-    typed: Mapping[str, str],
-    *,
-    status: int = 200,
-    faults: Mapping[str, str] | None = None,
-    problem: str | None = None,
-    retry_after: int | None = None,
-) -> Response:
-    shown = {"typed": typed, "errors": faults or {}, "problem": problem, "retry_after": retry_after}
-    return form_page(request, "signup.html", status, {**_lead_back(callback_url), **shown})
-
-
-def _choose_first_page(request: Request, fields: Mapping[str, str]) -> str:
-    """Return where a new user goes: where they wanted to go, else to their own posts."""
-    callback_url, public_url = choose_callback_url(request, fields), parts_of(request).public_url
-    return public_url + FIRST_PAGE_SIGNED_IN if callback_url == public_url else callback_url
-
-
-def _lead_back(callback_url: str) -> dict[str, object]:
+def lead_back(callback_url: str) -> dict[str, object]:
     """Return what leads a form, and its link to another form, to a page afterwards; too long a link goes without."""
     query = f"?callbackUrl={quote(callback_url, safe='')}"
     return {"callback_url": callback_url, "callback_query": query if len(query) <= LONGEST_QUERY else ""}

@@ -12,7 +12,7 @@ from auth_service.parts import recovery_of
 from auth_service.web.api import MAX_BODY
 from auth_service.web.browser import add_cookies
 from auth_service.web.flow import find_flow, keep_flow
-from auth_service.web.schemas import LetterView, PasswordReset, PasswordResetRequest
+from auth_service.web.mail_schemas import LetterView, PasswordReset, PasswordResetRequest
 from shared.web.routes import operation
 from shared.web.schemas import ErrorView
 

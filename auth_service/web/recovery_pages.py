@@ -5,6 +5,7 @@
 3. Setting a password signs nobody in: it leads to the sign-in page.
 """
 
+import functools
 from collections.abc import Mapping
 
 from starlette.requests import Request
@@ -13,11 +14,11 @@ from starlette.responses import Response
 from auth_service.clients import identify_client
 from auth_service.errors import CodeRefused
 from auth_service.parts import parts_of, recovery_of
-from auth_service.web.browser import add_cookies, find_browser_session, is_csrf_verified, note_reader
+from auth_service.web.browser import add_cookies, find_browser_session, note_reader
 from auth_service.web.flow import find_flow, keep_flow
-from auth_service.web.pages import MAX_FORM, explain_csrf, explain_later, form_page, redirect, sign_in_url
+from auth_service.web.mail_schemas import PasswordReset, PasswordResetRequest
+from auth_service.web.pages import MAX_FORM, explain_later, form_page, redirect, sign_in_url, verify_form
 from auth_service.web.public_name import at_public_name, lead_from
-from auth_service.web.schemas import PasswordReset, PasswordResetRequest
 from auth_service.web.second_clicks import ask_once, reset_once
 from shared.errors import Forbidden, Invalid, Throttled, Unavailable
 from shared.web.bodies import read_form
@@ -40,9 +41,11 @@ async def ask(request: Request) -> Response:
     fields, (flow, cookies) = await read_form(request, MAX_FORM), keep_flow(request)
     typed = {"email": fields.get("email", "")}
     try:
-        _verify_form(request, fields)
+        verify_form(request, fields)
         wanted = validate(PasswordResetRequest, typed)
-        await ask_once(recovery_of(request), wanted.email, flow, identify_client(request))
+        recovery = recovery_of(request)
+        asking = recovery.ask(wanted.email, flow, identify_client(request))
+        await ask_once(asking, functools.partial(recovery.find_asked, flow), wanted.email)
     except REFUSALS as refusal:
         return _page(request, "forgot.html", typed, refusal)
     return add_cookies(redirect(f"{lead_from(request)}/forgot/code"), cookies)
@@ -59,19 +62,13 @@ async def set_password(request: Request) -> Response:
     fields = await read_form(request, MAX_FORM)
     typed = {name: fields.get(name, "") for name in ("email", "code")}
     try:
-        _verify_form(request, fields)
+        verify_form(request, fields)
         wanted = validate(PasswordReset, {**typed, "password": fields.get("password", "")})
         signing_in, client = parts_of(request).signing_in, identify_client(request)
         await reset_once(recovery_of(request), signing_in, wanted, find_flow(request), client)
     except REFUSALS as refusal:
         return await _setting_page(request, typed, refusal)
     return redirect(sign_in_url(request, notice="reset"))
-
-
-def _verify_form(request: Request, fields: Mapping[str, str]) -> None:
-    """Refuse a form that does not come from a page of ours in this very browser."""
-    if not is_csrf_verified(request, fields):
-        raise Forbidden(explain_csrf(request))
 
 
 async def _setting_page(request: Request, typed: Mapping[str, str], refusal: Refusal | None = None) -> Response:

@@ -27,9 +27,9 @@ from shared.web.schemas import Body, Line, Query, Text, Time, View, example
 
 MAX_NAME = 100  # characters
 MAX_REFRESH_TOKEN = 128
-MAX_CODE = 64  # with blanks and hyphens
 
-_PHRASE, _OTHER_PHRASE = "correct horse battery", "purple monkey dishwasher"
+_PHRASE = "correct horse battery"
+OTHER_PHRASE = "purple monkey dishwasher"
 _USER: dict[str, JsonValue] = {
     "id": 1,
     "name": "Ada",
@@ -57,6 +57,7 @@ _PASSWORD_SCHEMA = {
 
 Name = Annotated[Line, AfterValidator(str.strip), Field(max_length=MAX_NAME)]
 Email = Annotated[Text, AfterValidator(check_email), WithJsonSchema(_EMAIL_SCHEMA)]
+ChosenPassword = Annotated[Text, WithJsonSchema(_PASSWORD_SCHEMA)]
 
 
 class SignUp(Body):
@@ -66,7 +67,7 @@ class SignUp(Body):
 
     name: Name
     email: Email
-    password: Annotated[Text, WithJsonSchema(_PASSWORD_SCHEMA)]
+    password: ChosenPassword
 
     @field_validator("password")
     @classmethod
@@ -118,10 +119,10 @@ class AccountChange(Body):
 class PasswordChange(Body):
     """The new password, and the current one."""
 
-    model_config = example(currentPassword=_PHRASE, newPassword=_OTHER_PHRASE)
+    model_config = example(currentPassword=_PHRASE, newPassword=OTHER_PHRASE)
 
     current_password: Text
-    new_password: Annotated[Text, WithJsonSchema(_PASSWORD_SCHEMA)]
+    new_password: ChosenPassword
 
 
 class Password(Body):
@@ -132,37 +133,11 @@ class Password(Body):
     password: Text
 
 
-class PasswordResetRequest(Body):
-    """The e-mail address of an account whose password is forgotten."""
-
-    model_config = example(email="ada@example.com")
-
-    email: Email
-
-
-class PasswordReset(Body):
-    """The e-mail address again, the code from the letter, in any case, with or without its hyphen; the new password."""
-
-    model_config = example(email="ada@example.com", code="7K3F-9QXM", password=_OTHER_PHRASE)
-
-    email: Email
-    code: Annotated[Text, Field(max_length=MAX_CODE)]
-    password: Annotated[Text, WithJsonSchema(_PASSWORD_SCHEMA)]
-
-
 class DeviceQuery(Query):
     """A part of the list of sessions: ``limit`` of them, after the page that ``cursor`` came from."""
 
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: uuid.UUID | None = None
-
-
-class LetterView(View):
-    """A letter that will be sent; the code in it, if there is one, is good for ``expiresIn`` seconds."""
-
-    model_config = example(expiresIn=600)
-
-    expires_in: int
 
 
 class UserView(View):
@@ -175,6 +150,14 @@ class UserView(View):
     email: str
     created_at: Time
     updated_at: Time
+
+
+class MeView(UserView):
+    """The caller; ``emailVerified`` is when they proved that they read what is sent to their address, or null."""
+
+    model_config = example(**_USER, emailVerified="2026-11-24T11:05:10Z")
+
+    email_verified: Time | None
 
 
 class SignedInView(UserView):

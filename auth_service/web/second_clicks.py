@@ -7,21 +7,29 @@ which is verified as at every sign-in, with its limits.
 
 import asyncio
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
 
 from auth_service.accounts import Accounts
 from auth_service.clients import Client
 from auth_service.email_addresses import email_key
 from auth_service.errors import CodeRefused, EmailTaken, InvalidCredentials
+from auth_service.mail.address_proofs import AddressProofs, Asker
+from auth_service.mail.codes import Asked
 from auth_service.mail.recovery import Recovery
 from auth_service.sessions import SignedIn
 from auth_service.signing_in import Proof, SigningIn
 from auth_service.tables.sessions import SessionId
 from auth_service.tables.users import Credentials, User, find_credentials, find_user
-from auth_service.web.schemas import PasswordChange, PasswordReset, SignUp
+from auth_service.web.mail_schemas import PasswordReset
+from auth_service.web.schemas import PasswordChange, SignUp
 from shared.errors import Conflict, Invalid, NotFound, Throttled
 
 A_MOMENT = dt.timedelta(minutes=1)
+FindAsked: TypeAlias = Callable[[], Awaitable[Asked | None]]
+"""Finds what a browser asked for."""
+
+TWO_CLICKS = dt.timedelta(seconds=10)  # between those that ask for a letter: whoever waits longer wants another
 PAUSES = (0, 0.1, 0.4)  # seconds in which the first click's code is stored, if both came at once
 
 
@@ -68,21 +76,56 @@ async def delete_once(accounts: Accounts, user: User, password: str, client: Cli
 
 async def is_gone(accounts: Accounts, user_id: int) -> bool:
     """Tell whether no user has that id."""
-    async with accounts.database.connection() as connection:
-        return await find_user(connection, user_id) is None
+    return await _find_user(accounts, user_id) is None
 
 
-async def ask_once(recovery: Recovery, email: str, flow: str, client: Client) -> None:
-    """Ask for a code, unless this browser just did, for the same address. Raises what ``ask`` does."""
+async def ask_once(asking: Awaitable[None], find_asked: FindAsked, email: str) -> None:
+    """Ask for a code, unless this browser just did, for the same address. Raises what ``asking`` does."""
     try:
-        await recovery.ask(email, flow, client)
+        await asking
     except Throttled:
         for pause in PAUSES:
             await asyncio.sleep(pause)
-            asked = await recovery.find_asked(flow)
-            if asked is not None and email_key(asked.email) == email_key(email) and _is_a_moment_ago(asked.at):
+            asked = await find_asked()
+            if asked is not None and _is_same(asked.email, email) and _is_a_moment_ago(asked.at, TWO_CLICKS):
                 return
         raise
+
+
+async def sign_up_by_code_once(proofs: AddressProofs, email: str, code: str, asker: Asker) -> None:
+    """Sign up by a code, unless another click just did so by the same. Raises what ``confirm_sign_up`` does."""
+    try:
+        await proofs.confirm_sign_up(email, code, asker)
+    except CodeRefused:
+        if not await proofs.has_just_signed_up(email, code, asker, A_MOMENT):
+            raise
+
+
+async def prove_once(proofs: AddressProofs, user: User, code: str, asker: Asker) -> None:
+    """Prove the user's address by a code, unless another click just did. Raises what ``confirm_present`` does."""
+    try:
+        await proofs.confirm_present(user, code, asker)
+    except CodeRefused:
+        if not _is_just_proven(await _find_user(proofs.accounts, user.id), user.email):
+            raise
+
+
+async def move_once(
+    proofs: AddressProofs, user: User, session_id: SessionId, email: str, code: str, asker: Asker
+) -> User:
+    """Return the user, moved to another address, by this click or another. Raises what ``confirm_move`` does."""
+    try:
+        return await proofs.confirm_move(user, session_id, code, asker)
+    except (CodeRefused, EmailTaken):
+        found = await _find_user(proofs.accounts, user.id)
+        if found is None or not _is_just_proven(found, email):
+            raise
+        return found
+
+
+async def _find_user(accounts: Accounts, user_id: int) -> User | None:
+    async with accounts.database.connection() as connection:
+        return await find_user(connection, user_id)
 
 
 async def reset_once(
@@ -111,5 +154,15 @@ def _is_just_changed(found: Credentials) -> bool:
     return found.password_set_at != found.user.created_at and _is_a_moment_ago(found.password_set_at)
 
 
-def _is_a_moment_ago(moment: dt.datetime) -> bool:
-    return abs(dt.datetime.now(dt.UTC) - moment) < A_MOMENT
+def _is_just_proven(user: User | None, email: str) -> bool:
+    """Tell whether this is the user's address, and was proved a moment ago."""
+    at = user.email_verified_at if user and _is_same(user.email, email) else None
+    return at is not None and _is_a_moment_ago(at)
+
+
+def _is_same(email: str, other: str) -> bool:
+    return email_key(email) == email_key(other)
+
+
+def _is_a_moment_ago(moment: dt.datetime, within: dt.timedelta = A_MOMENT) -> bool:
+    return abs(dt.datetime.now(dt.UTC) - moment) < within

@@ -38,7 +38,7 @@ from gateway.wire.headers import RawHeader, list_values
 from gateway.wire.websocket import read_key, wants_only_websocket, wants_websocket
 from shared.errors import AppError, BodyTooLarge, Forbidden, MethodNotAllowed, NotFound, Unauthorized
 from shared.tokens.authentication import Anonymous, Caller, User, ask_for_recent_sign_in, challenge
-from shared.tokens.claims import CLOCK_TOLERANCE, Claims
+from shared.tokens.claims import is_recent
 from shared.tokens.session_cookie import parse_cookies
 
 SIGN_IN_PATH = "/api/auth/signin"
@@ -191,7 +191,7 @@ def _apply(candidate: Candidate, request: RequestFacts, caller: Caller) -> Decis
         return _ask_to_sign_in(candidate, request, challenge(caller))
     if rule.role is not None and rule.role not in caller.claims.roles:
         return Refuse(Forbidden(), rule, matcher)
-    if rule.max_auth_age is not None and not _is_recent(caller.claims, rule.max_auth_age, request.now):
+    if rule.max_auth_age is not None and not is_recent(caller.claims.authenticated_at, rule.max_auth_age, request.now):
         return _ask_to_sign_in(candidate, request, ask_for_recent_sign_in(rule.max_auth_age), AGAIN)
     return _forward(candidate, request, caller)
 
@@ -224,12 +224,6 @@ def _ask_to_sign_in(candidate: Candidate, request: RequestFacts, because: str, f
         location = f"{SIGN_IN_PATH}?{write_callback_query(request.path, request.query, further)}"
         return RedirectToSignIn(rule, location, because, matcher)
     return Refuse(Unauthorized(challenge=because), rule, matcher)
-
-
-def _is_recent(claims: Claims, max_age: int, now: int) -> bool:
-    """Tell whether the user proved who they are within the last ``max_age`` seconds, and not in the future."""
-    proved = claims.authenticated_at
-    return proved is not None and proved - CLOCK_TOLERANCE <= now <= proved + max_age
 
 
 def _is_navigation(request: RequestFacts) -> bool:

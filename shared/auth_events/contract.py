@@ -67,7 +67,7 @@ class KnownUser(BaseModel):
 
 
 class UserChange(BaseModel):
-    """A user who signed up, or has a new name."""
+    """A user who signed up, or has a new name or address."""
 
     id: Number
     kind: Literal["created", "renamed"]

@@ -61,6 +61,11 @@ class Claims:
         return now < self.expires_at and now + renew_before <= self.expires_at
 
 
+def is_recent(authenticated_at: int | None, max_age: int, now: int) -> bool:
+    """Tell whether a user proved who they are within the last ``max_age`` seconds, and not in the future."""
+    return authenticated_at is not None and authenticated_at - CLOCK_TOLERANCE <= now <= authenticated_at + max_age
+
+
 class Term(NamedTuple):
     """When a token is valid, in Unix seconds: from one moment, give or take the difference of clocks, until another."""
 

@@ -26,7 +26,7 @@ from shared.web.error_pages import say_wait
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
 SIGN_IN, SIGN_UP = "/api/auth/signin", "/signup"
-NOT_LED_BACK_TO = ("", "/", SIGN_UP, "/forgot", "/forgot/code")
+NOT_LED_BACK_TO = ("", "/", SIGN_UP, "/signup/code", "/forgot", "/forgot/code")
 LONGEST_QUERY = 8192  # bytes that the gateway accepts
 
 

@@ -10,7 +10,12 @@ from auth_service.app import build_routes as build_auth_routes
 from posts_service.app import build_routes as build_posts_routes
 from shared.web.openapi import describe
 
-PARTS: list[Any] = [describe(build_auth_routes(has_mail=True)), describe(build_posts_routes())]
+ROUTES = (
+    build_auth_routes(),
+    *(build_auth_routes(verification=each) for each in ("optional", "required")),
+    build_posts_routes(),
+)
+PARTS: list[Any] = [describe(routes) for routes in ROUTES]
 SCHEMAS = {name: schema for part in PARTS for name, schema in part["components"]["schemas"].items()}
 OPERATIONS = {
     operation["operationId"]: operation

@@ -1,0 +1,203 @@
+"""The pages for signing up: the form, and the code where an address is proven first. They need no script.
+
+A form that is refused is shown again, each error beside its field, with everything that was typed except passwords.
+
+1. Where addresses are proven before anybody signs in, the form leads to the page for the code, whether or not the
+   address has an account; and the code to the sign-in page. Whoever typed it is not signed in by that: the password is
+   asked for by the one door there is, and both clicks of a double click get the same answer.
+2. Where the proof is optional, the letter goes out as soon as there is an account, and the next page offers to type its
+   code, which leads to where the new user was going, as does the way past it.
+"""
+
+import contextlib
+import functools
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from auth_service.clients import identify_client
+from auth_service.errors import CodeRefused, EmailTaken
+from auth_service.mail.codes import Purpose
+from auth_service.mail.mail import Mail
+from auth_service.parts import parts_of
+from auth_service.tables.users import User
+from auth_service.web.askers import find_asker, make_asker, proofs_of
+from auth_service.web.browser import (
+    add_cookies,
+    choose_callback_url,
+    find_browser_session,
+    is_csrf_verified,
+    list_session_ids,
+    store_sign_in,
+)
+from auth_service.web.flow import keep_flow
+from auth_service.web.mail_schemas import SignUpCode, TypedCode
+from auth_service.web.pages import (
+    FIRST_PAGE_SIGNED_IN,
+    MAX_LEADING_FORM,
+    explain_csrf,
+    explain_later,
+    explain_refusal,
+    form_page,
+    lead_back,
+    redirect,
+    sign_in_url,
+    signed_in_page,
+    verify_form,
+)
+from auth_service.web.public_name import at_public_name, lead_from
+from auth_service.web.schemas import SignUp
+from auth_service.web.second_clicks import ask_once, prove_once, sign_up_by_code_once, sign_up_once
+from shared.errors import AppError, Forbidden, Invalid, Throttled, Unavailable
+from shared.web.bodies import read_form
+from shared.web.schemas import validate
+
+
+@at_public_name
+async def show_sign_up(request: Request) -> Response:
+    """Show the sign-up form; a signed-in user is offered to go on."""
+    callback_url = _choose_first_page(request, {})
+    found = await find_browser_session(request)
+    if found is not None:
+        return signed_in_page(request, callback_url, found.user)
+    return _sign_up_page(request, callback_url, typed={})
+
+
+async def sign_up(request: Request) -> Response:
+    """Sign somebody up, and redirect; or show the form again with what is wrong."""
+    fields = await read_form(request, MAX_LEADING_FORM)
+    callback_url = _choose_first_page(request, fields)
+    typed = {name: fields.get(name, "") for name in ("name", "email")}
+    if not is_csrf_verified(request, fields):
+        return _sign_up_page(request, callback_url, typed, status=403, problem=explain_csrf(request))
+    try:
+        wanted = validate(SignUp, {**typed, "password": fields.get("password", "")})
+        return await _sign_up(request, wanted, callback_url)
+    except Invalid as error:
+        return _sign_up_page(request, callback_url, typed, status=error.status, faults=error.fields)
+    except EmailTaken as error:
+        return _sign_up_page(request, callback_url, typed, status=error.status, faults={"email": error.message})
+    except (Throttled, Unavailable) as error:
+        problem = explain_later(error)
+        page = _sign_up_page(
+            request, callback_url, typed, status=error.status, problem=problem, retry_after=error.retry_after
+        )
+        page.headers.update(error.headers)
+        return page
+
+
+@at_public_name
+async def show_code(request: Request) -> Response:
+    """Show the form for the code that was sent to whoever signs up in this browser."""
+    return await _code_page(request, choose_callback_url(request, {}), {})
+
+
+async def confirm(request: Request) -> Response:
+    """Create the account by its code, and lead to the sign-in page; or show the form again with what is wrong."""
+    fields = await read_form(request, MAX_LEADING_FORM)
+    callback_url = choose_callback_url(request, fields)
+    try:
+        verify_form(request, fields)
+        offered = validate(SignUpCode, {name: fields.get(name, "") for name in ("email", "code")})
+        await sign_up_by_code_once(proofs_of(request), offered.email, offered.code, find_asker(request))
+    except (Forbidden, Invalid, CodeRefused, EmailTaken, Throttled, Unavailable) as refusal:
+        return await _code_page(request, callback_url, fields, refusal)
+    return redirect(sign_in_url(request, callback_url=callback_url, notice="signed-up"))
+
+
+@at_public_name
+async def show_offer(request: Request) -> Response:
+    """Show the form for the code that a new user was sent; without one, lead to where they were going."""
+    callback_url, found = _choose_first_page(request, {}), await find_browser_session(request)
+    user = found.user if found else None
+    if user is None or await proofs_of(request).find_asked(Purpose.PROVE_ADDRESS, find_asker(request), user) is None:
+        return redirect(callback_url)
+    return await _code_page(request, callback_url, {}, user=user)
+
+
+async def accept_offer(request: Request) -> Response:
+    """Take the code as the proof of a new user's address; or show the form again with what is wrong."""
+    fields, found = await read_form(request, MAX_LEADING_FORM), await find_browser_session(request)
+    callback_url = _choose_first_page(request, fields)
+    if found is None:
+        return redirect(sign_in_url(request, callback_url=callback_url))
+    try:
+        verify_form(request, fields)
+        offered = validate(TypedCode, {"code": fields.get("code", "")})
+        await prove_once(proofs_of(request), found.user, offered.code, find_asker(request))
+    except (CodeRefused, Forbidden, Invalid, Throttled, Unavailable) as refusal:
+        return await _code_page(request, callback_url, fields, refusal, found.user)
+    return redirect(callback_url)
+
+
+async def _sign_up(request: Request, wanted: SignUp, callback_url: str) -> Response:
+    """Sign up and in; or ask for the code first. Raises what signing up does."""
+    mail = parts_of(request).mail
+    if mail is not None and mail.verification == "required":
+        asker, cookies = make_asker(request)
+        find_asked = functools.partial(mail.proofs.find_asked, Purpose.SIGN_UP, asker, None)
+        await ask_once(mail.proofs.ask_to_sign_up(wanted, asker), find_asked, wanted.email)
+        return add_cookies(_lead_to_code(request, callback_url), cookies)
+    replaced, client = list_session_ids(request), identify_client(request)
+    signed_in = await sign_up_once(parts_of(request).accounts, wanted, client, replaced)
+    cookies = store_sign_in(request, signed_in)
+    if mail is None or mail.verification == "off":
+        return add_cookies(redirect(callback_url), cookies)
+    return add_cookies(await _offer_proof(request, mail, signed_in.user, callback_url), cookies)
+
+
+async def _offer_proof(request: Request, mail: Mail, user: User, callback_url: str) -> Response:
+    """Send a code to a new user, and lead to the page for it. They are signed up, whatever happens here."""
+    asker, cookies = make_asker(request)
+    with contextlib.suppress(Throttled, Unavailable):
+        await mail.proofs.ask_for_present(user, asker)
+    return add_cookies(_lead_to_code(request, callback_url), cookies)
+
+
+def _lead_to_code(request: Request, callback_url: str) -> Response:
+    return redirect(f"{lead_from(request)}/signup/code{lead_back(callback_url)['callback_query']}")
+
+
+async def _code_page(
+    request: Request,
+    callback_url: str,
+    fields: Mapping[str, str],
+    refusal: AppError | None = None,
+    user: User | None = None,
+) -> Response:
+    """Return the page for the code, with the address that it was sent to; without a form where none is waited for."""
+    purpose = Purpose.PROVE_ADDRESS if user else Purpose.SIGN_UP
+    asked = await proofs_of(request).find_asked(purpose, find_asker(request), user)
+    shown = {
+        **lead_back(callback_url),
+        "email": asked.email if asked else None,
+        "code": fields.get("code", ""),
+        **explain_refusal(refusal),
+        "is_wrong": isinstance(refusal, CodeRefused),
+        "has_account": user is not None,
+    }
+    page = form_page(request, "signup_code.html", refusal.status if refusal else 200, shown)
+    page.headers.update(refusal.headers if refusal else {})
+    return page
+
+
+def _sign_up_page(
+    request: Request,
+    callback_url: str,
+    typed: Mapping[str, str],
+    *,
+    status: int = 200,
+    faults: Mapping[str, str] | None = None,
+    problem: str | None = None,
+    retry_after: int | None = None,
+) -> Response:
+    shown = {"typed": typed, "errors": faults or {}, "problem": problem, "retry_after": retry_after}
+    page = form_page(request, "signup.html", status, {**lead_back(callback_url), **shown})
+    return page if parts_of(request).mail is None else add_cookies(page, keep_flow(request)[1])
+
+
+def _choose_first_page(request: Request, fields: Mapping[str, str]) -> str:
+    """Return where a new user goes: where they wanted to go, else to their own posts."""
+    callback_url, public_url = choose_callback_url(request, fields), parts_of(request).public_url
+    return public_url + FIRST_PAGE_SIGNED_IN if callback_url == public_url else callback_url
