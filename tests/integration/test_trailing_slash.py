@@ -12,6 +12,7 @@ PATHS = [
     *("/api/auth", "/api/auth/csrf", "/api/auth/providers", "/api/auth/session", "/api/auth/signin", "/api/auth/error"),
     *("/api/auth/signout", "/api/auth/verify-request", "/api/auth/nothing", "/api/auth/callback/credentials"),
     *("/signup", "/api/me", "/api/me/password", "/api/me/sessions", "/api/user", "/api/login", "/api/token"),
+    *("/signup/code", "/api/user/confirm", "/api/me/email", "/api/me/email/confirm", "/account/email"),
     *("/forgot", "/forgot/code", "/api/password-reset", "/api/password-reset/confirm"),
     *("/account", "/account/password", "/account/sessions", "/account/delete", "/api/logout"),
     *("/userposts", "/userposts/new", "/userposts/999999", "/posts/999999", "/api/user/1", "/api/user/x"),

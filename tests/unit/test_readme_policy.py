@@ -16,7 +16,8 @@ def as_row(rule: Rule) -> str:
     """Return the row of the README's table that tells of a rule."""
     matchers = " ".join(f"`{matcher.source}`" for matcher in rule.matchers)
     methods = "all" if rule.methods == FORWARDED_METHODS else " ".join(sorted(rule.methods - {"HEAD"}))
-    return f"| {matchers} | {methods} | {rule.access} | {rule.upstream} |"
+    recent = f", signed in within {rule.max_auth_age} s" if rule.max_auth_age else ""
+    return f"| {matchers} | {methods} | {rule.access}{recent} | {rule.upstream} |"
 
 
 def test_the_readme_shows_the_policy() -> None:

@@ -106,6 +106,13 @@ def in_short(decision: Decision) -> str:
         ("DELETE", "/api/me/sessions/1", "401", "auth+token"),
         ("GET", "/api/me/sessions/1", "405", "405"),
         ("GET", "/api/me/nothing", "404", "404"),
+        ("POST", "/api/me/email", "401", "401"),  # signed in when, the token does not say
+        ("POST", "/api/me/email/confirm", "401", "auth+token"),
+        ("POST", "/api/me/email/verification", "401", "auth+token"),
+        ("POST", "/api/me/email/verification/confirm", "401", "auth+token"),
+        ("GET", "/account/email", "302", "auth+token"),
+        ("GET", "/signup/code", "auth", "auth+token"),
+        ("POST", "/api/user/confirm", "auth", "auth+token"),
         ("POST", "/api/logout", "401", "auth+token"),
         ("GET", "/assets/gatepost.css", "gateway", "gateway+token"),
         ("GET", "/docs", "gateway", "gateway+token"),
