@@ -70,7 +70,7 @@ class AddressProofs:
 
     async def confirm_present(self, user: User, typed: str, asker: Asker) -> None:
         """Note that the user's address is theirs."""
-        code = await self._find_code(Purpose.PROVE_ADDRESS, user.email, typed, asker, user)
+        code = await self._get_code(Purpose.PROVE_ADDRESS, user.email, typed, asker, user)
         async with self.accounts.database.transaction() as connection:
             await _use(connection, code)
             if await update_proven(connection, user.id):
@@ -90,7 +90,7 @@ class AddressProofs:
 
     async def confirm_move(self, user: User, session_id: SessionId, typed: str, asker: Asker) -> User:
         """Give the user the address that the code was sent to, and return them; EmailTaken if it was taken since."""
-        code = await self._find_code(Purpose.CHANGE_ADDRESS, user.email, typed, asker, user)
+        code = await self._get_code(Purpose.CHANGE_ADDRESS, user.email, typed, asker, user)
         async with self.accounts.database.transaction() as connection:
             await lock_user(connection, user.id)
             await _use(connection, code)
@@ -124,7 +124,7 @@ class AddressProofs:
 
     async def confirm_sign_up(self, email: str, typed: str, asker: Asker) -> User:
         """Return the new user, whose address is proven; EmailTaken if somebody else proved it first."""
-        code = await self._find_code(Purpose.SIGN_UP, email, typed, asker, None)
+        code = await self._get_code(Purpose.SIGN_UP, email, typed, asker, None)
         kept = {name: str(code.facts[name]) for name in ("name", "email", "password_hash")}
 
         async def use(connection: Connection) -> None:
@@ -180,7 +180,7 @@ class AddressProofs:
         await insert_code(connection, NewCode(purpose, user.id if user else None, *hashes, flow, kept))
         return code
 
-    async def _find_code(self, purpose: Purpose, email: str, typed: str, asker: Asker, user: User | None) -> Code:
+    async def _get_code(self, purpose: Purpose, email: str, typed: str, asker: Asker, user: User | None) -> Code:
         """Return the code that was typed. A wrong one costs a try, and is audited as long as there are any."""
         await self.accounts.admission.admit_address(LimitName.CODE, asker.client)
         code, asked = read_code(typed), await self._find_newest(purpose, asker, user)

@@ -14,7 +14,7 @@ def make_asker(request: Request) -> tuple[Asker, list[str]]:
     return Asker(flow, identify_client(request)), cookies
 
 
-def find_asker(request: Request) -> Asker:
+def get_asker(request: Request) -> Asker:
     """Return who types a code."""
     return Asker(find_flow(request), identify_client(request))
 

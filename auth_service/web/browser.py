@@ -154,8 +154,7 @@ async def rename(request: Request, found: BrowserSession, name: str | None) -> B
 
 def change_user(request: Request, found: BrowserSession, user: User) -> BrowserSession:
     """Return a browser's session with its user as they are now, and an access token that says so."""
-    access_token = parts_of(request).sessions.sign_access_token(user, found.session)
-    return replace(found, user=user, access_token=access_token)
+    return replace(found, user=user, access_token=parts_of(request).sessions.sign_access_token(user, found.session))
 
 
 def seal_session(request: Request, found: BrowserSession | SignedIn) -> tuple[SessionClaims, list[str]]:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from auth_service.mail.codes import LIFETIME
 from auth_service.web.api import MAX_BODY, answer_new_user, callers_session, get_live_caller
-from auth_service.web.askers import find_asker, make_asker, proofs_of
+from auth_service.web.askers import get_asker, make_asker, proofs_of
 from auth_service.web.browser import add_cookies
 from auth_service.web.mail_schemas import LetterView, NewEmail, SignUpCode, TypedCode
 from auth_service.web.schemas import SignUp, UserView
@@ -48,7 +48,7 @@ async def ask_to_sign_up(request: Request, wanted: SignUp) -> Response:
 )
 async def confirm_sign_up(request: Request, offered: SignUpCode) -> Response:
     """Create the account that the code was sent for. The new user is not signed in yet."""
-    return answer_new_user(await proofs_of(request).confirm_sign_up(offered.email, offered.code, find_asker(request)))
+    return answer_new_user(await proofs_of(request).confirm_sign_up(offered.email, offered.code, get_asker(request)))
 
 
 @operation("Prove my e-mail address", answers={202: LetterView, 429: ErrorView}, caller="required", tag="Accounts")
@@ -70,7 +70,7 @@ async def ask_for_present(request: Request) -> Response:
 async def confirm_present(request: Request, offered: TypedCode) -> Response:
     """Take the code that was sent to the caller's address as the proof that it is theirs."""
     user = await get_live_caller(request)
-    await proofs_of(request).confirm_present(user, offered.code, find_asker(request))
+    await proofs_of(request).confirm_present(user, offered.code, get_asker(request))
     return Response(status_code=204)
 
 
@@ -102,7 +102,7 @@ async def ask_to_move(request: Request, wanted: NewEmail) -> Response:
 async def confirm_move(request: Request, offered: TypedCode) -> Response:
     """Give the account the address that the code was sent to, and end all other sessions."""
     user, session_id = await get_live_caller(request), callers_session(request)
-    await proofs_of(request).confirm_move(user, session_id, offered.code, find_asker(request))
+    await proofs_of(request).confirm_move(user, session_id, offered.code, get_asker(request))
     return Response(status_code=204)
 
 
