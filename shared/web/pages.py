@@ -26,7 +26,7 @@ from shared.web.error_pages import say_wait
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
 SIGN_IN, SIGN_UP = "/api/auth/signin", "/signup"
-NOT_LED_BACK_TO = ("", "/", SIGN_UP, "/signup/code", "/forgot", "/forgot/code")
+NOT_LED_BACK_TO = ("", SIGN_UP, "/signup/code", "/forgot", "/forgot/code")
 LONGEST_QUERY = 8192  # bytes that the gateway accepts
 
 
@@ -83,7 +83,7 @@ def _lead_back(scope: Scope) -> str:
     query: bytes = scope.get("query_string", b"")
     written = quote(path, safe="/:@!$&'()*+,;=")
     wanted = f"{written}?{query.decode('latin-1')}" if query else written
-    is_own = path in NOT_LED_BACK_TO or path.startswith("/api/")
+    is_own = path.removesuffix("/") in NOT_LED_BACK_TO or path.startswith("/api/")
     if is_own or scope.get("method", "GET") not in ("GET", "HEAD"):
         return ""
     way_back = f"?callbackUrl={quote(wanted, safe='')}"
