@@ -84,6 +84,21 @@ async def test_a_new_name_reaches_the_lists(
     await wait_for_names(client, grace.name, "Ada King")
 
 
+async def test_a_new_address_reaches_the_lists(
+    client: httpx2.AsyncClient, fake_auth_service: FakeAuthService, ada: Person
+) -> None:
+    """The posts of a user who moved to another address, old ones too, soon have that for those who may see it."""
+    await write_post(client, ada, published=True)
+    moved = describe_user(ada.id, ada.name) | {"email": "ada@lovelace.example.org"}
+    fake_auth_service.changes.append({"id": 1, "kind": "renamed", "user": moved})
+
+    async def find_email() -> object:
+        posts = (await client.get(f"/api/user/{ada.id}", headers=ada.bearer)).json()
+        return posts[0]["author"]["email"]
+
+    await wait_until(find_email, lambda email: email == moved["email"])
+
+
 async def test_a_token_does_not_bring_an_old_name_back(
     client: httpx2.AsyncClient, database: asyncpg.Connection, fake_auth_service: FakeAuthService, ada: Person
 ) -> None:
