@@ -7,15 +7,17 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
+from auth_service.app import create_app
 from auth_service.mail.codes import TRIES
+from shared.observing.metrics import Metrics
 from tests.support import next_auth
 from tests.support.address_proofs import NEW_EMAIL, change_code, find_code, find_letter, forget_letters
 from tests.support.forged_tokens import read_claims
 from tests.support.html_forms import HtmlForm, read_forms
-from tests.support.letters import list_letters
+from tests.support.letters import WITH_MAIL, list_letters
 from tests.support.next_auth import open_session_cookie
 from tests.support.people import PASSWORD, Person, sign_up_and_in
-from tests.support.services import PUBLIC_URL, client_of
+from tests.support.services import PUBLIC_URL, auth_settings, client_of, running
 
 NAVIGATION = {"accept": "text/html"}
 PAGE, MOVE_BY = "/account/email", "/account/email/confirm"
@@ -299,6 +301,26 @@ async def test_the_offer_is_for_who_is_signed_in(browser: httpx2.AsyncClient, da
     answer = await browser.post(OFFER, data=form.fields)
     assert answer.headers["location"].startswith(f"{PUBLIC_URL}/api/auth/signin?")
     assert (await browser.get(OFFER)).status_code == 303
+
+
+async def test_where_nobody_proves_an_address_one_still_moves(
+    app: Starlette, auth_database_url: str, database: asyncpg.Connection
+) -> None:
+    """With ``EMAIL_VERIFICATION=off`` signing up sends nothing and nobody is asked for a proof; moving needs a code."""
+    del app  # it makes the tables
+    settings = auth_settings(auth_database_url, **WITH_MAIL, email_verification="off")
+    async with running(create_app(settings, Metrics())) as lax_app, client_of(lax_app) as browser:
+        await lax_app.state.parts.database.wait_until_ready()
+        browser.headers.update(NAVIGATION)
+        form = read_forms((await browser.get("/signup")).text)["/signup"]
+        answer = await browser.post("/signup", data=form.fields | MARY)
+        assert (answer.headers["location"], await list_letters(database)) == (f"{PUBLIC_URL}/userposts", [])
+        for path in (PROVE, PROVE_BY, OFFER, "/api/me/email/verification"):
+            assert (await browser.post(path, data={})).status_code == 404
+        assert "Prove" not in (await browser.get("/account")).text + (await browser.get(PAGE)).text
+        assert (await send(browser, PAGE, email=NEW_EMAIL)).status_code == 303
+        assert (await send(browser, MOVE_BY, newCode=await find_code(database))).status_code == 303
+        assert open_session_cookie(browser)["email"] == NEW_EMAIL
 
 
 @pytest.mark.parametrize("path", [PAGE, PROVE, PROVE_BY, MOVE_BY, "/signup/code"])
