@@ -262,7 +262,10 @@ async def lock_user(connection: Connection, user_id: int) -> User | None:
     It waits for a session that is just beginning, so ending all sessions of the user ends that one too.
     """
     row = await connection.fetchrow(
-        "SELECT id, name, email, created_at, updated_at, roles, disabled_at FROM users WHERE id = $1 FOR UPDATE",
+        """
+        SELECT id, name, email, created_at, updated_at, roles, disabled_at, email_verified_at FROM users
+        WHERE id = $1 FOR UPDATE
+        """,
         user_id,
     )
     return read_user(row) if row else None

@@ -1,6 +1,5 @@
 """A forgotten password on the running stack: the letter comes by SMTP, and what the old password opened is shut."""
 
-import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -11,7 +10,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.support.accessibility import list_violations
 from tests.support.browser import sign_in
-from tests.support.mailbox import RunningMailbox, running_mailbox
+from tests.support.mailbox import RunningMailbox, running_mailbox, sending_to
 from tests.support.people import PASSWORD, Person, sign_up_and_in
 from tests.support.recovery import NEW_PASSWORD, ask, confirm
 from tests.support.running_stack import StackUrls, started_stack
@@ -19,7 +18,6 @@ from tests.support.waiting import wait_until
 
 CODE = re.compile(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}\b")
 EVERYWHERE = 2.0  # seconds in which all services know of an ended session
-UNLIMITED = dict.fromkeys(("LETTERS_PER_HOUR", "LETTERS_PER_DAY", "LETTERS_PER_CLIENT"), "1000000")
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +30,7 @@ def mailbox() -> Iterator[RunningMailbox]:
 @pytest.fixture(scope="module")
 def stack(mailbox: RunningMailbox) -> Iterator[StackUrls]:
     """Give a stack whose letters go to the mailbox."""
-    smtp = {
-        "SMTP_URL": f"smtp://127.0.0.1:{mailbox.smtp_port}?tls=none",
-        "MAIL_FROM": "Gatepost <no-reply@example.com>",
-    }
-    with started_stack({**smtp, **UNLIMITED, "LETTER_PAUSE": "1"}) as urls:
+    with started_stack(sending_to(mailbox)) as urls:
         yield urls
 
 
@@ -44,16 +38,6 @@ def stack(mailbox: RunningMailbox) -> Iterator[StackUrls]:
 async def grace(client: httpx2.AsyncClient) -> Person:
     """Give somebody who has just signed up."""
     return await sign_up_and_in(client, "Grace Hopper")
-
-
-async def wait_for_letters(mailbox: RunningMailbox, email: str, most: int) -> list[str]:
-    """Return the texts of an address's letters, the newest first, once there are so many."""
-
-    async def look() -> list[str]:
-        letters = await asyncio.to_thread(mailbox.list_letters)
-        return [letter["text"] for letter in letters if letter["recipients"] == [email]]
-
-    return await wait_until(look, lambda texts: len(texts) >= most)
 
 
 def find_code(text: str) -> str:
@@ -68,7 +52,7 @@ async def test_what_the_old_password_opened_is_shut_everywhere(
 ) -> None:
     """Within two seconds of a reset an old access token is refused by gateway and services, and the user is told."""
     assert (await ask(client, grace.email)).status_code == 202
-    (letter,) = await wait_for_letters(mailbox, grace.email, 1)
+    (letter,) = await mailbox.wait_for_texts(grace.email, 1)
     assert (await client.get("/api/user/1", headers=grace.bearer)).status_code == 200
     assert (await confirm(client, grace.email, find_code(letter))).status_code == 204
     begun = time.monotonic()
@@ -78,7 +62,7 @@ async def test_what_the_old_password_opened_is_shut_everywhere(
                 lambda url=url: inside.get(url, headers=grace.bearer), lambda answer: answer.status_code == 401
             )
     assert time.monotonic() - begun < EVERYWHERE
-    told, _ = await wait_for_letters(mailbox, grace.email, 2)
+    told, _ = await mailbox.wait_for_texts(grace.email, 2)
     assert "password" in told
     assert CODE.search(told) is None
 
@@ -86,7 +70,7 @@ async def test_what_the_old_password_opened_is_shut_everywhere(
 async def test_an_address_without_an_account_is_told_so(client: httpx2.AsyncClient, mailbox: RunningMailbox) -> None:
     """Somebody without an account gets a letter too, and there is no code in it."""
     assert (await ask(client, "nobody@example.com")).status_code == 202
-    (letter,) = await wait_for_letters(mailbox, "nobody@example.com", 1)
+    (letter,) = await mailbox.wait_for_texts("nobody@example.com", 1)
     assert CODE.search(letter) is None
 
 
@@ -118,7 +102,7 @@ async def test_the_story_in_the_browser(page: Page, mailbox: RunningMailbox, sta
     await page.get_by_role("button", name="Send me a code").click()
     await expect(page).to_have_url(f"{stack.gateway}/forgot/code")
     await expect(page.get_by_text(grace.email)).to_be_visible()
-    (letter,) = await wait_for_letters(mailbox, grace.email, 1)
+    (letter,) = await mailbox.wait_for_texts(grace.email, 1)
     await page.get_by_label("Code").fill("7K3F-9QXM")
     await page.get_by_label("New password").fill(NEW_PASSWORD)
     await page.get_by_role("button", name="Set the new password").click()

@@ -1,5 +1,6 @@
 """The mailbox of development as a process of its own, on free ports, and letters for it."""
 
+import asyncio
 import contextlib
 import smtplib
 import subprocess
@@ -16,6 +17,7 @@ import httpx2
 
 from tests.support.ports import find_free_port
 from tests.support.running_stack import ROOT
+from tests.support.waiting import wait_until
 
 DEADLINE = 20.0  # seconds
 
@@ -47,6 +49,22 @@ class RunningMailbox:
         with self.client() as client:
             letters: list[dict[str, Any]] = client.get("/letters.json").json()
             return letters
+
+    async def wait_for_texts(self, email: str, least: int) -> list[str]:
+        """Return the texts of the letters to an address, the newest first, once there are so many."""
+
+        async def look() -> list[str]:
+            letters = await asyncio.to_thread(self.list_letters)
+            return [letter["text"] for letter in letters if letter["recipients"] == [email]]
+
+        return await wait_until(look, lambda texts: len(texts) >= least)
+
+
+def sending_to(mailbox: RunningMailbox) -> dict[str, str]:
+    """Return settings of a stack whose letters go to a mailbox, as many as one likes."""
+    unlimited = dict.fromkeys(("LETTERS_PER_HOUR", "LETTERS_PER_DAY", "LETTERS_PER_CLIENT"), "1000000")
+    server = f"smtp://127.0.0.1:{mailbox.smtp_port}?tls=none"
+    return {**unlimited, "LETTER_PAUSE": "1", "SMTP_URL": server, "MAIL_FROM": "Gatepost <no-reply@example.com>"}
 
 
 @contextlib.contextmanager
