@@ -12,7 +12,7 @@ from auth_service.clients import Client
 from auth_service.guessing.admission import Admission
 from auth_service.mail.letters import LetterKind
 from auth_service.tables.letters import NewLetter, insert_letter
-from auth_service.tables.sessions import Session, has_other_session
+from auth_service.tables.sessions import Session, is_from_elsewhere
 from auth_service.tables.users import User
 from auth_service.web.user_agents import describe_device
 from shared.errors import Unavailable
@@ -42,6 +42,6 @@ class Notices:
         """
         with contextlib.suppress(Unavailable):
             async with self.database.transaction() as connection:
-                is_news = await has_other_session(connection, user.id, session.id)
+                is_news = await is_from_elsewhere(connection, session, client.address)
                 if is_news and await self.admission.admit_notice(connection, user.id):
                     await self.write(connection, LetterKind.NEW_DEVICE, user, client)

@@ -17,6 +17,7 @@ from auth_service.tables.users import User, read_user
 from shared.postgres.database import Connection
 
 SessionId = NewType("SessionId", uuid.UUID)
+LATEST = 100  # sessions of a user that tell where they usually are
 
 
 class Ending(StrEnum):
@@ -110,10 +111,18 @@ async def list_live_sessions(
     return [live.get(session_id) for session_id in session_ids]
 
 
-async def has_other_session(connection: Connection, user_id: int, session_id: SessionId) -> bool:
-    """Tell whether a user has, or not long ago had, another session."""
+async def is_from_elsewhere(connection: Connection, session: Session, address: str | None) -> bool:
+    """Tell whether the user of a session had others, none of the latest of which was from this address."""
     found = await connection.fetchval(
-        "SELECT true FROM sessions WHERE user_id = $1 AND id <> $2 LIMIT 1", user_id, session_id
+        """
+        SELECT count(*) > 0 AND NOT coalesce(bool_or(address = $3::inet), false) FROM (
+            SELECT address FROM sessions WHERE user_id = $1 AND id <> $2 ORDER BY created_at DESC LIMIT $4
+        ) AS latest
+        """,
+        session.user_id,
+        session.id,
+        address,
+        LATEST,
     )
     return bool(found)
 

@@ -205,7 +205,7 @@ async def test_a_move_ends_all_else_and_is_told(
         assert (await type_code(elsewhere, PROVE_BY, again, old_code)).status_code == 400
     assert (await get_me(mail_client, mary))["email"] == NEW_EMAIL
     notice = await find_letter(database)
-    assert (notice.kind, notice.address, notice.facts) == ("address_changed", mary.email, {"name": mary.name})
+    assert (notice.kind, notice.address, notice.facts["name"]) == ("address_changed", mary.email, mary.name)
     change = await database.fetchrow("SELECT kind, name, email FROM user_changes WHERE user_id = $1", mary.id)
     assert tuple(change) == ("renamed", mary.name, NEW_EMAIL)
     assert {"email_changed", "session_revoked"} <= set(await list_events(database))
