@@ -42,4 +42,4 @@ class EmailTaken(Conflict):
 class EmailUnproven(Forbidden):
     """403: the password is right, but people sign in here only once their address is proven."""
 
-    sentence = "Prove your e-mail address first: ask for a new password"
+    sentence = "Confirm your e-mail address first: ask for a new password"

@@ -41,8 +41,8 @@ from shared.web.schemas import validate
 MOST_DEVICES = 100  # on the page; the API lists them all
 
 DONE = {
-    "asked": Sentence("A letter is on its way."),
-    "proven": Sentence("Your address is proven."),
+    "asked": Sentence("An e-mail is on its way."),
+    "proven": Sentence("Your address is confirmed."),
     "moved": Sentence("Your account has its new address. All your other devices were signed out."),
     "renamed": Sentence("Saved. Your name was changed."),
     "changed": Sentence("Your password was changed. All your other devices were signed out."),

@@ -171,7 +171,8 @@ async def show_error(request: Request) -> Response:
 async def show_verify_request(request: Request) -> Response:
     """Show the page after a link was mailed, if any are."""
     is_sent = any(way.id == "email" for way in parts_of(request).ways)
-    return pages.notice_page(request, *(pages.LINK_SENT if is_sent else pages.NO_LINKS))
+    notice = pages.LINK_SENT if is_sent else pages.NO_LINKS
+    return pages.notice_page(request, *notice, leads_on=not is_sent)
 
 
 async def take_log(request: Request) -> Response:

@@ -52,7 +52,7 @@ SIGN_IN_ERRORS = {
 }
 SIGN_IN_REASONS = {"SessionRequired": Sentence("Please sign in to see this page.")}
 SIGN_IN_NOTICES = {
-    "signed-up": Sentence("Your address is proven and your account is ready. Sign in with your password."),
+    "signed-up": Sentence("Your address is confirmed and your account is ready. Sign in with your password."),
     "deleted": Sentence("Your account and your posts were deleted."),
     "reset": Sentence("Your password was changed. Sign in with the new one."),
     "typed": Sentence("Once you are signed in, go back to the tab with what you typed and press Save again."),
@@ -82,8 +82,8 @@ NOTICES = {
 UNKNOWN_NOTICE = (200, Sentence("Something went wrong"), Sentence("Please try again."))
 LINK_SENT = (
     200,
-    Sentence("Look into your mailbox"),
-    Sentence("You were sent a letter with a link. Open it within ten minutes to sign in."),
+    Sentence("Check your e-mail"),
+    Sentence("We have sent you an e-mail with a link. Open it within ten minutes to sign in."),
 )
 NO_LINKS = (200, Sentence("No e-mail was sent"), Sentence("Here you sign in with your password, not by a link."))
 
@@ -145,10 +145,10 @@ def sign_out_page(request: Request, *, status: int = 200, problem: str | None = 
     return form_page(request, "signout.html", status, {**lead_back(callback_url), "problem": problem})
 
 
-def notice_page(request: Request, status: int, heading: str, text: str) -> Response:
-    """Return a page with nothing but a message."""
+def notice_page(request: Request, status: int, heading: str, text: str, *, leads_on: bool = True) -> Response:
+    """Return a page with nothing but a message, and a link to the sign-in page unless there is something else to do."""
     note_reader(request)
-    return _page(request, "notice.html", status, {"heading": heading, "text": text})
+    return _page(request, "notice.html", status, {"heading": heading, "text": text, "leads_on": leads_on})
 
 
 def form_page(request: Request, template: str, status: int, shown: Mapping[str, object]) -> Response:

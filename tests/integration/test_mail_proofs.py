@@ -62,7 +62,7 @@ async def test_the_story_in_the_browser(
     await page.get_by_label("E-mail").fill(old)
     await page.get_by_label("Password", exact=True).fill(PASSWORD)
     await page.get_by_role("button", name="Sign up").click()
-    await expect(page.get_by_role("heading", name="Prove your address")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Confirm your e-mail address")).to_be_visible()
     refused = await client.post("/api/login", json={"username": old, "password": PASSWORD})
     assert refused.status_code == 401  # there is no account yet
     await page.get_by_label("Code").fill(await read_code(mailbox, old))
@@ -80,7 +80,7 @@ async def test_the_story_in_the_browser(
     await page.get_by_label("New address").fill(new)
     await page.get_by_role("button", name="Send me a code").click()
     await page.get_by_label("Code").fill(await read_code(mailbox, new))
-    await page.get_by_role("button", name="Move", exact=True).click()
+    await page.get_by_role("button", name="Change address", exact=True).click()
     await expect(page.get_by_text("Your account has its new address.")).to_be_visible()
     assert "address" in (await mailbox.wait_for_texts(old, 2))[0]
     again = (await client.post("/api/login", json={"username": new, "password": PASSWORD})).json()

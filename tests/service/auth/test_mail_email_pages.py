@@ -71,20 +71,20 @@ async def test_an_address_is_proven_in_a_browser(
     browser: httpx2.AsyncClient, mary: Person, database: asyncpg.Connection
 ) -> None:
     """The profile leads to the page, which sends a code and takes it; then it says since when the address is proven."""
-    assert f'href="{PAGE}">Prove that it is yours' in (await browser.get("/account")).text
+    assert f'href="{PAGE}">Confirm that it is yours' in (await browser.get("/account")).text
     assert set(await list_forms(browser)) == {PAGE, PROVE}
     asked = await send(browser, PROVE)
     assert (asked.status_code, asked.headers["location"]) == (303, f"{PUBLIC_URL}{PAGE}?done=asked")
-    assert "A letter is on its way." in (await browser.get(asked.headers["location"])).text
+    assert "An e-mail is on its way." in (await browser.get(asked.headers["location"])).text
     assert set(await list_forms(browser)) == {PAGE, PROVE, PROVE_BY}
     assert (await find_letter(database)).address == mary.email
     done = await send(browser, PROVE_BY, code=await find_code(database))
     assert (done.status_code, done.headers["location"]) == (303, f"{PUBLIC_URL}{PAGE}?done=proven")
     page = (await browser.get(done.headers["location"])).text
-    assert "Your address is proven." in page
+    assert "Your address is confirmed." in page
     assert "<time" in page
     assert set(read_forms(page)) == {PAGE}
-    assert "Prove that it is yours" not in (await browser.get("/account")).text
+    assert "Confirm that it is yours" not in (await browser.get("/account")).text
 
 
 async def test_an_account_moves_in_a_browser(

@@ -31,7 +31,7 @@ NAVIGATION = {"accept": "text/html"}
 ADA = {"name": "Ada Lovelace", "email": "Ada@Example.com", "password": PASSWORD}
 AT_ONCE = 50
 MANY = 300
-SENTENCE = "Prove your e-mail address first: ask for a new password"
+SENTENCE = "Confirm your e-mail address first: ask for a new password"
 
 
 @pytest.fixture(scope="module")
@@ -267,7 +267,7 @@ async def test_a_browser_signs_up(strict: httpx2.AsyncClient, database: asyncpg.
         *(303, f"{PUBLIC_URL}/api/auth/signin{query}&notice=signed-up"),
     )
     page = await strict.get(done.headers["location"], headers=NAVIGATION)
-    assert "Your address is proven and your account is ready." in page.text
+    assert "Your address is confirmed and your account is ready." in page.text
     assert next_auth.SESSION_COOKIE not in strict.cookies
 
 
@@ -329,7 +329,7 @@ async def test_a_browser_that_asked_for_nothing_is_told_so(strict: httpx2.AsyncC
     """The page for the code, without a code that is waited for, says so and leads to signing up."""
     page = await strict.get("/signup/code", headers=NAVIGATION)
     assert page.status_code == 200
-    assert "No code is waited for here" in page.text
+    assert "No code is expected here" in page.text
     assert (await strict.get("/signup/code", headers={"host": "127.0.0.1:3000"})).status_code == 307
 
 
