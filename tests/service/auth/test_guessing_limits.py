@@ -407,7 +407,7 @@ async def test_who_waits_for_the_database_has_a_slot_too(
 
 async def wait_for_counts(database: asyncpg.Connection, recent: int) -> None:
     """Return when every count has this value."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while await database.fetchval("SELECT count(*) FROM attempts WHERE recent + pending <> $1", recent):  # noqa: ASYNC110 - nothing announces it
             await asyncio.sleep(0.02)
 
@@ -421,7 +421,7 @@ async def test_a_try_that_nobody_decided_has_not_failed(
     async with database.transaction():
         await database.execute("LOCK TABLE sessions")
         trying = asyncio.create_task(sign_in(guarded, ada.email, PASSWORD))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not (waiting := await database.fetch(WAITING)):  # noqa: ASYNC110 - nothing announces it
                 await asyncio.sleep(0.02)
         assert await database.fetchval("SELECT sum(pending) FROM attempts") == 2  # the account's, here and anywhere
