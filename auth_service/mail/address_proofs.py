@@ -72,6 +72,7 @@ class AddressProofs:
         """Note that the user's address is theirs."""
         code = await self._get_code(Purpose.PROVE_ADDRESS, user.email, typed, asker, user)
         async with self.accounts.database.transaction() as connection:
+            await lock_user(connection, user.id)
             await _use(connection, code)
             if await update_proven(connection, user.id):
                 await insert_audit_line(connection, Event.EMAIL_PROVEN, asker.client, user.id)

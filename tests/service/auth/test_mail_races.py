@@ -1,0 +1,48 @@
+"""What is done by mail while something else happens to the same account.
+
+Rows are locked in one order, and nothing is done for a session, or an address, that is the user's no more.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import httpx2
+import pytest
+
+from tests.support.address_proofs import PROVE_BY, ask_to_prove, find_code, type_code
+from tests.support.people import sign_up_and_in
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+
+
+@pytest.fixture
+async def other(database: asyncpg.Connection, auth_database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """Give the connection of somebody who does something else, in a transaction that waits a second for a lock."""
+    del database  # it has been emptied
+    connection = await asyncpg.connect(auth_database_url, server_settings={"lock_timeout": "1s"})
+    yield connection
+    await connection.close()
+
+
+async def wait_for_waiter(database: asyncpg.Connection) -> None:
+    """Return once somebody waits for a lock."""
+    async with asyncio.timeout(5):
+        while not await database.fetchval(WAITING):  # noqa: ASYNC110 - the server tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_an_address_is_proven_in_the_order_of_the_reset(
+    mail_client: httpx2.AsyncClient, database: asyncpg.Connection, other: asyncpg.Connection
+) -> None:
+    """Who proves an address while a reset ends all their codes waits for it, and is refused: there is no deadlock."""
+    person = await sign_up_and_in(mail_client, "Mary Shelley")
+    await ask_to_prove(mail_client, person)
+    code = await find_code(database)
+    async with other.transaction():
+        await other.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", person.id)
+        proving = asyncio.create_task(type_code(mail_client, PROVE_BY, person, code))
+        await wait_for_waiter(database)
+        await other.execute("UPDATE codes SET used_at = now() WHERE user_id = $1", person.id)
+    assert (await proving).status_code == 400
+    assert await database.fetchval("SELECT email_verified_at FROM users WHERE id = $1", person.id) is None
