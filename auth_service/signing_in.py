@@ -69,8 +69,9 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class LinkProof:
-    """What somebody offers who opened a link that was mailed to them, as it is stored in ``codes``."""
+    """What somebody offers who opened a link that was mailed to them: its address, and how ``codes`` has its token."""
 
+    email: str
     code_mac: bytes = field(repr=False)
 
 
@@ -131,8 +132,9 @@ class SigningIn:
         async with self.database.transaction() as connection:
             link, begun = await find_link(connection, Purpose.SIGN_IN, proof.code_mac), None
             user_id = link.user_id if link else None
-            is_there = user_id is not None and await lock_user(connection, user_id)
-            if link and user_id and is_there and await use_code(connection, link.id):
+            user = await lock_user(connection, user_id) if user_id is not None else None
+            is_theirs = user is not None and email_key(user.email) == email_key(proof.email)  # they may have moved
+            if link and user_id and is_theirs and await use_code(connection, link.id):
                 if await update_proven(connection, user_id):
                     await self._take_over(connection, user_id, client)
                 begun = await self.sessions.begin_within(connection, Identity(user_id), client, replaced)

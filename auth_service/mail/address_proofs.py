@@ -33,7 +33,7 @@ from auth_service.tables.codes import (
     use_code,
 )
 from auth_service.tables.letters import NewLetter, insert_letter
-from auth_service.tables.sessions import Ending, SessionId
+from auth_service.tables.sessions import Ending, SessionId, find_live_session
 from auth_service.tables.user_changes import ChangeKind, insert_user_change
 from auth_service.tables.users import Credentials, User, find_credentials, lock_user, update_email, update_proven
 from auth_service.web.schemas import SignUp
@@ -90,10 +90,15 @@ class AddressProofs:
                 await _write_already_here(connection, found.user, asker)
 
     async def confirm_move(self, user: User, session_id: SessionId, typed: str, asker: Asker) -> User:
-        """Give the user the address that the code was sent to, and return them; EmailTaken if it was taken since."""
+        """Give the user the address that the code was sent to, and return them; EmailTaken if it was taken since.
+
+        CodeRefused, too, when the session has ended since the request was let in.
+        """
         code = await self._get_code(Purpose.CHANGE_ADDRESS, user.email, typed, asker, user)
         async with self.accounts.database.transaction() as connection:
             await lock_user(connection, user.id)
+            if await find_live_session(connection, session_id) is None:  # a reset, say, which ended older codes too
+                raise CodeRefused
             await _use(connection, code)
             moved = await update_email(connection, user.id, str(code.facts["email"]))
             if moved is None:

@@ -49,7 +49,8 @@ async def show_button(request: Request) -> Response:
 
 async def read_proof(request: Request, fields: Fields) -> LinkProof:
     """Return what the link's query says."""
-    return LinkProof(_links(request).hash(fields.get("email", ""), fields.get("token", "")))
+    email = fields.get("email", "")
+    return LinkProof(email, _links(request).hash(email, fields.get("token", "")))
 
 
 def _links(request: Request) -> Links:

@@ -10,7 +10,18 @@ import asyncpg
 import httpx2
 import pytest
 
-from tests.support.address_proofs import PROVE_BY, ask_to_prove, find_code, type_code
+from tests.support import next_auth
+from tests.support.address_proofs import (
+    MOVE_BY,
+    NEW_EMAIL,
+    PROVE_BY,
+    ask_to_move,
+    ask_to_prove,
+    find_code,
+    find_letter,
+    type_code,
+)
+from tests.support.html_forms import read_forms
 from tests.support.people import sign_up_and_in
 
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
@@ -46,3 +57,39 @@ async def test_an_address_is_proven_in_the_order_of_the_reset(
         await other.execute("UPDATE codes SET used_at = now() WHERE user_id = $1", person.id)
     assert (await proving).status_code == 400
     assert await database.fetchval("SELECT email_verified_at FROM users WHERE id = $1", person.id) is None
+
+
+async def test_a_link_to_an_address_that_the_account_has_left_signs_nobody_in(
+    mail_client: httpx2.AsyncClient, database: asyncpg.Connection
+) -> None:
+    """A link that was asked for while the account moved, and so outlived the codes that the move ended, is refused."""
+    person = await sign_up_and_in(mail_client, "Mary Shelley")
+    form = {"email": person.email, "csrfToken": await next_auth.get_csrf_token(mail_client)}
+    await mail_client.post("/api/auth/signin/email", data=form)
+    link = (await find_letter(database)).facts["url"]
+    page = await mail_client.get(link)
+    moved = "UPDATE users SET email = $2, email_key = $2, email_verified_at = now() WHERE id = $1"
+    await database.execute(moved, person.id, NEW_EMAIL)
+    button = read_forms(page.text)["/api/auth/callback/email"].fields
+    answer = await mail_client.post("/api/auth/callback/email", data=button)
+    assert answer.headers["location"].endswith("/api/auth/error?error=Verification")
+    assert await next_auth.get_session(mail_client) == {}
+
+
+async def test_a_session_that_has_ended_moves_no_account(
+    mail_client: httpx2.AsyncClient, database: asyncpg.Connection, other: asyncpg.Connection
+) -> None:
+    """A session that ends while its code is on its way moves nothing, even if the code came after all others ended.
+
+    A request that was let in just before may be slow, as may the one that asked for the code.
+    """
+    person = await sign_up_and_in(mail_client, "Mary Shelley")
+    await ask_to_move(mail_client, person)
+    code = await find_code(database)
+    async with other.transaction():
+        await other.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", person.id)
+        moving = asyncio.create_task(type_code(mail_client, MOVE_BY, person, code))
+        await wait_for_waiter(database)
+        await other.execute("UPDATE sessions SET revoked_at = now(), revoked_because = 'password_reset'")
+    assert (await moving).status_code == 400
+    assert await database.fetchval("SELECT email FROM users WHERE id = $1", person.id) == person.email
