@@ -28,6 +28,7 @@ from auth_service.clients import Client
 from auth_service.email_addresses import email_key
 from auth_service.errors import EmailUnproven, InvalidCredentials, LinkRefused
 from auth_service.guessing.admission import Admission
+from auth_service.guessing.rules import LimitName
 from auth_service.mail.codes import Purpose
 from auth_service.mail.notices import Notices
 from auth_service.passwords.hashing import Passwords, Slot
@@ -125,27 +126,30 @@ class SigningIn:
         return signed_in
 
     async def _sign_in_by_link(self, proof: LinkProof, client: Client, replaced: Sequence[SessionId]) -> SignedIn:
-        """Return the user whom a link was sent to; LinkRefused. The address is proven by that.
+        """Return the user whom a link was sent to; LinkRefused, which changes nothing. The address is proven by that.
 
         Whoever signed up with an address that they could not prove is out, with all that they left there.
         """
         async with self.database.transaction() as connection:
             link, begun = await find_link(connection, Purpose.SIGN_IN, proof.code_mac), None
-            user_id = link.user_id if link else None
-            user = await lock_user(connection, user_id) if user_id is not None else None
-            is_theirs = user is not None and email_key(user.email) == email_key(proof.email)  # they may have moved
-            if link and user_id and is_theirs and await use_code(connection, link.id):
-                if await update_proven(connection, user_id):
-                    await self._take_over(connection, user_id, client)
-                begun = await self.sessions.begin_within(connection, Identity(user_id), client, replaced)
-            if begun is None:
-                await insert_audit_line(connection, Event.SIGN_IN_REFUSED, client, user_id)
+            user = await lock_user(connection, link.user_id) if link and link.user_id is not None else None
+            if link and user and _may_use_link(user, proof) and await use_code(connection, link.id):
+                if await update_proven(connection, user.id):
+                    await self._take_over(connection, user.id, client)
+                begun = await self.sessions.begin_within(connection, Identity(user.id), client, replaced)
         if begun is None:
+            await self._note_refused_link(user, client)
             raise LinkRefused
         signed_in, is_surplus = begun
         if is_surplus:
             await self.sessions.end_surplus(signed_in.user.id, client)
         return signed_in
+
+    async def _note_refused_link(self, user: User | None, client: Client) -> None:
+        """Note in the audit that a link was refused; Throttled: no more of them than are let in."""
+        async with self.database.connection() as connection:
+            await self.admission.admit_use(connection, LimitName.CODE, client.site, client)
+            await insert_audit_line(connection, Event.SIGN_IN_REFUSED, client, user.id if user else None)
 
     async def _take_over(self, connection: Connection, user_id: int, client: Client) -> None:
         """Void everything of the time before an address was proven: the password, sessions, and pending codes."""
@@ -234,3 +238,8 @@ class SigningIn:
             self._patient[site] -= 1
             if not self._patient[site]:
                 del self._patient[site]
+
+
+def _may_use_link(user: User, proof: LinkProof) -> bool:
+    """Tell whether a user, whose row is locked, may sign in, and still has the address that a link was sent to."""
+    return user.disabled_at is None and email_key(user.email) == email_key(proof.email)

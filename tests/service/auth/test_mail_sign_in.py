@@ -8,11 +8,13 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
+from auth_service.app import create_app
+from shared.observing.metrics import Metrics
 from tests.support import next_auth
 from tests.support.html_forms import read_forms
-from tests.support.letters import list_letters
+from tests.support.letters import WITH_MAIL, list_letters
 from tests.support.people import PASSWORD, Person, sign_in, sign_up_and_in
-from tests.support.services import PUBLIC_URL, client_of
+from tests.support.services import PUBLIC_URL, auth_settings, client_of, running
 
 START, CALLBACK = "/api/auth/signin/email", "/api/auth/callback/email"
 VERIFICATION = f"{PUBLIC_URL}/api/auth/error?error=Verification"
@@ -179,6 +181,43 @@ async def test_who_proves_an_address_takes_it_over_clean(
     assert len(live) == 1
     events = [row["event"] for row in await database.fetch("SELECT event FROM audit ORDER BY id")]
     assert events[-4:] == ["email_proven", "session_revoked", "signed_in", "sign_in_refused"]
+
+
+async def test_a_disabled_user_keeps_what_they_had(
+    mail_client: httpx2.AsyncClient, person: Person, database: asyncpg.Connection
+) -> None:
+    """A link that is refused changes nothing: a disabled user's password is what it was once they are enabled again."""
+    await ask(mail_client, person.email)
+    page = await mail_client.get(await read_link(database))
+    await database.execute("UPDATE users SET disabled_at = now() WHERE id = $1", person.id)
+    refused = await mail_client.post(CALLBACK, data=read_forms(page.text)[CALLBACK].fields)
+    assert refused.headers["location"] == VERIFICATION
+    await database.execute("UPDATE users SET disabled_at = NULL WHERE id = $1", person.id)
+    assert await sign_in(mail_client, person.email)
+
+
+async def test_a_flood_of_made_up_links_is_a_few_audit_lines(
+    mail_app: Starlette, proven: Person, database: asyncpg.Connection, auth_database_url: str
+) -> None:
+    """Whoever sends ever new tokens is held back after so many, and the audit is not filled by it.
+
+    Nobody who has a real link is held back by that, not even at the same address.
+    """
+    del mail_app  # the tables are there
+    few = 3
+    settings = auth_settings(auth_database_url, **WITH_MAIL, sign_in_failures_per_address=few)
+    async with running(create_app(settings, Metrics())) as app, client_of(app) as browser:
+        await app.state.parts.database.wait_until_ready()
+        await app.state.parts.delivery.stop()
+        await ask(browser, proven.email)
+        page = await browser.get(await read_link(database))
+        form = {"email": proven.email, "csrfToken": await next_auth.get_csrf_token(browser), "json": "true"}
+        guesses = [await browser.post(CALLBACK, data={**form, "token": f"{n:043}"}) for n in range(few + 3)]
+        assert [answer.status_code for answer in guesses] == [*[401] * few, *[429] * 3]
+        assert guesses[-1].json()["retryAfter"] >= 1
+        assert await database.fetchval("SELECT count(*) FROM audit WHERE event = 'sign_in_refused'") == few
+        signed_in = await browser.post(CALLBACK, data=read_forms(page.text)[CALLBACK].fields)
+        assert signed_in.headers["location"] == f"{PUBLIC_URL}/userposts"
 
 
 async def test_what_is_no_address_is_refused(mail_client: httpx2.AsyncClient) -> None:
