@@ -29,7 +29,12 @@ class Notices:
     admission: Admission
 
     async def write(self, connection: Connection, kind: LetterKind, user: User, client: Client) -> None:
-        """Tell a user what the caller's transaction does, and from where, in the language of whoever asked for it."""
+        """Tell a user what the caller's transaction does, and from where, in the language of whoever asked for it.
+
+        Of each kind only a few an hour, for the address may be that of somebody who has nothing to do with it.
+        """
+        if not await self.admission.admit_notice(connection, user.id, kind):
+            return
         facts = {"name": user.name}
         if client.address is not None:  # an operator has none
             facts |= {"device": describe_device(client.user_agent), "address": client.address}
@@ -38,10 +43,9 @@ class Notices:
     async def write_of_sign_in(self, user: User, session: Session, client: Client) -> None:
         """Tell a user of a sign-in from a device that is not known to be theirs. The first sign-in is no news.
 
-        A flood of sign-ins is told of by a few letters. The user stays signed in, whatever happens here.
+        The user stays signed in, whatever happens here.
         """
         with contextlib.suppress(Unavailable):
             async with self.database.transaction() as connection:
-                is_news = await is_from_elsewhere(connection, session, client.address)
-                if is_news and await self.admission.admit_notice(connection, user.id):
+                if await is_from_elsewhere(connection, session, client.address):
                     await self.write(connection, LetterKind.NEW_DEVICE, user, client)

@@ -1,5 +1,8 @@
 """Letters that tell people what happened to their account."""
 
+import itertools
+from collections import Counter
+
 import asyncpg
 import httpx2
 import pytest
@@ -107,6 +110,24 @@ async def test_ended_sessions_are_told_of(
     """Signing out everywhere else is told of."""
     assert (await mail_client.delete("/api/me/sessions", headers=person.bearer)).status_code == 204
     assert [letter.kind for letter in await list_letters(database)] == ["sessions_ended"]
+
+
+async def test_nobody_is_buried_in_notices(
+    mail_client: httpx2.AsyncClient, person: Person, database: asyncpg.Connection
+) -> None:
+    """Whoever signed up with another's address can't have us flood it: of each kind a few notices an hour are sent.
+
+    What is told of too often keeps nothing of another kind untold.
+    """
+    for _ in range(NOTICES_PER_HOUR + 3):
+        assert (await mail_client.delete("/api/me/sessions", headers=person.bearer)).status_code == 204
+    passwords = [PASSWORD, *(f"{NEW_PASSWORD} {number}" for number in range(NOTICES_PER_HOUR + 3))]
+    for current, new in itertools.pairwise(passwords):
+        change = {"currentPassword": current, "newPassword": new}
+        answer = await mail_client.post("/api/me/password", json=change, headers=person.bearer)
+        assert answer.status_code == 204
+    kinds = Counter(letter.kind for letter in await list_letters(database))
+    assert kinds == {"sessions_ended": NOTICES_PER_HOUR, "password_changed": NOTICES_PER_HOUR}
 
 
 async def test_without_mail_there_is_no_letter(
