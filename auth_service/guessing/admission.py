@@ -143,12 +143,14 @@ class Admission:
         """Count a letter to an address, by its key; Throttled when it, or whoever asks, was sent too many.
 
         It makes no difference whether anybody has the address. But a browser that was signed in to the account, if the
-        user whom the address names is given, has an allowance of its own: nobody else uses that up.
+        user whom the address names is given, has an allowance of its own: nobody else uses that up. All those of a user
+        who has not proven the address share one, for it may be somebody else's.
         """
-        browser = self._find_browser(client.device, named)
-        asked = account if browser is None else f"{account}\0{browser.hex()}"
+        asked = [account]
+        if named is not None and (browser := self._find_browser(client.device, named)):
+            asked.append(browser.hex() if named.user.email_verified_at else "any known browser")
         holds = {
-            **{self._name(name, asked): self._hold(name) for name in LETTERS_TO_ADDRESS},
+            **{self._name(name, *asked): self._hold(name) for name in LETTERS_TO_ADDRESS},
             self._name(LimitName.LETTER_CLIENT, client.site): self._hold(LimitName.LETTER_CLIENT),
         }
         async with self._database.connection() as connection:

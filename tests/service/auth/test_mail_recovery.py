@@ -412,6 +412,25 @@ async def test_nobody_uses_up_the_letters_of_a_known_browser(
         assert (await ask(grace, "grace@example.com", HOME)).status_code == 429
 
 
+async def test_sign_ins_buy_no_letters_to_an_address_that_nobody_proved(
+    strict_app: Starlette, strict: httpx2.AsyncClient, database: asyncpg.Connection
+) -> None:
+    """Whoever signed up with another's address can't have it flooded by signing in again and again.
+
+    All browsers that know such an account share one allowance; a proven account's have one each.
+    """
+    email = "victim@example.com"
+    await strict.post("/api/user", json={"name": "Mallory", "email": email, "password": PASSWORD})
+    for statuses in ([202, 429, 429], [202, 202, 202]):
+        asked = []
+        for address in (HOME, ELSEWHERE, FAR):
+            async with client_of(strict_app) as browser:
+                assert (await next_auth.sign_in(browser, email)).status_code == 200
+                asked.append((await ask(browser, email, address)).status_code)
+        assert asked == statuses
+        await database.execute("UPDATE users SET email_verified_at = now()")
+
+
 async def test_a_flood_of_codes_is_bounded(strict: httpx2.AsyncClient, database: asyncpg.Connection) -> None:
     """A client that types codes without end is 429, and no longer fills the audit; others go on."""
     statuses = [(await confirm(strict, "nobody@example.com", "7K3F9QXM", address=HOME)).status_code for _ in range(110)]
