@@ -195,7 +195,13 @@ class Accounts:
                 if first is not None:
                     await first(connection)
                 user = await _store_user(connection, new, client)
-                return await then(connection, user) if user else None
+                if user is None:
+                    return None
+                done = await then(connection, user)
+                await insert_user_change(
+                    connection, ChangeKind.CREATED, user
+                )  # last: the other feed has its turn first
+                return done
 
         stored = await self.epoch_watch.write(store)
         if stored is None:  # outside the transaction, so that the refusal stays in the audit
@@ -228,8 +234,6 @@ async def _store_user(connection: Connection, new: NewUser, client: Client) -> U
     user = await insert_user(connection, new.name, new.email, new.password_hash)
     event, user_id = (Event.SIGNED_UP, user.id) if user else (Event.SIGN_UP_REFUSED, None)
     await insert_audit_line(connection, event, client, user_id)
-    if user is not None:
-        await insert_user_change(connection, ChangeKind.CREATED, user)
     return user
 
 

@@ -10,7 +10,8 @@
    an owner who take turns, each with the other's last token, would otherwise never be found out. A refresh locks the
    session's row, so parallel calls are serialised.
 4. Rows are locked in the order users, sessions, refresh tokens, attempts, so there are no deadlocks. (A sign-in ends
-   the browser's other session last: no transaction that holds a session's row waits for the counts of a sign-in.)
+   the browser's other session last: no transaction that holds a session's row waits for the counts of a sign-in.) Turns
+   at the feeds are taken when all rows of sessions are locked, that of ``revocations`` before that of ``user_changes``.
 5. Looking up a session writes nothing; ``session_uses`` notes its use.
 6. Simultaneous look-ups share queries (``coalesced_reads``). None returns what was true only before it was made.
 7. No token outlives its session: it expires with the session's absolute end, and after half of the idle age, so that an

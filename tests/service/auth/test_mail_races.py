@@ -10,6 +10,7 @@ import asyncpg
 import httpx2
 import pytest
 
+from auth_service.tables import revocations, user_changes
 from tests.support import next_auth
 from tests.support.address_proofs import (
     MOVE_BY,
@@ -22,7 +23,7 @@ from tests.support.address_proofs import (
     type_code,
 )
 from tests.support.html_forms import read_forms
-from tests.support.people import sign_up_and_in
+from tests.support.people import PASSWORD, sign_up_and_in
 
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
@@ -93,3 +94,22 @@ async def test_a_session_that_has_ended_moves_no_account(
         await other.execute("UPDATE sessions SET revoked_at = now(), revoked_because = 'password_reset'")
     assert (await moving).status_code == 400
     assert await database.fetchval("SELECT email FROM users WHERE id = $1", person.id) == person.email
+
+
+async def test_a_move_and_a_sign_up_take_their_turns_at_the_feeds_in_one_order(
+    mail_client: httpx2.AsyncClient, database: asyncpg.Connection, other: asyncpg.Connection
+) -> None:
+    """Who signs up in a browser that was signed in waits for their turn to publish its end before they take any other.
+
+    As does an account that moves or is deleted: otherwise each could wait for the other's turn.
+    """
+    person = await sign_up_and_in(mail_client, "Mary Shelley")
+    await next_auth.sign_in(mail_client, person.email)
+    form = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
+    form["csrfToken"] = await next_auth.get_csrf_token(mail_client)
+    async with other.transaction():
+        await other.execute("SELECT pg_advisory_xact_lock($1)", revocations.TURN)
+        signing_up = asyncio.create_task(mail_client.post("/signup", data=form))
+        await wait_for_waiter(database)
+        assert await other.fetchval("SELECT pg_try_advisory_xact_lock($1)", user_changes.TURN)
+    assert (await signing_up).status_code == 303
