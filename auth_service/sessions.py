@@ -117,7 +117,7 @@ class Sessions:
             return None
         user, session, is_surplus = found
         if replaced:
-            await self._end_replaced(connection, replaced, client)
+            await self._tell_replaced(connection, await _revoke_replaced(connection, replaced), client)
         return self._give(user, session, token), is_surplus
 
     async def find_first_live(self, session_ids: Sequence[SessionId]) -> tuple[User, Session] | None:
@@ -179,14 +179,18 @@ class Sessions:
         client: Client,
         *,
         spared: SessionId | None = None,
+        replaced: Sequence[SessionId] = (),
     ) -> None:
         """End all sessions of a user, except one if it is spared, in the transaction that is the reason for it.
 
+        Those ``replaced`` end as well, whoever's they are: a browser's, for a session of the user that is to begin.
         However many there are: a cutoff ends those beyond ``ENDED_AT_ONCE``, and all of a user who is being deleted;
         housekeeping sees to their rows.
         """
         ended = await update_all_revoked(connection, user_id, spared, because, ENDED_AT_ONCE)
+        others = await _revoke_replaced(connection, replaced)
         await self._tell(connection, ended, because, client)
+        await self._tell_replaced(connection, others, client)
         if len(ended) == ENDED_AT_ONCE:
             await insert_audit_line(connection, Event.ALL_SESSIONS_REVOKED, client, user_id)
         if len(ended) == ENDED_AT_ONCE or because is Ending.ACCOUNT_DELETED:
@@ -211,10 +215,8 @@ class Sessions:
             roles=user.roles,
         )
 
-    async def _end_replaced(self, connection: Connection, replaced: Sequence[SessionId], client: Client) -> None:
-        """End the sessions that a sign-in replaces: first all rows, then the feed, in the usual order of locks."""
-        revoked = [await update_revoked(connection, each, None, Ending.REPLACED) for each in sorted(replaced)]
-        for session in filter(None, revoked):
+    async def _tell_replaced(self, connection: Connection, ended: Sequence[Session], client: Client) -> None:
+        for session in ended:  # perhaps of several users
             await self._tell(connection, [session], Ending.REPLACED, client)
 
     async def end_surplus(self, user_id: int, client: Client) -> None:
@@ -271,6 +273,12 @@ class Sessions:
         session_ids = [session.id for session in ended]
         await insert_session_lines(connection, event, client, ended[0].user_id, session_ids)
         await insert_revocations(connection, session_ids, dt.timedelta(seconds=self.access_tokens.ttl))
+
+
+async def _revoke_replaced(connection: Connection, session_ids: Sequence[SessionId]) -> list[Session]:
+    """Revoke the sessions that a sign-in replaces: all rows, before any of them is told of (rule 4)."""
+    revoked = [await update_revoked(connection, each, None, Ending.REPLACED) for each in sorted(session_ids)]
+    return list(filter(None, revoked))
 
 
 def read_session_id(text: object) -> SessionId | None:

@@ -135,7 +135,7 @@ class SigningIn:
             user = await lock_user(connection, link.user_id) if link and link.user_id is not None else None
             if link and user and _may_use_link(user, proof) and await use_code(connection, link.id):
                 if await update_proven(connection, user.id):
-                    await self._take_over(connection, user.id, client)
+                    await self._take_over(connection, user.id, replaced, client)
                 begun = await self.sessions.begin_within(connection, Identity(user.id), client, replaced)
         if begun is None:
             await self._note_refused_link(user, client)
@@ -151,11 +151,13 @@ class SigningIn:
             await self.admission.admit_use(connection, LimitName.CODE, client.site, client)
             await insert_audit_line(connection, Event.SIGN_IN_REFUSED, client, user.id if user else None)
 
-    async def _take_over(self, connection: Connection, user_id: int, client: Client) -> None:
+    async def _take_over(
+        self, connection: Connection, user_id: int, replaced: Sequence[SessionId], client: Client
+    ) -> None:
         """Void everything of the time before an address was proven: the password, sessions, and pending codes."""
         await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user_id)
         await update_password_void(connection, user_id)
-        await self.sessions.end_all(connection, user_id, Ending.TAKEN_OVER, client)
+        await self.sessions.end_all(connection, user_id, Ending.TAKEN_OVER, client, replaced=replaced)
         await end_codes_of(connection, user_id)
 
     async def confirm_password(self, user: User, password: str, member: str, client: Client) -> Credentials:

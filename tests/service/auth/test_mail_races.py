@@ -113,3 +113,29 @@ async def test_a_move_and_a_sign_up_take_their_turns_at_the_feeds_in_one_order(
         await wait_for_waiter(database)
         assert await other.fetchval("SELECT pg_try_advisory_xact_lock($1)", user_changes.TURN)
     assert (await signing_up).status_code == 303
+
+
+async def test_a_takeover_ends_the_browsers_session_before_its_turn_at_the_feed(
+    mail_client: httpx2.AsyncClient, database: asyncpg.Connection, other: asyncpg.Connection
+) -> None:
+    """A link that takes over an account waits for a session that is just being ended, and takes no turn meanwhile.
+
+    Whoever ends that session needs the turn.
+    """
+    person = await sign_up_and_in(mail_client, "Mary Shelley")
+    ada = await sign_up_and_in(mail_client, "Ada Lovelace")
+    await next_auth.sign_in(mail_client, ada.email)
+    form = {"email": person.email, "csrfToken": await next_auth.get_csrf_token(mail_client)}
+    await mail_client.post("/api/auth/signin/email", data=form)
+    page = await mail_client.get((await find_letter(database)).facts["url"])
+    button = read_forms(page.text)["/api/auth/callback/email"].fields
+    async with other.transaction():
+        await other.execute("SELECT FROM sessions WHERE user_id = $1 FOR UPDATE", ada.id)
+        pressing = asyncio.create_task(mail_client.post("/api/auth/callback/email", data=button))
+        await wait_for_waiter(database)
+        assert await other.fetchval("SELECT pg_try_advisory_xact_lock($1)", revocations.TURN)
+    assert (await pressing).status_code == 302
+    session = await next_auth.get_session(mail_client)
+    assert session["user"]["email"] == person.email  # type: ignore[index]
+    live = await database.fetch("SELECT user_id FROM live_sessions ORDER BY user_id")
+    assert [row["user_id"] for row in live] == [person.id, ada.id]  # that of ada's program goes on
