@@ -48,10 +48,9 @@ def build_chores(settings: AuthSettings) -> dict[str, Chore]:
         "attempts": until_few(delete_forgotten),
         "revocations": until_few(delete_past_revocations),
         "sessions": functools.partial(_forget_past_sessions, sessions_kept_for),
+        "codes": until_few(delete_past_codes),  # without mail too: there may have been some
+        "letters": until_few(delete_past_letters),
     }
-    if settings.smtp_url is not None:
-        chores["codes"] = until_few(delete_past_codes)
-        chores["letters"] = until_few(delete_past_letters)
     if settings.audit_retention_days:
         chores["audit"] = until_few(forget_audit)
     return chores

@@ -32,9 +32,23 @@ FILL = {
     "SELECT 1, now() + $2::text::interval, now() + $2::text::interval, 'A browser' FROM generate_series(1, $1::int)",
     "audit": "INSERT INTO audit (event, user_agent, request_id, happened_at) "
     "SELECT 'signed_in', 'A browser', '1', now() + $2::text::interval FROM generate_series(1, $1::int)",
+    "codes": "INSERT INTO codes (purpose, address_mac, code_mac, tries_left, expires_at) "
+    "SELECT 'reset', '', '', 5, now() + $2::text::interval FROM generate_series(1, $1::int)",
+    "letters": "INSERT INTO letters (kind, address, language, expires_at) "
+    "SELECT 'reset_code', 'ada@example.com', 'en', now() + $2::text::interval FROM generate_series(1, $1::int)",
 }
-PAST = {"attempts": "-1 second", "revocations": "-1 second", "sessions": "-91 days", "audit": "-31 days"}
-KEPT = {"attempts": "1 hour", "revocations": "1 hour", "sessions": "-89 days", "audit": "-29 days"}
+PAST = {
+    **dict.fromkeys(("attempts", "revocations", "codes"), "-1 second"),
+    "sessions": "-91 days",
+    "audit": "-31 days",
+    "letters": "-61 minutes",
+}
+KEPT = {
+    **dict.fromkeys(("attempts", "revocations", "codes"), "1 hour"),
+    "sessions": "-89 days",
+    "audit": "-29 days",
+    "letters": "-59 minutes",
+}
 
 
 @pytest.fixture
@@ -62,7 +76,10 @@ async def count(database: asyncpg.Connection, table: str) -> int:
 
 @pytest.mark.parametrize("table", FILL)
 async def test_what_is_past_goes(database: asyncpg.Connection, housekeeping: Housekeeping, table: str) -> None:
-    """Ten bites of rows that no longer matter are all cleared away, and those that still matter are kept."""
+    """Ten bites of rows that no longer matter are all cleared away, and those that still matter are kept.
+
+    Also codes and letters of a time when there was mail: they hold addresses and hashes of passwords.
+    """
     await database.execute(FILL[table], MANY, PAST[table])
     await database.execute(FILL[table], 3, KEPT[table])
     await housekeeping.finish()
