@@ -118,11 +118,15 @@ async def find_link(connection: Connection, purpose: Purpose, code_mac: bytes) -
 
 
 async def use_code(connection: Connection, code_id: int) -> bool:
-    """Use a code up, in the transaction that does what it is for; False when it was used, ended or is too old."""
+    """Use a code up, in the transaction that does what it is for; False when it was used, ended or is too old.
+
+    Or from before the database was put back (``shared/postgres/epochs.py``): its end may be part of what was lost.
+    """
     done: str = await connection.execute(
         """
         UPDATE codes SET used_at = clock_timestamp()
         WHERE id = $1 AND used_at IS NULL AND tries_left > 0 AND expires_at > now()
+            AND created_at >= coalesce((SELECT max(began_at) FROM epochs WHERE is_loss), '-infinity')
         """,
         code_id,
     )

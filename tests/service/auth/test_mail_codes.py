@@ -52,6 +52,19 @@ async def test_of_fifty_one_wins(mail_app: Starlette, database: asyncpg.Connecti
     assert sum(await asyncio.gather(*(use() for _ in range(50)))) == 1
 
 
+async def test_a_code_of_before_a_restore_is_refused(database: asyncpg.Connection) -> None:
+    """Where the database was put back, whether a code had been used, or ended, may be part of what was lost."""
+    await insert_code(database, NEW)
+    code = await try_right(database)
+    assert code is not None
+    restored = database.transaction()
+    await restored.start()
+    await database.execute("UPDATE epochs SET is_loss = true, began_at = clock_timestamp()")
+    assert not await use_code(database, code.id)
+    await restored.rollback()
+    assert await use_code(database, code.id)
+
+
 async def test_wrong_tries_end_a_code(mail_app: Starlette, database: asyncpg.Connection) -> None:
     """After so many wrong tries, even simultaneous ones, the right code is refused as well."""
     await insert_code(database, NEW)
