@@ -12,6 +12,7 @@
 import datetime as dt
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,6 +22,7 @@ TRIES = 5  # wrong ones, that end a code
 TOKEN_BYTES = 32
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LENGTH, _GROUP = 8, 4
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 256 bits, as ``make_token`` writes them
 _READ = {**{ord(each): each for each in _ALPHABET}, ord("I"): "1", ord("L"): "1", ord("O"): "0"}
 _BETWEEN = dict.fromkeys(map(ord, "- \u00a0\u2010\u2011\u2012\u2013"))  # as mail programs write hyphens and blanks
 
@@ -73,6 +75,11 @@ def make_code() -> str:
 def make_token() -> str:
     """Return a new token, for a link or a flow."""
     return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def is_token(text: str) -> bool:
+    """Tell whether a text may be such a token."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 def show_code(code: str) -> str:

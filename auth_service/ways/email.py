@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from auth_service.clients import identify_client
 from auth_service.email_addresses import check_email
-from auth_service.errors import NoAddress
+from auth_service.errors import LinkRefused, NoAddress
+from auth_service.mail.codes import is_token
 from auth_service.mail.links import Links
 from auth_service.parts import parts_of
 from auth_service.signing_in import LinkProof
@@ -33,14 +34,15 @@ async def begin(request: Request, fields: Fields) -> str:
 @at_public_name
 async def show_button(request: Request) -> Response:
     """Show the button that signs in; a link that no longer works leads to the page that says so."""
-    email, token = request.query_params.get("email", ""), request.query_params.get("token", "")
-    link = await _links(request).find(email, token)
-    if link is None:
+    asked = request.query_params
+    links, proof = _links(request), _find_proof(request, asked)
+    link = await links.find(proof.code_mac) if proof else None
+    if proof is None or link is None:
         return redirect(f"{parts_of(request).public_url}/api/auth/error?error=Verification")
     found = await find_browser_session(request)
     shown = {
-        "email": email,
-        "token": token,
+        "email": proof.email,
+        "token": asked["token"],
         "callback_url": choose_callback_url(request, {}),
         "other": found.user if found is not None and found.user.id != link.user_id else None,
     }
@@ -48,9 +50,20 @@ async def show_button(request: Request) -> Response:
 
 
 async def read_proof(request: Request, fields: Fields) -> LinkProof:
-    """Return what the link's query says."""
-    email = fields.get("email", "")
-    return LinkProof(email, _links(request).hash(email, fields.get("token", "")))
+    """Return what the link's query says; LinkRefused when that can be no link of ours."""
+    proof = _find_proof(request, fields)
+    if proof is None:
+        raise LinkRefused
+    return proof
+
+
+def _find_proof(request: Request, fields: Fields) -> LinkProof | None:
+    try:
+        email = check_email(fields.get("email", ""))
+    except ValueError:
+        return None
+    token = fields.get("token", "")
+    return LinkProof(email, _links(request).hash(email, token)) if is_token(token) else None
 
 
 def _links(request: Request) -> Links:

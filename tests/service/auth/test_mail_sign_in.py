@@ -1,6 +1,7 @@
 """Signing in by a link that is mailed: NextAuth's provider ``email``."""
 
 import asyncio
+import json
 from urllib.parse import parse_qsl, urlsplit
 
 import asyncpg
@@ -218,6 +219,18 @@ async def test_a_flood_of_made_up_links_is_a_few_audit_lines(
         assert await database.fetchval("SELECT count(*) FROM audit WHERE event = 'sign_in_refused'") == few
         signed_in = await browser.post(CALLBACK, data=read_forms(page.text)[CALLBACK].fields)
         assert signed_in.headers["location"] == f"{PUBLIC_URL}/userposts"
+
+
+@pytest.mark.parametrize(
+    "change", [{"token": "\ud800" * 43}, {"email": "\ud800"}, {"email": "ada\0@example.com"}, {"token": "x" * 10_000}]
+)
+async def test_what_can_be_no_link_is_refused(mail_client: httpx2.AsyncClient, change: dict[str, str]) -> None:
+    """Text that no link can contain, such as half a surrogate pair, is refused as any other wrong link."""
+    form = {"email": "ada@example.com", "token": "x" * 43, "json": "true", **change}
+    form["csrfToken"] = await next_auth.get_csrf_token(mail_client)
+    headers = {"Content-Type": "application/json"}
+    refused = await mail_client.post(CALLBACK, content=json.dumps(form), headers=headers)
+    assert (refused.status_code, refused.json()["url"]) == (401, VERIFICATION)
 
 
 async def test_what_is_no_address_is_refused(mail_client: httpx2.AsyncClient) -> None:
