@@ -120,8 +120,7 @@ class SigningIn:
             raise InvalidCredentials
         if named.password_hash is not None and self.passwords.needs_rehash(named.password_hash, spelling):
             await self._renew_hash(named.user, named.password_hash, spelling, client)
-        is_known = client.device is not None and client.device.user_id == named.user.id  # though the password is new
-        if self.notices is not None and not (is_known or attempt.is_familiar):
+        if self.notices is not None and not attempt.is_familiar:
             await self.notices.write_of_sign_in(signed_in.user, signed_in.session, client)
         return signed_in
 

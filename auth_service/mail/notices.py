@@ -17,6 +17,7 @@ from auth_service.tables.users import User
 from auth_service.web.user_agents import describe_device
 from shared.errors import Unavailable
 from shared.postgres.database import Connection, Database
+from shared.tokens.device_cookie import LastSignIn
 
 LIFETIME = dt.timedelta(days=1)  # a notice that comes later still helps, but is not worth trying for
 
@@ -43,9 +44,19 @@ class Notices:
     async def write_of_sign_in(self, user: User, session: Session, client: Client) -> None:
         """Tell a user of a sign-in from a device that is not known to be theirs. The first sign-in is no news.
 
+        What signed in before they proved their address may be a stranger's who signed up with it, so it is not known.
         The user stays signed in, whatever happens here.
         """
+        if _is_known(user, client.device):
+            return
         with contextlib.suppress(Unavailable):
             async with self.database.transaction() as connection:
-                if await is_from_elsewhere(connection, session, client.address):
+                if await is_from_elsewhere(connection, session, client.address, user.email_verified_at):
                     await self.write(connection, LetterKind.NEW_DEVICE, user, client)
+
+
+def _is_known(user: User, device: LastSignIn | None) -> bool:
+    """Tell whether a browser was signed in to a user's account, with whatever password, since the address is proven."""
+    proven_at = user.email_verified_at
+    is_old = device is not None and proven_at is not None and device.made < int(proven_at.timestamp())
+    return device is not None and device.user_id == user.id and not is_old

@@ -111,18 +111,23 @@ async def list_live_sessions(
     return [live.get(session_id) for session_id in session_ids]
 
 
-async def is_from_elsewhere(connection: Connection, session: Session, address: str | None) -> bool:
-    """Tell whether the user of a session had others, none of the latest of which was from this address."""
+async def is_from_elsewhere(
+    connection: Connection, session: Session, address: str | None, since: dt.datetime | None
+) -> bool:
+    """Tell whether the user of a session had others, none of the latest of which was from this address, ``since``."""
     found = await connection.fetchval(
         """
-        SELECT count(*) > 0 AND NOT coalesce(bool_or(address = $3::inet), false) FROM (
-            SELECT address FROM sessions WHERE user_id = $1 AND id <> $2 ORDER BY created_at DESC LIMIT $4
+        SELECT count(*) > 0 AND NOT coalesce(bool_or(
+            address = $3::inet AND created_at >= coalesce($5::timestamptz, '-infinity')
+        ), false) FROM (
+            SELECT address, created_at FROM sessions WHERE user_id = $1 AND id <> $2 ORDER BY created_at DESC LIMIT $4
         ) AS latest
         """,
         session.user_id,
         session.id,
         address,
         LATEST,
+        since,
     )
     return bool(found)
 

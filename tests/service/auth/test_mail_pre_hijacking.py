@@ -4,6 +4,7 @@ The attacks are those of "Pre-hijacked Accounts" (Sudhodanan and Paverd, USENIX 
 means for: a password, a session and a change of address that wait for the owner to come.
 """
 
+import time
 from dataclasses import dataclass, replace
 
 import asyncpg
@@ -11,6 +12,7 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
+from shared.tokens.device_cookie import LastSignIn
 from tests.support import next_auth
 from tests.support.address_proofs import MOVE_BY, ask_to_move, ask_to_prove, find_code, forget_letters, type_code
 from tests.support.people import Person
@@ -90,3 +92,27 @@ async def test_a_move_to_an_address_of_an_unproven_account_is_refused_like_any_t
         kind = await database.fetchval("SELECT kind FROM letters WHERE address = $1 ORDER BY id DESC", VICTIM)
         assert kind == "already_here"
         assert (await attack.get("/api/me", headers=kept.person.bearer)).json()["email"] == VICTIM
+
+
+async def test_the_attackers_browser_is_no_known_device(
+    mail_app: Starlette, mail_client: httpx2.AsyncClient, database: asyncpg.Connection
+) -> None:
+    """A browser and an address of the time before the proof are unknown after it: a sign-in there is told of.
+
+    Those that signed in since are known.
+    """
+    async with client_of(mail_app) as attack:
+        attack.headers["x-forwarded-for"] = "203.0.113.66"
+        kept = await prepare(attack, database)
+        parts, signed_in = mail_app.state.parts, LastSignIn(kept.person.id, kept.person.session_id)
+        attack.cookies.set(parts.cookies.device, parts.devices.make(signed_in, int(time.time()) - 120))
+        mail_client.headers["x-forwarded-for"] = "203.0.113.1"
+        code = await get_code(mail_client, database, VICTIM)
+        assert (await confirm(mail_client, VICTIM, code)).status_code == 204
+        await database.execute("DELETE FROM letters")
+        assert (await next_auth.sign_in(mail_client, VICTIM, NEW_PASSWORD)).status_code == 200
+        assert await database.fetchval("SELECT count(*) FROM letters") == 0
+        for _ in range(2):
+            assert (await next_auth.sign_in(attack, VICTIM, NEW_PASSWORD)).status_code == 200
+        letters = await database.fetch("SELECT kind, facts ->> 'address' AS address FROM letters")
+        assert [tuple(letter) for letter in letters] == [("new_device", "203.0.113.66")]

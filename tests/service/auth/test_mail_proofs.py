@@ -200,11 +200,11 @@ async def test_a_move_ends_all_else_and_is_told(
         old_code = await find_code(database)
         await ask_to_move(mail_client, mary)
         assert (await type_code(mail_client, MOVE_BY, mary, await find_code(database))).status_code == 204
+        notice = await find_letter(database)
         assert (await elsewhere.get("/api/me", headers=other.bearer)).status_code == 401
         again = await sign_in(elsewhere, NEW_EMAIL)
         assert (await type_code(elsewhere, PROVE_BY, again, old_code)).status_code == 400
     assert (await get_me(mail_client, mary))["email"] == NEW_EMAIL
-    notice = await find_letter(database)
     assert (notice.kind, notice.address, notice.facts["name"]) == ("address_changed", mary.email, mary.name)
     change = await database.fetchrow("SELECT kind, name, email FROM user_changes WHERE user_id = $1", mary.id)
     assert tuple(change) == ("renamed", mary.name, NEW_EMAIL)
