@@ -31,7 +31,7 @@ from auth_service.tables.letters import Backlog, Letter, delete_letter, find_bac
 from shared.observing.metrics import Metrics
 from shared.postgres.database import Connection, Database
 from shared.postgres.own_connection import OwnConnection
-from shared.process.background import end_task, obey_cancellation
+from shared.process.background import obey_cancellation
 from shared.timing import SENDING_GRACE
 
 POLL = 1.0  # seconds
@@ -85,15 +85,12 @@ class Delivery:
 
     async def stop(self) -> None:
         """Stop taking letters; those that are being sent have a moment, then they are left to who sends them next."""
-        task, self._task = self._task, None
-        await end_task(task)
+        tasks, self._task = [self._task] if self._task else [], None
+        for task in tasks:
+            task.cancel()
         if self._sending:
-            _, late = await asyncio.wait(self._sending, timeout=SENDING_GRACE)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
-        await self._own.hang_up()
+            await asyncio.wait(self._sending, timeout=SENDING_GRACE)
+        await self._own.end(*tasks, *self._sending)
 
     async def deliver(self) -> None:
         """Send what is due now, and return when that is done."""

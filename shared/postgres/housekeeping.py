@@ -64,7 +64,7 @@ class Housekeeping:
 
     async def stop(self) -> None:
         """Stop; a bite under way is rolled back."""
-        await self._own.end(self._task)
+        await self._own.end(*([self._task] if self._task else []))
 
     async def finish(self) -> None:
         """Take bites until nothing is left, or nothing more can be done."""

@@ -37,16 +37,18 @@ class OwnConnection:
             with contextlib.suppress(Exception):  # one that can't be closed is aborted
                 await connection.close(timeout=CLOSE_TIMEOUT)
 
-    async def end(self, task: asyncio.Task[None] | None) -> None:
-        """End the task that works with it, and close it: what is under way is rolled back.
+    async def end(self, *tasks: asyncio.Task[None]) -> None:
+        """End the tasks that work with it, and close it: what is under way is rolled back.
 
         A server that does not answer will do so when it can: else asyncpg waits for COMMAND_TIMEOUT, for which the end
         of a process has no time.
         """
-        if task is not None:
+        for task in tasks:
             task.cancel()
-            await asyncio.wait([task], timeout=CLOSE_TIMEOUT)
-            if self._connection is not None and not task.done():
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT)
+            if self._connection is not None and late:
                 self._connection.terminate()
-        await end_task(task)
+        for task in tasks:
+            await end_task(task)
         await self.hang_up()

@@ -2,7 +2,9 @@
 
 import asyncio
 import datetime as dt
+import os
 import re
+import signal
 import time
 from collections.abc import AsyncIterator, Callable
 
@@ -19,6 +21,7 @@ from auth_service.mail.delivery import AT_ONCE, Delivery
 from auth_service.mail.letters import LetterKind
 from auth_service.tables.letters import NewLetter, insert_letter, take_letters
 from shared.observing.metrics import Metrics
+from shared.timing import COMMAND_TIMEOUT
 from tests.support.letters import WITH_MAIL
 from tests.support.log_lines import find_secrets, lines_of
 from tests.support.ports import find_free_port
@@ -30,6 +33,7 @@ from tests.support.waiting import wait_until
 
 TO = "ada@example.com"
 CODE = NewLetter(LetterKind.RESET_CODE, TO, "en", dt.timedelta(minutes=10), 7, {"name": "Ada", "code": "7K3F9QXM"})
+WAITING = "SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'letters'::regclass"
 NOTICE = NewLetter(LetterKind.PASSWORD_CHANGED, TO, "en", dt.timedelta(days=2), 7, {"name": "Ada"})
 
 
@@ -426,6 +430,41 @@ async def test_stopping_takes_a_moment(desk: Desk, database: asyncpg.Connection)
         await delivery.stop()
     assert time.monotonic() - began < smtp.WHOLE_TIMEOUT / 2
     assert await count_letters(database) == AT_ONCE
+
+
+@pytest.mark.parametrize("is_sent", [False, True])
+async def test_a_database_that_hangs_holds_up_no_stop(
+    desk: Desk, database: asyncpg.Connection, inbox: Inbox, monkeypatch: pytest.MonkeyPatch, *, is_sent: bool
+) -> None:
+    """Told to stop while the database answers nothing, it gives up its connection, whatever it was doing with it."""
+    begun, may_go_on = asyncio.Event(), asyncio.Event()
+    handle = Inbox.handle_RCPT
+
+    async def slow(*arguments: object) -> str:
+        begun.set()
+        await may_go_on.wait()
+        return await handle(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Inbox, "handle_RCPT", slow)
+    async with smtp_server(inbox) as port:
+        delivery = desk.open(port)
+        if is_sent:
+            await insert_letter(database, CODE)
+            delivery.start()
+            await begun.wait()
+        async with database.transaction():
+            await database.execute("LOCK TABLE letters IN SHARE MODE")
+            if not is_sent:
+                delivery.start()
+            may_go_on.set()
+            pid = await wait_until(lambda: database.fetchval(WAITING), lambda pid: pid is not None)
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                async with asyncio.timeout(COMMAND_TIMEOUT):  # what the end of a process leaves for all that is stopped
+                    await delivery.stop()
+            finally:
+                os.kill(pid, signal.SIGCONT)
+    assert await count_letters(database) == is_sent
 
 
 async def test_no_connection_of_the_pool_is_taken(app: Starlette, desk: Desk, database: asyncpg.Connection) -> None:
