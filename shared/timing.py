@@ -15,6 +15,7 @@ The end of a process, in seconds after SIGTERM and the DRAIN_SECONDS during whic
 
     10   GRACE               running requests have ended, or are cut off
     10.5 CLOSE_TIMEOUT       housekeeping has rolled back its bite, or given up its connection
+    11.5 SENDING_GRACE       letters that are being sent have been, or are left to others, and so has delivery
     12   STACK_GRACE         the stack without Docker kills it
     15.5                     the pool is closed: COMMAND_TIMEOUT at most
     16   COMPOSE_GRACE       Docker kills it: 20 s, of which 4 s are DRAIN_SECONDS there
