@@ -20,6 +20,7 @@ from auth_service.passwords.rules import GUESSABLE, find_password_fault
 from auth_service.sessions import Sessions, SignedIn
 from auth_service.signing_in import SigningIn
 from auth_service.tables.audit import Event, insert_audit_line
+from auth_service.tables.codes import end_codes_of
 from auth_service.tables.new_sessions import Identity
 from auth_service.tables.sessions import Ending, SessionId
 from auth_service.tables.user_changes import ChangeKind, insert_user_change
@@ -118,7 +119,7 @@ class Accounts:
         return renamed
 
     async def change_password(self, user: User, wanted: PasswordChange, session_id: SessionId, client: Client) -> None:
-        """Change the password and end all other sessions of the user.
+        """Change the password and end all other sessions of the user, and all codes and links that wait.
 
         Invalid names ``newPassword`` when it is not acceptable, ``currentPassword`` when it is wrong. Throttled.
         """
@@ -135,6 +136,7 @@ class Accounts:
             await insert_audit_line(connection, Event.PASSWORD_CHANGED, client, user.id, session_id)
             await self.sessions.end_all(connection, user.id, Ending.PASSWORD_CHANGED, client, spared=session_id)
             if self.notices is not None:
+                await end_codes_of(connection, user.id)
                 await self.notices.write(connection, LetterKind.PASSWORD_CHANGED, user, client)
 
     async def delete_own(self, user: User, password: str, client: Client) -> None:

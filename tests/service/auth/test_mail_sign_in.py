@@ -168,6 +168,17 @@ async def test_who_may_not_sign_in_stays_out(
     assert answer.headers["location"] == VERIFICATION
 
 
+async def test_a_new_password_ends_links_that_wait(
+    mail_client: httpx2.AsyncClient, proven: Person, database: asyncpg.Connection
+) -> None:
+    """Who changes their password, and so ends all other sessions, ends what would begin another: nobody is let in."""
+    await ask(mail_client, proven.email)
+    link = await read_link(database)
+    change = {"currentPassword": PASSWORD, "newPassword": "purple monkey dishwasher"}
+    assert (await mail_client.post("/api/me/password", json=change, headers=proven.bearer)).status_code == 204
+    assert (await mail_client.get(link)).headers["location"] == VERIFICATION
+
+
 async def test_who_proves_an_address_takes_it_over_clean(
     mail_app: Starlette, person: Person, database: asyncpg.Connection
 ) -> None:
