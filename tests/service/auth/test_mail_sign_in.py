@@ -1,6 +1,7 @@
 """Signing in by a link that is mailed: NextAuth's provider ``email``."""
 
 import asyncio
+import json
 from urllib.parse import parse_qsl, urlsplit
 
 import asyncpg
@@ -123,6 +124,17 @@ async def test_a_changed_link_is_refused(
     form = {**query, "csrfToken": await next_auth.get_csrf_token(mail_client)}
     assert (await mail_client.post(CALLBACK, data=form)).headers["location"] == VERIFICATION
     assert (await press(mail_client, link)).headers["location"] == f"{PUBLIC_URL}/userposts"
+
+
+@pytest.mark.parametrize("member", ["email", "token"])
+async def test_half_a_character_opens_nothing(mail_client: httpx2.AsyncClient, member: str) -> None:
+    """A link with half a surrogate pair in it, which JSON can write, is refused like any other that is not ours."""
+    members = {"email": "ada@example.com", "token": "x" * 43, member: "\ud800"}
+    body = json.dumps({**members, "csrfToken": await next_auth.get_csrf_token(mail_client)})
+    answer = await mail_client.post(CALLBACK, content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.headers["location"]) == (302, VERIFICATION)
+    asked = await mail_client.post(START, content=body, headers={"content-type": "application/json"})
+    assert asked.status_code == (400 if member == "email" else 302)
 
 
 async def test_no_other_site_presses_the_button(
