@@ -10,8 +10,7 @@ from starlette.responses import Response
 from auth_service.clients import identify_client
 from auth_service.email_addresses import check_email
 from auth_service.errors import NoAddress
-from auth_service.mail.links import Links
-from auth_service.parts import parts_of
+from auth_service.parts import mail_of, parts_of
 from auth_service.signing_in import LinkProof
 from auth_service.ways.way import Fields, Way
 from auth_service.web.browser import choose_callback_url, find_browser_session
@@ -26,7 +25,7 @@ async def begin(request: Request, fields: Fields) -> str:
         email = check_email(fields.get("email", ""))
     except ValueError:
         raise NoAddress from None
-    await _links(request).send(email, choose_callback_url(request, fields), identify_client(request))
+    await mail_of(request).links.send(email, choose_callback_url(request, fields), identify_client(request))
     return f"{parts_of(request).public_url}/api/auth/verify-request?provider={WAY.id}&type={WAY.type}"
 
 
@@ -34,7 +33,7 @@ async def begin(request: Request, fields: Fields) -> str:
 async def show_button(request: Request) -> Response:
     """Show the button that signs in; a link that no longer works leads to the page that says so."""
     email, token = request.query_params.get("email", ""), request.query_params.get("token", "")
-    link = await _links(request).find(email, token)
+    link = await mail_of(request).links.find(email, token)
     if link is None:
         return redirect(f"{parts_of(request).public_url}/api/auth/error?error=Verification")
     found = await find_browser_session(request)
@@ -49,13 +48,7 @@ async def show_button(request: Request) -> Response:
 
 async def read_proof(request: Request, fields: Fields) -> LinkProof:
     """Return what the link's query says."""
-    return LinkProof(_links(request).hash(fields.get("email", ""), fields.get("token", "")))
-
-
-def _links(request: Request) -> Links:
-    mail = parts_of(request).mail
-    assert mail is not None, "this way is registered only with mail"
-    return mail.links
+    return LinkProof(mail_of(request).links.hash(fields.get("email", ""), fields.get("token", "")))
 
 
 WAY = Way(

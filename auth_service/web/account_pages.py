@@ -16,7 +16,6 @@ from auth_service.errors import CodeRefused
 from auth_service.parts import parts_of
 from auth_service.sessions import read_session_id
 from auth_service.tables.sessions import Ending
-from auth_service.web.askers import has_proofs
 from auth_service.web.browser import (
     BrowserSession,
     add_cookies,
@@ -215,12 +214,13 @@ def account_page(
     request: Request, found: BrowserSession, template: str, refusal: Refusal | None = None, **about: object
 ) -> Response:
     """Return an account page, with the refusal, if there was one."""
+    mail = parts_of(request).mail
     shown = {
         **NOTHING_SAID,
         "user": found.user,
         **explain_refusal(refusal),
         "notice": None if refusal else DONE.get(request.query_params.get("done", "")),
-        "proves": has_proofs(request),
+        "proves": mail is not None and mail.verification != "off",
         **about,
     }
     response = form_page(request, template, refusal.status if refusal else 200, shown)

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from auth_service.errors import CodeRefused
 from auth_service.mail.codes import Purpose
+from auth_service.parts import mail_of
 from auth_service.web.account_pages import (
     NOTHING_SAID,
     OTHER_ACCOUNT,
@@ -24,7 +25,7 @@ from auth_service.web.account_pages import (
     lead_to_sign_in,
     signed_in,
 )
-from auth_service.web.askers import get_asker, make_asker, proofs_of
+from auth_service.web.askers import get_asker, make_asker
 from auth_service.web.browser import BrowserSession, add_cookies, change_user, is_csrf_verified, seal_session
 from auth_service.web.email_api import MAX_AUTH_AGE
 from auth_service.web.flow import keep_flow
@@ -53,7 +54,7 @@ async def show_email(request: Request, found: BrowserSession) -> Response:
 async def ask_for_present(request: Request, found: BrowserSession) -> Response:
     """Send a code to the present address."""
     fields, (asker, cookies) = await read_form(request, MAX_FORM), make_asker(request)
-    proofs, user = proofs_of(request), found.user
+    proofs, user = mail_of(request).proofs, found.user
     try:
         verify_form(request, fields)
         find_asked = functools.partial(proofs.find_asked, Purpose.PROVE_ADDRESS, asker, user)
@@ -70,7 +71,7 @@ async def confirm_present(request: Request, found: BrowserSession) -> Response:
     try:
         verify_form(request, fields)
         offered = validate(TypedCode, {"code": fields.get("code", "")})
-        await prove_once(proofs_of(request), found.user, offered.code, get_asker(request))
+        await prove_once(mail_of(request).proofs, found.user, offered.code, get_asker(request))
     except (*REFUSALS, CodeRefused) as refusal:
         return await _email_page(request, found, refusal, fields)
     return lead_on(request, PATH, "proven")
@@ -90,7 +91,7 @@ async def show_email_again(request: Request) -> Response:
 async def _ask_to_move(request: Request, found: BrowserSession) -> Response:
     """Send a code to the address that the account is to have."""
     fields, (asker, cookies) = await read_form(request, MAX_FORM), make_asker(request)
-    proofs, user = proofs_of(request), found.user
+    proofs, user = mail_of(request).proofs, found.user
     try:
         verify_form(request, fields)
         if fields.get("account") != str(user.id):
@@ -116,7 +117,7 @@ async def confirm_move(request: Request, found: BrowserSession) -> Response:
         verify_form(request, fields)
         offered = validate(TypedCode, {"code": fields.get("newCode", "")})
         typed = fields.get("email", ""), offered.code
-        user = await move_once(proofs_of(request), found.user, found.session.id, *typed, get_asker(request))
+        user = await move_once(mail_of(request).proofs, found.user, found.session.id, *typed, get_asker(request))
     except (*REFUSALS, CodeRefused) as refusal:
         return await _email_page(request, found, refusal, fields)
     _, cookies = seal_session(request, change_user(request, found, user))
@@ -129,7 +130,7 @@ async def _email_page(
     refusal: Refusal | None = None,
     fields: Mapping[str, str] = NOTHING_TYPED,
 ) -> Response:
-    proofs, asker, user = proofs_of(request), get_asker(request), found.user
+    proofs, asker, user = mail_of(request).proofs, get_asker(request), found.user
     moving = await proofs.find_asked(Purpose.CHANGE_ADDRESS, asker, user)
     proving = None if user.email_verified_at else await proofs.find_asked(Purpose.PROVE_ADDRESS, asker, user)
     is_old, is_moving = refusal is OLD_SIGN_IN, request.scope["path"] == PATH

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from auth_service.clients import identify_client
 from auth_service.mail.codes import LIFETIME
-from auth_service.parts import recovery_of
+from auth_service.parts import mail_of
 from auth_service.web.api import MAX_BODY
 from auth_service.web.browser import add_cookies
 from auth_service.web.flow import find_flow, keep_flow
@@ -32,7 +32,7 @@ async def ask_for_reset(request: Request, wanted: PasswordResetRequest) -> Respo
     It sets a cookie, without which the code is not accepted.
     """
     flow, cookies = keep_flow(request)
-    await recovery_of(request).ask(wanted.email, flow, identify_client(request))
+    await mail_of(request).recovery.ask(wanted.email, flow, identify_client(request))
     return add_cookies(Response(ON_ITS_WAY, status_code=202, media_type="application/json"), cookies)
 
 
@@ -48,5 +48,5 @@ async def reset_password(request: Request, wanted: PasswordReset) -> Response:
 
     A code is good once, for ten minutes and five tries, for the client that asked for it.
     """
-    await recovery_of(request).set_password(wanted, find_flow(request), identify_client(request))
+    await mail_of(request).recovery.set_password(wanted, find_flow(request), identify_client(request))
     return Response(status_code=204)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from auth_service.clients import identify_client
 from auth_service.errors import CodeRefused
-from auth_service.parts import parts_of, recovery_of
+from auth_service.parts import mail_of, parts_of
 from auth_service.web.browser import add_cookies, find_browser_session, note_reader
 from auth_service.web.flow import find_flow, keep_flow
 from auth_service.web.mail_schemas import PasswordReset, PasswordResetRequest
@@ -43,7 +43,7 @@ async def ask(request: Request) -> Response:
     try:
         verify_form(request, fields)
         wanted = validate(PasswordResetRequest, typed)
-        recovery = recovery_of(request)
+        recovery = mail_of(request).recovery
         asking = recovery.ask(wanted.email, flow, identify_client(request))
         await ask_once(asking, functools.partial(recovery.find_asked, flow), wanted.email)
     except REFUSALS as refusal:
@@ -65,7 +65,7 @@ async def set_password(request: Request) -> Response:
         verify_form(request, fields)
         wanted = validate(PasswordReset, {**typed, "password": fields.get("password", "")})
         signing_in, client = parts_of(request).signing_in, identify_client(request)
-        await reset_once(recovery_of(request), signing_in, wanted, find_flow(request), client)
+        await reset_once(mail_of(request).recovery, signing_in, wanted, find_flow(request), client)
     except REFUSALS as refusal:
         return await _setting_page(request, typed, refusal)
     return redirect(sign_in_url(request, notice="reset"))
@@ -74,7 +74,7 @@ async def set_password(request: Request) -> Response:
 async def _setting_page(request: Request, typed: Mapping[str, str], refusal: Refusal | None = None) -> Response:
     """Return the form for the code, for the address that the browser asked for, unless another was typed."""
     flow = find_flow(request)
-    asked = await recovery_of(request).find_asked(flow) if flow else None
+    asked = await mail_of(request).recovery.find_asked(flow) if flow else None
     email = asked.email if asked else ""
     return _page(request, "forgot_code.html", {"asked": email, "email": email, "code": "", **typed}, refusal)
 

@@ -20,9 +20,9 @@ from auth_service.clients import identify_client
 from auth_service.errors import CodeRefused, EmailTaken
 from auth_service.mail.codes import Purpose
 from auth_service.mail.mail import Mail
-from auth_service.parts import parts_of
+from auth_service.parts import mail_of, parts_of
 from auth_service.tables.users import User
-from auth_service.web.askers import get_asker, make_asker, proofs_of
+from auth_service.web.askers import get_asker, make_asker
 from auth_service.web.browser import (
     add_cookies,
     choose_callback_url,
@@ -100,7 +100,7 @@ async def confirm(request: Request) -> Response:
     try:
         verify_form(request, fields)
         offered = validate(SignUpCode, {name: fields.get(name, "") for name in ("email", "code")})
-        await sign_up_by_code_once(proofs_of(request), offered.email, offered.code, get_asker(request))
+        await sign_up_by_code_once(mail_of(request).proofs, offered.email, offered.code, get_asker(request))
     except (Forbidden, Invalid, CodeRefused, EmailTaken, Throttled, Unavailable) as refusal:
         return await _code_page(request, callback_url, fields, refusal)
     return redirect(sign_in_url(request, callback_url=callback_url, notice="signed-up"))
@@ -111,7 +111,10 @@ async def show_offer(request: Request) -> Response:
     """Show the form for the code that a new user was sent; without one, lead to where they were going."""
     callback_url, found = _choose_first_page(request, {}), await find_browser_session(request)
     user = found.user if found else None
-    if user is None or await proofs_of(request).find_asked(Purpose.PROVE_ADDRESS, get_asker(request), user) is None:
+    if (
+        user is None
+        or await mail_of(request).proofs.find_asked(Purpose.PROVE_ADDRESS, get_asker(request), user) is None
+    ):
         return redirect(callback_url)
     return await _code_page(request, callback_url, {}, user=user)
 
@@ -125,7 +128,7 @@ async def accept_offer(request: Request) -> Response:
     try:
         verify_form(request, fields)
         offered = validate(TypedCode, {"code": fields.get("code", "")})
-        await prove_once(proofs_of(request), found.user, offered.code, get_asker(request))
+        await prove_once(mail_of(request).proofs, found.user, offered.code, get_asker(request))
     except (CodeRefused, Forbidden, Invalid, Throttled, Unavailable) as refusal:
         return await _code_page(request, callback_url, fields, refusal, found.user)
     return redirect(callback_url)
@@ -168,7 +171,7 @@ async def _code_page(
 ) -> Response:
     """Return the page for the code, with the address that it was sent to; without a form where none is waited for."""
     purpose = Purpose.PROVE_ADDRESS if user else Purpose.SIGN_UP
-    asked = await proofs_of(request).find_asked(purpose, get_asker(request), user)
+    asked = await mail_of(request).proofs.find_asked(purpose, get_asker(request), user)
     shown = {
         **lead_back(callback_url),
         "email": asked.email if asked else None,
