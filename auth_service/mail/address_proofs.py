@@ -41,14 +41,6 @@ from shared.postgres.database import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks for a letter, or types what stood in one: a browser, by its flow."""
-
-    flow: str | None
-    client: Client
-
-
-@dataclass(frozen=True, slots=True)
 class AddressProofs:
     """The use cases. Those that ask raise Throttled, those that confirm CodeRefused."""
 
@@ -56,75 +48,74 @@ class AddressProofs:
     notices: Notices
     codes: Codes
 
-    async def ask_for_present(self, user: User, asker: Asker) -> None:
+    async def ask_for_present(self, user: User, client: Client) -> None:
         """Send a code to the user's address, unless that is proven."""
         if user.email_verified_at is not None:
             return
         async with self.accounts.database.connection() as connection:
             found = await find_credentials(connection, user.email)
-        await self._admit(user.email, asker, found)
+        await self._admit(user.email, client, found)
         async with self.accounts.database.transaction() as connection:
-            code = await self._insert_code(connection, Purpose.PROVE_ADDRESS, user, user.email, asker)
+            code = await self._insert_code(connection, Purpose.PROVE_ADDRESS, user, user.email, client)
             facts = {"name": user.name, "code": code}
-            await _write(connection, LetterKind.PROOF_CODE, user.email, asker, facts, user_id=user.id)
+            await _write(connection, LetterKind.PROOF_CODE, user.email, client, facts, user_id=user.id)
 
-    async def confirm_present(self, user: User, typed: str, asker: Asker) -> None:
+    async def confirm_present(self, user: User, typed: str, client: Client) -> None:
         """Note that the user's address is theirs."""
-        code = await self._get_code(Purpose.PROVE_ADDRESS, user.email, typed, asker, user)
+        code = await self._get_code(Purpose.PROVE_ADDRESS, user.email, typed, client, user)
         async with self.accounts.database.transaction() as connection:
             await _use(connection, code)
             if await update_proven(connection, user.id):
-                await insert_audit_line(connection, Event.EMAIL_PROVEN, asker.client, user.id)
+                await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user.id)
 
-    async def ask_to_move(self, user: User, email: str, asker: Asker) -> None:
+    async def ask_to_move(self, user: User, email: str, client: Client) -> None:
         """Send a code to an address that the user's account is to have."""
-        await self._admit(email, asker)
+        await self._admit(email, client)
         async with self.accounts.database.transaction() as connection:
             found = await find_credentials(connection, email)
-            code = await self._insert_code(connection, Purpose.CHANGE_ADDRESS, user, email, asker)
+            code = await self._insert_code(connection, Purpose.CHANGE_ADDRESS, user, email, client)
             if found is None or found.user.id == user.id:
                 facts = {"name": user.name, "code": code}
-                await _write(connection, LetterKind.CHANGE_CODE, email, asker, facts, user_id=user.id)
+                await _write(connection, LetterKind.CHANGE_CODE, email, client, facts, user_id=user.id)
             else:
-                await _write_already_here(connection, found.user, asker)
+                await _write_already_here(connection, found.user, client)
 
-    async def confirm_move(self, user: User, session_id: SessionId, typed: str, asker: Asker) -> User:
+    async def confirm_move(self, user: User, session_id: SessionId, typed: str, client: Client) -> User:
         """Give the user the address that the code was sent to, and return them; EmailTaken if it was taken since."""
-        code = await self._get_code(Purpose.CHANGE_ADDRESS, user.email, typed, asker, user)
+        code = await self._get_code(Purpose.CHANGE_ADDRESS, user.email, typed, client, user)
         async with self.accounts.database.transaction() as connection:
             await lock_user(connection, user.id)
             await _use(connection, code)
             moved = await update_email(connection, user.id, str(code.facts["email"]))
             if moved is None:
                 raise EmailTaken
-            await insert_audit_line(connection, Event.EMAIL_CHANGED, asker.client, user.id, session_id)
+            await insert_audit_line(connection, Event.EMAIL_CHANGED, client, user.id, session_id)
             await end_codes_of(connection, user.id)
-            because, client = Ending.EMAIL_CHANGED, asker.client
-            await self.accounts.sessions.end_all(connection, user.id, because, client, spared=session_id)
+            await self.accounts.sessions.end_all(connection, user.id, Ending.EMAIL_CHANGED, client, spared=session_id)
             await self.notices.write(connection, LetterKind.ADDRESS_CHANGED, user, client)  # to the old one
             await insert_user_change(connection, ChangeKind.RENAMED, moved)
         return moved
 
-    async def ask_to_sign_up(self, wanted: SignUp, asker: Asker) -> None:
+    async def ask_to_sign_up(self, wanted: SignUp, client: Client) -> None:
         """Send a code to the address of somebody who signs up, and keep what they chose until they type it.
 
         Unavailable, Invalid too. The limits of letters come last: whoever has to choose another password may send the
         form again at once.
         """
-        new = await self.accounts.hash_new(wanted, asker.client)
-        await self._admit(new.email, asker)
+        new = await self.accounts.hash_new(wanted, client)
+        await self._admit(new.email, client)
         kept = {"name": new.name, "password_hash": new.password_hash}
         async with self.accounts.database.transaction() as connection:
             found = await find_credentials(connection, new.email)
-            code = await self._insert_code(connection, Purpose.SIGN_UP, None, new.email, asker, kept)
+            code = await self._insert_code(connection, Purpose.SIGN_UP, None, new.email, client, kept)
             if found is None:
-                await _write(connection, LetterKind.SIGN_UP_CODE, new.email, asker, {"code": code})
+                await _write(connection, LetterKind.SIGN_UP_CODE, new.email, client, {"code": code})
             else:
-                await _write_already_here(connection, found.user, asker)
+                await _write_already_here(connection, found.user, client)
 
-    async def confirm_sign_up(self, email: str, typed: str, asker: Asker) -> User:
+    async def confirm_sign_up(self, email: str, typed: str, client: Client) -> User:
         """Return the new user, whose address is proven; EmailTaken if somebody else proved it first."""
-        code = await self._get_code(Purpose.SIGN_UP, email, typed, asker, None)
+        code = await self._get_code(Purpose.SIGN_UP, email, typed, client, None)
         kept = {name: str(code.facts[name]) for name in ("name", "email", "password_hash")}
 
         async def use(connection: Connection) -> None:
@@ -132,35 +123,35 @@ class AddressProofs:
 
         async def prove(connection: Connection, user: User) -> User:
             await update_proven(connection, user.id)
-            await insert_audit_line(connection, Event.EMAIL_PROVEN, asker.client, user.id)
+            await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user.id)
             return user
 
-        return await self.accounts.store(NewUser(**kept), asker.client, prove, use)
+        return await self.accounts.store(NewUser(**kept), client, prove, use)
 
-    async def find_asked(self, purpose: Purpose, asker: Asker, user: User | None) -> Asked | None:
+    async def find_asked(self, purpose: Purpose, client: Client, user: User | None) -> Asked | None:
         """Return what this browser asked for, of this user, while the code is good."""
-        code = await self._find_newest(purpose, asker, user)
+        code = await self._find_newest(purpose, client, user)
         return Asked(str(code.facts["email"]), code.created_at) if code else None
 
-    async def has_just_signed_up(self, email: str, typed: str, asker: Asker, within: dt.timedelta) -> bool:
+    async def has_just_signed_up(self, email: str, typed: str, client: Client, within: dt.timedelta) -> bool:
         """Tell whether this browser used this code a moment ago, and so made the account of that address."""
         code = read_code(typed)
-        if code is None or asker.flow is None:
+        if code is None or client.flow is None:
             return False
-        hashes = self.codes.hash_flow(asker.flow), self.codes.hash_code(Purpose.SIGN_UP, email_key(email), code)
+        hashes = self.codes.hash_flow(client.flow), self.codes.hash_code(Purpose.SIGN_UP, email_key(email), code)
         async with self.accounts.database.connection() as connection:
             used = await find_just_used(connection, Purpose.SIGN_UP, *hashes, within)
             return used is not None and await find_credentials(connection, email) is not None
 
-    async def _find_newest(self, purpose: Purpose, asker: Asker, user: User | None) -> Code | None:
-        if asker.flow is None:
+    async def _find_newest(self, purpose: Purpose, client: Client, user: User | None) -> Code | None:
+        if client.flow is None:
             return None
         async with self.accounts.database.connection() as connection:
-            code = await find_newest(connection, purpose, self.codes.hash_flow(asker.flow))
+            code = await find_newest(connection, purpose, self.codes.hash_flow(client.flow))
         return code if code is not None and code.user_id == (user.id if user else None) else None
 
-    async def _admit(self, email: str, asker: Asker, named: Credentials | None = None) -> None:
-        await self.accounts.admission.admit_letter(email_key(email), asker.client, named)
+    async def _admit(self, email: str, client: Client, named: Credentials | None = None) -> None:
+        await self.accounts.admission.admit_letter(email_key(email), client, named)
 
     async def _insert_code(
         self,
@@ -168,29 +159,29 @@ class AddressProofs:
         purpose: Purpose,
         user: User | None,
         email: str,
-        asker: Asker,
+        client: Client,
         facts: dict[str, str] | None = None,
     ) -> str:
         """Store a new code and return it: a user has one of each purpose, under the address that they have now."""
-        assert asker.flow is not None, "who asks is given a flow"
+        assert client.flow is not None, "who asks is given a flow"
         code, key = make_code(), email_key(user.email if user else email)
         hashes = self.codes.hash_address(key), self.codes.hash_code(purpose, key, code)
         kept = {"email": email, **(facts or {})}
-        flow = self.codes.hash_flow(asker.flow)
+        flow = self.codes.hash_flow(client.flow)
         await insert_code(connection, NewCode(purpose, user.id if user else None, *hashes, flow, kept))
         return code
 
-    async def _get_code(self, purpose: Purpose, email: str, typed: str, asker: Asker, user: User | None) -> Code:
+    async def _get_code(self, purpose: Purpose, email: str, typed: str, client: Client, user: User | None) -> Code:
         """Return the code that was typed. A wrong one costs a try, and is audited as long as there are any."""
-        await self.accounts.admission.admit_address(LimitName.CODE, asker.client)
-        code, asked = read_code(typed), await self._find_newest(purpose, asker, user)
-        if code is None or asked is None or asker.flow is None:
+        await self.accounts.admission.admit_address(LimitName.CODE, client)
+        code, asked = read_code(typed), await self._find_newest(purpose, client, user)
+        if code is None or asked is None or client.flow is None:
             raise CodeRefused
-        flow, mac = self.codes.hash_flow(asker.flow), self.codes.hash_code(purpose, email_key(email), code)
+        flow, mac = self.codes.hash_flow(client.flow), self.codes.hash_code(purpose, email_key(email), code)
         async with self.accounts.database.connection() as connection:
             found = await try_code(connection, purpose, flow, mac)
             if found is None:
-                await insert_audit_line(connection, Event.CODE_REFUSED, asker.client, asked.user_id)
+                await insert_audit_line(connection, Event.CODE_REFUSED, client, asked.user_id)
         if found is None or found.user_id != asked.user_id:
             raise CodeRefused
         return found
@@ -201,16 +192,16 @@ async def _use(connection: Connection, code: Code) -> None:
         raise CodeRefused
 
 
-async def _write_already_here(connection: Connection, owner: User, asker: Asker) -> None:
-    await _write(connection, LetterKind.ALREADY_HERE, owner.email, asker, {}, owner.id)
+async def _write_already_here(connection: Connection, owner: User, client: Client) -> None:
+    await _write(connection, LetterKind.ALREADY_HERE, owner.email, client, {}, owner.id)
 
 
 async def _write(
     connection: Connection,
     kind: LetterKind,
     address: str,
-    asker: Asker,
+    client: Client,
     facts: dict[str, str],
     user_id: int | None = None,
 ) -> None:
-    await insert_letter(connection, NewLetter(kind, address, asker.client.language, LIFETIME, user_id, facts))
+    await insert_letter(connection, NewLetter(kind, address, client.language, LIFETIME, user_id, facts))

@@ -62,11 +62,12 @@ class Recovery:
     sessions: Sessions
     notices: Notices
 
-    async def ask(self, email: str, flow: str, client: Client) -> None:
-        """Send a code to an address, good for the browser of this flow; Throttled.
+    async def ask(self, email: str, client: Client) -> None:
+        """Send a code to an address, good for the browser that asks; Throttled.
 
         The same, but for what the letter says, when nobody has the address.
         """
+        assert client.flow is not None, "whoever asks is given a flow"
         key, code = email_key(email), make_code()
         async with self.database.connection() as connection:
             found = await find_credentials(connection, email)
@@ -77,38 +78,40 @@ class Recovery:
             user_id=user.id if user else None,
             address_mac=self.codes.hash_address(key),
             code_mac=self.codes.hash_code(Purpose.RESET, key, code),
-            flow_mac=self.codes.hash_flow(flow),
+            flow_mac=self.codes.hash_flow(client.flow),
             facts={"email": email},
         )
         async with self.database.transaction() as connection:
             await insert_code(connection, new)
             await insert_letter(connection, _write_letter(user, email, code, client))
 
-    async def find_asked(self, flow: str) -> Asked | None:
+    async def find_asked(self, client: Client) -> Asked | None:
         """Return what a browser asked for, while the code is good; whether anybody has the address or not."""
+        if client.flow is None:
+            return None
         async with self.database.connection() as connection:
-            code = await find_newest(connection, Purpose.RESET, self.codes.hash_flow(flow))
+            code = await find_newest(connection, Purpose.RESET, self.codes.hash_flow(client.flow))
         return Asked(str(code.facts["email"]), code.created_at) if code else None
 
-    async def set_password(self, wanted: PasswordReset, flow: str | None, client: Client) -> None:
+    async def set_password(self, wanted: PasswordReset, client: Client) -> None:
         """Set a new password and end all sessions of the user.
 
         Unavailable when there is no slot for the hash; Throttled; CodeRefused; Invalid names ``password``.
         """
         with self.passwords.take_slot(client.site, email_key(wanted.email)) as slot:
-            tried = await self._try(wanted, flow, client)
+            tried = await self._try(wanted, client)
             password_hash = await self._hash(wanted.password, tried[1], slot) if tried else ""
         if tried is None or not await self._store(*tried, password_hash, client):
             await self._note_refusal(wanted.email, client)
             raise CodeRefused
 
-    async def find_just_reset(self, wanted: PasswordReset, flow: str | None, moment: dt.timedelta) -> User | None:
+    async def find_just_reset(self, wanted: PasswordReset, client: Client, moment: dt.timedelta) -> User | None:
         """Return the user whose password was set a moment ago, by this very code and browser; else None."""
         code_mac = self._read(wanted)
-        if flow is None or code_mac is None:
+        if client.flow is None or code_mac is None:
             return None
         async with self.database.connection() as connection:
-            found = (Purpose.RESET, self.codes.hash_flow(flow), code_mac)
+            found = (Purpose.RESET, self.codes.hash_flow(client.flow), code_mac)
             code = await find_just_used(connection, *found, moment)
             return await find_user(connection, code.user_id) if code and code.user_id is not None else None
 
@@ -127,14 +130,14 @@ class Recovery:
             await self.notices.write(connection, LetterKind.RESET_STARTED, user, client)
         return user
 
-    async def _try(self, wanted: PasswordReset, flow: str | None, client: Client) -> tuple[Code, User] | None:
+    async def _try(self, wanted: PasswordReset, client: Client) -> tuple[Code, User] | None:
         """Return the code and whose it is, or None when it is not right; Throttled."""
         await self.admission.admit_address(LimitName.CODE, client)
         code_mac = self._read(wanted)
-        if flow is None or code_mac is None:
+        if client.flow is None or code_mac is None:
             return None
         async with self.database.connection() as connection:
-            code = await try_code(connection, Purpose.RESET, self.codes.hash_flow(flow), code_mac)
+            code = await try_code(connection, Purpose.RESET, self.codes.hash_flow(client.flow), code_mac)
             user = await find_user(connection, code.user_id) if code and code.user_id is not None else None
         if code is None or user is None or email_key(user.email) != email_key(wanted.email):
             return None  # nobody has the address, or no longer

@@ -9,11 +9,12 @@ import time
 from starlette.requests import Request
 from starlette.responses import Response
 
+from auth_service.clients import identify_client
 from auth_service.mail.codes import LIFETIME
 from auth_service.parts import mail_of
 from auth_service.web.api import MAX_BODY, answer_new_user, callers_session, get_live_caller
-from auth_service.web.askers import get_asker, make_asker
 from auth_service.web.browser import add_cookies
+from auth_service.web.flow import identify_asker
 from auth_service.web.mail_schemas import LetterView, NewEmail, SignUpCode, TypedCode
 from auth_service.web.schemas import SignUp, UserView
 from shared.errors import Unauthorized
@@ -35,8 +36,8 @@ MAX_AUTH_AGE = 300  # seconds since the sign-in of whoever moves to another addr
 )
 async def ask_to_sign_up(request: Request, wanted: SignUp) -> Response:
     """Send a code to the address. The account is created by the code, in the browser that asked for it."""
-    asker, cookies = make_asker(request)
-    await mail_of(request).proofs.ask_to_sign_up(wanted, asker)
+    client, cookies = identify_asker(request)
+    await mail_of(request).proofs.ask_to_sign_up(wanted, client)
     return _accepted(cookies)
 
 
@@ -50,15 +51,15 @@ async def ask_to_sign_up(request: Request, wanted: SignUp) -> Response:
 async def confirm_sign_up(request: Request, offered: SignUpCode) -> Response:
     """Create the account that the code was sent for. The new user is not signed in yet."""
     return answer_new_user(
-        await mail_of(request).proofs.confirm_sign_up(offered.email, offered.code, get_asker(request))
+        await mail_of(request).proofs.confirm_sign_up(offered.email, offered.code, identify_client(request))
     )
 
 
 @operation("Prove my e-mail address", answers={202: LetterView, 429: ErrorView}, caller="required", tag="Accounts")
 async def ask_for_present(request: Request) -> Response:
     """Send a code to the caller's address, unless it is proven."""
-    user, (asker, cookies) = await get_live_caller(request), make_asker(request)
-    await mail_of(request).proofs.ask_for_present(user, asker)
+    user, (client, cookies) = await get_live_caller(request), identify_asker(request)
+    await mail_of(request).proofs.ask_for_present(user, client)
     return _accepted(cookies)
 
 
@@ -73,7 +74,7 @@ async def ask_for_present(request: Request) -> Response:
 async def confirm_present(request: Request, offered: TypedCode) -> Response:
     """Take the code that was sent to the caller's address as the proof that it is theirs."""
     user = await get_live_caller(request)
-    await mail_of(request).proofs.confirm_present(user, offered.code, get_asker(request))
+    await mail_of(request).proofs.confirm_present(user, offered.code, identify_client(request))
     return Response(status_code=204)
 
 
@@ -87,10 +88,10 @@ async def confirm_present(request: Request, offered: TypedCode) -> Response:
 )
 async def ask_to_move(request: Request, wanted: NewEmail) -> Response:
     """Send a code to the address that the account is to have. The caller must have signed in a moment ago."""
-    user, (asker, cookies) = await get_live_caller(request), make_asker(request)
+    user, (client, cookies) = await get_live_caller(request), identify_asker(request)
     if not is_recent(require_user(request).claims.authenticated_at, MAX_AUTH_AGE, int(time.time())):
         raise Unauthorized(challenge=ask_for_recent_sign_in(MAX_AUTH_AGE))
-    await mail_of(request).proofs.ask_to_move(user, wanted.email, asker)
+    await mail_of(request).proofs.ask_to_move(user, wanted.email, client)
     return _accepted(cookies)
 
 
@@ -105,7 +106,7 @@ async def ask_to_move(request: Request, wanted: NewEmail) -> Response:
 async def confirm_move(request: Request, offered: TypedCode) -> Response:
     """Give the account the address that the code was sent to, and end all other sessions."""
     user, session_id = await get_live_caller(request), callers_session(request)
-    await mail_of(request).proofs.confirm_move(user, session_id, offered.code, get_asker(request))
+    await mail_of(request).proofs.confirm_move(user, session_id, offered.code, identify_client(request))
     return Response(status_code=204)
 
 

@@ -9,27 +9,26 @@ can't use a code in it without that browser's cookie, and the cookie alone opens
 3. It says nothing of who asked, for what, or whether anybody has that address.
 """
 
-import re
+import dataclasses
 import time
 
 from starlette.requests import Request
 
+from auth_service.clients import Client, find_flow, identify_client
 from auth_service.mail.codes import make_token
 from auth_service.parts import parts_of
-from shared.tokens.session_cookie import parse_cookies, set_cookie
+from shared.tokens.session_cookie import set_cookie
 
 MAX_AGE = 24 * 3600  # seconds: much longer than a code, for a browser's clock may be hours ahead
-
-_FLOW = re.compile(r"[A-Za-z0-9_-]{43}")  # 256 bits, as ``make_token`` writes them
-
-
-def find_flow(request: Request) -> str | None:
-    """Return the browser's flow, or None."""
-    flow = parse_cookies(request.scope["headers"]).get(parts_of(request).cookies.flow)
-    return flow if flow is not None and _FLOW.fullmatch(flow) else None
 
 
 def keep_flow(request: Request) -> tuple[str, list[str]]:
     """Return the browser's flow, a new one where it has none, and the cookies that keep it for a day from now."""
     flow, names = find_flow(request) or make_token(), parts_of(request).cookies
     return flow, [set_cookie(names.flow, flow, secure=names.secure, expires_at=int(time.time()) + MAX_AGE)]
+
+
+def identify_asker(request: Request) -> tuple[Client, list[str]]:
+    """Return who asks for a code, with a flow, and the cookies that keep it."""
+    flow, cookies = keep_flow(request)
+    return dataclasses.replace(identify_client(request), flow=flow), cookies

@@ -15,7 +15,7 @@ from auth_service.clients import identify_client
 from auth_service.errors import CodeRefused
 from auth_service.parts import mail_of, parts_of
 from auth_service.web.browser import add_cookies, find_browser_session, note_reader
-from auth_service.web.flow import find_flow, keep_flow
+from auth_service.web.flow import identify_asker, keep_flow
 from auth_service.web.mail_schemas import PasswordReset, PasswordResetRequest
 from auth_service.web.pages import MAX_FORM, explain_later, form_page, redirect, sign_in_url, verify_form
 from auth_service.web.public_name import at_public_name, lead_from
@@ -38,14 +38,14 @@ async def show_asking(request: Request) -> Response:
 
 async def ask(request: Request) -> Response:
     """Send a letter to the address, and lead on to the form for the code in it."""
-    fields, (flow, cookies) = await read_form(request, MAX_FORM), keep_flow(request)
+    fields, (client, cookies) = await read_form(request, MAX_FORM), identify_asker(request)
     typed = {"email": fields.get("email", "")}
     try:
         verify_form(request, fields)
         wanted = validate(PasswordResetRequest, typed)
         recovery = mail_of(request).recovery
-        asking = recovery.ask(wanted.email, flow, identify_client(request))
-        await ask_once(asking, functools.partial(recovery.find_asked, flow), wanted.email)
+        asking = recovery.ask(wanted.email, client)
+        await ask_once(asking, functools.partial(recovery.find_asked, client), wanted.email)
     except REFUSALS as refusal:
         return _page(request, "forgot.html", typed, refusal)
     return add_cookies(redirect(f"{lead_from(request)}/forgot/code"), cookies)
@@ -65,7 +65,7 @@ async def set_password(request: Request) -> Response:
         verify_form(request, fields)
         wanted = validate(PasswordReset, {**typed, "password": fields.get("password", "")})
         signing_in, client = parts_of(request).signing_in, identify_client(request)
-        await reset_once(mail_of(request).recovery, signing_in, wanted, find_flow(request), client)
+        await reset_once(mail_of(request).recovery, signing_in, wanted, client)
     except REFUSALS as refusal:
         return await _setting_page(request, typed, refusal)
     return redirect(sign_in_url(request, notice="reset"))
@@ -73,8 +73,7 @@ async def set_password(request: Request) -> Response:
 
 async def _setting_page(request: Request, typed: Mapping[str, str], refusal: Refusal | None = None) -> Response:
     """Return the form for the code, for the address that the browser asked for, unless another was typed."""
-    flow = find_flow(request)
-    asked = await mail_of(request).recovery.find_asked(flow) if flow else None
+    asked = await mail_of(request).recovery.find_asked(identify_client(request))
     email = asked.email if asked else ""
     return _page(request, "forgot_code.html", {"asked": email, "email": email, "code": "", **typed}, refusal)
 

@@ -22,7 +22,6 @@ from auth_service.mail.codes import Purpose
 from auth_service.mail.mail import Mail
 from auth_service.parts import mail_of, parts_of
 from auth_service.tables.users import User
-from auth_service.web.askers import get_asker, make_asker
 from auth_service.web.browser import (
     add_cookies,
     choose_callback_url,
@@ -31,7 +30,7 @@ from auth_service.web.browser import (
     list_session_ids,
     store_sign_in,
 )
-from auth_service.web.flow import keep_flow
+from auth_service.web.flow import identify_asker, keep_flow
 from auth_service.web.mail_schemas import SignUpCode, TypedCode
 from auth_service.web.pages import (
     FIRST_PAGE_SIGNED_IN,
@@ -100,7 +99,7 @@ async def confirm(request: Request) -> Response:
     try:
         verify_form(request, fields)
         offered = validate(SignUpCode, {name: fields.get(name, "") for name in ("email", "code")})
-        await sign_up_by_code_once(mail_of(request).proofs, offered.email, offered.code, get_asker(request))
+        await sign_up_by_code_once(mail_of(request).proofs, offered.email, offered.code, identify_client(request))
     except (Forbidden, Invalid, CodeRefused, EmailTaken, Throttled, Unavailable) as refusal:
         return await _code_page(request, callback_url, fields, refusal)
     return redirect(sign_in_url(request, callback_url=callback_url, notice="signed-up"))
@@ -110,11 +109,8 @@ async def confirm(request: Request) -> Response:
 async def show_offer(request: Request) -> Response:
     """Show the form for the code that a new user was sent; without one, lead to where they were going."""
     callback_url, found = _choose_first_page(request, {}), await find_browser_session(request)
-    user = found.user if found else None
-    if (
-        user is None
-        or await mail_of(request).proofs.find_asked(Purpose.PROVE_ADDRESS, get_asker(request), user) is None
-    ):
+    user, client = found.user if found else None, identify_client(request)
+    if user is None or await mail_of(request).proofs.find_asked(Purpose.PROVE_ADDRESS, client, user) is None:
         return redirect(callback_url)
     return await _code_page(request, callback_url, {}, user=user)
 
@@ -128,7 +124,7 @@ async def accept_offer(request: Request) -> Response:
     try:
         verify_form(request, fields)
         offered = validate(TypedCode, {"code": fields.get("code", "")})
-        await prove_once(mail_of(request).proofs, found.user, offered.code, get_asker(request))
+        await prove_once(mail_of(request).proofs, found.user, offered.code, identify_client(request))
     except (CodeRefused, Forbidden, Invalid, Throttled, Unavailable) as refusal:
         return await _code_page(request, callback_url, fields, refusal, found.user)
     return redirect(callback_url)
@@ -138,9 +134,9 @@ async def _sign_up(request: Request, wanted: SignUp, callback_url: str) -> Respo
     """Sign up and in; or ask for the code first. Raises what signing up does."""
     mail = parts_of(request).mail
     if mail is not None and mail.verification == "required":
-        asker, cookies = make_asker(request)
-        find_asked = functools.partial(mail.proofs.find_asked, Purpose.SIGN_UP, asker, None)
-        await ask_once(mail.proofs.ask_to_sign_up(wanted, asker), find_asked, wanted.email)
+        client, cookies = identify_asker(request)
+        find_asked = functools.partial(mail.proofs.find_asked, Purpose.SIGN_UP, client, None)
+        await ask_once(mail.proofs.ask_to_sign_up(wanted, client), find_asked, wanted.email)
         return add_cookies(_lead_to_code(request, callback_url), cookies)
     replaced, client = list_session_ids(request), identify_client(request)
     signed_in = await sign_up_once(parts_of(request).accounts, wanted, client, replaced)
@@ -152,9 +148,9 @@ async def _sign_up(request: Request, wanted: SignUp, callback_url: str) -> Respo
 
 async def _offer_proof(request: Request, mail: Mail, user: User, callback_url: str) -> Response:
     """Send a code to a new user, and lead to the page for it. They are signed up, whatever happens here."""
-    asker, cookies = make_asker(request)
+    client, cookies = identify_asker(request)
     with contextlib.suppress(Throttled, Unavailable):
-        await mail.proofs.ask_for_present(user, asker)
+        await mail.proofs.ask_for_present(user, client)
     return add_cookies(_lead_to_code(request, callback_url), cookies)
 
 
@@ -171,7 +167,7 @@ async def _code_page(
 ) -> Response:
     """Return the page for the code, with the address that it was sent to; without a form where none is waited for."""
     purpose = Purpose.PROVE_ADDRESS if user else Purpose.SIGN_UP
-    asked = await mail_of(request).proofs.find_asked(purpose, get_asker(request), user)
+    asked = await mail_of(request).proofs.find_asked(purpose, identify_client(request), user)
     shown = {
         **lead_back(callback_url),
         "email": asked.email if asked else None,
