@@ -18,13 +18,13 @@ from auth_service.clients import Client
 from auth_service.email_addresses import email_key
 from auth_service.errors import CodeRefused, EmailTaken
 from auth_service.guessing.rules import LimitName
-from auth_service.mail.codes import LIFETIME, Asked, Codes, Purpose, make_code, read_code
+from auth_service.mail.codes import Purpose, make_code
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
+from auth_service.mail.sent_codes import Codes, write_letter
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.codes import (
     Code,
-    NewCode,
     end_codes_of,
     find_just_used,
     find_newest,
@@ -32,7 +32,7 @@ from auth_service.tables.codes import (
     try_code,
     use_code,
 )
-from auth_service.tables.letters import NewLetter, insert_letter
+from auth_service.tables.letters import insert_letter
 from auth_service.tables.sessions import Ending, SessionId
 from auth_service.tables.user_changes import ChangeKind, insert_user_change
 from auth_service.tables.users import Credentials, User, find_credentials, lock_user, update_email, update_proven
@@ -57,8 +57,8 @@ class AddressProofs:
         await self._admit(user.email, client, found)
         async with self.accounts.database.transaction() as connection:
             code = await self._insert_code(connection, Purpose.PROVE_ADDRESS, user, user.email, client)
-            facts = {"name": user.name, "code": code}
-            await _write(connection, LetterKind.PROOF_CODE, user.email, client, facts, user_id=user.id)
+            letter = write_letter(LetterKind.PROOF_CODE, user.email, client, user, name=user.name, code=code)
+            await insert_letter(connection, letter)
 
     async def confirm_present(self, user: User, typed: str, client: Client) -> None:
         """Note that the user's address is theirs."""
@@ -75,10 +75,10 @@ class AddressProofs:
             found = await find_credentials(connection, email)
             code = await self._insert_code(connection, Purpose.CHANGE_ADDRESS, user, email, client)
             if found is None or found.user.id == user.id:
-                facts = {"name": user.name, "code": code}
-                await _write(connection, LetterKind.CHANGE_CODE, email, client, facts, user_id=user.id)
+                letter = write_letter(LetterKind.CHANGE_CODE, email, client, user, name=user.name, code=code)
             else:
-                await _write_already_here(connection, found.user, client)
+                letter = write_letter(LetterKind.ALREADY_HERE, found.user.email, client, found.user)
+            await insert_letter(connection, letter)
 
     async def confirm_move(self, user: User, session_id: SessionId, typed: str, client: Client) -> User:
         """Give the user the address that the code was sent to, and return them; EmailTaken if it was taken since."""
@@ -86,7 +86,7 @@ class AddressProofs:
         async with self.accounts.database.transaction() as connection:
             await lock_user(connection, user.id)
             await _use(connection, code)
-            moved = await update_email(connection, user.id, str(code.facts["email"]))
+            moved = await update_email(connection, user.id, code.email)
             if moved is None:
                 raise EmailTaken
             await insert_audit_line(connection, Event.EMAIL_CHANGED, client, user.id, session_id)
@@ -109,9 +109,10 @@ class AddressProofs:
             found = await find_credentials(connection, new.email)
             code = await self._insert_code(connection, Purpose.SIGN_UP, None, new.email, client, kept)
             if found is None:
-                await _write(connection, LetterKind.SIGN_UP_CODE, new.email, client, {"code": code})
+                letter = write_letter(LetterKind.SIGN_UP_CODE, new.email, client, code=code)
             else:
-                await _write_already_here(connection, found.user, client)
+                letter = write_letter(LetterKind.ALREADY_HERE, found.user.email, client, found.user)
+            await insert_letter(connection, letter)
 
     async def confirm_sign_up(self, email: str, typed: str, client: Client) -> User:
         """Return the new user, whose address is proven; EmailTaken if somebody else proved it first."""
@@ -128,27 +129,22 @@ class AddressProofs:
 
         return await self.accounts.store(NewUser(**kept), client, prove, use)
 
-    async def find_asked(self, purpose: Purpose, client: Client, user: User | None) -> Asked | None:
+    async def find_asked(self, purpose: Purpose, client: Client, user: User | None) -> Code | None:
         """Return what this browser asked for, of this user, while the code is good."""
-        code = await self._find_newest(purpose, client, user)
-        return Asked(str(code.facts["email"]), code.created_at) if code else None
-
-    async def has_just_signed_up(self, email: str, typed: str, client: Client, within: dt.timedelta) -> bool:
-        """Tell whether this browser used this code a moment ago, and so made the account of that address."""
-        code = read_code(typed)
-        if code is None or client.flow is None:
-            return False
-        hashes = self.codes.hash_flow(client.flow), self.codes.hash_code(Purpose.SIGN_UP, email_key(email), code)
-        async with self.accounts.database.connection() as connection:
-            used = await find_just_used(connection, Purpose.SIGN_UP, *hashes, within)
-            return used is not None and await find_credentials(connection, email) is not None
-
-    async def _find_newest(self, purpose: Purpose, client: Client, user: User | None) -> Code | None:
         if client.flow is None:
             return None
         async with self.accounts.database.connection() as connection:
             code = await find_newest(connection, purpose, self.codes.hash_flow(client.flow))
         return code if code is not None and code.user_id == (user.id if user else None) else None
+
+    async def has_just_signed_up(self, email: str, typed: str, client: Client, within: dt.timedelta) -> bool:
+        """Tell whether this browser used this code a moment ago, and so made the account of that address."""
+        macs = self.codes.hash_typed(Purpose.SIGN_UP, email, typed, client.flow)
+        if macs is None:
+            return False
+        async with self.accounts.database.connection() as connection:
+            used = await find_just_used(connection, Purpose.SIGN_UP, *macs, within)
+            return used is not None and await find_credentials(connection, email) is not None
 
     async def _admit(self, email: str, client: Client, named: Credentials | None = None) -> None:
         await self.accounts.admission.admit_letter(email_key(email), client, named)
@@ -163,23 +159,21 @@ class AddressProofs:
         facts: dict[str, str] | None = None,
     ) -> str:
         """Store a new code and return it: a user has one of each purpose, under the address that they have now."""
-        assert client.flow is not None, "who asks is given a flow"
-        code, key = make_code(), email_key(user.email if user else email)
-        hashes = self.codes.hash_address(key), self.codes.hash_code(purpose, key, code)
-        kept = {"email": email, **(facts or {})}
-        flow = self.codes.hash_flow(client.flow)
-        await insert_code(connection, NewCode(purpose, user.id if user else None, *hashes, flow, kept))
+        assert client.flow is not None, "whoever asks is given a flow"
+        code, kept = make_code(), {"email": email, **(facts or {})}
+        account = user.email if user else email
+        await insert_code(connection, self.codes.hash_new(purpose, code, account, user, client.flow, kept))
         return code
 
     async def _get_code(self, purpose: Purpose, email: str, typed: str, client: Client, user: User | None) -> Code:
         """Return the code that was typed. A wrong one costs a try, and is audited as long as there are any."""
         await self.accounts.admission.admit_address(LimitName.CODE, client)
-        code, asked = read_code(typed), await self._find_newest(purpose, client, user)
-        if code is None or asked is None or client.flow is None:
+        macs = self.codes.hash_typed(purpose, email, typed, client.flow)
+        asked = await self.find_asked(purpose, client, user)
+        if macs is None or asked is None:
             raise CodeRefused
-        flow, mac = self.codes.hash_flow(client.flow), self.codes.hash_code(purpose, email_key(email), code)
         async with self.accounts.database.connection() as connection:
-            found = await try_code(connection, purpose, flow, mac)
+            found = await try_code(connection, purpose, *macs)
             if found is None:
                 await insert_audit_line(connection, Event.CODE_REFUSED, client, asked.user_id)
         if found is None or found.user_id != asked.user_id:
@@ -190,18 +184,3 @@ class AddressProofs:
 async def _use(connection: Connection, code: Code) -> None:
     if not await use_code(connection, code.id):
         raise CodeRefused
-
-
-async def _write_already_here(connection: Connection, owner: User, client: Client) -> None:
-    await _write(connection, LetterKind.ALREADY_HERE, owner.email, client, {}, owner.id)
-
-
-async def _write(
-    connection: Connection,
-    kind: LetterKind,
-    address: str,
-    client: Client,
-    facts: dict[str, str],
-    user_id: int | None = None,
-) -> None:
-    await insert_letter(connection, NewLetter(kind, address, client.language, LIFETIME, user_id, facts))

@@ -8,10 +8,10 @@ import structlog
 from auth_service.accounts import Accounts
 from auth_service.guessing.admission import Admission
 from auth_service.mail.address_proofs import AddressProofs
-from auth_service.mail.codes import Codes
 from auth_service.mail.links import Links
 from auth_service.mail.notices import Notices
 from auth_service.mail.recovery import Recovery
+from auth_service.mail.sent_codes import Codes
 from auth_service.settings import AuthSettings
 from shared.postgres.database import Database
 

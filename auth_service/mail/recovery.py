@@ -18,16 +18,16 @@ from auth_service.email_addresses import email_key
 from auth_service.errors import CodeRefused
 from auth_service.guessing.admission import Admission
 from auth_service.guessing.rules import LimitName
-from auth_service.mail.codes import LIFETIME, Asked, Codes, Purpose, make_code, read_code
+from auth_service.mail.codes import Purpose, make_code
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
+from auth_service.mail.sent_codes import Codes, write_to_owner
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.passwords.rules import GUESSABLE, find_password_fault
 from auth_service.sessions import Sessions
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.codes import (
     Code,
-    NewCode,
     end_codes_of,
     find_just_used,
     find_newest,
@@ -35,7 +35,7 @@ from auth_service.tables.codes import (
     try_code,
     use_code,
 )
-from auth_service.tables.letters import NewLetter, insert_letter
+from auth_service.tables.letters import insert_letter
 from auth_service.tables.sessions import Ending
 from auth_service.tables.users import (
     User,
@@ -68,30 +68,22 @@ class Recovery:
         The same, but for what the letter says, when nobody has the address.
         """
         assert client.flow is not None, "whoever asks is given a flow"
-        key, code = email_key(email), make_code()
+        code = make_code()
         async with self.database.connection() as connection:
             found = await find_credentials(connection, email)
-        await self.admission.admit_letter(key, client, found)
+        await self.admission.admit_letter(email_key(email), client, found)
         user = found.user if found else None
-        new = NewCode(
-            purpose=Purpose.RESET,
-            user_id=user.id if user else None,
-            address_mac=self.codes.hash_address(key),
-            code_mac=self.codes.hash_code(Purpose.RESET, key, code),
-            flow_mac=self.codes.hash_flow(client.flow),
-            facts={"email": email},
-        )
+        new = self.codes.hash_new(Purpose.RESET, code, email, user, client.flow, {"email": email})
         async with self.database.transaction() as connection:
             await insert_code(connection, new)
-            await insert_letter(connection, _write_letter(user, email, code, client))
+            await insert_letter(connection, write_to_owner(LetterKind.RESET_CODE, user, email, client, code=code))
 
-    async def find_asked(self, client: Client) -> Asked | None:
+    async def find_asked(self, client: Client) -> Code | None:
         """Return what a browser asked for, while the code is good; whether anybody has the address or not."""
         if client.flow is None:
             return None
         async with self.database.connection() as connection:
-            code = await find_newest(connection, Purpose.RESET, self.codes.hash_flow(client.flow))
-        return Asked(str(code.facts["email"]), code.created_at) if code else None
+            return await find_newest(connection, Purpose.RESET, self.codes.hash_flow(client.flow))
 
     async def set_password(self, wanted: PasswordReset, client: Client) -> None:
         """Set a new password and end all sessions of the user.
@@ -107,12 +99,11 @@ class Recovery:
 
     async def find_just_reset(self, wanted: PasswordReset, client: Client, moment: dt.timedelta) -> User | None:
         """Return the user whose password was set a moment ago, by this very code and browser; else None."""
-        code_mac = self._read(wanted)
-        if client.flow is None or code_mac is None:
+        macs = self.codes.hash_typed(Purpose.RESET, wanted.email, wanted.code, client.flow)
+        if macs is None:
             return None
         async with self.database.connection() as connection:
-            found = (Purpose.RESET, self.codes.hash_flow(client.flow), code_mac)
-            code = await find_just_used(connection, *found, moment)
+            code = await find_just_used(connection, Purpose.RESET, *macs, moment)
             return await find_user(connection, code.user_id) if code and code.user_id is not None else None
 
     async def start(self, user_id: int, client: Client) -> User:
@@ -133,11 +124,11 @@ class Recovery:
     async def _try(self, wanted: PasswordReset, client: Client) -> tuple[Code, User] | None:
         """Return the code and whose it is, or None when it is not right; Throttled."""
         await self.admission.admit_address(LimitName.CODE, client)
-        code_mac = self._read(wanted)
-        if client.flow is None or code_mac is None:
+        macs = self.codes.hash_typed(Purpose.RESET, wanted.email, wanted.code, client.flow)
+        if macs is None:  # which costs no try
             return None
         async with self.database.connection() as connection:
-            code = await try_code(connection, Purpose.RESET, self.codes.hash_flow(client.flow), code_mac)
+            code = await try_code(connection, Purpose.RESET, *macs)
             user = await find_user(connection, code.user_id) if code and code.user_id is not None else None
         if code is None or user is None or email_key(user.email) != email_key(wanted.email):
             return None  # nobody has the address, or no longer
@@ -170,20 +161,8 @@ class Recovery:
         await self.sessions.end_all(connection, user_id, Ending.PASSWORD_RESET, client)
         await end_codes_of(connection, user_id)
 
-    def _read(self, wanted: PasswordReset) -> bytes | None:
-        """Return what is stored of the code that was typed; None when it can't be one, which costs no try."""
-        code = read_code(wanted.code)
-        return self.codes.hash_code(Purpose.RESET, email_key(wanted.email), code) if code else None
-
     async def _note_refusal(self, email: str, client: Client) -> None:
         """Note in the audit that a code was refused: no more of them than are let in."""
         async with self.database.connection() as connection:
             found = await find_credentials(connection, email)
             await insert_audit_line(connection, Event.CODE_REFUSED, client, found.user.id if found else None)
-
-
-def _write_letter(user: User | None, email: str, code: str, client: Client) -> NewLetter:
-    if user is None:
-        return NewLetter(LetterKind.NOBODY_HERE, email, client.language, LIFETIME)
-    facts = {"name": user.name, "code": code}
-    return NewLetter(LetterKind.RESET_CODE, user.email, client.language, LIFETIME, user.id, facts)

@@ -15,10 +15,10 @@ from auth_service.clients import Client
 from auth_service.email_addresses import email_key
 from auth_service.errors import CodeRefused, EmailTaken, InvalidCredentials
 from auth_service.mail.address_proofs import AddressProofs
-from auth_service.mail.codes import Asked
 from auth_service.mail.recovery import Recovery
 from auth_service.sessions import SignedIn
 from auth_service.signing_in import Proof, SigningIn
+from auth_service.tables.codes import Code
 from auth_service.tables.sessions import SessionId
 from auth_service.tables.users import Credentials, User, find_credentials, find_user
 from auth_service.web.mail_schemas import PasswordReset
@@ -26,7 +26,7 @@ from auth_service.web.schemas import PasswordChange, SignUp
 from shared.errors import Conflict, Invalid, NotFound, Throttled
 
 A_MOMENT = dt.timedelta(minutes=1)
-FindAsked: TypeAlias = Callable[[], Awaitable[Asked | None]]
+FindAsked: TypeAlias = Callable[[], Awaitable[Code | None]]
 """Finds what a browser asked for."""
 
 TWO_CLICKS = dt.timedelta(seconds=10)  # between those that ask for a letter: whoever waits longer wants another
@@ -87,7 +87,7 @@ async def ask_once(asking: Awaitable[None], find_asked: FindAsked, email: str) -
         for pause in PAUSES:
             await asyncio.sleep(pause)
             asked = await find_asked()
-            if asked is not None and _is_same(asked.email, email) and _is_a_moment_ago(asked.at, TWO_CLICKS):
+            if asked is not None and _is_same(asked.email, email) and _is_a_moment_ago(asked.created_at, TWO_CLICKS):
                 return
         raise
 
