@@ -10,10 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_service.clients import identify_client
-from auth_service.mail.codes import LIFETIME
 from auth_service.parts import mail_of
-from auth_service.web.api import MAX_BODY, answer_new_user, callers_session, get_live_caller
-from auth_service.web.browser import add_cookies
+from auth_service.web.api import MAX_BODY, answer_asker, answer_new_user, callers_session, get_live_caller
 from auth_service.web.flow import identify_asker
 from auth_service.web.mail_schemas import LetterView, NewEmail, SignUpCode, TypedCode
 from auth_service.web.schemas import SignUp, UserView
@@ -23,7 +21,6 @@ from shared.tokens.claims import is_recent
 from shared.web.routes import operation
 from shared.web.schemas import ErrorView
 
-ON_ITS_WAY = LetterView(expires_in=int(LIFETIME.total_seconds())).model_dump_json(by_alias=True)
 MAX_AUTH_AGE = 300  # seconds since the sign-in of whoever moves to another address; the policy asks for the same
 
 
@@ -38,7 +35,7 @@ async def ask_to_sign_up(request: Request, wanted: SignUp) -> Response:
     """Send a code to the address. The account is created by the code, in the browser that asked for it."""
     client, cookies = identify_asker(request)
     await mail_of(request).proofs.ask_to_sign_up(wanted, client)
-    return _accepted(cookies)
+    return answer_asker(cookies)
 
 
 @operation(
@@ -60,7 +57,7 @@ async def ask_for_present(request: Request) -> Response:
     """Send a code to the caller's address, unless it is proven."""
     user, (client, cookies) = await get_live_caller(request), identify_asker(request)
     await mail_of(request).proofs.ask_for_present(user, client)
-    return _accepted(cookies)
+    return answer_asker(cookies)
 
 
 @operation(
@@ -92,7 +89,7 @@ async def ask_to_move(request: Request, wanted: NewEmail) -> Response:
     if not is_recent(require_user(request).claims.authenticated_at, MAX_AUTH_AGE, int(time.time())):
         raise Unauthorized(challenge=ask_for_recent_sign_in(MAX_AUTH_AGE))
     await mail_of(request).proofs.ask_to_move(user, wanted.email, client)
-    return _accepted(cookies)
+    return answer_asker(cookies)
 
 
 @operation(
@@ -108,7 +105,3 @@ async def confirm_move(request: Request, offered: TypedCode) -> Response:
     user, session_id = await get_live_caller(request), callers_session(request)
     await mail_of(request).proofs.confirm_move(user, session_id, offered.code, identify_client(request))
     return Response(status_code=204)
-
-
-def _accepted(cookies: list[str]) -> Response:
-    return add_cookies(Response(ON_ITS_WAY, status_code=202, media_type="application/json"), cookies)

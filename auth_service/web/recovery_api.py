@@ -7,16 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_service.clients import identify_client
-from auth_service.mail.codes import LIFETIME
 from auth_service.parts import mail_of
-from auth_service.web.api import MAX_BODY
-from auth_service.web.browser import add_cookies
+from auth_service.web.api import MAX_BODY, answer_asker
 from auth_service.web.flow import identify_asker
 from auth_service.web.mail_schemas import LetterView, PasswordReset, PasswordResetRequest
 from shared.web.routes import operation
 from shared.web.schemas import ErrorView
-
-ON_ITS_WAY = LetterView(expires_in=int(LIFETIME.total_seconds())).model_dump_json(by_alias=True)
 
 
 @operation(
@@ -33,7 +29,7 @@ async def ask_for_reset(request: Request, wanted: PasswordResetRequest) -> Respo
     """
     client, cookies = identify_asker(request)
     await mail_of(request).recovery.ask(wanted.email, client)
-    return add_cookies(Response(ON_ITS_WAY, status_code=202, media_type="application/json"), cookies)
+    return answer_asker(cookies)
 
 
 @operation(

@@ -17,7 +17,7 @@ from auth_service.parts import mail_of, parts_of
 from auth_service.web.browser import add_cookies, find_browser_session, note_reader
 from auth_service.web.flow import identify_asker, keep_flow
 from auth_service.web.mail_schemas import PasswordReset, PasswordResetRequest
-from auth_service.web.pages import MAX_FORM, explain_later, form_page, redirect, sign_in_url, verify_form
+from auth_service.web.pages import MAX_FORM, answer_form, redirect, sign_in_url, verify_form
 from auth_service.web.public_name import at_public_name, lead_from
 from auth_service.web.second_clicks import ask_once, reset_once
 from shared.errors import Forbidden, Invalid, Throttled, Unavailable
@@ -81,13 +81,5 @@ async def _setting_page(request: Request, typed: Mapping[str, str], refusal: Ref
 def _page(request: Request, template: str, typed: Mapping[str, str], refusal: Refusal | None = None) -> Response:
     """Return a page with what was typed, and the refusal, if there was one."""
     note_reader(request)
-    errors = refusal.fields if isinstance(refusal, Invalid) else {}
-    if isinstance(refusal, CodeRefused):
-        errors = {"code": refusal.message}
-    problem, retry_after = (None if refusal is None or errors else refusal.message), None
-    if isinstance(refusal, Throttled | Unavailable):
-        problem, retry_after = explain_later(refusal), refusal.retry_after
-    shown = {"typed": typed, "errors": errors, "problem": problem, "retry_after": retry_after}
-    page = form_page(request, template, refusal.status if refusal else 200, shown)
-    page.headers.update(refusal.headers if refusal else {})
-    return page
+    wrong = {"errors": {"code": refusal.message}, "problem": None} if isinstance(refusal, CodeRefused) else {}
+    return answer_form(request, template, {"typed": typed, **wrong}, refusal)

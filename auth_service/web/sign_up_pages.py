@@ -26,7 +26,6 @@ from auth_service.web.browser import (
     add_cookies,
     choose_callback_url,
     find_browser_session,
-    is_csrf_verified,
     list_session_ids,
     store_sign_in,
 )
@@ -35,10 +34,7 @@ from auth_service.web.mail_schemas import SignUpCode, TypedCode
 from auth_service.web.pages import (
     FIRST_PAGE_SIGNED_IN,
     MAX_LEADING_FORM,
-    explain_csrf,
-    explain_later,
-    explain_refusal,
-    form_page,
+    answer_form,
     lead_back,
     redirect,
     sign_in_url,
@@ -68,22 +64,12 @@ async def sign_up(request: Request) -> Response:
     fields = await read_form(request, MAX_LEADING_FORM)
     callback_url = _choose_first_page(request, fields)
     typed = {name: fields.get(name, "") for name in ("name", "email")}
-    if not is_csrf_verified(request, fields):
-        return _sign_up_page(request, callback_url, typed, status=403, problem=explain_csrf(request))
     try:
+        verify_form(request, fields)
         wanted = validate(SignUp, {**typed, "password": fields.get("password", "")})
         return await _sign_up(request, wanted, callback_url)
-    except Invalid as error:
-        return _sign_up_page(request, callback_url, typed, status=error.status, faults=error.fields)
-    except EmailTaken as error:
-        return _sign_up_page(request, callback_url, typed, status=error.status, faults={"email": error.message})
-    except (Throttled, Unavailable) as error:
-        problem = explain_later(error)
-        page = _sign_up_page(
-            request, callback_url, typed, status=error.status, problem=problem, retry_after=error.retry_after
-        )
-        page.headers.update(error.headers)
-        return page
+    except (EmailTaken, Forbidden, Invalid, Throttled, Unavailable) as refusal:
+        return _sign_up_page(request, callback_url, typed, refusal)
 
 
 @at_public_name
@@ -172,27 +158,17 @@ async def _code_page(
         **lead_back(callback_url),
         "email": asked.email if asked else None,
         "code": fields.get("code", ""),
-        **explain_refusal(refusal),
         "is_wrong": isinstance(refusal, CodeRefused),
         "has_account": user is not None,
     }
-    page = form_page(request, "signup_code.html", refusal.status if refusal else 200, shown)
-    page.headers.update(refusal.headers if refusal else {})
-    return page
+    return answer_form(request, "signup_code.html", shown, refusal)
 
 
 def _sign_up_page(
-    request: Request,
-    callback_url: str,
-    typed: Mapping[str, str],
-    *,
-    status: int = 200,
-    faults: Mapping[str, str] | None = None,
-    problem: str | None = None,
-    retry_after: int | None = None,
+    request: Request, callback_url: str, typed: Mapping[str, str], refusal: AppError | None = None
 ) -> Response:
-    shown = {"typed": typed, "errors": faults or {}, "problem": problem, "retry_after": retry_after}
-    page = form_page(request, "signup.html", status, {**lead_back(callback_url), **shown})
+    taken = {"errors": {"email": refusal.message}, "problem": None} if isinstance(refusal, EmailTaken) else {}
+    page = answer_form(request, "signup.html", {**lead_back(callback_url), "typed": typed, **taken}, refusal)
     return page if parts_of(request).mail is None else add_cookies(page, keep_flow(request)[1])
 
 
