@@ -1,7 +1,6 @@
 """Mail as the rest of the service sees it: what endpoints find in ``parts.mail``, which is None where mail is off."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import structlog
 
@@ -12,11 +11,8 @@ from auth_service.mail.links import Links
 from auth_service.mail.notices import Notices
 from auth_service.mail.recovery import Recovery
 from auth_service.mail.sent_codes import Codes
-from auth_service.settings import AuthSettings
+from auth_service.settings import AuthSettings, Verification
 from shared.postgres.database import Database
-
-Verification: TypeAlias = Literal["off", "optional", "required"]
-"""Whether people prove their e-mail addresses; ``required``: before they can sign in."""
 
 LINK_PATH = "/api/auth/callback/email"  # as next-auth has it
 

@@ -26,11 +26,11 @@ from auth_service.web.schemas import PasswordChange, SignUp
 from shared.errors import Conflict, Invalid, NotFound, Throttled
 
 A_MOMENT = dt.timedelta(minutes=1)
-FindAsked: TypeAlias = Callable[[], Awaitable[Code | None]]
-"""Finds what a browser asked for."""
-
 TWO_CLICKS = dt.timedelta(seconds=10)  # between those that ask for a letter: whoever waits longer wants another
 PAUSES = (0, 0.1, 0.4)  # seconds in which the first click's code is stored, if both came at once
+
+FindAsked: TypeAlias = Callable[[], Awaitable[Code | None]]
+"""Finds what a browser asked for."""
 
 
 async def sign_up_once(
@@ -92,6 +92,20 @@ async def ask_once(asking: Awaitable[None], find_asked: FindAsked, email: str) -
         raise
 
 
+async def reset_once(recovery: Recovery, signing_in: SigningIn, wanted: PasswordReset, client: Client) -> None:
+    """Set a new password by a code, unless another click just did so. Raises what ``set_password`` does."""
+    try:
+        await recovery.set_password(wanted, client)
+    except CodeRefused as refusal:
+        user = await recovery.find_just_reset(wanted, client, A_MOMENT)
+        if user is None:
+            raise
+        try:
+            await signing_in.confirm_password(user, wanted.password, "password", client)
+        except (Invalid, Throttled):
+            raise refusal from None
+
+
 async def sign_up_by_code_once(proofs: AddressProofs, email: str, code: str, client: Client) -> None:
     """Sign up by a code, unless another click just did so by the same. Raises what ``confirm_sign_up`` does."""
     try:
@@ -126,20 +140,6 @@ async def move_once(
 async def _find_user(accounts: Accounts, user_id: int) -> User | None:
     async with accounts.database.connection() as connection:
         return await find_user(connection, user_id)
-
-
-async def reset_once(recovery: Recovery, signing_in: SigningIn, wanted: PasswordReset, client: Client) -> None:
-    """Set a new password by a code, unless another click just did so. Raises what ``set_password`` does."""
-    try:
-        await recovery.set_password(wanted, client)
-    except CodeRefused as refusal:
-        user = await recovery.find_just_reset(wanted, client, A_MOMENT)
-        if user is None:
-            raise
-        try:
-            await signing_in.confirm_password(user, wanted.password, "password", client)
-        except (Invalid, Throttled):
-            raise refusal from None
 
 
 async def _find_credentials(accounts: Accounts, email: str) -> Credentials | None:
