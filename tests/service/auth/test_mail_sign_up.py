@@ -14,16 +14,9 @@ from auth_service.app import create_app
 from auth_service.mail.codes import TRIES
 from shared.observing.metrics import Metrics
 from tests.support import next_auth
-from tests.support.address_proofs import (
-    SIGN_UP_BY,
-    change_code,
-    find_code,
-    find_letter,
-    forget_letters,
-    watch_queries,
-)
+from tests.support.address_proofs import SIGN_UP_BY, watch_queries
 from tests.support.html_forms import read_forms
-from tests.support.letters import WITH_MAIL, list_letters
+from tests.support.letters import WITH_MAIL, change_code, find_code, find_letter, forget_letters, list_letters
 from tests.support.people import PASSWORD
 from tests.support.services import PUBLIC_URL, auth_settings, client_of, running
 
