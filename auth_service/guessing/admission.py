@@ -133,9 +133,12 @@ class Admission:
         """Count, in the caller's transaction, what one user or session may do so often; Throttled when that is over."""
         await self._admit_all(connection, {self._name(name, whose): self._hold(name)}, client)
 
-    async def admit_notice(self, connection: Connection, user_id: int) -> bool:
-        """Count a letter about a sign-in, in the caller's transaction; tell whether it may still be sent."""
-        holds = {self._name(LimitName.NOTICE, str(user_id)): self._hold(LimitName.NOTICE)}
+    async def admit_notice(self, connection: Connection, account: str, kind: str) -> bool:
+        """Count a notice of some kind to an address, by its key, in the caller's transaction; tell whether to send it.
+
+        By the address, and not by the user: a new account with it has no new allowance.
+        """
+        holds = {self._name(LimitName.NOTICE, account, kind): self._hold(LimitName.NOTICE)}
         counts = await attempts.list_counts(connection, list(holds))
         return await self._admit(connection, counts, holds) is None
 

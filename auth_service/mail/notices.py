@@ -1,7 +1,9 @@
 """Notices: letters that tell people what happened to their account, so that they see what they did not do themselves.
 
-(ASVS 5.0, 6.3.5 and 6.3.7; NIST SP 800-63B-4, 4.6.) One is written in the transaction that is the reason for it. Only a
-sign-in from an unknown device is told afterwards: nobody must be kept out because it could not be.
+(ASVS 5.0, 6.3.5 and 6.3.7; NIST SP 800-63B-4, 4.6.) A notice is written in the transaction that it is about. Only that
+of a sign-in from an unknown device is written afterwards: nobody must be kept out because it could not be written. Of
+each kind an address gets few an hour, since anybody may have signed up with it, but a flood of one kind holds back no
+other.
 """
 
 import contextlib
@@ -9,6 +11,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from auth_service.clients import Client
+from auth_service.email_addresses import email_key
 from auth_service.guessing.admission import Admission
 from auth_service.mail.letters import LetterKind
 from auth_service.tables.letters import NewLetter, insert_letter
@@ -30,6 +33,8 @@ class Notices:
 
     async def write(self, connection: Connection, kind: LetterKind, user: User, client: Client) -> None:
         """Tell a user what the caller's transaction does, and from where, in the language of whoever asked for it."""
+        if not await self.admission.admit_notice(connection, email_key(user.email), kind):
+            return
         facts = {"name": user.name}
         if client.address is not None:  # an operator has none
             facts |= {"device": describe_device(client.user_agent), "address": client.address}
@@ -38,10 +43,9 @@ class Notices:
     async def write_of_sign_in(self, user: User, session: Session, client: Client) -> None:
         """Tell a user of a sign-in from a device that is not known to be theirs. The first sign-in is no news.
 
-        A flood of sign-ins is told of by a few letters. The user stays signed in, whatever happens here.
+        The user stays signed in, whatever happens here.
         """
         with contextlib.suppress(Unavailable):
             async with self.database.transaction() as connection:
-                is_news = await is_from_elsewhere(connection, session, client.address)
-                if is_news and await self.admission.admit_notice(connection, user.id):
+                if await is_from_elsewhere(connection, session, client.address):
                     await self.write(connection, LetterKind.NEW_DEVICE, user, client)
