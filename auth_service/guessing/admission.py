@@ -158,7 +158,7 @@ class Admission:
             await self._admit_all(connection, holds, client)
 
     async def note_owner(self, connection: Connection, account: str, client: Client) -> None:
-        """Let somebody sign in who has just proved by mail that an account, named by its key, is theirs.
+        """Let the owner of an account, named by its key, sign in after they have proved by mail that it is theirs.
 
         In the caller's transaction, once the password is set. What failed before, from wherever, is forgiven; and the
         address is known to the account, as if it had been signed in to from there: so whoever goes on failing

@@ -1,13 +1,13 @@
 """Proving an address: the present one, a new one before an account moves to it, and one that somebody signs up with.
 
-1. Whoever types the code of a letter reads what is sent to its address. The code holds for the browser that asked, and
-   for the user who did.
-2. Nothing tells whether an address has an account: what is written, counted and answered is the same. The letter says
-   it, to who reads that: without a code if the address is taken, even by an account that never proved it.
-3. A letter goes to the address as its account has it, or else as it was typed and will be stored, never to another
+1. A code proves that whoever types it reads what is sent to the address. It is valid only for the browser, and for the
+   user, that asked.
+2. Nothing reveals whether an address has an account: what is written, counted and answered is the same. Only the letter
+   says so, to the reader of that address: it has no code if the address is taken, even if it was never proven.
+3. A letter goes to the address as its account spells it, or else as it was typed and will be stored, never to another
    spelling of a stored one.
 4. A code is used in the transaction that does what it is for, so it does that once.
-5. Where an account moves, all its other sessions and codes end, and the old address is told.
+5. When an account moves, all its other sessions and codes end, and the old address is told.
 """
 
 import datetime as dt

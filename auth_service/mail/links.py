@@ -1,9 +1,9 @@
-"""Links that sign somebody in: whoever reads what is sent to the address of an account may enter it.
+"""Links that sign in: for whoever reads what is sent to the address of an account.
 
-1. A link is good for ten minutes, once, in any browser: mail is often read on another device.
-2. Opening it uses nothing up, for scanners open the links in letters, and some press what they find there. It shows a
-   button, and only that signs in (``ways/email``).
-3. Nothing tells whether an address has an account: one without gets a letter that says so.
+1. A link works once, for ten minutes, in any browser: mail is often read on another device.
+2. Opening it does not use it up, because mail scanners open the links in letters. It shows a button, and only pressing
+   that signs in (``ways/email``).
+3. Nothing reveals whether an address has an account: one without gets a letter that says so.
 """
 
 from dataclasses import dataclass

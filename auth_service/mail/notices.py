@@ -1,4 +1,4 @@
-"""Notices: letters that tell people what happened to their account, so that they see what they did not do themselves.
+"""Notices: letters that tell users what happened to their account, so that they notice what somebody else did.
 
 (ASVS 5.0, 6.3.5 and 6.3.7; NIST SP 800-63B-4, 4.6.) A notice is written in the transaction that it is about. Only that
 of a sign-in from an unknown device is written afterwards: nobody must be kept out because it could not be written. Of
@@ -41,7 +41,7 @@ class Notices:
         await insert_letter(connection, NewLetter(kind, user.email, client.language, LIFETIME, user.id, facts))
 
     async def write_of_sign_in(self, user: User, session: Session, client: Client) -> None:
-        """Tell a user of a sign-in from a device that is not known to be theirs. The first sign-in is no news.
+        """Tell a user of a sign-in from a device that is new to the account. The first sign-in is not reported.
 
         The user stays signed in, whatever happens here.
         """

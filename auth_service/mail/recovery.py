@@ -1,13 +1,13 @@
-"""Getting back in: a new password for whoever reads what is sent to the address of an account.
+"""Recovery: a new password for whoever reads what is sent to the address of an account.
 
-1. Asking does the same, in the same statements, whether anybody has the address or not, and tells nothing. An account's
-   letter goes to the address as its owner spelled it; where there is no account, a letter says so.
-2. A code is tried before a password is hashed. It is used up in the transaction that sets the password, so of any
-   number of simultaneous confirmations one succeeds. A password that is not accepted uses up nothing.
-3. All sessions end, as do all other codes. Nobody is signed in: whoever has a second factor still needs it (ASVS 5.0,
-   6.4.3). Their next sign-in is not held up by what others tried before (``Admission.note_owner``).
-4. The address is proven by that. Nothing survives that somebody left in the account who had not proven it.
-5. An operator can make a password void, but never chooses one (ASVS 5.0, 6.4.6).
+1. Asking runs the same statements and gets the same answer whether or not the address has an account. The letter goes
+   to the address as its owner spelled it; if there is no account, it says so.
+2. A code is tried before a password is hashed. It is used in the transaction that sets the password, so of any number
+   of simultaneous confirmations one succeeds. A password that is refused leaves the code unused.
+3. All sessions end, as do all other codes. Nobody is signed in: a user with a second factor still needs it (ASVS 5.0,
+   6.4.3). Failed sign-ins by others don't hold up the owner's next one (``Admission.note_owner``).
+4. A reset proves the address. If it was not proven, nothing of the time before survives.
+5. An operator can void a password, but never choose one (ASVS 5.0, 6.4.6).
 """
 
 import datetime as dt

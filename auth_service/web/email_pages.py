@@ -1,8 +1,8 @@
 """The page of one's own e-mail address: whether it is proven, and the way to another. It needs no script.
 
-Its forms are handled by the same use cases as the JSON API. Moving needs a sign-in of the last minutes; who has to sign
-in again does that in another tab, and what they typed stays here. The same goes for a form that is sent after the
-session has ended.
+Its forms are handled by the same use cases as the JSON API. Moving needs a recent sign-in. A user
+who has to sign in again does so in another tab, and what they typed stays here. The same goes for a form that is sent
+after the session has ended.
 """
 
 import functools

@@ -1,12 +1,12 @@
 """The flow cookie: it binds a code that is sent by mail to the browser that asked for it (ASVS 5.0, 6.6.2).
 
-The value is a random token; the database holds a keyed hash of it beside each code. Whoever reads somebody else's mail
-can't use a code in it without that browser's cookie, and the cookie alone opens nothing.
+The value is a random token; the database holds a keyed hash of it next to each code. Somebody who reads another's mail
+can't use a code in it without that browser's cookie, and the cookie alone is worth nothing.
 
-1. It is set where somebody is about to ask for a code, and again where they ask. So a second click has the flow of the
-   first one, whose answer its browser never saw.
-2. A browser keeps its flow. An older code is good for nothing all the same: only the newest of a flow is looked at.
-3. It says nothing of who asked, for what, or whether anybody has that address.
+1. It is set on the page with the form that asks for a code, and again by the form. So the second of two clicks has the
+   flow of the first one, whose answer the browser never saw.
+2. A browser keeps its flow. An older code is still useless: only the newest code of a flow is looked at.
+3. It does not reveal who asked, for what, or whether anybody has that address.
 """
 
 import dataclasses

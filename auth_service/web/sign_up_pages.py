@@ -2,11 +2,11 @@
 
 A form that is refused is shown again, each error beside its field, with everything that was typed except passwords.
 
-1. Where addresses are proven before anybody signs in, the form leads to the page for the code, whether or not the
-   address has an account; and the code to the sign-in page. Whoever typed it is not signed in by that: the password is
-   asked for by the one door there is, and both clicks of a double click get the same answer.
-2. Where the proof is optional, the letter goes out as soon as there is an account, and the next page offers to type its
-   code, which leads to where the new user was going, as does the way past it.
+1. If the proof is required, the form leads to the page for the code, whether or not the address has an account, and the
+   code to the sign-in page. It signs nobody in: passwords are asked for in one place only, and both clicks of a double
+   click get the same answer.
+2. If the proof is optional, the letter is sent once there is an account, and the next page asks for its code. Entering
+   or skipping it leads on to where the new user was going.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""A forgotten password, by the API: who gets back in, by what code, how often, and what that ends."""
+"""A forgotten password, by the API: which codes set a new one, how often, and what that ends."""
 
 import asyncio
 import datetime as dt

@@ -116,7 +116,7 @@ async def test_from_the_sign_in_page_to_a_new_password(
 
 
 async def test_the_way_back_is_kept(browser: httpx2.AsyncClient, database: asyncpg.Connection, grace: Person) -> None:
-    """Who was led to the sign-in page from another lands there once they sign in with their new password."""
+    """A user led to the sign-in page from another lands on that one once they sign in with their new password."""
     wanted = f"{PUBLIC_URL}/userposts/7/edit"
     await browser.get("/api/auth/signin", params={"callbackUrl": wanted})
     code = await get_code(browser, database, grace.email)

@@ -169,7 +169,7 @@ async def test_who_is_signed_in_is_told(
 async def test_who_may_not_sign_in_stays_out(
     mail_client: httpx2.AsyncClient, proven: Person, database: asyncpg.Connection, statement: str
 ) -> None:
-    """A link signs in nobody who was disabled, or is gone."""
+    """A link signs in no user who is disabled or deleted."""
     await ask(mail_client, proven.email)
     page = await mail_client.get(await read_link(database))
     await database.execute(statement, proven.id)

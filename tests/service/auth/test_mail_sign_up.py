@@ -110,7 +110,7 @@ async def test_wrong_codes_end_the_right_one(strict: httpx2.AsyncClient, databas
 async def test_only_the_browser_that_chose_the_password_signs_up(
     strict_app: Starlette, strict: httpx2.AsyncClient, database: asyncpg.Connection
 ) -> None:
-    """Somebody else who signs up with an address is lost without its code, and so is who reads it elsewhere.
+    """Signing up with somebody else's address is useless without the code, and so is the code in another browser.
 
     So nobody is made to take over an account whose password another chose.
     """
