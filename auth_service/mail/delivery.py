@@ -31,7 +31,7 @@ from auth_service.tables.letters import Backlog, Letter, delete_letter, find_bac
 from shared.observing.metrics import Metrics
 from shared.postgres.database import Connection, Database
 from shared.postgres.own_connection import OwnConnection
-from shared.process.background import end_task, obey_cancellation
+from shared.process.background import obey_cancellation
 from shared.timing import SENDING_GRACE
 
 POLL = 1.0  # seconds
@@ -86,13 +86,10 @@ class Delivery:
     async def stop(self) -> None:
         """Stop taking letters; those that are being sent get a moment, and the rest is left to other replicas."""
         task, self._task = self._task, None
-        await end_task(task)
+        await self._own.cancel(task)
         if self._sending:
             _, late = await asyncio.wait(self._sending, timeout=SENDING_GRACE)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
+            await self._own.cancel(*late)
         await self._own.hang_up()
 
     async def deliver(self) -> None:

@@ -38,15 +38,22 @@ class OwnConnection:
                 await connection.close(timeout=CLOSE_TIMEOUT)
 
     async def end(self, task: asyncio.Task[None] | None) -> None:
-        """End the task that works with it, and close it: what is under way is rolled back.
+        """End the task that works with it, as ``cancel`` does, and close it."""
+        await self.cancel(task)
+        await self.hang_up()
+
+    async def cancel(self, *tasks: asyncio.Task[None] | None) -> None:
+        """End tasks that work with it: what is under way is rolled back.
 
         A server that does not answer will do so when it can: else asyncpg waits for COMMAND_TIMEOUT, for which the end
         of a process has no time.
         """
-        if task is not None:
+        working = [task for task in tasks if task is not None]
+        for task in working:
             task.cancel()
-            await asyncio.wait([task], timeout=CLOSE_TIMEOUT)
-            if self._connection is not None and not task.done():
+        if working:
+            _, late = await asyncio.wait(working, timeout=CLOSE_TIMEOUT)
+            if self._connection is not None and late:
                 self._connection.terminate()
-        await end_task(task)
-        await self.hang_up()
+        for task in working:
+            await end_task(task)

@@ -2,7 +2,9 @@
 
 import asyncio
 import datetime as dt
+import os
 import re
+import signal
 import time
 from collections.abc import AsyncIterator, Callable
 
@@ -19,6 +21,7 @@ from auth_service.mail.delivery import AT_ONCE, Delivery
 from auth_service.mail.letters import LetterKind
 from auth_service.tables.letters import NewLetter, insert_letter, take_letters
 from shared.observing.metrics import Metrics
+from shared.timing import COMMAND_TIMEOUT
 from tests.support.letters import WITH_MAIL
 from tests.support.log_lines import find_secrets, lines_of
 from tests.support.ports import find_free_port
@@ -426,6 +429,23 @@ async def test_stopping_takes_a_moment(desk: Desk, database: asyncpg.Connection)
         await delivery.stop()
     assert time.monotonic() - began < smtp.WHOLE_TIMEOUT / 2
     assert await count_letters(database) == AT_ONCE
+
+
+async def test_a_database_that_hangs_holds_up_no_stop(app: Starlette, desk: Desk, database: asyncpg.Connection) -> None:
+    """Told to stop while PostgreSQL answers nothing, delivery gives up its connection instead of waiting for it."""
+    delivery = desk.open(find_free_port())
+    async with database.transaction():
+        await database.execute("LOCK TABLE letters IN ACCESS EXCLUSIVE MODE")
+        delivery.start()
+        waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%UPDATE letters%'"
+        async with app.state.parts.database.connection() as other:
+            pid = await wait_until(lambda: other.fetchval(waiting), lambda found: found is not None)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            async with asyncio.timeout(COMMAND_TIMEOUT):  # what the end of a process leaves for all that is stopped
+                await delivery.stop()
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
 
 async def test_no_connection_of_the_pool_is_taken(app: Starlette, desk: Desk, database: asyncpg.Connection) -> None:
