@@ -82,7 +82,7 @@ NOTICES = {
 UNKNOWN_NOTICE = (200, Sentence("Something went wrong"), Sentence("Please try again."))
 LINK_SENT = (
     200,
-    Sentence("Look into your mailbox"),
+    Sentence("Check your mail"),
     Sentence("You were sent a letter with a link. Open it within ten minutes to sign in."),
 )
 NO_LINKS = (200, Sentence("No e-mail was sent"), Sentence("Here you sign in with your password, not by a link."))

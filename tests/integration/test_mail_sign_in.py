@@ -99,7 +99,7 @@ async def test_the_story_in_the_browser(page: Page, mailbox: RunningMailbox, sta
     form = page.locator("form[action='/api/auth/signin/email']")
     await form.get_by_label("E-mail").fill(grace.email)
     await form.get_by_role("button").click()
-    await expect(page.get_by_role("heading", name="Look into your mailbox")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
     link = await read_link(mailbox, grace.email)
     await page.goto(link)
     await page.get_by_role("button", name="Sign in").click()

@@ -61,7 +61,7 @@ async def test_a_link_signs_in(mail_app: Starlette, proven: Person, database: as
         answer = await ask(browser, proven.email)
         assert answer.json() == {"url": f"{PUBLIC_URL}/api/auth/verify-request?provider=email&type=email"}
         shown = await browser.get("/api/auth/verify-request?provider=email&type=email")
-        assert "Look into your mailbox" in shown.text
+        assert "Check your mail" in shown.text
         signed_in = await press(phone, await read_link(database))
         assert (signed_in.status_code, signed_in.headers["location"]) == (302, f"{PUBLIC_URL}/userposts")
         assert (await next_auth.get_session(phone))["user"]["email"] == proven.email  # type: ignore[index]

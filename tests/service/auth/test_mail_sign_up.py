@@ -322,7 +322,7 @@ async def test_a_browser_that_asked_for_nothing_is_told_so(strict: httpx2.AsyncC
     """The page for the code, without a code that is waited for, says so and leads to signing up."""
     page = await strict.get("/signup/code", headers=NAVIGATION)
     assert page.status_code == 200
-    assert "No code is waited for here" in page.text
+    assert "No code is expected here" in page.text
     assert (await strict.get("/signup/code", headers={"host": "127.0.0.1:3000"})).status_code == 307
 
 
