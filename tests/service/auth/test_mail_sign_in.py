@@ -10,8 +10,9 @@ import pytest
 from starlette.applications import Starlette
 
 from tests.support import next_auth
+from tests.support.address_proofs import MOVE_BY, ask_to_move, type_code
 from tests.support.html_forms import read_forms
-from tests.support.letters import list_letters
+from tests.support.letters import find_code, list_letters
 from tests.support.people import PASSWORD, Person, sign_in, sign_up_and_in
 from tests.support.services import PUBLIC_URL, client_of
 
@@ -180,17 +181,34 @@ async def test_who_may_not_sign_in_stays_out(
 async def test_who_proves_an_address_takes_it_over_clean(
     mail_app: Starlette, person: Person, database: asyncpg.Connection
 ) -> None:
-    """Where an account's address was never proven, password and sessions of that time are void once it is."""
+    """Where an account's address was never proven, password, sessions and codes of that time are void once it is."""
     async with client_of(mail_app) as owner, client_of(mail_app) as stranger:
+        assert (await ask_to_move(stranger, person)).status_code == 202
         await ask(owner, person.email)
         await press(owner, await read_link(database))
         assert (await owner.get("/api/auth/session")).json()["user"]["email"] == person.email
         credentials = {"username": person.email, "password": PASSWORD}
         assert (await stranger.post("/api/login", json=credentials)).status_code == 401
+    assert await database.fetchval("SELECT count(*) FROM codes WHERE used_at IS NULL") == 0
     live = await database.fetch("SELECT user_id FROM live_sessions WHERE user_id = $1", person.id)
     assert len(live) == 1
     events = [row["event"] for row in await database.fetch("SELECT event FROM audit ORDER BY id")]
     assert events[-4:] == ["email_proven", "session_revoked", "signed_in", "sign_in_refused"]
+
+
+async def test_a_link_to_an_address_of_before_is_refused(
+    mail_app: Starlette, proven: Person, database: asyncpg.Connection
+) -> None:
+    """Once an account has moved, a link that was sent to its old address before signs nobody in."""
+    async with client_of(mail_app) as browser, client_of(mail_app) as reader:
+        await ask(reader, proven.email)
+        link = await read_link(database)
+        page = await reader.get(link)
+        await ask_to_move(browser, proven)
+        answer = await type_code(browser, MOVE_BY, proven, await find_code(database))
+        assert answer.status_code == 204
+        pressed = await reader.post(CALLBACK, data=read_forms(page.text)[CALLBACK].fields)
+        assert pressed.headers["location"] == VERIFICATION
 
 
 async def test_what_is_no_address_is_refused(mail_client: httpx2.AsyncClient) -> None:
