@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 from starlette.applications import Starlette
 
-from auth_service.mail.mail import Verification
 from auth_service.parts import Parts
-from auth_service.settings import AuthSettings
+from auth_service.settings import AuthSettings, Verification
 from auth_service.ways.registry import WAYS, list_ways
 from auth_service.ways.way import Way
 from auth_service.web import (

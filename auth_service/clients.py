@@ -2,16 +2,18 @@
 
 The address is the one that the gateway reports: it sets ``X-Forwarded-For`` itself, and nobody else reaches this
 service. It is kept for people to read, and counted by the guessing limits; it never grants anything. Nor does the
-device cookie: a browser that was signed in to an account before merely gets a count of its own.
+device cookie: a browser that was signed in to an account before merely gets a count of its own. The flow cookie alone
+grants nothing either: it takes a code that was sent by mail besides (``web.flow``).
 """
 
 import functools
 import ipaddress
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
+from auth_service.mail.codes import is_token
 from shared.language.languages import LANGUAGES, choose_language
 from shared.observing.request_context import record_of
 from shared.tokens.device_cookie import DeviceCookies, LastSignIn
@@ -26,14 +28,15 @@ IPV6_SITE = 64  # bits: the least that one subscriber gets (RFC 6177), and so wh
 class Client:
     """Where a request comes from; ``address`` is an IP address in its usual spelling, or None.
 
-    ``device`` is the last sign-in that this browser proved to have made, if any. ``language`` is what letters to them
-    are written in.
+    ``device`` is the last sign-in that this browser proved to have made, if any; ``flow`` binds codes that are sent by
+    mail to it. ``language`` is what letters to them are written in.
     """
 
     address: str | None
     user_agent: str
     request_id: str
     device: LastSignIn | None = None
+    flow: str | None = field(default=None, repr=False)
     language: str = LANGUAGES[0]
 
     @property
@@ -52,8 +55,15 @@ def identify_client(request: Request) -> Client:
         user_agent="".join(filter(str.isprintable, request.headers.get("user-agent", "")[:MAX_USER_AGENT])),
         request_id=record_of(request.scope).request_id,
         device=parts.devices.find_last_sign_in(cookie, int(time.time())),
+        flow=find_flow(request),
         language=_choose_language(", ".join(request.headers.getlist("accept-language"))),
     )
+
+
+def find_flow(request: Request) -> str | None:
+    """Return the browser's flow, or None."""
+    flow = parse_cookies(request.headers.raw).get(request.app.state.parts.cookies.flow)
+    return flow if flow is not None and is_token(flow) else None
 
 
 @functools.lru_cache(maxsize=1024)

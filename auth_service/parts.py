@@ -15,7 +15,6 @@ from auth_service.guessing.admission import Admission
 from auth_service.housekeeping import build_housekeeping
 from auth_service.mail.delivery import Delivery, build_delivery
 from auth_service.mail.mail import Mail, build_mail, build_notices
-from auth_service.mail.recovery import Recovery
 from auth_service.passwords.breached import BreachedPasswords
 from auth_service.passwords.guessable import load_common_passwords, load_estimator
 from auth_service.passwords.hashing import Passwords
@@ -164,11 +163,11 @@ def parts_of(connection: HTTPConnection) -> Parts:
     return parts
 
 
-def recovery_of(request: HTTPConnection) -> Recovery:
-    """Return the part that sets new passwords; for endpoints that are there only with mail."""
+def mail_of(request: HTTPConnection) -> Mail:
+    """Return what sends letters; for endpoints that exist only with mail."""
     mail = parts_of(request).mail
     assert mail is not None
-    return mail.recovery
+    return mail
 
 
 def _share_lookups(database: Database) -> Lookups:

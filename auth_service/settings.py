@@ -1,7 +1,7 @@
 """The settings of the auth service: what every service reads, and what only the issuer needs."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,6 +13,9 @@ DAY = 86_400  # seconds
 
 Quantity = Annotated[int, Field(ge=1, le=1_000_000_000)]
 """How often something may happen; the bound is that of PostgreSQL's integer."""
+
+Verification: TypeAlias = Literal["off", "optional", "required"]
+"""Whether people prove their e-mail addresses; ``required``: before they can sign in."""
 
 
 class AuthSettings(UpstreamSettings):
@@ -45,7 +48,7 @@ class AuthSettings(UpstreamSettings):
     breached_passwords_file: Path | None = None
     smtp_url: Secret | None = None
     mail_from: str = ""
-    email_verification: Literal["off", "optional", "required"] = "optional"
+    email_verification: Verification = "optional"
     email_sign_in: bool = False
     letter_pause: Annotated[int, Field(ge=1, le=3600)] = 60
     letters_per_hour: Quantity = 3

@@ -16,7 +16,7 @@ import json
 import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
         return _complain(str(error), WRONG)
     except AppError as error:
         return _complain(say(error) if isinstance(error, Invalid) else error.message, REFUSED)
-    found = {**tally.describe(), "state": "would be imported" if call.dry_run else "imported"}
+    found = {**asdict(tally), "state": "would be imported" if call.dry_run else "imported"}
     lines = "\n".join(f"{name:<9} {value}" for name, value in found.items())
     sys.stdout.write(f"{json.dumps(found) if call.json else lines}\n")
     return SKIPPED if tally.skipped else DONE

@@ -14,7 +14,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, BinaryIO, Generic, TextIO, TypeVar
 
@@ -85,11 +85,6 @@ class Tally:
     imported: int = 0
     present: int = 0
     skipped: int = 0
-
-    def describe(self) -> Mapping[str, int]:
-        """Return the numbers by name."""
-        names = ("lines", "imported", "present", "skipped")
-        return {name: getattr(self, name) for name in names}
 
 
 async def import_lines(path: str, kind: Kind[T]) -> Tally:

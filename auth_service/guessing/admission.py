@@ -133,9 +133,12 @@ class Admission:
         """Count, in the caller's transaction, what one user or session may do so often; Throttled when that is over."""
         await self._admit_all(connection, {self._name(name, whose): self._hold(name)}, client)
 
-    async def admit_notice(self, connection: Connection, user_id: int, kind: str) -> bool:
-        """Count a notice of a kind to a user, in the caller's transaction; tell whether it may still be sent."""
-        holds = {self._name(LimitName.NOTICE, str(user_id), kind): self._hold(LimitName.NOTICE)}
+    async def admit_notice(self, connection: Connection, account: str, kind: str) -> bool:
+        """Count a notice of some kind to an address, by its key, in the caller's transaction; tell whether to send it.
+
+        By the address, and not by the user: a new account with it has no new allowance.
+        """
+        holds = {self._name(LimitName.NOTICE, account, kind): self._hold(LimitName.NOTICE)}
         counts = await attempts.list_counts(connection, list(holds))
         return await self._admit(connection, counts, holds) is None
 
@@ -157,7 +160,7 @@ class Admission:
             await self._admit_all(connection, holds, client)
 
     async def note_owner(self, connection: Connection, account: str, client: Client) -> None:
-        """Let somebody sign in who has just proved by mail that an account, named by its key, is theirs.
+        """Let the owner of an account, named by its key, sign in after they have proved by mail that it is theirs.
 
         In the caller's transaction, once the password is set. What failed before, from wherever, is forgiven; and the
         address is known to the account, as if it had been signed in to from there: so whoever goes on failing

@@ -38,7 +38,7 @@ LONG_WAIT = dt.timedelta(hours=1)
 PENDING_FOR = dt.timedelta(seconds=10)  # no request lasts longer
 KEPT_FOR = LOCKOUT  # no rule looks further back
 KNOWN_FOR = dt.timedelta(days=90)  # after the last sign-in of an account from an address
-NOTICES_PER_HOUR = 10  # of each kind, to one user
+NOTICES_PER_HOUR = 10  # of each kind, to one address
 ADDRESSES_TO_CLOSE = 5  # the addresses that it takes to close an account: each gets a fifth of its failures
 _SECOND = dt.timedelta(seconds=1)
 

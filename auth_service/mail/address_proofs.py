@@ -1,13 +1,13 @@
 """Proving an address: the present one, a new one before an account moves to it, and one that somebody signs up with.
 
-1. Whoever types the code of a letter reads what is sent to its address. The code holds for the browser that asked, and
-   for the user who did.
-2. Nothing tells whether an address has an account: what is written, counted and answered is the same. The letter says
-   it, to who reads that: without a code if the address is taken, even by an account that never proved it.
-3. A letter goes to the address as its account has it, or else as it was typed and will be stored, never to another
+1. A code proves that whoever types it reads what is sent to the address. It is valid only for the browser, and for the
+   user, that asked.
+2. Nothing reveals whether an address has an account: what is written, counted and answered is the same. Only the letter
+   says so, to the reader of that address: it has no code if the address is taken, even if it was never proven.
+3. A letter goes to the address as its account spells it, or else as it was typed and will be stored, never to another
    spelling of a stored one.
 4. A code is used in the transaction that does what it is for, so it does that once.
-5. Where an account moves, all its other sessions and codes end, and the old address is told.
+5. When an account moves, all its other sessions and codes end, and the old address is told.
 """
 
 import datetime as dt
@@ -18,13 +18,13 @@ from auth_service.clients import Client
 from auth_service.email_addresses import email_key
 from auth_service.errors import CodeRefused, EmailTaken
 from auth_service.guessing.rules import LimitName
-from auth_service.mail.codes import LIFETIME, Asked, Codes, Purpose, make_code, read_code
+from auth_service.mail.codes import Purpose, make_code
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
+from auth_service.mail.sent_codes import Codes, write_letter
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.codes import (
     Code,
-    NewCode,
     end_codes_of,
     find_just_used,
     find_newest,
@@ -32,20 +32,12 @@ from auth_service.tables.codes import (
     try_code,
     use_code,
 )
-from auth_service.tables.letters import NewLetter, insert_letter
+from auth_service.tables.letters import insert_letter
 from auth_service.tables.sessions import Ending, SessionId, find_live_session
 from auth_service.tables.user_changes import ChangeKind, insert_user_change
 from auth_service.tables.users import Credentials, User, find_credentials, lock_user, update_email, update_proven
 from auth_service.web.schemas import SignUp
 from shared.postgres.database import Connection
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks for a letter, or types what stood in one: a browser, by its flow."""
-
-    flow: str | None
-    client: Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,81 +48,81 @@ class AddressProofs:
     notices: Notices
     codes: Codes
 
-    async def ask_for_present(self, user: User, asker: Asker) -> None:
+    async def ask_for_present(self, user: User, client: Client) -> None:
         """Send a code to the user's address, unless that is proven."""
         if user.email_verified_at is not None:
             return
         async with self.accounts.database.connection() as connection:
             found = await find_credentials(connection, user.email)
-        await self._admit(user.email, asker, found)
+        await self._admit(user.email, client, found)
         async with self.accounts.database.transaction() as connection:
-            code = await self._insert_code(connection, Purpose.PROVE_ADDRESS, user, user.email, asker)
-            facts = {"name": user.name, "code": code}
-            await _write(connection, LetterKind.PROOF_CODE, user.email, asker, facts, user_id=user.id)
+            code = await self._insert_code(connection, Purpose.PROVE_ADDRESS, user, user.email, client)
+            letter = write_letter(LetterKind.PROOF_CODE, user.email, client, user, name=user.name, code=code)
+            await insert_letter(connection, letter)
 
-    async def confirm_present(self, user: User, typed: str, asker: Asker) -> None:
+    async def confirm_present(self, user: User, typed: str, client: Client) -> None:
         """Note that the user's address is theirs."""
-        code = await self._get_code(Purpose.PROVE_ADDRESS, user.email, typed, asker, user)
+        code = await self._get_code(Purpose.PROVE_ADDRESS, user.email, typed, client, user)
         async with self.accounts.database.transaction() as connection:
             await lock_user(connection, user.id)
             await _use(connection, code)
             if await update_proven(connection, user.id):
-                await insert_audit_line(connection, Event.EMAIL_PROVEN, asker.client, user.id)
+                await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user.id)
 
-    async def ask_to_move(self, user: User, email: str, asker: Asker) -> None:
+    async def ask_to_move(self, user: User, email: str, client: Client) -> None:
         """Send a code to an address that the user's account is to have."""
-        await self._admit(email, asker)
+        await self._admit(email, client)
         async with self.accounts.database.transaction() as connection:
             found = await find_credentials(connection, email)
-            code = await self._insert_code(connection, Purpose.CHANGE_ADDRESS, user, email, asker)
+            code = await self._insert_code(connection, Purpose.CHANGE_ADDRESS, user, email, client)
             if found is None or found.user.id == user.id:
-                facts = {"name": user.name, "code": code}
-                await _write(connection, LetterKind.CHANGE_CODE, email, asker, facts, user_id=user.id)
+                letter = write_letter(LetterKind.CHANGE_CODE, email, client, user, name=user.name, code=code)
             else:
-                await _write_already_here(connection, found.user, asker)
+                letter = write_letter(LetterKind.ALREADY_HERE, found.user.email, client, found.user)
+            await insert_letter(connection, letter)
 
-    async def confirm_move(self, user: User, session_id: SessionId, typed: str, asker: Asker) -> User:
+    async def confirm_move(self, user: User, session_id: SessionId, typed: str, client: Client) -> User:
         """Give the user the address that the code was sent to, and return them; EmailTaken if it was taken since.
 
         CodeRefused, too, when the session has ended since the request was let in.
         """
-        code = await self._get_code(Purpose.CHANGE_ADDRESS, user.email, typed, asker, user)
+        code = await self._get_code(Purpose.CHANGE_ADDRESS, user.email, typed, client, user)
         async with self.accounts.database.transaction() as connection:
             await lock_user(connection, user.id)
             if await find_live_session(connection, session_id) is None:  # a reset, say, which ended older codes too
                 raise CodeRefused
             await _use(connection, code)
-            moved = await update_email(connection, user.id, str(code.facts["email"]))
+            moved = await update_email(connection, user.id, code.email)
             if moved is None:
                 raise EmailTaken
-            await insert_audit_line(connection, Event.EMAIL_CHANGED, asker.client, user.id, session_id)
+            await insert_audit_line(connection, Event.EMAIL_CHANGED, client, user.id, session_id)
             await end_codes_of(connection, user.id)
-            because, client = Ending.EMAIL_CHANGED, asker.client
-            await self.accounts.sessions.end_all(connection, user.id, because, client, spared=session_id)
+            await self.accounts.sessions.end_all(connection, user.id, Ending.EMAIL_CHANGED, client, spared=session_id)
             await self.notices.write(connection, LetterKind.ADDRESS_CHANGED, user, client)  # to the old one
             await insert_user_change(connection, ChangeKind.RENAMED, moved)
         return moved
 
-    async def ask_to_sign_up(self, wanted: SignUp, asker: Asker) -> None:
+    async def ask_to_sign_up(self, wanted: SignUp, client: Client) -> None:
         """Send a code to the address of somebody who signs up, and keep what they chose until they type it.
 
         Unavailable, Invalid too. The limits of letters come last: whoever has to choose another password may send the
         form again at once.
         """
-        new = await self.accounts.hash_new(wanted, asker.client)
-        await self._admit(new.email, asker)
+        new = await self.accounts.hash_new(wanted, client)
+        await self._admit(new.email, client)
         kept = {"name": new.name, "password_hash": new.password_hash}
         async with self.accounts.database.transaction() as connection:
             found = await find_credentials(connection, new.email)
-            code = await self._insert_code(connection, Purpose.SIGN_UP, None, new.email, asker, kept)
+            code = await self._insert_code(connection, Purpose.SIGN_UP, None, new.email, client, kept)
             if found is None:
-                await _write(connection, LetterKind.SIGN_UP_CODE, new.email, asker, {"code": code})
+                letter = write_letter(LetterKind.SIGN_UP_CODE, new.email, client, code=code)
             else:
-                await _write_already_here(connection, found.user, asker)
+                letter = write_letter(LetterKind.ALREADY_HERE, found.user.email, client, found.user)
+            await insert_letter(connection, letter)
 
-    async def confirm_sign_up(self, email: str, typed: str, asker: Asker) -> User:
+    async def confirm_sign_up(self, email: str, typed: str, client: Client) -> User:
         """Return the new user, whose address is proven; EmailTaken if somebody else proved it first."""
-        code = await self._get_code(Purpose.SIGN_UP, email, typed, asker, None)
+        code = await self._get_code(Purpose.SIGN_UP, email, typed, client, None)
         kept = {name: str(code.facts[name]) for name in ("name", "email", "password_hash")}
 
         async def use(connection: Connection) -> None:
@@ -138,35 +130,30 @@ class AddressProofs:
 
         async def prove(connection: Connection, user: User) -> User:
             await update_proven(connection, user.id)
-            await insert_audit_line(connection, Event.EMAIL_PROVEN, asker.client, user.id)
+            await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user.id)
             return user
 
-        return await self.accounts.store(NewUser(**kept), asker.client, prove, use)
+        return await self.accounts.store(NewUser(**kept), client, prove, use)
 
-    async def find_asked(self, purpose: Purpose, asker: Asker, user: User | None) -> Asked | None:
+    async def find_asked(self, purpose: Purpose, client: Client, user: User | None) -> Code | None:
         """Return what this browser asked for, of this user, while the code is good."""
-        code = await self._find_newest(purpose, asker, user)
-        return Asked(str(code.facts["email"]), code.created_at) if code else None
-
-    async def has_just_signed_up(self, email: str, typed: str, asker: Asker, within: dt.timedelta) -> bool:
-        """Tell whether this browser used this code a moment ago, and so made the account of that address."""
-        code = read_code(typed)
-        if code is None or asker.flow is None:
-            return False
-        hashes = self.codes.hash_flow(asker.flow), self.codes.hash_code(Purpose.SIGN_UP, email_key(email), code)
-        async with self.accounts.database.connection() as connection:
-            used = await find_just_used(connection, Purpose.SIGN_UP, *hashes, within)
-            return used is not None and await find_credentials(connection, email) is not None
-
-    async def _find_newest(self, purpose: Purpose, asker: Asker, user: User | None) -> Code | None:
-        if asker.flow is None:
+        if client.flow is None:
             return None
         async with self.accounts.database.connection() as connection:
-            code = await find_newest(connection, purpose, self.codes.hash_flow(asker.flow))
+            code = await find_newest(connection, purpose, self.codes.hash_flow(client.flow))
         return code if code is not None and code.user_id == (user.id if user else None) else None
 
-    async def _admit(self, email: str, asker: Asker, named: Credentials | None = None) -> None:
-        await self.accounts.admission.admit_letter(email_key(email), asker.client, named)
+    async def has_just_signed_up(self, email: str, typed: str, client: Client, within: dt.timedelta) -> bool:
+        """Tell whether this browser used this code a moment ago, and so made the account of that address."""
+        macs = self.codes.hash_typed(Purpose.SIGN_UP, email, typed, client.flow)
+        if macs is None:
+            return False
+        async with self.accounts.database.connection() as connection:
+            used = await find_just_used(connection, Purpose.SIGN_UP, *macs, within)
+            return used is not None and await find_credentials(connection, email) is not None
+
+    async def _admit(self, email: str, client: Client, named: Credentials | None = None) -> None:
+        await self.accounts.admission.admit_letter(email_key(email), client, named)
 
     async def _insert_code(
         self,
@@ -174,30 +161,28 @@ class AddressProofs:
         purpose: Purpose,
         user: User | None,
         email: str,
-        asker: Asker,
+        client: Client,
         facts: dict[str, str] | None = None,
     ) -> str:
         """Store a new code and return it: a user has one of each purpose, under the address that they have now."""
-        assert asker.flow is not None, "who asks is given a flow"
-        code, key = make_code(), email_key(user.email if user else email)
-        hashes = self.codes.hash_address(key), self.codes.hash_code(purpose, key, code)
-        kept = {"email": email, **(facts or {})}
-        flow = self.codes.hash_flow(asker.flow)
-        await insert_code(connection, NewCode(purpose, user.id if user else None, *hashes, flow, kept))
+        assert client.flow is not None, "whoever asks is given a flow"
+        code, kept = make_code(), {"email": email, **(facts or {})}
+        account = user.email if user else email
+        await insert_code(connection, self.codes.hash_new(purpose, code, account, user, client.flow, kept))
         return code
 
-    async def _get_code(self, purpose: Purpose, email: str, typed: str, asker: Asker, user: User | None) -> Code:
+    async def _get_code(self, purpose: Purpose, email: str, typed: str, client: Client, user: User | None) -> Code:
         """Return the code that was typed. A wrong one costs a try, and is audited as long as there are any."""
-        await self.accounts.admission.admit_address(LimitName.CODE, asker.client)
-        code, asked = read_code(typed), await self._find_newest(purpose, asker, user)
-        if code is None or asked is None or asker.flow is None:
+        await self.accounts.admission.admit_address(LimitName.CODE, client)
+        macs = self.codes.hash_typed(purpose, email, typed, client.flow)
+        asked = await self.find_asked(purpose, client, user)
+        if macs is None or asked is None:
             raise CodeRefused
-        flow, mac = self.codes.hash_flow(asker.flow), self.codes.hash_code(purpose, email_key(email), code)
         async with self.accounts.database.connection() as connection:
-            found = await try_code(connection, purpose, flow, mac)
+            found = await try_code(connection, purpose, *macs)
             if found is None:
-                await insert_audit_line(connection, Event.CODE_REFUSED, asker.client, asked.user_id)
-        if found is None or found.user_id != asked.user_id:
+                await insert_audit_line(connection, Event.CODE_REFUSED, client, asked.user_id)
+        if found is None:
             raise CodeRefused
         return found
 
@@ -205,18 +190,3 @@ class AddressProofs:
 async def _use(connection: Connection, code: Code) -> None:
     if not await use_code(connection, code.id):
         raise CodeRefused
-
-
-async def _write_already_here(connection: Connection, owner: User, asker: Asker) -> None:
-    await _write(connection, LetterKind.ALREADY_HERE, owner.email, asker, {}, owner.id)
-
-
-async def _write(
-    connection: Connection,
-    kind: LetterKind,
-    address: str,
-    asker: Asker,
-    facts: dict[str, str],
-    user_id: int | None = None,
-) -> None:
-    await insert_letter(connection, NewLetter(kind, address, asker.client.language, LIFETIME, user_id, facts))

@@ -1,11 +1,11 @@
 """A letter as the message that is sent: headers, plain text and HTML, in its reader's language.
 
 1. It is an ``EmailMessage``, which writes no header that was not set here (ASVS 5.0, 1.3.11): one From, one To.
-2. It says the same twice, from one template for each kind: plainly, and in HTML that fetches nothing.
-3. All of it but the boundary follows from the letter, so one that is sent again is recognised by its Message-ID.
-4. It says that no person sent it (RFC 3834, section 5), so that nobody's holiday answers.
+2. Plain text and HTML say the same, from one template for each kind; the HTML loads nothing.
+3. Everything but the MIME boundary follows from the letter, so one that is sent again has the same Message-ID.
+4. It is marked as sent by a program (RFC 3834, section 5), so that autoresponders don't reply.
 
-What a letter shows of its facts, ``facts`` decides.
+``facts`` decides what a letter shows of its facts.
 """
 
 import datetime as dt

@@ -1,13 +1,13 @@
-"""Delivery: letters that wait in their table are sent in the background, by every replica.
+"""Delivery: every replica sends the letters that wait in their table, in the background.
 
-1. A letter is taken for the length of a lease, sent, and then deleted. While a server talks, or does not, nothing is
-   locked and no connection to the database is waited for; the only one used is none of the pool's.
-2. Whoever dies in between leaves a letter that another sends when the lease is over. If it had been sent already, it
-   is sent twice, with the same Message-ID.
-3. What may pass is tried again after 30 seconds, 60, 120 and so on up to an hour, for as long as the letter is of use.
-   A letter that is refused for good is deleted, and audited.
-4. Letters that somebody waits for are taken first, and at most ``AT_ONCE`` are being sent at any time. After one that
-   the server did not take, the next wait for the next poll: a server in trouble is not pressed.
+1. A letter is taken under a lease, sent, and then deleted. No lock and no transaction is held while SMTP talks. The
+   only database connection used is one of its own, apart from the pool.
+2. If a replica dies in between, another one sends the letter when the lease is over. A letter that was already sent is
+   then sent twice, with the same Message-ID.
+3. After a temporary failure a letter is tried again after 30 seconds, 60, 120 and so on up to an hour, until it
+   expires. A letter that is refused for good is deleted, and audited.
+4. Letters that somebody is waiting for are taken first, and at most ``AT_ONCE`` are sent at the same time. After a
+   failure the next ones wait for the next poll, so that a server in trouble is not hammered.
 """
 
 import asyncio

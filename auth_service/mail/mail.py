@@ -1,22 +1,18 @@
 """Mail as the rest of the service sees it: what endpoints find in ``parts.mail``, which is None where mail is off."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import structlog
 
 from auth_service.accounts import Accounts
 from auth_service.guessing.admission import Admission
 from auth_service.mail.address_proofs import AddressProofs
-from auth_service.mail.codes import Codes
 from auth_service.mail.links import Links
 from auth_service.mail.notices import Notices
 from auth_service.mail.recovery import Recovery
-from auth_service.settings import AuthSettings
+from auth_service.mail.sent_codes import Codes
+from auth_service.settings import AuthSettings, Verification
 from shared.postgres.database import Database
-
-Verification: TypeAlias = Literal["off", "optional", "required"]
-"""Whether people prove their e-mail addresses; ``required``: before they can sign in."""
 
 LINK_PATH = "/api/auth/callback/email"  # as next-auth has it
 

@@ -1,7 +1,9 @@
-"""Notices: letters that tell people what happened to their account, so that they see what they did not do themselves.
+"""Notices: letters that tell users what happened to their account, so that they notice what somebody else did.
 
-(ASVS 5.0, 6.3.5 and 6.3.7; NIST SP 800-63B-4, 4.6.) One is written in the transaction that is the reason for it. Only a
-sign-in from an unknown device is told afterwards: nobody must be kept out because it could not be.
+(ASVS 5.0, 6.3.5 and 6.3.7; NIST SP 800-63B-4, 4.6.) A notice is written in the transaction that it is about. Only that
+of a sign-in from an unknown device is written afterwards: nobody must be kept out because it could not be written. Of
+each kind an address gets few an hour, since anybody may have signed up with it, but a flood of one kind holds back no
+other.
 """
 
 import contextlib
@@ -9,6 +11,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from auth_service.clients import Client
+from auth_service.email_addresses import email_key
 from auth_service.guessing.admission import Admission
 from auth_service.mail.letters import LetterKind
 from auth_service.tables.letters import NewLetter, insert_letter
@@ -34,7 +37,7 @@ class Notices:
 
         Of each kind only a few an hour, for the address may be that of somebody who has nothing to do with it.
         """
-        if not await self.admission.admit_notice(connection, user.id, kind):
+        if not await self.admission.admit_notice(connection, email_key(user.email), kind):
             return
         facts = {"name": user.name}
         if client.address is not None:  # an operator has none
@@ -42,7 +45,7 @@ class Notices:
         await insert_letter(connection, NewLetter(kind, user.email, client.language, LIFETIME, user.id, facts))
 
     async def write_of_sign_in(self, user: User, session: Session, client: Client) -> None:
-        """Tell a user of a sign-in from a device that is not known to be theirs. The first sign-in is no news.
+        """Tell a user of a sign-in from a device that is new to the account. The first sign-in is not reported.
 
         What signed in before they proved their address may be a stranger's who signed up with it, so it is not known.
         The user stays signed in, whatever happens here.

@@ -1,13 +1,13 @@
-"""Getting back in: a new password for whoever reads what is sent to the address of an account.
+"""Recovery: a new password for whoever reads what is sent to the address of an account.
 
-1. Asking does the same, in the same statements, whether anybody has the address or not, and tells nothing. An account's
-   letter goes to the address as its owner spelled it; where there is no account, a letter says so.
-2. A code is tried before a password is hashed. It is used up in the transaction that sets the password, so of any
-   number of simultaneous confirmations one succeeds. A password that is not accepted uses up nothing.
-3. All sessions end, as do all other codes. Nobody is signed in: whoever has a second factor still needs it (ASVS 5.0,
-   6.4.3). Their next sign-in is not held up by what others tried before (``Admission.note_owner``).
-4. The address is proven by that. Nothing survives that somebody left in the account who had not proven it.
-5. An operator can make a password void, but never chooses one (ASVS 5.0, 6.4.6).
+1. Asking runs the same statements and gets the same answer whether or not the address has an account. The letter goes
+   to the address as its owner spelled it; if there is no account, it says so.
+2. A code is tried before a password is hashed. It is used in the transaction that sets the password, so of any number
+   of simultaneous confirmations one succeeds. A password that is refused leaves the code unused.
+3. All sessions end, as do all other codes. Nobody is signed in: a user with a second factor still needs it (ASVS 5.0,
+   6.4.3). Failed sign-ins by others don't hold up the owner's next one (``Admission.note_owner``).
+4. A reset proves the address. If it was not proven, nothing of the time before survives.
+5. An operator can void a password, but never choose one (ASVS 5.0, 6.4.6).
 """
 
 import datetime as dt
@@ -18,16 +18,16 @@ from auth_service.email_addresses import email_key
 from auth_service.errors import CodeRefused
 from auth_service.guessing.admission import Admission
 from auth_service.guessing.rules import LimitName
-from auth_service.mail.codes import LIFETIME, Asked, Codes, Purpose, make_code, read_code
+from auth_service.mail.codes import Purpose, make_code
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
+from auth_service.mail.sent_codes import Codes, write_to_owner
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.passwords.rules import GUESSABLE, find_password_fault
 from auth_service.sessions import Sessions
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.codes import (
     Code,
-    NewCode,
     end_codes_of,
     find_just_used,
     find_newest,
@@ -35,7 +35,7 @@ from auth_service.tables.codes import (
     try_code,
     use_code,
 )
-from auth_service.tables.letters import NewLetter, insert_letter
+from auth_service.tables.letters import insert_letter
 from auth_service.tables.sessions import Ending
 from auth_service.tables.users import (
     User,
@@ -62,54 +62,48 @@ class Recovery:
     sessions: Sessions
     notices: Notices
 
-    async def ask(self, email: str, flow: str, client: Client) -> None:
-        """Send a code to an address, good for the browser of this flow; Throttled.
+    async def ask(self, email: str, client: Client) -> None:
+        """Send a code to an address, good for the browser that asks; Throttled.
 
         The same, but for what the letter says, when nobody has the address.
         """
-        key, code = email_key(email), make_code()
+        assert client.flow is not None, "whoever asks is given a flow"
+        code = make_code()
         async with self.database.connection() as connection:
             found = await find_credentials(connection, email)
-        await self.admission.admit_letter(key, client, found)
+        await self.admission.admit_letter(email_key(email), client, found)
         user = found.user if found else None
-        new = NewCode(
-            purpose=Purpose.RESET,
-            user_id=user.id if user else None,
-            address_mac=self.codes.hash_address(key),
-            code_mac=self.codes.hash_code(Purpose.RESET, key, code),
-            flow_mac=self.codes.hash_flow(flow),
-            facts={"email": email},
-        )
+        new = self.codes.hash_new(Purpose.RESET, code, email, user, client.flow, {"email": email})
         async with self.database.transaction() as connection:
             await insert_code(connection, new)
-            await insert_letter(connection, _write_letter(user, email, code, client))
+            await insert_letter(connection, write_to_owner(LetterKind.RESET_CODE, user, email, client, code=code))
 
-    async def find_asked(self, flow: str) -> Asked | None:
+    async def find_asked(self, client: Client) -> Code | None:
         """Return what a browser asked for, while the code is good; whether anybody has the address or not."""
+        if client.flow is None:
+            return None
         async with self.database.connection() as connection:
-            code = await find_newest(connection, Purpose.RESET, self.codes.hash_flow(flow))
-        return Asked(str(code.facts["email"]), code.created_at) if code else None
+            return await find_newest(connection, Purpose.RESET, self.codes.hash_flow(client.flow))
 
-    async def set_password(self, wanted: PasswordReset, flow: str | None, client: Client) -> None:
+    async def set_password(self, wanted: PasswordReset, client: Client) -> None:
         """Set a new password and end all sessions of the user.
 
         Unavailable when there is no slot for the hash; Throttled; CodeRefused; Invalid names ``password``.
         """
         with self.passwords.take_slot(client.site, email_key(wanted.email)) as slot:
-            tried = await self._try(wanted, flow, client)
+            tried = await self._try(wanted, client)
             password_hash = await self._hash(wanted.password, tried[1], slot) if tried else ""
         if tried is None or not await self._store(*tried, password_hash, client):
             await self._note_refusal(wanted.email, client)
             raise CodeRefused
 
-    async def find_just_reset(self, wanted: PasswordReset, flow: str | None, moment: dt.timedelta) -> User | None:
+    async def find_just_reset(self, wanted: PasswordReset, client: Client, moment: dt.timedelta) -> User | None:
         """Return the user whose password was set a moment ago, by this very code and browser; else None."""
-        code_mac = self._read(wanted)
-        if flow is None or code_mac is None:
+        macs = self.codes.hash_typed(Purpose.RESET, wanted.email, wanted.code, client.flow)
+        if macs is None:
             return None
         async with self.database.connection() as connection:
-            found = (Purpose.RESET, self.codes.hash_flow(flow), code_mac)
-            code = await find_just_used(connection, *found, moment)
+            code = await find_just_used(connection, Purpose.RESET, *macs, moment)
             return await find_user(connection, code.user_id) if code and code.user_id is not None else None
 
     async def start(self, user_id: int, client: Client) -> User:
@@ -127,14 +121,14 @@ class Recovery:
             await self.notices.write(connection, LetterKind.RESET_STARTED, user, client)
         return user
 
-    async def _try(self, wanted: PasswordReset, flow: str | None, client: Client) -> tuple[Code, User] | None:
+    async def _try(self, wanted: PasswordReset, client: Client) -> tuple[Code, User] | None:
         """Return the code and whose it is, or None when it is not right; Throttled."""
         await self.admission.admit_address(LimitName.CODE, client)
-        code_mac = self._read(wanted)
-        if flow is None or code_mac is None:
+        macs = self.codes.hash_typed(Purpose.RESET, wanted.email, wanted.code, client.flow)
+        if macs is None:  # which costs no try
             return None
         async with self.database.connection() as connection:
-            code = await try_code(connection, Purpose.RESET, self.codes.hash_flow(flow), code_mac)
+            code = await try_code(connection, Purpose.RESET, *macs)
             user = await find_user(connection, code.user_id) if code and code.user_id is not None else None
         if code is None or user is None or email_key(user.email) != email_key(wanted.email):
             return None  # nobody has the address, or no longer
@@ -167,20 +161,8 @@ class Recovery:
         await self.sessions.end_all(connection, user_id, Ending.PASSWORD_RESET, client)
         await end_codes_of(connection, user_id)
 
-    def _read(self, wanted: PasswordReset) -> bytes | None:
-        """Return what is stored of the code that was typed; None when it can't be one, which costs no try."""
-        code = read_code(wanted.code)
-        return self.codes.hash_code(Purpose.RESET, email_key(wanted.email), code) if code else None
-
     async def _note_refusal(self, email: str, client: Client) -> None:
         """Note in the audit that a code was refused: no more of them than are let in."""
         async with self.database.connection() as connection:
             found = await find_credentials(connection, email)
             await insert_audit_line(connection, Event.CODE_REFUSED, client, found.user.id if found else None)
-
-
-def _write_letter(user: User | None, email: str, code: str, client: Client) -> NewLetter:
-    if user is None:
-        return NewLetter(LetterKind.NOBODY_HERE, email, client.language, LIFETIME)
-    facts = {"name": user.name, "code": code}
-    return NewLetter(LetterKind.RESET_CODE, user.email, client.language, LIFETIME, user.id, facts)

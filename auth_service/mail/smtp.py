@@ -1,14 +1,13 @@
-"""The door to SMTP (RFC 5321): one letter, one conversation, and what came of it.
+"""The door to SMTP (RFC 5321): one connection for each letter, and what came of it.
 
-1. The conversation is encrypted, by STARTTLS (RFC 3207) or from the first byte, and the server's certificate is good
-   for the name that we know it by; nothing is said in the clear instead. It takes 20 seconds at most.
-2. A letter is refused for good only by a reply that is about it: 5xx to its recipient or to its text. All else, a lost
-   connection, a time-out, 4xx (RFC 5321, section 4.2.1; greylisting, RFC 6647), may pass, so it is tried again.
-3. What every letter would meet, such as a wrong password, a bad certificate or a refused sender, is no letter's fault
-   but one of the set-up: somebody has to mend it, and until then letters wait.
-4. A domain is written in punycode. What stands before the @ is sent as it is, which takes SMTPUTF8 (RFC 6531) where
-   that is not ASCII.
-5. What a server says is told without addresses and URLs: it goes into logs, and replies like to repeat them.
+1. The connection is encrypted, by STARTTLS (RFC 3207) or from the first byte, and the server's certificate is valid for
+   its host; there is no fallback to plain text. It takes 20 seconds at most.
+2. A letter is refused for good only by a reply that is about it: 5xx to its recipient or its text. All other failures,
+   a lost connection, a timeout, 4xx (RFC 5321, section 4.2.1; greylisting, RFC 6647), are temporary.
+3. What would stop every letter, such as a wrong password, an invalid certificate or a refused sender, is a fault of the
+   setup: letters wait until somebody fixes it.
+4. A domain is sent in punycode. A local part that is not ASCII needs SMTPUTF8 (RFC 6531).
+5. Replies are logged without addresses and URLs, which servers like to repeat.
 """
 
 import asyncio

@@ -6,6 +6,7 @@ and stores nothing; an address that stands in the file twice, further apart than
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from auth_service.email_addresses import email_key, list_keys
 from auth_service.operators.commands import operator
@@ -32,7 +33,7 @@ async def import_users(parts: Parts, arguments: argparse.Namespace) -> Record:
 
     kind = Kind(read_user_line, "email", lambda user: user.email, LONGEST_LINE, store)
     tally = await import_lines(arguments.file, kind)
-    return {**tally.describe(), "state": "would be imported" if arguments.dry_run else "imported"}
+    return {**asdict(tally), "state": "would be imported" if arguments.dry_run else "imported"}
 
 
 def _leave_out(batch: Sequence[Line[ImportedUser]], taken: set[str]) -> list[ImportedUser]:

@@ -34,6 +34,11 @@ class Code:
     created_at: dt.datetime
     facts: Mapping[str, object] = field(repr=False)
 
+    @property
+    def email(self) -> str:
+        """The address that it was asked for, as it was typed."""
+        return str(self.facts["email"])
+
 
 async def insert_code(connection: Connection, new: NewCode) -> None:
     """Store a code, which ends older ones of the same purpose for the same address."""

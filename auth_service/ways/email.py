@@ -11,8 +11,7 @@ from auth_service.clients import identify_client
 from auth_service.email_addresses import check_email
 from auth_service.errors import LinkRefused, NoAddress
 from auth_service.mail.codes import is_token
-from auth_service.mail.links import Links
-from auth_service.parts import parts_of
+from auth_service.parts import mail_of, parts_of
 from auth_service.signing_in import LinkProof
 from auth_service.ways.way import Fields, Way
 from auth_service.web.browser import choose_callback_url, find_browser_session
@@ -27,22 +26,21 @@ async def begin(request: Request, fields: Fields) -> str:
         email = check_email(fields.get("email", ""))
     except ValueError:
         raise NoAddress from None
-    await _links(request).send(email, choose_callback_url(request, fields), identify_client(request))
+    await mail_of(request).links.send(email, choose_callback_url(request, fields), identify_client(request))
     return f"{parts_of(request).public_url}/api/auth/verify-request?provider={WAY.id}&type={WAY.type}"
 
 
 @at_public_name
 async def show_button(request: Request) -> Response:
     """Show the button that signs in; a link that no longer works leads to the page that says so."""
-    asked = request.query_params
-    links, proof = _links(request), _find_proof(request, asked)
-    link = await links.find(proof.code_mac) if proof else None
+    proof = _find_proof(request, request.query_params)
+    link = await mail_of(request).links.find(proof.code_mac) if proof else None
     if proof is None or link is None:
         return redirect(f"{parts_of(request).public_url}/api/auth/error?error=Verification")
     found = await find_browser_session(request)
     shown = {
         "email": proof.email,
-        "token": asked["token"],
+        "token": request.query_params["token"],
         "callback_url": choose_callback_url(request, {}),
         "other": found.user if found is not None and found.user.id != link.user_id else None,
     }
@@ -63,13 +61,7 @@ def _find_proof(request: Request, fields: Fields) -> LinkProof | None:
     except ValueError:
         return None
     token = fields.get("token", "")
-    return LinkProof(email, _links(request).hash(email, token)) if is_token(token) else None
-
-
-def _links(request: Request) -> Links:
-    mail = parts_of(request).mail
-    assert mail is not None, "this way is registered only with mail"
-    return mail.links
+    return LinkProof(email, mail_of(request).links.hash(email, token)) if is_token(token) else None
 
 
 WAY = Way(

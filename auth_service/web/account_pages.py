@@ -16,7 +16,6 @@ from auth_service.errors import CodeRefused
 from auth_service.parts import parts_of
 from auth_service.sessions import read_session_id
 from auth_service.tables.sessions import Ending
-from auth_service.web.askers import has_proofs
 from auth_service.web.browser import (
     BrowserSession,
     add_cookies,
@@ -27,7 +26,7 @@ from auth_service.web.browser import (
     rename,
     seal_session,
 )
-from auth_service.web.pages import MAX_FORM, explain_refusal, form_page, redirect, sign_in_url, verify_form
+from auth_service.web.pages import MAX_FORM, answer_form, form_page, redirect, sign_in_url, verify_form
 from auth_service.web.public_name import Endpoint, lead_from
 from auth_service.web.schemas import AccountChange, Password, PasswordChange
 from auth_service.web.second_clicks import change_password_once, delete_once, is_gone
@@ -215,14 +214,12 @@ def account_page(
     request: Request, found: BrowserSession, template: str, refusal: Refusal | None = None, **about: object
 ) -> Response:
     """Return an account page, with the refusal, if there was one."""
+    mail = parts_of(request).mail
     shown = {
-        **NOTHING_SAID,
+        "is_signed_out": False,
         "user": found.user,
-        **explain_refusal(refusal),
         "notice": None if refusal else DONE.get(request.query_params.get("done", "")),
-        "proves": has_proofs(request),
+        "proves": mail is not None and mail.verification != "off",
         **about,
     }
-    response = form_page(request, template, refusal.status if refusal else 200, shown)
-    response.headers.update(refusal.headers if refusal else {})
-    return response
+    return answer_form(request, template, shown, refusal)

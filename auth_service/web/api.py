@@ -4,6 +4,7 @@ Endpoints for one's own account need a live session: its row is looked up, a val
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict
 from urllib.parse import urlencode
 
@@ -11,11 +12,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from auth_service.clients import identify_client
+from auth_service.mail.codes import LIFETIME
 from auth_service.parts import parts_of
 from auth_service.sessions import read_session_id
 from auth_service.signing_in import Proof
 from auth_service.tables.sessions import Ending, SessionId
 from auth_service.tables.users import User
+from auth_service.web.browser import add_cookies
+from auth_service.web.mail_schemas import LetterView
 from auth_service.web.schemas import (
     AccountChange,
     DeviceQuery,
@@ -183,6 +187,11 @@ async def end_other_sessions(request: Request) -> Response:
 def answer_new_user(user: User) -> Response:
     """Return the answer to whoever has signed up."""
     return _answer(_view(user), status=201, headers={"Location": f"/api/user/{user.id}"})
+
+
+def answer_asker(cookies: Sequence[str]) -> Response:
+    """Return the answer to whoever asked for a letter, with the cookies that keep their flow: always the same."""
+    return add_cookies(_answer(LetterView(expires_in=int(LIFETIME.total_seconds())), status=202), cookies)
 
 
 async def get_live_caller(request: Request) -> User:

@@ -9,10 +9,10 @@ import time
 from starlette.requests import Request
 from starlette.responses import Response
 
-from auth_service.mail.codes import LIFETIME
-from auth_service.web.api import MAX_BODY, answer_new_user, callers_session, get_live_caller
-from auth_service.web.askers import get_asker, make_asker, proofs_of
-from auth_service.web.browser import add_cookies
+from auth_service.clients import identify_client
+from auth_service.parts import mail_of
+from auth_service.web.api import MAX_BODY, answer_asker, answer_new_user, callers_session, get_live_caller
+from auth_service.web.flow import identify_asker
 from auth_service.web.mail_schemas import LetterView, NewEmail, SignUpCode, TypedCode
 from auth_service.web.schemas import SignUp, UserView
 from shared.errors import Unauthorized
@@ -21,7 +21,6 @@ from shared.tokens.claims import is_recent
 from shared.web.routes import operation
 from shared.web.schemas import ErrorView
 
-ON_ITS_WAY = LetterView(expires_in=int(LIFETIME.total_seconds())).model_dump_json(by_alias=True)
 MAX_AUTH_AGE = 300  # seconds since the sign-in of whoever moves to another address; the policy asks for the same
 
 
@@ -34,9 +33,9 @@ MAX_AUTH_AGE = 300  # seconds since the sign-in of whoever moves to another addr
 )
 async def ask_to_sign_up(request: Request, wanted: SignUp) -> Response:
     """Send a code to the address. The account is created by the code, in the browser that asked for it."""
-    asker, cookies = make_asker(request)
-    await proofs_of(request).ask_to_sign_up(wanted, asker)
-    return _accepted(cookies)
+    client, cookies = identify_asker(request)
+    await mail_of(request).proofs.ask_to_sign_up(wanted, client)
+    return answer_asker(cookies)
 
 
 @operation(
@@ -48,15 +47,17 @@ async def ask_to_sign_up(request: Request, wanted: SignUp) -> Response:
 )
 async def confirm_sign_up(request: Request, offered: SignUpCode) -> Response:
     """Create the account that the code was sent for. The new user is not signed in yet."""
-    return answer_new_user(await proofs_of(request).confirm_sign_up(offered.email, offered.code, get_asker(request)))
+    return answer_new_user(
+        await mail_of(request).proofs.confirm_sign_up(offered.email, offered.code, identify_client(request))
+    )
 
 
 @operation("Prove my e-mail address", answers={202: LetterView, 429: ErrorView}, caller="required", tag="Accounts")
 async def ask_for_present(request: Request) -> Response:
     """Send a code to the caller's address, unless it is proven."""
-    user, (asker, cookies) = await get_live_caller(request), make_asker(request)
-    await proofs_of(request).ask_for_present(user, asker)
-    return _accepted(cookies)
+    user, (client, cookies) = await get_live_caller(request), identify_asker(request)
+    await mail_of(request).proofs.ask_for_present(user, client)
+    return answer_asker(cookies)
 
 
 @operation(
@@ -70,7 +71,7 @@ async def ask_for_present(request: Request) -> Response:
 async def confirm_present(request: Request, offered: TypedCode) -> Response:
     """Take the code that was sent to the caller's address as the proof that it is theirs."""
     user = await get_live_caller(request)
-    await proofs_of(request).confirm_present(user, offered.code, get_asker(request))
+    await mail_of(request).proofs.confirm_present(user, offered.code, identify_client(request))
     return Response(status_code=204)
 
 
@@ -84,11 +85,11 @@ async def confirm_present(request: Request, offered: TypedCode) -> Response:
 )
 async def ask_to_move(request: Request, wanted: NewEmail) -> Response:
     """Send a code to the address that the account is to have. The caller must have signed in a moment ago."""
-    user, (asker, cookies) = await get_live_caller(request), make_asker(request)
+    user, (client, cookies) = await get_live_caller(request), identify_asker(request)
     if not is_recent(require_user(request).claims.authenticated_at, MAX_AUTH_AGE, int(time.time())):
         raise Unauthorized(challenge=ask_for_recent_sign_in(MAX_AUTH_AGE))
-    await proofs_of(request).ask_to_move(user, wanted.email, asker)
-    return _accepted(cookies)
+    await mail_of(request).proofs.ask_to_move(user, wanted.email, client)
+    return answer_asker(cookies)
 
 
 @operation(
@@ -102,9 +103,5 @@ async def ask_to_move(request: Request, wanted: NewEmail) -> Response:
 async def confirm_move(request: Request, offered: TypedCode) -> Response:
     """Give the account the address that the code was sent to, and end all other sessions."""
     user, session_id = await get_live_caller(request), callers_session(request)
-    await proofs_of(request).confirm_move(user, session_id, offered.code, get_asker(request))
+    await mail_of(request).proofs.confirm_move(user, session_id, offered.code, identify_client(request))
     return Response(status_code=204)
-
-
-def _accepted(cookies: list[str]) -> Response:
-    return add_cookies(Response(ON_ITS_WAY, status_code=202, media_type="application/json"), cookies)

@@ -1,8 +1,8 @@
 """The page of one's own e-mail address: whether it is proven, and the way to another. It needs no script.
 
-Its forms are handled by the same use cases as the JSON API. Moving needs a sign-in of the last minutes; who has to sign
-in again does that in another tab, and what they typed stays here. The same goes for a form that is sent after the
-session has ended.
+Its forms are handled by the same use cases as the JSON API. Moving needs a recent sign-in. A user
+who has to sign in again does so in another tab, and what they typed stays here. The same goes for a form that is sent
+after the session has ended.
 """
 
 import functools
@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
+from auth_service.clients import identify_client
 from auth_service.errors import CodeRefused
 from auth_service.mail.codes import Purpose
+from auth_service.parts import mail_of
 from auth_service.web.account_pages import (
     NOTHING_SAID,
     OTHER_ACCOUNT,
@@ -24,10 +26,9 @@ from auth_service.web.account_pages import (
     lead_to_sign_in,
     signed_in,
 )
-from auth_service.web.askers import get_asker, make_asker, proofs_of
 from auth_service.web.browser import BrowserSession, add_cookies, change_user, is_csrf_verified, seal_session
 from auth_service.web.email_api import MAX_AUTH_AGE
-from auth_service.web.flow import keep_flow
+from auth_service.web.flow import identify_asker, keep_flow
 from auth_service.web.mail_schemas import NewEmail, TypedCode
 from auth_service.web.pages import MAX_FORM, form_page, verify_form
 from auth_service.web.second_clicks import ask_once, move_once, prove_once
@@ -52,12 +53,12 @@ async def show_email(request: Request, found: BrowserSession) -> Response:
 @signed_in
 async def ask_for_present(request: Request, found: BrowserSession) -> Response:
     """Send a code to the present address."""
-    fields, (asker, cookies) = await read_form(request, MAX_FORM), make_asker(request)
-    proofs, user = proofs_of(request), found.user
+    fields, (client, cookies) = await read_form(request, MAX_FORM), identify_asker(request)
+    proofs, user = mail_of(request).proofs, found.user
     try:
         verify_form(request, fields)
-        find_asked = functools.partial(proofs.find_asked, Purpose.PROVE_ADDRESS, asker, user)
-        await ask_once(proofs.ask_for_present(user, asker), find_asked, user.email)
+        find_asked = functools.partial(proofs.find_asked, Purpose.PROVE_ADDRESS, client, user)
+        await ask_once(proofs.ask_for_present(user, client), find_asked, user.email)
     except REFUSALS as refusal:
         return await _email_page(request, found, refusal, fields)
     return add_cookies(lead_on(request, PATH, "asked"), cookies)
@@ -70,7 +71,7 @@ async def confirm_present(request: Request, found: BrowserSession) -> Response:
     try:
         verify_form(request, fields)
         offered = validate(TypedCode, {"code": fields.get("code", "")})
-        await prove_once(proofs_of(request), found.user, offered.code, get_asker(request))
+        await prove_once(mail_of(request).proofs, found.user, offered.code, identify_client(request))
     except (*REFUSALS, CodeRefused) as refusal:
         return await _email_page(request, found, refusal, fields)
     return lead_on(request, PATH, "proven")
@@ -89,8 +90,8 @@ async def show_email_again(request: Request) -> Response:
 
 async def _ask_to_move(request: Request, found: BrowserSession) -> Response:
     """Send a code to the address that the account is to have."""
-    fields, (asker, cookies) = await read_form(request, MAX_FORM), make_asker(request)
-    proofs, user = proofs_of(request), found.user
+    fields, (client, cookies) = await read_form(request, MAX_FORM), identify_asker(request)
+    proofs, user = mail_of(request).proofs, found.user
     try:
         verify_form(request, fields)
         if fields.get("account") != str(user.id):
@@ -98,8 +99,8 @@ async def _ask_to_move(request: Request, found: BrowserSession) -> Response:
         wanted = validate(NewEmail, {"email": fields.get("email", "")})
         if not is_recent(int(found.session.created_at.timestamp()), MAX_AUTH_AGE, int(time.time())):
             return await _email_page(request, found, OLD_SIGN_IN, fields)
-        find_asked = functools.partial(proofs.find_asked, Purpose.CHANGE_ADDRESS, asker, user)
-        await ask_once(proofs.ask_to_move(user, wanted.email, asker), find_asked, wanted.email)
+        find_asked = functools.partial(proofs.find_asked, Purpose.CHANGE_ADDRESS, client, user)
+        await ask_once(proofs.ask_to_move(user, wanted.email, client), find_asked, wanted.email)
     except REFUSALS as refusal:
         return await _email_page(request, found, refusal, fields)
     return add_cookies(lead_on(request, PATH, "asked"), cookies)
@@ -116,7 +117,7 @@ async def confirm_move(request: Request, found: BrowserSession) -> Response:
         verify_form(request, fields)
         offered = validate(TypedCode, {"code": fields.get("newCode", "")})
         typed = fields.get("email", ""), offered.code
-        user = await move_once(proofs_of(request), found.user, found.session.id, *typed, get_asker(request))
+        user = await move_once(mail_of(request).proofs, found.user, found.session.id, *typed, identify_client(request))
     except (*REFUSALS, CodeRefused) as refusal:
         return await _email_page(request, found, refusal, fields)
     _, cookies = seal_session(request, change_user(request, found, user))
@@ -129,9 +130,9 @@ async def _email_page(
     refusal: Refusal | None = None,
     fields: Mapping[str, str] = NOTHING_TYPED,
 ) -> Response:
-    proofs, asker, user = proofs_of(request), get_asker(request), found.user
-    moving = await proofs.find_asked(Purpose.CHANGE_ADDRESS, asker, user)
-    proving = None if user.email_verified_at else await proofs.find_asked(Purpose.PROVE_ADDRESS, asker, user)
+    proofs, client, user = mail_of(request).proofs, identify_client(request), found.user
+    moving = await proofs.find_asked(Purpose.CHANGE_ADDRESS, client, user)
+    proving = None if user.email_verified_at else await proofs.find_asked(Purpose.PROVE_ADDRESS, client, user)
     is_old, is_moving = refusal is OLD_SIGN_IN, request.scope["path"] == PATH
     shown: dict[str, object] = {
         "must_sign_in": is_old,

@@ -49,7 +49,7 @@ class TypedCode(Body):
 
 
 class SignUpCode(Body):
-    """The code that somebody was sent who signs up, and their address."""
+    """The code that was sent to somebody who signs up, and their address."""
 
     model_config = example(email="ada@example.com", code=_CODE)
 

@@ -7,6 +7,7 @@ Host.
 """
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 
 from starlette.requests import Request
@@ -42,6 +43,7 @@ from shared.web.bodies import media_type, parse_json, read_bytes, read_form
 from shared.web.schemas import validate
 
 MAX_LOG_BODY = 4096
+HALF_PAIR = re.compile("[\ud800-\udfff]")  # of surrogates: JSON can write one alone, UTF-8 can't
 
 NEVER_STORED = {"Cache-Control": "private, no-cache, no-store", "Pragma": "no-cache", "Expires": "0"}
 SHOWN_ON_SIGN_IN_PAGE = {
@@ -218,7 +220,7 @@ async def _read_members(request: Request) -> dict[str, object]:
 
 
 def _texts_of(members: Mapping[str, object]) -> dict[str, str]:
-    return {name: value for name, value in members.items() if isinstance(value, str)}
+    return {name: text for name, text in members.items() if isinstance(text, str) and not HALF_PAIR.search(text)}
 
 
 def _refuse_sign_in(way: Way, request: Request, fields: Fields, callback_url: str, refusal: AppError) -> Response:

@@ -168,13 +168,18 @@ def verify_form(request: Request, fields: Mapping[str, str]) -> None:
         raise Forbidden(explain_csrf(request))
 
 
-def explain_refusal(refusal: AppError | None) -> dict[str, object]:
-    """Return what a form that was refused says: what is wrong with its fields, or with all of it, and the wait."""
+def answer_form(
+    request: Request, template: str, shown: Mapping[str, object], refusal: AppError | None = None
+) -> Response:
+    """Return a page with forms: after a refusal with what is wrong with a field, or with all of it, and the wait."""
     errors = refusal.fields if isinstance(refusal, Invalid) else {}
     problem, retry_after = (None if refusal is None or errors else refusal.message), None
     if isinstance(refusal, Throttled | Unavailable):
         problem, retry_after = explain_later(refusal), refusal.retry_after
-    return {"errors": errors, "problem": problem, "retry_after": retry_after}
+    explained = {"errors": errors, "problem": problem, "retry_after": retry_after}
+    page = form_page(request, template, refusal.status if refusal else 200, {**explained, **shown})
+    page.headers.update(refusal.headers if refusal else {})
+    return page
 
 
 def explain_later(error: Throttled | Unavailable) -> Sentence:

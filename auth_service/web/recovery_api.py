@@ -7,16 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_service.clients import identify_client
-from auth_service.mail.codes import LIFETIME
-from auth_service.parts import recovery_of
-from auth_service.web.api import MAX_BODY
-from auth_service.web.browser import add_cookies
-from auth_service.web.flow import find_flow, keep_flow
+from auth_service.parts import mail_of
+from auth_service.web.api import MAX_BODY, answer_asker
+from auth_service.web.flow import identify_asker
 from auth_service.web.mail_schemas import LetterView, PasswordReset, PasswordResetRequest
 from shared.web.routes import operation
 from shared.web.schemas import ErrorView
-
-ON_ITS_WAY = LetterView(expires_in=int(LIFETIME.total_seconds())).model_dump_json(by_alias=True)
 
 
 @operation(
@@ -31,9 +27,9 @@ async def ask_for_reset(request: Request, wanted: PasswordResetRequest) -> Respo
 
     It sets a cookie, without which the code is not accepted.
     """
-    flow, cookies = keep_flow(request)
-    await recovery_of(request).ask(wanted.email, flow, identify_client(request))
-    return add_cookies(Response(ON_ITS_WAY, status_code=202, media_type="application/json"), cookies)
+    client, cookies = identify_asker(request)
+    await mail_of(request).recovery.ask(wanted.email, client)
+    return answer_asker(cookies)
 
 
 @operation(
@@ -48,5 +44,5 @@ async def reset_password(request: Request, wanted: PasswordReset) -> Response:
 
     A code is good once, for ten minutes and five tries, for the client that asked for it.
     """
-    await recovery_of(request).set_password(wanted, find_flow(request), identify_client(request))
+    await mail_of(request).recovery.set_password(wanted, identify_client(request))
     return Response(status_code=204)

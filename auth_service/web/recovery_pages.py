@@ -13,11 +13,11 @@ from starlette.responses import Response
 
 from auth_service.clients import identify_client
 from auth_service.errors import CodeRefused
-from auth_service.parts import parts_of, recovery_of
+from auth_service.parts import mail_of, parts_of
 from auth_service.web.browser import add_cookies, find_browser_session, note_reader
-from auth_service.web.flow import find_flow, keep_flow
+from auth_service.web.flow import identify_asker, keep_flow
 from auth_service.web.mail_schemas import PasswordReset, PasswordResetRequest
-from auth_service.web.pages import MAX_FORM, explain_later, form_page, redirect, sign_in_url, verify_form
+from auth_service.web.pages import MAX_FORM, answer_form, redirect, sign_in_url, verify_form
 from auth_service.web.public_name import at_public_name, lead_from
 from auth_service.web.second_clicks import ask_once, reset_once
 from shared.errors import Forbidden, Invalid, Throttled, Unavailable
@@ -38,14 +38,14 @@ async def show_asking(request: Request) -> Response:
 
 async def ask(request: Request) -> Response:
     """Send a letter to the address, and lead on to the form for the code in it."""
-    fields, (flow, cookies) = await read_form(request, MAX_FORM), keep_flow(request)
+    fields, (client, cookies) = await read_form(request, MAX_FORM), identify_asker(request)
     typed = {"email": fields.get("email", "")}
     try:
         verify_form(request, fields)
         wanted = validate(PasswordResetRequest, typed)
-        recovery = recovery_of(request)
-        asking = recovery.ask(wanted.email, flow, identify_client(request))
-        await ask_once(asking, functools.partial(recovery.find_asked, flow), wanted.email)
+        recovery = mail_of(request).recovery
+        asking = recovery.ask(wanted.email, client)
+        await ask_once(asking, functools.partial(recovery.find_asked, client), wanted.email)
     except REFUSALS as refusal:
         return _page(request, "forgot.html", typed, refusal)
     return add_cookies(redirect(f"{lead_from(request)}/forgot/code"), cookies)
@@ -65,7 +65,7 @@ async def set_password(request: Request) -> Response:
         verify_form(request, fields)
         wanted = validate(PasswordReset, {**typed, "password": fields.get("password", "")})
         signing_in, client = parts_of(request).signing_in, identify_client(request)
-        await reset_once(recovery_of(request), signing_in, wanted, find_flow(request), client)
+        await reset_once(mail_of(request).recovery, signing_in, wanted, client)
     except REFUSALS as refusal:
         return await _setting_page(request, typed, refusal)
     return redirect(sign_in_url(request, notice="reset"))
@@ -73,8 +73,7 @@ async def set_password(request: Request) -> Response:
 
 async def _setting_page(request: Request, typed: Mapping[str, str], refusal: Refusal | None = None) -> Response:
     """Return the form for the code, for the address that the browser asked for, unless another was typed."""
-    flow = find_flow(request)
-    asked = await recovery_of(request).find_asked(flow) if flow else None
+    asked = await mail_of(request).recovery.find_asked(identify_client(request))
     email = asked.email if asked else ""
     return _page(request, "forgot_code.html", {"asked": email, "email": email, "code": "", **typed}, refusal)
 
@@ -82,13 +81,5 @@ async def _setting_page(request: Request, typed: Mapping[str, str], refusal: Ref
 def _page(request: Request, template: str, typed: Mapping[str, str], refusal: Refusal | None = None) -> Response:
     """Return a page with what was typed, and the refusal, if there was one."""
     note_reader(request)
-    errors = refusal.fields if isinstance(refusal, Invalid) else {}
-    if isinstance(refusal, CodeRefused):
-        errors = {"code": refusal.message}
-    problem, retry_after = (None if refusal is None or errors else refusal.message), None
-    if isinstance(refusal, Throttled | Unavailable):
-        problem, retry_after = explain_later(refusal), refusal.retry_after
-    shown = {"typed": typed, "errors": errors, "problem": problem, "retry_after": retry_after}
-    page = form_page(request, template, refusal.status if refusal else 200, shown)
-    page.headers.update(refusal.headers if refusal else {})
-    return page
+    wrong = {"errors": {"code": refusal.message}, "problem": None} if isinstance(refusal, CodeRefused) else {}
+    return answer_form(request, template, {"typed": typed, **wrong}, refusal)

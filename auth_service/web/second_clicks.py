@@ -14,11 +14,11 @@ from auth_service.accounts import Accounts
 from auth_service.clients import Client
 from auth_service.email_addresses import email_key
 from auth_service.errors import CodeRefused, EmailTaken, InvalidCredentials
-from auth_service.mail.address_proofs import AddressProofs, Asker
-from auth_service.mail.codes import Asked
+from auth_service.mail.address_proofs import AddressProofs
 from auth_service.mail.recovery import Recovery
 from auth_service.sessions import SignedIn
 from auth_service.signing_in import Proof, SigningIn
+from auth_service.tables.codes import Code
 from auth_service.tables.sessions import SessionId
 from auth_service.tables.users import Credentials, User, find_credentials, find_user
 from auth_service.web.mail_schemas import PasswordReset
@@ -26,11 +26,11 @@ from auth_service.web.schemas import PasswordChange, SignUp
 from shared.errors import Conflict, Invalid, NotFound, Throttled
 
 A_MOMENT = dt.timedelta(minutes=1)
-FindAsked: TypeAlias = Callable[[], Awaitable[Asked | None]]
-"""Finds what a browser asked for."""
-
 TWO_CLICKS = dt.timedelta(seconds=10)  # between those that ask for a letter: whoever waits longer wants another
 PAUSES = (0, 0.1, 0.4)  # seconds in which the first click's code is stored, if both came at once
+
+FindAsked: TypeAlias = Callable[[], Awaitable[Code | None]]
+"""Finds what a browser asked for."""
 
 
 async def sign_up_once(
@@ -87,35 +87,49 @@ async def ask_once(asking: Awaitable[None], find_asked: FindAsked, email: str) -
         for pause in PAUSES:
             await asyncio.sleep(pause)
             asked = await find_asked()
-            if asked is not None and _is_same(asked.email, email) and _is_a_moment_ago(asked.at, TWO_CLICKS):
+            if asked is not None and _is_same(asked.email, email) and _is_a_moment_ago(asked.created_at, TWO_CLICKS):
                 return
         raise
 
 
-async def sign_up_by_code_once(proofs: AddressProofs, email: str, code: str, asker: Asker) -> None:
+async def reset_once(recovery: Recovery, signing_in: SigningIn, wanted: PasswordReset, client: Client) -> None:
+    """Set a new password by a code, unless another click just did so. Raises what ``set_password`` does."""
+    try:
+        await recovery.set_password(wanted, client)
+    except CodeRefused as refusal:
+        user = await recovery.find_just_reset(wanted, client, A_MOMENT)
+        if user is None:
+            raise
+        try:
+            await signing_in.confirm_password(user, wanted.password, "password", client)
+        except (Invalid, Throttled):
+            raise refusal from None
+
+
+async def sign_up_by_code_once(proofs: AddressProofs, email: str, code: str, client: Client) -> None:
     """Sign up by a code, unless another click just did so by the same. Raises what ``confirm_sign_up`` does."""
     try:
-        await proofs.confirm_sign_up(email, code, asker)
+        await proofs.confirm_sign_up(email, code, client)
     except CodeRefused:
-        if not await proofs.has_just_signed_up(email, code, asker, A_MOMENT):
+        if not await proofs.has_just_signed_up(email, code, client, A_MOMENT):
             raise
 
 
-async def prove_once(proofs: AddressProofs, user: User, code: str, asker: Asker) -> None:
+async def prove_once(proofs: AddressProofs, user: User, code: str, client: Client) -> None:
     """Prove the user's address by a code, unless another click just did. Raises what ``confirm_present`` does."""
     try:
-        await proofs.confirm_present(user, code, asker)
+        await proofs.confirm_present(user, code, client)
     except CodeRefused:
         if not _is_just_proven(await _find_user(proofs.accounts, user.id), user.email):
             raise
 
 
 async def move_once(
-    proofs: AddressProofs, user: User, session_id: SessionId, email: str, code: str, asker: Asker
+    proofs: AddressProofs, user: User, session_id: SessionId, email: str, code: str, client: Client
 ) -> User:
     """Return the user, moved to another address, by this click or another. Raises what ``confirm_move`` does."""
     try:
-        return await proofs.confirm_move(user, session_id, code, asker)
+        return await proofs.confirm_move(user, session_id, code, client)
     except (CodeRefused, EmailTaken):
         found = await _find_user(proofs.accounts, user.id)
         if found is None or not _is_just_proven(found, email):
@@ -126,22 +140,6 @@ async def move_once(
 async def _find_user(accounts: Accounts, user_id: int) -> User | None:
     async with accounts.database.connection() as connection:
         return await find_user(connection, user_id)
-
-
-async def reset_once(
-    recovery: Recovery, signing_in: SigningIn, wanted: PasswordReset, flow: str | None, client: Client
-) -> None:
-    """Set a new password by a code, unless another click just did so. Raises what ``set_password`` does."""
-    try:
-        await recovery.set_password(wanted, flow, client)
-    except CodeRefused as refusal:
-        user = await recovery.find_just_reset(wanted, flow, A_MOMENT)
-        if user is None:
-            raise
-        try:
-            await signing_in.confirm_password(user, wanted.password, "password", client)
-        except (Invalid, Throttled):
-            raise refusal from None
 
 
 async def _find_credentials(accounts: Accounts, email: str) -> Credentials | None:

@@ -2,11 +2,11 @@
 
 A form that is refused is shown again, each error beside its field, with everything that was typed except passwords.
 
-1. Where addresses are proven before anybody signs in, the form leads to the page for the code, whether or not the
-   address has an account; and the code to the sign-in page. Whoever typed it is not signed in by that: the password is
-   asked for by the one door there is, and both clicks of a double click get the same answer.
-2. Where the proof is optional, the letter goes out as soon as there is an account, and the next page offers to type its
-   code, which leads to where the new user was going, as does the way past it.
+1. If the proof is required, the form leads to the page for the code, whether or not the address has an account, and the
+   code to the sign-in page. It signs nobody in: passwords are asked for in one place only, and both clicks of a double
+   click get the same answer.
+2. If the proof is optional, the letter is sent once there is an account, and the next page asks for its code. Entering
+   or skipping it leads on to where the new user was going.
 """
 
 import contextlib
@@ -20,26 +20,21 @@ from auth_service.clients import identify_client
 from auth_service.errors import CodeRefused, EmailTaken
 from auth_service.mail.codes import Purpose
 from auth_service.mail.mail import Mail
-from auth_service.parts import parts_of
+from auth_service.parts import mail_of, parts_of
 from auth_service.tables.users import User
-from auth_service.web.askers import get_asker, make_asker, proofs_of
 from auth_service.web.browser import (
     add_cookies,
     choose_callback_url,
     find_browser_session,
-    is_csrf_verified,
     list_session_ids,
     store_sign_in,
 )
-from auth_service.web.flow import keep_flow
+from auth_service.web.flow import identify_asker, keep_flow
 from auth_service.web.mail_schemas import SignUpCode, TypedCode
 from auth_service.web.pages import (
     FIRST_PAGE_SIGNED_IN,
     MAX_LEADING_FORM,
-    explain_csrf,
-    explain_later,
-    explain_refusal,
-    form_page,
+    answer_form,
     lead_back,
     redirect,
     sign_in_url,
@@ -69,22 +64,12 @@ async def sign_up(request: Request) -> Response:
     fields = await read_form(request, MAX_LEADING_FORM)
     callback_url = _choose_first_page(request, fields)
     typed = {name: fields.get(name, "") for name in ("name", "email")}
-    if not is_csrf_verified(request, fields):
-        return _sign_up_page(request, callback_url, typed, status=403, problem=explain_csrf(request))
     try:
+        verify_form(request, fields)
         wanted = validate(SignUp, {**typed, "password": fields.get("password", "")})
         return await _sign_up(request, wanted, callback_url)
-    except Invalid as error:
-        return _sign_up_page(request, callback_url, typed, status=error.status, faults=error.fields)
-    except EmailTaken as error:
-        return _sign_up_page(request, callback_url, typed, status=error.status, faults={"email": error.message})
-    except (Throttled, Unavailable) as error:
-        problem = explain_later(error)
-        page = _sign_up_page(
-            request, callback_url, typed, status=error.status, problem=problem, retry_after=error.retry_after
-        )
-        page.headers.update(error.headers)
-        return page
+    except (EmailTaken, Forbidden, Invalid, Throttled, Unavailable) as refusal:
+        return _sign_up_page(request, callback_url, typed, refusal)
 
 
 @at_public_name
@@ -100,7 +85,7 @@ async def confirm(request: Request) -> Response:
     try:
         verify_form(request, fields)
         offered = validate(SignUpCode, {name: fields.get(name, "") for name in ("email", "code")})
-        await sign_up_by_code_once(proofs_of(request), offered.email, offered.code, get_asker(request))
+        await sign_up_by_code_once(mail_of(request).proofs, offered.email, offered.code, identify_client(request))
     except (Forbidden, Invalid, CodeRefused, EmailTaken, Throttled, Unavailable) as refusal:
         return await _code_page(request, callback_url, fields, refusal)
     return redirect(sign_in_url(request, callback_url=callback_url, notice="signed-up"))
@@ -110,8 +95,8 @@ async def confirm(request: Request) -> Response:
 async def show_offer(request: Request) -> Response:
     """Show the form for the code that a new user was sent; without one, lead to where they were going."""
     callback_url, found = _choose_first_page(request, {}), await find_browser_session(request)
-    user = found.user if found else None
-    if user is None or await proofs_of(request).find_asked(Purpose.PROVE_ADDRESS, get_asker(request), user) is None:
+    user, client = found.user if found else None, identify_client(request)
+    if user is None or await mail_of(request).proofs.find_asked(Purpose.PROVE_ADDRESS, client, user) is None:
         return redirect(callback_url)
     return await _code_page(request, callback_url, {}, user=user)
 
@@ -125,7 +110,7 @@ async def accept_offer(request: Request) -> Response:
     try:
         verify_form(request, fields)
         offered = validate(TypedCode, {"code": fields.get("code", "")})
-        await prove_once(proofs_of(request), found.user, offered.code, get_asker(request))
+        await prove_once(mail_of(request).proofs, found.user, offered.code, identify_client(request))
     except (CodeRefused, Forbidden, Invalid, Throttled, Unavailable) as refusal:
         return await _code_page(request, callback_url, fields, refusal, found.user)
     return redirect(callback_url)
@@ -135,9 +120,9 @@ async def _sign_up(request: Request, wanted: SignUp, callback_url: str) -> Respo
     """Sign up and in; or ask for the code first. Raises what signing up does."""
     mail = parts_of(request).mail
     if mail is not None and mail.verification == "required":
-        asker, cookies = make_asker(request)
-        find_asked = functools.partial(mail.proofs.find_asked, Purpose.SIGN_UP, asker, None)
-        await ask_once(mail.proofs.ask_to_sign_up(wanted, asker), find_asked, wanted.email)
+        client, cookies = identify_asker(request)
+        find_asked = functools.partial(mail.proofs.find_asked, Purpose.SIGN_UP, client, None)
+        await ask_once(mail.proofs.ask_to_sign_up(wanted, client), find_asked, wanted.email)
         return add_cookies(_lead_to_code(request, callback_url), cookies)
     replaced, client = list_session_ids(request), identify_client(request)
     signed_in = await sign_up_once(parts_of(request).accounts, wanted, client, replaced)
@@ -149,9 +134,9 @@ async def _sign_up(request: Request, wanted: SignUp, callback_url: str) -> Respo
 
 async def _offer_proof(request: Request, mail: Mail, user: User, callback_url: str) -> Response:
     """Send a code to a new user, and lead to the page for it. They are signed up, whatever happens here."""
-    asker, cookies = make_asker(request)
+    client, cookies = identify_asker(request)
     with contextlib.suppress(Throttled, Unavailable):
-        await mail.proofs.ask_for_present(user, asker)
+        await mail.proofs.ask_for_present(user, client)
     return add_cookies(_lead_to_code(request, callback_url), cookies)
 
 
@@ -168,32 +153,22 @@ async def _code_page(
 ) -> Response:
     """Return the page for the code, with the address that it was sent to; without a form where none is waited for."""
     purpose = Purpose.PROVE_ADDRESS if user else Purpose.SIGN_UP
-    asked = await proofs_of(request).find_asked(purpose, get_asker(request), user)
+    asked = await mail_of(request).proofs.find_asked(purpose, identify_client(request), user)
     shown = {
         **lead_back(callback_url),
         "email": asked.email if asked else None,
         "code": fields.get("code", ""),
-        **explain_refusal(refusal),
         "is_wrong": isinstance(refusal, CodeRefused),
         "has_account": user is not None,
     }
-    page = form_page(request, "signup_code.html", refusal.status if refusal else 200, shown)
-    page.headers.update(refusal.headers if refusal else {})
-    return page
+    return answer_form(request, "signup_code.html", shown, refusal)
 
 
 def _sign_up_page(
-    request: Request,
-    callback_url: str,
-    typed: Mapping[str, str],
-    *,
-    status: int = 200,
-    faults: Mapping[str, str] | None = None,
-    problem: str | None = None,
-    retry_after: int | None = None,
+    request: Request, callback_url: str, typed: Mapping[str, str], refusal: AppError | None = None
 ) -> Response:
-    shown = {"typed": typed, "errors": faults or {}, "problem": problem, "retry_after": retry_after}
-    page = form_page(request, "signup.html", status, {**lead_back(callback_url), **shown})
+    taken = {"errors": {"email": refusal.message}, "problem": None} if isinstance(refusal, EmailTaken) else {}
+    page = answer_form(request, "signup.html", {**lead_back(callback_url), "typed": typed, **taken}, refusal)
     return page if parts_of(request).mail is None else add_cookies(page, keep_flow(request)[1])
 
 

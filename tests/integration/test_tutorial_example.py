@@ -69,7 +69,7 @@ async def test_old_passwords_open_old_posts(moved: Moved, client: httpx2.AsyncCl
 
 
 async def test_next_auth_signs_them_in(moved: Moved, client: httpx2.AsyncClient) -> None:
-    """Also by NextAuth's protocol, with a password of more than bcrypt reads; who had no name has one."""
+    """NextAuth's protocol works too, with a password longer than bcrypt reads; a user without a name got one."""
     del moved  # all of it
     assert (await sign_in(client, "grace.hopper@example.com", PASSWORDS[1])).status_code == 200
     user = (await get_session(client))["user"]

@@ -8,7 +8,7 @@ import asyncpg
 import httpx2
 from starlette.applications import Starlette
 
-from tests.support.letters import WaitingLetter, list_letters
+from tests.support.letters import find_code, forget_letters
 from tests.support.people import Person
 
 PROVE, PROVE_BY = "/api/me/email/verification", "/api/me/email/verification/confirm"
@@ -19,26 +19,6 @@ NEW_EMAIL = "ada@lovelace.example.org"
 DRIVERS_OWN = ("typeinfo", "'jit'")  # asyncpg learns of types, once for each connection
 
 _is_watched: ContextVar[bool] = ContextVar("_is_watched", default=False)
-
-
-async def find_letter(database: asyncpg.Connection) -> WaitingLetter:
-    """Return the newest letter."""
-    return (await list_letters(database))[-1]
-
-
-async def find_code(database: asyncpg.Connection) -> str:
-    """Return the code in the newest letter."""
-    return (await find_letter(database)).facts["code"]
-
-
-async def forget_letters(database: asyncpg.Connection) -> None:
-    """Let every address be written to again at once."""
-    await database.execute("DELETE FROM attempts")
-
-
-def change_code(code: str) -> str:
-    """Return another code."""
-    return ("A" if code[0] != "A" else "B") + code[1:]
 
 
 async def ask_to_prove(client: httpx2.AsyncClient, person: Person) -> httpx2.Response:

@@ -3,7 +3,7 @@
 import asyncpg
 import httpx2
 
-from tests.support.letters import list_letters
+from tests.support.letters import find_code, forget_letters
 
 ASK, CONFIRM = "/api/password-reset", "/api/password-reset/confirm"
 NEW_PASSWORD = "staple battery horse"
@@ -23,19 +23,8 @@ async def confirm(
     return await client.post(CONFIRM, json=body, headers={"x-forwarded-for": address})
 
 
-async def read_code(database: asyncpg.Connection) -> str:
-    """Return the code in the newest letter that has one."""
-    codes = [letter.facts["code"] for letter in await list_letters(database) if "code" in letter.facts]
-    return codes[-1]
-
-
 async def get_code(client: httpx2.AsyncClient, database: asyncpg.Connection, email: str) -> str:
     """Ask for a code, as if for the first time in a day, and return it from the letter."""
-    await database.execute("DELETE FROM attempts")
+    await forget_letters(database)
     assert (await ask(client, email)).status_code == 202
-    return await read_code(database)
-
-
-def make_wrong(code: str) -> str:
-    """Return another code."""
-    return ("A" if code[0] != "A" else "B") + code[1:]
+    return await find_code(database)

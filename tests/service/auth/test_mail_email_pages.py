@@ -11,10 +11,10 @@ from auth_service.app import create_app
 from auth_service.mail.codes import TRIES
 from shared.observing.metrics import Metrics
 from tests.support import next_auth
-from tests.support.address_proofs import NEW_EMAIL, change_code, find_code, find_letter, forget_letters
+from tests.support.address_proofs import NEW_EMAIL
 from tests.support.forged_tokens import read_claims
 from tests.support.html_forms import HtmlForm, read_forms
-from tests.support.letters import WITH_MAIL, list_letters
+from tests.support.letters import WITH_MAIL, change_code, find_code, find_letter, forget_letters, list_letters
 from tests.support.next_auth import open_session_cookie
 from tests.support.people import PASSWORD, Person, sign_up_and_in
 from tests.support.services import PUBLIC_URL, auth_settings, client_of, running

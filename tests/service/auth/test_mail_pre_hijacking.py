@@ -14,7 +14,8 @@ from starlette.applications import Starlette
 
 from shared.tokens.device_cookie import LastSignIn
 from tests.support import next_auth
-from tests.support.address_proofs import MOVE_BY, ask_to_move, ask_to_prove, find_code, forget_letters, type_code
+from tests.support.address_proofs import MOVE_BY, ask_to_move, ask_to_prove, type_code
+from tests.support.letters import find_code, forget_letters
 from tests.support.people import Person
 from tests.support.recovery import NEW_PASSWORD, confirm, get_code
 from tests.support.services import client_of

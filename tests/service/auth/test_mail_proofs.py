@@ -18,16 +18,12 @@ from tests.support.address_proofs import (
     PROVE_BY,
     ask_to_move,
     ask_to_prove,
-    change_code,
-    find_code,
-    find_letter,
-    forget_letters,
     prove,
     type_code,
     watch_queries,
 )
 from tests.support.forged_tokens import forge, read_claims
-from tests.support.letters import list_letters
+from tests.support.letters import change_code, find_code, find_letter, forget_letters, list_letters
 from tests.support.people import PASSWORD, Person, sign_in, sign_up_and_in
 from tests.support.services import client_of
 

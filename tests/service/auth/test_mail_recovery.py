@@ -1,4 +1,4 @@
-"""A forgotten password, by the API: who gets back in, by what code, how often, and what that ends."""
+"""A forgotten password, by the API: which codes set a new one, how often, and what that ends."""
 
 import asyncio
 import datetime as dt
@@ -15,19 +15,9 @@ from shared.observing.metrics import Metrics
 from tests.support import next_auth
 from tests.support.guessing import DEFAULTS, ELSEWHERE, FAR, HOME, hold_still
 from tests.support.guessing import sign_in as try_to_sign_in
-from tests.support.letters import WITH_MAIL, list_letters
+from tests.support.letters import WITH_MAIL, change_code, find_code, list_letters
 from tests.support.people import PASSWORD, Person, sign_up_and_in
-from tests.support.recovery import (
-    ASK,
-    CONFIRM,
-    FLOW_COOKIE,
-    NEW_PASSWORD,
-    ask,
-    confirm,
-    get_code,
-    make_wrong,
-    read_code,
-)
+from tests.support.recovery import ASK, CONFIRM, FLOW_COOKIE, NEW_PASSWORD, ask, confirm, get_code
 from tests.support.services import auth_settings, client_of, running
 
 REFUSED = {"error": "This code is not right, or no longer valid. Ask for a new one"}
@@ -127,7 +117,7 @@ async def test_five_wrong_ones_end_a_code(
     """A wrong code is 400 in one sentence, and after five the right one is too; each has an audit line."""
     code = await get_code(mail_client, database, grace.email)
     for _ in range(TRIES):
-        answer = await confirm(mail_client, grace.email, make_wrong(code))
+        answer = await confirm(mail_client, grace.email, change_code(code))
         assert (answer.status_code, answer.json()) == (400, REFUSED)
     answer = await confirm(mail_client, grace.email, code)
     assert (answer.status_code, answer.json()) == (400, REFUSED)
@@ -221,7 +211,7 @@ async def test_a_password_is_judged_only_with_the_right_code(
     """With a wrong code nothing is said of the password: its rules would tell a user's name."""
     code = await get_code(mail_client, database, grace.email)
     for password in ("short", "grace hopper"):
-        assert (await confirm(mail_client, grace.email, make_wrong(code), password)).status_code == 400
+        assert (await confirm(mail_client, grace.email, change_code(code), password)).status_code == 400
 
 
 async def test_of_fifty_confirmations_one_wins(
@@ -468,7 +458,7 @@ async def test_the_owner_gets_in_after_a_reset_whatever_others_tried(
     await close_account(strict, database)
     assert (await try_to_sign_in(strict, "ada@example.com", PASSWORD, FAR)).status_code == 429
     assert (await ask(strict, "ada@example.com", FAR)).status_code == 202
-    code = await read_code(database)
+    code = await find_code(database)
     assert (await confirm(strict, "ada@example.com", code, address=FAR)).status_code == 204
     await close_account(strict, database, "198.51.100.2")
     assert (await try_to_sign_in(strict, "ada@example.com", NEW_PASSWORD, "192.0.2.77")).status_code == 429
@@ -480,7 +470,7 @@ async def test_a_reset_opens_the_account_everywhere(strict: httpx2.AsyncClient, 
     await sign_up_at_home(strict)
     await close_account(strict, database)
     assert (await ask(strict, "ada@example.com", FAR)).status_code == 202
-    assert (await confirm(strict, "ada@example.com", await read_code(database), address=FAR)).status_code == 204
+    assert (await confirm(strict, "ada@example.com", await find_code(database), address=FAR)).status_code == 204
     assert (await try_to_sign_in(strict, "ada@example.com", NEW_PASSWORD, "192.0.2.77")).status_code == 200
 
 
@@ -490,7 +480,7 @@ async def test_who_knew_the_old_password_has_no_advantage(
     """After a reset an address that was signed in from before is a stranger's: a closed account is closed to it."""
     await sign_up_at_home(strict)
     assert (await ask(strict, "ada@example.com", FAR)).status_code == 202
-    assert (await confirm(strict, "ada@example.com", await read_code(database), address=FAR)).status_code == 204
+    assert (await confirm(strict, "ada@example.com", await find_code(database), address=FAR)).status_code == 204
     await close_account(strict, database)
     assert (await try_to_sign_in(strict, "ada@example.com", NEW_PASSWORD, HOME)).status_code == 429
     assert FLOW_COOKIE in strict.cookies

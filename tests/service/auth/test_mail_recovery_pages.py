@@ -15,10 +15,10 @@ from shared.errors import Unavailable
 from shared.observing.metrics import Metrics
 from tests.support import next_auth
 from tests.support.html_forms import HtmlForm, read_forms
-from tests.support.letters import WITH_MAIL, list_letters
+from tests.support.letters import WITH_MAIL, change_code, find_code, list_letters
 from tests.support.next_auth import SESSION_COOKIE
 from tests.support.people import PASSWORD, Person, sign_up_and_in
-from tests.support.recovery import FLOW_COOKIE, NEW_PASSWORD, make_wrong, read_code
+from tests.support.recovery import FLOW_COOKIE, NEW_PASSWORD
 from tests.support.services import PUBLIC_URL, auth_settings, client_of, running
 
 NAVIGATION = {"accept": "text/html"}
@@ -68,7 +68,7 @@ async def get_code(browser: httpx2.AsyncClient, database: asyncpg.Connection, em
     """Ask for a code by the page, and return it from the letter."""
     await database.execute("DELETE FROM attempts")
     assert (await ask(browser, email)).status_code == 303
-    return await read_code(database)
+    return await find_code(database)
 
 
 async def send(app: Starlette, cookies: httpx2.Cookies, form: HtmlForm, typed: dict[str, str]) -> httpx2.Response:
@@ -105,7 +105,7 @@ async def test_from_the_sign_in_page_to_a_new_password(
         "new-password",
     ]
     assert 'href="/forgot"' in page.text
-    typed = {"code": await read_code(database), "password": NEW_PASSWORD}
+    typed = {"code": await find_code(database), "password": NEW_PASSWORD}
     answer = await browser.post(CODE, data=form.fields | typed)
     assert (answer.status_code, answer.headers["location"]) == (303, SIGN_IN)
     assert SESSION_COOKIE not in answer.headers.get("set-cookie", "")
@@ -116,7 +116,7 @@ async def test_from_the_sign_in_page_to_a_new_password(
 
 
 async def test_the_way_back_is_kept(browser: httpx2.AsyncClient, database: asyncpg.Connection, grace: Person) -> None:
-    """Who was led to the sign-in page from another lands there once they sign in with their new password."""
+    """A user led to the sign-in page from another lands on that one once they sign in with their new password."""
     wanted = f"{PUBLIC_URL}/userposts/7/edit"
     await browser.get("/api/auth/signin", params={"callbackUrl": wanted})
     code = await get_code(browser, database, grace.email)
@@ -151,7 +151,7 @@ async def test_what_was_typed_is_shown_again(
     """A refused form is shown again with what was typed but the password, and the fault beside its field."""
     code = await get_code(browser, database, grace.email)
     form = await open_form(browser, CODE)
-    typed = {"code": make_wrong(code) if fault == "wrong" else code, "password": NEW_PASSWORD}
+    typed = {"code": change_code(code) if fault == "wrong" else code, "password": NEW_PASSWORD}
     if fault == "short":
         typed["password"] = "short"
     elif fault == "expired":
@@ -210,7 +210,7 @@ async def test_a_double_click_asks_once(
     assert [answer.headers.get("location") for answer in answers] == [f"{PUBLIC_URL}{CODE}"] * 2
     assert len(await list_letters(database)) == 1
     form = await open_form(browser, CODE)
-    typed = {"code": await read_code(database), "password": NEW_PASSWORD}
+    typed = {"code": await find_code(database), "password": NEW_PASSWORD}
     assert (await browser.post(CODE, data=form.fields | typed)).headers["location"] == SIGN_IN
 
 
@@ -239,7 +239,7 @@ async def test_another_form_is_no_second_click(
     if changed == "password":
         typed["password"] = "yet another password"
     elif changed == "code":
-        typed["code"] = make_wrong(code)
+        typed["code"] = change_code(code)
     else:
         browser.cookies.delete(FLOW_COOKIE)
     before = await database.fetchval("SELECT count(*) FROM audit WHERE event = 'password_refused'")
@@ -301,7 +301,7 @@ async def test_the_pages_are_in_korean(
     code = await get_code(browser, database, grace.email)
     assert "비밀번호를 잊으셨나요?" in (await browser.get(FORGOT)).text
     form = await open_form(browser, CODE)
-    answer = await browser.post(CODE, data=form.fields | {"code": make_wrong(code), "password": NEW_PASSWORD})
+    answer = await browser.post(CODE, data=form.fields | {"code": change_code(code), "password": NEW_PASSWORD})
     assert "코드가 올바르지 않거나 더는 쓸 수 없어요" in answer.text
 
 

@@ -12,8 +12,9 @@ from starlette.applications import Starlette
 from auth_service.app import create_app
 from shared.observing.metrics import Metrics
 from tests.support import next_auth
+from tests.support.address_proofs import MOVE_BY, ask_to_move, type_code
 from tests.support.html_forms import read_forms
-from tests.support.letters import WITH_MAIL, list_letters
+from tests.support.letters import WITH_MAIL, find_code, list_letters
 from tests.support.people import PASSWORD, Person, sign_in, sign_up_and_in
 from tests.support.services import PUBLIC_URL, auth_settings, client_of, running
 
@@ -128,6 +129,17 @@ async def test_a_changed_link_is_refused(
     assert (await press(mail_client, link)).headers["location"] == f"{PUBLIC_URL}/userposts"
 
 
+@pytest.mark.parametrize("member", ["email", "token"])
+async def test_half_a_character_opens_nothing(mail_client: httpx2.AsyncClient, member: str) -> None:
+    """A link with half a surrogate pair in it, which JSON can write, is refused like any other that is not ours."""
+    members = {"email": "ada@example.com", "token": "x" * 43, member: "\ud800"}
+    body = json.dumps({**members, "csrfToken": await next_auth.get_csrf_token(mail_client)})
+    answer = await mail_client.post(CALLBACK, content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.headers["location"]) == (302, VERIFICATION)
+    asked = await mail_client.post(START, content=body, headers={"content-type": "application/json"})
+    assert asked.status_code == (400 if member == "email" else 302)
+
+
 async def test_no_other_site_presses_the_button(
     mail_client: httpx2.AsyncClient, proven: Person, database: asyncpg.Connection
 ) -> None:
@@ -160,7 +172,7 @@ async def test_who_is_signed_in_is_told(
 async def test_who_may_not_sign_in_stays_out(
     mail_client: httpx2.AsyncClient, proven: Person, database: asyncpg.Connection, statement: str
 ) -> None:
-    """A link signs in nobody who was disabled, or is gone."""
+    """A link signs in no user who is disabled or deleted."""
     await ask(mail_client, proven.email)
     page = await mail_client.get(await read_link(database))
     await database.execute(statement, proven.id)
@@ -182,13 +194,15 @@ async def test_a_new_password_ends_links_that_wait(
 async def test_who_proves_an_address_takes_it_over_clean(
     mail_app: Starlette, person: Person, database: asyncpg.Connection
 ) -> None:
-    """Where an account's address was never proven, password and sessions of that time are void once it is."""
+    """Where an account's address was never proven, password, sessions and codes of that time are void once it is."""
     async with client_of(mail_app) as owner, client_of(mail_app) as stranger:
+        assert (await ask_to_move(stranger, person)).status_code == 202
         await ask(owner, person.email)
         await press(owner, await read_link(database))
         assert (await owner.get("/api/auth/session")).json()["user"]["email"] == person.email
         credentials = {"username": person.email, "password": PASSWORD}
         assert (await stranger.post("/api/login", json=credentials)).status_code == 401
+    assert await database.fetchval("SELECT count(*) FROM codes WHERE used_at IS NULL") == 0
     live = await database.fetch("SELECT user_id FROM live_sessions WHERE user_id = $1", person.id)
     assert len(live) == 1
     events = [row["event"] for row in await database.fetch("SELECT event FROM audit ORDER BY id")]
@@ -242,6 +256,21 @@ async def test_what_can_be_no_link_is_refused(mail_client: httpx2.AsyncClient, c
     headers = {"Content-Type": "application/json"}
     refused = await mail_client.post(CALLBACK, content=json.dumps(form), headers=headers)
     assert (refused.status_code, refused.json()["url"]) == (401, VERIFICATION)
+
+
+async def test_a_link_to_an_address_of_before_is_refused(
+    mail_app: Starlette, proven: Person, database: asyncpg.Connection
+) -> None:
+    """Once an account has moved, a link that was sent to its old address before signs nobody in."""
+    async with client_of(mail_app) as browser, client_of(mail_app) as reader:
+        await ask(reader, proven.email)
+        link = await read_link(database)
+        page = await reader.get(link)
+        await ask_to_move(browser, proven)
+        answer = await type_code(browser, MOVE_BY, proven, await find_code(database))
+        assert answer.status_code == 204
+        pressed = await reader.post(CALLBACK, data=read_forms(page.text)[CALLBACK].fields)
+        assert pressed.headers["location"] == VERIFICATION
 
 
 async def test_what_is_no_address_is_refused(mail_client: httpx2.AsyncClient) -> None:

@@ -14,16 +14,9 @@ from auth_service.app import create_app
 from auth_service.mail.codes import TRIES
 from shared.observing.metrics import Metrics
 from tests.support import next_auth
-from tests.support.address_proofs import (
-    SIGN_UP_BY,
-    change_code,
-    find_code,
-    find_letter,
-    forget_letters,
-    watch_queries,
-)
+from tests.support.address_proofs import SIGN_UP_BY, watch_queries
 from tests.support.html_forms import read_forms
-from tests.support.letters import WITH_MAIL, list_letters
+from tests.support.letters import WITH_MAIL, change_code, find_code, find_letter, forget_letters, list_letters
 from tests.support.people import PASSWORD
 from tests.support.services import PUBLIC_URL, auth_settings, client_of, running
 
@@ -117,7 +110,7 @@ async def test_wrong_codes_end_the_right_one(strict: httpx2.AsyncClient, databas
 async def test_only_the_browser_that_chose_the_password_signs_up(
     strict_app: Starlette, strict: httpx2.AsyncClient, database: asyncpg.Connection
 ) -> None:
-    """Somebody else who signs up with an address is lost without its code, and so is who reads it elsewhere.
+    """Signing up with somebody else's address is useless without the code, and so is the code in another browser.
 
     So nobody is made to take over an account whose password another chose.
     """

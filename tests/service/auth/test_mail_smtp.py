@@ -80,7 +80,7 @@ async def test_tls_from_the_first_byte(inbox: Inbox, authority: Authority) -> No
 async def test_the_systems_authorities_are_trusted(
     inbox: Inbox, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who is trusted is the system's choice, which ``SSL_CERT_FILE`` changes."""
+    """The system's certificate authorities are trusted, or those in ``SSL_CERT_FILE``."""
     async with smtp_server(inbox, starttls=authority.serve(HOST)) as port:
         assert (await send(relay_to(port, "starttls"))).outcome is Outcome.MISCONFIGURED
         monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))

@@ -198,6 +198,7 @@ async def test_another_method_is_not_allowed(client: httpx2.AsyncClient, method:
         ("{", "application/json", 400),
         (json.dumps({"csrfToken": 1, "json": "true"}), "application/json", 403),
         ('{"callbackUrl": "\\ud800", "json": "true"}', "application/json", 403),
+        ('{"username": "\\ud800"}', "application/json", 403),
         ("a=%ff", "application/x-www-form-urlencoded", 400),
         ("x" * 33_000, "application/x-www-form-urlencoded", 413),
         ("csrfToken=1", "text/plain", 415),

@@ -29,6 +29,6 @@ async def test_an_index_answers(database: asyncpg.Connection, stored: str, *, is
 
 
 async def test_nobody_without_a_password_counts(database: asyncpg.Connection) -> None:
-    """Who has no password costs what nobody's costs."""
+    """A user without a password is refused as slowly as an address without a user."""
     await database.execute(FILL, 1, None)
     assert not await has_other_hashes(database)

@@ -150,7 +150,7 @@ async def test_what_bcrypt_did_not_read_counts_from_the_first_sign_in(
 async def test_an_import_is_repeated_without_harm(
     command_line: CommandLine, client: httpx2.AsyncClient, database: asyncpg.Connection, ada: Person, tmp_path: Path
 ) -> None:
-    """Who is there already is left as they are, under whatever spelling; a line that comes twice counts once."""
+    """A user who exists is left unchanged, under whatever spelling; a line that comes twice counts once."""
     lines = [
         make_line("Eve", email=ada.email.upper()),
         make_line("Grace", email="grace@xn--bcher-kva.example"),

@@ -160,7 +160,7 @@ async def test_a_deleted_author_gets_no_posts(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Nobody who is gone is named as an author, and nothing is kept that only they could delete."""
+    """A deleted user is not named as an author, and no post is kept that only they could delete."""
     fake_auth_service.tell("deleted", ada.id)
     await wait_until(lambda: database.fetchval("SELECT name FROM authors WHERE id = $1", ada.id), lambda name: not name)
     status, found, err = await run(tmp_path / "posts.jsonl", [make_line("1")], capsys)

@@ -1,9 +1,9 @@
-"""Codes that are sent by mail: made, shown, read, and hashed."""
+"""Codes that are sent by mail: made, shown and read."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_service.mail.codes import Codes, Purpose, make_code, read_code, show_code
+from auth_service.mail.codes import make_code, read_code, show_code
 
 CODES = st.text("0123456789ABCDEFGHJKMNPQRSTVWXYZ", min_size=8, max_size=8)
 
@@ -33,18 +33,3 @@ def test_codes_are_of_the_whole_alphabet() -> None:
     made = [make_code() for _ in range(200)]
     assert all(read_code(code) == code for code in made)
     assert len(set("".join(made))) == 32
-
-
-def test_a_hash_covers_all_of_a_code() -> None:
-    """The same code for another purpose, address or key has another hash."""
-    codes, other = Codes("k" * 32), Codes("l" * 32)
-    hashes = {
-        codes.hash_code(Purpose.RESET, "a@example.com", "12345678"),
-        codes.hash_code(Purpose.SIGN_IN, "a@example.com", "12345678"),
-        codes.hash_code(Purpose.RESET, "b@example.com", "12345678"),
-        codes.hash_code(Purpose.RESET, "a@example.com", "12345679"),
-        other.hash_code(Purpose.RESET, "a@example.com", "12345678"),
-        codes.hash_address("a@example.com"),
-        codes.hash_flow("a@example.com"),
-    }
-    assert len(hashes) == 7

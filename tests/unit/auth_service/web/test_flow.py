@@ -4,8 +4,9 @@ import pytest
 from starlette.requests import Request
 
 from auth_service.app import create_app
+from auth_service.clients import find_flow
 from auth_service.mail.codes import make_token
-from auth_service.web.flow import find_flow, keep_flow
+from auth_service.web.flow import keep_flow
 from shared.observing.metrics import Metrics
 from tests.support.services import auth_settings
 
