@@ -12,17 +12,9 @@ import pytest
 
 from auth_service.tables import revocations, user_changes
 from tests.support import next_auth
-from tests.support.address_proofs import (
-    MOVE_BY,
-    NEW_EMAIL,
-    PROVE_BY,
-    ask_to_move,
-    ask_to_prove,
-    find_code,
-    find_letter,
-    type_code,
-)
+from tests.support.address_proofs import MOVE_BY, NEW_EMAIL, PROVE_BY, ask_to_move, ask_to_prove, type_code
 from tests.support.html_forms import read_forms
+from tests.support.letters import find_code, find_letter
 from tests.support.people import PASSWORD, sign_up_and_in
 
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
@@ -39,7 +31,7 @@ async def other(database: asyncpg.Connection, auth_database_url: str) -> AsyncIt
 
 async def wait_for_waiter(database: asyncpg.Connection) -> None:
     """Return once somebody waits for a lock."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not await database.fetchval(WAITING):  # noqa: ASYNC110 - the server tells nobody
             await asyncio.sleep(0.01)
 
