@@ -200,9 +200,7 @@ class Accounts:
                 if user is None:
                     return None
                 done = await then(connection, user)
-                await insert_user_change(
-                    connection, ChangeKind.CREATED, user
-                )  # last: the other feed has its turn first
+                await insert_user_change(connection, ChangeKind.CREATED, user)  # last: the other feed goes first
                 return done
 
         stored = await self.epoch_watch.write(store)
