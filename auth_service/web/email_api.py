@@ -52,7 +52,7 @@ async def confirm_sign_up(request: Request, offered: SignUpCode) -> Response:
     )
 
 
-@operation("Prove my e-mail address", answers={202: LetterView, 429: ErrorView}, caller="required", tag="Accounts")
+@operation("Confirm my e-mail address", answers={202: LetterView, 429: ErrorView}, caller="required", tag="Accounts")
 async def ask_for_present(request: Request) -> Response:
     """Send a code to the caller's address, unless it is proven."""
     user, (client, cookies) = await get_live_caller(request), identify_asker(request)
