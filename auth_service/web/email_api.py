@@ -61,7 +61,7 @@ async def ask_for_present(request: Request) -> Response:
 
 
 @operation(
-    "Prove my e-mail address by the code",
+    "Confirm my e-mail address by the code",
     body=TypedCode,
     answers={204: None, 400: ErrorView},
     caller="required",
