@@ -11,9 +11,6 @@ CREATE TABLE imported_posts (
 COMMENT ON TABLE imported_posts IS 'stays when the post is deleted: importing again does not bring it back';
 COMMENT ON COLUMN imported_posts.key IS 'what the other system calls the post';
 
-CREATE INDEX authors_by_email ON authors (lower(email));
-
 -- migrate: rollback
 
-DROP INDEX authors_by_email;
 DROP TABLE imported_posts;
