@@ -1,6 +1,7 @@
 """The parts of the running auth service, built once from its settings and found by every endpoint."""
 
 import asyncio
+import contextlib
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -140,15 +141,21 @@ class Parts:
         await self.sessions.uses.start()
 
     async def stop(self) -> None:
-        """Release everything; while letters that are being sent have a moment, all else ends."""
-        await asyncio.gather(self._stop_serving(), self.delivery.stop() if self.delivery else asyncio.sleep(0))
+        """Release everything; one part that fails keeps no other from it.
+
+        While letters that are being sent have a moment, all else ends.
+        """
+        ending = [self._stop_serving(), self.delivery.stop()] if self.delivery else [self._stop_serving()]
+        for failure in await asyncio.gather(*ending, return_exceptions=True):
+            if failure is not None:
+                raise failure
 
     async def _stop_serving(self) -> None:
-        await self.housekeeping.stop()
-        self.passwords.stop()
-        await self.epoch_watch.stop()
-        await self.sessions.uses.stop()
-        await self.database.stop()
+        async with contextlib.AsyncExitStack() as stopping:
+            for part in (self.database, self.sessions.uses, self.epoch_watch):
+                stopping.push_async_callback(part.stop)
+            stopping.callback(self.passwords.stop)
+            stopping.push_async_callback(self.housekeeping.stop)
 
 
 def open_database(settings: AuthSettings | AuthMigrationSettings) -> Database:

@@ -1,6 +1,7 @@
 """The auth service as a whole: its health, its description, and how it treats unknown requests."""
 
 import asyncio
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,7 +10,12 @@ import pytest
 from starlette.applications import Starlette
 
 from auth_service.app import create_app
+from auth_service.parts import Parts
+from auth_service.tables.users import get_highest_user_id
+from shared.errors import Unavailable
 from shared.observing.metrics import Metrics
+from shared.postgres.epoch_watch import EpochWatch
+from tests.support.letters import WITH_MAIL
 from tests.support.people import PASSWORD
 from tests.support.services import auth_settings, client_of, running
 
@@ -121,3 +127,25 @@ async def test_many_sign_up_at_once_under_one_email(client: httpx2.AsyncClient) 
         body = {"name": "Ada", "email": f"ada{number}@example.com", "password": PASSWORD}
         answers = await asyncio.gather(*(client.post("/api/user", json=body) for _ in range(20)))
         assert sorted(answer.status_code for answer in answers) == [201] + [409] * 19
+
+
+class Broken(EpochWatch):
+    """A watch that can't be stopped."""
+
+    async def stop(self) -> None:
+        """Fail."""
+        await super().stop()
+        raise ZeroDivisionError
+
+
+async def test_a_part_that_fails_to_stop_holds_up_no_other(auth_database_url: str) -> None:
+    """When one part can't be stopped the others are, letters' delivery too, and the failure is reported."""
+    parts = Parts.build(auth_settings(auth_database_url, **WITH_MAIL), Metrics())
+    parts = dataclasses.replace(parts, epoch_watch=Broken(parts.database, "users", get_highest_user_id))
+    await parts.start()
+    await parts.database.wait_until_ready()
+    with pytest.raises(ZeroDivisionError):
+        await parts.stop()
+    with pytest.raises(Unavailable):
+        async with parts.database.connection():
+            pass
