@@ -7,7 +7,7 @@ other system calls the post, the author an e-mail address.
 2. Authors are found in this service's copy of users. One whom it does not know yet may still be on the way: the command
    waits as long as the copy goes on, and ``PATIENCE`` more. A post without a known author is named and skipped.
 
-Exit status: as for the auth service's commands.
+Exit status: as in ``shared/postgres/commands.py``.
 """
 
 import argparse
@@ -26,10 +26,10 @@ from posts_service.schemas import Content, Title
 from posts_service.settings import PostsMigrationSettings
 from posts_service.tables.imported_posts import ImportedPost, insert_imported_posts, list_imported_keys
 from posts_service.tables.posts import get_highest_post_id
-from shared.errors import AppError, Invalid
+from shared.errors import AppError
 from shared.importing import (
     STANDARD_INPUT,
-    Kind,
+    Importer,
     Line,
     Moment,
     Stored,
@@ -37,10 +37,9 @@ from shared.importing import (
     import_lines,
     keep_first,
     read_members,
-    say,
 )
 from shared.observing.logs import set_up_logs
-from shared.postgres.commands import prepare
+from shared.postgres.commands import DONE, SKIPPED, complain, prepare
 from shared.postgres.database import Connection, Database
 from shared.postgres.epoch_watch import EpochWatch
 from shared.settings import SettingsInvalid, load_settings
@@ -50,7 +49,6 @@ from shared.users_copy.following import FEED
 from shared.web.schemas import Body, Text
 
 COMMAND = "import"
-DONE, REFUSED, WRONG, SKIPPED = 0, 1, 2, 3
 LONGEST_LINE = 2_097_152  # bytes: the longest content, all of it escaped
 PATIENCE = 5.0  # seconds
 PAUSE = 0.2
@@ -75,10 +73,8 @@ def main(arguments: Sequence[str]) -> int:
     set_up_logs(SERVICE, "ERROR", "text")
     try:
         tally = asyncio.run(_run(load_settings(PostsMigrationSettings), call.file, is_dry=call.dry_run))
-    except SettingsInvalid as error:
-        return _complain(str(error), WRONG)
-    except AppError as error:
-        return _complain(say(error) if isinstance(error, Invalid) else error.message, REFUSED)
+    except (SettingsInvalid, AppError) as error:
+        return complain(error)
     found = {**asdict(tally), "state": "would be imported" if call.dry_run else "imported"}
     lines = "\n".join(f"{name:<9} {value}" for name, value in found.items())
     sys.stdout.write(f"{json.dumps(found) if call.json else lines}\n")
@@ -141,8 +137,10 @@ async def _run(settings: PostsMigrationSettings, file: str, *, is_dry: bool) -> 
     posts = PostImport(database, EpochWatch(database, "posts", get_highest_post_id), is_dry, PATIENCE)
     try:
         await prepare(database, posts.epoch_watch, SERVICE)
-        kind = Kind(lambda line: read_members(PostLine, line), "key", lambda line: line.key, LONGEST_LINE, posts.store)
-        return await import_lines(file, kind)
+        importer = Importer(
+            lambda line: read_members(PostLine, line), "key", lambda line: line.key, LONGEST_LINE, posts.store
+        )
+        return await import_lines(file, importer)
     finally:
         await database.stop()
 
@@ -157,11 +155,6 @@ def _take(line: PostLine, author_id: int) -> ImportedPost:
         created_at=line.created_at,
         updated_at=line.updated_at,
     )
-
-
-def _complain(sentence: str, status: int) -> int:
-    sys.stderr.write(f"{sentence}\n")
-    return status
 
 
 def _build_parser() -> argparse.ArgumentParser:

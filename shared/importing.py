@@ -67,7 +67,7 @@ class Stored(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind(Generic[T]):
+class Importer(Generic[T]):
     """What is imported: how a line is read (raises Invalid), whom it is about, and how a batch is stored."""
 
     read: Callable[[bytes], T]
@@ -87,25 +87,25 @@ class Tally:
     skipped: int = 0
 
 
-async def import_lines(path: str, kind: Kind[T]) -> Tally:
+async def import_lines(path: str, importer: Importer[T]) -> Tally:
     """Import a file, or standard input for ``-``; raises Invalid when it can't be read."""
     tally, batch, begins = Tally(), list[Line[T]](), 0
     with _opened(path) as file:
         progress = Progress(sys.stderr, _find_size(file))
-        for number, line, position in read_lines(file, kind.longest_line):
+        for number, line, position in read_lines(file, importer.longest_line):
             if line is not None and not line.strip():
                 continue
             tally.lines += 1
             try:
-                batch.append(Line(number, _read(line, kind)))
+                batch.append(Line(number, _read(line, importer)))
             except Invalid as error:
                 tally.skipped += 1
-                progress.name(number, get_text(line or b"", kind.subject), say(error))
+                progress.name(number, get_text(line or b"", importer.subject), say(error))
             if len(batch) >= BATCH or position - begins > BATCH_BYTES:
-                await _store(batch, kind, tally, progress)
+                await _store(batch, importer, tally, progress)
                 batch, begins = [], position
             progress.show(tally, position)
-        await _store(batch, kind, tally, progress)
+        await _store(batch, importer, tally, progress)
         progress.end()
     return tally
 
@@ -192,21 +192,21 @@ class Progress:
             self._is_shown = False
 
 
-async def _store(batch: Sequence[Line[T]], kind: Kind[T], tally: Tally, progress: Progress) -> None:
+async def _store(batch: Sequence[Line[T]], importer: Importer[T], tally: Tally, progress: Progress) -> None:
     if not batch:
         return
-    done = await kind.store(batch)
+    done = await importer.store(batch)
     for line, reason in done.skipped:
-        progress.name(line.number, kind.find_subject(line.item), reason)
+        progress.name(line.number, importer.find_subject(line.item), reason)
     tally.imported += done.stored
     tally.skipped += len(done.skipped)
     tally.present += len(batch) - done.stored - len(done.skipped)
 
 
-def _read(line: bytes | None, kind: Kind[T]) -> T:
+def _read(line: bytes | None, importer: Importer[T]) -> T:
     if line is None:
-        raise Invalid({"line": f"is longer than {kind.longest_line} bytes"})
-    return kind.read(line)
+        raise Invalid({"line": f"is longer than {importer.longest_line} bytes"})
+    return importer.read(line)
 
 
 @contextlib.contextmanager

@@ -112,7 +112,7 @@ class Recovery:
         NotFound when no user has that id.
         """
         async with self.database.transaction() as connection:
-            user = await find_user(connection, user_id) if await lock_user(connection, user_id) else None
+            user = await lock_user(connection, user_id)
             if user is None:
                 raise NotFound("There is no user of that id")
             await update_password_void(connection, user_id)

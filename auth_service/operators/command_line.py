@@ -1,9 +1,8 @@
 """The command line for operators: ``python -m auth_service user list`` and so on; ``--help`` shows all of it.
 
-Exit status: 0 done, 1 refused or not found (one sentence on standard error), 2 the usage or a setting is wrong, 3 done
-but for lines of a file, each of which is named on standard error. It reads the service's own settings and talks to its
-database; the service itself need not run. Only ``migrate`` changes the schema: looking at a list must not, while
-services of the previous release are running.
+Exit status: as in ``shared/postgres/commands.py``. It reads the service's own settings and talks to its database; the
+service itself need not run. Only ``migrate`` changes the schema: looking at a list must not, while services of the
+previous release are running.
 """
 
 import argparse
@@ -21,15 +20,14 @@ from auth_service.parts import Parts
 from auth_service.sessions import read_session_id
 from auth_service.settings import AuthSettings
 from auth_service.tables.sessions import SessionId
-from shared.errors import AppError, Invalid
-from shared.importing import STANDARD_INPUT, say
+from shared.errors import AppError
+from shared.importing import STANDARD_INPUT
 from shared.observing.logs import set_up_logs
 from shared.observing.metrics import Metrics
-from shared.postgres.commands import prepare
+from shared.postgres.commands import DONE, SKIPPED, complain, prepare
 from shared.settings import SettingsInvalid, load_settings
 from shared.tokens.signed import MAX_ID
 
-DONE, REFUSED, WRONG, SKIPPED = 0, 1, 2, 3
 MOST = 1000  # lines
 MOST_DAYS = 36_500
 DESCRIPTION = "Without arguments, run the service. The word migrate alone brings its schema up to date."
@@ -53,12 +51,8 @@ def main(arguments: Sequence[str]) -> int:
     set_up_logs("auth_service", "ERROR", "text")
     try:
         found = asyncio.run(_run(call.command, load_settings(OperatorSettings), call))
-    except SettingsInvalid as error:
-        return _complain(str(error), WRONG)
-    except Invalid as error:
-        return _complain(say(error), REFUSED)
-    except AppError as error:
-        return _complain(error.message, REFUSED)
+    except (SettingsInvalid, AppError) as error:
+        return complain(error)
     sys.stdout.write((write_json(found) if call.json else draw(found)) + "\n")
     return SKIPPED if isinstance(found, Mapping) and found.get("skipped") else DONE
 
@@ -76,11 +70,6 @@ def _say_secrets(*, is_json: bool) -> None:
     fresh = commands.make_secrets()
     lines = "\n".join(f"{name}={value}" for name, value in fresh.items())
     sys.stdout.write((write_json(fresh) if is_json else lines) + "\n")
-
-
-def _complain(sentence: str, status: int) -> int:
-    sys.stderr.write(f"{sentence}\n")
-    return status
 
 
 def _build_parser() -> argparse.ArgumentParser:

@@ -15,7 +15,7 @@ from auth_service.operators.user_lines import LONGEST_LINE, read_user_line
 from auth_service.parts import Parts
 from auth_service.tables.imported_users import ImportedUser, insert_imported_users
 from auth_service.tables.users import list_taken_keys
-from shared.importing import Kind, Line, Stored, import_lines, keep_first
+from shared.importing import Importer, Line, Stored, import_lines, keep_first
 
 
 async def import_users(parts: Parts, arguments: argparse.Namespace) -> Record:
@@ -31,8 +31,8 @@ async def import_users(parts: Parts, arguments: argparse.Namespace) -> Record:
 
         return Stored(await parts.epoch_watch.write(store_new))
 
-    kind = Kind(read_user_line, "email", lambda user: user.email, LONGEST_LINE, store)
-    tally = await import_lines(arguments.file, kind)
+    importer = Importer(read_user_line, "email", lambda user: user.email, LONGEST_LINE, store)
+    tally = await import_lines(arguments.file, importer)
     return {**asdict(tally), "state": "would be imported" if arguments.dry_run else "imported"}
 
 

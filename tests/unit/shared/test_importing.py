@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared import importing
 from shared.errors import Invalid
-from shared.importing import Kind, Line, Stored, Tally, get_text, import_lines, read_lines, read_members
+from shared.importing import Importer, Line, Stored, Tally, get_text, import_lines, read_lines, read_members
 from shared.web.schemas import Body
 
 LONGEST = 5
@@ -82,6 +82,6 @@ async def test_every_line_is_counted_once(batch: int, tmp_path: Path, monkeypatc
         stored.extend(line.item.name for line in new)
         return Stored(len(new), [(line, "is no fruit") for line in lines if line.item.name == "stone"])
 
-    kind = Kind(lambda line: read_members(Fruit, line), "name", lambda fruit: fruit.name, 100, store)
-    assert await import_lines(str(file), kind) == Tally(lines=7, imported=3, present=2, skipped=2)
+    importer = Importer(lambda line: read_members(Fruit, line), "name", lambda fruit: fruit.name, 100, store)
+    assert await import_lines(str(file), importer) == Tally(lines=7, imported=3, present=2, skipped=2)
     assert stored == ["apple", "fig", "plum"]
