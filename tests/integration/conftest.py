@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx2
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Page
 
 from tests.support.browser import launched_browser
+from tests.support.mailbox import RunningMailbox, running_mailbox
 from tests.support.people import Person, sign_up_and_in
 from tests.support.running_stack import StackUrls, running_stack
 
@@ -42,3 +43,22 @@ async def ada(client: httpx2.AsyncClient) -> Person:
 async def grace(client: httpx2.AsyncClient) -> Person:
     """Give somebody else."""
     return await sign_up_and_in(client, "Grace Hopper")
+
+
+@pytest.fixture(scope="session")
+def mailbox() -> Iterator[RunningMailbox]:
+    """Give a mailbox; a module whose stack sends letters there makes that ``stack`` itself."""
+    with running_mailbox() as mailbox:
+        yield mailbox
+
+
+@pytest.fixture
+async def page(browser: Browser, stack: StackUrls) -> AsyncIterator[Page]:
+    """Give a page of a browser that runs no script, on a narrow screen."""
+    context = await browser.new_context(
+        base_url=stack.gateway, java_script_enabled=False, viewport={"width": 320, "height": 800}
+    )
+    page = await context.new_page()
+    page.set_default_timeout(10_000)
+    yield page
+    await context.close()

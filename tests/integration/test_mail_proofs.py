@@ -1,14 +1,14 @@
 """Proving an address on the running stack, where that is required: sign up, sign in, and move to another address."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import httpx2
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.support.accessibility import list_violations
-from tests.support.mailbox import RunningMailbox, running_mailbox, sending_to
+from tests.support.mailbox import RunningMailbox, sending_to
 from tests.support.people import PASSWORD
 from tests.support.running_stack import StackUrls, started_stack
 from tests.support.waiting import wait_until
@@ -18,29 +18,10 @@ NARROW = 320  # pixels
 
 
 @pytest.fixture(scope="module")
-def mailbox() -> Iterator[RunningMailbox]:
-    """Give a mailbox."""
-    with running_mailbox() as mailbox:
-        yield mailbox
-
-
-@pytest.fixture(scope="module")
 def stack(mailbox: RunningMailbox) -> Iterator[StackUrls]:
     """Give a stack in which nobody signs in before they have proved their address."""
     with started_stack({**sending_to(mailbox), "EMAIL_VERIFICATION": "required"}) as urls:
         yield urls
-
-
-@pytest.fixture
-async def page(browser: Browser, stack: StackUrls) -> AsyncIterator[Page]:
-    """Give a page of a browser without any script, on a narrow screen."""
-    context = await browser.new_context(
-        base_url=stack.gateway, java_script_enabled=False, viewport={"width": NARROW, "height": 800}
-    )
-    page = await context.new_page()
-    page.set_default_timeout(10_000)
-    yield page
-    await context.close()
 
 
 async def read_code(mailbox: RunningMailbox, email: str, number: int = 1) -> str:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import httpx2
 import pytest
@@ -10,8 +10,8 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.support.accessibility import list_violations
 from tests.support.browser import sign_in
-from tests.support.mailbox import RunningMailbox, running_mailbox, sending_to
-from tests.support.people import PASSWORD, Person, sign_up_and_in
+from tests.support.mailbox import RunningMailbox, sending_to
+from tests.support.people import PASSWORD, Person
 from tests.support.recovery import NEW_PASSWORD, ask, confirm
 from tests.support.running_stack import StackUrls, started_stack
 from tests.support.waiting import wait_until
@@ -21,23 +21,10 @@ EVERYWHERE = 2.0  # seconds in which all services know of an ended session
 
 
 @pytest.fixture(scope="module")
-def mailbox() -> Iterator[RunningMailbox]:
-    """Give a mailbox."""
-    with running_mailbox() as mailbox:
-        yield mailbox
-
-
-@pytest.fixture(scope="module")
 def stack(mailbox: RunningMailbox) -> Iterator[StackUrls]:
     """Give a stack whose letters go to the mailbox."""
     with started_stack(sending_to(mailbox)) as urls:
         yield urls
-
-
-@pytest.fixture
-async def grace(client: httpx2.AsyncClient) -> Person:
-    """Give somebody who has just signed up."""
-    return await sign_up_and_in(client, "Grace Hopper")
 
 
 def find_code(text: str) -> str:
@@ -82,16 +69,6 @@ async def test_the_page_that_password_managers_look_for(client: httpx2.AsyncClie
             break
         answer = await client.get(answer.headers["location"], headers={"accept": "text/html"})
     assert 'href="/forgot"' in answer.text
-
-
-@pytest.fixture
-async def page(browser: Browser, stack: StackUrls) -> AsyncIterator[Page]:
-    """Give a page of a browser without any script."""
-    context = await browser.new_context(base_url=stack.gateway, java_script_enabled=False)
-    page = await context.new_page()
-    page.set_default_timeout(10_000)
-    yield page
-    await context.close()
 
 
 async def test_the_story_in_the_browser(page: Page, mailbox: RunningMailbox, stack: StackUrls, grace: Person) -> None:

@@ -1,7 +1,7 @@
 """Signing in by a link that is mailed, on the running stack: the published ``next-auth/react``, and a browser."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -9,17 +9,10 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.support.accessibility import list_violations
-from tests.support.mailbox import RunningMailbox, running_mailbox, sending_to
+from tests.support.mailbox import RunningMailbox, sending_to
 from tests.support.next_auth_package import NextAuthClient, running_client
 from tests.support.people import Person, sign_up_and_in
 from tests.support.running_stack import StackUrls, started_stack
-
-
-@pytest.fixture(scope="module")
-def mailbox() -> Iterator[RunningMailbox]:
-    """Give a mailbox."""
-    with running_mailbox() as mailbox:
-        yield mailbox
 
 
 @pytest.fixture(scope="module")
@@ -30,26 +23,10 @@ def stack(mailbox: RunningMailbox) -> Iterator[StackUrls]:
 
 
 @pytest.fixture
-async def grace(client: httpx2.AsyncClient) -> Person:
-    """Give somebody who has just signed up."""
-    return await sign_up_and_in(client, "Grace Hopper")
-
-
-@pytest.fixture
 def next_auth(stack: StackUrls) -> Iterator[NextAuthClient]:
     """Give a browser of its own that shows a page of the stack."""
     with running_client(f"{stack.gateway}/posts/1") as client:
         yield client
-
-
-@pytest.fixture
-async def page(browser: Browser, stack: StackUrls) -> AsyncIterator[Page]:
-    """Give a page of a browser without any script."""
-    context = await browser.new_context(base_url=stack.gateway, java_script_enabled=False)
-    page = await context.new_page()
-    page.set_default_timeout(10_000)
-    yield page
-    await context.close()
 
 
 async def read_link(mailbox: RunningMailbox, email: str) -> str:

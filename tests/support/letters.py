@@ -1,9 +1,16 @@
 """Letters that wait in their table, as a service with mail writes them."""
 
+import contextlib
 import json
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import asyncpg
+from starlette.applications import Starlette
+
+from auth_service.app import create_app
+from shared.observing.metrics import Metrics
+from tests.support.services import auth_settings, running
 
 NOBODY_LISTENS = 9  # the port of the discard protocol
 WITH_MAIL = {
@@ -16,6 +23,16 @@ WITH_MAIL = {
     "letters_per_client": 10_000,
 }
 """Settings of a service whose letters stay where they are: nobody takes them, and the limits are far."""
+
+
+@contextlib.asynccontextmanager
+async def running_with_mail(database_url: str, **changes: object) -> AsyncIterator[Starlette]:
+    """Give a running auth service with mail, whose letters stay in their table: nobody delivers them."""
+    settings = auth_settings(database_url, **{**WITH_MAIL, **changes})
+    async with running(create_app(settings, Metrics())) as app:
+        await app.state.parts.database.wait_until_ready()
+        await app.state.parts.delivery.stop()
+        yield app
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from shared.web.deadline import DeadlineMiddleware
 from tests.support.command_line import CommandLine
 from tests.support.epochs import note_place
 from tests.support.guessing import DEFAULTS, HOME, Replica
-from tests.support.letters import WITH_MAIL
+from tests.support.letters import running_with_mail
 from tests.support.people import PASSWORD, Person, sign_up_and_in
 from tests.support.services import auth_settings, client_of, running
 
@@ -58,12 +58,9 @@ async def ada(client: httpx2.AsyncClient) -> Person:
 
 @pytest.fixture(scope="session")
 async def mail_app(app: Starlette, auth_database_url: str) -> AsyncIterator[Starlette]:
-    """Give the running auth service with mail, whose letters stay in their table: nobody delivers them."""
+    """Give the running auth service with mail."""
     del app  # the tables are there
-    settings = auth_settings(auth_database_url, **WITH_MAIL)
-    async with running(create_app(settings, Metrics())) as mail_app:
-        await mail_app.state.parts.database.wait_until_ready()
-        await mail_app.state.parts.delivery.stop()
+    async with running_with_mail(auth_database_url) as mail_app:
         yield mail_app
 
 

@@ -391,10 +391,8 @@ async def test_killed_after_sending(desk: Desk, database: asyncpg.Connection, in
     assert await count_letters(database) == 0
 
 
-async def test_stopping_lets_what_is_being_sent_be_sent(
-    desk: Desk, database: asyncpg.Connection, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A service that ends sends what it has begun to send, and begins nothing else."""
+def hold_up(monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, asyncio.Event]:
+    """Let the server hold up each conversation; return what tells that one has begun, and what lets them go on."""
     begun, may_go_on = asyncio.Event(), asyncio.Event()
     handle = Inbox.handle_RCPT
 
@@ -404,6 +402,14 @@ async def test_stopping_lets_what_is_being_sent_be_sent(
         return await handle(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Inbox, "handle_RCPT", slow)
+    return begun, may_go_on
+
+
+async def test_stopping_lets_what_is_being_sent_be_sent(
+    desk: Desk, database: asyncpg.Connection, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that ends sends what it has begun to send, and begins nothing else."""
+    begun, may_go_on = hold_up(monkeypatch)
     monkeypatch.setattr(delivery_module, "SENDING_GRACE", 30.0)
     await insert_letter(database, CODE)
     async with smtp_server(inbox) as port:
@@ -437,15 +443,7 @@ async def test_a_database_that_hangs_holds_up_no_stop(
     desk: Desk, database: asyncpg.Connection, inbox: Inbox, monkeypatch: pytest.MonkeyPatch, *, is_sent: bool
 ) -> None:
     """Told to stop while the database answers nothing, it gives up its connection, whatever it was doing with it."""
-    begun, may_go_on = asyncio.Event(), asyncio.Event()
-    handle = Inbox.handle_RCPT
-
-    async def slow(*arguments: object) -> str:
-        begun.set()
-        await may_go_on.wait()
-        return await handle(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Inbox, "handle_RCPT", slow)
+    begun, may_go_on = hold_up(monkeypatch)
     async with smtp_server(inbox) as port:
         delivery = desk.open(port)
         if is_sent:

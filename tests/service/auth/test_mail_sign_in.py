@@ -9,14 +9,12 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from auth_service.app import create_app
-from shared.observing.metrics import Metrics
 from tests.support import next_auth
 from tests.support.address_proofs import MOVE_BY, ask_to_move, type_code
 from tests.support.html_forms import read_forms
-from tests.support.letters import WITH_MAIL, find_code, list_letters
+from tests.support.letters import find_code, list_letters, running_with_mail
 from tests.support.people import PASSWORD, Person, sign_in, sign_up_and_in
-from tests.support.services import PUBLIC_URL, auth_settings, client_of, running
+from tests.support.services import PUBLIC_URL, client_of
 
 START, CALLBACK = "/api/auth/signin/email", "/api/auth/callback/email"
 VERIFICATION = f"{PUBLIC_URL}/api/auth/error?error=Verification"
@@ -231,10 +229,7 @@ async def test_a_flood_of_made_up_links_is_a_few_audit_lines(
     """
     del mail_app  # the tables are there
     few = 3
-    settings = auth_settings(auth_database_url, **WITH_MAIL, sign_in_failures_per_address=few)
-    async with running(create_app(settings, Metrics())) as app, client_of(app) as browser:
-        await app.state.parts.database.wait_until_ready()
-        await app.state.parts.delivery.stop()
+    async with running_with_mail(auth_database_url, sign_in_failures_per_address=few) as app, client_of(app) as browser:
         await ask(browser, proven.email)
         page = await browser.get(await read_link(database))
         form = {"email": proven.email, "csrfToken": await next_auth.get_csrf_token(browser), "json": "true"}

@@ -10,15 +10,20 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from auth_service.app import create_app
 from auth_service.mail.codes import TRIES
-from shared.observing.metrics import Metrics
 from tests.support import next_auth
 from tests.support.address_proofs import SIGN_UP_BY, watch_queries
 from tests.support.html_forms import read_forms
-from tests.support.letters import WITH_MAIL, change_code, find_code, find_letter, forget_letters, list_letters
+from tests.support.letters import (
+    change_code,
+    find_code,
+    find_letter,
+    forget_letters,
+    list_letters,
+    running_with_mail,
+)
 from tests.support.people import PASSWORD
-from tests.support.services import PUBLIC_URL, auth_settings, client_of, running
+from tests.support.services import PUBLIC_URL, client_of
 
 NAVIGATION = {"accept": "text/html"}
 ADA = {"name": "Ada Lovelace", "email": "Ada@Example.com", "password": PASSWORD}
@@ -31,9 +36,7 @@ SENTENCE = "Confirm your e-mail address first: ask for a new password"
 async def strict_app(app: Starlette, auth_database_url: str) -> AsyncIterator[Starlette]:
     """Give a service where nobody signs in before their address is proven."""
     del app  # it makes the tables
-    settings = auth_settings(auth_database_url, **WITH_MAIL, email_verification="required")
-    async with running(create_app(settings, Metrics())) as strict_app:
-        await strict_app.state.parts.database.wait_until_ready()
+    async with running_with_mail(auth_database_url, email_verification="required") as strict_app:
         yield strict_app
 
 
