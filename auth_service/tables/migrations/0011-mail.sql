@@ -28,7 +28,7 @@ COMMENT ON COLUMN codes.flow_mac IS 'the browser that asked; null for a link, wh
 COMMENT ON COLUMN codes.facts IS 'what is done once the code is used: the new address, who signs up';
 COMMENT ON COLUMN codes.used_at IS 'when it was used, or ended by a newer one';
 
-CREATE INDEX codes_by_flow ON codes (flow_mac);
+CREATE INDEX codes_by_flow ON codes (flow_mac, purpose, id) WHERE flow_mac IS NOT NULL;
 CREATE INDEX codes_by_code ON codes (code_mac);
 CREATE INDEX codes_by_address ON codes (address_mac) WHERE used_at IS NULL;
 CREATE INDEX codes_by_user ON codes (user_id) WHERE used_at IS NULL;

@@ -13,10 +13,12 @@ from auth_service.tables.codes import (
     delete_past_codes,
     end_codes_of,
     find_link,
+    find_newest,
     insert_code,
     try_code,
     use_code,
 )
+from tests.support.rows_read import Reading, watch_readings
 
 RIGHT, WRONG = b"right", b"wrong"
 NEW = NewCode(Purpose.RESET, 7, b"address", RIGHT, b"flow", {"email": "ada@example.com"})
@@ -136,3 +138,40 @@ async def test_a_link_is_found_without_being_used(database: asyncpg.Connection) 
     assert await find_link(database, Purpose.SIGN_IN, b"token") == link
     assert await use_code(database, link.id)
     assert await find_link(database, Purpose.SIGN_IN, b"token") is None
+
+
+@pytest.mark.parametrize(
+    ("flow", "purpose"), [(b"flow", Purpose.RESET), (b"many", Purpose.PROVE_ADDRESS)], ids=["another's", "its own"]
+)
+async def test_a_flow_with_many_codes_is_no_burden(database: asyncpg.Connection, flow: bytes, purpose: Purpose) -> None:
+    """Anybody can ask for codes again and again as one browser: no newest one takes long to find."""
+    await database.execute(
+        """
+        INSERT INTO codes (purpose, address_mac, code_mac, flow_mac, facts, tries_left, expires_at)
+        SELECT 'prove_address', int4send(number), int4send(number), 'many', '{}', 5, now() + interval '1 minute'
+        FROM generate_series(1, 5000) AS number
+        """
+    )
+    await insert_code(database, NEW)
+    await database.execute("ANALYZE codes")
+    found, [reading] = await watch_readings(database, lambda: find_newest(database, purpose, flow), "codes")
+    assert found is not None
+    assert reading.scans == 0
+    assert reading.rows < 10  # the planner itself looks at some
+    found, readings = await watch_readings(database, lambda: find_newest(database, Purpose.SIGN_UP, flow), "codes")
+    assert (found, readings) == (None, [Reading(0, 0)])
+
+
+async def test_a_link_is_found_among_many(database: asyncpg.Connection) -> None:
+    """However many links wait, each is found by its hash, even where the planner knows nothing of the table yet."""
+    await database.execute(
+        """
+        INSERT INTO codes (purpose, address_mac, code_mac, facts, tries_left, expires_at)
+        SELECT 'sign_in', int4send(number), sha256(int4send(number)), '{}', 5, now() + interval '1 minute'
+        FROM generate_series(1, 5000) AS number
+        """
+    )
+    await insert_code(database, NewCode(Purpose.SIGN_IN, 7, b"address", RIGHT))
+    found, readings = await watch_readings(database, lambda: find_link(database, Purpose.SIGN_IN, RIGHT), "codes")
+    assert found is not None
+    assert readings == [Reading(scans=0, rows=1)]
