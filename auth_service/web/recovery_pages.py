@@ -5,6 +5,7 @@
 3. Setting a password signs nobody in: it leads to the sign-in page.
 """
 
+import contextlib
 import functools
 from collections.abc import Mapping
 
@@ -33,7 +34,7 @@ async def show_asking(request: Request) -> Response:
     """Show the form that asks for a code, with the address of whoever is signed in."""
     found = await find_browser_session(request)
     _, cookies = keep_flow(request)
-    return add_cookies(_page(request, "forgot.html", {"email": found.user.email if found else ""}), cookies)
+    return add_cookies(await _asking_page(request, {"email": found.user.email if found else ""}), cookies)
 
 
 async def ask(request: Request) -> Response:
@@ -47,7 +48,7 @@ async def ask(request: Request) -> Response:
         asking = recovery.ask(wanted.email, client)
         await ask_once(asking, functools.partial(recovery.find_asked, client), wanted.email)
     except REFUSALS as refusal:
-        return _page(request, "forgot.html", typed, refusal)
+        return await _asking_page(request, typed, refusal)
     return add_cookies(redirect(f"{lead_from(request)}/forgot/code"), cookies)
 
 
@@ -71,11 +72,23 @@ async def set_password(request: Request) -> Response:
     return redirect(sign_in_url(request, notice="reset"))
 
 
+async def _asking_page(request: Request, typed: Mapping[str, str], refusal: Refusal | None = None) -> Response:
+    """Return the form that asks for a code, with a link to the form for the code that the browser waits for, if any."""
+    return _page(request, "forgot.html", {"asked": await _find_asked(request), **typed}, refusal)
+
+
 async def _setting_page(request: Request, typed: Mapping[str, str], refusal: Refusal | None = None) -> Response:
     """Return the form for the code, for the address that the browser asked for, unless another was typed."""
-    asked = await mail_of(request).recovery.find_asked(identify_client(request))
-    email = asked.email if asked else ""
+    email = await _find_asked(request)
     return _page(request, "forgot_code.html", {"asked": email, "email": email, "code": "", **typed}, refusal)
+
+
+async def _find_asked(request: Request) -> str:
+    """Return the address that the browser asked for; none while nobody can tell, so that the form is shown anyway."""
+    with contextlib.suppress(Unavailable):
+        asked = await mail_of(request).recovery.find_asked(identify_client(request))
+        return asked.email if asked else ""
+    return ""
 
 
 def _page(request: Request, template: str, typed: Mapping[str, str], refusal: Refusal | None = None) -> Response:

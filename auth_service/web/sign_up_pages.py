@@ -56,7 +56,7 @@ async def show_sign_up(request: Request) -> Response:
     found = await find_browser_session(request)
     if found is not None:
         return signed_in_page(request, callback_url, found.user)
-    return _sign_up_page(request, callback_url, typed={})
+    return await _sign_up_page(request, callback_url, typed={})
 
 
 async def sign_up(request: Request) -> Response:
@@ -69,7 +69,7 @@ async def sign_up(request: Request) -> Response:
         wanted = validate(SignUp, {**typed, "password": fields.get("password", "")})
         return await _sign_up(request, wanted, callback_url)
     except (EmailTaken, Forbidden, Invalid, Throttled, Unavailable) as refusal:
-        return _sign_up_page(request, callback_url, typed, refusal)
+        return await _sign_up_page(request, callback_url, typed, refusal)
 
 
 @at_public_name
@@ -152,11 +152,10 @@ async def _code_page(
     user: User | None = None,
 ) -> Response:
     """Return the page for the code, with the address that it was sent to; without a form where none is waited for."""
-    purpose = Purpose.PROVE_ADDRESS if user else Purpose.SIGN_UP
-    asked = await mail_of(request).proofs.find_asked(purpose, identify_client(request), user)
+    email = await _find_asked(request, mail_of(request), user)
     shown = {
         **lead_back(callback_url),
-        "email": asked.email if asked else None,
+        "email": fields.get("email") if isinstance(refusal, Unavailable) else email,
         "code": fields.get("code", ""),
         "is_wrong": isinstance(refusal, CodeRefused),
         "has_account": user is not None,
@@ -164,12 +163,25 @@ async def _code_page(
     return answer_form(request, "signup_code.html", shown, refusal)
 
 
-def _sign_up_page(
+async def _sign_up_page(
     request: Request, callback_url: str, typed: Mapping[str, str], refusal: AppError | None = None
 ) -> Response:
+    """Return the form, with a link to the page for the code that the browser waits for, if any."""
+    mail = parts_of(request).mail
+    asked = await _find_asked(request, mail) if mail is not None else None
+    shown = {**lead_back(callback_url), "typed": typed, "has_asked": asked is not None}
     taken = {"errors": {"email": refusal.message}, "problem": None} if isinstance(refusal, EmailTaken) else {}
-    page = answer_form(request, "signup.html", {**lead_back(callback_url), "typed": typed, **taken}, refusal)
-    return page if parts_of(request).mail is None else add_cookies(page, keep_flow(request)[1])
+    page = answer_form(request, "signup.html", shown | taken, refusal)
+    return page if mail is None else add_cookies(page, keep_flow(request)[1])
+
+
+async def _find_asked(request: Request, mail: Mail, user: User | None = None) -> str | None:
+    """Return the address that the browser waits for a code to; None while nobody can tell, so the form is shown."""
+    purpose = Purpose.PROVE_ADDRESS if user else Purpose.SIGN_UP
+    with contextlib.suppress(Unavailable):
+        asked = await mail.proofs.find_asked(purpose, identify_client(request), user)
+        return asked.email if asked else None
+    return None
 
 
 def _choose_first_page(request: Request, fields: Mapping[str, str]) -> str:

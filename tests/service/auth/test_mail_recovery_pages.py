@@ -24,6 +24,7 @@ from tests.support.services import PUBLIC_URL, auth_settings, client_of, running
 NAVIGATION = {"accept": "text/html"}
 SIGN_IN = f"{PUBLIC_URL}/api/auth/signin?notice=reset"
 FORGOT, CODE = "/forgot", "/forgot/code"
+NO_DATABASE = "postgresql://nobody@/nothing?host=/nowhere"
 
 
 @pytest.fixture
@@ -185,6 +186,25 @@ async def test_a_letter_too_many_waits(usual_app: Starlette, grace: Person) -> N
     assert "Too many attempts." in answer.text
 
 
+async def test_who_has_a_code_already_finds_where_to_type_it(usual_app: Starlette, grace: Person) -> None:
+    """A browser that asked for a code is led to the form for it, also where no other is sent yet; others are not.
+
+    The answer may have been lost, or the tab closed, before the letter came.
+    """
+    async with client_of(usual_app) as browser, client_of(usual_app) as other:
+        browser.headers.update(NAVIGATION)
+        other.headers.update(NAVIGATION)
+        form = await open_form(browser, FORGOT)
+        nobody = {"email": "nobody.here.at.all@example.com"}
+        for typed in (nobody, {"email": grace.email}):
+            assert (await browser.post(FORGOT, data=form.fields | typed)).status_code == 303
+            assert f'href="{CODE}"' in (await browser.get(FORGOT)).text
+        refused = await browser.post(FORGOT, data=form.fields | nobody)
+        assert (refused.status_code, f'href="{CODE}"' in refused.text) == (429, True)
+        unknown = await other.post(FORGOT, data=(await open_form(other, FORGOT)).fields | {"email": grace.email})
+        assert (unknown.status_code, f'href="{CODE}"' in unknown.text) == (429, False)
+
+
 @pytest.mark.parametrize("path", [FORGOT, CODE])
 async def test_forms_carry_a_token_of_their_browser(
     browser: httpx2.AsyncClient, database: asyncpg.Connection, grace: Person, path: str
@@ -322,6 +342,23 @@ async def test_a_service_that_is_busy_leaves_what_was_typed(
     again = read_forms(answer.text)[CODE].fields
     assert (again["code"], again["password"]) == (code, "")
     assert (await browser.post(CODE, data=typed)).headers["location"] == SIGN_IN
+
+
+async def test_while_the_database_is_away_nothing_typed_is_lost(
+    browser: httpx2.AsyncClient, database: asyncpg.Connection, grace: Person
+) -> None:
+    """Both forms are 503 then, with ``Retry-After``, and are shown again with what was typed but the password."""
+    code = await get_code(browser, database, grace.email)
+    form = await open_form(browser, CODE)
+    typed = form.fields | {"code": code, "password": NEW_PASSWORD}
+    settings = auth_settings(NO_DATABASE, **WITH_MAIL)
+    async with running(create_app(settings, Metrics())) as app, client_of(app) as meanwhile:
+        meanwhile.cookies = httpx2.Cookies(browser.cookies)
+        asked, answer = [await meanwhile.post(path, data=typed, headers=NAVIGATION) for path in (FORGOT, CODE)]
+    assert [(each.status_code, "retry-after" in each.headers) for each in (asked, answer)] == [(503, True)] * 2
+    assert read_forms(asked.text)[FORGOT].fields["email"] == grace.email
+    again = read_forms(answer.text)[CODE].fields
+    assert (again["email"], again["code"], again["password"]) == (grace.email, code, "")
 
 
 @pytest.mark.parametrize("path", [FORGOT, CODE])

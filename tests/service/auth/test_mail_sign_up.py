@@ -27,6 +27,7 @@ from tests.support.services import PUBLIC_URL, client_of
 
 NAVIGATION = {"accept": "text/html"}
 ADA = {"name": "Ada Lovelace", "email": "Ada@Example.com", "password": PASSWORD}
+NO_DATABASE = "postgresql://nobody@/nothing?host=/nowhere"
 AT_ONCE = 50
 MANY = 300
 SENTENCE = "Confirm your e-mail address first: ask for a new password"
@@ -282,6 +283,35 @@ async def test_both_clicks_lead_on(
         typed = form.fields | {"code": await find_code(database)}
         await click_twice(strict_app, strict, form.action, typed, at_once=number > 0)
         assert await count_users(database) == number + 1
+
+
+async def test_who_has_a_code_already_finds_where_to_type_it(
+    strict_app: Starlette, strict: httpx2.AsyncClient, database: asyncpg.Connection
+) -> None:
+    """A browser that signed up is led from the form to the page for the code, with the way back; others are not."""
+    going = "?callbackUrl=http%3A%2F%2Flocalhost%3A3000%2Fposts%2F1"
+    assert (await send_sign_up(strict)).status_code == 303
+    assert await list_letters(database) != []
+    assert f'href="/signup/code{going}"' in (await strict.get(f"/signup{going}", headers=NAVIGATION)).text
+    async with client_of(strict_app) as other:
+        assert 'href="/signup/code' not in (await other.get(f"/signup{going}", headers=NAVIGATION)).text
+
+
+async def test_while_the_database_is_away_nothing_typed_is_lost(
+    strict: httpx2.AsyncClient, database: asyncpg.Connection
+) -> None:
+    """Both forms are 503 then, and are shown again with what was typed but the password."""
+    assert (await send_sign_up(strict)).status_code == 303
+    code = await find_code(database)
+    page = await strict.get("/signup/code", headers=NAVIGATION)
+    typed = read_forms(page.text)["/signup/code"].fields | ADA | {"code": code}
+    settings = auth_settings(NO_DATABASE, **WITH_MAIL, email_verification="required")
+    async with running(create_app(settings, Metrics())) as app, client_of(app) as meanwhile:
+        meanwhile.cookies = httpx2.Cookies(strict.cookies)
+        for path, member in (("/signup", "name"), ("/signup/code", "code")):
+            answer = await meanwhile.post(path, data=typed, headers=NAVIGATION)
+            again = read_forms(answer.text)[path].fields
+            assert (answer.status_code, again[member], again["email"]) == (503, typed[member], typed["email"])
 
 
 async def click_twice(
