@@ -193,9 +193,14 @@ def _say_deleted(request: Request) -> Response:
 
 
 def _get_page(request: Request) -> str:
-    """Return the path to come back to: the requested page, or, for a form that was sent, the page that shows it."""
+    """Return the path to come back to: the requested page, or, for a code that was sent, the page with its field.
+
+    After any other form, the first page.
+    """
     path: str = request.scope["path"]  # never from ``request.url``, which is built from the Host header
-    return path if request.method in ("GET", "HEAD") else "/account"
+    if request.method in ("GET", "HEAD"):
+        return path
+    return "/account/email" if path.startswith("/account/email") else "/account"
 
 
 def lead_on(request: Request, path: str, done: str) -> Response:

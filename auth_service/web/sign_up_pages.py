@@ -106,7 +106,8 @@ async def accept_offer(request: Request) -> Response:
     fields, found = await read_form(request, MAX_LEADING_FORM), await find_browser_session(request)
     callback_url = _choose_first_page(request, fields)
     if found is None:
-        return redirect(sign_in_url(request, callback_url=callback_url))
+        back = f"{parts_of(request).public_url}/signup/code{lead_back(callback_url)['callback_query']}"
+        return redirect(sign_in_url(request, callback_url=back))
     try:
         verify_form(request, fields)
         offered = validate(TypedCode, {"code": fields.get("code", "")})

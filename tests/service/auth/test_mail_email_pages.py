@@ -1,6 +1,7 @@
 """The page of one's own e-mail address, as a browser without scripts uses it."""
 
 import asyncio
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import httpx2
@@ -176,7 +177,7 @@ async def test_a_form_after_the_end_of_the_session_loses_nothing(
 ) -> None:
     """An address that is sent after the session has ended is shown again; after a sign-in elsewhere it is accepted.
 
-    The other forms, of a code alone, lead to the sign-in page.
+    The other forms, of a code alone, lead to the sign-in page, and from there back to the page with the code's field.
     """
     form = (await list_forms(browser))[PAGE]
     await next_auth.sign_out(browser)
@@ -185,7 +186,8 @@ async def test_a_form_after_the_end_of_the_session_loses_nothing(
     again = read_forms(answer.text)[PAGE]
     assert again.fields["email"] == NEW_EMAIL
     for path in (PROVE, PROVE_BY, MOVE_BY):
-        assert (await browser.post(path, data=form.fields)).headers["location"].startswith(f"{PUBLIC_URL}/api/auth/")
+        led = (await browser.post(path, data=form.fields)).headers["location"]
+        assert led == f"{PUBLIC_URL}/api/auth/signin?callbackUrl=http%3A%2F%2Flocalhost%3A3000%2Faccount%2Femail"
     assert (await browser.post(PAGE, data={"email": NEW_EMAIL})).status_code == 303
     assert await list_letters(database) == []
     await next_auth.sign_in(browser, mary.email)
@@ -289,8 +291,13 @@ async def test_signing_up_leads_to_the_proof(mail_client: httpx2.AsyncClient, da
     assert (await mail_client.get("/account", headers=NAVIGATION)).status_code == 200
 
 
-async def test_the_offer_is_for_who_is_signed_in(browser: httpx2.AsyncClient, database: asyncpg.Connection) -> None:
-    """Without a session its form leads to the sign-in page, and the page to where one was going; never elsewhere."""
+async def test_the_offer_is_for_who_is_signed_in(
+    browser: httpx2.AsyncClient, mary: Person, database: asyncpg.Connection
+) -> None:
+    """Without a session its form leads to the sign-in page, and the page to where one was going; never elsewhere.
+
+    The sign-in page leads back to the form, as long as the code is waited for.
+    """
     await send(browser, PROVE)
     page = (await browser.get(f"{OFFER}?callbackUrl=https%3A%2F%2Fevil.example%2F")).text
     assert "evil.example" not in page
@@ -299,8 +306,12 @@ async def test_the_offer_is_for_who_is_signed_in(browser: httpx2.AsyncClient, da
     assert forged.status_code == 403
     await next_auth.sign_out(browser)
     answer = await browser.post(OFFER, data=form.fields)
-    assert answer.headers["location"].startswith(f"{PUBLIC_URL}/api/auth/signin?")
+    led = urlsplit(answer.headers["location"])
+    assert f"{led.scheme}://{led.netloc}{led.path}" == f"{PUBLIC_URL}/api/auth/signin"
     assert (await browser.get(OFFER)).status_code == 303
+    await next_auth.sign_in(browser, mary.email)
+    (back,) = parse_qs(led.query)["callbackUrl"]
+    assert OFFER in read_forms((await browser.get(back)).text)
 
 
 async def test_where_nobody_proves_an_address_one_still_moves(
