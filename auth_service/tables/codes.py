@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from auth_service.mail.codes import LIFETIME, TRIES, Purpose
 from shared.postgres.database import Connection, Row
+from shared.postgres.epochs import DataMoved
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +127,28 @@ async def use_code(connection: Connection, code_id: int) -> bool:
     """Use a code up, in the transaction that does what it is for; False when it was used, ended or is too old.
 
     Or from before the database was put back (``shared/postgres/epochs.py``): its end may be part of what was lost.
+    DataMoved until that is known.
     """
-    done: str = await connection.execute(
+    row = await connection.fetchrow(
         """
-        UPDATE codes SET used_at = clock_timestamp()
-        WHERE id = $1 AND used_at IS NULL AND tries_left > 0 AND expires_at > now()
-            AND created_at >= coalesce((SELECT max(began_at) FROM epochs WHERE is_loss), '-infinity')
+        WITH place AS (
+            SELECT is_data_in_place('users') AS is_right
+        ), used AS (
+            UPDATE codes SET used_at = clock_timestamp()
+            WHERE id = $1 AND used_at IS NULL AND tries_left > 0 AND expires_at > now()
+                AND created_at >= coalesce((SELECT max(began_at) FROM epochs WHERE is_loss), '-infinity')
+                AND (SELECT is_right FROM place)
+            RETURNING 1
+        )
+        SELECT is_right, EXISTS (SELECT FROM used) AS is_used FROM place
         """,
         code_id,
     )
-    return done == "UPDATE 1"
+    assert row is not None
+    if not row["is_right"]:
+        raise DataMoved
+    is_used: bool = row["is_used"]
+    return is_used
 
 
 async def end_codes_of(connection: Connection, user_id: int) -> None:

@@ -18,6 +18,7 @@ from auth_service.tables.codes import (
     try_code,
     use_code,
 )
+from shared.postgres.epochs import DataMoved
 from tests.support.rows_read import Reading, watch_readings
 
 RIGHT, WRONG = b"right", b"wrong"
@@ -63,6 +64,20 @@ async def test_a_code_of_before_a_restore_is_refused(database: asyncpg.Connectio
     await restored.start()
     await database.execute("UPDATE epochs SET is_loss = true, began_at = clock_timestamp()")
     assert not await use_code(database, code.id)
+    await restored.rollback()
+    assert await use_code(database, code.id)
+
+
+async def test_no_code_is_used_before_a_restore_is_noticed(database: asyncpg.Connection) -> None:
+    """Between a restore and the look that notices it, nobody knows which codes were used: all have to wait."""
+    await insert_code(database, NEW)
+    code = await try_right(database)
+    assert code is not None
+    restored = database.transaction()
+    await restored.start()
+    await database.execute("UPDATE epochs SET table_id = 0")
+    with pytest.raises(DataMoved):
+        await use_code(database, code.id)
     await restored.rollback()
     assert await use_code(database, code.id)
 
