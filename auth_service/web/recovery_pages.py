@@ -74,21 +74,21 @@ async def set_password(request: Request) -> Response:
 
 async def _asking_page(request: Request, typed: Mapping[str, str], refusal: Refusal | None = None) -> Response:
     """Return the form that asks for a code, with a link to the form for the code that the browser waits for, if any."""
-    return _page(request, "forgot.html", {"asked": await _find_asked(request), **typed}, refusal)
+    return _page(request, "forgot.html", {"asked": await _find_asked(request) or "", **typed}, refusal)
 
 
 async def _setting_page(request: Request, typed: Mapping[str, str], refusal: Refusal | None = None) -> Response:
     """Return the form for the code, for the address that the browser asked for, unless another was typed."""
-    email = await _find_asked(request)
+    email = await _find_asked(request) or ""
     return _page(request, "forgot_code.html", {"asked": email, "email": email, "code": "", **typed}, refusal)
 
 
-async def _find_asked(request: Request) -> str:
+async def _find_asked(request: Request) -> str | None:
     """Return the address that the browser asked for; none while nobody can tell, so that the form is shown anyway."""
     with contextlib.suppress(Unavailable):
         asked = await mail_of(request).recovery.find_asked(identify_client(request))
-        return asked.email if asked else ""
-    return ""
+        return asked.email if asked else None
+    return None
 
 
 def _page(request: Request, template: str, typed: Mapping[str, str], refusal: Refusal | None = None) -> Response:

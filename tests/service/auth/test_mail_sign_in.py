@@ -17,6 +17,7 @@ from tests.support.people import PASSWORD, Person, sign_in, sign_up_and_in
 from tests.support.services import PUBLIC_URL, client_of
 
 START, CALLBACK = "/api/auth/signin/email", "/api/auth/callback/email"
+SENT = "/api/auth/verify-request"
 VERIFICATION = f"{PUBLIC_URL}/api/auth/error?error=Verification"
 
 
@@ -287,6 +288,26 @@ async def test_letters_are_limited(mail_app: Starlette, proven: Person) -> None:
         refused = await ask(browser, proven.email.upper())
     assert refused.status_code == 429
     assert refused.json()["retryAfter"] >= 1
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_a_double_click_asks_once(
+    mail_app: Starlette, proven: Person, database: asyncpg.Connection, *, is_known: bool
+) -> None:
+    """Both clicks on the form lead to the page that says that a link was sent, whether at once or one after the other.
+
+    Later than by a double click, and after another letter, it is refused until the pause is over.
+    """
+    email = proven.email if is_known else "nobody.here@example.com"
+    async with client_of(mail_app) as browser:
+        for clicks in ([ask(browser, email, json="") for _ in range(2)], [ask(browser, email, json="")]):
+            for answer in await asyncio.gather(*clicks):
+                assert (answer.status_code, urlsplit(answer.headers["location"]).path) == (302, SENT)
+        assert len(await list_letters(database)) == 1
+        await database.execute("UPDATE codes SET created_at = created_at - interval '11 seconds'")
+        assert (await ask(browser, email, json="")).status_code == 429
+        await database.execute("DELETE FROM codes")
+        assert (await ask(browser, email, json="")).status_code == 429
 
 
 async def test_without_it_nothing_is_there(client: httpx2.AsyncClient) -> None:
