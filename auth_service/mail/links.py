@@ -15,7 +15,7 @@ from auth_service.guessing.admission import Admission
 from auth_service.mail.codes import Purpose, make_token
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.sent_codes import Codes, write_to_owner
-from auth_service.tables.codes import Code, find_link, insert_code
+from auth_service.tables.codes import Code, find_link, find_unused, insert_code
 from auth_service.tables.letters import insert_letter
 from auth_service.tables.users import find_credentials
 from shared.postgres.database import Database
@@ -43,6 +43,11 @@ class Links:
         async with self.database.transaction() as connection:
             await insert_code(connection, self.codes.hash_new(Purpose.SIGN_IN, token, email, user))
             await insert_letter(connection, write_to_owner(LetterKind.SIGN_IN_LINK, user, email, client, url=url))
+
+    async def find_sent(self, email: str) -> Code | None:
+        """Return the last link that was sent to an address, unless it was used; whether anybody has it or not."""
+        async with self.database.connection() as connection:
+            return await find_unused(connection, Purpose.SIGN_IN, self.codes.hash_address(email))
 
     async def find(self, code_mac: bytes) -> Code | None:
         """Return what a link stands for, by its hash, if it is still good; looking uses nothing up."""

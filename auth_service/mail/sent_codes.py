@@ -37,11 +37,15 @@ class Codes:
         return NewCode(
             purpose=purpose,
             user_id=user.id if user else None,
-            address_mac=self._hash("address", email_key(email)),
+            address_mac=self.hash_address(email),
             code_mac=self.hash_code(purpose, email, code),
             flow_mac=self.hash_flow(flow) if flow else None,
             facts=facts or {},
         )
+
+    def hash_address(self, email: str) -> bytes:
+        """Return what is stored of an address."""
+        return self._hash("address", email_key(email))
 
     def hash_code(self, purpose: Purpose, email: str, code: str) -> bytes:
         """Return what is stored of a code, or of a link's token, for an address."""

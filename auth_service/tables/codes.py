@@ -123,6 +123,19 @@ async def find_link(connection: Connection, purpose: Purpose, code_mac: bytes) -
     return _read_code(row) if row else None
 
 
+async def find_unused(connection: Connection, purpose: Purpose, address_mac: bytes) -> Code | None:
+    """Return what was last sent to an address for a purpose, unless it was used; each new one ends those before."""
+    row = await connection.fetchrow(
+        """
+        SELECT id, user_id, created_at, facts FROM codes
+        WHERE address_mac = $2 AND purpose = $1 AND used_at IS NULL LIMIT 1
+        """,
+        purpose.value,
+        address_mac,
+    )
+    return _read_code(row) if row else None
+
+
 async def use_code(connection: Connection, code_id: int) -> bool:
     """Use a code up, in the transaction that does what it is for; False when it was used, ended or is too old.
 

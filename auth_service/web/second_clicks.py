@@ -15,6 +15,7 @@ from auth_service.clients import Client
 from auth_service.email_addresses import email_key
 from auth_service.errors import CodeRefused, EmailTaken, InvalidCredentials
 from auth_service.mail.address_proofs import AddressProofs
+from auth_service.mail.links import Links
 from auth_service.mail.recovery import Recovery
 from auth_service.sessions import SignedIn
 from auth_service.signing_in import Proof, SigningIn
@@ -88,6 +89,22 @@ async def ask_once(asking: Awaitable[None], find_asked: FindAsked, email: str) -
             await asyncio.sleep(pause)
             asked = await find_asked()
             if asked is not None and _is_same(asked.email, email) and _is_a_moment_ago(asked.created_at, TWO_CLICKS):
+                return
+        raise
+
+
+async def send_link_once(links: Links, email: str, callback_url: str, client: Client) -> None:
+    """Send a link, unless one was sent to the address just now. Raises what ``send`` does.
+
+    A link is for any browser, so nothing says which one asked: whoever did, the address has it.
+    """
+    try:
+        await links.send(email, callback_url, client)
+    except Throttled:
+        for pause in PAUSES:
+            await asyncio.sleep(pause)
+            sent = await links.find_sent(email)
+            if sent is not None and _is_a_moment_ago(sent.created_at, TWO_CLICKS):
                 return
         raise
 

@@ -300,9 +300,9 @@ async def test_a_double_click_asks_once(
     """
     email = proven.email if is_known else "nobody.here@example.com"
     async with client_of(mail_app) as browser:
-        for clicks in ([ask(browser, email, json="") for _ in range(2)], [ask(browser, email, json="")]):
-            for answer in await asyncio.gather(*clicks):
-                assert (answer.status_code, urlsplit(answer.headers["location"]).path) == (302, SENT)
+        answers = await asyncio.gather(*(ask(browser, email, json="") for _ in range(2)))
+        for answer in (*answers, await ask(browser, email, json="")):
+            assert (answer.status_code, urlsplit(answer.headers.get("location", "")).path) == (302, SENT)
         assert len(await list_letters(database)) == 1
         await database.execute("UPDATE codes SET created_at = created_at - interval '11 seconds'")
         assert (await ask(browser, email, json="")).status_code == 429
