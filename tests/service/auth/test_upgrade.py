@@ -8,9 +8,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from auth_service.operators.command_line import REFUSED, main
+from auth_service.operators.command_line import main
 from auth_service.parts import MIGRATIONS
 from auth_service.sessions import MOST
+from shared.postgres.commands import REFUSED
 from shared.postgres.database import Database
 from shared.settings import SAMPLE_SECRETS
 from tests.service.auth.test_bounds import FILL_SESSIONS
