@@ -23,6 +23,7 @@ WITH_MAIL = {
     "letters_per_client": 10_000,
 }
 """Settings of a service whose letters stay where they are: nobody takes them, and the limits are far."""
+NO_DATABASE = "postgresql://nobody@/nothing?host=/nowhere"
 
 
 @contextlib.asynccontextmanager
@@ -32,6 +33,14 @@ async def running_with_mail(database_url: str, **changes: object) -> AsyncIterat
     async with running(create_app(settings, Metrics())) as app:
         await app.state.parts.database.wait_until_ready()
         await app.state.parts.delivery.stop()
+        yield app
+
+
+@contextlib.asynccontextmanager
+async def running_without_database(**changes: object) -> AsyncIterator[Starlette]:
+    """Give a running auth service with mail whose database can't be reached."""
+    settings = auth_settings(NO_DATABASE, **{**WITH_MAIL, **changes})
+    async with running(create_app(settings, Metrics())) as app:
         yield app
 
 

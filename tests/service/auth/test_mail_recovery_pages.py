@@ -15,7 +15,7 @@ from shared.errors import Unavailable
 from shared.observing.metrics import Metrics
 from tests.support import next_auth
 from tests.support.html_forms import HtmlForm, read_forms
-from tests.support.letters import WITH_MAIL, change_code, find_code, list_letters
+from tests.support.letters import WITH_MAIL, change_code, find_code, list_letters, running_without_database
 from tests.support.next_auth import SESSION_COOKIE
 from tests.support.people import PASSWORD, Person, sign_up_and_in
 from tests.support.recovery import FLOW_COOKIE, NEW_PASSWORD
@@ -24,7 +24,6 @@ from tests.support.services import PUBLIC_URL, auth_settings, client_of, running
 NAVIGATION = {"accept": "text/html"}
 SIGN_IN = f"{PUBLIC_URL}/api/auth/signin?notice=reset"
 FORGOT, CODE = "/forgot", "/forgot/code"
-NO_DATABASE = "postgresql://nobody@/nothing?host=/nowhere"
 
 
 @pytest.fixture
@@ -351,8 +350,7 @@ async def test_while_the_database_is_away_nothing_typed_is_lost(
     code = await get_code(browser, database, grace.email)
     form = await open_form(browser, CODE)
     typed = form.fields | {"code": code, "password": NEW_PASSWORD}
-    settings = auth_settings(NO_DATABASE, **WITH_MAIL)
-    async with running(create_app(settings, Metrics())) as app, client_of(app) as meanwhile:
+    async with running_without_database() as app, client_of(app) as meanwhile:
         meanwhile.cookies = httpx2.Cookies(browser.cookies)
         asked, answer = [await meanwhile.post(path, data=typed, headers=NAVIGATION) for path in (FORGOT, CODE)]
     assert [(each.status_code, "retry-after" in each.headers) for each in (asked, answer)] == [(503, True)] * 2

@@ -21,13 +21,13 @@ from tests.support.letters import (
     forget_letters,
     list_letters,
     running_with_mail,
+    running_without_database,
 )
 from tests.support.people import PASSWORD
 from tests.support.services import PUBLIC_URL, client_of
 
 NAVIGATION = {"accept": "text/html"}
 ADA = {"name": "Ada Lovelace", "email": "Ada@Example.com", "password": PASSWORD}
-NO_DATABASE = "postgresql://nobody@/nothing?host=/nowhere"
 AT_ONCE = 50
 MANY = 300
 SENTENCE = "Confirm your e-mail address first: ask for a new password"
@@ -305,8 +305,7 @@ async def test_while_the_database_is_away_nothing_typed_is_lost(
     code = await find_code(database)
     page = await strict.get("/signup/code", headers=NAVIGATION)
     typed = read_forms(page.text)["/signup/code"].fields | ADA | {"code": code}
-    settings = auth_settings(NO_DATABASE, **WITH_MAIL, email_verification="required")
-    async with running(create_app(settings, Metrics())) as app, client_of(app) as meanwhile:
+    async with running_without_database(email_verification="required") as app, client_of(app) as meanwhile:
         meanwhile.cookies = httpx2.Cookies(strict.cookies)
         for path, member in (("/signup", "name"), ("/signup/code", "code")):
             answer = await meanwhile.post(path, data=typed, headers=NAVIGATION)
