@@ -100,8 +100,9 @@ class AccessTokens:
             "exp": expires_at,
             **({"auth_time": authenticated_at} if authenticated_at is not None else {}),
             **({"roles": list(roles)} if roles else {}),
-            **({"client_id": CLIENT_ID} if key is not None and key.is_private else {}),
         }
+        if key is not None and key.is_private:
+            claims["client_id"] = CLIENT_ID
         return self._kind.sign(claims)
 
     def verify(self, token: str, now: int) -> Claims:
