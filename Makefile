@@ -46,13 +46,15 @@ lint: $(VENV)/ready-to-work ## Style, types, layers, known vulnerabilities
 check: lint ## The same, and the coverage of the unit and service tests
 	$(PYTEST) tests/unit tests/service --cov --cov-fail-under=95 -q
 
-.PHONY: unit service plain integration attacks differential containers
+.PHONY: unit service plain key-pair integration attacks differential containers
 unit: $(VENV)/ready-to-work ## Test the pure modules
 	$(PYTEST) tests/unit
 service: $(VENV)/ready-to-work $(HASHES)/.venv/ready ## Test each service in process against a real PostgreSQL; needs node and npm
 	$(PYTEST) tests/service
 plain: $(VENV)/ready-to-work ## Test the services with all of fast/ switched off: no answer depends on it
 	$(PYTEST) tests/service/auth tests/service/gateway tests/service/posts --without-fast
+key-pair: $(VENV)/ready-to-work $(HASHES)/.venv/ready ## Test the services with access tokens signed by a key pair
+	$(PYTEST) tests/service/auth tests/service/gateway tests/service/posts --key-pair
 integration: $(VENV)/ready-to-work $(ORDERS)/.venv/ready ## Test the running stack over HTTP, with a browser and real clients; needs node and npm
 	$(PYTEST) tests/integration
 attacks: $(VENV)/ready-to-work ## Attack the gateway with the lists of tests/attacks

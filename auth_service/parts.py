@@ -39,6 +39,7 @@ from shared.postgres.epochs import Epoch
 from shared.postgres.housekeeping import Housekeeping
 from shared.settings import reveal
 from shared.tokens.device_cookie import DeviceCookies
+from shared.tokens.key_pairs import IssuerKeys
 from shared.tokens.session_cookie import CookieNames, SessionSealer
 from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
 from shared.web.health import Check
@@ -61,6 +62,7 @@ class Parts:
     signing_in: SigningIn
     ways: Sequence[Way]
     sessions: Sessions
+    keys: IssuerKeys
     access_tokens: AccessTokens
     revocations: Revocations
     service_tokens: ServiceTokens
@@ -84,8 +86,9 @@ class Parts:
         breached = BreachedPasswords.open(file) if file else None
         passwords = Passwords(metrics.registry, breached=breached)
         admission = Admission.build(database, settings, metrics.registry)
-        keys = KeyRing(settings.secret_key.get_secret_value(), reveal(settings.secret_key_previous))
-        access_tokens = AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl)
+        secrets = KeyRing(settings.shared_key, reveal(settings.secret_key_previous))
+        keys = IssuerKeys(secrets, settings.read_key_pairs())
+        access_tokens = AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl, others=settings.audiences)
         service_keys = KeyRing(settings.service_secret.get_secret_value(), reveal(settings.service_secret_previous))
         max_age = dt.timedelta(seconds=settings.session_max_age)
         idle_age = dt.timedelta(seconds=settings.session_idle_age)
@@ -106,6 +109,7 @@ class Parts:
             signing_in=signing_in,
             ways=ways,
             sessions=sessions,
+            keys=keys,
             access_tokens=access_tokens,
             revocations=Revocations(),  # stays empty: a session's row says whether it is live
             service_tokens=ServiceTokens(service_keys),

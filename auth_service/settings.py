@@ -3,30 +3,39 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic_settings import NoDecode
 
 from auth_service.mail.smtp_url import SmtpServer, read_sender, read_smtp_url
 from auth_service.passwords.breached import BreachedPasswords
-from shared.settings import DatabaseUrl, LogSettings, PreviousSecrets, Secret, UpstreamSettings
+from shared.settings import DatabaseUrl, LogSettings, PreviousSecrets, Secret, UpstreamSettings, split
+from shared.tokens.key_pairs import KeyPairs, read_key_file
+from shared.tokens.signed import ACCESS_AUDIENCE
 
 DAY = 86_400  # seconds
 
 Quantity = Annotated[int, Field(ge=1, le=1_000_000_000)]
 """How often something may happen; the bound is that of PostgreSQL's integer."""
 
+LONGEST_AUDIENCES = 500  # characters of all together: they stand in every token, which has an end
+
 Verification: TypeAlias = Literal["off", "optional", "required"]
 """Whether people prove their e-mail addresses; ``required``: before they can sign in."""
 
 
 class AuthSettings(UpstreamSettings):
-    """Ages are in seconds: a session ends ``session_max_age`` after its sign-in, or unused for ``session_idle_age``.
+    """``token_key_file`` names the key pair that signs access tokens, in the place of ``secret_key``.
 
-    The guessing limits are explained in ``guessing.rules``. Sessions are kept for ``session_retention_days`` after
-    their absolute end, however early they ended. With ``audit_retention_days`` 0, audit lines are kept for ever.
-    Without ``smtp_url`` there is no mail, and nothing that needs it. The limits of letters: one to an address within
-    ``letter_pause`` seconds, and so many an hour and a day; so many an hour asked for by one client.
+    ``audiences`` are those for whom tokens are made out besides us. Ages are in seconds: a session ends
+    ``session_max_age`` after its sign-in, or unused for ``session_idle_age``. The guessing limits are explained in
+    ``guessing.rules``. Sessions are kept for ``session_retention_days`` after their absolute end, however early they
+    ended. With ``audit_retention_days`` 0, audit lines are kept for ever. Without ``smtp_url`` there is no mail, and
+    nothing that needs it. The limits of letters: one to an address within ``letter_pause`` seconds, and so many an hour
+    and a day; so many an hour asked for by one client.
     """
 
+    token_key_file: Annotated[Path | None, Field(validate_default=True)] = None
+    audiences: Annotated[tuple[Annotated[str, Field(pattern=r"^[!-~]+$")], ...], NoDecode, BeforeValidator(split)] = ()
     nextauth_secret: Secret
     nextauth_secret_previous: PreviousSecrets = ()
     service_secret: Secret
@@ -55,6 +64,25 @@ class AuthSettings(UpstreamSettings):
     letters_per_day: Quantity = 10
     letters_per_client: Quantity = 20
 
+    @field_validator("token_key_file")
+    @classmethod
+    def _check_token_key(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        """Refuse to start a service that could sign no token."""
+        if path is not None:
+            read_key_file(path)
+        elif info.data.get("secret_key", "refused already") is None:
+            raise ValueError("is missing, and so is SECRET_KEY; one of them signs access tokens")
+        return path
+
+    @field_validator("audiences")
+    @classmethod
+    def _check_audiences(cls, audiences: tuple[str, ...]) -> tuple[str, ...]:
+        if len({ACCESS_AUDIENCE, *audiences}) != len(audiences) + 1:
+            raise ValueError(f"must all be different, and {ACCESS_AUDIENCE} is there anyway")
+        if sum(map(len, audiences)) > LONGEST_AUDIENCES:
+            raise ValueError(f"must be {LONGEST_AUDIENCES} characters together at most")
+        return audiences
+
     @field_validator("breached_passwords_file")
     @classmethod
     def _check_breached(cls, path: Path | None) -> Path | None:
@@ -75,6 +103,10 @@ class AuthSettings(UpstreamSettings):
         self.read_smtp_server()
         read_sender(self.mail_from)
         return self
+
+    def read_key_pairs(self) -> KeyPairs | None:
+        """Return the key pairs of the file, or None where a shared secret signs."""
+        return read_key_file(self.token_key_file) if self.token_key_file else None
 
     def read_smtp_server(self) -> SmtpServer | None:
         """Return the server that takes our letters, or None without mail."""

@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from gateway.callers.credentials import Credentials
+from gateway.callers.credentials import Credentials, read_keys
 from gateway.callers.renewal import SessionRenewal
 from gateway.forward_auth.answer import ForwardAuth
 from gateway.gate import Gate
@@ -42,6 +42,7 @@ from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
 from shared.observing.request_context import Reports
 from shared.settings import SettingsInvalid, reveal
+from shared.tokens.keys import PublishedKeys
 from shared.tokens.signed import KeyRing, ServiceTokens
 from shared.web.service_calls import ServiceClient
 
@@ -57,6 +58,7 @@ class GatewayApp:
     parts: ExchangeParts
     client_limits: ClientLimits
     servers: set[ServerState]  # with the connections of their clients
+    keys: PublishedKeys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Start and end."""
@@ -94,7 +96,8 @@ def create_app(
     auth_service = create_auth_client(settings)
     revocations = Revocations()
     follower = create_revocation_follower(auth_service, revocations, metrics)
-    credentials = Credentials.of(settings, revocations)
+    keys = read_keys(settings)
+    credentials = Credentials.of(settings, revocations, keys)
     renewal = SessionRenewal(auth_service, credentials)
     servers = set[ServerState]()
 
@@ -114,7 +117,8 @@ def create_app(
         current.close()
 
     reference, remarks = Reference(current, settings.nextauth_url), {follower.name: follower.find_remark}
-    pages = create_own_pages(reference, settings.nextauth_url, lifespan, remarks, settings.security_contact)
+    checks = {"keys": keys.find_lack}  # with no policy there is no process, and upstreams are not a part of it
+    pages = create_own_pages(reference, settings.nextauth_url, lifespan, checks, remarks, settings.security_contact)
     public, names = settings.public, credentials.cookie_names
     heads, upstream_heads, gate = RequestHeads(public.hosts), UpstreamHeads(public, names), Gate(current, credentials)
     own_answers = OwnAnswers(public.url, names)
@@ -123,7 +127,7 @@ def create_app(
     parts = ExchangeParts(
         heads, gate, upstream_heads, current, renewal, OwnPages(pages), own_answers, forward_auth, Reports(metrics)
     )
-    return GatewayApp(pages, parts, client_limits, servers)
+    return GatewayApp(pages, parts, client_limits, servers, keys)
 
 
 def create_auth_client(settings: GatewaySettings) -> ServiceClient:

@@ -9,7 +9,8 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from gateway.callers.client_address import Network
-from shared.settings import PreviousSecrets, Secret, Settings, read_service_urls
+from shared.settings import PreviousSecrets, Secret, read_service_urls
+from shared.verifier_settings import VerifierSettings
 
 DEFAULT_RULES = Path(__file__).parent / "rules.toml"
 HOST = r"^([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$"
@@ -31,7 +32,7 @@ class PublicSide:
         return self.url.partition(":")[0]
 
 
-class GatewaySettings(Settings):
+class GatewaySettings(VerifierSettings):
     """What the gateway needs beside what every service needs."""
 
     port: Annotated[int, Field(ge=1, le=65_535)] = 3000

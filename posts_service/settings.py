@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.settings import DatabaseUrl, LogSettings, ResourceServerSettings
+from shared.settings import DatabaseUrl, LogSettings
+from shared.verifier_settings import ResourceServerSettings
 
 
 class PostsSettings(ResourceServerSettings):

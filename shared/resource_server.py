@@ -18,9 +18,11 @@ from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
 from shared.postgres.database import Database
 from shared.postgres.housekeeping import Chore, Housekeeping
-from shared.settings import ResourceServerSettings, reveal
+from shared.settings import reveal
+from shared.tokens.keys import PublishedKeys
 from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
 from shared.users_copy.following import create_user_change_follower
+from shared.verifier_settings import ResourceServerSettings
 from shared.web.health import Check
 from shared.web.service_calls import ServiceClient
 
@@ -43,6 +45,7 @@ class ResourceServer:
 
     database: Database
     auth_service: ServiceClient
+    keys: PublishedKeys
     access_tokens: AccessTokens
     revocations: Revocations
     revocation_follower: Follower
@@ -64,7 +67,7 @@ class ResourceServer:
 
         The chores are the service's own: one of them finishes what deleted users left (``users_copy``).
         """
-        keys = KeyRing(settings.secret_key.get_secret_value(), reveal(settings.secret_key_previous))
+        keys = PublishedKeys(KeyRing(settings.shared_key, reveal(settings.secret_key_previous)))
         service_keys = KeyRing(settings.service_secret.get_secret_value(), reveal(settings.service_secret_previous))
         tokens = ServiceTokens(service_keys)
         auth_service = ServiceClient(settings.auth_service_url, caller=service, callee=AUTH_SERVICE, tokens=tokens)
@@ -73,6 +76,7 @@ class ResourceServer:
         return cls(
             database=database,
             auth_service=auth_service,
+            keys=keys,
             access_tokens=AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl),
             revocations=revocations,
             revocation_follower=create_revocation_follower(auth_service, revocations, metrics),
@@ -84,7 +88,7 @@ class ResourceServer:
     @property
     def checks(self) -> dict[str, Check]:
         """What keeps the service from being ready."""
-        return {"database": self.database.find_lack}
+        return {"database": self.database.find_lack, "keys": self.keys.find_lack}
 
     @property
     def remarks(self) -> dict[str, Check]:

@@ -6,7 +6,6 @@ All services share one environment, so a service ignores the settings of the oth
 one of ours and is none (``SECRET_KEY_PREVIUOS``) nothing starts: a typing error must not switch off a check.
 """
 
-import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -14,9 +13,20 @@ from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar, get_args
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from shared.setting_names import is_slip
+from shared.tokens.keys import is_key_text
 
 MIN_SECRET_LENGTH = 32  # bytes (RFC 7518, section 3.2: a key of at least the hash's size)
 LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
@@ -31,19 +41,22 @@ SAMPLE_SECRETS = {
 """For development only: published with the source, so production refuses them."""
 
 SECRET_NAMES = (*SAMPLE_SECRETS, *(f"{name}_PREVIOUS" for name in SAMPLE_SECRETS))
-_PREFIX = "GATEPOST_"  # nothing of ours is called so, though it may look as if it were
-_TELLING = 10  # characters that a name has at least of which a slip can be told from somebody else's name
-_ALIKE = 0.85  # of a name, as difflib measures it
 _SERVICE_URL = re.compile(r"[A-Z][A-Z0-9_]*_SERVICE_URL")
-_FIRST_WORDS = re.compile(r"[A-Z0-9]+_[A-Z0-9]+_(?!URL(_FILE)?$)")  # of a name of three or more that is no address
-_OUR_WORDS = re.compile(r"(?:AUDIT|BREACHED|DRAIN|IDEMPOTENCY|NEXTAUTH|RENAMES|TRUSTED)_")  # few others' names begin so
-# No slip of another one: two services, and with them their addresses and databases, may be called nearly the same.
-_OF_ANY_SERVICE = re.compile(r"[A-Z][A-Z0-9_]*_(SERVICE|DATABASE)_URL(_FILE)?")
 
 
-def _split(value: object) -> object:
+def split(value: object) -> object:
     """Return the parts of a comma-separated list."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _refuse_key(secret: SecretStr) -> SecretStr:
+    if is_key_text(secret.get_secret_value()):
+        raise ValueError("must be a secret and no key in PEM, whose file TOKEN_KEY_FILE names")
+    return secret
+
+
+def _refuse_keys(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    return tuple(map(_refuse_key, secrets))
 
 
 class DatabaseUrl(SecretStr):
@@ -51,7 +64,7 @@ class DatabaseUrl(SecretStr):
 
 
 Secret = Annotated[SecretStr, Field(min_length=1)]
-PreviousSecrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
+PreviousSecrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(split)]
 """Secrets that were in use before, or will be next: what was made with them is still good, nothing new is made."""
 AnySettings = TypeVar("AnySettings", bound="LogSettings")
 SettingsType = TypeVar("SettingsType", bound="Settings")
@@ -84,12 +97,15 @@ class LogSettings(BaseSettings):
 
 
 class Settings(LogSettings):
-    """What every service needs. Services extend it with what only they need."""
+    """What every service needs. Services extend it with what only they need.
+
+    Without ``secret_key`` tokens are signed by the auth service's key pair alone.
+    """
 
     environment: Literal["development", "production"] = "production"
     nextauth_url: str = "http://localhost:3000"
-    secret_key: Secret
-    secret_key_previous: PreviousSecrets = ()
+    secret_key: Annotated[Secret, AfterValidator(_refuse_key)] | None = None
+    secret_key_previous: Annotated[PreviousSecrets, AfterValidator(_refuse_keys)] = ()
     access_token_ttl: Annotated[int, Field(ge=60, le=86_400)] = 3600
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)]
@@ -98,8 +114,8 @@ class Settings(LogSettings):
 
     @field_validator("secret_key")
     @classmethod
-    def _check_key(cls, value: SecretStr) -> SecretStr:
-        if "," in value.get_secret_value():
+    def _check_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and "," in value.get_secret_value():
             raise ValueError("must not contain a comma, which separates the keys of SECRET_KEY_PREVIOUS")
         return value
 
@@ -122,13 +138,18 @@ class Settings(LogSettings):
                 raise ValueError("NEXTAUTH_URL must be https in production")
         return self
 
+    @property
+    def shared_key(self) -> str | None:
+        """The secret that signs and verifies access tokens, where that is not for a key pair alone."""
+        return self.secret_key.get_secret_value() if self.secret_key else None
+
     def _secrets(self) -> dict[str, str]:
         found: dict[str, str] = {}
         for name in SECRET_NAMES:
-            value = getattr(self, name.lower(), ())
+            value = getattr(self, name.lower(), None)
             if isinstance(value, SecretStr):
                 found[name] = value.get_secret_value()
-            else:
+            elif value is not None:
                 found |= {f"{name}[{number}]": secret for number, secret in enumerate(reveal(value))}
         return found
 
@@ -137,17 +158,6 @@ class UpstreamSettings(Settings):
     """What a service needs that stands behind the gateway; ``unix_socket`` is where it listens beside its port."""
 
     unix_socket: Path | None = None
-
-
-class ResourceServerSettings(UpstreamSettings):
-    """What a service needs that verifies tokens and follows the auth service.
-
-    Without ``NEXTAUTH_SECRET``: it can't open a session cookie.
-    """
-
-    service_secret: Secret
-    service_secret_previous: PreviousSecrets = ()
-    auth_service_url: str
 
 
 def reveal(previous: Iterable[SecretStr]) -> tuple[str, ...]:
@@ -185,23 +195,12 @@ def load_settings(settings_type: type[AnySettings]) -> AnySettings:
 
 def _check_names(settings_type: type[LogSettings], environment: Mapping[str, str]) -> None:
     files, names = list_file_names(settings_type), list_names(settings_type)
-    unknown = [name for name in environment if name not in names and _looks_like_one(name.upper(), names, files)]
+    unknown = [name for name in environment if name not in names and is_slip(name.upper(), names, files, SECRET_NAMES)]
     if unknown:
         raise SettingsInvalid(f"unknown setting {', '.join(sorted(unknown))}")
     doubled = sorted(name for name in files if environment.get(name) and environment.get(f"{name}_FILE"))
     if doubled:
         raise SettingsInvalid(f"{doubled[0]} and {doubled[0]}_FILE are both set; keep one")
-
-
-def _looks_like_one(name: str, names: frozenset[str], secrets: Iterable[str]) -> bool:
-    """Tell whether a name is a slip: nearly one of these, or begun as one (``SECRET_KEY_OLD``, ``SESSION_MAX``)."""
-    if name not in names and (_OF_ANY_SERVICE.fullmatch(name) or name.removesuffix("_FILE") in SECRET_NAMES):
-        return False  # another service's
-    begun = (found[0] for each in names for found in (_FIRST_WORDS.match(each), _OUR_WORDS.match(each)) if found)
-    if f"{name}_".startswith((_PREFIX, *(f"{secret}_" for secret in secrets), *begun)):
-        return True
-    alike = [each for each in names if len(each) >= _TELLING or each == name]
-    return bool(difflib.get_close_matches(name, alike, 1, _ALIKE))
 
 
 def _names(annotation: object, kind: type[SecretStr]) -> bool:

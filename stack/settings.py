@@ -34,7 +34,7 @@ def read_environment(
         "ENVIRONMENT": "development",
         "NEXTAUTH_URL": f"http://localhost:{ports['gateway'].requests}",
         "GATEWAY_HOSTS": f"localhost:{ports['gateway'].requests}",  # for when NEXTAUTH_URL is a front end's
-        **{name: sample for name, sample in samples.items() if f"{name}_FILE" not in ours},
+        **{name: sample for name, sample in samples.items() if not _is_replaced(name, ours)},
         **ours,
         **{service.url_setting: f"{UNIX}{_name_socket(sockets, service)}" for service in BEHIND_GATEWAY},
     }
@@ -62,6 +62,11 @@ def read_drain(environment: Mapping[str, str]) -> float:
         return float(environment.get("DRAIN_SECONDS", "0"))
     except ValueError:  # the service itself says so, and does not start
         return 0
+
+
+def _is_replaced(sample: str, ours: Mapping[str, str]) -> bool:
+    """Tell whether what is set stands for a sample: a file, or for what signs tokens a key pair."""
+    return f"{sample}_FILE" in ours or (sample == "SECRET_KEY" and "TOKEN_KEY_FILE" in ours)
 
 
 def _read_given(env_file: Path) -> list[tuple[str, str | None]]:

@@ -1,6 +1,7 @@
 """What all tests share: with ``--no-skips``, as in CI, a skipped test is a failed one.
 
-With ``--without-fast`` everything runs without ``fast/``.
+With ``--without-fast`` everything runs without ``fast/``. With ``--key-pair`` the services in process sign access
+tokens by a key pair, and verify them by nothing but its public half.
 """
 
 import logging
@@ -11,6 +12,7 @@ import pytest
 import structlog
 
 from shared.fast.switch import FAST
+from tests.support.signers import USUAL, signer_of
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -19,20 +21,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
     parser.addoption("--no-skips", action="store_true", help="let a skipped test fail")
     parser.addoption("--without-fast", action="store_true", help="test with all of fast/ switched off")
+    parser.addoption("--key-pair", action="store_true", help="sign access tokens by a key pair, not a shared secret")
     parser.addoption("--write-tables", action="store_true", help="write generated tables into docs, do not compare")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Turn the switch, before anything is built."""
+    """Turn the switches, before anything is built."""
     FAST.is_on = not config.getoption("without_fast")
+    USUAL.signer = signer_of("ES256" if config.getoption("key_pair") else "HS256")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is about the fast things themselves where those are switched off."""
-    if config.getoption("without_fast"):
-        left_out = [item for item in items if item.get_closest_marker("only_fast")]
-        items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=left_out)
+    """Leave out what is about the fast things, or the shared secret, where those are switched off."""
+    for option, marker in (("without_fast", "only_fast"), ("key_pair", "only_shared_secret")):
+        if config.getoption(option):
+            left_out = [item for item in items if item.get_closest_marker(marker)]
+            items[:] = [item for item in items if item not in left_out]
+            config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture

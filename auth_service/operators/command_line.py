@@ -26,6 +26,7 @@ from shared.observing.logs import set_up_logs
 from shared.observing.metrics import Metrics
 from shared.postgres.commands import DONE, SKIPPED, complain, prepare
 from shared.settings import SettingsInvalid, load_settings
+from shared.tokens.keys import ES256, RS256
 from shared.tokens.signed import MAX_ID
 
 MOST = 1000  # lines
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run a command, print what it found, and return the exit status."""
     call = _build_parser().parse_args(arguments)
     if call.command is None:
-        _say_secrets(is_json=call.json)
+        _say_secrets(call.key_pair, is_json=call.json)
         return DONE
     set_up_logs("auth_service", "ERROR", "text")
     try:
@@ -66,7 +67,11 @@ async def _run(command: Command, settings: AuthSettings, call: argparse.Namespac
         await parts.stop()
 
 
-def _say_secrets(*, is_json: bool) -> None:
+def _say_secrets(algorithm: str | None, *, is_json: bool) -> None:
+    if algorithm is not None:
+        pair = commands.make_pair(algorithm)
+        sys.stdout.write(write_json(pair) + "\n" if is_json else str(pair["pem"]))
+        return
     fresh = commands.make_secrets()
     lines = "\n".join(f"{name}={value}" for name, value in fresh.items())
     sys.stdout.write((write_json(fresh) if is_json else lines) + "\n")
@@ -92,7 +97,14 @@ def _build_parser() -> argparse.ArgumentParser:
         commands.send_test_letter,
     )
     tested.add_argument("address")
-    _add_verb(_add_noun(nouns, "secret", "keys"), "new", "fresh secrets, as lines for .env", None)
+    fresh = _add_verb(_add_noun(nouns, "secret", "keys"), "new", "fresh secrets, as lines for .env", None)
+    fresh.add_argument(
+        "--key-pair",
+        nargs="?",
+        const=ES256,
+        choices=(ES256, RS256),
+        help="instead, a private key in PEM for the file that TOKEN_KEY_FILE names, ES256 unless said otherwise",
+    )
     return parser
 
 

@@ -34,6 +34,7 @@ from shared.language.languages import LANGUAGES
 from shared.language.sentences import Sentence
 from shared.postgres.housekeeping import BITE
 from shared.settings import SAMPLE_SECRETS
+from shared.tokens.key_pairs import make_key_pair, read_key_pairs
 from shared.web.schemas import validate
 
 Arguments = argparse.Namespace
@@ -178,6 +179,12 @@ async def send_test_letter(parts: Parts, arguments: Arguments) -> Record:
 def make_secrets() -> Record:
     """Return a fresh value for each secret."""
     return {name: secrets.token_urlsafe(SECRET_LENGTH) for name in SAMPLE_SECRETS}
+
+
+def make_pair(algorithm: str) -> Record:
+    """Return a fresh key pair: the private key in PEM, and what tokens call it."""
+    pem = make_key_pair(algorithm)
+    return {"kid": read_key_pairs(pem.encode()).signing_key.kid, "algorithm": algorithm, "pem": pem}
 
 
 def operator() -> Client:

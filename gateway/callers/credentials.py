@@ -25,6 +25,7 @@ from shared.fast.memory import Memory
 from shared.settings import reveal
 from shared.tokens.authentication import Anonymous, Caller, Reason, User, authenticate, authenticate_token
 from shared.tokens.device_cookie import DeviceCookies, names_session
+from shared.tokens.keys import Keys, PublishedKeys
 from shared.tokens.session_cookie import (
     CookieNames,
     SessionClaims,
@@ -74,6 +75,11 @@ class _BrowserCookies:
 NOBODY = Identity(Anonymous(Reason.MISSING))
 
 
+def read_keys(settings: GatewaySettings) -> PublishedKeys:
+    """Return the keys of the settings that verify access tokens; published ones are yet to come."""
+    return PublishedKeys(KeyRing(settings.shared_key, reveal(settings.secret_key_previous)))
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """Identifies callers, with the keys of one public URL."""
@@ -89,9 +95,12 @@ class Credentials:
     )
 
     @classmethod
-    def of(cls, settings: GatewaySettings, revocations: Revocations) -> "Credentials":
-        """Return credentials with the keys of the settings; sessions among the revocations identify nobody."""
-        keys = KeyRing(settings.secret_key.get_secret_value(), reveal(settings.secret_key_previous))
+    def of(cls, settings: GatewaySettings, revocations: Revocations, keys: Keys | None = None) -> "Credentials":
+        """Return credentials with the keys of the settings; sessions among the revocations identify nobody.
+
+        ``keys`` are those that verify access tokens, where they may change.
+        """
+        keys = keys or read_keys(settings)
         nextauth_secret, previous = settings.nextauth_secret.get_secret_value(), settings.nextauth_secret_previous
         return cls(
             tokens=AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl),

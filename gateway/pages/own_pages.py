@@ -27,10 +27,14 @@ def create_own_pages(
     reference: Reference,
     public_url: str,
     lifespan: Lifespan,
+    checks: Mapping[str, Check],
     remarks: Mapping[str, Check],
     security_contact: str | None = None,
 ) -> Starlette:
-    """Return the application of the gateway's own pages; ``lifespan`` is the gateway's, ``remarks`` for ``/readyz``."""
+    """Return the application of the gateway's own pages; ``lifespan`` is the gateway's.
+
+    ``checks`` and ``remarks`` are for ``/readyz``.
+    """
 
     async def show_document(_: Request) -> Response:
         return JSONResponse(await reference.get_document())
@@ -46,7 +50,7 @@ def create_own_pages(
         return render_page(request.scope, "docs.html", folder=TEMPLATES, status=200, headers=None, **shown)
 
     routes = [
-        *health_routes({}, remarks),  # with no policy there is no process, and upstreams are not a part of it
+        *health_routes(checks, remarks),
         resource("/openapi.json", GET=show_document),
         resource("/docs", GET=show_page),
         *well_known_routes(public_url, security_contact),

@@ -33,3 +33,7 @@ class Memory(Generic[Key, Value]):
         self._kept[key] = value
         if len(self._kept) > self._most:
             self._kept.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forget all values."""
+        self._kept.clear()

@@ -83,11 +83,11 @@ class Term(NamedTuple):
 def check_registered(claims: dict[str, object], issuer: str, audience: str, ttl: int) -> Term:
     """Refuse unless the registered claims (RFC 7519, section 4.1) are all present (``nbf`` may be absent) and ours.
 
-    Return when the token is valid.
+    The audience is ours where ``aud`` names it, alone or among others. Return when the token is valid.
     """
     issued_at, expires_at = _integer(claims, "iat"), _integer(claims, "exp")
     read_text(claims, "jti")
-    if read_text(claims, "iss") != issuer or read_text(claims, "aud") != audience:
+    if read_text(claims, "iss") != issuer or audience not in _audiences(claims):
         raise TokenRefused(Refusal.CLAIMS)
     counts_from = _integer(claims, "nbf") if "nbf" in claims else issued_at
     if not 0 < expires_at - issued_at <= ttl:
@@ -129,6 +129,11 @@ def _integer(claims: dict[str, object], name: str) -> int:
     if type(value) is not int or abs(value) > MAX_ID:  # type(): True is an int to isinstance
         raise TokenRefused(Refusal.CLAIMS)
     return value
+
+
+def _audiences(claims: dict[str, object]) -> tuple[str, ...]:
+    """Return for whom a token is: ``aud`` is a text, or a list of texts (RFC 7519, section 4.1.3)."""
+    return _texts(claims, "aud") if type(claims.get("aud")) is list else (read_text(claims, "aud"),)
 
 
 def _texts(claims: dict[str, object], name: str) -> tuple[str, ...]:

@@ -1,40 +1,39 @@
 """Signed tokens: the access token of a user and the service token between services (RFC 7515, 7519, 9068).
 
-Pure: keys and the time come in, values go out. This is the only module that signs or verifies with jose.
+Pure: keys and the time come in, values go out. Only this module signs or verifies, with the keys of ``keys``.
 
-A token is a JWS in compact form, HS256, header ``{"alg", "kid", "typ"}``. The laws:
+A token is a JWS in compact form, HS256, ES256 or RS256, header ``{"alg", "kid", "typ"}``. The laws:
 
 1. Any input ends as verified claims or as ``TokenRefused``; nothing else is raised.
 2. The text is checked before jose sees it: length, alphabet, canonical base64url, a small flat header.
-3. The header never chooses the algorithm, and chooses the key only from a fixed map by ``kid``.
+3. The header chooses the key, only from a map by ``kid``, and must name the one algorithm that this key has.
 4. Every claim that is relied on must be present, of its exact type, and equal to what is expected here.
 5. Each kind of token has its own keys, ``typ`` and ``aud``; one never passes for another (RFC 8725, 3.11).
-6. A signature is computed, and compared in constant time, by jose's key, which has one algorithm. Nothing of the
-   payload is decoded before.
+6. A signature is computed, and compared in constant time, by jose's key. Nothing of the payload is decoded before.
+7. What is remembered of a token was verified by the keys of now: it is forgotten when these change.
 
 Never log a token; the reason for a refusal is enough.
 """
 
-import hashlib
 import json
 import re
 import secrets
 from collections.abc import Sequence
 
-from jose import jwk, jws
-from jose.backends.base import Key
+from jose import jws
 
 from shared.fast.memory import Memory
 from shared.tokens.claims import MAX_ID, Claims, Refusal, Term, TokenRefused, check_registered, read_text, read_user
 from shared.tokens.compact_form import decode_segment, encode_segment, is_canonical, read_object
+from shared.tokens.keys import ALGORITHMS, KeyRing, Keys, VerifyingKey, key_id
 
-# What users of this module need, the names of claims.py included.
+# What users of this module need, the names of claims.py and keys.py included.
 __all__ = ["MAX_ID", "AccessTokens", "Claims", "KeyRing", "Refusal", "ServiceTokens", "TokenRefused", "key_id"]
 
-ALGORITHM = "HS256"
 ACCESS_TYPE = "at+jwt"  # RFC 9068, section 2.1
 SERVICE_TYPE = "svc+jwt"
 ACCESS_AUDIENCE = "gatepost"
+CLIENT_ID = "gatepost"  # RFC 9068, section 2.2: who asked for the token, which is our own sign-in
 SERVICE_TOKEN_TTL = 60  # seconds
 
 MAX_TOKEN_LENGTH = 4096
@@ -46,42 +45,26 @@ LONGEST_REFUSED = 1024  # characters of a refused token that is remembered
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 
 
-class KeyRing:
-    """The keys of one kind of token: the first signs, all verify, each named by its ``kid``."""
-
-    def __init__(self, current: str, previous: Sequence[str] = ()) -> None:
-        if not all((current, *previous)):
-            raise ValueError("a key must not be empty")
-        self.signing_kid = key_id(current)
-        # Prebuilt key objects: jose would otherwise try to read the text as JSON, as a JWK set, as PEM ...
-        self._keys = {key_id(each): jwk.construct(each.encode(), ALGORITHM) for each in (*previous, current)}
-        self.signing_key = self._keys[self.signing_kid]
-
-    def find_key(self, kid: object) -> Key | None:
-        """Return the key with that name, or None."""
-        return self._keys.get(kid) if isinstance(kid, str) else None
-
-    def list_headers(self, token_type: str) -> dict[str, Key]:
-        """Return each key by the header of a token of that type, as jose writes it."""
-        return {_write_header(kid, token_type): key for kid, key in self._keys.items()}
-
-
-def key_id(secret: str) -> str:
-    """Return the public name of a key: the first 8 hex digits of its SHA-256."""
-    return hashlib.sha256(secret.encode()).hexdigest()[:8]
-
-
 class AccessTokens:
     """Signs and verifies access tokens of one issuer (the public URL), valid for ``ttl`` seconds.
+
+    They are made out for ``audience``, which is also the one that is accepted, and for ``others`` beside it. Signed by
+    a key pair, so for everybody's libraries, they have what RFC 9068 asks for besides.
 
     A token's claims are cached by its exact text; its times are checked each time. Ended sessions are not this class's
     business: ``authentication`` asks ``Revocations`` after each verification. A second cache holds why a token was
     refused, for reasons that last: all but its times.
     """
 
-    def __init__(self, keys: KeyRing, issuer: str, ttl: int) -> None:
+    def __init__(
+        self, keys: Keys, issuer: str, ttl: int, audience: str = ACCESS_AUDIENCE, others: Sequence[str] = ()
+    ) -> None:
+        self._keys = keys
+        self._version = keys.version
         self._kind = _Kind(keys, ACCESS_TYPE)
         self._issuer = issuer
+        self._audience = audience
+        self._audiences = [audience, *others] if others else audience
         self._read: Memory[str, tuple[Claims, Term]] = Memory(MAX_REMEMBERED)
         self._refused: Memory[str, Refusal] = Memory(MAX_REFUSED)
         self.ttl = ttl
@@ -102,10 +85,11 @@ class AccessTokens:
 
         It expires at ``ends_at`` if that is sooner than its ``ttl``, but lives for at least a second.
         """
+        key = self._keys.signing_key
         expires_at = now + self.ttl if ends_at is None else min(now + self.ttl, max(ends_at, now + 1))
         claims: dict[str, object] = {
             "iss": self._issuer,
-            "aud": ACCESS_AUDIENCE,
+            "aud": self._audiences,
             "sub": str(user_id),
             "id": user_id,
             "name": name,
@@ -117,13 +101,24 @@ class AccessTokens:
             **({"auth_time": authenticated_at} if authenticated_at is not None else {}),
             **({"roles": list(roles)} if roles else {}),
         }
+        if key is not None and key.is_private:
+            claims["client_id"] = CLIENT_ID
         return self._kind.sign(claims)
 
     def verify(self, token: str, now: int) -> Claims:
         """Return the claims of a valid access token; raises TokenRefused for everything else."""
+        if self._keys.version != self._version:
+            self._forget()
         user, term = self._read.find(token) or self._read_once(token)
         term.check(now)
         return user
+
+    def _forget(self) -> None:
+        """Forget what was verified, and what was refused, by keys that are no longer the same."""
+        self._version = self._keys.version
+        self._kind.forget()
+        self._read.clear()
+        self._refused.clear()
 
     def _read_once(self, token: str) -> tuple[Claims, Term]:
         """Return the claims of a token of ours, and when it is valid; remember these, or why it is refused."""
@@ -142,7 +137,7 @@ class AccessTokens:
     def _read_token(self, token: str) -> tuple[Claims, Term]:
         try:
             claims = self._kind.verify(token)
-            term = check_registered(claims, self._issuer, ACCESS_AUDIENCE, self.ttl)
+            term = check_registered(claims, self._issuer, self._audience, self.ttl)
             return read_user(claims), term
         except TokenRefused:
             raise
@@ -172,7 +167,7 @@ class ServiceTokens:
         """Return the name of the calling service; raises TokenRefused where the token is not for ``callee``."""
         try:
             claims = self._kind.verify(token)
-            caller = read_text(claims, "sub")
+            caller, _ = read_text(claims, "sub"), read_text(claims, "aud")  # for one service alone, never a list
             check_registered(claims, caller, callee, SERVICE_TOKEN_TTL).check(now)
         except TokenRefused:
             raise
@@ -184,15 +179,22 @@ class ServiceTokens:
 class _Kind:
     """One kind of token: its keys, and the ``typ`` of its header."""
 
-    def __init__(self, keys: KeyRing, token_type: str) -> None:
+    def __init__(self, keys: Keys, token_type: str) -> None:
         self._keys = keys
         self._type = token_type
-        self._own_headers = keys.list_headers(token_type)
+        self._own_headers: dict[str, VerifyingKey] = {}  # by our spelling of them: at most one for each key
+
+    def forget(self) -> None:
+        """Forget which header names which key."""
+        self._own_headers.clear()
 
     def sign(self, claims: dict[str, object]) -> str:
+        key = self._keys.signing_key
+        if key is None:
+            raise RuntimeError("nothing is signed here: there are only public keys")
         payload = json.dumps(claims, separators=(",", ":"), ensure_ascii=False).encode()
-        headers = {"typ": self._type, "kid": self._keys.signing_kid}
-        return str(jws.sign(payload, self._keys.signing_key, headers=headers, algorithm=ALGORITHM))
+        headers = {"typ": self._type, "kid": key.kid}
+        return str(jws.sign(payload, key.key, headers=headers, algorithm=key.algorithm))
 
     def verify(self, token: str) -> dict[str, object]:
         """Return the claims of a token whose form, header and signature are valid. The claims are not checked."""
@@ -207,19 +209,25 @@ class _Kind:
             raise TokenRefused(Refusal.SIGNATURE)
         return read_object(decode_segment(payload))
 
-    def _get_key(self, segment: str) -> Key:
-        """Return the key named by a header that is not spelled as we would."""
+    def _get_key(self, segment: str) -> VerifyingKey:
+        """Return the key that a header names; remember it where the header is spelled as we would."""
         header = _read_header(segment)
-        if header != {"alg": ALGORITHM, "typ": self._type, "kid": header.get("kid")}:
+        algorithm, kid = header.get("alg"), header.get("kid")
+        # Before the look-up: for no algorithm that is not ours a key is missed, and perhaps fetched.
+        if header != {"alg": algorithm, "typ": self._type, "kid": kid} or algorithm not in ALGORITHMS:
             raise TokenRefused(Refusal.HEADER)
-        key = self._keys.find_key(header["kid"])
+        key = self._keys.find_key(kid)
         if key is None:
             raise TokenRefused(Refusal.UNKNOWN_KEY)
+        if algorithm != key.algorithm:
+            raise TokenRefused(Refusal.HEADER)
+        if segment == _write_header(key, self._type):
+            self._own_headers[segment] = key
         return key
 
 
-def _write_header(kid: str, token_type: str) -> str:
-    header = {"alg": ALGORITHM, "kid": kid, "typ": token_type}
+def _write_header(key: VerifyingKey, token_type: str) -> str:
+    header = {"alg": key.algorithm, "kid": key.kid, "typ": token_type}
     return encode_segment(json.dumps(header, separators=(",", ":")).encode())
 
 

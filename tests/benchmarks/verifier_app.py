@@ -51,5 +51,5 @@ class Verifier:
 def create_app() -> Verifier:
     """Return the app for the settings of the environment."""
     settings = load_settings(Settings)
-    keys = KeyRing(settings.secret_key.get_secret_value())
+    keys = KeyRing(settings.shared_key)
     return Verifier(AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl))

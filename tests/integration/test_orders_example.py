@@ -16,7 +16,7 @@ NOT_OURS = (
     *("alg none", "alg HS512", "typ JWT", "typ of a service token", "unknown kid", "no kid in the header"),
     *("no signature", "signature missing", "signature cut", "signature changed", "words"),
     *("signed with NEXTAUTH_SECRET", "signed with SERVICE_SECRET", "signed with nothing"),
-    *("another audience", "audiences", "another issuer", "no aud", "no iss", "no sub", "expired", "no exp"),
+    *("another audience", "other audiences", "another issuer", "no aud", "no iss", "no sub", "expired", "no exp"),
 )
 
 

@@ -1,18 +1,45 @@
 """Access tokens made by hand, without the code under test: a valid one, and one for each way to be wrong."""
 
 import base64
-import hashlib
-import hmac
 import json
 import time
 import uuid
 from collections.abc import Mapping
 
-from shared.settings import SAMPLE_SECRETS
+from cryptography.hazmat.primitives.serialization import Encoding
 
-SECRET = SAMPLE_SECRETS["SECRET_KEY"]
+from shared.settings import SAMPLE_SECRETS
+from tests.support.forged_signatures import list_odd_signatures
+from tests.support.signers import (
+    SECRET,
+    USUAL,
+    Signer,
+    encode,
+    jwk_of,
+    kid_of,
+    make_ec_key,
+    pair_up,
+    sign_by,
+    write_private,
+    write_public,
+)
+
+__all__ = [
+    "ISSUER",
+    "SECRET",
+    "TTL",
+    "forge",
+    "kid_of",
+    "list_faulty_tokens",
+    "make_claims",
+    "read_claims",
+    "read_header",
+]
+
 ISSUER = "http://localhost:3000"
 TTL = 3600
+
+_BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 Json = Mapping[str, object]
 
@@ -34,34 +61,45 @@ def make_claims(*, user_id: int = 1, session_id: str | None = None, now: int | N
     }
 
 
-def forge(claims: Json | str, header: Json | str | None = None, secret: str = SECRET) -> str:
-    """Return a token signed with HMAC-SHA256, whatever its claims and header say; texts are taken as they are."""
-    head = {"alg": "HS256", "typ": "at+jwt", "kid": kid_of(SECRET)} if header is None else header
-    signed = f"{_segment(head)}.{_segment(claims)}"
-    mac = hmac.digest(secret.encode(), signed.encode(), hashlib.sha256)
-    return f"{signed}.{_base64(mac)}"
+def forge(
+    claims: Json | str, header: Json | str | None = None, secret: str | bytes | None = None, by: Signer | None = None
+) -> str:
+    """Return a signed token, whatever its claims and header say; texts are taken as they are.
+
+    With a secret it is signed with HMAC-SHA256 by that, otherwise by the signer given, or by the usual one.
+    """
+    signer = by or USUAL.signer
+    signed = f"{_segment(signer.header if header is None else header)}.{_segment(claims)}"
+    sign = signer.sign if secret is None else sign_by(secret)
+    return f"{signed}.{encode(sign(signed.encode()))}"
 
 
 def read_claims(token: str) -> dict[str, object]:
     """Return the claims of a token, unverified."""
-    payload = token.split(".")[1]
-    claims: dict[str, object] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    return claims
+    return _read(token.split(".")[1])
 
 
-def kid_of(secret: str) -> str:
-    """Return the public name of a key."""
-    return hashlib.sha256(secret.encode()).hexdigest()[:8]
+def read_header(token: str) -> dict[str, object]:
+    """Return the header of a token, unverified."""
+    return _read(token.split(".", maxsplit=1)[0])
 
 
-def list_faulty_tokens(claims: dict[str, object]) -> dict[str, str]:
+def list_faulty_tokens(claims: dict[str, object], by: Signer | None = None) -> dict[str, str]:
     """Return tokens that must all be refused, each named by the one thing that is wrong with it."""
-    return {**_faulty_claims(claims), **_faulty_headers(claims), **_faulty_texts(forge(claims)), **_wrong_keys(claims)}
+    signer = by or USUAL.signer
+    return {
+        **_faulty_claims(claims, signer),
+        **_faulty_headers(claims, signer),
+        **_faulty_texts(forge(claims, by=signer)),
+        **_wrong_keys(claims, signer),
+        **_confused_algorithms(claims, signer),
+        **_odd_signatures(forge(claims, by=signer), signer),
+    }
 
 
-def _faulty_claims(claims: dict[str, object]) -> dict[str, str]:
+def _faulty_claims(claims: dict[str, object], signer: Signer) -> dict[str, str]:
     now = int(time.time())
-    missing = {f"no {name}": forge({k: v for k, v in claims.items() if k != name}) for name in make_claims()}
+    missing = {f"no {name}": forge({k: v for k, v in claims.items() if k != name}, by=signer) for name in make_claims()}
     wrong: dict[str, dict[str, object]] = {
         "expired": {"iat": now - TTL - 10, "exp": now - 10},
         "expires now": {"iat": now - 60, "exp": now},
@@ -89,7 +127,12 @@ def _faulty_claims(claims: dict[str, object]) -> dict[str, str]:
         "a role is empty": {"roles": [""]},
         "roles are an object": {"roles": {"admin": True}},
         "another audience": {"aud": "posts_service"},
-        "audiences": {"aud": ["gatepost"]},
+        "other audiences": {"aud": ["orders", "gatepost2"]},
+        "no audience": {"aud": []},
+        "an audience is a number": {"aud": ["gatepost", 1]},
+        "an audience is empty": {"aud": ["gatepost", ""]},
+        "audiences in a list": {"aud": [["gatepost"]]},
+        "audiences are an object": {"aud": {"gatepost": True}},
         "another issuer": {"iss": "http://evil.example"},
         "issuer with a slash": {"iss": ISSUER + "/"},
         "sub is a number": {"sub": claims["id"]},
@@ -116,20 +159,20 @@ def _faulty_claims(claims: dict[str, object]) -> dict[str, str]:
     }
     return {
         **missing,
-        **{name: forge({**claims, **change}) for name, change in wrong.items()},
-        **{name: forge(text) for name, text in texts.items()},
+        **{name: forge({**claims, **change}, by=signer) for name, change in wrong.items()},
+        **{name: forge(text, by=signer) for name, text in texts.items()},
     }
 
 
-def _faulty_headers(claims: dict[str, object]) -> dict[str, str]:
-    right: dict[str, object] = {"alg": "HS256", "typ": "at+jwt", "kid": kid_of(SECRET)}
+def _faulty_headers(claims: dict[str, object], signer: Signer) -> dict[str, str]:
+    right = signer.header
     wrong: dict[str, dict[str, object]] = {
         "alg none": {"alg": "none"},
         "alg None": {"alg": "None"},
-        "alg in lower case": {"alg": "hs256"},
+        "alg in lower case": {"alg": signer.algorithm.lower()},
         "alg HS512": {"alg": "HS512"},
-        "alg RS256": {"alg": "RS256"},
-        "alg is a list": {"alg": ["HS256"]},
+        "alg ES384": {"alg": "ES384"},
+        "alg is a list": {"alg": [signer.algorithm]},
         "typ JWT": {"typ": "JWT"},
         "typ of a service token": {"typ": "svc+jwt"},
         "unknown kid": {"kid": "00000000"},
@@ -146,7 +189,7 @@ def _faulty_headers(claims: dict[str, object]) -> dict[str, str]:
         "long header": {"cty": "x" * 600},
     }
     texts = {
-        "alg twice": json.dumps(right)[:-1] + ', "alg": "HS256"}',
+        "alg twice": json.dumps(right)[:-1] + f', "alg": "{signer.algorithm}"}}',
         "deep header": '{"alg":' * 900 + "1" + "}" * 900,
         "deep list in the header": "[" * 2000,
         "header is a text": '"HS256"',
@@ -154,16 +197,15 @@ def _faulty_headers(claims: dict[str, object]) -> dict[str, str]:
     }
     dropped = {f"no {name} in the header": {k: v for k, v in right.items() if k != name} for name in right}
     return {
-        **{name: forge(claims, {**right, **change}) for name, change in wrong.items()},
-        **{name: forge(claims, text) for name, text in texts.items()},
-        **{name: forge(claims, header) for name, header in dropped.items()},
+        **{name: forge(claims, {**right, **change}, by=signer) for name, change in wrong.items()},
+        **{name: forge(claims, text, by=signer) for name, text in texts.items()},
+        **{name: forge(claims, header, by=signer) for name, header in dropped.items()},
     }
 
 
 def _faulty_texts(token: str) -> dict[str, str]:
     head, body, mac = token.split(".")
-    last = "AEIMQUYcgkosw048"  # a MAC of 32 bytes ends in a letter whose two lowest bits are zero
-    spelled_anew = mac[:-1] + chr(ord(mac[-1]) + 1) if mac[-1] in last and mac[-1] not in "Zz9" else mac + "A"
+    spelled_anew = mac[:-1] + _BASE64URL[_BASE64URL.index(mac[-1]) ^ 1]  # its lowest bit means nothing
     return {
         "no signature": f"{head}.{body}.",
         "signature missing": f"{head}.{body}",
@@ -183,22 +225,68 @@ def _faulty_texts(token: str) -> dict[str, str]:
     }
 
 
-def _wrong_keys(claims: dict[str, object]) -> dict[str, str]:
+def _wrong_keys(claims: dict[str, object], signer: Signer) -> dict[str, str]:
     others = {name: secret for name, secret in SAMPLE_SECRETS.items() if secret != SECRET}
-    foreign = {f"signed with {name}": forge(claims, secret=secret) for name, secret in others.items()}
+    foreign = {f"signed with {name}": forge(claims, secret=secret, by=signer) for name, secret in others.items()}
     named = {
         f"signed with and naming {name}": forge(
             claims, {"alg": "HS256", "typ": "at+jwt", "kid": kid_of(secret)}, secret
         )
         for name, secret in others.items()
     }
-    return {**foreign, **named, "signed with nothing": forge(claims, secret="")}
+    stranger = pair_up(make_ec_key(2))
+    pairs = {
+        "signed with another key pair": forge(claims, signer.header, by=stranger),
+        "signed with and naming another key pair": forge(claims, by=stranger),
+        "signed with another key pair, the header holding it": forge(
+            claims, {**signer.header, "jwk": jwk_of(make_ec_key(2))}, by=stranger
+        ),
+    }
+    return {**foreign, **named, **pairs, "signed with nothing": forge(claims, secret="", by=signer)}
+
+
+def _confused_algorithms(claims: dict[str, object], signer: Signer) -> dict[str, str]:
+    """Return tokens that name another algorithm than their key's, signed so that it would be right if that counted."""
+    others = [name for name in ("HS256", "ES256", "RS256") if name != signer.algorithm]
+    named = {f"alg {name}": forge(claims, {**signer.header, "alg": name}, by=signer) for name in others}
+    if signer.key is None:
+        pair = pair_up(make_ec_key(2))
+        return {
+            **named,
+            "ES256 by a key pair, naming a secret": forge(claims, {**pair.header, "kid": signer.kid}, by=pair),
+        }
+    jwk = {**jwk_of(signer.key), "kid": signer.kid, "alg": signer.algorithm, "use": "sig"}
+    secrets = {
+        "PEM": write_public(signer.key),
+        "PEM without its last line's end": write_public(signer.key).strip(),
+        "DER": write_public(signer.key, Encoding.DER),
+        "JWK": json.dumps(jwk, separators=(",", ":")).encode(),
+        "JWKS": json.dumps({"keys": [jwk]}, separators=(",", ":")).encode(),
+        "kid": signer.kid.encode(),
+        "private PEM": write_private(signer.key),
+    }
+    confused = {
+        f"HS256 with the public key as {name}, {what}": forge(claims, header, secret)
+        for name, secret in secrets.items()
+        for what, header in (("naming it", {**signer.header, "alg": "HS256"}), ("with its header", signer.header))
+    }
+    sample = {"alg": "HS256", "typ": "at+jwt", "kid": kid_of(SECRET)}
+    return {**named, **confused, "signed with and naming the sample secret": forge(claims, sample, SECRET)}
+
+
+def _odd_signatures(token: str, signer: Signer) -> dict[str, str]:
+    signed, _, _ = token.rpartition(".")
+    return {
+        f"signature: {name}": f"{signed}.{encode(signature)}"
+        for name, signature in list_odd_signatures(signed.encode(), signer).items()
+    }
+
+
+def _read(segment: str) -> dict[str, object]:
+    read: dict[str, object] = json.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    return read
 
 
 def _segment(value: Json | str) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
-    return _base64(text.encode(errors="surrogateescape"))
-
-
-def _base64(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+    return encode(text.encode(errors="surrogateescape"))

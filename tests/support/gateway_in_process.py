@@ -23,6 +23,9 @@ from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
 from shared.process.draining import DrainingServer
 from shared.process.server import build_config
+from shared.tokens.keys import PublishedKeys
+from tests.support.signers import USUAL, Signer
+from tests.support.verifiers import keys_of, published_of
 
 NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # nothing here is https, and reading them takes long
 SERVICE_SECRET = "a-service-key-for-the-gateways-tests-3"
@@ -38,6 +41,7 @@ class RunningGateway:
     credentials: Credentials
     metrics: Metrics
     server: DrainingServer
+    keys: PublishedKeys
 
     @property
     def url(self) -> str:
@@ -88,15 +92,18 @@ async def running_gateway(
     client_limits: ClientLimits | None = None,
     environment: Literal["development", "production"] = "development",
     auth_service_url: str = "http://127.0.0.1:9",
+    by: Signer | None = None,
 ) -> AsyncIterator[RunningGateway]:
-    """Give a gateway with the policy of a file."""
+    """Give a gateway with the policy of a file, which takes the access tokens of a signer, or of the usual one."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as uvloop sets it, which the tests do without
     port = listener.getsockname()[1]
+    signer = by or USUAL.signer
+    by_key_pair = signer.key is not None
     settings = GatewaySettings(
         environment=environment,
         nextauth_url=f"http://localhost:{port}",
-        secret_key=SecretStr("a-secret-key-for-the-gateways-tests-1"),
+        secret_key=None if by_key_pair else SecretStr("a-secret-key-for-the-gateways-tests-1"),
         nextauth_secret=SecretStr("a-cookie-key-for-the-gateways-tests-2"),
         service_secret=SecretStr(SERVICE_SECRET),
         auth_service_url=auth_service_url,
@@ -104,6 +111,7 @@ async def running_gateway(
     )
     metrics = Metrics()
     app = create_app(settings, metrics, limits or Limits(), client_limits or ClientLimits())
+    app.keys.replace(published_of(signer))
     config = build_config(app, "127.0.0.1", port, accept)
     config.load()
     server = DrainingServer(config, seconds=60)
@@ -111,7 +119,8 @@ async def running_gateway(
     await server.startup(sockets=[listener])
     await server.on_tick(0)  # sets the date
     try:
-        yield RunningGateway(port, settings, Credentials.of(settings, Revocations()), metrics, server)
+        credentials = Credentials.of(settings, Revocations(), keys_of(signer) if by_key_pair else None)
+        yield RunningGateway(port, settings, credentials, metrics, server, app.keys)
     finally:
         await server.shutdown(sockets=[listener])
 

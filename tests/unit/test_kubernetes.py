@@ -89,7 +89,8 @@ def test_each_secret_is_only_where_it_is_used(workload: Manifest) -> None:
     (mount,) = [each for each in read_container(workload)["volumeMounts"] if each["name"] == "secrets"]
     mounted = {f"{mount['mountPath']}/{item['path']}" for item in volume["items"]}
     read = {name.removesuffix("_FILE"): path for name, path in environment.items() if name.endswith("_FILE")}
-    needed = {name.upper() for name, field in SETTINGS[name_of(workload)].model_fields.items() if field.is_required()}
+    fields = SETTINGS[name_of(workload)].model_fields.items()
+    needed = {name.upper() for name, field in fields if field.is_required() or name == "secret_key"}
     assert set(read.values()) == mounted
     assert set(read) == {name for name in needed if name.endswith(("SECRET_KEY", "_SECRET", "DATABASE_URL"))}
 

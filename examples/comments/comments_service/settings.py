@@ -1,6 +1,7 @@
 """The settings of the comments service: what every such service reads, and its database."""
 
-from shared.settings import DatabaseUrl, ResourceServerSettings
+from shared.settings import DatabaseUrl
+from shared.verifier_settings import ResourceServerSettings
 
 
 class CommentsSettings(ResourceServerSettings):

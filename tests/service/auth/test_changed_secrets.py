@@ -18,13 +18,15 @@ from gateway.callers.credentials import Credentials
 from gateway.settings import GatewaySettings
 from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
-from shared.settings import SAMPLE_SECRETS, reveal
+from shared.settings import reveal
 from shared.tokens.authentication import User
 from shared.tokens.signed import KeyRing, ServiceTokens
 from shared.web.service_calls import ServiceClient
 from tests.support.next_auth import get_csrf_token, get_session, sign_in
 from tests.support.people import PASSWORD
-from tests.support.services import PUBLIC_URL, auth_settings, client_of, running
+from tests.support.services import PUBLIC_URL, auth_settings, client_of, running, verifying_settings
+from tests.support.signers import USUAL
+from tests.support.verifiers import keys_of
 
 NAMES = ("nextauth_secret", "service_secret")
 OLD = {name: f"the-{name}-that-was-in-use-before-01" for name in NAMES}
@@ -54,7 +56,7 @@ async def replicas(auth_database_url: str) -> AsyncIterator[dict[str, Starlette]
 
 def settings_of_gateway(stage: str) -> GatewaySettings:
     """Return a gateway's settings at a stage."""
-    key = {"secret_key": SAMPLE_SECRETS["SECRET_KEY"], "environment": "development", "nextauth_url": PUBLIC_URL}
+    key = {**verifying_settings(), "environment": "development", "nextauth_url": PUBLIC_URL}
     return GatewaySettings.model_validate({**key, **STAGES[stage]})
 
 
@@ -77,7 +79,7 @@ async def test_a_browser_notices_nothing(
         assert "user" in await get_session(one)
         cookie = "; ".join(f"{name}={value}" for name, value in one.cookies.items()).encode()
     for stage in (here, there):
-        credentials = Credentials.of(settings_of_gateway(stage), Revocations())
+        credentials = Credentials.of(settings_of_gateway(stage), Revocations(), keys_of(USUAL.signer))
         caller = credentials.identify("GET", [(b"cookie", cookie)], int(time.time())).caller
         assert isinstance(caller, User), stage
 

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import uuid
+from pathlib import Path
 
 import asyncpg
 import httpx2
@@ -16,8 +17,9 @@ import pytest
 from starlette.applications import Starlette
 
 from auth_service.operators import commands
+from auth_service.operators.command_line import OperatorSettings
 from shared.postgres.housekeeping import BITE
-from shared.settings import MIN_SECRET_LENGTH, SAMPLE_SECRETS
+from shared.settings import MIN_SECRET_LENGTH, SAMPLE_SECRETS, load_settings
 from tests.support.command_line import CommandLine
 from tests.support.forged_tokens import read_claims
 from tests.support.house import ROOT
@@ -257,6 +259,31 @@ async def test_secrets_are_fresh_and_long(command_line: CommandLine, monkeypatch
     values = [*fresh.values(), *again.values()]
     assert len(set(values)) == 6
     assert min(map(len, values)) >= MIN_SECRET_LENGTH
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
+async def test_key_pairs_are_fresh(
+    command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, algorithm: str
+) -> None:
+    """``secret new --key-pair`` needs no setting and prints a new private key alone, which signs where it is named."""
+    monkeypatch.delenv("AUTH_DATABASE_URL")
+    arguments = () if algorithm == "ES256" else (algorithm,)
+    status, out, said = await command_line.run("secret", "new", "--key-pair", *arguments)
+    assert (status, said) == (0, "")
+    assert out.startswith("-----BEGIN PRIVATE KEY-----\n")
+    assert out.endswith("\n-----END PRIVATE KEY-----\n")
+    file = tmp_path / "key.pem"
+    file.touch(0o600)
+    file.write_text(out)
+    monkeypatch.setenv("AUTH_DATABASE_URL", "postgresql://somewhere")
+    monkeypatch.setenv("TOKEN_KEY_FILE", str(file))
+    pairs = load_settings(OperatorSettings).read_key_pairs()
+    assert pairs is not None
+    assert pairs.signing_key.algorithm == algorithm
+    again = await command_line.find("secret", "new", "--key-pair", *arguments)
+    assert isinstance(again, dict)
+    assert set(again) == {"kid", "algorithm", "pem"}
+    assert again["kid"] != pairs.signing_key.kid
 
 
 async def test_the_real_process(auth_database_url: str, database: asyncpg.Connection) -> None:

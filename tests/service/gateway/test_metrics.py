@@ -21,7 +21,7 @@ def count(gateway: RunningGateway, name: str, **labels: str) -> float:
     [
         ("/api/user/7", None, "missing"),
         ("/api/user/7", "nonsense", "malformed"),
-        ("/api/user/7", "{token}x", "signature"),
+        ("/api/user/7", "{token}AAAA", "signature"),
         ("/api/user/7", "{forged}", "signature"),
         ("/api/user/7", "{old}", "expired"),
         ("/userposts", None, "missing"),

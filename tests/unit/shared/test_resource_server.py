@@ -6,6 +6,8 @@ from shared.observing.metrics import Metrics
 from shared.postgres.database import Database
 from shared.resource_server import ResourceServer
 from tests.support.services import posts_settings
+from tests.support.signers import SECRET, signer_of
+from tests.support.verifiers import published_of
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 
@@ -35,6 +37,17 @@ def build(*beside: OwnPart) -> ResourceServer:
     """Return a server with parts of the service's own, whose database is away."""
     settings, database = posts_settings(NOWHERE), Database(NOWHERE, [], "some_service")
     return ResourceServer.build("some_service", settings, Metrics(), database, {}, beside)
+
+
+def test_without_any_key_it_is_not_ready() -> None:
+    """A server without a shared secret lacks keys until it has read published ones; with a secret it never does."""
+    settings, database = posts_settings(NOWHERE, secret_key=None), Database(NOWHERE, [], "some_service")
+    server = ResourceServer.build("some_service", settings, Metrics(), database, {})
+    assert server.checks["keys"]() == "no key yet"
+    server.keys.replace(published_of(signer_of("ES256")))
+    assert server.checks["keys"]() is None
+    by_secret = posts_settings(NOWHERE, secret_key=SECRET)
+    assert ResourceServer.build("some_service", by_secret, Metrics(), database, {}).checks["keys"]() is None
 
 
 async def test_what_never_started_can_be_stopped() -> None:

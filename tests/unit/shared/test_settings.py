@@ -20,6 +20,7 @@ from shared.settings import (
     reveal,
 )
 from stack.services import SERVICES, SETTING_NAMES, Service
+from tests.support.signers import make_ec_key, write_private, write_public
 
 KEY = "a-key-of-our-own-0123456789abcdefgh-01"
 OTHER_KEY = "a-key-of-our-own-0123456789abcdefgh-02"
@@ -70,11 +71,11 @@ def test_least_of_settings(environment: pytest.MonkeyPatch) -> None:
     assert (settings.environment, settings.nextauth_url) == ("production", "http://localhost:3000")
     assert (settings.host, settings.port, settings.metrics_port) == ("127.0.0.1", 8001, 8101)
     assert (settings.access_token_ttl, settings.secret_key_previous) == (3600, ())
-    assert settings.secret_key.get_secret_value() == KEY
+    assert settings.shared_key == KEY
     assert KEY not in repr(settings)
 
 
-@pytest.mark.parametrize("name", sorted(LEAST))
+@pytest.mark.parametrize("name", sorted(LEAST.keys() - {"SECRET_KEY"}))
 @pytest.mark.parametrize("value", [None, ""])
 def test_missing_setting(environment: pytest.MonkeyPatch, name: str, value: str | None) -> None:
     """A required setting that is missing or empty is named."""
@@ -102,8 +103,8 @@ def test_bad_value(environment: pytest.MonkeyPatch, name: str, value: str) -> No
 
 def test_all_bad_values_are_named(environment: pytest.MonkeyPatch) -> None:
     """Several bad settings are named together, so that one try shows them all."""
-    line = refusal(environment, PORT="x", LOG_LEVEL="x", SECRET_KEY=None)
-    assert all(name in line for name in ("PORT", "LOG_LEVEL", "SECRET_KEY"))
+    line = refusal(environment, PORT="x", LOG_LEVEL="x", NEXTAUTH_SECRET=None)
+    assert all(name in line for name in ("PORT", "LOG_LEVEL", "NEXTAUTH_SECRET"))
 
 
 def test_table_that_can_not_be_read(environment: pytest.MonkeyPatch) -> None:
@@ -244,7 +245,15 @@ def test_development_takes_samples(environment: pytest.MonkeyPatch) -> None:
     """Development starts with the published samples, and with secrets that are short or equal."""
     samples = {name: SAMPLE_SECRETS[name] for name in ("SECRET_KEY", "NEXTAUTH_SECRET")}
     assert load(environment, ENVIRONMENT="development", **samples).environment == "development"
-    assert load(environment, SECRET_KEY="x", NEXTAUTH_SECRET="x").secret_key.get_secret_value() == "x"
+    assert load(environment, SECRET_KEY="x", NEXTAUTH_SECRET="x").shared_key == "x"
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_PREVIOUS"])
+def test_key_in_the_place_of_a_secret(environment: pytest.MonkeyPatch, name: str) -> None:
+    """A key in PEM is no secret, for its public half is known to everybody; the line says where it belongs."""
+    for key in (write_private(make_ec_key()), write_public(make_ec_key())):
+        line = refusal(environment, **{name: key.decode()})
+        assert line == f"{name}: must be a secret and no key in PEM, whose file TOKEN_KEY_FILE names"
 
 
 # Secrets in files
@@ -258,7 +267,7 @@ def test_secret_in_a_file(environment: pytest.MonkeyPatch, tmp_path: Path) -> No
     previous.write_text(f"{KEY}1,{KEY}2\n")
 
     settings = load(environment, SECRET_KEY="", SECRET_KEY_FILE=str(file), SECRET_KEY_PREVIOUS_FILE=str(previous))
-    assert settings.secret_key.get_secret_value() == f"{OTHER_KEY}!"
+    assert settings.shared_key == f"{OTHER_KEY}!"
     assert settings.secret_key_previous == (SecretStr(f"{KEY}1"), SecretStr(f"{KEY}2"))
 
 

@@ -50,6 +50,17 @@ def test_a_secret_in_a_file_replaces_the_sample(environment: pytest.MonkeyPatch,
     assert name not in given
 
 
+def test_a_key_pair_replaces_the_sample_that_signs(environment: pytest.MonkeyPatch) -> None:
+    """With a key pair no service takes what the published sample signs; the auth service alone is told of the pair."""
+    environment.setenv("TOKEN_KEY_FILE", "/run/secrets/key.pem")
+    found = read()
+    assert [name for name, given in found.items() if "TOKEN_KEY_FILE" in given] == ["auth_service"]
+    assert not [name for name, given in found.items() if "SECRET_KEY" in given]
+    assert found["auth_service"]["NEXTAUTH_SECRET"] == SAMPLE_SECRETS["NEXTAUTH_SECRET"]
+    environment.setenv("SECRET_KEY", "my-own")
+    assert {given["SECRET_KEY"] for given in read().values()} == {"my-own"}
+
+
 def test_a_secret_given_twice_is_given_twice(environment: pytest.MonkeyPatch) -> None:
     """A secret that comes as a value and as a file reaches the service both ways, which refuses it."""
     environment.setenv("SECRET_KEY", "my-own")

@@ -33,7 +33,7 @@ def choose_ports() -> tuple[int, int]:
 @pytest.mark.parametrize(
     ("environment", "line"),
     [
-        ({}, "SECRET_KEY: is missing; PORT: is missing; METRICS_PORT: is missing"),
+        ({}, "PORT: is missing; METRICS_PORT: is missing"),
         ({"SECRET_KEYS": SECRET}, "unknown setting SECRET_KEYS"),
         (
             {"SECRET_KEY": SECRET[:31], "PORT": "1", "METRICS_PORT": "2"},

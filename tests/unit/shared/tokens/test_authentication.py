@@ -20,20 +20,18 @@ from shared.tokens.authentication import (
     note_caller,
     require_user,
 )
-from shared.tokens.signed import AccessTokens, KeyRing
-from tests.support.forged_tokens import ISSUER, SECRET, TTL, forge, list_faulty_tokens, make_claims
+from tests.support.forged_tokens import TTL, forge, list_faulty_tokens, make_claims
+from tests.support.verifiers import make_tokens, tokens
 
 NOW = 1_800_000_000
 CLAIMS = make_claims(user_id=7, session_id=str(uuid.UUID(int=7)), now=NOW)
 TOKEN = forge(CLAIMS)
 
-tokens = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
-
 
 def authenticate_with(*values: bytes, now: int = NOW, revocations: Revocations | None = None) -> User | Anonymous:
     """Return the caller of a request with these Authorization headers."""
     headers = [(b"accept", b"*/*"), *((b"authorization", value) for value in values)]
-    return authenticate(headers, tokens, revocations or Revocations(), now)
+    return authenticate(headers, tokens(), revocations or Revocations(), now)
 
 
 class Holder:
@@ -41,7 +39,7 @@ class Holder:
 
     def __init__(self) -> None:
         self.state = self
-        self.access_tokens = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
+        self.access_tokens = make_tokens()
         self.revocations = Revocations()
 
 
@@ -178,7 +176,7 @@ def test_caller_is_noted_for_the_log() -> None:
     """The log gets a user's id and session, or the reason why there is none."""
     signed_in, anonymous = connect(forge(CLAIMS)), connect()
 
-    note_caller(signed_in, User(tokens.verify(TOKEN, NOW), TOKEN))
+    note_caller(signed_in, User(tokens().verify(TOKEN, NOW), TOKEN))
     identify_caller(anonymous)
     record = record_of(signed_in.scope)
     assert (record.user_id, record.session_id, record.anonymous_because) == (7, CLAIMS["sid"], None)

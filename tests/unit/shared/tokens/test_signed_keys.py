@@ -1,4 +1,4 @@
-"""The keys of signed tokens: their rotation, and that one kind of token is never taken for another."""
+"""The shared secrets of signed tokens: their rotation, and that one kind of token is never taken for another."""
 
 import base64
 import json
@@ -104,7 +104,7 @@ def test_kinds_are_not_taken_for_one_another() -> None:
     cookie = sealer.seal(CLAIMS, NOW)
 
     assert fault_of(service_token) is Refusal.HEADER
-    assert fault_of(forge(CLAIMS, {**HEADER, "typ": "svc+jwt"})) is Refusal.HEADER
+    assert fault_of(forge(CLAIMS, {**HEADER, "typ": "svc+jwt"}, SECRET)) is Refusal.HEADER
     assert fault_of(cookie) is Refusal.MALFORMED
     for other in (sign(), cookie):
         with pytest.raises(TokenRefused):

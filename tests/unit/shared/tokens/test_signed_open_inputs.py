@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.tokens.signed import AccessTokens, KeyRing, Refusal, ServiceTokens, TokenRefused
-from tests.support.forged_tokens import ISSUER, SECRET, TTL, forge, kid_of, make_claims
+from shared.tokens.signed import KeyRing, Refusal, ServiceTokens, TokenRefused
+from tests.support.forged_tokens import forge, make_claims
+from tests.support.signers import USUAL
+from tests.support.verifiers import tokens
 
 NOW = 1_800_000_000
-HEADER = {"alg": "HS256", "typ": "at+jwt", "kid": kid_of(SECRET)}
 CLAIMS = make_claims(user_id=7, session_id=str(uuid.UUID(int=7)), now=NOW)
-TOKEN = forge(CLAIMS)
 
-tokens = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
+pytestmark = pytest.mark.usefixtures("signer")
 service_tokens = ServiceTokens(KeyRing("a-service-secret-0123456789abcdef-01"))
 
 segments = st.binary(max_size=60).map(lambda raw: base64.urlsafe_b64encode(raw).rstrip(b"=").decode())
@@ -24,7 +24,7 @@ segments = st.binary(max_size=60).map(lambda raw: base64.urlsafe_b64encode(raw).
 def fault_of(token: str) -> Refusal:
     """Return the fault for which a token is refused; any other error escapes."""
     with pytest.raises(TokenRefused) as refused:
-        tokens.verify(token, NOW)
+        tokens().verify(token, NOW)
     return refused.value.refusal
 
 
@@ -60,7 +60,7 @@ def test_any_claims_end_as_verified_or_refused(changes: dict[str, object]) -> No
     """Signed claims of any shape are verified, with their values unchanged, or refused."""
     claims = {**CLAIMS, **changes}
     try:
-        verified = tokens.verify(forge(claims), NOW)
+        verified = tokens().verify(forge(claims), NOW)
     except TokenRefused:
         return
     assert (verified.user_id, verified.session_id) == (claims["id"], claims["sid"])
@@ -71,15 +71,15 @@ def test_any_claims_end_as_verified_or_refused(changes: dict[str, object]) -> No
 @given(st.dictionaries(st.sampled_from(["alg", "typ", "kid", "crit", "jku", "x"]), json_values, min_size=1))
 def test_any_header_ends_as_verified_or_refused(changes: dict[str, object]) -> None:
     """A signed token with another header is refused, whatever that header holds."""
-    header = {**HEADER, **changes}
-    if header != HEADER:
+    header = {**USUAL.signer.header, **changes}
+    if header != USUAL.signer.header:
         assert fault_of(forge(CLAIMS, header)) in Refusal
 
 
 @given(st.data())
 def test_any_change_of_a_character_is_noticed(data: st.DataObject) -> None:
     """No single character of a token can be changed."""
-    token = TOKEN
+    token = forge(CLAIMS)
     at = data.draw(st.integers(0, len(token) - 1))
     other = data.draw(st.sampled_from("ABCDabcd0189-_.=+ \n").filter(lambda character: character != token[at]))
 
@@ -93,7 +93,7 @@ def test_round_trip(user_id: int, name: str, session_id: uuid.UUID, now: int) ->
         name.encode()
     except UnicodeEncodeError:
         return
-    token = tokens.sign(user_id=user_id, name=name, email="a@b.example", session_id=str(session_id), now=now)
+    token = tokens().sign(user_id=user_id, name=name, email="a@b.example", session_id=str(session_id), now=now)
 
-    claims = tokens.verify(token, now)
+    claims = tokens().verify(token, now)
     assert (claims.user_id, claims.name, claims.session_id) == (user_id, name, str(session_id))
