@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from auth_service.mail.smtp_url import SmtpServer, read_sender, read_smtp_url
 from auth_service.passwords.breached import BreachedPasswords
+from shared.service_settings import ServiceSecretSettings
 from shared.settings import DatabaseUrl, LogSettings, PreviousSecrets, Secret, UpstreamSettings
 
 DAY = 86_400  # seconds
@@ -18,7 +19,7 @@ Verification: TypeAlias = Literal["off", "optional", "required"]
 """Whether people prove their e-mail addresses; ``required``: before they can sign in."""
 
 
-class AuthSettings(UpstreamSettings):
+class AuthSettings(ServiceSecretSettings, UpstreamSettings):
     """Ages are in seconds: a session ends ``session_max_age`` after its sign-in, or unused for ``session_idle_age``.
 
     The guessing limits are explained in ``guessing.rules``. Sessions are kept for ``session_retention_days`` after
@@ -29,8 +30,10 @@ class AuthSettings(UpstreamSettings):
 
     nextauth_secret: Secret
     nextauth_secret_previous: PreviousSecrets = ()
-    service_secret: Secret
-    service_secret_previous: PreviousSecrets = ()
+    gateway_service_secret: Secret | None = None
+    gateway_service_secret_previous: PreviousSecrets = ()
+    posts_service_secret: Secret | None = None
+    posts_service_secret_previous: PreviousSecrets = ()
     auth_database_url: DatabaseUrl
     session_max_age: Annotated[int, Field(ge=60, le=400 * DAY)] = 30 * DAY
     session_idle_age: Annotated[int, Field(ge=60, le=400 * DAY)] = 14 * DAY

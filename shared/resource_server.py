@@ -18,7 +18,8 @@ from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
 from shared.postgres.database import Database
 from shared.postgres.housekeeping import Chore, Housekeeping
-from shared.settings import ResourceServerSettings, reveal
+from shared.service_settings import ResourceServerSettings
+from shared.settings import reveal
 from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
 from shared.users_copy.following import create_user_change_follower
 from shared.web.health import Check
@@ -65,8 +66,7 @@ class ResourceServer:
         The chores are the service's own: one of them finishes what deleted users left (``users_copy``).
         """
         keys = KeyRing(settings.secret_key.get_secret_value(), reveal(settings.secret_key_previous))
-        service_keys = KeyRing(settings.service_secret.get_secret_value(), reveal(settings.service_secret_previous))
-        tokens = ServiceTokens(service_keys)
+        tokens = ServiceTokens({service: settings.build_keys(service)})
         auth_service = ServiceClient(settings.auth_service_url, caller=service, callee=AUTH_SERVICE, tokens=tokens)
         revocations = Revocations()
         metrics.watch_database(database.count_borrowed)

@@ -37,8 +37,9 @@ _ALIKE = 0.85  # of a name, as difflib measures it
 _SERVICE_URL = re.compile(r"[A-Z][A-Z0-9_]*_SERVICE_URL")
 _FIRST_WORDS = re.compile(r"[A-Z0-9]+_[A-Z0-9]+_(?!URL(_FILE)?$)")  # of a name of three or more that is no address
 _OUR_WORDS = re.compile(r"(?:AUDIT|BREACHED|DRAIN|IDEMPOTENCY|NEXTAUTH|RENAMES|TRUSTED)_")  # few others' names begin so
-# No slip of another one: two services, and with them their addresses and databases, may be called nearly the same.
-_OF_ANY_SERVICE = re.compile(r"[A-Z][A-Z0-9_]*_(SERVICE|DATABASE)_URL(_FILE)?")
+# No slip of another one: two services, and with them their addresses and secrets, may be called nearly the same.
+_OF_ANY_SERVICE = re.compile(r"[A-Z][A-Z0-9_]*_((SERVICE|DATABASE)_URL|SERVICE_SECRET(_PREVIOUS)?)(_FILE)?")
+_OF_CALLER = re.compile(r"[A-Z][A-Z0-9_]*_SERVICE_SECRET(_PREVIOUS)?")
 
 
 def _split(value: object) -> object:
@@ -124,11 +125,11 @@ class Settings(LogSettings):
 
     def _secrets(self) -> dict[str, str]:
         found: dict[str, str] = {}
-        for name in SECRET_NAMES:
-            value = getattr(self, name.lower(), ())
+        for name in map(str.upper, type(self).model_fields):
+            value = getattr(self, name.lower()) if name in SECRET_NAMES or _OF_CALLER.fullmatch(name) else None
             if isinstance(value, SecretStr):
                 found[name] = value.get_secret_value()
-            else:
+            elif value is not None:
                 found |= {f"{name}[{number}]": secret for number, secret in enumerate(reveal(value))}
         return found
 
@@ -137,17 +138,6 @@ class UpstreamSettings(Settings):
     """What a service needs that stands behind the gateway; ``unix_socket`` is where it listens beside its port."""
 
     unix_socket: Path | None = None
-
-
-class ResourceServerSettings(UpstreamSettings):
-    """What a service needs that verifies tokens and follows the auth service.
-
-    Without ``NEXTAUTH_SECRET``: it can't open a session cookie.
-    """
-
-    service_secret: Secret
-    service_secret_previous: PreviousSecrets = ()
-    auth_service_url: str
 
 
 def reveal(previous: Iterable[SecretStr]) -> tuple[str, ...]:

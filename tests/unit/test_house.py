@@ -73,7 +73,7 @@ DOORS: dict[str, set[str]] = {
     "aiosmtpd": set(),  # for the mailbox of development, deploy/mailbox
     "jose": {"shared/tokens/signed.py"},
     "babel": {"shared/language/languages.py", "shared/language/translations.py"},
-    "cryptography": {"shared/tokens/session_cookie.py"},
+    "cryptography": {"shared/tokens/session_cookie.py", "shared/tokens/service_keys.py"},
     "argon2": {"auth_service/passwords/hashing.py"},
     "asyncpg": {
         "shared/postgres/database.py",
