@@ -14,7 +14,7 @@ from auth_service.settings import AuthMigrationSettings
 from gateway.policy.file import load_policy
 from posts_service.settings import PostsMigrationSettings
 from shared.service_settings import list_callers, name_secret
-from shared.settings import load_settings
+from shared.settings import list_names, load_settings
 from shared.timing import COMMAND_TIMEOUT, GRACE
 from stack.services import SERVICES as TABLE
 from stack.services import SETTING_NAMES
@@ -91,6 +91,7 @@ def test_each_secret_is_only_where_it_is_used(workload: Manifest) -> None:
     mounted = {f"{mount['mountPath']}/{item['path']}" for item in volume["items"]}
     read = {name.removesuffix("_FILE"): path for name, path in environment.items() if name.endswith("_FILE")}
     settings = SETTINGS[name_of(workload)]
+    assert set(environment) <= list_names(settings)
     needed = {name.upper() for name, field in settings.model_fields.items() if field.is_required()}
     needed |= {name_secret(caller) for caller in list_callers(settings)}
     assert set(read.values()) == mounted
