@@ -25,7 +25,7 @@ from shared.tokens.authentication import User
 from shared.tokens.form_tokens import FormTokens
 from shared.tokens.signed import ServiceTokens
 from shared.web.service_calls import ServiceClient
-from tests.support.next_auth import get_csrf_token, get_session, sign_in
+from tests.support.next_auth import SESSION_COOKIE, get_csrf_token, get_session, sign_in
 from tests.support.people import PASSWORD
 from tests.support.services import PUBLIC_URL, auth_settings, client_of, posts_settings, running
 
@@ -106,6 +106,24 @@ async def test_a_browser_notices_nothing(
         credentials = Credentials.of(settings_of_gateway(stages[stage]), Revocations())
         caller = credentials.identify("GET", [(b"cookie", cookie)], int(time.time())).caller
         assert isinstance(caller, User), stage
+
+
+@pytest.mark.parametrize(("here", "there"), BOTH_WAYS)
+async def test_a_session_is_renewed(
+    replicas: dict[str, Starlette], stages: Stages, database: asyncpg.Connection, here: str, there: str
+) -> None:
+    """The gateway of one stage has a session of that stage renewed at the other, by either of its cookies."""
+    del database  # emptied before
+    keys = {"gateway": settings_of_gateway(stages[here]).build_keys("gateway")}
+    token = ServiceTokens(keys).sign(caller="gateway", callee="auth_service", now=int(time.time()))
+    async with client_of(replicas[here]) as one, client_of(replicas[there]) as other:
+        await one.post("/api/user", json={"name": "Ada", "email": "ada@example.com", "password": PASSWORD})
+        assert (await sign_in(one, "ada@example.com")).status_code == 200
+        session, device = one.cookies[SESSION_COOKIE], one.cookies["gatepost.device"]
+        for sealed in ({"session": session}, {"session": "", "device": device}):
+            asked = {"pieces": [], **sealed}
+            answer = await other.post(contract.SESSION_PATH, json=asked, headers={"authorization": f"Bearer {token}"})
+            assert answer.json()["accessToken"], sealed.keys()
 
 
 @pytest.mark.parametrize(
