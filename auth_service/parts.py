@@ -37,6 +37,7 @@ from shared.postgres.database import Connection, Database
 from shared.postgres.epoch_watch import EpochWatch
 from shared.postgres.epochs import Epoch
 from shared.postgres.housekeeping import Housekeeping
+from shared.service_settings import list_callers
 from shared.settings import reveal
 from shared.tokens.device_cookie import DeviceCookies
 from shared.tokens.key_pairs import IssuerKeys
@@ -89,7 +90,7 @@ class Parts:
         secrets = KeyRing(settings.shared_key, reveal(settings.secret_key_previous))
         keys = IssuerKeys(secrets, settings.read_key_pairs())
         access_tokens = AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl, others=settings.audiences)
-        service_keys = KeyRing(settings.service_secret.get_secret_value(), reveal(settings.service_secret_previous))
+        service_keys = {caller: settings.build_keys(caller) for caller in list_callers(type(settings))}
         max_age = dt.timedelta(seconds=settings.session_max_age)
         idle_age = dt.timedelta(seconds=settings.session_idle_age)
         lookups, uses = _share_lookups(database), SessionUses(database, idle_age)

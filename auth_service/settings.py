@@ -8,6 +8,7 @@ from pydantic_settings import NoDecode
 
 from auth_service.mail.smtp_url import SmtpServer, read_sender, read_smtp_url
 from auth_service.passwords.breached import BreachedPasswords
+from shared.service_settings import ServiceSecretSettings
 from shared.settings import DatabaseUrl, LogSettings, PreviousSecrets, Secret, UpstreamSettings, split
 from shared.tokens.key_pairs import KeyPairs, read_key_file
 from shared.tokens.signed import ACCESS_AUDIENCE
@@ -23,7 +24,7 @@ Verification: TypeAlias = Literal["off", "optional", "required"]
 """Whether people prove their e-mail addresses; ``required``: before they can sign in."""
 
 
-class AuthSettings(UpstreamSettings):
+class AuthSettings(ServiceSecretSettings, UpstreamSettings):
     """``token_key_file`` names the key pair that signs access tokens, in the place of ``secret_key``.
 
     ``audiences`` are those for whom tokens are made out besides us. Ages are in seconds: a session ends
@@ -38,8 +39,10 @@ class AuthSettings(UpstreamSettings):
     audiences: Annotated[tuple[Annotated[str, Field(pattern=r"^[!-~]+$")], ...], NoDecode, BeforeValidator(split)] = ()
     nextauth_secret: Secret
     nextauth_secret_previous: PreviousSecrets = ()
-    service_secret: Secret
-    service_secret_previous: PreviousSecrets = ()
+    gateway_service_secret: Secret | None = None
+    gateway_service_secret_previous: PreviousSecrets = ()
+    posts_service_secret: Secret | None = None
+    posts_service_secret_previous: PreviousSecrets = ()
     auth_database_url: DatabaseUrl
     session_max_age: Annotated[int, Field(ge=60, le=400 * DAY)] = 30 * DAY
     session_idle_age: Annotated[int, Field(ge=60, le=400 * DAY)] = 14 * DAY

@@ -35,7 +35,7 @@ from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.sessions import Sessions, SignedIn
 from auth_service.tables.attempts import Attempt
 from auth_service.tables.audit import Event, insert_audit_line
-from auth_service.tables.codes import end_codes_of, find_link, use_code
+from auth_service.tables.codes import Macs, end_codes_of, find_link, use_code
 from auth_service.tables.new_sessions import Identity
 from auth_service.tables.sessions import Ending, SessionId
 from auth_service.tables.users import (
@@ -73,7 +73,7 @@ class LinkProof:
     """What somebody offers who opened a link that was mailed to them: its address, and how ``codes`` has its token."""
 
     email: str
-    code_mac: bytes = field(repr=False)
+    code_macs: Macs = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class SigningIn:
         Whoever signed up with an address that they could not prove is out, with all that they left there.
         """
         async with self.database.transaction() as connection:
-            link, begun = await find_link(connection, Purpose.SIGN_IN, proof.code_mac), None
+            link, begun = await find_link(connection, Purpose.SIGN_IN, proof.code_macs), None
             user = await lock_user(connection, link.user_id) if link and link.user_id is not None else None
             if link and user and _may_use_link(user, proof) and await use_code(connection, link.id):
                 if await update_proven(connection, user.id):

@@ -36,14 +36,14 @@ from gateway.wire.limits import ClientLimits, Limits
 from gateway.wire.own_answers import OwnAnswers
 from gateway.wire.request_heads import RequestHeads
 from gateway.wire.upstream_head import UpstreamHeads
-from shared.auth_events.contract import AUTH_SERVICE
+from shared.auth_events.contract import AUTH_SERVICE, GATEWAY
 from shared.auth_events.revocation_follower import create_revocation_follower
 from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
 from shared.observing.request_context import Reports
-from shared.settings import SettingsInvalid, reveal
+from shared.settings import SettingsInvalid
 from shared.tokens.keys import PublishedKeys
-from shared.tokens.signed import KeyRing, ServiceTokens
+from shared.tokens.signed import ServiceTokens
 from shared.web.service_calls import ServiceClient
 
 LIMITS = Limits()
@@ -132,6 +132,5 @@ def create_app(
 
 def create_auth_client(settings: GatewaySettings) -> ServiceClient:
     """Return the client that calls the auth service in the gateway's name."""
-    keys = KeyRing(settings.service_secret.get_secret_value(), reveal(settings.service_secret_previous))
-    tokens = ServiceTokens(keys)
-    return ServiceClient(settings.auth_service_url, caller="gateway", callee=AUTH_SERVICE, tokens=tokens)
+    tokens = ServiceTokens({GATEWAY: settings.build_keys(GATEWAY)})
+    return ServiceClient(settings.auth_service_url, caller=GATEWAY, callee=AUTH_SERVICE, tokens=tokens)

@@ -18,7 +18,6 @@ from shared.observing.metrics import Metrics
 from shared.postgres.database import Database
 from shared.postgres.epoch_watch import EpochWatch
 from shared.resource_server import Part
-from shared.settings import reveal
 from shared.tokens.form_tokens import FormTokens
 
 SERVICE = "posts_service"
@@ -43,7 +42,6 @@ class Parts:
         """Return the parts that the settings ask for; nothing is connected yet."""
         database, standby = open_database(settings), _open_standby(settings)
         list_source = ListSource(database, standby, metrics)
-        service_secret = settings.service_secret.get_secret_value()
         return cls(
             public_url=settings.nextauth_url,
             database=database,
@@ -51,7 +49,7 @@ class Parts:
             standby=standby,
             list_source=list_source,
             lists=build_lists(list_source, sharing),
-            form_tokens=FormTokens(service_secret, reveal(settings.service_secret_previous)),
+            form_tokens=FormTokens.of(settings.list_secrets(SERVICE)),
             answers_kept_for=dt.timedelta(hours=settings.idempotency_retention_hours),
         )
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.settings import DatabaseUrl, LogSettings
+from shared.settings import DatabaseUrl, LogSettings, PreviousSecrets, Secret
 from shared.verifier_settings import ResourceServerSettings
 
 
@@ -14,6 +14,8 @@ class PostsSettings(ResourceServerSettings):
     The answer to a write with an idempotency key is kept, and sent again, for ``idempotency_retention_hours``.
     """
 
+    posts_service_secret: Secret | None = None
+    posts_service_secret_previous: PreviousSecrets = ()
     posts_database_url: DatabaseUrl
     posts_replica_url: DatabaseUrl | None = None
     idempotency_retention_hours: Annotated[int, Field(ge=1, le=8760)] = 24

@@ -68,8 +68,7 @@ class ResourceServer:
         The chores are the service's own: one of them finishes what deleted users left (``users_copy``).
         """
         keys = PublishedKeys(KeyRing(settings.shared_key, reveal(settings.secret_key_previous)))
-        service_keys = KeyRing(settings.service_secret.get_secret_value(), reveal(settings.service_secret_previous))
-        tokens = ServiceTokens(service_keys)
+        tokens = ServiceTokens({service: settings.build_keys(service)})
         auth_service = ServiceClient(settings.auth_service_url, caller=service, callee=AUTH_SERVICE, tokens=tokens)
         revocations = Revocations()
         metrics.watch_database(database.count_borrowed)

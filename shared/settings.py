@@ -42,6 +42,7 @@ SAMPLE_SECRETS = {
 
 SECRET_NAMES = (*SAMPLE_SECRETS, *(f"{name}_PREVIOUS" for name in SAMPLE_SECRETS))
 _SERVICE_URL = re.compile(r"[A-Z][A-Z0-9_]*_SERVICE_URL")
+_OF_CALLER = re.compile(r"[A-Z][A-Z0-9_]*_SERVICE_SECRET(_PREVIOUS)?")
 
 
 def split(value: object) -> object:
@@ -145,8 +146,8 @@ class Settings(LogSettings):
 
     def _secrets(self) -> dict[str, str]:
         found: dict[str, str] = {}
-        for name in SECRET_NAMES:
-            value = getattr(self, name.lower(), None)
+        for name in map(str.upper, type(self).model_fields):
+            value = getattr(self, name.lower()) if name in SECRET_NAMES or _OF_CALLER.fullmatch(name) else None
             if isinstance(value, SecretStr):
                 found[name] = value.get_secret_value()
             elif value is not None:

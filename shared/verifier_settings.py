@@ -4,7 +4,8 @@ from typing import Self
 
 from pydantic import model_validator
 
-from shared.settings import PreviousSecrets, Secret, Settings, UpstreamSettings
+from shared.service_settings import ServiceSecretSettings
+from shared.settings import Settings, UpstreamSettings
 
 
 class VerifierSettings(Settings):
@@ -28,12 +29,10 @@ class VerifierSettings(Settings):
         return self.secret_key is None if self.published_keys is None else self.published_keys
 
 
-class ResourceServerSettings(UpstreamSettings, VerifierSettings):
+class ResourceServerSettings(ServiceSecretSettings, UpstreamSettings, VerifierSettings):
     """What a service needs that verifies tokens and follows the auth service.
 
     Without ``NEXTAUTH_SECRET``: it can't open a session cookie.
     """
 
-    service_secret: Secret
-    service_secret_previous: PreviousSecrets = ()
     auth_service_url: str

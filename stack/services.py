@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from auth_service.settings import AuthSettings
 from gateway.settings import GatewaySettings
 from posts_service.settings import PostsSettings
+from shared.service_settings import name_secret
 from shared.settings import DatabaseUrl, Settings, list_file_names, list_names
 
 
@@ -37,6 +38,11 @@ class Service:
     def url_setting(self) -> str:
         """The setting that tells others where it is."""
         return f"{self.name.upper()}_URL"
+
+    @property
+    def secret_setting(self) -> str:
+        """The setting with the secret by which it calls the auth service."""
+        return name_secret(self.name)
 
     @property
     def database_setting(self) -> str | None:

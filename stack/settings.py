@@ -17,6 +17,8 @@ from stack.mailbox import Mailbox
 from stack.postgres import DatabaseUrls
 from stack.services import BEHIND_GATEWAY, GATEWAY, SERVICES, SETTING_NAMES, Ports, Service
 
+# Without the one of calls between services: in development they have that by themselves, unless they have their own.
+_SAMPLES = {name: sample for name, sample in SAMPLE_SECRETS.items() if name != "SERVICE_SECRET"}
 _DECIDED = {"HOST", "PORT", "METRICS_PORT", "UNIX_SOCKET"}
 
 
@@ -29,7 +31,7 @@ def read_environment(
     """
     given = _read_given(env_file)
     ours = {name: value for name, value in given if value and name in SETTING_NAMES}
-    samples = {**SAMPLE_SECRETS, **(mailbox.settings if mailbox is not None else {})}
+    samples = {**_SAMPLES, **(mailbox.settings if mailbox is not None else {})}
     settings = {
         "ENVIRONMENT": "development",
         "NEXTAUTH_URL": f"http://localhost:{ports['gateway'].requests}",

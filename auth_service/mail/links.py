@@ -15,7 +15,7 @@ from auth_service.guessing.admission import Admission
 from auth_service.mail.codes import Purpose, make_token
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.sent_codes import Codes, write_to_owner
-from auth_service.tables.codes import Code, find_link, find_unused, insert_code
+from auth_service.tables.codes import Code, Macs, find_link, find_unused, insert_code
 from auth_service.tables.letters import insert_letter
 from auth_service.tables.users import find_credentials
 from shared.postgres.database import Database
@@ -49,13 +49,13 @@ class Links:
         async with self.database.connection() as connection:
             return await find_unused(connection, Purpose.SIGN_IN, self.codes.hash_address(email))
 
-    async def find(self, code_mac: bytes) -> Code | None:
-        """Return what a link stands for, by its hash, if it is still good; looking uses nothing up."""
+    async def find(self, code_macs: Macs) -> Code | None:
+        """Return what a link stands for, by its hashes, if it is still good; looking uses nothing up."""
         async with self.database.connection() as connection:
-            return await find_link(connection, Purpose.SIGN_IN, code_mac)
+            return await find_link(connection, Purpose.SIGN_IN, code_macs)
 
-    def hash(self, email: str, token: str) -> bytes:
-        """Return what is stored of a link."""
+    def hash(self, email: str, token: str) -> Macs:
+        """Return what may be stored of a link."""
         return self.codes.hash_code(Purpose.SIGN_IN, email, token)
 
     def _write(self, email: str, token: str, callback_url: str) -> str:

@@ -13,6 +13,7 @@ from auth_service.mail.recovery import Recovery
 from auth_service.mail.sent_codes import Codes
 from auth_service.settings import AuthSettings, Verification
 from shared.postgres.database import Database
+from shared.settings import reveal
 
 LINK_PATH = "/api/auth/callback/email"  # as next-auth has it
 
@@ -41,7 +42,7 @@ def build_mail(settings: AuthSettings, accounts: Accounts) -> Mail | None:
         log.info("mail_off", setting="SMTP_URL")
         return None
     database, admission = accounts.database, accounts.admission
-    codes = Codes(settings.nextauth_secret.get_secret_value())
+    codes = Codes(settings.nextauth_secret.get_secret_value(), reveal(settings.nextauth_secret_previous))
     return Mail(
         codes=codes,
         recovery=Recovery(database, codes, accounts.passwords, admission, accounts.sessions, accounts.notices),

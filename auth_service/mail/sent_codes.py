@@ -2,18 +2,20 @@
 
 1. Only keyed hashes are stored. The hash of a code covers its purpose and address: the right code with another address
    is a wrong one.
-2. Where nobody has the address, the same is stored; only the letter says so.
+2. A code is stored by the key in use, and found by previous keys too (``Macs``), so that the key can be changed while
+   codes are on their way.
+3. Where nobody has the address, the same is stored; only the letter says so.
 """
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from auth_service.clients import Client
 from auth_service.email_addresses import email_key
 from auth_service.mail.codes import LIFETIME, Purpose, read_code
 from auth_service.mail.letters import LetterKind
-from auth_service.tables.codes import NewCode
+from auth_service.tables.codes import Macs, NewCode
 from auth_service.tables.letters import NewLetter
 from auth_service.tables.users import User
 
@@ -21,8 +23,8 @@ from auth_service.tables.users import User
 class Codes:
     """Hashes what identifies a code, by a key. Addresses are the same under all their spellings."""
 
-    def __init__(self, key: str) -> None:
-        self._key = key.encode()
+    def __init__(self, key: str, previous: Sequence[str] = ()) -> None:
+        self._keys = [each.encode() for each in (key, *previous)]
 
     def hash_new(
         self,
@@ -37,31 +39,32 @@ class Codes:
         return NewCode(
             purpose=purpose,
             user_id=user.id if user else None,
-            address_mac=self.hash_address(email),
-            code_mac=self.hash_code(purpose, email, code),
-            flow_mac=self.hash_flow(flow) if flow else None,
+            address_macs=self.hash_address(email),
+            code_mac=self.hash_code(purpose, email, code)[0],
+            flow_mac=self.hash_flow(flow)[0] if flow else None,
             facts=facts or {},
         )
 
-    def hash_address(self, email: str) -> bytes:
-        """Return what is stored of an address."""
+    def hash_address(self, email: str) -> Macs:
+        """Return what may be stored of an address."""
         return self._hash("address", email_key(email))
 
-    def hash_code(self, purpose: Purpose, email: str, code: str) -> bytes:
-        """Return what is stored of a code, or of a link's token, for an address."""
+    def hash_code(self, purpose: Purpose, email: str, code: str) -> Macs:
+        """Return what may be stored of a code, or of a link's token, for an address."""
         return self._hash("code", purpose, email_key(email), code)
 
-    def hash_flow(self, flow: str) -> bytes:
-        """Return what is stored of a browser's flow."""
+    def hash_flow(self, flow: str) -> Macs:
+        """Return what may be stored of a browser's flow."""
         return self._hash("flow", flow)
 
-    def hash_typed(self, purpose: Purpose, email: str, typed: str, flow: str | None) -> tuple[bytes, bytes] | None:
-        """Return what would be stored of the flow and of a code that was typed; None when it can't be one."""
+    def hash_typed(self, purpose: Purpose, email: str, typed: str, flow: str | None) -> tuple[Macs, Macs] | None:
+        """Return what may be stored of the flow and of a code that was typed; None when it can't be one."""
         code = read_code(typed)
         return (self.hash_flow(flow), self.hash_code(purpose, email, code)) if flow and code else None
 
-    def _hash(self, *parts: str) -> bytes:
-        return hmac.digest(self._key, "\0".join(("mail", *parts)).encode(), hashlib.sha256)
+    def _hash(self, *parts: str) -> Macs:
+        text = "\0".join(("mail", *parts)).encode()
+        return tuple(hmac.digest(key, text, hashlib.sha256) for key in self._keys)
 
 
 def write_letter(kind: LetterKind, address: str, client: Client, user: User | None = None, **facts: str) -> NewLetter:

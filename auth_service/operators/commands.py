@@ -17,6 +17,7 @@ from auth_service.mail.letters import LetterKind
 from auth_service.mail.smtp import Outcome
 from auth_service.operators.text_tables import Record
 from auth_service.parts import Parts
+from auth_service.settings import AuthSettings
 from auth_service.tables.audit import (
     Event,
     count_audit_lines,
@@ -33,7 +34,7 @@ from shared.errors import Conflict, Invalid, NotFound, UpstreamFailed
 from shared.language.languages import LANGUAGES
 from shared.language.sentences import Sentence
 from shared.postgres.housekeeping import BITE
-from shared.settings import SAMPLE_SECRETS
+from shared.service_settings import list_callers, name_secret
 from shared.tokens.key_pairs import make_key_pair, read_key_pairs
 from shared.web.schemas import validate
 
@@ -177,8 +178,9 @@ async def send_test_letter(parts: Parts, arguments: Arguments) -> Record:
 
 
 def make_secrets() -> Record:
-    """Return a fresh value for each secret."""
-    return {name: secrets.token_urlsafe(SECRET_LENGTH) for name in SAMPLE_SECRETS}
+    """Return a fresh value for each secret: one for each service that calls this one, rather than one for all."""
+    names = ("SECRET_KEY", "NEXTAUTH_SECRET", *map(name_secret, list_callers(AuthSettings)))
+    return {name: secrets.token_urlsafe(SECRET_LENGTH) for name in names}
 
 
 def make_pair(algorithm: str) -> Record:

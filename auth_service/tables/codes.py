@@ -13,6 +13,9 @@ from auth_service.mail.codes import LIFETIME, TRIES, Purpose
 from shared.postgres.database import Connection, Row
 from shared.postgres.epochs import DataMoved
 
+Macs = tuple[bytes, ...]
+"""The keyed hashes of one thing: by the key in use, then by previous ones, by which it may have been stored."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewCode:
@@ -20,7 +23,7 @@ class NewCode:
 
     purpose: Purpose
     user_id: int | None
-    address_mac: bytes
+    address_macs: Macs
     code_mac: bytes
     flow_mac: bytes | None = None
     facts: Mapping[str, object] = field(default_factory=dict, repr=False)
@@ -46,14 +49,15 @@ async def insert_code(connection: Connection, new: NewCode) -> None:
     await connection.execute(
         """
         WITH older AS (
-            UPDATE codes SET used_at = now() WHERE address_mac = $3 AND purpose = $1 AND used_at IS NULL
+            UPDATE codes SET used_at = now()
+            WHERE address_mac = ANY($3) AND purpose = $1 AND used_at IS NULL
         )
         INSERT INTO codes (purpose, user_id, address_mac, code_mac, flow_mac, facts, tries_left, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, now() + $8)
+        VALUES ($1, $2, ($3::bytea[])[1], $4, $5, $6::jsonb, $7, now() + $8)
         """,
         new.purpose.value,
         new.user_id,
-        new.address_mac,
+        new.address_macs,
         new.code_mac,
         new.flow_mac,
         json.dumps(dict(new.facts)),
@@ -62,76 +66,95 @@ async def insert_code(connection: Connection, new: NewCode) -> None:
     )
 
 
-async def try_code(connection: Connection, purpose: Purpose, flow_mac: bytes, code_mac: bytes) -> Code | None:
+async def try_code(connection: Connection, purpose: Purpose, flow_macs: Macs, code_macs: Macs) -> Code | None:
     """Return the newest code of a browser if this is it and still good, otherwise None: a wrong one costs a try."""
     row = await connection.fetchrow(
         """
-        UPDATE codes SET tries_left = tries_left - (code_mac <> $3)::int
-        WHERE id = (SELECT id FROM codes WHERE flow_mac = $2 AND purpose = $1 ORDER BY id DESC LIMIT 1)
+        UPDATE codes SET tries_left = tries_left - (code_mac <> ALL($3))::int
+        WHERE id = (
+                SELECT newest.id FROM unnest($2::bytea[]) AS mac, LATERAL (
+                    SELECT id, created_at FROM codes WHERE flow_mac = mac AND purpose = $1
+                    ORDER BY created_at DESC LIMIT 1
+                ) AS newest
+                ORDER BY newest.created_at DESC LIMIT 1
+            )
             AND used_at IS NULL AND tries_left > 0 AND expires_at > now()
-        RETURNING id, user_id, created_at, facts, code_mac = $3 AS is_right
+        RETURNING id, user_id, created_at, facts, code_mac = ANY($3) AS is_right
         """,
         purpose.value,
-        flow_mac,
-        code_mac,
+        flow_macs,
+        code_macs,
     )
     return _read_code(row) if row and row["is_right"] else None
 
 
-async def find_newest(connection: Connection, purpose: Purpose, flow_mac: bytes) -> Code | None:
+async def find_newest(connection: Connection, purpose: Purpose, flow_macs: Macs) -> Code | None:
     """Return the newest code of a browser if it is still good: what was asked for there."""
     row = await connection.fetchrow(
         """
         SELECT id, user_id, created_at, facts FROM codes
-        WHERE id = (SELECT id FROM codes WHERE flow_mac = $2 AND purpose = $1 ORDER BY id DESC LIMIT 1)
+        WHERE id = (
+                SELECT newest.id FROM unnest($2::bytea[]) AS mac, LATERAL (
+                    SELECT id, created_at FROM codes WHERE flow_mac = mac AND purpose = $1
+                    ORDER BY created_at DESC LIMIT 1
+                ) AS newest
+                ORDER BY newest.created_at DESC LIMIT 1
+            )
             AND used_at IS NULL AND tries_left > 0 AND expires_at > now()
         """,
         purpose.value,
-        flow_mac,
+        flow_macs,
     )
     return _read_code(row) if row else None
 
 
 async def find_just_used(
-    connection: Connection, purpose: Purpose, flow_mac: bytes, code_mac: bytes, moment: dt.timedelta
+    connection: Connection, purpose: Purpose, flow_macs: Macs, code_macs: Macs, moment: dt.timedelta
 ) -> Code | None:
     """Return the newest code of a browser if this is it, and it was used a moment ago."""
     row = await connection.fetchrow(
         """
         SELECT id, user_id, created_at, facts FROM codes
-        WHERE id = (SELECT id FROM codes WHERE flow_mac = $2 AND purpose = $1 ORDER BY id DESC LIMIT 1)
-            AND code_mac = $3 AND used_at > now() - $4::interval
+        WHERE id = (
+                SELECT newest.id FROM unnest($2::bytea[]) AS mac, LATERAL (
+                    SELECT id, created_at FROM codes WHERE flow_mac = mac AND purpose = $1
+                    ORDER BY created_at DESC LIMIT 1
+                ) AS newest
+                ORDER BY newest.created_at DESC LIMIT 1
+            )
+            AND code_mac = ANY($3) AND used_at > now() - $4::interval
         """,
         purpose.value,
-        flow_mac,
-        code_mac,
+        flow_macs,
+        code_macs,
         moment,
     )
     return _read_code(row) if row else None
 
 
-async def find_link(connection: Connection, purpose: Purpose, code_mac: bytes) -> Code | None:
+async def find_link(connection: Connection, purpose: Purpose, code_macs: Macs) -> Code | None:
     """Return what a link stands for, if it is still good; looking does not use it."""
     row = await connection.fetchrow(
         """
         SELECT id, user_id, created_at, facts FROM codes
-        WHERE code_mac = $2 AND purpose = $1 AND flow_mac IS NULL AND used_at IS NULL AND expires_at > now() LIMIT 1
+        WHERE code_mac = ANY($2) AND purpose = $1 AND flow_mac IS NULL AND used_at IS NULL AND expires_at > now()
+        LIMIT 1
         """,
         purpose.value,
-        code_mac,
+        code_macs,
     )
     return _read_code(row) if row else None
 
 
-async def find_unused(connection: Connection, purpose: Purpose, address_mac: bytes) -> Code | None:
+async def find_unused(connection: Connection, purpose: Purpose, address_macs: Macs) -> Code | None:
     """Return what was last sent to an address for a purpose, unless it was used; each new one ends those before."""
     row = await connection.fetchrow(
         """
         SELECT id, user_id, created_at, facts FROM codes
-        WHERE address_mac = $2 AND purpose = $1 AND used_at IS NULL LIMIT 1
+        WHERE address_mac = ANY($2) AND purpose = $1 AND used_at IS NULL LIMIT 1
         """,
         purpose.value,
-        address_mac,
+        address_macs,
     )
     return _read_code(row) if row else None
 

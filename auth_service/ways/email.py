@@ -37,7 +37,7 @@ async def begin(request: Request, fields: Fields) -> str:
 async def show_button(request: Request) -> Response:
     """Show the button that signs in; a link that no longer works leads to the page that says so."""
     proof = _find_proof(request, request.query_params)
-    link = await mail_of(request).links.find(proof.code_mac) if proof else None
+    link = await mail_of(request).links.find(proof.code_macs) if proof else None
     if proof is None or link is None:
         return redirect(f"{parts_of(request).public_url}/api/auth/error?error=Verification")
     found = await find_browser_session(request)

@@ -1,4 +1,7 @@
-"""The endpoints for other services, under ``/internal``. The gateway routes none; each call needs a service token."""
+"""The endpoints for other services, under ``/internal``. The gateway routes none.
+
+Each call needs a service token of a caller that the path is for.
+"""
 
 import math
 import time
@@ -13,6 +16,7 @@ from auth_service.tables.user_changes import ChangeKind, UserChange, list_user_c
 from auth_service.web.browser import clear_ended_pieces, order_session_ids, seal_for
 from auth_service.web.long_poll import Entry, ListEntries, Page
 from shared.auth_events import contract
+from shared.errors import Forbidden
 from shared.observing.request_context import record_of
 from shared.process.draining import is_ending
 from shared.web.bodies import read_json
@@ -22,7 +26,7 @@ from shared.web.service_calls import require_service
 
 async def show_user_changes(request: Request) -> Response:
     """Return a page of user changes (``ChangePage``). Only the id is left of a deleted user."""
-    require_service(request, contract.AUTH_SERVICE)
+    _require_caller(request, contract.USER_CHANGES_PATH)
     page = await _read_page(request, "user_changes", list_user_changes)
     told = [_describe_change(change) for change in page.entries]
     return _answer(contract.ChangePage(changes=told, last=page.last, epoch=str(page.epoch.id)))
@@ -30,7 +34,7 @@ async def show_user_changes(request: Request) -> Response:
 
 async def show_revocations(request: Request) -> Response:
     """Return a page of ended sessions (``RevocationPage``)."""
-    require_service(request, contract.AUTH_SERVICE)
+    _require_caller(request, contract.REVOCATIONS_PATH)
     page = await _read_page(request, "revocations", list_revocations)
     told: list[object] = [
         contract.EndedSession(id=each.id, sid=str(each.session_id), until=math.ceil(each.until.timestamp()))
@@ -45,7 +49,7 @@ async def renew_session(request: Request) -> Response:
 
     Which session is the browser's: see ``browser``.
     """
-    require_service(request, contract.AUTH_SERVICE)
+    _require_caller(request, contract.SESSION_PATH)
     asked = await read_json(request, contract.SealedSession)
     parts, now = parts_of(request), int(time.time())
     session_ids = order_session_ids(parts, asked.device, parts.sealer.open(asked.session, now) or {})
@@ -56,6 +60,12 @@ async def renew_session(request: Request) -> Response:
     token = parts.sessions.sign_access_token(*found)
     _, cookies = seal_for(parts, *found, token, asked.pieces)
     return _answer(contract.SessionAnswer(access_token=token, set_cookie=tuple(cookies)))
+
+
+def _require_caller(request: Request, path: str) -> None:
+    """Refuse whoever is no service, and a service that the path is not for."""
+    if not contract.may_call(require_service(request, contract.AUTH_SERVICE), path):
+        raise Forbidden
 
 
 def _describe_change(change: UserChange) -> object:

@@ -4,7 +4,8 @@
     GET  /internal/revocations     EventsQuestion  ->  RevocationPage    called by whoever verifies access tokens
     POST /internal/session         SealedSession   ->  SessionAnswer     called by the gateway
 
-Both sides import this module. Each call carries a service token, and the gateway routes none of it.
+Both sides import this module. Each call carries a service token, whose key says who calls; each path is for some
+callers (``may_call``), and the gateway routes none of it.
 
 The other side may run another release. So nobody refuses unknown members in an answer, nor requires any that an earlier
 release did not send; the entries of a page are read one by one (``event_pages``); and the only required members of a
@@ -24,14 +25,25 @@ from shared.web.schemas import Body, Query, Text
 AUTH_SERVICE: Final = "auth_service"
 """The service that is called: the callee in the service tokens."""
 
+GATEWAY: Final = "gateway"
+"""The gateway as a caller; every other is a service that verifies tokens and has a copy of users."""
+
 USER_CHANGES_PATH: Final = "/internal/users/changes"
 REVOCATIONS_PATH: Final = "/internal/revocations"
 SESSION_PATH: Final = "/internal/session"
+
+OF_GATEWAY: Final = frozenset({REVOCATIONS_PATH, SESSION_PATH})
+OF_RESOURCE_SERVERS: Final = frozenset({USER_CHANGES_PATH, REVOCATIONS_PATH})
 
 MAX_DEVICE_LENGTH = 200  # characters
 MAX_PIECES = 100  # cookies
 
 Number = Annotated[int, Field(ge=1, le=MAX_ID)]
+
+
+def may_call(caller: str, path: str) -> bool:
+    """Tell whether a path is there for a caller: only the gateway gets cookies, and it has no copy of users."""
+    return path in (OF_GATEWAY if caller == GATEWAY else OF_RESOURCE_SERVERS)
 
 
 # Events: numbered, in order, read page after page by long poll

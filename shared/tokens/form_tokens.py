@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Sequence
+from typing import Self
 
 from itsdangerous import BadSignature, BadTimeSignature, TimestampSigner
 
@@ -26,6 +27,11 @@ class FormTokens:
 
     def __init__(self, secret: str, previous: Sequence[str] = ()) -> None:
         self._secrets = [*reversed(previous), secret]  # the last one signs
+
+    @classmethod
+    def of(cls, secrets: Sequence[str]) -> Self:
+        """Return the form tokens of a service by its secrets, the one in use first."""
+        return cls(secrets[0], secrets[1:])
 
     def sign(self, session_id: str, now: int) -> str:
         """Return a token for a form that is shown in a session."""

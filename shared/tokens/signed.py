@@ -18,7 +18,7 @@ Never log a token; the reason for a refusal is enough.
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from jose import jws
 
@@ -146,10 +146,13 @@ class AccessTokens:
 
 
 class ServiceTokens:
-    """Signs and verifies the short-lived tokens by which one service calls another."""
+    """Signs and verifies the short-lived tokens by which one service calls another, with the keys of each caller.
 
-    def __init__(self, keys: KeyRing) -> None:
-        self._kind = _Kind(keys, SERVICE_TYPE)
+    A caller knows its own keys alone, a callee those of all: the key that signed a token says who calls.
+    """
+
+    def __init__(self, keys: Mapping[str, KeyRing]) -> None:
+        self._kinds = {caller: _Kind(ring, SERVICE_TYPE) for caller, ring in keys.items()}
 
     def sign(self, *, caller: str, callee: str, now: int) -> str:
         """Return a token that lets ``caller`` call ``callee`` for the next minute."""
@@ -161,19 +164,31 @@ class ServiceTokens:
             "iat": now,
             "exp": now + SERVICE_TOKEN_TTL,
         }
-        return self._kind.sign(claims)
+        return self._kinds[caller].sign(claims)
 
     def verify(self, token: str, *, callee: str, now: int) -> str:
-        """Return the name of the calling service; raises TokenRefused where the token is not for ``callee``."""
-        try:
-            claims = self._kind.verify(token)
-            caller, _ = read_text(claims, "sub"), read_text(claims, "aud")  # for one service alone, never a list
-            check_registered(claims, caller, callee, SERVICE_TOKEN_TTL).check(now)
-        except TokenRefused:
-            raise
-        except Exception as error:
-            raise TokenRefused(Refusal.MALFORMED) from error
-        return caller
+        """Return the calling service: the one whose key signed the token, which must name the same one.
+
+        Raises TokenRefused where there is none, or the token is not for ``callee``.
+        """
+        refusals = []
+        for caller, kind in self._kinds.items():
+            try:
+                _check_caller(kind.verify(token), caller, callee, now)
+            except TokenRefused as error:
+                refusals.append(error.refusal)
+            except Exception as error:
+                raise TokenRefused(Refusal.MALFORMED) from error
+            else:
+                return caller
+        furthest = max(refusals, key=list(Refusal).index, default=Refusal.UNKNOWN_KEY)  # by the caller whose key it is
+        raise TokenRefused(furthest)
+
+
+def _check_caller(claims: dict[str, object], caller: str, callee: str, now: int) -> None:
+    if read_text(claims, "sub") != caller:
+        raise TokenRefused(Refusal.CLAIMS)
+    check_registered(claims, caller, callee, SERVICE_TOKEN_TTL).check(now)
 
 
 class _Kind:

@@ -72,12 +72,14 @@ def test_its_image_holds_the_listed_parts(containers: Containers, service: str) 
 def test_each_secret_is_only_where_it_is_used(containers: Containers) -> None:
     """A container's environment names the secrets that its service uses, and no other."""
     keys = ("SECRET_KEY", "SECRET_KEY_PREVIOUS", "SERVICE_SECRET", "SERVICE_SECRET_PREVIOUS")
+    gateway = ("GATEWAY_SERVICE_SECRET", "GATEWAY_SERVICE_SECRET_PREVIOUS")
+    posts = ("POSTS_SERVICE_SECRET", "POSTS_SERVICE_SECRET_PREVIOUS")
     cookies = ("NEXTAUTH_SECRET", "NEXTAUTH_SECRET_PREVIOUS")
     held = {service: read_secret_names(containers, service) for service in SERVICES}
     assert held == {
-        "gateway": {*keys, *cookies},
-        "auth_service": {*keys, *cookies, "AUTH_DATABASE_URL"},
-        "posts_service": {*keys, "POSTS_DATABASE_URL"},
+        "gateway": {*keys, *gateway, *cookies},
+        "auth_service": {*keys, *gateway, *posts, *cookies, "AUTH_DATABASE_URL"},
+        "posts_service": {*keys, *posts, "POSTS_DATABASE_URL"},
         "postgres": {"AUTH_DATABASE_URL", "POSTS_DATABASE_URL"},
     }
 

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
-from shared.tokens.signed import KeyRing, ServiceTokens
+from shared.tokens.signed import ServiceTokens
+from tests.support.service_callers import tokens_of
 
 OK = "HTTP/1.1 200 OK"
 LONGEST_WAIT = 0.2  # seconds; shorter than what is asked for, so that no test waits for the end of a poll
@@ -163,7 +164,7 @@ def break_off() -> bytes:
 @contextlib.asynccontextmanager
 async def running_auth_service(secret: str) -> AsyncIterator[FakeAuthService]:
     """Give a fake that listens on a free port and takes service tokens signed with ``secret``."""
-    fake = FakeAuthService(ServiceTokens(KeyRing(secret)))
+    fake = FakeAuthService(tokens_of(secret))
     server = await asyncio.start_server(fake.serve, "127.0.0.1", 0)
     host, port = server.sockets[0].getsockname()
     fake.url = f"http://{host}:{port}"

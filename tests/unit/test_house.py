@@ -77,6 +77,7 @@ DOORS: dict[str, set[str]] = {
         "shared/tokens/session_cookie.py",
         "shared/tokens/key_pairs.py",
         "shared/tokens/public_keys.py",
+        "shared/tokens/service_keys.py",
     },
     "argon2": {"auth_service/passwords/hashing.py"},
     "asyncpg": {

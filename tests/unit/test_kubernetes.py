@@ -13,7 +13,8 @@ from auth_service.operators.commands import make_secrets
 from auth_service.settings import AuthMigrationSettings
 from gateway.policy.file import load_policy
 from posts_service.settings import PostsMigrationSettings
-from shared.settings import load_settings
+from shared.service_settings import list_callers, name_secret
+from shared.settings import list_names, load_settings
 from shared.timing import COMMAND_TIMEOUT, GRACE
 from stack.services import SERVICES as TABLE
 from stack.services import SETTING_NAMES
@@ -89,8 +90,11 @@ def test_each_secret_is_only_where_it_is_used(workload: Manifest) -> None:
     (mount,) = [each for each in read_container(workload)["volumeMounts"] if each["name"] == "secrets"]
     mounted = {f"{mount['mountPath']}/{item['path']}" for item in volume["items"]}
     read = {name.removesuffix("_FILE"): path for name, path in environment.items() if name.endswith("_FILE")}
-    fields = SETTINGS[name_of(workload)].model_fields.items()
+    settings = SETTINGS[name_of(workload)]
+    assert set(environment) <= list_names(settings)
+    fields = settings.model_fields.items()
     needed = {name.upper() for name, field in fields if field.is_required() or name == "secret_key"}
+    needed |= {name_secret(caller) for caller in list_callers(settings)}
     assert set(read.values()) == mounted
     assert set(read) == {name for name in needed if name.endswith(("SECRET_KEY", "_SECRET", "DATABASE_URL"))}
 

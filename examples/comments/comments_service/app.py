@@ -13,7 +13,6 @@ from shared.application import build_application
 from shared.observing.metrics import Metrics
 from shared.postgres.database import Database
 from shared.resource_server import ResourceServer
-from shared.settings import reveal
 from shared.tokens.form_tokens import FormTokens
 from shared.users_copy.deletions import finish_removals, until_none
 from shared.web.routes import Resource, resource
@@ -27,7 +26,7 @@ def create_app(settings: CommentsSettings, metrics: Metrics) -> Starlette:
     database = Database(settings.comments_database_url.get_secret_value(), MIGRATIONS, SERVICE)
     chores = {"removals": finish_removals(until_none(delete_comments_of))}
     server = ResourceServer.build(SERVICE, settings, metrics, database, chores)
-    form_tokens = FormTokens(settings.service_secret.get_secret_value(), reveal(settings.service_secret_previous))
+    form_tokens = FormTokens.of(settings.list_secrets(SERVICE))
     return build_application(settings, metrics, build_routes(), server, Parts(database, form_tokens))
 
 

@@ -6,17 +6,20 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
+from shared.auth_events import contract
 from shared.settings import SAMPLE_SECRETS
-from shared.tokens.signed import KeyRing, ServiceTokens
 from tests.support.log_lines import lines_of
 from tests.support.people import Person
+from tests.support.service_callers import tokens_of
 
-FEEDS = ("/internal/users/changes", "/internal/revocations")
+FEEDS = (contract.USER_CHANGES_PATH, contract.REVOCATIONS_PATH)
 
 
-def service_token(callee: str = "auth_service", secret: str = SAMPLE_SECRETS["SERVICE_SECRET"]) -> dict[str, str]:
-    """Return the header with which the posts service calls."""
-    token = ServiceTokens(KeyRing(secret)).sign(caller="posts_service", callee=callee, now=int(time.time()))
+def service_token(
+    callee: str = "auth_service", secret: str = SAMPLE_SECRETS["SERVICE_SECRET"], caller: str = "posts_service"
+) -> dict[str, str]:
+    """Return the header with which a service calls, the posts service unless another is named."""
+    token = tokens_of(secret).sign(caller=caller, callee=callee, now=int(time.time()))
     return {"authorization": f"Bearer {token}"}
 
 
@@ -30,6 +33,27 @@ async def test_needs_a_service_token_for_this_service(
 ) -> None:
     """Without a token, with one for another service, or with one signed by another key: 401."""
     assert (await client.get(path, headers=headers)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("caller", "path", "status"),
+    [
+        ("gateway", contract.REVOCATIONS_PATH, 200),
+        ("gateway", contract.SESSION_PATH, 200),
+        ("gateway", contract.USER_CHANGES_PATH, 403),
+        ("posts_service", contract.REVOCATIONS_PATH, 200),
+        ("posts_service", contract.USER_CHANGES_PATH, 200),
+        ("posts_service", contract.SESSION_PATH, 403),
+    ],
+)
+async def test_each_path_is_for_some_callers(client: httpx2.AsyncClient, caller: str, path: str, status: int) -> None:
+    """A service gets what it needs: the gateway no users, the posts service no sessions, both which ones ended."""
+    headers = service_token(caller=caller)
+    if path == contract.SESSION_PATH:
+        answer = await client.post(path, json={"session": "", "pieces": []}, headers=headers)
+    else:
+        answer = await client.get(path, headers=headers)
+    assert answer.status_code == status
 
 
 @pytest.mark.parametrize("path", FEEDS)

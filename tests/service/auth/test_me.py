@@ -6,9 +6,9 @@ import pytest
 
 from shared.settings import SAMPLE_SECRETS
 from shared.tokens.session_cookie import SessionSealer
-from shared.tokens.signed import KeyRing, ServiceTokens
 from tests.support.forged_tokens import forge, list_faulty_tokens, make_claims, read_claims
 from tests.support.people import PASSWORD, Person
+from tests.support.service_callers import tokens_of
 
 NO_AUTHORIZATION = b'{"error":"No Authorization"}'
 
@@ -52,7 +52,7 @@ async def test_every_faulty_token_is_refused(client: httpx2.AsyncClient, ada: Pe
 
 async def test_other_kinds_of_tokens_are_refused(client: httpx2.AsyncClient, ada: Person) -> None:
     """A service token, a session cookie and a refresh token are no access tokens."""
-    service = ServiceTokens(KeyRing(SAMPLE_SECRETS["SERVICE_SECRET"]))
+    service = tokens_of(SAMPLE_SECRETS["SERVICE_SECRET"])
     claims = read_claims(ada.token)
     signed_in = await client.post("/api/login", json={"username": ada.email, "password": PASSWORD})
     others = (

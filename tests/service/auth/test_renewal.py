@@ -30,7 +30,9 @@ def seal(parts: Parts, ada: Person) -> str:
 
 async def renew(client: httpx2.AsyncClient, session: str, pieces: list[str]) -> dict[str, object]:
     """Return the answer for a session."""
-    answer = await client.post(PATH, json={"session": session, "pieces": pieces}, headers=service_token())
+    answer = await client.post(
+        PATH, json={"session": session, "pieces": pieces}, headers=service_token(caller="gateway")
+    )
     assert answer.status_code == 200
     renewed: dict[str, object] = answer.json()
     return renewed

@@ -13,7 +13,7 @@ from shared.auth_events.revocations import Revocations
 from shared.tokens.authentication import Anonymous, Caller, Reason, User, authenticate_token
 from shared.tokens.device_cookie import DeviceCookies
 from shared.tokens.session_cookie import CookieNames, SessionSealer
-from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
+from shared.tokens.signed import AccessTokens, KeyRing
 from shared.web.service_calls import ServiceClient
 from tests.support.fake_auth_service import (
     FakeAuthService,
@@ -24,6 +24,7 @@ from tests.support.fake_auth_service import (
     running_auth_service,
 )
 from tests.support.gateway_in_process import SERVICE_SECRET, SESSION_ID
+from tests.support.service_callers import tokens_of
 
 URL = "http://localhost:3000"
 NAMES = CookieNames.of(URL)
@@ -65,7 +66,7 @@ async def auth(credentials: Credentials) -> AsyncIterator[FakeAuthService]:
 @pytest.fixture
 async def renewal(auth: FakeAuthService, credentials: Credentials) -> AsyncIterator[SessionRenewal]:
     """Give the renewal by that auth service."""
-    tokens = ServiceTokens(KeyRing(SERVICE_SECRET))
+    tokens = tokens_of(SERVICE_SECRET)
     client = ServiceClient(auth.url, caller="gateway", callee="auth_service", tokens=tokens)
     renewal = SessionRenewal(client, credentials)
     yield renewal

@@ -16,6 +16,7 @@ from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
 from tests.support.forged_tokens import list_faulty_tokens, make_claims
 from tests.support.people import Person
 from tests.support.posts import write_post
+from tests.support.service_callers import tokens_of
 from tests.support.services import PUBLIC_URL
 
 SECRET = SAMPLE_SECRETS["SECRET_KEY"]
@@ -81,10 +82,10 @@ async def test_two_credentials_are_none(app: Starlette, ada: Person) -> None:
 async def test_tokens_of_another_kind_are_refused(app: Starlette) -> None:
     """A service token, a session cookie and each secret itself prove no user."""
     now = int(time.time())
-    service_tokens = ServiceTokens(KeyRing(SAMPLE_SECRETS["SERVICE_SECRET"]))
+    service_tokens = tokens_of(SAMPLE_SECRETS["SERVICE_SECRET"])
     kinds = [
         service_tokens.sign(caller="posts_service", callee="gatepost", now=now),
-        ServiceTokens(KeyRing(SECRET)).sign(caller="posts_service", callee="gatepost", now=now),
+        ServiceTokens({"posts_service": KeyRing(SECRET)}).sign(caller="posts_service", callee="gatepost", now=now),
         SessionSealer(SAMPLE_SECRETS["NEXTAUTH_SECRET"], 3600).seal({"sub": "7"}, now),
         *SAMPLE_SECRETS.values(),
     ]

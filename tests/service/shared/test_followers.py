@@ -18,11 +18,11 @@ from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
 from shared.settings import SAMPLE_SECRETS
 from shared.tokens.claims import Claims
-from shared.tokens.signed import KeyRing, ServiceTokens
 from shared.web.service_calls import ServiceClient
 from tests.support.fake_auth_service import FakeAuthService, answer_with, break_off, running_auth_service
 from tests.support.gateway_in_process import eventually
 from tests.support.log_lines import Line, lines_of
+from tests.support.service_callers import tokens_of
 
 SECRET = SAMPLE_SECRETS["SERVICE_SECRET"]
 A, B, C = (str(uuid.UUID(int=number)) for number in (1, 2, 3))
@@ -54,7 +54,7 @@ async def feed(
     """Give a follower of the feed of revocations that retries quickly."""
     monkeypatch.setattr(follower_module, "LONGEST_PAUSE", 0.05)
     monkeypatch.setattr(follower_module, "SHORTEST_ROUND", 0.01)
-    client = ServiceClient(auth.url, caller="gateway", callee="auth_service", tokens=ServiceTokens(KeyRing(SECRET)))
+    client = ServiceClient(auth.url, caller="gateway", callee="auth_service", tokens=tokens_of(SECRET))
     feed = create_revocation_follower(client, revocations, metrics)
     feed.start()
     yield feed

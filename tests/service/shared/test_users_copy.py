@@ -14,13 +14,13 @@ from shared.postgres.database import Connection, Database
 from shared.postgres.housekeeping import Housekeeping
 from shared.settings import SAMPLE_SECRETS
 from shared.tokens.claims import Claims
-from shared.tokens.signed import KeyRing, ServiceTokens
 from shared.users_copy.authors import upsert_author
 from shared.users_copy.deletions import finish_removals, until_none
 from shared.users_copy.following import create_user_change_follower
 from shared.web.service_calls import ServiceClient
 from tests.service.shared.conftest import WriteMigration
 from tests.support.fake_auth_service import FakeAuthService, running_auth_service
+from tests.support.service_callers import tokens_of
 from tests.support.waiting import wait_until
 
 SECRET = SAMPLE_SECRETS["SERVICE_SECRET"]
@@ -70,9 +70,7 @@ async def database(url: str, migrations: Path, write_migration: WriteMigration) 
 @pytest.fixture
 async def housekeeping(database: Database, auth: FakeAuthService) -> AsyncIterator[Housekeeping]:
     """Give the housekeeping of that service, which follows the auth service."""
-    client = ServiceClient(
-        auth.url, caller="posts_service", callee="auth_service", tokens=ServiceTokens(KeyRing(SECRET))
-    )
+    client = ServiceClient(auth.url, caller="posts_service", callee="auth_service", tokens=tokens_of(SECRET))
     metrics = Metrics()
     feed = create_user_change_follower(client, database, metrics)
     feed.start()

@@ -7,6 +7,8 @@ from itertools import permutations
 import pytest
 import yaml
 
+from auth_service.settings import AuthSettings
+from shared.service_settings import list_callers
 from shared.settings import Secret, SettingsInvalid, list_file_names, list_names, load_settings
 from stack.services import BEHIND_GATEWAY, DATABASES, GATEWAY, SERVICES, SETTING_NAMES, Service
 from tests.support.house import ROOT
@@ -54,6 +56,16 @@ def test_images_listen_where_the_table_says(service: Service) -> None:
     assert found.groups() == (str(service.ports.requests), str(service.ports.metrics))
 
 
+def test_the_auth_service_knows_each_caller() -> None:
+    """Each service that calls the auth service has a secret of its own and no other's; the auth service has all."""
+    callers = [service for service in SERVICES if service.settings is not AuthSettings]
+    assert set(list_callers(AuthSettings)) == {service.name for service in callers}
+    for service in callers:
+        assert list_callers(service.settings) == (service.name,)
+        names = {service.secret_setting, f"{service.secret_setting}_PREVIOUS"}
+        assert names <= list_names(service.settings) & list_names(AuthSettings)
+
+
 def test_ports_differ() -> None:
     """On one machine no two services listen at one port."""
     ports = [port for service in SERVICES for port in (service.ports.requests, service.ports.metrics)]
@@ -94,11 +106,17 @@ def test_no_service_mistakes_a_setting_of_another(
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=name_of)
-@pytest.mark.parametrize("name", ["VOTES_SERVICE_URL", "VOTES_DATABASE_URL", "VOTES_DATABASE_URL_FILE"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("VOTES_SERVICE_URL", "VOTES_DATABASE_URL", "VOTES_DATABASE_URL_FILE"),
+        *("VOTES_SERVICE_SECRET", "VOTES_SERVICE_SECRET_PREVIOUS", "VOTES_SERVICE_SECRET_FILE"),
+    ],
+)
 def test_a_new_service_may_be_called_nearly_like_another(
     monkeypatch: pytest.MonkeyPatch, service: Service, name: str
 ) -> None:
-    """Where a service and its database are is no slip of another's name, however alike the two are."""
+    """Where a service and its database are, and its secret, is no slip of another's name, however alike the two are."""
     for known in SETTING_NAMES:
         monkeypatch.delenv(known, raising=False)
     monkeypatch.setenv(name, "anything")

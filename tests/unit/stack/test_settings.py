@@ -120,6 +120,21 @@ def test_services_are_found_at_their_sockets(environment: pytest.MonkeyPatch) ->
     assert found["gateway"]["AUTH_SERVICE_URL"] == "unix:/somewhere/auth_service.sock"
 
 
+# Secrets of calls between services
+
+
+def test_each_service_gets_its_own_secret_alone(environment: pytest.MonkeyPatch) -> None:
+    """A service is given the secret by which it calls and no other's; the auth service those of all."""
+    callers = {service.name: service.secret_setting for service in SERVICES if service.name != "auth_service"}
+    for setting in callers.values():
+        environment.setenv(setting, f"of-its-own-{setting}")
+    found = read()
+    assert set(callers.values()) <= found["auth_service"].keys()
+    for name, setting in callers.items():
+        assert set(callers.values()) & found[name].keys() == {setting}
+        assert not {given for given in found[name] if given.startswith("SERVICE_SECRET")}
+
+
 # The mailbox
 
 

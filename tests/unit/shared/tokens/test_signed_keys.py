@@ -17,7 +17,7 @@ HEADER = {"alg": "HS256", "typ": "at+jwt", "kid": kid_of(SECRET)}
 CLAIMS = make_claims(user_id=7, session_id=SESSION_ID, now=NOW)
 
 tokens = AccessTokens(KeyRing(SECRET), ISSUER, TTL)
-service_tokens = ServiceTokens(KeyRing("a-service-secret-0123456789abcdef-01"))
+service_tokens = ServiceTokens({"posts_service": KeyRing("a-service-secret-0123456789abcdef-01")})
 
 
 def sign(now: int = NOW, by: AccessTokens = tokens) -> str:
@@ -98,7 +98,7 @@ def test_service_token_for_another_or_too_late(callee: str, now: int) -> None:
 
 def test_kinds_are_not_taken_for_one_another() -> None:
     """Access token, service token and session cookie are refused where another is expected, even with equal keys."""
-    services = ServiceTokens(KeyRing(SECRET))
+    services = ServiceTokens({"posts_service": KeyRing(SECRET)})
     service_token = services.sign(caller="posts_service", callee="gatepost", now=NOW)
     sealer = SessionSealer(SECRET, TTL)
     cookie = sealer.seal(CLAIMS, NOW)

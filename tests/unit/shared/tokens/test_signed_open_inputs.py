@@ -16,7 +16,7 @@ NOW = 1_800_000_000
 CLAIMS = make_claims(user_id=7, session_id=str(uuid.UUID(int=7)), now=NOW)
 
 pytestmark = pytest.mark.usefixtures("signer")
-service_tokens = ServiceTokens(KeyRing("a-service-secret-0123456789abcdef-01"))
+service_tokens = ServiceTokens({"posts_service": KeyRing("a-service-secret-0123456789abcdef-01")})
 
 segments = st.binary(max_size=60).map(lambda raw: base64.urlsafe_b64encode(raw).rstrip(b"=").decode())
 

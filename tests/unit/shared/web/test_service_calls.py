@@ -18,14 +18,14 @@ from structlog.testing import capture_logs
 from shared.errors import Unavailable
 from shared.observing.metrics import Metrics
 from shared.observing.request_context import RequestContextMiddleware, record_of, write_trace
-from shared.tokens.signed import KeyRing, ServiceTokens
 from shared.web.error_responses import exception_handlers
 from shared.web.routes import resource
 from shared.web.service_calls import MAX_ANSWER, ServiceClient, require_service
 from tests.support.forged_tokens import forge, make_claims
 from tests.support.raw_upstream import Received, Script, running_upstream
+from tests.support.service_callers import tokens_of
 
-tokens = ServiceTokens(KeyRing("a-service-secret-0123456789abcdef-01"))
+tokens = tokens_of("a-service-secret-0123456789abcdef-01")
 
 
 async def show_caller(request: Request) -> Response:
@@ -163,7 +163,7 @@ async def test_bad_answer(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
 
 async def test_a_refused_token_is_told_from_other_failures(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that the callee refuses, because it doesn't know the key, is logged with its 401."""
-    other = ServiceTokens(KeyRing("a-service-secret-0123456789abcdef-02"))
+    other = tokens_of("a-service-secret-0123456789abcdef-02")
     async with calling(monkeypatch, httpx2.ASGITransport(app=create_callee())) as client:
         client._tokens = other  # noqa: SLF001 - as after a change of the secret on one side
         with capture_logs() as logs, pytest.raises(Unavailable):
