@@ -124,6 +124,10 @@ class Parts:
         )
 
     @property
+    def key_follower(self) -> None:
+        """The keys are our own."""
+
+    @property
     def checks(self) -> dict[str, Check]:
         """What keeps the service from being ready."""
         return {"database": self.database.find_lack}
