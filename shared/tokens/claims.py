@@ -7,7 +7,6 @@ else is ``TokenRefused``. The signature was verified before: see ``signed.py``.
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
 
 CLOCK_TOLERANCE = 30  # seconds that an ``iat`` or ``nbf`` may lie ahead of our clock; ``exp`` has no tolerance
 RENEW_BEFORE = 60  # seconds before it expires at which a token is to be replaced; a short one at half of its life
@@ -66,7 +65,8 @@ def is_recent(authenticated_at: int | None, max_age: int, now: int) -> bool:
     return authenticated_at is not None and authenticated_at - CLOCK_TOLERANCE <= now <= authenticated_at + max_age
 
 
-class Term(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Term:
     """When a token is valid, in Unix seconds: from one moment, give or take the difference of clocks, until another."""
 
     counts_from: int
