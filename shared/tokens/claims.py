@@ -95,6 +95,13 @@ def check_registered(claims: dict[str, object], issuer: str, audience: str, ttl:
     return Term(max(issued_at, counts_from), expires_at)
 
 
+def check_caller(claims: dict[str, object], caller: str, callee: str, ttl: int) -> Term:
+    """Refuse unless the claims are of a call from that service to the other. Return when the token is valid."""
+    if read_text(claims, "sub") != caller:
+        raise TokenRefused(Refusal.CLAIMS)
+    return check_registered(claims, caller, callee, ttl)
+
+
 def read_user(claims: dict[str, object]) -> Claims:
     """Return the user that the claims of an access token name; refuse unless each is present and well-formed."""
     user_id = _integer(claims, "id")
