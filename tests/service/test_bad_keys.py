@@ -5,6 +5,7 @@ the key. What is read from a file in which way, the unit tests of ``key_pairs`` 
 """
 
 import os
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from stack.services import SETTING_NAMES
 from tests.support.house import ROOT
-from tests.support.signers import make_ec_key, write_private, write_public
+from tests.support.signers import certify, make_ec_key, write_private, write_public
 
 KEY = "a-key-of-our-own-0123456789abcdefgh"
 DEADLINE = 60  # seconds, for a busy machine
@@ -69,7 +70,7 @@ FILES: dict[str, tuple[bytes, str]] = {
         "with a key that is encrypted; nobody could enter its password",
     ),
     "a certificate": (
-        PUBLIC.replace(b"PUBLIC KEY", b"CERTIFICATE"),
+        ssl.DER_cert_to_PEM_cert(certify(make_ec_key())).encode(),
         "with a block 'CERTIFICATE', which is no key in PEM",
     ),
 }
