@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.tokens.compact_form import decode_segment
 from shared.tokens.key_pairs import (
     KeyFileRefused,
     KeyPairs,
@@ -212,6 +213,7 @@ def test_a_new_pair_can_be_used(algorithm: str) -> None:
 
     assert one.signing_key.kid != other.signing_key.kid
     assert {one.signing_key.algorithm, one.published[0].algorithm} == {algorithm}
+    assert algorithm == "ES256" or len(decode_segment(one.published[0].members["n"])) * 8 >= 3072, "of 128 bits' worth"
 
 
 # The file itself
