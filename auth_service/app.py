@@ -25,10 +25,12 @@ from auth_service.web import (
     recovery_api,
     recovery_pages,
     sign_up_pages,
+    well_known,
 )
 from shared.application import build_application
 from shared.auth_events.contract import REVOCATIONS_PATH, SESSION_PATH, USER_CHANGES_PATH
 from shared.observing.metrics import Metrics
+from shared.tokens.public_keys import KEYS_PATH
 from shared.web.routes import Resource, resource
 
 
@@ -78,6 +80,8 @@ def build_routes(ways: Sequence[Way] = WAYS, verification: Verification | None =
         resource("/api/auth/_log", POST=nextauth.take_log),
         resource("/api/auth", **unknown),
         resource("/api/auth/{rest:path}", **unknown),
+        resource(KEYS_PATH, GET=well_known.show_keys),
+        resource("/.well-known/oauth-authorization-server", GET=well_known.show_issuer),
         resource(USER_CHANGES_PATH, GET=internal.show_user_changes),
         resource(REVOCATIONS_PATH, GET=internal.show_revocations),
         resource(SESSION_PATH, POST=internal.renew_session),

@@ -14,6 +14,7 @@ from auth_service.accounts import Accounts
 from auth_service.clients import Client
 from auth_service.guessing.admission import Admission
 from auth_service.housekeeping import build_housekeeping
+from auth_service.key_file import KeyFile
 from auth_service.mail.delivery import Delivery, build_delivery
 from auth_service.mail.mail import Mail, build_mail, build_notices
 from auth_service.passwords.breached import BreachedPasswords
@@ -65,6 +66,7 @@ class Parts:
     ways: Sequence[Way]
     sessions: Sessions
     keys: IssuerKeys
+    key_file: KeyFile | None
     access_tokens: AccessTokens
     revocations: Revocations
     service_tokens: ServiceTokens
@@ -113,6 +115,7 @@ class Parts:
             ways=ways,
             sessions=sessions,
             keys=keys,
+            key_file=KeyFile.of(settings, keys),
             access_tokens=access_tokens,
             revocations=Revocations(),  # stays empty: a session's row says whether it is live
             service_tokens=ServiceTokens(service_keys),
@@ -125,6 +128,10 @@ class Parts:
             mail=build_mail(settings, accounts),
             delivery=build_delivery(settings, database, metrics),
         )
+
+    @property
+    def key_follower(self) -> None:
+        """The keys are our own."""
 
     @property
     def checks(self) -> dict[str, Check]:
@@ -143,6 +150,8 @@ class Parts:
         await self.database.start()
         self.housekeeping.start()
         self.epoch_watch.start()
+        if self.key_file:
+            self.key_file.start()
         if self.delivery:
             self.delivery.start()
         await self.database.wait_a_moment()
@@ -163,6 +172,8 @@ class Parts:
             for part in (self.database, self.sessions.uses, self.epoch_watch):
                 stopping.push_async_callback(part.stop)
             stopping.callback(self.passwords.stop)
+            if self.key_file:
+                stopping.push_async_callback(self.key_file.stop)
             stopping.push_async_callback(self.housekeeping.stop)
 
 

@@ -27,6 +27,8 @@ Verification: TypeAlias = Literal["off", "optional", "required"]
 class AuthSettings(ServiceSecretSettings, UpstreamSettings):
     """``token_key_file`` names the key pair that signs access tokens, in the place of ``secret_key``.
 
+    Beside that it may hold public keys alone, which are announced.
+
     ``audiences`` are those for whom tokens are made out besides us. Ages are in seconds: a session ends
     ``session_max_age`` after its sign-in, or unused for ``session_idle_age``. The guessing limits are explained in
     ``guessing.rules``. Sessions are kept for ``session_retention_days`` after their absolute end, however early they
@@ -71,9 +73,10 @@ class AuthSettings(ServiceSecretSettings, UpstreamSettings):
     @classmethod
     def _check_token_key(cls, path: Path | None, info: ValidationInfo) -> Path | None:
         """Refuse to start a service that could sign no token."""
+        has_secret = info.data.get("secret_key", "refused already") is not None
         if path is not None:
-            read_key_file(path)
-        elif info.data.get("secret_key", "refused already") is None:
+            read_key_file(path, needs_signer=not has_secret)
+        elif not has_secret:
             raise ValueError("is missing, and so is SECRET_KEY; one of them signs access tokens")
         return path
 
@@ -109,7 +112,8 @@ class AuthSettings(ServiceSecretSettings, UpstreamSettings):
 
     def read_key_pairs(self) -> KeyPairs | None:
         """Return the key pairs of the file, or None where a shared secret signs."""
-        return read_key_file(self.token_key_file) if self.token_key_file else None
+        path = self.token_key_file
+        return read_key_file(path, needs_signer=self.shared_key is None) if path is not None else None
 
     def read_smtp_server(self) -> SmtpServer | None:
         """Return the server that takes our letters, or None without mail."""

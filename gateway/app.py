@@ -2,14 +2,15 @@
 
 create_app(settings, metrics) -> what uvicorn runs: a lifespan, and ``accept`` for each client's connection. The policy
 is read here, so the gateway does not start with a bad one; connections to upstreams are made when the first request
-needs them. SIGHUP reloads the policy. While it runs, the gateway follows the sessions that are ended. Requests still
-running when the time to drain is over are answered with an error, and logged, before the process ends.
+needs them. SIGHUP reloads the policy. While it runs, the gateway follows the sessions that are ended, and the published
+keys where these verify tokens. Requests still running when the time to drain is over are answered with an error, and
+logged, before the process ends.
 """
 
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -20,6 +21,7 @@ from uvicorn.server import ServerState
 
 from gateway.callers.credentials import Credentials, read_keys
 from gateway.callers.renewal import SessionRenewal
+from gateway.callers.unknown_keys import UnknownKeys
 from gateway.forward_auth.answer import ForwardAuth
 from gateway.gate import Gate
 from gateway.metrics import UpstreamMetrics
@@ -37,12 +39,14 @@ from gateway.wire.own_answers import OwnAnswers
 from gateway.wire.request_heads import RequestHeads
 from gateway.wire.upstream_head import UpstreamHeads
 from shared.auth_events.contract import AUTH_SERVICE, GATEWAY
+from shared.auth_events.follower import Follower
 from shared.auth_events.revocation_follower import create_revocation_follower
 from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
 from shared.observing.request_context import Reports
 from shared.settings import SettingsInvalid
 from shared.tokens.keys import PublishedKeys
+from shared.tokens.published_keys import KeyFollower
 from shared.tokens.signed import ServiceTokens
 from shared.web.service_calls import ServiceClient
 
@@ -84,50 +88,72 @@ def create_app(
     settings: GatewaySettings, metrics: Metrics, limits: Limits = LIMITS, client_limits: ClientLimits = CLIENT_LIMITS
 ) -> GatewayApp:
     """Return the gateway; raises SettingsInvalid when its policy can't be used."""
-
-    def load() -> Policy:
-        return load_policy(settings.gateway_rules, settings.rule_variables())
-
-    try:
-        current = CurrentPolicy(load, limits)
-    except PolicyInvalid as error:
-        raise SettingsInvalid(str(error)) from None
-
-    auth_service = create_auth_client(settings)
+    current, auth_service = _read_policy(settings, limits), create_auth_client(settings)
     revocations = Revocations()
     follower = create_revocation_follower(auth_service, revocations, metrics)
     keys = read_keys(settings)
     credentials = Credentials.of(settings, revocations, keys)
-    renewal = SessionRenewal(auth_service, credentials)
+    key_follower = KeyFollower(auth_service, keys) if settings.follows_keys else None
+    followers = (follower, key_follower) if key_follower is not None else (follower,)
+    renewal = SessionRenewal(auth_service, credentials, key_follower)
     servers = set[ServerState]()
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, current.reload)
-        follower.start()
-        await follower.wait_a_moment()  # sessions ended before are to be refused from the first request on
-        yield
-        for server in servers:
-            for connection in list(server.connections):
-                cast("ClientConnection", connection).give_up()
-        await follower.stop()
+        async with _following(followers):
+            yield
+            for server in servers:
+                for connection in list(server.connections):
+                    cast("ClientConnection", connection).give_up()
         await renewal.close()
         await auth_service.close()
         asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
         current.close()
 
-    reference, remarks = Reference(current, settings.nextauth_url), {follower.name: follower.find_remark}
+    reference, remarks = Reference(current, settings.nextauth_url), {each.name: each.find_remark for each in followers}
     checks = {"keys": keys.find_lack}  # with no policy there is no process, and upstreams are not a part of it
     pages = create_own_pages(reference, settings.nextauth_url, lifespan, checks, remarks, settings.security_contact)
     public, names = settings.public, credentials.cookie_names
     heads, upstream_heads, gate = RequestHeads(public.hosts), UpstreamHeads(public, names), Gate(current, credentials)
-    own_answers = OwnAnswers(public.url, names)
-    forward_auth = ForwardAuth(public, heads, gate, renewal, own_answers, names)
+    own_answers, unknown_keys = OwnAnswers(public.url, names), UnknownKeys(gate, key_follower) if key_follower else None
+    forward_auth = ForwardAuth(public, heads, gate, renewal, unknown_keys, own_answers, names)
     metrics.registry.register(UpstreamMetrics(current))
     parts = ExchangeParts(
-        heads, gate, upstream_heads, current, renewal, OwnPages(pages), own_answers, forward_auth, Reports(metrics)
+        heads,
+        gate,
+        upstream_heads,
+        current,
+        renewal,
+        unknown_keys,
+        OwnPages(pages),
+        own_answers,
+        forward_auth,
+        Reports(metrics),
     )
     return GatewayApp(pages, parts, client_limits, servers, keys)
+
+
+def _read_policy(settings: GatewaySettings, limits: Limits) -> CurrentPolicy:
+    def load() -> Policy:
+        return load_policy(settings.gateway_rules, settings.rule_variables())
+
+    try:
+        return CurrentPolicy(load, limits)
+    except PolicyInvalid as error:
+        raise SettingsInvalid(str(error)) from None
+
+
+@contextlib.asynccontextmanager
+async def _following(followers: Sequence[Follower | KeyFollower]) -> AsyncIterator[None]:
+    """Follow the auth service meanwhile."""
+    for each in followers:
+        each.start()
+    # Sessions ended before are to be refused from the first request on, and no good token.
+    await asyncio.gather(*(each.wait_a_moment() for each in followers))
+    yield
+    for each in followers:
+        await each.stop()
 
 
 def create_auth_client(settings: GatewaySettings) -> ServiceClient:

@@ -22,6 +22,7 @@ from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
 from shared.observing.request_context import RequestContextMiddleware
 from shared.settings import Settings
+from shared.tokens.published_keys import KeyFollower
 from shared.tokens.signed import AccessTokens
 from shared.web.crashes import FaultMiddleware
 from shared.web.deadline import DeadlineMiddleware
@@ -30,6 +31,7 @@ from shared.web.health import Check, health_routes
 from shared.web.openapi import describe
 from shared.web.response_headers import ResponseHeadersMiddleware
 from shared.web.routes import Resource, resource
+from shared.web.unknown_keys import UnknownKeyMiddleware
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
@@ -45,6 +47,11 @@ class Server(Protocol):
     @property
     def revocations(self) -> Revocations:
         """The sessions whose tokens are refused before they expire."""
+        ...
+
+    @property
+    def key_follower(self) -> KeyFollower | None:
+        """What reads the published keys; None where there are none to read."""
         ...
 
     @property
@@ -99,13 +106,17 @@ def build_application(
         settings.nextauth_url,
         lifespan,
         before=[Middleware(RequestContextMiddleware, metrics=metrics)],
-        after=[Middleware(DeadlineMiddleware)],
+        after=[Middleware(DeadlineMiddleware), *_build_key_middleware(server.key_follower)],
     )
     app.state.parts = parts
     app.state.server = server
     app.state.access_tokens = server.access_tokens
     app.state.revocations = server.revocations
     return app
+
+
+def _build_key_middleware(follower: KeyFollower | None) -> list[Middleware]:
+    return [Middleware(UnknownKeyMiddleware, follower=follower)] if follower is not None else []
 
 
 def assemble(

@@ -20,6 +20,7 @@ from shared.postgres.database import Database
 from shared.postgres.housekeeping import Chore, Housekeeping
 from shared.settings import reveal
 from shared.tokens.keys import PublishedKeys
+from shared.tokens.published_keys import KeyFollower
 from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
 from shared.users_copy.following import create_user_change_follower
 from shared.verifier_settings import ResourceServerSettings
@@ -41,11 +42,15 @@ class Part(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ResourceServer:
-    """The parts that all such services have; ``beside`` are those of this service alone."""
+    """The parts that all such services have; ``beside`` are those of this service alone.
+
+    ``key_follower`` is None where a shared secret alone verifies tokens.
+    """
 
     database: Database
     auth_service: ServiceClient
     keys: PublishedKeys
+    key_follower: KeyFollower | None
     access_tokens: AccessTokens
     revocations: Revocations
     revocation_follower: Follower
@@ -76,6 +81,7 @@ class ResourceServer:
             database=database,
             auth_service=auth_service,
             keys=keys,
+            key_follower=KeyFollower(auth_service, keys) if settings.follows_keys else None,
             access_tokens=AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl),
             revocations=revocations,
             revocation_follower=create_revocation_follower(auth_service, revocations, metrics),
@@ -91,21 +97,27 @@ class ResourceServer:
 
     @property
     def remarks(self) -> dict[str, Check]:
-        """The state of the auth service's feeds, by name."""
-        return {each.name: each.find_remark for each in (self.revocation_follower, self.user_change_follower)}
+        """The state of the auth service's feeds, and of its published keys, by name."""
+        return {each.name: each.find_remark for each in self._followers}
+
+    @property
+    def _followers(self) -> tuple[Follower | KeyFollower, ...]:
+        feeds = (self.revocation_follower, self.user_change_follower)
+        return (self.key_follower, *feeds) if self.key_follower is not None else feeds
 
     @property
     def _parts(self) -> tuple[Part, ...]:
         """All that starts, in this order; it stops in the reverse order."""
-        return (self.database, *self.beside, self.housekeeping, self.revocation_follower, self.user_change_follower)
+        return (self.database, *self.beside, self.housekeeping, *self._followers)
 
     async def start(self) -> None:
         """Start: connect to the database and follow the auth service, in the background."""
         for part in self._parts:
             if (begun := part.start()) is not None:
                 await begun
-        # Sessions that were ended before must be refused from the first request on.
-        await asyncio.gather(self.database.wait_a_moment(), self.revocation_follower.wait_a_moment())
+        # Sessions that were ended before must be refused from the first request on, and no good token may be.
+        keys = (self.key_follower,) if self.key_follower is not None else ()
+        await asyncio.gather(*(each.wait_a_moment() for each in (self.database, self.revocation_follower, *keys)))
 
     async def stop(self) -> None:
         """Let go of everything; one part that fails keeps no other from it."""

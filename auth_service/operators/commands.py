@@ -186,7 +186,7 @@ def make_secrets() -> Record:
 def make_pair(algorithm: str) -> Record:
     """Return a fresh key pair: the private key in PEM, and what tokens call it."""
     pem = make_key_pair(algorithm)
-    return {"kid": read_key_pairs(pem.encode()).signing_key.kid, "algorithm": algorithm, "pem": pem}
+    return {"kid": read_key_pairs(pem.encode()).published[0].kid, "algorithm": algorithm, "pem": pem}
 
 
 def operator(about: str = "") -> Client:

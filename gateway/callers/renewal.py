@@ -25,7 +25,8 @@ from gateway.callers.credentials import Credentials, Identity, StaleSession
 from gateway.wire.headers import RawHeader
 from shared.auth_events.contract import SESSION_PATH, SealedSession, SessionAnswer
 from shared.errors import Unavailable
-from shared.tokens.authentication import Anonymous, Caller, Reason, User, authenticate_token
+from shared.tokens.authentication import Anonymous, Caller, Reason, User, authenticate_token, names_unknown_key
+from shared.tokens.published_keys import KeyFollower
 from shared.tokens.session_cookie import CookieNames, list_session_pieces
 from shared.web.service_calls import ServiceClient
 
@@ -61,8 +62,11 @@ class _Question:
 class SessionRenewal:
     """Renews the sessions of callers whom ``credentials`` identified. ``close`` at the end."""
 
-    def __init__(self, auth_service: ServiceClient, credentials: Credentials) -> None:
+    def __init__(
+        self, auth_service: ServiceClient, credentials: Credentials, key_follower: KeyFollower | None = None
+    ) -> None:
         self._auth_service = auth_service
+        self._key_follower = key_follower
         self._credentials = credentials
         self._forgot_at = float("-inf")  # by the monotonic clock
         self._questions: dict[tuple[str, str | None], _Question] = {}
@@ -78,13 +82,22 @@ class SessionRenewal:
         if answer.access_token is None:
             self._note_end(identity.stale)
             return RenewedCaller(Anonymous(Reason.REVOKED), answer.set_cookie)
-        now, credentials = int(time.time()), self._credentials
-        caller = authenticate_token(answer.access_token, credentials.tokens, credentials.revocations, now)
+        now = int(time.time())
+        caller = await self._authenticate(answer.access_token, now)
         if isinstance(caller, User) and caller.claims.session_id in self._list_wanted(identity.stale, now):
             if caller.claims.session_id != identity.stale.session_id:
                 self._note_end(identity.stale)
             return RenewedCaller(caller, answer.set_cookie)
         return RenewedCaller(caller) if caller == Anonymous(Reason.REVOKED) else without_answer
+
+    async def _authenticate(self, token: str, now: int) -> Caller:
+        """Return the caller that a fresh token proves, which may be the first that a new key has signed."""
+        credentials = self._credentials
+        caller = authenticate_token(token, credentials.tokens, credentials.revocations, now)
+        if self._key_follower is None or not names_unknown_key(caller):
+            return caller
+        await self._key_follower.settle()
+        return authenticate_token(token, credentials.tokens, credentials.revocations, now)
 
     async def close(self) -> None:
         """End the questions that still run."""

@@ -24,6 +24,7 @@ from starlette.responses import Response
 
 from gateway.callers.client_address import is_trusted
 from gateway.callers.renewal import RenewedCaller, SessionRenewal
+from gateway.callers.unknown_keys import UnknownKeys
 from gateway.forward_auth.question import Dialect, choose_dialect, is_question, read_question
 from gateway.gate import Gate, Judgement, TellState, note_judgement
 from gateway.policy.decision import AnswerOptions, Forward, RedirectToSignIn, Refuse
@@ -33,6 +34,7 @@ from gateway.wire.own_answers import Answer, OwnAnswers
 from gateway.wire.request_heads import RequestHead, RequestHeads
 from shared.errors import AppError, Forbidden, MethodNotAllowed, Unauthorized
 from shared.observing.request_context import RequestRecord
+from shared.tokens.authentication import names_unknown_key
 from shared.tokens.session_cookie import CookieNames
 
 DECISION_HEADER = "Gatepost-Decision"
@@ -47,6 +49,7 @@ class ForwardAuth:
         heads: RequestHeads,
         gate: Gate,
         renewal: SessionRenewal,
+        unknown_keys: UnknownKeys | None,
         own_answers: OwnAnswers,
         cookie_names: CookieNames,
     ) -> None:
@@ -54,6 +57,7 @@ class ForwardAuth:
         self._heads = heads
         self._gate = gate
         self._renewal = renewal
+        self._unknown_keys = unknown_keys
         self._own_answers = own_answers
         self._cookie_names = cookie_names
 
@@ -69,6 +73,8 @@ class ForwardAuth:
         try:
             original = read_question(head.line, head.headers.raw, self._heads)
             judgement = self._gate.judge(original, int(time.time()), is_forward_auth=True)
+            if self._unknown_keys is not None and names_unknown_key(judgement.caller):
+                judgement = await self._unknown_keys.judge_again(original, is_forward_auth=True)
             if judgement.stale is not None:
                 renewed = await self._renewal.renew(judgement.identity)
                 judgement = self._gate.judge(original, int(time.time()), renewed, is_forward_auth=True)

@@ -2,7 +2,7 @@
 
 - The judgement says what happens. Bytes go from one connection to the other as they come, with back-pressure both ways:
   memory is bounded by what the slower side takes. A coroutine runs only where something has to be waited for: a slot in
-  the pool, the renewal of a session, a page of our own, the answer to forward auth.
+  the pool, a key that is not known, the renewal of a session, a page of our own, the answer to forward auth.
 - A body announced to be short is collected before an upstream is asked, so that a slow sender keeps nobody else from
   the upstream. A short answer goes out in one piece, so that half of it can't pass for the whole.
 - A request is retried only if its connection was a kept-alive one that closed without a single byte of an answer, the
@@ -24,6 +24,7 @@ import structlog
 
 from gateway.callers.renewal import RenewedCaller, SessionRenewal
 from gateway.callers.same_origin import SAFE_METHODS
+from gateway.callers.unknown_keys import UnknownKeys
 from gateway.forward_auth.answer import ForwardAuth
 from gateway.gate import Gate, Judgement, TellState, note_judgement
 from gateway.pages.adapter import OwnPages
@@ -42,6 +43,7 @@ from gateway.wire.upstream_head import UpstreamHeads
 from gateway.wire.websocket import is_accepted
 from shared.errors import AppError, BodyTooLarge, UpstreamFailed, UpstreamTimeout
 from shared.observing.request_context import Reports, RequestRecord, answer_as, begin_record
+from shared.tokens.authentication import names_unknown_key
 
 IDEMPOTENT = SAFE_METHODS | {"PUT", "DELETE"}
 CLIENT_GONE = 499  # for the log alone: nobody is left to receive it
@@ -55,13 +57,14 @@ log = structlog.get_logger("exchange")
 
 @dataclass(frozen=True, slots=True)
 class ExchangeParts:
-    """What exchanges are made of, and the way to make one."""
+    """What exchanges are made of, and the way to make one; no ``unknown_keys`` where no keys are published."""
 
     heads: RequestHeads
     gate: Gate
     upstream_heads: UpstreamHeads
     current: CurrentPolicy
     renewal: SessionRenewal
+    unknown_keys: UnknownKeys | None
     own_pages: OwnPages
     own_answers: OwnAnswers
     forward_auth: ForwardAuth
@@ -133,7 +136,9 @@ class Exchange:
             self._wait_for(self._answer_question)
             return
         judgement = parts.gate.judge(self.head, int(time.time()))
-        if judgement.stale is not None:
+        if parts.unknown_keys is not None and names_unknown_key(judgement.caller):
+            self._wait_for(functools.partial(self._judge_again, parts.unknown_keys))
+        elif judgement.stale is not None:
             self._wait_for(functools.partial(self._renew, judgement))
         else:
             self._act(judgement)
@@ -141,6 +146,13 @@ class Exchange:
     async def _answer_question(self) -> None:
         answer, self._renewed = await self._parts.forward_auth.answer(self.head, self.record)
         self._send_own(answer)
+
+    async def _judge_again(self, unknown_keys: UnknownKeys) -> None:
+        judgement = await unknown_keys.judge_again(self.head)
+        if judgement.stale is not None:
+            await self._renew(judgement)
+        else:
+            self._act(judgement)
 
     async def _renew(self, judgement: Judgement) -> None:
         renewed = self._renewed = await self._parts.renewal.renew(judgement.identity)

@@ -15,10 +15,11 @@ from posts_service.schemas import ListQuery, PostChange, PostDraft, PostView, Pu
 from posts_service.tables.posts import Post
 from posts_service.web.answers import post_answer, public_post_answer
 from posts_service.web.cursors import encode_cursor
-from posts_service.web.etags import etag_of, is_matched_strongly, is_matched_weakly, public_etag_of
+from posts_service.web.etags import etag_of, public_etag_of
 from posts_service.writing import KEY_HEADER, Precondition
 from shared.errors import Invalid
 from shared.tokens.authentication import identify_caller, require_user
+from shared.web.entity_tags import is_matched_strongly, is_matched_weakly
 from shared.web.routes import RequestHeader, operation, path_id
 from shared.web.schemas import ErrorView
 

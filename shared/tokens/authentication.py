@@ -102,6 +102,19 @@ def identify_caller(connection: HTTPConnection) -> Caller:
     return caller
 
 
+def identify_again(connection: HTTPConnection) -> Caller:
+    """Return who sends the request, after the keys may have changed."""
+    record = record_of(connection.scope)
+    record.anonymous_because = record.token_refusal = None
+    del connection.scope[_CALLER]
+    return identify_caller(connection)
+
+
+def names_unknown_key(caller: Caller) -> bool:
+    """Tell whether a caller's token names a key that is not known, so that it could not be verified."""
+    return isinstance(caller, Anonymous) and caller.refusal is Refusal.UNKNOWN_KEY
+
+
 def require_user(connection: HTTPConnection) -> User:
     """Return the signed-in user who sends the request, or raise Unauthorized."""
     caller = identify_caller(connection)

@@ -1,7 +1,8 @@
 """The auth service's key pairs: read from a PEM file (RFC 7468), made, and used beside its shared secrets.
 
 The first key of the file is private and signs. All further ones, private or public, only verify and are published: keys
-that are announced, or that retire. Whatever is wrong with the file is one sentence that names nothing it holds.
+that are announced, or that retire. Beside a shared secret, which signs then, all may be public: that is how the first
+key pair is announced. Whatever is wrong with the file is one sentence that names nothing it holds.
 
 Nobody but the file's owner may read it. Like PostgreSQL with its own key, we take a file of root's that a group may
 read, too: that is how Kubernetes mounts a secret for a process that is not root.
@@ -38,9 +39,9 @@ class KeyFileRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class KeyPairs:
-    """What a key file holds: the key that signs, and the public half of each, the signing one's first."""
+    """What a key file holds: the key that signs, if any, and the public half of each, the signing one's first."""
 
-    signing_key: SigningKey
+    signing_key: SigningKey | None
     published: tuple[PublicKey, ...]
 
 
@@ -50,15 +51,15 @@ class IssuerKeys:
     def __init__(self, secrets: KeyRing, pairs: KeyPairs | None = None) -> None:
         self.version = 0
         self.published: tuple[PublicKey, ...] = ()
-        self.signing_key = secrets.signing_key
+        self.signing_key = self._secret_key = secrets.signing_key
         self._secrets = secrets
         self._public: dict[str, PublicKey] = {}
         if pairs is not None:
             self.replace(pairs)
 
     def replace(self, pairs: KeyPairs) -> None:
-        """Sign by the first of these pairs, and verify by all of them and by no other pair."""
-        self.signing_key, self.published = pairs.signing_key, pairs.published
+        """Sign by the first of these pairs, if it is private, and verify by all of them and by no other pair."""
+        self.signing_key, self.published = pairs.signing_key or self._secret_key, pairs.published
         public = {key.kid: key for key in pairs.published}
         if public.keys() != self._public.keys():
             self._public = public
@@ -69,7 +70,7 @@ class IssuerKeys:
         return (self._public.get(kid) if isinstance(kid, str) else None) or self._secrets.find_key(kid)
 
 
-def read_key_file(path: Path) -> KeyPairs:
+def read_key_file(path: Path, *, needs_signer: bool = True) -> KeyPairs:
     """Return the key pairs of a file that nobody else can read; raises KeyFileRefused."""
     try:
         # At once: a pipe that nobody writes would hold up the start.
@@ -84,11 +85,14 @@ def read_key_file(path: Path) -> KeyPairs:
         raise KeyFileRefused("names a file that others can read; make it its owner's alone by chmod 600")
     if len(content) > LONGEST_FILE:
         raise KeyFileRefused(f"names a file of more than {LONGEST_FILE} bytes")
-    return read_key_pairs(content)
+    return read_key_pairs(content, needs_signer=needs_signer)
 
 
-def read_key_pairs(content: bytes) -> KeyPairs:
-    """Return the key pairs of a text of PEM blocks; raises KeyFileRefused."""
+def read_key_pairs(content: bytes, *, needs_signer: bool = True) -> KeyPairs:
+    """Return the key pairs of a text of PEM blocks; raises KeyFileRefused.
+
+    Where none ``needs_signer``, all keys may be public.
+    """
     blocks = [(match[1], match[0]) for match in _BLOCK.finditer(content)]
     if len(blocks) != content.count(_BEGIN):
         raise KeyFileRefused("names a file with a PEM block that has no end")
@@ -99,6 +103,8 @@ def read_key_pairs(content: bytes) -> KeyPairs:
         raise KeyFileRefused(f"names a file of more than {MOST_KEYS} keys")
     public = {key.kid: key for key in map(_name, keys)}  # once each: a pair may stand beside its own public half
     first = keys[0]
+    if not needs_signer and not any(isinstance(key, _Private) for key in keys):
+        return KeyPairs(None, tuple(public.values()))
     if not isinstance(first, _Private):
         raise KeyFileRefused("names a file that begins with a public key; its first key signs, and must be private")
     signer = next(iter(public.values()))

@@ -129,6 +129,11 @@ class PublishedKeys:
             self.on_unknown()
         return key
 
+    @property
+    def kids(self) -> tuple[str, ...]:
+        """The names of the published keys."""
+        return (*self._published,)
+
     def find_lack(self) -> str | None:
         """Return None where there is any key, else what is missing: without one nobody's token is accepted."""
         return None if self._secrets or self._published else "no key yet"

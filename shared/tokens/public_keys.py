@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from shared.tokens.compact_form import decode_segment, encode_segment, read_object
 from shared.tokens.keys import ES256, RS256, PublicKey, construct_key
 
+KEYS_PATH = "/.well-known/jwks.json"
 LONGEST_SET = 65_536  # bytes
 MOST_KEYS = 16
 RSA_BITS = range(2048, 4097)

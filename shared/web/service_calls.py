@@ -42,7 +42,7 @@ class BadStatus(Exception):
 
 
 class AnswerTooLong(Exception):
-    """The answer has more than ``MAX_ANSWER`` bytes."""
+    """The answer has more bytes than it may have."""
 
 
 class ServiceClient:
@@ -75,20 +75,37 @@ class ServiceClient:
         request = self._client.build_request("POST", path, json=body, timeout=_limit(timeout))
         return await self._call(path, request, timeout, is_told=True)
 
+    async def get_published(self, path: str, longest: int) -> bytes:
+        """Return the body of a GET of what is public, without a token; or raise Unavailable, for the caller to log."""
+        request = self._client.build_request("GET", path, timeout=_limit(CALL_TIMEOUT))
+        return await self._send(path, request, CALL_TIMEOUT, longest, is_told=False)
+
     async def _call(self, path: str, request: httpx2.Request, seconds: float, *, is_told: bool) -> object:
         token = self._tokens.sign(caller=self._caller, callee=self._callee, now=int(time.time()))
-        request.headers.update({"Authorization": SCHEME + token, "Accept-Encoding": "identity", **_context()})
+        request.headers["Authorization"] = SCHEME + token
+        body = await self._send(path, request, seconds, MAX_ANSWER, is_told=is_told)
+        try:
+            answer: object = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise self._fail(path, HTTPStatus.OK, error, is_told=is_told) from error
+        self._note_success(path)
+        return answer
+
+    async def _send(self, path: str, request: httpx2.Request, seconds: float, longest: int, *, is_told: bool) -> bytes:
+        request.headers.update({"Accept-Encoding": "identity", **_context()})
         status: int | None = None
         try:
             async with asyncio.timeout(seconds):
                 response = await self._client.send(request, stream=True, follow_redirects=False)
                 status = response.status_code
-                answer = await _read_json(response)
-        except (httpx2.HTTPError, BadStatus, AnswerTooLong, ValueError, RecursionError, TimeoutError) as error:
-            self._note_failure(path, status, type(error).__name__, is_told=is_told)
-            raise Unavailable from error
-        self._note_success(path)
-        return answer
+                return await _read_body(response, longest)
+        except (httpx2.HTTPError, BadStatus, AnswerTooLong, ValueError, TimeoutError) as error:
+            raise self._fail(path, status, error, is_told=is_told) from error
+
+    def _fail(self, path: str, status: int | None, error: Exception, *, is_told: bool) -> Unavailable:
+        """Return what to raise for a failure, which is noted."""
+        self._note_failure(path, status, type(error).__name__, is_told=is_told)
+        return Unavailable()
 
     def _note_failure(self, path: str, status: int | None, error: str, *, is_told: bool) -> None:
         say = log.debug
@@ -120,8 +137,8 @@ def require_service(request: Request, callee: str) -> str:
         raise Unauthorized(challenge=f'{REALM}, error="invalid_token"' if header else REALM) from None
 
 
-async def _read_json(response: httpx2.Response) -> object:
-    """Return the JSON value of an answer, and close the answer whatever happens."""
+async def _read_body(response: httpx2.Response, longest: int) -> bytes:
+    """Return the body of an answer, and close the answer whatever happens."""
     try:
         if response.status_code != HTTPStatus.OK:
             raise BadStatus(response.status_code)
@@ -130,12 +147,11 @@ async def _read_json(response: httpx2.Response) -> object:
         body = bytearray()
         async for piece in response.aiter_bytes():
             body += piece
-            if len(body) > MAX_ANSWER:
+            if len(body) > longest:
                 raise AnswerTooLong
     finally:
         await response.aclose()
-    answer: object = json.loads(body)
-    return answer
+    return bytes(body)
 
 
 def _create_client(address: str, callee: str) -> httpx2.AsyncClient:

@@ -1,6 +1,19 @@
 """All experiments, in the order in which they are run."""
 
-from tests.faults import beside, clients, database, floods, freezing, killing, network, rolling, soak, starting, tokens
+from tests.faults import (
+    beside,
+    clients,
+    database,
+    floods,
+    freezing,
+    keys,
+    killing,
+    network,
+    rolling,
+    soak,
+    starting,
+    tokens,
+)
 from tests.faults.experiments import Experiment
 
 EXPERIMENTS = (
@@ -32,4 +45,5 @@ EXPERIMENTS = (
     Experiment(tokens.rotate_secret, is_seamless=True, has_replicas=True),
     Experiment(starting.reload_bad_rules, is_seamless=True, has_replicas=True),
     Experiment(rolling.upgrade_posts, is_seamless=True, has_replicas=True),
+    Experiment(keys.rotate_keys, is_seamless=True, has_replicas=True),
 )

@@ -25,6 +25,7 @@ ALTER TABLE posts DROP COLUMN experiment;
 
 _PORTS = {"auth_service": 8001, "posts_service": 8002}
 RULES = "rules.toml"
+KEYS, KEYS_INSIDE = "keys", "/run/keys"  # a folder for key files, and where the auth service finds it
 
 
 def name_second(service: str) -> str:
@@ -35,6 +36,7 @@ def name_second(service: str) -> str:
 def write_replicas(directory: Path, second_port: int, *, is_upgrade: bool = False) -> Path:
     """Write compose's second file, and the policy, into a directory; ``is_upgrade`` brings posts a migration more."""
     directory.chmod(0o755)  # it is read by another user in the containers
+    (directory / KEYS).mkdir(exist_ok=True)
     (directory / RULES).write_text(_name_replicas((ROOT / "gateway/rules.toml").read_text()))
     newest = max(path.stem for path in (ROOT / "posts_service/tables/migrations").glob("*.sql"))
     (directory / "migration.sql").write_text(ADDITIVE.format(depends=newest))
@@ -56,6 +58,8 @@ def write_replicas(directory: Path, second_port: int, *, is_upgrade: bool = Fals
 def _list_more(name: str, directory: Path, *, is_upgrade: bool) -> dict[str, object]:
     if name == "gateway":
         return {"volumes": [f"{directory / RULES}:/app/gateway/{RULES}:ro"]}
+    if name == "auth_service":
+        return {"volumes": [f"{directory / KEYS}:{KEYS_INSIDE}:ro"]}
     if name == "posts_service" and is_upgrade:
         return {"volumes": [f"{directory}/migration.sql:{MIGRATION}:ro"]}
     return {}

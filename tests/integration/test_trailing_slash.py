@@ -18,6 +18,7 @@ PATHS = [
     *("/userposts", "/userposts/new", "/userposts/999999", "/posts/999999", "/api/user/1", "/api/user/x"),
     *("/authors/1", "/authors/999999", "/favicon.ico", "/robots.txt"),
     *("/.well-known/change-password", "/.well-known/security.txt"),
+    *("/.well-known/jwks.json", "/.well-known/oauth-authorization-server"),
     *("/api/posts", "/api/posts/999999", "/assets/gatepost.css", "/docs", "/openapi.json", "/nowhere"),
 ]
 CHANGING = re.compile(

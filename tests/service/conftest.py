@@ -6,6 +6,7 @@ import pytest
 
 from shared.auth_events import follower
 from shared.postgres import housekeeping
+from shared.tokens import published_keys
 from stack.postgres import DatabaseUrls
 from tests.support.own_postgres import own_postgres
 
@@ -15,6 +16,7 @@ def start_at_once() -> Iterator[None]:
     """Let a service start at once, whether or not the test has an auth service for it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(follower, "START_TIMEOUT", 0.2)
+        patch.setattr(published_keys, "START_TIMEOUT", 0.2)
         yield
 
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
 from shared.tokens.signed import ServiceTokens
+from tests.support.key_publisher import KEYS_PATH, describe_keys
 from tests.support.service_callers import tokens_of
+from tests.support.signers import USUAL
 
 OK = "HTTP/1.1 200 OK"
 LONGEST_WAIT = 0.2  # seconds; shorter than what is asked for, so that no test waits for the end of a poll
@@ -92,6 +94,8 @@ class FakeAuthService:
                 await asyncio.sleep(0.01)
 
     async def _answer(self, target: str, headers: Mapping[str, str], body: bytes) -> bytes:
+        if target == KEYS_PATH:
+            return _show_keys()
         token = headers["authorization"].removeprefix("Bearer ")
         caller = self.tokens.verify(token, callee="auth_service", now=int(time.time()))
         parts = urlsplit(target)
@@ -139,6 +143,13 @@ class FakeAuthService:
 def describe_user(user_id: int, name: str) -> Json:
     """Return a user as services are told of one."""
     return {"id": user_id, "name": name, "email": f"{name.lower().replace(' ', '.')}@example.com"}
+
+
+def _show_keys() -> bytes:
+    """Return the public key of who signs in this run of the tests."""
+    if USUAL.signer.key is None:
+        return answer_with({"error": "There are no public keys"}, "HTTP/1.1 404 Not Found")
+    return answer_with(json.loads(describe_keys([USUAL.signer])))
 
 
 def read_head(head: str) -> tuple[str, dict[str, str]]:

@@ -15,7 +15,7 @@ from typing import Literal
 import httpx2
 from pydantic import SecretStr
 
-from gateway.app import accept, create_app
+from gateway.app import GatewayApp, accept, create_app
 from gateway.callers.credentials import Credentials
 from gateway.settings import GatewaySettings
 from gateway.wire.limits import ClientLimits, Limits
@@ -24,10 +24,12 @@ from shared.observing.metrics import Metrics
 from shared.process.draining import DrainingServer
 from shared.process.server import build_config
 from shared.tokens.keys import PublishedKeys
+from tests.support.key_publisher import running_key_publisher
 from tests.support.signers import USUAL, Signer
-from tests.support.verifiers import keys_of, published_of
+from tests.support.verifiers import keys_of
 
 NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # nothing here is https, and reading them takes long
+NO_AUTH_SERVICE = "http://127.0.0.1:9"
 SERVICE_SECRET = "a-service-key-for-the-gateways-tests-3"
 SESSION_ID = "0b4d3e6a-8f1c-4c7e-9a52-6a7f0d1f2b3c"
 
@@ -91,38 +93,51 @@ async def running_gateway(
     limits: Limits | None = None,
     client_limits: ClientLimits | None = None,
     environment: Literal["development", "production"] = "development",
-    auth_service_url: str = "http://127.0.0.1:9",
+    auth_service_url: str = NO_AUTH_SERVICE,
     by: Signer | None = None,
 ) -> AsyncIterator[RunningGateway]:
-    """Give a gateway with the policy of a file, which takes the access tokens of a signer, or of the usual one."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as uvloop sets it, which the tests do without
-    port = listener.getsockname()[1]
+    """Give a gateway with the policy of a file, which takes the access tokens of a signer, or of the usual one.
+
+    Without an auth service, a signer's public key is published by one that does nothing else.
+    """
     signer = by or USUAL.signer
-    by_key_pair = signer.key is not None
-    settings = GatewaySettings(
+    async with contextlib.AsyncExitStack() as stack:
+        if signer.key is not None and auth_service_url == NO_AUTH_SERVICE:
+            auth_service_url = (await stack.enter_async_context(running_key_publisher(signer))).url
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as uvloop sets it, which tests do without
+        settings = _settings(listener.getsockname()[1], rules, environment, auth_service_url, signer)
+        metrics = Metrics()
+        app = create_app(settings, metrics, limits or Limits(), client_limits or ClientLimits())
+        server = await _serve(app, listener)
+        stack.push_async_callback(server.shutdown, [listener])
+        credentials = Credentials.of(settings, Revocations(), keys_of(signer) if signer.key is not None else None)
+        yield RunningGateway(settings.port, settings, credentials, metrics, server, app.keys)
+
+
+def _settings(
+    port: int, rules: Path, environment: Literal["development", "production"], auth_service_url: str, signer: Signer
+) -> GatewaySettings:
+    return GatewaySettings(
         environment=environment,
+        port=port,
         nextauth_url=f"http://localhost:{port}",
-        secret_key=None if by_key_pair else SecretStr("a-secret-key-for-the-gateways-tests-1"),
+        secret_key=None if signer.key is not None else SecretStr("a-secret-key-for-the-gateways-tests-1"),
         nextauth_secret=SecretStr("a-cookie-key-for-the-gateways-tests-2"),
         service_secret=SecretStr(SERVICE_SECRET),
         auth_service_url=auth_service_url,
         gateway_rules=rules,
     )
-    metrics = Metrics()
-    app = create_app(settings, metrics, limits or Limits(), client_limits or ClientLimits())
-    app.keys.replace(published_of(signer))
-    config = build_config(app, "127.0.0.1", port, accept)
+
+
+async def _serve(app: GatewayApp, listener: socket.socket) -> DrainingServer:
+    config = build_config(app, "127.0.0.1", listener.getsockname()[1], accept)
     config.load()
     server = DrainingServer(config, seconds=60)
     server.lifespan = config.lifespan_class(config)  # as serve() does, which would take over the signals of the tests
     await server.startup(sockets=[listener])
     await server.on_tick(0)  # sets the date
-    try:
-        credentials = Credentials.of(settings, Revocations(), keys_of(signer) if by_key_pair else None)
-        yield RunningGateway(port, settings, credentials, metrics, server, app.keys)
-    finally:
-        await server.shutdown(sockets=[listener])
+    return server
 
 
 def reset(writer: asyncio.StreamWriter) -> None:

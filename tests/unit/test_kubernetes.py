@@ -16,6 +16,7 @@ from posts_service.settings import PostsMigrationSettings
 from shared.service_settings import list_callers, name_secret
 from shared.settings import list_names, load_settings
 from shared.timing import COMMAND_TIMEOUT, GRACE
+from shared.tokens.key_pairs import make_key_pair
 from stack.services import SERVICES as TABLE
 from stack.services import SETTING_NAMES
 from tests.support.house import ROOT
@@ -207,6 +208,54 @@ def test_the_policy_of_forward_auth_is_mounted(tmp_path: Path) -> None:
     settings = get_one("forward-auth", "ConfigMap", "gatepost-settings")["data"]
     assert volume["configMap"]["name"] == name_of(policy)
     assert f"{mount['mountPath']}/rules.toml" == settings["GATEWAY_RULES"]
+
+
+@pytest.mark.parametrize("variant", ["ingress", "forward-auth"])
+@pytest.mark.parametrize("has_secret", [True, False])
+def test_a_key_pair_signs(tmp_path: Path, variant: str, *, has_secret: bool) -> None:
+    """The components give the auth service alone the key pair, and take the shared secret away from every pod."""
+    components = ["key-pair"] if has_secret else ["key-pair", "no-shared-secret"]
+    for deployment in render_with(tmp_path, variant, components):
+        kubernetes_validate.validate(deployment, VERSIONS[0], strict=True)
+        environment = read_environment(deployment)
+        secrets = [each["secret"] for each in read_pod(deployment)["volumes"] if "secret" in each]
+        mounted = {item["key"] for secret in secrets for item in secret.get("items", ())}
+        assert ("secret-key" in mounted, "SECRET_KEY_FILE" in environment) == (has_secret, has_secret)
+        pairs = [secret["defaultMode"] for secret in secrets if secret["secretName"] == "gatepost-token-keys"]
+        is_issuer = name_of(deployment) == "auth-service"
+        assert pairs == ([0o440] if is_issuer else [])  # of root's, so for the pod's group alone
+        assert ("TOKEN_KEY_FILE" in environment) is is_issuer
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_starts_by_a_key_pair(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, service: str) -> None:
+    """With both components a service takes its settings in production, and has no secret that signs tokens."""
+    (deployment,) = [
+        each for each in render_with(tmp_path, "ingress", ["key-pair", "no-shared-secret"]) if name_of(each) == service
+    ]
+    (tmp_path / "keys.pem").touch(0o600)
+    (tmp_path / "keys.pem").write_text(make_key_pair())
+    secrets = {**make_secrets(), "AUTH_DATABASE_URL": "postgresql://a", "POSTS_DATABASE_URL": "postgresql://p"}
+    settings = {**get_one("ingress", "ConfigMap", "gatepost-settings")["data"], "PORT": "1", "METRICS_PORT": "2"}
+    settings |= {"PUBLISHED_KEYS": "on"}
+    for name in read_environment(deployment):
+        secret = name.removesuffix("_FILE")
+        settings |= {secret: str(secrets[secret])} if secret in secrets else {}
+        settings |= {name: str(tmp_path / "keys.pem")} if name == "TOKEN_KEY_FILE" else {}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings(SETTINGS[service]).shared_key is None
+
+
+def render_with(folder: Path, variant: str, components: list[str]) -> list[Manifest]:
+    """Return the Deployments of a variant with components, as an operator's own kustomization names them."""
+    place = os.path.relpath(FOLDER, folder)
+    listed = ", ".join(f"{place}/{each}" for each in components)
+    (folder / "kustomization.yaml").write_text(f"resources: [{place}/{variant}]\ncomponents: [{listed}]\n")
+    rendered = render_folder(folder)
+    (settings,) = [each for each in rendered if name_of(each).startswith("gatepost-settings")]
+    assert settings["data"]["PUBLISHED_KEYS"] == "on"
+    return [each for each in rendered if each["kind"] == "Deployment"]
 
 
 def test_the_readme_s_own_kustomization_works(tmp_path: Path) -> None:

@@ -12,11 +12,9 @@ import pytest
 from starlette.applications import Starlette
 
 from gateway.pages.well_known import well_known_routes
-from tests.support.gateway_in_process import RunningGateway, change_rules, eventually, running_gateway, status_of
+from tests.support.gateway_in_process import RunningGateway, change_rules, eventually, status_of
 from tests.support.raw_upstream import RawUpstream, Received
 from tests.support.services import PUBLIC_URL, client_of
-from tests.support.signers import signer_of
-from tests.support.verifiers import published_of
 
 AUTH_PART = {
     "openapi": "3.1.0",
@@ -253,20 +251,3 @@ async def test_a_new_policy_on_sighup(client: httpx2.AsyncClient, rules: Path) -
         os.kill(os.getpid(), signal.SIGHUP)
         await asyncio.sleep(0.05)
         assert (await client.get("/renamed")).status_code == status
-
-
-async def test_without_any_key_it_is_not_ready(rules: Path) -> None:
-    """A gateway that has no shared secret, and no published key yet, says so, and lets nobody in until it has one."""
-    signer = signer_of("ES256")
-    async with running_gateway(rules, by=signer) as gateway, gateway.client() as client:
-        headers = {"authorization": gateway.sign_token()}
-        assert (await client.get("/readyz")).status_code == 200
-        before = (await client.get("/userposts", headers=headers)).status_code
-        gateway.keys.replace([])
-        answer = await client.get("/readyz")
-        assert (answer.status_code, answer.json()["lacks"]) == (503, {"keys": "no key yet"})
-        closed = (await client.get("/userposts", headers=headers)).status_code
-        gateway.keys.replace(published_of(signer))
-        assert (await client.get("/readyz")).status_code == 200
-        assert (before, closed) == (200, 302)
-        assert (await client.get("/userposts", headers=headers)).status_code == before

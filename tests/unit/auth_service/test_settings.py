@@ -54,6 +54,14 @@ def test_what_signs(monkeypatch: pytest.MonkeyPatch, key_file: Path) -> None:
         assert pairs.signing_key.kid == signer_of("ES256").kid
 
 
+def test_a_first_key_pair_is_announced(monkeypatch: pytest.MonkeyPatch, key_file: Path) -> None:
+    """Beside a secret, which signs then, a file may hold public keys alone."""
+    key_file.write_bytes(write_public(make_ec_key()))
+    pairs = load(monkeypatch, SECRET_KEY=KEY, TOKEN_KEY_FILE=str(key_file)).read_key_pairs()
+    assert pairs is not None
+    assert (pairs.signing_key, [key.kid for key in pairs.published]) == (None, [signer_of("ES256").kid])
+
+
 def test_nothing_that_signs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a secret and a key pair nothing starts; a secret that only verifies does not help."""
     line = "TOKEN_KEY_FILE: is missing, and so is SECRET_KEY; one of them signs access tokens"
@@ -70,8 +78,9 @@ def test_a_bad_secret_is_not_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_key_file_that_can_not_be_used(monkeypatch: pytest.MonkeyPatch, key_file: Path) -> None:
     """A bad key file stops the start, whatever else could sign, and with one line that says why."""
-    key_file.write_bytes(write_public(make_ec_key()))
-    for secret in (KEY, ""):
+    pair = key_file.read_bytes()
+    for content, secret in ((b"", ""), (pair, ""), (pair, KEY)):
+        key_file.write_bytes(write_public(make_ec_key()) + content)
         line = refusal(monkeypatch, SECRET_KEY=secret, TOKEN_KEY_FILE=str(key_file))
         assert line.startswith("TOKEN_KEY_FILE: names a file that begins with a public key")
     key_file.chmod(0o644)

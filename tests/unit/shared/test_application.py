@@ -27,6 +27,7 @@ class BareServer:
         self.lack = lack
         self.crash = crash
         self.told: list[str] = []
+        self.key_follower = None
         self.access_tokens = AccessTokens(KeyRing(SAMPLE_SECRETS["SECRET_KEY"]), SETTINGS.nextauth_url, 60)
         self.revocations = Revocations()
         self.checks: dict[str, Check] = {"database": lambda: self.lack}

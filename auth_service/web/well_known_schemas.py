@@ -1,0 +1,96 @@
+"""What the auth service publishes at well-known addresses; members are named as the RFCs name them."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from shared.tokens.public_keys import KEYS_PATH
+from shared.web.schemas import example
+
+ISSUER = "https://example.com"
+
+_POINT: dict[str, JsonValue] = {
+    "kty": "EC",
+    "crv": "P-256",
+    "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+    "kid": "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s",
+    "alg": "ES256",
+    "use": "sig",
+}
+_MODULUS: dict[str, JsonValue] = {
+    "kty": "RSA",
+    "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4…",
+    "e": "AQAB",
+    "kid": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+    "alg": "RS256",
+    "use": "sig",
+}
+
+
+class PointKeyView(BaseModel):
+    """The public half of a key pair on a curve (RFC 7517; RFC 7518, section 6.2); ``kid`` is its thumbprint."""
+
+    model_config = example(**_POINT)
+
+    kty: Literal["EC"]
+    crv: Literal["P-256"]
+    x: str
+    y: str
+    kid: str
+    alg: Literal["ES256"]
+    use: Literal["sig"]
+
+
+class ModulusKeyView(BaseModel):
+    """The public half of an RSA key pair (RFC 7517; RFC 7518, section 6.3); ``kid`` is its thumbprint."""
+
+    model_config = example(**_MODULUS)
+
+    kty: Literal["RSA"]
+    n: str
+    e: str
+    kid: str
+    alg: Literal["RS256"]
+    use: Literal["sig"]
+
+
+class KeySetView(BaseModel):
+    """The public keys of access tokens (RFC 7517, section 5): the one that signs, announced and retiring ones."""
+
+    model_config = example(keys=[_POINT])
+
+    keys: list[PointKeyView | ModulusKeyView]
+
+
+class IssuerView(BaseModel):
+    """What a library has to know of who issues access tokens (RFC 8414).
+
+    ``access_token_signing_alg_values_supported`` is our own: the algorithms of all published keys.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "issuer": ISSUER,
+                    "jwks_uri": ISSUER + KEYS_PATH,
+                    "token_endpoint": f"{ISSUER}/api/token",
+                    "token_endpoint_auth_methods_supported": ["none"],
+                    "grant_types_supported": ["refresh_token"],
+                    "response_types_supported": [],
+                    "access_token_signing_alg_values_supported": ["ES256"],
+                    "service_documentation": f"{ISSUER}/docs",
+                }
+            ]
+        }
+    )
+
+    issuer: str
+    jwks_uri: str
+    token_endpoint: str
+    token_endpoint_auth_methods_supported: list[str]
+    grant_types_supported: list[str]
+    response_types_supported: list[str]
+    access_token_signing_alg_values_supported: list[str]
+    service_documentation: str
