@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +23,6 @@ import pytest
 from tests.support.node import install_packages
 from tests.support.ports import find_free_port
 from tests.support.running_stack import ROOT
-from tests.support.signers import Signer, write_public
 
 FILES = ROOT / "docs" / "verify-elsewhere"
 PACKAGES = ROOT / "tests" / "verify_elsewhere"
@@ -34,7 +34,6 @@ PYTHON = {"FastAPI": "fastapi_pyjwt:app", "Django": "django_pyjwt:application"}
 NODE = {"Fastify": "fastify_jwt.mjs", "Express": "express_jwt.mjs", "jose": "node_jose.mjs"}
 HAPROXY, NGINX = "HAProxy", "nginx"
 LIBRARIES = (*PYTHON, *NODE)  # those that fetch the key set
-CURRENT_KEY, OTHER_KEY = "current.pem", "other.pem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +106,10 @@ async def ask(client: httpx2.AsyncClient, url: str, token: str) -> int:
     return (await client.get(url, headers={"Authorization": f"Bearer {token}"})).status_code
 
 
-def write_public_keys(folder: Path, current: Signer, other: Signer | None = None) -> None:
-    """Put the public keys that count into HAProxy's folder: two files, the same twice where there is only one key."""
-    for name, signer in ((CURRENT_KEY, current), (OTHER_KEY, other or current)):
-        assert signer.key is not None
-        (folder / name).write_bytes(write_public(signer.key))
+def fetch_public_keys(folder: Path, jwks_url: str) -> None:
+    """Put the public keys that count into HAProxy's folder."""
+    environment = {**os.environ, "JWKS_URL": jwks_url, "KEYS": str(folder)}
+    subprocess.run([sys.executable, FILES / "haproxy_keys.py"], env=environment, check=True, timeout=30)
 
 
 @contextlib.contextmanager

@@ -14,11 +14,11 @@ from tests.support.foreign_verifiers import (
     NGINX,
     Expected,
     Verifier,
+    fetch_public_keys,
     running_haproxy,
     running_libraries,
-    write_public_keys,
 )
-from tests.support.key_set_relay import KeySetRelay, running_relay
+from tests.support.key_set_relay import PATH, KeySetRelay, running_relay
 from tests.support.people import Person, sign_up_and_in
 from tests.support.ports import find_free_port
 from tests.support.proxies import Ports, running_proxy
@@ -97,10 +97,10 @@ def libraries(relay: KeySetRelay, public_port: int) -> Iterator[list[Verifier]]:
 
 
 @pytest.fixture(scope="package")
-def public_keys(key_file: KeyFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def public_keys(stack: StackUrls, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give HAProxy's folder of public keys."""
     folder = tmp_path_factory.mktemp("public-keys")
-    write_public_keys(folder, key_file.signer)
+    fetch_public_keys(folder, f"{stack.gateway}{PATH}")
     return folder
 
 
@@ -126,9 +126,9 @@ def verifiers(libraries: list[Verifier], haproxy: Verifier, nginx: Verifier) -> 
     return [*libraries[:-1], haproxy, nginx]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 async def ada(stack: StackUrls) -> Person:
-    """Give somebody who signed up."""
+    """Give somebody who signed up, with a token by the key that signs now."""
     async with httpx2.AsyncClient(base_url=stack.gateway, timeout=10) as client:
         return await sign_up_and_in(client, "Ada Lovelace")
 

@@ -19,7 +19,7 @@ PAGE = FILES / "README.md"
 VALID = "valid"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 async def table(verifiers: list[Verifier], ada: Person, key_file: KeyFile) -> Table:
     """Give what each verifier answers to a valid token, and to the forged ones of each group."""
     forgeries = list_forgeries({**make_claims(), **read_claims(ada.token)}, key_file.signer)
