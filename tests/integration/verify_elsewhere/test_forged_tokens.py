@@ -91,3 +91,13 @@ async def test_roles_and_the_time_of_sign_in_are_in_the_token(
             token = forge({**claims, **change}, by=key_file.signer)
             assert await ask(client, each.refunds, token) in statuses, (each.name, change)
         assert await ask(client, each.refunds, ada.token) == 403, each.name
+
+
+async def test_a_clock_that_is_behind_refuses_nobody(
+    client: httpx2.AsyncClient, verifiers: list[Verifier], ada: Person, key_file: KeyFile
+) -> None:
+    """A token that was issued 20 seconds from now passes: the auth service's clock may be ahead."""
+    now = int(time.time())
+    token = forge({**read_claims(ada.token), "iat": now + 20, "exp": now + 600}, by=key_file.signer)
+    for each in verifiers:
+        assert await ask(client, each.orders, token) == 200, each.name
