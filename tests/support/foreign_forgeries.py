@@ -7,7 +7,10 @@ from tests.support.signers import Signer
 
 Table = Mapping[str, Mapping[str, str]]  # what each verifier, by its name, answered to each group
 
-OTHER_AUDIENCES = ("billing", ["gatepost2", "billing"], ["orders2"], "order", [], ["gatepost,orders"])
+OTHER_AUDIENCES: tuple[object, ...] = (
+    *("billing", "order", "gatepost,orders"),
+    *(["gatepost2", "billing"], ["orders2"], ["gatepost,orders"], []),
+)
 OTHER_ISSUERS = ("http://evil.example", "gatepost", "posts_service", "")
 BEGIN, END = "<!-- generated: make verify-elsewhere-table -->\n", "<!-- end -->\n"
 

@@ -28,7 +28,6 @@ from tests.support.running_stack import ROOT, StackUrls, started_stack
 from tests.support.signers import make_ec_key, pair_up
 
 AUDIENCE, OTHER_AUDIENCE = "orders", "billing"
-JWKS_SECONDS = 2.0
 RULES = """
 [[rule]]
 matcher = ["/api/orders"]
@@ -90,8 +89,8 @@ async def application() -> AsyncIterator[RawUpstream]:
 def libraries(relay: KeySetRelay, public_port: int) -> Iterator[list[Verifier]]:
     """Give the services that verify by a library; the last has another audience."""
     issuer = f"http://localhost:{public_port}"
-    told = [(name, Expected(issuer, AUDIENCE, relay.url_for(name), JWKS_SECONDS)) for name in LIBRARIES]
-    other = (LIBRARIES[-1], Expected(issuer, OTHER_AUDIENCE, relay.url_for(OTHER_AUDIENCE), JWKS_SECONDS))
+    told = [(name, Expected(issuer, AUDIENCE, relay.url_for(name))) for name in LIBRARIES]
+    other = (LIBRARIES[-1], Expected(issuer, OTHER_AUDIENCE, relay.url_for(OTHER_AUDIENCE)))
     with running_libraries([*told, other]) as started:
         yield started
 
