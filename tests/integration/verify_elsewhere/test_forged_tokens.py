@@ -23,7 +23,8 @@ VALID = "valid"
 async def table(verifiers: list[Verifier], ada: Person, key_file: KeyFile) -> Table:
     """Give what each verifier answers to a valid token, and to the forged ones of each group."""
     forgeries = list_forgeries({**make_claims(), **read_claims(ada.token)}, key_file.signer)
-    groups = {VALID: [ada.token], **forgeries}
+    counted = {f"{group} ({len(tokens)})": tokens for group, tokens in forgeries.items()}
+    groups = {VALID: [ada.token], **counted}
     found = {}
     async with httpx2.AsyncClient(timeout=20) as client:
         for each in verifiers:
