@@ -32,7 +32,7 @@ def list_forgeries(claims: Json, by: Signer) -> dict[str, list[str]]:
         "`alg` of another kind": _take(faulty, "alg RS256", "alg ES384", "alg in lower case", "alg is a list"),
         "another audience": [forge({**claims, "aud": each}, by=by) for each in OTHER_AUDIENCES] + [faulty["no aud"]],
         "another issuer": [forge({**claims, "iss": each}, by=by) for each in OTHER_ISSUERS] + [faulty["no iss"]],
-        "a service token": [faulty["typ of a service token"]],
+        "a service token": _take(faulty, "typ of a service token", "signed with and naming SERVICE_SECRET"),
         "a plain JWT": [faulty["typ JWT"], faulty["no typ in the header"]],
         "no JWT": _take(faulty, "dots", "words", "a fifth of a token", "four segments"),
     }
