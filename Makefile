@@ -13,6 +13,7 @@ DATA ?= .data
 PYTEST := $(BIN)/python -m pytest
 ORDERS := examples/orders-fastapi
 HASHES := tests/hashes
+VERIFIERS := tests/verify_elsewhere
 
 # Only what make itself is told: in a shell, MAIL names the file with somebody's letters.
 WITH_MAILBOX := $(if $(filter command,$(origin MAIL)),$(if $(filter mailbox,$(MAIL)),--mailbox,$(error there is no MAIL=$(MAIL), only MAIL=mailbox)))
@@ -53,9 +54,10 @@ service: $(VENV)/ready-to-work $(HASHES)/.venv/ready ## Test each service in pro
 	$(PYTEST) tests/service
 plain: $(VENV)/ready-to-work ## Test the services with all of fast/ switched off: no answer depends on it
 	$(PYTEST) tests/service/auth tests/service/gateway tests/service/posts --without-fast
-key-pair: $(VENV)/ready-to-work $(HASHES)/.venv/ready ## Test the services with access tokens signed by a key pair
-	$(PYTEST) tests/service/auth tests/service/gateway tests/service/posts --key-pair
-integration: $(VENV)/ready-to-work $(ORDERS)/.venv/ready ## Test the running stack over HTTP, with a browser and real clients; needs node and npm
+key-pair: $(VENV)/ready-to-work $(HASHES)/.venv/ready ## Test the services, and the running stack, with access tokens signed by a key pair
+	$(PYTEST) tests/service/auth tests/service/gateway tests/service/posts tests/integration/test_story.py \
+		tests/integration/test_following.py --key-pair
+integration: $(VENV)/ready-to-work $(ORDERS)/.venv/ready $(VERIFIERS)/.venv/ready ## Test the running stack over HTTP, with a browser and real clients; needs node and npm
 	$(PYTEST) tests/integration
 attacks: $(VENV)/ready-to-work ## Attack the gateway with the lists of tests/attacks
 	$(PYTEST) tests/attacks
@@ -65,7 +67,7 @@ containers: $(VENV)/ready-to-work ## Test the containers
 	$(PYTEST) tests/containers
 
 .PHONY: test
-test: $(VENV)/ready-to-work $(ORDERS)/.venv/ready $(HASHES)/.venv/ready ## All tests
+test: $(VENV)/ready-to-work $(ORDERS)/.venv/ready $(HASHES)/.venv/ready $(VERIFIERS)/.venv/ready ## All tests
 	$(PYTEST) $(PYTEST_OPTIONS)
 
 .PHONY: messages
@@ -75,6 +77,12 @@ messages: $(VENV)/ready-to-work ## Bring the translations up to date with what t
 .PHONY: next-auth-table
 next-auth-table: $(VENV)/ready-to-work ## Write the comparison with next-auth into docs/next-auth.md; needs node and npm
 	$(PYTEST) tests/integration/test_next_auth_comparison.py --write-tables
+
+.PHONY: verify-elsewhere verify-elsewhere-table
+verify-elsewhere: $(VENV)/ready-to-work $(VERIFIERS)/.venv/ready ## Test how services of others verify our tokens, and print who answers what; needs node, npm, nginx and haproxy
+	$(PYTEST) tests/integration/verify_elsewhere --capture=no
+verify-elsewhere-table: $(VENV)/ready-to-work $(VERIFIERS)/.venv/ready ## The same, and write the table into docs/verify-elsewhere/README.md
+	$(PYTEST) tests/integration/verify_elsewhere --capture=no --write-tables
 
 PEERS := tests/benchmarks/peers
 PEERS_READY := $(VENV)/ready-to-work $(PEERS)/fastapi_sqlalchemy/.venv/ready $(PEERS)/fastify_pg/node_modules/ready $(PEERS)/next_auth/.next/ready
@@ -121,14 +129,14 @@ lock: $(VENV)/ready-to-work ## Resolve the requirements anew and lock them with 
 .PHONY: clean
 clean: ## Remove the virtual environment and what tools left; .data stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
-	rm -rf $(PEERS)/fastapi_sqlalchemy/.venv $(ORDERS)/.venv $(HASHES)/.venv $(PEERS)/fastify_pg/node_modules $(PEERS)/next_auth/node_modules $(PEERS)/next_auth/.next
-	rm -rf tests/accessibility/node_modules tests/differential/node_modules $(HASHES)/node_modules tests/next_auth/node_modules examples/nextjs/node_modules examples/nextjs/.next
+	rm -rf $(PEERS)/fastapi_sqlalchemy/.venv $(ORDERS)/.venv $(HASHES)/.venv $(VERIFIERS)/.venv $(PEERS)/fastify_pg/node_modules $(PEERS)/next_auth/node_modules $(PEERS)/next_auth/.next
+	rm -rf tests/accessibility/node_modules tests/differential/node_modules $(HASHES)/node_modules $(VERIFIERS)/node_modules tests/next_auth/node_modules examples/nextjs/node_modules examples/nextjs/.next
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { print "\n" substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / { printf "  make %-23s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The virtual environment. The stamps say which of the locked requirements are in it.
 $(VENV)/created: PYTHON := $(or $(PYTHON),python3)
@@ -150,8 +158,9 @@ $(VENV)/ready-to-work: requirements-dev.txt $(VENV)/ready-to-run
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-# What the benchmark compares with, the example that is a service of somebody else, and Django: each apart from ours.
-$(PEERS)/fastapi_sqlalchemy/.venv/ready $(ORDERS)/.venv/ready $(HASHES)/.venv/ready: %/.venv/ready: %/requirements.txt $(VENV)/created
+# What the benchmark compares with, the example that is a service of somebody else, Django, and others' verifiers: each
+# apart from ours.
+$(PEERS)/fastapi_sqlalchemy/.venv/ready $(ORDERS)/.venv/ready $(HASHES)/.venv/ready $(VERIFIERS)/.venv/ready: %/.venv/ready: %/requirements.txt $(VENV)/created
 	$(BIN)/python -m venv --clear $(@D)
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@

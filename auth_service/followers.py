@@ -9,6 +9,9 @@ know
 4. more than this database knows: something was lost just now. A new epoch begins, and the follower starts over.
 
 A follower of the previous release reports only how far it has read. It starts over where that is past the newest entry.
+
+What a service that is not ours says never begins an epoch, for that signs everybody out. Its position counts only in
+the current epoch; anything else is the beginning.
 """
 
 from collections.abc import Awaitable, Callable
@@ -60,6 +63,15 @@ async def admit_follower(
     if epoch is None:
         raise Unavailable
     return epoch, standing
+
+
+async def place_other(database: Database, feed: str, epoch_id: str, after: int) -> tuple[Epoch, int]:
+    """Return the current epoch, and where in it a service that is not ours reads on."""
+    async with database.connection() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        newest, epoch = await GET_NEWEST[feed](connection), await find_epoch(connection)
+    if epoch is None:
+        raise Unavailable
+    return epoch, after if epoch_id == str(epoch.id) and after <= newest else 0
 
 
 async def _knows_more(connection: Connection, feed: str, question: EventsQuestion) -> bool:

@@ -20,6 +20,7 @@ from auth_service.mail.mail import Mail, build_mail, build_notices
 from auth_service.passwords.breached import BreachedPasswords
 from auth_service.passwords.guessable import load_common_passwords, load_estimator
 from auth_service.passwords.hashing import Passwords
+from auth_service.service_credentials import ServiceCredentials
 from auth_service.session_uses import SessionUses
 from auth_service.sessions import Lookups, Sessions
 from auth_service.settings import AuthMigrationSettings, AuthSettings
@@ -69,6 +70,7 @@ class Parts:
     access_tokens: AccessTokens
     revocations: Revocations
     service_tokens: ServiceTokens
+    service_credentials: ServiceCredentials
     sealer: SessionSealer
     csrf: CsrfTokens
     cookies: CookieNames
@@ -117,6 +119,7 @@ class Parts:
             access_tokens=access_tokens,
             revocations=Revocations(),  # stays empty: a session's row says whether it is live
             service_tokens=ServiceTokens(service_keys),
+            service_credentials=ServiceCredentials(database, nextauth_secret, previous),
             sealer=SessionSealer(nextauth_secret, settings.session_max_age, previous),
             csrf=CsrfTokens(nextauth_secret, previous),
             cookies=CookieNames.of(settings.nextauth_url),

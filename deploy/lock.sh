@@ -1,7 +1,7 @@
 #!/bin/sh
 # Lock the requirements of pyproject.toml with hashes, for Python 3.11 and later on every platform; and apart from
 # them what the image of the mailbox has beside the product's, those of the benchmark's peer, of the example that is a
-# service of somebody else, and of the tests' Django.
+# service of somebody else, of the tests' Django, and of others' verifiers.
 # Usage: lock.sh UV. The run and dev locks repeat the versions of the one before.
 # Extras are kept (coverage[toml]==...): without them an older pip (23.0 of Debian 12) looks at releases newer
 # than the locked one and then refuses them for having no hash.
@@ -17,6 +17,7 @@ uv=$1
 peer=tests/benchmarks/peers/fastapi_sqlalchemy
 orders=examples/orders-fastapi
 hashes=tests/hashes
+verifiers=tests/verify_elsewhere
 lock requirements.txt pyproject.toml
 lock requirements-run.txt pyproject.toml --group run --constraint requirements.txt
 lock requirements-dev.txt pyproject.toml --group dev --constraint requirements-run.txt
@@ -24,3 +25,4 @@ lock deploy/mailbox/requirements.txt deploy/mailbox/requirements.in --constraint
 lock $peer/requirements.txt $peer/requirements.in
 lock $orders/requirements.txt $orders/requirements.in --constraint $peer/requirements.txt
 lock $hashes/requirements.txt $hashes/requirements.in
+lock $verifiers/requirements.txt $verifiers/requirements.in

@@ -194,11 +194,11 @@ def describe_sent(head: RequestHead, decision: Decision | TellState) -> str:
     if not isinstance(decision, Forward) or decision.upstream is None or head.line.path is None:
         return "nothing"
     line, upstream = head.line, decision.upstream
-    query = f"?{line.query.decode('ascii')}" if line.query else ""
     has_cookies = upstream.session_cookies and any(b"next-auth." in value for _, value in head.headers.raw)
-    sent = " and ".join(["the access token"] * bool(decision.user) + ["NextAuth's cookies"] * has_cookies)
+    own = ["its Authorization header as it came"] * bool(decision.list_own_credentials(head.headers.raw))
+    sent = " and ".join(["the access token"] * bool(decision.user) + own + ["NextAuth's cookies"] * has_cookies)
     credentials = f"with {sent}" if sent else "without credentials"
-    target = head.line.path.raw.decode("ascii") + query
+    target = head.line.path.raw.decode("ascii") + (f"?{line.query.decode('ascii')}" if line.query else "")
     return f"{line.method} {target} to {upstream.name}, {' or '.join(map(str, upstream.replicas))}, {credentials}"
 
 

@@ -19,6 +19,7 @@ from gateway.callers.same_origin import SAFE_METHODS
 from gateway.policy.decision import (
     AnswerOptions,
     Decision,
+    Forward,
     RedirectToSignIn,
     Refuse,
     RequestFacts,
@@ -96,6 +97,8 @@ class Gate:
         decision = decide(policy, facts, identity.caller)
         if renewed is not None and renewed.is_unknown and isinstance(decision, Refuse | RedirectToSignIn):
             decision = Refuse(Unavailable(), decision.rule, decision.matcher)  # the caller may well be allowed
+        if isinstance(decision, Forward) and decision.rule.own_credentials:
+            identity = NOBODY  # the header may prove something to the service; here it proves nothing
         stale = identity.stale if identity.stale is not None and wants_renewal(policy, decision) else None
         return Judgement(decision, identity, line.path.text, stale)
 

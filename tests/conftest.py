@@ -1,7 +1,7 @@
 """What all tests share: with ``--no-skips``, as in CI, a skipped test is a failed one.
 
-With ``--without-fast`` everything runs without ``fast/``. With ``--key-pair`` the services in process sign access
-tokens by a key pair, and verify them by nothing but its public half.
+With ``--without-fast`` everything runs without ``fast/``. With ``--key-pair`` the services in process, and the stack of
+the integration tests, sign access tokens by a key pair, and verify them by nothing but its public half.
 """
 
 import logging

@@ -12,11 +12,12 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from auth_service.operators import commands
+from auth_service.operators import commands, services
 from auth_service.operators.text_tables import Record, draw, write_json
 from auth_service.operators.user_import import import_users
 from auth_service.operators.user_lines import ROLE
 from auth_service.parts import Parts
+from auth_service.service_credentials import NAME
 from auth_service.sessions import read_session_id
 from auth_service.settings import AuthSettings
 from auth_service.tables.sessions import SessionId
@@ -90,6 +91,7 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_pruning(audit)
     ended = _add_verb(sessions, "end", "end one session", commands.end_session)
     ended.add_argument("id", type=_read_session)
+    _add_services(nouns)
     tested = _add_verb(
         _add_noun(nouns, "mail", "letters"),
         "test",
@@ -158,6 +160,15 @@ def _add_users(nouns: Verbs) -> None:
         verb.add_argument("id", type=_read_id)
 
 
+def _add_services(nouns: Verbs) -> None:
+    others = _add_noun(nouns, "service", "services that are not ours, and learn which sessions were ended")
+    created = _add_verb(others, "create", "a credential for a service; it is shown this once", services.create_service)
+    _add_verb(others, "list", "by name", services.list_services)
+    revoked = _add_verb(others, "revoke", "make a service's credential void", services.revoke_service)
+    for verb in (created, revoked):
+        verb.add_argument("name", type=_read_service_name, metavar="NAME")
+
+
 def _add_pruning(audit: argparse.ArgumentParser) -> None:
     pruned = _add_verb(
         audit.add_subparsers(metavar="[VERB]"), "prune", "delete old lines, and note that", commands.prune_audit
@@ -193,6 +204,15 @@ _read_days = _number_to(MOST_DAYS, f"a number of days from 1 to {MOST_DAYS}")
 def _read_role(text: str) -> str:
     if not ROLE.fullmatch(text):
         raise argparse.ArgumentTypeError("a role is of letters, digits, '_', '-', '.' and ':'")
+    return text
+
+
+def _read_service_name(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            "a service's name is of small letters, digits, '.', '_' and '-', begins with a letter or a digit,"
+            " and has 64 characters at most"
+        )
     return text
 
 

@@ -189,9 +189,10 @@ def make_pair(algorithm: str) -> Record:
     return {"kid": read_key_pairs(pem.encode()).published[0].kid, "algorithm": algorithm, "pem": pem}
 
 
-def operator() -> Client:
-    """Return the client that audit lines name: the user of this machine who runs the command."""
-    return Client(None, f"command line, user {os.getuid()}", f"command-{uuid.uuid4().hex[:16]}")
+def operator(about: str = "") -> Client:
+    """Return the client that audit lines name: the user of this machine who runs the command, and what it is about."""
+    agent = f"command line, user {os.getuid()}{f', {about}' if about else ''}"
+    return Client(None, agent, f"command-{uuid.uuid4().hex[:16]}")
 
 
 async def _prune(parts: Parts, before: dt.datetime) -> int:

@@ -43,6 +43,8 @@ class Event(StrEnum):
     EMAIL_PROVEN = "email_proven"
     EMAIL_CHANGED = "email_changed"
     USER_IMPORTED = "user_imported"
+    SERVICE_CREATED = "service_created"
+    SERVICE_REVOKED = "service_revoked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ order of commits (see ``user_changes``), and matters until the last access token
 """
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,11 @@ class Revocation:
     id: int
     session_id: SessionId
     until: dt.datetime
+
+    @property
+    def until_second(self) -> int:
+        """The end of ``until``'s second, in Unix seconds."""
+        return math.ceil(self.until.timestamp())
 
 
 async def insert_revocations(connection: Connection, session_ids: Sequence[SessionId], token_ttl: dt.timedelta) -> None:

@@ -3,8 +3,8 @@
 Each call needs a service token of a caller that the path is for.
 """
 
-import math
 import time
+from functools import partial
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -14,11 +14,10 @@ from auth_service.parts import parts_of
 from auth_service.tables.revocations import list_revocations
 from auth_service.tables.user_changes import ChangeKind, UserChange, list_user_changes
 from auth_service.web.browser import clear_ended_pieces, order_session_ids, seal_for
-from auth_service.web.long_poll import Entry, ListEntries, Page
+from auth_service.web.long_poll import Entry, ListEntries, Page, is_given_up
 from shared.auth_events import contract
 from shared.errors import Forbidden
 from shared.observing.request_context import record_of
-from shared.process.draining import is_ending
 from shared.web.bodies import read_json
 from shared.web.schemas import validate
 from shared.web.service_calls import require_service
@@ -37,11 +36,10 @@ async def show_revocations(request: Request) -> Response:
     _require_caller(request, contract.REVOCATIONS_PATH)
     page = await _read_page(request, "revocations", list_revocations)
     told: list[object] = [
-        contract.EndedSession(id=each.id, sid=str(each.session_id), until=math.ceil(each.until.timestamp()))
-        for each in page.entries
+        contract.EndedSession(id=each.id, sid=str(each.session_id), until=each.until_second) for each in page.entries
     ]
-    since = int(page.epoch.lost_at.timestamp()) if page.epoch.lost_at else 0
-    return _answer(contract.RevocationPage(revocations=told, last=page.last, epoch=str(page.epoch.id), since=since))
+    epoch = str(page.epoch.id)
+    return _answer(contract.RevocationPage(revocations=told, last=page.last, epoch=epoch, since=page.since))
 
 
 async def renew_session(request: Request) -> Response:
@@ -81,10 +79,6 @@ def _answer(said: BaseModel) -> Response:
 
 async def _read_page(request: Request, feed: str, list_entries: ListEntries[Entry]) -> Page[Entry]:
     question = validate(contract.EventsQuestion, dict(request.query_params))
-
-    async def is_over() -> bool:
-        return is_ending(request.scope) or await request.is_disconnected()
-
-    page = await parts_of(request).events.read(feed, list_entries, question, is_over)
+    page = await parts_of(request).events.read(feed, list_entries, question, partial(is_given_up, request))
     record_of(request.scope).is_routine = True
     return page

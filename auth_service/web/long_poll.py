@@ -2,6 +2,7 @@
 
     GET /internal/users/changes?after=7&wait=5&epoch=<uuid>&known=3  ->  {"changes": [...], "last": 9, "epoch": <uuid>}
     GET /internal/revocations?after=3&wait=5&epoch=<uuid>            ->  {"revocations": [...], "last": 3, "epoch": ...}
+    GET /api/revocations?after=3&wait=5&epoch=<uuid>                 ->  see ``ended_sessions``: for services of others
 
 1. Entries after ``after`` are returned at once, in order, a page at most; ``last`` is the next request's ``after``.
 2. When there are none, the answer waits up to ``wait`` seconds for one. Meanwhile the newest entry is queried twice a
@@ -19,11 +20,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from auth_service.followers import Standing, admit_follower
+from starlette.requests import Request
+
+from auth_service.followers import Standing, admit_follower, place_other
 from shared.auth_events.contract import EventsQuestion
 from shared.postgres.database import Connection, Database
 from shared.postgres.epoch_watch import EpochWatch
 from shared.postgres.epochs import Epoch, find_epoch
+from shared.process.draining import is_ending
 
 LOOK_EVERY = 0.5  # seconds
 
@@ -42,6 +46,7 @@ class Numbered(Protocol):
 
 Entry = TypeVar("Entry", bound=Numbered)
 ListEntries = Callable[[Connection, int], Awaitable[list[Entry]]]
+IsOver = Callable[[], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,11 @@ class Page(Generic[Entry]):
     entries: Sequence[Entry]
     last: int
     epoch: Epoch
+
+    @property
+    def since(self) -> int:
+        """Tokens issued before are refused (Unix seconds), for the database was put back then; 0 if it never was."""
+        return int(self.epoch.lost_at.timestamp()) if self.epoch.lost_at else 0
 
 
 class Events:
@@ -66,30 +76,53 @@ class Events:
         feed: str,
         list_entries: ListEntries[Entry],
         question: EventsQuestion,
-        is_over: Callable[[], Awaitable[bool]],
+        is_over: IsOver,
     ) -> Page[Entry]:
         """Return the next page of a feed; ``is_over`` tells when to stop waiting for it."""
         deadline = time.monotonic() + question.wait
         epoch, standing = await admit_follower(self._database, self._watch, feed, question)
         if standing is not Standing.READS_ON:
             return Page([], 0, epoch)
+        return await self._read_on(list_entries, question.after, epoch, deadline, is_over)
+
+    async def read_for_others(
+        self,
+        feed: str,
+        list_entries: ListEntries[Entry],
+        position: tuple[str, int],
+        wait: float,
+        is_over: IsOver,
+    ) -> Page[Entry]:
+        """Return the next page for a service that is not ours, at its position: an epoch, and a number there.
+
+        It waits only where that is a position; else the page is the first.
+        """
+        deadline = time.monotonic() + wait
+        epoch, after = await place_other(self._database, feed, *position)
+        if position != (str(epoch.id), after):
+            deadline = 0.0
+        return await self._read_on(list_entries, after, epoch, deadline, is_over)
+
+    async def _read_on(
+        self, list_entries: ListEntries[Entry], after: int, epoch: Epoch, deadline: float, is_over: IsOver
+    ) -> Page[Entry]:
         marks: Marks | None = None
         while True:
             async with self._database.connection() as connection:
-                entries = await list_entries(connection, question.after)
+                entries = await list_entries(connection, after)
                 now = await find_epoch(connection) if entries else epoch  # read last: an entry may be of the next epoch
             if now != epoch:
-                return Page([], question.after, epoch)  # whoever asks again is told of the next
+                return Page([], after, epoch)  # whoever asks again is told of the next
             if entries:
                 return Page(entries, entries[-1].id, epoch)
             found = marks
             while found == marks:
                 if time.monotonic() >= deadline or await is_over():
-                    return Page([], question.after, epoch)
+                    return Page([], after, epoch)
                 found = await self._look()
             marks = found
             if marks is not None and marks[-1] != epoch.number:
-                return Page([], question.after, epoch)  # whoever asks again is told of the next
+                return Page([], after, epoch)  # whoever asks again is told of the next
 
     async def _look(self) -> Marks:
         """Return the marks of the next query, which is shared by all who wait for one."""
@@ -103,6 +136,11 @@ class Events:
         self._looking = None  # for those who come from now on, this query may have begun too early
         async with self._database.connection() as connection:
             return await _get_marks(connection)
+
+
+async def is_given_up(request: Request) -> bool:
+    """Tell whether nobody waits for an answer any more, or this service is about to end."""
+    return is_ending(request.scope) or await request.is_disconnected()
 
 
 async def _get_marks(connection: Connection) -> Marks:

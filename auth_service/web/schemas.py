@@ -23,10 +23,13 @@ from pydantic.config import JsonDict
 
 from auth_service.email_addresses import REFUSED_DOMAINS, check_email, trim
 from auth_service.passwords.rules import MAX_LENGTH, MIN_LENGTH, find_password_fault
+from shared.timing import LONGEST_WAIT
+from shared.tokens.claims import MAX_ID
 from shared.web.schemas import Body, Line, Query, Text, Time, View, example
 
 MAX_NAME = 100  # characters
 MAX_REFRESH_TOKEN = 128
+MAX_EPOCH = 64
 
 _PHRASE = "correct horse battery"
 OTHER_PHRASE = "purple monkey dishwasher"
@@ -138,6 +141,40 @@ class DeviceQuery(Query):
 
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: uuid.UUID | None = None
+
+
+class EndedSessionsQuery(Query):
+    """A position in the feed of ended sessions, as the last answer gave it, and how many seconds to wait there."""
+
+    after: Annotated[int, Field(ge=0, le=MAX_ID)] = 0
+    epoch: Annotated[str, Field(max_length=MAX_EPOCH)] = ""
+    wait: Annotated[float, Field(ge=0, le=LONGEST_WAIT)] = 0.0
+
+
+class EndedSessionView(View):
+    """A session that was ended: no access token of it is valid after ``until`` (Unix seconds)."""
+
+    sid: uuid.UUID
+    until: int
+
+
+class EndedSessionsView(View):
+    """A page of ended sessions; ``epoch`` and ``last``, the next request's ``after``, are the position behind it.
+
+    Tokens issued before ``since`` (Unix seconds) are refused, whatever their session; 0 if none are.
+    """
+
+    model_config = example(
+        epoch="5b3c9d2e-1f64-4a0b-9c7e-2d8f6a1b0c3d",
+        last=4,
+        since=0,
+        ended=[{"sid": "0b4d3e6a-8f1c-4c7e-9a52-6a7f0d1f2b3c", "until": 1795777414}],
+    )
+
+    epoch: str
+    last: int
+    since: int
+    ended: list[EndedSessionView]
 
 
 class UserView(View):

@@ -26,7 +26,7 @@ from gateway.callers.client_address import is_trusted
 from gateway.callers.renewal import RenewedCaller, SessionRenewal
 from gateway.callers.unknown_keys import UnknownKeys
 from gateway.forward_auth.question import Dialect, choose_dialect, is_question, read_question
-from gateway.gate import Gate, Judgement, note_judgement
+from gateway.gate import Gate, Judgement, TellState, note_judgement
 from gateway.policy.decision import AnswerOptions, Forward, RedirectToSignIn, Refuse
 from gateway.settings import PublicSide
 from gateway.wire.headers import keep_cookies
@@ -93,15 +93,14 @@ class ForwardAuth:
             case Refuse(error):
                 raise error
             case decision:
-                token = decision.token if isinstance(decision, Forward) else None
-                return self._allow(head, original, token)
+                return self._allow(head, original, _choose_credential(decision, original))
 
-    def _allow(self, head: RequestHead, original: RequestHead, token: str | None) -> Answer:
+    def _allow(self, head: RequestHead, original: RequestHead, credential: str) -> Answer:
         """Return the yes (law 3)."""
         passing = original.headers.passing
         assert passing is not None  # else it would have been refused
         cookies = keep_cookies(passing.cookies, self._cookie_names).decode("latin-1")
-        copied = {"Authorization": f"Bearer {token}" if token is not None else "", "Cookie": cookies}
+        copied = {"Authorization": credential, "Cookie": cookies}
         status = 204 if choose_dialect(head.headers.raw) is Dialect.NGINX else 200
         return self._own_answers.of_response(Response(status_code=status, headers={DECISION_HEADER: "allow", **copied}))
 
@@ -118,3 +117,13 @@ class ForwardAuth:
         is_nginx = choose_dialect(head.headers.raw) is Dialect.NGINX
         shown = Forbidden(error.message) if is_nginx and not isinstance(error, Unauthorized) else error
         return self._own_answers.of_error(shown, record, original)
+
+
+def _choose_credential(decision: Forward | TellState, original: RequestHead) -> str:
+    """Return the Authorization header that the upstream gets: empty for none, and for several, which prove nothing."""
+    if not isinstance(decision, Forward):
+        return ""
+    if decision.token is not None:
+        return f"Bearer {decision.token}"
+    own = decision.list_own_credentials(original.headers.raw)
+    return own[0][1].decode("latin-1") if len(own) == 1 else ""

@@ -33,7 +33,12 @@ _SECURITY_SCHEMES = {
         "scheme": "bearer",
         "bearerFormat": "JWT",
         "description": "The `accessToken` of a sign-in. A browser's session cookie counts in its place.",
-    }
+    },
+    "serviceCredential": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A credential that an operator makes for a service, by `service create`.",
+    },
 }
 _ABOUT = "Sign up, sign in, and posts."
 _MISSING = "The description of the {} service is missing right now."

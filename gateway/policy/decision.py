@@ -3,6 +3,7 @@
 | access    | anonymous caller                                                  | signed-in caller           |
 |-----------|-------------------------------------------------------------------|----------------------------|
 | public    | forwarded without credentials                                     | forwarded with their token |
+|           | with ``own_credentials``: what was sent goes on, see law 8        | the same                   |
 | protected | 401                                                               | forwarded with their token |
 | page      | GET and HEAD: to the sign-in page and back; else, and when it is  | forwarded with their token |
 |           | no navigation (Fetch Metadata): 401                               |                            |
@@ -22,6 +23,8 @@
 7. A WebSocket is opened only where the rule says so, else 403. Any other ``Upgrade`` is ignored, as a server may
    (RFC 9110, section 7.8), and goes no further. Forward auth refuses it with 403: that proxy sends on what it got, and
    behind another protocol (h2c) further requests would pass unseen.
+8. With ``own_credentials`` the Authorization header is the service's business: it names nobody here, right or wrong,
+   and goes on as it came. That is for public rules alone: the service decides.
 """
 
 import re
@@ -95,7 +98,11 @@ class Forward:
     @property
     def is_private(self) -> bool:
         """Whether the answer depends on the caller."""
-        return self.user is not None or self.rule.access is not Access.PUBLIC
+        return self.user is not None or self.rule.access is not Access.PUBLIC or self.rule.own_credentials
+
+    def list_own_credentials(self, headers: RawHeaders) -> list[RawHeader]:
+        """Return the headers of the client that go along because the service has credentials of its own (law 8)."""
+        return [header for header in headers if header[0] == b"authorization"] if self.rule.own_credentials else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +191,8 @@ def _apply(candidate: Candidate, request: RequestFacts, caller: Caller) -> Decis
     """Return what the deciding rule's access means for the caller: the table above."""
     rule, matcher, _ = candidate
     if rule.access is Access.PUBLIC:
-        return _forward(candidate, request, caller if isinstance(caller, User) else None)
+        user = caller if isinstance(caller, User) and not rule.own_credentials else None
+        return _forward(candidate, request, user)
     if isinstance(caller, Anonymous):
         if rule.anonymous_forms and _is_own_form(request):
             return _forward(candidate, request, None)

@@ -80,6 +80,7 @@ class Rule:
     role: str | None = None
     max_auth_age: int | None = None
     anonymous_forms: bool = False
+    own_credentials: bool = False
 
     def find_matcher(self, path: str) -> Matcher | None:
         """Return the first matcher that matches a canonical path, or None."""

@@ -184,6 +184,9 @@ class RuleTable(Table):
     """true on a page: a form of ours that is sent after the session has ended passes without credentials, so that the
     service can show it again with what was typed; else 401, and the text is lost. Only for services that check for
     themselves who is signed in, and not beside role or max_auth_age."""
+    own_credentials: bool = False
+    """true for a service that has credentials of its own: the Authorization header goes on as it came, and is no access
+    token here. Only on public rules."""
 
     def to_rule(self, line: int) -> Rule:
         """Return the value. HEAD comes with GET."""

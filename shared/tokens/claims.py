@@ -7,7 +7,6 @@ else is ``TokenRefused``. The signature was verified before: see ``signed.py``.
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
 
 CLOCK_TOLERANCE = 30  # seconds that an ``iat`` or ``nbf`` may lie ahead of our clock; ``exp`` has no tolerance
 RENEW_BEFORE = 60  # seconds before it expires at which a token is to be replaced; a short one at half of its life
@@ -66,7 +65,8 @@ def is_recent(authenticated_at: int | None, max_age: int, now: int) -> bool:
     return authenticated_at is not None and authenticated_at - CLOCK_TOLERANCE <= now <= authenticated_at + max_age
 
 
-class Term(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Term:
     """When a token is valid, in Unix seconds: from one moment, give or take the difference of clocks, until another."""
 
     counts_from: int
@@ -93,6 +93,13 @@ def check_registered(claims: dict[str, object], issuer: str, audience: str, ttl:
     if not 0 < expires_at - issued_at <= ttl:
         raise TokenRefused(Refusal.CLAIMS)
     return Term(max(issued_at, counts_from), expires_at)
+
+
+def check_caller(claims: dict[str, object], caller: str, callee: str, ttl: int) -> Term:
+    """Refuse unless the claims are of a call from that service to the other. Return when the token is valid."""
+    if read_text(claims, "sub") != caller:
+        raise TokenRefused(Refusal.CLAIMS)
+    return check_registered(claims, caller, callee, ttl)
 
 
 def read_user(claims: dict[str, object]) -> Claims:

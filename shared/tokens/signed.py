@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from jose import jws
 
 from shared.fast.memory import Memory
-from shared.tokens.claims import MAX_ID, Claims, Refusal, Term, TokenRefused, check_registered, read_text, read_user
+from shared.tokens.claims import MAX_ID, Claims, Refusal, Term, TokenRefused, check_caller, check_registered, read_user
 from shared.tokens.compact_form import decode_segment, encode_segment, is_canonical, read_object
 from shared.tokens.keys import ALGORITHMS, KeyRing, Keys, VerifyingKey, key_id
 
@@ -174,7 +174,7 @@ class ServiceTokens:
         refusals = []
         for caller, kind in self._kinds.items():
             try:
-                _check_caller(kind.verify(token), caller, callee, now)
+                check_caller(kind.verify(token), caller, callee, SERVICE_TOKEN_TTL).check(now)
             except TokenRefused as error:
                 refusals.append(error.refusal)
             except Exception as error:
@@ -183,12 +183,6 @@ class ServiceTokens:
                 return caller
         furthest = max(refusals, key=list(Refusal).index, default=Refusal.UNKNOWN_KEY)  # by the caller whose key it is
         raise TokenRefused(furthest)
-
-
-def _check_caller(claims: dict[str, object], caller: str, callee: str, now: int) -> None:
-    if read_text(claims, "sub") != caller:
-        raise TokenRefused(Refusal.CLAIMS)
-    check_registered(claims, caller, callee, SERVICE_TOKEN_TTL).check(now)
 
 
 class _Kind:

@@ -41,6 +41,7 @@ _STATUS_TEXTS = {
 _SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "required": [{"accessToken": []}],
     "optional": [{"accessToken": []}, {}],
+    "service": [{"serviceCredential": []}],
     "none": [],
 }
 
@@ -105,7 +106,7 @@ def _complete_answers(described: Operation) -> dict[int, AnswerModels]:
         answers |= {400: ErrorView, 413: ErrorView, 415: ErrorView}
     if described.body is not None or described.query is not None:
         answers[422] = InvalidView
-    if described.caller == "required":
+    if described.caller in {"required", "service"}:
         answers[401] = ErrorView
     return answers
 

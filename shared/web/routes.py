@@ -47,7 +47,8 @@ class Operation:
     """What one method of one path takes and returns. It marks the endpoint of that method, as a decorator.
 
     ``answers`` maps each status to the model of its body: a list of one model for an array, a tuple where it is one of
-    several, None for no body. ``caller`` says whether a signed-in user is needed: "required", "optional", or "none".
+    several, None for no body. ``caller`` says whether a signed-in user is needed: "required", "optional", or "none"; or
+    "service", for a credential of a service, which the endpoint itself asks for.
     ``tag`` groups operations in the description, and generated clients turn each into a class; by default it is a word
     of the path.
     """

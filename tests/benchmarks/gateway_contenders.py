@@ -99,7 +99,8 @@ def _plan_page(name: str, port: int, _stack: WholeStack) -> Plan:
 
 def _plan_forged(_name: str, _port: int, stack: WholeStack) -> Plan:
     """Ask with the tokens of somebody who has other keys: the same ones all the time."""
-    return Plan(_ask_each(sign_tokens(Keys()), stack.asks[0].path), status=HTTPStatus.UNAUTHORIZED, part=_REFUSAL)
+    others = Keys.make(with_pair=stack.keys.pair is not None)
+    return Plan(_ask_each(sign_tokens(others), stack.asks[0].path), status=HTTPStatus.UNAUTHORIZED, part=_REFUSAL)
 
 
 def _plan_new_forged(_name: str, _port: int, stack: WholeStack) -> Plan:

@@ -6,6 +6,7 @@ from tests.benchmarks.peer_servers import FASTAPI, FASTIFY, NEXT_AUTH
 
 CONSTANT = "raw ASGI, constant body"
 OURS = "Gatepost"
+WITH_PAIR = "key pair"
 
 
 @dataclass(frozen=True, slots=True)

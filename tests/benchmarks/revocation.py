@@ -1,15 +1,17 @@
 """How long the token of an ended session still opens something: from the answer to the sign-out to the first refusal.
 
 ``python -m tests.benchmarks.revocation [--tries 50]`` starts the stack on free ports with data of its own. Each try
-signs in, checks that the token opens both services, signs out, and replays the token at both until both refuse it. The
+signs in, checks that the token opens all services, signs out, and replays the token at each until all refuse it. The
 gateway is asked for a page: its own refusal is a redirect to the sign-in page, that of the posts service behind it is a
-401. A token that is never refused ends the run with code 1.
+401. Two services are not ours: they follow through the gateway, by the files in ``docs/verify-elsewhere/sign-out``. A
+token that is never refused ends the run with code 1.
 """
 
 import argparse
 import contextlib
 import http.client
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -23,8 +25,10 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
 
-from tests.benchmarks.processes import ROOT, START_DEADLINE, ServerFailed
+from tests.benchmarks.processes import ROOT, START_DEADLINE, ProgramMissing, ServerFailed
+from tests.benchmarks.services_elsewhere import running_elsewhere
 
+SECRET_KEY = "a-secret-key-for-the-benchmark-and-no-other-use"
 PASSWORD = "correct horse battery staple"
 EMAIL = "ada@example.com"
 PAUSE = 0.001  # seconds between two tries of a token
@@ -56,34 +60,39 @@ def main() -> None:
     tries = parser.parse_args().tries
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))  # so that the stack is ended then, too
     try:
-        with running_stack() as urls:
-            samples = measure(urls, tries)
-    except (ServerFailed, TokenStillOpens) as error:
+        with running_stack() as (urls, data), running_elsewhere(urls["gateway"], data, SECRET_KEY) as elsewhere:
+            samples = measure(urls, elsewhere, tries)
+    except (ServerFailed, ProgramMissing, TokenStillOpens) as error:
         sys.exit(str(error))
     sys.stdout.write(draw_table(samples))
 
 
 @contextlib.contextmanager
-def running_stack() -> Iterator[Mapping[str, str]]:
-    """Give the base URLs of the services of a stack that runs meanwhile."""
+def running_stack() -> Iterator[tuple[Mapping[str, str], Path]]:
+    """Give the base URLs of the services of a stack that runs meanwhile, and where its data is."""
     with tempfile.TemporaryDirectory(prefix="gatepost-") as directory:
         description, log = Path(directory) / "stack.json", Path(directory) / "stack.log"
         command = [sys.executable, "-m", "stack", "--port", "0", "--data", directory, "--describe", str(description)]
         with log.open("wb") as output:
-            process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
+            environment = {**os.environ, "SECRET_KEY": SECRET_KEY}
+            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
             try:
-                yield _wait_for(description, process, log)
+                yield _wait_for(description, process, log), Path(directory)
             finally:
                 process.send_signal(signal.SIGINT)
                 process.wait(STOP_PATIENCE)
 
 
-def measure(urls: Mapping[str, str], tries: int) -> dict[str, list[float]]:
-    """Return for each service the seconds from a sign-out to the refusal, one for each try."""
+def measure(urls: Mapping[str, str], elsewhere: Mapping[str, str], tries: int) -> dict[str, list[float]]:
+    """Return for each service the seconds from a sign-out to the refusal, one for each try.
+
+    ``elsewhere`` are the addresses of services that are not ours.
+    """
     gateway, posts = urlsplit(urls["gateway"]).netloc, urlsplit(urls["posts_service"]).netloc
     doors = (
         Door("gateway", gateway, "/userposts", HTTPStatus.OK, HTTPStatus.FOUND),
         Door("posts service", posts, "/api/user/1", HTTPStatus.OK, HTTPStatus.UNAUTHORIZED),
+        *(Door(name, address, "/", HTTPStatus.OK, HTTPStatus.UNAUTHORIZED) for name, address in elsewhere.items()),
     )
     _send(gateway, "POST", "/api/user", body={"name": "Ada", "email": EMAIL, "password": PASSWORD})
     samples: dict[str, list[float]] = {door.name: [] for door in doors}

@@ -1,8 +1,9 @@
 """``python -m tests.benchmarks.through_gateway``: each kind of request through the gateway, beside what others use.
 
 Servers have core 0, the load core 1. The gateway and the services behind it are measured with the request log on, as
-they start, and with ``LOG_LEVEL=WARNING``; with ``--tree DIRECTORY`` those of another checkout as well, in the same
-rounds. Each tree has a database of its own; the peers read that of this one. A wrong answer ends the run with code 1.
+they start, and with ``LOG_LEVEL=WARNING``. In the same rounds, with ``--tree DIRECTORY`` those of another checkout are,
+and with ``--key-pair`` ours once more, with access tokens that a key pair signs in the place of a shared secret. Each
+has a database of its own; the peers read the first one's. A wrong answer ends the run with code 1.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from pathlib import Path
 from shared.observing.logs import set_up_logs
 from tests.benchmarks.gateway_contenders import Side, list_contenders, name_sides
 from tests.benchmarks.gateway_tables import Found, draw_aims_through, draw_beside, draw_kind
-from tests.benchmarks.kinds import CONSTANT, KINDS, OURS, Kind
+from tests.benchmarks.kinds import CONSTANT, KINDS, OURS, WITH_PAIR, Kind
 from tests.benchmarks.machine import describe_all
 from tests.benchmarks.peer_servers import (
     FASTAPI,
@@ -47,7 +48,11 @@ def main() -> None:
     trees = [ROOT, *(tree.resolve() for tree in arguments.tree)]
     try:
         busy = os.getloadavg()[0]
-        with on_core(LOAD_CORE), _running(trees) as (sides, peers), tempfile.TemporaryDirectory() as directory:
+        with (
+            on_core(LOAD_CORE),
+            _running(trees, with_pair=arguments.key_pair) as (sides, peers),
+            tempfile.TemporaryDirectory() as directory,
+        ):
             found = measure_kinds(kinds, sides, peers, effort, arguments.connections, Path(directory))
     except (ProgramMissing, ServerFailed, LoadInvalid) as error:
         sys.exit(str(error))
@@ -77,19 +82,22 @@ def measure_kinds(
 
 
 @contextlib.contextmanager
-def _running(trees: Sequence[Path]) -> Iterator[tuple[list[Side], dict[str, Server]]]:
+def _running(trees: Sequence[Path], *, with_pair: bool) -> Iterator[tuple[list[Side], dict[str, Server]]]:
     """Run the services of each tree, once with the log on and once without, and the peers; give all."""
     keys = Keys()
+    runs = [(OURS if tree == ROOT else tree.name, tree, keys) for tree in trees]
+    if with_pair:
+        runs.append((WITH_PAIR, ROOT, Keys.make(with_pair=True)))
     with ExitStack() as running:
 
         def make_directory() -> Path:
             return Path(running.enter_context(tempfile.TemporaryDirectory(prefix="gatepost-bench-")))
 
         sides: list[Side] = []
-        for tree in trees:
-            quiet = running.enter_context(running_whole_stack(make_directory(), keys, tree=tree))
+        for name, tree, own_keys in runs:
+            quiet = running.enter_context(running_whole_stack(make_directory(), own_keys, tree=tree))
             logging = running.enter_context(running_beside(quiet, make_directory(), logs_requests=True))
-            sides += name_sides(OURS if tree == ROOT else tree.name, logging, quiet)
+            sides += name_sides(name, logging, quiet)
         directory, database = make_directory(), sides[0].stack.postgres.urls.posts
         peers = {
             FASTIFY: running.enter_context(running_fastify(keys, database, directory)),
@@ -120,6 +128,7 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, nargs="+", default=CONNECTIONS, help="kept alive (32 64)")
     parser.add_argument("--kind", choices=[kind.word for kind in KINDS], action="append", help="only; may be repeated")
     parser.add_argument("--tree", type=Path, action="append", default=[], help="another checkout to measure, too")
+    parser.add_argument("--key-pair", action="store_true", help="measure with a key pair, too")
     return parser.parse_args()
 
 

@@ -11,7 +11,9 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
+from shared.tokens.key_pairs import IssuerKeys, make_key_pair, read_key_pairs
 from shared.tokens.signed import AccessTokens, KeyRing
 from tests.benchmarks.constant_app import BODY
 from tests.benchmarks.processes import Server, pick_ports, running_server
@@ -24,11 +26,24 @@ TOKEN_TTL = 3600  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The secrets of one run, made for it."""
+    """The secrets of one run, made for it; with a key pair, in PEM, that signs access tokens in the place of one."""
 
     access: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
     session: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
     service: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
+    pair: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def make(cls, *, with_pair: bool) -> Self:
+        """Return fresh keys, with a P-256 pair or without."""
+        return cls(pair=make_key_pair() if with_pair else None)
+
+    @property
+    def issuer_keys(self) -> IssuerKeys:
+        """The keys of the auth service."""
+        if self.pair is None:
+            return IssuerKeys(KeyRing(self.access))
+        return IssuerKeys(KeyRing(None), read_key_pairs(self.pair.encode()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +59,7 @@ class Upstream:
 
 def sign_tokens(keys: Keys, *, age: int = 0) -> list[str]:
     """Return an access token for each of some users, signed ``age`` seconds ago."""
-    tokens = AccessTokens(KeyRing(keys.access), PUBLIC_URL, TOKEN_TTL)
+    tokens = AccessTokens(keys.issuer_keys, PUBLIC_URL, TOKEN_TTL)
     now = int(time.time()) - age
     return [
         tokens.sign(
@@ -69,7 +84,7 @@ def service_environment(keys: Keys, port: int, metrics_port: int, *, logs_reques
         **({} if logs_requests else {"LOG_LEVEL": "WARNING", "LOG_FORMAT": "json"}),
         "ENVIRONMENT": "production",
         "NEXTAUTH_URL": PUBLIC_URL,
-        "SECRET_KEY": keys.access,
+        **({"SECRET_KEY": keys.access} if keys.pair is None else {}),
         "NEXTAUTH_SECRET": keys.session,
         "SERVICE_SECRET": keys.service,
         "ACCESS_TOKEN_TTL": str(TOKEN_TTL),

@@ -124,7 +124,12 @@ def _running_services(
     addresses = _addresses(directory)
     auth_socket, posts_socket = (address.removeprefix(UNIX) for address in addresses.values())
     modules = {
-        "auth_service": {"AUTH_DATABASE_URL": postgres.urls.auth, "UNIX_SOCKET": auth_socket, **UNLIMITED},
+        "auth_service": {
+            "AUTH_DATABASE_URL": postgres.urls.auth,
+            "UNIX_SOCKET": auth_socket,
+            **_name_key_file(keys, directory),
+            **UNLIMITED,
+        },
         "posts_service": {"POSTS_DATABASE_URL": postgres.urls.posts, "UNIX_SOCKET": posts_socket},
         "gateway": {},
     }
@@ -146,6 +151,16 @@ def _running_services(
         for server in servers:
             wait_until_ready(server.name, server.port)
         yield Services(*servers)
+
+
+def _name_key_file(keys: Keys, directory: Path) -> dict[str, str]:
+    """Write the key pair into a file of ours alone, if there is one, and return the setting that names it."""
+    if keys.pair is None:
+        return {}
+    file = directory / "token-key.pem"
+    file.touch(0o600)
+    file.write_text(keys.pair)
+    return {"TOKEN_KEY_FILE": str(file)}
 
 
 def _addresses(directory: Path) -> dict[str, str]:

@@ -10,12 +10,13 @@ from tests.support.browser import launched_browser
 from tests.support.mailbox import RunningMailbox, running_mailbox
 from tests.support.people import Person, sign_up_and_in
 from tests.support.running_stack import StackUrls, running_stack
+from tests.support.services import signing_environment
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[StackUrls]:
-    """Give the URLs of a running stack."""
-    with running_stack() as urls:
+    """Give the URLs of a running stack, whose access tokens the usual signer signs."""
+    with running_stack(signing_environment()) as urls:
         yield urls
 
 

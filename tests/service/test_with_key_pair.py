@@ -14,10 +14,14 @@ SUITES = (
     "tests/service/auth/test_changed_secrets.py",
     "tests/service/auth/test_me.py",
     "tests/service/auth/test_refresh.py",
+    "tests/service/auth/test_renewal.py",
     "tests/service/auth/test_session_ends.py",
+    "tests/service/auth/test_update_session.py",
+    "tests/service/gateway/test_renewed_answers.py",
     "tests/service/gateway/test_revocations.py",
     "tests/service/gateway/test_session_renewal.py",
     "tests/service/posts/test_access.py",
+    "tests/service/posts/test_revocations.py",
 )
 
 

@@ -1,13 +1,17 @@
 """Signatures of the right text that must be refused, each for its form: what implementations are known to let pass."""
 
+import hashlib
+
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from tests.support.signers import ORDER, Signer, make_ec_key, pair_up
 
 LENGTH = 32  # bytes of a number below the order of P-256
 PRIME = 2**256 - 2**224 + 2**192 + 2**96 - 1  # of the field of P-256
+
+_DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")  # of SHA-256
 
 
 def list_odd_signatures(text: bytes, signer: Signer) -> dict[str, bytes]:
@@ -55,6 +59,7 @@ def _odd_points(text: bytes, signer: Signer) -> dict[str, bytes]:
         "r alone": signature[:LENGTH],
         "in hexadecimal": signature.hex().encode(),
         "of P-384": pair_up(make_ec_key(1, ec.SECP384R1())).sign(text),
+        "of P-521": pair_up(make_ec_key(1, ec.SECP521R1())).sign(text),
         "of secp256k1": pair_up(make_ec_key(1, ec.SECP256K1())).sign(text),
         "of another text": signer.sign(text + b"x"),
     }
@@ -68,6 +73,7 @@ def _odd_powers(text: bytes, signer: Signer) -> dict[str, bytes]:
     assert not isinstance(key, ec.EllipticCurvePrivateKey)
     modulus, length = key.public_key().public_numbers().n, key.key_size // 8
     number = int.from_bytes(signature, "big")
+    assert signature == _raise(key, _pad(_DIGEST_INFO + hashlib.sha256(text).digest(), length)), "the right one"
     pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
     return {
         "zero": bytes(length),
@@ -82,7 +88,37 @@ def _odd_powers(text: bytes, signer: Signer) -> dict[str, bytes]:
         "of SHA-512": key.sign(text, padding.PKCS1v15(), hashes.SHA512()),
         "of SHA-1": key.sign(text, padding.PKCS1v15(), hashes.SHA1()),  # noqa: S303 - to be refused
         "of another text": signer.sign(text + b"x"),
+        **{name: _raise(key, padded) for name, padded in _odd_paddings(text, length).items()},
     }
+
+
+def _odd_paddings(text: bytes, length: int) -> dict[str, bytes]:
+    """Return what is not quite the one encoding that PKCS1-v1_5 has for a text (RFC 8017, section 9.2)."""
+    digest = hashlib.sha256(text).digest()
+    no_null = bytes.fromhex("302f300b0609608648016503040201") + b"\x04\x20" + digest
+    long_form = bytes.fromhex("308131300d06096086480165030402010500") + b"\x04\x20" + digest
+    info = _DIGEST_INFO + digest
+    return {
+        "padded by zeros": b"\0\1" + bytes(length - len(info) - 3) + b"\0" + info,
+        "padded for encryption": b"\0\2" + b"\xff" * (length - len(info) - 3) + b"\0" + info,
+        "padded by a byte that is not all ones": b"\0\1\xfe" + b"\xff" * (length - len(info) - 4) + b"\0" + info,
+        "little padding and a long end": (b"\0\1" + b"\xff" * 8 + b"\0" + info).ljust(length, b"\0"),
+        "the digest alone": _pad(digest, length),
+        "no NULL in what names the hash": _pad(no_null, length),
+        "a length in its long form": _pad(long_form, length),
+        "named SHA-512": _pad(_DIGEST_INFO.replace(b"\4\2\1", b"\4\2\3") + digest, length),
+    }
+
+
+def _pad(info: bytes, length: int) -> bytes:
+    return b"\0\1" + b"\xff" * (length - len(info) - 3) + b"\0" + info
+
+
+def _raise(key: rsa.RSAPrivateKey, padded: bytes) -> bytes:
+    """Return the signature whose number is this one when it is verified."""
+    numbers = key.private_numbers()
+    modulus = numbers.public_numbers.n
+    return pow(int.from_bytes(padded, "big"), numbers.d, modulus).to_bytes(len(padded), "big")
 
 
 def _write(r: int, s: int) -> bytes:

@@ -14,6 +14,7 @@ from tests.support.signers import (
     SECRET,
     USUAL,
     Signer,
+    certify,
     encode,
     jwk_of,
     kid_of,
@@ -183,8 +184,10 @@ def _faulty_headers(claims: dict[str, object], signer: Signer) -> dict[str, str]
         "crit": {"crit": ["exp"]},
         "b64": {"b64": False},
         "zip": {"zip": "DEF"},
+        "b64 as it should be": {"crit": ["b64"], "b64": False},
         "jku": {"jku": "http://evil.example/keys"},
         "jwk": {"jwk": {"kty": "oct", "k": "AA"}},
+        "x5c": {"x5c": [base64.b64encode(certify(make_ec_key(2))).decode()]},
         "x5u": {"x5u": "http://evil.example/cert"},
         "long header": {"cty": "x" * 600},
     }
@@ -235,12 +238,23 @@ def _wrong_keys(claims: dict[str, object], signer: Signer) -> dict[str, str]:
         for name, secret in others.items()
     }
     stranger = pair_up(make_ec_key(2))
+    own = {"kid": stranger.kid, "alg": stranger.algorithm}
+    held = {
+        "jwk": jwk_of(make_ec_key(2)),
+        "x5c": [base64.b64encode(certify(make_ec_key(2))).decode()],
+        "jku": "http://evil.example/keys",
+        "x5u": "http://evil.example/cert",
+    }
     pairs = {
         "signed with another key pair": forge(claims, signer.header, by=stranger),
         "signed with and naming another key pair": forge(claims, by=stranger),
-        "signed with another key pair, the header holding it": forge(
-            claims, {**signer.header, "jwk": jwk_of(make_ec_key(2))}, by=stranger
-        ),
+        **{
+            f"signed with another key pair, which {name} names, {what}": forge(
+                claims, {**signer.header, **named, name: value}, by=stranger
+            )
+            for name, value in held.items()
+            for what, named in (("under the right kid", {}), ("under its own", own))
+        },
     }
     return {**foreign, **named, **pairs, "signed with nothing": forge(claims, secret="", by=signer)}
 

@@ -45,8 +45,8 @@ class SecretLogged(Exception):
 
 
 @contextlib.contextmanager
-def running_stack() -> Iterator[StackUrls]:
-    """Give the URLs of the stack that the environment names, or of one started on fresh data."""
+def running_stack(settings: Mapping[str, str] | None = None) -> Iterator[StackUrls]:
+    """Give the URLs of the stack that the environment names, or of one started on fresh data with these settings."""
     if "GATEPOST_URL" in os.environ:
         yield StackUrls(
             gateway=os.environ["GATEPOST_URL"],
@@ -55,7 +55,7 @@ def running_stack() -> Iterator[StackUrls]:
             posts_metrics=os.environ["GATEPOST_POSTS_METRICS_URL"],
         )
     else:
-        with started_stack({}) as urls:
+        with started_stack(settings or {}) as urls:
             yield urls
 
 

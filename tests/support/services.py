@@ -45,6 +45,12 @@ def signing_settings(signer: Signer | None = None) -> dict[str, str]:
     return {"secret_key": SECRET} if by.key is None else {"token_key_file": str(_write_key_file(by))}
 
 
+def signing_environment(signer: Signer | None = None) -> dict[str, str]:
+    """Return the variables by which a whole stack signs as a signer, or as the usual one; the secret is its own."""
+    by = signer or USUAL.signer
+    return {} if by.key is None else {"TOKEN_KEY_FILE": str(_write_key_file(by))}
+
+
 def verifying_settings(signer: Signer | None = None) -> dict[str, str]:
     """Return the settings by which a service verifies what a signer, or the usual one, signs."""
     return {"secret_key": SECRET} if (signer or USUAL.signer).key is None else {}

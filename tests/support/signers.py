@@ -4,6 +4,7 @@
 """
 
 import base64
+import datetime as dt
 import functools
 import hashlib
 import hmac
@@ -11,6 +12,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -59,6 +61,11 @@ def sign_by(secret: str | bytes) -> Callable[[bytes], bytes]:
     """Return what signs with HMAC-SHA256."""
     key = secret.encode() if isinstance(secret, str) else secret
     return lambda signed: hmac.digest(key, signed, hashlib.sha256)
+
+
+def share(secret: str) -> Signer:
+    """Return what signs with a shared secret."""
+    return Signer("HS256", kid_of(secret), sign_by(secret))
 
 
 def pair_up(key: PrivateKey) -> Signer:
@@ -114,6 +121,21 @@ def write_public(key: PrivateKey, encoding: serialization.Encoding = serializati
     return key.public_key().public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
+def certify(key: PrivateKey) -> bytes:
+    """Return a certificate that a key has signed for itself, in DER."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "gatepost")])
+    begins = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    certificate = x509.CertificateBuilder(
+        issuer_name=name,
+        subject_name=name,
+        public_key=key.public_key(),
+        serial_number=1,
+        not_valid_before=begins,
+        not_valid_after=begins + dt.timedelta(days=36_500),
+    )
+    return certificate.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
 @functools.cache
 def make_ec_key(number: int = 1, curve: ec.EllipticCurve | None = None) -> ec.EllipticCurvePrivateKey:
     """Return a key on P-256, or another curve: the same in each run for the same number."""
@@ -131,7 +153,7 @@ def make_rsa_key(bits: int = 2048, exponent: int = 65537) -> rsa.RSAPrivateKey:
 def signer_of(algorithm: str) -> Signer:
     """Return the signer that tests use with an algorithm."""
     if algorithm == "HS256":
-        return Signer("HS256", kid_of(SECRET), sign_by(SECRET))
+        return share(SECRET)
     return pair_up(make_ec_key() if algorithm == "ES256" else make_rsa_key())
 
 

@@ -30,7 +30,7 @@ WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)")
 # What names one row of a table, in a statement that is to touch no more than those that it was given.
 KEYS = {
     **dict.fromkeys(("users", "sessions", "audit", "user_changes", "revocations", "session_cutoffs"), "id"),
-    **dict.fromkeys(("codes", "letters"), "id"),
+    **dict.fromkeys(("codes", "letters", "service_credentials"), "id"),
     **dict.fromkeys(("posts", "authors"), "id"),
     "refresh_tokens": "token_hash",
     "attempts": "key",
@@ -43,7 +43,7 @@ KEYS = {
     "feed_starts": "epoch",
 }
 GIVEN = r"(\$\d|ANY\(\$\d|ANY\(\(SELECT \$\d|ANY\(ARRAY\()"  # a parameter, or an array: its subquery has the limit
-SMALL = {"epochs", "feed_starts"}  # a row for each time that a database was put back
+SMALL = {"epochs", "feed_starts", "service_credentials"}  # a row for each restore of a database; a hundred rows
 HIGHEST = re.compile(r"max\((?:id|number)\)[ ,0)]* FROM [a-z_]+")  # one step down an index
 BOUNDED_OTHERWISE = {
     # Why a statement is bounded that has no limit and names no row by its key.

@@ -17,7 +17,8 @@ def as_row(rule: Rule) -> str:
     matchers = " ".join(f"`{matcher.source}`" for matcher in rule.matchers)
     methods = "all" if rule.methods == FORWARDED_METHODS else " ".join(sorted(rule.methods - {"HEAD"}))
     recent = f", signed in within {rule.max_auth_age} s" if rule.max_auth_age else ""
-    return f"| {matchers} | {methods} | {rule.access}{recent} | {rule.upstream} |"
+    own = ", by credentials of its own" if rule.own_credentials else ""
+    return f"| {matchers} | {methods} | {rule.access}{recent}{own} | {rule.upstream} |"
 
 
 def test_the_readme_shows_the_policy() -> None:

@@ -1,15 +1,18 @@
-"""Somebody has a service's whole environment, as compose gives it in production: what that is worth.
+"""Somebody has a service's whole environment, as its container has it in production: what that is worth.
 
-The thief tries every value in it for every purpose: as a key, as a secret from which keys are derived, and in the name
-of each service.
+The thief tries every value in it for every purpose: as a key, as a secret from which keys are derived, as the name of a
+file with a key, and in the name of each service. All that is public, the thief has as well.
 """
 
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from itertools import product
+from pathlib import Path
 
 import httpx2
 import pytest
+import yaml
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from starlette.applications import Starlette
 
 from auth_service.app import create_app
@@ -20,42 +23,77 @@ from gateway.settings import GatewaySettings
 from posts_service.settings import PostsSettings
 from shared.auth_events import contract
 from shared.observing.metrics import Metrics
-from shared.settings import Settings
+from shared.settings import Settings, load_settings, reveal
+from shared.tokens.keys import PublishedKeys
 from shared.tokens.service_keys import derive_secret
 from shared.tokens.session_cookie import SessionSealer
-from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
-from tests.support.compose_environment import read_compose_environment
+from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens, TokenRefused
+from shared.verifier_settings import VerifierSettings
+from stack.services import SETTING_NAMES
+from tests.support.compose_environment import read_container_environment
+from tests.support.forged_tokens import forge, read_claims, read_header
+from tests.support.house import ROOT
 from tests.support.people import Person, sign_up_and_in
-from tests.support.services import client_of, running
+from tests.support.services import client_of, running, signing_settings
+from tests.support.signers import kid_of, pair_up, signer_of, write_public
 
 URL = "https://gate.example"
-ENV_FILE = {
+SECRETS = {
     **{name: str(value) for name, value in make_secrets().items()},
     "ENVIRONMENT": "production",
     "NEXTAUTH_URL": URL,
     "AUTH_DATABASE_URL": "postgresql://auth:of-auth@postgres/auth",
     "POSTS_DATABASE_URL": "postgresql://posts:of-posts@postgres/posts",
 }
+PAIR = {"TOKEN_KEY_FILE": signing_settings(signer_of("ES256"))["token_key_file"]}
+ENV_FILES = {
+    "a secret": SECRETS,
+    "a key pair": {**SECRETS, "SECRET_KEY": "", **PAIR},
+    "a key pair beside a secret": {**SECRETS, **PAIR, "PUBLISHED_KEYS": "on"},
+}
+"""The operator's ``.env``, by what signs users' tokens there."""
+
+SIGN_USERS_TOKENS = {
+    "a secret": {"SECRET_KEY"},
+    "a key pair": {"TOKEN_KEY_FILE"},
+    "a key pair beside a secret": {"SECRET_KEY", "TOKEN_KEY_FILE"},
+}
+"""What in the auth service's environment signs users' tokens. Elsewhere there is nothing of it but ``SECRET_KEY``."""
+
 CALLERS = ("gateway", "posts_service", "auth_service")
 PATHS = (contract.USER_CHANGES_PATH, contract.REVOCATIONS_PATH, contract.SESSION_PATH)
 Environment = Mapping[str, str]
 
-SIGN_USERS_TOKENS = {"HS256": {"SECRET_KEY"}}
-"""What of the environment signs users' tokens, by how these are signed: one secret signs and verifies."""
+VERIFIERS: Mapping[str, type[VerifierSettings]] = {"posts_service": PostsSettings, "gateway": GatewaySettings}
 
 
-def read_settings(settings_type: type[Settings], environment: Environment, **changes: str) -> Settings:
-    """Return a service's settings as it reads them from its container's environment."""
-    given = {name.lower(): value for name, value in environment.items() if value}
-    return settings_type.model_validate({"port": 8000, "metrics_port": 8100, **given, **changes})
+def read_settings(settings_type: type[Settings], environment: Environment) -> Settings:
+    """Return a service's settings as it reads them in its container."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in SETTING_NAMES:
+            patch.delenv(name, raising=False)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        return load_settings(settings_type)
+
+
+@pytest.fixture(scope="module", params=ENV_FILES)
+def mode(request: pytest.FixtureRequest) -> str:
+    """Give what signs users' tokens."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-async def app(auth_database_url: str) -> AsyncIterator[Starlette]:
+def env_file(mode: str) -> Environment:
+    """Give the operator's ``.env``."""
+    return ENV_FILES[mode]
+
+
+@pytest.fixture(scope="module")
+async def app(env_file: Environment, auth_database_url: str) -> AsyncIterator[Starlette]:
     """Give the auth service with its own environment."""
-    settings = read_settings(
-        AuthSettings, read_compose_environment("auth_service", ENV_FILE), auth_database_url=auth_database_url
-    )
+    environment = read_container_environment("auth_service", {**env_file, "AUTH_DATABASE_URL": auth_database_url})
+    settings = read_settings(AuthSettings, environment)
     assert isinstance(settings, AuthSettings)
     async with running(create_app(settings, Metrics())) as app:
         await app.state.parts.database.wait_until_ready()
@@ -79,15 +117,15 @@ def parts(app: Starlette) -> Parts:
 
 
 @pytest.fixture
-def of_posts() -> Environment:
+def of_posts(env_file: Environment) -> Environment:
     """Give the environment of the posts service."""
-    return read_compose_environment("posts_service", ENV_FILE)
+    return read_container_environment("posts_service", env_file)
 
 
 @pytest.fixture
-def of_gateway() -> Environment:
+def of_gateway(env_file: Environment) -> Environment:
     """Give the environment of the gateway."""
-    return read_compose_environment("gateway", ENV_FILE)
+    return read_container_environment("gateway", env_file)
 
 
 def list_keys(environment: Environment) -> Iterator[tuple[str, str]]:
@@ -114,17 +152,47 @@ async def list_answered(client: httpx2.AsyncClient, environment: Environment) ->
     return answered
 
 
-async def list_good_for_tokens(client: httpx2.AsyncClient, environment: Environment, ada: Person) -> set[str]:
-    """Sign a token of Ada's with every key; return whose are taken for hers."""
+def list_forgeries(environment: Environment, token: str) -> Iterator[tuple[str, str]]:
+    """Return a token with the claims of another for every way to sign one by an environment, and by what is public."""
+    claims, header = read_claims(token), read_header(token)
+    for name, key in [*list_keys(environment), *list_public()]:
+        yield name, forge(claims, {**header, "alg": "HS256", "kid": kid_of(key)}, key)
+        for alg in {"HS256", header["alg"]}:
+            yield name, forge(claims, {**header, "alg": alg}, key)
+    for name, value in environment.items():
+        if Path(value).is_file():
+            key_pair = load_pem_private_key(Path(value).read_bytes(), None)
+            yield name, forge(claims, by=pair_up(key_pair))  # type: ignore[arg-type] # for P-256
+
+
+def list_public() -> Iterator[tuple[str, str]]:
+    """Return the forms of the public key that might be taken for a secret."""
+    key = signer_of("ES256").key
+    assert key is not None
+    yield from (("public", text) for text in (write_public(key).decode(), signer_of("ES256").kid))
+    yield "public", write_public(key, Encoding.DER).decode("latin-1")
+
+
+async def list_good_for_tokens(
+    client: httpx2.AsyncClient, environment: Environment, ada: Person, verifiers: list[AccessTokens]
+) -> set[str]:
+    """Sign a token of Ada's in every way; return by what one was signed that the auth service or a verifier takes."""
     taken = set()
-    for name, key in list_keys(environment):
-        token = AccessTokens(KeyRing(key), URL, 3600).sign(
-            user_id=ada.id, name=ada.name, email=ada.email, session_id=ada.session_id, now=int(time.time())
-        )
+    for name, token in list_forgeries(environment, ada.token):
         answer = await client.get("/api/me", headers={"authorization": f"Bearer {token}"})
         assert answer.status_code in {200, 401}
-        taken |= {name} if answer.status_code == 200 else set()
+        if answer.status_code == 200 or any(is_taken(verifier, token) for verifier in verifiers):
+            taken.add(name)
     return taken
+
+
+def is_taken(verifier: AccessTokens, token: str) -> bool:
+    """Tell whether a verifier takes a token."""
+    try:
+        verifier.verify(token, int(time.time()))
+    except TokenRefused:
+        return False
+    return True
 
 
 def list_openers(environment: Environment, sealed: str) -> set[str]:
@@ -145,14 +213,34 @@ async def list_sealers(client: httpx2.AsyncClient, environment: Environment, ada
     return found
 
 
-@pytest.mark.parametrize("service", ["posts_service", "gateway"])
-def test_it_is_the_whole_environment(service: str) -> None:
+@pytest.fixture
+def verifiers(parts: Parts, env_file: Environment) -> dict[str, AccessTokens]:
+    """Give what verifies users' tokens in the services that sign none, by the keys that the auth service publishes."""
+    found = {}
+    for service, settings_type in VERIFIERS.items():
+        settings = read_settings(settings_type, read_container_environment(service, env_file))
+        assert isinstance(settings, VerifierSettings)
+        keys = PublishedKeys(KeyRing(settings.shared_key, reveal(settings.secret_key_previous)))
+        if settings.follows_keys:
+            keys.replace(parts.keys.published)
+        found[service] = AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl)
+    return found
+
+
+@pytest.mark.parametrize("service", VERIFIERS)
+def test_it_is_the_whole_environment(env_file: Environment, service: str) -> None:
     """The service starts in production with what the thief has, and nothing in it is another service's secret."""
-    environment = read_compose_environment(service, ENV_FILE)
-    settings = {"posts_service": PostsSettings, "gateway": GatewaySettings}[service]
-    assert read_settings(settings, environment).environment == "production"
+    environment = read_container_environment(service, env_file)
+    assert read_settings(VERIFIERS[service], environment).environment == "production"
     other = {"posts_service": "GATEWAY_SERVICE_SECRET", "gateway": "POSTS_SERVICE_SECRET"}[service]
-    assert ENV_FILE[other] not in environment.values()
+    assert not {env_file[other], *PAIR.values()} & {*environment.values()}
+
+
+@pytest.mark.parametrize("service", VERIFIERS)
+def test_no_file_is_in_its_container(service: str) -> None:
+    """Beside its image and its environment the service's container holds nothing, so no file with a key."""
+    container = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"][service]
+    assert not container.keys() & {"volumes", "secrets", "configs", "env_file", "volumes_from"}
 
 
 async def test_what_the_posts_service_can_call(client: httpx2.AsyncClient, of_posts: Environment) -> None:
@@ -171,13 +259,24 @@ async def test_what_the_gateway_can_call(client: httpx2.AsyncClient, of_gateway:
     }
 
 
-@pytest.mark.parametrize("mode", SIGN_USERS_TOKENS)
-@pytest.mark.parametrize("service", ["posts_service", "gateway"])
-async def test_who_can_sign_a_users_token(client: httpx2.AsyncClient, mode: str, service: str) -> None:
-    """With HS256 whoever verifies users' tokens can sign them too, by that one secret and no other."""
+async def test_who_can_sign_a_users_token(
+    client: httpx2.AsyncClient, mode: str, env_file: Environment, verifiers: dict[str, AccessTokens]
+) -> None:
+    """By a shared secret whoever verifies users' tokens can sign them; by a key pair nobody but the auth service."""
     ada = await sign_up_and_in(client, "Ada Lovelace")
-    environment = read_compose_environment(service, ENV_FILE)
-    assert await list_good_for_tokens(client, environment, ada) == SIGN_USERS_TOKENS[mode]
+    assert all(is_taken(verifier, ada.token) for verifier in verifiers.values())
+    for service in ("auth_service", *verifiers):
+        environment = read_container_environment(service, env_file)
+        found = await list_good_for_tokens(client, environment, ada, [*verifiers.values()])
+        assert found == SIGN_USERS_TOKENS[mode] - (set() if service == "auth_service" else PAIR.keys()), service
+
+
+def test_what_verifies_by_public_keys_signs_nothing(mode: str, verifiers: dict[str, AccessTokens]) -> None:
+    """Where there is a key pair alone, the services that verify have nothing that could sign."""
+    for verifier in verifiers.values():
+        if mode == "a key pair":
+            with pytest.raises(RuntimeError, match="nothing is signed here"):
+                verifier.sign(user_id=1, name="Ada", email="ada@example.com", session_id="any", now=0)
 
 
 async def test_the_posts_service_has_no_way_to_cookies(
@@ -200,17 +299,18 @@ async def test_the_gateway_opens_cookies(client: httpx2.AsyncClient, parts: Part
     assert await list_sealers(client, of_gateway, ada) == set()
 
 
-async def test_one_secret_for_all_is_worth_all_callers(auth_database_url: str, database: object) -> None:
+async def test_one_secret_for_all_is_worth_all_callers(
+    auth_database_url: str, database: object, env_file: Environment
+) -> None:
     """With one ``SERVICE_SECRET`` the environment of one service calls in the name of all, as SECURITY.md says."""
     del database  # emptied before
-    env_file = {name: value for name, value in ENV_FILE.items() if not name.endswith("_SERVICE_SECRET")}
-    env_file["SERVICE_SECRET"] = "one-secret-for-all-services-0123456789"
-    environment = read_compose_environment("auth_service", env_file)
-    settings = read_settings(AuthSettings, environment, auth_database_url=auth_database_url)
+    one = {name: value for name, value in env_file.items() if not name.endswith("_SERVICE_SECRET")}
+    one |= {"SERVICE_SECRET": "one-secret-for-all-services-0123456789", "AUTH_DATABASE_URL": auth_database_url}
+    settings = read_settings(AuthSettings, read_container_environment("auth_service", one))
     assert isinstance(settings, AuthSettings)
     async with running(create_app(settings, Metrics())) as app, client_of(app, URL) as client:
         await app.state.parts.database.wait_until_ready()
-        answered = await list_answered(client, read_compose_environment("posts_service", env_file))
+        answered = await list_answered(client, read_container_environment("posts_service", one))
     assert {(caller, path) for _, caller, path in answered} == {
         *(("gateway", path) for path in contract.OF_GATEWAY),
         *(("posts_service", path) for path in contract.OF_RESOURCE_SERVERS),

@@ -13,7 +13,7 @@ from shared.auth_events.revocations import Revocations
 from shared.tokens.authentication import Anonymous, Caller, Reason, User, authenticate_token
 from shared.tokens.device_cookie import DeviceCookies
 from shared.tokens.session_cookie import CookieNames, SessionSealer
-from shared.tokens.signed import AccessTokens, KeyRing
+from shared.tokens.signed import AccessTokens
 from shared.web.service_calls import ServiceClient
 from tests.support.fake_auth_service import (
     FakeAuthService,
@@ -25,6 +25,8 @@ from tests.support.fake_auth_service import (
 )
 from tests.support.gateway_in_process import SERVICE_SECRET, SESSION_ID
 from tests.support.service_callers import tokens_of
+from tests.support.signers import USUAL
+from tests.support.verifiers import keys_of
 
 URL = "http://localhost:3000"
 NAMES = CookieNames.of(URL)
@@ -41,7 +43,7 @@ CLEARED = f"{NAMES.session}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"
 def credentials() -> Credentials:
     """Give the credentials of a gateway that knows of no ended session."""
     return Credentials(
-        tokens=AccessTokens(KeyRing("a-secret-key-for-the-gateways-tests-1"), URL, 3600),
+        tokens=AccessTokens(keys_of(USUAL.signer), URL, 3600),
         revocations=Revocations(),
         sealer=SessionSealer("a-cookie-key-for-the-gateways-tests-2", 86_400),
         devices=DeviceCookies("a-cookie-key-for-the-gateways-tests-2"),

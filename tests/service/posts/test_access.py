@@ -12,12 +12,13 @@ from shared.auth_events.revocations import Revocations
 from shared.settings import SAMPLE_SECRETS
 from shared.tokens.authentication import Anonymous, authenticate
 from shared.tokens.session_cookie import SessionSealer
-from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
+from shared.tokens.signed import KeyRing, ServiceTokens
 from tests.support.forged_tokens import list_faulty_tokens, make_claims
 from tests.support.people import Person
 from tests.support.posts import write_post
 from tests.support.service_callers import tokens_of
 from tests.support.services import PUBLIC_URL
+from tests.support.verifiers import tokens
 
 SECRET = SAMPLE_SECRETS["SECRET_KEY"]
 NO_AUTHORIZATION = b'{"error":"No Authorization"}'
@@ -139,5 +140,4 @@ async def test_an_expired_token_is_called_expired(app: Starlette) -> None:
 @example(value=b"\0")
 def test_no_header_bytes_break_the_service(value: bytes) -> None:
     """Whatever bytes are in Authorization, the caller is anonymous and nothing is raised."""
-    tokens = AccessTokens(KeyRing(SECRET), PUBLIC_URL, 3600)
-    assert isinstance(authenticate([(b"authorization", value)], tokens, Revocations(), int(time.time())), Anonymous)
+    assert isinstance(authenticate([(b"authorization", value)], tokens(), Revocations(), int(time.time())), Anonymous)

@@ -11,7 +11,9 @@ import httpx2
 import pytest
 
 from posts_service import importing
+from posts_service.parts import SERVICE
 from posts_service.tables.posts import delete_post
+from shared.observing.logs import set_up_logs
 from tests.support.fake_auth_service import FakeAuthService
 from tests.support.people import Person
 from tests.support.rows_read import watch_readings
@@ -24,8 +26,13 @@ ADA = "ada.lovelace@example.com"
 def settings(
     monkeypatch: pytest.MonkeyPatch, posts_database_url: str, logging_as_it_was: None, database: asyncpg.Connection
 ) -> None:
-    """Give the command its settings, and no patience."""
+    """Give the command its settings, and no patience.
+
+    Logs are set up as it sets them up itself: else what the service beside it, whose feed begins anew with each test,
+    says before that is among what the command prints.
+    """
     del logging_as_it_was, database  # it sets up logging; emptied
+    set_up_logs(SERVICE, "ERROR", "text")
     monkeypatch.setenv("POSTS_DATABASE_URL", posts_database_url)
     monkeypatch.setattr(importing, "PATIENCE", 0)
 

@@ -84,6 +84,12 @@ upstream = "posts"
 websocket = true
 
 [[rule]]
+matcher = "/feed"
+access = "public"
+upstream = "posts"
+own_credentials = true
+
+[[rule]]
 matcher = "/docs"
 access = "public"
 upstream = "gateway"
@@ -454,7 +460,7 @@ def test_a_renewed_caller_is_not_asked_for_again() -> None:
 # Any request
 
 targets = st.sampled_from(
-    ["/", "/page/1", "/api/1", "/admin", "/recent", "/public", "/chat", "/docs", "/livez", "/x", "/%61"]
+    ["/", "/page/1", "/api/1", "/admin", "/recent", "/public", "/chat", "/feed", "/docs", "/livez", "/x", "/%61"]
 )
 extras = st.sampled_from([{}, BEARER, FORGED, SESSION, STALE_SESSION, OWN, FORM, HANDSHAKE, {"content-length": "11"}])
 renewals = st.sampled_from([None, FRESH, ENDED, UNKNOWN])
@@ -489,9 +495,19 @@ def test_the_laws_hold_for_any_request(
     if isinstance(decision, Forward):
         assert head.refusal is None
         assert (decision.user or judgement.caller) == judgement.caller
+        assert not (decision.rule.own_credentials and (decision.user or isinstance(judgement.caller, User)))
         assert decision.rule.access == "public" or decision.user or decision.rule.anonymous_forms
     if renewed is not None:
         assert judgement.stale is None
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, BEARER, FORGED, SESSION, STALE_SESSION, {"authorization": "Bearer gatepost_a"}]
+)
+def test_credentials_of_a_service_are_none_here(headers: dict[str, str]) -> None:
+    """Where a service has credentials of its own, whoever sends one is nobody here, and no session is renewed."""
+    judgement = judge(Asked("GET", "/feed", headers))
+    assert (in_short(judgement.decision), name(judgement.caller), judgement.stale) == ("posts", "missing", None)
 
 
 # While it lasts

@@ -114,6 +114,8 @@ def in_short(decision: Decision) -> str:
         ("GET", "/signup/code", "auth", "auth+token"),
         ("POST", "/api/user/confirm", "auth", "auth+token"),
         ("POST", "/api/logout", "401", "auth+token"),
+        ("GET", "/api/revocations", "auth", "auth"),
+        ("POST", "/api/revocations", "405", "405"),
         ("GET", "/assets/gatepost.css", "gateway", "gateway+token"),
         ("GET", "/docs", "gateway", "gateway+token"),
         ("GET", "/openapi.json", "gateway", "gateway+token"),
@@ -361,7 +363,8 @@ def test_the_laws_hold_for_any_request(
     if isinstance(decision, Forward):
         assert any(matcher.matches(path.text) for matcher in decision.rule.matchers)
         assert method in decision.rule.methods
-        assert decision.user == (caller if isinstance(caller, User) else None)
+        is_known = isinstance(caller, User) and not decision.rule.own_credentials
+        assert decision.user == (caller if is_known else None)
         assert decision.user or decision.rule.access == "public"
         assert not path.text.startswith(tuple(source.partition("/:")[0] for source in NEVER_ROUTED))
     if path.text.startswith("/userposts/") and isinstance(caller, Anonymous):
@@ -552,3 +555,23 @@ def test_a_renewal_helps_what_another_proxy_serves() -> None:
     """By forward auth the upstream is the gateway, and its protected paths are like any other."""
     policy = parse_policy('[upstreams]\n[[rule]]\nmatcher = "/a"\naccess = "page"\nupstream = "gateway"\n', {})
     assert wants_renewal(policy, decide(policy, facts("GET", "/a"), NOBODY))
+
+
+SENT = ((b"authorization", b"Bearer gatepost_abc"), (b"cookie", b"a=b"), (b"authorization", b"Basic eA=="))
+
+
+@pytest.mark.parametrize("caller", [ADA, *map(Anonymous, Reason)])
+def test_a_service_with_credentials_of_its_own_gets_them_as_they_came(policy: Policy, caller: Caller) -> None:
+    """With ``own_credentials`` nobody is named to the service, whatever was sent: it reads that itself."""
+    decision = decide(policy, facts("GET", "/api/revocations")._replace(headers=SENT), caller)
+    assert isinstance(decision, Forward)
+    assert (decision.user, decision.token, decision.is_private) == (None, None, True)
+    assert decision.list_own_credentials(SENT) == [SENT[0], SENT[2]]
+
+
+def test_credentials_of_others_stop_everywhere_else(policy: Policy) -> None:
+    """Without ``own_credentials`` no Authorization header of a client passes."""
+    for target in ("/", "/api/auth/session", "/signup"):
+        decision = decide(policy, facts("GET", target)._replace(headers=SENT), NOBODY)
+        assert isinstance(decision, Forward)
+        assert decision.list_own_credentials(SENT) == []

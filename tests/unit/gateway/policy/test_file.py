@@ -20,6 +20,7 @@ from gateway.policy.rules import (
 from gateway.settings import DEFAULT_RULES
 from tests.support.policies import HEAD, SETTINGS, has, read, read_fault, rule
 
+OWN_CREDENTIALS_NEED = "needs the access public and a service behind the gateway"
 METHODS = "'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE' or 'OPTIONS'"
 
 
@@ -151,6 +152,15 @@ def test_a_bad_upstream_is_refused(value: str, reason: str) -> None:
                 "anonymous_forms: can't stand beside role or max_auth_age, which no service asks again",
             )
             for asked in ({"role": '"admin"'}, {"max_auth_age": "9"})
+        ),
+        ({"own_credentials": '"yes"'}, 7, "own_credentials: must be true or false"),
+        *(
+            ({**words, "own_credentials": "true"}, line, f"own_credentials: {OWN_CREDENTIALS_NEED}")
+            for words, line in (
+                ({"access": '"page"'}, 7),
+                ({"access": '"protected"'}, 7),
+                ({"upstream": '"gateway"'}, 7),
+            )
         ),
         ({"role": '"admin"'}, 7, "role: a public rule can't ask anything of its callers"),
         ({"max_auth_age": "9"}, 7, "max_auth_age: a public rule can't ask anything of its callers"),

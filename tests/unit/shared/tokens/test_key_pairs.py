@@ -1,5 +1,6 @@
 """Key files: what is read from them, and that each that can't be used is refused with one sentence."""
 
+import base64
 import os
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.tokens.compact_form import decode_segment
 from shared.tokens.key_pairs import (
     KeyFileRefused,
     KeyPairs,
@@ -25,6 +27,7 @@ PRIVATE, OTHER = write_private(make_ec_key(1)), write_private(make_ec_key(2))
 PUBLIC, OTHER_PUBLIC = write_public(make_ec_key(1)), write_public(make_ec_key(2))
 NAME, OTHER_NAME = thumbprint_of(make_ec_key(1)), thumbprint_of(make_ec_key(2))
 PEM, PKCS8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+POINT = make_ec_key(1).public_key().public_numbers()
 SECRETLY = serialization.BestAvailableEncryption(b"a password")
 
 
@@ -33,6 +36,14 @@ def refusal(content: bytes) -> str:
     with pytest.raises(KeyFileRefused) as refused:
         read_key_pairs(content)
     return str(refused.value)
+
+
+def write_point(point: bytes) -> bytes:
+    """Return a public key on P-256 with that point, in PEM, whether or not there is such a key (RFC 5480)."""
+    kind = bytes.fromhex("301306072a8648ce3d020106082a8648ce3d030107")
+    text = b"\x03" + bytes([len(point) + 1]) + b"\0" + point
+    der = b"\x30" + bytes([len(kind) + len(text)]) + kind + text
+    return b"-----BEGIN PUBLIC KEY-----\n" + base64.encodebytes(der) + b"-----END PUBLIC KEY-----\n"
 
 
 def names_of(pairs: KeyPairs) -> list[str]:
@@ -76,6 +87,33 @@ def test_usual_spellings(content: bytes) -> None:
     assert read_key_pairs(content).signing_key.kid == NAME
 
 
+X, Y = (number.to_bytes(32, "big") for number in (POINT.x, POINT.y))
+
+
+def test_a_point_on_the_curve() -> None:
+    """The points below are written as a key's own is."""
+    assert names_of(read_key_pairs(PRIVATE + write_point(b"\x04" + X + Y))) == [NAME]
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        b"\0",
+        b"\0" * 65,
+        b"\x04" + bytes(64),
+        b"\x04" + X + X,
+        b"\x04" + X + (POINT.y ^ 1).to_bytes(32, "big"),
+        b"\x04" + b"\xff" * 64,
+        b"\x04" + X,
+        b"\x05" + X,
+        b"",
+    ],
+)
+def test_a_point_off_the_curve(point: bytes) -> None:
+    """A public key at infinity, off the curve or without a second half is refused, also behind one that signs."""
+    assert refusal(PRIVATE + write_point(point)) == "names a file with a key that can't be read"
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -105,6 +143,10 @@ def test_usual_spellings(content: bytes) -> None:
         (
             write_private(make_ec_key(1, ec.SECP384R1())),
             "with a key on the curve secp384r1, where only P-256 is taken",
+        ),
+        (
+            write_private(make_ec_key(1, ec.SECP521R1())),
+            "with a key on the curve secp521r1, where only P-256 is taken",
         ),
         (PRIVATE + write_public(make_ec_key(1, ec.SECP256K1())), "on the curve secp256k1, where only P-256 is taken"),
         (write_private(make_rsa_key(1024)), "with an RSA key of 1024 bits, where 2048 to 4096 are taken"),
@@ -171,6 +213,7 @@ def test_a_new_pair_can_be_used(algorithm: str) -> None:
 
     assert one.signing_key.kid != other.signing_key.kid
     assert {one.signing_key.algorithm, one.published[0].algorithm} == {algorithm}
+    assert algorithm == "ES256" or len(decode_segment(one.published[0].members["n"])) * 8 >= 3072, "of 128 bits' worth"
 
 
 # The file itself

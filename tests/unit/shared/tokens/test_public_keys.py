@@ -78,6 +78,7 @@ def test_any_key_comes_back(number: int) -> None:
         {"kty": "oct", "k": "AAAA", "kid": "1", "alg": "HS256"},
         {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
         {**jwk_of(make_ec_key(1, ec.SECP384R1())), "kid": "1"},
+        {**jwk_of(make_ec_key(1, ec.SECP521R1())), "kid": "1"},
         {**EC, "crv": "secp256k1"},
         {**EC, "use": "enc"},
         {**EC, "alg": "ECDH-ES"},
