@@ -14,7 +14,6 @@ from auth_service.accounts import Accounts
 from auth_service.clients import Client
 from auth_service.guessing.admission import Admission
 from auth_service.housekeeping import build_housekeeping
-from auth_service.key_file import KeyFile
 from auth_service.mail.delivery import Delivery, build_delivery
 from auth_service.mail.mail import Mail, build_mail, build_notices
 from auth_service.passwords.breached import BreachedPasswords
@@ -42,6 +41,7 @@ from shared.postgres.housekeeping import Housekeeping
 from shared.service_settings import list_callers
 from shared.settings import reveal
 from shared.tokens.device_cookie import DeviceCookies
+from shared.tokens.key_file import KeyFile
 from shared.tokens.key_pairs import IssuerKeys
 from shared.tokens.session_cookie import CookieNames, SessionSealer
 from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
@@ -115,7 +115,7 @@ class Parts:
             ways=ways,
             sessions=sessions,
             keys=keys,
-            key_file=KeyFile.of(settings, keys),
+            key_file=_open_key_file(settings, keys),
             access_tokens=access_tokens,
             revocations=Revocations(),  # stays empty: a session's row says whether it is live
             service_tokens=ServiceTokens(service_keys),
@@ -194,6 +194,11 @@ def mail_of(request: HTTPConnection) -> Mail:
     mail = parts_of(request).mail
     assert mail is not None
     return mail
+
+
+def _open_key_file(settings: AuthSettings, keys: IssuerKeys) -> KeyFile | None:
+    path = settings.token_key_file
+    return KeyFile(path, keys, needs_signer=settings.shared_key is None) if path is not None else None
 
 
 def _share_lookups(database: Database) -> Lookups:

@@ -1,0 +1,71 @@
+"""The containers with ``deploy/key-pair.yml``: nobody but the auth service has what signs, and a new key counts."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from shared.tokens.key_pairs import make_key_pair
+from tests.support.containers import Containers, running_containers
+from tests.support.people import PASSWORD, sign_up_and_in
+
+PROJECT = "gatepost-keys"
+USER = 10001  # of the images, who alone may read the file
+KEYS = "/.well-known/jwks.json"
+PATIENCE = 30.0  # seconds
+
+
+def write_keys(folder: Path, *keys: str) -> None:
+    """Put another file in the place of the present one, as ``docs/operations.md`` says."""
+    new = folder / "new.pem"
+    new.touch(0o600)
+    new.write_text("".join(keys))
+    os.chown(new, USER, USER)
+    new.rename(folder / "token-keys.pem")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with a key pair for the containers."""
+    folder = Path(tmp_path_factory.mktemp("keys"))
+    folder.chmod(0o755)
+    write_keys(folder, make_key_pair())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def containers(folder: Path) -> Iterator[Containers]:
+    """Give a stack whose tokens are signed by the key pair."""
+    files = "docker-compose.yml:deploy/key-pair.yml"
+    with running_containers(PROJECT, COMPOSE_FILE=files, TOKEN_KEY_FOLDER=str(folder)) as running:
+        yield running
+
+
+@pytest.mark.parametrize("service", ["gateway", "posts_service", "auth_service"])
+def test_no_container_has_a_shared_secret(containers: Containers, service: str) -> None:
+    """No service is given a secret for access tokens, and none but the auth service sees the key pair."""
+    environment = dict(line.split("=", 1) for line in containers.execute(service, "env").splitlines() if "=" in line)
+    assert not environment.get("SECRET_KEY")
+    assert not environment.get("SECRET_KEY_PREVIOUS")
+    seen = containers.execute(service, "sh", "-c", "ls /run/keys 2>/dev/null || true").split()
+    assert seen == (["token-keys.pem"] if service == "auth_service" else [])
+
+
+async def test_a_new_key_counts_without_a_restart(containers: Containers, folder: Path) -> None:
+    """People sign in and write; another file in the folder is noticed, and what it signs passes everywhere."""
+    async with httpx2.AsyncClient(base_url=containers.url, timeout=10) as client:
+        ada = await sign_up_and_in(client, "Ada Lovelace")
+        assert (await client.post("/api/posts", json={"title": "One"}, headers=ada.bearer)).status_code == 201
+        (before,) = (await client.get(KEYS)).json()["keys"]
+        write_keys(folder, make_key_pair(), (folder / "token-keys.pem").read_text())
+        deadline = time.monotonic() + PATIENCE
+        while len(keys := (await client.get(KEYS)).json()["keys"]) < 2:
+            assert time.monotonic() < deadline, "the auth service does not see the new file"
+        assert keys[1] == before
+        signed_in = await client.post("/api/login", json={"username": ada.email, "password": PASSWORD})
+        new = {"authorization": f"Bearer {signed_in.json()['accessToken']}"}
+        for headers in (ada.bearer, new):
+            assert (await client.post("/api/posts", json={"title": "Two"}, headers=headers)).status_code == 201
