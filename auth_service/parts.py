@@ -14,13 +14,11 @@ from auth_service.accounts import Accounts
 from auth_service.clients import Client
 from auth_service.guessing.admission import Admission
 from auth_service.housekeeping import build_housekeeping
-from auth_service.key_file import KeyFile
 from auth_service.mail.delivery import Delivery, build_delivery
 from auth_service.mail.mail import Mail, build_mail, build_notices
 from auth_service.passwords.breached import BreachedPasswords
 from auth_service.passwords.guessable import load_common_passwords, load_estimator
 from auth_service.passwords.hashing import Passwords
-from auth_service.service_credentials import ServiceCredentials
 from auth_service.session_uses import SessionUses
 from auth_service.sessions import Lookups, Sessions
 from auth_service.settings import AuthMigrationSettings, AuthSettings
@@ -29,6 +27,8 @@ from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.feed_starts import insert_feed_start
 from auth_service.tables.sessions import Session, SessionId, list_live_sessions
 from auth_service.tables.users import User, get_highest_user_id
+from auth_service.verifiers.key_file import KeyFile
+from auth_service.verifiers.service_credentials import ServiceCredentials
 from auth_service.ways.way import Way
 from auth_service.web.csrf import CsrfTokens
 from auth_service.web.long_poll import Events

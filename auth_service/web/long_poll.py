@@ -22,7 +22,7 @@ from typing import Generic, Protocol, TypeVar
 
 from starlette.requests import Request
 
-from auth_service.followers import Standing, admit_follower, place_other
+from auth_service.verifiers.followers import Standing, admit_follower, place_other
 from shared.auth_events.contract import EventsQuestion
 from shared.postgres.database import Connection, Database
 from shared.postgres.epoch_watch import EpochWatch
