@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
+from shared.auth_events.contract import SESSION_PATH
 from tests.support.raw_upstream import Received, Script, running_upstream
 from tests.support.signers import Signer, jwk_of
 
@@ -13,10 +14,14 @@ KEYS_PATH = "/.well-known/jwks.json"
 
 @dataclass(slots=True)
 class KeyPublisher:
-    """Publishes the public halves of ``signers``, or does what ``script`` says; ``asked`` has what reached it."""
+    """Publishes the public halves of ``signers``, or does what ``script`` says; ``asked`` has what reached it.
+
+    ``session`` is what it answers when it is asked for a renewed session.
+    """
 
     signers: Sequence[Signer] = ()
     script: Script | None = None
+    session: bytes | None = None
     url: str = ""
     asked: list[Received] = field(default_factory=list)
 
@@ -24,7 +29,8 @@ class KeyPublisher:
         """Answer one request."""
         if request.target != KEYS_PATH:
             await request.read_body()
-            await request.answer(status="503 Service Unavailable")
+            is_renewal = request.target == SESSION_PATH and self.session is not None
+            await request.answer(self.session or b"", status="200 OK" if is_renewal else "503 Service Unavailable")
             return
         self.asked.append(request)
         if self.script is not None:

@@ -1,5 +1,6 @@
 """The gateway with keys that the auth service publishes: it never lets in whom it can't judge, nor turns them away."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -63,6 +64,44 @@ async def test_the_first_token_of_a_new_key_passes(
     assert posts.received[-1].values("authorization") == [f"Bearer {token}"]
     assert (await ask(following, "/userposts", sign_by(ONE, following), as_cookie=as_cookie)).status_code == 200
     assert len(publisher.asked) == 2
+
+
+async def test_a_renewed_session_may_come_with_a_new_key(
+    following: RunningGateway, publisher: KeyPublisher, posts: RawUpstream
+) -> None:
+    """Where a session's token has expired, the fresh one may be the first that a new key has signed."""
+    publisher.signers = [TWO, ONE]
+    claims = make_claims() | {"iss": following.url}
+    expired = forge(claims | {"iat": int(str(claims["iat"])) - 60, "exp": int(str(claims["iat"])) - 1}, by=ONE)
+    fresh = forge(claims, by=TWO)
+    publisher.session = json.dumps({"accessToken": fresh, "setCookie": []}).encode()
+    session = following.credentials.sealer.seal(
+        {"sub": "1", "sid": str(claims["sid"]), "accessToken": expired}, int(str(claims["iat"]))
+    )
+    async with following.client() as client:
+        cookie = f"{following.credentials.cookie_names.session}={session}"
+        answer = await client.get("/userposts", headers={"cookie": cookie})
+    assert answer.status_code == 200
+    assert posts.received[-1].values("authorization") == [f"Bearer {fresh}"]
+    assert len(publisher.asked) == 2
+
+
+async def test_forward_auth_waits_for_a_new_key_too(
+    rules: Path, publisher: KeyPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy in front is told what the gateway itself would do: a yes with a new key, a no with a stranger's."""
+    monkeypatch.setenv("TRUSTED_PROXIES", "127.0.0.1")
+    async with running_gateway(rules, by=ONE, auth_service_url=publisher.url) as gateway, gateway.client() as client:
+        said = {"X-Forwarded-Uri": "/api/user/1", "X-Forwarded-Method": "GET", "X-Forwarded-Host": gateway.host}
+
+        async def ask_with(token: str) -> httpx2.Response:
+            headers = {**said, "X-Forwarded-Proto": "http", "Authorization": f"Bearer {token}"}
+            return await client.get("/_gateway/auth", headers=headers)
+
+        publisher.signers = [TWO, ONE]
+        new = await ask_with(sign_by(TWO, gateway))
+        assert (new.status_code, new.headers["gatepost-decision"]) == (200, "allow")
+        assert (await ask_with(sign_by(STRANGER, gateway))).status_code == 401
 
 
 async def test_a_retired_key_is_refused_once_it_is_known(following: RunningGateway, publisher: KeyPublisher) -> None:
