@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 from gateway.pages.json_members import Json, list_objects, members
-from gateway.pages.schema_names import PREFIX, make_free_name, lead_all, tell_apart
+from gateway.pages.schema_names import PREFIX, lead_all, make_free_name, tell_apart
 from gateway.policy.rules import Access, Policy, Rule
 from shared.web.schemas import ErrorView
 
