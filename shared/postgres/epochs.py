@@ -17,7 +17,8 @@ the server was started              a copy of the files was put back a moment af
 
 The first three are a *loss*. The others may be one: a new epoch begins, so that whoever has read past the end of the
 last one shows the loss, however many numbers were given since (``auth_service/verifiers/followers.py``). Ids skip ahead
-as after a loss, but for a mere start of the server: they go on, unless a service that ran meanwhile has seen higher ones.
+as after a loss, but for a mere start of the server: they go on, unless a service that ran meanwhile has seen higher
+ones.
 """
 
 import datetime as dt
