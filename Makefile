@@ -74,6 +74,11 @@ test: $(VENV)/ready-to-work $(ORDERS)/.venv/ready $(HASHES)/.venv/ready $(VERIFI
 messages: $(VENV)/ready-to-work ## Bring the translations up to date with what templates and code say
 	$(BIN)/python -m deploy.messages
 
+CLIENT := examples/client
+.PHONY: client
+client: $(VENV)/ready-to-work $(CLIENT)/node_modules/ready ## Make the types of examples/client from the API's description; needs node and npm
+	$(BIN)/python -m deploy.api_description | (cd $(CLIENT) && npm run --silent types -- --output src/api.ts)
+
 .PHONY: next-auth-table
 next-auth-table: $(VENV)/ready-to-work ## Write the comparison with next-auth into docs/next-auth.md; needs node and npm
 	$(PYTEST) tests/integration/test_next_auth_comparison.py --write-tables
@@ -130,7 +135,7 @@ lock: $(VENV)/ready-to-work ## Resolve the requirements anew and lock them with 
 clean: ## Remove the virtual environment and what tools left; .data stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	rm -rf $(PEERS)/fastapi_sqlalchemy/.venv $(ORDERS)/.venv $(HASHES)/.venv $(VERIFIERS)/.venv $(PEERS)/fastify_pg/node_modules $(PEERS)/next_auth/node_modules $(PEERS)/next_auth/.next
-	rm -rf tests/accessibility/node_modules tests/differential/node_modules $(HASHES)/node_modules $(VERIFIERS)/node_modules tests/next_auth/node_modules examples/nextjs/node_modules examples/nextjs/.next
+	rm -rf tests/accessibility/node_modules tests/differential/node_modules $(HASHES)/node_modules $(VERIFIERS)/node_modules tests/next_auth/node_modules $(CLIENT)/node_modules $(CLIENT)/dist examples/nextjs/node_modules examples/nextjs/.next
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help
@@ -165,8 +170,8 @@ $(PEERS)/fastapi_sqlalchemy/.venv/ready $(ORDERS)/.venv/ready $(HASHES)/.venv/re
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-$(PEERS)/fastify_pg/node_modules/ready: $(PEERS)/fastify_pg/package-lock.json
-	cd $(PEERS)/fastify_pg && npm ci --ignore-scripts
+$(PEERS)/fastify_pg/node_modules/ready $(CLIENT)/node_modules/ready: %/node_modules/ready: %/package-lock.json
+	cd $* && npm ci --ignore-scripts
 	@touch $@
 
 $(PEERS)/next_auth/.next/ready: $(PEERS)/next_auth/package-lock.json $(wildcard $(PEERS)/next_auth/pages/api/auth/*.js)

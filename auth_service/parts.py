@@ -19,7 +19,6 @@ from auth_service.mail.mail import Mail, build_mail, build_notices
 from auth_service.passwords.breached import BreachedPasswords
 from auth_service.passwords.guessable import load_common_passwords, load_estimator
 from auth_service.passwords.hashing import Passwords
-from auth_service.service_credentials import ServiceCredentials
 from auth_service.session_uses import SessionUses
 from auth_service.sessions import Lookups, Sessions
 from auth_service.settings import AuthMigrationSettings, AuthSettings
@@ -28,6 +27,8 @@ from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.feed_starts import insert_feed_start
 from auth_service.tables.sessions import Session, SessionId, list_live_sessions
 from auth_service.tables.users import User, get_highest_user_id
+from auth_service.verifiers.key_file import KeyFile
+from auth_service.verifiers.service_credentials import ServiceCredentials
 from auth_service.ways.way import Way
 from auth_service.web.csrf import CsrfTokens
 from auth_service.web.long_poll import Events
@@ -41,7 +42,6 @@ from shared.postgres.housekeeping import Housekeeping
 from shared.service_settings import list_callers
 from shared.settings import reveal
 from shared.tokens.device_cookie import DeviceCookies
-from shared.tokens.key_file import KeyFile
 from shared.tokens.key_pairs import IssuerKeys
 from shared.tokens.session_cookie import CookieNames, SessionSealer
 from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
@@ -115,7 +115,7 @@ class Parts:
             ways=ways,
             sessions=sessions,
             keys=keys,
-            key_file=_open_key_file(settings, keys),
+            key_file=KeyFile.of(settings, keys),
             access_tokens=access_tokens,
             revocations=Revocations(),  # stays empty: a session's row says whether it is live
             service_tokens=ServiceTokens(service_keys),
@@ -194,11 +194,6 @@ def mail_of(request: HTTPConnection) -> Mail:
     mail = parts_of(request).mail
     assert mail is not None
     return mail
-
-
-def _open_key_file(settings: AuthSettings, keys: IssuerKeys) -> KeyFile | None:
-    path = settings.token_key_file
-    return KeyFile(path, keys, needs_signer=settings.shared_key is None) if path is not None else None
 
 
 def _share_lookups(database: Database) -> Lookups:

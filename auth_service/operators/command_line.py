@@ -17,10 +17,10 @@ from auth_service.operators.text_tables import Record, draw, write_json
 from auth_service.operators.user_import import import_users
 from auth_service.operators.user_lines import ROLE
 from auth_service.parts import Parts
-from auth_service.service_credentials import NAME
 from auth_service.sessions import read_session_id
 from auth_service.settings import AuthSettings
 from auth_service.tables.sessions import SessionId
+from auth_service.verifiers.service_credentials import NAME
 from shared.errors import AppError
 from shared.importing import STANDARD_INPUT
 from shared.observing.logs import set_up_logs

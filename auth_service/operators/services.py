@@ -5,8 +5,8 @@ import argparse
 from auth_service.operators.commands import operator
 from auth_service.operators.text_tables import Record
 from auth_service.parts import Parts
-from auth_service.service_credentials import MOST
 from auth_service.tables import service_credentials as table
+from auth_service.verifiers.service_credentials import MOST
 
 
 async def create_service(parts: Parts, arguments: argparse.Namespace) -> Record:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from auth_service.tables import revocations, user_changes
 from shared.postgres.database import Connection
-from shared.postgres.epochs import Epoch
+from shared.postgres.epochs import Epoch, get_beginning
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +22,31 @@ class Past:
 
 
 async def insert_feed_start(connection: Connection, epoch: Epoch) -> None:
-    """Record how far the feeds have come, in the transaction that begins an epoch."""
+    """Record how far the feeds have come, in the transaction that begins an epoch.
+
+    That is where the last one ended, if entries were written since the data has moved: those are of the new epoch, and
+    no follower has been given them (``auth_service/web/long_poll.py``).
+    """
     # In the order of a deletion. Entries numbered later become visible after the epoch.
     for turn in (revocations.TURN, user_changes.TURN):
         await connection.execute("SELECT pg_advisory_xact_lock($1)", turn)
     await connection.execute(
         """
+        WITH before AS (SELECT user_changes_end, revocations_end FROM feed_starts WHERE epoch = $1 - 1)
         INSERT INTO feed_starts (epoch, user_changes, revocations)
-        SELECT $1, coalesce((SELECT max(id) FROM user_changes), 0),
-            coalesce(pg_sequence_last_value('revocations_id_seq'), 0)
+        SELECT $1,
+            coalesce((SELECT user_changes_end FROM before), (SELECT max(id) FROM user_changes), 0),
+            coalesce((SELECT revocations_end FROM before), (SELECT max(id) FROM revocations), 0)
         """,
         epoch.number,
     )
 
 
 async def find_past(connection: Connection, epoch_id: uuid.UUID) -> Past | None:
-    """Return what came after an epoch, or after one that only a follower knows; None for any other."""
+    """Return what came after an epoch, or after one that only a follower knows; None for any other.
+
+    An epoch that is unknown here is part of a past that was lost. That was noticed if a loss began later than it.
+    """
     row = await connection.fetchrow(
         """
         WITH asked AS (
@@ -49,7 +58,11 @@ async def find_past(connection: Connection, epoch_id: uuid.UUID) -> Past | None:
             next.user_changes, next.revocations
         FROM asked LEFT JOIN feed_starts AS next ON next.epoch = asked.number + 1
         WHERE asked.number IS NOT NULL
+        UNION ALL
+        SELECT false, true, NULL, NULL FROM asked
+        WHERE asked.number IS NULL AND EXISTS (SELECT FROM epochs WHERE is_loss AND began_at > $2)
         """,
         epoch_id,
+        get_beginning(epoch_id),
     )
     return Past(row["is_current"], row["was_lost"], row["user_changes"], row["revocations"]) if row else None

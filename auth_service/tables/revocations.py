@@ -59,10 +59,8 @@ async def list_revocations(connection: Connection, after: int) -> list[Revocatio
 
 
 async def get_newest_revocation(connection: Connection) -> int:
-    """Return the highest number that was ever given to a revocation, 0 before the first."""
-    newest: int = await connection.fetchval(
-        "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM revocations_id_seq"
-    )
+    """Return the number of the last revocation, 0 before the first. It is never deleted: a trigger keeps it."""
+    newest: int = await connection.fetchval("SELECT coalesce(max(id), 0) FROM revocations")
     return newest
 
 

@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_service.parts import parts_of
-from auth_service.service_credentials import REFUSED
 from auth_service.tables.revocations import list_revocations
+from auth_service.verifiers.service_credentials import REFUSED
 from auth_service.web.long_poll import is_given_up
 from auth_service.web.schemas import EndedSessionsQuery, EndedSessionsView, EndedSessionView
 from shared.errors import Unauthorized

@@ -11,6 +11,8 @@
    service drains, which is not held up by them.
 3. A follower that knows of a past that is gone (the database was restored) gets a ``last`` below its ``after``, and
    starts over; ``followers`` decides which ones do.
+4. An entry is given only in its own epoch: none while the data is not where that epoch found it. So what a follower has
+   read in an epoch was in the database when that ended, or was lost.
 """
 
 import asyncio
@@ -22,11 +24,11 @@ from typing import Generic, Protocol, TypeVar
 
 from starlette.requests import Request
 
-from auth_service.followers import Standing, admit_follower, place_other
+from auth_service.verifiers.followers import Standing, admit_follower, place_other
 from shared.auth_events.contract import EventsQuestion
 from shared.postgres.database import Connection, Database
 from shared.postgres.epoch_watch import EpochWatch
-from shared.postgres.epochs import Epoch, find_epoch
+from shared.postgres.epochs import Epoch
 from shared.process.draining import is_ending
 
 LOOK_EVERY = 0.5  # seconds
@@ -80,6 +82,7 @@ class Events:
     ) -> Page[Entry]:
         """Return the next page of a feed; ``is_over`` tells when to stop waiting for it."""
         deadline = time.monotonic() + question.wait
+        await self._watch.look()
         epoch, standing = await admit_follower(self._database, self._watch, feed, question)
         if standing is not Standing.READS_ON:
             return Page([], 0, epoch)
@@ -98,6 +101,7 @@ class Events:
         It waits only where that is a position; else the page is the first.
         """
         deadline = time.monotonic() + wait
+        await self._watch.look()
         epoch, after = await place_other(self._database, feed, *position)
         if position != (str(epoch.id), after):
             deadline = 0.0
@@ -110,8 +114,9 @@ class Events:
         while True:
             async with self._database.connection() as connection:
                 entries = await list_entries(connection, after)
-                now = await find_epoch(connection) if entries else epoch  # read last: an entry may be of the next epoch
-            if now != epoch:
+                # Asked last: of the entries, too.
+                is_current = not entries or await self._watch.is_current(connection, epoch)
+            if not is_current:
                 return Page([], after, epoch)  # whoever asks again is told of the next
             if entries:
                 return Page(entries, entries[-1].id, epoch)

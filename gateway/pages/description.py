@@ -6,20 +6,23 @@
    conditions are skipped: they are for some requests only.
 3. The answers that the gateway gives in a service's place are among those of every operation.
 4. A part that is missing right now is named, in words and as ``x-missing``: the rest must not pass for the whole.
+5. Equal names with different meanings are told apart (``schema_names``); the gateway's own come first. A path whose
+   methods are divided among services has the methods of all.
 """
 
 import re
 from collections.abc import Collection, Iterator, Mapping
 
+from gateway.pages.json_members import Json, list_objects, members
+from gateway.pages.schema_names import PREFIX, lead_all, make_free_name, tell_apart
 from gateway.policy.rules import Access, Policy, Rule
-
-Json = dict[str, object]
+from shared.web.schemas import ErrorView
 
 METHODS = ("get", "post", "put", "patch", "delete")
 VERSION = "0.1.0"
 
-_ERROR = "#/components/schemas/ErrorView"
-_ERROR_SCHEMA = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
+_ERROR = f"{PREFIX}{ErrorView.__name__}"
+_ERROR_SCHEMA = ErrorView.model_json_schema(mode="serialization")  # the services' own, word for word
 _OWN_ANSWERS = {
     "400": "The request can't be read in exactly one way",
     "502": "The service behind the gateway failed",
@@ -48,10 +51,17 @@ _SAMPLES = {"uuid": "00000000-0000-4000-8000-000000000000"}  # for a parameter o
 def join(parts: Mapping[str, Json], policy: Policy, public_url: str, missing: Collection[str] = ()) -> Json:
     """Return one OpenAPI document made of the parts, by upstream; ``missing`` names those whose part is missing."""
     paths: Json = {}
-    schemas: Json = {"ErrorView": _ERROR_SCHEMA}
+    schemas: Json = {ErrorView.__name__: _ERROR_SCHEMA}
+    operation_ids: set[str] = set()
     for upstream, part in parts.items():
-        paths |= {path: item for path, item in _list_routed(part, upstream, policy) if _names_method(item)}
-        schemas |= members(members(part, "components"), "schemas")
+        renamed = tell_apart(schemas, part, upstream)
+        own = lead_all(part, renamed)
+        for path, item in _list_routed(own, upstream, policy):
+            if _names_method(item):
+                named = _name_operations(item, upstream, operation_ids)
+                paths[path] = _merge(members(paths, path), named) if path in paths else named
+        for name, schema in members(members(own, "components"), "schemas").items():
+            schemas[renamed.get(name, name)] = schema
     about = " ".join([_ABOUT, *map(_MISSING.format, missing)])
     license_ = {"name": "MIT", "identifier": "MIT"}
     return {
@@ -63,12 +73,6 @@ def join(parts: Mapping[str, Json], policy: Policy, public_url: str, missing: Co
         "components": {"schemas": schemas, "securitySchemes": _SECURITY_SCHEMES},
         **({"x-missing": list(missing)} if missing else {}),
     }
-
-
-def members(document: Json, name: str) -> Json:
-    """Return a member of a document that is an object, or an empty one."""
-    found = document.get(name)
-    return found if isinstance(found, dict) else {}
 
 
 def find_rule(policy: Policy, path: str, method: str) -> Rule | None:
@@ -113,11 +117,40 @@ def _complete(operation: Json, rule: Rule) -> Json:
     }
 
 
+def _name_operations(item: Json, upstream: str, taken: set[str]) -> Json:
+    """Return a path's operations with ids that no other operation has, and note these as taken."""
+    named = dict(item)
+    for method in METHODS:
+        operation = members(item, method)
+        operation_id = operation.get("operationId")
+        if isinstance(operation_id, str):
+            free = make_free_name(operation_id, upstream, taken) if operation_id in taken else operation_id
+            named[method] = {**operation, "operationId": free}
+            taken.add(free)
+    return named
+
+
+def _merge(one: Json, other: Json) -> Json:
+    """Return the operations of two services on one path, each with its own parameters."""
+    return {**_spell_out(other), **_spell_out(one)}
+
+
+def _spell_out(item: Json) -> Json:
+    """Return a path's operations with the parameters that hold for all of them written into each."""
+    common = {(each.get("in"), each.get("name")): each for each in list_objects(item, "parameters")}
+    spelled = {name: member for name, member in item.items() if name != "parameters"}
+    for method in METHODS:
+        if common and method in item:
+            own = {
+                (each.get("in"), each.get("name")): each for each in list_objects(members(item, method), "parameters")
+            }
+            spelled[method] = {**members(item, method), "parameters": list((common | own).values())}
+    return spelled
+
+
 def _fill_in(path: str, item: Json) -> str:
     """Return a path with a value for each of its parameters."""
-    parameters = item.get("parameters")
-    described = [each for each in parameters if isinstance(each, dict)] if isinstance(parameters, list) else []
-    formats = {each.get("name"): members(each, "schema").get("format") for each in described}
+    formats = {each.get("name"): members(each, "schema").get("format") for each in list_objects(item, "parameters")}
     return re.sub(r"{(\w+)}", lambda found: _SAMPLES.get(str(formats.get(found[1])), "1"), path)
 
 

@@ -11,7 +11,8 @@ import time
 
 import structlog
 
-from gateway.pages.description import Json, join
+from gateway.pages.description import join
+from gateway.pages.json_members import Json
 from gateway.policy.in_force import CurrentPolicy
 from gateway.wire.fetch import fetch
 from gateway.wire.pool import UpstreamPool

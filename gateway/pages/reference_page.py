@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
-from gateway.pages.description import METHODS, Json, members
+from gateway.pages.description import METHODS
+from gateway.pages.json_members import Json, list_objects, members
 from shared.language.sentences import Sentence
 
 _COMMON = ("400", "413", "415", "502", "503", "504")
@@ -75,7 +76,7 @@ class Schema:
 
 def group_operations(document: Json) -> list[tuple[str, list[Operation]]]:
     """Return all operations by the word that they are grouped by; groups in the order of the document's tags."""
-    tags = [_text(tag, "name") for tag in _list(document, "tags")]
+    tags = [_text(tag, "name") for tag in list_objects(document, "tags")]
     order = {tag: place for place, tag in enumerate(tags)}
     operations = sorted(_list_operations(document), key=lambda each: order.get(each.tag, len(order)))
     return [(tag, list(group)) for tag, group in groupby(operations, key=lambda each: each.tag)]
@@ -107,7 +108,7 @@ def list_schemas(document: Json) -> list[Schema]:
 
 def _read_operation(method: str, path: str, item: Json, schemas: Json) -> Operation:
     described = members(item, method)
-    parameters = [*_list(item, "parameters"), *_list(described, "parameters")]
+    parameters = [*list_objects(item, "parameters"), *list_objects(described, "parameters")]
     body = members(schemas, _text(_schema_of(members(described, "requestBody")), "$ref").removeprefix(_PREFIX))
     answers = (each for each in _objects(members(described, "responses")) if each[0] not in _COMMON)
     tags = described.get("tags")
@@ -118,7 +119,7 @@ def _read_operation(method: str, path: str, item: Json, schemas: Json) -> Operat
         tag=str(tags[0]) if isinstance(tags, list) and tags else "",
         summary=_text(described, "summary"),
         description=_text(described, "description"),
-        caller=_CALLERS.get(len(_list(described, "security")), ""),
+        caller=_CALLERS.get(len(list_objects(described, "security")), ""),
         parameters=tuple(map(_read_parameter, parameters)),
         body=_read_members(body),
         example=_write_example(body),
@@ -166,7 +167,7 @@ def _name_kind(schema: Json) -> tuple[Word, ...]:
         return (Word(name, name),)
     if schema.get("type") == "array":
         return (Word("list of "), *_name_kind(members(schema, "items")))
-    choices = [_name_kind(choice) for choice in _list(schema, "anyOf")]
+    choices = [_name_kind(choice) for choice in list_objects(schema, "anyOf")]
     if choices:
         first, *others = choices
         return (*first, *(word for choice in others for word in (Word(" or "), *choice)))
@@ -179,11 +180,6 @@ def _schema_of(described: Json) -> Json:
 
 def _objects(document: Json) -> Iterator[tuple[str, Json]]:
     return ((name, member) for name, member in document.items() if isinstance(member, dict))
-
-
-def _list(document: Json, name: str) -> list[Json]:
-    found = document.get(name)
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def _text(document: Json, name: str) -> str:

@@ -1,10 +1,11 @@
 """Notices that the service's database was put back to an earlier state, and begins an epoch: see ``epochs``.
 
 1. It looks when the service starts, and every two seconds. In between, the statement that gives out an id checks for
-   itself whether the data is in place, and gives none where it isn't (``DataMoved``): no id is ever given out twice. A
-   write at that moment looks at once (``write``), so that a restart of the server refuses nobody.
+   itself whether the data is in place, and gives none where it isn't (``DataMoved``). A write at that moment looks at
+   once (``write``), so that a restart of the server refuses nobody.
 2. An epoch begins in one transaction, and once, however many replicas notice. Ids continue from the time in
-   milliseconds, which is beyond all that can have been given out.
+   milliseconds, which is beyond all that can have been given out; or, where the server was started and nothing else
+   differs, with the next one: unless higher ones were seen here, which are a loss like any other.
 3. After a loss, anything that was ended, deleted or changed since the backup may have come back; so every session that
    began before is over, and a warning tells the operator what to check.
 4. A table ``epochs`` without a row is left alone: a restore may be under way. No ids are given out meanwhile.
@@ -13,6 +14,7 @@
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
 
 import structlog
@@ -22,6 +24,8 @@ from shared.postgres.database import Connection, Database
 from shared.postgres.epochs import (
     DataMoved,
     Epoch,
+    Move,
+    Sight,
     find_epoch,
     find_move,
     find_sight,
@@ -34,6 +38,7 @@ from shared.postgres.epochs import (
 from shared.process.background import end_task
 
 LOOK_EVERY = 2.0  # seconds
+LOSS = Move(is_loss=True, may_be_loss=True, ids_from=0)  # its ids skip ahead
 
 GetHighestId = Callable[[Connection], Awaitable[int]]
 T = TypeVar("T")
@@ -71,6 +76,7 @@ class EpochWatch:
         self._note_beginning = note_beginning
         self._task: asyncio.Task[None] | None = None
         self._failure: str | None = None
+        self._seen: Sight | None = None  # when the data was last in place
 
     def start(self) -> None:
         """Start to watch, in the background."""
@@ -88,8 +94,15 @@ class EpochWatch:
                 await update_seen(connection)
         if sight is None:
             raise EpochUnknown
-        if not sight.is_in_place:
-            await self._look_into_it()
+        if not sight.is_in_place or self._knows_more(sight):
+            sight = await self._look_into_it()
+        if sight is not None and sight.is_in_place:
+            self._seen = sight
+
+    async def is_current(self, connection: Connection, epoch: Epoch) -> bool:
+        """Tell whether an epoch is the current one, and its data in place."""
+        sight = await find_sight(connection, self._guarded)
+        return sight is not None and sight.is_in_place and sight.number == epoch.number
 
     async def write(self, write: Callable[[], Awaitable[T]]) -> T:
         """Run a transaction that gives out an id, and return what it returns; run it again after DataMoved and a look.
@@ -111,34 +124,49 @@ class EpochWatch:
         async with self._database.transaction() as connection:
             await lock_epochs(connection)
             if await find_epoch(connection) is not None and await has_lost(connection):
-                await self._begin(connection, is_loss=True, told_by=told_by, highest_seen=highest_seen)
+                await self._begin(connection, LOSS, told_by=told_by, highest_seen=highest_seen)
 
-    async def _look_into_it(self) -> None:
+    async def _look_into_it(self) -> Sight | None:
+        """Begin an epoch, unless another replica was faster; return what is to be seen then."""
         async with self._database.transaction() as connection:
             await lock_epochs(connection)
             sight = await find_sight(connection, self._guarded)
             move = await find_move(connection, self._guarded)
-            if sight is None or move is None or sight.is_in_place:  # another replica was faster
-                return
-            if move.is_loss or move.may_be_loss:
-                await self._begin(connection, is_loss=move.is_loss)
-            else:
-                await update_seen(connection)
+            if sight is None or move is None:
+                return None
+            knows_more = self._knows_more(sight)
+            if not sight.is_in_place or knows_more:
+                await self._begin(connection, replace(move, is_loss=move.is_loss or knows_more))
+            return await find_sight(connection, self._guarded)
+
+    def _knows_more(self, sight: Sight) -> bool:
+        """Tell whether higher ids were seen here, in an earlier epoch than this or in this one until it moved."""
+        seen = self._seen
+        return (
+            seen is not None
+            and sight.last_id < seen.last_id
+            and not (sight.is_in_place and sight.number == seen.number)  # a table that was emptied on purpose
+        )
 
     async def _begin(
-        self, connection: Connection, *, is_loss: bool, told_by: uuid.UUID | None = None, highest_seen: int = 0
+        self, connection: Connection, move: Move, *, told_by: uuid.UUID | None = None, highest_seen: int = 0
     ) -> None:
-        beyond = max(highest_seen, await self._get_highest_id(connection))
-        ids_from = await update_ids(connection, self._guarded, beyond)
-        if is_loss:
+        ids_from = move.ids_from
+        if move.is_loss or move.may_be_loss:
+            seen = self._seen.last_id if self._seen is not None else 0
+            beyond = max(highest_seen, seen, await self._get_highest_id(connection))
+            ids_from = await update_ids(connection, self._guarded, beyond)
+        if move.is_loss:
             await wait_for_full_second(connection)
-        epoch = await insert_epoch(connection, self._guarded, ids_from, is_loss=is_loss, told_by=told_by)
+        epoch = await insert_epoch(connection, self._guarded, ids_from, is_loss=move.is_loss, told_by=told_by)
         await self._note_beginning(connection, epoch)
         facts = {"epoch": epoch.number, "table": self._guarded, "ids_from": ids_from}
-        if is_loss:
+        if move.is_loss:
             log.warning("database_was_put_back", **facts, see="docs/reliability.md, After a restore")
-        else:
+        elif move.may_be_loss:
             log.warning("database_may_have_been_put_back", **facts, see="docs/reliability.md, After a restore")
+        else:
+            log.info("database_was_started", **facts)
 
     async def _watch(self) -> None:
         await self._database.wait_until_ready()

@@ -8,13 +8,17 @@ what differs                        what happened
 ==================================  ==============================================================================
 server, database or table           a dump was restored, into a new place or over the old one; data was moved
 the sequence is below ``ids_from``  the same, while the service ran
+the transaction that wrote the row  rows were put back, in the same tables
 timeline                            a standby took over, which may have lost nothing; or a point-in-time recovery
 the table's file                    TRUNCATE, perhaps before a restore of the data alone; or VACUUM FULL
 silence before the server started   a copy of the files was put back; or everything was switched off for a while
+the server was started              a copy of the files was put back a moment after it was made; or nothing at all
 ==================================  ==============================================================================
 
-The first two are a *loss*. The others may be one: ids then skip ahead as after a loss, and nothing else happens unless
-a follower has seen more (``auth_service/followers.py``).
+The first three are a *loss*. The others may be one: a new epoch begins, so that whoever has read past the end of the
+last one shows the loss, however many numbers were given since (``auth_service/verifiers/followers.py``). Ids skip ahead
+as after a loss, but for a mere start of the server: they go on, unless a service that ran meanwhile has seen higher
+ones.
 """
 
 import datetime as dt
@@ -24,10 +28,11 @@ from dataclasses import dataclass
 from shared.errors import Unavailable
 from shared.postgres.database import Connection
 
-SILENCE = dt.timedelta(minutes=10)
-"""A server that was away for longer may have been restored from a copy of its files. Nobody restores a newer one."""
+SILENCE = dt.timedelta(minutes=2)
+"""A server that was away for longer may have been restored from a copy of its files: ids skip ahead."""
 SEEN_EVERY = dt.timedelta(minutes=1)
 
+_END_OF_TIME = 253_402_300_799  # the last second of the year 9999, beyond which there is no datetime
 _TURN = 4_709_204  # any number, the same in every replica
 
 
@@ -46,10 +51,15 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """The outcome of a look at the database: whether the data is in place, and whether to note that again."""
+    """The outcome of a look at the database: the epoch, whether the data is in place, whether to note that again.
 
+    ``last_id`` is the last that was given out.
+    """
+
+    number: int
     is_in_place: bool
     is_to_be_noted: bool
+    last_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,14 @@ class Move:
 
     is_loss: bool
     may_be_loss: bool
+    ids_from: int
+
+
+def get_beginning(epoch_id: uuid.UUID) -> dt.datetime | None:
+    """Return when an epoch began, as its id says; None for an id of the release before, which doesn't say it."""
+    if epoch_id.version != 7:  # noqa: PLR2004 - RFC 9562, 5.7: milliseconds since 1970, in the first 48 bits
+        return None
+    return dt.datetime.fromtimestamp(min((epoch_id.int >> 80) / 1000, _END_OF_TIME), dt.UTC)
 
 
 async def find_epoch(connection: Connection) -> Epoch | None:
@@ -75,7 +93,9 @@ async def find_sight(connection: Connection, guarded: str) -> Sight | None:
     """Return whether the data of a table is in place; None where no epoch says where that is."""
     row = await connection.fetchrow(
         """
-        SELECT is_data_in_place($1) AS is_in_place, clock_timestamp() - seen_at > $2::interval AS is_to_be_noted
+        SELECT number, is_data_in_place($1) AS is_in_place,
+            clock_timestamp() - seen_at > $2::interval AS is_to_be_noted,
+            coalesce(pg_sequence_last_value(pg_get_serial_sequence($1, 'id')::regclass), 0) AS last_id
         FROM epochs ORDER BY number DESC LIMIT 1
         """,
         guarded,
@@ -90,18 +110,20 @@ async def lock_epochs(connection: Connection) -> None:
 
 
 async def find_move(connection: Connection, guarded: str) -> Move | None:
-    """Return how the location differs, beyond a restart of the server; None while that can't be told."""
+    """Return how the location differs, and from where the last epoch's ids were; None while that can't be told."""
     row = await connection.fetchrow(
         """
         SELECT system_id <> (SELECT system_identifier FROM pg_control_system())
                 OR database_id <> (SELECT oid FROM pg_database WHERE datname = current_database())
                 OR table_id <> to_regclass($1)
                 OR ids_from > coalesce(pg_sequence_last_value(pg_get_serial_sequence($1, 'id')::regclass), 0)
+                OR epochs.xmin <> written_in::xid
                 AS is_loss,
             timeline <> left(pg_walfile_name(pg_current_wal_lsn()), 8)
                 OR file_node <> coalesce(pg_relation_filenode(to_regclass($1)), 0)
                 OR (server_started_at <> pg_postmaster_start_time() AND clock_timestamp() - seen_at > $2::interval)
-                AS may_be_loss
+                AS may_be_loss,
+            ids_from
         FROM epochs WHERE NOT pg_is_in_recovery() ORDER BY number DESC LIMIT 1
         """,
         guarded,
@@ -160,10 +182,7 @@ async def insert_epoch(
 
 
 async def update_seen(connection: Connection) -> None:
-    """Note that the data is in place, on the server that runs now."""
+    """Note that the data is in place."""
     await connection.execute(
-        """
-        UPDATE epochs SET seen_at = clock_timestamp(), server_started_at = pg_postmaster_start_time()
-        WHERE number = (SELECT max(number) FROM epochs)
-        """
+        "UPDATE epochs SET seen_at = clock_timestamp() WHERE number = (SELECT max(number) FROM epochs)"
     )

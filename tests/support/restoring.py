@@ -22,6 +22,7 @@ from tests.support.services import auth_settings, client_of, posts_settings, run
 OVER_THE_OLD = ("--clean", "--if-exists", "--single-transaction")
 OVER_THE_OLD_IN_STEPS = ("--clean", "--if-exists")
 DATA_ALONE = ("--data-only",)
+RECOVERY = "restore_command = 'false'\n"
 SOON = 10  # seconds in which a service has started, or has ended what it was doing
 
 
@@ -149,3 +150,9 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
         yield connection
     finally:
         await connection.close()
+
+
+async def count_losses(database: asyncpg.Connection) -> tuple[int, int]:
+    """Return how many epochs there are, and how many of them began with a loss."""
+    row = await database.fetchrow("SELECT count(*) AS epochs, count(*) FILTER (WHERE is_loss) AS losses FROM epochs")
+    return row["epochs"], row["losses"]

@@ -43,7 +43,8 @@ KEYS = {
     "feed_starts": "epoch",
 }
 GIVEN = r"(\$\d|ANY\(\$\d|ANY\(\(SELECT \$\d|ANY\(ARRAY\()"  # a parameter, or an array: its subquery has the limit
-SMALL = {"epochs", "feed_starts", "service_credentials"}  # a row for each restore of a database; a hundred rows
+# A row for each time that a database was started or put back; a hundred rows.
+SMALL = {"epochs", "feed_starts", "service_credentials"}
 HIGHEST = re.compile(r"max\((?:id|number)\)[ ,0)]* FROM [a-z_]+")  # one step down an index
 BOUNDED_OTHERWISE = {
     # Why a statement is bounded that has no limit and names no row by its key.

@@ -12,9 +12,9 @@ from jose import jwt
 from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
+from auth_service import key_file
 from auth_service.app import create_app
 from shared.observing.metrics import Metrics
-from shared.tokens import key_file
 from tests.support.gateway_in_process import eventually
 from tests.support.people import PASSWORD, sign_up_and_in
 from tests.support.services import auth_settings, client_of, running

@@ -8,8 +8,8 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from auth_service.service_credentials import MOST, ServiceCredentials
 from auth_service.tables.service_credentials import FoundService, list_found_services
+from auth_service.verifiers.service_credentials import MOST, ServiceCredentials
 from shared.errors import Unauthorized
 from shared.postgres.database import Connection
 from shared.settings import SAMPLE_SECRETS
@@ -144,7 +144,7 @@ async def test_simultaneous_look_ups_share_a_query(
         asked.append(len(macs))
         return await list_found_services(connection, macs)
 
-    monkeypatch.setattr("auth_service.service_credentials.list_found_services", find_and_count)
+    monkeypatch.setattr("auth_service.verifiers.service_credentials.list_found_services", find_and_count)
     found = await asyncio.gather(*(app.state.parts.service_credentials.find(credential) for _ in range(50)))
     assert {service.name for service in found} == {"orders"}
     assert len(asked) <= 5

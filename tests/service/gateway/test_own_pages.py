@@ -108,7 +108,7 @@ async def test_the_description_joins_its_parts(
     describe_with(posts, POSTS_PART)
     document = (await client.get("/openapi.json")).json()
     assert set(document["paths"]) == {"/api/auth/user", "/public/posts/{id}"}
-    assert set(document["components"]["schemas"]) == {"SignUp", "ErrorView", "PostView"}
+    assert set(document["components"]["schemas"]) == {"SignUp", "ErrorView", "auth_ErrorView", "PostView"}
     assert document["servers"] == [{"url": gateway.url}]
     assert set(document["paths"]["/api/auth/user"]["post"]["responses"]) == {"201", "400", "502", "503", "504"}
     await client.get("/openapi.json")

@@ -175,9 +175,10 @@ async def test_a_dump_of_the_release_before_is_restored(installation: Installati
             ada, mary, draft = await begin(services, folder / "auth.dump", urls.auth)
         await restore(urls.auth, folder / "auth.dump")
         async with connected(urls.auth) as database:
-            script = (Path(__file__).parents[3] / "auth_service/tables/migrations/0007-epochs.sql").read_text()
-            await database.execute(script.partition("-- migrate: rollback")[2])
-            await database.execute("DELETE FROM _pogo_migration WHERE migration_id = '0007-epochs'")
+            for migration in ("0015-every-start-an-epoch", "0007-epochs"):
+                script = (Path(__file__).parents[3] / f"auth_service/tables/migrations/{migration}.sql").read_text()
+                await database.execute(script.partition("-- migrate: rollback")[2])
+                await database.execute("DELETE FROM _pogo_migration WHERE migration_id = $1", migration)
         async with installation.services(urls) as services:
             await assert_nobody_became_another(services, ada, mary, draft)
 

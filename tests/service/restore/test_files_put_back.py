@@ -2,24 +2,14 @@
 
 from pathlib import Path
 
-import asyncpg
-
 from tests.support.people import sign_up_and_in
 from tests.support.posts import write_post
-from tests.support.restoring import Installation, connected
+from tests.support.restoring import RECOVERY, Installation, connected, count_losses
 from tests.support.waiting import wait_until
-
-RECOVERY = "restore_command = 'false'\n"
-
-
-async def count_losses(database: asyncpg.Connection) -> tuple[int, int]:
-    """Return how many epochs there are, and how many of them began with a loss."""
-    row = await database.fetchrow("SELECT count(*) AS epochs, count(*) FILTER (WHERE is_loss) AS losses FROM epochs")
-    return row["epochs"], row["losses"]
 
 
 async def test_a_restart_of_the_server_changes_nothing(installation: Installation) -> None:
-    """After a restart of PostgreSQL ids go on with the next one, nobody is signed out, and no epoch begins."""
+    """After a restart of PostgreSQL ids go on with the next one, and nobody is signed out; an epoch begins, no more."""
     with installation.postgres() as urls:
         async with installation.services(urls) as services:
             ada = await sign_up_and_in(services.auth, "Ada")
@@ -32,7 +22,7 @@ async def test_a_restart_of_the_server_changes_nothing(installation: Installatio
             assert (await write_post(services.posts, ada))["id"] == int(str(post["id"])) + 1
         for url in (urls.auth, urls.posts):
             async with connected(url) as database:
-                assert await count_losses(database) == (1, 0)
+                assert await count_losses(database) == (2, 0)
 
 
 async def test_a_copy_of_the_files_is_put_back(installation: Installation, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The auth service's key file, read again when it changes: keys rotate without a restart and without a lost request.
+"""The file with the key pairs, read again when it changes: keys rotate without a restart, and without a lost request.
 
 1. It is looked at once a second, and read on SIGHUP too, changed or not. What the path leads to counts, so that it is a
    change when a link is moved to another file, as Kubernetes does with a secret.
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import structlog
 
+from auth_service.settings import AuthSettings
 from shared.process.background import end_task
 from shared.tokens.key_pairs import IssuerKeys, KeyFileRefused, KeyPairs, read_key_file
 
@@ -34,6 +35,12 @@ class KeyFile:
         self._seen: tuple[int, ...] | None = None  # what the path led to when it was last read
         self._is_asked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+
+    @classmethod
+    def of(cls, settings: AuthSettings, keys: IssuerKeys) -> "KeyFile | None":
+        """Return the file that the settings name, if they do."""
+        path = settings.token_key_file
+        return cls(path, keys, needs_signer=settings.shared_key is None) if path is not None else None
 
     def start(self) -> None:
         """Begin to look, in the background."""
