@@ -85,7 +85,7 @@ async def test_a_replaced_session_clears_nothing(client: httpx2.AsyncClient, ada
             answer = await late.get("/api/auth/session", headers={"cookie": cookies})
             assert (answer.json(), answer.headers.get_list("set-cookie")) == ({}, [])
         asked = {"session": old, "pieces": [SESSION_COOKIE]}
-        renewed = await late.post("/internal/session", json=asked, headers=service_token())
+        renewed = await late.post("/internal/session", json=asked, headers=service_token(caller="gateway"))
     assert renewed.json() == {"accessToken": None, "setCookie": []}
 
 
@@ -167,14 +167,15 @@ async def test_the_gateway_is_told_by_the_same_rules(client: httpx2.AsyncClient,
     old = client.cookies[SESSION_COOKIE]
     await next_auth.sign_in(client, ada.email)
     new, device = str(open_session_cookie(client)["sid"]), client.cookies[DEVICE_COOKIE]
+    its_token = service_token(caller="gateway")
     async with client_of(app) as gateway:
         for session in (old, "", "nonsense"):
             asked = {"session": session, "pieces": [SESSION_COOKIE], "device": device}
-            answer = (await gateway.post("/internal/session", json=asked, headers=service_token())).json()
+            answer = (await gateway.post("/internal/session", json=asked, headers=its_token)).json()
             assert f"{SESSION_COOKIE}=" in answer["setCookie"][-1]
             assert read_session(answer["accessToken"]) == new
         await next_auth.sign_out(client)
-        answer = (await gateway.post("/internal/session", json=asked, headers=service_token())).json()
+        answer = (await gateway.post("/internal/session", json=asked, headers=its_token)).json()
         assert answer["accessToken"] is None
 
 

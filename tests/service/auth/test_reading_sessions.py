@@ -31,7 +31,7 @@ async def read_at_once(client: httpx2.AsyncClient, cookie: str) -> list[httpx2.R
 
     async def read(number: int) -> httpx2.Response:
         if number % 2:
-            return await client.post("/internal/session", json=asked, headers=service_token())
+            return await client.post("/internal/session", json=asked, headers=service_token(caller="gateway"))
         return await client.get("/api/auth/session", headers=header)
 
     return await asyncio.gather(*(read(number) for number in range(AT_ONCE)))

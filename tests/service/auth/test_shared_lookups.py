@@ -110,7 +110,7 @@ async def test_the_gateway_is_told_the_same(
     body = {"session": cookie, "pieces": [SESSION_COOKIE]}
     async with database.transaction():
         await database.execute("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
-        answer = await client.post("/internal/session", json=body, headers=service_token())
+        answer = await client.post("/internal/session", json=body, headers=service_token(caller="gateway"))
     assert answer.status_code == 503
     assert "set-cookie" not in answer.text.lower()
 
