@@ -55,7 +55,7 @@ service: $(VENV)/ready-to-work $(HASHES)/.venv/ready ## Test each service in pro
 plain: $(VENV)/ready-to-work ## Test the services with all of fast/ switched off: no answer depends on it
 	$(PYTEST) tests/service/auth tests/service/gateway tests/service/posts --without-fast
 key-pair: $(VENV)/ready-to-work $(HASHES)/.venv/ready ## Test the services, and the running stack, with access tokens signed by a key pair
-	$(PYTEST) tests/service/auth tests/service/gateway tests/service/posts tests/integration/test_story.py \
+	$(PYTEST) tests/service/auth tests/service/gateway tests/service/posts tests/service/restore tests/integration/test_story.py \
 		tests/integration/test_following.py --key-pair
 integration: $(VENV)/ready-to-work $(ORDERS)/.venv/ready $(VERIFIERS)/.venv/ready ## Test the running stack over HTTP, with a browser and real clients; needs node and npm
 	$(PYTEST) tests/integration

@@ -4,6 +4,46 @@
  */
 
 export interface paths {
+    "/.well-known/jwks.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The public keys
+         * @description Return the keys that verify access tokens. 404 while a shared secret signs them.
+         */
+        get: operations["show_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/.well-known/oauth-authorization-server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who issues tokens
+         * @description Return the issuer's metadata: its name, where its keys are, and by which algorithms it signs.
+         */
+        get: operations["show_issuer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/login": {
         parameters: {
             query?: never;
@@ -192,6 +232,28 @@ export interface paths {
         patch: operations["change_post"];
         trace?: never;
     };
+    "/api/revocations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Ended sessions
+         * @description Return the sessions that were ended since a position, for services that verify access tokens by themselves.
+         *
+         *     Without a position, all whose access tokens may still be valid. When there are none, the answer waits for one.
+         */
+        get: operations["show_ended_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/token": {
         parameters: {
             query?: never;
@@ -311,6 +373,46 @@ export interface components {
             userAgent: string;
         };
         /**
+         * EndedSessionsView
+         * @description A page of ended sessions; ``epoch`` and ``last``, the next request's ``after``, are the position behind it.
+         *
+         *     Tokens issued before ``since`` (Unix seconds) are refused, whatever their session; 0 if none are.
+         * @example {
+         *       "ended": [
+         *         {
+         *           "sid": "0b4d3e6a-8f1c-4c7e-9a52-6a7f0d1f2b3c",
+         *           "until": 1795777414
+         *         }
+         *       ],
+         *       "epoch": "5b3c9d2e-1f64-4a0b-9c7e-2d8f6a1b0c3d",
+         *       "last": 4,
+         *       "since": 0
+         *     }
+         */
+        EndedSessionsView: {
+            /** Ended */
+            ended: components["schemas"]["EndedSessionView"][];
+            /** Epoch */
+            epoch: string;
+            /** Last */
+            last: number;
+            /** Since */
+            since: number;
+        };
+        /**
+         * EndedSessionView
+         * @description A session that was ended: no access token of it is valid after ``until`` (Unix seconds).
+         */
+        EndedSessionView: {
+            /**
+             * Sid
+             * Format: uuid
+             */
+            sid: string;
+            /** Until */
+            until: number;
+        };
+        /**
          * ErrorView
          * @description An error: a sentence for people, and members that carry facts.
          * @example {
@@ -340,6 +442,67 @@ export interface components {
             };
         };
         /**
+         * IssuerView
+         * @description What a library has to know of who issues access tokens (RFC 8414).
+         *
+         *     ``access_token_signing_alg_values_supported`` is our own: the algorithms of all published keys.
+         * @example {
+         *       "access_token_signing_alg_values_supported": [
+         *         "ES256"
+         *       ],
+         *       "grant_types_supported": [
+         *         "refresh_token"
+         *       ],
+         *       "issuer": "https://example.com",
+         *       "jwks_uri": "https://example.com/.well-known/jwks.json",
+         *       "response_types_supported": [],
+         *       "service_documentation": "https://example.com/docs",
+         *       "token_endpoint": "https://example.com/api/token",
+         *       "token_endpoint_auth_methods_supported": [
+         *         "none"
+         *       ]
+         *     }
+         */
+        IssuerView: {
+            /** Access Token Signing Alg Values Supported */
+            access_token_signing_alg_values_supported: string[];
+            /** Grant Types Supported */
+            grant_types_supported: string[];
+            /** Issuer */
+            issuer: string;
+            /** Jwks Uri */
+            jwks_uri: string;
+            /** Response Types Supported */
+            response_types_supported: string[];
+            /** Service Documentation */
+            service_documentation: string;
+            /** Token Endpoint */
+            token_endpoint: string;
+            /** Token Endpoint Auth Methods Supported */
+            token_endpoint_auth_methods_supported: string[];
+        };
+        /**
+         * KeySetView
+         * @description The public keys of access tokens (RFC 7517, section 5): the one that signs, announced and retiring ones.
+         * @example {
+         *       "keys": [
+         *         {
+         *           "alg": "ES256",
+         *           "crv": "P-256",
+         *           "kid": "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s",
+         *           "kty": "EC",
+         *           "use": "sig",
+         *           "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+         *           "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"
+         *         }
+         *       ]
+         *     }
+         */
+        KeySetView: {
+            /** Keys */
+            keys: (components["schemas"]["PointKeyView"] | components["schemas"]["ModulusKeyView"])[];
+        };
+        /**
          * MeView
          * @description The caller; ``emailVerified`` is when they proved that they read what is sent to their address, or null.
          * @example {
@@ -364,6 +527,41 @@ export interface components {
             name: string;
             /** Updatedat */
             updatedAt: string;
+        };
+        /**
+         * ModulusKeyView
+         * @description The public half of an RSA key pair (RFC 7517; RFC 7518, section 6.3); ``kid`` is its thumbprint.
+         * @example {
+         *       "alg": "RS256",
+         *       "e": "AQAB",
+         *       "kid": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+         *       "kty": "RSA",
+         *       "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4…",
+         *       "use": "sig"
+         *     }
+         */
+        ModulusKeyView: {
+            /**
+             * Alg
+             * @constant
+             */
+            alg: "RS256";
+            /** E */
+            e: string;
+            /** Kid */
+            kid: string;
+            /**
+             * Kty
+             * @constant
+             */
+            kty: "RSA";
+            /** N */
+            n: string;
+            /**
+             * Use
+             * @constant
+             */
+            use: "sig";
         };
         /**
          * Password
@@ -392,6 +590,47 @@ export interface components {
              * @description At least 8 characters, and at most 1024 bytes of UTF-8; not one that is easily guessed, nor your name, your e-mail address or the name of this product
              */
             newPassword: string;
+        };
+        /**
+         * PointKeyView
+         * @description The public half of a key pair on a curve (RFC 7517; RFC 7518, section 6.2); ``kid`` is its thumbprint.
+         * @example {
+         *       "alg": "ES256",
+         *       "crv": "P-256",
+         *       "kid": "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s",
+         *       "kty": "EC",
+         *       "use": "sig",
+         *       "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+         *       "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"
+         *     }
+         */
+        PointKeyView: {
+            /**
+             * Alg
+             * @constant
+             */
+            alg: "ES256";
+            /**
+             * Crv
+             * @constant
+             */
+            crv: "P-256";
+            /** Kid */
+            kid: string;
+            /**
+             * Kty
+             * @constant
+             */
+            kty: "EC";
+            /**
+             * Use
+             * @constant
+             */
+            use: "sig";
+            /** X */
+            x: string;
+            /** Y */
+            y: string;
         };
         /**
          * PostChange
@@ -632,6 +871,156 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    show_keys: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Answer 304 if it still has one of these entity tags */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeySetView"];
+                };
+            };
+            /** @description Not changed since */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request can't be read in exactly one way */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Not found, or private and not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The service behind the gateway failed */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Not available right now; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The service behind the gateway is too slow */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    show_issuer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Answer 304 if it still has one of these entity tags */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuerView"];
+                };
+            };
+            /** @description Not changed since */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request can't be read in exactly one way */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Not found, or private and not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The service behind the gateway failed */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Not available right now; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The service behind the gateway is too slow */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
     create_session: {
         parameters: {
             query?: never;
@@ -1853,6 +2242,93 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["InvalidView"];
+                };
+            };
+            /** @description The service behind the gateway failed */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Not available right now; `Retry-After` says when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description The service behind the gateway is too slow */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+        };
+    };
+    show_ended_sessions: {
+        parameters: {
+            query?: {
+                after?: number;
+                epoch?: string;
+                wait?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndedSessionsView"];
+                };
+            };
+            /** @description The request can't be read in exactly one way */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description No valid credential; `WWW-Authenticate` says why */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Well-formed, but not valid; `fields` names each wrong member */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvalidView"];
+                };
+            };
+            /** @description Too many attempts; `Retry-After` says when to try again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
                 };
             };
             /** @description The service behind the gateway failed */
