@@ -14,9 +14,9 @@ import pytest
 from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
-from auth_service import service_credentials
 from auth_service.app import build_routes
 from auth_service.tables.revocations import PAGE
+from auth_service.verifiers import service_credentials
 from shared.tokens.claims import MAX_ID
 from tests.service.auth.test_internal import service_token
 from tests.support.command_line import CommandLine
