@@ -12,8 +12,8 @@ from jose import jwt
 from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
-from auth_service import key_file
 from auth_service.app import create_app
+from auth_service.verifiers import key_file
 from shared.observing.metrics import Metrics
 from tests.support.gateway_in_process import eventually
 from tests.support.people import PASSWORD, sign_up_and_in
