@@ -24,6 +24,10 @@ class UnknownKeys:
         self._gate = gate
         self._follower = follower
 
+    def may_know(self, judgement: Judgement) -> bool:
+        """Tell whether a request is to be judged again: its token's key is unknown, and a reading may tell more."""
+        return names_unknown_key(judgement.caller) and not self._follower.is_settled
+
     async def judge_again(self, head: RequestHead, *, is_forward_auth: bool = False) -> Judgement:
         """Return what happens to a request now that the keys have been read, if they could be."""
         is_certain = await self._follower.settle()

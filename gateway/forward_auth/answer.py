@@ -34,7 +34,6 @@ from gateway.wire.own_answers import Answer, OwnAnswers
 from gateway.wire.request_heads import RequestHead, RequestHeads
 from shared.errors import AppError, Forbidden, MethodNotAllowed, Unauthorized
 from shared.observing.request_context import RequestRecord
-from shared.tokens.authentication import names_unknown_key
 from shared.tokens.session_cookie import CookieNames
 
 DECISION_HEADER = "Gatepost-Decision"
@@ -73,7 +72,7 @@ class ForwardAuth:
         try:
             original = read_question(head.line, head.headers.raw, self._heads)
             judgement = self._gate.judge(original, int(time.time()), is_forward_auth=True)
-            if self._unknown_keys is not None and names_unknown_key(judgement.caller):
+            if self._unknown_keys is not None and self._unknown_keys.may_know(judgement):
                 judgement = await self._unknown_keys.judge_again(original, is_forward_auth=True)
             if judgement.stale is not None:
                 renewed = await self._renewal.renew(judgement.identity)

@@ -43,7 +43,6 @@ from gateway.wire.upstream_head import UpstreamHeads
 from gateway.wire.websocket import is_accepted
 from shared.errors import AppError, BodyTooLarge, UpstreamFailed, UpstreamTimeout
 from shared.observing.request_context import Reports, RequestRecord, answer_as, begin_record
-from shared.tokens.authentication import names_unknown_key
 
 IDEMPOTENT = SAFE_METHODS | {"PUT", "DELETE"}
 CLIENT_GONE = 499  # for the log alone: nobody is left to receive it
@@ -136,7 +135,7 @@ class Exchange:
             self._wait_for(self._answer_question)
             return
         judgement = parts.gate.judge(self.head, int(time.time()))
-        if parts.unknown_keys is not None and names_unknown_key(judgement.caller):
+        if parts.unknown_keys is not None and parts.unknown_keys.may_know(judgement):
             self._wait_for(functools.partial(self._judge_again, parts.unknown_keys))
         elif judgement.stale is not None:
             self._wait_for(functools.partial(self._renew, judgement))

@@ -69,12 +69,23 @@ class KeyFollower:
         await end_task(self._task)
         await end_task(self._reading)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether a token of an unknown key is certainly no good, without any reading more."""
+        may_read = self._is_wanted and time.monotonic() >= self._for_unknown_at
+        return not may_read and (self._reading is None or self._reading.done()) and self._is_certain
+
     async def settle(self) -> bool:
         """Return whether a token of an unknown key is certainly no good, after the reading that may tell."""
         if self._is_wanted and time.monotonic() >= self._for_unknown_at:
             self._begin()
         if self._reading is not None and not self._reading.done():
             await asyncio.wait([self._reading])  # it has a timeout of its own, and others wait for it too
+        return self._is_certain
+
+    @property
+    def _is_certain(self) -> bool:
+        """Whether the keys were read, and the last reading did not fail."""
         return self._read_at is not None and not self._failures and self.find_lack() is None
 
     def find_lack(self) -> str | None:
