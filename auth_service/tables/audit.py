@@ -43,6 +43,7 @@ class Event(StrEnum):
     EMAIL_PROVEN = "email_proven"
     EMAIL_CHANGED = "email_changed"
     USER_IMPORTED = "user_imported"
+    IDENTITY_LINKED = "identity_linked"
 
 
 @dataclass(frozen=True, slots=True)

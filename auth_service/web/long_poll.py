@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from auth_service.followers import Standing, admit_follower
+from auth_service.web.followers import Standing, admit_follower
 from shared.auth_events.contract import EventsQuestion
 from shared.postgres.database import Connection, Database
 from shared.postgres.epoch_watch import EpochWatch

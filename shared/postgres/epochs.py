@@ -14,7 +14,7 @@ silence before the server started   a copy of the files was put back; or everyth
 ==================================  ==============================================================================
 
 The first two are a *loss*. The others may be one: ids then skip ahead as after a loss, and nothing else happens unless
-a follower has seen more (``auth_service/followers.py``).
+a follower has seen more (``auth_service/web/followers.py``).
 """
 
 import datetime as dt

@@ -33,7 +33,8 @@ async def database(app: Starlette, auth_database_url: str) -> AsyncIterator[asyn
     del app  # it makes the tables
     connection = await asyncpg.connect(auth_database_url)
     tables = (
-        "users, session_cutoffs, sessions, refresh_tokens, audit, attempts, user_changes, revocations, codes, letters"
+        "users, session_cutoffs, sessions, refresh_tokens, audit, attempts, user_changes, revocations, codes, letters, "
+        "identities"
     )
     async with connection.transaction():
         await connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
