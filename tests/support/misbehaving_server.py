@@ -1,7 +1,11 @@
-"""A server that answers as no server should, each path in another way (``hostile_answers.MISBEHAVING``)."""
+"""A server that answers as no server should, each path in another way (``hostile_answers.MISBEHAVING``).
+
+Or as it is told to, by ``answers``: JSON for each path.
+"""
 
 import asyncio
 import contextlib
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -25,6 +29,8 @@ class MisbehavingServer:
         self.port = 0
         self.asked: Counter[str] = Counter()
         self.hosts: list[str] = []
+        self.bodies: dict[str, str] = {}
+        self.answers: dict[str, object] = {}
         self.gate = asyncio.Event()
         self.is_gone = asyncio.Event()
         self._end = asyncio.Event()
@@ -53,6 +59,8 @@ class MisbehavingServer:
             path = head[0].split(" ")[1]
             self.asked[path] += 1
             self.hosts += [line.partition(": ")[2] for line in head if line.lower().startswith("host:")]
+            length = next((int(line[15:]) for line in head if line.lower().startswith("content-length:")), 0)
+            self.bodies[path] = (await reader.readexactly(length)).decode()
             await self._answer(path, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             self.is_gone.set()
@@ -62,6 +70,11 @@ class MisbehavingServer:
                 await writer.wait_closed()
 
     async def _answer(self, path: str, writer: asyncio.StreamWriter) -> None:
+        if path in self.answers:
+            body = json.dumps(self.answers[path]).encode()
+            writer.write(OK + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            await writer.drain()
+            return
         if path == "/held":
             await self.gate.wait()
             path = "/fine"
