@@ -73,14 +73,10 @@ class CheckCookies:
     def write(self, checks: Checks, provider: str, now: int) -> list[str]:
         """Return the cookies that keep the checks of a sign-in with a provider."""
         values = zip(self._names, (checks.state, checks.nonce, checks.verifier), strict=True)
+        sealed = {name: self._sealers[name].seal({"value": value, "provider": provider}, now) for name, value in values}
         return [
-            set_cookie(
-                name,
-                self._sealers[name].seal({"value": value, "provider": provider}, now),
-                secure=self._secure,
-                expires_at=now + MAX_AGE,
-            )
-            for name, value in values
+            f"{set_cookie(name, value, secure=self._secure, expires_at=now + MAX_AGE)}; Max-Age={MAX_AGE}"
+            for name, value in sealed.items()
         ]
 
     def find(self, cookies: Mapping[str, str], provider: str, now: int) -> Checks | None:

@@ -160,7 +160,7 @@ async def test_what_the_provider_is_asked(browser: httpx2.AsyncClient, ours: Run
     names = {"next-auth.state", "next-auth.nonce", "next-auth.pkce.code_verifier"}
     assert names <= set(kept)
     for name in names:
-        assert re.search(r"; Path=/; Expires=[^;]+; HttpOnly; SameSite=Lax$", kept[name])
+        assert re.search(r"; Path=/; Expires=[^;]+; HttpOnly; SameSite=Lax; Max-Age=900$", kept[name])
 
 
 async def test_state_of_another_browser(provider_app: Starlette, browser: httpx2.AsyncClient, ours: Running) -> None:
