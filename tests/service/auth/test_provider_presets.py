@@ -89,6 +89,20 @@ async def test_github(browser: httpx2.AsyncClient, server: MisbehavingServer, da
     assert await database.fetchval("SELECT subject FROM identities") == "583231"
 
 
+async def test_their_tokens_are_dropped(browser: httpx2.AsyncClient, database: asyncpg.Connection) -> None:
+    """What the provider lets us do in somebody's name reaches neither the browser nor the database."""
+    assert read_error(await come_back(browser, "github")) == ""
+    session = await next_auth.get_session(browser)
+    kept = await database.fetchval(
+        """
+        SELECT concat((SELECT json_agg(identities) FROM identities), (SELECT json_agg(users) FROM users),
+            (SELECT json_agg(sessions) FROM sessions), (SELECT json_agg(audit) FROM audit))
+        """
+    )
+    for told in (str(dict(browser.cookies)), str(next_auth.open_session_cookie(browser)), str(session), kept):
+        assert "gho_" not in told
+
+
 async def test_github_says_no_with_status_200(browser: httpx2.AsyncClient, server: MisbehavingServer) -> None:
     """An error that GitHub sends as a success is an error; and an answer of another issuer is refused here, too."""
     assert read_error(await come_back(browser, "github", iss="https://evil.example")) == "OAuthCallback"
