@@ -28,6 +28,7 @@ from tests.support.providers import (
     sign_in,
     write_providers,
 )
+from tests.support.recovery import NEW_PASSWORD, confirm, get_code
 from tests.support.services import PUBLIC_URL, client_of
 
 
@@ -310,6 +311,28 @@ async def test_an_unproven_account_is_taken_over_clean(
         theirs.know("mallory", "victim@example.com", is_proven=False)
         assert read_error(await sign_in(attacker, "theirs", "mallory")) == "OAuthAccountNotLinked"
     assert (await next_auth.get_session(browser)) != {}
+
+
+async def test_an_identity_does_not_outlive_a_reset_that_proves_the_address(
+    app: Starlette, auth_database_url: str, tmp_path: Path, theirs: Running, database: asyncpg.Connection
+) -> None:
+    """Whoever came by a provider that does not verify addresses is out once its owner has reset the password."""
+    del app
+    theirs.know("careless", "victim@example.com", is_proven=False)
+    file = write_providers(tmp_path, describe(theirs))
+    mail = {"smtp_url": "smtp://127.0.0.1:9?tls=none", "mail_from": "a@example.com"}
+    async with (
+        running_with_providers(auth_database_url, file, **mail) as mail_app,
+        client_of(mail_app) as attacker,
+        client_of(mail_app) as victim,
+    ):
+        assert read_error(await sign_in(attacker, "theirs", "careless")) == ""
+        assert (await next_auth.get_session(attacker)) != {}
+        code = await get_code(victim, database, "victim@example.com")
+        assert (await confirm(victim, "victim@example.com", code)).status_code == 204
+        assert await next_auth.get_session(attacker) == {}
+        assert read_error(await sign_in(attacker, "theirs", "careless")) == "OAuthAccountNotLinked"
+        assert (await next_auth.sign_in(victim, "victim@example.com", NEW_PASSWORD)).status_code == 200
 
 
 async def test_a_disabled_user(browser: httpx2.AsyncClient, ours: Running, database: asyncpg.Connection) -> None:
