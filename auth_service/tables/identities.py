@@ -3,22 +3,7 @@
 An identity is a provider's id and its subject: what it calls somebody for ever. It is one user's at most.
 """
 
-import datetime as dt
-from dataclasses import dataclass
-
 from shared.postgres.database import Connection
-
-
-@dataclass(frozen=True, slots=True)
-class LinkedIdentity:
-    """An identity of a user; ``email`` is the address that the provider gave last."""
-
-    provider: str
-    subject: str
-    user_id: int
-    email: str | None
-    linked_at: dt.datetime
-    last_used_at: dt.datetime
 
 
 async def find_owner(connection: Connection, provider: str, subject: str) -> int | None:
