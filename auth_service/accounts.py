@@ -3,18 +3,18 @@
 No database connection is held while a password is hashed.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from typing import TypeAlias, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
 from auth_service.clients import Client
-from auth_service.email_addresses import email_key
-from auth_service.errors import EmailTaken
 from auth_service.guessing.admission import Admission
 from auth_service.guessing.rules import LimitName
+from auth_service.mail.addresses import email_key
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
+from auth_service.new_users import First, NewUser, NewUsers, Then
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.passwords.rules import GUESSABLE, find_password_fault
 from auth_service.sessions import Sessions, SignedIn
@@ -27,7 +27,6 @@ from auth_service.tables.user_changes import ChangeKind, insert_user_change
 from auth_service.tables.users import (
     User,
     delete_user,
-    insert_user,
     lock_user,
     update_disabled,
     update_name,
@@ -38,23 +37,10 @@ from auth_service.web.schemas import PasswordChange, SignUp
 from shared.errors import Conflict, Invalid, NotFound
 from shared.language.sentences import Sentence
 from shared.postgres.database import Connection, Database
-from shared.postgres.epoch_watch import EpochWatch
 
 MAX_ROLES = 16  # for one user: each access token carries them all, and none over 4 KiB is accepted
 
 T = TypeVar("T")
-
-First: TypeAlias = Callable[[Connection], Awaitable[None]]
-Then: TypeAlias = Callable[[Connection, User], Awaitable[T]]
-
-
-@dataclass(frozen=True, slots=True)
-class NewUser:
-    """Somebody who is to have an account."""
-
-    name: str
-    email: str
-    password_hash: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +48,7 @@ class Accounts:
     """The use cases."""
 
     database: Database
-    epoch_watch: EpochWatch
+    new_users: NewUsers
     passwords: Passwords
     admission: Admission
     signing_in: SigningIn
@@ -187,26 +173,8 @@ class Accounts:
         return NewUser(wanted.name, wanted.email, password_hash)
 
     async def store(self, new: NewUser, client: Client, then: Then[T], first: First | None = None) -> T:
-        """Store a new user and return the result of ``then``; raises EmailTaken.
-
-        ``first`` and ``then`` are called in the same transaction, before and after.
-        """
-
-        async def store() -> T | None:
-            async with self.database.transaction() as connection:
-                if first is not None:
-                    await first(connection)
-                user = await _store_user(connection, new, client)
-                if user is None:
-                    return None
-                done = await then(connection, user)
-                await insert_user_change(connection, ChangeKind.CREATED, user)  # last: the other feed goes first
-                return done
-
-        stored = await self.epoch_watch.write(store)
-        if stored is None:  # outside the transaction, so that the refusal stays in the audit
-            raise EmailTaken
-        return stored
+        """Store a new user and return the result of ``then``; raises EmailTaken."""
+        return await self.new_users.store(new, client, then, first)
 
     def _take_slot(self, email: str, client: Client) -> AbstractContextManager[Slot]:
         return self.passwords.take_slot(client.site, email_key(email))
@@ -226,14 +194,6 @@ async def _replace_roles(
 
 
 async def _nothing_more(_: Connection, user: User) -> User:
-    return user
-
-
-async def _store_user(connection: Connection, new: NewUser, client: Client) -> User | None:
-    """Store a new user, with an audit line; None, which gets one too, when the e-mail address has a user."""
-    user = await insert_user(connection, new.name, new.email, new.password_hash)
-    event, user_id = (Event.SIGNED_UP, user.id) if user else (Event.SIGN_UP_REFUSED, None)
-    await insert_audit_line(connection, event, client, user_id)
     return user
 
 

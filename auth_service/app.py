@@ -130,8 +130,11 @@ def build_sign_up_routes() -> list[Resource]:
 
 def build_way_routes(way: Way) -> list[Resource]:
     """Return the routes where a way to sign in begins, and where its proof is sent."""
+    start = resource(way.start_path, GET=pages.show_sign_in, POST=functools.partial(nextauth.start_sign_in, way))
+    if way.is_led_back:
+        return [start, resource(way.callback_path, GET=functools.partial(nextauth.finish_sign_in, way))]
     shown = {"GET": way.show_callback} if way.show_callback else {}
     return [
-        resource(way.start_path, GET=pages.show_sign_in, POST=functools.partial(nextauth.start_sign_in, way)),
+        start,
         resource(way.callback_path, POST=functools.partial(nextauth.sign_in, way), **shown),
     ]

@@ -1,6 +1,6 @@
 """The errors that only the auth service raises, each a child of one in ``shared.errors``."""
 
-from shared.errors import BadRequest, Conflict, Forbidden, Unauthorized
+from shared.errors import BadRequest, Conflict, Forbidden, Unauthorized, UpstreamFailed
 
 
 class InvalidCredentials(Unauthorized):
@@ -43,3 +43,39 @@ class EmailUnproven(Forbidden):
     """403: the password is right, but people sign in here only once their address is proven."""
 
     sentence = "Confirm your e-mail address first: ask for a new password"
+
+
+class ProviderDown(UpstreamFailed):
+    """502: another provider can't be asked to sign somebody in."""
+
+    sentence = "Signing in there does not work right now. Try again later, or sign in another way"
+
+
+class ProviderRefused(Unauthorized):
+    """401: what another provider says proves nothing. The log says why, the answer never does."""
+
+    sentence = "Signing in there did not work. Try again"
+
+
+class ProviderDeclined(Unauthorized):
+    """401: another provider says that somebody did not sign in there."""
+
+    sentence = "You did not sign in there. Try again, or sign in another way"
+
+
+class NotLinked(Conflict):
+    """409: an account has the address that another provider gives, and not both are proven to be one person's."""
+
+    sentence = "There is an account with your e-mail address already. Sign in the way you did before"
+
+
+class NoAccountMade(Conflict):
+    """409: what another provider says of somebody is not enough for an account."""
+
+    sentence = "An account needs an e-mail address, and none was given, or none that is confirmed"
+
+
+class NotAllowedIn(Forbidden):
+    """403: another provider knows them, but their account here is disabled."""
+
+    sentence = "You can't sign in with this account"

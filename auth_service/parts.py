@@ -16,9 +16,12 @@ from auth_service.guessing.admission import Admission
 from auth_service.housekeeping import build_housekeeping
 from auth_service.mail.delivery import Delivery, build_delivery
 from auth_service.mail.mail import Mail, build_mail, build_notices
+from auth_service.new_users import NewUsers
 from auth_service.passwords.breached import BreachedPasswords
 from auth_service.passwords.guessable import load_common_passwords, load_estimator
 from auth_service.passwords.hashing import Passwords
+from auth_service.providers.identities import Identities
+from auth_service.providers.providers import Providers
 from auth_service.session_uses import SessionUses
 from auth_service.sessions import Lookups, Sessions
 from auth_service.settings import AuthMigrationSettings, AuthSettings
@@ -78,6 +81,7 @@ class Parts:
     devices: DeviceCookies
     mail: Mail | None
     delivery: Delivery | None
+    providers: Providers | None
 
     @classmethod
     def build(cls, settings: AuthSettings, metrics: Metrics, ways: Sequence[Way] = ()) -> Self:
@@ -101,8 +105,10 @@ class Parts:
         notices = build_notices(settings, database, admission)
         sessions = Sessions(database, lookups, admission, access_tokens, max_age, idle_age, uses, notices)
         needs_proof = settings.email_verification == "required"
-        signing_in = SigningIn(database, passwords, admission, sessions, notices, needs_proof)
-        accounts = Accounts(database, epoch_watch, passwords, admission, signing_in, sessions, notices)
+        cookies, new_users = CookieNames.of(settings.nextauth_url), NewUsers(database, epoch_watch)
+        identities = Identities(database, new_users, admission, sessions, notices, needs_proof)
+        signing_in = SigningIn(database, passwords, admission, sessions, identities, notices, needs_proof)
+        accounts = Accounts(database, new_users, passwords, admission, signing_in, sessions, notices)
         return cls(
             public_url=settings.nextauth_url,
             database=database,
@@ -122,11 +128,12 @@ class Parts:
             service_credentials=ServiceCredentials(database, nextauth_secret, previous),
             sealer=SessionSealer(nextauth_secret, settings.session_max_age, previous),
             csrf=CsrfTokens(nextauth_secret, previous),
-            cookies=CookieNames.of(settings.nextauth_url),
+            cookies=cookies,
             housekeeping=build_housekeeping(database, settings, metrics),
             devices=DeviceCookies(nextauth_secret, previous),
             mail=build_mail(settings, accounts),
             delivery=build_delivery(settings, database, metrics),
+            providers=Providers.build(settings, cookies),
         )
 
     @property
@@ -147,6 +154,8 @@ class Parts:
         """Start: read what is read only once, and connect to the database in the background."""
         load_common_passwords()  # now, rather than while somebody waits; likewise the estimator
         load_estimator()
+        if self.providers:
+            self.providers.start()
         await self.database.start()
         self.housekeeping.start()
         self.epoch_watch.start()
@@ -171,6 +180,8 @@ class Parts:
         async with contextlib.AsyncExitStack() as stopping:
             for part in (self.database, self.sessions.uses, self.epoch_watch):
                 stopping.push_async_callback(part.stop)
+            if self.providers:
+                stopping.push_async_callback(self.providers.stop)
             stopping.callback(self.passwords.stop)
             if self.key_file:
                 stopping.push_async_callback(self.key_file.stop)
@@ -194,6 +205,13 @@ def mail_of(request: HTTPConnection) -> Mail:
     mail = parts_of(request).mail
     assert mail is not None
     return mail
+
+
+def providers_of(request: HTTPConnection) -> Providers:
+    """Return the other providers; for endpoints that exist only with some."""
+    providers = parts_of(request).providers
+    assert providers is not None
+    return providers
 
 
 def _share_lookups(database: Database) -> Lookups:

@@ -200,7 +200,7 @@ class Sessions:
         """Return a new access token for the user's session, which is in use now.
 
         It is never dated before the session, whose start is by the database's clock: by that clock, tokens issued
-        before a restore are refused.
+        before a restore are refused. But it says when the user proved who they are, if that was before, elsewhere.
         """
         began_at = int(session.created_at.timestamp())
         now = max(int(time.time()), began_at)
@@ -211,7 +211,7 @@ class Sessions:
             session_id=str(session.id),
             now=now,
             ends_at=now + self._get_life(session, now),
-            authenticated_at=began_at,
+            authenticated_at=int(session.authenticated_at.timestamp()) if session.authenticated_at else began_at,
             roles=user.roles,
         )
 

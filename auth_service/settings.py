@@ -8,6 +8,7 @@ from pydantic_settings import NoDecode
 
 from auth_service.mail.smtp_url import SmtpServer, read_sender, read_smtp_url
 from auth_service.passwords.breached import BreachedPasswords
+from auth_service.providers.file import Provider, load_providers
 from shared.service_settings import ServiceSecretSettings
 from shared.settings import DatabaseUrl, LogSettings, PreviousSecrets, Secret, UpstreamSettings, split
 from shared.tokens.key_pairs import KeyPairs, read_key_file
@@ -34,7 +35,7 @@ class AuthSettings(ServiceSecretSettings, UpstreamSettings):
     ``guessing.rules``. Sessions are kept for ``session_retention_days`` after their absolute end, however early they
     ended. With ``audit_retention_days`` 0, audit lines are kept for ever. Without ``smtp_url`` there is no mail, and
     nothing that needs it. The limits of letters: one to an address within ``letter_pause`` seconds, and so many an hour
-    and a day; so many an hour asked for by one client.
+    and a day; so many an hour asked for by one client. ``providers_file`` names who signs people in besides us.
     """
 
     token_key_file: Annotated[Path | None, Field(validate_default=True)] = None
@@ -68,6 +69,7 @@ class AuthSettings(ServiceSecretSettings, UpstreamSettings):
     letters_per_hour: Quantity = 3
     letters_per_day: Quantity = 10
     letters_per_client: Quantity = 20
+    providers_file: Path | None = None
 
     @field_validator("token_key_file")
     @classmethod
@@ -109,6 +111,21 @@ class AuthSettings(ServiceSecretSettings, UpstreamSettings):
         self.read_smtp_server()
         read_sender(self.mail_from)
         return self
+
+    @model_validator(mode="after")
+    def _check_providers(self) -> Self:
+        """Refuse to start with providers that can't be used."""
+        self.read_providers()
+        return self
+
+    def read_providers(self) -> tuple[Provider, ...]:
+        """Return the providers of the file; none where there is no file."""
+        if self.providers_file is None:
+            return ()
+        try:
+            return load_providers(self.providers_file, is_development=self.environment == "development")
+        except ValueError as refused:
+            raise ValueError(f"PROVIDERS_FILE {refused}") from None
 
     def read_key_pairs(self) -> KeyPairs | None:
         """Return the key pairs of the file, or None where a shared secret signs."""

@@ -25,19 +25,21 @@ from dataclasses import dataclass, field
 import structlog
 
 from auth_service.clients import Client
-from auth_service.email_addresses import email_key
 from auth_service.errors import EmailUnproven, InvalidCredentials, LinkRefused
 from auth_service.guessing.admission import Admission
 from auth_service.guessing.rules import LimitName
+from auth_service.mail.addresses import email_key
 from auth_service.mail.codes import Purpose
 from auth_service.mail.notices import Notices
+from auth_service.new_users import take_over
 from auth_service.passwords.hashing import Passwords, Slot
+from auth_service.providers.identities import Identities, ProviderProof
 from auth_service.sessions import Sessions, SignedIn
 from auth_service.tables.attempts import Attempt
 from auth_service.tables.audit import Event, insert_audit_line
-from auth_service.tables.codes import Macs, end_codes_of, find_link, use_code
+from auth_service.tables.codes import Macs, find_link, use_code
 from auth_service.tables.new_sessions import Identity
-from auth_service.tables.sessions import Ending, SessionId
+from auth_service.tables.sessions import SessionId
 from auth_service.tables.users import (
     Credentials,
     User,
@@ -45,12 +47,11 @@ from auth_service.tables.users import (
     has_other_hashes,
     lock_user,
     update_password_hash,
-    update_password_void,
     update_proven,
 )
 from shared.errors import AppError, Invalid, Throttled
 from shared.language.sentences import Sentence
-from shared.postgres.database import Connection, Database
+from shared.postgres.database import Database
 
 PAUSES = (0.02, 0.05, 0.1, *(0.2,) * 24)  # seconds between checks whether pending tries were decided: five in all
 MOST_PATIENT = 64  # tries of one address that may wait for others at the same time
@@ -87,19 +88,24 @@ class SigningIn:
     passwords: Passwords
     admission: Admission
     sessions: Sessions
+    identities: Identities
     notices: Notices | None = None
     needs_proof: bool = False
     _patient: collections.Counter[str] = field(default_factory=collections.Counter)
 
-    async def sign_in(self, proof: Proof | LinkProof, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn:
+    async def sign_in(
+        self, proof: Proof | LinkProof | ProviderProof, client: Client, replaced: Sequence[SessionId] = ()
+    ) -> SignedIn:
         """Return the user with a new session that replaces those ``replaced``.
 
         InvalidCredentials whether the e-mail or the password is wrong, and for a user who is disabled, LinkRefused
         likewise; Throttled, whatever the password, when too many failed before; Unavailable when too many are signing
-        in; EmailUnproven, which only those are told who know the password.
+        in; EmailUnproven, which only those are told who know the password. By another provider: as ``identities``.
         """
         if isinstance(proof, LinkProof):
             return await self._sign_in_by_link(proof, client, replaced)
+        if isinstance(proof, ProviderProof):
+            return await self.identities.sign_in(proof, client, replaced)
         async with self._admit(proof.email, client) as (slot, named, attempt):
             begun = time.monotonic()
             spelling = await self.passwords.verify(proof.password, named.password_hash if named else None, slot)
@@ -134,7 +140,7 @@ class SigningIn:
             user = await lock_user(connection, link.user_id) if link and link.user_id is not None else None
             if link and user and _may_use_link(user, proof) and await use_code(connection, link.id):
                 if await update_proven(connection, user.id):
-                    await self._take_over(connection, user.id, replaced, client)
+                    await take_over(connection, self.sessions, user.id, replaced, client)
                 begun = await self.sessions.begin_within(connection, Identity(user.id), client, replaced)
         if begun is None:
             await self._note_refused_link(user, client)
@@ -149,15 +155,6 @@ class SigningIn:
         async with self.database.connection() as connection:
             await self.admission.admit_use(connection, LimitName.CODE, client.site, client)
             await insert_audit_line(connection, Event.SIGN_IN_REFUSED, client, user.id if user else None)
-
-    async def _take_over(
-        self, connection: Connection, user_id: int, replaced: Sequence[SessionId], client: Client
-    ) -> None:
-        """Void everything of the time before an address was proven: the password, sessions, and pending codes."""
-        await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user_id)
-        await update_password_void(connection, user_id)
-        await self.sessions.end_all(connection, user_id, Ending.TAKEN_OVER, client, replaced=replaced)
-        await end_codes_of(connection, user_id)
 
     async def confirm_password(self, user: User, password: str, member: str, client: Client) -> Credentials:
         """Return the credentials of a signed-in user if the password is right; otherwise Invalid names the member.

@@ -129,6 +129,14 @@ class Admission:
         async with self._database.connection() as connection:
             await self.admit_use(connection, name, client.site, client)
 
+    async def check_address(self, name: LimitName, client: Client) -> None:
+        """Raise Throttled where an address has done something too often already; it counts nothing."""
+        holds = {self._name(name, client.site): self._hold(name)}
+        async with self._database.connection() as connection:
+            refusal = find_refusal(await attempts.list_counts(connection, list(holds)), holds)
+            if refusal is not None:
+                await self._refuse(connection, refusal, client, None)
+
     async def admit_use(self, connection: Connection, name: LimitName, whose: str, client: Client) -> None:
         """Count, in the caller's transaction, what one user or session may do so often; Throttled when that is over."""
         await self._admit_all(connection, {self._name(name, whose): self._hold(name)}, client)

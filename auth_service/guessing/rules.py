@@ -194,6 +194,7 @@ class LimitName(StrEnum):
     LETTER_DAY = "letters_a_day"
     LETTER_CLIENT = "letters_for_client"
     CODE = "mailed_codes"
+    PROVIDER = "provider_failures"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +229,7 @@ class Limits:
                 LimitName.LETTER_DAY: Allowance(settings.letters_per_day, dt.timedelta(days=1)),
                 LimitName.LETTER_CLIENT: Allowance(settings.letters_per_client, hour),
                 LimitName.CODE: Allowance(settings.sign_in_failures_per_address, window),
+                LimitName.PROVIDER: Allowance(settings.sign_in_failures_per_address, window),
             },
         )
 

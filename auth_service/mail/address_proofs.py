@@ -13,15 +13,16 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from auth_service.accounts import Accounts, NewUser
+from auth_service.accounts import Accounts
 from auth_service.clients import Client
-from auth_service.email_addresses import email_key
 from auth_service.errors import CodeRefused, EmailTaken
 from auth_service.guessing.rules import LimitName
+from auth_service.mail.addresses import email_key
 from auth_service.mail.codes import Purpose, make_code
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
 from auth_service.mail.sent_codes import Codes, write_letter
+from auth_service.new_users import NewUser
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.codes import (
     Code,
@@ -110,7 +111,7 @@ class AddressProofs:
         """
         new = await self.accounts.hash_new(wanted, client)
         await self._admit(new.email, client)
-        kept = {"name": new.name, "password_hash": new.password_hash}
+        kept = {"name": new.name, "password_hash": str(new.password_hash)}
         async with self.accounts.database.transaction() as connection:
             found = await find_credentials(connection, new.email)
             code = await self._insert_code(connection, Purpose.SIGN_UP, None, new.email, client, kept)

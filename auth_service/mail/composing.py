@@ -17,7 +17,7 @@ from email.policy import SMTP, SMTPUTF8
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from auth_service.email_addresses import encode_domain
+from auth_service.mail.addresses import encode_domain
 from auth_service.mail.codes import LIFETIME
 from auth_service.mail.facts import read_facts
 from auth_service.mail.wrapping import wrap

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from auth_service.clients import Client
-from auth_service.email_addresses import email_key
 from auth_service.guessing.admission import Admission
+from auth_service.mail.addresses import email_key
 from auth_service.mail.codes import Purpose, make_token
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.sent_codes import Codes, write_to_owner

@@ -11,8 +11,8 @@ import datetime as dt
 from dataclasses import dataclass
 
 from auth_service.clients import Client
-from auth_service.email_addresses import email_key
 from auth_service.guessing.admission import Admission
+from auth_service.mail.addresses import email_key
 from auth_service.mail.letters import LetterKind
 from auth_service.tables.letters import NewLetter, insert_letter
 from auth_service.tables.sessions import Session, is_from_elsewhere

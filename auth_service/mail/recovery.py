@@ -14,10 +14,10 @@ import datetime as dt
 from dataclasses import dataclass
 
 from auth_service.clients import Client
-from auth_service.email_addresses import email_key
 from auth_service.errors import CodeRefused
 from auth_service.guessing.admission import Admission
 from auth_service.guessing.rules import LimitName
+from auth_service.mail.addresses import email_key
 from auth_service.mail.codes import Purpose, make_code
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
@@ -35,6 +35,7 @@ from auth_service.tables.codes import (
     try_code,
     use_code,
 )
+from auth_service.tables.identities import delete_identities_of
 from auth_service.tables.letters import insert_letter
 from auth_service.tables.sessions import Ending
 from auth_service.tables.users import (
@@ -150,6 +151,7 @@ class Recovery:
             await update_password_anew(connection, user.id, password_hash)
             if await update_proven(connection, user.id):
                 await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user.id)
+                await delete_identities_of(connection, user.id)
             await insert_audit_line(connection, Event.PASSWORD_RESET, client, user.id)
             await self._end_all(connection, user.id, client)
             await self.notices.write(connection, LetterKind.PASSWORD_CHANGED, user, client)

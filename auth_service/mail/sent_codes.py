@@ -12,7 +12,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 
 from auth_service.clients import Client
-from auth_service.email_addresses import email_key
+from auth_service.mail.addresses import email_key
 from auth_service.mail.codes import LIFETIME, Purpose, read_code
 from auth_service.mail.letters import LetterKind
 from auth_service.tables.codes import Macs, NewCode

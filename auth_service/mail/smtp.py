@@ -29,7 +29,7 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
-from auth_service.email_addresses import encode_domain
+from auth_service.mail.addresses import encode_domain
 from auth_service.mail.smtp_url import SmtpServer
 from shared.language.visible_text import make_visible
 from shared.process.name_lookups import NameLookups

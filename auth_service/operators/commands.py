@@ -12,7 +12,7 @@ import sys
 import uuid
 
 from auth_service.clients import Client
-from auth_service.email_addresses import check_email
+from auth_service.mail.addresses import check_email
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.smtp import Outcome
 from auth_service.operators.text_tables import Record

@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from auth_service.email_addresses import email_key, list_keys
+from auth_service.mail.addresses import email_key, list_keys
 from auth_service.operators.commands import operator
 from auth_service.operators.text_tables import Record
 from auth_service.operators.user_lines import LONGEST_LINE, read_user_line

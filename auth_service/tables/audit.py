@@ -45,6 +45,7 @@ class Event(StrEnum):
     USER_IMPORTED = "user_imported"
     SERVICE_CREATED = "service_created"
     SERVICE_REVOKED = "service_revoked"
+    IDENTITY_LINKED = "identity_linked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from auth_service.clients import Client
-from auth_service.email_addresses import email_key
+from auth_service.mail.addresses import email_key
 from auth_service.tables.audit import Event
 from auth_service.tables.user_changes import TURN, ChangeKind
 from shared.postgres.database import Connection

@@ -30,12 +30,14 @@ class Identity:
     """Who somebody proved to be: a user, by the password set at a given time and in this attempt; or one just stored.
 
     The attempt has succeeded, which ends the run of failures in each of its counts; other tries that are pending stay
-    so. Its address is remembered as one from which the account was signed in to.
+    so. Its address is remembered as one from which the account was signed in to. ``authenticated_at`` is when another
+    provider says that they proved it; None: just now.
     """
 
     user_id: int
     password_set_at: dt.datetime | None = None
     attempt: Attempt | None = None
+    authenticated_at: dt.datetime | None = None
 
 
 async def insert_new_session(
@@ -45,15 +47,15 @@ async def insert_new_session(
     counted, known = (identity.attempt.counted, identity.attempt.known) if identity.attempt else ((), b"")
     account = (identity.user_id, identity.password_set_at, client.user_agent, client.address)
     session = (*ages, hash_refresh_token(refresh_token), Event.SIGNED_IN.value, client.request_id)
-    counts = (list({*counted, known} - {b""}), known, KNOWN_FOR, list(counted), most)
+    counts = (list({*counted, known} - {b""}), known, KNOWN_FOR, list(counted), most, identity.authenticated_at)
     row = await connection.fetchrow(
         """
         WITH account AS (
             SELECT id, name, email, created_at, updated_at, roles, disabled_at, email_verified_at FROM users
             WHERE id = $1 AND password_set_at = coalesce($2, password_set_at) AND disabled_at IS NULL FOR KEY SHARE
         ), session AS (
-            INSERT INTO sessions (user_id, user_agent, address, ends_at, idle_ends_at)
-            SELECT id, $3, $4::inet, now() + $5::interval, now() + $6::interval FROM account
+            INSERT INTO sessions (user_id, user_agent, address, ends_at, idle_ends_at, authenticated_at)
+            SELECT id, $3, $4::inet, now() + $5::interval, now() + $6::interval, $15::timestamptz FROM account
             RETURNING id, created_at, ends_at
         ), token AS (
             INSERT INTO refresh_tokens (token_hash, session_id) SELECT $7, id FROM session
@@ -86,5 +88,5 @@ async def insert_new_session(
     )
     if row is None:
         return None
-    begun = Session(SessionId(row["session_id"]), row["id"], row["signed_in_at"], row["ends_at"])
-    return read_user(row), begun, row["is_surplus"]
+    session_id, times = SessionId(row["session_id"]), (row["signed_in_at"], row["ends_at"], identity.authenticated_at)
+    return read_user(row), Session(session_id, row["id"], *times), row["is_surplus"]

@@ -40,12 +40,16 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One sign-in; ``ends_at`` is its absolute end."""
+    """One sign-in; ``ends_at`` is its absolute end.
+
+    ``authenticated_at`` is when another provider says that the user proved who they are; None: here, when it began.
+    """
 
     id: SessionId
     user_id: int
     created_at: dt.datetime
     ends_at: dt.datetime
+    authenticated_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +96,11 @@ async def list_live_sessions(
     rows = await connection.fetch(
         """
         SELECT users.id, name, email, users.created_at, updated_at, roles, disabled_at,
-            email_verified_at, session.id AS session_id, session.created_at AS began_at, session.ends_at
+            email_verified_at, session.id AS session_id, session.created_at AS began_at, session.ends_at,
+            session.authenticated_at
         FROM unnest((SELECT $1::uuid[])) AS asked (id)
         CROSS JOIN LATERAL (
-            SELECT id, user_id, created_at, ends_at FROM live_sessions WHERE id = asked.id OFFSET 0
+            SELECT id, user_id, created_at, ends_at, authenticated_at FROM live_sessions WHERE id = asked.id OFFSET 0
         ) AS session
         JOIN users ON users.id = session.user_id
         """,
@@ -104,7 +109,7 @@ async def list_live_sessions(
     live = {
         row["session_id"]: (
             read_user(row),
-            Session(SessionId(row["session_id"]), row["id"], row["began_at"], row["ends_at"]),
+            Session(SessionId(row["session_id"]), row["id"], row["began_at"], row["ends_at"], row["authenticated_at"]),
         )
         for row in rows
     }
@@ -143,7 +148,7 @@ async def update_last_used(connection: Connection, session_id: SessionId, idle_a
     row = await connection.fetchrow(
         """
         UPDATE live_sessions SET last_used_at = now(), idle_ends_at = now() + $2 WHERE id = $1
-        RETURNING id, user_id, created_at, ends_at
+        RETURNING id, user_id, created_at, ends_at, authenticated_at
         """,
         session_id,
         idle_age,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from auth_service.email_addresses import email_key, list_keys
+from auth_service.mail.addresses import email_key, list_keys
 from shared.postgres.database import Connection, Row
 from shared.postgres.epochs import DataMoved
 
@@ -40,7 +40,7 @@ class Credentials:
     password_set_at: dt.datetime
 
 
-async def insert_user(connection: Connection, name: str, email: str, password_hash: str) -> User | None:
+async def insert_user(connection: Connection, name: str, email: str, password_hash: str | None) -> User | None:
     """Store a new user and return it; None when the e-mail address is taken, DataMoved when no id can be given out."""
     row = await connection.fetchrow(
         """

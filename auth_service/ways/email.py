@@ -8,13 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_service.clients import identify_client
-from auth_service.email_addresses import check_email
 from auth_service.errors import LinkRefused, NoAddress
+from auth_service.mail.addresses import check_email
 from auth_service.mail.codes import is_token
 from auth_service.mail.links import Links
 from auth_service.parts import mail_of, parts_of
 from auth_service.signing_in import LinkProof
-from auth_service.ways.way import Fields, Way
+from auth_service.ways.way import Begun, Fields, Way
 from auth_service.web.browser import choose_callback_url, find_browser_session
 from auth_service.web.pages import form_page, redirect
 from auth_service.web.public_name import at_public_name
@@ -22,15 +22,15 @@ from auth_service.web.second_clicks import send_link_once
 from shared.language.sentences import Sentence
 
 
-async def begin(request: Request, fields: Fields) -> str:
-    """Send a link, and return the address of the page that says so; NoAddress, Throttled, Unavailable."""
+async def begin(request: Request, fields: Fields) -> Begun:
+    """Send a link, and lead to the page that says so; NoAddress, Throttled, Unavailable."""
     try:
         email = check_email(fields.get("email", ""))
     except ValueError:
         raise NoAddress from None
     send = send_link_once if fields.get("json") != "true" else Links.send  # a program knows what it sent
     await send(mail_of(request).links, email, choose_callback_url(request, fields), identify_client(request))
-    return f"{parts_of(request).public_url}/api/auth/verify-request?provider={WAY.id}&type={WAY.type}"
+    return Begun(f"{parts_of(request).public_url}/api/auth/verify-request?provider={WAY.id}&type={WAY.type}")
 
 
 @at_public_name

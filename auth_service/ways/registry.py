@@ -1,7 +1,7 @@
 """All ways to sign in, in the order of the sign-in page."""
 
 from auth_service.settings import AuthSettings
-from auth_service.ways import email, password
+from auth_service.ways import email, password, providers
 from auth_service.ways.way import Way
 
 WAYS = (password.WAY,)
@@ -10,4 +10,5 @@ WAYS = (password.WAY,)
 
 def list_ways(settings: AuthSettings) -> tuple[Way, ...]:
     """Return the ways to sign in that the settings ask for."""
-    return (*WAYS, email.WAY) if settings.email_sign_in else WAYS
+    by_email = (email.WAY,) if settings.email_sign_in else ()
+    return (*WAYS, *by_email, *map(providers.build_way, settings.read_providers()))

@@ -6,13 +6,14 @@ a button that starts it, ``POST /api/auth/signin/<id>`` leads to where it begins
 called. What follows a proof is the same for all: ``signing_in``.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from auth_service.providers.identities import ProviderProof
 from auth_service.signing_in import LinkProof, Proof
 from shared.language.sentences import Sentence
 
@@ -21,23 +22,32 @@ Fields: TypeAlias = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """Where a way leads that begins elsewhere, and the cookies by which the browser is known when it comes back."""
+
+    url: str
+    cookies: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Way:
     """A way to sign in, under the ``id`` that next-auth's client knows it by; ``type`` is its kind to that client.
 
     ``read_proof`` turns what was sent into a proof; InvalidCredentials when it can't be one. ``form`` is the template
     for its fields on the sign-in page; without one there is a button. What is sent is the proof, unless there is a
-    ``begin``: that takes it, and returns the URL that it leads to. ``button`` is the text on the button, and
-    ``show_callback`` the page for a browser that is led back here.
+    ``begin``: that takes it, and returns where it leads. ``button`` is the text on the button, and ``show_callback``
+    the page for a browser that is led back here; one that ``is_led_back`` brings the proof along, in the query.
     """
 
     id: str
     name: str
     type: str
-    read_proof: Callable[[Request, Fields], Awaitable[Proof | LinkProof]]
+    read_proof: Callable[[Request, Fields], Awaitable[Proof | LinkProof | ProviderProof]]
     form: str | None = None
-    begin: Callable[[Request, Fields], Awaitable[str]] | None = None
+    begin: Callable[[Request, Fields], Awaitable[Begun]] | None = None
     show_callback: Callable[[Request], Awaitable[Response]] | None = None
     button: Sentence | None = None
+    is_led_back: bool = False
 
     @property
     def start_path(self) -> str:

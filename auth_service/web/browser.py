@@ -59,7 +59,7 @@ class BrowserSession:
 def offer_csrf_token(request: Request) -> tuple[str, list[str]]:
     """Return the browser's csrf token, a new one where it has none, and the cookies to set for it."""
     parts = parts_of(request)
-    token = parts.csrf.find_token(_cookies(request).get(parts.cookies.csrf))
+    token = parts.csrf.find_token(read_cookies(request).get(parts.cookies.csrf))
     if token is not None:
         return token, []
     token = parts.csrf.make()
@@ -69,19 +69,19 @@ def offer_csrf_token(request: Request) -> tuple[str, list[str]]:
 def is_csrf_verified(request: Request, fields: Mapping[str, str]) -> bool:
     """Tell whether a form comes from a page of ours in this very browser."""
     parts = parts_of(request)
-    return parts.csrf.is_verified(_cookies(request).get(parts.cookies.csrf), fields.get("csrfToken", ""))
+    return parts.csrf.is_verified(read_cookies(request).get(parts.cookies.csrf), fields.get("csrfToken", ""))
 
 
 def has_csrf_cookie(request: Request) -> bool:
     """Tell whether the browser sent a csrf cookie, valid or not: a browser that keeps no cookies never does."""
-    return parts_of(request).cookies.csrf in _cookies(request)
+    return parts_of(request).cookies.csrf in read_cookies(request)
 
 
 def choose_callback_url(request: Request, fields: Mapping[str, str]) -> str:
     """Return where to go afterwards: as the body says, else the query, else the cookie; else the first page."""
     parts = parts_of(request)
     sent = (fields.get("callbackUrl"), request.query_params.get("callbackUrl"))
-    wanted = next(filter(None, (*sent, _cookies(request).get(parts.cookies.callback))), "")
+    wanted = next(filter(None, (*sent, read_cookies(request).get(parts.cookies.callback))), "")
     return safe_redirect(wanted, parts.public_url) or parts.public_url
 
 
@@ -91,7 +91,7 @@ def remember_callback_url(request: Request, callback_url: str) -> list[str]:
     A destination too long for a cookie is left to the query and the form; an older one is then forgotten.
     """
     names = parts_of(request).cookies
-    kept = _cookies(request).get(names.callback)
+    kept = read_cookies(request).get(names.callback)
     if kept == callback_url:
         return []
     cookie = set_cookie(names.callback, callback_url, secure=names.secure)
@@ -117,7 +117,7 @@ async def find_browser_session(request: Request) -> BrowserSession | None:
 def list_session_ids(request: Request) -> list[SessionId]:
     """Return the sessions that the browser's cookies name, live or not, the one that counts first."""
     parts = parts_of(request)
-    return order_session_ids(parts, _cookies(request).get(parts.cookies.device), _open_session(request))
+    return order_session_ids(parts, read_cookies(request).get(parts.cookies.device), _open_session(request))
 
 
 def order_session_ids(parts: Parts, device_cookie: str | None, claims: SessionClaims) -> list[SessionId]:
@@ -164,7 +164,7 @@ def seal_session(request: Request, found: BrowserSession | SignedIn) -> tuple[Se
     """
     record = record_of(request.scope)
     record.user_id, record.session_id = found.user.id, str(found.session.id)
-    return seal_for(parts_of(request), found.user, found.session, found.access_token, _cookies(request))
+    return seal_for(parts_of(request), found.user, found.session, found.access_token, read_cookies(request))
 
 
 def store_sign_in(request: Request, signed_in: SignedIn) -> list[str]:
@@ -196,12 +196,12 @@ def seal_for(
 
 def clear_session(request: Request) -> list[str]:
     """Return the cookies that make the browser forget its session, every piece that it sent."""
-    return clear_pieces(parts_of(request), _cookies(request))
+    return clear_pieces(parts_of(request), read_cookies(request))
 
 
 async def clear_ended_session(request: Request) -> list[str]:
     """Return the same if the session cookie names no live session, unless that was replaced."""
-    return await clear_ended_pieces(parts_of(request), list_session_ids(request), _cookies(request))
+    return await clear_ended_pieces(parts_of(request), list_session_ids(request), read_cookies(request))
 
 
 async def clear_ended_pieces(parts: Parts, session_ids: Sequence[SessionId], sent: Iterable[str]) -> list[str]:
@@ -224,7 +224,7 @@ def add_cookies(response: Response, cookies: Iterable[str]) -> Response:
     return response
 
 
-def _cookies(request: Request) -> Mapping[str, str]:
+def read_cookies(request: Request) -> Mapping[str, str]:
     """Return the request's cookies, parsed once."""
     scope = request.scope
     if _COOKIES not in scope:
@@ -235,7 +235,7 @@ def _cookies(request: Request) -> Mapping[str, str]:
 
 def _open_session(request: Request) -> SessionClaims:
     parts = parts_of(request)
-    sealed = find_session_value(_cookies(request), parts.cookies.session)
+    sealed = find_session_value(read_cookies(request), parts.cookies.session)
     return (parts.sealer.open(sealed, int(time.time())) if sealed else None) or {}
 
 

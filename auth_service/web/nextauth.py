@@ -14,9 +14,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from auth_service.clients import identify_client
-from auth_service.errors import EmailUnproven, InvalidCredentials, LinkRefused, NoAddress
+from auth_service.errors import (
+    EmailUnproven,
+    InvalidCredentials,
+    LinkRefused,
+    NoAccountMade,
+    NoAddress,
+    NotAllowedIn,
+    NotLinked,
+    ProviderDeclined,
+    ProviderDown,
+    ProviderRefused,
+)
 from auth_service.guessing.rules import LimitName
-from auth_service.parts import parts_of
+from auth_service.parts import parts_of, providers_of
 from auth_service.tables.sessions import Ending
 from auth_service.ways.way import Fields, Way
 from auth_service.web import pages
@@ -31,6 +42,7 @@ from auth_service.web.browser import (
     list_session_ids,
     note_reader,
     offer_csrf_token,
+    read_cookies,
     remember_callback_url,
     rename,
     seal_session,
@@ -65,6 +77,12 @@ SHOWN_ON_SIGN_IN_PAGE = {
 
 ERROR_NAMES: Mapping[type[AppError], str] = {
     EmailUnproven: pages.UNPROVEN,
+    NotAllowedIn: "AccessDenied",
+    NotLinked: "OAuthAccountNotLinked",
+    NoAccountMade: "OAuthCreateAccount",
+    ProviderDown: "OAuthSignin",
+    ProviderRefused: "OAuthCallback",
+    ProviderDeclined: "Callback",
     Forbidden: pages.MISSING_CSRF,
     InvalidCredentials: pages.WRONG_CREDENTIALS,
     NoAddress: "EmailSignin",
@@ -124,9 +142,11 @@ async def start_sign_in(way: Way, request: Request) -> Response:
     callback_url = choose_callback_url(request, fields)
     try:
         begun = await way.begin(request, fields)
+    except ProviderDown as refusal:
+        return _answer_url(fields, _url(request, f"/error?error={_name_error(refusal)}"))
     except (NoAddress, Throttled, Unavailable) as refusal:
         return _refuse_sign_in(way, request, fields, callback_url, refusal)
-    return add_cookies(_answer_url(fields, begun), remember_callback_url(request, callback_url))
+    return add_cookies(_answer_url(fields, begun.url), [*remember_callback_url(request, callback_url), *begun.cookies])
 
 
 async def sign_in(way: Way, request: Request) -> Response:
@@ -144,6 +164,19 @@ async def sign_in(way: Way, request: Request) -> Response:
         return _refuse_sign_in(way, request, fields, callback_url, refusal)
     cookies = [*remember_callback_url(request, callback_url), *store_sign_in(request, signed_in)]
     return add_cookies(_answer_url(fields, callback_url), cookies)
+
+
+async def finish_sign_in(way: Way, request: Request) -> Response:
+    """Sign in with what a browser brings along that another provider led back here; else lead to the error's page."""
+    try:
+        proof, client = await way.read_proof(request, {}), identify_client(request)
+        signed_in = await parts_of(request).signing_in.sign_in(proof, client, list_session_ids(request))
+    except tuple(ERROR_NAMES) as refusal:
+        return _answer_url({}, _url(request, f"/error?error={_name_error(refusal)}"))
+    forgotten = providers_of(request).cookies.clear(read_cookies(request))
+    return add_cookies(
+        _answer_url({}, choose_callback_url(request, {})), [*store_sign_in(request, signed_in), *forgotten]
+    )
 
 
 async def sign_out(request: Request) -> Response:
@@ -228,7 +261,7 @@ def _refuse_sign_in(way: Way, request: Request, fields: Fields, callback_url: st
 
     Either way the browser remembers where to go: next-auth's client reads it from the cookie after a second try.
     """
-    error = next(name for kind, name in ERROR_NAMES.items() if isinstance(refusal, kind))
+    error = _name_error(refusal)
     later = refusal if isinstance(refusal, Throttled | Unavailable) else None
     if _is_json_mode(fields):
         is_csrf = error == pages.MISSING_CSRF
@@ -240,6 +273,10 @@ def _refuse_sign_in(way: Way, request: Request, fields: Fields, callback_url: st
         answer = pages.sign_in_page(request, callback_url, status=status, typed=fields, error=error, retry_after=wait)
     answer.headers.update(later.headers if later else {})
     return answer
+
+
+def _name_error(refusal: BaseException) -> str:
+    return next(name for kind, name in ERROR_NAMES.items() if isinstance(refusal, kind))
 
 
 def _is_json_mode(fields: Fields) -> bool:

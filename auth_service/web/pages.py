@@ -11,7 +11,14 @@ from urllib.parse import quote, urlencode, urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from auth_service.errors import EmailUnproven
+from auth_service.errors import (
+    EmailUnproven,
+    NoAccountMade,
+    NotLinked,
+    ProviderDeclined,
+    ProviderDown,
+    ProviderRefused,
+)
 from auth_service.parts import parts_of
 from auth_service.tables.users import User
 from auth_service.web.browser import (
@@ -28,7 +35,7 @@ from auth_service.web.browser import (
 from auth_service.web.public_name import at_public_name, lead_from
 from shared.errors import AppError, Forbidden, Invalid, Throttled, Unavailable
 from shared.language.sentences import Sentence
-from shared.web.pages import LONGEST_QUERY, render_page
+from shared.web.pages import LONGEST_QUERY, content_security_policy, render_page
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_FORM = 8192  # bytes: a password of 1024 bytes may take three times as many in a form
@@ -46,6 +53,11 @@ SIGN_IN_ERRORS = {
     WRONG_CREDENTIALS: Sentence("That e-mail address or password is not right."),
     MISSING_CSRF: EXPIRED_FORM,
     "EmailSignin": Sentence("That is not an e-mail address."),
+    "OAuthSignin": Sentence(ProviderDown.sentence),
+    "OAuthCallback": Sentence(ProviderRefused.sentence),
+    "OAuthAccountNotLinked": Sentence(NotLinked.sentence),
+    "OAuthCreateAccount": Sentence(NoAccountMade.sentence),
+    "Callback": Sentence(ProviderDeclined.sentence),
     UNPROVEN: Sentence(EmailUnproven.sentence),
     "TooManyAttempts": TOO_MANY_ATTEMPTS,
     "Unavailable": UNAVAILABLE,
@@ -126,8 +138,11 @@ def sign_in_page(
         "retry_after": retry_after,
         "reason": reason,
         "notice": SIGN_IN_NOTICES.get(request.query_params.get("notice", "")),
+        "is_anew": reason == SIGN_IN_AGAIN,
     }
     page = form_page(request, "signin.html", status, {**lead_back(callback_url), **shown})
+    if (providers := parts_of(request).providers) is not None:
+        page.headers["Content-Security-Policy"] = content_security_policy(providers.origins)
     return add_cookies(page, remember_callback_url(request, callback_url))
 
 

@@ -1,6 +1,6 @@
 """The bodies of the auth service's API, and what they may contain.
 
-An e-mail address is kept as typed; ``email_addresses`` defines when two are the same. Signing in sets no bounds on the
+An e-mail address is kept as typed; ``mail.addresses`` defines when two are the same. Signing in sets no bounds on the
 password: one that can't be right is refused like any wrong one, after the same time.
 """
 
@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
-from auth_service.email_addresses import REFUSED_DOMAINS, check_email, trim
+from auth_service.mail.addresses import REFUSED_DOMAINS, check_email, trim
 from auth_service.passwords.rules import MAX_LENGTH, MIN_LENGTH, find_password_fault
 from shared.timing import LONGEST_WAIT
 from shared.tokens.claims import MAX_ID

@@ -12,9 +12,9 @@ from typing import TypeAlias
 
 from auth_service.accounts import Accounts
 from auth_service.clients import Client
-from auth_service.email_addresses import email_key
 from auth_service.errors import CodeRefused, EmailTaken, InvalidCredentials
 from auth_service.mail.address_proofs import AddressProofs
+from auth_service.mail.addresses import email_key
 from auth_service.mail.links import Links
 from auth_service.mail.recovery import Recovery
 from auth_service.sessions import SignedIn

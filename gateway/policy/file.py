@@ -1,14 +1,10 @@
 """The policy file: TOML text in, a checked Policy out, or PolicyInvalid with the line that is wrong.
 
-``schema`` defines what may stand in it. pydantic names the table and word of an error, and ``list_lines`` their line:
-``tomllib`` gives values without positions.
+``schema`` defines what may stand in it. pydantic names the table and word of an error, and ``toml_lines`` their line.
 """
 
-import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -17,9 +13,7 @@ from gateway.matching.matchers import compile_matcher
 from gateway.policy.checks import RuleRefused, check_rules
 from gateway.policy.rules import NEVER_ROUTED, Policy, PolicyInvalid
 from gateway.policy.schema import PolicyFile
-
-KeyPath: TypeAlias = tuple[str | int, ...]
-"""Where something stands: the keys and indexes that lead there, as pydantic gives them."""
+from shared.toml_lines import KeyPath, TomlInvalid, get_line, list_lines, parse_toml
 
 REASONS = {
     "value_error": "{error}",
@@ -33,8 +27,6 @@ REASONS = {
     **dict.fromkeys(("model_type", "dict_type"), "must be a table"),
 }
 """What pydantic's kinds of error are called here, where its own words are less plain."""
-
-_SYNTAX_POSITION = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
 def load_policy(path: Path, settings: Mapping[str, str]) -> Policy:
@@ -55,72 +47,23 @@ def parse_policy(text: str, settings: Mapping[str, str], file: str = "rules.toml
     except ValidationError as invalid:
         raise _choose_error(invalid, words, lines, file) from None
     policy = Policy(
-        tuple(rule.to_rule(_get_line(lines, ("rule", index))) for index, rule in enumerate(tables.rules)),
+        tuple(rule.to_rule(get_line(lines, ("rule", index))) for index, rule in enumerate(tables.rules)),
         tuple(upstream.to_upstream(name) for name, upstream in tables.upstreams.items()),
         tuple(compile_matcher(source) for source in NEVER_ROUTED),
     )
     try:
         check_rules(policy)
     except RuleRefused as refusal:
-        line = _get_line(lines, ("rule", refusal.index, refusal.key or ""))
+        line = get_line(lines, ("rule", refusal.index, refusal.key or ""))
         raise PolicyInvalid(file, line, str(refusal)) from None
     return policy
 
 
-def list_lines(text: str) -> dict[KeyPath, int]:
-    """Return the line on which each header and key of a valid TOML text stands.
-
-    A statement is as many lines as ``tomllib`` needs to make sense of them: it reads each by itself.
-    """
-    lines: dict[KeyPath, int] = {}
-    newest: dict[KeyPath, int] = {}  # the index of the newest table of each array of tables
-    table: KeyPath = ()
-    statement, first = "", 1
-    for number, line in enumerate(text.split("\n"), 1):
-        statement += line + "\n"
-        try:
-            parsed = tomllib.loads(statement)
-        except ValueError:
-            continue
-        if statement.lstrip().startswith("["):
-            key_path = table = _read_key_path(parsed, newest)
-        else:
-            key_path = (*table, *_read_key_path(parsed, {}))
-        for depth in range(len(key_path)):
-            lines.setdefault(key_path[: depth + 1], first)
-        statement, first = "", number + 1
-    return lines
-
-
-def _read_key_path(parsed: object, newest: dict[KeyPath, int]) -> KeyPath:
-    """Return the keys that lead to the table or value of one statement, as ``tomllib`` parsed it."""
-    key_path: KeyPath = ()
-    while isinstance(parsed, dict) and len(parsed) == 1:
-        [(key, parsed)] = parsed.items()
-        key_path = (*key_path, key)
-        if isinstance(parsed, list):
-            newest[key_path] = newest.get(key_path, -1) + 1
-        if key_path in newest:
-            key_path = (*key_path, newest[key_path])
-    return key_path
-
-
-def _get_line(lines: Mapping[KeyPath, int], key_path: KeyPath) -> int:
-    """Return the line on which a key stands, or else the nearest thing around it."""
-    while key_path and key_path not in lines:
-        key_path = key_path[:-1]
-    return lines.get(key_path, 1)
-
-
 def _parse_toml(text: str, file: str) -> dict[str, object]:
     try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise PolicyInvalid(file, 1, "too deeply nested") from None
-    except ValueError as error:
-        position = _SYNTAX_POSITION.search(str(error))
-        line = int(position[1]) if position else text.count("\n") + 1
-        raise PolicyInvalid(file, line, _SYNTAX_POSITION.sub("", str(error))) from None
+        return parse_toml(text)
+    except TomlInvalid as fault:
+        raise PolicyInvalid(file, fault.line, fault.reason) from None
 
 
 def _choose_error(
@@ -128,7 +71,7 @@ def _choose_error(
 ) -> PolicyInvalid:
     """Return the first error in the file. A missing word comes last: it may be there, misspelt."""
     errors = [
-        (error["type"] == "missing", _get_line(lines, error["loc"]), _describe(error, words))
+        (error["type"] == "missing", get_line(lines, error["loc"]), _describe(error, words))
         for error in invalid.errors(include_url=False)
     ]
     _, line, reason = min(errors)

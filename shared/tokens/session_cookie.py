@@ -55,11 +55,12 @@ SessionClaims = Mapping[str, object]
 class SessionSealer:
     """Seals and opens sessions with ``NEXTAUTH_SECRET``, and opens those of previous secrets; ``max_age`` in seconds.
 
+    With a ``salt`` it seals what is not a session: NextAuth's other cookies, by their names.
     An opened session is remembered by its exact text; its time is checked each time. What does not open is not kept.
     """
 
-    def __init__(self, secret: str, max_age: int, previous: Sequence[str] = ()) -> None:
-        self._keys = [AESGCM(derive_key(each)) for each in (secret, *previous)]
+    def __init__(self, secret: str, max_age: int, previous: Sequence[str] = (), *, salt: str = "") -> None:
+        self._keys = [AESGCM(derive_key(each, salt)) for each in (secret, *previous)]
         self._opened: Memory[str, SessionClaims] = Memory(MAX_REMEMBERED)
         self.max_age = max_age
 
@@ -114,9 +115,10 @@ def _decrypt(sealed: str, key: AESGCM) -> SessionClaims | None:
     return claims if _is_time(claims.get("exp")) and _is_time(claims.get("iat")) else None
 
 
-def derive_key(secret: str) -> bytes:
-    """Return the 32-byte sealing key of a ``NEXTAUTH_SECRET``."""
-    return HKDF(algorithm=SHA256(), length=32, salt=b"", info=KEY_INFO).derive(secret.encode())
+def derive_key(secret: str, salt: str = "") -> bytes:
+    """Return the 32-byte sealing key of a ``NEXTAUTH_SECRET``, for sessions or, with a salt, for something else."""
+    info = KEY_INFO + (f" ({salt})".encode() if salt else b"")
+    return HKDF(algorithm=SHA256(), length=32, salt=salt.encode(), info=info).derive(secret.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,9 @@ class CookieNames:
     callback: str
     device: str
     flow: str  # of a browser that asks for a code by mail
+    state: str  # of a browser that signs in with another provider, and the next two
+    nonce: str
+    verifier: str
     secure: bool
 
     @classmethod
@@ -141,15 +146,16 @@ class CookieNames:
             callback=f"{secure}next-auth.callback-url",
             device=device_cookie_name(secure=is_secure),
             flow=f"{host}gatepost.flow",
+            state=f"{secure}next-auth.state",
+            nonce=f"{secure}next-auth.nonce",
+            verifier=f"{secure}next-auth.pkce.code_verifier",
             secure=is_secure,
         )
 
     def owns(self, name: str) -> bool:
         """Tell whether a cookie with that name is one of ours, chunks of the session included."""
-        return (
-            name in {self.session, self.csrf, self.callback, self.device, self.flow}
-            or _chunk_number(name, self.session) is not None
-        )
+        named = {self.session, self.csrf, self.callback, self.device, self.flow, self.state, self.nonce, self.verifier}
+        return name in named or _chunk_number(name, self.session) is not None
 
 
 def parse_cookies(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -58,11 +58,15 @@ def read_language(scope: Scope) -> str:
 
 
 @functools.cache
-def content_security_policy() -> str:
-    """Return what a page may load and do (Content Security Policy, level 3): only our own, and exactly one script."""
+def content_security_policy(led_to: tuple[str, ...] = ()) -> str:
+    """Return what a page may load and do (Content Security Policy, level 3): only our own, and exactly one script.
+
+    Its forms may be answered by a redirect to our own origin, and to those that they are ``led_to``.
+    """
+    forms = " ".join(("'self'", *led_to))
     return (
         f"default-src 'none'; style-src 'self'; img-src 'self'; script-src '{hash_asset('gatepost.js')}'; "
-        "form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+        f"form-action {forms}; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
     )
 
 

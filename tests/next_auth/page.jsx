@@ -1,5 +1,6 @@
 // A page of a React application: who is signed in, and the means to change that. The query sets how it behaves:
-// ?required sends anonymous people to sign in, ?refetch=1 asks for the session again every second.
+// ?required sends anonymous people to sign in, ?refetch=1 asks for the session again every second, ?elsewhere=google has a
+// button to sign in there.
 
 import { createRoot } from "react-dom/client";
 import { SessionProvider, signIn, signOut, useSession } from "next-auth/react";
@@ -37,6 +38,11 @@ function SignInForm() {
       <input name="username" aria-label="E-mail" />
       <input name="password" aria-label="Password" type="password" />
       <button>Sign in</button>
+      {query.has("elsewhere") && (
+        <button type="button" onClick={() => signIn(query.get("elsewhere"))}>
+          Elsewhere
+        </button>
+      )}
     </form>
   );
 }

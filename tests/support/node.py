@@ -32,6 +32,11 @@ class NodeProgram:
             raise RuntimeError(answer["fault"])
         return answer
 
+    def kill(self) -> None:
+        """End the program at once, whatever it is doing."""
+        self._process.kill()
+        self._process.wait(STOP_PATIENCE)
+
 
 def install_packages(folder: Path) -> None:
     """Install the folder's locked packages, unless they are there; skip the test only where there is no Node at all."""

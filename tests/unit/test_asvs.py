@@ -16,8 +16,8 @@ PAGE = (ROOT / "docs" / "asvs.md").read_text()
 # the folder 5.0/docs_en of the repository OWASP/ASVS (CC BY-SA 4.0), of which these are the columns req_id and L.
 TABLE = ROOT / "tests" / "support" / "asvs_5.0.0.csv"
 LEVELS = {row["req_id"].removeprefix("V"): row["L"] for row in csv.DictReader(TABLE.read_text().splitlines())}
-WHOLE_SECTIONS = {"6.7", "6.8", "7.6", "4.3"}  # those that apply to nothing here
-WHOLE_CHAPTERS = {"V5", "V10", "V17"}
+WHOLE_SECTIONS = {"6.7", "4.3", "10.3", "10.4", "10.6", "10.7"}  # those that apply to nothing here
+WHOLE_CHAPTERS = {"V5", "V17"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ KEYS = {
     "live_sessions": "id",
     "epochs": "number",
     "feed_starts": "epoch",
+    "identities": "subject",
 }
 GIVEN = r"(\$\d|ANY\(\$\d|ANY\(\(SELECT \$\d|ANY\(ARRAY\()"  # a parameter, or an array: its subquery has the limit
 # A row for each time that a database was started or put back; a hundred rows.
@@ -57,6 +58,8 @@ BOUNDED_OTHERWISE = {
     "list_taken_keys": "and so are those that it is given",
     "insert_code": "an address has few codes that are good, by the limits",
     "end_codes_of": "and so has a user",
+    "insert_identity": "a user has few, by the limit that it is given",
+    "delete_identities_of": "and so are all of them",
     "try_code": "one row, found with a limit",
     "delete_expired_answers": "rows by their place, found with a limit",
 }
@@ -72,6 +75,7 @@ WRITES_TOGETHER = {
 # Each library has one door, and what the rest of the house wants of it goes through that.
 DOORS: dict[str, set[str]] = {
     "aiosmtpd": set(),  # for the mailbox of development, deploy/mailbox
+    "joserfc": {"auth_service/providers/signatures.py"},
     "jose": {"shared/tokens/signed.py", "shared/tokens/keys.py"},
     "babel": {"shared/language/languages.py", "shared/language/translations.py"},
     "cryptography": {
@@ -88,7 +92,7 @@ DOORS: dict[str, set[str]] = {
     },
     "pogo_core": {"shared/postgres/database.py"},
     "httptools": {"gateway/wire/request_heads.py"},
-    "httpx2": {"shared/web/service_calls.py"},
+    "httpx2": {"shared/web/service_calls.py", "auth_service/providers/http.py"},
     "itsdangerous": {"shared/tokens/form_tokens.py"},
     "jinja2": {"shared/language/templates.py"},
     "orjson": {"shared/observing/request_lines.py"},

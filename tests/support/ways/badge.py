@@ -10,12 +10,12 @@ from starlette.requests import Request
 from auth_service.errors import InvalidCredentials
 from auth_service.parts import parts_of
 from auth_service.signing_in import Proof
-from auth_service.ways.way import Fields, Way
+from auth_service.ways.way import Begun, Fields, Way
 
 
-async def begin(request: Request, _: Fields) -> str:
-    """Return the address of the page with the reader."""
-    return f"{parts_of(request).public_url}/badge-reader"
+async def begin(request: Request, _: Fields) -> Begun:
+    """Lead to the page with the reader."""
+    return Begun(f"{parts_of(request).public_url}/badge-reader")
 
 
 async def read_proof(_: Request, fields: Fields) -> Proof:

@@ -88,6 +88,16 @@ def test_a_key_file_that_can_not_be_used(monkeypatch: pytest.MonkeyPatch, key_fi
     assert refusal(monkeypatch, TOKEN_KEY_FILE="/nowhere") == "TOKEN_KEY_FILE: names a file that can't be read"
 
 
+def test_providers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without a file there are no other providers; a bad one stops the start, with the line that is wrong."""
+    assert load(monkeypatch, SECRET_KEY=KEY).read_providers() == ()
+    file = tmp_path / "providers.toml"
+    file.write_text('[[provider]]\nid = "google"\n')
+    line = refusal(monkeypatch, SECRET_KEY=KEY, PROVIDERS_FILE=str(file))
+    assert line == "PROVIDERS_FILE names a file that can't be used: line 1: client_id: is missing"
+    assert "can't be read" in refusal(monkeypatch, SECRET_KEY=KEY, PROVIDERS_FILE="/nowhere")
+
+
 def test_audiences(monkeypatch: pytest.MonkeyPatch) -> None:
     """Audiences are separated by commas; none is there unless set."""
     assert load(monkeypatch, SECRET_KEY=KEY).audiences == ()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.policy.file import list_lines, load_policy, parse_policy
+from gateway.policy.file import load_policy, parse_policy
 from gateway.policy.rules import (
     DEFAULT_MAX_BODY,
     FORWARDED_METHODS,
@@ -18,6 +18,7 @@ from gateway.policy.rules import (
     Upstream,
 )
 from gateway.settings import DEFAULT_RULES
+from shared.toml_lines import list_lines
 from tests.support.policies import HEAD, SETTINGS, has, read, read_fault, rule
 
 OWN_CREDENTIALS_NEED = "needs the access public and a service behind the gateway"

@@ -1,0 +1,84 @@
+"""How an account becomes somebody's: stored for them, however they come, or taken over from whom it never was.
+
+Anybody can sign up with any address. Whoever then proves that it is theirs has the account, and finds it clean: what
+was left there to wait for them is void ("Pre-hijacked Accounts", Sudhodanan and Paverd, USENIX Security 2022).
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias, TypeVar
+
+from auth_service.clients import Client
+from auth_service.errors import EmailTaken
+from auth_service.sessions import Sessions
+from auth_service.tables.audit import Event, insert_audit_line
+from auth_service.tables.codes import end_codes_of
+from auth_service.tables.identities import delete_identities_of
+from auth_service.tables.sessions import Ending, SessionId
+from auth_service.tables.user_changes import ChangeKind, insert_user_change
+from auth_service.tables.users import User, insert_user, update_password_void
+from shared.postgres.database import Connection, Database
+from shared.postgres.epoch_watch import EpochWatch
+
+T = TypeVar("T")
+
+First: TypeAlias = Callable[[Connection], Awaitable[None]]
+Then: TypeAlias = Callable[[Connection, User], Awaitable[T]]
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """Somebody who is to have an account; without a password where they sign in otherwise."""
+
+    name: str
+    email: str
+    password_hash: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NewUsers:
+    """Stores them."""
+
+    database: Database
+    epoch_watch: EpochWatch
+
+    async def store(self, new: NewUser, client: Client, then: Then[T], first: First | None = None) -> T:
+        """Store a new user and return the result of ``then``; raises EmailTaken.
+
+        ``first`` and ``then`` are called in the same transaction, before and after.
+        """
+
+        async def store() -> T | None:
+            async with self.database.transaction() as connection:
+                if first is not None:
+                    await first(connection)
+                user = await _store_user(connection, new, client)
+                if user is None:
+                    return None
+                done = await then(connection, user)
+                await insert_user_change(connection, ChangeKind.CREATED, user)  # last: the other feed goes first
+                return done
+
+        stored = await self.epoch_watch.write(store)
+        if stored is None:  # outside the transaction, so that the refusal stays in the audit
+            raise EmailTaken
+        return stored
+
+
+async def take_over(
+    connection: Connection, sessions: Sessions, user_id: int, replaced: Sequence[SessionId], client: Client
+) -> None:
+    """Void all that is of the time before an address was proven: password, sessions, identities and pending codes."""
+    await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user_id)
+    await update_password_void(connection, user_id)
+    await sessions.end_all(connection, user_id, Ending.TAKEN_OVER, client, replaced=replaced)
+    await end_codes_of(connection, user_id)
+    await delete_identities_of(connection, user_id)
+
+
+async def _store_user(connection: Connection, new: NewUser, client: Client) -> User | None:
+    """Store a new user, with an audit line; None, which gets one too, when the e-mail address has a user."""
+    user = await insert_user(connection, new.name, new.email, new.password_hash)
+    event, user_id = (Event.SIGNED_UP, user.id) if user else (Event.SIGN_UP_REFUSED, None)
+    await insert_audit_line(connection, event, client, user_id)
+    return user

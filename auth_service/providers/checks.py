@@ -1,0 +1,97 @@
+"""What binds the answer of a provider to the browser that asked: NextAuth's check cookies, as next-auth 4.24 has them.
+
+``state`` says that the answer is to what this browser asked (RFC 6749, section 10.12), ``nonce`` that the ID token is,
+and the code verifier that the code is (PKCE, RFC 7636). All three always (RFC 9700, section 2.1.1), each in a cookie of
+its own that is sealed with a key of its own, good for 15 minutes, and for one provider: an answer that comes to another
+one's address is refused (mix-up, RFC 9700, section 4.4).
+
+A browser has one of each: of two sign-ins that it begins, the second counts. An answer counts once. Were it sent to the
+provider again, that would take back what it gave the first time (RFC 6749, section 4.1.2), so here it is remembered.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from shared.tokens.session_cookie import CookieNames, SessionSealer, clear_cookie, set_cookie
+
+MAX_AGE = 15 * 60  # seconds
+RANDOM_BYTES = 32
+MOST_USED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """The three secrets of one sign-in."""
+
+    state: str = field(repr=False)
+    nonce: str = field(repr=False)
+    verifier: str = field(repr=False)
+
+    @classmethod
+    def make(cls) -> "Checks":
+        """Return new ones."""
+        return cls(*(secrets.token_urlsafe(RANDOM_BYTES) for _ in range(3)))
+
+    @property
+    def challenge(self) -> str:
+        """What is shown of the verifier beforehand: S256 (RFC 7636, section 4.2)."""
+        return base64.urlsafe_b64encode(hashlib.sha256(self.verifier.encode()).digest()).rstrip(b"=").decode()
+
+    def is_state(self, text: str) -> bool:
+        """Tell whether an answer brings the state back."""
+        return hmac.compare_digest(text.encode(errors="replace"), self.state.encode())
+
+
+class UsedStates:
+    """The states of the last answers, by their hashes: of each, the first answer counts."""
+
+    def __init__(self) -> None:
+        self._used: dict[bytes, None] = {}
+
+    def use(self, checks: Checks) -> bool:
+        """Tell whether an answer to these checks is the first, and remember it."""
+        digest = hashlib.sha256(checks.state.encode()).digest()
+        is_first = digest not in self._used
+        self._used[digest] = None
+        if len(self._used) > MOST_USED:
+            del self._used[next(iter(self._used))]
+        return is_first
+
+
+class CheckCookies:
+    """Writes the checks into a browser's cookies, and reads them there."""
+
+    def __init__(self, names: CookieNames, secret: str, previous: Sequence[str] = ()) -> None:
+        self._secure = names.secure
+        self._names = (names.state, names.nonce, names.verifier)
+        self._sealers = {name: SessionSealer(secret, MAX_AGE, previous, salt=name) for name in self._names}
+
+    def write(self, checks: Checks, provider: str, now: int) -> list[str]:
+        """Return the cookies that keep the checks of a sign-in with a provider."""
+        values = zip(self._names, (checks.state, checks.nonce, checks.verifier), strict=True)
+        sealed = {name: self._sealers[name].seal({"value": value, "provider": provider}, now) for name, value in values}
+        return [
+            f"{set_cookie(name, value, secure=self._secure, expires_at=now + MAX_AGE)}; Max-Age={MAX_AGE}"
+            for name, value in sealed.items()
+        ]
+
+    def find(self, cookies: Mapping[str, str], provider: str, now: int) -> Checks | None:
+        """Return the checks of this browser's sign-in with a provider; None when one is missing, old or another's."""
+        values = [self._open(name, cookies.get(name, ""), provider, now) for name in self._names]
+        state, nonce, verifier = values
+        if state is None or nonce is None or verifier is None:
+            return None
+        return Checks(state, nonce, verifier)
+
+    def clear(self, sent: Iterable[str]) -> list[str]:
+        """Return the cookies that make a browser forget the checks among those ``sent``."""
+        return [clear_cookie(name, secure=self._secure) for name in self._names if name in set(sent)]
+
+    def _open(self, name: str, sealed: str, provider: str, now: int) -> str | None:
+        claims = self._sealers[name].open(sealed, now) or {}
+        value = claims.get("value")
+        return value if isinstance(value, str) and value and claims.get("provider") == provider else None

@@ -1,0 +1,198 @@
+"""From what another provider proves to a session: who somebody is, is a provider and its subject, never an address.
+
+1. Whoever has the identity signs in, whatever the provider says of their address today.
+2. An identity that nobody has is given to the account with its address only if the provider says that the address was
+   verified and it is proven here, too. An account whose address nobody proved is taken over clean
+   (``new_users.take_over``). In every other case with such an account, there is no session: NotLinked.
+3. Where nobody has the address either, there is a new account, without a password. It needs an address, and a proven
+   one where nobody gets in without.
+4. The limits on signing up hold. So do disabling and proof of the address, as for every way; a new device is reported.
+5. Of two answers about somebody new that come at once, one makes the account, and both sign in.
+6. A session is as recent as the provider says that the proof is. Where it does not say, it is not recent at all: a page
+   that wants a recent one (``max_auth_age``) does not open to it.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from auth_service.clients import Client
+from auth_service.errors import EmailTaken, EmailUnproven, NoAccountMade, NotAllowedIn, NotLinked
+from auth_service.guessing.admission import Admission
+from auth_service.guessing.rules import LimitName
+from auth_service.mail.addresses import email_key
+from auth_service.mail.notices import Notices
+from auth_service.new_users import NewUser, NewUsers, take_over
+from auth_service.sessions import Sessions, SignedIn
+from auth_service.tables.audit import Event, insert_audit_line
+from auth_service.tables.identities import find_owner, insert_identity, update_identity_used
+from auth_service.tables.new_sessions import Identity
+from auth_service.tables.sessions import SessionId
+from auth_service.tables.users import User, find_credentials, lock_user, update_proven
+from auth_service.web.schemas import AccountChange
+from shared.errors import Invalid, Unavailable
+from shared.postgres.database import Connection, Database
+from shared.web.schemas import validate
+
+MOST = 20  # identities of one user
+TRIES = 3  # somebody else may make the account at the same time
+LONG_AGO = dt.datetime.fromtimestamp(0, dt.UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderProof:
+    """Who somebody proved to be to another provider, and what that says of them.
+
+    ``authenticated_at`` is when they last did, in seconds; None where it does not say.
+    """
+
+    provider: str
+    subject: str
+    email: str | None = field(default=None, repr=False)
+    is_email_proven: bool = False
+    name: str = ""
+    authenticated_at: int | None = None
+
+
+class _Overtaken(Exception):
+    """Somebody else was given the identity, or the address, at the same moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identities:
+    """Signs in by identities; ``needs_proof`` where people have to prove their addresses first."""
+
+    database: Database
+    new_users: NewUsers
+    admission: Admission
+    sessions: Sessions
+    notices: Notices | None
+    needs_proof: bool
+
+    async def sign_in(self, proof: ProviderProof, client: Client, replaced: Sequence[SessionId]) -> SignedIn:
+        """Return the user with a new session that replaces those ``replaced``.
+
+        NotLinked, NoAccountMade, NotAllowedIn, EmailUnproven, Throttled.
+        """
+        for _ in range(TRIES):
+            try:
+                signed_in = await self._enter(proof, client, replaced)
+                return signed_in or await self._join(proof, client, replaced)
+            except _Overtaken:
+                continue
+        raise Unavailable
+
+    async def _enter(self, proof: ProviderProof, client: Client, replaced: Sequence[SessionId]) -> SignedIn | None:
+        """Return the user who has the identity, or is given it; None when there is nobody yet."""
+        try:
+            async with self.database.transaction() as connection:
+                user = await self._find_user(connection, proof, client, replaced)
+                begun = await self._begin(connection, user, proof, client, replaced) if user else None
+        except (NotLinked, NotAllowedIn, EmailUnproven):
+            await self._note_refusal(proof, client)
+            raise
+        if begun is None:
+            return None
+        signed_in, is_surplus = begun
+        if is_surplus:
+            await self.sessions.end_surplus(signed_in.user.id, client)
+        if self.notices is not None:
+            await self.notices.write_of_sign_in(signed_in.user, signed_in.session, client)
+        return signed_in
+
+    async def _join(self, proof: ProviderProof, client: Client, replaced: Sequence[SessionId]) -> SignedIn:
+        """Return somebody new; NoAccountMade, Throttled."""
+        if proof.email is None or (self.needs_proof and not proof.is_email_proven):
+            await self._note_refusal(proof, client)
+            raise NoAccountMade
+        await self.admission.admit_address(LimitName.SIGN_UP, client)
+        new = NewUser(choose_name(proof.name, proof.email), proof.email, None)
+
+        async def link_and_begin(connection: Connection, user: User) -> SignedIn:
+            if proof.is_email_proven and await update_proven(connection, user.id):
+                await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user.id)
+            await self._link(connection, user, proof, client)
+            begun = await self._begin(connection, user, proof, client, replaced)
+            return begun[0]
+
+        try:
+            return await self.new_users.store(new, client, link_and_begin)
+        except EmailTaken:
+            raise _Overtaken from None
+
+    async def _find_user(
+        self, connection: Connection, proof: ProviderProof, client: Client, replaced: Sequence[SessionId]
+    ) -> User | None:
+        """Return the user, whose row is locked, who has the identity, or is given it; NotLinked."""
+        owner_id = await find_owner(connection, proof.provider, proof.subject)
+        if owner_id is not None:
+            user = await lock_user(connection, owner_id)
+            used = (proof.provider, proof.subject, owner_id, proof.email)
+            if user is None or not await update_identity_used(connection, *used):
+                raise _Overtaken
+            return user
+        found = await find_credentials(connection, proof.email) if proof.email is not None else None
+        user = await lock_user(connection, found.user.id) if found else None
+        if user is None or proof.email is None:
+            return None
+        if not proof.is_email_proven or email_key(user.email) != email_key(proof.email):
+            raise NotLinked
+        if user.disabled_at is None:
+            if await update_proven(connection, user.id):
+                await take_over(connection, self.sessions, user.id, replaced, client)
+            await self._link(connection, user, proof, client)
+        return user
+
+    async def _link(self, connection: Connection, user: User, proof: ProviderProof, client: Client) -> None:
+        linked = (proof.provider, proof.subject, user.id, proof.email)
+        if not await insert_identity(connection, *linked, MOST):
+            raise _Overtaken
+        await insert_audit_line(connection, Event.IDENTITY_LINKED, client, user.id)
+
+    async def _begin(
+        self,
+        connection: Connection,
+        user: User,
+        proof: ProviderProof,
+        client: Client,
+        replaced: Sequence[SessionId],
+    ) -> tuple[SignedIn, bool]:
+        """Return a session of the user, and whether they now have too many; NotAllowedIn, EmailUnproven."""
+        if user.disabled_at is not None:
+            raise NotAllowedIn
+        if self.needs_proof and not _is_proven(user, proof):
+            raise EmailUnproven
+        said = proof.authenticated_at
+        authenticated_at = dt.datetime.fromtimestamp(said, dt.UTC) if said is not None else LONG_AGO
+        identity = Identity(user.id, authenticated_at=authenticated_at)
+        begun = await self.sessions.begin_within(connection, identity, client, replaced)
+        if begun is None:
+            raise NotAllowedIn
+        return begun
+
+    async def _note_refusal(self, proof: ProviderProof, client: Client) -> None:
+        """Note in the audit whose account was not opened, by identity or else by address."""
+        async with self.database.connection() as connection:
+            user_id = await find_owner(connection, proof.provider, proof.subject)
+            if user_id is None and proof.email is not None:
+                found = await find_credentials(connection, proof.email)
+                user_id = found.user.id if found else None
+            await insert_audit_line(connection, Event.SIGN_IN_REFUSED, client, user_id)
+
+
+def _is_proven(user: User, proof: ProviderProof) -> bool:
+    """Tell whether a user's address is proven, be it just now by this very proof."""
+    is_same = proof.email is not None and email_key(proof.email) == email_key(user.email)
+    return user.email_verified_at is not None or (proof.is_email_proven and is_same)
+
+
+def choose_name(said: str, email: str) -> str:
+    """Return the name of somebody new: as the provider says it, where it can be one here, else from the address."""
+    for wanted in (said, email.partition("@")[0]):
+        try:
+            name = validate(AccountChange, {"name": wanted}).name
+        except Invalid:
+            continue
+        if name is not None:
+            return name
+    return "?"

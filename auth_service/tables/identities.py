@@ -1,0 +1,55 @@
+"""The table ``identities``: who users are to other providers. Each function is one SQL statement.
+
+An identity is a provider's id and its subject: what it calls somebody for ever. It is one user's at most.
+"""
+
+from shared.postgres.database import Connection
+
+
+async def find_owner(connection: Connection, provider: str, subject: str) -> int | None:
+    """Return the user whose identity it is, or None."""
+    user_id: int | None = await connection.fetchval(
+        "SELECT user_id FROM identities WHERE provider = $1 AND subject = $2 LIMIT 1", provider, subject
+    )
+    return user_id
+
+
+async def update_identity_used(
+    connection: Connection, provider: str, subject: str, user_id: int, email: str | None
+) -> bool:
+    """Note the use of an identity, if it still is that user's, and tell whether it is."""
+    done: str = await connection.execute(
+        """
+        UPDATE identities SET last_used_at = now(), email = $4 WHERE provider = $1 AND subject = $2 AND user_id = $3
+        """,
+        provider,
+        subject,
+        user_id,
+        email,
+    )
+    return done == "UPDATE 1"
+
+
+async def insert_identity(
+    connection: Connection, provider: str, subject: str, user_id: int, email: str | None, most: int
+) -> bool:
+    """Give a user an identity; tell whether that was done: not when it is somebody's, nor when they have so many."""
+    done: str = await connection.execute(
+        """
+        INSERT INTO identities (provider, subject, user_id, email)
+        SELECT $1, $2, $3, $4 WHERE (SELECT count(*) FROM identities WHERE user_id = $3) < $5
+        ON CONFLICT (provider, subject) DO NOTHING
+        """,
+        provider,
+        subject,
+        user_id,
+        email,
+        most,
+    )
+    return done == "INSERT 0 1"
+
+
+async def delete_identities_of(connection: Connection, user_id: int) -> bool:
+    """Take all identities of a user away; tell whether there were any."""
+    done: str = await connection.execute("DELETE FROM identities WHERE user_id = $1", user_id)
+    return done != "DELETE 0"

@@ -1,0 +1,78 @@
+"""Signing in with other providers: a way for each that ``PROVIDERS_FILE`` names, NextAuth's ``oauth``.
+
+As with next-auth, the client's ``signIn("<id>")`` or a button asks where to go, and the provider sends the browser back
+to ``GET /api/auth/callback/<id>``. What is asked of the provider, and what of its answer is believed, stands in
+``auth_service/providers``; here is what a browser sends and gets.
+"""
+
+import functools
+import time
+
+import structlog
+from starlette.requests import Request
+
+from auth_service.clients import identify_client
+from auth_service.errors import ProviderDeclined, ProviderDown, ProviderRefused
+from auth_service.guessing.rules import LimitName
+from auth_service.parts import parts_of, providers_of
+from auth_service.providers.checks import Checks
+from auth_service.providers.exchange import SignInDeclined, read_answer
+from auth_service.providers.file import Provider
+from auth_service.providers.http import ProviderFailed
+from auth_service.providers.identities import ProviderProof
+from auth_service.ways.way import Begun, Fields, Way
+from auth_service.web.browser import read_cookies
+
+ASKED_FOR = ("prompt", "login_hint", "ui_locales", "display", "acr_values", "hd")
+"""What a client may ask of a provider, in the query of ``POST /api/auth/signin/<id>``, as next-auth lets it."""
+
+LONGEST_ASKED = 500  # characters
+LOGIN = "login"
+
+log = structlog.get_logger("providers")
+
+
+def build_way(provider: Provider) -> Way:
+    """Return the way to sign in with a provider."""
+    return Way(
+        provider.id,
+        provider.name,
+        "oauth",
+        functools.partial(read_proof, provider.id),
+        begin=functools.partial(begin, provider.id),
+        is_led_back=True,
+    )
+
+
+async def begin(provider: str, request: Request, _: Fields) -> Begun:
+    """Lead to the provider, with checks in the browser's cookies; ProviderDown."""
+    providers, checks = providers_of(request), Checks.make()
+    asked = {name: request.query_params[name] for name in ASKED_FOR if name in request.query_params}
+    wanted = {name: value for name, value in asked.items() if len(value) <= LONGEST_ASKED and value.isprintable()}
+    is_anew = LOGIN in wanted.get("prompt", "").split()
+    try:
+        url = await providers.clients[provider].build_url(checks, wanted, anew=is_anew)
+    except ProviderFailed as failure:
+        log.warning("provider_sign_in_not_begun", provider=provider, reason=failure.reason)
+        raise ProviderDown from None
+    return Begun(url, providers.cookies.write(checks, provider, int(time.time())))
+
+
+async def read_proof(provider: str, request: Request, _: Fields) -> ProviderProof:
+    """Return what the provider's answer in the query proves; ProviderRefused, ProviderDeclined, Throttled."""
+    providers, admission, client = providers_of(request), parts_of(request).admission, identify_client(request)
+    await admission.check_address(LimitName.PROVIDER, client)
+    checks = providers.cookies.find(read_cookies(request), provider, int(time.time()))
+    try:
+        answer = read_answer(request.query_params.multi_items(), checks)
+        assert checks is not None, "else there is no answer to them"
+        proven = await providers.clients[provider].prove(answer, checks)
+    except SignInDeclined:
+        raise ProviderDeclined from None
+    except ProviderFailed as failure:
+        log.warning("provider_sign_in_refused", provider=provider, reason=failure.reason)
+        await admission.admit_address(LimitName.PROVIDER, client)
+        raise ProviderRefused from None
+    profile = proven.profile
+    about = (profile.subject, profile.email, profile.is_email_proven, profile.name)
+    return ProviderProof(provider, *about, proven.authenticated_at)

@@ -1,0 +1,103 @@
+"""What is fetched of a provider: shared, kept, renewed seldom, and never lost by a failure."""
+
+import asyncio
+
+import pytest
+
+from auth_service.providers.http import ProviderFailed
+from auth_service.providers.kept import FIRST_PAUSE, FRESH_FOR, KEPT_FOR, PAUSE, Kept
+
+
+class Source:
+    """What is fetched: a number that counts the fetches; ``is_down`` lets them fail. And a clock."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.fetches = 0
+        self.is_down = False
+        self.begun = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.kept: Kept[int] = Kept(self.fetch, lambda: self.now)
+
+    async def fetch(self) -> int:
+        """Return how many fetches there were."""
+        self.fetches += 1
+        self.begun.set()
+        await self.gate.wait()
+        if self.is_down:
+            raise ProviderFailed("unreachable")
+        return self.fetches
+
+
+async def test_it_is_kept_while_it_is_fresh() -> None:
+    """It is fetched once, and again when it is old."""
+    source = Source()
+    assert [await source.kept.read() for _ in range(5)] == [1] * 5
+    source.now += FRESH_FOR
+    assert [await source.kept.read() for _ in range(5)] == [2] * 5
+
+
+async def test_newer_ones_are_fetched_seldom() -> None:
+    """Whoever wants a newer one gets it at most every 30 seconds, and else what there is."""
+    source = Source()
+    assert [await source.kept.read_newer() for _ in range(100)] == [1] * 100
+    source.now += PAUSE - 1
+    assert await source.kept.read_newer() == 1
+    source.now += 1
+    assert [await source.kept.read_newer() for _ in range(100)] == [2] * 100
+
+
+async def test_a_failure_evicts_nothing() -> None:
+    """While it can't be fetched, what was fetched is good for a day; then no more. It is tried again, seldom."""
+    source = Source()
+    assert await source.kept.read() == 1
+    source.is_down = True
+    source.now += FRESH_FOR
+    assert [await source.kept.read() for _ in range(10)] == [1] * 10
+    assert source.fetches == 2
+    source.now += KEPT_FOR - FRESH_FOR
+    with pytest.raises(ProviderFailed, match="unreachable"):
+        await source.kept.read()
+    source.is_down = False
+    source.now += PAUSE
+    assert await source.kept.read() == 4
+
+
+async def test_nothing_to_keep() -> None:
+    """What never could be fetched is tried again after a moment, and not by each of those who ask meanwhile."""
+    source = Source()
+    source.is_down = True
+    for _ in range(10):
+        with pytest.raises(ProviderFailed, match="unreachable"):
+            await source.kept.read()
+    assert source.fetches == 1
+    source.is_down = False
+    source.now += FIRST_PAUSE
+    assert await source.kept.read() == 2
+
+
+async def test_one_fetch_for_all_who_wait() -> None:
+    """All who wait share one fetch, which goes on when some of them give up."""
+    source = Source()
+    source.gate.clear()
+    waiting = [asyncio.create_task(source.kept.read()) for _ in range(50)]
+    await source.begun.wait()
+    for each in waiting[:25]:
+        each.cancel()
+    source.gate.set()
+    assert await asyncio.gather(*waiting[25:]) == [1] * 25
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert source.fetches == 1
+
+
+async def test_it_is_stopped() -> None:
+    """A fetch that runs at the end is ended."""
+    source = Source()
+    source.gate.clear()
+    waiting = asyncio.create_task(source.kept.read())
+    await source.begun.wait()
+    await source.kept.stop()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await source.kept.stop()
