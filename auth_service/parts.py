@@ -41,6 +41,7 @@ from shared.service_settings import list_callers
 from shared.settings import reveal
 from shared.tokens.device_cookie import DeviceCookies
 from shared.tokens.key_pairs import IssuerKeys
+from shared.tokens.protocol import Protocol
 from shared.tokens.session_cookie import CookieNames, SessionSealer
 from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
 from shared.web.health import Check
@@ -82,6 +83,7 @@ class Parts:
         previous = reveal(settings.nextauth_secret_previous)
         database = open_database(settings)
         epoch_watch = EpochWatch(database, "users", get_highest_user_id, _note_epoch)
+        cookies = CookieNames.of(settings.nextauth_url, settings.protocol)
         metrics.watch_database(database.count_borrowed)
         file = settings.breached_passwords_file
         breached = BreachedPasswords.open(file) if file else None
@@ -114,14 +116,19 @@ class Parts:
             access_tokens=access_tokens,
             revocations=Revocations(),  # stays empty: a session's row says whether it is live
             service_tokens=ServiceTokens(service_keys),
-            sealer=SessionSealer(nextauth_secret, settings.session_max_age, previous),
+            sealer=SessionSealer(nextauth_secret, settings.session_max_age, previous, cookies),
             csrf=CsrfTokens(nextauth_secret, previous),
-            cookies=CookieNames.of(settings.nextauth_url),
+            cookies=cookies,
             housekeeping=build_housekeeping(database, settings, metrics),
             devices=DeviceCookies(nextauth_secret, previous),
             mail=build_mail(settings, accounts),
             delivery=build_delivery(settings, database, metrics),
         )
+
+    @property
+    def protocol(self) -> Protocol:
+        """The version of NextAuth's protocol that is spoken."""
+        return self.cookies.protocol
 
     @property
     def checks(self) -> dict[str, Check]:
