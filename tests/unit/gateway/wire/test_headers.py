@@ -121,6 +121,18 @@ def test_a_length_is_a_number(value: bytes) -> None:
         read_passing_headers([HOST, (b"content-length", value)], HOSTS)
 
 
+@pytest.mark.parametrize(
+    ("name", "passes"),
+    [
+        *((name, False) for name in (b"x-auth-user", b"x-auth-return-redirect-user", b"x-user-id", b"forwarded")),
+        *((name, True) for name in (b"x-auth-return-redirect", b"x-author")),
+    ],
+)
+def test_what_could_be_the_gateways_own_word_stops(name: bytes, passes: bool) -> None:  # noqa: FBT001 - a column of the table
+    """A header that could name the user stops here; the one by which NextAuth 5's client asks for JSON passes."""
+    assert (name in dict(read_passing_headers([HOST, (name, b"1")], HOSTS).pairs)) is passes
+
+
 def test_sizes_count_names_and_values() -> None:
     """16 KiB of names and values are the bound, however they are divided."""
     read_passing_headers([HOST, (b"x", b"a" * 16_300)], HOSTS)
