@@ -255,6 +255,20 @@ async def test_the_whole_story(context: BrowserContext, ada: Person, url: str) -
     await expect(page).to_have_url(SIGN_IN_PAGE)
 
 
+async def test_server_actions(context: BrowserContext, ada: Person) -> None:
+    """Two server actions sign in and out by way of the gateway; a wrong password leads to the page that says so."""
+    page = await context.new_page()
+    await page.goto("/actions")
+    await expect_status(page, "nobody")
+    await forms.sign_in(page, ada, "not the password")
+    await expect(page.get_by_role("alert")).to_have_text("That e-mail address or password is not right.")
+    await page.goto("/actions")
+    await forms.sign_in(page, ada)
+    await expect_status(page, ada.email)
+    await page.get_by_role("button", name="Sign out").click()
+    await expect_status(page, "nobody")
+
+
 async def email_of(browser: httpx2.AsyncClient) -> object:
     """Return whose session a browser has, by the auth service."""
     session: Any = await get_session(browser)

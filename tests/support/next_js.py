@@ -20,7 +20,7 @@ from tests.support.next_auth_package import name_settings
 from tests.support.node import install_packages
 from tests.support.running_stack import ROOT, StackUrls, started_stack
 
-BUILD_DEADLINE = 180  # seconds
+BUILD_DEADLINE = 300  # seconds
 START_DEADLINE = 30
 
 

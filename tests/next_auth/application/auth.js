@@ -9,9 +9,7 @@ export const { auth } = NextAuth({
   callbacks: {
     authorized: ({ auth: session }) => session !== null,
     session({ session, token }) {
-      session.user.id = token.id;
-      session.user.accessToken = token.accessToken;
-      return session;
+      return { ...session, user: { ...session.user, id: token.id, accessToken: token.accessToken } };
     },
   },
 });

@@ -12,6 +12,7 @@ from auth_service.app import create_app
 from shared.observing.metrics import Metrics
 from tests.service.auth.test_internal import service_token
 from tests.support import next_auth
+from tests.support.letters import list_letters, running_with_mail
 from tests.support.next_auth_5 import (
     JSON_MODE,
     NAMES,
@@ -136,6 +137,17 @@ async def test_what_is_no_part_of_the_protocol(browser: httpx2.AsyncClient, meth
     """An unknown action, or a provider after one that has none, is 400 and a JSON text."""
     answer = await browser.request(method, f"/api/auth{path}", headers=JSON_MODE)
     assert (answer.status_code, answer.json()) == BAD_REQUEST
+
+
+async def test_a_link_by_mail(auth_database_url: str, ada: Person, database: asyncpg.Connection) -> None:
+    """``signIn("email")`` sends a link and answers the URL of the page that says so, or the code of what failed."""
+    async with running_with_mail(auth_database_url, **SETTING) as app, client_of(app) as client:
+        sent = await submit(client, "/signin/email", email=ada.email)
+        refused = await submit(client, "/signin/email", email="nobody")
+    assert sent.json() == {"url": f"{PUBLIC_URL}/api/auth/verify-request?provider=email&type=email"}
+    assert [letter.address for letter in await list_letters(database)] == [ada.email]
+    url = f"{PUBLIC_URL}/api/auth/signin?error=CredentialsSignin&code=EmailSignin"
+    assert (refused.status_code, refused.json()) == (200, {"url": url})
 
 
 async def test_a_form_is_shown_again(browser: httpx2.AsyncClient, ada: Person) -> None:

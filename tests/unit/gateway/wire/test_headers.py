@@ -17,6 +17,7 @@ from gateway.wire.headers import (
 )
 from gateway.wire.limits import MAX_HEADERS
 from shared.errors import BadRequest, HeadersTooLarge
+from shared.tokens.protocol import PROTOCOLS
 from shared.tokens.session_cookie import CookieNames, parse_cookies
 
 HOST = (b"host", b"localhost:3000")
@@ -94,6 +95,15 @@ def test_no_cookie_of_ours_passes(pairs: list[str]) -> None:
     kept = dict(parse_cookies(list_sent(request, None, NAMES)))
     assert {name for name in kept if "next-auth" in name} == set()
     assert kept.get("a") == ("1" if "a=1" in pairs else None)
+
+
+def test_of_two_versions_the_cookies_of_the_spoken_one_stop() -> None:
+    """The cookies of the version that is spoken are left out; those of another may be an application's own."""
+    cookies = b"authjs.session-token.0=x; authjs.csrf-token=y; next-auth.session-token=z"
+    request = read_passing_headers([HOST, (b"cookie", cookies)], HOSTS)
+    of_version_5 = CookieNames.of("http://localhost:3000", PROTOCOLS["5"])
+    sent = parse_cookies(list_sent(request, None, of_version_5))
+    assert sent == {"next-auth.session-token": "z"}
 
 
 @pytest.mark.parametrize(
