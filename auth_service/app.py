@@ -30,6 +30,7 @@ from auth_service.web import (
 from shared.application import build_application
 from shared.auth_events.contract import REVOCATIONS_PATH, SESSION_PATH, USER_CHANGES_PATH
 from shared.observing.metrics import Metrics
+from shared.tokens.protocol import PROTOCOLS, Protocol
 from shared.tokens.public_keys import KEYS_PATH
 from shared.web.routes import Resource, resource
 
@@ -39,12 +40,15 @@ def create_app(settings: AuthSettings, metrics: Metrics, ways: Sequence[Way] = (
     ways = ways or list_ways(settings)
     parts = Parts.build(settings, metrics, ways)
     verification = parts.mail.verification if parts.mail is not None else None
-    app = build_application(settings, metrics, build_routes(ways, verification), parts, parts)
+    routes = build_routes(ways, verification, settings.protocol)
+    app = build_application(settings, metrics, routes, parts, parts)
     app.state.service_tokens = parts.service_tokens
     return app
 
 
-def build_routes(ways: Sequence[Way] = WAYS, verification: Verification | None = None) -> list[Resource]:
+def build_routes(
+    ways: Sequence[Way] = WAYS, verification: Verification | None = None, protocol: Protocol = PROTOCOLS["4"]
+) -> list[Resource]:
     """Return all routes, in reading order.
 
     ``build_way_routes`` has those that each way to sign in adds, ``build_mail_routes`` those that need mail, for which
@@ -77,7 +81,7 @@ def build_routes(ways: Sequence[Way] = WAYS, verification: Verification | None =
         resource("/api/auth/session", GET=nextauth.show_session, POST=nextauth.update_session),
         resource("/api/auth/error", GET=nextauth.show_error),
         resource("/api/auth/verify-request", GET=nextauth.show_verify_request),
-        resource("/api/auth/_log", POST=nextauth.take_log),
+        *([resource("/api/auth/_log", POST=nextauth.take_log)] if protocol.has_log else []),
         resource("/api/auth", **unknown),
         resource("/api/auth/{rest:path}", **unknown),
         resource(KEYS_PATH, GET=well_known.show_keys),

@@ -46,6 +46,7 @@ from shared.service_settings import list_callers
 from shared.settings import reveal
 from shared.tokens.device_cookie import DeviceCookies
 from shared.tokens.key_pairs import IssuerKeys
+from shared.tokens.protocol import Protocol
 from shared.tokens.session_cookie import CookieNames, SessionSealer
 from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
 from shared.web.health import Check
@@ -90,6 +91,7 @@ class Parts:
         previous = reveal(settings.nextauth_secret_previous)
         database = open_database(settings)
         epoch_watch = EpochWatch(database, "users", get_highest_user_id, _note_epoch)
+        cookies = CookieNames.of(settings.nextauth_url, settings.protocol)
         metrics.watch_database(database.count_borrowed)
         file = settings.breached_passwords_file
         breached = BreachedPasswords.open(file) if file else None
@@ -126,7 +128,7 @@ class Parts:
             revocations=Revocations(),  # stays empty: a session's row says whether it is live
             service_tokens=ServiceTokens(service_keys),
             service_credentials=ServiceCredentials(database, nextauth_secret, previous),
-            sealer=SessionSealer(nextauth_secret, settings.session_max_age, previous),
+            sealer=SessionSealer(nextauth_secret, settings.session_max_age, previous, cookies),
             csrf=CsrfTokens(nextauth_secret, previous),
             cookies=cookies,
             housekeeping=build_housekeeping(database, settings, metrics),
@@ -139,6 +141,11 @@ class Parts:
     @property
     def key_follower(self) -> None:
         """The keys are our own."""
+
+    @property
+    def protocol(self) -> Protocol:
+        """The version of NextAuth's protocol that is spoken."""
+        return self.cookies.protocol
 
     @property
     def checks(self) -> dict[str, Check]:

@@ -9,6 +9,7 @@ from pydantic_settings import NoDecode
 from auth_service.mail.smtp_url import SmtpServer, read_sender, read_smtp_url
 from auth_service.passwords.breached import BreachedPasswords
 from auth_service.providers.file import Provider, load_providers
+from shared.nextauth_settings import NextAuthSettings
 from shared.service_settings import ServiceSecretSettings
 from shared.settings import DatabaseUrl, LogSettings, PreviousSecrets, Secret, UpstreamSettings, split
 from shared.tokens.key_pairs import KeyPairs, read_key_file
@@ -25,7 +26,7 @@ Verification: TypeAlias = Literal["off", "optional", "required"]
 """Whether people prove their e-mail addresses; ``required``: before they can sign in."""
 
 
-class AuthSettings(ServiceSecretSettings, UpstreamSettings):
+class AuthSettings(NextAuthSettings, ServiceSecretSettings, UpstreamSettings):
     """``token_key_file`` names the key pair that signs access tokens, in the place of ``secret_key``.
 
     Beside that it may hold public keys alone, which are announced.
@@ -40,8 +41,6 @@ class AuthSettings(ServiceSecretSettings, UpstreamSettings):
 
     token_key_file: Annotated[Path | None, Field(validate_default=True)] = None
     audiences: Annotated[tuple[Annotated[str, Field(pattern=r"^[!-~]+$")], ...], NoDecode, BeforeValidator(split)] = ()
-    nextauth_secret: Secret
-    nextauth_secret_previous: PreviousSecrets = ()
     gateway_service_secret: Secret | None = None
     gateway_service_secret_previous: PreviousSecrets = ()
     posts_service_secret: Secret | None = None

@@ -46,9 +46,10 @@ from shared.auth_events.revocations import Revocations
 from shared.language.visible_text import make_visible
 from shared.settings import SAMPLE_SECRETS, SettingsInvalid, load_settings
 from shared.tokens.authentication import Anonymous, Caller, Reason
+from shared.tokens.protocol import PROTOCOLS
 
 PASSES, REFUSED, WRONG = 0, 1, 2
-
+_NEXTAUTH = re.compile("|".join(rf"\b{each.cookies}\." for each in PROTOCOLS.values()).encode())
 _ORIGIN = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 
 
@@ -194,7 +195,7 @@ def describe_sent(head: RequestHead, decision: Decision | TellState) -> str:
     if not isinstance(decision, Forward) or decision.upstream is None or head.line.path is None:
         return "nothing"
     line, upstream = head.line, decision.upstream
-    has_cookies = upstream.session_cookies and any(b"next-auth." in value for _, value in head.headers.raw)
+    has_cookies = upstream.session_cookies and any(_NEXTAUTH.search(value) for _, value in head.headers.raw)
     own = ["its Authorization header as it came"] * bool(decision.list_own_credentials(head.headers.raw))
     sent = " and ".join(["the access token"] * bool(decision.user) + own + ["NextAuth's cookies"] * has_cookies)
     credentials = f"with {sent}" if sent else "without credentials"

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from gateway.callers.client_address import Network
+from shared.nextauth_settings import NextAuthSettings
 from shared.service_settings import ServiceSecretSettings
 from shared.settings import PreviousSecrets, Secret, read_service_urls
 from shared.verifier_settings import VerifierSettings
@@ -33,13 +34,11 @@ class PublicSide:
         return self.url.partition(":")[0]
 
 
-class GatewaySettings(ServiceSecretSettings, VerifierSettings):
+class GatewaySettings(NextAuthSettings, ServiceSecretSettings, VerifierSettings):
     """What the gateway needs beside what every service needs."""
 
     port: Annotated[int, Field(ge=1, le=65_535)] = 3000
     metrics_port: Annotated[int, Field(ge=1, le=65_535)] = 3100
-    nextauth_secret: Secret
-    nextauth_secret_previous: PreviousSecrets = ()
     gateway_service_secret: Secret | None = None
     gateway_service_secret_previous: PreviousSecrets = ()
     session_max_age: Annotated[int, Field(ge=60)] = 30 * 86_400

@@ -68,7 +68,7 @@ class CheckCookies:
     def __init__(self, names: CookieNames, secret: str, previous: Sequence[str] = ()) -> None:
         self._secure = names.secure
         self._names = (names.state, names.nonce, names.verifier)
-        self._sealers = {name: SessionSealer(secret, MAX_AGE, previous, salt=name) for name in self._names}
+        self._sealers = {name: SessionSealer(secret, MAX_AGE, previous, names, name) for name in self._names}
 
     def write(self, checks: Checks, provider: str, now: int) -> list[str]:
         """Return the cookies that keep the checks of a sign-in with a provider."""

@@ -28,7 +28,8 @@ async def begin(request: Request, fields: Fields) -> Begun:
         email = check_email(fields.get("email", ""))
     except ValueError:
         raise NoAddress from None
-    send = send_link_once if fields.get("json") != "true" else Links.send  # a program knows what it sent
+    is_program = parts_of(request).protocol.is_json_mode(request.headers, fields)
+    send = Links.send if is_program else send_link_once  # a program knows what it sent
     await send(mail_of(request).links, email, choose_callback_url(request, fields), identify_client(request))
     return Begun(f"{parts_of(request).public_url}/api/auth/verify-request?provider={WAY.id}&type={WAY.type}")
 

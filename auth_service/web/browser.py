@@ -133,8 +133,8 @@ def order_session_ids(parts: Parts, device_cookie: str | None, claims: SessionCl
 
 def find_user_id(request: Request) -> int | None:
     """Return the user whom the browser's session cookie names, whether they exist or not."""
-    user_id = _open_session(request).get("id")
-    return user_id if isinstance(user_id, int) else None
+    text = _open_session(request).get("sub")
+    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else None
 
 
 def note_reader(request: Request) -> None:
@@ -184,7 +184,7 @@ def seal_for(
         "name": user.name,
         "email": user.email,
         "sub": str(user.id),
-        "id": user.id,
+        "id": parts.protocol.user_id(user.id),
         "sid": str(session.id),
         "accessToken": access_token,
     }

@@ -1,9 +1,8 @@
-"""NextAuth v4's REST protocol under ``/api/auth``, as next-auth 4.24 speaks it; ``next-auth/react`` is its client.
+"""NextAuth's REST protocol under ``/api/auth``, as next-auth speaks it; ``next-auth/react`` is its client.
 
-In *JSON mode*, which the client selects by a field ``json`` with the text ``true``, an answer that would be a redirect
-is ``{"url": "<absolute URL>"}`` with a status that says how it went. Without it, a browser sent a form: it is
-redirected, or shown the form again. Every URL sent is absolute and begins with the public URL, never with the request's
-Host.
+In *JSON mode*, which the client selects, an answer that would be a redirect is ``{"url": "<absolute URL>"}``. Without
+it, a browser sent a form: it is redirected, or shown the form again. Every URL sent is absolute and begins with the
+public URL, never with the request's Host. In which the protocol's versions differ: ``shared.tokens.protocol``.
 """
 
 import datetime as dt
@@ -51,6 +50,7 @@ from auth_service.web.browser import (
 from auth_service.web.schemas import AccountChange
 from shared.errors import AppError, BadRequest, Forbidden, Throttled, Unavailable
 from shared.language.sentences import Sentence
+from shared.tokens.protocol import MISSING_CSRF, WRONG_CREDENTIALS
 from shared.web.bodies import media_type, parse_json, read_bytes, read_form
 from shared.web.schemas import validate
 
@@ -83,8 +83,8 @@ ERROR_NAMES: Mapping[type[AppError], str] = {
     ProviderDown: "OAuthSignin",
     ProviderRefused: "OAuthCallback",
     ProviderDeclined: "Callback",
-    Forbidden: pages.MISSING_CSRF,
-    InvalidCredentials: pages.WRONG_CREDENTIALS,
+    Forbidden: MISSING_CSRF,
+    InvalidCredentials: WRONG_CREDENTIALS,
     NoAddress: "EmailSignin",
     Throttled: "TooManyAttempts",
     Unavailable: "Unavailable",
@@ -113,19 +113,20 @@ async def show_providers(request: Request) -> Response:
 
 
 async def show_session(request: Request) -> Response:
-    """Return who is signed in, and renew the cookie; ``{}`` for nobody. Never redirects."""
+    """Return who is signed in, and renew the cookie; ``Protocol.nobody`` for nobody. Never redirects."""
     return await _answer_session(request, await find_browser_session(request))
 
 
 async def update_session(request: Request) -> Response:
     """Change the session's data (the client's ``update(data)``): only the name. Answers like ``show_session``.
 
-    400 and ``{}`` without a verified csrf token, or if the data is no object. Invalid for a name that can't be one.
+    400 and nobody's session without a verified csrf token, or if the data is no object. Invalid for a name that can't
+    be one.
     """
     members = await _read_members(request)
     wanted = members.get("data") or {}
     if not is_csrf_verified(request, _texts_of(members)) or not isinstance(wanted, dict):
-        return JSONResponse({}, status_code=400, headers=NEVER_STORED)
+        return JSONResponse(parts_of(request).protocol.nobody, status_code=400, headers=NEVER_STORED)
     found = await find_browser_session(request)
     if found is not None and "name" in wanted:
         found = await rename(request, found, validate(AccountChange, {"name": wanted["name"]}).name)
@@ -136,17 +137,18 @@ async def start_sign_in(way: Way, request: Request) -> Response:
     """Lead to where a way to sign in begins: by default the sign-in page."""
     fields = await _read_fields(request)
     if not is_csrf_verified(request, fields):
-        return _answer_url(fields, _url(request, "/signin?csrf=true"))
+        return _answer_url(request, fields, parts_of(request).protocol.name_forgery("signin"))
     if way.begin is None:
-        return _answer_url(fields, _url(request, "/signin"))
+        return _answer_url(request, fields, "/signin")
     callback_url = choose_callback_url(request, fields)
     try:
         begun = await way.begin(request, fields)
     except ProviderDown as refusal:
-        return _answer_url(fields, _url(request, f"/error?error={_name_error(refusal)}"))
+        return _answer_url(request, fields, parts_of(request).protocol.name_failure(_name_error(refusal)))
     except (NoAddress, Throttled, Unavailable) as refusal:
         return _refuse_sign_in(way, request, fields, callback_url, refusal)
-    return add_cookies(_answer_url(fields, begun.url), [*remember_callback_url(request, callback_url), *begun.cookies])
+    answer = _answer_url(request, fields, begun.url)
+    return add_cookies(answer, [*remember_callback_url(request, callback_url), *begun.cookies])
 
 
 async def sign_in(way: Way, request: Request) -> Response:
@@ -159,11 +161,11 @@ async def sign_in(way: Way, request: Request) -> Response:
         proof, client = await way.read_proof(request, fields), identify_client(request)
         signed_in = await parts_of(request).signing_in.sign_in(proof, client, list_session_ids(request))
     except LinkRefused as refusal:
-        return _answer_url(fields, _url(request, "/error?error=Verification"), refusal.status)
+        return _answer_url(request, fields, "/error?error=Verification", refusal)
     except (InvalidCredentials, EmailUnproven, Throttled, Unavailable) as refusal:
         return _refuse_sign_in(way, request, fields, callback_url, refusal)
     cookies = [*remember_callback_url(request, callback_url), *store_sign_in(request, signed_in)]
-    return add_cookies(_answer_url(fields, callback_url), cookies)
+    return add_cookies(_answer_url(request, fields, callback_url), cookies)
 
 
 async def finish_sign_in(way: Way, request: Request) -> Response:
@@ -172,26 +174,25 @@ async def finish_sign_in(way: Way, request: Request) -> Response:
         proof, client = await way.read_proof(request, {}), identify_client(request)
         signed_in = await parts_of(request).signing_in.sign_in(proof, client, list_session_ids(request))
     except tuple(ERROR_NAMES) as refusal:
-        return _answer_url({}, _url(request, f"/error?error={_name_error(refusal)}"))
+        return _answer_url(request, {}, parts_of(request).protocol.name_failure(_name_error(refusal)))
     forgotten = providers_of(request).cookies.clear(read_cookies(request))
-    return add_cookies(
-        _answer_url({}, choose_callback_url(request, {})), [*store_sign_in(request, signed_in), *forgotten]
-    )
+    answer = _answer_url(request, {}, choose_callback_url(request, {}))
+    return add_cookies(answer, [*store_sign_in(request, signed_in), *forgotten])
 
 
 async def sign_out(request: Request) -> Response:
     """End every session that the browser's cookies name, and clear the session cookie."""
     fields = await _read_fields(request)
     if not is_csrf_verified(request, fields):
-        if _is_json_mode(fields):
-            return _answer_url(fields, _url(request, "/signout?csrf=true"), 403)
+        if _is_json_mode(request, fields):
+            return _answer_url(request, fields, parts_of(request).protocol.name_forgery("signout"), Forbidden())
         note_reader(request)
         return pages.sign_out_page(request, status=403, problem=pages.explain_csrf(request))
     for session_id in list_session_ids(request):
         await parts_of(request).sessions.end(session_id, Ending.SIGNED_OUT, identify_client(request))
     callback_url = choose_callback_url(request, fields)
-    landing = callback_url if _is_json_mode(fields) else pages.signed_out_url(request, callback_url)
-    response = _answer_url(fields, landing)
+    landing = callback_url if _is_json_mode(request, fields) else pages.signed_out_url(request, callback_url)
+    response = _answer_url(request, fields, landing)
     return add_cookies(response, [*remember_callback_url(request, callback_url), *clear_session(request)])
 
 
@@ -199,7 +200,8 @@ async def show_error(request: Request) -> Response:
     """Show what went wrong, on the sign-in page if signing in again can fix it."""
     error = request.query_params.get("error", "")
     if error in SHOWN_ON_SIGN_IN_PAGE:
-        return Response(status_code=302, headers={"Location": _url(request, f"/signin?error={error}")})
+        location = f"{parts_of(request).public_url}/api/auth/signin?error={error}"
+        return Response(status_code=302, headers={"Location": location})
     return pages.notice_page(request, *pages.NOTICES.get(error, pages.UNKNOWN_NOTICE))
 
 
@@ -224,13 +226,17 @@ async def take_log(request: Request) -> Response:
 
 async def refuse_unknown(request: Request) -> Response:
     """Refuse requests that are not part of the protocol."""
+    said = parts_of(request).protocol.unknown
+    if said is not None:
+        return JSONResponse(said, status_code=400, headers=NEVER_STORED)
     raise BadRequest(Sentence("{method} is not understood here", method=request.method))
 
 
 async def _answer_session(request: Request, found: BrowserSession | None) -> Response:
     """Return a browser's session for its client, with the cookie that keeps or clears it."""
     if found is None:
-        return add_cookies(JSONResponse({}, headers=NEVER_STORED), await clear_ended_session(request))
+        nobody = JSONResponse(parts_of(request).protocol.nobody, headers=NEVER_STORED)
+        return add_cookies(nobody, await clear_ended_session(request))
     claims, cookies = seal_session(request, found)
     user = {name: value for name, value in claims.items() if name != "sid"}
     expires = found.session.ends_at.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -263,10 +269,9 @@ def _refuse_sign_in(way: Way, request: Request, fields: Fields, callback_url: st
     """
     error = _name_error(refusal)
     later = refusal if isinstance(refusal, Throttled | Unavailable) else None
-    if _is_json_mode(fields):
-        is_csrf = error == pages.MISSING_CSRF
-        place = f"/signin?csrf=true&error={error}" if is_csrf else f"/error?error={error}&provider={way.id}"
-        answer = _answer_url(fields, _url(request, place), refusal.status, later.facts if later else None)
+    if _is_json_mode(request, fields):
+        place = parts_of(request).protocol.name_refusal(error, way.id)
+        answer = _answer_url(request, fields, place, refusal)
         add_cookies(answer, remember_callback_url(request, callback_url))
     else:
         wait, status = later.retry_after if later else None, refusal.status
@@ -279,15 +284,16 @@ def _name_error(refusal: BaseException) -> str:
     return next(name for kind, name in ERROR_NAMES.items() if isinstance(refusal, kind))
 
 
-def _is_json_mode(fields: Fields) -> bool:
-    return fields.get("json") == "true"
+def _is_json_mode(request: Request, fields: Fields) -> bool:
+    return parts_of(request).protocol.is_json_mode(request.headers, fields)
 
 
-def _answer_url(fields: Fields, url: str, status: int = 200, facts: Mapping[str, object] | None = None) -> Response:
-    if _is_json_mode(fields):
-        return JSONResponse({"url": url, **(facts or {})}, status_code=status)
-    return Response(status_code=302, headers={"Location": url})
-
-
-def _url(request: Request, path: str) -> str:
-    return f"{parts_of(request).public_url}/api/auth{path}"
+def _answer_url(request: Request, fields: Fields, place: str, refusal: AppError | None = None) -> Response:
+    """Lead to a URL, or to a place below ``/api/auth``; in JSON mode say what was refused, as clients expect it."""
+    parts = parts_of(request)
+    url = f"{parts.public_url}/api/auth{place}" if place.startswith("/") else place
+    if not _is_json_mode(request, fields):
+        return Response(status_code=302, headers={"Location": url})
+    status = refusal.status if refusal is not None and parts.protocol.fails_by_status else 200
+    facts = refusal.facts if isinstance(refusal, Throttled | Unavailable) else {}
+    return JSONResponse({"url": url, **facts}, status_code=status)

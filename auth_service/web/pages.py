@@ -35,6 +35,7 @@ from auth_service.web.browser import (
 from auth_service.web.public_name import at_public_name, lead_from
 from shared.errors import AppError, Forbidden, Invalid, Throttled, Unavailable
 from shared.language.sentences import Sentence
+from shared.tokens.protocol import MISSING_CSRF, WRONG_CREDENTIALS
 from shared.web.pages import LONGEST_QUERY, content_security_policy, render_page
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -47,7 +48,6 @@ COOKIES_WANTED = Sentence("Your browser sent no cookies. Allow cookies for this 
 SIGN_IN_AGAIN = Sentence("Please sign in again to go on.")
 TOO_MANY_ATTEMPTS = Sentence("Too many attempts.")  # another sentence says when to try again, as with the next
 UNAVAILABLE = Sentence("The service is not available right now.")
-WRONG_CREDENTIALS, MISSING_CSRF = "CredentialsSignin", "MissingCSRF"  # next-auth's names
 UNPROVEN = "EmailUnproven"  # ours
 SIGN_IN_ERRORS = {
     WRONG_CREDENTIALS: Sentence("That e-mail address or password is not right."),
@@ -108,7 +108,7 @@ async def show_sign_in(request: Request) -> Response:
         return sign_in_page(request, callback_url, reason=SIGN_IN_AGAIN)
     found = await find_browser_session(request)
     if found is None:
-        return sign_in_page(request, callback_url, error=request.query_params.get("error"))
+        return sign_in_page(request, callback_url, error=parts_of(request).protocol.read_error(request.query_params))
     _, cookies = seal_session(request, found)
     if found.is_renewed:
         # Sent here only because the access token in the cookie had expired. With a valid one there can be no loop.

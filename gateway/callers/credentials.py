@@ -102,12 +102,13 @@ class Credentials:
         """
         keys = keys or read_keys(settings)
         nextauth_secret, previous = settings.nextauth_secret.get_secret_value(), settings.nextauth_secret_previous
+        names = CookieNames.of(settings.nextauth_url, settings.protocol)
         return cls(
             tokens=AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl),
             revocations=revocations,
-            sealer=SessionSealer(nextauth_secret, settings.session_max_age, reveal(previous)),
+            sealer=SessionSealer(nextauth_secret, settings.session_max_age, reveal(previous), names),
             devices=DeviceCookies(nextauth_secret, reveal(previous)),
-            cookie_names=CookieNames.of(settings.nextauth_url),
+            cookie_names=names,
             public_url=settings.nextauth_url,
         )
 

@@ -53,6 +53,7 @@ _CLAIM_PREFIXES = tuple(
     x-goog-authenticated-user- x-goog-iap- x-ms-client-principal x-pomerium-
     """.split()  # the last two lines: what other products set where this gateway stands
 )
+_ASKS_FOR_URL = b"x-auth-return-redirect"  # claims nothing: by this NextAuth 5's client asks for JSON
 _STOPS_HERE = _HOP_BY_HOP | _SET_HERE | _CLAIMS
 
 _MATTERS = (_SET_HERE - _TRACE - {b"x-request-id"}) | frozenset(
@@ -112,7 +113,7 @@ def read_passing_headers(headers: Sequence[RawHeader], hosts: Collection[bytes])
             special.setdefault(name, []).append(value)
         elif b"_" in name:
             raise BadRequest("A header's name has an underscore")
-        elif not name.startswith(_CLAIM_PREFIXES):
+        elif not name.startswith(_CLAIM_PREFIXES) or name == _ASKS_FOR_URL:
             passing.append(header)
     host = _read_host(special.get(b"host", []), hosts)
     content_length, is_chunked = _read_framing(special)

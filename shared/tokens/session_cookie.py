@@ -1,18 +1,15 @@
-"""NextAuth's session cookie: sealed, opened, named and chunked exactly as next-auth 4.24 does it.
+"""NextAuth's session cookie: sealed, opened, named and chunked exactly as next-auth does it.
 
-Pure: secrets and the time come in, values go out. The session is a JWE in compact form, ``dir`` with ``A256GCM``
-(RFC 7516, RFC 7518 sections 4.5 and 5.3); its key comes from the secret by HKDF-SHA256 (RFC 5869). A Next.js server
-that knows ``NEXTAUTH_SECRET`` reads it with ``getToken``, and this module reads what that server writes.
+Pure: secrets and the time come in, values go out. How a session is sealed says ``sealing``, and ``protocol`` in which
+the versions differ. A Next.js server that knows ``NEXTAUTH_SECRET`` reads it with ``getToken``, and this module reads
+what that server writes.
 
 Opening never raises and never guesses: anything but a cookie sealed by our key, in time, is None.
-
-The sealing itself is ``cryptography``'s, without jose's layer around it, which takes three times as long.
 """
 
 import contextlib
 import functools
 import json
-import os
 import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,104 +18,26 @@ from email.utils import formatdate
 from typing import TypeGuard
 from urllib.parse import quote, unquote
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from shared.fast.memory import Memory
-from shared.tokens.compact_form import decode_segment, encode_segment, read_object
+from shared.tokens.compact_form import read_object
 from shared.tokens.device_cookie import device_cookie_name
+from shared.tokens.protocol import PROTOCOLS, Protocol
+from shared.tokens.sealing import SealingKey
 
-KEY_INFO = b"NextAuth.js Generated Encryption Key"
-HEADER = {"alg": "dir", "enc": "A256GCM"}
-NONCE_LENGTH = 12  # bytes (RFC 7518, section 5.3)
-TAG_LENGTH = 16
 CLOCK_TOLERANCE = 15  # seconds, as next-auth opens
 
 BLANKS = " \t"  # RFC 6265's; a bare str.strip() would turn a name that a browser let pass into a __Host- name
-CHUNK_LENGTH = 3933  # 4096 less what next-auth reserves for the cookie's name and attributes
 MAX_SEALED_LENGTH = 16_384
 MAX_REMEMBERED = 2048  # opened sessions
 LONGEST_REMEMBERED = 2048  # characters of a sealed one; ours have about 900
 MAX_PIECES = 5  # of a session: no more are needed for the longest
 MAX_CLEARED = 10  # pieces that one answer clears, so that its head stays short; the browser's next requests go on
 
-_COMPACT_JWE = re.compile(r"([A-Za-z0-9_-]+)\.\.([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{22})")
-_ENCODED_HEADER = encode_segment(json.dumps(HEADER, separators=(",", ":")).encode())
 _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _PLAIN = re.compile(r"[A-Za-z0-9._-]*")  # like a sealed session: no character that is ever encoded
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 SessionClaims = Mapping[str, object]
-
-
-class SessionSealer:
-    """Seals and opens sessions with ``NEXTAUTH_SECRET``, and opens those of previous secrets; ``max_age`` in seconds.
-
-    With a ``salt`` it seals what is not a session: NextAuth's other cookies, by their names.
-    An opened session is remembered by its exact text; its time is checked each time. What does not open is not kept.
-    """
-
-    def __init__(self, secret: str, max_age: int, previous: Sequence[str] = (), *, salt: str = "") -> None:
-        self._keys = [AESGCM(derive_key(each, salt)) for each in (secret, *previous)]
-        self._opened: Memory[str, SessionClaims] = Memory(MAX_REMEMBERED)
-        self.max_age = max_age
-
-    def stamp(self, claims: Mapping[str, object], now: int, ends_at: int | None = None) -> SessionClaims:
-        """Return the claims with a new ``iat``, ``exp`` (``ends_at``, if that is sooner) and ``jti``."""
-        expires_at = now + self.max_age if ends_at is None else min(now + self.max_age, ends_at)
-        return {**claims, "iat": now, "exp": expires_at, "jti": str(uuid.uuid4())}
-
-    def seal_stamped(self, claims: Mapping[str, object]) -> str:
-        """Return the claims sealed; their ``exp`` is set already."""
-        nonce = os.urandom(NONCE_LENGTH)
-        plain = _JSON.encode(claims).encode()
-        sealed = self._keys[0].encrypt(nonce, plain, _ENCODED_HEADER.encode())
-        text, tag = encode_segment(sealed[:-TAG_LENGTH]), encode_segment(sealed[-TAG_LENGTH:])
-        return f"{_ENCODED_HEADER}..{encode_segment(nonce)}.{text}.{tag}"
-
-    def seal(self, claims: Mapping[str, object], now: int, ends_at: int | None = None) -> str:
-        """Return the claims, stamped and sealed."""
-        return self.seal_stamped(self.stamp(claims, now, ends_at))
-
-    def open(self, sealed: str, now: int) -> SessionClaims | None:
-        """Return the claims of a cookie that was sealed with a key of ours and has not expired, else None."""
-        claims = self._opened.find(sealed) or self._open(sealed)
-        if claims is None:
-            return None
-        expires_at = claims["exp"]
-        return claims if _is_time(expires_at) and now < expires_at + CLOCK_TOLERANCE else None
-
-    def _open(self, sealed: str) -> SessionClaims | None:
-        """Return the claims of a cookie that was sealed with a key of ours, and remember them."""
-        for key in self._keys:
-            # Anybody can send a cookie: whatever error it causes, it is not a session.
-            with contextlib.suppress(Exception):
-                claims = _decrypt(sealed, key)
-                if claims is not None and len(sealed) <= LONGEST_REMEMBERED:
-                    self._opened.keep(sealed, claims)
-                return claims
-        return None
-
-
-def _decrypt(sealed: str, key: AESGCM) -> SessionClaims | None:
-    """Return the claims of a session with its times; None, or any exception, for everything else."""
-    match = _COMPACT_JWE.fullmatch(sealed) if len(sealed) <= MAX_SEALED_LENGTH else None
-    if match is None:
-        return None
-    header, nonce, text, tag = match.groups()
-    # The header is compared, not interpreted: it must neither choose an algorithm nor demand decompression.
-    if header != _ENCODED_HEADER and read_object(decode_segment(header)) != HEADER:
-        return None
-    encrypted = decode_segment(text) + decode_segment(tag)
-    claims = read_object(key.decrypt(decode_segment(nonce), encrypted, header.encode()))
-    return claims if _is_time(claims.get("exp")) and _is_time(claims.get("iat")) else None
-
-
-def derive_key(secret: str, salt: str = "") -> bytes:
-    """Return the 32-byte sealing key of a ``NEXTAUTH_SECRET``, for sessions or, with a salt, for something else."""
-    info = KEY_INFO + (f" ({salt})".encode() if salt else b"")
-    return HKDF(algorithm=SHA256(), length=32, salt=salt.encode(), info=info).derive(secret.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,28 +53,100 @@ class CookieNames:
     nonce: str
     verifier: str
     secure: bool
+    protocol: Protocol
 
     @classmethod
-    def of(cls, public_url: str) -> "CookieNames":
+    def of(cls, public_url: str, protocol: Protocol = PROTOCOLS["4"]) -> "CookieNames":
         """Return the names for a public URL, by its scheme."""
         is_secure = public_url.startswith("https://")
         secure, host = ("__Secure-", "__Host-") if is_secure else ("", "")
         return cls(
-            session=f"{secure}next-auth.session-token",
-            csrf=f"{host}next-auth.csrf-token",
-            callback=f"{secure}next-auth.callback-url",
+            session=f"{secure}{protocol.cookies}.session-token",
+            csrf=f"{host}{protocol.cookies}.csrf-token",
+            callback=f"{secure}{protocol.cookies}.callback-url",
             device=device_cookie_name(secure=is_secure),
             flow=f"{host}gatepost.flow",
-            state=f"{secure}next-auth.state",
-            nonce=f"{secure}next-auth.nonce",
-            verifier=f"{secure}next-auth.pkce.code_verifier",
+            state=f"{secure}{protocol.cookies}.state",
+            nonce=f"{secure}{protocol.cookies}.nonce",
+            verifier=f"{secure}{protocol.cookies}.pkce.code_verifier",
             secure=is_secure,
+            protocol=protocol,
         )
+
+    def derive_keys(self, secret: str, check: str | None = None) -> Sequence[SealingKey]:
+        """Return the keys by which a ``NEXTAUTH_SECRET`` seals and opens the session cookie, or a check cookie."""
+        if check is not None:
+            return self.protocol.derive_check_keys(secret, check)
+        return self.protocol.derive_keys(secret, self.session)
 
     def owns(self, name: str) -> bool:
         """Tell whether a cookie with that name is one of ours, chunks of the session included."""
         named = {self.session, self.csrf, self.callback, self.device, self.flow, self.state, self.nonce, self.verifier}
         return name in named or _chunk_number(name, self.session) is not None
+
+
+NAMES_4 = CookieNames.of("http://localhost:3000")
+
+
+class SessionSealer:
+    """Seals and opens sessions with ``NEXTAUTH_SECRET``, and opens those of previous secrets; ``max_age`` in seconds.
+
+    ``names`` say by which keys. With the name of a ``check`` cookie it seals that, and no session. An opened session is
+    remembered by its exact text; its time is checked each time. What does not open is not kept.
+    """
+
+    def __init__(
+        self,
+        secret: str,
+        max_age: int,
+        previous: Sequence[str] = (),
+        names: CookieNames = NAMES_4,
+        check: str | None = None,
+    ) -> None:
+        self._keys = [key for each in (secret, *previous) for key in names.derive_keys(each, check)]
+        self._opened: Memory[str, SessionClaims] = Memory(MAX_REMEMBERED)
+        self.max_age = max_age
+
+    def stamp(self, claims: Mapping[str, object], now: int, ends_at: int | None = None) -> SessionClaims:
+        """Return the claims with a new ``iat``, ``exp`` (``ends_at``, if that is sooner) and ``jti``."""
+        expires_at = now + self.max_age if ends_at is None else min(now + self.max_age, ends_at)
+        return {**claims, "iat": now, "exp": expires_at, "jti": str(uuid.uuid4())}
+
+    def seal_stamped(self, claims: Mapping[str, object]) -> str:
+        """Return the claims sealed; their ``exp`` is set already."""
+        return self._keys[0].seal(_JSON.encode(claims).encode())
+
+    def seal(self, claims: Mapping[str, object], now: int, ends_at: int | None = None) -> str:
+        """Return the claims, stamped and sealed."""
+        return self.seal_stamped(self.stamp(claims, now, ends_at))
+
+    def open(self, sealed: str, now: int) -> SessionClaims | None:
+        """Return the claims of a cookie that was sealed with a key of ours and has not expired, else None."""
+        claims = self._opened.find(sealed) or self._open(sealed)
+        if claims is None:
+            return None
+        expires_at = claims["exp"]
+        return claims if _is_time(expires_at) and now < expires_at + CLOCK_TOLERANCE else None
+
+    def _open(self, sealed: str) -> SessionClaims | None:
+        """Return the claims of a cookie that was sealed with a key of ours, and remember them."""
+        for key in self._keys if len(sealed) <= MAX_SEALED_LENGTH else ():
+            # Anybody can send a cookie: whatever error it causes, it is not a session.
+            with contextlib.suppress(Exception):
+                opened = key.open(sealed)
+                if opened is None:
+                    continue
+                claims = _read_claims(opened)
+                if claims is not None and len(sealed) <= LONGEST_REMEMBERED:
+                    self._opened.keep(sealed, claims)
+                return claims
+        return None
+
+
+def _read_claims(opened: bytes) -> SessionClaims | None:
+    """Return the claims of a session with its times; None, or any exception, for everything else."""
+    claims = read_object(opened)
+    return claims if _is_time(claims.get("exp")) and _is_time(claims.get("iat")) else None
 
 
 def parse_cookies(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -195,11 +186,12 @@ def list_session_pieces(cookies: Iterable[str], name: str) -> list[str]:
 
 def session_cookies(names: CookieNames, sealed: str, expires_at: int, sent: Iterable[str]) -> list[str]:
     """Return the ``Set-Cookie`` values that store a sealed session and clear the stale pieces among those ``sent``."""
-    if len(sealed) <= CHUNK_LENGTH:
+    length = names.protocol.longest_piece
+    if len(sealed) <= length:
         values = {names.session: sealed}
     else:
-        starts = range(0, len(sealed), CHUNK_LENGTH)
-        values = {f"{names.session}.{n}": sealed[s : s + CHUNK_LENGTH] for n, s in enumerate(starts)}
+        starts = range(0, len(sealed), length)
+        values = {f"{names.session}.{n}": sealed[s : s + length] for n, s in enumerate(starts)}
     stale = [piece for piece in list_session_pieces(sent, names.session) if piece not in values]
     return [clear_cookie(piece, secure=names.secure) for piece in stale] + [
         set_cookie(name, value, secure=names.secure, expires_at=expires_at) for name, value in values.items()

@@ -74,7 +74,8 @@ def test_each_secret_is_only_where_it_is_used(containers: Containers) -> None:
     keys = ("SECRET_KEY", "SECRET_KEY_PREVIOUS", "SERVICE_SECRET", "SERVICE_SECRET_PREVIOUS")
     gateway = ("GATEWAY_SERVICE_SECRET", "GATEWAY_SERVICE_SECRET_PREVIOUS")
     posts = ("POSTS_SERVICE_SECRET", "POSTS_SERVICE_SECRET_PREVIOUS")
-    cookies = ("NEXTAUTH_SECRET", "NEXTAUTH_SECRET_PREVIOUS")
+    of_version_5 = ("AUTH_SECRET", "AUTH_SECRET_1", "AUTH_SECRET_2", "AUTH_SECRET_3")
+    cookies = ("NEXTAUTH_SECRET", "NEXTAUTH_SECRET_PREVIOUS", *of_version_5)
     held = {service: read_secret_names(containers, service) for service in SERVICES}
     assert held == {
         "gateway": {*keys, *gateway, *cookies},

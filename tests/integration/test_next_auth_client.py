@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from shared.tokens.session_cookie import CHUNK_LENGTH
+from shared.tokens.protocol import PROTOCOLS
 from tests.support.next_auth import SESSION_COOKIE, sign_in
 from tests.support.next_auth_package import NextAuthClient, running_client, running_server_side
 from tests.support.people import PASSWORD, Person
@@ -133,7 +133,8 @@ async def test_a_session_that_next_auth_sealed_in_chunks_is_understood(
     with running_server_side(stack.gateway) as server_side:
         claims: Any = server_side.ask({"getToken": f"{SESSION_COOKIE}={client.cookies[SESSION_COOKIE]}"})
         sealed = str(server_side.ask({"encode": {**claims, "picture": "x" * 4000}}))
-    pieces = {f"{SESSION_COOKIE}.0": sealed[:CHUNK_LENGTH], f"{SESSION_COOKIE}.1": sealed[CHUNK_LENGTH:]}
+    length = PROTOCOLS["4"].longest_piece
+    pieces = {f"{SESSION_COOKIE}.0": sealed[:length], f"{SESSION_COOKIE}.1": sealed[length:]}
     async with httpx2.AsyncClient(base_url=stack.gateway, cookies=pieces) as browser:
         own_posts = await browser.get(f"/api/user/{ada.id}")
         session = await browser.get("/api/auth/session")

@@ -1,4 +1,4 @@
-"""Gatepost beside next-auth 4.24 itself: the same requests to both, and every difference has its reason.
+"""Gatepost beside next-auth itself, 4.24 and 5: the same requests to both, and every difference has its reason.
 
 Both believe in the same public URL, http and https, and know the same people. ``docs/next-auth.md`` shows the result.
 """
@@ -10,12 +10,12 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from shared.settings import SAMPLE_SECRETS
-from tests.support.next_auth_package import FOLDER
+from shared.tokens.protocol import PROTOCOLS, Version
+from tests.support.next_auth_package import FOLDER, name_settings
 from tests.support.node import install_packages, running_program
 from tests.support.people import PASSWORD
 from tests.support.protocol_cases import list_cases
-from tests.support.protocol_differences import REASONS, find_reason
+from tests.support.protocol_differences import REASONS
 from tests.support.protocol_servers import ProtocolServer
 from tests.support.protocol_table import BEGIN, Comparison, render_table, replace_table
 from tests.support.running_stack import ROOT, started_stack
@@ -23,33 +23,35 @@ from tests.support.running_stack import ROOT, started_stack
 HTTP_URL, HTTPS_URL = "http://localhost:3000", "https://gatepost.example"
 PAGE = ROOT / "docs" / "next-auth.md"
 ADA = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
+PROGRAMS = {"4": "reference_server.mjs", "5": "reference_server_5.mjs"}
 
 
 @contextlib.contextmanager
-def running_servers(public_url: str) -> Iterator[tuple[ProtocolServer, ProtocolServer]]:
+def running_servers(version: Version, public_url: str) -> Iterator[tuple[ProtocolServer, ProtocolServer]]:
     """Give next-auth's server and ours, both with Ada."""
     install_packages(FOLDER)
-    with started_stack({"NEXTAUTH_URL": public_url, "TRUSTED_PROXIES": "127.0.0.1,::1"}) as stack:
+    ours = {"NEXTAUTH_PROTOCOL": version, "NEXTAUTH_URL": public_url, "TRUSTED_PROXIES": "127.0.0.1,::1"}
+    with started_stack(ours) as stack:
         assert httpx2.post(f"{stack.gateway}/api/user", json=ADA).status_code == 201
-        settings = {
-            "NEXTAUTH_URL": public_url,
-            "NEXTAUTH_SECRET": SAMPLE_SECRETS["NEXTAUTH_SECRET"],
-            "GATEWAY_URL": stack.gateway,
-            "NODE_ENV": "production",
-        }
-        with running_program(FOLDER / "reference_server.mjs", settings) as program:
+        settings = {**name_settings(public_url), "GATEWAY_URL": stack.gateway, "NODE_ENV": "production"}
+        with running_program(FOLDER / PROGRAMS[version], settings) as program:
             their_url = f"http://127.0.0.1:{program.ask('port')}"
             yield (
-                ProtocolServer(their_url, public_url, ADA["email"]),
-                ProtocolServer(stack.gateway, public_url, ADA["email"]),
+                ProtocolServer(their_url, public_url, ADA["email"], PROTOCOLS[version]),
+                ProtocolServer(stack.gateway, public_url, ADA["email"], PROTOCOLS[version]),
             )
 
 
-@pytest.fixture(scope="module", params=[HTTP_URL, HTTPS_URL], ids=["http", "https"])
+@pytest.fixture(
+    scope="module",
+    params=[("4", HTTP_URL), ("4", HTTPS_URL), ("5", HTTP_URL), ("5", HTTPS_URL)],
+    ids=["4-http", "4-https", "5-http", "5-https"],
+)
 def comparisons(request: pytest.FixtureRequest) -> list[Comparison]:
     """Give both answers to every request."""
-    with running_servers(request.param) as (theirs, ours):
-        return [Comparison(case, theirs.ask(case), ours.ask(case)) for case in list_cases()]
+    version, public_url = request.param
+    with running_servers(version, public_url) as (theirs, ours):
+        return [Comparison(case, theirs.ask(case), ours.ask(case), version) for case in list_cases(version)]
 
 
 def test_every_difference_has_its_reason(comparisons: list[Comparison]) -> None:
@@ -58,24 +60,24 @@ def test_every_difference_has_its_reason(comparisons: list[Comparison]) -> None:
         (each.case.name, difference)
         for each in comparisons
         for difference in each.differences
-        if find_reason(each.case.name, difference) is None
+        if each.find_reason(difference) is None
     ]
     assert unexplained == []
 
 
 def test_every_reason_is_needed(comparisons: list[Comparison]) -> None:
     """No reason is listed for a difference that there is not."""
-    found = Counter(find_reason(each.case.name, one) for each in comparisons for one in each.differences)
-    assert [reason.letter for reason in REASONS if reason not in found] == []
+    found = Counter(each.find_reason(one) for each in comparisons for one in each.differences)
+    assert [reason.letter for reason in REASONS[comparisons[0].version] if reason not in found] == []
 
 
-@pytest.mark.parametrize("comparisons", [HTTP_URL], ids=["http"], indirect=True)
+@pytest.mark.parametrize("comparisons", [("4", HTTP_URL), ("5", HTTP_URL)], ids=["4-http", "5-http"], indirect=True)
 def test_the_page_shows_the_answers(comparisons: list[Comparison], pytestconfig: pytest.Config) -> None:
     """``docs/next-auth.md`` shows exactly what the two servers answered."""
-    table = render_table(comparisons)
+    version, table = comparisons[0].version, render_table(comparisons)
     page = PAGE.read_text()
-    assert BEGIN in page
+    assert BEGIN.format(version) in page
     if pytestconfig.getoption("write_tables"):
-        PAGE.write_text(replace_table(page, table))
+        PAGE.write_text(replace_table(page, version, table))
     else:
-        assert replace_table(page, table) == page
+        assert replace_table(page, version, table) == page

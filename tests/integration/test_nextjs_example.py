@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.support.browser import sign_in
-from tests.support.next_js import running_front_end
+from tests.support.next_js import EXAMPLE, running_front_end
 from tests.support.people import PASSWORD, Person
 from tests.support.running_stack import StackUrls
 
@@ -19,7 +19,7 @@ SIGN_IN_PAGE = re.compile(r"/api/auth/signin\?callbackUrl=%2Fuserposts")
 @pytest.fixture(scope="module")
 def front_end() -> Iterator[tuple[str, StackUrls]]:
     """Give the front end, and the stack behind it."""
-    with running_front_end() as urls:
+    with running_front_end(EXAMPLE) as urls:
         yield urls
 
 

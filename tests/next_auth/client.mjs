@@ -1,4 +1,5 @@
-// A browser without a screen (happy-dom: its own fetch, cookies and origin) in which the published next-auth/react runs.
+// A browser without a screen (happy-dom: its own fetch, cookies and origin) in which the published next-auth/react runs,
+// of the version that PACKAGE names.
 // Reads {"call": "signIn", "with": [...]}, one a line, and answers what the function returns.
 // "update" is no export: it is what useSession() gives to a component, so one is rendered for it.
 
@@ -10,7 +11,7 @@ globalThis.BroadcastChannel = undefined; // Node's would keep the process from e
 
 const React = (await import("react")).default;
 const { createRoot } = await import("react-dom/client");
-const nextAuth = await import("next-auth/react");
+const nextAuth = await import(`${process.env.PACKAGE}/react`);
 
 async function update(changes) {
   const root = createRoot(document.createElement("div"));

@@ -13,7 +13,7 @@ SECRETS = {
     "a password": re.compile(re.escape(PASSWORD)),
     "a token": re.compile(r"\beyJ[\w-]{10,}\."),
     "an e-mail address": re.compile(r"[\w.+-]+@example\.com"),
-    "a cookie": re.compile(r"next-auth\.[a-z-]+="),
+    "a cookie": re.compile(r"\b(next-auth|authjs)\.[a-z-]+="),
 }
 GREETED = "ada@example.com"
 """Stands, with a password, in the examples by which the stack greets whoever starts it; nobody in the tests is that."""

@@ -1,12 +1,15 @@
 """The published npm package next-auth, as the tests run it: programs in ``tests/next_auth``, installed as locked."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from shared.settings import SAMPLE_SECRETS
+from shared.tokens.protocol import Version
 from tests.support.node import NodeProgram, install_packages, running_program
 
+PACKAGES: Mapping[Version, str] = {"4": "next-auth", "5": "next-auth-5"}
+"""The names under which the versions are installed beside one another."""
 FOLDER = Path(__file__).parents[1] / "next_auth"
 
 
@@ -28,17 +31,24 @@ class NextAuthClient:
 
 
 @contextlib.contextmanager
-def running_client(page_url: str) -> Iterator[NextAuthClient]:
+def running_client(page_url: str, version: Version = "4") -> Iterator[NextAuthClient]:
     """Give a client whose page stands at this address."""
     install_packages(FOLDER)
-    with running_program(FOLDER / "client.mjs", {"PAGE_URL": page_url}) as program:
+    with running_program(FOLDER / "client.mjs", {"PAGE_URL": page_url, "PACKAGE": PACKAGES[version]}) as program:
         yield NextAuthClient(program)
 
 
 @contextlib.contextmanager
-def running_server_side(public_url: str) -> Iterator[NodeProgram]:
-    """Give what a Next.js server has: ``next-auth/jwt`` and ``next-auth/middleware``, with our sample secret."""
+def running_server_side(public_url: str, version: Version = "4") -> Iterator[NodeProgram]:
+    """Give what a Next.js server has, with our sample secret: ``next-auth/jwt``, in version 4 also its middleware."""
     install_packages(FOLDER)
-    settings = {"NEXTAUTH_URL": public_url, "NEXTAUTH_SECRET": SAMPLE_SECRETS["NEXTAUTH_SECRET"]}
-    with running_program(FOLDER / "server_side.mjs", settings) as program:
-        yield program
+    program = {"4": "server_side.mjs", "5": "server_side_5.mjs"}[version]
+    with running_program(FOLDER / program, name_settings(public_url)) as running:
+        yield running
+
+
+def name_settings(public_url: str) -> dict[str, str]:
+    """Return the settings of an application with next-auth of either version at that URL, with our sample secret."""
+    secret = SAMPLE_SECRETS["NEXTAUTH_SECRET"]
+    of_version_5 = {"AUTH_URL": public_url, "AUTH_SECRET": secret}
+    return {"NEXTAUTH_URL": public_url, "NEXTAUTH_SECRET": secret, **of_version_5}

@@ -99,4 +99,4 @@ def _describe_json(value: object) -> str:
         return "{" + ", ".join(f"{name}: {_describe_json(each)}" for name, each in sorted(value.items())) + "}"
     if isinstance(value, str):
         return next((f"({shape})" for shape, pattern in _SHAPES.items() if pattern.fullmatch(value)), value)
-    return f"({type(value).__name__})"
+    return "null" if value is None else f"({type(value).__name__})"

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from shared.tokens.protocol import Version
+
 Kind = Literal["json", "form", "broken"]  # the last says that it is JSON, and is a form
 
 
@@ -13,7 +15,8 @@ class Case:
 
     ``before`` is what the browser did: nothing, ``csrf`` (it has the csrf cookie), ``signed in``, ``signed out`` (the
     session cookie of a session that was ended is sent again). ``cookies`` are sent beside, their names without prefix;
-    ``fields`` are the body's, in which ``{csrf}`` and ``{email}`` are filled in.
+    ``fields`` are the body's, in which ``{csrf}`` and ``{email}`` are filled in; ``JSON_MODE`` among them asks for JSON
+    as the protocol's version does it.
     """
 
     name: str
@@ -35,9 +38,10 @@ FORGED_CSRF = f"{'a' * 64}|{'b' * 64}"
 SIGN_IN = "/callback/credentials"
 
 
-def list_cases() -> list[Case]:
+def list_cases(version: Version) -> list[Case]:
     """Return all requests, in the order of the protocol."""
-    return [*_asking(), *_updating(), *_starting(), *_signing_in(), *_signing_out(), *_pages(), *_others()]
+    common = [*_asking(), *_updating(), *_starting(), *_signing_in(), *_signing_out(), *_pages(), *_others()]
+    return common if version == "4" else [*common, *_of_version_5()]
 
 
 def _asking() -> Iterator[Case]:
@@ -147,3 +151,10 @@ def _others() -> Iterator[Case]:
         ("PUT", "/session"),
     ):
         yield Case(f"{path}, {method}", method, path)
+
+
+def _of_version_5() -> Iterator[Case]:
+    yield Case("a provider after an action that has none", "GET", "/session/credentials", "signed in")
+    yield Case("three segments", "GET", "/callback/credentials/more")
+    for error in ("MissingCSRF", "CredentialsSignin&code=credentials"):
+        yield Case(f"sign-in page, {error}", "GET", f"/signin?error={error}")

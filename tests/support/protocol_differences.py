@@ -1,9 +1,10 @@
 """Why Gatepost answers some requests differently from next-auth: a difference has a reason here, or is a bug."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from shared.tokens.protocol import Version
 from tests.support.protocol_answers import Answer
 
 
@@ -34,10 +35,10 @@ class Reason:
         )
 
 
-_CSRF = r"cookie .*next-auth\.csrf-token"
-_CALLBACK = r"cookie .*next-auth\.callback-url"
+_CSRF = r"cookie .*(next-auth|authjs)\.csrf-token"
+_CALLBACK = r"cookie .*(next-auth|authjs)\.callback-url"
 _PLACE_OF_OURS = r"https?://(localhost:3000|gatepost\.example)(/[^/].*)?;.*"
-_SESSION = r"cookie .*next-auth\.session-token"
+_SESSION = r"cookie .*(next-auth|authjs)\.session-token"
 _ERROR = r"\{error: .*\}"
 NOT_STORED = Reason(
     "a",
@@ -46,78 +47,144 @@ NOT_STORED = Reason(
     ".*",
     (("cache-control", "", "(private, no-cache, )?no-store"), ("pragma", "", "no-cache"), ("expires", "", "0")),
 )
-REASONS = (
-    NOT_STORED,
-    Reason(
-        "b",
-        "next-auth writes the csrf and callback cookies with nearly every answer, Gatepost where a form needs them: "
-        "the first with a token that is handed out, the second when a destination is chosen.",
-        ".*",
-        ((_CSRF, r"\(csrf\);.*", ""), (_CALLBACK, "http.*", ""), (_CALLBACK, "", _PLACE_OF_OURS)),
-    ),
-    Reason(
-        "c",
-        "The session was ended. next-auth asks nobody: its session lives until it expires, signed out or not. Gatepost "
-        "looks at the session's row.",
-        "session, cookie of an ended one",
-        (("body", r"\{expires: .*\}", r"\{\}"), (_SESSION, r"\(sealed\);.*", r"; .*max-age 0.*")),
-    ),
-    Reason(
-        "d",
-        "No verified csrf token. next-auth answers 200, which its client takes for success; Gatepost answers 403.",
-        "sign (in|out), (no|wrong) csrf.*",
-        (("status", "200", "403"), ("body", r"\{url: .*csrf=true\}", r"\{url: .*csrf=true&error=MissingCSRF\}")),
-    ),
-    Reason(
-        "e",
-        "A form sent by a browser is shown again at once, with the error and what was typed, instead of by a redirect "
-        "that loses both.",
-        ".*, form",
-        (
-            ("status", "302", "40[13]"),
-            ("location", "http.*", ""),
-            ("body", "", r"\(page\)"),
-            ("content-type", "", "text/html"),
-        ),
-    ),
-    Reason(
-        "f",
-        "The address is there, the method is not: 405, and `Allow` names those that are (RFC 9110, section 15.5.6).",
-        ".*",
-        (("status", "200|400|500", "405"), ("allow", "", ".+"), ("body", ".*", r"\{error: This method .*\}")),
-    ),
-    Reason(
-        "g",
-        "Errors have one shape, JSON.",
-        ".*",
-        (("body", "Error: .*|Invalid JSON", _ERROR), ("content-type", "(text/html|text/plain)?", "application/json")),
-    ),
-    Reason(
-        "h",
-        "A path that some read as another site, such as `//evil.example`, is no destination.",
-        "sign in, to //",
-        (("body", r"\{url: .*\}", r"\{url: .*\}"), (_CALLBACK, "http.*", _PLACE_OF_OURS)),
-    ),
-    Reason(
-        "i",
-        "Gatepost's sign-in page greets whoever is signed in, and seals the session anew as `/session` does.",
-        "sign-in page, signed in",
-        ((_SESSION, "", r"\(sealed\);.*"),),
-    ),
-    Reason(
-        "j",
-        "The device cookie names the browser's last sign-in, so that a late answer to an earlier request can't undo "
-        "it. Only a sign-in sets it.",
-        "sign in.*",
-        ((r"cookie .*gatepost\.device", "", r"\(device\);.*"),),
-    ),
-    Reason(
-        "k",
-        "After the form of the sign-out page, the first page says that it was done.",
-        "sign out, form",
-        (("location", "https?://[^/]+", r"https?://[^/]+/\?done=signed-out"),),
+COOKIES_WHERE_NEEDED = Reason(
+    "b",
+    "next-auth writes the csrf and callback cookies with nearly every answer, Gatepost where a form needs them: "
+    "the first with a token that is handed out, the second when a destination is chosen.",
+    ".*",
+    ((_CSRF, r"\(csrf\);.*", ""), (_CALLBACK, "http.*", ""), (_CALLBACK, "", _PLACE_OF_OURS)),
+)
+SESSION_OVER = Reason(
+    "c",
+    "The session was ended. next-auth asks nobody: its session lives until it expires, signed out or not. Gatepost "
+    "looks at the session's row.",
+    "session, cookie of an ended one",
+    (("body", r"\{expires: .*\}", r"\{\}|null"), (_SESSION, r"\(sealed\);.*", r"; .*max-age 0.*")),
+)
+NO_CSRF_TOKEN = Reason(
+    "d",
+    "No verified csrf token. next-auth answers 200, which its client takes for success; Gatepost answers 403.",
+    "sign (in|out), (no|wrong) csrf.*",
+    (("status", "200", "403"), ("body", r"\{url: .*csrf=true\}", r"\{url: .*csrf=true&error=MissingCSRF\}")),
+)
+FORM_AGAIN = Reason(
+    "e",
+    "A form sent by a browser is shown again at once, with the error and what was typed, instead of by a redirect "
+    "that loses both.",
+    ".*, form",
+    (
+        ("status", "302", "40[13]"),
+        ("location", "http.*", ""),
+        ("body", "", r"\(page\)"),
+        ("content-type", "", "text/html"),
     ),
 )
+WRONG_METHOD = Reason(
+    "f",
+    "The address is there, the method is not: 405, and `Allow` names those that are (RFC 9110, section 15.5.6).",
+    ".*",
+    (("status", "200|302|400|500", "405"), ("allow", "", ".+"), ("body", ".*", r"\{error: This method .*\}")),
+)
+WRONG_METHOD_5 = replace(
+    WRONG_METHOD,
+    shapes=(
+        *WRONG_METHOD.shapes,
+        ("location", "http.*error=Configuration", ""),
+        ("content-type", "", "application/json"),
+    ),
+)
+ONE_SHAPE = Reason(
+    "g",
+    "Errors have one shape, JSON.",
+    ".*",
+    (("body", "Error: .*|Invalid JSON", _ERROR), ("content-type", "(text/html|text/plain)?", "application/json")),
+)
+NO_DESTINATION = Reason(
+    "h",
+    "A path that some read as another site, such as `//evil.example`, is no destination.",
+    "sign in, to //",
+    (("body", r"\{url: .*\}", r"\{url: .*\}"), (_CALLBACK, "http.*", _PLACE_OF_OURS)),
+)
+GREETING = Reason(
+    "i",
+    "Gatepost's sign-in page greets whoever is signed in, and seals the session anew as `/session` does.",
+    "sign-in page, signed in",
+    ((_SESSION, "", r"\(sealed\);.*"),),
+)
+DEVICE = Reason(
+    "j",
+    "The device cookie names the browser's last sign-in, so that a late answer to an earlier request can't undo "
+    "it. Only a sign-in sets it.",
+    "sign in.*",
+    ((r"cookie .*gatepost\.device", "", r"\(device\);.*"),),
+)
+DONE = Reason(
+    "k",
+    "After the form of the sign-out page, the first page says that it was done.",
+    "sign out, form",
+    (("location", "https?://[^/]+", r"https?://[^/]+/\?done=signed-out"),),
+)
+NO_LOCATION = Reason(
+    "l",
+    "next-auth leaves `Location` on an answer that is no redirect, beside the URL in its body. Nobody reads it there.",
+    "s.*",
+    (("location", "http.*", ""),),
+)
+EXPLAINED_ERROR = Reason(
+    "m",
+    "An error that signing in again can mend is explained on the sign-in page.",
+    "error page, .*",
+    (
+        ("status", "200", "302"),
+        ("location", "", "http.*/signin.*"),
+        ("body", r"\(page\)", ""),
+        ("content-type", "text/html", ""),
+    ),
+)
+NO_SUCH_PROVIDER = Reason(
+    "n",
+    "There is no such provider, and so no such address; next-auth takes that for a wrong configuration.",
+    "sign in, unknown provider",
+    (("status", "200", "400"), ("body", r"\{url: .*error=Configuration\}", r"Bad request\.")),
+)
+PAGE_OF_A_WAY = Reason(
+    "o",
+    "The address of a way to sign in shows the sign-in page, as in version 4; next-auth has nothing to show there.",
+    "sign-in page of .*",
+    (
+        ("status", "302", "200"),
+        ("location", "http.*error=Configuration", ""),
+        ("body", "", r"\(page\)"),
+        ("content-type", "", "text/html"),
+        (_CSRF, "", r"\(csrf\);.*"),
+    ),
+)
+_IN_BOTH = (NOT_STORED, COOKIES_WHERE_NEEDED, SESSION_OVER)
+_REASONS_4 = (
+    *_IN_BOTH,
+    NO_CSRF_TOKEN,
+    FORM_AGAIN,
+    WRONG_METHOD,
+    ONE_SHAPE,
+    NO_DESTINATION,
+    GREETING,
+    DEVICE,
+    DONE,
+)
+_REASONS_5 = (
+    *_IN_BOTH,
+    FORM_AGAIN,
+    WRONG_METHOD_5,
+    NO_DESTINATION,
+    GREETING,
+    DEVICE,
+    DONE,
+    NO_LOCATION,
+    EXPLAINED_ERROR,
+    NO_SUCH_PROVIDER,
+    PAGE_OF_A_WAY,
+)
+REASONS: Mapping[Version, Sequence[Reason]] = {"4": _REASONS_4, "5": _REASONS_5}
 
 
 def compare(theirs: Answer, ours: Answer) -> Iterator[Difference]:
@@ -127,8 +194,3 @@ def compare(theirs: Answer, ours: Answer) -> Iterator[Difference]:
         difference = Difference(part, left.get(part, ""), right.get(part, ""))
         if difference.theirs != difference.ours:
             yield difference
-
-
-def find_reason(case: str, difference: Difference) -> Reason | None:
-    """Return why a difference is meant; None when it is a bug."""
-    return next((reason for reason in REASONS if reason.explains(case, difference)), None)

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 
+from shared.tokens.protocol import Protocol
 from shared.tokens.session_cookie import CookieNames
 from tests.support.people import PASSWORD
 from tests.support.protocol_answers import Answer, read_answer, update_jar
@@ -15,11 +16,12 @@ from tests.support.protocol_cases import SIGN_IN, Case
 
 @dataclass(frozen=True, slots=True)
 class ProtocolServer:
-    """A server: where it listens, the public URL that it believes in, and who has signed up."""
+    """A server: where it listens, the public URL that it believes in, who has signed up, and what it speaks."""
 
     url: str
     public_url: str
     email: str
+    protocol: Protocol
     addresses: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def ask(self, case: Case) -> Answer:
@@ -48,7 +50,7 @@ class _Browser:
             ended = dict(self.jar)
             self._submit("/signout")
             self.jar = ended
-        names = CookieNames.of(self.server.public_url)
+        names = CookieNames.of(self.server.public_url, self.server.protocol)
         prefixes = {"csrf-token": names.csrf, "callback-url": names.callback}
         for name, value in case.cookies.items():
             full = prefixes.get(name) or names.session + name.removeprefix("session-token")
@@ -62,11 +64,14 @@ class _Browser:
         if self.jar:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.jar.items())
         body: dict[str, Any] = {}
+        header = self.server.protocol.json_header
+        if header is not None and fields is not None and fields.get("json") == "true":
+            headers[header] = "1"
+            fields = {name: each for name, each in fields.items() if name != "json"}
         if fields is not None:
             filled = {name: self._fill_in(each) if isinstance(each, str) else each for name, each in fields.items()}
             body = {"json": filled} if kind == "json" else {"data": filled}
-        if kind == "broken":
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = "application/x-www-form-urlencoded" if kind == "form" else "application/json"
         response = self.client.request(method, path, headers=headers, **body)
         update_jar(self.jar, response)
         return response
@@ -74,6 +79,7 @@ class _Browser:
     def _submit(self, path: str, **fields: str) -> None:
         answer = self.send("POST", path, {"csrfToken": self.csrf, "json": "true", **fields})
         assert answer.status_code == 200, answer.text
+        assert "error" not in answer.text
 
     def _fill_in(self, text: str) -> str:
         known = {"{csrf}": self.csrf, "{email}": self.server.email, "{base}": self.server.public_url}

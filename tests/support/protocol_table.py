@@ -1,13 +1,16 @@
 """The Markdown table of ``docs/next-auth.md``: what next-auth and Gatepost answer to each request, and why."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from shared.tokens.protocol import PROTOCOLS, Version
 from tests.support.protocol_answers import Answer
 from tests.support.protocol_cases import Case
-from tests.support.protocol_differences import NOT_STORED, REASONS, Difference, compare, find_reason
+from tests.support.protocol_differences import NOT_STORED, REASONS, Difference, Reason, compare
 
-BEGIN, END = "<!-- generated: make next-auth-table -->\n", "<!-- end -->\n"
+BEGIN, END = "<!-- generated: make next-auth-table, version {} -->\n", "<!-- end -->\n"
+_FAMILY = re.compile(f"^(__Host-|__Secure-)?(({'|'.join(each.cookies for each in PROTOCOLS.values())})\\.)?")
 SHOWN_HEADERS = ("location", "allow")
 
 
@@ -18,16 +21,21 @@ class Comparison:
     case: Case
     theirs: Answer
     ours: Answer
+    version: Version
 
     @property
     def differences(self) -> list[Difference]:
         """What is not the same."""
         return list(compare(self.theirs, self.ours))
 
+    def find_reason(self, difference: Difference) -> Reason | None:
+        """Return why a difference is meant; None when it is a bug."""
+        return next((each for each in REASONS[self.version] if each.explains(self.case.name, difference)), None)
+
     @property
     def letters(self) -> list[str]:
         """The letters of the reasons why, but for the one that holds everywhere."""
-        found = {find_reason(self.case.name, each) for each in self.differences}
+        found = {self.find_reason(each) for each in self.differences}
         return sorted(reason.letter for reason in found if reason and reason is not NOT_STORED)
 
 
@@ -37,19 +45,20 @@ def render_table(comparisons: Sequence[Comparison]) -> str:
     lines = [
         f"{len(comparisons)} requests; {same} answers are the same but for *a*. The differences, each meant:",
         "",
-        *(f"- *{reason.letter}*: {reason.why}" for reason in REASONS),
+        *(f"- *{reason.letter}*: {reason.why}" for reason in REASONS[comparisons[0].version]),
         "",
-        "| request | next-auth | Gatepost | |",
+        f"| request | next-auth {comparisons[0].version} | Gatepost | |",
         "|---|---|---|---|",
         *map(_render_row, comparisons),
     ]
     return "\n".join(lines) + "\n"
 
 
-def replace_table(page: str, table: str) -> str:
-    """Return a page with another table between its marks."""
-    before, rest = page.split(BEGIN)
-    return before + BEGIN + table + END + rest.partition(END)[2]
+def replace_table(page: str, version: Version, table: str) -> str:
+    """Return a page with another table of a version between its marks."""
+    begin = BEGIN.format(version)
+    before, rest = page.split(begin)
+    return before + begin + table + END + rest.partition(END)[2]
 
 
 def _render_row(row: Comparison) -> str:
@@ -68,7 +77,7 @@ def _render_cookies(cookies: Iterable[tuple[str, str]]) -> list[str]:
     """Name each cookie without what all have in common: the prefixes, HttpOnly, Path and SameSite."""
     shown = []
     for name, text in cookies:
-        short, value = name.partition("next-auth.")[2] or name.removeprefix("__Host-"), text.partition(";")[0]
+        short, value = _FAMILY.sub("", name), text.partition(";")[0]
         shown.append(f"sets {short} {_as_code(value)}" if "max-age 0" not in text else f"clears {short}")
     return shown
 

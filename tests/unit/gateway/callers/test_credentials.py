@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.callers.credentials import Credentials, StaleSession
+from gateway.callers.credentials import NOBODY, Credentials, Identity, StaleSession
+from gateway.settings import GatewaySettings
 from shared.auth_events.revocations import Revocations
 from shared.tokens.authentication import Anonymous, Reason, User
 from shared.tokens.device_cookie import DeviceCookies, LastSignIn
@@ -73,6 +74,27 @@ def test_a_cookie_in_chunks() -> None:
     chunks = f"{COOKIE}.0={sealed[:100]}; {COOKIE}.1={sealed[100:]}"
     assert find(("cookie", chunks)) == 2
     assert find(("cookie", f"{COOKIE}.1={sealed[100:]}")) is Reason.MISSING
+
+
+def test_the_cookie_of_version_5() -> None:
+    """With NEXTAUTH_PROTOCOL=5 its cookie identifies, a stale one is to be renewed, and version 4's is none."""
+    given = {"secret_key": "k" * 40, "nextauth_secret": "n" * 40, "service_secret": "s" * 40}
+    settings = GatewaySettings.model_validate({**given, "nextauth_url": URL, "nextauth_protocol": "5"})
+    by_settings = Credentials.of(settings, Revocations())
+    token = by_settings.tokens.sign(user_id=2, name="A", email="a@b.c", session_id=SESSION_ID, now=NOW)
+    claims = {"accessToken": token, "sid": SESSION_ID}
+    fresh, stale = (by_settings.sealer.seal({**claims, **more}, NOW) for more in ({}, {"accessToken": "x"}))
+
+    def identify(cookie: str) -> Identity:
+        return by_settings.identify("GET", [(b"cookie", cookie.encode())], NOW)
+
+    caller = identify(f"authjs.session-token={fresh}").caller
+    assert isinstance(caller, User)
+    assert caller.claims.user_id == 2
+    renewable = StaleSession(SESSION_ID, stale, ("authjs.session-token",))
+    assert identify(f"authjs.session-token={stale}").stale == renewable
+    for cookie in (f"{COOKIE}={fresh}", f"__Secure-authjs.session-token={fresh}"):
+        assert identify(cookie) == NOBODY
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])

@@ -17,6 +17,7 @@ from gateway.wire.headers import (
 )
 from gateway.wire.limits import MAX_HEADERS
 from shared.errors import BadRequest, HeadersTooLarge
+from shared.tokens.protocol import PROTOCOLS
 from shared.tokens.session_cookie import CookieNames, parse_cookies
 
 HOST = (b"host", b"localhost:3000")
@@ -96,6 +97,15 @@ def test_no_cookie_of_ours_passes(pairs: list[str]) -> None:
     assert kept.get("a") == ("1" if "a=1" in pairs else None)
 
 
+def test_of_two_versions_the_cookies_of_the_spoken_one_stop() -> None:
+    """The cookies of the version that is spoken are left out; those of another may be an application's own."""
+    cookies = b"authjs.session-token.0=x; authjs.csrf-token=y; next-auth.session-token=z"
+    request = read_passing_headers([HOST, (b"cookie", cookies)], HOSTS)
+    of_version_5 = CookieNames.of("http://localhost:3000", PROTOCOLS["5"])
+    sent = parse_cookies(list_sent(request, None, of_version_5))
+    assert sent == {"next-auth.session-token": "z"}
+
+
 @pytest.mark.parametrize(
     ("sent", "kept"),
     [(b"\xa0__Host-a=1", b"\xa0__Host-a=1"), (b" \ta=1 ", b"a=1"), (b"\xa0next-auth.session-token=x; b=2", b"b=2")],
@@ -119,6 +129,18 @@ def test_a_length_is_a_number(value: bytes) -> None:
     """A Content-Length that is not a plain number in bounds is refused."""
     with pytest.raises(BadRequest):
         read_passing_headers([HOST, (b"content-length", value)], HOSTS)
+
+
+@pytest.mark.parametrize(
+    ("name", "passes"),
+    [
+        *((name, False) for name in (b"x-auth-user", b"x-auth-return-redirect-user", b"x-user-id", b"forwarded")),
+        *((name, True) for name in (b"x-auth-return-redirect", b"x-author")),
+    ],
+)
+def test_what_could_be_the_gateways_own_word_stops(name: bytes, passes: bool) -> None:  # noqa: FBT001 - a column of the table
+    """A header that could name the user stops here; the one by which NextAuth 5's client asks for JSON passes."""
+    assert (name in dict(read_passing_headers([HOST, (name, b"1")], HOSTS).pairs)) is passes
 
 
 def test_sizes_count_names_and_values() -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.tokens.protocol import PROTOCOLS
 from shared.tokens.session_cookie import (
-    CHUNK_LENGTH,
     CookieNames,
     clear_cookie,
     find_session_value,
@@ -21,7 +21,9 @@ from shared.tokens.session_cookie import (
 
 NOW = 1_800_000_000
 HTTP, HTTPS = CookieNames.of("http://localhost:3000"), CookieNames.of("https://example.com")
+HTTP_5, HTTPS_5 = (CookieNames.of(url, PROTOCOLS["5"]) for url in ("http://localhost:3000", "https://example.com"))
 NAME = HTTP.session
+CHUNK_LENGTH = 3933
 
 
 # Names
@@ -39,6 +41,22 @@ def test_names_under_http_and_https() -> None:
         "__Secure-next-auth.session-token",
         "__Host-next-auth.csrf-token",
         "__Secure-next-auth.callback-url",
+        True,
+    )
+
+
+def test_names_of_version_5() -> None:
+    """The cookies are named as in NextAuth 5; the device cookie keeps its name, so that it outlives the change."""
+    assert (HTTP_5.session, HTTP_5.csrf, HTTP_5.callback, HTTP_5.device) == (
+        "authjs.session-token",
+        "authjs.csrf-token",
+        "authjs.callback-url",
+        HTTP.device,
+    )
+    assert (HTTPS_5.session, HTTPS_5.csrf, HTTPS_5.callback, HTTPS_5.secure) == (
+        "__Secure-authjs.session-token",
+        "__Host-authjs.csrf-token",
+        "__Secure-authjs.callback-url",
         True,
     )
 
@@ -128,15 +146,16 @@ def test_short_session_is_one_cookie() -> None:
     ]
 
 
-def test_long_session_is_cut() -> None:
-    """A longer session is split into pieces of 3933 characters, which join to the original."""
-    sealed = "".join(chr(97 + n % 26) for n in range(2 * CHUNK_LENGTH + 1))
-    written = session_cookies(HTTPS, sealed, NOW, [])
+@pytest.mark.parametrize(("names", "length"), [(HTTPS, CHUNK_LENGTH), (HTTPS_5, 3936)])
+def test_long_session_is_cut(names: CookieNames, length: int) -> None:
+    """A longer session is split into pieces of 3933 characters, in version 5 of 3936, which join to the original."""
+    sealed = "".join(chr(97 + n % 26) for n in range(2 * length + 1))
+    written = session_cookies(names, sealed, NOW, [])
 
     values = parse_cookies([(b"cookie", value.partition("; ")[0].encode()) for value in written])
-    assert [len(value) for value in values.values()] == [CHUNK_LENGTH, CHUNK_LENGTH, 1]
-    assert list(values) == [f"{HTTPS.session}.{n}" for n in range(3)]
-    assert find_session_value(values, HTTPS.session) == sealed
+    assert [len(value) for value in values.values()] == [length, length, 1]
+    assert list(values) == [f"{names.session}.{n}" for n in range(3)]
+    assert find_session_value(values, names.session) == sealed
     assert all("; Secure" in value for value in written)
     assert all(len(value) <= 4096 for value in written)
 
