@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -16,8 +16,9 @@ from pydantic_core import ErrorDetails
 from gateway.matching.matchers import compile_matcher
 from gateway.policy.checks import RuleRefused, check_rules
 from gateway.policy.rules import NEVER_ROUTED, Policy, PolicyInvalid
-from gateway.policy.schema import PolicyFile
+from gateway.policy.schema import PolicyFile, Table
 
+FileTable = TypeVar("FileTable", bound=Table)
 KeyPath: TypeAlias = tuple[str | int, ...]
 """Where something stands: the keys and indexes that lead there, as pydantic gives them."""
 
@@ -39,32 +40,43 @@ _SYNTAX_POSITION = re.compile(r" \(at line (\d+), column \d+\)$")
 
 def load_policy(path: Path, settings: Mapping[str, str]) -> Policy:
     """Return the policy of a file; ``settings`` gives the values of ``${NAME}``."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        raise PolicyInvalid(str(path), 1, "the file can't be read") from None
-    return parse_policy(text, settings, str(path))
+    return parse_policy(read_text(path), settings, str(path))
 
 
 def parse_policy(text: str, settings: Mapping[str, str], file: str = "rules.toml") -> Policy:
     """Return the policy in a file's text; ``file`` is the name used in errors."""
-    words = _parse_toml(text, file)
-    lines = list_lines(text)
-    try:
-        tables = PolicyFile.model_validate(words, context=settings)
-    except ValidationError as invalid:
-        raise _choose_error(invalid, words, lines, file) from None
+    tables, lines = parse_tables(PolicyFile, text, file, settings)
     policy = Policy(
-        tuple(rule.to_rule(_get_line(lines, ("rule", index))) for index, rule in enumerate(tables.rules)),
+        tuple(rule.to_rule(get_line(lines, ("rule", index))) for index, rule in enumerate(tables.rules)),
         tuple(upstream.to_upstream(name) for name, upstream in tables.upstreams.items()),
         tuple(compile_matcher(source) for source in NEVER_ROUTED),
     )
     try:
         check_rules(policy)
     except RuleRefused as refusal:
-        line = _get_line(lines, ("rule", refusal.index, refusal.key or ""))
+        line = get_line(lines, ("rule", refusal.index, refusal.key or ""))
         raise PolicyInvalid(file, line, str(refusal)) from None
     return policy
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file, or raise PolicyInvalid."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        raise PolicyInvalid(str(path), 1, "the file can't be read") from None
+
+
+def parse_tables(
+    kind: type[FileTable], text: str, file: str, context: Mapping[str, str]
+) -> tuple[FileTable, dict[KeyPath, int]]:
+    """Return what a file says, of the kind that is expected, and the line of each of its keys."""
+    words = _parse_toml(text, file)
+    lines = list_lines(text)
+    try:
+        return kind.model_validate(words, context=context), lines
+    except ValidationError as invalid:
+        raise _choose_error(invalid, words, lines, file) from None
 
 
 def list_lines(text: str) -> dict[KeyPath, int]:
@@ -92,6 +104,13 @@ def list_lines(text: str) -> dict[KeyPath, int]:
     return lines
 
 
+def get_line(lines: Mapping[KeyPath, int], key_path: KeyPath) -> int:
+    """Return the line on which a key stands, or else the nearest thing around it."""
+    while key_path and key_path not in lines:
+        key_path = key_path[:-1]
+    return lines.get(key_path, 1)
+
+
 def _read_key_path(parsed: object, newest: dict[KeyPath, int]) -> KeyPath:
     """Return the keys that lead to the table or value of one statement, as ``tomllib`` parsed it."""
     key_path: KeyPath = ()
@@ -103,13 +122,6 @@ def _read_key_path(parsed: object, newest: dict[KeyPath, int]) -> KeyPath:
         if key_path in newest:
             key_path = (*key_path, newest[key_path])
     return key_path
-
-
-def _get_line(lines: Mapping[KeyPath, int], key_path: KeyPath) -> int:
-    """Return the line on which a key stands, or else the nearest thing around it."""
-    while key_path and key_path not in lines:
-        key_path = key_path[:-1]
-    return lines.get(key_path, 1)
 
 
 def _parse_toml(text: str, file: str) -> dict[str, object]:
@@ -128,7 +140,7 @@ def _choose_error(
 ) -> PolicyInvalid:
     """Return the first error in the file. A missing word comes last: it may be there, misspelt."""
     errors = [
-        (error["type"] == "missing", _get_line(lines, error["loc"]), _describe(error, words))
+        (error["type"] == "missing", get_line(lines, error["loc"]), _describe(error, words))
         for error in invalid.errors(include_url=False)
     ]
     _, line, reason = min(errors)
