@@ -88,8 +88,9 @@ async def running_gateway(
     client_limits: ClientLimits | None = None,
     environment: Literal["development", "production"] = "development",
     auth_service_url: str = "http://127.0.0.1:9",
+    promises: Path | None = None,
 ) -> AsyncIterator[RunningGateway]:
-    """Give a gateway with the policy of a file."""
+    """Give a gateway with the policy of a file, and the promises of another."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as uvloop sets it, which the tests do without
     port = listener.getsockname()[1]
@@ -101,6 +102,7 @@ async def running_gateway(
         service_secret=SecretStr(SERVICE_SECRET),
         auth_service_url=auth_service_url,
         gateway_rules=rules,
+        gateway_promises=promises,
     )
     metrics = Metrics()
     app = create_app(settings, metrics, limits or Limits(), client_limits or ClientLimits())
