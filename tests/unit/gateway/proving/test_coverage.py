@@ -1,10 +1,17 @@
 """Operations of an API and the rules that decide them: all paths of each, and the rules that none uses."""
 
 import json
+from collections.abc import Sequence
 
 import pytest
+from starlette.routing import BaseRoute
 
+from auth_service.app import build_routes as build_auth_routes
+from gateway.policy.file import load_policy
 from gateway.proving.coverage import DocumentInvalid, Operation, cover, read_operations
+from gateway.settings import DEFAULT_RULES
+from posts_service.app import build_routes as build_posts_routes
+from shared.web.openapi import describe
 from tests.support.policies import has, read, rule
 
 
@@ -79,3 +86,22 @@ def test_a_rule_for_some_requests_only_does_not_reach_an_operation() -> None:
     coverage = cover(read(rule("/a", has=has("header", "x"))), [Operation("GET", "/a")])
     assert not coverage.is_complete
     assert [rule.line for rule in coverage.operations[0].rules] == [3]
+
+
+@pytest.mark.parametrize(
+    ("routes", "upstream"),
+    [
+        (build_auth_routes(), "auth"),
+        (build_auth_routes(verification="optional"), "auth"),
+        (build_auth_routes(verification="required"), "auth"),
+        (build_posts_routes(), "posts"),
+    ],
+)
+def test_the_policy_that_ships_reaches_every_operation(routes: Sequence[BaseRoute], upstream: str) -> None:
+    """Every path of every operation that a service describes is decided by a rule that leads to the service."""
+    policy = load_policy(DEFAULT_RULES, {"AUTH_SERVICE_URL": "http://auth", "POSTS_SERVICE_URL": "http://posts"})
+    operations = read_operations(json.dumps(describe(routes)))
+    assert len(operations) > 5
+    coverage = cover(policy, operations)
+    assert [reach.operation for reach in coverage.operations if reach.unreached or reach.doubts] == []
+    assert {rule.upstream for reach in coverage.operations for rule in reach.rules} == {upstream}
