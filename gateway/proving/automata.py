@@ -4,7 +4,7 @@ The tables are those by which the gateway matches. They are read side by side: a
 without those that can match no more. All texts that lead to one state are alike from there on, so the states that can
 be reached say everything about all texts, of which there are infinitely many.
 
-1. Characters that no table tells apart, and that cost the same, are one letter (``letters``).
+1. Characters that no table tells apart, and that cost the same, are one class (``character_classes``).
 2. States are visited in the order of their cost, so the first text of a region is a cheapest one. What a text costs is
    up to the caller; texts that cost more than ``longest`` do not exist.
 3. Together, tables may need as many states as the product of theirs. Too many are refused, and the error names the
@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from gateway.matching.dfa import DEAD, DFA
-from gateway.proving.letters import Letter, list_letters
+from gateway.proving.character_classes import CharacterClass, list_character_classes
 
 MOST_STATES = 30_000
 MOST_TALLIED = 1_000_000  # states times costs: half a second
@@ -37,7 +37,7 @@ class TooComplex(Exception):
     """Too many states to decide it; the text names what needs them."""
 
 
-class Table(NamedTuple):
+class NamedTable(NamedTuple):
     """A table, and what it is called in an error."""
 
     name: str
@@ -53,14 +53,16 @@ class Partition:
     def __init__(
         self,
         universe: DFA,
-        tables: Sequence[Table],
+        tables: Sequence[NamedTable],
         cost_of: Callable[[int], int],
         cost_bounds: Collection[int],
         longest: int,
     ) -> None:
-        self._tables = (Table("", universe), *tables)
+        self._tables = (NamedTable("", universe), *tables)
         self._longest = longest
-        self._letters, self._columns = list_letters([table.dfa for table in self._tables], cost_of, cost_bounds)
+        self._classes, self._columns = list_character_classes(
+            [table.dfa for table in self._tables], cost_of, cost_bounds
+        )
         self._owners = [owner for owner, table in enumerate(self._tables) for _ in table.dfa.rows]
         firsts = [self._owners.index(owner) for owner in range(len(self._tables))]
         self._firsts = firsts
@@ -135,13 +137,13 @@ class Partition:
             done.add(number)
             text = reached[number][1]
             self._note(number, states[number], text)
-            for target, letters in self._list_steps(states[number], states):
-                cheapest = letters[0]
+            for target, classes in self._list_steps(states[number], states):
+                cheapest = classes[0]
                 total = cost + cheapest.cost
                 if total <= self._longest and total < reached.get(target, (self._longest + 1, ""))[0]:
                     reached[target] = (total, text + cheapest.sample)
                     heapq.heappush(waiting, (total, target))
-                self._increment(number, target, letters)
+                self._increment(number, target, classes)
             if len(states) > MOST_STATES:
                 raise TooComplex(self._name_cause(states))
 
@@ -151,31 +153,31 @@ class Partition:
             self._ends[label].add(number)
             self.texts.setdefault(label, text)
 
-    def _increment(self, source: int, target: int, letters: list[Letter]) -> None:
+    def _increment(self, source: int, target: int, classes: list[CharacterClass]) -> None:
         while len(self._steps) <= max(source, target):
             self._steps.append({})
         counts = self._steps[source].setdefault(target, Counter())
-        for letter in letters:
-            counts[letter.cost] += letter.size
+        for each in classes:
+            counts[each.cost] += each.size
 
-    def _list_steps(self, state: State, states: list[State]) -> list[tuple[int, list[Letter]]]:
+    def _list_steps(self, state: State, states: list[State]) -> list[tuple[int, list[CharacterClass]]]:
         """Return the states after one more character, by their numbers; new ones are added to ``states``."""
         rows = [self._rows.get(row) or self._read_row(row) for row in state]
-        ways: dict[tuple[int, ...], list[Letter]] = {}
-        for letter, column in zip(self._letters, zip(*rows, strict=True), strict=True):
+        ways: dict[tuple[int, ...], list[CharacterClass]] = {}
+        for each, column in zip(self._classes, zip(*rows, strict=True), strict=True):
             if column[0] != DEAD:
-                ways.setdefault(column, []).append(letter)
-        found: list[tuple[int, list[Letter]]] = []
-        for column, letters in ways.items():
+                ways.setdefault(column, []).append(each)
+        found: list[tuple[int, list[CharacterClass]]] = []
+        for column, classes in ways.items():
             following = tuple(row for row in column if row != DEAD)
             number = self._numbers.setdefault(following, len(states))
             if number == len(states):
                 states.append(following)
-            found.append((number, letters))
+            found.append((number, classes))
         return found
 
     def _read_row(self, row: int) -> tuple[int, ...]:
-        """Return a row's targets by letter, as numbers among all rows."""
+        """Return a row's targets by each, as numbers among all rows."""
         owner = self._owners[row]
         first = self._firsts[owner]
         targets = self._tables[owner].dfa.rows[row - first]

@@ -21,7 +21,7 @@ from gateway.matching.matchers import compile_regex
 from gateway.policy.canonical_paths import MAX_QUERY_LENGTH
 from gateway.policy.decision import RequestFacts, holds
 from gateway.policy.rules import Condition, Rule, Source
-from gateway.proving.automata import Partition, Table, TooComplex
+from gateway.proving.automata import NamedTable, Partition, TooComplex
 from gateway.proving.paths import list_bounds, measure
 from gateway.wire.limits import MAX_HEAD
 
@@ -141,7 +141,7 @@ def _tell_apart(part: Part, conditions: tuple[Condition, ...]) -> Alternatives:
         return Alternatives(part, conditions, (absent,))  # no request can name it
     valued = [(condition, condition.value) for condition in conditions if condition.value is not None]
     always = frozenset(condition for condition in conditions if condition.value is None)
-    tables = [Table(describe(condition), table) for condition, table in valued]
+    tables = [NamedTable(describe(condition), table) for condition, table in valued]
     is_encoded = part.source in {Source.COOKIE, Source.QUERY}
     cost, bounds = (_measure_encoded, list_bounds("")) if is_encoded else (_measure_raw, ())
     longest = _LONGEST[part.source] - len(quote(part.key, safe="")) - len("=")

@@ -20,7 +20,7 @@ from gateway.policy.canonical_paths import (
     canonicalize_path,
 )
 from gateway.policy.rules import Policy
-from gateway.proving.automata import Label, Partition, Table
+from gateway.proving.automata import Label, NamedTable, Partition
 
 _ONE_BYTE, _TWO_BYTES, _THREE_BYTES = 0x80, 0x800, 0x10000  # from which code point on UTF-8 takes one byte more
 
@@ -45,7 +45,7 @@ class PathMap:
                 tables |= {matcher.source: matcher.dfa for matcher in matchers}
         self._tables = tables
         self._numbers = {name: number for number, name in enumerate(tables)}
-        named = [Table(name, table) for name, table in tables.items()]
+        named = [NamedTable(name, table) for name, table in tables.items()]
         self._partition = Partition(canonical_paths(), named, measure, list_bounds(), MAX_PATH_LENGTH)
         self.regions = [Region(label, read_path(text)) for label, text in self._partition.texts.items()]
 

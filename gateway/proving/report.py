@@ -21,7 +21,7 @@ from gateway.proving.wording import (
 )
 
 
-class Kind(StrEnum):
+class Impact(StrEnum):
     """What a change does, the gravest first."""
 
     OPENS = "opens"  # refused before, passes now
@@ -30,14 +30,14 @@ class Kind(StrEnum):
     REFUSES = "refuses"  # refused either way, but otherwise
 
 
-KINDS = list(Kind)
+IMPACTS = list(Impact)
 
 
-def kind_of(change: Change) -> Kind:
+def impact_of(change: Change) -> Impact:
     """Return what a change does."""
     if change.old.passes:
-        return Kind.REROUTES if change.new.passes else Kind.CLOSES
-    return Kind.OPENS if change.new.passes else Kind.REFUSES
+        return Impact.REROUTES if change.new.passes else Impact.CLOSES
+    return Impact.OPENS if change.new.passes else Impact.REFUSES
 
 
 def sort_differences(diff: Diff) -> list[Difference]:
@@ -58,11 +58,11 @@ def list_lines(diff: Diff) -> Iterator[str]:
         shown, folded = _fold(difference.changes)
         for change in shown:
             old, new = describe_pair(change.old, change.new)
-            yield f"  {kind_of(change):9} {', '.join(change.methods)}: {describe_sender(change)}"
+            yield f"  {impact_of(change):9} {', '.join(change.methods)}: {describe_sender(change)}"
             yield f"            {old} -> {new}"
             yield f"            {describe_example(change.example)}"
         if folded:
-            yield f"  {Kind.REFUSES:9} {folded} more kinds of request, for another reason (--json lists them)"
+            yield f"  {Impact.REFUSES:9} {folded} more kinds of request, for another reason (--json lists them)"
     yield from (f"not decided: {each}" for each in diff.undecided)
 
 
@@ -85,7 +85,7 @@ def list_markdown(diff: Diff) -> Iterator[str]:
         yield "|---|---|---|---|---|---|"
         for change in shown:
             cells = [
-                f"**{kind_of(change)}**",
+                f"**{impact_of(change)}**",
                 " ".join(change.methods),
                 escape_markdown(describe_sender(change)),
                 *map(escape_markdown, describe_pair(change.old, change.new)),
@@ -125,10 +125,10 @@ def summarize(diff: Diff) -> str:
     compared = f"all paths were compared, in {len(diff.paths.regions)} kinds"
     if diff.is_empty:
         return f"Nothing changes, for any request: {compared}."
-    counts = dict.fromkeys(KINDS, 0)
+    counts = dict.fromkeys(IMPACTS, 0)
     for difference in diff.differences:
-        counts[KINDS[min(map(_rank, difference.changes))]] += 1
-    said = [f"{kind} {count}" for kind, count in counts.items() if count]
+        counts[IMPACTS[min(map(_rank, difference.changes))]] += 1
+    said = [f"{impact} {count}" for impact, count in counts.items() if count]
     said += [f"undecided {len(diff.undecided)}"] if diff.undecided else []
     return f"The policy changes: {', '.join(said)} (sets of paths; {compared})."
 
@@ -152,19 +152,19 @@ def _list_rules(when: str, rules: Sequence[Rule]) -> Iterator[str]:
 
 def _fold(changes: Sequence[Change]) -> tuple[list[Change], int]:
     """Return the changes to be shown, the gravest first, and how many are not."""
-    shown = [change for change in changes if not (kind_of(change) is Kind.REFUSES and change.how)]
+    shown = [change for change in changes if not (impact_of(change) is Impact.REFUSES and change.how)]
     shown = shown or list(changes)
     return sorted(shown, key=_rank), len(changes) - len(shown)
 
 
 def _rank(change: Change) -> int:
-    return KINDS.index(kind_of(change))
+    return IMPACTS.index(impact_of(change))
 
 
 def _change_as_json(change: Change) -> Json:
     old, new = describe_pair(change.old, change.new)
     return {
-        "kind": kind_of(change).value,
+        "impact": impact_of(change).value,
         "methods": list(change.methods),
         "caller": change.sender,
         "how": change.how,

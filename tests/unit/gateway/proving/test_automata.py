@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.matching.matchers import compile_regex
-from gateway.proving.automata import Partition, Table, TooComplex
+from gateway.proving.automata import NamedTable, Partition, TooComplex
 
 LONGEST = 40
 PIECES = ("a", "b", "ab", "a*", "b+", "(?:a|b)", "[ab]{2}", "(?:ab)?", "(?!a)[ab]", "[^a]", "(?<=a)b", "(?:aa)*", "é?")
@@ -16,7 +16,7 @@ PIECES = ("a", "b", "ab", "a*", "b+", "(?:a|b)", "[ab]{2}", "(?:ab)?", "(?!a)[ab
 
 def part(universe: str, *tables: str, longest: int = LONGEST) -> Partition:
     """Return a partition in which every character costs one."""
-    named = [Table(source, compile_regex(source)) for source in tables]
+    named = [NamedTable(source, compile_regex(source)) for source in tables]
     return Partition(compile_regex(universe), named, lambda _: 1, (), longest)
 
 
@@ -69,7 +69,7 @@ def test_a_set_that_takes_too_long_to_count_has_no_size() -> None:
 
 def test_what_costs_too_much_does_not_exist() -> None:
     """A text that costs more than the longest may is in no region, and in no count."""
-    universe, table = compile_regex("(?:a{1,3}|b)"), Table("b", compile_regex("b"))
+    universe, table = compile_regex("(?:a{1,3}|b)"), NamedTable("b", compile_regex("b"))
     partition = Partition(universe, [table], lambda point: 5 if point == ord("b") else 1, (ord("b"), ord("b") + 1), 2)
     assert partition.texts == {frozenset(): "a"}
     assert partition.tally_texts([frozenset()]) == 2

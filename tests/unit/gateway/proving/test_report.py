@@ -57,7 +57,7 @@ def test_all_of_a_change_in_json() -> None:
     assert difference["when"] == "with query q = 1|2"
     assert difference["before"] == [{"line": 3, "matcher": ["/안"], "access": "protected", "upstream": "posts"}]
     assert difference["after"] == []
-    passing = [change for change in difference["changes"] if change["kind"] == "closes"]
+    passing = [change for change in difference["changes"] if change["impact"] == "closes"]
     assert [(change["caller"], change["how"]) for change in passing] == [
         ("signed in within 60 s with the role admin", "")
     ]
@@ -69,7 +69,7 @@ def test_all_of_a_change_in_json() -> None:
         "headers": {},
         "caller": "signed in as admin",
     }
-    assert {change["kind"] for change in difference["changes"]} == {"closes", "refuses"}
+    assert {change["impact"] for change in difference["changes"]} == {"closes", "refuses"}
 
 
 def test_markdown_shows_texts_as_they_are() -> None:

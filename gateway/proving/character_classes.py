@@ -1,6 +1,6 @@
-"""Letters: sets of characters that some tables don't tell apart. However many characters there are, letters are few.
+"""Classes of characters that some tables don't tell apart. However many characters there are, classes are few.
 
-What a character costs is up to the caller; all those of a letter cost the same.
+What a character costs is up to the caller; all those of a each cost the same.
 """
 
 from bisect import bisect_right
@@ -15,7 +15,7 @@ PREFERRED = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
 """The characters that texts are made of where there is a choice."""
 
 
-class Letter(NamedTuple):
+class CharacterClass(NamedTuple):
     """Characters that no table tells apart: one of them, what each costs, how many they are."""
 
     sample: str
@@ -23,10 +23,10 @@ class Letter(NamedTuple):
     size: int
 
 
-def list_letters(
+def list_character_classes(
     tables: Sequence[DFA], cost_of: Callable[[int], int], cost_bounds: Collection[int]
-) -> tuple[list[Letter], list[list[int]]]:
-    """Return the letters, those with preferred samples first, and for each table its column for each letter."""
+) -> tuple[list[CharacterClass], list[list[int]]]:
+    """Return the classes, those with preferred samples first, and for each table its column for each of them."""
     bounds = {bound for table in tables for bound in table.bounds}
     points = sorted({0, *cost_bounds, *bounds} - {LAST_POINT + 1})
     columns = zip(*([bisect_right(table.bounds, point) for point in points] for table in tables), strict=True)
@@ -34,11 +34,11 @@ def list_letters(
     for low, high, column in zip(points, [*points[1:], LAST_POINT + 1], columns, strict=True):
         alike[cost_of(low), column].append(range(low, high))
     found = [
-        (Letter(_choose_sample(ranges), cost, sum(map(len, ranges))), column)
+        (CharacterClass(_choose_sample(ranges), cost, sum(map(len, ranges))), column)
         for (cost, column), ranges in alike.items()
     ]
     found.sort(key=lambda pair: (pair[0].cost, _rank(pair[0].sample)))
-    return [letter for letter, _ in found], [list(each) for each in zip(*(column for _, column in found), strict=True)]
+    return [each for each, _ in found], [list(each) for each in zip(*(column for _, column in found), strict=True)]
 
 
 def _choose_sample(ranges: list[range]) -> str:
