@@ -177,7 +177,7 @@ class Partition:
         return found
 
     def _read_row(self, row: int) -> tuple[int, ...]:
-        """Return a row's targets by each, as numbers among all rows."""
+        """Return a row's targets by class, as numbers among all rows."""
         owner = self._owners[row]
         first = self._firsts[owner]
         targets = self._tables[owner].dfa.rows[row - first]
