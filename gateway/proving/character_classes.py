@@ -1,6 +1,6 @@
 """Classes of characters that some tables don't tell apart. However many characters there are, classes are few.
 
-What a character costs is up to the caller; all those of a each cost the same.
+What a character costs is up to the caller; all those of a class cost the same.
 """
 
 from bisect import bisect_right
