@@ -44,7 +44,8 @@ lint: $(VENV)/ready-to-work ## Style, types, layers, known vulnerabilities
 	MYPYPATH=examples/comments $(BIN)/mypy --package comments_service
 	$(BIN)/lint-imports
 	$(BIN)/python -m deploy.supply.audit
-check: lint ## The same, and the coverage of the unit and service tests
+check: lint ## The same, whether the policy keeps its promises, and the coverage of the unit and service tests
+	$(BIN)/python -m gateway.explain --rules gateway/rules.toml --prove gateway/promises.toml
 	$(PYTEST) tests/unit tests/service --cov --cov-fail-under=95 -q
 
 .PHONY: unit service plain key-pair integration attacks differential containers

@@ -1,10 +1,10 @@
 """The gateway, composed on one screen: the policy, credentials, its own pages, forward auth, and what joins them.
 
 create_app(settings, metrics) -> what uvicorn runs: a lifespan, and ``accept`` for each client's connection. The policy
-is read here, so the gateway does not start with a bad one; connections to upstreams are made when the first request
-needs them. SIGHUP reloads the policy. While it runs, the gateway follows the sessions that are ended, and the published
-keys where these verify tokens. Requests still running when the time to drain is over are answered with an error, and
-logged, before the process ends.
+is read here, so the gateway does not start with a bad one, nor with one that breaks a promise; connections to upstreams
+are made when the first request needs them. SIGHUP reloads the policy. While it runs, the gateway follows the sessions
+that are ended, and the published keys where these verify tokens. Requests still running when the time to drain is over
+are answered with an error, and logged, before the process ends.
 """
 
 import asyncio
@@ -135,11 +135,8 @@ def create_app(
 
 
 def _read_policy(settings: GatewaySettings, limits: Limits) -> CurrentPolicy:
-    def load() -> Policy:
-        return load_policy(settings.gateway_rules, settings.rule_variables())
-
     try:
-        return CurrentPolicy(load, limits)
+        return CurrentPolicy(lambda: load_kept_policy(settings), limits)
     except PolicyInvalid as error:
         raise SettingsInvalid(str(error)) from None
 
@@ -154,6 +151,16 @@ async def _following(followers: Sequence[Follower | KeyFollower]) -> AsyncIterat
     yield
     for each in followers:
         await each.stop()
+
+
+def load_kept_policy(settings: GatewaySettings) -> Policy:
+    """Return the policy of the settings, which keeps the promises that they name; else raises PolicyInvalid."""
+    policy = load_policy(settings.gateway_rules, settings.rule_variables())
+    if settings.gateway_promises is not None:
+        from gateway.proving.promises import check_promises  # noqa: PLC0415 - without promises there is nothing to prove
+
+        check_promises(policy, settings.gateway_promises)
+    return policy
 
 
 def create_auth_client(settings: GatewaySettings) -> ServiceClient:

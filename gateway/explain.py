@@ -3,11 +3,17 @@
     python -m gateway.explain GET /userposts/1
     python -m gateway.explain /userposts/1 --token TOKEN
     python -m gateway.explain POST http://localhost:3000/userposts --cookie VALUE --header "Sec-Fetch-Site: same-origin"
-    python -m gateway.explain --rules FILE
+    python -m gateway.explain --rules FILE                 checks a policy file
 
-The last one checks a policy file. Exit status: 0 it passes (the file is good), 1 it does not, 2 the call or the policy
-is wrong. Without settings in the environment, the default addresses are shown, any host counts as served, and no
-credential can be checked. The Host is the URL's, or else the public one, unless a header gives it.
+    python -m gateway.explain --diff OLD.toml NEW.toml     what a change of the policy changes
+    python -m gateway.explain --prove promises.toml        whether the policy keeps promises
+    python -m gateway.explain --nextjs middleware.ts       what a Next.js project guards, and the policy leaves open
+    python -m gateway.explain --coverage openapi.json      which rule decides each operation of an API
+
+The last four are about all requests there are (``proving``); --rules names the policy, --json prints all that is known.
+Exit status: 0 it passes (the file is good, nothing changes, all holds), 1 it does not, 2 the call or a file is wrong.
+Without settings in the environment, the default addresses are shown, any host counts as served, and no credential can
+be checked. The Host is the URL's, or else the public one, unless a header gives it.
 The target is taken as written: percent-encoding is up to the caller, as in a request.
 """
 
@@ -16,28 +22,21 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import SecretStr
 
 from gateway.callers.credentials import Credentials
 from gateway.callers.same_origin import is_same_origin
-from gateway.gate import Gate, Judgement, TellState
-from gateway.policy.decision import (
-    AnswerOptions,
-    Decision,
-    Forward,
-    RedirectToSignIn,
-    Refuse,
-    RequestFacts,
-    Verdict,
-    judge_rule,
-)
+from gateway.gate import Gate, Judgement
+from gateway.judgement_text import describe_judgement
+from gateway.policy.decision import RedirectToSignIn, Refuse
 from gateway.policy.file import load_policy
 from gateway.policy.in_force import CurrentPolicy
-from gateway.policy.rules import Policy, PolicyInvalid, Rule
+from gateway.policy.rules import Policy, PolicyInvalid
 from gateway.settings import DEFAULT_RULES, GatewaySettings
 from gateway.wire.headers import RawHeader
 from gateway.wire.limits import Limits
@@ -45,17 +44,32 @@ from gateway.wire.request_heads import RequestHead, RequestHeads, read_line
 from shared.auth_events.revocations import Revocations
 from shared.language.visible_text import make_visible
 from shared.settings import SAMPLE_SECRETS, SettingsInvalid, load_settings
-from shared.tokens.authentication import Anonymous, Caller, Reason
-from shared.tokens.protocol import PROTOCOLS
+from shared.tokens.authentication import Anonymous, Reason
 
 PASSES, REFUSED, WRONG = 0, 1, 2
-_NEXTAUTH = re.compile("|".join(rf"\b{each.cookies}\." for each in PROTOCOLS.values()).encode())
 _ORIGIN = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
+
+
+QUESTIONS = {
+    # What can be asked about all requests there are: the files that it takes, and what the answer says.
+    "diff": (("OLD", "NEW"), "what a change of the policy changes"),
+    "prove": (("PROMISES",), "whether the policy keeps the promises of a file"),
+    "nextjs": (("FILE",), "what of a Next.js project's matcher the policy leaves open"),
+    "coverage": (("OPENAPI",), "which rule decides each operation of an OpenAPI document"),
+}
+
+
+class Question(NamedTuple):
+    """One of ``QUESTIONS``, its files, and how the answer is to be written: ``text``, ``json`` or ``markdown``."""
+
+    name: str
+    files: tuple[Path, ...]
+    form: str
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What the command line asks. ``target`` None: only check the policy."""
+    """What the command line asks. ``target`` None: only check the policy, or answer the question about it."""
 
     method: str
     target: str | None
@@ -63,6 +77,7 @@ class Call:
     token: str | None
     cookie: str | None
     rules: Path | None
+    question: Question | None
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -74,6 +89,10 @@ def main(arguments: Sequence[str]) -> int:
         if call.token or call.cookie:
             return _complain(f"a credential can't be checked without the settings: {error}")
         settings = None
+    if call.question is not None:
+        from gateway.proving.command import answer  # noqa: PLC0415 - most calls don't need it
+
+        return answer(call.question, call.rules, settings or _without_settings())
     try:
         lines, status = explain(call, settings, int(time.time()))
     except PolicyInvalid as error:
@@ -94,12 +113,28 @@ def read_call(arguments: Sequence[str]) -> Call:
     parser.add_argument("--cookie", help="the value of the session cookie")
     parser.add_argument("--header", action="append", default=[], help="another header, as Name: value")
     parser.add_argument("--rules", type=Path, help="the policy file; alone: check it")
-    parsed = parser.parse_args(arguments)
+    questions = parser.add_argument_group("about all requests").add_mutually_exclusive_group()
+    for name, (files, says) in QUESTIONS.items():
+        questions.add_argument(f"--{name}", nargs=len(files), type=Path, metavar=files, help=says)
+    forms = parser.add_mutually_exclusive_group()
+    for form, says in (("json", "the answer as JSON"), ("markdown", "a diff as a comment on a pull request")):
+        forms.add_argument(f"--{form}", dest="form", action="store_const", const=form, help=says)
+    return _check_call(parser, parser.parse_args(arguments))
+
+
+def _check_call(parser: argparse.ArgumentParser, parsed: argparse.Namespace) -> Call:
     words: list[str] = parsed.request
-    if len(words) > 2 or not (words or parsed.rules) or not all(":" in header for header in parsed.header):  # noqa: PLR2004
-        parser.error("expected [METHOD] TARGET, or --rules FILE")
+    asked = [(name, getattr(parsed, name)) for name in QUESTIONS if getattr(parsed, name)]
+    if len(words) > 2 or not (words or parsed.rules or asked) or not all(":" in header for header in parsed.header):  # noqa: PLR2004
+        parser.error("expected [METHOD] TARGET, --rules FILE, or a question about all requests")
+    is_diff = asked[:1] == [("diff", parsed.diff)]
+    if (asked and words) or (parsed.form and not asked) or (parsed.form == "markdown" and not is_diff):
+        parser.error("a question stands alone, and --markdown goes with --diff")
+    if is_diff and parsed.rules:
+        parser.error("--diff names both policies itself")
     method, target = ["GET", *words][-2:] if words else ("GET", None)
-    return Call(method, target, tuple(parsed.header), parsed.token, parsed.cookie, parsed.rules)
+    question = next((Question(name, tuple(files), parsed.form or "text") for name, files in asked), None)
+    return Call(method, target, tuple(parsed.header), parsed.token, parsed.cookie, parsed.rules, question)
 
 
 def explain(call: Call, settings: GatewaySettings | None, now: int) -> tuple[list[str], int]:
@@ -137,72 +172,6 @@ def split_target(target: str) -> tuple[bytes, bytes]:
     return path, query
 
 
-def describe_caller(caller: Caller) -> str:
-    """Return who the caller is, or why that is not known."""
-    if isinstance(caller, Anonymous):
-        return f"anonymous ({caller.reason})"
-    roles = f", {' '.join(caller.claims.roles)}" if caller.claims.roles else ""
-    return f"user {caller.claims.user_id}, {caller.claims.email}{roles}"
-
-
-def describe_judgement(policy: Policy, head: RequestHead, judgement: Judgement, now: int) -> Iterator[str]:
-    """Yield one or more lines for each part of a judgement."""
-    line = head.line
-    yield f"path      {judgement.path}" if line.path else f"request   refused: {line.refusal}"
-    yield f"caller    {describe_caller(judgement.caller)}"
-    if line.path is not None and head.refusal is None:
-        yield from describe_rules(policy, RequestFacts(line.method, line.path, line.query, head.headers.raw, now))
-    if judgement.stale is not None:
-        yield "renewal   the session's token has run out: the auth service is asked for a fresh one first, and with it"
-        yield "          the request is judged again; what follows is what happens if that session is over"
-    yield f"decision  {describe_decision(judgement.decision)}"
-    yield f"sent      {describe_sent(head, judgement.decision)}"
-
-
-def describe_rules(policy: Policy, request: RequestFacts) -> Iterator[str]:
-    """Yield one line for each rule: its verdict, or that it is no longer asked."""
-    decided = policy.is_never_routed(request.path.text)
-    if decided:
-        yield "rules     none is asked: this path is never routed"
-        return
-    for rule in policy.rules:
-        says = "not asked" if decided else judge_rule(rule, request).value
-        decided = decided or says == Verdict.FITS
-        matchers = " ".join(matcher.source for matcher in rule.matchers)
-        yield f"line {rule.line:<4} {'->' if says == Verdict.FITS else '  '} {matchers}: {says}"
-
-
-def describe_decision(decision: Decision | TellState) -> str:
-    """Return the decision and the rule that made it."""
-    match decision:
-        case TellState():
-            return "passes: the gateway tells its own state, before any rule"
-        case Forward(rule):
-            return f"passes ({_name(rule)})"
-        case RedirectToSignIn(rule, location):
-            return f"302 to {location} ({_name(rule)})"
-        case AnswerOptions(allow):
-            return f"204, Allow: {allow}"
-        case Refuse(error, rule):
-            allow = f", Allow: {error.headers['Allow']}" if "Allow" in error.headers else ""
-            return f"{error.status} {error.message}{allow} ({_name(rule) if rule else 'no rule decides'})"
-
-
-def describe_sent(head: RequestHead, decision: Decision | TellState) -> str:
-    """Return the request that the upstream would get, if any."""
-    if isinstance(decision, TellState) or (isinstance(decision, Forward) and decision.upstream is None):
-        return "nothing: the gateway answers it itself"
-    if not isinstance(decision, Forward) or decision.upstream is None or head.line.path is None:
-        return "nothing"
-    line, upstream = head.line, decision.upstream
-    has_cookies = upstream.session_cookies and any(_NEXTAUTH.search(value) for _, value in head.headers.raw)
-    own = ["its Authorization header as it came"] * bool(decision.list_own_credentials(head.headers.raw))
-    sent = " and ".join(["the access token"] * bool(decision.user) + own + ["NextAuth's cookies"] * has_cookies)
-    credentials = f"with {sent}" if sent else "without credentials"
-    target = head.line.path.raw.decode("ascii") + (f"?{line.query.decode('ascii')}" if line.query else "")
-    return f"{line.method} {target} to {upstream.name}, {' or '.join(map(str, upstream.replicas))}, {credentials}"
-
-
 def _list_remarks(policy: Policy) -> list[str]:
     """Return remarks on what is valid, but perhaps not meant."""
     has_sign_in = any(upstream.session_cookies for upstream in policy.upstreams)
@@ -215,13 +184,6 @@ def _is_cookie_ignored(head: RequestHead, judgement: Judgement, credentials: Cre
     is_there = any(name == b"cookie" and ours in value for name, value in headers)
     is_missing = is_there and judgement.caller == Anonymous(Reason.MISSING)
     return is_missing and not is_same_origin(head.line.method, headers, credentials.public_url)
-
-
-def _name(rule: Rule) -> str:
-    demands = [rule.access.value]
-    demands += [f"role {rule.role}"] if rule.role is not None else []
-    demands += [f"signed in within {rule.max_auth_age} s"] if rule.max_auth_age is not None else []
-    return f"line {rule.line}, {', '.join(demands)}"
 
 
 def _list_headers(call: Call, credentials: Credentials) -> list[RawHeader]:

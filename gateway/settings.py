@@ -45,6 +45,7 @@ class GatewaySettings(NextAuthSettings, ServiceSecretSettings, VerifierSettings)
     auth_service_url: str = "http://127.0.0.1:8001"
     posts_service_url: str = "http://127.0.0.1:8002"
     gateway_rules: Path = DEFAULT_RULES
+    gateway_promises: Path | None = None
     gateway_hosts: Annotated[tuple[Annotated[str, Field(pattern=HOST)], ...], NoDecode] = ()
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
     security_contact: Annotated[str | None, Field(pattern=CONTACT)] = None

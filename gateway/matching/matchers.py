@@ -17,7 +17,7 @@ Unlike Next.js: its extra ``.json`` and ``/_next/data`` variants, which exist fo
 a character is a code point, not a UTF-16 unit.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from gateway.matching.dfa import DEAD, DFA, START, build_dfa
 from gateway.matching.path_syntax import parse_matcher
@@ -32,7 +32,7 @@ class Matcher:
     """A compiled matcher. Every path that it matches starts with ``prefix``, which alone rules out most others."""
 
     source: str
-    dfa: DFA
+    dfa: DFA = field(hash=False)  # the source tells matchers apart; a table takes long to hash
     prefix: str
     after_prefix: int
 
@@ -51,7 +51,7 @@ def compile_matcher(source: str) -> Matcher:
 
 def compile_regex(source: str) -> DFA:
     """Return the table of a JavaScript regular expression that has to match a whole text, or raise MatcherInvalid."""
-    return build_dfa(parse_regex(source))
+    return replace(build_dfa(parse_regex(source)), source=source)
 
 
 def _literal_prefix(dfa: DFA) -> tuple[str, int]:

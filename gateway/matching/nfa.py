@@ -80,6 +80,16 @@ class NFA:
         self.bounds = tuple(sorted({point for low, high in edges for point in (low, high + 1)} - {0}))
         """The code points at which the set of steps that can read changes: between two of them, all are alike."""
 
+    def list_kinds(self) -> list[int]:
+        """Return a number for 0 and each of the bounds: equal ones where the same steps can read from there on."""
+        read = {step.ranges for step in self._steps if isinstance(step, _Read)}
+        readers = [
+            frozenset(number for number, ranges in enumerate(read) if any(low <= point <= high for low, high in ranges))
+            for point in (0, *self.bounds)
+        ]
+        numbers = {each: number for number, each in enumerate(dict.fromkeys(readers))}
+        return [numbers[each] for each in readers]
+
     def first_state(self) -> State:
         """Return the state before the first character."""
         behinds = tuple(self._epsilon_closure([(start, frozenset())], ()) for start in self._behinds)

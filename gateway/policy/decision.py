@@ -152,12 +152,29 @@ def decide(policy: Policy, request: RequestFacts, caller: Caller) -> Decision:
     for candidate in policy.list_candidates(request.path.text):
         verdict = _judge_request(candidate.rule, request)
         if verdict is Verdict.FITS:
-            return _apply(candidate, request, caller)
+            return apply_rule(candidate, request, caller)
         allowed |= candidate.rule.methods if verdict is Verdict.OTHER_METHOD else set()
     if not allowed:
         return Refuse(NotFound())
     allow = ", ".join(sorted(allowed | {"OPTIONS"}))
     return AnswerOptions(allow) if request.method == "OPTIONS" else Refuse(MethodNotAllowed(allow))
+
+
+def apply_rule(candidate: Candidate, request: RequestFacts, caller: Caller) -> Decision:
+    """Return what the deciding rule's access means for the caller: the table above."""
+    rule, matcher, _ = candidate
+    if rule.access is Access.PUBLIC:
+        user = caller if isinstance(caller, User) and not rule.own_credentials else None
+        return _forward(candidate, request, user)
+    if isinstance(caller, Anonymous):
+        if rule.anonymous_forms and _is_own_form(request):
+            return _forward(candidate, request, None)
+        return _ask_to_sign_in(candidate, request, challenge(caller))
+    if rule.role is not None and rule.role not in caller.claims.roles:
+        return Refuse(Forbidden(), rule, matcher)
+    if rule.max_auth_age is not None and not is_recent(caller.claims.authenticated_at, rule.max_auth_age, request.now):
+        return _ask_to_sign_in(candidate, request, ask_for_recent_sign_in(rule.max_auth_age), AGAIN)
+    return _forward(candidate, request, caller)
 
 
 def judge_rule(rule: Rule, request: RequestFacts) -> Verdict:
@@ -170,6 +187,12 @@ def _judge_request(rule: Rule, request: RequestFacts) -> Verdict:
     if rule.is_narrowed and not _conditions_hold(rule, request):
         return Verdict.OTHER_REQUEST
     return Verdict.FITS if request.method in rule.methods else Verdict.OTHER_METHOD
+
+
+def holds(condition: Condition, request: RequestFacts) -> bool:
+    """Tell whether what a condition names is there in a request, and matches."""
+    value = _find_value(condition, request)
+    return value is not None and (condition.value is None or condition.value.accepts(value))
 
 
 def wants_renewal(policy: Policy, decision: Decision) -> bool:
@@ -185,23 +208,6 @@ def wants_renewal(policy: Policy, decision: Decision) -> bool:
         return False
     upstream = policy.find_upstream(rule.upstream)
     return rule.access is not Access.PUBLIC or (upstream is not None and not upstream.session_cookies)
-
-
-def _apply(candidate: Candidate, request: RequestFacts, caller: Caller) -> Decision:
-    """Return what the deciding rule's access means for the caller: the table above."""
-    rule, matcher, _ = candidate
-    if rule.access is Access.PUBLIC:
-        user = caller if isinstance(caller, User) and not rule.own_credentials else None
-        return _forward(candidate, request, user)
-    if isinstance(caller, Anonymous):
-        if rule.anonymous_forms and _is_own_form(request):
-            return _forward(candidate, request, None)
-        return _ask_to_sign_in(candidate, request, challenge(caller))
-    if rule.role is not None and rule.role not in caller.claims.roles:
-        return Refuse(Forbidden(), rule, matcher)
-    if rule.max_auth_age is not None and not is_recent(caller.claims.authenticated_at, rule.max_auth_age, request.now):
-        return _ask_to_sign_in(candidate, request, ask_for_recent_sign_in(rule.max_auth_age), AGAIN)
-    return _forward(candidate, request, caller)
 
 
 def _forward(candidate: Candidate, request: RequestFacts, user: User | None) -> Decision:
@@ -251,14 +257,9 @@ def _may_navigate(request: RequestFacts) -> bool:
 
 
 def _conditions_hold(rule: Rule, request: RequestFacts) -> bool:
-    return all(_holds(condition, request) for condition in rule.has) and not any(
-        _holds(condition, request) for condition in rule.missing
+    return all(holds(condition, request) for condition in rule.has) and not any(
+        holds(condition, request) for condition in rule.missing
     )
-
-
-def _holds(condition: Condition, request: RequestFacts) -> bool:
-    value = _find_value(condition, request)
-    return value is not None and (condition.value is None or condition.value.accepts(value))
 
 
 def _find_value(condition: Condition, request: RequestFacts) -> str | None:

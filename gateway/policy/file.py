@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -12,8 +13,10 @@ from pydantic_core import ErrorDetails
 from gateway.matching.matchers import compile_matcher
 from gateway.policy.checks import RuleRefused, check_rules
 from gateway.policy.rules import NEVER_ROUTED, Policy, PolicyInvalid
-from gateway.policy.schema import PolicyFile
+from gateway.policy.schema import PolicyFile, Table
 from shared.toml_lines import KeyPath, TomlInvalid, get_line, list_lines, parse_toml
+
+FileTable = TypeVar("FileTable", bound=Table)
 
 REASONS = {
     "value_error": "{error}",
@@ -31,21 +34,12 @@ REASONS = {
 
 def load_policy(path: Path, settings: Mapping[str, str]) -> Policy:
     """Return the policy of a file; ``settings`` gives the values of ``${NAME}``."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        raise PolicyInvalid(str(path), 1, "the file can't be read") from None
-    return parse_policy(text, settings, str(path))
+    return parse_policy(read_text(path), settings, str(path))
 
 
 def parse_policy(text: str, settings: Mapping[str, str], file: str = "rules.toml") -> Policy:
     """Return the policy in a file's text; ``file`` is the name used in errors."""
-    words = _parse_toml(text, file)
-    lines = list_lines(text)
-    try:
-        tables = PolicyFile.model_validate(words, context=settings)
-    except ValidationError as invalid:
-        raise _choose_error(invalid, words, lines, file) from None
+    tables, lines = parse_tables(PolicyFile, text, file, settings)
     policy = Policy(
         tuple(rule.to_rule(get_line(lines, ("rule", index))) for index, rule in enumerate(tables.rules)),
         tuple(upstream.to_upstream(name) for name, upstream in tables.upstreams.items()),
@@ -57,6 +51,26 @@ def parse_policy(text: str, settings: Mapping[str, str], file: str = "rules.toml
         line = get_line(lines, ("rule", refusal.index, refusal.key or ""))
         raise PolicyInvalid(file, line, str(refusal)) from None
     return policy
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file, or raise PolicyInvalid."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        raise PolicyInvalid(str(path), 1, "the file can't be read") from None
+
+
+def parse_tables(
+    kind: type[FileTable], text: str, file: str, context: Mapping[str, str]
+) -> tuple[FileTable, dict[KeyPath, int]]:
+    """Return what a file says, of the kind that is expected, and the line of each of its keys."""
+    words = _parse_toml(text, file)
+    lines = list_lines(text)
+    try:
+        return kind.model_validate(words, context=context), lines
+    except ValidationError as invalid:
+        raise _choose_error(invalid, words, lines, file) from None
 
 
 def _parse_toml(text: str, file: str) -> dict[str, object]:

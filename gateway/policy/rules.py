@@ -61,7 +61,7 @@ class Condition:
 
     source: Source
     key: str
-    value: DFA | None
+    value: DFA | None = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)

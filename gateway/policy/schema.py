@@ -106,6 +106,7 @@ USUAL_METHODS: list[Method] = [method for method in get_args(Method) if method i
 Methods: TypeAlias = Method | Annotated[list[Method], Field(min_length=1)]
 Address: TypeAlias = Annotated[Replica, PlainValidator(_read_address)]
 PathMatcher: TypeAlias = Annotated[Matcher, PlainValidator(partial(_compile, compile_matcher))]
+PathMatchers: TypeAlias = Annotated[list[PathMatcher], BeforeValidator(_as_list, json_schema_input_type=Texts)]
 Regex: TypeAlias = Annotated[DFA, PlainValidator(partial(_compile, compile_regex), json_schema_input_type=Text)]
 
 
@@ -157,9 +158,7 @@ class ConditionTable(Table):
 class RuleTable(Table):
     """Which requests, who may pass, and where they go. The first rule that fits decides."""
 
-    matchers: Annotated[
-        list[PathMatcher], Field(alias="matcher"), BeforeValidator(_as_list, json_schema_input_type=Texts)
-    ]
+    matchers: Annotated[PathMatchers, Field(alias="matcher")]
     """Which paths, in Next.js' syntax. One trailing slash more is tolerated, nothing else is."""
     access: Annotated[Access, Field(strict=False)]
     """`public`: everyone passes. `protected`: anonymous callers get 401. `page`: anonymous browsers get the sign-in

@@ -95,6 +95,7 @@ async def running_gateway(
     environment: Literal["development", "production"] = "development",
     auth_service_url: str = NO_AUTH_SERVICE,
     by: Signer | None = None,
+    promises: Path | None = None,
 ) -> AsyncIterator[RunningGateway]:
     """Give a gateway with the policy of a file, which takes the access tokens of a signer, or of the usual one.
 
@@ -107,6 +108,7 @@ async def running_gateway(
         listener = socket.create_server(("127.0.0.1", 0))
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as uvloop sets it, which tests do without
         settings = _settings(listener.getsockname()[1], rules, environment, auth_service_url, signer)
+        settings = settings.model_copy(update={"gateway_promises": promises})
         metrics = Metrics()
         app = create_app(settings, metrics, limits or Limits(), client_limits or ClientLimits())
         server = await _serve(app, listener)

@@ -11,8 +11,11 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
+from gateway.app import create_app
 from gateway.pages.well_known import well_known_routes
-from tests.support.gateway_in_process import RunningGateway, change_rules, eventually, status_of
+from shared.observing.metrics import Metrics
+from shared.settings import SettingsInvalid
+from tests.support.gateway_in_process import RunningGateway, change_rules, eventually, running_gateway, status_of
 from tests.support.raw_upstream import RawUpstream, Received
 from tests.support.services import PUBLIC_URL, client_of
 
@@ -242,6 +245,20 @@ async def test_an_error_is_a_page_for_a_browser(client: httpx2.AsyncClient) -> N
     assert page.headers["content-security-policy"]
     api = await client.get("/api/nowhere", headers={"Accept": "text/html"})
     assert api.json() == {"error": "There is nothing here"}
+
+
+async def test_a_policy_that_breaks_a_promise_is_not_taken(rules: Path, tmp_path: Path) -> None:
+    """With a file of promises, neither a start nor SIGHUP puts a policy in force that breaks one."""
+    promises = tmp_path / "promises.toml"
+    promises.write_text('not_routed = ["/renamed"]\n')
+    async with running_gateway(rules, promises=promises) as running, running.client() as client:
+        change_rules(rules, "/small", "/renamed")
+        os.kill(os.getpid(), signal.SIGHUP)
+        await asyncio.sleep(0.05)
+        assert (await client.get("/small")).status_code == 200
+        assert (await client.get("/renamed")).status_code == 404
+    with pytest.raises(SettingsInvalid, match=r"promises.toml, line 1: not_routed /renamed: broken by GET /renamed"):
+        create_app(running.settings, Metrics())
 
 
 async def test_a_new_policy_on_sighup(client: httpx2.AsyncClient, rules: Path) -> None:

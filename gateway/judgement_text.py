@@ -1,0 +1,95 @@
+"""A judgement in words: what the gateway would do with a request, and the rule that says so."""
+
+import re
+from collections.abc import Iterator
+
+from gateway.gate import Judgement, TellState
+from gateway.policy.decision import (
+    AnswerOptions,
+    Decision,
+    Forward,
+    RedirectToSignIn,
+    Refuse,
+    RequestFacts,
+    Verdict,
+    judge_rule,
+)
+from gateway.policy.rules import Policy, Rule
+from gateway.wire.request_heads import RequestHead
+from shared.tokens.authentication import Anonymous, Caller
+from shared.tokens.protocol import PROTOCOLS
+
+_NEXTAUTH = re.compile("|".join(rf"\b{each.cookies}\." for each in PROTOCOLS.values()).encode())
+
+
+def describe_caller(caller: Caller) -> str:
+    """Return who the caller is, or why that is not known."""
+    if isinstance(caller, Anonymous):
+        return f"anonymous ({caller.reason})"
+    roles = f", {' '.join(caller.claims.roles)}" if caller.claims.roles else ""
+    return f"user {caller.claims.user_id}, {caller.claims.email}{roles}"
+
+
+def describe_judgement(policy: Policy, head: RequestHead, judgement: Judgement, now: int) -> Iterator[str]:
+    """Yield one or more lines for each part of a judgement."""
+    line = head.line
+    yield f"path      {judgement.path}" if line.path else f"request   refused: {line.refusal}"
+    yield f"caller    {describe_caller(judgement.caller)}"
+    if line.path is not None and head.refusal is None:
+        yield from describe_rules(policy, RequestFacts(line.method, line.path, line.query, head.headers.raw, now))
+    if judgement.stale is not None:
+        yield "renewal   the session's token has run out: the auth service is asked for a fresh one first, and with it"
+        yield "          the request is judged again; what follows is what happens if that session is over"
+    yield f"decision  {describe_decision(judgement.decision)}"
+    yield f"sent      {describe_sent(head, judgement.decision)}"
+
+
+def describe_rules(policy: Policy, request: RequestFacts) -> Iterator[str]:
+    """Yield one line for each rule: its verdict, or that it is no longer asked."""
+    decided = policy.is_never_routed(request.path.text)
+    if decided:
+        yield "rules     none is asked: this path is never routed"
+        return
+    for rule in policy.rules:
+        says = "not asked" if decided else judge_rule(rule, request).value
+        decided = decided or says == Verdict.FITS
+        matchers = " ".join(matcher.source for matcher in rule.matchers)
+        yield f"line {rule.line:<4} {'->' if says == Verdict.FITS else '  '} {matchers}: {says}"
+
+
+def describe_decision(decision: Decision | TellState) -> str:
+    """Return the decision and the rule that made it."""
+    match decision:
+        case TellState():
+            return "passes: the gateway tells its own state, before any rule"
+        case Forward(rule):
+            return f"passes ({_name(rule)})"
+        case RedirectToSignIn(rule, location):
+            return f"302 to {location} ({_name(rule)})"
+        case AnswerOptions(allow):
+            return f"204, Allow: {allow}"
+        case Refuse(error, rule):
+            allow = f", Allow: {error.headers['Allow']}" if "Allow" in error.headers else ""
+            return f"{error.status} {error.message}{allow} ({_name(rule) if rule else 'no rule decides'})"
+
+
+def describe_sent(head: RequestHead, decision: Decision | TellState) -> str:
+    """Return the request that the upstream would get, if any."""
+    if isinstance(decision, TellState) or (isinstance(decision, Forward) and decision.upstream is None):
+        return "nothing: the gateway answers it itself"
+    if not isinstance(decision, Forward) or decision.upstream is None or head.line.path is None:
+        return "nothing"
+    line, upstream = head.line, decision.upstream
+    has_cookies = upstream.session_cookies and any(_NEXTAUTH.search(value) for _, value in head.headers.raw)
+    own = ["its Authorization header as it came"] * bool(decision.list_own_credentials(head.headers.raw))
+    sent = " and ".join(["the access token"] * bool(decision.user) + own + ["NextAuth's cookies"] * has_cookies)
+    credentials = f"with {sent}" if sent else "without credentials"
+    target = head.line.path.raw.decode("ascii") + (f"?{line.query.decode('ascii')}" if line.query else "")
+    return f"{line.method} {target} to {upstream.name}, {' or '.join(map(str, upstream.replicas))}, {credentials}"
+
+
+def _name(rule: Rule) -> str:
+    demands = [rule.access.value]
+    demands += [f"role {rule.role}"] if rule.role is not None else []
+    demands += [f"signed in within {rule.max_auth_age} s"] if rule.max_auth_age is not None else []
+    return f"line {rule.line}, {', '.join(demands)}"

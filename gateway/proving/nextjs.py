@@ -1,0 +1,92 @@
+"""What a Next.js project's middleware guards, beside what the policy guards: every path that one of them leaves open.
+
+1. A path that the matcher of the middleware matches is *left open* if some public rule decides requests for it.
+2. A path that no rule decides is refused by the gateway whoever asks, so it is not open, though it may be forgotten.
+3. The other way round, paths that the policy guards and the matcher leaves out are told: it is no fault, for there the
+   gateway alone guards.
+
+``has``, ``missing`` and ``locale`` of a matcher are not read: it is taken to match always, which asks more of the
+policy. Next.js' own data routes (``/_next/data``, ``.json``) are not among the paths of a matcher here.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from gateway.matching.matchers import MatcherInvalid, compile_matcher
+from gateway.policy.canonical_paths import CanonicalPath
+from gateway.policy.rules import Access, Policy, Rule
+from gateway.proving.cases import Case, list_cases
+from gateway.proving.nextjs_file import NextjsUnreadable, NextMatcher
+from gateway.proving.paths import PathMap, Region
+from gateway.proving.rulings import find_rule
+
+
+class Gap(NamedTuple):
+    """Paths that a rule decides: how many (None: countless), with which methods, and a shortest request."""
+
+    rule: Rule | None
+    methods: tuple[str, ...]
+    size: int | None
+    path: CanonicalPath
+    case: Case
+
+
+class GuardComparison(NamedTuple):
+    """What the policy leaves open that Next.js guards, what it does not route, and what it guards in addition."""
+
+    open: Sequence[Gap]
+    unrouted: Sequence[Gap]
+    further: Sequence[Gap]
+    doubts: Sequence[str]
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether it is proven that the policy guards all that Next.js guards."""
+        return not self.open and not self.doubts
+
+
+def compare_guards(policy: Policy, matchers: Iterable[NextMatcher]) -> GuardComparison:
+    """Compare; raises NextjsUnreadable where a matcher is invalid, and TooComplex where it can't be decided."""
+    tables = {}
+    for entry in matchers:
+        try:
+            tables[entry.source] = compile_matcher(entry.source).dfa
+        except MatcherInvalid as error:
+            raise NextjsUnreadable(entry.line, f"{entry.source!r}: {error}") from None
+    paths = PathMap([policy], tables)
+    kinds: tuple[_Gaps, _Gaps, _Gaps] = (_Gaps(paths), _Gaps(paths), _Gaps(paths))
+    doubts: dict[str, None] = {}
+    for region in paths.regions:
+        is_matched = any(paths.is_within(region, source) for source in tables)
+        found = list_cases([policy], region.path)
+        if found.doubts and is_matched:
+            doubts[found.doubts] = None
+        rules = [find_rule(case.decisions[0]) for case in found.cases]
+        for case, rule in zip(found.cases, rules, strict=True):
+            if is_matched and not any(rules):
+                kinds[1].add(None, region, case)
+            elif is_matched and rule is not None and rule.access is Access.PUBLIC:
+                kinds[0].add(rule, region, case)
+            elif not is_matched and rule is not None and rule.access is not Access.PUBLIC:
+                kinds[2].add(rule, region, case)
+    opened, unrouted, further = (tuple(kind.list_gaps()) for kind in kinds)
+    return GuardComparison(opened, unrouted, further, tuple(doubts))
+
+
+class _Gaps:
+    """Collects the paths of one kind by the rule that decides them."""
+
+    def __init__(self, paths: PathMap) -> None:
+        self._paths = paths
+        self._found: defaultdict[Rule | None, list[tuple[Region, Case]]] = defaultdict(list)
+
+    def add(self, rule: Rule | None, region: Region, case: Case) -> None:
+        self._found[rule].append((region, case))
+
+    def list_gaps(self) -> Iterator[Gap]:
+        for rule, found in self._found.items():
+            region, case = found[0]
+            methods = dict.fromkeys(case.request.method for _, case in found)
+            count = self._paths.tally_paths({region for region, _ in found})
+            yield Gap(rule, tuple(methods), count, region.path, case)

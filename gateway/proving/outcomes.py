@@ -1,0 +1,95 @@
+"""What becomes of a request, as far as anybody can tell: two decisions with the same outcome are the same to the world.
+
+Which rule and which matcher decided is no part of it, but for logs. All else of a decision is: the upstream with its
+addresses, whether the caller's token goes along, every status and header of an answer.
+"""
+
+from typing import NamedTuple
+
+from gateway.policy.decision import AGAIN, AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse
+from gateway.policy.rules import Upstream
+
+
+class Outcome(NamedTuple):
+    """What becomes of a request. ``status`` is None where it passes: then ``upstream`` gets it, or the gateway (None).
+
+    ``has_token``: with the caller's access token; ``has_own_credentials``: with the Authorization header as it came.
+    ``is_private``: the answer is for this caller alone, so that no cache may keep it for others.
+    """
+
+    status: int | None
+    upstream: Upstream | None = None
+    has_token: bool = False
+    is_private: bool = False
+    is_websocket: bool = False
+    has_own_credentials: bool = False
+    message: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def passes(self) -> bool:
+        """Whether an upstream, or a page of the gateway's own, gets the request."""
+        return self.status is None
+
+    @property
+    def where(self) -> str:
+        """Where the request goes, if it passes."""
+        return self.upstream.name if self.upstream else "gateway"
+
+
+def outcome_of(decision: Decision) -> Outcome:
+    """Return the outcome of a decision."""
+    match decision:
+        case Forward(rule, user, _, upstream, key):
+            own = rule.own_credentials
+            return Outcome(None, upstream, user is not None, decision.is_private, key is not None, own)
+        case RedirectToSignIn(_, location, challenge):
+            again = ", to sign in again" if location.endswith(AGAIN) else ""
+            return Outcome(302, message=f"to the sign-in page{again}", headers=(("WWW-Authenticate", challenge),))
+        case AnswerOptions(allow):
+            return Outcome(204, headers=(("Allow", allow),))
+        case Refuse(error):
+            return Outcome(error.status, message=str(error.message), headers=tuple(sorted(error.headers.items())))
+
+
+def describe_pair(old: Outcome, new: Outcome) -> tuple[str, str]:
+    """Return two different outcomes in words, with all in which they differ."""
+    return _describe(old, new), _describe(new, old)
+
+
+def describe(outcome: Outcome) -> str:
+    """Return an outcome in words."""
+    return _describe(outcome, outcome)
+
+
+def _describe(outcome: Outcome, other: Outcome) -> str:
+    if outcome.status is None:
+        return _describe_passing(outcome, other)
+    headers = dict(outcome.headers)
+    parts = [f"{outcome.status} {outcome.message}".strip()]
+    parts += [f"Allow: {headers['Allow']}"] if "Allow" in headers else []
+    if outcome.message == other.message and outcome.headers != other.headers and "WWW-Authenticate" in headers:
+        parts.append(f"WWW-Authenticate: {headers['WWW-Authenticate']}")
+    return ", ".join(parts)
+
+
+def _describe_passing(outcome: Outcome, other: Outcome) -> str:
+    upstream = outcome.upstream
+    verb = "opens a WebSocket to" if outcome.is_websocket else "passes to"
+    parts = [f"{verb} {outcome.where}" + (", with the caller's token" if outcome.has_token else "")]
+    parts += ["with its Authorization header as it came"] * outcome.has_own_credentials
+    if other.status is None and outcome.where == other.where:
+        parts += _list_addresses(upstream, other.upstream) if upstream and other.upstream else []
+        if outcome.is_private != other.is_private:
+            parts.append("for this caller alone" if outcome.is_private else "for everyone")
+    return ", ".join(parts)
+
+
+def _list_addresses(one: Upstream, other: Upstream) -> list[str]:
+    """Return in what an upstream differs from another definition of it."""
+    parts = [" or ".join(map(str, one.replicas))] if one.replicas != other.replicas else []
+    if one.answer_within != other.answer_within:
+        parts.append("within the usual time" if one.answer_within is None else f"within {one.answer_within} s")
+    if one.session_cookies != other.session_cookies:
+        parts.append(f"{'with' if one.session_cookies else 'without'} NextAuth's cookies")
+    return parts

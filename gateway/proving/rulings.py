@@ -1,0 +1,106 @@
+"""What a policy says of a request, and who can tell two such rulings apart.
+
+A ruling is the effect of the rule that decides, or the outcome where no rule does. Two rules with one effect treat all
+requests alike, whatever their matchers, methods and conditions. Of two others, all situations are compared.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeAlias
+
+from gateway.policy.canonical_paths import CanonicalPath
+from gateway.policy.decision import AnswerOptions, Decision, RequestFacts, apply_rule
+from gateway.policy.rules import Access, Candidate, Condition, Policy, Rule, Upstream
+from gateway.proving.cubes import merge_points
+from gateway.proving.outcomes import Outcome, outcome_of
+from gateway.proving.situations import NOW, ORIGIN, Situation, Ways
+
+
+class Effect(NamedTuple):
+    """What a rule does to a request that it decides: all of it but where it applies."""
+
+    access: Access
+    upstream: Upstream | None
+    max_body: int
+    websocket: bool
+    role: str | None
+    max_auth_age: int | None
+    anonymous_forms: bool
+
+
+Clause: TypeAlias = tuple[Effect, frozenset[str], frozenset[Condition], frozenset[Condition]]
+"""A rule for some path, without the path: its effect, its methods, ``has`` and ``missing``."""
+Ruling: TypeAlias = Effect | Outcome
+"""What a policy says of a request: the effect of the rule that decides, or the outcome where none does."""
+
+
+class Contrast(NamedTuple):
+    """Who comes to another outcome, and how: in words, and as an example. ``how`` is empty for plain requests."""
+
+    sender: str
+    how: str
+    situation: Situation
+    old: Outcome
+    new: Outcome
+
+
+def make_request(path: CanonicalPath, method: str = "GET") -> RequestFacts:
+    """Return a plain request for a path."""
+    return RequestFacts(method, path, now=NOW, public_origin=ORIGIN)
+
+
+def contrast(policies: Sequence[Policy], decisions: Sequence[Decision], method: str) -> list[Contrast]:
+    """Return all that differs between what two policies' rules do, for which two decisions about one request stand."""
+    sides = [find_candidate(policy, decision) for policy, decision in zip(policies, decisions, strict=True)]
+    ways = Ways.of([side.rule for side in sides if side], method)
+    plain = make_request(CanonicalPath("/", b"/"), method)
+    found: defaultdict[tuple[Outcome, Outcome], list[Situation]] = defaultdict(list)
+    for situation in ways.list_situations():
+        request, caller = situation.as_possible().put_into(plain), situation.sender.as_caller()
+        old, new = (
+            outcome_of(apply_rule(side, request, caller) if side else decision)
+            for side, decision in zip(sides, decisions, strict=True)
+        )
+        if old != new:
+            found[old, new].append(situation)
+    return [
+        Contrast(ways.describe_senders(cube[0]), ways.describe(cube), ways.choose_plainest(cube), old, new)
+        for (old, new), situations in found.items()
+        for cube in merge_points(situations)
+    ]
+
+
+def find_rule(decision: Decision) -> Rule | None:
+    """Return the rule that made a decision, or None where no rule did."""
+    return None if isinstance(decision, AnswerOptions) else decision.rule
+
+
+def find_candidate(policy: Policy, decision: Decision) -> Candidate | None:
+    """Return the rule that made a decision, with its matcher and upstream, or None where no rule did."""
+    if isinstance(decision, AnswerOptions) or decision.rule is None or decision.matcher is None:
+        return None
+    return Candidate(decision.rule, decision.matcher, policy.find_upstream(decision.rule.upstream))
+
+
+def read_ruling(policy: Policy, decision: Decision) -> Ruling:
+    """Return what a policy says of a request, and of all that the same rule decides."""
+    candidate = find_candidate(policy, decision)
+    return outcome_of(decision) if candidate is None else _read_effect(candidate)
+
+
+def list_clauses(candidates: Iterable[Candidate]) -> tuple[Clause, ...]:
+    """Return the rules for a path, without all that tells them apart only by name."""
+    return tuple((_read_effect(each), each.rule.methods, each.rule.has, each.rule.missing) for each in candidates)
+
+
+def _read_effect(candidate: Candidate) -> Effect:
+    rule = candidate.rule
+    return Effect(
+        rule.access,
+        candidate.upstream,
+        rule.max_body,
+        rule.websocket,
+        rule.role,
+        rule.max_auth_age,
+        rule.anonymous_forms,
+    )

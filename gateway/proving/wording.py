@@ -1,0 +1,83 @@
+"""Requests, rules and numbers of paths in words and as JSON, for all reports alike."""
+
+from collections.abc import Iterator
+
+from gateway.policy.decision import RequestFacts
+from gateway.policy.rules import Rule
+from gateway.proving.cases import Example
+from gateway.proving.situations import NOW
+from shared.tokens.authentication import Anonymous, Caller
+
+Json = dict[str, object]
+
+
+def describe_count(count: int | None) -> str:
+    """Return how many paths there are beside the one that stands for them."""
+    if count is None:
+        return " and countless other paths"
+    return f" and {count - 1:,} other path{'s' if count > 2 else ''}" if count > 1 else ""  # noqa: PLR2004 - plural
+
+
+def describe_example(example: Example) -> str:
+    """Return a request in one line."""
+    request, caller = example
+    headers = [f"{name}: {value}" for name, value in list_headers(request)]
+    return f"{request.method} {write_target(request)} ({', '.join([describe_caller(caller), *headers])})"
+
+
+def describe_caller(caller: Caller) -> str:
+    """Return who sends an example."""
+    if isinstance(caller, Anonymous):
+        return "anonymous"
+    roles = f" as {' '.join(caller.claims.roles)}" if caller.claims.roles else ""
+    age = NOW - (caller.claims.authenticated_at or 0)
+    return f"signed in{f' {age} s ago' if age else ''}{roles}"
+
+
+def write_target(request: RequestFacts) -> str:
+    """Return the path of a request as it is sent, with its query."""
+    return (request.path.raw + (b"?" + request.query if request.query else b"")).decode("ascii")
+
+
+def describe_rule(rule: Rule) -> str:
+    """Return a rule in one line."""
+    demands = [f"role {rule.role}"] if rule.role is not None else []
+    demands += [f"signed in within {rule.max_auth_age} s"] if rule.max_auth_age is not None else []
+    matchers = " ".join(matcher.source for matcher in rule.matchers)
+    return f"line {rule.line}: {', '.join([rule.access.value, *demands])} to {rule.upstream}: {matchers}"
+
+
+def list_headers(request: RequestFacts) -> Iterator[tuple[str, str]]:
+    """Yield the headers of a request, as people write them."""
+    yield from (
+        ("-".join(map(str.capitalize, name.decode().split("-"))), value.decode("latin-1"))
+        for name, value in request.headers
+    )
+    if request.content_length is not None:
+        yield "Content-Length", str(request.content_length)
+
+
+def rule_as_json(rule: Rule) -> Json:
+    """Return where a rule stands and what it says."""
+    return {
+        "line": rule.line,
+        "matcher": [matcher.source for matcher in rule.matchers],
+        "access": rule.access.value,
+        "upstream": rule.upstream,
+    }
+
+
+def example_as_json(example: Example) -> Json:
+    """Return a request, and who sends it."""
+    request, caller = example
+    return {
+        "method": request.method,
+        "target": write_target(request),
+        "headers": dict(list_headers(request)),
+        "caller": describe_caller(caller),
+    }
+
+
+def escape_markdown(text: str) -> str:
+    """Return a text that Markdown shows as it is, in a table, too."""
+    return "".join(f"\\{character}" if character in "\\`*_{}[]<>()#|~" else character for character in text)

@@ -1,0 +1,212 @@
+"""What a change of the policy changes: all of it, nothing else, and each with a request that shows it."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.policy.file import load_policy, parse_policy
+from gateway.proving.diff import Diff, compare_policies
+from gateway.proving.outcomes import Outcome
+from gateway.settings import DEFAULT_RULES
+from tests.support.generated_policies import CHANGES, PolicyMaker
+from tests.support.policies import has, read, rule
+from tests.support.policy_changes import check_changes, count_differing
+
+ADDRESSES = {"AUTH_SERVICE_URL": "http://auth:8001", "POSTS_SERVICE_URL": "http://posts:8002"}
+TEXT = DEFAULT_RULES.read_text()
+
+
+def in_short(outcome: Outcome) -> str:
+    """Return an outcome without what tells reasons apart."""
+    return str(outcome.status or outcome.where)
+
+
+def list_changes(diff: Diff, how: str = "") -> list[str]:
+    """Return all changes for requests of one kind, plain ones by default, in a line each."""
+    return [
+        f"{difference.path.text} {' '.join(change.methods)}: "
+        f"{change.sender} {in_short(change.old)} {in_short(change.new)}"
+        for difference in diff.differences
+        for change in difference.changes
+        if change.how == how
+    ]
+
+
+@given(st.integers(0, 2**32))
+def test_what_is_reported_differs_and_what_differs_is_reported(seed: int) -> None:
+    """Of two policies every example differs as it is said to, and no request differs that was not reported."""
+    maker = PolicyMaker(seed)
+    old = maker.make_policy()
+    new = maker.change(old) if seed % 2 else maker.make_policy()
+    diff = compare_policies(old, new)
+    check_changes(diff, old, new)
+    count_differing(diff, old, new, maker.make_requests((old, new), 40))
+    assert not diff.undecided
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_mutations_are_caught(kind: str) -> None:
+    """A change after which any request differs is reported, whatever was changed; some such changes are found here."""
+    caught = 0
+    for seed in range(12):
+        maker = PolicyMaker(seed)
+        old = maker.make_policy()
+        new = maker.make_change(kind, old)
+        diff = compare_policies(old, new)
+        check_changes(diff, old, new)
+        caught += bool(count_differing(diff, old, new, maker.make_requests((old, new), 60)))
+    assert caught
+
+
+@given(st.integers(0, 2**32))
+def test_a_policy_does_not_differ_from_itself(seed: int) -> None:
+    """Between a policy and the same one nothing changes, and that is proven."""
+    assert compare_policies(PolicyMaker(seed).make_policy(), PolicyMaker(seed).make_policy()).is_empty
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ([rule("/a"), rule("/b")], [rule("/b"), rule("/a")]),
+        ([rule("/a/:x*")], [rule("/a{/:x}*")]),
+        ([rule("/a"), rule("/b")], [rule("/(a|b)")]),
+        ([rule("/a/b"), rule("/a/:x")], [rule("/a/:x")]),
+        ([rule("/a", methods='["GET"]')], [rule("/a", methods='["GET", "HEAD"]')]),
+        ([rule("/a"), rule("/internal2")], [rule("/(a|internal2)")]),
+        ([rule("/a", has=has("header", "x", "on|yes"))], [rule("/a", has=has("header", "x", "yes|on"))]),
+        ([rule("/a", has=has("header", "x")), rule("/a")], [rule("/a")]),
+        ([rule("/:x([^/]+)")], [rule("/:x")]),
+    ],
+)
+def test_nothing_changes(old: list[str], new: list[str]) -> None:
+    """Two ways to write one policy are proven to be one."""
+    assert compare_policies(read(*old), read(*new)).is_empty
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        (
+            [rule("/a", "protected")],
+            [rule("/a")],
+            ["/a GET HEAD POST PUT PATCH DELETE: anonymous 401 posts"],
+        ),
+        (
+            [rule("/a", "protected", role='"admin"')],
+            [rule("/a", "protected")],
+            ["/a GET HEAD POST PUT PATCH DELETE: signed in without the role admin 403 posts"],
+        ),
+        (
+            [rule("/a", "protected", max_auth_age="60")],
+            [rule("/a", "protected", max_auth_age="90")],
+            [
+                "/a GET HEAD POST PUT PATCH DELETE: signed in 61 to 90 s ago 401 posts",
+                "/a GET HEAD POST PUT PATCH DELETE: signed in more than 90 s ago 401 401",
+            ],
+        ),
+        (
+            [rule("/a"), rule("/b")],
+            [rule("/a")],
+            [
+                "/b GET HEAD POST PUT PATCH DELETE: anonymous posts 404",
+                "/b GET HEAD POST PUT PATCH DELETE: signed in posts 404",
+                "/b OPTIONS: anyone 204 404",
+            ],
+        ),
+        (
+            [rule("/a", methods='["GET"]')],
+            [rule("/a", methods='["GET", "PUT"]')],
+            [
+                "/a POST PATCH DELETE: anyone 405 405",
+                "/a PUT: anonymous 405 posts",
+                "/a PUT: signed in 405 posts",
+                "/a OPTIONS: anyone 204 204",
+            ],
+        ),
+    ],
+)
+def test_what_changes(old: list[str], new: list[str], changes: list[str]) -> None:
+    """Each kind of caller and each method that comes to another outcome is told, and no other."""
+    before, after = read(*old), read(*new)
+    diff = compare_policies(before, after)
+    check_changes(diff, before, after)
+    assert list_changes(diff) == changes
+
+
+INLINE = "rule = [{{ {}, matcher = '/a' }}, {{ {}, matcher = '/b' }}]\n[upstreams]\nposts = 'http://posts'\n"
+
+
+def test_rules_on_one_line_are_told_apart() -> None:
+    """A line of the file names no rule: several may begin on it."""
+    public, page, protected = (f"access = '{access}', upstream = 'posts'" for access in ("public", "page", "protected"))
+    old, new = (parse_policy(INLINE.format(*both), {}) for both in ((page, protected), (public, page)))
+    diff = compare_policies(old, new)
+    check_changes(diff, old, new)
+    assert sorted(difference.path.text for difference in diff.differences) == ["/a", "/b"]
+    assert "/b GET HEAD: anonymous 401 302" in list_changes(diff, "navigating")
+
+
+def test_sizes_and_shortest_requests() -> None:
+    """A finite set of paths has its size, another none; the example's path is a shortest one."""
+    diff = compare_policies(read(rule("/a/:x([ab]{1,2})"), rule("/c/:x*")), read(rule("/d")))
+    found = {difference.path.text: difference.count for difference in diff.differences}
+    assert found == {"/d": 2, "/c": None, "/a/a": 12}
+
+
+def test_only_what_conditions_choose_changes() -> None:
+    """Where a change is for some requests only, it is said for which, and the example is one of them."""
+    old = read(rule("/a", has=has("header", "x-beta", "on|yes"), upstream='"gateway"'), rule("/a"))
+    diff = compare_policies(old, read(rule("/a")))
+    assert {difference.when for difference in diff.differences} == {"with header x-beta = on|yes"}
+    for difference in diff.differences:
+        for change in difference.changes:
+            assert (b"x-beta", b"on") in change.example.request.headers
+
+
+def test_an_upstream_defined_otherwise_is_a_change() -> None:
+    """The same rules with another address behind a name send requests elsewhere."""
+    head = '[upstreams]\nposts = { address = "http://posts:8002", answer_within = 9 }\n'
+    diff = compare_policies(read(rule("/a")), read(rule("/a"), head=head))
+    assert [difference.path.text for difference in diff.differences] == ["/a"]
+    assert compare_policies(read(rule("/a"), head=head), read(rule("/a"), head=head)).is_empty
+
+
+def test_what_cannot_be_tried_is_undecided() -> None:
+    """Conditions that depend on one another leave combinations that nobody can send: they are no proof either way."""
+    old = read(rule("/a", has=has("header", "cookie")), rule("/a", has=has("cookie", "c")))
+    diff = compare_policies(old, read(rule("/a", has=has("header", "cookie"))))
+    assert not diff.is_empty
+    assert diff.undecided == (
+        "/a: conditions on cookie c, header cookie depend on one another, so not all combinations could be tried",
+    )
+
+
+def test_a_condition_on_what_the_gateway_reads_is_no_guess() -> None:
+    """Where no example can be made, since a situation contradicts the condition, that is said."""
+    old = read(rule("/a", "page", has=has("header", "sec-fetch-mode", "cors")))
+    diff = compare_policies(old, read(rule("/a", "protected", has=has("header", "sec-fetch-mode", "cors"))))
+    check_changes(diff, old, read(rule("/a", "protected", has=has("header", "sec-fetch-mode", "cors"))))
+    assert any("conditions look at what the gateway reads itself" in each for each in diff.undecided)
+
+
+EDITS: list[tuple[str, Callable[[str], str]]] = [
+    ("/userposts", lambda text: text.replace('["/userposts/:path*"]', '["/userposts/:path+"]')),
+    ("/api/user/a/a", lambda text: text.replace('"/api/user/:id"', '"/api/user/:id+"')),
+    ("/posts/a", lambda text: text.replace('"/posts/:id", ', "")),
+    ("/api/me/email", lambda text: text.replace("max_auth_age = 300\n", "")),
+    ("/account", lambda text: text.replace("anonymous_forms = true\nmax_body = 16384", "max_body = 16384")),
+    ("/forgot", lambda text: text.replace("max_body = 8192", "max_body = 8193")),
+    ("/docs", lambda text: text.replace('"/docs"', '"/doc"')),
+]
+
+
+@pytest.mark.parametrize(("path", "edit"), EDITS)
+def test_edits_of_the_policy_that_ships(path: str, edit: Callable[[str], str]) -> None:
+    """Whatever somebody changes in ``rules.toml`` is told, with a shortest path."""
+    old, new = load_policy(DEFAULT_RULES, ADDRESSES), parse_policy(edit(TEXT), ADDRESSES)
+    diff = compare_policies(old, new)
+    check_changes(diff, old, new)
+    assert path in {difference.path.text for difference in diff.differences}
+    assert len({difference.path.text for difference in diff.differences}) <= 2
