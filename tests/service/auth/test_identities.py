@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
+from auth_service.operators.commands import operator
 from tests.support import next_auth
 from tests.support.forged_tokens import read_claims
 from tests.support.html_forms import read_forms
@@ -25,12 +26,12 @@ from tests.support.providers import (
     sign_in,
     write_providers,
 )
+from tests.support.recovery import NEW_PASSWORD, confirm, get_code
 from tests.support.services import PUBLIC_URL, client_of
 
 PAGE = "/account/identities"
 API = "/api/me/identities"
 MAIL = {"smtp_url": "smtp://127.0.0.1:9?tls=none", "mail_from": "a@example.com"}
-NEW_PASSWORD = "staple battery horse"
 LONG_AGO = "UPDATE sessions SET created_at = created_at - interval '10 minutes'"
 
 
@@ -334,6 +335,25 @@ async def test_a_letter_tells_of_what_was_linked_by_address(
             assert read_error(await sign_in(browser, "ours", subject)) == ""
     told = await database.fetch("SELECT address FROM letters WHERE kind = 'identity_linked'")
     assert [row["address"] for row in told] == [person.email]
+
+
+async def test_a_reset_gives_a_password_to_who_has_none(
+    app: Starlette, auth_database_url: str, tmp_path: Path, ours: Running, database: asyncpg.Connection
+) -> None:
+    """An operator may start a reset for somebody without a password; their code sets one, and the provider stays."""
+    del app
+    ours.know("nopass", "nopass@example.com")
+    file = write_providers(tmp_path, describe(ours))
+    async with running_with_providers(auth_database_url, file, **MAIL) as mail_app, client_of(mail_app) as browser:
+        assert read_error(await sign_in(browser, "ours", "nopass")) == ""
+        user_id = next_auth.open_session_cookie(browser)["id"]
+        await mail_app.state.parts.mail.recovery.start(user_id, operator())
+        assert await next_auth.get_session(browser) == {}
+        code = await get_code(browser, database, "nopass@example.com")
+        assert (await confirm(browser, "nopass@example.com", code, NEW_PASSWORD)).status_code == 204
+        assert (await next_auth.sign_in(browser, "nopass@example.com", NEW_PASSWORD)).status_code == 200
+        assert read_error(await sign_in(browser, "ours", "nopass")) == ""
+        assert next_auth.open_session_cookie(browser)["id"] == user_id
 
 
 async def test_without_a_password_deletion_asks_for_a_recent_sign_in(
