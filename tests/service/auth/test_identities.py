@@ -14,6 +14,7 @@ from auth_service.operators.commands import operator
 from tests.support import next_auth
 from tests.support.forged_tokens import read_claims
 from tests.support.html_forms import read_forms
+from tests.support.letters import forget_letters
 from tests.support.people import PASSWORD, Person, sign_up_and_in
 from tests.support.providers import (
     Running,
@@ -380,6 +381,28 @@ async def test_without_a_password_deletion_asks_for_a_recent_sign_in(
     assert (await browser.post(form.action, data=form.fields)).headers["location"].endswith("?notice=deleted")
     assert await database.fetchval("SELECT count(*) FROM users") == 0
     assert await database.fetchval("SELECT count(*) FROM identities") == 0
+
+
+async def test_another_address_asks_for_a_recent_sign_in(
+    app: Starlette, auth_database_url: str, tmp_path: Path, ours: Running, database: asyncpg.Connection
+) -> None:
+    """The page moves an account without a password after a recent sign-in, whatever the provider says of the proof.
+
+    One with a password, whose sign-in by such a provider is never recent, it asks to sign in again.
+    """
+    del app
+    ours.know("moving", "moving@example.com")
+    async with running_with_mail(auth_database_url, tmp_path, ours) as browser:
+        for change in (LONG_AGO, "UPDATE users SET password_hash = 'some'"):
+            await forget_letters(database)
+            assert read_error(await sign_in(browser, "ours", "moving")) == ""
+            form = read_forms((await browser.get("/account/email")).text)["/account/email"]
+            moves = [{**form.fields, "email": f"moved.{number}@example.com"} for number in range(2)]
+            answers = [await browser.post(form.action, data=moves[0])]
+            await database.execute(change)
+            await forget_letters(database)
+            answers.append(await browser.post(form.action, data=moves[1]))
+            assert [answer.status_code for answer in answers] == [303, 401]
 
 
 async def test_the_first_password(browser: httpx2.AsyncClient, ours: Running, database: asyncpg.Connection) -> None:
