@@ -154,6 +154,36 @@ async def test_an_identity_of_somebody_else(
     assert await database.fetchval("SELECT count(*) FROM identities WHERE user_id = $1", mary.id) == 1
 
 
+async def test_two_who_add_the_same_at_once(
+    browser: httpx2.AsyncClient, provider_app: Starlette, mary: Person, ours: Running, database: asyncpg.Connection
+) -> None:
+    """Of two users who bring the same identity at once, one has it, and the other is told so."""
+    ours.know("shared", "shared@example.com")
+    async with client_of(provider_app) as second:
+        other = await sign_up_and_in(second, "Grace")
+        await next_auth.sign_in(second, other.email)
+        for _ in range(5):
+            begun = [(await start_adding(each, "ours")).headers["location"] for each in (browser, second)]
+            backs = [await prove_there(url, "shared") for url in begun]
+            answers = await asyncio.gather(browser.get(backs[0]), second.get(backs[1]))
+            assert sorted(map(read_place, answers)) == [f"{PAGE}?done=added", f"{PAGE}?refused=taken"]
+            owner_id = await database.fetchval("DELETE FROM identities RETURNING user_id")
+            assert owner_id in {mary.id, other.id}
+
+
+async def test_an_account_has_few(
+    browser: httpx2.AsyncClient, mary: Person, ours: Running, database: asyncpg.Connection
+) -> None:
+    """An account that has twenty identities gets no other."""
+    fill = "INSERT INTO identities (provider, subject, user_id) SELECT 'gone', i, $1 FROM generate_series(1, 20) AS i"
+    await database.execute(fill, mary.id)
+    ours.know("mary", "mary@example.com")
+    refused = await add(browser, "ours", "mary")
+    assert refused == f"{PAGE}?refused=many"
+    assert "too many ways to sign in" in (await browser.get(refused)).text
+    assert len((await browser.get(API, headers=mary.bearer)).json()) == 20
+
+
 async def test_a_strangers_identity_is_nobodys(
     browser: httpx2.AsyncClient, provider_app: Starlette, mary: Person, ours: Running, database: asyncpg.Connection
 ) -> None:
