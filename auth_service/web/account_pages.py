@@ -37,6 +37,7 @@ from shared.web.bodies import is_form, read_form
 from shared.web.error_responses import note_refusal
 from shared.web.schemas import validate
 
+PASSWORDS = ("currentPassword", "newPassword")
 MOST_DEVICES = 100  # on the page; the API lists them all
 
 DONE = {
@@ -122,7 +123,8 @@ async def change_password(request: Request, found: BrowserSession) -> Response:
     fields, client = await read_form(request, MAX_FORM), identify_client(request)
     try:
         verify_form(request, fields)
-        wanted = validate(PasswordChange, {name: fields.get(name, "") for name in ("currentPassword", "newPassword")})
+        # A form for the first password has no field for the current one, by which a second click must not be judged.
+        wanted = validate(PasswordChange, {name: fields[name] for name in PASSWORDS if name in fields})
         await change_password_once(parts_of(request).accounts, found.user, wanted, found.session, client)
     except (*REFUSALS, Unauthorized) as refusal:
         return await _guarded_page(request, found, "account_password.html", refusal)

@@ -458,6 +458,28 @@ async def test_the_first_password(browser: httpx2.AsyncClient, ours: Running, da
     assert deletion.json()["fields"] == {"password": "is required"}
 
 
+async def test_two_clicks_without_a_password(
+    browser: httpx2.AsyncClient, ours: Running, database: asyncpg.Connection
+) -> None:
+    """The second of two clicks gets what the first one got: for the first password, and for the deletion after none.
+
+    Nothing counts as a wrong password.
+    """
+    ours.know("twice", "twice@example.com")
+    ends = {"/account/password": "?done=changed", "/account/delete": "?notice=deleted"}
+    for path, end in ends.items():
+        browser.cookies.clear()
+        assert read_error(await sign_in(browser, "ours", "twice")) == ""
+        form = read_forms((await browser.get(path)).text)[path]
+        fields = {**form.fields, **({"newPassword": NEW_PASSWORD} if "newPassword" in form.fields else {})}
+        answers = await asyncio.gather(*(browser.post(form.action, data=fields) for _ in range(2)))
+        if path == "/account/password":  # a browser that has deleted its account has forgotten it
+            answers.append(await browser.post(form.action, data=fields))
+        assert [answer.headers.get("location", "")[-len(end) :] for answer in answers] == [end] * len(answers)
+        await database.execute("UPDATE users SET password_hash = NULL")
+    assert "password_refused" not in await list_events(database)
+
+
 async def test_a_provider_that_never_says_is_not_recent_for_who_has_a_password(
     browser: httpx2.AsyncClient, mary: Person, ours: Running, theirs: Running
 ) -> None:
