@@ -17,14 +17,16 @@ from auth_service.mail.notices import Notices
 from auth_service.new_users import First, NewUser, NewUsers, Then
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.passwords.rules import GUESSABLE, find_password_fault
+from auth_service.providers.recent_proofs import Proven, get_proven, require_recent
 from auth_service.sessions import Sessions, SignedIn
 from auth_service.signing_in import SigningIn
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.codes import end_codes_of
 from auth_service.tables.new_sessions import Identity
-from auth_service.tables.sessions import Ending, SessionId
+from auth_service.tables.sessions import Ending, Session, SessionId
 from auth_service.tables.user_changes import ChangeKind, insert_user_change
 from auth_service.tables.users import (
+    Credentials,
     User,
     delete_user,
     lock_user,
@@ -38,6 +40,7 @@ from shared.errors import Conflict, Invalid, NotFound
 from shared.language.sentences import Sentence
 from shared.postgres.database import Connection, Database
 
+REQUIRED = Sentence("is required")
 MAX_ROLES = 16  # for one user: each access token carries them all, and none over 4 KiB is accepted
 
 T = TypeVar("T")
@@ -104,30 +107,35 @@ class Accounts:
             await insert_user_change(connection, ChangeKind.RENAMED, renamed)
         return renamed
 
-    async def change_password(self, user: User, wanted: PasswordChange, session_id: SessionId, client: Client) -> None:
-        """Change the password and end all other sessions of the user, and all codes and links that wait.
+    async def get_proven(self, user: User, session: Session) -> Proven:
+        """Return what is known of a signed-in user; NotFound when they are gone."""
+        async with self.database.connection() as connection:
+            return (await get_proven(connection, user, session))[1]
 
-        Invalid names ``newPassword`` when it is not acceptable, ``currentPassword`` when it is wrong. Throttled.
+    async def change_password(self, user: User, wanted: PasswordChange, session: Session, client: Client) -> None:
+        """Change the password, or set the first one, and end all other sessions, and all codes and links that wait.
+
+        Invalid names ``newPassword`` when it is not acceptable; as ``_confirm`` for ``currentPassword``.
         """
         fault = find_password_fault(wanted.new_password, name=user.name, email=user.email)
         if fault:
             raise Invalid({"newPassword": fault})
-        found = await self.signing_in.confirm_password(user, wanted.current_password, "currentPassword", client)
+        found = await self._confirm(user, session, wanted.current_password, "currentPassword", client)
         with self._take_slot(user.email, client) as slot:
             password_hash = _get_taken(await self.passwords.hash_new(wanted.new_password, slot), "newPassword")
         async with self.database.transaction() as connection:
             await lock_user(connection, user.id)
             if not await update_password(connection, found, password_hash):
                 raise Conflict("The password was changed elsewhere at the same time")
-            await insert_audit_line(connection, Event.PASSWORD_CHANGED, client, user.id, session_id)
-            await self.sessions.end_all(connection, user.id, Ending.PASSWORD_CHANGED, client, spared=session_id)
+            await insert_audit_line(connection, Event.PASSWORD_CHANGED, client, user.id, session.id)
+            await self.sessions.end_all(connection, user.id, Ending.PASSWORD_CHANGED, client, spared=session.id)
             if self.notices is not None:
                 await end_codes_of(connection, user.id)
                 await self.notices.write(connection, LetterKind.PASSWORD_CHANGED, user, client)
 
-    async def delete_own(self, user: User, password: str, client: Client) -> None:
-        """Delete the account of a user who proves it is theirs; Invalid names ``password``. Throttled."""
-        await self.signing_in.confirm_password(user, password, "password", client)
+    async def delete_own(self, user: User, session: Session, password: str | None, client: Client) -> None:
+        """Delete the account of a user who proves it is theirs, as ``_confirm`` for ``password``."""
+        await self._confirm(user, session, password, "password", client)
         await self.delete(user.id, client)
 
     async def delete(self, user_id: int, client: Client) -> User:
@@ -175,6 +183,23 @@ class Accounts:
     async def store(self, new: NewUser, client: Client, then: Then[T], first: First | None = None) -> T:
         """Store a new user and return the result of ``then``; raises EmailTaken."""
         return await self.new_users.store(new, client, then, first)
+
+    async def _confirm(
+        self, user: User, session: Session, password: str | None, member: str, client: Client
+    ) -> Credentials:
+        """Return the credentials of a user who proves again who they are (``recent_proofs``); NotFound.
+
+        By their password, else Invalid names the member: Throttled. Who has none: by a recent sign-in, else
+        Unauthorized.
+        """
+        async with self.database.connection() as connection:
+            found, proven = await get_proven(connection, user, session)
+        if not proven.has_password:
+            require_recent(proven)
+            return found
+        if password is None:
+            raise Invalid({member: REQUIRED})
+        return await self.signing_in.confirm_password(user, password, member, client)
 
     def _take_slot(self, email: str, client: Client) -> AbstractContextManager[Slot]:
         return self.passwords.take_slot(client.site, email_key(email))

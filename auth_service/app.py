@@ -19,6 +19,8 @@ from auth_service.web import (
     email_api,
     email_pages,
     ended_sessions,
+    identity_api,
+    identity_pages,
     internal,
     nextauth,
     pages,
@@ -51,8 +53,9 @@ def build_routes(
 ) -> list[Resource]:
     """Return all routes, in reading order.
 
-    ``build_way_routes`` has those that each way to sign in adds, ``build_mail_routes`` those that need mail, for which
-    ``verification`` says whether people prove their addresses; None where there is no mail.
+    ``build_way_routes`` has those that each way to sign in adds, ``build_identity_routes`` those that need another
+    provider, ``build_mail_routes`` those that need mail, for which ``verification`` says whether people prove their
+    addresses; None where there is no mail.
     """
     unknown = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), nextauth.refuse_unknown)
     return [
@@ -72,6 +75,7 @@ def build_routes(
         resource("/account/sessions/{sid}", POST=account_pages.end_device),
         resource("/account/delete", GET=account_pages.show_deletion, POST=account_pages.delete_account),
         *(build_mail_routes(verification) if verification is not None else ()),
+        *(build_identity_routes() if any(way.is_led_back for way in ways) else ()),
         resource("/api/auth/signin", GET=pages.show_sign_in),
         *itertools.chain.from_iterable(map(build_way_routes, ways)),
         resource("/api/auth/signin/{provider}", **{**unknown, "GET": pages.show_sign_in}),
@@ -132,11 +136,22 @@ def build_sign_up_routes() -> list[Resource]:
     ]
 
 
+def build_identity_routes() -> list[Resource]:
+    """Return the routes of what people do with their identities at other providers."""
+    return [
+        resource("/api/me/identities", GET=identity_api.list_identities),
+        resource("/api/me/identities/{provider}", DELETE=identity_api.remove_identity),
+        resource("/account/identities", GET=identity_pages.show_identities),
+        resource("/account/identities/{provider}", POST=identity_pages.begin_adding),
+        resource("/account/identities/{provider}/remove", POST=identity_pages.remove_identity),
+    ]
+
+
 def build_way_routes(way: Way) -> list[Resource]:
     """Return the routes where a way to sign in begins, and where its proof is sent."""
     start = resource(way.start_path, GET=pages.show_sign_in, POST=functools.partial(nextauth.start_sign_in, way))
     if way.is_led_back:
-        return [start, resource(way.callback_path, GET=functools.partial(nextauth.finish_sign_in, way))]
+        return [start, resource(way.callback_path, GET=functools.partial(identity_pages.finish, way))]
     shown = {"GET": way.show_callback} if way.show_callback else {}
     return [
         start,

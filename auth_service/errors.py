@@ -79,3 +79,27 @@ class NotAllowedIn(Forbidden):
     """403: another provider knows them, but their account here is disabled."""
 
     sentence = "You can't sign in with this account"
+
+
+class IdentityTaken(Conflict):
+    """409: somebody else's account here has the identity at another provider."""
+
+    sentence = "Another account here already signs in with that"
+
+
+class TooManyIdentities(Conflict):
+    """409: the account has as many identities as one may have."""
+
+    sentence = "Your account has too many ways to sign in already. Remove one first"
+
+
+class SessionChanged(Conflict):
+    """409: who is signed in is not who began to add an identity."""
+
+    sentence = "You signed out or in again in the meantime. Please try again"
+
+
+class LastWayIn(Conflict):
+    """409: without what was to be removed, the user could not sign in any more."""
+
+    sentence = "This is your only way to sign in. Set a password first, or add another way"

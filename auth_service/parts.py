@@ -21,6 +21,7 @@ from auth_service.passwords.breached import BreachedPasswords
 from auth_service.passwords.guessable import load_common_passwords, load_estimator
 from auth_service.passwords.hashing import Passwords
 from auth_service.providers.identities import Identities
+from auth_service.providers.linking import Linking
 from auth_service.providers.providers import Providers
 from auth_service.session_uses import SessionUses
 from auth_service.sessions import Lookups, Sessions
@@ -83,6 +84,7 @@ class Parts:
     mail: Mail | None
     delivery: Delivery | None
     providers: Providers | None
+    linking: Linking
 
     @classmethod
     def build(cls, settings: AuthSettings, metrics: Metrics, ways: Sequence[Way] = ()) -> Self:
@@ -93,12 +95,9 @@ class Parts:
         epoch_watch = EpochWatch(database, "users", get_highest_user_id, _note_epoch)
         cookies = CookieNames.of(settings.nextauth_url, settings.protocol)
         metrics.watch_database(database.count_borrowed)
-        file = settings.breached_passwords_file
-        breached = BreachedPasswords.open(file) if file else None
-        passwords = Passwords(metrics.registry, breached=breached)
+        passwords = _build_passwords(settings, metrics)
         admission = Admission.build(database, settings, metrics.registry)
-        secrets = KeyRing(settings.shared_key, reveal(settings.secret_key_previous))
-        keys = IssuerKeys(secrets, settings.read_key_pairs())
+        keys = _build_keys(settings)
         access_tokens = AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl, others=settings.audiences)
         service_keys = {caller: settings.build_keys(caller) for caller in list_callers(type(settings))}
         max_age = dt.timedelta(seconds=settings.session_max_age)
@@ -108,7 +107,8 @@ class Parts:
         sessions = Sessions(database, lookups, admission, access_tokens, max_age, idle_age, uses, notices)
         needs_proof = settings.email_verification == "required"
         cookies, new_users = CookieNames.of(settings.nextauth_url), NewUsers(database, epoch_watch)
-        identities = Identities(database, new_users, admission, sessions, notices, needs_proof)
+        names = {each.id: each.name for each in settings.read_providers()}
+        identities = Identities(database, new_users, admission, sessions, notices, needs_proof, names)
         signing_in = SigningIn(database, passwords, admission, sessions, identities, notices, needs_proof)
         accounts = Accounts(database, new_users, passwords, admission, signing_in, sessions, notices)
         return cls(
@@ -136,6 +136,7 @@ class Parts:
             mail=build_mail(settings, accounts),
             delivery=build_delivery(settings, database, metrics),
             providers=Providers.build(settings, cookies),
+            linking=Linking(database, sessions, notices, needs_proof, names),
         )
 
     @property
@@ -219,6 +220,18 @@ def providers_of(request: HTTPConnection) -> Providers:
     providers = parts_of(request).providers
     assert providers is not None
     return providers
+
+
+def _build_keys(settings: AuthSettings) -> IssuerKeys:
+    """Return the keys that sign access tokens, and those that signed older ones."""
+    secrets = KeyRing(settings.shared_key, reveal(settings.secret_key_previous))
+    return IssuerKeys(secrets, settings.read_key_pairs())
+
+
+def _build_passwords(settings: AuthSettings, metrics: Metrics) -> Passwords:
+    """Return what hashes passwords, and refuses those in the operator's file."""
+    file = settings.breached_passwords_file
+    return Passwords(metrics.registry, breached=BreachedPasswords.open(file) if file else None)
 
 
 def _share_lookups(database: Database) -> Lookups:

@@ -134,10 +134,9 @@ class Sessions:
         async with self.database.connection() as connection:
             return await find_ending(connection, session_id)
 
-    async def find_user(self, session_id: SessionId) -> User | None:
-        """Return the user whose live session this is, or None."""
-        found = await self.lookups.read(session_id)
-        return found[0] if found else None
+    async def find_live(self, session_id: SessionId) -> tuple[User, Session] | None:
+        """Return the session and its user if it is live, or None."""
+        return await self.lookups.read(session_id)
 
     async def refresh(self, token: str, client: Client) -> SignedIn:
         """Return a new pair for a refresh token; RefreshRefused when its session is not live, or it is used up.

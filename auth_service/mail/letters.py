@@ -18,4 +18,6 @@ class LetterKind(StrEnum):
     ADDRESS_CHANGED = "address_changed"  # name: to the old address
     NEW_DEVICE = "new_device"  # name, device, address: a sign-in
     SESSIONS_ENDED = "sessions_ended"  # name
+    IDENTITY_LINKED = "identity_linked"  # name, provider: another way to sign in
+    IDENTITY_REMOVED = "identity_removed"  # name, provider
     TEST = "test"  # an operator looks whether mail arrives

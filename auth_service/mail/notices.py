@@ -32,14 +32,14 @@ class Notices:
     database: Database
     admission: Admission
 
-    async def write(self, connection: Connection, kind: LetterKind, user: User, client: Client) -> None:
+    async def write(self, connection: Connection, kind: LetterKind, user: User, client: Client, **about: str) -> None:
         """Tell a user what the caller's transaction does, and from where, in the language of whoever asked for it.
 
         Of each kind only a few an hour, for the address may be that of somebody who has nothing to do with it.
         """
         if not await self.admission.admit_notice(connection, email_key(user.email), kind):
             return
-        facts = {"name": user.name}
+        facts = {"name": user.name, **about}
         if client.address is not None:  # an operator has none
             facts |= {"device": describe_device(client.user_agent), "address": client.address}
         await insert_letter(connection, NewLetter(kind, user.email, client.language, LIFETIME, user.id, facts))

@@ -53,9 +53,10 @@ async def list_users(parts: Parts, arguments: Arguments) -> list[Record]:
 
 
 async def show_user(parts: Parts, arguments: Arguments) -> Record:
-    """Return one user; NotFound when no user has that id."""
+    """Return one user, and who they are to other providers; NotFound when no user has that id."""
     user = await _get_user(parts, arguments.id)
-    return {**_describe(user), "proven": user.email_verified_at}
+    identities = [f"{each.provider}: {each.email or '-'}" for each in await parts.linking.list_of(user)]
+    return {**_describe(user), "proven": user.email_verified_at, "identities": identities}
 
 
 async def create_user(parts: Parts, arguments: Arguments) -> Record:

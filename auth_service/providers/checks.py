@@ -5,6 +5,9 @@ and the code verifier that the code is (PKCE, RFC 7636). All three always (RFC 9
 its own that is sealed with a key of its own, good for 15 minutes, and for one provider: an answer that comes to another
 one's address is refused (mix-up, RFC 9700, section 4.4).
 
+They also say what the answer is for: where a signed-in user adds an identity, they name that user's session, and nobody
+is signed in by the answer.
+
 A browser has one of each: of two sign-ins that it begins, the second counts. An answer counts once. Were it sent to the
 provider again, that would take back what it gave the first time (RFC 6749, section 4.1.2), so here it is remembered.
 """
@@ -16,25 +19,31 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shared.tokens.session_cookie import CookieNames, SessionSealer, clear_cookie, set_cookie
+from shared.tokens.session_cookie import CookieNames, SessionClaims, SessionSealer, clear_cookie, set_cookie
 
 MAX_AGE = 15 * 60  # seconds
 RANDOM_BYTES = 32
 MOST_USED = 10_000
+_WANTED_BY = "wantedBy"
 
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """The three secrets of one sign-in."""
+    """The three secrets of one sign-in.
+
+    ``wanted_by`` is the session for which an identity is to be added, where nobody is to be signed in.
+    """
 
     state: str = field(repr=False)
     nonce: str = field(repr=False)
     verifier: str = field(repr=False)
+    wanted_by: str | None = None
 
     @classmethod
-    def make(cls) -> "Checks":
+    def make(cls, wanted_by: str | None = None) -> "Checks":
         """Return new ones."""
-        return cls(*(secrets.token_urlsafe(RANDOM_BYTES) for _ in range(3)))
+        state, nonce, verifier = (secrets.token_urlsafe(RANDOM_BYTES) for _ in range(3))
+        return cls(state, nonce, verifier, wanted_by)
 
     @property
     def challenge(self) -> str:
@@ -73,7 +82,8 @@ class CheckCookies:
     def write(self, checks: Checks, provider: str, now: int) -> list[str]:
         """Return the cookies that keep the checks of a sign-in with a provider."""
         values = zip(self._names, (checks.state, checks.nonce, checks.verifier), strict=True)
-        sealed = {name: self._sealers[name].seal({"value": value, "provider": provider}, now) for name, value in values}
+        about = {"provider": provider} | ({_WANTED_BY: checks.wanted_by} if checks.wanted_by is not None else {})
+        sealed = {name: self._sealers[name].seal({"value": value, **about}, now) for name, value in values}
         return [
             f"{set_cookie(name, value, secure=self._secure, expires_at=now + MAX_AGE)}; Max-Age={MAX_AGE}"
             for name, value in sealed.items()
@@ -81,17 +91,19 @@ class CheckCookies:
 
     def find(self, cookies: Mapping[str, str], provider: str, now: int) -> Checks | None:
         """Return the checks of this browser's sign-in with a provider; None when one is missing, old or another's."""
-        values = [self._open(name, cookies.get(name, ""), provider, now) for name in self._names]
-        state, nonce, verifier = values
-        if state is None or nonce is None or verifier is None:
+        found = [self._open(name, cookies.get(name, ""), provider, now) for name in self._names]
+        wanting = {claims.get(_WANTED_BY) for claims in found if claims is not None}
+        if None in found or len(wanting) != 1:
             return None
-        return Checks(state, nonce, verifier)
+        state, nonce, verifier = (str(claims["value"]) for claims in found if claims is not None)
+        wanted_by = wanting.pop()
+        return Checks(state, nonce, verifier, str(wanted_by) if wanted_by is not None else None)
 
     def clear(self, sent: Iterable[str]) -> list[str]:
         """Return the cookies that make a browser forget the checks among those ``sent``."""
         return [clear_cookie(name, secure=self._secure) for name in self._names if name in set(sent)]
 
-    def _open(self, name: str, sealed: str, provider: str, now: int) -> str | None:
+    def _open(self, name: str, sealed: str, provider: str, now: int) -> SessionClaims | None:
         claims = self._sealers[name].open(sealed, now) or {}
         value = claims.get("value")
-        return value if isinstance(value, str) and value and claims.get("provider") == provider else None
+        return claims if isinstance(value, str) and value and claims.get("provider") == provider else None

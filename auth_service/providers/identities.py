@@ -2,8 +2,8 @@
 
 1. Whoever has the identity signs in, whatever the provider says of their address today.
 2. An identity that nobody has is given to the account with its address only if the provider says that the address was
-   verified and it is proven here, too. An account whose address nobody proved is taken over clean
-   (``new_users.take_over``). In every other case with such an account, there is no session: NotLinked.
+   verified and it is proven here, too; a letter then tells them. An account whose address nobody proved is taken over
+   clean (``new_users.take_over``). In every other case with such an account, there is no session: NotLinked.
 3. Where nobody has the address either, there is a new account, without a password. It needs an address, and a proven
    one where nobody gets in without.
 4. The limits on signing up hold. So do disabling and proof of the address, as for every way; a new device is reported.
@@ -13,7 +13,7 @@
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from auth_service.clients import Client
@@ -21,8 +21,10 @@ from auth_service.errors import EmailTaken, EmailUnproven, NoAccountMade, NotAll
 from auth_service.guessing.admission import Admission
 from auth_service.guessing.rules import LimitName
 from auth_service.mail.addresses import email_key
+from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
 from auth_service.new_users import NewUser, NewUsers, take_over
+from auth_service.providers.recent_proofs import NEVER_SAID
 from auth_service.sessions import Sessions, SignedIn
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.identities import find_owner, insert_identity, update_identity_used
@@ -36,7 +38,6 @@ from shared.web.schemas import validate
 
 MOST = 20  # identities of one user
 TRIES = 3  # somebody else may make the account at the same time
-LONG_AGO = dt.datetime.fromtimestamp(0, dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,10 @@ class _Overtaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identities:
-    """Signs in by identities; ``needs_proof`` where people have to prove their addresses first."""
+    """Signs in by identities; ``needs_proof`` where people have to prove their addresses first.
+
+    ``names`` are those of the providers that are on, by their ids.
+    """
 
     database: Database
     new_users: NewUsers
@@ -68,6 +72,7 @@ class Identities:
     sessions: Sessions
     notices: Notices | None
     needs_proof: bool
+    names: Mapping[str, str]
 
     async def sign_in(self, proof: ProviderProof, client: Client, replaced: Sequence[SessionId]) -> SignedIn:
         """Return the user with a new session that replaces those ``replaced``.
@@ -141,6 +146,9 @@ class Identities:
             if await update_proven(connection, user.id):
                 await take_over(connection, self.sessions, user.id, replaced, client)
             await self._link(connection, user, proof, client)
+            if self.notices is not None:
+                named = self.names.get(proof.provider, proof.provider)
+                await self.notices.write(connection, LetterKind.IDENTITY_LINKED, user, client, provider=named)
         return user
 
     async def _link(self, connection: Connection, user: User, proof: ProviderProof, client: Client) -> None:
@@ -163,7 +171,7 @@ class Identities:
         if self.needs_proof and not _is_proven(user, proof):
             raise EmailUnproven
         said = proof.authenticated_at
-        authenticated_at = dt.datetime.fromtimestamp(said, dt.UTC) if said is not None else LONG_AGO
+        authenticated_at = dt.datetime.fromtimestamp(said, dt.UTC) if said is not None else NEVER_SAID
         identity = Identity(user.id, authenticated_at=authenticated_at)
         begun = await self.sessions.begin_within(connection, identity, client, replaced)
         if begun is None:

@@ -46,6 +46,8 @@ class Event(StrEnum):
     SERVICE_CREATED = "service_created"
     SERVICE_REVOKED = "service_revoked"
     IDENTITY_LINKED = "identity_linked"
+    IDENTITY_REFUSED = "identity_refused"
+    IDENTITY_REMOVED = "identity_removed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,20 @@
 An identity is a provider's id and its subject: what it calls somebody for ever. It is one user's at most.
 """
 
+import datetime as dt
+from dataclasses import dataclass
+
 from shared.postgres.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedIdentity:
+    """One identity of a user; ``email`` is the address that the provider gave last."""
+
+    provider: str
+    email: str | None
+    linked_at: dt.datetime
+    last_used_at: dt.datetime
 
 
 async def find_owner(connection: Connection, provider: str, subject: str) -> int | None:
@@ -53,3 +66,21 @@ async def delete_identities_of(connection: Connection, user_id: int) -> bool:
     """Take all identities of a user away; tell whether there were any."""
     done: str = await connection.execute("DELETE FROM identities WHERE user_id = $1", user_id)
     return done != "DELETE 0"
+
+
+async def list_identities(connection: Connection, user_id: int, limit: int) -> list[LinkedIdentity]:
+    """Return the identities of a user, the oldest first."""
+    rows = await connection.fetch(
+        """
+        SELECT provider, email, linked_at, last_used_at FROM identities WHERE user_id = $1
+        ORDER BY linked_at, provider, subject LIMIT $2
+        """,
+        user_id,
+        limit,
+    )
+    return [LinkedIdentity(**row) for row in rows]
+
+
+async def delete_identities_at(connection: Connection, user_id: int, provider: str) -> None:
+    """Take away the identities that a user has at one provider."""
+    await connection.execute("DELETE FROM identities WHERE user_id = $1 AND provider = $2", user_id, provider)

@@ -36,6 +36,7 @@ class Ending(StrEnum):
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a reason too
     EMAIL_CHANGED = "email_changed"
     TAKEN_OVER = "taken_over"
+    IDENTITY_REMOVED = "identity_removed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,13 @@ def build_way(provider: Provider) -> Way:
 
 
 async def begin(provider: str, request: Request, _: Fields) -> Begun:
+    """Lead to the provider, to sign in; ProviderDown."""
+    return await lead_there(provider, request, Checks.make())
+
+
+async def lead_there(provider: str, request: Request, checks: Checks) -> Begun:
     """Lead to the provider, with checks in the browser's cookies; ProviderDown."""
-    providers, checks = providers_of(request), Checks.make()
+    providers = providers_of(request)
     asked = {name: request.query_params[name] for name in ASKED_FOR if name in request.query_params}
     wanted = {name: value for name, value in asked.items() if len(value) <= LONGEST_ASKED and value.isprintable()}
     is_anew = LOGIN in wanted.get("prompt", "").split()
@@ -56,6 +61,12 @@ async def begin(provider: str, request: Request, _: Fields) -> Begun:
         log.warning("provider_sign_in_not_begun", provider=provider, reason=failure.reason)
         raise ProviderDown from None
     return Begun(url, providers.cookies.write(checks, provider, int(time.time())))
+
+
+def find_wanting_session(provider: str, request: Request) -> str | None:
+    """Return the session for which this browser began to add an identity; None where it began to sign in."""
+    checks = providers_of(request).cookies.find(read_cookies(request), provider, int(time.time()))
+    return checks.wanted_by if checks else None
 
 
 async def read_proof(provider: str, request: Request, _: Fields) -> ProviderProof:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_service.clients import identify_client
-from auth_service.errors import CodeRefused
+from auth_service.errors import CodeRefused, ProviderDown
 from auth_service.parts import parts_of
 from auth_service.sessions import read_session_id
 from auth_service.tables.sessions import Ending
@@ -37,6 +37,7 @@ from shared.web.bodies import is_form, read_form
 from shared.web.error_responses import note_refusal
 from shared.web.schemas import validate
 
+PASSWORDS = ("currentPassword", "newPassword")
 MOST_DEVICES = 100  # on the page; the API lists them all
 
 DONE = {
@@ -46,6 +47,8 @@ DONE = {
     "renamed": Sentence("Saved. Your name was changed."),
     "changed": Sentence("Your password was changed. All your other devices were signed out."),
     "ended": Sentence("That device was signed out."),
+    "added": Sentence("Added. From now on you can sign in that way, too."),
+    "removed": Sentence("Removed. All your other devices were signed out."),
     "others": Sentence("All your other devices were signed out."),
 }
 
@@ -56,7 +59,7 @@ OTHER_ACCOUNT = Sentence(
 NOTHING_SAID: Mapping[str, object] = {"is_signed_out": False, "problem": None, "retry_after": None, "notice": None}
 
 Page = Callable[[Request, BrowserSession], Awaitable[Response]]
-Refusal = Conflict | Forbidden | Invalid | Throttled | Unavailable | CodeRefused | Unauthorized
+Refusal = Conflict | Forbidden | Invalid | Throttled | Unavailable | CodeRefused | Unauthorized | ProviderDown
 REFUSALS = (Conflict, Forbidden, Invalid, Throttled, Unavailable)
 
 
@@ -111,7 +114,7 @@ change_profile = signed_in(_change_profile, otherwise=show_name_again)
 @signed_in
 async def show_password(request: Request, found: BrowserSession) -> Response:
     """Show the form for a new password."""
-    return account_page(request, found, "account_password.html")
+    return await _guarded_page(request, found, "account_password.html")
 
 
 @signed_in
@@ -120,10 +123,11 @@ async def change_password(request: Request, found: BrowserSession) -> Response:
     fields, client = await read_form(request, MAX_FORM), identify_client(request)
     try:
         verify_form(request, fields)
-        wanted = validate(PasswordChange, {name: fields.get(name, "") for name in ("currentPassword", "newPassword")})
-        await change_password_once(parts_of(request).accounts, found.user, wanted, found.session.id, client)
-    except REFUSALS as refusal:
-        return account_page(request, found, "account_password.html", refusal)
+        # A form for the first password has no field for the current one, by which a second click must not be judged.
+        wanted = validate(PasswordChange, {name: fields[name] for name in PASSWORDS if name in fields})
+        await change_password_once(parts_of(request).accounts, found.user, wanted, found.session, client)
+    except (*REFUSALS, Unauthorized) as refusal:
+        return await _guarded_page(request, found, "account_password.html", refusal)
     return lead_on(request, "/account/password", "changed")
 
 
@@ -161,8 +165,8 @@ async def end_other_devices(request: Request, found: BrowserSession) -> Response
 
 @signed_in
 async def show_deletion(request: Request, found: BrowserSession) -> Response:
-    """Show what deleting the account means, and ask for the password."""
-    return account_page(request, found, "account_delete.html")
+    """Show what deleting the account means, and ask for the password, or a recent sign-in."""
+    return await _guarded_page(request, found, "account_delete.html")
 
 
 async def confirm_deletion(request: Request) -> Response:
@@ -179,9 +183,9 @@ async def _delete_account(request: Request, found: BrowserSession) -> Response:
     try:
         verify_form(request, fields)
         offered = validate(Password, {"password": fields.get("password", "")})
-        await delete_once(parts_of(request).accounts, found.user, offered.password, client)
-    except REFUSALS as refusal:
-        return account_page(request, found, "account_delete.html", refusal)
+        await delete_once(parts_of(request).accounts, found.user, found.session, offered.password, client)
+    except (*REFUSALS, Unauthorized) as refusal:
+        return await _guarded_page(request, found, "account_delete.html", refusal)
     return _say_deleted(request)
 
 
@@ -213,6 +217,19 @@ async def _devices_page(request: Request, found: BrowserSession, refusal: Refusa
     ordered = sorted(devices, key=lambda device: device.session_id != found.session.id)
     about = {"devices": ordered, "current": found.session.id, "describe_device": describe_device}
     return account_page(request, found, "account_sessions.html", refusal, **about)
+
+
+async def _guarded_page(
+    request: Request, found: BrowserSession, template: str, refusal: Refusal | None = None
+) -> Response:
+    """Return a page whose form asks for the password, or where there is none, for a recent sign-in."""
+    proven = await parts_of(request).accounts.get_proven(found.user, found.session)
+    return account_page(request, found, template, refusal, **ask_for_proof(refusal), proven=proven)
+
+
+def ask_for_proof(refusal: Refusal | None) -> dict[str, object]:
+    """Return what a page shows that asks to sign in again: that is no problem to tell of."""
+    return {"problem": None} if isinstance(refusal, Unauthorized) else {}
 
 
 def account_page(

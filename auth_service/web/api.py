@@ -16,7 +16,7 @@ from auth_service.mail.codes import LIFETIME
 from auth_service.parts import parts_of
 from auth_service.sessions import read_session_id
 from auth_service.signing_in import Proof
-from auth_service.tables.sessions import Ending, SessionId
+from auth_service.tables.sessions import Ending, Session, SessionId
 from auth_service.tables.users import User
 from auth_service.web.browser import add_cookies
 from auth_service.web.mail_schemas import LetterView
@@ -130,9 +130,9 @@ async def change_me(request: Request, change: AccountChange) -> Response:
     tag="Accounts",
 )
 async def delete_me(request: Request, offered: Password) -> Response:
-    """Delete the caller's account, with all their sessions and posts."""
-    user = await get_live_caller(request)
-    await parts_of(request).accounts.delete_own(user, offered.password, identify_client(request))
+    """Delete the caller's account, with all their sessions and posts. Without a password: after a recent sign-in."""
+    user, session = await get_live_session(request)
+    await parts_of(request).accounts.delete_own(user, session, offered.password, identify_client(request))
     return Response(status_code=204)
 
 
@@ -145,9 +145,9 @@ async def delete_me(request: Request, offered: Password) -> Response:
     tag="Accounts",
 )
 async def change_password(request: Request, wanted: PasswordChange) -> Response:
-    """Change the caller's password and end all their other sessions."""
-    user, session_id = await get_live_caller(request), callers_session(request)
-    await parts_of(request).accounts.change_password(user, wanted, session_id, identify_client(request))
+    """Change the caller's password and end all their other sessions. The first one: after a recent sign-in."""
+    user, session = await get_live_session(request)
+    await parts_of(request).accounts.change_password(user, wanted, session, identify_client(request))
     return Response(status_code=204)
 
 
@@ -196,12 +196,17 @@ def answer_asker(cookies: Sequence[str]) -> Response:
 
 async def get_live_caller(request: Request) -> User:
     """Return the caller, whose session must be live; otherwise raise Unauthorized."""
-    user = await parts_of(request).sessions.find_user(callers_session(request))
-    if user is None:
+    return (await get_live_session(request))[0]
+
+
+async def get_live_session(request: Request) -> tuple[User, Session]:
+    """Return the caller with their session, which must be live; otherwise raise Unauthorized."""
+    found = await parts_of(request).sessions.find_live(callers_session(request))
+    if found is None:
         ended = Anonymous(Reason.REVOKED)
         note_caller(request, ended)
         raise Unauthorized(challenge=challenge(ended))
-    return user
+    return found
 
 
 def callers_session(request: Request) -> SessionId:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from auth_service.clients import identify_client
 from auth_service.parts import mail_of
+from auth_service.providers.recent_proofs import MAX_AUTH_AGE
 from auth_service.web.api import MAX_BODY, answer_asker, answer_new_user, callers_session, get_live_caller
 from auth_service.web.flow import identify_asker
 from auth_service.web.mail_schemas import LetterView, NewEmail, SignUpCode, TypedCode
@@ -20,8 +21,6 @@ from shared.tokens.authentication import ask_for_recent_sign_in, require_user
 from shared.tokens.claims import is_recent
 from shared.web.routes import operation
 from shared.web.schemas import ErrorView
-
-MAX_AUTH_AGE = 300  # seconds since the sign-in of whoever moves to another address; the policy asks for the same
 
 
 @operation(

@@ -6,7 +6,6 @@ after the session has ended.
 """
 
 import functools
-import time
 from collections.abc import Mapping
 
 from starlette.requests import Request
@@ -15,7 +14,8 @@ from starlette.responses import Response
 from auth_service.clients import identify_client
 from auth_service.errors import CodeRefused
 from auth_service.mail.codes import Purpose
-from auth_service.parts import mail_of
+from auth_service.parts import mail_of, parts_of
+from auth_service.providers.recent_proofs import MAX_AUTH_AGE
 from auth_service.web.account_pages import (
     NOTHING_SAID,
     OTHER_ACCOUNT,
@@ -27,14 +27,12 @@ from auth_service.web.account_pages import (
     signed_in,
 )
 from auth_service.web.browser import BrowserSession, add_cookies, change_user, is_csrf_verified, seal_session
-from auth_service.web.email_api import MAX_AUTH_AGE
 from auth_service.web.flow import identify_asker, keep_flow
 from auth_service.web.mail_schemas import NewEmail, TypedCode
 from auth_service.web.pages import MAX_FORM, form_page, verify_form
 from auth_service.web.second_clicks import ask_once, move_once, prove_once
 from shared.errors import Forbidden, Unauthorized
 from shared.tokens.authentication import ask_for_recent_sign_in
-from shared.tokens.claims import is_recent
 from shared.web.bodies import is_form, read_form
 from shared.web.error_responses import note_refusal
 from shared.web.schemas import validate
@@ -97,7 +95,7 @@ async def _ask_to_move(request: Request, found: BrowserSession) -> Response:
         if fields.get("account") != str(user.id):
             raise Forbidden(OTHER_ACCOUNT)
         wanted = validate(NewEmail, {"email": fields.get("email", "")})
-        if not is_recent(int(found.session.created_at.timestamp()), MAX_AUTH_AGE, int(time.time())):
+        if not (await parts_of(request).accounts.get_proven(user, found.session)).is_recent:
             return await _email_page(request, found, OLD_SIGN_IN, fields)
         find_asked = functools.partial(proofs.find_asked, Purpose.CHANGE_ADDRESS, client, user)
         await ask_once(proofs.ask_to_move(user, wanted.email, client), find_asked, wanted.email)

@@ -168,8 +168,9 @@ def notice_page(request: Request, status: int, heading: str, text: str, *, leads
 
 def form_page(request: Request, template: str, status: int, shown: Mapping[str, object]) -> Response:
     """Return a page with forms, each of which carries the browser's csrf token."""
-    (token, cookies), mail = offer_csrf_token(request), parts_of(request).mail
-    return add_cookies(_page(request, template, status, {"csrf_token": token, "mail": mail, **shown}), cookies)
+    (token, cookies), parts = offer_csrf_token(request), parts_of(request)
+    about = {"csrf_token": token, "mail": parts.mail, "has_providers": parts.providers is not None}
+    return add_cookies(_page(request, template, status, {**about, **shown}), cookies)
 
 
 def explain_csrf(request: Request) -> Sentence:

@@ -120,20 +120,20 @@ class AccountChange(Body):
 
 
 class PasswordChange(Body):
-    """The new password, and the current one."""
+    """The new password, and the current one, which only whoever has none leaves out."""
 
     model_config = example(currentPassword=_PHRASE, newPassword=OTHER_PHRASE)
 
-    current_password: Text
+    current_password: Text | None = None
     new_password: ChosenPassword
 
 
 class Password(Body):
-    """The password of a signed-in user, to confirm who they are."""
+    """The password of a signed-in user, to confirm who they are; whoever has none leaves it out."""
 
     model_config = example(password=_PHRASE)
 
-    password: Text
+    password: Text | None = None
 
 
 class DeviceQuery(Query):

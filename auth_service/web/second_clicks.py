@@ -20,7 +20,7 @@ from auth_service.mail.recovery import Recovery
 from auth_service.sessions import SignedIn
 from auth_service.signing_in import Proof, SigningIn
 from auth_service.tables.codes import Code
-from auth_service.tables.sessions import SessionId
+from auth_service.tables.sessions import Session, SessionId
 from auth_service.tables.users import Credentials, User, find_credentials, find_user
 from auth_service.web.mail_schemas import PasswordReset
 from auth_service.web.schemas import PasswordChange, SignUp
@@ -51,11 +51,11 @@ async def sign_up_once(
 
 
 async def change_password_once(
-    accounts: Accounts, user: User, wanted: PasswordChange, session_id: SessionId, client: Client
+    accounts: Accounts, user: User, wanted: PasswordChange, session: Session, client: Client
 ) -> None:
     """Change the password, unless another click just changed it to this one. Raises what ``change_password`` does."""
     try:
-        await accounts.change_password(user, wanted, session_id, client)
+        await accounts.change_password(user, wanted, session, client)
     except (Invalid, Conflict) as refusal:
         found = await _find_credentials(accounts, user.email)
         if found is None or not _is_just_changed(found):
@@ -66,10 +66,10 @@ async def change_password_once(
             raise refusal from None
 
 
-async def delete_once(accounts: Accounts, user: User, password: str, client: Client) -> None:
+async def delete_once(accounts: Accounts, user: User, session: Session, password: str | None, client: Client) -> None:
     """Delete the account, unless another click has just done so. Raises what ``delete_own`` does."""
     try:
-        await accounts.delete_own(user, password, client)
+        await accounts.delete_own(user, session, password, client)
     except (Invalid, NotFound):
         if not await is_gone(accounts, user.id):
             raise

@@ -90,3 +90,46 @@ async def test_whoever_says_no_is_told_so(context: BrowserContext, provider: Run
     await page.get_by_role("link", name="Cancel").click()
     await expect(page.get_by_text("You did not sign in there. Try again, or sign in another way")).to_be_visible()
     assert await list_violations(page) == []
+
+
+async def test_ways_to_sign_in_are_added_and_removed(context: BrowserContext, provider: Running) -> None:
+    """Without any script: who came by a provider sets a password, and can then remove the provider and add it again.
+
+    The pages say what is missing, and axe-core finds no fault in them.
+    """
+    provider.know("grace", "grace@example.com", name="Grace Hopper")
+    page = await context.new_page()
+    await page.goto("/api/auth/signin?callbackUrl=/account/identities")
+    await page.get_by_role("button", name="Sign in with Example").click()
+    await prove(page, "grace")
+    await page.get_by_role("button", name="Remove Example").click()
+    await expect(page.get_by_text("This is your only way to sign in.")).to_be_visible()
+    assert await list_violations(page) == []
+    await page.get_by_role("link", name="Set a password").click()
+    assert await list_violations(page) == []
+    await page.get_by_label("New password").fill("correct horse battery")
+    await page.get_by_role("button", name="Set password").click()
+    await expect(page.get_by_text("Your password was changed.")).to_be_visible()
+    await page.get_by_role("link", name="Ways to sign in").click()
+    assert await list_violations(page) == []
+    await page.get_by_role("link", name="Sign in again").click()
+    await page.get_by_label("E-mail").fill("grace@example.com")
+    await page.get_by_label("Password").fill("correct horse battery")
+    await page.get_by_role("button", name="Sign in", exact=True).click()
+    await page.get_by_role("button", name="Remove Example").click()
+    await expect(page.get_by_text("Removed. All your other devices were signed out.")).to_be_visible()
+    await page.get_by_role("button", name="Add Example").click()
+    await expect(page.get_by_text("Added. From now on you can sign in that way, too.")).to_be_visible()
+    assert await list_violations(page) == []
+
+
+async def test_an_account_without_a_password_is_deleted(context: BrowserContext, provider: Running) -> None:
+    """Who came by a provider deletes their account by a button; they have no password to type."""
+    provider.know("leaving", "leaving@example.com", name="Lea Ving")
+    page = await context.new_page()
+    await page.goto("/api/auth/signin?callbackUrl=/account/delete")
+    await page.get_by_role("button", name="Sign in with Example").click()
+    await prove(page, "leaving")
+    assert await list_violations(page) == []
+    await page.get_by_role("button", name="Delete my account").click()
+    await expect(page.get_by_text("Your account and your posts were deleted.")).to_be_visible()

@@ -32,6 +32,8 @@ FACTS: dict[LetterKind, dict[str, str]] = {
     LetterKind.ADDRESS_CHANGED: NAME,
     LetterKind.NEW_DEVICE: NAME | {"device": "Firefox on Windows", "address": "192.0.2.17"},
     LetterKind.SESSIONS_ENDED: NAME,
+    LetterKind.IDENTITY_LINKED: NAME | {"provider": "Google"},
+    LetterKind.IDENTITY_REMOVED: NAME | {"provider": "Google"},
     LetterKind.TEST: {},
 }
 """What each kind is told."""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from jsonschema_rs import validator_for
 
+from auth_service.app import build_identity_routes
 from auth_service.app import build_routes as build_auth_routes
 from posts_service.app import build_routes as build_posts_routes
 from shared.web.openapi import describe
@@ -13,6 +14,7 @@ from shared.web.openapi import describe
 ROUTES = (
     build_auth_routes(),
     *(build_auth_routes(verification=each) for each in ("optional", "required")),
+    build_identity_routes(),
     build_posts_routes(),
 )
 PARTS: list[Any] = [describe(routes) for routes in ROUTES]

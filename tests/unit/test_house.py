@@ -60,6 +60,7 @@ BOUNDED_OTHERWISE = {
     "end_codes_of": "and so has a user",
     "insert_identity": "a user has few, by the limit that it is given",
     "delete_identities_of": "and so are all of them",
+    "delete_identities_at": "and those at one provider",
     "try_code": "one row, found with a limit",
     "delete_expired_answers": "rows by their place, found with a limit",
 }

@@ -100,7 +100,7 @@ export interface paths {
         post?: never;
         /**
          * Delete my account
-         * @description Delete the caller's account, with all their sessions and posts.
+         * @description Delete the caller's account, with all their sessions and posts. Without a password: after a recent sign-in.
          */
         delete: operations["delete_me"];
         options?: never;
@@ -123,7 +123,7 @@ export interface paths {
         put?: never;
         /**
          * Change my password
-         * @description Change the caller's password and end all their other sessions.
+         * @description Change the caller's password and end all their other sessions. The first one: after a recent sign-in.
          */
         post: operations["change_password"];
         delete?: never;
@@ -565,26 +565,32 @@ export interface components {
         };
         /**
          * Password
-         * @description The password of a signed-in user, to confirm who they are.
+         * @description The password of a signed-in user, to confirm who they are; whoever has none leaves it out.
          * @example {
          *       "password": "correct horse battery"
          *     }
          */
         Password: {
-            /** Password */
-            password: string;
+            /**
+             * Password
+             * @default null
+             */
+            password?: string | null;
         };
         /**
          * PasswordChange
-         * @description The new password, and the current one.
+         * @description The new password, and the current one, which only whoever has none leaves out.
          * @example {
          *       "currentPassword": "correct horse battery",
          *       "newPassword": "purple monkey dishwasher"
          *     }
          */
         PasswordChange: {
-            /** Currentpassword */
-            currentPassword: string;
+            /**
+             * Currentpassword
+             * @default null
+             */
+            currentPassword?: string | null;
             /**
              * Newpassword
              * @description At least 8 characters, and at most 1024 bytes of UTF-8; not one that is easily guessed, nor your name, your e-mail address or the name of this product

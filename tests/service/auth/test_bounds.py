@@ -137,7 +137,7 @@ async def test_any_number_of_sessions_can_be_ended(
     assert (await act(client, ada)).status_code == 204
     for session_id in map(uuid.UUID, await database.fetchrow(thieves) or ()):
         assert await app.state.parts.sessions.find_first_live([session_id]) is None
-        assert await app.state.parts.sessions.find_user(session_id) is None
+        assert await app.state.parts.sessions.find_live(session_id) is None
     is_spared = act is not delete_account
     assert (await client.get("/api/me", headers=ada.bearer)).status_code == (200 if is_spared else 401)
     assert await database.fetchval("SELECT count(*) FROM audit") < 2 * ENDED_AT_ONCE

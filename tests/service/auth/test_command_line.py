@@ -42,7 +42,21 @@ async def test_a_user_is_created_and_signs_in(command_line: CommandLine, client:
     assert answer.json()["id"] == created["id"]
     assert await command_line.find("user", "list") == [created]
     assert await command_line.find("user", "list", "--after", str(created["id"])) == []
-    assert await command_line.find("user", "show", str(created["id"])) == {**created, "proven": None}
+    assert await command_line.find("user", "show", str(created["id"])) == {**created, "proven": None, "identities": []}
+
+
+async def test_who_a_user_is_to_other_providers(
+    command_line: CommandLine, ada: Person, database: asyncpg.Connection
+) -> None:
+    """``user show`` names the providers that a user signs in with, and the address there; deletion takes all of it."""
+    link = "INSERT INTO identities (provider, subject, user_id, email) VALUES ($1, 'ada', $2, $3)"
+    await database.execute(link, "google", ada.id, "ada@gmail.example")
+    await database.execute(link, "naver", ada.id, None)
+    shown = await command_line.find("user", "show", str(ada.id))
+    assert isinstance(shown, dict)
+    assert shown["identities"] == ["google: ada@gmail.example", "naver: -"]
+    await command_line.find("user", "delete", str(ada.id))
+    assert await database.fetchval("SELECT count(*) FROM identities") == 0
 
 
 async def test_lists_are_tables_for_people(command_line: CommandLine, ada: Person) -> None:
@@ -222,7 +236,7 @@ async def test_roles_always_fit_into_an_access_token(
     assert (await client.get("/api/me", headers=bearer)).status_code == 200
     refused = await command_line.run("user", "role", str(ada.id), "--add", roles[16])
     assert refused == (1, "", "A user can have at most 16 roles\n")
-    assert await command_line.find("user", "show", str(ada.id)) == {**changed, "proven": None}
+    assert await command_line.find("user", "show", str(ada.id)) == {**changed, "proven": None, "identities": []}
     swapped = await command_line.find("user", "role", str(ada.id), "--add", roles[16], "--remove", roles[0])
     assert isinstance(swapped, dict)
     assert swapped["roles"] == roles[1:]

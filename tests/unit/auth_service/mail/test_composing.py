@@ -39,6 +39,7 @@ CODES = {kind for kind in LetterKind if "code" in FACTS[kind]}
 NOTICES = {
     *(LetterKind.RESET_STARTED, LetterKind.PASSWORD_CHANGED, LetterKind.ADDRESS_CHANGED),
     *(LetterKind.NEW_DEVICE, LetterKind.SESSIONS_ENDED),
+    *(LetterKind.IDENTITY_LINKED, LetterKind.IDENTITY_REMOVED),
 }
 URL = re.compile(r"\w+://[^\s\"<>]*")
 ATTACKS = (
@@ -109,7 +110,15 @@ def test_one_letter_alone_has_a_secret_in_a_link(kind: LetterKind, language: str
     """The link to sign in is the only one that is more than the path of a page."""
     message = compose_sample(kind, language)
     links = {*Words(read_part(message, "html")).links, *URL.findall(read_part(message, "plain"))}
-    paths = {"", "/forgot", "/signup", "/api/auth/signin", "/account/password", "/account/sessions"}
+    paths = {
+        "",
+        "/forgot",
+        "/signup",
+        "/api/auth/signin",
+        "/account/password",
+        "/account/sessions",
+        "/account/identities",
+    }
     assert links - {SITE + path for path in paths} == ({LINK} if kind == LetterKind.SIGN_IN_LINK else set())
 
 

@@ -52,6 +52,18 @@ def test_what_is_not_ours_is_not_found() -> None:
     assert COOKIES.find(dict.fromkeys(written, "nonsense"), "google", NOW) is None
 
 
+def test_what_an_answer_is_for_is_found() -> None:
+    """They say for which session an identity is to be added; with one of a sign-in among them, there are none."""
+    checks = Checks.make("a session")
+    written = sent(COOKIES.write(checks, "google", NOW))
+    assert COOKIES.find(written, "google", NOW) == checks
+    of_a_sign_in = sent(COOKIES.write(Checks.make(), "google", NOW))
+    of_another = sent(COOKIES.write(Checks.make("another session"), "google", NOW))
+    for others in (of_a_sign_in, of_another):
+        for name in written:
+            assert COOKIES.find({**written, name: others[name]}, "google", NOW) is None
+
+
 def test_they_are_cleared() -> None:
     """What a browser sent of them is cleared, and nothing else."""
     assert COOKIES.clear({"other": "1"}) == []
