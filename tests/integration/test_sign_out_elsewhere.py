@@ -1,4 +1,4 @@
-"""Sign-out reaches services that are not ours, by the files that our pages show, in Python and in Node."""
+"""Sign-out reaches external services, by the files that our pages show, in Python and in Node."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ PATIENCE = 1.0  # seconds for which a cut feed makes no difference
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service that is not ours, as the operator knows it."""
+    """An external service, as the operator knows it."""
 
     name: str
     credential: str
@@ -83,7 +83,7 @@ async def sign_out(client: httpx2.AsyncClient, person: Person) -> None:
 async def test_a_token_is_refused_elsewhere_after_sign_out(
     client: httpx2.AsyncClient, elsewhere: Elsewhere, ada: Person
 ) -> None:
-    """Two seconds after the sign-out a service that is not ours refuses the token, and no other of the user's."""
+    """Two seconds after the sign-out an external service refuses the token, and no other of the user's."""
     other = await sign_in(client, ada.email)
     assert not await elsewhere.refuses(ada)
     await sign_out(client, ada)
