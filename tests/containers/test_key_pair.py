@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def containers(folder: Path) -> Iterator[Containers]:
     """Give a stack whose tokens are signed by the key pair."""
     files = "docker-compose.yml:deploy/key-pair.yml"
-    with running_containers(PROJECT, COMPOSE_FILE=files, TOKEN_KEY_FOLDER=str(folder)) as running:
+    with running_containers(PROJECT, COMPOSE_FILE=files, KEYS_FOLDER=str(folder)) as running:
         yield running
 
 
