@@ -29,7 +29,7 @@ class AuthSettings(ServiceSecretSettings, UpstreamSettings):
 
     Beside that it may hold public keys alone, which are announced.
 
-    ``audiences`` are those for whom tokens are made out besides us. Ages are in seconds: a session ends
+    ``audiences`` are those for whom tokens are issued besides us. Ages are in seconds: a session ends
     ``session_max_age`` after its sign-in, or unused for ``session_idle_age``. The guessing limits are explained in
     ``guessing.rules``. Sessions are kept for ``session_retention_days`` after their absolute end, however early they
     ended. With ``audit_retention_days`` 0, audit lines are kept for ever. Without ``smtp_url`` there is no mail, and
