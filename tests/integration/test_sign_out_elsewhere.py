@@ -181,7 +181,7 @@ async def test_a_revoked_credential_is_a_cut(
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_credential_goes_nowhere_else(language: str, status: int) -> None:
-    """A redirect of the feed is a cut as any other error is, and followed to no host, which would get the credential."""
+    """A redirect is a cut as any other error is, and is not followed: another host would get the credential."""
 
     async def redirect(request: Received) -> None:
         location = request.target.replace("/api/revocations", f"{elsewhere.url}/")
