@@ -41,10 +41,11 @@ KEYS = {
     "live_sessions": "id",
     "epochs": "number",
     "feed_starts": "epoch",
+    "feed_ends": "epoch",
 }
 GIVEN = r"(\$\d|ANY\(\$\d|ANY\(\(SELECT \$\d|ANY\(ARRAY\()"  # a parameter, or an array: its subquery has the limit
 # A row for each time that a database was started or put back; a hundred rows.
-SMALL = {"epochs", "feed_starts", "service_credentials"}
+SMALL = {"epochs", "feed_starts", "feed_ends", "service_credentials"}
 HIGHEST = re.compile(r"max\((?:id|number)\)[ ,0)]* FROM [a-z_]+")  # one step down an index
 BOUNDED_OTHERWISE = {
     # Why a statement is bounded that has no limit and names no row by its key.
