@@ -83,6 +83,23 @@ async def bring_up_to_date_again(database: asyncpg.Connection) -> None:
     await database.execute(up)
 
 
+async def test_ids_that_were_never_written_are_no_loss(
+    app: Starlette, ada: Person, client: httpx2.AsyncClient, database: asyncpg.Connection
+) -> None:
+    """A crash takes back the numbers of what was not committed; what was is as high as it was seen."""
+    losses = await database.fetchval(COUNTING)
+    signing_up = database.transaction()
+    await signing_up.start()
+    await database.fetch("SELECT nextval('users_id_seq') FROM generate_series(1, 40)")
+    await app.state.parts.epoch_watch.look()
+    await signing_up.rollback()
+    async with database.transaction():
+        await database.execute("SELECT setval('users_id_seq', $1)", ada.id)
+        await note_restart(database)
+    await assert_nothing_lost(app, client, FeedReader("revocations"), losses)
+    assert (await client.get("/api/me", headers=ada.bearer)).status_code == 200
+
+
 async def test_two_writers_of_both_feeds_do_not_block_each_other(
     app: Starlette, ada: Person, database: asyncpg.Connection, auth_database_url: str
 ) -> None:
