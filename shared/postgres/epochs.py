@@ -33,7 +33,8 @@ from shared.postgres.database import Connection
 
 SILENCE = dt.timedelta(minutes=2)
 """A server that was away for longer may have been restored from a copy of its files: ids skip ahead."""
-SEEN_EVERY = dt.timedelta(minutes=1)
+SEEN_EVERY = dt.timedelta(seconds=10)
+"""How exactly it is known since when it was away."""
 
 _END_OF_TIME = 253_402_300_799  # the last second of the year 9999, beyond which there is no datetime
 _TURN = 4_709_204  # any number, the same in every replica

@@ -8,6 +8,7 @@
 -- default. After a savepoint it is a transaction within another that writes: only the row itself tells its number.
 ALTER TABLE epochs ADD COLUMN written_in xid NOT NULL DEFAULT pg_current_xact_id()::xid;
 
+COMMENT ON COLUMN epochs.seen_at IS 'when the service last found all as it was, to ten seconds';
 COMMENT ON COLUMN epochs.written_in IS 'the transaction that wrote the row; if another one did, the row was put back';
 
 CREATE FUNCTION note_transaction() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -60,3 +61,4 @@ DROP TRIGGER note_insert ON epochs;
 DROP TRIGGER note_update ON epochs;
 DROP FUNCTION note_transaction();
 ALTER TABLE epochs DROP COLUMN written_in;
+COMMENT ON COLUMN epochs.seen_at IS 'when the service last found all as it was, to the minute';

@@ -37,6 +37,16 @@ async def assert_in_place(connection: asyncpg.Connection, guarded: str) -> None:
     assert (sight.is_in_place, move.is_loss, move.may_be_loss) == (True, False, False)
 
 
+async def test_when_the_data_was_last_seen_is_exact(connection: asyncpg.Connection, guarded: str) -> None:
+    """It is noted every ten seconds, so that a server that was away for longer than two minutes shows soon after."""
+    for seconds, is_to_be_noted in ((5, False), (11, True)):
+        age = "UPDATE epochs SET seen_at = clock_timestamp() - $1 * interval '1 second'"
+        await connection.execute(age, seconds)
+        sight = await find_sight(connection, guarded)
+        assert sight is not None
+        assert sight.is_to_be_noted == is_to_be_noted
+
+
 async def test_a_savepoint_changes_nothing(connection: asyncpg.Connection, guarded: str) -> None:
     """A row may be changed, and an epoch begin, in a transaction within another."""
     async with connection.transaction(), connection.transaction():
