@@ -26,7 +26,7 @@ from auth_service.signing_in import SigningIn
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.feed_starts import insert_feed_start
 from auth_service.tables.sessions import Session, SessionId, list_live_sessions
-from auth_service.tables.users import User, get_highest_user_id
+from auth_service.tables.users import User, get_newest_user_id
 from auth_service.verifiers.key_file import KeyFile
 from auth_service.verifiers.service_credentials import ServiceCredentials
 from auth_service.ways.way import Way
@@ -85,7 +85,7 @@ class Parts:
         nextauth_secret = settings.nextauth_secret.get_secret_value()
         previous = reveal(settings.nextauth_secret_previous)
         database = open_database(settings)
-        epoch_watch = EpochWatch(database, "users", get_highest_user_id, _note_epoch)
+        epoch_watch = EpochWatch(database, "users", get_newest_user_id, _note_epoch)
         metrics.watch_database(database.count_borrowed)
         file = settings.breached_passwords_file
         breached = BreachedPasswords.open(file) if file else None

@@ -28,3 +28,13 @@ async def note_restart(app: Starlette, database: asyncpg.Connection) -> None:
         WHERE number = (SELECT max(number) FROM epochs)
         """
     )
+
+
+async def go_on_as_before(database: asyncpg.Connection) -> None:
+    """Note that the data is in place as the release before does after a restart: in the epoch that there was."""
+    await database.execute(
+        """
+        UPDATE epochs SET seen_at = clock_timestamp(), server_started_at = pg_postmaster_start_time()
+        WHERE number = (SELECT max(number) FROM epochs)
+        """
+    )

@@ -41,10 +41,12 @@ KEYS = {
     "live_sessions": "id",
     "epochs": "number",
     "feed_starts": "epoch",
+    "feed_ends": "epoch",
 }
-GIVEN = r"(\$\d|ANY\(\$\d|ANY\(\(SELECT \$\d|ANY\(ARRAY\()"  # a parameter, or an array: its subquery has the limit
+# A parameter, the one row that a function finds, or an array: its subquery has the limit.
+GIVEN = r"(\$\d|ANY\(\$\d|ANY\(\(SELECT \$\d|ANY\(ARRAY\(|\(SELECT find_newest_code\()"
 # A row for each time that a database was started or put back; a hundred rows.
-SMALL = {"epochs", "feed_starts", "service_credentials"}
+SMALL = {"epochs", "feed_starts", "feed_ends", "service_credentials"}
 HIGHEST = re.compile(r"max\((?:id|number)\)[ ,0)]* FROM [a-z_]+")  # one step down an index
 BOUNDED_OTHERWISE = {
     # Why a statement is bounded that has no limit and names no row by its key.
@@ -57,7 +59,6 @@ BOUNDED_OTHERWISE = {
     "list_taken_keys": "and so are those that it is given",
     "insert_code": "an address has few codes that are good, by the limits",
     "end_codes_of": "and so has a user",
-    "try_code": "one row, found with a limit",
     "delete_expired_answers": "rows by their place, found with a limit",
 }
 HIDDEN = "(SELECT author_id FROM removals)"  # who is being removed: as many as were deleted in the last seconds

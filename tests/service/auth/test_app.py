@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from auth_service.app import create_app
 from auth_service.parts import Parts
-from auth_service.tables.users import get_highest_user_id
+from auth_service.tables.users import get_newest_user_id
 from shared.errors import Unavailable
 from shared.observing.metrics import Metrics
 from shared.postgres.epoch_watch import EpochWatch
@@ -143,7 +143,7 @@ class Broken(EpochWatch):
 async def test_a_part_that_fails_to_stop_holds_up_no_other(auth_database_url: str) -> None:
     """When one part can't be stopped the others are, letters' delivery too, and the failure is reported."""
     parts = Parts.build(auth_settings(auth_database_url, **WITH_MAIL), Metrics())
-    parts = dataclasses.replace(parts, epoch_watch=Broken(parts.database, "users", get_highest_user_id))
+    parts = dataclasses.replace(parts, epoch_watch=Broken(parts.database, "users", get_newest_user_id))
     await parts.start()
     await parts.database.wait_until_ready()
     with pytest.raises(ZeroDivisionError):
