@@ -53,7 +53,7 @@ class AccessTokens:
 
     A token's claims are cached by its exact text; its times are checked each time. Ended sessions are not this class's
     business: ``authentication`` asks ``Revocations`` after each verification. A second cache holds why a token was
-    refused, for reasons that last: all but its times.
+    refused, for reasons that last: all but its times, and that its key is unknown, for it may be published yet.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class AccessTokens:
         try:
             read = self._read_token(token)
         except TokenRefused as error:
-            if len(token) <= LONGEST_REFUSED:
+            if error.refusal is not Refusal.UNKNOWN_KEY and len(token) <= LONGEST_REFUSED:
                 self._refused.keep(token, error.refusal)
             raise
         self._read.keep(token, read)

@@ -61,7 +61,7 @@ def test_a_retired_key_is_refused_at_once() -> None:
 
 
 def test_a_token_refused_before_is_taken_with_its_key() -> None:
-    """A token of a key that was not known yet is taken once the key is, though its refusal was remembered."""
+    """A token of a key that was not known yet is taken once the key is."""
     keys = PublishedKeys(NONE)
     tokens, token = verifying(keys), forge(CLAIMS, by=ONE)
     assert outcome(tokens, token) is Refusal.UNKNOWN_KEY

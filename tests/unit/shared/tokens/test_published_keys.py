@@ -10,7 +10,9 @@ from structlog.testing import capture_logs
 from shared.tokens import published_keys
 from shared.tokens.keys import KeyRing, PublishedKeys
 from shared.tokens.published_keys import KeyFollower
+from shared.tokens.signed import AccessTokens, TokenRefused
 from shared.web.service_calls import ServiceClient
+from tests.support.forged_tokens import ISSUER, TTL, forge, make_claims
 from tests.support.gateway_in_process import eventually
 from tests.support.key_publisher import KeyPublisher, describe_keys, running_key_publisher
 from tests.support.raw_upstream import Received, Script
@@ -144,6 +146,29 @@ async def test_an_unknown_key_that_came_too_soon_is_looked_for_later(
     publisher.signers = [ONE, TWO]
     assert keys.find_key(TWO.kid) is None
     await eventually(lambda: keys.find_key(TWO.kid) is not None)
+
+
+async def test_a_token_of_an_unknown_key_is_asked_about_again(
+    publisher: KeyPublisher, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token whose key a reading came back without, as from a replica that is behind, asks anew and soon passes."""
+    monkeypatch.setattr(published_keys, "UNKNOWN_EVERY", 0.05)
+    keys = no_secret()
+    follower, tokens = follow(keys), AccessTokens(keys, ISSUER, TTL)
+    await follower.wait_a_moment()
+    token = forge(make_claims(now=1_800_000_000), by=TWO)
+
+    def is_good() -> bool:
+        try:
+            tokens.verify(token, 1_800_000_000)
+        except TokenRefused:
+            return False
+        return True
+
+    assert not is_good()
+    assert await follower.settle()
+    publisher.signers = [ONE, TWO]
+    await eventually(is_good)
 
 
 async def test_the_first_token_of_a_new_key_waits_for_it(publisher: KeyPublisher, follow: Follow) -> None:
