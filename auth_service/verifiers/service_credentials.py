@@ -8,15 +8,18 @@
    key in use, so that the key can be changed without making credentials anew.
 4. A use is noted to the minute. Simultaneous look-ups share a query.
 5. So many requests may wait at a time, of one service and of all: the gateway's connections to us are for people, too.
+   Each is held up for ``SOONEST``, and one of many for longer: whoever asks without a pause is read to so many times a
+   second however many ask, and people don't feel it.
 """
 
+import asyncio
 import contextlib
 import hashlib
 import hmac
 import re
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from auth_service.clients import Client
@@ -38,6 +41,7 @@ PREFIX: Final = "gatepost_"
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 MOST: Final = 100  # services
 PLACES, ALL_PLACES = 20, 100  # requests that wait, at each replica of ours: of one service, and of all
+SOONEST, APART = 0.2, 0.05  # seconds: how soon one is answered, and how far apart those of a service are
 RETRY_AFTER = 5  # seconds
 LOOKUPS = Sharing(most=100)  # credentials that one query looks for
 
@@ -91,16 +95,21 @@ class ServiceCredentials:
         """Return the service whose credential this is, or None."""
         return await self._lookups.read(credential) if _CREDENTIAL.fullmatch(credential) else None
 
-    @contextlib.contextmanager
-    def hold_place(self, service: FoundService) -> Iterator[None]:
-        """Hold a place for a request that waits; Throttled or Unavailable while there is none."""
+    @contextlib.asynccontextmanager
+    async def hold_place(self, service: FoundService) -> AsyncIterator[float]:
+        """Hold a place for a request that waits; Throttled or Unavailable while there is none.
+
+        It is held up first, and given for how many seconds.
+        """
         if self._waiting[service.id] >= PLACES:
             raise Throttled(retry_after=RETRY_AFTER)
         if self._waiting.total() >= ALL_PLACES:
             raise Unavailable(retry_after=RETRY_AFTER)
         self._waiting[service.id] += 1
+        held_up = max(SOONEST, APART * self._waiting[service.id])
         try:
-            yield
+            await asyncio.sleep(held_up)
+            yield held_up
         finally:
             self._waiting[service.id] -= 1
 

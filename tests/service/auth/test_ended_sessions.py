@@ -324,6 +324,27 @@ async def test_a_service_has_so_many_places(
     assert (await poll(credential)).status_code == 200
 
 
+async def test_asking_without_a_pause_leaves_room_for_people(
+    client: httpx2.AsyncClient, ada: Person, credential: str
+) -> None:
+    """Twenty that ask again and again, from no position, get twenty answers a second; people sign in meanwhile."""
+    began, is_over, answered = time.monotonic(), asyncio.Event(), 0
+
+    async def ask_on() -> None:
+        nonlocal answered
+        while not is_over.is_set():
+            assert (await client.get(FEED, headers=bearer(credential))).status_code == 200
+            answered += 1
+
+    asking = [asyncio.create_task(ask_on()) for _ in range(20)]
+    for _ in range(3):
+        await asyncio.sleep(0.5)
+        await sign_in(client, ada.email)
+    is_over.set()
+    await asyncio.gather(*asking)
+    assert 20 <= answered <= 20 * (time.monotonic() - began + 2)
+
+
 # Whatever ends a session
 
 
