@@ -28,7 +28,17 @@ from shared.tokens.compact_form import decode_segment, encode_segment, is_canoni
 from shared.tokens.keys import ALGORITHMS, KeyRing, Keys, VerifyingKey, key_id
 
 # What users of this module need, the names of claims.py and keys.py included.
-__all__ = ["MAX_ID", "AccessTokens", "Claims", "KeyRing", "Refusal", "ServiceTokens", "TokenRefused", "key_id"]
+__all__ = [
+    "MAX_ID",
+    "AccessTokens",
+    "CallerUnknown",
+    "Claims",
+    "KeyRing",
+    "Refusal",
+    "ServiceTokens",
+    "TokenRefused",
+    "key_id",
+]
 
 ACCESS_TYPE = "at+jwt"  # RFC 9068, section 2.1
 SERVICE_TYPE = "svc+jwt"
@@ -145,6 +155,14 @@ class AccessTokens:
             raise TokenRefused(Refusal.MALFORMED) from error
 
 
+class CallerUnknown(TokenRefused):
+    """A service token by a key that is known, in the name of a service that is not: that is ``caller``."""
+
+    def __init__(self, caller: str) -> None:
+        super().__init__(Refusal.CLAIMS)
+        self.caller = caller
+
+
 class ServiceTokens:
     """Signs and verifies the short-lived tokens by which one service calls another, with the keys of each caller.
 
@@ -169,18 +187,22 @@ class ServiceTokens:
     def verify(self, token: str, *, callee: str, now: int) -> str:
         """Return the calling service: the one whose key signed the token, which must name the same one.
 
-        Raises TokenRefused where there is none, or the token is not for ``callee``.
+        Raises TokenRefused where there is none, or the token is not for ``callee``; CallerUnknown where it names none.
         """
-        refusals = []
+        refusals, named = [], None
         for caller, kind in self._kinds.items():
             try:
-                check_caller(kind.verify(token), caller, callee, SERVICE_TOKEN_TTL).check(now)
+                claims = kind.verify(token)
+                named = claims.get("sub")
+                check_caller(claims, caller, callee, SERVICE_TOKEN_TTL).check(now)
             except TokenRefused as error:
                 refusals.append(error.refusal)
             except Exception as error:
                 raise TokenRefused(Refusal.MALFORMED) from error
             else:
                 return caller
+        if isinstance(named, str) and named not in self._kinds:
+            raise CallerUnknown(named)
         furthest = max(refusals, key=list(Refusal).index, default=Refusal.UNKNOWN_KEY)  # by the caller whose key it is
         raise TokenRefused(furthest)
 
