@@ -27,7 +27,7 @@ from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.feed_starts import insert_feed_start
 from auth_service.tables.sessions import Session, SessionId, list_live_sessions
 from auth_service.tables.users import User, get_highest_user_id
-from auth_service.verifiers.key_file import KeyFile
+from auth_service.verifiers.key_file import KeyFile, ignore_hangups
 from auth_service.verifiers.service_credentials import ServiceCredentials
 from auth_service.ways.way import Way
 from auth_service.web.csrf import CsrfTokens
@@ -152,6 +152,8 @@ class Parts:
         self.epoch_watch.start()
         if self.key_file:
             self.key_file.start()
+        else:
+            ignore_hangups()
         if self.delivery:
             self.delivery.start()
         await self.database.wait_a_moment()
