@@ -121,6 +121,20 @@ async def test_without_any_key_it_lacks_them(publisher: KeyPublisher, follow: Fo
     assert keys.find_key(ONE.kid) is not None
 
 
+async def test_a_secret_that_was_forgotten_is_named(
+    publisher: KeyPublisher, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no secret and nothing is published, the log says just that: most likely the secret is missing."""
+    monkeypatch.setattr(published_keys, "QUIET_START", 0.0)
+    publisher.script = BROKEN["not there"]
+    with capture_logs() as logs:
+        follow(no_secret())
+        await eventually(lambda: len(publisher.asked) > 2)
+    (told,) = [entry for entry in logs if entry["log_level"] == "warning"]
+    assert (told["event"], told["status"]) == ("published_keys_not_read", 404)
+    assert told["reason"] == "SECRET_KEY is not set, and the auth service publishes no keys"
+
+
 async def test_names_that_somebody_makes_up_cost_one_request(publisher: KeyPublisher, follow: Follow) -> None:
     """Any number of unknown keys, at once and after another, costs one request in half a minute, and drops no key."""
     keys = no_secret()
