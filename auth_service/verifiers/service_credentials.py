@@ -14,8 +14,6 @@
 
 import asyncio
 import contextlib
-import hashlib
-import hmac
 import re
 import secrets
 from collections import Counter
@@ -36,6 +34,7 @@ from auth_service.tables.service_credentials import (
 from shared.errors import REALM, Conflict, NotFound, Throttled, Unauthorized, Unavailable
 from shared.fast.coalesced_reads import Reads, Sharing, share_reads
 from shared.postgres.database import Database
+from shared.tokens.keyed_hashes import KeyedHashes
 
 PREFIX: Final = "gatepost_"
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -58,7 +57,7 @@ class ServiceCredentials:
 
     def __init__(self, database: Database, key: str, previous: Sequence[str] = ()) -> None:
         self._database = database
-        self._keys = [each.encode() for each in (key, *previous)]
+        self._hashes = KeyedHashes("service credential", key, previous)
         self._lookups: Reads[str, FoundService | None] = share_reads(self._look_up, lambda _: 1, LOOKUPS)
         self._waiting: Counter[int] = Counter()
 
@@ -66,7 +65,7 @@ class ServiceCredentials:
         """Return a new service and its credential, which can't be read again; Conflict where there can be none."""
         credential = PREFIX + secrets.token_urlsafe(_BYTES)
         async with self._database.transaction() as connection:
-            service = await insert_service(connection, name, self._hash(credential)[0], MOST)
+            service = await insert_service(connection, name, self._hashes.hash(credential)[0], MOST)
             if service is None:
                 names = {each.name for each in await list_services(connection, MOST)}
                 raise Conflict(TAKEN if name in names else FULL)
@@ -85,7 +84,7 @@ class ServiceCredentials:
         service = await self.find(credentials[0]) if len(credentials) == 1 else None
         if service is None:
             raise Unauthorized(challenge=REFUSED if credentials else REALM)
-        mac = self._hash(credentials[0])[0]
+        mac = self._hashes.hash(credentials[0])[0]
         if not service.is_noted or service.mac != mac:
             async with self._database.connection() as connection:
                 await update_used(connection, service.id, mac)
@@ -113,12 +112,8 @@ class ServiceCredentials:
         finally:
             self._waiting[service.id] -= 1
 
-    def _hash(self, credential: str) -> list[bytes]:
-        text = f"service credential\0{credential}".encode()
-        return [hmac.digest(key, text, hashlib.sha256) for key in self._keys]
-
     async def _look_up(self, credentials: Sequence[str]) -> list[FoundService | None]:
-        macs = [self._hash(credential) for credential in credentials]
+        macs = [self._hashes.hash(credential) for credential in credentials]
         async with self._database.connection() as connection:
             services = await list_found_services(connection, [mac for each in macs for mac in each])
         by_mac = {service.mac: service for service in services}
