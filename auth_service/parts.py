@@ -118,7 +118,7 @@ class Parts:
             key_file=KeyFile.of(settings, keys),
             access_tokens=access_tokens,
             revocations=Revocations(),  # stays empty: a session's row says whether it is live
-            service_tokens=ServiceTokens(service_keys),
+            service_tokens=ServiceTokens(service_keys, settings.build_shared_keys()),
             service_credentials=ServiceCredentials(database, nextauth_secret, previous),
             sealer=SessionSealer(nextauth_secret, settings.session_max_age, previous),
             csrf=CsrfTokens(nextauth_secret, previous),

@@ -15,6 +15,7 @@ A token is a JWS in compact form, HS256, ES256 or RS256, header ``{"alg", "kid",
 Never log a token; the reason for a refusal is enough.
 """
 
+import contextlib
 import json
 import re
 import secrets
@@ -166,11 +167,13 @@ class CallerUnknown(TokenRefused):
 class ServiceTokens:
     """Signs and verifies the short-lived tokens by which one service calls another, with the keys of each caller.
 
-    A caller knows its own keys alone, a callee those of all: the key that signed a token says who calls.
+    A caller knows its own keys alone, a callee those of all: the key that signed a token says who calls. By ``shared``
+    nobody is let in; only a stranger that signs by it is told from whoever makes up a token.
     """
 
-    def __init__(self, keys: Mapping[str, KeyRing]) -> None:
+    def __init__(self, keys: Mapping[str, KeyRing], shared: KeyRing | None = None) -> None:
         self._kinds = {caller: _Kind(ring, SERVICE_TYPE) for caller, ring in keys.items()}
+        self._all = [*self._kinds.values(), *([_Kind(shared, SERVICE_TYPE)] if shared is not None else [])]
 
     def sign(self, *, caller: str, callee: str, now: int) -> str:
         """Return a token that lets ``caller`` call ``callee`` for the next minute."""
@@ -189,22 +192,29 @@ class ServiceTokens:
 
         Raises TokenRefused where there is none, or the token is not for ``callee``; CallerUnknown where it names none.
         """
-        refusals, named = [], None
+        refusals = []
         for caller, kind in self._kinds.items():
             try:
-                claims = kind.verify(token)
-                named = claims.get("sub")
-                check_caller(claims, caller, callee, SERVICE_TOKEN_TTL).check(now)
+                check_caller(kind.verify(token), caller, callee, SERVICE_TOKEN_TTL).check(now)
             except TokenRefused as error:
                 refusals.append(error.refusal)
             except Exception as error:
                 raise TokenRefused(Refusal.MALFORMED) from error
             else:
                 return caller
-        if isinstance(named, str) and named not in self._kinds:
-            raise CallerUnknown(named)
+        stranger = self._find_stranger(token)
+        if stranger is not None:
+            raise CallerUnknown(stranger)
         furthest = max(refusals, key=list(Refusal).index, default=Refusal.UNKNOWN_KEY)  # by the caller whose key it is
         raise TokenRefused(furthest)
+
+    def _find_stranger(self, token: str) -> str | None:
+        """Return the service that a token by one of the keys names, if that is none of the callers."""
+        for kind in self._all:
+            with contextlib.suppress(TokenRefused, ValueError, RecursionError):
+                named = kind.verify(token).get("sub")
+                return named if isinstance(named, str) and named not in self._kinds else None
+        return None
 
 
 class _Kind:
