@@ -24,22 +24,23 @@ from collections.abc import Mapping, Sequence
 from jose import jws
 
 from shared.fast.memory import Memory
-from shared.tokens.claims import MAX_ID, Claims, Refusal, Term, TokenRefused, check_caller, check_registered, read_user
-from shared.tokens.compact_form import decode_segment, encode_segment, is_canonical, read_object
+from shared.tokens.claims import (
+    MAX_ID,
+    CallerUnknown,
+    Claims,
+    Refusal,
+    Term,
+    TokenRefused,
+    check_caller,
+    check_registered,
+    read_user,
+)
+from shared.tokens.compact_form import decode_segment, is_canonical, read_object
 from shared.tokens.keys import ALGORITHMS, KeyRing, Keys, VerifyingKey, key_id
+from shared.tokens.token_headers import read_header, write_header
 
 # What users of this module need, the names of claims.py and keys.py included.
-__all__ = [
-    "MAX_ID",
-    "AccessTokens",
-    "CallerUnknown",
-    "Claims",
-    "KeyRing",
-    "Refusal",
-    "ServiceTokens",
-    "TokenRefused",
-    "key_id",
-]
+__all__ = ["MAX_ID", "AccessTokens", "Claims", "KeyRing", "Refusal", "ServiceTokens", "TokenRefused", "key_id"]
 
 ACCESS_TYPE = "at+jwt"  # RFC 9068, section 2.1
 SERVICE_TYPE = "svc+jwt"
@@ -48,7 +49,6 @@ CLIENT_ID = "gatepost"  # RFC 9068, section 2.2: who asked for the token, which 
 SERVICE_TOKEN_TTL = 60  # seconds
 
 MAX_TOKEN_LENGTH = 4096
-MAX_HEADER_LENGTH = 512  # bytes, decoded
 MAX_REMEMBERED = 4096  # tokens with a valid signature
 MAX_REFUSED = 256  # other tokens; a client that sends one sends it again
 LONGEST_REFUSED = 1024  # characters of a refused token that is remembered
@@ -156,14 +156,6 @@ class AccessTokens:
             raise TokenRefused(Refusal.MALFORMED) from error
 
 
-class CallerUnknown(TokenRefused):
-    """A service token by a key that is known, in the name of a service that is not: that is ``caller``."""
-
-    def __init__(self, caller: str) -> None:
-        super().__init__(Refusal.CLAIMS)
-        self.caller = caller
-
-
 class ServiceTokens:
     """Signs and verifies the short-lived tokens by which one service calls another, with the keys of each caller.
 
@@ -177,14 +169,8 @@ class ServiceTokens:
 
     def sign(self, *, caller: str, callee: str, now: int) -> str:
         """Return a token that lets ``caller`` call ``callee`` for the next minute."""
-        claims: dict[str, object] = {
-            "iss": caller,
-            "aud": callee,
-            "sub": caller,
-            "jti": secrets.token_urlsafe(16),
-            "iat": now,
-            "exp": now + SERVICE_TOKEN_TTL,
-        }
+        term = {"iat": now, "exp": now + SERVICE_TOKEN_TTL}
+        claims = {"iss": caller, "aud": callee, "sub": caller, "jti": secrets.token_urlsafe(16), **term}
         return self._kinds[caller].sign(claims)
 
     def verify(self, token: str, *, callee: str, now: int) -> str:
@@ -202,18 +188,15 @@ class ServiceTokens:
                 raise TokenRefused(Refusal.MALFORMED) from error
             else:
                 return caller
-        stranger = self._find_stranger(token)
-        if stranger is not None:
-            raise CallerUnknown(stranger)
         furthest = max(refusals, key=list(Refusal).index, default=Refusal.UNKNOWN_KEY)  # by the caller whose key it is
-        raise TokenRefused(furthest)
+        raise self._find_stranger(token) or TokenRefused(furthest)
 
-    def _find_stranger(self, token: str) -> str | None:
-        """Return the service that a token by one of the keys names, if that is none of the callers."""
+    def _find_stranger(self, token: str) -> CallerUnknown | None:
+        """Return who a token by one of the keys is from, if that is none of the callers."""
         for kind in self._all:
             with contextlib.suppress(TokenRefused, ValueError, RecursionError):
                 named = kind.verify(token).get("sub")
-                return named if isinstance(named, str) and named not in self._kinds else None
+                return CallerUnknown(named) if isinstance(named, str) and named not in self._kinds else None
         return None
 
 
@@ -252,7 +235,7 @@ class _Kind:
 
     def _get_key(self, segment: str) -> VerifyingKey:
         """Return the key that a header names; remember it where the header is spelled as we would."""
-        header = _read_header(segment)
+        header = read_header(segment)
         algorithm, kid = header.get("alg"), header.get("kid")
         # Before the look-up: for no algorithm that is not ours a key is missed, and perhaps fetched.
         if header != {"alg": algorithm, "typ": self._type, "kid": kid} or algorithm not in ALGORITHMS:
@@ -262,19 +245,6 @@ class _Kind:
             raise TokenRefused(Refusal.UNKNOWN_KEY)
         if algorithm != key.algorithm:
             raise TokenRefused(Refusal.HEADER)
-        if segment == _write_header(key, self._type):
+        if segment == write_header(key, self._type):
             self._own_headers[segment] = key
         return key
-
-
-def _write_header(key: VerifyingKey, token_type: str) -> str:
-    header = {"alg": key.algorithm, "kid": key.kid, "typ": token_type}
-    return encode_segment(json.dumps(header, separators=(",", ":")).encode())
-
-
-def _read_header(segment: str) -> dict[str, object]:
-    header = decode_segment(segment)
-    # Known to be flat before it is parsed: one nested a thousand deep would exhaust the parser.
-    if len(header) > MAX_HEADER_LENGTH or b"[" in header or header.count(b"{") != 1:
-        raise TokenRefused(Refusal.HEADER)
-    return read_object(header)

@@ -23,7 +23,8 @@ from starlette.requests import Request
 from shared.errors import REALM, Unauthorized, Unavailable
 from shared.observing.request_context import find_current_record, write_trace
 from shared.timing import CALL_TIMEOUT
-from shared.tokens.signed import CallerUnknown, ServiceTokens, TokenRefused
+from shared.tokens.claims import CallerUnknown, TokenRefused
+from shared.tokens.signed import ServiceTokens
 
 UNIX = "unix:"
 """The prefix of an address that is the path of a Unix socket."""

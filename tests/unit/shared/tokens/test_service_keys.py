@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.tokens.claims import CallerUnknown
 from shared.tokens.service_keys import Secrets, build_caller_keys, derive_secret
-from shared.tokens.signed import CallerUnknown, KeyRing, Refusal, ServiceTokens, TokenRefused, key_id
+from shared.tokens.signed import KeyRing, Refusal, ServiceTokens, TokenRefused, key_id
 from tests.support.forged_tokens import forge
 
 NOW = 1_800_000_000
