@@ -92,7 +92,8 @@ class Parts:
         passwords = Passwords(metrics.registry, breached=breached)
         admission = Admission.build(database, settings, metrics.registry)
         secrets = KeyRing(settings.shared_key, reveal(settings.secret_key_previous))
-        keys = IssuerKeys(secrets, settings.read_key_pairs())
+        keys = IssuerKeys(secrets)
+        key_file = KeyFile.of(settings, keys)
         access_tokens = AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl, others=settings.audiences)
         service_keys = {caller: settings.build_keys(caller) for caller in list_callers(type(settings))}
         max_age = dt.timedelta(seconds=settings.session_max_age)
@@ -115,7 +116,7 @@ class Parts:
             ways=ways,
             sessions=sessions,
             keys=keys,
-            key_file=KeyFile.of(settings, keys),
+            key_file=key_file,
             access_tokens=access_tokens,
             revocations=Revocations(),  # stays empty: a session's row says whether it is live
             service_tokens=ServiceTokens(service_keys, settings.build_shared_keys()),

@@ -1,4 +1,4 @@
-"""The table ``service_credentials``: services that are not ours, and a keyed hash of the credential of each.
+"""The table ``service_credentials``: external services, and a keyed hash of the credential of each.
 
 Each function is one SQL statement. There are never more than a hundred rows.
 """

@@ -27,26 +27,26 @@ log = structlog.get_logger("key_file")
 
 
 class KeyFile:
-    """Keeps ``keys`` as a file has them. ``start`` at the beginning, ``stop`` at the end."""
+    """Keeps ``keys`` as a file has them, from now on. ``start`` at the beginning, ``stop`` at the end."""
 
     def __init__(self, path: Path, keys: IssuerKeys, *, needs_signer: bool) -> None:
         self._path = path
         self._keys = keys
         self._needs_signer = needs_signer
-        self._seen: tuple[int, ...] | None = None  # what the path led to when it was last read
+        self._seen = _describe(path)  # what the path led to just before it was last read
+        keys.replace(read_key_file(path, needs_signer=needs_signer))
         self._told: tuple[tuple[int, ...] | None, str] | None = None  # of what it led to, and why that can't be used
         self._is_asked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @classmethod
     def of(cls, settings: AuthSettings, keys: IssuerKeys) -> "KeyFile | None":
-        """Return the file that the settings name, if they do."""
+        """Return the file that the settings name, if they do; its keys are taken."""
         path = settings.token_key_file
         return cls(path, keys, needs_signer=settings.shared_key is None) if path is not None else None
 
     def start(self) -> None:
         """Begin to look, in the background."""
-        self._seen = _describe(self._path)
         self._tell()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._is_asked.set)
         self._task = asyncio.create_task(self._follow())

@@ -1,4 +1,4 @@
-"""Credentials of services that are not ours: by one, a service learns which sessions were ended.
+"""Credentials of external services: by one, a service learns which sessions were ended.
 
 1. A credential is 256 random bits after a prefix by which scanners know it. It is shown once, when it is made; only a
    keyed hash of it is stored.

@@ -1,4 +1,4 @@
-"""The feed of ended sessions for services that are not ours: ``GET /api/revocations``.
+"""The feed of ended sessions for external services: ``GET /api/revocations``.
 
     ?after=3&epoch=<epoch>&wait=5  ->  {"epoch": <epoch>, "last": 4, "since": 0, "ended": [{"sid": ..., "until": ...}]}
 

@@ -59,7 +59,7 @@ _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 class AccessTokens:
     """Signs and verifies access tokens of one issuer (the public URL), valid for ``ttl`` seconds.
 
-    They are made out for ``audience``, which is also the one that is accepted, and for ``others`` beside it. Signed by
+    They are issued for ``audience``, which is also the one that is accepted, and for ``others`` beside it. Signed by
     a key pair, so for everybody's libraries, they have what RFC 9068 asks for besides.
 
     A token's claims are cached by its exact text; its times are checked each time. Ended sessions are not this class's

@@ -1,6 +1,7 @@
 """Where the data is, as a test wants the service to find it: emptied and nothing lost, or restarted."""
 
 import asyncpg
+from starlette.applications import Starlette
 
 
 async def note_place(database: asyncpg.Connection, table: str) -> None:
@@ -15,8 +16,12 @@ async def note_place(database: asyncpg.Connection, table: str) -> None:
     )
 
 
-async def note_restart(database: asyncpg.Connection) -> None:
-    """Make it look as if the database's server had been restarted since the service last looked."""
+async def note_restart(app: Starlette, database: asyncpg.Connection) -> None:
+    """Make it look as if the database's server had been restarted since the service last looked.
+
+    It looks once more before: the higher ids that it may have seen until a table was emptied would be a loss.
+    """
+    await app.state.parts.epoch_watch.look()
     await database.execute(
         """
         UPDATE epochs SET server_started_at = server_started_at - interval '1 minute'

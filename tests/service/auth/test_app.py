@@ -56,6 +56,7 @@ async def test_describes_its_api(client: httpx2.AsyncClient) -> None:
         *(("get", "/api/me"), ("patch", "/api/me"), ("delete", "/api/me")),
         ("post", "/api/me/password"),
         *(("get", "/api/me/sessions"), ("delete", "/api/me/sessions"), ("delete", "/api/me/sessions/{sid}")),
+        ("get", "/api/revocations"),
         *(("get", "/.well-known/jwks.json"), ("get", "/.well-known/oauth-authorization-server")),
     }
     assert set(operations["post", "/api/user"]["responses"]) >= {"201", "400", "409", "413", "415", "422", "503"}

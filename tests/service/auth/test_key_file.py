@@ -18,8 +18,9 @@ from auth_service.verifiers import key_file
 from shared.observing.metrics import Metrics
 from tests.support.gateway_in_process import eventually
 from tests.support.people import PASSWORD, sign_up_and_in
+from tests.support.rotating_keys import write_keys
 from tests.support.services import auth_settings, client_of, running
-from tests.support.signers import SECRET, Signer, kid_of, make_ec_key, pair_up, write_public
+from tests.support.signers import SECRET, Signer, kid_of, make_ec_key, pair_up
 
 ONE, TWO = (pair_up(make_ec_key(number)) for number in (1, 2))
 
@@ -36,15 +37,6 @@ def file(tmp_path: Path) -> Path:
     return write_keys(tmp_path / "keys.pem", ONE.pem)
 
 
-def write_keys(path: Path, *keys: bytes) -> Path:
-    """Put another file in the place of this one, at once."""
-    new = path.with_suffix(".new")
-    new.touch(0o600)
-    new.write_bytes(b"".join(keys))
-    new.rename(path)
-    return path
-
-
 def spoil(path: Path, content: bytes | None, mode: int) -> None:
     """Take the key file away, or put one with this content and mode in its place."""
     if content is None:
@@ -53,12 +45,6 @@ def spoil(path: Path, content: bytes | None, mode: int) -> None:
     new = write_keys(path.with_name("other"), content)
     new.chmod(mode)
     new.rename(path)
-
-
-def public(signer: Signer) -> bytes:
-    """Return the public half of a signer."""
-    assert signer.key is not None
-    return write_public(signer.key)
 
 
 @pytest.fixture
@@ -124,10 +110,10 @@ async def test_a_key_is_announced_then_signs_then_retires(service: httpx2.AsyncC
     """Each step is a change of the file; tokens of before are good until their key is taken out, and no longer."""
     ada = await sign_up_and_in(service, "Ada Lovelace")
     assert kid(ada.token) == ONE.kid
-    write_keys(file, ONE.pem, public(TWO))
+    write_keys(file, ONE.pem, TWO.public_pem)
     await wait_for_keys(service, ONE, TWO)
     assert kid(await sign_in(service, ada.email)) == ONE.kid
-    write_keys(file, TWO.pem, public(ONE))
+    write_keys(file, TWO.pem, ONE.public_pem)
     await wait_for_keys(service, TWO, ONE)
     new = await sign_in(service, ada.email)
     assert kid(new) == TWO.kid
@@ -140,7 +126,7 @@ async def test_a_key_is_announced_then_signs_then_retires(service: httpx2.AsyncC
 async def test_from_a_secret_to_a_key_pair(app: Starlette, auth_database_url: str, file: Path) -> None:
     """Beside a secret a first pair is announced, then signs; tokens of the secret are good all the while."""
     del app
-    write_keys(file, public(ONE))
+    write_keys(file, ONE.public_pem)
     async with running_service(auth_database_url, file, SECRET) as service:
         ada = await sign_up_and_in(service, "Ada Lovelace")
         assert (kid(ada.token), await list_published(service)) == (kid_of(SECRET), [ONE.kid])
@@ -157,7 +143,7 @@ async def test_from_a_secret_to_a_key_pair(app: Starlette, auth_database_url: st
     ("content", "mode", "reason"),
     [
         (b"nonsense", 0o600, "holds no key in PEM"),
-        (public(TWO), 0o600, "begins with a public key; its first key signs, and must be private"),
+        (TWO.public_pem, 0o600, "begins with a public key; its first key signs, and must be private"),
         (TWO.pem, 0o644, "others can read"),
         (TWO.pem[:100], 0o600, "a PEM block that has no end"),
         (None, 0o600, "can't be read"),
@@ -195,7 +181,7 @@ async def test_a_file_that_could_not_be_read_is_tried_again(
     with capture_logs() as logs:
         with monkeypatch.context() as patch:
             patch.setattr(os, "open", fail)
-            write_keys(file, TWO.pem, public(ONE))
+            write_keys(file, TWO.pem, ONE.public_pem)
             await eventually(lambda: failed > 2)
         await wait_for_keys(service, TWO, ONE)
     assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == ["token_keys_refused"]
@@ -206,13 +192,22 @@ async def test_going_back_to_the_secret_is_told(app: Starlette, auth_database_ur
     del app
     async with running_service(auth_database_url, file, SECRET) as service:
         with capture_logs() as logs:
-            write_keys(file, public(ONE), public(TWO))
+            write_keys(file, ONE.public_pem, TWO.public_pem)
             await wait_for_keys(service, ONE, TWO)
         ada = await sign_up_and_in(service, "Ada Lovelace")
     assert kid(ada.token) == kid_of(SECRET)
     assert [(entry["event"], entry["kid"]) for entry in logs if entry["log_level"] == "warning"] == [
         ("token_key_withdrawn", ONE.kid)
     ]
+
+
+async def test_a_change_before_the_start_is_not_missed(app: Starlette, auth_database_url: str, file: Path) -> None:
+    """A file that changes between the first reading and the start of the service is read again."""
+    del app
+    built = running_service(auth_database_url, file)
+    write_keys(file, TWO.pem)
+    async with built as service:
+        await wait_for_keys(service, TWO)
 
 
 async def test_a_link_that_is_moved_is_a_change(app: Starlette, auth_database_url: str, tmp_path: Path) -> None:

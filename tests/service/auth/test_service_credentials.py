@@ -1,4 +1,4 @@
-"""Credentials of services that are not ours: made, listed and revoked by operators, and stored as hashes alone."""
+"""Credentials of external services: made, listed and revoked by operators, and stored as hashes alone."""
 
 import asyncio
 import os
@@ -84,7 +84,7 @@ async def test_a_bad_name_is_explained(command_line: CommandLine, name: str) -> 
     """A name that could be misread is a wrong call: status 2, and the rule for names."""
     status, out, err = await command_line.run("service", "create", "--", name)
     assert (status, out) == (2, "")
-    assert "a service's name is of small letters, digits" in err
+    assert "a service's name is of lower-case letters, digits" in err
 
 
 @pytest.mark.parametrize("arguments", [("service",), ("service", "create"), ("service", "revoke"), ("service", "end")])

@@ -209,7 +209,7 @@ def test_a_signature_has_a_second_half() -> None:
 
 
 def test_audiences() -> None:
-    """A token is made out for our own audience alone, or for others beside it; each takes what names it (RFC 9068)."""
+    """A token is issued for our own audience alone, or for others beside it; each takes what names it (RFC 9068)."""
     keys = IssuerKeys(NONE, pairs(ONE.pem))
     alone, shared = AccessTokens(keys, ISSUER, TTL), AccessTokens(keys, ISSUER, TTL, others=("orders", "https://pay"))
     assert read_claims(sign(alone))["aud"] == "gatepost"
