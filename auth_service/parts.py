@@ -27,7 +27,7 @@ from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.feed_starts import insert_feed_start
 from auth_service.tables.sessions import Session, SessionId, list_live_sessions
 from auth_service.tables.users import User, get_newest_user_id
-from auth_service.verifiers.key_file import KeyFile
+from auth_service.verifiers.key_file import KeyFile, ignore_hangups
 from auth_service.verifiers.service_credentials import ServiceCredentials
 from auth_service.ways.way import Way
 from auth_service.web.csrf import CsrfTokens
@@ -119,7 +119,7 @@ class Parts:
             key_file=key_file,
             access_tokens=access_tokens,
             revocations=Revocations(),  # stays empty: a session's row says whether it is live
-            service_tokens=ServiceTokens(service_keys),
+            service_tokens=ServiceTokens(service_keys, settings.build_shared_keys()),
             service_credentials=ServiceCredentials(database, nextauth_secret, previous),
             sealer=SessionSealer(nextauth_secret, settings.session_max_age, previous),
             csrf=CsrfTokens(nextauth_secret, previous),
@@ -153,6 +153,8 @@ class Parts:
         self.epoch_watch.start()
         if self.key_file:
             self.key_file.start()
+        else:
+            ignore_hangups()
         if self.delivery:
             self.delivery.start()
         await self.database.wait_a_moment()

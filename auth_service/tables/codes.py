@@ -13,9 +13,7 @@ from dataclasses import dataclass, field
 from auth_service.mail.codes import LIFETIME, TRIES, Purpose
 from shared.postgres.database import Connection, Row
 from shared.postgres.epochs import DataMoved
-
-Macs = tuple[bytes, ...]
-"""The keyed hashes of one thing: by the key in use, then by previous ones, by which it may have been stored."""
+from shared.tokens.keyed_hashes import Macs
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,11 @@ async def note_restart(app: Starlette, database: asyncpg.Connection) -> None:
     It looks once more before: the higher ids that it may have seen until a table was emptied would be a loss.
     """
     await app.state.parts.epoch_watch.look()
+    await move_server_start(database)
+
+
+async def move_server_start(database: asyncpg.Connection) -> None:
+    """Let the newest epoch name another start of the server than that of the one that runs."""
     await database.execute(
         """
         UPDATE epochs SET server_started_at = server_started_at - interval '1 minute'

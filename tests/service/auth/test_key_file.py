@@ -1,6 +1,7 @@
 """The key file while the service runs: a new one counts at once, a bad one changes nothing, nobody is signed out."""
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -54,9 +55,10 @@ async def service(app: Starlette, auth_database_url: str, file: Path) -> AsyncIt
         yield client
 
 
-def running_service(database_url: str, file: Path, secret: str | None = None) -> "_Running":
-    """Give a client of an auth service with a key file, and a shared secret too if one is given."""
-    return _Running(create_app(auth_settings(database_url, secret_key=secret, token_key_file=str(file)), Metrics()))
+def running_service(database_url: str, file: Path | None, secret: str | None = None) -> "_Running":
+    """Give a client of an auth service with a key file, a shared secret, or both."""
+    name = str(file) if file is not None else None
+    return _Running(create_app(auth_settings(database_url, secret_key=secret, token_key_file=name), Metrics()))
 
 
 class _Running:
@@ -163,6 +165,42 @@ async def test_a_bad_file_changes_nothing(
     await wait_for_keys(service, TWO)
 
 
+async def test_a_file_that_could_not_be_read_is_tried_again(
+    service: httpx2.AsyncClient, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new file that can't be read for a moment counts as soon as it can, unchanged; the failure is logged once."""
+    failed, open_file = 0, os.open
+
+    def fail(path: str | Path, *rest: int) -> int:
+        nonlocal failed
+        if path != file:
+            return open_file(path, *rest)
+        failed += 1
+        raise OSError(errno.EIO, "as a disk of the network may fail")
+
+    with capture_logs() as logs:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "open", fail)
+            write_keys(file, TWO.pem, ONE.public_pem)
+            await eventually(lambda: failed > 2)
+        await wait_for_keys(service, TWO, ONE)
+    assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == ["token_keys_refused"]
+
+
+async def test_going_back_to_the_secret_is_told(app: Starlette, auth_database_url: str, file: Path) -> None:
+    """A file that holds no private key any more lets the shared secret sign again, which is a warning."""
+    del app
+    async with running_service(auth_database_url, file, SECRET) as service:
+        with capture_logs() as logs:
+            write_keys(file, ONE.public_pem, TWO.public_pem)
+            await wait_for_keys(service, ONE, TWO)
+        ada = await sign_up_and_in(service, "Ada Lovelace")
+    assert kid(ada.token) == kid_of(SECRET)
+    assert [(entry["event"], entry["kid"]) for entry in logs if entry["log_level"] == "warning"] == [
+        ("token_key_withdrawn", ONE.kid)
+    ]
+
+
 async def test_a_change_before_the_start_is_not_missed(app: Starlette, auth_database_url: str, file: Path) -> None:
     """A file that changes between the first reading and the start of the service is read again."""
     del app
@@ -185,6 +223,17 @@ async def test_a_link_that_is_moved_is_a_change(app: Starlette, auth_database_ur
         (tmp_path / "moved").symlink_to("two")
         (tmp_path / "moved").rename(tmp_path / "data")
         await wait_for_keys(service, TWO)
+
+
+async def test_sighup_ends_nothing(app: Starlette, auth_database_url: str) -> None:
+    """Without a key file SIGHUP is answered by a line in the log, and not by the end of the process."""
+    del app
+    async with running_service(auth_database_url, None, SECRET) as service:
+        assert signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL
+        with capture_logs() as logs:
+            os.kill(os.getpid(), signal.SIGHUP)
+            await eventually(lambda: any(entry["event"] == "no_key_file_to_read" for entry in logs))
+        assert (await service.get("/livez")).status_code == 200
 
 
 async def test_sighup_reads_it_at_once(

@@ -16,7 +16,7 @@ from auth_service.tables.sessions import SessionId
 from auth_service.tables.user_changes import ChangeKind, insert_user_change
 from auth_service.tables.users import User, find_user
 from shared.postgres.epochs import lock_epochs
-from tests.support.epochs import go_on_as_before, note_restart
+from tests.support.epochs import go_on_as_before, move_server_start
 from tests.support.feed_reader import FeedReader
 from tests.support.people import Person
 
@@ -45,13 +45,13 @@ async def test_the_release_before_goes_on_with_the_epoch(
     await end_a_session(database)
     reader = await FeedReader("revocations").read(client)
     async with database.transaction():
-        await note_restart(database)
+        await move_server_start(database)
         await end_a_session(database)
         await go_on_as_before(database)
         await end_a_session(database)
     reader = await reader.read(client)
     async with database.transaction():
-        await note_restart(database)
+        await move_server_start(database)
         await end_a_session(database)
     await assert_nothing_lost(app, client, reader, losses)
 
@@ -69,7 +69,7 @@ async def test_the_release_before_gives_an_entry_before_anybody_has_looked(
     reader = await FeedReader("revocations").read(client)
     async with database.transaction():
         await bring_up_to_date_again(database)
-        await note_restart(database)
+        await move_server_start(database)
         await end_a_session(database)
     newest = await database.fetchval("SELECT max(id) FROM revocations")
     await assert_nothing_lost(app, client, FeedReader("revocations", newest, reader.epoch), losses)
@@ -95,7 +95,7 @@ async def test_ids_that_were_never_written_are_no_loss(
     await signing_up.rollback()
     async with database.transaction():
         await database.execute("SELECT setval('users_id_seq', $1)", ada.id)
-        await note_restart(database)
+        await move_server_start(database)
     await assert_nothing_lost(app, client, FeedReader("revocations"), losses)
     assert (await client.get("/api/me", headers=ada.bearer)).status_code == 200
 
@@ -109,7 +109,7 @@ async def test_two_writers_of_both_feeds_do_not_block_each_other(
     looking, other = [await asyncpg.connect(auth_database_url) for _ in range(2)]
     async with looking.transaction():
         await lock_epochs(looking)  # nobody can look meanwhile
-        await note_restart(database)
+        await move_server_start(database)
         async with asyncio.timeout(30):
             await asyncio.gather(*write_crosswise(database, other, user))
     for connection in (looking, other):
