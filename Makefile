@@ -85,7 +85,7 @@ next-auth-table: $(VENV)/ready-to-work ## Write the comparison with next-auth in
 	$(PYTEST) tests/integration/test_next_auth_comparison.py --write-tables
 
 .PHONY: verify-elsewhere verify-elsewhere-table
-verify-elsewhere: $(VENV)/ready-to-work $(VERIFIERS)/.venv/ready ## Test how services of others verify our tokens, and print who answers what; needs node, npm, nginx and haproxy
+verify-elsewhere: $(VENV)/ready-to-work $(VERIFIERS)/.venv/ready ## Test how external services verify our tokens, and print who answers what; needs node, npm, nginx and haproxy
 	$(PYTEST) tests/integration/verify_elsewhere --capture=no
 verify-elsewhere-table: $(VENV)/ready-to-work $(VERIFIERS)/.venv/ready ## The same, and write the table into docs/verify-elsewhere/README.md
 	$(PYTEST) tests/integration/verify_elsewhere --capture=no --write-tables

@@ -30,8 +30,8 @@ from auth_service.signing_in import SigningIn
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.feed_starts import insert_feed_start
 from auth_service.tables.sessions import Session, SessionId, list_live_sessions
-from auth_service.tables.users import User, get_highest_user_id
-from auth_service.verifiers.key_file import KeyFile
+from auth_service.tables.users import User, get_newest_user_id
+from auth_service.verifiers.key_file import KeyFile, ignore_hangups
 from auth_service.verifiers.service_credentials import ServiceCredentials
 from auth_service.ways.way import Way
 from auth_service.web.csrf import CsrfTokens
@@ -92,12 +92,13 @@ class Parts:
         nextauth_secret = settings.nextauth_secret.get_secret_value()
         previous = reveal(settings.nextauth_secret_previous)
         database = open_database(settings)
-        epoch_watch = EpochWatch(database, "users", get_highest_user_id, _note_epoch)
+        epoch_watch = EpochWatch(database, "users", get_newest_user_id, _note_epoch)
         cookies = CookieNames.of(settings.nextauth_url, settings.protocol)
         metrics.watch_database(database.count_borrowed)
         passwords = _build_passwords(settings, metrics)
         admission = Admission.build(database, settings, metrics.registry)
-        keys = _build_keys(settings)
+        keys = IssuerKeys(KeyRing(settings.shared_key, reveal(settings.secret_key_previous)))
+        key_file = KeyFile.of(settings, keys)
         access_tokens = AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl, others=settings.audiences)
         service_keys = {caller: settings.build_keys(caller) for caller in list_callers(type(settings))}
         max_age = dt.timedelta(seconds=settings.session_max_age)
@@ -123,10 +124,10 @@ class Parts:
             ways=ways,
             sessions=sessions,
             keys=keys,
-            key_file=KeyFile.of(settings, keys),
+            key_file=key_file,
             access_tokens=access_tokens,
             revocations=Revocations(),  # stays empty: a session's row says whether it is live
-            service_tokens=ServiceTokens(service_keys),
+            service_tokens=ServiceTokens(service_keys, settings.build_shared_keys()),
             service_credentials=ServiceCredentials(database, nextauth_secret, previous),
             sealer=SessionSealer(nextauth_secret, settings.session_max_age, previous, cookies),
             csrf=CsrfTokens(nextauth_secret, previous),
@@ -169,6 +170,8 @@ class Parts:
         self.epoch_watch.start()
         if self.key_file:
             self.key_file.start()
+        else:
+            ignore_hangups()
         if self.delivery:
             self.delivery.start()
         await self.database.wait_a_moment()
@@ -220,12 +223,6 @@ def providers_of(request: HTTPConnection) -> Providers:
     providers = parts_of(request).providers
     assert providers is not None
     return providers
-
-
-def _build_keys(settings: AuthSettings) -> IssuerKeys:
-    """Return the keys that sign access tokens, and those that signed older ones."""
-    secrets = KeyRing(settings.shared_key, reveal(settings.secret_key_previous))
-    return IssuerKeys(secrets, settings.read_key_pairs())
 
 
 def _build_passwords(settings: AuthSettings, metrics: Metrics) -> Passwords:

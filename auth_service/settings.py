@@ -12,7 +12,7 @@ from auth_service.providers.file import Provider, load_providers
 from shared.nextauth_settings import NextAuthSettings
 from shared.service_settings import ServiceSecretSettings
 from shared.settings import DatabaseUrl, LogSettings, PreviousSecrets, Secret, UpstreamSettings, split
-from shared.tokens.key_pairs import KeyPairs, read_key_file
+from shared.tokens.key_pairs import read_key_file
 from shared.tokens.signed import ACCESS_AUDIENCE
 
 DAY = 86_400  # seconds
@@ -31,7 +31,7 @@ class AuthSettings(NextAuthSettings, ServiceSecretSettings, UpstreamSettings):
 
     Beside that it may hold public keys alone, which are announced.
 
-    ``audiences`` are those for whom tokens are made out besides us. Ages are in seconds: a session ends
+    ``audiences`` are those for whom tokens are issued besides us. Ages are in seconds: a session ends
     ``session_max_age`` after its sign-in, or unused for ``session_idle_age``. The guessing limits are explained in
     ``guessing.rules``. Sessions are kept for ``session_retention_days`` after their absolute end, however early they
     ended. With ``audit_retention_days`` 0, audit lines are kept for ever. Without ``smtp_url`` there is no mail, and
@@ -125,11 +125,6 @@ class AuthSettings(NextAuthSettings, ServiceSecretSettings, UpstreamSettings):
             return load_providers(self.providers_file, is_development=self.environment == "development")
         except ValueError as refused:
             raise ValueError(f"PROVIDERS_FILE {refused}") from None
-
-    def read_key_pairs(self) -> KeyPairs | None:
-        """Return the key pairs of the file, or None where a shared secret signs."""
-        path = self.token_key_file
-        return read_key_file(path, needs_signer=self.shared_key is None) if path is not None else None
 
     def read_smtp_server(self) -> SmtpServer | None:
         """Return the server that takes our letters, or None without mail."""

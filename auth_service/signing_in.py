@@ -37,7 +37,7 @@ from auth_service.providers.identities import Identities, ProviderProof
 from auth_service.sessions import Sessions, SignedIn
 from auth_service.tables.attempts import Attempt
 from auth_service.tables.audit import Event, insert_audit_line
-from auth_service.tables.codes import Macs, find_link, use_code
+from auth_service.tables.codes import find_link, use_code
 from auth_service.tables.new_sessions import Identity
 from auth_service.tables.sessions import SessionId
 from auth_service.tables.users import (
@@ -52,6 +52,7 @@ from auth_service.tables.users import (
 from shared.errors import AppError, Invalid, Throttled
 from shared.language.sentences import Sentence
 from shared.postgres.database import Database
+from shared.tokens.keyed_hashes import Macs
 
 PAUSES = (0.02, 0.05, 0.1, *(0.2,) * 24)  # seconds between checks whether pending tries were decided: five in all
 MOST_PATIENT = 64  # tries of one address that may wait for others at the same time

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Lock the requirements of pyproject.toml with hashes, for Python 3.11 and later on every platform; and apart from
 # them what the image of the mailbox has beside the product's, those of the benchmark's peer, of the example that is a
-# service of somebody else, of the tests' Django, and of others' verifiers.
+# service of somebody else, of the tests' Django, and of the verifiers in external services.
 # Usage: lock.sh UV. The run and dev locks repeat the versions of the one before.
 # Extras are kept (coverage[toml]==...): without them an older pip (23.0 of Debian 12) looks at releases newer
 # than the locked one and then refuses them for having no hash.

@@ -45,7 +45,6 @@ from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
 from shared.observing.request_context import Reports
 from shared.settings import SettingsInvalid
-from shared.tokens.keys import PublishedKeys
 from shared.tokens.published_keys import KeyFollower
 from shared.tokens.signed import ServiceTokens
 from shared.web.service_calls import ServiceClient
@@ -62,7 +61,6 @@ class GatewayApp:
     parts: ExchangeParts
     client_limits: ClientLimits
     servers: set[ServerState]  # with the connections of their clients
-    keys: PublishedKeys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Start and end."""
@@ -131,7 +129,7 @@ def create_app(
         forward_auth,
         Reports(metrics),
     )
-    return GatewayApp(pages, parts, client_limits, servers, keys)
+    return GatewayApp(pages, parts, client_limits, servers)
 
 
 def _read_policy(settings: GatewaySettings, limits: Limits) -> CurrentPolicy:

@@ -7,6 +7,9 @@ The proxy, forward auth and ``explain`` all come here; nothing else judges.
 3. Where a session's token has expired and a rule would let its user further, the judgement says so (``stale``): the
    session is renewed, and the request judged again with the caller that results.
 4. The upstream gets the canonical path and the query as it came; nothing else of the client's spelling.
+5. Where a rule says ``own_credentials``, that is known only after the caller was looked for: a token of another issuer
+   is checked in vain there, like any that somebody made up. It costs what that costs, and no more: now and then a
+   reading of the published keys, for which that request does not wait.
 """
 
 import time

@@ -39,6 +39,10 @@ class ServiceSecretSettings(Settings):
         """Return the keys by which a caller signs, and is known to the auth service."""
         return build_caller_keys(caller, self.read_own_secrets(caller), self._shared)
 
+    def build_shared_keys(self) -> KeyRing:
+        """Return the keys by which a service signs that was built for the release before."""
+        return KeyRing(self._shared.current, self._shared.previous)
+
     def read_own_secrets(self, caller: str) -> Secrets:
         """Return the secrets that are a caller's own; none where its settings know of none."""
         name = name_secret(caller).lower()

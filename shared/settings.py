@@ -64,8 +64,8 @@ class DatabaseUrl(SecretStr):
     """Where a database is: a secret, for the role's password stands in it."""
 
 
-Secret = Annotated[SecretStr, Field(min_length=1)]
-PreviousSecrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(split)]
+Secret = Annotated[SecretStr, Field(min_length=1), AfterValidator(_refuse_key)]
+PreviousSecrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(split), AfterValidator(_refuse_keys)]
 """Secrets that were in use before, or will be next: what was made with them is still good, nothing new is made."""
 AnySettings = TypeVar("AnySettings", bound="LogSettings")
 SettingsType = TypeVar("SettingsType", bound="Settings")
@@ -105,8 +105,8 @@ class Settings(LogSettings):
 
     environment: Literal["development", "production"] = "production"
     nextauth_url: str = "http://localhost:3000"
-    secret_key: Annotated[Secret, AfterValidator(_refuse_key)] | None = None
-    secret_key_previous: Annotated[PreviousSecrets, AfterValidator(_refuse_keys)] = ()
+    secret_key: Secret | None = None
+    secret_key_previous: PreviousSecrets = ()
     access_token_ttl: Annotated[int, Field(ge=60, le=86_400)] = 3600
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)]

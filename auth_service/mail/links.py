@@ -15,10 +15,11 @@ from auth_service.mail.addresses import email_key
 from auth_service.mail.codes import Purpose, make_token
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.sent_codes import Codes, write_to_owner
-from auth_service.tables.codes import Code, Macs, find_link, find_unused, insert_code
+from auth_service.tables.codes import Code, find_link, find_unused, insert_code
 from auth_service.tables.letters import insert_letter
 from auth_service.tables.users import find_credentials
 from shared.postgres.database import Database
+from shared.tokens.keyed_hashes import Macs
 
 LONGEST = 2000  # characters of a link: mail programs break longer ones
 

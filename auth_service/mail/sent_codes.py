@@ -7,24 +7,23 @@
 3. Where nobody has the address, the same is stored; only the letter says so.
 """
 
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 
 from auth_service.clients import Client
 from auth_service.mail.addresses import email_key
 from auth_service.mail.codes import LIFETIME, Purpose, read_code
 from auth_service.mail.letters import LetterKind
-from auth_service.tables.codes import Macs, NewCode
+from auth_service.tables.codes import NewCode
 from auth_service.tables.letters import NewLetter
 from auth_service.tables.users import User
+from shared.tokens.keyed_hashes import KeyedHashes, Macs
 
 
 class Codes:
     """Hashes what identifies a code, by a key. Addresses are the same under all their spellings."""
 
     def __init__(self, key: str, previous: Sequence[str] = ()) -> None:
-        self._keys = [each.encode() for each in (key, *previous)]
+        self._hashes = KeyedHashes("mail", key, previous)
 
     def hash_new(
         self,
@@ -47,24 +46,20 @@ class Codes:
 
     def hash_address(self, email: str) -> Macs:
         """Return what may be stored of an address."""
-        return self._hash("address", email_key(email))
+        return self._hashes.hash("address", email_key(email))
 
     def hash_code(self, purpose: Purpose, email: str, code: str) -> Macs:
         """Return what may be stored of a code, or of a link's token, for an address."""
-        return self._hash("code", purpose, email_key(email), code)
+        return self._hashes.hash("code", purpose, email_key(email), code)
 
     def hash_flow(self, flow: str) -> Macs:
         """Return what may be stored of a browser's flow."""
-        return self._hash("flow", flow)
+        return self._hashes.hash("flow", flow)
 
     def hash_typed(self, purpose: Purpose, email: str, typed: str, flow: str | None) -> tuple[Macs, Macs] | None:
         """Return what may be stored of the flow and of a code that was typed; None when it can't be one."""
         code = read_code(typed)
         return (self.hash_flow(flow), self.hash_code(purpose, email, code)) if flow and code else None
-
-    def _hash(self, *parts: str) -> Macs:
-        text = "\0".join(("mail", *parts)).encode()
-        return tuple(hmac.digest(key, text, hashlib.sha256) for key in self._keys)
 
 
 def write_letter(kind: LetterKind, address: str, client: Client, user: User | None = None, **facts: str) -> NewLetter:

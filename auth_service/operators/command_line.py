@@ -161,8 +161,8 @@ def _add_users(nouns: Verbs) -> None:
 
 
 def _add_services(nouns: Verbs) -> None:
-    others = _add_noun(nouns, "service", "services that are not ours, and learn which sessions were ended")
-    created = _add_verb(others, "create", "a credential for a service; it is shown this once", services.create_service)
+    others = _add_noun(nouns, "service", "external services, which learn which sessions were ended")
+    created = _add_verb(others, "create", "a credential for a service; it is shown only once", services.create_service)
     _add_verb(others, "list", "by name", services.list_services)
     revoked = _add_verb(others, "revoke", "make a service's credential void", services.revoke_service)
     for verb in (created, revoked):
@@ -210,7 +210,7 @@ def _read_role(text: str) -> str:
 def _read_service_name(text: str) -> str:
     if not NAME.fullmatch(text):
         raise argparse.ArgumentTypeError(
-            "a service's name is of small letters, digits, '.', '_' and '-', begins with a letter or a digit,"
+            "a service's name is of lower-case letters, digits, '.', '_' and '-', begins with a letter or a digit,"
             " and has 64 characters at most"
         )
     return text

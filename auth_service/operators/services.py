@@ -1,4 +1,4 @@
-"""The commands about services that are not ours; each returns what is to be printed."""
+"""The commands about external services; each returns what is to be printed."""
 
 import argparse
 
@@ -10,7 +10,7 @@ from auth_service.verifiers.service_credentials import MOST
 
 
 async def create_service(parts: Parts, arguments: argparse.Namespace) -> Record:
-    """Return a new service with its credential, which is shown this once."""
+    """Return a new service with its credential, which is shown only once."""
     service, credential = await parts.service_credentials.create(arguments.name, operator(f"service {arguments.name}"))
     return {"name": service.name, "created": service.created_at, "credential": credential}
 

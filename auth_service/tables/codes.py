@@ -1,7 +1,8 @@
 """The table ``codes``: what letters ask people to type or to press. Each function is one SQL statement.
 
 Whether a code is right, and whether it is still good, is decided by the statement that takes a try, or uses it: any
-number of simultaneous ones get no more than their turn (ASVS 5.0, 6.6.3).
+number of simultaneous ones get no more than their turn (ASVS 5.0, 6.6.3). Which code is a browser's newest is found by
+a function in the database, ``find_newest_code``.
 """
 
 import datetime as dt
@@ -12,9 +13,7 @@ from dataclasses import dataclass, field
 from auth_service.mail.codes import LIFETIME, TRIES, Purpose
 from shared.postgres.database import Connection, Row
 from shared.postgres.epochs import DataMoved
-
-Macs = tuple[bytes, ...]
-"""The keyed hashes of one thing: by the key in use, then by previous ones, by which it may have been stored."""
+from shared.tokens.keyed_hashes import Macs
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +70,7 @@ async def try_code(connection: Connection, purpose: Purpose, flow_macs: Macs, co
     row = await connection.fetchrow(
         """
         UPDATE codes SET tries_left = tries_left - (code_mac <> ALL($3))::int
-        WHERE id = (
-                SELECT newest.id FROM unnest($2::bytea[]) AS mac, LATERAL (
-                    SELECT id, created_at FROM codes WHERE flow_mac = mac AND purpose = $1
-                    ORDER BY created_at DESC LIMIT 1
-                ) AS newest
-                ORDER BY newest.created_at DESC LIMIT 1
-            )
+        WHERE id = (SELECT find_newest_code($1, $2))
             AND used_at IS NULL AND tries_left > 0 AND expires_at > now()
         RETURNING id, user_id, created_at, facts, code_mac = ANY($3) AS is_right
         """,
@@ -93,13 +86,7 @@ async def find_newest(connection: Connection, purpose: Purpose, flow_macs: Macs)
     row = await connection.fetchrow(
         """
         SELECT id, user_id, created_at, facts FROM codes
-        WHERE id = (
-                SELECT newest.id FROM unnest($2::bytea[]) AS mac, LATERAL (
-                    SELECT id, created_at FROM codes WHERE flow_mac = mac AND purpose = $1
-                    ORDER BY created_at DESC LIMIT 1
-                ) AS newest
-                ORDER BY newest.created_at DESC LIMIT 1
-            )
+        WHERE id = (SELECT find_newest_code($1, $2))
             AND used_at IS NULL AND tries_left > 0 AND expires_at > now()
         """,
         purpose.value,
@@ -115,13 +102,7 @@ async def find_just_used(
     row = await connection.fetchrow(
         """
         SELECT id, user_id, created_at, facts FROM codes
-        WHERE id = (
-                SELECT newest.id FROM unnest($2::bytea[]) AS mac, LATERAL (
-                    SELECT id, created_at FROM codes WHERE flow_mac = mac AND purpose = $1
-                    ORDER BY created_at DESC LIMIT 1
-                ) AS newest
-                ORDER BY newest.created_at DESC LIMIT 1
-            )
+        WHERE id = (SELECT find_newest_code($1, $2))
             AND code_mac = ANY($3) AND used_at > now() - $4::interval
         """,
         purpose.value,

@@ -25,18 +25,19 @@ async def insert_feed_start(connection: Connection, epoch: Epoch) -> None:
     """Record how far the feeds have come, in the transaction that begins an epoch.
 
     That is where the last one ended, if entries were written since the data has moved: those are of the new epoch, and
-    no follower has been given them (``auth_service/web/long_poll.py``).
+    no follower has been given them (``auth_service/web/long_poll.py``). Triggers note it in ``feed_ends``; as unknown
+    where the release before may have given them.
     """
     # In the order of a deletion. Entries numbered later become visible after the epoch.
     for turn in (revocations.TURN, user_changes.TURN):
         await connection.execute("SELECT pg_advisory_xact_lock($1)", turn)
     await connection.execute(
         """
-        WITH before AS (SELECT user_changes_end, revocations_end FROM feed_starts WHERE epoch = $1 - 1)
+        WITH ends AS (SELECT feed, last FROM feed_ends WHERE epoch = $1 - 1)
         INSERT INTO feed_starts (epoch, user_changes, revocations)
         SELECT $1,
-            coalesce((SELECT user_changes_end FROM before), (SELECT max(id) FROM user_changes), 0),
-            coalesce((SELECT revocations_end FROM before), (SELECT max(id) FROM revocations), 0)
+            coalesce((SELECT last FROM ends WHERE feed = 'user_changes'), (SELECT max(id) FROM user_changes), 0),
+            coalesce((SELECT last FROM ends WHERE feed = 'revocations'), (SELECT max(id) FROM revocations), 0)
         """,
         epoch.number,
     )

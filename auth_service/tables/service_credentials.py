@@ -1,4 +1,4 @@
-"""The table ``service_credentials``: services that are not ours, and a keyed hash of the credential of each.
+"""The table ``service_credentials``: external services, and a keyed hash of the credential of each.
 
 Each function is one SQL statement. There are never more than a hundred rows.
 """
@@ -28,7 +28,6 @@ class FoundService:
     """A service, found by the hash of its credential; ``is_noted``: its use has been noted within the last minute."""
 
     id: int
-    name: str
     mac: bytes
     is_noted: bool
 
@@ -61,7 +60,7 @@ async def list_found_services(connection: Connection, macs: Sequence[bytes]) -> 
     """Return the services whose credential has one of these hashes."""
     rows = await connection.fetch(
         """
-        SELECT id, name, credential_mac AS mac,
+        SELECT id, credential_mac AS mac,
             coalesce(now() - last_used_at < $2::interval, false) AS is_noted
         FROM service_credentials WHERE credential_mac = ANY($1)
         """,

@@ -76,6 +76,12 @@ async def get_highest_user_id(connection: Connection) -> int:
     return highest
 
 
+async def get_newest_user_id(connection: Connection) -> int:
+    """Return the highest id of a user; 0 when there are none."""
+    newest: int = await connection.fetchval("SELECT coalesce(max(id), 0) FROM users")
+    return newest
+
+
 async def find_user(connection: Connection, user_id: int) -> User | None:
     """Return the user with that id, or None."""
     row = await connection.fetchrow(

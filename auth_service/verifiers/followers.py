@@ -10,7 +10,7 @@ know
 
 A follower of the previous release reports only how far it has read. It starts over where that is past the newest entry.
 
-What a service that is not ours says never begins an epoch, for that signs everybody out. Its position counts only in
+What an external service says never begins an epoch, for that signs everybody out. Its position counts only in
 the current epoch; anything else is the beginning.
 """
 
@@ -66,7 +66,7 @@ async def admit_follower(
 
 
 async def place_other(database: Database, feed: str, epoch_id: str, after: int) -> tuple[Epoch, int]:
-    """Return the current epoch, and where in it a service that is not ours reads on."""
+    """Return the current epoch, and where in it an external service reads on."""
     async with database.connection() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         newest, epoch = await GET_NEWEST[feed](connection), await find_epoch(connection)
     if epoch is None:

@@ -1,4 +1,4 @@
-"""Credentials of services that are not ours: by one, a service learns which sessions were ended.
+"""Credentials of external services: by one, a service learns which sessions were ended.
 
 1. A credential is 256 random bits after a prefix by which scanners know it. It is shown once, when it is made; only a
    keyed hash of it is stored.
@@ -8,15 +8,16 @@
    key in use, so that the key can be changed without making credentials anew.
 4. A use is noted to the minute. Simultaneous look-ups share a query.
 5. So many requests may wait at a time, of one service and of all: the gateway's connections to us are for people, too.
+   Each is held up for ``SOONEST``, and one of many for longer: whoever asks without a pause is read to so many times a
+   second however many ask, and people don't feel it.
 """
 
+import asyncio
 import contextlib
-import hashlib
-import hmac
 import re
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from auth_service.clients import Client
@@ -33,11 +34,13 @@ from auth_service.tables.service_credentials import (
 from shared.errors import REALM, Conflict, NotFound, Throttled, Unauthorized, Unavailable
 from shared.fast.coalesced_reads import Reads, Sharing, share_reads
 from shared.postgres.database import Database
+from shared.tokens.keyed_hashes import KeyedHashes
 
 PREFIX: Final = "gatepost_"
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 MOST: Final = 100  # services
 PLACES, ALL_PLACES = 20, 100  # requests that wait, at each replica of ours: of one service, and of all
+SOONEST, APART = 0.2, 0.05  # seconds: how soon one is answered, and how far apart those of a service are
 RETRY_AFTER = 5  # seconds
 LOOKUPS = Sharing(most=100)  # credentials that one query looks for
 
@@ -54,7 +57,7 @@ class ServiceCredentials:
 
     def __init__(self, database: Database, key: str, previous: Sequence[str] = ()) -> None:
         self._database = database
-        self._keys = [each.encode() for each in (key, *previous)]
+        self._hashes = KeyedHashes("service credential", key, previous)
         self._lookups: Reads[str, FoundService | None] = share_reads(self._look_up, lambda _: 1, LOOKUPS)
         self._waiting: Counter[int] = Counter()
 
@@ -62,7 +65,7 @@ class ServiceCredentials:
         """Return a new service and its credential, which can't be read again; Conflict where there can be none."""
         credential = PREFIX + secrets.token_urlsafe(_BYTES)
         async with self._database.transaction() as connection:
-            service = await insert_service(connection, name, self._hash(credential)[0], MOST)
+            service = await insert_service(connection, name, self._hashes.hash(credential)[0], MOST)
             if service is None:
                 names = {each.name for each in await list_services(connection, MOST)}
                 raise Conflict(TAKEN if name in names else FULL)
@@ -81,7 +84,7 @@ class ServiceCredentials:
         service = await self.find(credentials[0]) if len(credentials) == 1 else None
         if service is None:
             raise Unauthorized(challenge=REFUSED if credentials else REALM)
-        mac = self._hash(credentials[0])[0]
+        mac = self._hashes.hash(credentials[0])[0]
         if not service.is_noted or service.mac != mac:
             async with self._database.connection() as connection:
                 await update_used(connection, service.id, mac)
@@ -91,25 +94,26 @@ class ServiceCredentials:
         """Return the service whose credential this is, or None."""
         return await self._lookups.read(credential) if _CREDENTIAL.fullmatch(credential) else None
 
-    @contextlib.contextmanager
-    def hold_place(self, service: FoundService) -> Iterator[None]:
-        """Hold a place for a request that waits; Throttled or Unavailable while there is none."""
+    @contextlib.asynccontextmanager
+    async def hold_place(self, service: FoundService) -> AsyncIterator[float]:
+        """Hold a place for a request that waits; Throttled or Unavailable while there is none.
+
+        It is held up first, and given for how many seconds.
+        """
         if self._waiting[service.id] >= PLACES:
             raise Throttled(retry_after=RETRY_AFTER)
         if self._waiting.total() >= ALL_PLACES:
             raise Unavailable(retry_after=RETRY_AFTER)
         self._waiting[service.id] += 1
+        held_up = max(SOONEST, APART * self._waiting[service.id])
         try:
-            yield
+            await asyncio.sleep(held_up)
+            yield held_up
         finally:
             self._waiting[service.id] -= 1
 
-    def _hash(self, credential: str) -> list[bytes]:
-        text = f"service credential\0{credential}".encode()
-        return [hmac.digest(key, text, hashlib.sha256) for key in self._keys]
-
     async def _look_up(self, credentials: Sequence[str]) -> list[FoundService | None]:
-        macs = [self._hash(credential) for credential in credentials]
+        macs = [self._hashes.hash(credential) for credential in credentials]
         async with self._database.connection() as connection:
             services = await list_found_services(connection, [mac for each in macs for mac in each])
         by_mac = {service.mac: service for service in services}

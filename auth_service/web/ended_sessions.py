@@ -1,4 +1,4 @@
-"""The feed of ended sessions for services that are not ours: ``GET /api/revocations``.
+"""The feed of ended sessions for external services: ``GET /api/revocations``.
 
     ?after=3&epoch=<epoch>&wait=5  ->  {"epoch": <epoch>, "last": 4, "since": 0, "ended": [{"sid": ..., "until": ...}]}
 
@@ -8,7 +8,7 @@
 2. However sessions ended, one by one or all of a user, each is an entry. Only after the database was put back to an
    earlier state are all that began before ended at once: ``since`` says so.
 3. A position counts only in its own epoch. Any other, and one that was never given out, is the beginning: the answer
-   comes at once and has all that is still of use. Nobody's word here begins an epoch (``followers``).
+   waits for nothing and has all that is still of use. Nobody's word here begins an epoch (``followers``).
 4. A credential that is revoked ends what waits by it: 401.
 """
 
@@ -45,9 +45,9 @@ async def show_ended_sessions(request: Request, query: EndedSessionsQuery) -> Re
     async def is_over() -> bool:
         return await is_given_up(request) or await parts.service_credentials.find(credentials[0]) is None
 
-    with parts.service_credentials.hold_place(service):
+    async with parts.service_credentials.hold_place(service) as held_up:
         page = await parts.events.read_for_others(
-            "revocations", list_revocations, (query.epoch, query.after), query.wait, is_over
+            "revocations", list_revocations, (query.epoch, query.after), query.wait - held_up, is_over
         )
     if await parts.service_credentials.find(credentials[0]) is None:
         raise Unauthorized(challenge=REFUSED)

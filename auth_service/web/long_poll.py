@@ -2,7 +2,7 @@
 
     GET /internal/users/changes?after=7&wait=5&epoch=<uuid>&known=3  ->  {"changes": [...], "last": 9, "epoch": <uuid>}
     GET /internal/revocations?after=3&wait=5&epoch=<uuid>            ->  {"revocations": [...], "last": 3, "epoch": ...}
-    GET /api/revocations?after=3&wait=5&epoch=<uuid>                 ->  see ``ended_sessions``: for services of others
+    GET /api/revocations?after=3&wait=5&epoch=<uuid>                 ->  see ``ended_sessions``: for external services
 
 1. Entries after ``after`` are returned at once, in order, a page at most; ``last`` is the next request's ``after``.
 2. When there are none, the answer waits up to ``wait`` seconds for one. Meanwhile the newest entry is queried twice a
@@ -96,7 +96,7 @@ class Events:
         wait: float,
         is_over: IsOver,
     ) -> Page[Entry]:
-        """Return the next page for a service that is not ours, at its position: an epoch, and a number there.
+        """Return the next page for an external service, at its position: an epoch, and a number there.
 
         It waits only where that is a position; else the page is the first.
         """

@@ -23,7 +23,7 @@ from pydantic.config import JsonDict
 
 from auth_service.mail.addresses import REFUSED_DOMAINS, check_email, trim
 from auth_service.passwords.rules import MAX_LENGTH, MIN_LENGTH, find_password_fault
-from shared.timing import LONGEST_WAIT
+from shared.timing import FOLLOWER_WAIT
 from shared.tokens.claims import MAX_ID
 from shared.web.schemas import Body, Line, Query, Text, Time, View, example
 
@@ -148,7 +148,7 @@ class EndedSessionsQuery(Query):
 
     after: Annotated[int, Field(ge=0, le=MAX_ID)] = 0
     epoch: Annotated[str, Field(max_length=MAX_EPOCH)] = ""
-    wait: Annotated[float, Field(ge=0, le=LONGEST_WAIT)] = 0.0
+    wait: Annotated[float, Field(ge=0, le=FOLLOWER_WAIT)] = 0.0
 
 
 class EndedSessionView(View):

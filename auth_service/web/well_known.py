@@ -1,6 +1,6 @@
 """What anybody's libraries read to verify our access tokens: the public keys and who issues (RFC 7517, RFC 8414).
 
-Both are 404 where a shared secret signs: there is nothing to publish then. No database is needed, and no page of
+Both are 404 while no key pair is published. No database is needed, and no page of
 another origin may read them, as nothing else here: it is servers that verify tokens. ``token_endpoint`` is ours, which
 takes a refresh token as JSON; there is no other grant, and no response type.
 """
@@ -28,7 +28,7 @@ _ANSWERS = {304: None, 404: ErrorView}
 
 @operation("The public keys", answers={200: KeySetView, **_ANSWERS}, request_headers=_IF_NONE_MATCH, tag="Keys")
 async def show_keys(request: Request) -> Response:
-    """Return the keys that verify access tokens. 404 while a shared secret signs them."""
+    """Return the keys that verify access tokens. 404 while no key pair is published."""
     return _publish(request, write_jwks(_get_published(request)))
 
 

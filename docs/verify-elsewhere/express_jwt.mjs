@@ -22,17 +22,18 @@ app.use(
   }),
 )
 
+// Before the routes, so that it answers what goes wrong above, and not what goes wrong in them.
+app.use((error, request, response, next) => {
+  if (error.name !== 'UnauthorizedError') return response.sendStatus(503) // the keys could not be fetched
+  response.set('WWW-Authenticate', 'Bearer').sendStatus(401)
+})
+
 app.get('/orders', (request, response) => response.json({ user: request.auth.sub }))
 
 app.get('/refunds', (request, response) => {
   const { sub, roles = [], auth_time = 0 } = request.auth
   if (!roles.includes('admin') || auth_time < Date.now() / 1000 - 900) return response.sendStatus(403)
   response.json({ user: sub })
-})
-
-app.use((error, request, response, next) => {
-  const isRefusal = error.name === 'UnauthorizedError' // else the keys could not be fetched
-  response.set('WWW-Authenticate', 'Bearer').sendStatus(isRefusal ? 401 : 503)
 })
 
 app.listen(Number(PORT), '127.0.0.1')

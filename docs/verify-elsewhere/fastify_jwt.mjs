@@ -31,7 +31,8 @@ app.addHook('onRequest', async (request, reply) => {
   } catch (error) {
     // Anything else: the keys could not be fetched.
     const isRefusal = /^(FST_JWT|FAST_JWT|ERR_JWKS_(NO|MULTIPLE)_MATCHING)/.test(error.code)
-    return reply.code(isRefusal ? 401 : 503).header('WWW-Authenticate', 'Bearer').send()
+    if (isRefusal) reply.header('WWW-Authenticate', 'Bearer')
+    return reply.code(isRefusal ? 401 : 503).send()
   }
 })
 

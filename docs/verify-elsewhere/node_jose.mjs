@@ -33,6 +33,7 @@ createServer(async (request, response) => {
     const isRefusal = /^ERR_(JWT|JWS|JOSE_ALG|JOSE_NOT_SUPPORTED|JWKS_(NO|MULTIPLE)_MATCHING)/.test(error.code)
     status = isRefusal ? 401 : 503
   }
-  response.writeHead(status, { 'Content-Type': 'application/json', 'WWW-Authenticate': 'Bearer' })
+  if (status === 401) response.setHeader('WWW-Authenticate', 'Bearer')
+  response.writeHead(status, { 'Content-Type': 'application/json' })
   response.end(JSON.stringify(body))
 }).listen(Number(PORT), '127.0.0.1')

@@ -100,7 +100,7 @@ class Credentials:
 
         ``keys`` are those that verify access tokens, where they may change.
         """
-        keys = keys or read_keys(settings)
+        keys = read_keys(settings) if keys is None else keys
         nextauth_secret, previous = settings.nextauth_secret.get_secret_value(), settings.nextauth_secret_previous
         names = CookieNames.of(settings.nextauth_url, settings.protocol)
         return cls(

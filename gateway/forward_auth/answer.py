@@ -119,10 +119,10 @@ class ForwardAuth:
 
 
 def _choose_credential(decision: Forward | TellState, original: RequestHead) -> str:
-    """Return the Authorization header that the upstream gets: empty for none, and for several, which prove nothing."""
+    """Return the Authorization header that the upstream gets: empty for none; there are never several."""
     if not isinstance(decision, Forward):
         return ""
     if decision.token is not None:
         return f"Bearer {decision.token}"
     own = decision.list_own_credentials(original.headers.raw)
-    return own[0][1].decode("latin-1") if len(own) == 1 else ""
+    return own[0][1].decode("latin-1") if own else ""

@@ -20,6 +20,8 @@ _CALLERS = {
     1: Sentence("for signed-in users"),
     2: Sentence("for everyone; more for signed-in users"),
 }
+_FOR_SERVICES = Sentence("for services with a credential")
+_SERVICE_SCHEME = "serviceCredential"  # as ``shared/web/openapi`` calls it
 
 
 class Word(NamedTuple):
@@ -119,12 +121,19 @@ def _read_operation(method: str, path: str, item: Json, schemas: Json) -> Operat
         tag=str(tags[0]) if isinstance(tags, list) and tags else "",
         summary=_text(described, "summary"),
         description=_text(described, "description"),
-        caller=_CALLERS.get(len(list_objects(described, "security")), ""),
+        caller=_name_caller(list_objects(described, "security")),
         parameters=tuple(map(_read_parameter, parameters)),
         body=_read_members(body),
         example=_write_example(body),
         answers=tuple(_read_answer(status, answer) for status, answer in answers),
     )
+
+
+def _name_caller(security: list[Json]) -> str:
+    """Return in words whom an operation is for."""
+    if any(_SERVICE_SCHEME in each for each in security):
+        return _FOR_SERVICES
+    return _CALLERS.get(len(security), "")
 
 
 def _read_parameter(parameter: Json) -> Member:

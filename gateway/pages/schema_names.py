@@ -30,7 +30,13 @@ def tell_apart(known: Mapping[str, object], part: Json, service: str) -> dict[st
 
 def lead_all(description: Json, renamed: Mapping[str, str]) -> Json:
     """Return an object of a description with all references to the renamed schemas leading there."""
-    return {key: _lead_member(key, member, renamed) for key, member in description.items()}
+    is_discriminator = isinstance(description.get("propertyName"), str)  # so is no map of names, such as ``properties``
+    return {
+        key: _lead_mapping(member, renamed)
+        if is_discriminator and key == "mapping" and isinstance(member, dict)
+        else _lead_member(key, member, renamed)
+        for key, member in description.items()
+    }
 
 
 def make_free_name(name: str, service: str, taken: Collection[str]) -> str:
@@ -50,9 +56,12 @@ def _lead(value: object, renamed: Mapping[str, str]) -> object:
 def _lead_member(key: str, member: object, renamed: Mapping[str, str]) -> object:
     if key == "$ref" and isinstance(member, str):
         return _lead_reference(member, renamed)
-    if key == "mapping" and isinstance(member, dict):  # of a discriminator: references, or names alone
-        return {each: _lead_target(target, renamed) for each, target in member.items()}
     return _lead(member, renamed)
+
+
+def _lead_mapping(mapping: Mapping[str, object], renamed: Mapping[str, str]) -> Json:
+    """Return the mapping of a discriminator, to references or names alone, leading to the renamed schemas."""
+    return {each: _lead_target(target, renamed) for each, target in mapping.items()}
 
 
 def _lead_target(target: object, renamed: Mapping[str, str]) -> object:

@@ -24,7 +24,8 @@
    (RFC 9110, section 7.8), and goes no further. Forward auth refuses it with 403: that proxy sends on what it got, and
    behind another protocol (h2c) further requests would pass unseen.
 8. With ``own_credentials`` the Authorization header is the service's business: it names nobody here, right or wrong,
-   and goes on as it came. That is for public rules alone: the service decides.
+   and goes on as it came. That is for public rules alone: the service decides. Several are refused with 400, for two
+   readers could pick different ones.
 """
 
 import re
@@ -39,7 +40,7 @@ from gateway.policy.canonical_paths import CanonicalPath, write_callback_query
 from gateway.policy.rules import Access, Candidate, Condition, Policy, Rule, Source, Upstream
 from gateway.wire.headers import RawHeader, list_values
 from gateway.wire.websocket import read_key, wants_only_websocket, wants_websocket
-from shared.errors import AppError, BodyTooLarge, Forbidden, MethodNotAllowed, NotFound, Unauthorized
+from shared.errors import AppError, BadRequest, BodyTooLarge, Forbidden, MethodNotAllowed, NotFound, Unauthorized
 from shared.tokens.authentication import Anonymous, Caller, User, ask_for_recent_sign_in, challenge
 from shared.tokens.claims import is_recent
 from shared.tokens.session_cookie import parse_cookies
@@ -211,8 +212,10 @@ def wants_renewal(policy: Policy, decision: Decision) -> bool:
 
 
 def _forward(candidate: Candidate, request: RequestFacts, user: User | None) -> Decision:
-    """Let the request pass, unless its body or its upgrade forbids that (laws 6 and 7)."""
+    """Let the request pass, unless its body, its upgrade or its credentials forbid that (laws 6 to 8)."""
     rule, matcher, upstream = candidate
+    if rule.own_credentials and len(list_values(request.headers, b"authorization")) > 1:
+        return Refuse(BadRequest("Send one Authorization header at most"), rule, matcher)
     if request.content_length is not None and request.content_length > rule.max_body:
         return Refuse(BodyTooLarge(), rule, matcher)
     is_upgrade = request.asks_upgrade and bool(list_values(request.headers, b"upgrade"))

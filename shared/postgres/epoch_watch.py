@@ -5,7 +5,9 @@
    once (``write``), so that a restart of the server refuses nobody.
 2. An epoch begins in one transaction, and once, however many replicas notice. Ids continue from the time in
    milliseconds, which is beyond all that can have been given out; or, where the server was started and nothing else
-   differs, with the next one: unless higher ones were seen here, which are a loss like any other.
+   differs, with the next one: unless higher ones were seen here, which are a loss like any other. Seen are those of
+   rows: of the numbers that were not committed, which the sequence tells before they are on the disk, a crash takes
+   some back.
 3. After a loss, anything that was ended, deleted or changed since the backup may have come back; so every session that
    began before is over, and a warning tells the operator what to check.
 4. A table ``epochs`` without a row is left alone: a restore may be under way. No ids are given out meanwhile.
@@ -60,7 +62,8 @@ class EpochUnknown(Unavailable):
 class EpochWatch:
     """Watches the location of one table, whose ids must never repeat. ``start`` before use, ``stop`` at the end.
 
-    ``note_beginning`` is called in the transaction that begins an epoch.
+    ``get_highest_id`` returns the highest id of a row, ``note_beginning`` is called in the transaction that begins an
+    epoch.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class EpochWatch:
         self._task: asyncio.Task[None] | None = None
         self._failure: str | None = None
         self._seen: Sight | None = None  # when the data was last in place
+        self._highest_seen = 0  # the highest id of a row then
 
     def start(self) -> None:
         """Start to watch, in the background."""
@@ -97,7 +101,8 @@ class EpochWatch:
         if not sight.is_in_place or self._knows_more(sight):
             sight = await self._look_into_it()
         if sight is not None and sight.is_in_place:
-            self._seen = sight
+            async with self._database.connection() as connection:
+                self._seen, self._highest_seen = sight, await self._get_highest_id(connection)
 
     async def is_current(self, connection: Connection, epoch: Epoch) -> bool:
         """Tell whether an epoch is the current one, and its data in place."""
@@ -144,7 +149,7 @@ class EpochWatch:
         seen = self._seen
         return (
             seen is not None
-            and sight.last_id < seen.last_id
+            and sight.last_id < self._highest_seen
             and not (sight.is_in_place and sight.number == seen.number)  # a table that was emptied on purpose
         )
 
@@ -153,8 +158,7 @@ class EpochWatch:
     ) -> None:
         ids_from = move.ids_from
         if move.is_loss or move.may_be_loss:
-            seen = self._seen.last_id if self._seen is not None else 0
-            beyond = max(highest_seen, seen, await self._get_highest_id(connection))
+            beyond = max(highest_seen, self._highest_seen, await self._get_highest_id(connection))
             ids_from = await update_ids(connection, self._guarded, beyond)
         if move.is_loss:
             await wait_for_full_second(connection)

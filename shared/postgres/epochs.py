@@ -19,6 +19,9 @@ The first three are a *loss*. The others may be one: a new epoch begins, so that
 last one shows the loss, however many numbers were given since (``auth_service/verifiers/followers.py``). Ids skip ahead
 as after a loss, but for a mere start of the server: they go on, unless a service that ran meanwhile has seen higher
 ones.
+
+Whatever rewrites the table (``ALTER TABLE epochs ADD COLUMN ... DEFAULT random()``) looks like rows that were put back.
+So a migration that alters it ends with ``UPDATE epochs SET seen_at = seen_at``: a trigger notes its transaction.
 """
 
 import datetime as dt
@@ -30,7 +33,8 @@ from shared.postgres.database import Connection
 
 SILENCE = dt.timedelta(minutes=2)
 """A server that was away for longer may have been restored from a copy of its files: ids skip ahead."""
-SEEN_EVERY = dt.timedelta(minutes=1)
+SEEN_EVERY = dt.timedelta(seconds=10)
+"""How exactly it is known since when it was away."""
 
 _END_OF_TIME = 253_402_300_799  # the last second of the year 9999, beyond which there is no datetime
 _TURN = 4_709_204  # any number, the same in every replica
@@ -117,7 +121,7 @@ async def find_move(connection: Connection, guarded: str) -> Move | None:
                 OR database_id <> (SELECT oid FROM pg_database WHERE datname = current_database())
                 OR table_id <> to_regclass($1)
                 OR ids_from > coalesce(pg_sequence_last_value(pg_get_serial_sequence($1, 'id')::regclass), 0)
-                OR epochs.xmin <> written_in::xid
+                OR epochs.xmin <> written_in
                 AS is_loss,
             timeline <> left(pg_walfile_name(pg_current_wal_lsn()), 8)
                 OR file_node <> coalesce(pg_relation_filenode(to_regclass($1)), 0)

@@ -36,6 +36,14 @@ class TokenRefused(Exception):
         super().__init__(refusal.value)
 
 
+class CallerUnknown(TokenRefused):
+    """A service token by a key that is known, in the name of a service that is not: that is ``caller``."""
+
+    def __init__(self, caller: str) -> None:
+        super().__init__(Refusal.CLAIMS)
+        self.caller = caller
+
+
 @dataclass(frozen=True, slots=True)
 class Claims:
     """What a verified access token says about its user. Times are Unix seconds.

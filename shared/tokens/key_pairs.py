@@ -37,6 +37,10 @@ class KeyFileRefused(ValueError):
     """A key file that can't be used; the text says why, and begins with "names a file"."""
 
 
+class KeyFileUnreadable(KeyFileRefused):
+    """A key file that can't be read at all; perhaps it can be in a moment."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyPairs:
     """What a key file holds: the key that signs, if any, and the public half of each, the signing one's first."""
@@ -80,7 +84,7 @@ def read_key_file(path: Path, *, needs_signer: bool = True) -> KeyPairs:
     except OSError:
         content = None
     if content is None:
-        raise KeyFileRefused("names a file that can't be read")
+        raise KeyFileUnreadable("names a file that can't be read")
     if not is_owners_alone(status.st_mode, status.st_uid, os.geteuid()):
         raise KeyFileRefused("names a file that others can read; make it its owner's alone by chmod 600")
     if len(content) > LONGEST_FILE:

@@ -101,9 +101,9 @@ class KeyRing:
 class PublishedKeys:
     """What a service that only verifies accepts: its own secrets, if any, and the public keys that are published.
 
-    ``replace`` takes what was fetched. ``on_unknown`` is called for each token that names a key pair which is not among
-    them, so for any that somebody made up: whoever fetches for it must do so rarely. A token refused for that reason is
-    remembered and asks once, so a call that comes too soon after a fetch must lead to another one later.
+    ``replace`` takes what was fetched. ``on_unknown`` is called whenever a token names a key pair which is not among
+    them, so for any that somebody made up: whoever fetches for it must do so rarely. A call that comes too soon after a
+    fetch must lead to another one later: perhaps nobody sends that token again.
     """
 
     def __init__(self, secrets: KeyRing) -> None:

@@ -3,9 +3,9 @@
 Taken are P-256 for ES256 and RSA of 2048 to 4096 bits for RS256. The ``kid`` is the key's thumbprint, so that no two
 keys have one name and nobody can publish a key under the name of another.
 
-``read_jwks`` reads what the auth service publishes. What is not understood is left out, as RFC 7517 (section 5) wants:
-a later release may publish more. But a key of a kind that is taken and that is not right, a private key, or nothing of
-use is no key set of ours: it is refused as a whole, and whoever asked keeps the keys they have.
+``read_jwks`` reads what the auth service publishes. What is not understood is left out, as RFC 7517 (section 5) wants,
+and so is a key that is not right: a later release may publish others, such as longer ones. But a set with a private
+key, or with nothing of use, is none of ours: it is refused as a whole, and whoever asked keeps the keys they have.
 """
 
 import hashlib
@@ -74,9 +74,9 @@ def read_jwks(text: bytes) -> tuple[PublicKey, ...]:
 
 
 def _read_key(described: object) -> PublicKey | None:
-    """Return a key of the set, or None where it is of a kind or for a use that is not ours."""
+    """Return a key of the set, or None where it is none that is taken; raises KeySetRefused."""
     if not isinstance(described, dict):
-        raise KeySetRefused("a key set with something else than keys")
+        return None
     kind, use = described.get("kty"), described.get("use", "sig")
     algorithm = _KINDS.get(kind) if isinstance(kind, str) else None
     if algorithm is None or use != "sig" or described.get("alg", algorithm) != algorithm:
@@ -88,10 +88,8 @@ def _read_key(described: object) -> PublicKey | None:
     try:
         key = name_public_key(_read_point(described) if kind == "EC" else _read_modulus(described))
     except ValueError:
-        raise KeySetRefused("a key set with a key that is not right") from None
-    if described.get("kid") != key.kid:
-        raise KeySetRefused("a key set with a key that has another's name")
-    return key
+        return None
+    return key if described.get("kid") == key.kid else None
 
 
 def _describe_point(key: ec.EllipticCurvePublicKey) -> dict[str, str]:

@@ -166,6 +166,10 @@ class KeyFollower:
         else:
             cause = error.__cause__ or error
             status = cause.status if isinstance(cause, BadStatus) else None
-            reason = str(error) if isinstance(error, KeySetRefused) else type(cause).__name__
-            log.warning("published_keys_not_read", reason=reason, status=status)
+            log.warning("published_keys_not_read", reason=self._explain(error, cause, status), status=status)
         self._is_told = True
+
+    def _explain(self, error: Exception, cause: BaseException, status: int | None) -> str:
+        if status == NOT_FOUND and self._keys.find_lack() is not None:
+            return "SECRET_KEY is not set, and the auth service publishes no keys"
+        return str(error) if isinstance(error, KeySetRefused) else type(cause).__name__

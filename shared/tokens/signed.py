@@ -15,6 +15,7 @@ A token is a JWS in compact form, HS256, ES256 or RS256, header ``{"alg", "kid",
 Never log a token; the reason for a refusal is enough.
 """
 
+import contextlib
 import json
 import re
 import secrets
@@ -23,9 +24,20 @@ from collections.abc import Mapping, Sequence
 from jose import jws
 
 from shared.fast.memory import Memory
-from shared.tokens.claims import MAX_ID, Claims, Refusal, Term, TokenRefused, check_caller, check_registered, read_user
-from shared.tokens.compact_form import decode_segment, encode_segment, is_canonical, read_object
+from shared.tokens.claims import (
+    MAX_ID,
+    CallerUnknown,
+    Claims,
+    Refusal,
+    Term,
+    TokenRefused,
+    check_caller,
+    check_registered,
+    read_user,
+)
+from shared.tokens.compact_form import decode_segment, is_canonical, read_object
 from shared.tokens.keys import ALGORITHMS, KeyRing, Keys, VerifyingKey, key_id
+from shared.tokens.token_headers import read_header, write_header
 
 # What users of this module need, the names of claims.py and keys.py included.
 __all__ = ["MAX_ID", "AccessTokens", "Claims", "KeyRing", "Refusal", "ServiceTokens", "TokenRefused", "key_id"]
@@ -37,7 +49,6 @@ CLIENT_ID = "gatepost"  # RFC 9068, section 2.2: who asked for the token, which 
 SERVICE_TOKEN_TTL = 60  # seconds
 
 MAX_TOKEN_LENGTH = 4096
-MAX_HEADER_LENGTH = 512  # bytes, decoded
 MAX_REMEMBERED = 4096  # tokens with a valid signature
 MAX_REFUSED = 256  # other tokens; a client that sends one sends it again
 LONGEST_REFUSED = 1024  # characters of a refused token that is remembered
@@ -48,12 +59,12 @@ _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 class AccessTokens:
     """Signs and verifies access tokens of one issuer (the public URL), valid for ``ttl`` seconds.
 
-    They are made out for ``audience``, which is also the one that is accepted, and for ``others`` beside it. Signed by
+    They are issued for ``audience``, which is also the one that is accepted, and for ``others`` beside it. Signed by
     a key pair, so for everybody's libraries, they have what RFC 9068 asks for besides.
 
     A token's claims are cached by its exact text; its times are checked each time. Ended sessions are not this class's
     business: ``authentication`` asks ``Revocations`` after each verification. A second cache holds why a token was
-    refused, for reasons that last: all but its times.
+    refused, for reasons that last: all but its times, and that its key is unknown, for it may be published yet.
     """
 
     def __init__(
@@ -128,7 +139,7 @@ class AccessTokens:
         try:
             read = self._read_token(token)
         except TokenRefused as error:
-            if len(token) <= LONGEST_REFUSED:
+            if error.refusal is not Refusal.UNKNOWN_KEY and len(token) <= LONGEST_REFUSED:
                 self._refused.keep(token, error.refusal)
             raise
         self._read.keep(token, read)
@@ -148,28 +159,24 @@ class AccessTokens:
 class ServiceTokens:
     """Signs and verifies the short-lived tokens by which one service calls another, with the keys of each caller.
 
-    A caller knows its own keys alone, a callee those of all: the key that signed a token says who calls.
+    A caller knows its own keys alone, a callee those of all: the key that signed a token says who calls. By ``shared``
+    nobody is let in; only a stranger that signs by it is told from whoever makes up a token.
     """
 
-    def __init__(self, keys: Mapping[str, KeyRing]) -> None:
+    def __init__(self, keys: Mapping[str, KeyRing], shared: KeyRing | None = None) -> None:
         self._kinds = {caller: _Kind(ring, SERVICE_TYPE) for caller, ring in keys.items()}
+        self._all = [*self._kinds.values(), *([_Kind(shared, SERVICE_TYPE)] if shared is not None else [])]
 
     def sign(self, *, caller: str, callee: str, now: int) -> str:
         """Return a token that lets ``caller`` call ``callee`` for the next minute."""
-        claims: dict[str, object] = {
-            "iss": caller,
-            "aud": callee,
-            "sub": caller,
-            "jti": secrets.token_urlsafe(16),
-            "iat": now,
-            "exp": now + SERVICE_TOKEN_TTL,
-        }
+        term = {"iat": now, "exp": now + SERVICE_TOKEN_TTL}
+        claims = {"iss": caller, "aud": callee, "sub": caller, "jti": secrets.token_urlsafe(16), **term}
         return self._kinds[caller].sign(claims)
 
     def verify(self, token: str, *, callee: str, now: int) -> str:
         """Return the calling service: the one whose key signed the token, which must name the same one.
 
-        Raises TokenRefused where there is none, or the token is not for ``callee``.
+        Raises TokenRefused where there is none, or the token is not for ``callee``; CallerUnknown where it names none.
         """
         refusals = []
         for caller, kind in self._kinds.items():
@@ -182,7 +189,15 @@ class ServiceTokens:
             else:
                 return caller
         furthest = max(refusals, key=list(Refusal).index, default=Refusal.UNKNOWN_KEY)  # by the caller whose key it is
-        raise TokenRefused(furthest)
+        raise self._find_stranger(token) or TokenRefused(furthest)
+
+    def _find_stranger(self, token: str) -> CallerUnknown | None:
+        """Return who a token by one of the keys is from, if that is none of the callers."""
+        for kind in self._all:
+            with contextlib.suppress(TokenRefused, ValueError, RecursionError):
+                named = kind.verify(token).get("sub")
+                return CallerUnknown(named) if isinstance(named, str) and named not in self._kinds else None
+        return None
 
 
 class _Kind:
@@ -220,7 +235,7 @@ class _Kind:
 
     def _get_key(self, segment: str) -> VerifyingKey:
         """Return the key that a header names; remember it where the header is spelled as we would."""
-        header = _read_header(segment)
+        header = read_header(segment)
         algorithm, kid = header.get("alg"), header.get("kid")
         # Before the look-up: for no algorithm that is not ours a key is missed, and perhaps fetched.
         if header != {"alg": algorithm, "typ": self._type, "kid": kid} or algorithm not in ALGORITHMS:
@@ -230,19 +245,6 @@ class _Kind:
             raise TokenRefused(Refusal.UNKNOWN_KEY)
         if algorithm != key.algorithm:
             raise TokenRefused(Refusal.HEADER)
-        if segment == _write_header(key, self._type):
+        if segment == write_header(key, self._type):
             self._own_headers[segment] = key
         return key
-
-
-def _write_header(key: VerifyingKey, token_type: str) -> str:
-    header = {"alg": key.algorithm, "kid": key.kid, "typ": token_type}
-    return encode_segment(json.dumps(header, separators=(",", ":")).encode())
-
-
-def _read_header(segment: str) -> dict[str, object]:
-    header = decode_segment(segment)
-    # Known to be flat before it is parsed: one nested a thousand deep would exhaust the parser.
-    if len(header) > MAX_HEADER_LENGTH or b"[" in header or header.count(b"{") != 1:
-        raise TokenRefused(Refusal.HEADER)
-    return read_object(header)

@@ -10,6 +10,7 @@ by the feed.
 """
 
 import asyncio
+import functools
 import json
 import time
 from collections import Counter
@@ -22,7 +23,8 @@ from starlette.requests import Request
 from shared.errors import REALM, Unauthorized, Unavailable
 from shared.observing.request_context import find_current_record, write_trace
 from shared.timing import CALL_TIMEOUT
-from shared.tokens.signed import ServiceTokens, TokenRefused
+from shared.tokens.claims import CallerUnknown, TokenRefused
+from shared.tokens.signed import ServiceTokens
 
 UNIX = "unix:"
 """The prefix of an address that is the path of a Unix socket."""
@@ -133,8 +135,16 @@ def require_service(request: Request, callee: str) -> str:
     assert isinstance(tokens, ServiceTokens)
     try:
         return tokens.verify(token, callee=callee, now=int(time.time()))
-    except TokenRefused:
+    except TokenRefused as error:
+        if isinstance(error, CallerUnknown):
+            _tell_unknown(error.caller)
         raise Unauthorized(challenge=f'{REALM}, error="invalid_token"' if header else REALM) from None
+
+
+@functools.lru_cache(maxsize=100)  # so that each is told once
+def _tell_unknown(caller: str) -> None:
+    """Log that a service calls which the callee's settings do not know: one that was added, and not made known."""
+    log.error("service_caller_unknown", caller=caller)
 
 
 async def _read_body(response: httpx2.Response, longest: int) -> bytes:

@@ -88,7 +88,7 @@ def running_stack() -> Iterator[tuple[Mapping[str, str], Path]]:
 def measure(urls: Mapping[str, str], elsewhere: Mapping[str, str], tries: int) -> dict[str, list[float]]:
     """Return for each service the seconds from a sign-out to the refusal, one for each try.
 
-    ``elsewhere`` are the addresses of services that are not ours.
+    ``elsewhere`` are the addresses of external services.
     """
     gateway, posts = urlsplit(urls["gateway"]).netloc, urlsplit(urls["posts_service"]).netloc
     doors = (

@@ -1,4 +1,4 @@
-"""Services that are not ours, one in Python and one in Node, each with a credential: ``tests/sign_out/service.*``."""
+"""External services, one in Python and one in Node, each with a credential: ``tests/sign_out/service.*``."""
 
 import contextlib
 import json
@@ -59,5 +59,5 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
             return
         if process.poll() is not None or time.monotonic() > deadline:
-            raise ServerFailed("a service that is not ours did not start")
+            raise ServerFailed("an external service did not start")
         time.sleep(0.05)

@@ -6,6 +6,7 @@ from shared.settings import SAMPLE_SECRETS
 from tests.support.containers import Answer, Containers
 from tests.support.forged_tokens import forge, list_faulty_tokens, make_claims
 from tests.support.people import Person
+from tests.support.signers import USUAL, Signer
 
 NO_AUTHORIZATION = {"error": "No Authorization"}
 
@@ -47,17 +48,22 @@ async def test_a_draft_is_hidden_both_ways(containers: Containers, ada: Person) 
     assert {answer.status for answer in past} == {404}
 
 
-def test_every_faulty_token_is_refused_both_ways(containers: Containers) -> None:
-    """A token with any one fault gets 401 from the service itself and through the gateway; never a 500."""
+def check_faulty_tokens(containers: Containers, signer: Signer) -> None:
+    """Send a good token and those with any one fault, all by this signer, to the service itself and to the gateway."""
     claims = {**make_claims(session_id=str(uuid.uuid4())), "iss": containers.url}
-    tokens = {name: token for name, token in list_faulty_tokens(claims).items() if token.isascii() and token}
-    headers = [{"Authorization": f"Bearer {token}"} for token in (forge(claims), *tokens.values())]
+    tokens = {name: token for name, token in list_faulty_tokens(claims, signer).items() if token.isascii() and token}
+    headers = [{"Authorization": f"Bearer {token}"} for token in (forge(claims, by=signer), *tokens.values())]
     through, past = ask_both(containers, "/api/user/1", headers)
     assert through[0].status == past[0].status == 200  # the same token without a fault
     for name, at_gateway, at_service in zip(tokens, through[1:], past[1:], strict=True):
         for answer in (at_gateway, at_service):
             assert (answer.status, answer.body) == (401, NO_AUTHORIZATION), name
             assert answer.challenge is not None, name
+
+
+def test_every_faulty_token_is_refused_both_ways(containers: Containers) -> None:
+    """A token with any one fault gets 401 from the service itself and through the gateway; never a 500."""
+    check_faulty_tokens(containers, USUAL.signer)
 
 
 def test_what_services_say_among_themselves_is_closed(containers: Containers) -> None:

@@ -2,10 +2,7 @@
 
 import asyncio
 import dataclasses
-import os
-import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
@@ -16,6 +13,7 @@ from tests.faults.experiments import Stand
 from tests.faults.replicas import KEYS, KEYS_INSIDE, name_second
 from tests.faults.rolling import BOTH
 from tests.faults.tokens import join
+from tests.support.rotating_keys import write_keys
 
 USER = 10001  # of the containers, who alone may read the file
 SEEN = 2.0  # seconds in which both replicas have read a changed file
@@ -30,7 +28,7 @@ async def rotate_keys(stand: Stand) -> str:
     one, two = make_key_pair(), make_key_pair()
     witness = await join(stand)
     by_secret = witness.bearer
-    write_keys(stand, read_public(one))
+    put_keys(stand, read_public(one))
     await replace(stand, ("gateway", "posts_service"), FOLLOWING)
     await replace(stand, ("auth_service",), BESIDE)
     await asyncio.sleep(NOTHING_YET_EVERY + SEEN)  # announced: all have read it
@@ -62,18 +60,13 @@ async def replace(stand: Stand, services: Sequence[str], settings: Mapping[str, 
 
 async def change_keys(stand: Stand, *keys: str) -> None:
     """Put other keys into the file, and let everybody go on for a while."""
-    write_keys(stand, *keys)
+    put_keys(stand, *keys)
     await asyncio.sleep(A_WHILE)
 
 
-def write_keys(stand: Stand, *keys: str) -> None:
-    """Put another file in the place of the present one, at once."""
-    file = stand.directory / KEYS / "token-keys.pem"
-    new = file.with_suffix(f".{time.monotonic_ns()}")
-    new.touch(0o600)
-    new.write_text("".join(keys))
-    os.chown(new, USER, USER)
-    Path(new).rename(file)
+def put_keys(stand: Stand, *keys: str) -> None:
+    """Put other keys into the file."""
+    write_keys(stand.directory / KEYS / "token-keys.pem", *(key.encode() for key in keys), owner=USER)
 
 
 def read_public(private: str) -> str:

@@ -1,10 +1,11 @@
-"""Sign-out reaches services that are not ours, by the files that our pages show, in Python and in Node."""
+"""Sign-out reaches external services, by the files that our pages show, in Python and in Node."""
 
+import asyncio
 import json
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sized
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -14,7 +15,9 @@ import pytest
 from tests.support.followers_elsewhere import COMMANDS, Elsewhere, Line, following_elsewhere, line_to
 from tests.support.house import ROOT
 from tests.support.people import Person, sign_in, sign_up_and_in
+from tests.support.raw_upstream import Received, running_upstream
 from tests.support.running_stack import StackUrls
+from tests.support.waiting import wait_until
 
 WITHIN = 2.0  # seconds in which an ended session is refused
 PATIENCE = 1.0  # seconds for which a cut feed makes no difference
@@ -22,7 +25,7 @@ PATIENCE = 1.0  # seconds for which a cut feed makes no difference
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service that is not ours, as the operator knows it."""
+    """An external service, as the operator knows it."""
 
     name: str
     credential: str
@@ -83,7 +86,7 @@ async def sign_out(client: httpx2.AsyncClient, person: Person) -> None:
 async def test_a_token_is_refused_elsewhere_after_sign_out(
     client: httpx2.AsyncClient, elsewhere: Elsewhere, ada: Person
 ) -> None:
-    """Two seconds after the sign-out a service that is not ours refuses the token, and no other of the user's."""
+    """Two seconds after the sign-out an external service refuses the token, and no other of the user's."""
     other = await sign_in(client, ada.email)
     assert not await elsewhere.refuses(ada)
     await sign_out(client, ada)
@@ -174,3 +177,26 @@ async def test_a_revoked_credential_is_a_cut(
             await sign_out(client, ada)
             with pytest.raises(TimeoutError):
                 await process.wait_until_refused(ada, seconds=WITHIN)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_credential_goes_nowhere_else(language: str, status: int) -> None:
+    """A redirect is a cut as any other error is, and is not followed: another host would get the credential."""
+
+    async def redirect(request: Received) -> None:
+        location = request.target.replace("/api/revocations", f"{elsewhere.url}/")
+        await request.answer(status=f"{status} Moved", headers=f"Location: {location}\r\n")
+
+    async def answer_a_page(request: Received) -> None:
+        page = {"epoch": str(uuid.uuid4()), "last": 0, "since": 0, "ended": []}
+        await request.answer(json.dumps(page).encode(), headers="Content-Type: application/json\r\n")
+
+    async with running_upstream(answer_a_page) as elsewhere, running_upstream(redirect) as feed:
+        async with following_elsewhere(language, feed.url, "gatepost_any", "refuse", PATIENCE) as process:
+            await wait_until(lambda: _count(feed.received), lambda count: count > 1)
+            assert await asyncio.to_thread(process.program.ask, {"sid": "any", "iat": 0}) is True
+        assert elsewhere.received == []
+
+
+async def _count(received: Sized) -> int:
+    return len(received)

@@ -129,6 +129,20 @@ def test_a_key_in_the_place_of_a_secret(tmp_path: Path, service: str, key: bytes
     assert_refused(run([service], SECRET_KEY_FILE=str(file)), said)
 
 
+@pytest.mark.parametrize(
+    ("service", "name"),
+    [
+        ("auth_service", "GATEWAY_SERVICE_SECRET"),
+        ("posts_service", "POSTS_SERVICE_SECRET_PREVIOUS"),
+        ("gateway", "GATEWAY_SERVICE_SECRET"),
+    ],
+)
+def test_a_key_in_the_place_of_another_secret(service: str, name: str) -> None:
+    """Nor is a key in PEM the secret of a caller."""
+    said = f"{service} does not start: {name}: must be a secret and no key in PEM, whose file TOKEN_KEY_FILE names"
+    assert_refused(run([service], **{"SECRET_KEY": KEY, name: PRIVATE.decode()}), said)
+
+
 @pytest.mark.parametrize("service", ["posts_service", "gateway"])
 def test_nothing_that_verifies(service: str) -> None:
     """A service that could verify nobody's token never starts."""

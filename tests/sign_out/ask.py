@@ -1,4 +1,4 @@
-"""A process of a service that is not ours: answers whether it would refuse a token, by ``follower.py`` as documented.
+"""A process of an external service: answers whether it would refuse a token, by ``follower.py`` as documented.
 
 It writes one line of JSON for each that it reads, and one when it has started.
 """

@@ -1,4 +1,4 @@
-// A service that is not ours, plain: 200 for a token that it takes, 401 for one of an ended session and any other.
+// An external service, plain: 200 for a token that it takes, 401 for one of an ended session and any other.
 // `node service.mjs PORT`, with ISSUER, SECRET_KEY, GATEPOST and CREDENTIAL in its environment.
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";

@@ -1,6 +1,7 @@
 """Where the data is, as a test wants the service to find it: emptied and nothing lost, or restarted."""
 
 import asyncpg
+from starlette.applications import Starlette
 
 
 async def note_place(database: asyncpg.Connection, table: str) -> None:
@@ -15,11 +16,30 @@ async def note_place(database: asyncpg.Connection, table: str) -> None:
     )
 
 
-async def note_restart(database: asyncpg.Connection) -> None:
-    """Make it look as if the database's server had been restarted since the service last looked."""
+async def note_restart(app: Starlette, database: asyncpg.Connection) -> None:
+    """Make it look as if the database's server had been restarted since the service last looked.
+
+    It looks once more before: the higher ids that it may have seen until a table was emptied would be a loss.
+    """
+    await app.state.parts.epoch_watch.look()
+    await move_server_start(database)
+
+
+async def move_server_start(database: asyncpg.Connection) -> None:
+    """Let the newest epoch name another start of the server than that of the one that runs."""
     await database.execute(
         """
         UPDATE epochs SET server_started_at = server_started_at - interval '1 minute'
+        WHERE number = (SELECT max(number) FROM epochs)
+        """
+    )
+
+
+async def go_on_as_before(database: asyncpg.Connection) -> None:
+    """Note that the data is in place as the release before does after a restart: in the epoch that there was."""
+    await database.execute(
+        """
+        UPDATE epochs SET seen_at = clock_timestamp(), server_started_at = pg_postmaster_start_time()
         WHERE number = (SELECT max(number) FROM epochs)
         """
     )

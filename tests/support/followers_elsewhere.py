@@ -1,4 +1,4 @@
-"""Services that are not ours, each a process that follows the ended sessions by the file that our pages show."""
+"""External services, each a process that follows the ended sessions by the file that our pages show."""
 
 import asyncio
 import contextlib

@@ -22,7 +22,9 @@ def list_forgeries(claims: Json, by: Signer) -> dict[str, list[str]]:
         "expired": [faulty["expired"], faulty["expires now"]],
         "no `exp`": [faulty["no exp"]],
         "another key": _take(faulty, "signed with another key pair", "signed with and naming another key pair"),
-        "another key in the header": [faulty["signed with another key pair, the header holding it"]],
+        "another key in the header": [
+            token for name, token in faulty.items() if name.startswith("signed with another key pair, which ")
+        ],
         "another text under the signature": _exchange_claims(claims, by),
         "signature missing or cut": _take(faulty, "no signature", "signature missing", "signature cut"),
         "odd signatures": [token for name, token in faulty.items() if name.startswith("signature: ")],

@@ -1,4 +1,4 @@
-"""Services of other people that verify our tokens: the files of ``docs/verify-elsewhere``, run as they are.
+"""External services that verify our tokens: the files of ``docs/verify-elsewhere``, run as they are.
 
 Each is told issuer, audience and key set by its environment. Their packages are those of ``tests/verify_elsewhere``.
 """

@@ -23,7 +23,6 @@ from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
 from shared.process.draining import DrainingServer
 from shared.process.server import build_config
-from shared.tokens.keys import PublishedKeys
 from tests.support.key_publisher import running_key_publisher
 from tests.support.signers import USUAL, Signer
 from tests.support.verifiers import keys_of
@@ -43,7 +42,6 @@ class RunningGateway:
     credentials: Credentials
     metrics: Metrics
     server: DrainingServer
-    keys: PublishedKeys
 
     @property
     def url(self) -> str:
@@ -114,7 +112,7 @@ async def running_gateway(
         server = await _serve(app, listener)
         stack.push_async_callback(server.shutdown, [listener])
         credentials = Credentials.of(settings, Revocations(), keys_of(signer) if signer.key is not None else None)
-        yield RunningGateway(settings.port, settings, credentials, metrics, server, app.keys)
+        yield RunningGateway(settings.port, settings, credentials, metrics, server)
 
 
 def _settings(

@@ -1,4 +1,4 @@
-"""Credentials of services that are not ours, made as an operator makes them."""
+"""Credentials of external services, made as an operator makes them."""
 
 from starlette.applications import Starlette
 

@@ -44,6 +44,12 @@ class Signer:
         assert self.key is not None
         return write_private(self.key)
 
+    @property
+    def public_pem(self) -> bytes:
+        """Its public key in PEM."""
+        assert self.key is not None
+        return write_public(self.key)
+
 
 @dataclass(slots=True)
 class Usual:

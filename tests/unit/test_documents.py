@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.tokens.key_pairs import IssuerKeys, make_key_pair, read_key_pairs
 from shared.tokens.signed import AccessTokens, KeyRing
 from stack.services import SETTING_NAMES
 from tests.support.house import ROOT
@@ -115,7 +116,8 @@ def test_the_readme_is_short() -> None:
 
 def test_the_claims_of_a_token_are_described() -> None:
     """``docs/behind-the-gateway.md`` names exactly the claims that an access token may have."""
-    tokens = AccessTokens(KeyRing("k" * 32), "https://id.example.org", ttl=60)
+    pairs = read_key_pairs(make_key_pair().encode())  # what a secret signs has not all of them
+    tokens = AccessTokens(IssuerKeys(KeyRing("k" * 32), pairs), "https://id.example.org", ttl=60)
     token = tokens.sign(
         user_id=1, name="Ada", email="ada@example.org", session_id="s", now=0, authenticated_at=0, roles=["admin"]
     )

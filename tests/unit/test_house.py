@@ -42,10 +42,12 @@ KEYS = {
     "epochs": "number",
     "feed_starts": "epoch",
     "identities": "subject",
+    "feed_ends": "epoch",
 }
-GIVEN = r"(\$\d|ANY\(\$\d|ANY\(\(SELECT \$\d|ANY\(ARRAY\()"  # a parameter, or an array: its subquery has the limit
+# A parameter, the one row that a function finds, or an array: its subquery has the limit.
+GIVEN = r"(\$\d|ANY\(\$\d|ANY\(\(SELECT \$\d|ANY\(ARRAY\(|\(SELECT find_newest_code\()"
 # A row for each time that a database was started or put back; a hundred rows.
-SMALL = {"epochs", "feed_starts", "service_credentials"}
+SMALL = {"epochs", "feed_starts", "feed_ends", "service_credentials"}
 HIGHEST = re.compile(r"max\((?:id|number)\)[ ,0)]* FROM [a-z_]+")  # one step down an index
 BOUNDED_OTHERWISE = {
     # Why a statement is bounded that has no limit and names no row by its key.
@@ -61,7 +63,6 @@ BOUNDED_OTHERWISE = {
     "insert_identity": "a user has few, by the limit that it is given",
     "delete_identities_of": "and so are all of them",
     "delete_identities_at": "and those at one provider",
-    "try_code": "one row, found with a limit",
     "delete_expired_answers": "rows by their place, found with a limit",
 }
 HIDDEN = "(SELECT author_id FROM removals)"  # who is being removed: as many as were deleted in the last seconds

@@ -3,6 +3,7 @@
 import os
 import re
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import kubernetes_validate
@@ -247,11 +248,23 @@ def test_a_service_starts_by_a_key_pair(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert load_settings(SETTINGS[service]).shared_key is None
 
 
-def render_with(folder: Path, variant: str, components: list[str]) -> list[Manifest]:
+@pytest.mark.parametrize("name", ["comments-service", "my-gateway", "gateway-2"])
+def test_a_service_of_ones_own_is_left_alone(tmp_path: Path, name: str) -> None:
+    """Beside a Deployment of the operator's own, whatever its name, the components build, and leave it as it is."""
+    pod = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [{"name": "own", "image": "own:1"}]}}
+    about = {"selector": {"matchLabels": {"app": name}}, "template": pod}
+    own = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": about}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(own))
+    rendered = render_with(tmp_path, "ingress", ["key-pair", "no-shared-secret"], ["own.yaml"])
+    assert [each["spec"] for each in rendered if name_of(each) == name] == [about]
+
+
+def render_with(folder: Path, variant: str, components: list[str], own: Sequence[str] = ()) -> list[Manifest]:
     """Return the Deployments of a variant with components, as an operator's own kustomization names them."""
     place = os.path.relpath(FOLDER, folder)
     listed = ", ".join(f"{place}/{each}" for each in components)
-    (folder / "kustomization.yaml").write_text(f"resources: [{place}/{variant}]\ncomponents: [{listed}]\n")
+    resources = ", ".join((f"{place}/{variant}", *own))
+    (folder / "kustomization.yaml").write_text(f"resources: [{resources}]\ncomponents: [{listed}]\n")
     rendered = render_folder(folder)
     (settings,) = [each for each in rendered if name_of(each).startswith("gatepost-settings")]
     assert settings["data"]["PUBLISHED_KEYS"] == "on"

@@ -1,4 +1,4 @@
--- Credentials of services that are not ours, by which they learn which sessions were ended
+-- Credentials of external services, by which they learn which sessions were ended
 -- depends: 0013-newest-codes
 
 -- migrate: apply

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from urllib.parse import urlencode, urljoin
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 WAIT = 5  # seconds for which Gatepost holds a request if there is nothing new
 PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds before the next request
@@ -27,6 +27,7 @@ class EndedSessions:
         self._url = urljoin(gatepost, "/api/revocations")
         self._headers = {"Authorization": f"Bearer {credential}"}
         self._refuses_when_cut, self._patience = when_cut == "refuse", patience
+        self._opener = build_opener(_NoRedirect)
         self._ended: dict[str, int] = {}  # session id: until when that matters
         self._since, self._position = 0, {"epoch": "", "after": 0}
         self._heard_at, self._has_caught_up = float("-inf"), threading.Event()
@@ -58,7 +59,7 @@ class EndedSessions:
         """Take a page; tell whether it brought anything."""
         wait = WAIT if self._has_caught_up.is_set() else 0
         request = Request(f"{self._url}?{urlencode({**self._position, 'wait': wait})}", headers=self._headers)
-        with urlopen(request, timeout=wait + WAIT) as answer:
+        with self._opener.open(request, timeout=wait + WAIT) as answer:
             page = json.load(answer)
         known = {**self._ended, **{each["sid"]: each["until"] for each in page["ended"]}}
         self._ended = {sid: until for sid, until in known.items() if until > time.time()}
@@ -67,3 +68,10 @@ class EndedSessions:
         if not page["ended"]:
             self._has_caught_up.set()
         return bool(page["ended"])
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    """Follows no redirect, which would get the credential too."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Let it be the error that it is."""

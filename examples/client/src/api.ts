@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * The public keys
-         * @description Return the keys that verify access tokens. 404 while a shared secret signs them.
+         * @description Return the keys that verify access tokens. 404 while no key pair is published.
          */
         get: operations["show_keys"];
         put?: never;

@@ -4,21 +4,23 @@
 -- migrate: apply
 
 -- A row that comes from a dump was written by another transaction than the one that it names. COPY and INSERT keep what
--- the dump says; only an UPDATE, which the release before makes, too, is noted here.
-ALTER TABLE epochs ADD COLUMN written_in xid8 NOT NULL DEFAULT pg_current_xact_id();
+-- the dump says; noted here is an UPDATE, which the release before makes, too, and an INSERT that leaves it to the
+-- default. After a savepoint it is a transaction within another that writes: only the row itself tells its number.
+ALTER TABLE epochs ADD COLUMN written_in xid NOT NULL DEFAULT pg_current_xact_id()::xid;
 
+COMMENT ON COLUMN epochs.seen_at IS 'when the service last found all as it was, to ten seconds';
 COMMENT ON COLUMN epochs.written_in IS 'the transaction that wrote the row; if another one did, the row was put back';
 
-CREATE FUNCTION note_transaction() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION note_transaction() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    NEW.written_in = pg_current_xact_id();
-    RETURN NEW;
+    UPDATE epochs SET written_in = xmin WHERE number = NEW.number AND written_in <> xmin;
+    RETURN NULL;
 END
 $$;
 
-CREATE TRIGGER note_transaction BEFORE UPDATE ON epochs FOR EACH ROW EXECUTE FUNCTION note_transaction();
-
-UPDATE epochs SET seen_at = seen_at; -- notes it for the rows that are there
+CREATE TRIGGER note_update AFTER UPDATE ON epochs FOR EACH ROW EXECUTE FUNCTION note_transaction();
+CREATE TRIGGER note_insert AFTER INSERT ON epochs FOR EACH ROW
+WHEN (NEW.written_in = pg_current_xact_id()::xid) EXECUTE FUNCTION note_transaction();
 
 -- UUIDs of version 7 (RFC 9562, 5.7): the id of an epoch says when it began, also where a restore took the row away.
 ALTER TABLE epochs ALTER COLUMN id SET DEFAULT encode(
@@ -29,6 +31,8 @@ ALTER TABLE epochs ALTER COLUMN id SET DEFAULT encode(
     'hex'
 )::uuid;
 
+UPDATE epochs SET seen_at = seen_at; -- notes it for the rows that are there
+
 CREATE OR REPLACE FUNCTION is_data_in_place(guarded text) RETURNS boolean STABLE
 RETURN coalesce((
     SELECT server_started_at = pg_postmaster_start_time()
@@ -36,7 +40,7 @@ RETURN coalesce((
         AND table_id = to_regclass(guarded)
         AND file_node = coalesce(pg_relation_filenode(to_regclass(guarded)), 0)
         AND ids_from <= coalesce(pg_sequence_last_value(pg_get_serial_sequence(guarded, 'id')::regclass), 0)
-        AND epochs.xmin = written_in::xid
+        AND epochs.xmin = written_in
     FROM epochs ORDER BY number DESC LIMIT 1
 ), false);
 
@@ -53,6 +57,8 @@ RETURN coalesce((
 ), false);
 
 ALTER TABLE epochs ALTER COLUMN id SET DEFAULT gen_random_uuid();
-DROP TRIGGER note_transaction ON epochs;
+DROP TRIGGER note_insert ON epochs;
+DROP TRIGGER note_update ON epochs;
 DROP FUNCTION note_transaction();
 ALTER TABLE epochs DROP COLUMN written_in;
+COMMENT ON COLUMN epochs.seen_at IS 'when the service last found all as it was, to the minute';

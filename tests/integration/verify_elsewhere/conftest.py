@@ -1,4 +1,4 @@
-"""What the tests of foreign verifiers share: a stack that signs by a key pair, and the verifiers around it.
+"""What the tests of external services share: a stack that signs by a key pair, and the verifiers around it.
 
 Between them and the stack is a relay, which counts how often each key set is fetched, and can be cut.
 """

@@ -52,6 +52,8 @@ async def test_the_key_set_can_not_be_fetched(
                 await wait_until(
                     lambda verifier=verifier: ask(client, verifier.orders, ada.token), lambda status: status == 503
                 )
+                answer = await client.get(verifier.orders, headers=ada.bearer)
+                assert "www-authenticate" not in answer.headers, verifier.name
     finally:
         relay.is_cut = False
     for verifier in libraries[:-1]:

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from auth_service.app import create_app
 from auth_service.parts import Parts
-from auth_service.tables.users import get_highest_user_id
+from auth_service.tables.users import get_newest_user_id
 from shared.errors import Unavailable
 from shared.observing.metrics import Metrics
 from shared.postgres.epoch_watch import EpochWatch
@@ -56,6 +56,7 @@ async def test_describes_its_api(client: httpx2.AsyncClient) -> None:
         *(("get", "/api/me"), ("patch", "/api/me"), ("delete", "/api/me")),
         ("post", "/api/me/password"),
         *(("get", "/api/me/sessions"), ("delete", "/api/me/sessions"), ("delete", "/api/me/sessions/{sid}")),
+        ("get", "/api/revocations"),
         *(("get", "/.well-known/jwks.json"), ("get", "/.well-known/oauth-authorization-server")),
     }
     assert set(operations["post", "/api/user"]["responses"]) >= {"201", "400", "409", "413", "415", "422", "503"}
@@ -142,7 +143,7 @@ class Broken(EpochWatch):
 async def test_a_part_that_fails_to_stop_holds_up_no_other(auth_database_url: str) -> None:
     """When one part can't be stopped the others are, letters' delivery too, and the failure is reported."""
     parts = Parts.build(auth_settings(auth_database_url, **WITH_MAIL), Metrics())
-    parts = dataclasses.replace(parts, epoch_watch=Broken(parts.database, "users", get_highest_user_id))
+    parts = dataclasses.replace(parts, epoch_watch=Broken(parts.database, "users", get_newest_user_id))
     await parts.start()
     await parts.database.wait_until_ready()
     with pytest.raises(ZeroDivisionError):

@@ -1,7 +1,7 @@
 """Changing ``NEXTAUTH_SECRET`` and the service secrets, replica by replica: no request fails, in either order.
 
 First each replica gets the new secret as a previous one, then as its own. All the time two kinds of replicas run side
-by side, and what one of them made has to be valid at the other. The same road leads from one service secret for all
+by side, and what one of them made has to be valid at the other. The same way leads from one service secret for all
 callers to one for each.
 """
 

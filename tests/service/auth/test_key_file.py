@@ -1,6 +1,7 @@
 """The key file while the service runs: a new one counts at once, a bad one changes nothing, nobody is signed out."""
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -17,8 +18,9 @@ from auth_service.verifiers import key_file
 from shared.observing.metrics import Metrics
 from tests.support.gateway_in_process import eventually
 from tests.support.people import PASSWORD, sign_up_and_in
+from tests.support.rotating_keys import write_keys
 from tests.support.services import auth_settings, client_of, running
-from tests.support.signers import SECRET, Signer, kid_of, make_ec_key, pair_up, write_public
+from tests.support.signers import SECRET, Signer, kid_of, make_ec_key, pair_up
 
 ONE, TWO = (pair_up(make_ec_key(number)) for number in (1, 2))
 
@@ -35,15 +37,6 @@ def file(tmp_path: Path) -> Path:
     return write_keys(tmp_path / "keys.pem", ONE.pem)
 
 
-def write_keys(path: Path, *keys: bytes) -> Path:
-    """Put another file in the place of this one, at once."""
-    new = path.with_suffix(".new")
-    new.touch(0o600)
-    new.write_bytes(b"".join(keys))
-    new.rename(path)
-    return path
-
-
 def spoil(path: Path, content: bytes | None, mode: int) -> None:
     """Take the key file away, or put one with this content and mode in its place."""
     if content is None:
@@ -54,12 +47,6 @@ def spoil(path: Path, content: bytes | None, mode: int) -> None:
     new.rename(path)
 
 
-def public(signer: Signer) -> bytes:
-    """Return the public half of a signer."""
-    assert signer.key is not None
-    return write_public(signer.key)
-
-
 @pytest.fixture
 async def service(app: Starlette, auth_database_url: str, file: Path) -> AsyncIterator[httpx2.AsyncClient]:
     """Give a client of an auth service that signs by the file."""
@@ -68,9 +55,10 @@ async def service(app: Starlette, auth_database_url: str, file: Path) -> AsyncIt
         yield client
 
 
-def running_service(database_url: str, file: Path, secret: str | None = None) -> "_Running":
-    """Give a client of an auth service with a key file, and a shared secret too if one is given."""
-    return _Running(create_app(auth_settings(database_url, secret_key=secret, token_key_file=str(file)), Metrics()))
+def running_service(database_url: str, file: Path | None, secret: str | None = None) -> "_Running":
+    """Give a client of an auth service with a key file, a shared secret, or both."""
+    name = str(file) if file is not None else None
+    return _Running(create_app(auth_settings(database_url, secret_key=secret, token_key_file=name), Metrics()))
 
 
 class _Running:
@@ -122,10 +110,10 @@ async def test_a_key_is_announced_then_signs_then_retires(service: httpx2.AsyncC
     """Each step is a change of the file; tokens of before are good until their key is taken out, and no longer."""
     ada = await sign_up_and_in(service, "Ada Lovelace")
     assert kid(ada.token) == ONE.kid
-    write_keys(file, ONE.pem, public(TWO))
+    write_keys(file, ONE.pem, TWO.public_pem)
     await wait_for_keys(service, ONE, TWO)
     assert kid(await sign_in(service, ada.email)) == ONE.kid
-    write_keys(file, TWO.pem, public(ONE))
+    write_keys(file, TWO.pem, ONE.public_pem)
     await wait_for_keys(service, TWO, ONE)
     new = await sign_in(service, ada.email)
     assert kid(new) == TWO.kid
@@ -138,7 +126,7 @@ async def test_a_key_is_announced_then_signs_then_retires(service: httpx2.AsyncC
 async def test_from_a_secret_to_a_key_pair(app: Starlette, auth_database_url: str, file: Path) -> None:
     """Beside a secret a first pair is announced, then signs; tokens of the secret are good all the while."""
     del app
-    write_keys(file, public(ONE))
+    write_keys(file, ONE.public_pem)
     async with running_service(auth_database_url, file, SECRET) as service:
         ada = await sign_up_and_in(service, "Ada Lovelace")
         assert (kid(ada.token), await list_published(service)) == (kid_of(SECRET), [ONE.kid])
@@ -155,7 +143,7 @@ async def test_from_a_secret_to_a_key_pair(app: Starlette, auth_database_url: st
     ("content", "mode", "reason"),
     [
         (b"nonsense", 0o600, "holds no key in PEM"),
-        (public(TWO), 0o600, "begins with a public key; its first key signs, and must be private"),
+        (TWO.public_pem, 0o600, "begins with a public key; its first key signs, and must be private"),
         (TWO.pem, 0o644, "others can read"),
         (TWO.pem[:100], 0o600, "a PEM block that has no end"),
         (None, 0o600, "can't be read"),
@@ -177,6 +165,51 @@ async def test_a_bad_file_changes_nothing(
     await wait_for_keys(service, TWO)
 
 
+async def test_a_file_that_could_not_be_read_is_tried_again(
+    service: httpx2.AsyncClient, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new file that can't be read for a moment counts as soon as it can, unchanged; the failure is logged once."""
+    failed, open_file = 0, os.open
+
+    def fail(path: str | Path, *rest: int) -> int:
+        nonlocal failed
+        if path != file:
+            return open_file(path, *rest)
+        failed += 1
+        raise OSError(errno.EIO, "as a disk of the network may fail")
+
+    with capture_logs() as logs:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "open", fail)
+            write_keys(file, TWO.pem, ONE.public_pem)
+            await eventually(lambda: failed > 2)
+        await wait_for_keys(service, TWO, ONE)
+    assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == ["token_keys_refused"]
+
+
+async def test_going_back_to_the_secret_is_told(app: Starlette, auth_database_url: str, file: Path) -> None:
+    """A file that holds no private key any more lets the shared secret sign again, which is a warning."""
+    del app
+    async with running_service(auth_database_url, file, SECRET) as service:
+        with capture_logs() as logs:
+            write_keys(file, ONE.public_pem, TWO.public_pem)
+            await wait_for_keys(service, ONE, TWO)
+        ada = await sign_up_and_in(service, "Ada Lovelace")
+    assert kid(ada.token) == kid_of(SECRET)
+    assert [(entry["event"], entry["kid"]) for entry in logs if entry["log_level"] == "warning"] == [
+        ("token_key_withdrawn", ONE.kid)
+    ]
+
+
+async def test_a_change_before_the_start_is_not_missed(app: Starlette, auth_database_url: str, file: Path) -> None:
+    """A file that changes between the first reading and the start of the service is read again."""
+    del app
+    built = running_service(auth_database_url, file)
+    write_keys(file, TWO.pem)
+    async with built as service:
+        await wait_for_keys(service, TWO)
+
+
 async def test_a_link_that_is_moved_is_a_change(app: Starlette, auth_database_url: str, tmp_path: Path) -> None:
     """What the path leads to counts: Kubernetes moves a link to a folder, and touches neither file."""
     del app
@@ -190,6 +223,17 @@ async def test_a_link_that_is_moved_is_a_change(app: Starlette, auth_database_ur
         (tmp_path / "moved").symlink_to("two")
         (tmp_path / "moved").rename(tmp_path / "data")
         await wait_for_keys(service, TWO)
+
+
+async def test_sighup_ends_nothing(app: Starlette, auth_database_url: str) -> None:
+    """Without a key file SIGHUP is answered by a line in the log, and not by the end of the process."""
+    del app
+    async with running_service(auth_database_url, None, SECRET) as service:
+        assert signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL
+        with capture_logs() as logs:
+            os.kill(os.getpid(), signal.SIGHUP)
+            await eventually(lambda: any(entry["event"] == "no_key_file_to_read" for entry in logs))
+        assert (await service.get("/livez")).status_code == 200
 
 
 async def test_sighup_reads_it_at_once(

@@ -121,6 +121,17 @@ async def test_a_new_code_ends_the_older_ones(database: asyncpg.Connection) -> N
     assert await try_code(database, Purpose.RESET, (b"newer flow",), (b"newer",)) is not None
 
 
+async def test_a_clock_that_steps_back_changes_nothing(database: asyncpg.Connection) -> None:
+    """The newest code of a browser is the one that was asked for last, whatever time it was, by whichever key."""
+    for flow, address in ((b"flow", b"another address"), (b"before", b"a third address")):
+        await insert_code(database, NewCode(Purpose.RESET, 7, (address,), b"older", flow))
+    await database.execute("UPDATE codes SET created_at = now() + interval '1 hour', used_at = now()")
+    await insert_code(database, NEW)
+    for macs in ((b"flow", b"before"), (b"before", b"flow")):
+        assert await try_code(database, Purpose.RESET, macs, (RIGHT,)) is not None
+        assert await find_newest(database, Purpose.RESET, macs) is not None
+
+
 async def test_a_code_is_good_for_a_while(database: asyncpg.Connection) -> None:
     """A code that is too old is refused, even if it was right a moment before; housekeeping deletes it."""
     await insert_code(database, NEW)

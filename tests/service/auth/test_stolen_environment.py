@@ -4,7 +4,9 @@ The thief tries every value in it for every purpose: as a key, as a secret from 
 file with a key, and in the name of each service. All that is public, the thief has as well.
 """
 
+import functools
 import time
+import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
 from itertools import product
 from pathlib import Path
@@ -23,7 +25,9 @@ from gateway.settings import GatewaySettings
 from posts_service.settings import PostsSettings
 from shared.auth_events import contract
 from shared.observing.metrics import Metrics
+from shared.service_settings import list_callers
 from shared.settings import Settings, load_settings, reveal
+from shared.tokens.device_cookie import DeviceCookies, LastSignIn, device_cookie_name
 from shared.tokens.keys import PublishedKeys
 from shared.tokens.service_keys import derive_secret
 from shared.tokens.session_cookie import SessionSealer
@@ -38,6 +42,7 @@ from tests.support.services import client_of, running, signing_settings
 from tests.support.signers import kid_of, pair_up, signer_of, write_public
 
 URL = "https://gate.example"
+DEVICE = device_cookie_name(secure=True)
 SECRETS = {
     **{name: str(value) for name, value in make_secrets().items()},
     "ENVIRONMENT": "production",
@@ -89,12 +94,23 @@ def env_file(mode: str) -> Environment:
     return ENV_FILES[mode]
 
 
-@pytest.fixture(scope="module")
-async def app(env_file: Environment, auth_database_url: str) -> AsyncIterator[Starlette]:
-    """Give the auth service with its own environment."""
-    environment = read_container_environment("auth_service", {**env_file, "AUTH_DATABASE_URL": auth_database_url})
+def read_auth_settings(env_file: Environment, database_url: str) -> AuthSettings:
+    """Return the settings of the auth service in its container, with another database."""
+    environment = read_container_environment("auth_service", {**env_file, "AUTH_DATABASE_URL": database_url})
     settings = read_settings(AuthSettings, environment)
     assert isinstance(settings, AuthSettings)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def settings(env_file: Environment, auth_database_url: str) -> AuthSettings:
+    """Give the auth service's settings."""
+    return read_auth_settings(env_file, auth_database_url)
+
+
+@pytest.fixture(scope="module")
+async def app(settings: AuthSettings) -> AsyncIterator[Starlette]:
+    """Give the auth service with its own environment."""
     async with running(create_app(settings, Metrics())) as app:
         await app.state.parts.database.wait_until_ready()
         yield app
@@ -136,11 +152,27 @@ def list_keys(environment: Environment) -> Iterator[tuple[str, str]]:
             yield from ((name, derive_secret(caller, value)) for caller in CALLERS)
 
 
-async def list_answered(client: httpx2.AsyncClient, environment: Environment) -> set[tuple[str, str, str]]:
+def list_service_tokens(key: str, caller: str, settings: AuthSettings) -> Iterator[str]:
+    """Return tokens of a caller that a key signs: under the key's own name, and under those of the right keys."""
+    token = ServiceTokens({caller: KeyRing(key)}).sign(caller=caller, callee="auth_service", now=int(time.time()))
+    yield token
+    for each in list_callers(AuthSettings):
+        right = settings.build_keys(each).signing_key
+        assert right is not None
+        yield forge(read_claims(token), {**read_header(token), "kid": right.kid}, key)
+
+
+async def list_answered(
+    client: httpx2.AsyncClient, environment: Environment, settings: AuthSettings
+) -> set[tuple[str, str, str]]:
     """Call each internal path with every key in the name of each service; return what was answered: key, name, path."""
     answered = set()
-    for (name, key), caller, path in product(list_keys(environment), CALLERS, PATHS):
-        token = ServiceTokens({caller: KeyRing(key)}).sign(caller=caller, callee="auth_service", now=int(time.time()))
+    tokens = (
+        (name, caller, path, token)
+        for (name, key), caller, path in product(list_keys(environment), CALLERS, PATHS)
+        for token in list_service_tokens(key, caller, settings)
+    )
+    for name, caller, path, token in tokens:
         headers = {"authorization": f"Bearer {token}"}
         if path == contract.SESSION_PATH:
             answer = await client.post(path, json={"session": "", "pieces": []}, headers=headers)
@@ -162,7 +194,8 @@ def list_forgeries(environment: Environment, token: str) -> Iterator[tuple[str, 
     for name, value in environment.items():
         if Path(value).is_file():
             key_pair = load_pem_private_key(Path(value).read_bytes(), None)
-            yield name, forge(claims, by=pair_up(key_pair))  # type: ignore[arg-type] # for P-256
+            signer = pair_up(key_pair)  # type: ignore[arg-type] # for P-256
+            yield from ((name, forge(claims, each, by=signer)) for each in (signer.header, header))
 
 
 def list_public() -> Iterator[tuple[str, str]]:
@@ -202,15 +235,24 @@ def list_openers(environment: Environment, sealed: str) -> set[str]:
 
 
 async def list_sealers(client: httpx2.AsyncClient, environment: Environment, ada: Person) -> set[str]:
-    """Seal a cookie of Ada's session with every value; return which of them the auth service opens."""
-    found = set()
+    """Make the cookies of Ada's session with every value; return which of them the auth service takes."""
+    found, now = set(), int(time.time())
+    claims = {"sub": str(ada.id), "sid": ada.session_id, "accessToken": "any"}
     for name, key in list_keys(environment):
-        claims = {"sub": str(ada.id), "sid": ada.session_id, "accessToken": "any"}
-        cookie = f"__Secure-next-auth.session-token={SessionSealer(key, 3600).seal(claims, int(time.time()))}"
-        answer = await client.get("/api/auth/session", headers={"cookie": cookie})
-        assert answer.status_code == 200
-        found |= {name} if answer.json() else set()
+        session = f"__Secure-next-auth.session-token={SessionSealer(key, 3600).seal(claims, now)}"
+        device = f"{DEVICE}={DeviceCookies(key).make(LastSignIn(ada.id, ada.session_id), now)}"
+        for cookies in (session, device, f"{session}; {device}"):
+            answer = await client.get("/api/auth/session", headers={"cookie": cookies})
+            assert answer.status_code == 200
+            found |= {name} if answer.json() else set()
     return found
+
+
+def list_device_makers(parts: Parts, environment: Environment, ada: Person) -> set[str]:
+    """Return which values of an environment make a device cookie of Ada's, by which a browser is no stranger."""
+    sign_in, now = LastSignIn(ada.id, ada.session_id), int(time.time())
+    made = ((name, DeviceCookies(key).make(sign_in, now)) for name, key in list_keys(environment))
+    return {name for name, cookie in made if parts.devices.find_last_sign_in(cookie, now) == sign_in}
 
 
 @pytest.fixture
@@ -243,17 +285,21 @@ def test_no_file_is_in_its_container(service: str) -> None:
     assert not container.keys() & {"volumes", "secrets", "configs", "env_file", "volumes_from"}
 
 
-async def test_what_the_posts_service_can_call(client: httpx2.AsyncClient, of_posts: Environment) -> None:
+async def test_what_the_posts_service_can_call(
+    client: httpx2.AsyncClient, settings: AuthSettings, of_posts: Environment
+) -> None:
     """With the posts service's environment one can ask what it asks, in its own name, and nothing else."""
-    assert await list_answered(client, of_posts) == {
+    assert await list_answered(client, of_posts, settings) == {
         ("POSTS_SERVICE_SECRET", "posts_service", contract.USER_CHANGES_PATH),
         ("POSTS_SERVICE_SECRET", "posts_service", contract.REVOCATIONS_PATH),
     }
 
 
-async def test_what_the_gateway_can_call(client: httpx2.AsyncClient, of_gateway: Environment) -> None:
+async def test_what_the_gateway_can_call(
+    client: httpx2.AsyncClient, settings: AuthSettings, of_gateway: Environment
+) -> None:
     """With the gateway's environment one can ask what it asks, in its own name, and nothing else."""
-    assert await list_answered(client, of_gateway) == {
+    assert await list_answered(client, of_gateway, settings) == {
         ("GATEWAY_SERVICE_SECRET", "gateway", contract.REVOCATIONS_PATH),
         ("GATEWAY_SERVICE_SECRET", "gateway", contract.SESSION_PATH),
     }
@@ -272,21 +318,26 @@ async def test_who_can_sign_a_users_token(
 
 
 def test_what_verifies_by_public_keys_signs_nothing(mode: str, verifiers: dict[str, AccessTokens]) -> None:
-    """Where there is a key pair alone, the services that verify have nothing that could sign."""
+    """Where there is a key pair alone, the services that verify have nothing that could sign; with a secret they do."""
+    claims = {"user_id": 1, "name": "Ada", "email": "ada@example.com", "session_id": str(uuid.uuid4())}
     for verifier in verifiers.values():
+        sign = functools.partial(verifier.sign, **claims, now=int(time.time()))
         if mode == "a key pair":
             with pytest.raises(RuntimeError, match="nothing is signed here"):
-                verifier.sign(user_id=1, name="Ada", email="ada@example.com", session_id="any", now=0)
+                sign()
+        else:
+            assert all(is_taken(each, sign()) for each in verifiers.values())
 
 
 async def test_the_posts_service_has_no_way_to_cookies(
     client: httpx2.AsyncClient, parts: Parts, of_posts: Environment
 ) -> None:
-    """With the posts service's environment nobody opens a session cookie, nor makes one that is opened."""
+    """With the posts service's environment nobody opens a session cookie, nor makes one or a device cookie."""
     ada = await sign_up_and_in(client, "Ada Lovelace")
     sealed = parts.sealer.seal({"sub": str(ada.id), "sid": ada.session_id, "accessToken": ada.token}, int(time.time()))
     assert list_openers(of_posts, sealed) == set()
     assert await list_sealers(client, of_posts, ada) == set()
+    assert list_device_makers(parts, of_posts, ada) == set()
 
 
 async def test_the_gateway_opens_cookies(client: httpx2.AsyncClient, parts: Parts, of_gateway: Environment) -> None:
@@ -294,6 +345,7 @@ async def test_the_gateway_opens_cookies(client: httpx2.AsyncClient, parts: Part
     ada = await sign_up_and_in(client, "Ada Lovelace")
     sealed = parts.sealer.seal({"sub": str(ada.id), "sid": ada.session_id, "accessToken": ada.token}, int(time.time()))
     assert list_openers(of_gateway, sealed) == {"NEXTAUTH_SECRET"}
+    assert list_device_makers(parts, of_gateway, ada) == {"NEXTAUTH_SECRET"}
     assert await list_sealers(client, of_gateway, ada) == {"NEXTAUTH_SECRET"}
     assert (await client.post("/api/logout", headers=ada.bearer)).status_code in {200, 204}
     assert await list_sealers(client, of_gateway, ada) == set()
@@ -305,12 +357,11 @@ async def test_one_secret_for_all_is_worth_all_callers(
     """With one ``SERVICE_SECRET`` the environment of one service calls in the name of all, as SECURITY.md says."""
     del database  # emptied before
     one = {name: value for name, value in env_file.items() if not name.endswith("_SERVICE_SECRET")}
-    one |= {"SERVICE_SECRET": "one-secret-for-all-services-0123456789", "AUTH_DATABASE_URL": auth_database_url}
-    settings = read_settings(AuthSettings, read_container_environment("auth_service", one))
-    assert isinstance(settings, AuthSettings)
+    one |= {"SERVICE_SECRET": "one-secret-for-all-services-0123456789"}
+    settings = read_auth_settings(one, auth_database_url)
     async with running(create_app(settings, Metrics())) as app, client_of(app, URL) as client:
         await app.state.parts.database.wait_until_ready()
-        answered = await list_answered(client, read_container_environment("posts_service", one))
+        answered = await list_answered(client, read_container_environment("posts_service", one), settings)
     assert {(caller, path) for _, caller, path in answered} == {
         *(("gateway", path) for path in contract.OF_GATEWAY),
         *(("posts_service", path) for path in contract.OF_RESOURCE_SERVERS),

@@ -8,10 +8,11 @@ import httpx2
 import pytest
 
 from tests.support.forged_tokens import forge, make_claims
-from tests.support.gateway_in_process import RunningGateway, eventually, running_gateway
+from tests.support.gateway_in_process import RunningGateway, running_gateway
 from tests.support.key_publisher import KeyPublisher, running_key_publisher
 from tests.support.raw_upstream import RawUpstream, Received
 from tests.support.signers import Signer, make_ec_key, pair_up
+from tests.support.waiting import wait_until
 
 ONE, TWO, STRANGER = (pair_up(make_ec_key(number)) for number in (1, 2, 3))
 
@@ -138,8 +139,7 @@ async def test_without_any_key_nobody_is_judged(rules: Path, publisher: KeyPubli
         assert (await client.get("/userposts", headers={"authorization": "Bearer x"})).status_code == 302
         assert (await client.get("/public/1")).status_code == 200
         publisher.script = None
-        await eventually(lambda: gateway.keys.find_lack() is None)
-        assert (await client.get("/readyz")).status_code == 200
+        await wait_until(lambda: client.get("/readyz"), lambda ready: ready.status_code == 200)
         assert (await ask(gateway, "/userposts", token)).status_code == 200
 
 

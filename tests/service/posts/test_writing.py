@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.applications import Starlette
 
 from tests.support.epochs import note_restart
 from tests.support.people import Person
@@ -195,14 +196,14 @@ async def test_no_body_breaks_the_service(client: httpx2.AsyncClient, ada: Perso
 
 
 async def test_a_restart_of_the_database_refuses_no_post(
-    client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
+    app: Starlette, client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
     """Posts sent before the service has noticed a restart of its database are stored, with the next ids."""
     first = await write_post(client, ada)
-    await note_restart(database)
+    await note_restart(app, database)
     at_once = (client.post(PATH, json={"title": str(each)}, headers=ada.bearer) for each in range(10))
     assert [answer.status_code for answer in await asyncio.gather(*at_once)] == [201] * 10
-    await note_restart(database)
+    await note_restart(app, database)
     once = await client.post(PATH, json={"title": "once"}, headers={**ada.bearer, "Idempotency-Key": "k"})
     assert once.status_code == 201
     highest = await database.fetchval("SELECT max(id) FROM posts")

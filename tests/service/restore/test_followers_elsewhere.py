@@ -1,4 +1,4 @@
-"""Services that are not ours follow the ended sessions through thousands of them and through a restored database."""
+"""External services follow the ended sessions through thousands of them and through a restored database."""
 
 import datetime as dt
 import uuid

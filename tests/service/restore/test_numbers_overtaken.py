@@ -19,7 +19,17 @@ from tests.support.signers import USUAL, signer_of
 from tests.support.waiting import wait_until
 
 PutBack = Callable[[str, Path], Awaitable[None]]
-FILLED = ("users", "sessions", "refresh_tokens", "user_changes", "revocations", "epochs", "feed_starts", "audit")
+FILLED = (
+    "users",
+    "sessions",
+    "refresh_tokens",
+    "user_changes",
+    "revocations",
+    "epochs",
+    "feed_starts",
+    "feed_ends",
+    "audit",
+)
 SEQUENCES = ("users_id_seq", "user_changes_id_seq", "revocations_id_seq", "audit_id_seq")
 
 

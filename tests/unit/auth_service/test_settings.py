@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from auth_service.settings import AuthSettings
+from auth_service.verifiers.key_file import KeyFile
 from shared.settings import SettingsInvalid, load_settings
+from shared.tokens.key_pairs import IssuerKeys
+from shared.tokens.keys import KeyRing
 from stack.services import SETTING_NAMES
 from tests.support.signers import make_ec_key, signer_of, write_public
 
@@ -45,21 +48,28 @@ def key_file(tmp_path: Path) -> Path:
     return path
 
 
+def read_keys(settings: AuthSettings) -> IssuerKeys:
+    """Return the keys of the settings, and of the file that they name, if they do."""
+    keys = IssuerKeys(KeyRing(settings.shared_key))
+    KeyFile.of(settings, keys)
+    return keys
+
+
 def test_what_signs(monkeypatch: pytest.MonkeyPatch, key_file: Path) -> None:
-    """A secret, a key pair or both are taken; there is none where none is set."""
-    assert load(monkeypatch, SECRET_KEY=KEY).read_key_pairs() is None
+    """A secret, a key pair or both are taken, and of both the pair signs."""
+    assert read_keys(load(monkeypatch, SECRET_KEY=KEY)).published == ()
     for secret in (KEY, ""):
-        pairs = load(monkeypatch, SECRET_KEY=secret, TOKEN_KEY_FILE=str(key_file)).read_key_pairs()
-        assert pairs is not None
-        assert pairs.signing_key.kid == signer_of("ES256").kid
+        keys = read_keys(load(monkeypatch, SECRET_KEY=secret, TOKEN_KEY_FILE=str(key_file)))
+        assert keys.signing_key is not None
+        assert keys.signing_key.kid == signer_of("ES256").kid
 
 
 def test_a_first_key_pair_is_announced(monkeypatch: pytest.MonkeyPatch, key_file: Path) -> None:
     """Beside a secret, which signs then, a file may hold public keys alone."""
     key_file.write_bytes(write_public(make_ec_key()))
-    pairs = load(monkeypatch, SECRET_KEY=KEY, TOKEN_KEY_FILE=str(key_file)).read_key_pairs()
-    assert pairs is not None
-    assert (pairs.signing_key, [key.kid for key in pairs.published]) == (None, [signer_of("ES256").kid])
+    keys = read_keys(load(monkeypatch, SECRET_KEY=KEY, TOKEN_KEY_FILE=str(key_file)))
+    assert keys.signing_key is not None
+    assert (keys.signing_key.algorithm, [key.kid for key in keys.published]) == ("HS256", [signer_of("ES256").kid])
 
 
 def test_nothing_that_signs(monkeypatch: pytest.MonkeyPatch) -> None:

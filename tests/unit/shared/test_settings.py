@@ -248,7 +248,10 @@ def test_development_takes_samples(environment: pytest.MonkeyPatch) -> None:
     assert load(environment, SECRET_KEY="x", NEXTAUTH_SECRET="x").shared_key == "x"
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_PREVIOUS"])
+@pytest.mark.parametrize(
+    "name",
+    ["SECRET_KEY", "SECRET_KEY_PREVIOUS", "NEXTAUTH_SECRET", "NEXTAUTH_SECRET_PREVIOUS", "SERVICE_SECRET_PREVIOUS"],
+)
 def test_key_in_the_place_of_a_secret(environment: pytest.MonkeyPatch, name: str) -> None:
     """A key in PEM is no secret, for its public half is known to everybody; the line says where it belongs."""
     for key in (write_private(make_ec_key()), write_public(make_ec_key())):

@@ -26,6 +26,7 @@ DOCUMENT: dict[str, Any] = {
             }
         },
         "/c": {"get": {"operationId": "c", "responses": {}}},
+        "/d": {"get": {"operationId": "d", "security": [{"serviceCredential": []}], "responses": {}}},
     },
     "components": {
         "schemas": {
@@ -48,7 +49,7 @@ def test_operations_are_grouped() -> None:
     assert [(tag, [each.anchor for each in group]) for tag, group in groups] == [
         ("Second", ["b"]),
         ("First", ["a"]),
-        ("", ["c"]),
+        ("", ["c", "d"]),
     ]
 
 
@@ -56,6 +57,7 @@ def test_who_may_call_is_said() -> None:
     """It is said of each operation whom it is for."""
     callers = {each.anchor: each.caller for _, group in group_operations(DOCUMENT) for each in group}
     assert (callers["a"], callers["b"]) == ("for everyone", "for signed-in users")
+    assert callers["d"] == "for services with a credential"
 
 
 def test_bodies_are_linked() -> None:

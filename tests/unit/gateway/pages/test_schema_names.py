@@ -31,7 +31,10 @@ def schemas_of_a_service(draw: st.DrawFn) -> dict[str, Any]:
     members = st.dictionaries(st.sampled_from(["a", "$ref"]), PLAIN | reference, max_size=2)
     record = members.map(lambda members: {"type": "object", "properties": members})
     choice = st.lists(reference, min_size=1, max_size=2).map(
-        lambda options: {"oneOf": options, "discriminator": {"mapping": {"kind": options[0]["$ref"]}}}
+        lambda options: {
+            "oneOf": options,
+            "discriminator": {"propertyName": "kind", "mapping": {"kind": options[0]["$ref"]}},
+        }
     )
     return {name: draw(PLAIN | reference | record | choice) for name in names}
 
@@ -137,6 +140,13 @@ def test_discriminators_are_led_along() -> None:
     document = join_parts(users={"View": {"type": "string"}}, posts={"View": {"type": "integer"}, "Choice": choice})
     mapping = document["components"]["schemas"]["Choice"]["discriminator"]["mapping"]
     assert mapping == {"view": PREFIX + "posts_View", "short": "posts_View"}
+
+
+def test_a_member_called_mapping_is_none() -> None:
+    """A schema's own member of the name ``mapping`` is no discriminator's: its words stay as they are."""
+    own = {"type": "object", "properties": {"mapping": {"type": "string", "title": "string", "description": "View"}}}
+    document = join_parts(users={"View": {"type": "string"}}, posts={"View": {"type": "integer"}, "Own": own})
+    assert document["components"]["schemas"]["Own"] == own
 
 
 def test_ids_of_operations_are_told_apart() -> None:

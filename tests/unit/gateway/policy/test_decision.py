@@ -566,10 +566,18 @@ SENT = ((b"authorization", b"Bearer gatepost_abc"), (b"cookie", b"a=b"), (b"auth
 @pytest.mark.parametrize("caller", [ADA, *map(Anonymous, Reason)])
 def test_a_service_with_credentials_of_its_own_gets_them_as_they_came(policy: Policy, caller: Caller) -> None:
     """With ``own_credentials`` nobody is named to the service, whatever was sent: it reads that itself."""
-    decision = decide(policy, facts("GET", "/api/revocations")._replace(headers=SENT), caller)
+    decision = decide(policy, facts("GET", "/api/revocations")._replace(headers=SENT[:2]), caller)
     assert isinstance(decision, Forward)
     assert (decision.user, decision.token, decision.is_private) == (None, None, True)
-    assert decision.list_own_credentials(SENT) == [SENT[0], SENT[2]]
+    assert decision.list_own_credentials(SENT[:2]) == [SENT[0]]
+
+
+@pytest.mark.parametrize("caller", [ADA, NOBODY])
+def test_several_credentials_are_refused(policy: Policy, caller: Caller) -> None:
+    """With ``own_credentials`` nothing passes that two readers could read in two ways."""
+    decision = decide(policy, facts("GET", "/api/revocations")._replace(headers=SENT), caller)
+    assert in_short(decision) == "400"
+    assert not wants_renewal(policy, decision)
 
 
 def test_credentials_of_others_stop_everywhere_else(policy: Policy) -> None:

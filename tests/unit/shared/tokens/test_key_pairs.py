@@ -91,7 +91,7 @@ X, Y = (number.to_bytes(32, "big") for number in (POINT.x, POINT.y))
 
 
 def test_a_point_on_the_curve() -> None:
-    """The points below are written as a key's own is."""
+    """A point on the curve is taken, written as those below that are refused: it is the point that is refused there."""
     assert names_of(read_key_pairs(PRIVATE + write_point(b"\x04" + X + Y))) == [NAME]
 
 

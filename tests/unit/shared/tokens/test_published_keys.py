@@ -10,7 +10,9 @@ from structlog.testing import capture_logs
 from shared.tokens import published_keys
 from shared.tokens.keys import KeyRing, PublishedKeys
 from shared.tokens.published_keys import KeyFollower
+from shared.tokens.signed import AccessTokens, TokenRefused
 from shared.web.service_calls import ServiceClient
+from tests.support.forged_tokens import ISSUER, TTL, forge, make_claims
 from tests.support.gateway_in_process import eventually
 from tests.support.key_publisher import KeyPublisher, describe_keys, running_key_publisher
 from tests.support.raw_upstream import Received, Script
@@ -119,6 +121,20 @@ async def test_without_any_key_it_lacks_them(publisher: KeyPublisher, follow: Fo
     assert keys.find_key(ONE.kid) is not None
 
 
+async def test_a_secret_that_was_forgotten_is_named(
+    publisher: KeyPublisher, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no secret and nothing is published, the log says just that: most likely the secret is missing."""
+    monkeypatch.setattr(published_keys, "QUIET_START", 0.0)
+    publisher.script = BROKEN["not there"]
+    with capture_logs() as logs:
+        follow(no_secret())
+        await eventually(lambda: len(publisher.asked) > 2)
+    (told,) = [entry for entry in logs if entry["log_level"] == "warning"]
+    assert (told["event"], told["status"]) == ("published_keys_not_read", 404)
+    assert told["reason"] == "SECRET_KEY is not set, and the auth service publishes no keys"
+
+
 async def test_names_that_somebody_makes_up_cost_one_request(publisher: KeyPublisher, follow: Follow) -> None:
     """Any number of unknown keys, at once and after another, costs one request in half a minute, and drops no key."""
     keys = no_secret()
@@ -144,6 +160,29 @@ async def test_an_unknown_key_that_came_too_soon_is_looked_for_later(
     publisher.signers = [ONE, TWO]
     assert keys.find_key(TWO.kid) is None
     await eventually(lambda: keys.find_key(TWO.kid) is not None)
+
+
+async def test_a_token_of_an_unknown_key_is_asked_about_again(
+    publisher: KeyPublisher, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token whose key a reading came back without, as from a replica that is behind, asks anew and soon passes."""
+    monkeypatch.setattr(published_keys, "UNKNOWN_EVERY", 0.05)
+    keys = no_secret()
+    follower, tokens = follow(keys), AccessTokens(keys, ISSUER, TTL)
+    await follower.wait_a_moment()
+    token = forge(make_claims(now=1_800_000_000), by=TWO)
+
+    def is_good() -> bool:
+        try:
+            tokens.verify(token, 1_800_000_000)
+        except TokenRefused:
+            return False
+        return True
+
+    assert not is_good()
+    assert await follower.settle()
+    publisher.signers = [ONE, TWO]
+    await eventually(is_good)
 
 
 async def test_the_first_token_of_a_new_key_waits_for_it(publisher: KeyPublisher, follow: Follow) -> None:

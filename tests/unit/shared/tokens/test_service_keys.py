@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.tokens.claims import CallerUnknown
 from shared.tokens.service_keys import Secrets, build_caller_keys, derive_secret
 from shared.tokens.signed import KeyRing, Refusal, ServiceTokens, TokenRefused, key_id
 from tests.support.forged_tokens import forge
@@ -97,6 +98,25 @@ def test_who_still_calls_as_the_release_before_is_understood() -> None:
         known = {"posts_service": OF_POSTS, "gateway": own}
         tokens = ServiceTokens({caller: build_caller_keys(caller, each, shared) for caller, each in known.items()})
         assert verify(token, tokens) == "gateway"
+
+
+@pytest.mark.parametrize("own", [Secrets(), OF_GATEWAY])
+def test_a_stranger_is_told_from_a_forger(own: Secrets) -> None:
+    """By the secret of all a service that is not known is told by its name, and refused like everybody else."""
+    ring = KeyRing(SHARED.current, SHARED.previous)
+    known = ServiceTokens({"gateway": build_caller_keys("gateway", own, SHARED)}, ring)
+    assert name_stranger(sign("comments_service", SHARED), known) == "comments_service"
+    assert name_stranger(sign("comments_service", OF_POSTS), known) is None
+    if own.current is not None:
+        assert name_stranger(sign("gateway", SHARED), known) is None
+        assert name_stranger(sign("comments_service", own), known) == "comments_service"
+
+
+def name_stranger(token: str, by: ServiceTokens) -> str | None:
+    """Return whose name a refused token is in, if it is told."""
+    with pytest.raises(TokenRefused) as refused:
+        verify(token, by)
+    return refused.value.caller if isinstance(refused.value, CallerUnknown) else None
 
 
 def test_a_caller_without_any_secret_has_no_keys() -> None:

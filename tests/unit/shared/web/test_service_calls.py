@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 from shared.errors import Unavailable
 from shared.observing.metrics import Metrics
 from shared.observing.request_context import RequestContextMiddleware, record_of, write_trace
+from shared.tokens.signed import KeyRing, ServiceTokens
 from shared.web.error_responses import exception_handlers
 from shared.web.routes import resource
 from shared.web.service_calls import MAX_ANSWER, ServiceClient, require_service
@@ -25,7 +26,8 @@ from tests.support.forged_tokens import forge, make_claims
 from tests.support.raw_upstream import Received, Script, running_upstream
 from tests.support.service_callers import tokens_of
 
-tokens = tokens_of("a-service-secret-0123456789abcdef-01")
+SECRET = "a-service-secret-0123456789abcdef-01"
+tokens = tokens_of(SECRET)
 
 
 async def show_caller(request: Request) -> Response:
@@ -309,6 +311,19 @@ async def test_who_is_no_service(authorization: str | None, challenge: str) -> N
 
     assert (answer.status_code, answer.json()) == (401, {"error": "No Authorization"})
     assert answer.headers["www-authenticate"] == challenge
+
+
+async def test_a_service_that_nobody_made_known_is_told_of() -> None:
+    """A call by a key that is known, in the name of a service that is not, is 401, and one error says whose."""
+    stranger = ServiceTokens({"comments_service": KeyRing(SECRET)})
+    token = stranger.sign(caller="comments_service", callee="auth_service", now=int(time.time()))
+    client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=create_callee()), base_url="http://auth.internal")
+    with capture_logs() as logs:
+        for _ in range(2):
+            answer = await client.get("/caller", headers={"authorization": f"Bearer {token}"})
+            assert answer.status_code == 401
+    told = {"event": "service_caller_unknown", "log_level": "error", "caller": "comments_service"}
+    assert [line for line in logs if line["log_level"] == "error"] == [told]
 
 
 async def test_a_service_at_a_unix_socket_is_called(tmp_path: Path) -> None:
