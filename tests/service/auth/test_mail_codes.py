@@ -1,6 +1,8 @@
 """The table of codes: what is good, for whom, how often, and for how long."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -55,16 +57,25 @@ async def test_of_fifty_one_wins(mail_app: Starlette, database: asyncpg.Connecti
     assert sum(await asyncio.gather(*(use() for _ in range(50)))) == 1
 
 
+@contextlib.asynccontextmanager
+async def for_a_while(database: asyncpg.Connection, change: str) -> AsyncIterator[None]:
+    """Change something, and take it back."""
+    changed = database.transaction()
+    await changed.start()
+    try:
+        await database.execute(change)
+        yield
+    finally:
+        await changed.rollback()
+
+
 async def test_a_code_of_before_a_restore_is_refused(database: asyncpg.Connection) -> None:
     """Where the database was put back, whether a code had been used, or ended, may be part of what was lost."""
     await insert_code(database, NEW)
     code = await try_right(database)
     assert code is not None
-    restored = database.transaction()
-    await restored.start()
-    await database.execute("UPDATE epochs SET is_loss = true, began_at = clock_timestamp()")
-    assert not await use_code(database, code.id)
-    await restored.rollback()
+    async with for_a_while(database, "UPDATE epochs SET is_loss = true, began_at = clock_timestamp()"):
+        assert not await use_code(database, code.id)
     assert await use_code(database, code.id)
 
 
@@ -73,12 +84,9 @@ async def test_no_code_is_used_before_a_restore_is_noticed(database: asyncpg.Con
     await insert_code(database, NEW)
     code = await try_right(database)
     assert code is not None
-    restored = database.transaction()
-    await restored.start()
-    await database.execute("UPDATE epochs SET table_id = 0")
-    with pytest.raises(DataMoved):
-        await use_code(database, code.id)
-    await restored.rollback()
+    async with for_a_while(database, "UPDATE epochs SET table_id = 0"):
+        with pytest.raises(DataMoved):
+            await use_code(database, code.id)
     assert await use_code(database, code.id)
 
 
