@@ -3,13 +3,11 @@
 The proxy, forward auth and ``explain`` all come here; nothing else judges.
 
 1. A request that can be read in two ways was refused when it was parsed (``request_heads``); that refusal comes first.
-2. The caller is identified once (``credentials``), and ``decide`` alone says what happens. Nobody is contacted.
+2. The rule is chosen first (``choose_rule``): it says by what the caller is known. Then the caller is identified, once
+   (``credentials``), and ``apply_rule`` says what happens. Nobody is contacted.
 3. Where a session's token has expired and a rule would let its user further, the judgement says so (``stale``): the
    session is renewed, and the request judged again with the caller that results.
 4. The upstream gets the canonical path and the query as it came; nothing else of the client's spelling.
-5. Where a rule says ``own_credentials``, that is known only after the caller was looked for: a token of another issuer
-   is checked in vain there, like any that somebody made up. It costs what that costs, and no more: now and then a
-   reading of the published keys, for which that request does not wait.
 """
 
 import time
@@ -19,14 +17,14 @@ from typing import NamedTuple
 from gateway.callers.credentials import NOBODY, Credentials, Identity, StaleSession
 from gateway.callers.renewal import RenewedCaller
 from gateway.callers.same_origin import SAFE_METHODS
+from gateway.policy.choice import RequestFacts, choose_rule
 from gateway.policy.decision import (
     AnswerOptions,
     Decision,
-    Forward,
     RedirectToSignIn,
     Refuse,
-    RequestFacts,
-    decide,
+    answer_without_rule,
+    apply_rule,
     wants_renewal,
 )
 from gateway.policy.in_force import CurrentPolicy
@@ -76,34 +74,38 @@ class Gate:
         line, headers = head
         if line.raw_path in _PROBES and not is_forward_auth:
             return _judge_probe(head)
-        identity = (
-            self._credentials.identify(line.method, headers.raw, now) if renewed is None else Identity(renewed.caller)
-        )
         passing, refusal = headers.passing, head.refusal
         if line.path is None or passing is None or refusal is not None:
             assert refusal is not None
-            return Judgement(Refuse(refusal), identity, line.path_text)
-        origin, length = self._credentials.public_url, passing.content_length
+            return Judgement(Refuse(refusal), self._identify(head, now, renewed), line.path_text)
         facts = RequestFacts(
             line.method,
             line.path,
             line.query,
             headers.raw,
             now,
-            origin,
+            self._credentials.public_url,
             line.version,
-            length,
+            passing.content_length,
             is_forward_auth,
             headers.asks_upgrade,
         )
         policy = self._current.policy
-        decision = decide(policy, facts, identity.caller)
+        chosen = choose_rule(policy, facts)
+        if chosen is None:
+            return Judgement(answer_without_rule(policy, facts), self._identify(head, now, renewed), line.path.text)
+        # Where the service has credentials of its own, the header proves nothing here.
+        identity = NOBODY if chosen.rule.own_credentials else self._identify(head, now, renewed)
+        decision = apply_rule(chosen, facts, identity.caller)
         if renewed is not None and renewed.is_unknown and isinstance(decision, Refuse | RedirectToSignIn):
             decision = Refuse(Unavailable(), decision.rule, decision.matcher)  # the caller may well be allowed
-        if isinstance(decision, Forward) and decision.rule.own_credentials:
-            identity = NOBODY  # the header may prove something to the service; here it proves nothing
         stale = identity.stale if identity.stale is not None and wants_renewal(policy, decision) else None
         return Judgement(decision, identity, line.path.text, stale)
+
+    def _identify(self, head: RequestHead, now: int, renewed: RenewedCaller | None) -> Identity:
+        if renewed is not None:
+            return Identity(renewed.caller)
+        return self._credentials.identify(head.line.method, head.headers.raw, now)
 
     def may_go_on(self, user: User | None) -> bool:
         """Tell whether the token that proved the caller is still good."""

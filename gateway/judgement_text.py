@@ -4,16 +4,8 @@ import re
 from collections.abc import Iterator
 
 from gateway.gate import Judgement, TellState
-from gateway.policy.decision import (
-    AnswerOptions,
-    Decision,
-    Forward,
-    RedirectToSignIn,
-    Refuse,
-    RequestFacts,
-    Verdict,
-    judge_rule,
-)
+from gateway.policy.choice import RequestFacts, Verdict, judge_rule
+from gateway.policy.decision import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse
 from gateway.policy.rules import Policy, Rule
 from gateway.wire.request_heads import RequestHead
 from shared.tokens.authentication import Anonymous, Caller

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple, get_args
 
 from gateway.policy.canonical_paths import CanonicalPath
-from gateway.policy.decision import Decision, RequestFacts, decide
+from gateway.policy.choice import RequestFacts
+from gateway.policy.decision import Decision, decide
 from gateway.policy.rules import Method, Policy
 from gateway.proving.conditions import (
     Alternatives,

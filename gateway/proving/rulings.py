@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from gateway.policy.canonical_paths import CanonicalPath
-from gateway.policy.decision import AnswerOptions, Decision, RequestFacts, apply_rule
+from gateway.policy.choice import RequestFacts
+from gateway.policy.decision import AnswerOptions, Decision, apply_rule
 from gateway.policy.rules import Access, Candidate, Condition, Policy, Rule, Upstream
 from gateway.proving.cubes import merge_points
 from gateway.proving.outcomes import Outcome, outcome_of

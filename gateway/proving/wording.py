@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gateway.policy.decision import RequestFacts
+from gateway.policy.choice import RequestFacts
 from gateway.policy.rules import Rule
 from gateway.proving.cases import Example
 from gateway.proving.situations import NOW

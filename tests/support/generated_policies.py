@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from gateway.matching.matchers import Matcher, compile_matcher, compile_regex
 from gateway.policy.canonical_paths import KEPT_RAW, CanonicalPath, PathRefused, canonicalize_path
-from gateway.policy.decision import RequestFacts
+from gateway.policy.choice import RequestFacts
 from gateway.policy.rules import (
     FORWARDED_METHODS,
     METHODS,

@@ -8,16 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.policy.canonical_paths import PathRefused, canonicalize_path, check_query
-from gateway.policy.decision import (
-    AnswerOptions,
-    Decision,
-    Forward,
-    RedirectToSignIn,
-    Refuse,
-    RequestFacts,
-    decide,
-    wants_renewal,
-)
+from gateway.policy.choice import RequestFacts
+from gateway.policy.decision import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse, decide, wants_renewal
 from gateway.policy.file import load_policy, parse_policy
 from gateway.policy.rules import NEVER_ROUTED, Policy
 from gateway.settings import DEFAULT_RULES
