@@ -3,8 +3,9 @@
 The proxy, forward auth and ``explain`` all come here; nothing else judges.
 
 1. A request that can be read in two ways was refused when it was parsed (``request_heads``); that refusal comes first.
-2. The rule is chosen first (``choose_rule``): it says by what the caller is known. Then the caller is identified, once
-   (``credentials``), and ``apply_rule`` says what happens. Nobody is contacted.
+2. The rule is chosen first (``choose_rule``): it says whether a token in the header counts, or the session cookie
+   alone. Then the caller is identified, once (``credentials``), and ``apply_rule`` says what happens. Nobody is
+   contacted.
 3. Where a session's token has expired and a rule would let its user further, the judgement says so (``stale``): the
    session is renewed, and the request judged again with the caller that results.
 4. The upstream gets the canonical path and the query as it came; nothing else of the client's spelling.
@@ -28,7 +29,7 @@ from gateway.policy.decision import (
     wants_renewal,
 )
 from gateway.policy.in_force import CurrentPolicy
-from gateway.policy.rules import PROBES
+from gateway.policy.rules import PROBES, Authorization
 from gateway.wire.request_heads import RequestHead
 from shared.errors import MethodNotAllowed, Unavailable
 from shared.observing.request_context import SIGN_IN_WANTED, RequestRecord
@@ -94,8 +95,11 @@ class Gate:
         chosen = choose_rule(policy, facts)
         if chosen is None:
             return Judgement(answer_without_rule(policy, facts), self._identify(head, now, renewed), line.path.text)
-        # Where the service has credentials of its own, the header proves nothing here.
-        identity = NOBODY if chosen.rule.own_credentials else self._identify(head, now, renewed)
+        if renewed is None:
+            is_ours = chosen.rule.authorization is not Authorization.OWN
+            identity = self._credentials.identify(line.method, headers.raw, now, by_header=is_ours)
+        else:
+            identity = Identity(renewed.caller)
         decision = apply_rule(chosen, facts, identity.caller)
         if renewed is not None and renewed.is_unknown and isinstance(decision, Refuse | RedirectToSignIn):
             decision = Refuse(Unavailable(), decision.rule, decision.matcher)  # the caller may well be allowed
@@ -103,6 +107,7 @@ class Gate:
         return Judgement(decision, identity, line.path.text, stale)
 
     def _identify(self, head: RequestHead, now: int, renewed: RenewedCaller | None) -> Identity:
+        """Return who sends a request that no rule decides about; for the log alone."""
         if renewed is not None:
             return Identity(renewed.caller)
         return self._credentials.identify(head.line.method, head.headers.raw, now)

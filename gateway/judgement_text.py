@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from gateway.gate import Judgement, TellState
 from gateway.policy.choice import RequestFacts, Verdict, judge_rule
 from gateway.policy.decision import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse
-from gateway.policy.rules import Policy, Rule
+from gateway.policy.rules import Authorization, Policy, Rule
 from gateway.wire.request_heads import RequestHead
 from shared.tokens.authentication import Anonymous, Caller
 from shared.tokens.protocol import PROTOCOLS
@@ -32,8 +32,18 @@ def describe_judgement(policy: Policy, head: RequestHead, judgement: Judgement, 
     if judgement.stale is not None:
         yield "renewal   the session's token has run out: the auth service is asked for a fresh one first, and with it"
         yield "          the request is judged again; what follows is what happens if that session is over"
+    if is_header_ignored(head, judgement):
+        yield "header    Authorization is the application's own here: it proves nothing, the session cookie may"
     yield f"decision  {describe_decision(judgement.decision)}"
     yield f"sent      {describe_sent(head, judgement.decision)}"
+
+
+def is_header_ignored(head: RequestHead, judgement: Judgement) -> bool:
+    """Tell whether the rule that decides leaves the Authorization header to the application."""
+    decision = judgement.decision
+    rule = None if isinstance(decision, AnswerOptions | TellState) else decision.rule
+    is_own = rule is not None and rule.authorization is Authorization.OWN
+    return is_own and any(name == b"authorization" for name, _ in head.headers.raw)
 
 
 def describe_rules(policy: Policy, request: RequestFacts) -> Iterator[str]:
@@ -73,8 +83,8 @@ def describe_sent(head: RequestHead, decision: Decision | TellState) -> str:
         return "nothing"
     line, upstream = head.line, decision.upstream
     has_cookies = upstream.session_cookies and any(_NEXTAUTH.search(value) for _, value in head.headers.raw)
-    own = ["its Authorization header as it came"] * bool(decision.list_own_credentials(head.headers.raw))
-    sent = " and ".join(["the access token"] * bool(decision.user) + own + ["NextAuth's cookies"] * has_cookies)
+    own = ["the Authorization header as it came"] * bool(decision.list_own_credentials(head.headers.raw))
+    sent = " and ".join(["the access token"] * bool(decision.token) + own + ["NextAuth's cookies"] * has_cookies)
     credentials = f"with {sent}" if sent else "without credentials"
     target = head.line.path.raw.decode("ascii") + (f"?{line.query.decode('ascii')}" if line.query else "")
     return f"{line.method} {target} to {upstream.name}, {' or '.join(map(str, upstream.replicas))}, {credentials}"

@@ -54,8 +54,6 @@ def _check_words(policy: Policy, index: int) -> None:
         raise RuleRefused(index, "needs the method GET", "websocket")
     if rule.anonymous_forms and (rule.access is not Access.PAGE or "POST" not in rule.methods):
         raise RuleRefused(index, "needs the access page and the method POST", "anonymous_forms")
-    if rule.own_credentials and (rule.access is not Access.PUBLIC or rule.upstream == OWN_UPSTREAM):
-        raise RuleRefused(index, "needs the access public and a service behind the gateway", "own_credentials")
     if rule.anonymous_forms and demands:
         raise RuleRefused(
             index, "can't stand beside role or max_auth_age, which no service asks again", "anonymous_forms"

@@ -51,8 +51,10 @@ class Verdict(StrEnum):
 
 def choose_rule(policy: Policy, request: RequestFacts) -> Candidate | None:
     """Return the rule that decides about a request, whoever sends it; None where no rule does."""
+    method = request.method
     for candidate in policy.list_candidates(request.path.text):
-        if _judge_request(candidate.rule, request) is Verdict.FITS:
+        rule = candidate.rule
+        if method in rule.methods and (not rule.is_narrowed or _conditions_hold(rule, request)):
             return candidate
     return None
 

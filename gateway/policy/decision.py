@@ -1,14 +1,12 @@
 """The decision: what happens to a request. Pure; the proxy, forward auth and ``explain`` all come here.
 
-| access    | anonymous caller                                                  | signed-in caller           |
-|-----------|-------------------------------------------------------------------|----------------------------|
-| public    | forwarded without credentials                                     | forwarded with their token |
-|           | with ``own_credentials``: what was sent goes on, see law 8        | the same                   |
-| protected | 401                                                               | forwarded with their token |
-| page      | GET and HEAD: to the sign-in page and back; else, and when it is  | forwarded with their token |
-|           | no navigation (Fetch Metadata): 401                               |                            |
-|           | with ``anonymous_forms``, a form of ours: forwarded without       |                            |
-|           | credentials                                                       |                            |
+| access    | anonymous caller                                                           | signed-in caller |
+|-----------|----------------------------------------------------------------------------|------------------|
+| public    | forwarded                                                                  | forwarded        |
+| protected | 401                                                                        | forwarded        |
+| page      | GET and HEAD: to the sign-in page and back; else, and when it is no        | forwarded        |
+|           | navigation (Fetch Metadata): 401                                           |                  |
+|           | with ``anonymous_forms``, a form of ours: forwarded                        |                  |
 
 1. The first rule whose path, conditions and method fit decides (``choice``). Nothing else about the request can.
 2. No rule for the path: 404. Rules for the path, but not for the method: 405, or the answer to OPTIONS, with ``Allow``.
@@ -17,15 +15,15 @@
    do (the sign-in page gets ``prompt=login``, a 401 the challenge of RFC 9470, section 3).
 4. A location is built from the canonical path, never from a header.
 5. A form sent after its session ended holds what somebody typed, which a redirect or a refusal would lose. Where a rule
-   says ``anonymous_forms``, the service gets it without credentials, to show it again. A form that another site made
+   says ``anonymous_forms``, the service gets it as nobody's, to show it again. A form that another site made
    the browser send does not pass.
 6. A body announced to be longer than the rule allows is refused: 413.
 7. A WebSocket is opened only where the rule says so, else 403. Any other ``Upgrade`` is ignored, as a server may
    (RFC 9110, section 7.8), and goes no further. Forward auth refuses it with 403: that proxy sends on what it got, and
    behind another protocol (h2c) further requests would pass unseen.
-8. With ``own_credentials`` the Authorization header is the service's business: it names nobody here, right or wrong,
-   and goes on as it came. That is for public rules alone: the service decides. Several are refused with 400, for two
-   readers could pick different ones.
+8. What goes along is for the rule to say (``authorization``): the access token of a signed-in caller, or nothing, or
+   the header as it came. Then it is the application's business and names nobody here, right or wrong: callers are known
+   by their session cookie alone. Several headers are refused with 400, for two readers could pick different ones.
 """
 
 from dataclasses import dataclass
@@ -35,7 +33,7 @@ from gateway.callers.same_origin import is_same_origin
 from gateway.matching.matchers import Matcher
 from gateway.policy.canonical_paths import write_callback_query
 from gateway.policy.choice import RawHeaders, RequestFacts, choose_rule, list_methods
-from gateway.policy.rules import Access, Candidate, Policy, Rule, Upstream
+from gateway.policy.rules import Access, Authorization, Candidate, Policy, Rule, Upstream
 from gateway.wire.headers import RawHeader, list_values
 from gateway.wire.websocket import read_key, wants_only_websocket, wants_websocket
 from shared.errors import AppError, BadRequest, BodyTooLarge, Forbidden, MethodNotAllowed, NotFound, Unauthorized
@@ -51,9 +49,10 @@ FORM_TYPES = (b"application/x-www-form-urlencoded", b"multipart/form-data")
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """Send it to the upstream (None: the gateway's own pages), with the token of ``user`` if there is one.
+    """Send it to the upstream (None: the gateway's own pages).
 
-    ``websocket_key`` is the key of the client's handshake where a WebSocket is to be opened.
+    ``user`` is the signed-in caller, unless neither the rule nor the upstream wants to know. ``websocket_key`` is the
+    key of the client's handshake where a WebSocket is to be opened.
     """
 
     rule: Rule
@@ -65,16 +64,19 @@ class Forward:
     @property
     def token(self) -> str | None:
         """The access token that goes along, if any."""
-        return self.user.token if self.user is not None else None
+        return self.user.token if self.user is not None and self.rule.authorization is Authorization.TOKEN else None
 
     @property
     def is_private(self) -> bool:
         """Whether the answer depends on the caller."""
-        return self.user is not None or self.rule.access is not Access.PUBLIC or self.rule.own_credentials
+        rule = self.rule
+        return self.user is not None or rule.access is not Access.PUBLIC or rule.authorization is Authorization.OWN
 
     def list_own_credentials(self, headers: RawHeaders) -> list[RawHeader]:
-        """Return the headers of the client that go along because the service has credentials of its own (law 8)."""
-        return [header for header in headers if header[0] == b"authorization"] if self.rule.own_credentials else []
+        """Return the Authorization header of the client, if it goes along as it came (law 8)."""
+        if self.rule.authorization is not Authorization.OWN:
+            return []
+        return [header for header in headers if header[0] == b"authorization"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +130,7 @@ def apply_rule(candidate: Candidate, request: RequestFacts, caller: Caller) -> D
     """Return what the deciding rule's access means for the caller: the table above."""
     rule, matcher, _ = candidate
     if rule.access is Access.PUBLIC:
-        user = caller if isinstance(caller, User) and not rule.own_credentials else None
-        return _forward(candidate, request, user)
+        return _forward(candidate, request, caller if rule.tells_caller and isinstance(caller, User) else None)
     if isinstance(caller, Anonymous):
         if rule.anonymous_forms and _is_own_form(request):
             return _forward(candidate, request, None)
@@ -144,22 +145,24 @@ def apply_rule(candidate: Candidate, request: RequestFacts, caller: Caller) -> D
 def wants_renewal(policy: Policy, decision: Decision) -> bool:
     """Tell whether a fresh token for the caller's session could change the decision, or what the upstream gets.
 
-    It can't where no rule decides or everybody is refused, for the gateway's own public pages, and on public paths of
-    an upstream that gets the session cookies: it keeps the sessions fresh itself.
+    It can't where no rule decides or everybody is refused, on public paths where the upstream hears nothing of the
+    caller, and on those of an upstream that gets the session cookies: it keeps the sessions fresh itself.
     """
     rule = None if isinstance(decision, AnswerOptions) else decision.rule
     if rule is None:
         return False
     if isinstance(decision, Refuse) and not isinstance(decision.error, Unauthorized) and rule.role is None:
         return False
+    if rule.access is not Access.PUBLIC:
+        return True
     upstream = policy.find_upstream(rule.upstream)
-    return rule.access is not Access.PUBLIC or (upstream is not None and not upstream.session_cookies)
+    return rule.tells_caller and (upstream is None or not upstream.session_cookies)
 
 
 def _forward(candidate: Candidate, request: RequestFacts, user: User | None) -> Decision:
     """Let the request pass, unless its body, its upgrade or its credentials forbid that (laws 6 to 8)."""
     rule, matcher, upstream = candidate
-    if rule.own_credentials and len(list_values(request.headers, b"authorization")) > 1:
+    if rule.authorization is Authorization.OWN and len(list_values(request.headers, b"authorization")) > 1:
         return Refuse(BadRequest("Send one Authorization header at most"), rule, matcher)
     if request.content_length is not None and request.content_length > rule.max_body:
         return Refuse(BodyTooLarge(), rule, matcher)

@@ -13,7 +13,8 @@ from pydantic_core import ErrorDetails
 from gateway.matching.matchers import compile_matcher
 from gateway.policy.checks import RuleRefused, check_rules
 from gateway.policy.rules import NEVER_ROUTED, Policy, PolicyInvalid
-from gateway.policy.schema import PolicyFile, Table
+from gateway.policy.schema import PolicyFile
+from gateway.policy.tables import Table
 from shared.toml_lines import KeyPath, TomlInvalid, get_line, list_lines, parse_toml
 
 FileTable = TypeVar("FileTable", bound=Table)
@@ -41,7 +42,10 @@ def parse_policy(text: str, settings: Mapping[str, str], file: str = "rules.toml
     """Return the policy in a file's text; ``file`` is the name used in errors."""
     tables, lines = parse_tables(PolicyFile, text, file, settings)
     policy = Policy(
-        tuple(rule.to_rule(get_line(lines, ("rule", index))) for index, rule in enumerate(tables.rules)),
+        tuple(
+            rule.to_rule(get_line(lines, ("rule", index)), tables.upstreams.get(rule.upstream))
+            for index, rule in enumerate(tables.rules)
+        ),
         tuple(upstream.to_upstream(name) for name, upstream in tables.upstreams.items()),
         tuple(compile_matcher(source) for source in NEVER_ROUTED),
     )

@@ -46,6 +46,14 @@ class Access(StrEnum):
     PAGE = "page"  # anonymous: the sign-in page, and back afterwards
 
 
+class Authorization(StrEnum):
+    """Whose ``Authorization`` header an upstream gets."""
+
+    TOKEN = "token"  # noqa: S105 - a word of the policy. Ours: the access token of a verified caller
+    OWN = "own"  # the application's: it goes on as it came, and proves nothing here
+    NONE = "none"  # nobody's
+
+
 class Source(StrEnum):
     """The part of a request that a condition looks at."""
 
@@ -80,16 +88,20 @@ class Rule:
     role: str | None = None
     max_auth_age: int | None = None
     anonymous_forms: bool = False
-    own_credentials: bool = False
+    authorization: Authorization = Authorization.NONE
+    is_narrowed: bool = field(init=False, compare=False, repr=False)
+    """Whether the rule applies only to some of the requests for its paths."""
+    tells_caller: bool = field(init=False, compare=False, repr=False)
+    """Whether the upstream hears who a signed-in caller is."""
+
+    def __post_init__(self) -> None:
+        """Work out what each request would have to."""
+        object.__setattr__(self, "is_narrowed", bool(self.has or self.missing))
+        object.__setattr__(self, "tells_caller", self.authorization is Authorization.TOKEN)
 
     def find_matcher(self, path: str) -> Matcher | None:
         """Return the first matcher that matches a canonical path, or None."""
         return next((matcher for matcher in self.matchers if matcher.matches(path)), None)
-
-    @property
-    def is_narrowed(self) -> bool:
-        """Whether the rule applies only to some of the requests for its paths."""
-        return bool(self.has or self.missing)
 
     @property
     def protection(self) -> tuple[bool, str | None, int | None, bool]:

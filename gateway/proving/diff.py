@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.policy.canonical_paths import CanonicalPath
-from gateway.policy.decision import decide
 from gateway.policy.rules import Candidate, Policy, Rule
 from gateway.proving.automata import Label
 from gateway.proving.cases import METHODS, Case, Cases, Example, list_cases
@@ -22,7 +21,7 @@ from gateway.proving.conditions import Choice, describe_values
 from gateway.proving.cubes import merge_points
 from gateway.proving.outcomes import Outcome, outcome_of
 from gateway.proving.paths import PathMap, Region
-from gateway.proving.rulings import Contrast, Ruling, contrast, find_rule, list_clauses, read_ruling
+from gateway.proving.rulings import Contrast, Ruling, contrast, decide_as_seen, find_rule, list_clauses, read_ruling
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +150,9 @@ class _Comparison:
             when = ", ".join(filter(None, pieces))
             rules = tuple(map(find_rule, case.decisions))
             for each in self._list_contrasts(pair, case):
-                example = Example(each.situation.put_into(case.request), each.situation.sender.as_caller())
+                example = Example(
+                    each.situation.as_possible().put_into(case.request), each.situation.sender.as_caller()
+                )
                 row = _Row(when, each.sender, each.how, each.old, each.new, rules)
                 if self._is_shown(example, row):
                     self._add(row, pair.method, example, regions)
@@ -165,7 +166,7 @@ class _Comparison:
 
     def _is_shown(self, example: Example, row: _Row) -> bool:
         """Tell whether the gateway itself says of the example what was found."""
-        old, new = (outcome_of(decide(policy, *example)) for policy in self._policies)
+        old, new = (outcome_of(decide_as_seen(policy, *example)) for policy in self._policies)
         return (old, new) == (row.old, row.new)
 
     def _add(self, row: _Row, method: str, example: Example, regions: list[Region]) -> None:

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from gateway.policy.canonical_paths import CanonicalPath
-from gateway.policy.choice import RequestFacts
-from gateway.policy.decision import AnswerOptions, Decision, apply_rule
-from gateway.policy.rules import Access, Candidate, Condition, Policy, Rule, Upstream
+from gateway.policy.choice import RequestFacts, choose_rule
+from gateway.policy.decision import AnswerOptions, Decision, apply_rule, decide
+from gateway.policy.rules import Access, Authorization, Candidate, Condition, Policy, Rule, Upstream
 from gateway.proving.cubes import merge_points
 from gateway.proving.outcomes import Outcome, outcome_of
-from gateway.proving.situations import NOW, ORIGIN, Situation, Ways
+from gateway.proving.situations import NOW, ORIGIN, TOKEN, Situation, Ways
+from shared.tokens.authentication import Anonymous, Caller, Reason
 
 
 class Effect(NamedTuple):
@@ -27,6 +28,7 @@ class Effect(NamedTuple):
     role: str | None
     max_auth_age: int | None
     anonymous_forms: bool
+    authorization: Authorization
 
 
 Clause: TypeAlias = tuple[Effect, frozenset[str], frozenset[Condition], frozenset[Condition]]
@@ -59,7 +61,7 @@ def contrast(policies: Sequence[Policy], decisions: Sequence[Decision], method: 
     for situation in ways.list_situations():
         request, caller = situation.as_possible().put_into(plain), situation.sender.as_caller()
         old, new = (
-            outcome_of(apply_rule(side, request, caller) if side else decision)
+            outcome_of(apply_rule(side, request, see_caller(side.rule, request, caller)) if side else decision)
             for side, decision in zip(sides, decisions, strict=True)
         )
         if old != new:
@@ -69,6 +71,18 @@ def contrast(policies: Sequence[Policy], decisions: Sequence[Decision], method: 
         for (old, new), situations in found.items()
         for cube in merge_points(situations)
     ]
+
+
+def decide_as_seen(policy: Policy, request: RequestFacts, caller: Caller) -> Decision:
+    """Return what happens to a request of this caller, as far as the deciding rule can tell who that is."""
+    candidate = choose_rule(policy, request)
+    return decide(policy, request, caller if candidate is None else see_caller(candidate.rule, request, caller))
+
+
+def see_caller(rule: Rule, request: RequestFacts, caller: Caller) -> Caller:
+    """Return who the caller is for a rule: nobody, where what proves it stands in a header that is not ours."""
+    is_own = rule.authorization is Authorization.OWN
+    return Anonymous(Reason.MISSING) if is_own and TOKEN in request.headers else caller
 
 
 def find_rule(decision: Decision) -> Rule | None:
@@ -104,4 +118,5 @@ def _read_effect(candidate: Candidate) -> Effect:
         rule.role,
         rule.max_auth_age,
         rule.anonymous_forms,
+        rule.authorization,
     )

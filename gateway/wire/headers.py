@@ -10,8 +10,8 @@ From a client (``read_passing_headers``, ``encode_own_headers``):
 4. Headers that an upstream could take for the gateway's own stop here: who the client is, how it came, which user,
    which path or method was meant. The gateway sets them itself.
 5. The trace continues: the gateway sets ``traceparent`` itself, and ``tracestate`` passes only beside a valid one.
-6. ``Authorization: Bearer`` alone names the caller, from the verified token. (Where the service has credentials of its
-   own, ``upstream_head`` passes the client's instead.) NextAuth's cookies go only to the service that issues them.
+6. ``Authorization`` stops here too: what the upstream gets is for the rule to say, and for ``upstream_head`` to write.
+   NextAuth's cookies go only to the service that issues them.
 
 From an upstream (``keep_answer_headers``): hop-by-hop headers, ``Server``, ``Date`` (this server sets one) and
 ``X-Request-ID`` (the request's own is set) stop here. Where there is no body, no length is announced.

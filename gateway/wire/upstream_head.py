@@ -1,12 +1,12 @@
 """The head that an upstream gets of a request that passes, written once and final. Pure.
 
 From the client it has the headers that ``headers`` lets pass, the canonical path, and the query as it came. The rest is
-the gateway's own: which request and trace it is, where it came from, and who is calling; the last is the client's where
-the service has credentials of its own.
+the gateway's own: which request and trace it is, where it came from, and who is calling, in the words of the rule.
 """
 
 from gateway.callers.client_address import choose_client
 from gateway.policy.decision import Forward
+from gateway.policy.rules import Authorization
 from gateway.settings import PublicSide
 from gateway.wire.headers import Origin, encode_lines, encode_own_headers
 from gateway.wire.request_heads import RequestHead
@@ -35,7 +35,8 @@ class UpstreamHeads:
         gets_all = decision.upstream is not None and decision.upstream.session_cookies
         dropped = None if gets_all else self._cookie_names
         own = encode_own_headers(passing, origin, decision.token, dropped)
-        own += encode_lines(decision.list_own_credentials(head.headers.raw))
+        if decision.rule.authorization is Authorization.OWN:
+            own += encode_lines(decision.list_own_credentials(head.headers.raw))
         further = b"" if decision.websocket_key is None else _UPGRADE_LINES
         target = line.path.raw + b"?" + line.query if line.query else line.path.raw
         return b"%b %b HTTP/1.1\r\n%b%b%b\r\n" % (line.method.encode(), target, passing.lines, own, further)

@@ -13,6 +13,7 @@ from gateway.policy.rules import (
     METHODS,
     NEVER_ROUTED,
     Access,
+    Authorization,
     Condition,
     Policy,
     Replica,
@@ -20,7 +21,7 @@ from gateway.policy.rules import (
     Source,
     Upstream,
 )
-from gateway.proving.situations import NOW, ORIGIN
+from gateway.proving.situations import NOW, ORIGIN, TOKEN
 from shared.tokens.authentication import Anonymous, Caller, Reason, User
 from shared.tokens.claims import Claims
 from tests.support.generated_matchers import MatcherMaker
@@ -66,6 +67,10 @@ HEADERS = (
     (b"connection", b"upgrade"),
     (b"sec-websocket-version", b"13"),
     (b"sec-websocket-key", b"AAAAAAAAAAAAAAAAAAAAAA=="),
+)
+AUTHORIZATIONS: tuple[tuple[tuple[bytes, bytes], ...], ...] = (
+    *((), (), (), (TOKEN,), ((b"authorization", b"Basic YTpi"),)),
+    ((b"authorization", b"Basic YTpi"), (b"authorization", b"Basic eA==")),
 )
 QUERIES = (b"", b"q", b"q=1", b"q=a", b"q=1&q=", b"r=1")
 ROLES = ("admin", "editor")
@@ -114,6 +119,8 @@ class PolicyMaker:
                 rules[at] = replace(rule, access=Access.PUBLIC, role=None, max_auth_age=None, anonymous_forms=False)
             case "method":
                 rules[at] = replace(rule, methods=rule.methods | {self._random.choice(sorted(METHODS))})
+            case "authorization":
+                rules[at] = replace(rule, authorization=self._random.choice(tuple(Authorization)))
             case "role":
                 rules[at] = replace(rule, role=None)
             case "add":
@@ -144,6 +151,7 @@ class PolicyMaker:
             role=choose(ROLES) if demands and maybe() < 0.3 else None,
             max_auth_age=choose((60, 300)) if demands and maybe() < 0.3 else None,
             anonymous_forms=access is Access.PAGE and maybe() < 0.3,
+            authorization=choose(tuple(Authorization)),
         )
 
     def _make_conditions(self) -> frozenset[Condition]:
@@ -166,6 +174,7 @@ class PolicyMaker:
         headers = tuple(self._random.sample(HEADERS, self._random.choice((0, 0, 1, 2, 3))))
         if self._random.random() < 0.1:
             headers = HEADERS[-5:-4] + HEADERS[-3:] + headers
+        headers += self._random.choice(AUTHORIZATIONS)
         asks_upgrade = any(name == b"upgrade" for name, _ in headers)  # which no body may follow
         return RequestFacts(
             self._random.choice(sorted(METHODS)),
@@ -185,7 +194,7 @@ class PolicyMaker:
         return User(Claims(7, "Bob", "bob@example.com", "s", "t", NOW, NOW + 3600, since, roles), "token")
 
 
-CHANGES = ("drop", "swap", "widen", "open", "method", "role", "add", "upstream")
+CHANGES = ("drop", "swap", "widen", "open", "method", "role", "add", "upstream", "authorization")
 
 
 def widen(matcher: Matcher) -> Matcher:

@@ -2,7 +2,7 @@
 
 OPEN_RULES = """
 [upstreams]
-victim = "VICTIM"
+victim = { address = "VICTIM", authorization = "token" }
 
 [[rule]]
 matcher = ["/userposts/:path*"]

@@ -21,7 +21,6 @@ from gateway.settings import DEFAULT_RULES
 from shared.toml_lines import list_lines
 from tests.support.policies import HEAD, SETTINGS, has, read, read_fault, rule
 
-OWN_CREDENTIALS_NEED = "needs the access public and a service behind the gateway"
 METHODS = "'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE' or 'OPTIONS'"
 
 
@@ -154,15 +153,12 @@ def test_a_bad_upstream_is_refused(value: str, reason: str) -> None:
             )
             for asked in ({"role": '"admin"'}, {"max_auth_age": "9"})
         ),
-        ({"own_credentials": '"yes"'}, 7, "own_credentials: must be true or false"),
-        *(
-            ({**words, "own_credentials": "true"}, line, f"own_credentials: {OWN_CREDENTIALS_NEED}")
-            for words, line in (
-                ({"access": '"page"'}, 7),
-                ({"access": '"protected"'}, 7),
-                ({"upstream": '"gateway"'}, 7),
-            )
+        (
+            {"authorization": '"yes"'},
+            7,
+            "authorization: unknown word 'yes'; known are 'token', 'own' or 'none'",
         ),
+        ({"authorization": "true"}, 7, "authorization: unknown word True; known are 'token', 'own' or 'none'"),
         ({"role": '"admin"'}, 7, "role: a public rule can't ask anything of its callers"),
         ({"max_auth_age": "9"}, 7, "max_auth_age: a public rule can't ask anything of its callers"),
         ({"role": '""'}, 7, "role: must be a text"),
@@ -353,6 +349,21 @@ def test_the_word_for_session_cookies_is_on_the_upstream() -> None:
         ("posts", True),
         ("auth", False),
     ]
+
+
+def test_a_rule_says_more_than_its_upstream() -> None:
+    """What an upstream says is the default of its rules, and nobody else's; a rule's own word counts."""
+    head = '[upstreams]\nposts = { address = "http://p", authorization = "token" }\nauth = "http://a"\n'
+    policy = read(
+        rule("/a"),
+        rule("/b", authorization='"own"'),
+        rule("/c", authorization='"none"'),
+        rule("/d", upstream='"auth"'),
+        rule("/e", upstream='"gateway"'),
+        rule("/f", upstream='"gateway"', authorization='"token"'),
+        head=head,
+    )
+    assert [found.authorization.value for found in policy.rules] == ["token", "own", "none", "none", "none", "token"]
 
 
 def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:

@@ -148,6 +148,20 @@ def test_rules_on_one_line_are_told_apart() -> None:
     assert "/b GET HEAD: anonymous 401 302" in list_changes(diff, "navigating")
 
 
+def test_whose_authorization_it_is_is_a_change() -> None:
+    """Who was known by a token in the header is told, and no longer is; and what else the upstream gets instead."""
+    before, after = read(rule("/a", "protected")), read(rule("/a", "protected", authorization='"own"'))
+    diff = compare_policies(before, after)
+    check_changes(diff, before, after)
+    by_cookie, by_header = "signed in by the session cookie", "signed in by a token in the header"
+    plain = {change.sender: change for change in diff.differences[0].changes if not change.how}
+    assert (in_short(plain[by_header].old), in_short(plain[by_header].new)) == ("posts", "401")
+    how = "with several Authorization headers"
+    assert how in {change.how for change in diff.differences[0].changes}
+    sent = {change.sender: change.new.further for change in diff.differences[0].changes if change.new.passes}
+    assert sent == {by_cookie: ("with its Authorization header as it came",)}
+
+
 def test_sizes_and_shortest_requests() -> None:
     """A finite set of paths has its size, another none; the example's path is a shortest one."""
     diff = compare_policies(read(rule("/a/:x([ab]{1,2})"), rule("/c/:x*")), read(rule("/d")))
@@ -167,7 +181,7 @@ def test_only_what_conditions_choose_changes() -> None:
 
 def test_an_upstream_defined_otherwise_is_a_change() -> None:
     """The same rules with another address behind a name send requests elsewhere."""
-    head = '[upstreams]\nposts = { address = "http://posts:8002", answer_within = 9 }\n'
+    head = '[upstreams]\nposts = { address = "http://posts:8002", authorization = "token", answer_within = 9 }\n'
     diff = compare_policies(read(rule("/a")), read(rule("/a"), head=head))
     assert [difference.path.text for difference in diff.differences] == ["/a"]
     assert compare_policies(read(rule("/a"), head=head), read(rule("/a"), head=head)).is_empty

@@ -172,5 +172,5 @@ def test_the_tutorials_pages_opened_by_mistake_are_not_taken() -> None:
     text = DEFAULT_RULES.read_text().replace(
         'access   = "page"\nupstream = "posts"\nanonymous_forms = true', 'access   = "public"\nupstream = "posts"'
     )
-    with pytest.raises(PolicyInvalid, match=r"never_public /userposts/:path\*: broken by GET /userposts \(line 124"):
+    with pytest.raises(PolicyInvalid, match=r"never_public /userposts/:path\*: broken by GET /userposts \(line 151"):
         check_promises(parse_policy(text, ADDRESSES), OWN)

@@ -1,0 +1,49 @@
+"""What the command says of the words that loosen a policy: each is seen in what it does to the request."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.explain import PASSES, REFUSED, main
+from gateway.settings import GatewaySettings
+from shared.settings import SAMPLE_SECRETS
+from tests.support.policies import rule
+
+Explain = Callable[..., str]
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> GatewaySettings:
+    """Set up a development environment and return its settings."""
+    for name, value in {**SAMPLE_SECRETS, "ENVIRONMENT": "development"}.items():
+        monkeypatch.setenv(name, value)
+    return GatewaySettings()  # type: ignore[call-arg] # the environment gives the arguments
+
+
+@pytest.fixture
+def explain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Explain:
+    """Give a function that explains a request to a policy of some rules, and checks whether it passes."""
+
+    def explain_one(rules: str, *arguments: str, passes: bool = True) -> str:
+        file = tmp_path / "rules.toml"
+        file.write_text('[upstreams]\nposts = "http://posts:8002"\n' + rules)
+        assert main([*arguments, "--rules", str(file)]) == (PASSES if passes else REFUSED)
+        return capsys.readouterr().out
+
+    return explain_one
+
+
+@pytest.mark.parametrize(
+    ("word", "sent", "is_told"),
+    [
+        ("none", "without credentials", False),
+        ("token", "without credentials", False),
+        ("own", "with the Authorization header as it came", True),
+    ],
+)
+def test_whose_authorization_goes_along(explain: Explain, word: str, sent: str, *, is_told: bool) -> None:
+    """It is said what is sent of a foreign header, and that it proves nothing where it is the application's."""
+    out = explain(rule("/a", authorization=f'"{word}"'), "/a", "--header", "Authorization: Basic YTpi")
+    assert out.endswith(f"{sent}\n")
+    assert ("header    Authorization is the application's own here" in out) is is_told
