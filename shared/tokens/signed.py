@@ -91,6 +91,7 @@ class AccessTokens:
         ends_at: int | None = None,
         authenticated_at: int | None = None,
         roles: Sequence[str] = (),
+        email_verified: bool = False,
     ) -> str:
         """Return a new access token for a session of the user, who last proved who they are at ``authenticated_at``.
 
@@ -111,6 +112,7 @@ class AccessTokens:
             "exp": expires_at,
             **({"auth_time": authenticated_at} if authenticated_at is not None else {}),
             **({"roles": list(roles)} if roles else {}),
+            **({"email_verified": True} if email_verified else {}),
         }
         if key is not None and key.is_private:
             claims["client_id"] = CLIENT_ID
