@@ -29,7 +29,7 @@ from gateway.policy.decision import (
     wants_renewal,
 )
 from gateway.policy.in_force import CurrentPolicy
-from gateway.policy.rules import PROBES, Authorization
+from gateway.policy.rules import PROBES, Authorization, Policy
 from gateway.wire.request_heads import RequestHead
 from shared.errors import MethodNotAllowed, Unavailable
 from shared.observing.request_context import SIGN_IN_WANTED, RequestRecord
@@ -67,6 +67,11 @@ class Gate:
     def __init__(self, current: CurrentPolicy, credentials: Credentials) -> None:
         self._current = current
         self._credentials = credentials
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self._current.policy
 
     def judge(
         self, head: RequestHead, now: int, renewed: RenewedCaller | None = None, *, is_forward_auth: bool = False

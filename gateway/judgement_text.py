@@ -3,14 +3,23 @@
 import re
 from collections.abc import Iterator
 
+from gateway.callers.identity_headers import list_identity
 from gateway.gate import Judgement, TellState
 from gateway.policy.choice import RequestFacts, Verdict, judge_rule
 from gateway.policy.decision import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse
-from gateway.policy.rules import Authorization, Policy, Rule
+from gateway.policy.rules import About, Authorization, Policy, Rule
+from gateway.wire.headers import write_name
 from gateway.wire.request_heads import RequestHead
 from shared.tokens.authentication import Anonymous, Caller
 from shared.tokens.protocol import PROTOCOLS
 
+_IN_WORDS = {
+    About.ID: "id",
+    About.EMAIL: "proven address",
+    About.UNPROVEN_EMAIL: "address",
+    About.NAME: "name",
+    About.ROLES: "role",
+}
 _NEXTAUTH = re.compile("|".join(rf"\b{each.cookies}\." for each in PROTOCOLS.values()).encode())
 
 
@@ -36,6 +45,7 @@ def describe_judgement(policy: Policy, head: RequestHead, judgement: Judgement, 
         yield "header    Authorization is the application's own here: it proves nothing, the session cookie may"
     yield f"decision  {describe_decision(judgement.decision)}"
     yield f"sent      {describe_sent(head, judgement.decision)}"
+    yield from describe_identity(judgement.decision)
 
 
 def is_header_ignored(head: RequestHead, judgement: Judgement) -> bool:
@@ -88,6 +98,16 @@ def describe_sent(head: RequestHead, decision: Decision | TellState) -> str:
     credentials = f"with {sent}" if sent else "without credentials"
     target = head.line.path.raw.decode("ascii") + (f"?{line.query.decode('ascii')}" if line.query else "")
     return f"{line.method} {target} to {upstream.name}, {' or '.join(map(str, upstream.replicas))}, {credentials}"
+
+
+def describe_identity(decision: Decision | TellState) -> Iterator[str]:
+    """Yield a line for each header that names the caller."""
+    if isinstance(decision, Forward) and decision.user is not None:
+        found = dict(list_identity(decision.rule.identity, decision.user.claims))
+        for name, about in decision.rule.identity:
+            value = found.get(name.encode())
+            says = f"not sent: there is no {_IN_WORDS[about]}" if value is None else value.decode()
+            yield f"identity  {write_name(name)}: {says}"
 
 
 def _name(rule: Rule) -> str:

@@ -54,6 +54,23 @@ class Authorization(StrEnum):
     NONE = "none"  # nobody's
 
 
+class About(StrEnum):
+    """What a header can tell an upstream about a verified caller."""
+
+    ID = "id"  # digits; never given to another user
+    EMAIL = "email"  # proven: the user reads what is sent there
+    UNPROVEN_EMAIL = "unproven-email"  # as they typed it
+    NAME = "name"
+    ROLES = "roles"  # comma-separated
+
+
+class IdentityHeader(NamedTuple):
+    """A header that names the caller to an upstream: its name in lower case, and what it says."""
+
+    name: str
+    about: About
+
+
 class Source(StrEnum):
     """The part of a request that a condition looks at."""
 
@@ -89,6 +106,7 @@ class Rule:
     max_auth_age: int | None = None
     anonymous_forms: bool = False
     authorization: Authorization = Authorization.NONE
+    identity: tuple[IdentityHeader, ...] = ()
     is_narrowed: bool = field(init=False, compare=False, repr=False)
     """Whether the rule applies only to some of the requests for its paths."""
     tells_caller: bool = field(init=False, compare=False, repr=False)
@@ -97,7 +115,8 @@ class Rule:
     def __post_init__(self) -> None:
         """Work out what each request would have to."""
         object.__setattr__(self, "is_narrowed", bool(self.has or self.missing))
-        object.__setattr__(self, "tells_caller", self.authorization is Authorization.TOKEN)
+        tells_caller = self.authorization is Authorization.TOKEN or bool(self.identity)
+        object.__setattr__(self, "tells_caller", tells_caller)
 
     def find_matcher(self, path: str) -> Matcher | None:
         """Return the first matcher that matches a canonical path, or None."""
@@ -149,9 +168,16 @@ class Policy:
     rules: tuple[Rule, ...]
     upstreams: tuple[Upstream, ...]
     never_routed: tuple[Matcher, ...]
+    identity_names: frozenset[str] = field(init=False, compare=False, repr=False)
+    """The headers by which any rule names callers, in lower case. A client's own never pass, to no upstream."""
     _by_path: Memory[str, tuple[Candidate, ...]] = field(
         default_factory=lambda: Memory(MOST_REMEMBERED), compare=False, repr=False
     )
+
+    def __post_init__(self) -> None:
+        """Work out what each request would have to."""
+        names = frozenset(header.name for rule in self.rules for header in rule.identity)
+        object.__setattr__(self, "identity_names", names)
 
     def list_candidates(self, path: str) -> tuple[Candidate, ...]:
         """Return the rules that match a canonical path, in their order; none for one that is never routed.

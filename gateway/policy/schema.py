@@ -199,6 +199,8 @@ def _tidy(schema: object) -> object:
     match schema:
         case {"anyOf": [choice, {"type": "null"}], "default": None, **rest}:
             schema = {**choice, **rest}
+        case {"default": None, **rest}:
+            schema = rest
     return {word: _tidy(value) for word, value in schema.items()}
 
 

@@ -1,11 +1,23 @@
 """What the tables of a policy file have in common, and the words that are defaults of an upstream's rules."""
 
-from typing import Annotated, TypeAlias
+from collections.abc import Collection, Iterable
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
-from gateway.policy.rules import Authorization
+from gateway.callers.identity_headers import may_name_caller
+from gateway.policy.rules import About, Authorization, IdentityHeader
 
+USUAL_HEADERS = {
+    "Remote-User": About.ID,
+    "Remote-Email": About.EMAIL,
+    "Remote-Name": About.NAME,
+    "Remote-Groups": About.ROLES,
+}
+"""The names that many applications take from a proxy, and what they say."""
+
+UsualHeader: TypeAlias = Literal["Remote-User", "Remote-Email", "Remote-Name", "Remote-Groups"]
+Identity: TypeAlias = list[UsualHeader] | dict[str, About]
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 Text: TypeAlias = Annotated[str, Field(min_length=1)]
 Texts: TypeAlias = Text | Annotated[list[Text], Field(min_length=1)]
@@ -26,6 +38,31 @@ def read_text(value: object) -> str:
     return value
 
 
+def _read_identity(value: object) -> tuple[IdentityHeader, ...]:
+    """Return the headers that a list of usual names or a table stands for, in the order of their names."""
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        _refuse_unknown(value, USUAL_HEADERS)
+        headers = [(name, USUAL_HEADERS[name]) for name in value]
+    elif isinstance(value, dict):
+        _refuse_unknown(value.values(), list(About))
+        headers = [(name, About(about)) for name, about in value.items()]
+    else:
+        raise ValueError("must be a list of names, or a table of names and what they say")
+    found = sorted(IdentityHeader(name.lower(), about) for name, about in headers)
+    for name, header in zip(sorted(name for name, _ in headers), found, strict=True):
+        if not may_name_caller(header.name.encode("utf-8")):
+            raise ValueError(f"the header {name} can't name a caller")
+    if len({header.name for header in found}) < len(found):
+        raise ValueError("names a header twice")
+    return tuple(found)
+
+
+def _refuse_unknown(words: Iterable[object], known: Collection[str]) -> None:
+    for word in words:
+        if word not in known:
+            raise ValueError(f"unknown word {word!r}; known are {', '.join(known)}")
+
+
 class Table(BaseModel):
     """A table of the file. Each word's description stands below it."""
 
@@ -39,6 +76,12 @@ class PassingTable(Table):
     """Whose Authorization header the upstream gets. `token`: ours, with the access token of a signed-in caller. `own`:
     the application's, as it came; it proves nothing here, and callers are known by their session cookie alone. `none`,
     if left out: nobody's."""
+    identity: Annotated[
+        tuple[IdentityHeader, ...] | None, PlainValidator(_read_identity, json_schema_input_type=Identity)
+    ] = None
+    """Headers that name a signed-in caller to the upstream; a client's own never pass. A list of `Remote-User` (the
+    id), `Remote-Email` (a proven address), `Remote-Name` and `Remote-Groups` (the roles), or a table of names and what
+    they say: `id`, `email`, `unproven-email`, `name` or `roles`."""
 
     def choose_words(self, defaults: "PassingTable | None") -> dict[str, object]:
         """Return the words, those that are not said here as the defaults have them; none that nobody says."""

@@ -22,6 +22,7 @@ from gateway.proving.cubes import merge_points
 from gateway.proving.outcomes import Outcome, outcome_of
 from gateway.proving.paths import PathMap, Region
 from gateway.proving.rulings import Contrast, Ruling, contrast, decide_as_seen, find_rule, list_clauses, read_ruling
+from gateway.wire.headers import stops_always, write_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +56,20 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """All differences between two policies, and what could not be decided; ``paths`` are those that were compared."""
+    """All differences between two policies, and what could not be decided; ``paths`` are those that were compared.
+
+    ``remarks`` are differences that are no rule's: they concern every request that passes.
+    """
 
     differences: tuple[Difference, ...]
     undecided: tuple[str, ...]
     paths: PathMap
+    remarks: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether it is proven that nothing changes."""
-        return not self.differences and not self.undecided
+        return not (self.differences or self.undecided or self.remarks)
 
     def list_about(self, path: str) -> Iterator[Difference]:
         """Yield the differences in which a canonical path has a part."""
@@ -123,7 +128,8 @@ class _Comparison:
                 groups[_list_rules(old), _list_rules(new)].append(region)
         for regions in groups.values():
             self._compare_regions(regions)
-        return Diff(tuple(self._list_differences()), tuple(self._undecided), self._map)
+        remarks = tuple(_list_remarks(*self._policies))
+        return Diff(tuple(self._list_differences()), tuple(self._undecided), self._map, remarks)
 
     def _compare_regions(self, regions: list[Region]) -> None:
         """Compare what both policies say of paths to which they give the same rules; the first path is the shortest."""
@@ -192,6 +198,14 @@ class _Comparison:
                 for row, names in rows
             )
             yield Difference(labels, path, self._map.tally_paths(regions), when, old, new, changes)
+
+
+def _list_remarks(old: Policy, new: Policy) -> Iterator[str]:
+    """Yield which headers of clients pass in one policy alone, since the other names callers by them."""
+    for name in sorted(old.identity_names ^ new.identity_names):
+        if not stops_always(name.encode("ascii")):
+            says = "passes to any upstream again" if name in old.identity_names else "no longer passes, to no upstream"
+            yield f"a client's own {write_name(name)} {says}"
 
 
 def _list_rules(candidates: Iterable[Candidate]) -> tuple[Rule, ...]:

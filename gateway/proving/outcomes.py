@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from gateway.policy.decision import AGAIN, AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse
 from gateway.policy.rules import Authorization, Rule, Upstream
+from gateway.wire.headers import write_name
+from shared.tokens.authentication import User
 
 
 class Outcome(NamedTuple):
@@ -41,8 +43,8 @@ class Outcome(NamedTuple):
 def outcome_of(decision: Decision) -> Outcome:
     """Return the outcome of a decision."""
     match decision:
-        case Forward(rule, _, _, upstream, key):
-            further = tuple(_list_further(rule))
+        case Forward(rule, user, _, upstream, key):
+            further = tuple(_list_further(rule, user))
             return Outcome(None, upstream, decision.token is not None, decision.is_private, key is not None, further)
         case RedirectToSignIn(_, location, challenge):
             again = ", to sign in again" if location.endswith(AGAIN) else ""
@@ -53,8 +55,11 @@ def outcome_of(decision: Decision) -> Outcome:
             return Outcome(error.status, message=str(error.message), headers=tuple(sorted(error.headers.items())))
 
 
-def _list_further(rule: Rule) -> Iterator[str]:
+def _list_further(rule: Rule, user: User | None) -> Iterator[str]:
     """Yield in words what goes along, beside the caller's token."""
+    if rule.identity and user is not None:
+        named = ", ".join(f"{write_name(name)} ({about})" for name, about in rule.identity)
+        yield f"naming the caller in {named}"
     if rule.authorization is Authorization.OWN:
         yield "with its Authorization header as it came"
 

@@ -63,6 +63,7 @@ def list_lines(diff: Diff) -> Iterator[str]:
             yield f"            {describe_example(change.example)}"
         if folded:
             yield f"  {Impact.REFUSES:9} {folded} more kinds of request, for another reason (--json lists them)"
+    yield from (f"everywhere: {each}" for each in diff.remarks)
     yield from (f"not decided: {each}" for each in diff.undecided)
 
 
@@ -95,6 +96,9 @@ def list_markdown(diff: Diff) -> Iterator[str]:
         if folded:
             yield ""
             yield f"{folded} more kinds of request are refused before and after, for another reason."
+    for each in diff.remarks:
+        yield ""
+        yield f"**Everywhere**: {escape_markdown(each)}"
     for each in diff.undecided:
         yield ""
         yield f"**Not decided**: {escape_markdown(each)}"
@@ -116,6 +120,7 @@ def as_json(diff: Diff) -> Json:
             }
             for each in sort_differences(diff)
         ],
+        "everywhere": list(diff.remarks),
         "undecided": list(diff.undecided),
     }
 
@@ -129,6 +134,7 @@ def summarize(diff: Diff) -> str:
     for difference in diff.differences:
         counts[IMPACTS[min(map(_rank, difference.changes))]] += 1
     said = [f"{impact} {count}" for impact, count in counts.items() if count]
+    said += [f"everywhere {len(diff.remarks)}"] if diff.remarks else []
     said += [f"undecided {len(diff.undecided)}"] if diff.undecided else []
     return f"The policy changes: {', '.join(said)} (sets of paths; {compared})."
 

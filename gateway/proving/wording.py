@@ -6,6 +6,7 @@ from gateway.policy.choice import RequestFacts
 from gateway.policy.rules import Rule
 from gateway.proving.cases import Example
 from gateway.proving.situations import NOW
+from gateway.wire.headers import write_name
 from shared.tokens.authentication import Anonymous, Caller
 
 Json = dict[str, object]
@@ -49,10 +50,7 @@ def describe_rule(rule: Rule) -> str:
 
 def list_headers(request: RequestFacts) -> Iterator[tuple[str, str]]:
     """Yield the headers of a request, as people write them."""
-    yield from (
-        ("-".join(map(str.capitalize, name.decode().split("-"))), value.decode("latin-1"))
-        for name, value in request.headers
-    )
+    yield from ((write_name(name.decode()), value.decode("latin-1")) for name, value in request.headers)
     if request.content_length is not None:
         yield "Content-Length", str(request.content_length)
 

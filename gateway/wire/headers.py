@@ -63,6 +63,7 @@ _MATTERS = (_SET_HERE - _TRACE - {b"x-request-id"}) | frozenset(
     sec-fetch-site sec-fetch-mode sec-fetch-dest
     """.split()
 )
+HAVE_A_MEANING = _HOP_BY_HOP | _SET_HERE | _MATTERS
 _STOPS_ON_THE_WAY_BACK = _HOP_BY_HOP | {b"date", b"server", b"x-request-id"}
 BODILESS = (204, 304)  # RFC 9110, section 6.4.1
 END_OF_HEAD = b"\r\n\r\n"
@@ -182,6 +183,16 @@ def keep_answer_headers(status: int, headers: Sequence[RawHeader]) -> list[RawHe
 def encode_lines(headers: Iterable[RawHeader]) -> bytes:
     """Return header lines as they are sent (RFC 9112, section 5)."""
     return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
+def stops_always(name: bytes) -> bool:
+    """Tell whether a client's header with this name never passes, whatever the policy."""
+    return name in _STOPS_HERE or (name.startswith(_CLAIM_PREFIXES) and name != _ASKS_FOR_URL)
+
+
+def write_name(name: str) -> str:
+    """Return a header's name as people write it."""
+    return "-".join(map(str.capitalize, name.split("-")))
 
 
 def split_lines(lines: bytes) -> list[RawHeader]:

@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from functools import cache
+from typing import Any
 from urllib.parse import quote
 
 from gateway.matching.matchers import Matcher, compile_matcher, compile_regex
@@ -12,9 +13,11 @@ from gateway.policy.rules import (
     FORWARDED_METHODS,
     METHODS,
     NEVER_ROUTED,
+    About,
     Access,
     Authorization,
     Condition,
+    IdentityHeader,
     Policy,
     Replica,
     Rule,
@@ -68,6 +71,14 @@ HEADERS = (
     (b"sec-websocket-version", b"13"),
     (b"sec-websocket-key", b"AAAAAAAAAAAAAAAAAAAAAA=="),
 )
+IDENTITIES = (
+    *((), ()),
+    (IdentityHeader("remote-email", About.EMAIL), IdentityHeader("remote-user", About.ID)),
+    (IdentityHeader("x-user", About.NAME),),
+)
+WORDS_OF_RULES: dict[str, tuple[Any, ...]] = {"authorization": tuple(Authorization), "identity": IDENTITIES}
+"""Words that say what goes along."""
+
 AUTHORIZATIONS: tuple[tuple[tuple[bytes, bytes], ...], ...] = (
     *((), (), (), (TOKEN,), ((b"authorization", b"Basic YTpi"),)),
     ((b"authorization", b"Basic YTpi"), (b"authorization", b"Basic eA==")),
@@ -119,8 +130,8 @@ class PolicyMaker:
                 rules[at] = replace(rule, access=Access.PUBLIC, role=None, max_auth_age=None, anonymous_forms=False)
             case "method":
                 rules[at] = replace(rule, methods=rule.methods | {self._random.choice(sorted(METHODS))})
-            case "authorization":
-                rules[at] = replace(rule, authorization=self._random.choice(tuple(Authorization)))
+            case word if word in WORDS_OF_RULES:
+                rules[at] = self._change_word(rule, word)
             case "role":
                 rules[at] = replace(rule, role=None)
             case "add":
@@ -128,6 +139,10 @@ class PolicyMaker:
             case "upstream":
                 rules[at] = replace(rule, upstream=self._random.choice(("posts", "auth", "gateway")))
         return rules
+
+    def _change_word(self, rule: Rule, word: str) -> Rule:
+        changed: dict[str, Any] = {word: self._random.choice(WORDS_OF_RULES[word])}
+        return replace(rule, **changed)
 
     def make_requests(self, policies: tuple[Policy, ...], count: int) -> list[tuple[RequestFacts, Caller]]:
         """Return requests for paths that the policies' matchers match, or nearly match."""
@@ -151,7 +166,7 @@ class PolicyMaker:
             role=choose(ROLES) if demands and maybe() < 0.3 else None,
             max_auth_age=choose((60, 300)) if demands and maybe() < 0.3 else None,
             anonymous_forms=access is Access.PAGE and maybe() < 0.3,
-            authorization=choose(tuple(Authorization)),
+            **{word: choose(values) for word, values in WORDS_OF_RULES.items()},
         )
 
     def _make_conditions(self) -> frozenset[Condition]:
@@ -194,7 +209,7 @@ class PolicyMaker:
         return User(Claims(7, "Bob", "bob@example.com", "s", "t", NOW, NOW + 3600, since, roles), "token")
 
 
-CHANGES = ("drop", "swap", "widen", "open", "method", "role", "add", "upstream", "authorization")
+CHANGES = ("drop", "swap", "widen", "open", "method", "role", "add", "upstream", *WORDS_OF_RULES)
 
 
 def widen(matcher: Matcher) -> Matcher:

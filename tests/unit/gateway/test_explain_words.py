@@ -1,12 +1,16 @@
 """What the command says of the words that loosen a policy: each is seen in what it does to the request."""
 
+import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from gateway.callers.credentials import Credentials
 from gateway.explain import PASSES, REFUSED, main
 from gateway.settings import GatewaySettings
+from shared.auth_events.revocations import Revocations
 from shared.settings import SAMPLE_SECRETS
 from tests.support.policies import rule
 
@@ -47,3 +51,17 @@ def test_whose_authorization_goes_along(explain: Explain, word: str, sent: str, 
     out = explain(rule("/a", authorization=f'"{word}"'), "/a", "--header", "Authorization: Basic YTpi")
     assert out.endswith(f"{sent}\n")
     assert ("header    Authorization is the application's own here" in out) is is_told
+
+
+def test_who_is_named(explain: Explain, settings: GatewaySettings) -> None:
+    """It is said what each header says of the caller, and which has nothing to say."""
+    token = Credentials.of(settings, Revocations()).tokens.sign(
+        user_id=7, name="Ada", email="ada@example.com", session_id=str(uuid.uuid4()), now=int(time.time())
+    )
+    words = {"identity": '["Remote-User", "Remote-Email"]'}
+    out = explain(rule("/a", "protected", **words), "/a", "--token", token)
+    assert out.splitlines()[-2:] == [
+        "identity  Remote-Email: not sent: there is no proven address",
+        "identity  Remote-User: 7",
+    ]
+    assert "identity" not in explain(rule("/a", **words), "/a")

@@ -579,6 +579,7 @@ def test_several_credentials_are_refused(policy: Policy, caller: Caller) -> None
         ('authorization = "none"', (None, False), (None, False)),
         ('authorization = "token"', (None, False), (ADA.token, True)),
         ('authorization = "own"', (None, True), (None, True)),
+        ('identity = ["Remote-User"]', (None, False), (None, True)),
     ],
 )
 def test_whose_authorization_a_public_rule_sends_on(
@@ -591,7 +592,7 @@ def test_whose_authorization_a_public_rule_sends_on(
         decision = decide(policy, facts("GET", "/a"), caller)
         assert isinstance(decision, Forward)
         assert (decision.token, decision.is_private) == expected
-        assert wants_renewal(policy, decision) is (word == 'authorization = "token"')
+        assert wants_renewal(policy, decision) is word.endswith(('"token"', '["Remote-User"]'))
 
 
 @pytest.mark.parametrize("access", ["protected", "page"])

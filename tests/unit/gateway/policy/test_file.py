@@ -158,6 +158,25 @@ def test_a_bad_upstream_is_refused(value: str, reason: str) -> None:
             7,
             "authorization: unknown word 'yes'; known are 'token', 'own' or 'none'",
         ),
+        ({"identity": "true"}, 7, "identity: must be a list of names, or a table of names and what they say"),
+        (
+            {"identity": '["Remote-User", 7]'},
+            7,
+            "identity: must be a list of names, or a table of names and what they say",
+        ),
+        (
+            {"identity": '["X-User"]'},
+            7,
+            "identity: unknown word 'X-User'; known are Remote-User, Remote-Email, Remote-Name, Remote-Groups",
+        ),
+        (
+            {"identity": '{ X-User = "mail" }'},
+            7,
+            "identity: unknown word 'mail'; known are id, email, unproven-email, name, roles",
+        ),
+        ({"identity": '{ Host = "id" }'}, 7, "identity: the header Host can't name a caller"),
+        ({"identity": '{ X_User = "id" }'}, 7, "identity: the header X_User can't name a caller"),
+        ({"identity": '{ X-User = "id", x-user = "name" }'}, 7, "identity: names a header twice"),
         ({"authorization": "true"}, 7, "authorization: unknown word True; known are 'token', 'own' or 'none'"),
         ({"role": '"admin"'}, 7, "role: a public rule can't ask anything of its callers"),
         ({"max_auth_age": "9"}, 7, "max_auth_age: a public rule can't ask anything of its callers"),
@@ -364,6 +383,25 @@ def test_a_rule_says_more_than_its_upstream() -> None:
         head=head,
     )
     assert [found.authorization.value for found in policy.rules] == ["token", "own", "none", "none", "none", "token"]
+
+
+def test_headers_that_name_callers() -> None:
+    """A list names the usual ones, a table any; an upstream's are switched off by an empty list."""
+    head = '[upstreams]\nposts = { address = "http://p", identity = ["Remote-User", "Remote-Email"] }\n'
+    policy = read(
+        rule("/a"),
+        rule("/b", identity="[]"),
+        rule("/c", identity='{ X-WEBAUTH-USER = "unproven-email", Remote-User = "roles" }'),
+        rule("/d", upstream='"gateway"'),
+        head=head,
+    )
+    assert [[(name, about.value) for name, about in found.identity] for found in policy.rules] == [
+        [("remote-email", "email"), ("remote-user", "id")],
+        [],
+        [("remote-user", "roles"), ("x-webauth-user", "unproven-email")],
+        [],
+    ]
+    assert policy.identity_names == {"remote-email", "remote-user", "x-webauth-user"}
 
 
 def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:

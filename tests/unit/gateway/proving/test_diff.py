@@ -162,6 +162,25 @@ def test_whose_authorization_it_is_is_a_change() -> None:
     assert sent == {by_cookie: ("with its Authorization header as it came",)}
 
 
+def test_who_is_named_is_a_change() -> None:
+    """By which headers, and what they say, is told of the rule; whose header no longer passes, of all."""
+    before, after = (
+        read(rule("/a", "protected", **words), rule("/b"))
+        for words in ({"identity": '["Remote-User"]'}, {"identity": '{ X-Employee = "id" }'})
+    )
+    diff = compare_policies(before, after)
+    check_changes(diff, before, after)
+    assert [difference.path.text for difference in diff.differences] == ["/a"]
+    plain = next(change for change in diff.differences[0].changes if not change.how)
+    assert (plain.sender, plain.old.further, plain.new.further) == (
+        "signed in",
+        ("naming the caller in Remote-User (id)",),
+        ("naming the caller in X-Employee (id)",),
+    )
+    assert diff.remarks == ("a client's own X-Employee no longer passes, to no upstream",)
+    assert compare_policies(after, before).remarks == ("a client's own X-Employee passes to any upstream again",)
+
+
 def test_sizes_and_shortest_requests() -> None:
     """A finite set of paths has its size, another none; the example's path is a shortest one."""
     diff = compare_policies(read(rule("/a/:x([ab]{1,2})"), rule("/c/:x*")), read(rule("/d")))

@@ -15,13 +15,23 @@ def compare(old: list[str], new: list[str]) -> Diff:
 OPENED = compare([rule("/a", "page"), rule("/b")], [rule("/a"), rule("/b", "protected")])
 
 
+def test_what_concerns_everything_is_told_everywhere() -> None:
+    """A header that no client may send any more is named once, in each form of the answer."""
+    diff = compare([rule("/a")], [rule("/a", identity='{ X-Staff = "id" }')])
+    says = "a client's own X-Staff no longer passes, to no upstream"
+    assert f"everywhere: {says}" in list(list_lines(diff))
+    assert f"**Everywhere**: {says}" in list(list_markdown(diff))
+    assert as_json(diff)["everywhere"] == [says]
+
+
 def test_nothing_in_one_line() -> None:
     """Where nothing changes, one line says so, and of how many kinds of path."""
     same = compare([rule("/a")], [rule("/a")])
     lines = ["Nothing changes, for any request: all paths were compared, in 7 kinds."]
     assert list(list_lines(same)) == lines
     assert list(list_markdown(same)) == ["**Nothing changes, for any request: all paths were compared, in 7 kinds.**"]
-    assert as_json(same) == {"changes": False, "kinds_of_path": 7, "differences": [], "undecided": []}
+    empty: dict[str, object] = {"differences": [], "everywhere": [], "undecided": []}
+    assert as_json(same) == {"changes": False, "kinds_of_path": 7, **empty}
 
 
 def test_lines_for_a_terminal() -> None:
