@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 from gateway.callers.identity_headers import list_identity
 from gateway.gate import Judgement, TellState
-from gateway.policy.choice import RequestFacts, Verdict, judge_rule
+from gateway.policy.canonical_paths import CanonicalPath
+from gateway.policy.choice import RequestFacts, Verdict, choose_rule, judge_rule
 from gateway.policy.decision import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse
 from gateway.policy.rules import About, Authorization, Policy, Rule
+from gateway.policy.spellings import read_spelling
 from gateway.wire.headers import write_name
 from gateway.wire.request_heads import RequestHead
 from shared.tokens.authentication import Anonymous, Caller
@@ -34,7 +36,10 @@ def describe_caller(caller: Caller) -> str:
 def describe_judgement(policy: Policy, head: RequestHead, judgement: Judgement, now: int) -> Iterator[str]:
     """Yield one or more lines for each part of a judgement."""
     line = head.line
-    yield f"path      {judgement.path}" if line.path else f"request   refused: {line.refusal}"
+    if line.path is not None:
+        yield f"path      {judgement.path}"
+    else:
+        yield from describe_spelling(policy, head, judgement)
     yield f"caller    {describe_caller(judgement.caller)}"
     if line.path is not None and head.refusal is None:
         yield from describe_rules(policy, RequestFacts(line.method, line.path, line.query, head.headers.raw, now))
@@ -46,6 +51,26 @@ def describe_judgement(policy: Policy, head: RequestHead, judgement: Judgement, 
     yield f"decision  {describe_decision(judgement.decision)}"
     yield f"sent      {describe_sent(head, judgement.decision)}"
     yield from describe_identity(judgement.decision)
+
+
+def describe_spelling(policy: Policy, head: RequestHead, judgement: Judgement) -> Iterator[str]:
+    """Yield what a path that is not canonical is taken for: each of its readings with the rule that decides it."""
+    line = head.line
+    spelling = read_spelling(line.raw_path) if line.is_only_spelled else None
+    is_refused = isinstance(judgement.decision, Refuse) and judgement.decision.error is head.refusal
+    if spelling is None or not policy.takes_spellings:
+        yield f"request   refused: {line.refusal}"
+        return
+    request = RequestFacts(line.method, spelling.write(spelling.needs), line.query, head.headers.raw)
+    for reading in spelling.readings:
+        candidate = choose_rule(policy, request._replace(path=CanonicalPath(reading, b"")))
+        says = f"line {candidate.rule.line}, paths = {candidate.rule.paths}" if candidate else "no rule decides it"
+        yield f"reading   {reading}: {says}"
+    if is_refused:
+        yield f"request   refused: {line.refusal}"
+        yield f"          it passes only if one rule with paths = {spelling.needs} decides all its readings"
+    else:
+        yield f"path      {judgement.path}: one rule, which takes this spelling, decides all its readings"
 
 
 def is_header_ignored(head: RequestHead, judgement: Judgement) -> bool:
@@ -89,14 +114,14 @@ def describe_sent(head: RequestHead, decision: Decision | TellState) -> str:
     """Return the request that the upstream would get, if any."""
     if isinstance(decision, TellState) or (isinstance(decision, Forward) and decision.upstream is None):
         return "nothing: the gateway answers it itself"
-    if not isinstance(decision, Forward) or decision.upstream is None or head.line.path is None:
+    if not isinstance(decision, Forward) or decision.upstream is None:
         return "nothing"
     line, upstream = head.line, decision.upstream
     has_cookies = upstream.session_cookies and any(_NEXTAUTH.search(value) for _, value in head.headers.raw)
     own = ["the Authorization header as it came"] * bool(decision.list_own_credentials(head.headers.raw))
     sent = " and ".join(["the access token"] * bool(decision.token) + own + ["NextAuth's cookies"] * has_cookies)
     credentials = f"with {sent}" if sent else "without credentials"
-    target = head.line.path.raw.decode("ascii") + (f"?{line.query.decode('ascii')}" if line.query else "")
+    target = decision.path.raw.decode("ascii") + (f"?{line.query.decode('ascii')}" if line.query else "")
     return f"{line.method} {target} to {upstream.name}, {' or '.join(map(str, upstream.replicas))}, {credentials}"
 
 

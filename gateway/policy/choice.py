@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.rules import Candidate, Condition, Policy, Rule, Source
+from gateway.policy.spellings import Spelling
 from gateway.wire.headers import RawHeader, list_values
 from shared.tokens.session_cookie import parse_cookies
 
@@ -59,11 +60,45 @@ def choose_rule(policy: Policy, request: RequestFacts) -> Candidate | None:
     return None
 
 
+def choose_for_spelling(
+    policy: Policy, request: RequestFacts, spelling: Spelling
+) -> tuple[RequestFacts, Candidate | None] | None:
+    """Return the request with its path as it passes in this spelling, and the rule that decides, if one does.
+
+    None where it may not pass: where readings of it are decided in different ways, or no rule says that it may.
+    """
+    first, *others = (request._replace(path=CanonicalPath(reading, b"")) for reading in spelling.readings)
+    candidate = choose_rule(policy, first)
+    if candidate is None:
+        rules = [each.rule for each in policy.list_candidates(first.path.text) if _is_about(each.rule, first)]
+        methods = list_methods(policy, first)
+        is_same = bool(methods) and all(
+            choose_rule(policy, other) is None and list_methods(policy, other) == methods for other in others
+        )
+    else:
+        rules = [candidate.rule]
+        is_same = all(_is_decided_by(candidate.rule, policy, other) for other in others)
+    allowing = (rule.paths for rule in rules if rule.paths.allows(spelling.needs))
+    allowed = next(allowing, None)
+    if allowed is None or not is_same:
+        return None
+    return request._replace(path=spelling.write(allowed)), candidate
+
+
+def _is_decided_by(rule: Rule, policy: Policy, request: RequestFacts) -> bool:
+    candidate = choose_rule(policy, request)
+    return candidate is not None and candidate.rule is rule
+
+
 def list_methods(policy: Policy, request: RequestFacts) -> frozenset[str]:
     """Return the methods of all rules that are about this request, but for its method."""
     rules = (candidate.rule for candidate in policy.list_candidates(request.path.text))
-    fitting = (rule.methods for rule in rules if _judge_request(rule, request) is not Verdict.OTHER_REQUEST)
-    return frozenset[str]().union(*fitting)
+    return frozenset[str]().union(*(rule.methods for rule in rules if _is_about(rule, request)))
+
+
+def _is_about(rule: Rule, request: RequestFacts) -> bool:
+    """Tell whether a rule whose matcher fits is about this request, but for its method."""
+    return _judge_request(rule, request) is not Verdict.OTHER_REQUEST
 
 
 def judge_rule(rule: Rule, request: RequestFacts) -> Verdict:

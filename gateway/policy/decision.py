@@ -31,7 +31,7 @@ from typing import TypeAlias
 
 from gateway.callers.same_origin import is_same_origin
 from gateway.matching.matchers import Matcher
-from gateway.policy.canonical_paths import write_callback_query
+from gateway.policy.canonical_paths import CanonicalPath, write_callback_query
 from gateway.policy.choice import RawHeaders, RequestFacts, choose_rule, list_methods
 from gateway.policy.rules import Access, Authorization, Candidate, Policy, Rule, Upstream
 from gateway.wire.headers import RawHeader, list_values
@@ -51,14 +51,15 @@ FORM_TYPES = (b"application/x-www-form-urlencoded", b"multipart/form-data")
 class Forward:
     """Send it to the upstream (None: the gateway's own pages).
 
-    ``user`` is the signed-in caller, unless neither the rule nor the upstream wants to know. ``websocket_key`` is the
-    key of the client's handshake where a WebSocket is to be opened.
+    ``path`` is how it is sent on. ``user`` is the signed-in caller, unless neither the rule nor the upstream wants to
+    know. ``websocket_key`` is the key of the client's handshake where a WebSocket is to be opened.
     """
 
     rule: Rule
     user: User | None
     matcher: Matcher
     upstream: Upstream | None
+    path: CanonicalPath
     websocket_key: bytes | None = None
 
     @property
@@ -171,7 +172,7 @@ def _forward(candidate: Candidate, request: RequestFacts, user: User | None) -> 
         key = _read_upgrade(rule, request) if is_upgrade else None
     except AppError as error:
         return Refuse(error, rule, matcher)
-    return Forward(rule, user, matcher, upstream, key)
+    return Forward(rule, user, matcher, upstream, request.path, key)
 
 
 def _read_upgrade(rule: Rule, request: RequestFacts) -> bytes | None:

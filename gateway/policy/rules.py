@@ -54,6 +54,19 @@ class Authorization(StrEnum):
     NONE = "none"  # nobody's
 
 
+class Paths(StrEnum):
+    """Which spellings of its paths a rule lets pass, beside the canonical one (``spellings``)."""
+
+    STRICT = "strict"  # none
+    ENCODED = "encoded"  # with what has one reading for an upstream that decodes once
+    RAW = "raw"  # with encoded slashes and empty segments too
+
+    def allows(self, needed: "Paths") -> bool:
+        """Tell whether a rule that says this lets pass what needs the other."""
+        levels = list(Paths)
+        return levels.index(needed) <= levels.index(self)
+
+
 class About(StrEnum):
     """What a header can tell an upstream about a verified caller."""
 
@@ -107,6 +120,7 @@ class Rule:
     anonymous_forms: bool = False
     authorization: Authorization = Authorization.NONE
     identity: tuple[IdentityHeader, ...] = ()
+    paths: Paths = Paths.STRICT
     is_narrowed: bool = field(init=False, compare=False, repr=False)
     """Whether the rule applies only to some of the requests for its paths."""
     tells_caller: bool = field(init=False, compare=False, repr=False)
@@ -170,6 +184,8 @@ class Policy:
     never_routed: tuple[Matcher, ...]
     identity_names: frozenset[str] = field(init=False, compare=False, repr=False)
     """The headers by which any rule names callers, in lower case. A client's own never pass, to no upstream."""
+    takes_spellings: bool = field(init=False, compare=False, repr=False)
+    """Whether any rule lets a path pass that is not canonical."""
     _by_path: Memory[str, tuple[Candidate, ...]] = field(
         default_factory=lambda: Memory(MOST_REMEMBERED), compare=False, repr=False
     )
@@ -178,6 +194,7 @@ class Policy:
         """Work out what each request would have to."""
         names = frozenset(header.name for rule in self.rules for header in rule.identity)
         object.__setattr__(self, "identity_names", names)
+        object.__setattr__(self, "takes_spellings", any(rule.paths is not Paths.STRICT for rule in self.rules))
 
     def list_candidates(self, path: str) -> tuple[Candidate, ...]:
         """Return the rules that match a canonical path, in their order; none for one that is never routed.

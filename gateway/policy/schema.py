@@ -26,7 +26,7 @@ from pydantic import (
 from gateway.matching.dfa import DFA
 from gateway.matching.matchers import Matcher, MatcherInvalid, compile_matcher, compile_regex
 from gateway.policy import rules
-from gateway.policy.rules import FORWARDED_METHODS, Access, Condition, Method, Replica, Rule, Source, Upstream
+from gateway.policy.rules import FORWARDED_METHODS, Access, Condition, Method, Paths, Replica, Rule, Source, Upstream
 from gateway.policy.tables import Count, PassingTable, Table, Text, Texts, as_list, read_text
 from shared.web.service_calls import UNIX
 
@@ -148,6 +148,10 @@ class RuleTable(PassingTable):
     """The rule applies only where all of these hold; else the next rule is asked."""
     missing: list[ConditionTable] = Field(default_factory=list)
     """The rule applies only where none of these holds; else the next rule is asked."""
+    paths: Annotated[Paths, Field(strict=False)] = Paths.STRICT
+    """Which spellings of paths pass beside the canonical one. `encoded`: with `%23 %25 %3B %3F` and raw `[ ] ^ |`, for
+    an upstream that decodes once. `raw`: also with `%2F` and empty segments, byte for byte; only where each matcher
+    begins with a literal segment. Such a spelling passes only if every way to read it leads to the same rule."""
     max_body: Count = rules.DEFAULT_MAX_BODY
     """The longest request body, in bytes; 1 MiB if left out."""
     websocket: bool = False

@@ -21,6 +21,7 @@ from gateway.proving.conditions import Choice, describe_values
 from gateway.proving.cubes import merge_points
 from gateway.proving.outcomes import Outcome, outcome_of
 from gateway.proving.paths import PathMap, Region
+from gateway.proving.readings import Readings
 from gateway.proving.rulings import Contrast, Ruling, contrast, decide_as_seen, find_rule, list_clauses, read_ruling
 from gateway.wire.headers import stops_always, write_name
 
@@ -128,6 +129,7 @@ class _Comparison:
                 groups[_list_rules(old), _list_rules(new)].append(region)
         for regions in groups.values():
             self._compare_regions(regions)
+        self._undecided |= dict.fromkeys(Readings(self._policies).list_doubts({row.rules for row in self._spots}))
         remarks = tuple(_list_remarks(*self._policies))
         return Diff(tuple(self._list_differences()), tuple(self._undecided), self._map, remarks)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from gateway.policy.decision import AGAIN, AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse
-from gateway.policy.rules import Authorization, Rule, Upstream
+from gateway.policy.rules import Authorization, Paths, Rule, Upstream
 from gateway.wire.headers import write_name
 from shared.tokens.authentication import User
 
@@ -43,7 +43,7 @@ class Outcome(NamedTuple):
 def outcome_of(decision: Decision) -> Outcome:
     """Return the outcome of a decision."""
     match decision:
-        case Forward(rule, user, _, upstream, key):
+        case Forward(rule, user, _, upstream, _, key):
             further = tuple(_list_further(rule, user))
             return Outcome(None, upstream, decision.token is not None, decision.is_private, key is not None, further)
         case RedirectToSignIn(_, location, challenge):
@@ -57,6 +57,8 @@ def outcome_of(decision: Decision) -> Outcome:
 
 def _list_further(rule: Rule, user: User | None) -> Iterator[str]:
     """Yield in words what goes along, beside the caller's token."""
+    if rule.paths is not Paths.STRICT:
+        yield f"in {rule.paths} spellings too"
     if rule.identity and user is not None:
         named = ", ".join(f"{write_name(name)} ({about})" for name, about in rule.identity)
         yield f"naming the caller in {named}"

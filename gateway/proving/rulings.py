@@ -11,7 +11,17 @@ from typing import NamedTuple, TypeAlias
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.choice import RequestFacts, choose_rule
 from gateway.policy.decision import AnswerOptions, Decision, apply_rule, decide
-from gateway.policy.rules import Access, Authorization, Candidate, Condition, IdentityHeader, Policy, Rule, Upstream
+from gateway.policy.rules import (
+    Access,
+    Authorization,
+    Candidate,
+    Condition,
+    IdentityHeader,
+    Paths,
+    Policy,
+    Rule,
+    Upstream,
+)
 from gateway.proving.cubes import merge_points
 from gateway.proving.outcomes import Outcome, outcome_of
 from gateway.proving.situations import NOW, ORIGIN, TOKEN, Situation, Ways
@@ -30,6 +40,7 @@ class Effect(NamedTuple):
     anonymous_forms: bool
     authorization: Authorization
     identity: tuple[IdentityHeader, ...]
+    paths: Paths
 
 
 Clause: TypeAlias = tuple[Effect, frozenset[str], frozenset[Condition], frozenset[Condition]]
@@ -121,4 +132,5 @@ def _read_effect(candidate: Candidate) -> Effect:
         rule.anonymous_forms,
         rule.authorization,
         rule.identity,
+        rule.paths,
     )

@@ -39,7 +39,10 @@ class NotPlain(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RequestLine:
-    """A request line. ``path`` is None where the line is refused; ``refusal`` says why."""
+    """A request line. ``path`` is None where the line is refused; ``refusal`` says why.
+
+    ``is_only_spelled``: nothing but the spelling of the path is wrong, which a rule may allow.
+    """
 
     method: str
     raw_path: bytes
@@ -47,6 +50,7 @@ class RequestLine:
     version: str
     path: CanonicalPath | None
     refusal: AppError | None = None
+    is_only_spelled: bool = False
 
     @property
     def path_text(self) -> str:
@@ -135,17 +139,20 @@ class RequestHeads:
 def read_line(method: str, raw_path: bytes, query: bytes, version: str = "1.1") -> RequestLine:
     """Return a request line, given its parts."""
     refusal: AppError
+    is_only_spelled = False
     try:
         if method not in METHODS:
             raise MethodNotAllowed(", ".join(sorted(METHODS)))
         if version not in HTTP_VERSIONS:
             raise BadRequest("Only HTTP/1.1 is spoken here")
-        return RequestLine(method, raw_path, check_query(query), version, canonicalize_path(raw_path))
+        check_query(query)
+        is_only_spelled = True
+        return RequestLine(method, raw_path, query, version, canonicalize_path(raw_path))
     except PathRefused as error:
         refusal = BadRequest(error.reason)
     except AppError as error:
         refusal = error.with_traceback(None)
-    return RequestLine(method, raw_path, query, version, None, refusal)
+    return RequestLine(method, raw_path, query, version, None, refusal, is_only_spelled)
 
 
 def _read_plain_line(data: bytes) -> RequestLine:

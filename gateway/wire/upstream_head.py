@@ -37,7 +37,6 @@ class UpstreamHeads:
     def encode(self, head: RequestHead, decision: Forward, peer: str, record: RequestRecord) -> bytes:
         """Return the head of a request as it is sent (RFC 9112, sections 3 and 5)."""
         line, passing = head.line, head.headers.passing
-        assert line.path is not None
         assert passing is not None  # else it would have been refused
         lines = passing.lines
         if self._current.policy.identity_names:
@@ -52,7 +51,7 @@ class UpstreamHeads:
         if decision.rule.identity and decision.user is not None:
             own += encode_lines(list_identity(decision.rule.identity, decision.user.claims))
         further = b"" if decision.websocket_key is None else _UPGRADE_LINES
-        target = line.path.raw + b"?" + line.query if line.query else line.path.raw
+        target = decision.path.raw + b"?" + line.query if line.query else decision.path.raw
         return b"%b %b HTTP/1.1\r\n%b%b%b\r\n" % (line.method.encode(), target, lines, own, further)
 
     def _drop_identity(self, names: frozenset[str]) -> Lookup[bytes]:

@@ -18,6 +18,7 @@ from gateway.policy.rules import (
     Authorization,
     Condition,
     IdentityHeader,
+    Paths,
     Policy,
     Replica,
     Rule,
@@ -45,6 +46,9 @@ MATCHERS = (
         "/a/:x/b",
         "/internal/:x*",
         "/안/:x*",
+        "/a/:x([^%;]*)",
+        "/:x([ab]%?)",
+        "/b/:x(.*)",
         "/a{-:x}?",
     ),
 )
@@ -76,12 +80,21 @@ IDENTITIES = (
     (IdentityHeader("remote-email", About.EMAIL), IdentityHeader("remote-user", About.ID)),
     (IdentityHeader("x-user", About.NAME),),
 )
-WORDS_OF_RULES: dict[str, tuple[Any, ...]] = {"authorization": tuple(Authorization), "identity": IDENTITIES}
+WORDS_OF_RULES: dict[str, tuple[Any, ...]] = {
+    "authorization": (*Authorization, Authorization.TOKEN, Authorization.TOKEN),
+    "identity": (*[IDENTITIES[0]] * 4, *IDENTITIES),
+    "paths": (*Paths, Paths.STRICT, Paths.STRICT, Paths.STRICT),
+}
 """Words that say what goes along."""
+CHANGED_WORDS = {**WORDS_OF_RULES, "role": (None,), "upstream": ("posts", "auth", "gateway")}
 
 AUTHORIZATIONS: tuple[tuple[tuple[bytes, bytes], ...], ...] = (
     *((), (), (), (TOKEN,), ((b"authorization", b"Basic YTpi"),)),
     ((b"authorization", b"Basic YTpi"), (b"authorization", b"Basic eA==")),
+)
+SPELLED = (
+    *(b"%23", b"%3F", b"%3B", b"%25", b"%2F", b"/", b"[", b"|", b"/b", b"%2Fb", b"%3Ba", b"a%23"),
+    *(b"%2561", b"%252F", b"%253B", b"%252561", b"%2523", b"%3Bb/", b"%EC%95%88"),
 )
 QUERIES = (b"", b"q", b"q=1", b"q=a", b"q=1&q=", b"r=1")
 ROLES = ("admin", "editor")
@@ -130,24 +143,33 @@ class PolicyMaker:
                 rules[at] = replace(rule, access=Access.PUBLIC, role=None, max_auth_age=None, anonymous_forms=False)
             case "method":
                 rules[at] = replace(rule, methods=rule.methods | {self._random.choice(sorted(METHODS))})
-            case word if word in WORDS_OF_RULES:
-                rules[at] = self._change_word(rule, word)
-            case "role":
-                rules[at] = replace(rule, role=None)
+            case "split" if len(rule.matchers) > 1:
+                rules[at : at + 1] = [replace(rule, matchers=some) for some in (rule.matchers[:1], rule.matchers[1:])]
             case "add":
                 rules.insert(at, self._make_rule(len(rules) + 1))
-            case "upstream":
-                rules[at] = replace(rule, upstream=self._random.choice(("posts", "auth", "gateway")))
+            case word if word in CHANGED_WORDS:
+                rules[at] = self._change_word(rule, word)
         return rules
 
     def _change_word(self, rule: Rule, word: str) -> Rule:
-        changed: dict[str, Any] = {word: self._random.choice(WORDS_OF_RULES[word])}
+        changed: dict[str, Any] = {word: self._random.choice(CHANGED_WORDS[word])}
         return replace(rule, **changed)
 
     def make_requests(self, policies: tuple[Policy, ...], count: int) -> list[tuple[RequestFacts, Caller]]:
         """Return requests for paths that the policies' matchers match, or nearly match."""
         paths = self._make_paths(policies, max(count // 4, 8))
         return [(self._make_request(self._random.choice(paths)), self._make_caller()) for _ in range(count)]
+
+    def make_spelled(self, policies: tuple[Policy, ...], count: int) -> list[tuple[RequestFacts, bytes]]:
+        """Return requests, each with a path that is spelled otherwise than it may be."""
+        found = []
+        for request, _ in self.make_requests(policies, count):
+            raw = request.path.raw
+            for _ in range(self._random.choice((1, 1, 2, 3))):
+                at = self._random.randint(1, len(raw))
+                raw = raw[:at] + self._random.choice(SPELLED) + raw[at:]
+            found.append((request, raw))
+        return found
 
     def _make_rule(self, line: int) -> Rule:
         choose, maybe = self._random.choice, self._random.random
@@ -209,7 +231,7 @@ class PolicyMaker:
         return User(Claims(7, "Bob", "bob@example.com", "s", "t", NOW, NOW + 3600, since, roles), "token")
 
 
-CHANGES = ("drop", "swap", "widen", "open", "method", "role", "add", "upstream", *WORDS_OF_RULES)
+CHANGES = ("drop", "swap", "widen", "open", "method", "add", *CHANGED_WORDS)
 
 
 def widen(matcher: Matcher) -> Matcher:

@@ -65,3 +65,18 @@ def test_who_is_named(explain: Explain, settings: GatewaySettings) -> None:
         "identity  Remote-User: 7",
     ]
     assert "identity" not in explain(rule("/a", **words), "/a")
+
+
+def test_how_a_path_may_be_spelled(explain: Explain) -> None:
+    """Each reading is told with the rule that decides it, and why the spelling passes or does not."""
+    rules = rule("/a/:x", paths='"encoded"') + rule("/:x*", "page")
+    out = explain(rules, "/a/C%23")
+    assert "reading   /a/C%23: line 3, paths = encoded\nreading   /a/C: line 3, paths = encoded\n" in out
+    assert "path      /a/C%23: one rule, which takes this spelling, decides all its readings" in out
+    assert "GET /a/C%23 to posts" in out
+    out = explain(rules, "/a%23", passes=False)
+    assert "reading   /a: line 8, paths = strict" in out
+    assert "request   refused: The path hides a character as %23" in out
+    assert "it passes only if one rule with paths = encoded decides all its readings" in out
+    out = explain(rules, "/a/%41", passes=False)
+    assert "reading" not in out

@@ -177,6 +177,7 @@ def test_a_bad_upstream_is_refused(value: str, reason: str) -> None:
         ({"identity": '{ Host = "id" }'}, 7, "identity: the header Host can't name a caller"),
         ({"identity": '{ X_User = "id" }'}, 7, "identity: the header X_User can't name a caller"),
         ({"identity": '{ X-User = "id", x-user = "name" }'}, 7, "identity: names a header twice"),
+        ({"paths": '"loose"'}, 7, "paths: unknown word 'loose'; known are 'strict', 'encoded' or 'raw'"),
         ({"authorization": "true"}, 7, "authorization: unknown word True; known are 'token', 'own' or 'none'"),
         ({"role": '"admin"'}, 7, "role: a public rule can't ask anything of its callers"),
         ({"max_auth_age": "9"}, 7, "max_auth_age: a public rule can't ask anything of its callers"),

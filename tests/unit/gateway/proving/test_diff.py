@@ -6,9 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.policy.choice import RequestFacts, choose_for_spelling
+from gateway.policy.decision import answer_without_rule, apply_rule
 from gateway.policy.file import load_policy, parse_policy
+from gateway.policy.rules import Policy
+from gateway.policy.spellings import Spelling, read_spelling
+from gateway.proving.cases import NOBODY
 from gateway.proving.diff import Diff, compare_policies
 from gateway.proving.outcomes import Outcome
+from gateway.proving.rulings import Ruling, read_ruling
 from gateway.settings import DEFAULT_RULES
 from tests.support.generated_policies import CHANGES, PolicyMaker
 from tests.support.policies import has, read, rule
@@ -43,14 +49,39 @@ def test_what_is_reported_differs_and_what_differs_is_reported(seed: int) -> Non
     diff = compare_policies(old, new)
     check_changes(diff, old, new)
     count_differing(diff, old, new, maker.make_requests((old, new), 40))
-    assert not diff.undecided
+    assert not diff.undecided or old.takes_spellings or new.takes_spellings
+
+
+@given(st.integers(0, 2**32))
+def test_where_nothing_is_reported_no_spelling_differs(seed: int) -> None:
+    """Of two policies between which no difference and no doubt is told, none is in how a path may be spelled."""
+    maker = PolicyMaker(seed)
+    old = maker.make_policy()
+    new = maker.make_change(("paths", "split", "swap")[seed % 3], old)
+    diff = compare_policies(old, new)
+    for request, raw in maker.make_spelled((old, new), 40):
+        spelling = read_spelling(raw)
+        if spelling is not None:
+            found = [find_effect(policy, request, spelling) for policy in (old, new)]
+            assert found[0] == found[1] or not diff.is_empty, raw
+
+
+def find_effect(policy: Policy, request: RequestFacts, spelling: Spelling) -> Ruling | None:
+    """Return what a policy does with a request in a spelling; None where that does not pass."""
+    found = choose_for_spelling(policy, request, spelling)
+    if found is None:
+        return None
+    spelled, candidate = found
+    return read_ruling(
+        policy, answer_without_rule(policy, spelled) if candidate is None else apply_rule(candidate, spelled, NOBODY)
+    )
 
 
 @pytest.mark.parametrize("kind", CHANGES)
 def test_mutations_are_caught(kind: str) -> None:
     """A change after which any request differs is reported, whatever was changed; some such changes are found here."""
     caught = 0
-    for seed in range(12):
+    for seed in range(16):
         maker = PolicyMaker(seed)
         old = maker.make_policy()
         new = maker.make_change(kind, old)
@@ -179,6 +210,38 @@ def test_who_is_named_is_a_change() -> None:
     )
     assert diff.remarks == ("a client's own X-Employee no longer passes, to no upstream",)
     assert compare_policies(after, before).remarks == ("a client's own X-Employee passes to any upstream again",)
+
+
+def test_which_spellings_pass_is_a_change() -> None:
+    """A change of the word is one of the rule, with the paths that it decides."""
+    before, after = read(rule("/a/:x"), rule("/b")), read(rule("/a/:x", paths='"encoded"'), rule("/b"))
+    diff = compare_policies(before, after)
+    check_changes(diff, before, after)
+    assert [difference.path.text for difference in diff.differences] == ["/a/a"]
+    assert {change.new.further for change in diff.differences[0].changes if change.new.passes} == {
+        ("in encoded spellings too",)
+    }
+    assert diff.undecided == ()
+
+
+def test_a_difference_that_only_spellings_show_is_not_overlooked() -> None:
+    """Where no canonical path tells two policies apart, but what one may be read as does, that is said."""
+    loose = rule("/:x*", paths='"encoded"')
+    plain = read(rule("/a/:x([^%]*)", "page"), loose)
+    diff = compare_policies(plain, read(rule("/a/:x(.*)", "page"), loose))
+    assert diff.differences == ()
+    assert len(diff.undecided) == 1
+    assert diff.undecided[0].startswith("/a/%")
+    assert compare_policies(plain, plain).is_empty
+
+
+def test_one_rule_for_two_is_not_overlooked() -> None:
+    """A rule that is split in two does the same with every path, but not with a spelling that both would decide."""
+    whole, words = read(rule("/a/:x*", paths='"raw"')), {"paths": '"raw"'}
+    parts = read(rule("/a/b", **words), rule("/a/:x*", **words))
+    for diff in (compare_policies(whole, parts), compare_policies(parts, whole)):
+        assert diff.differences == ()
+        assert ["stands for lines" in each for each in diff.undecided] == [True]
 
 
 def test_sizes_and_shortest_requests() -> None:
