@@ -122,6 +122,7 @@ def describe_sent(head: RequestHead, decision: Decision | TellState) -> str:
     sent = " and ".join(["the access token"] * bool(decision.token) + own + ["NextAuth's cookies"] * has_cookies)
     credentials = f"with {sent}" if sent else "without credentials"
     target = decision.path.raw.decode("ascii") + (f"?{line.query.decode('ascii')}" if line.query else "")
+    credentials += f", X-Forwarded-Prefix: {decision.rule.strip}" * bool(decision.rule.strip)
     return f"{line.method} {target} to {upstream.name}, {' or '.join(map(str, upstream.replicas))}, {credentials}"
 
 

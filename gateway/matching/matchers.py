@@ -46,16 +46,20 @@ class Matcher:
         return path.startswith(prefix) and self.dfa.accepts(path[len(prefix) :], self.after_prefix)
 
     @property
-    def begins_with_segment(self) -> bool:
-        """Whether all paths that it matches have one first segment, which is not empty."""
-        segment, slash, _ = self.prefix[1:].partition("/")
-        if slash:
-            return bool(segment)
+    def first_segment(self) -> str:
+        """The path of the first segment, where all paths that it matches have the same one; else an empty text."""
+        path = "/" + self.prefix[1:].partition("/")[0]
+        return path if path != "/" and self.is_below(path) else ""
+
+    def is_below(self, path: str) -> bool:
+        """Tell whether all paths that it matches are this one or begin with it and a slash."""
+        if self.prefix != path:
+            return self.prefix.startswith(f"{path}/")
         bounds, row = self.dfa.bounds, self.dfa.rows[self.after_prefix]
         column = bisect_right(bounds, _SLASH)
         others = [target for each, target in enumerate(row) if each != column]
         is_alone = bounds[column - 1 : column + 1] == (_SLASH, _SLASH + 1) or row[column] == DEAD
-        return bool(segment) and is_alone and all(target == DEAD for target in others)
+        return is_alone and all(target == DEAD for target in others)
 
 
 def compile_matcher(source: str) -> Matcher:

@@ -6,7 +6,8 @@
    query, so wherever a rule with ``has`` or ``missing`` can step aside for a later rule, that one demands the same
    protection. (Stepping aside for no rule at all is safe: that is a 404.)
 4. Encoded slashes and empty segments pass only below a literal segment: ``paths = "raw"`` is for one application.
-5. A matcher for NextAuth's paths leads to an upstream that gets NextAuth's cookies: without them nobody could sign in,
+5. A prefix is taken off only by rules all of whose paths have it, on the way to a service that does not sign people in.
+6. A matcher for NextAuth's paths leads to an upstream that gets NextAuth's cookies: without them nobody could sign in,
    and nothing would say why.
 
 Only canonical paths count: a difference that no accepted path can show is no difference. For law 3 the readings of
@@ -40,6 +41,7 @@ def check_rules(policy: Policy) -> None:
             _check_reachable(policy, index)
             _check_protection(policy, index)
             _check_spellings(policy, index)
+            _check_prefix(policy, index)
             _check_sign_in(policy, index)
         except MatcherInvalid as error:
             raise RuleRefused(index, str(error)) from None
@@ -98,13 +100,24 @@ def _check_spellings(policy: Policy, index: int) -> None:
     """Law 4."""
     rule = policy.rules[index]
     for matcher in rule.matchers if rule.paths is Paths.RAW else ():
-        if not matcher.begins_with_segment:
+        if not matcher.first_segment:
             reason = f"raw is for matchers that begin with a literal segment, which {matcher.source} does not"
             raise RuleRefused(index, reason, "paths")
 
 
+def _check_prefix(policy: Policy, index: int) -> None:
+    """Law 5."""
+    rule = policy.rules[index]
+    upstream = policy.find_upstream(rule.upstream)
+    if rule.strip and (upstream is None or upstream.session_cookies):
+        raise RuleRefused(index, "needs a service behind the gateway without session_cookies", "strip")
+    for matcher in rule.matchers if rule.strip else ():
+        if not matcher.is_below(rule.strip):
+            raise RuleRefused(index, f"{matcher.source} matches paths that are not below {rule.strip}", "strip")
+
+
 def _check_sign_in(policy: Policy, index: int) -> None:
-    """Law 5. A matcher for more than these paths is not held to it: behind it there may be another protocol."""
+    """Law 6. A matcher for more than these paths is not held to it: behind it there may be another protocol."""
     rule = policy.rules[index]
     upstream = policy.find_upstream(rule.upstream)
     if upstream is not None and not upstream.session_cookies:

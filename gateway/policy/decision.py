@@ -33,8 +33,9 @@ from gateway.callers.same_origin import is_same_origin
 from gateway.matching.matchers import Matcher
 from gateway.policy.canonical_paths import CanonicalPath, write_callback_query
 from gateway.policy.choice import RawHeaders, RequestFacts, choose_rule, list_methods
-from gateway.policy.rules import Access, Authorization, Candidate, Policy, Rule, Upstream
+from gateway.policy.rules import Access, Authorization, Candidate, Paths, Policy, Rule, Upstream
 from gateway.wire.headers import RawHeader, list_values
+from gateway.wire.prefixes import strip_prefix
 from gateway.wire.websocket import read_key, wants_only_websocket, wants_websocket
 from shared.errors import AppError, BadRequest, BodyTooLarge, Forbidden, MethodNotAllowed, NotFound, Unauthorized
 from shared.tokens.authentication import Anonymous, Caller, User, ask_for_recent_sign_in, challenge
@@ -172,7 +173,12 @@ def _forward(candidate: Candidate, request: RequestFacts, user: User | None) -> 
         key = _read_upgrade(rule, request) if is_upgrade else None
     except AppError as error:
         return Refuse(error, rule, matcher)
-    return Forward(rule, user, matcher, upstream, request.path, key)
+    path: CanonicalPath | None = request.path
+    if rule.strip:
+        path = strip_prefix(request.path, rule.strip, is_canonical=rule.paths is Paths.STRICT)
+    if path is None:
+        return Refuse(BadRequest("The path starts with two slashes"), rule, matcher)
+    return Forward(rule, user, matcher, upstream, path, key)
 
 
 def _read_upgrade(rule: Rule, request: RequestFacts) -> bytes | None:

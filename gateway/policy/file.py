@@ -3,7 +3,7 @@
 ``schema`` defines what may stand in it. pydantic names the table and word of an error, and ``toml_lines`` their line.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from gateway.matching.matchers import compile_matcher
 from gateway.policy.checks import RuleRefused, check_rules
-from gateway.policy.rules import NEVER_ROUTED, Policy, PolicyInvalid
+from gateway.policy.rules import NEVER_ROUTED, Policy, PolicyInvalid, Rule
 from gateway.policy.schema import PolicyFile
 from gateway.policy.tables import Table
 from shared.toml_lines import KeyPath, TomlInvalid, get_line, list_lines, parse_toml
@@ -41,13 +41,14 @@ def load_policy(path: Path, settings: Mapping[str, str]) -> Policy:
 def parse_policy(text: str, settings: Mapping[str, str], file: str = "rules.toml") -> Policy:
     """Return the policy in a file's text; ``file`` is the name used in errors."""
     tables, lines = parse_tables(PolicyFile, text, file, settings)
+    rules = tuple(
+        rule.to_rule(get_line(lines, ("rule", index)), tables.upstreams.get(rule.upstream))
+        for index, rule in enumerate(tables.rules)
+    )
     policy = Policy(
-        tuple(
-            rule.to_rule(get_line(lines, ("rule", index)), tables.upstreams.get(rule.upstream))
-            for index, rule in enumerate(tables.rules)
-        ),
+        rules,
         tuple(upstream.to_upstream(name) for name, upstream in tables.upstreams.items()),
-        tuple(compile_matcher(source) for source in NEVER_ROUTED),
+        tuple(compile_matcher(prefix + source) for prefix in _list_prefixes(rules) for source in NEVER_ROUTED),
     )
     try:
         check_rules(policy)
@@ -55,6 +56,11 @@ def parse_policy(text: str, settings: Mapping[str, str], file: str = "rules.toml
         line = get_line(lines, ("rule", refusal.index, refusal.key or ""))
         raise PolicyInvalid(file, line, str(refusal)) from None
     return policy
+
+
+def _list_prefixes(rules: Iterable[Rule]) -> list[str]:
+    """Return what upstreams do not see of a path: what is never routed is so behind each of these, too."""
+    return sorted({"", *(rule.strip for rule in rules)})
 
 
 def read_text(path: Path) -> str:

@@ -121,6 +121,7 @@ class Rule:
     authorization: Authorization = Authorization.NONE
     identity: tuple[IdentityHeader, ...] = ()
     paths: Paths = Paths.STRICT
+    strip: str = ""
     is_narrowed: bool = field(init=False, compare=False, repr=False)
     """Whether the rule applies only to some of the requests for its paths."""
     tells_caller: bool = field(init=False, compare=False, repr=False)

@@ -1,9 +1,10 @@
 """What the tables of a policy file have in common, and the words that are defaults of an upstream's rules."""
 
+import re
 from collections.abc import Collection, Iterable
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
 from gateway.callers.identity_headers import may_name_caller
 from gateway.policy.rules import About, Authorization, IdentityHeader
@@ -15,6 +16,8 @@ USUAL_HEADERS = {
     "Remote-Groups": About.ROLES,
 }
 """The names that many applications take from a proxy, and what they say."""
+
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 
 UsualHeader: TypeAlias = Literal["Remote-User", "Remote-Email", "Remote-Name", "Remote-Groups"]
 Identity: TypeAlias = list[UsualHeader] | dict[str, About]
@@ -57,6 +60,12 @@ def _read_identity(value: object) -> tuple[IdentityHeader, ...]:
     return tuple(found)
 
 
+def _check_prefix(prefix: str) -> str:
+    if prefix and (not _PREFIX.fullmatch(prefix) or {".", ".."} & set(prefix.split("/"))):
+        raise ValueError("must be a path of letters, digits, -, _, ~ and dots without a slash at its end, such as /app")
+    return prefix
+
+
 def _refuse_unknown(words: Iterable[object], known: Collection[str]) -> None:
     for word in words:
         if word not in known:
@@ -82,6 +91,9 @@ class PassingTable(Table):
     """Headers that name a signed-in caller to the upstream; a client's own never pass. A list of `Remote-User` (the
     id), `Remote-Email` (a proven address), `Remote-Name` and `Remote-Groups` (the roles), or a table of names and what
     they say: `id`, `email`, `unproven-email`, `name` or `roles`."""
+    strip: Annotated[str | None, AfterValidator(_check_prefix)] = None
+    """A prefix of the path, such as `/app`, that the upstream does not know of: it is taken off what is forwarded, and
+    `Location` and the paths of cookies get it back. Every matcher must be below it. An empty text is none."""
 
     def choose_words(self, defaults: "PassingTable | None") -> dict[str, object]:
         """Return the words, those that are not said here as the defaults have them; none that nobody says."""

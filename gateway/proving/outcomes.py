@@ -59,6 +59,8 @@ def _list_further(rule: Rule, user: User | None) -> Iterator[str]:
     """Yield in words what goes along, beside the caller's token."""
     if rule.paths is not Paths.STRICT:
         yield f"in {rule.paths} spellings too"
+    if rule.strip:
+        yield f"without {rule.strip}"
     if rule.identity and user is not None:
         named = ", ".join(f"{write_name(name)} ({about})" for name, about in rule.identity)
         yield f"naming the caller in {named}"

@@ -24,6 +24,7 @@ from gateway.policy.rules import (
 )
 from gateway.proving.cubes import merge_points
 from gateway.proving.outcomes import Outcome, outcome_of
+from gateway.proving.paths import read_path
 from gateway.proving.situations import NOW, ORIGIN, TOKEN, Situation, Ways
 from shared.tokens.authentication import Anonymous, Caller, Reason
 
@@ -41,6 +42,7 @@ class Effect(NamedTuple):
     authorization: Authorization
     identity: tuple[IdentityHeader, ...]
     paths: Paths
+    strip: str
 
 
 Clause: TypeAlias = tuple[Effect, frozenset[str], frozenset[Condition], frozenset[Condition]]
@@ -68,7 +70,8 @@ def contrast(policies: Sequence[Policy], decisions: Sequence[Decision], method: 
     """Return all that differs between what two policies' rules do, for which two decisions about one request stand."""
     sides = [find_candidate(policy, decision) for policy, decision in zip(policies, decisions, strict=True)]
     ways = Ways.of([side.rule for side in sides if side], method)
-    plain = make_request(CanonicalPath("/", b"/"), method)
+    prefix = max((side.rule.strip for side in sides if side), key=len, default="")  # a path has the longer one, too
+    plain = make_request(read_path(prefix or "/"), method)
     found: defaultdict[tuple[Outcome, Outcome], list[Situation]] = defaultdict(list)
     for situation in ways.list_situations():
         request, caller = situation.as_possible().put_into(plain), situation.sender.as_caller()
@@ -133,4 +136,5 @@ def _read_effect(candidate: Candidate) -> Effect:
         rule.authorization,
         rule.identity,
         rule.paths,
+        rule.strip,
     )

@@ -50,6 +50,8 @@ class UpstreamHeads:
             own += encode_lines(decision.list_own_credentials(head.headers.raw))
         if decision.rule.identity and decision.user is not None:
             own += encode_lines(list_identity(decision.rule.identity, decision.user.claims))
+        if decision.rule.strip:
+            own += encode_lines([(b"x-forwarded-prefix", decision.rule.strip.encode("ascii"))])
         further = b"" if decision.websocket_key is None else _UPGRADE_LINES
         target = decision.path.raw + b"?" + line.query if line.query else decision.path.raw
         return b"%b %b HTTP/1.1\r\n%b%b%b\r\n" % (line.method.encode(), target, lines, own, further)

@@ -80,3 +80,9 @@ def test_how_a_path_may_be_spelled(explain: Explain) -> None:
     assert "it passes only if one rule with paths = encoded decides all its readings" in out
     out = explain(rules, "/a/%41", passes=False)
     assert "reading" not in out
+
+
+def test_what_is_taken_off(explain: Explain) -> None:
+    """It is said what arrives of the path, and what the application is told."""
+    out = explain(rule("/app/:x*", strip='"/app"'), "/app/x?y")
+    assert "GET /x?y to posts, posts:8002, without credentials, X-Forwarded-Prefix: /app" in out

@@ -21,6 +21,8 @@ from gateway.settings import DEFAULT_RULES
 from shared.toml_lines import list_lines
 from tests.support.policies import HEAD, SETTINGS, has, read, read_fault, rule
 
+PREFIX = "must be a path of letters, digits, -, _, ~ and dots without a slash at its end, such as /app"
+STRIP_NEEDS = "needs a service behind the gateway without session_cookies"
 METHODS = "'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE' or 'OPTIONS'"
 
 
@@ -178,6 +180,21 @@ def test_a_bad_upstream_is_refused(value: str, reason: str) -> None:
         ({"identity": '{ X_User = "id" }'}, 7, "identity: the header X_User can't name a caller"),
         ({"identity": '{ X-User = "id", x-user = "name" }'}, 7, "identity: names a header twice"),
         ({"paths": '"loose"'}, 7, "paths: unknown word 'loose'; known are 'strict', 'encoded' or 'raw'"),
+        *(
+            (
+                {"strip": f'"{prefix}"'},
+                7,
+                f"strip: {PREFIX}",
+            )
+            for prefix in ("app", "/", "/app/", "/a//b", "/../a", "/a/.", "/:x", "/a%20b", "/안")
+        ),
+        ({"strip": '"/b"'}, 7, "strip: /a matches paths that are not below /b"),
+        ({"matcher": '["/a:x"]', "strip": '"/a"'}, 7, "strip: /a:x matches paths that are not below /a"),
+        (
+            {"upstream": '"gateway"', "strip": '"/a"'},
+            7,
+            "strip: needs a service behind the gateway without session_cookies",
+        ),
         ({"authorization": "true"}, 7, "authorization: unknown word True; known are 'token', 'own' or 'none'"),
         ({"role": '"admin"'}, 7, "role: a public rule can't ask anything of its callers"),
         ({"max_auth_age": "9"}, 7, "max_auth_age: a public rule can't ask anything of its callers"),

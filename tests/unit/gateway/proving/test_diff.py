@@ -244,6 +244,17 @@ def test_one_rule_for_two_is_not_overlooked() -> None:
         assert ["stands for lines" in each for each in diff.undecided] == [True]
 
 
+def test_a_prefix_that_is_taken_off_is_a_change() -> None:
+    """What arrives without it is told of the rule; what is never routed behind it, of its paths."""
+    before, after = read(rule("/app/:x*")), read(rule("/app/:x*", strip='"/app"'))
+    diff = compare_policies(before, after)
+    check_changes(diff, before, after)
+    found = {difference.path.text: difference.changes[0].new for difference in diff.differences}
+    assert found["/app"].further == ("without /app",)
+    assert {path: new.status for path, new in found.items()} == {"/app": None, "/app/livez": 404}
+    assert diff.undecided == ()
+
+
 def test_sizes_and_shortest_requests() -> None:
     """A finite set of paths has its size, another none; the example's path is a shortest one."""
     diff = compare_policies(read(rule("/a/:x([ab]{1,2})"), rule("/c/:x*")), read(rule("/d")))
