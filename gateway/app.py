@@ -114,7 +114,7 @@ def create_app(
     pages = create_own_pages(reference, settings.nextauth_url, lifespan, checks, remarks, settings.security_contact)
     public, names = settings.public, credentials.cookie_names
     heads, gate = RequestHeads(public.hosts), Gate(current, credentials)
-    upstream_heads = UpstreamHeads(public, names, current)
+    upstream_heads = UpstreamHeads(public, credentials, current)
     own_answers, unknown_keys = OwnAnswers(public.url, names), UnknownKeys(gate, key_follower) if key_follower else None
     forward_auth = ForwardAuth(public, heads, gate, renewal, unknown_keys, own_answers, names)
     metrics.registry.register(UpstreamMetrics(current))

@@ -8,7 +8,7 @@ from gateway.gate import Judgement, TellState
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.choice import RequestFacts, Verdict, choose_rule, judge_rule
 from gateway.policy.decision import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse
-from gateway.policy.rules import About, Authorization, Policy, Rule
+from gateway.policy.rules import About, Authorization, Cookies, Policy, Rule
 from gateway.policy.spellings import read_spelling
 from gateway.wire.headers import write_name
 from gateway.wire.request_heads import RequestHead
@@ -117,9 +117,16 @@ def describe_sent(head: RequestHead, decision: Decision | TellState) -> str:
     if not isinstance(decision, Forward) or decision.upstream is None:
         return "nothing"
     line, upstream = head.line, decision.upstream
-    has_cookies = upstream.session_cookies and any(_NEXTAUTH.search(value) for _, value in head.headers.raw)
-    own = ["the Authorization header as it came"] * bool(decision.list_own_credentials(head.headers.raw))
-    sent = " and ".join(["the access token"] * bool(decision.token) + own + ["NextAuth's cookies"] * has_cookies)
+    has_nextauth = any(_NEXTAUTH.search(value) for _, value in head.headers.raw)
+    is_sessions = decision.rule.cookies is Cookies.SESSION and decision.user is not None and has_nextauth
+    has_cookies = upstream.session_cookies and has_nextauth
+    parts = [
+        *(["the access token"] * bool(decision.token)),
+        *(["the Authorization header as it came"] * bool(decision.list_own_credentials(head.headers.raw))),
+        *(["NextAuth's cookies"] * has_cookies),
+        *(["the session cookie, if it is the caller's"] * is_sessions),
+    ]
+    sent = " and ".join(parts)
     credentials = f"with {sent}" if sent else "without credentials"
     target = decision.path.raw.decode("ascii") + (f"?{line.query.decode('ascii')}" if line.query else "")
     credentials += f", X-Forwarded-Prefix: {decision.rule.strip}" * bool(decision.rule.strip)

@@ -126,6 +126,19 @@ class Credentials:
             return self._identify_by_cookie(method, headers, now)
         return Identity(caller)
 
+    def list_session_cookies(self, user: User, headers: Iterable[RawHeader], now: int) -> list[str]:
+        """Return the pieces of the session cookie, each once, if it is of the session that proved who the user is."""
+        values = tuple(list_values(headers, b"cookie"))
+        cookies = self._read_cookies(values)
+        session = self.sealer.open(cookies.sealed, now) if cookies is not None and cookies.sealed else None
+        if cookies is None or session is None:
+            return []
+        if session.get("sid") != user.claims.session_id and session.get("accessToken") != user.token:
+            return []
+        found = parse_cookies((b"cookie", value) for value in values)
+        whole = self.cookie_names.session
+        return [f"{piece}={found[piece]}" for piece in ([whole] if whole in found else cookies.pieces)]
+
     def _identify_by_cookie(self, method: str, headers: tuple[RawHeader, ...], now: int) -> Identity:
         values = tuple(list_values(headers, b"cookie"))
         cookies = self._read_cookies(values)

@@ -7,7 +7,8 @@
    protection. (Stepping aside for no rule at all is safe: that is a 404.)
 4. Encoded slashes and empty segments pass only below a literal segment: ``paths = "raw"`` is for one application.
 5. A prefix is taken off only by rules all of whose paths have it, on the way to a service that does not sign people in.
-6. A matcher for NextAuth's paths leads to an upstream that gets NextAuth's cookies: without them nobody could sign in,
+6. NextAuth's session cookie goes to services behind the gateway alone, and never into an answer to another proxy.
+7. A matcher for NextAuth's paths leads to an upstream that gets NextAuth's cookies: without them nobody could sign in,
    and nothing would say why.
 
 Only canonical paths count: a difference that no accepted path can show is no difference. For law 3 the readings of
@@ -20,7 +21,7 @@ from functools import cache
 from gateway.matching.dfa import DFA, find_text
 from gateway.matching.matchers import Matcher, MatcherInvalid, compile_matcher, compile_regex
 from gateway.policy.canonical_paths import CANONICAL_TEXT
-from gateway.policy.rules import NEXTAUTH_PATHS, OWN_UPSTREAM, Access, Paths, Policy, Rule
+from gateway.policy.rules import NEXTAUTH_PATHS, OWN_UPSTREAM, Access, Cookies, Paths, Policy, Rule
 from gateway.policy.spellings import READING_TEXT
 
 
@@ -42,6 +43,7 @@ def check_rules(policy: Policy) -> None:
             _check_protection(policy, index)
             _check_spellings(policy, index)
             _check_prefix(policy, index)
+            _check_cookies(policy, index)
             _check_sign_in(policy, index)
         except MatcherInvalid as error:
             raise RuleRefused(index, str(error)) from None
@@ -116,8 +118,15 @@ def _check_prefix(policy: Policy, index: int) -> None:
             raise RuleRefused(index, f"{matcher.source} matches paths that are not below {rule.strip}", "strip")
 
 
+def _check_cookies(policy: Policy, index: int) -> None:
+    """Law 6."""
+    rule = policy.rules[index]
+    if rule.cookies is not Cookies.NONE and rule.upstream == OWN_UPSTREAM:
+        raise RuleRefused(index, "needs a service behind the gateway", "cookies")
+
+
 def _check_sign_in(policy: Policy, index: int) -> None:
-    """Law 6. A matcher for more than these paths is not held to it: behind it there may be another protocol."""
+    """Law 7. A matcher for more than these paths is not held to it: behind it there may be another protocol."""
     rule = policy.rules[index]
     upstream = policy.find_upstream(rule.upstream)
     if upstream is not None and not upstream.session_cookies:

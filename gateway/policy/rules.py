@@ -54,6 +54,13 @@ class Authorization(StrEnum):
     NONE = "none"  # nobody's
 
 
+class Cookies(StrEnum):
+    """Which of NextAuth's cookies an upstream gets that does not sign people in."""
+
+    NONE = "none"
+    SESSION = "session"  # the session cookie of a caller whom it proves
+
+
 class Paths(StrEnum):
     """Which spellings of its paths a rule lets pass, beside the canonical one (``spellings``)."""
 
@@ -122,6 +129,7 @@ class Rule:
     identity: tuple[IdentityHeader, ...] = ()
     paths: Paths = Paths.STRICT
     strip: str = ""
+    cookies: Cookies = Cookies.NONE
     is_narrowed: bool = field(init=False, compare=False, repr=False)
     """Whether the rule applies only to some of the requests for its paths."""
     tells_caller: bool = field(init=False, compare=False, repr=False)
@@ -130,7 +138,8 @@ class Rule:
     def __post_init__(self) -> None:
         """Work out what each request would have to."""
         object.__setattr__(self, "is_narrowed", bool(self.has or self.missing))
-        tells_caller = self.authorization is Authorization.TOKEN or bool(self.identity)
+        is_told = self.authorization is Authorization.TOKEN or self.cookies is Cookies.SESSION
+        tells_caller = is_told or bool(self.identity)
         object.__setattr__(self, "tells_caller", tells_caller)
 
     def find_matcher(self, path: str) -> Matcher | None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
 from gateway.callers.identity_headers import may_name_caller
-from gateway.policy.rules import About, Authorization, IdentityHeader
+from gateway.policy.rules import About, Authorization, Cookies, IdentityHeader
 
 USUAL_HEADERS = {
     "Remote-User": About.ID,
@@ -94,6 +94,9 @@ class PassingTable(Table):
     strip: Annotated[str | None, AfterValidator(_check_prefix)] = None
     """A prefix of the path, such as `/app`, that the upstream does not know of: it is taken off what is forwarded, and
     `Location` and the paths of cookies get it back. Every matcher must be below it. An empty text is none."""
+    cookies: Annotated[Cookies | None, Field(strict=False)] = None
+    """Which of NextAuth's cookies the upstream gets. `session`: the session cookie of a signed-in caller, for a Next.js
+    server that reads it. `none`, if left out."""
 
     def choose_words(self, defaults: "PassingTable | None") -> dict[str, object]:
         """Return the words, those that are not said here as the defaults have them; none that nobody says."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from gateway.policy.decision import AGAIN, AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse
-from gateway.policy.rules import Authorization, Paths, Rule, Upstream
+from gateway.policy.rules import Authorization, Cookies, Paths, Rule, Upstream
 from gateway.wire.headers import write_name
 from shared.tokens.authentication import User
 
@@ -61,6 +61,8 @@ def _list_further(rule: Rule, user: User | None) -> Iterator[str]:
         yield f"in {rule.paths} spellings too"
     if rule.strip:
         yield f"without {rule.strip}"
+    if rule.cookies is Cookies.SESSION and user is not None:
+        yield "with the caller's session cookie"
     if rule.identity and user is not None:
         named = ", ".join(f"{write_name(name)} ({about})" for name, about in rule.identity)
         yield f"naming the caller in {named}"

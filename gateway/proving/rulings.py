@@ -16,6 +16,7 @@ from gateway.policy.rules import (
     Authorization,
     Candidate,
     Condition,
+    Cookies,
     IdentityHeader,
     Paths,
     Policy,
@@ -43,6 +44,7 @@ class Effect(NamedTuple):
     identity: tuple[IdentityHeader, ...]
     paths: Paths
     strip: str
+    cookies: Cookies
 
 
 Clause: TypeAlias = tuple[Effect, frozenset[str], frozenset[Condition], frozenset[Condition]]
@@ -137,4 +139,5 @@ def _read_effect(candidate: Candidate) -> Effect:
         rule.identity,
         rule.paths,
         rule.strip,
+        rule.cookies,
     )

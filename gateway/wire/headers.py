@@ -136,11 +136,15 @@ def read_passing_headers(headers: Sequence[RawHeader], hosts: Collection[bytes])
 
 
 def encode_own_headers(
-    request: PassingHeaders, origin: Origin, token: str | None, cookies_to_drop: CookieNames | None
+    request: PassingHeaders,
+    origin: Origin,
+    token: str | None,
+    cookies_to_drop: CookieNames | None,
+    further_cookies: Iterable[str] = (),
 ) -> bytes:
     """Return the header lines that the gateway itself sends to an upstream, beside Host.
 
-    ``cookies_to_drop``, if given, are left out.
+    ``cookies_to_drop``, if given, are left out, and ``further_cookies`` put in.
     """
     own = (
         f"x-request-id: {origin.request_id}\r\ntraceparent: {origin.traceparent}\r\n"
@@ -149,7 +153,7 @@ def encode_own_headers(
     if token is not None:
         own += f"authorization: Bearer {token}\r\n"
     lines = own.encode() + request.forwarded_host
-    cookies = keep_cookies(request.cookies, cookies_to_drop)
+    cookies = keep_cookies(request.cookies, cookies_to_drop, further_cookies)
     if cookies:
         lines += b"cookie: %b\r\n" % cookies
     if request.is_chunked:
@@ -159,8 +163,8 @@ def encode_own_headers(
     return lines
 
 
-def keep_cookies(values: tuple[bytes, ...], names: CookieNames | None) -> bytes:
-    """Return the cookies in one line (RFC 9113, 8.2.3), without those of ``names``.
+def keep_cookies(values: tuple[bytes, ...], names: CookieNames | None, further: Iterable[str] = ()) -> bytes:
+    """Return the cookies in one line (RFC 9113, 8.2.3), without those of ``names``, and with some ``further`` ones.
 
     The others stay as they are, but for the blanks of ``parse_cookies``. What only a server that strips more could take
     for one of ``names`` is dropped, too.
@@ -169,7 +173,7 @@ def keep_cookies(values: tuple[bytes, ...], names: CookieNames | None) -> bytes:
         return b"; ".join(values)
     pairs = [pair.strip(BLANKS) for value in values for pair in value.decode("latin-1").split(";")]
     kept = [pair for pair in pairs if pair and not names.owns(pair.partition("=")[0].strip())]
-    return "; ".join(kept).encode("latin-1")
+    return "; ".join([*kept, *further]).encode("latin-1")
 
 
 def keep_answer_headers(status: int, headers: Sequence[RawHeader]) -> list[RawHeader]:

@@ -17,6 +17,7 @@ from gateway.policy.rules import (
     Access,
     Authorization,
     Condition,
+    Cookies,
     IdentityHeader,
     Paths,
     Policy,
@@ -83,6 +84,7 @@ IDENTITIES = (
 WORDS_OF_RULES: dict[str, tuple[Any, ...]] = {
     "authorization": (*Authorization, Authorization.TOKEN, Authorization.TOKEN),
     "identity": (*[IDENTITIES[0]] * 4, *IDENTITIES),
+    "cookies": (*Cookies, Cookies.NONE, Cookies.NONE),
     "paths": (*Paths, Paths.STRICT, Paths.STRICT, Paths.STRICT),
 }
 """Words that say what goes along."""

@@ -86,3 +86,14 @@ def test_what_is_taken_off(explain: Explain) -> None:
     """It is said what arrives of the path, and what the application is told."""
     out = explain(rule("/app/:x*", strip='"/app"'), "/app/x?y")
     assert "GET /x?y to posts, posts:8002, without credentials, X-Forwarded-Prefix: /app" in out
+
+
+def test_which_cookies_go_along(explain: Explain, settings: GatewaySettings) -> None:
+    """It is said that the session cookie goes along for a signed-in caller, and only where the rule says so."""
+    credentials = Credentials.of(settings, Revocations())
+    now, session_id = int(time.time()), str(uuid.uuid4())
+    token = credentials.tokens.sign(user_id=7, name="Ada", email="a@b.c", session_id=session_id, now=now)
+    cookie = credentials.sealer.seal({"sid": session_id, "accessToken": token}, now)
+    for words, is_told in (({"cookies": '"session"'}, True), ({}, False)):
+        out = explain(rule("/a", "page", **words), "/a", "--cookie", cookie)
+        assert ("with the session cookie, if it is the caller's" in out) is is_told

@@ -195,6 +195,8 @@ def test_a_bad_upstream_is_refused(value: str, reason: str) -> None:
             7,
             "strip: needs a service behind the gateway without session_cookies",
         ),
+        ({"cookies": '"all"'}, 7, "cookies: unknown word 'all'; known are 'none' or 'session'"),
+        ({"upstream": '"gateway"', "cookies": '"session"'}, 7, "cookies: needs a service behind the gateway"),
         ({"authorization": "true"}, 7, "authorization: unknown word True; known are 'token', 'own' or 'none'"),
         ({"role": '"admin"'}, 7, "role: a public rule can't ask anything of its callers"),
         ({"max_auth_age": "9"}, 7, "max_auth_age: a public rule can't ask anything of its callers"),
