@@ -10,6 +10,7 @@
 
 1. The first rule whose path, conditions and method fit decides (``choice``). Nothing else about the request can.
 2. No rule for the path: 404. Rules for the path, but not for the method: 405, or the answer to OPTIONS, with ``Allow``.
+   A method that is none of the usual ones is 405, wherever no rule names it.
 3. A rule may ask more of a signed-in caller. Without the ``role`` that it asks for, 403. If they proved who they are
    longer ago than ``max_auth_age``, or the token does not say when, they have to do so again, the way anonymous callers
    do (the sign-in page gets ``prompt=login``, a 401 the challenge of RFC 9470, section 3).
@@ -33,6 +34,7 @@ from gateway.callers.same_origin import is_same_origin
 from gateway.matching.matchers import Matcher
 from gateway.policy.canonical_paths import CanonicalPath, write_callback_query
 from gateway.policy.choice import RawHeaders, RequestFacts, choose_rule, list_methods
+from gateway.policy.methods import METHODS
 from gateway.policy.rules import Access, Authorization, Candidate, Paths, Policy, Rule, Upstream
 from gateway.wire.headers import RawHeader, list_values
 from gateway.wire.prefixes import strip_prefix
@@ -121,6 +123,8 @@ def decide(policy: Policy, request: RequestFacts, caller: Caller) -> Decision:
 
 def answer_without_rule(policy: Policy, request: RequestFacts) -> AnswerOptions | Refuse:
     """Return what happens to a request that no rule decides about (law 2)."""
+    if request.method not in METHODS:
+        return Refuse(MethodNotAllowed(", ".join(sorted(METHODS))))
     allowed = list_methods(policy, request)
     if not allowed:
         return Refuse(NotFound())

@@ -8,21 +8,15 @@ What each word means is in ``schema``.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import NamedTuple
 
 from gateway.matching.dfa import DFA
 from gateway.matching.matchers import Matcher
+from gateway.policy.methods import FORWARDED_METHODS
 from shared.fast.memory import Memory
 
 OWN_UPSTREAM = "gateway"
 """The reserved upstream of pages that the gateway answers itself: assets and the API's description."""
-
-Method: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-METHODS: frozenset[str] = frozenset(get_args(Method))
-"""All methods that the gateway accepts."""
-
-FORWARDED_METHODS = METHODS - {"OPTIONS"}
-"""The methods of a rule that names none. OPTIONS is answered here unless a rule names it."""
 
 PROBES = ("/livez", "/readyz")
 """For operators, by any name of this machine: answered before anything is parsed or decided."""

@@ -20,13 +20,15 @@ from pydantic import (
     Field,
     PlainValidator,
     ValidationInfo,
+    WithJsonSchema,
     model_validator,
 )
 
 from gateway.matching.dfa import DFA
 from gateway.matching.matchers import Matcher, MatcherInvalid, compile_matcher, compile_regex
 from gateway.policy import rules
-from gateway.policy.rules import FORWARDED_METHODS, Access, Condition, Method, Paths, Replica, Rule, Source, Upstream
+from gateway.policy.methods import FORWARDED_METHODS, OTHER_METHOD, UsualMethod
+from gateway.policy.rules import Access, Condition, Paths, Replica, Rule, Source, Upstream
 from gateway.policy.tables import Count, PassingTable, Table, Text, Texts, as_list, read_text
 from shared.web.service_calls import UNIX
 
@@ -66,6 +68,12 @@ def _read_address(value: object, info: ValidationInfo) -> Replica:
     return _read_socket(url) if url.startswith(UNIX) else _read_url(url)
 
 
+def _check_method(method: str) -> str:
+    if not re.fullmatch(OTHER_METHOD, method):
+        raise ValueError(f"{method!r} is not a method in capitals, such as GET or PROPFIND, beside CONNECT and TRACE")
+    return method
+
+
 def _read_socket(url: str) -> Replica:
     path = url.removeprefix(UNIX)
     if not path.startswith("/") or not path.isprintable():
@@ -85,7 +93,10 @@ def _read_url(url: str) -> Replica:
     return Replica(host, port or 80)
 
 
-USUAL_METHODS: list[Method] = [method for method in get_args(Method) if method in FORWARDED_METHODS]
+Method: TypeAlias = Annotated[
+    str, AfterValidator(_check_method), WithJsonSchema({"type": "string", "pattern": f"^(?:{OTHER_METHOD})$"})
+]
+USUAL_METHODS: list[str] = [method for method in get_args(UsualMethod) if method in FORWARDED_METHODS]
 Methods: TypeAlias = Method | Annotated[list[Method], Field(min_length=1)]
 Address: TypeAlias = Annotated[Replica, PlainValidator(_read_address)]
 PathMatcher: TypeAlias = Annotated[Matcher, PlainValidator(partial(_compile, compile_matcher))]
@@ -143,7 +154,8 @@ class RuleTable(PassingTable):
     upstream: Text
     """A name from `[upstreams]`, or `gateway` for what the gateway answers itself."""
     methods: Annotated[list[Method], BeforeValidator(as_list, json_schema_input_type=Methods)] = USUAL_METHODS
-    """Which methods. HEAD goes where GET goes; the gateway answers OPTIONS itself unless it is named."""
+    """Which methods: GET, POST, PROPFIND, ... HEAD goes where GET goes; the gateway answers OPTIONS itself unless it is
+    named. Others than the usual ones are accepted only where a rule names them; never CONNECT and TRACE."""
     has: list[ConditionTable] = Field(default_factory=list)
     """The rule applies only where all of these hold; else the next rule is asked."""
     missing: list[ConditionTable] = Field(default_factory=list)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.rules import Candidate, Policy, Rule
 from gateway.proving.automata import Label
-from gateway.proving.cases import METHODS, Case, Cases, Example, list_cases
+from gateway.proving.cases import Case, Cases, Example, list_cases, list_methods
 from gateway.proving.conditions import Choice, describe_values
 from gateway.proving.cubes import merge_points
 from gateway.proving.outcomes import Outcome, outcome_of
@@ -187,7 +187,7 @@ class _Comparison:
         joined: defaultdict[tuple[frozenset[Region], str], list[tuple[_Row, list[str]]]] = defaultdict(list)
         for row, spots in self._spots.items():
             methods: defaultdict[frozenset[Region], list[str]] = defaultdict(list)
-            for method in filter(spots.__contains__, METHODS):
+            for method in filter(spots.__contains__, list_methods(self._policies)):
                 methods[frozenset(spots[method].regions)].append(method)
             for regions, names in methods.items():
                 joined[regions, row.when].append((row, names))

@@ -9,9 +9,8 @@ from urllib.parse import quote
 from gateway.matching.matchers import Matcher, compile_matcher, compile_regex
 from gateway.policy.canonical_paths import KEPT_RAW, CanonicalPath, PathRefused, canonicalize_path
 from gateway.policy.choice import RequestFacts
+from gateway.policy.methods import FORWARDED_METHODS, METHODS
 from gateway.policy.rules import (
-    FORWARDED_METHODS,
-    METHODS,
     NEVER_ROUTED,
     About,
     Access,
@@ -53,7 +52,15 @@ MATCHERS = (
         "/a{-:x}?",
     ),
 )
-METHOD_SETS = (FORWARDED_METHODS, {"GET", "HEAD"}, {"POST"}, {"GET", "HEAD", "POST"}, {"PUT", "DELETE"}, METHODS)
+METHOD_SETS = (
+    FORWARDED_METHODS,
+    {"GET", "HEAD"},
+    {"POST"},
+    {"GET", "HEAD", "POST"},
+    {"PUT", "DELETE"},
+    METHODS,
+    {"PROPFIND"},
+)
 CONDITIONS = (
     (Source.HEADER, "x-beta", None),
     (Source.HEADER, "x-beta", "on"),
@@ -144,7 +151,7 @@ class PolicyMaker:
             case "open" if rule.access is Access.PAGE:
                 rules[at] = replace(rule, access=Access.PUBLIC, role=None, max_auth_age=None, anonymous_forms=False)
             case "method":
-                rules[at] = replace(rule, methods=rule.methods | {self._random.choice(sorted(METHODS))})
+                rules[at] = replace(rule, methods=rule.methods | {self._random.choice(sorted({*METHODS, "PROPFIND"}))})
             case "split" if len(rule.matchers) > 1:
                 rules[at : at + 1] = [replace(rule, matchers=some) for some in (rule.matchers[:1], rule.matchers[1:])]
             case "add":
@@ -216,7 +223,7 @@ class PolicyMaker:
         headers += self._random.choice(AUTHORIZATIONS)
         asks_upgrade = any(name == b"upgrade" for name, _ in headers)  # which no body may follow
         return RequestFacts(
-            self._random.choice(sorted(METHODS)),
+            self._random.choice(sorted({*METHODS, "PROPFIND", "MKCOL"})),
             path,
             self._random.choice(QUERIES),
             headers,

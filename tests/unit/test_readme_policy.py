@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from gateway.policy.file import load_policy
-from gateway.policy.rules import FORWARDED_METHODS, Authorization, Rule
+from gateway.policy.methods import FORWARDED_METHODS
+from gateway.policy.rules import Authorization, Rule
 from stack.services import BEHIND_GATEWAY
 
 ROOT = Path(__file__).parents[2]

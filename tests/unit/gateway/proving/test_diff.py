@@ -244,6 +244,15 @@ def test_one_rule_for_two_is_not_overlooked() -> None:
         assert ["stands for lines" in each for each in diff.undecided] == [True]
 
 
+def test_a_method_of_its_own_is_compared() -> None:
+    """What a rule names beyond the usual methods is opened by it, and refused everywhere else as by none."""
+    before, after = read(rule("/a"), rule("/b")), read(rule("/a", methods='["GET", "PROPFIND"]'), rule("/b"))
+    diff = compare_policies(before, after)
+    check_changes(diff, before, after)
+    assert "/a PROPFIND: anonymous 405 posts" in list_changes(diff)
+    assert {difference.path.text for difference in diff.differences} == {"/a"}
+
+
 def test_a_prefix_that_is_taken_off_is_a_change() -> None:
     """What arrives without it is told of the rule; what is never routed behind it, of its paths."""
     before, after = read(rule("/app/:x*")), read(rule("/app/:x*", strip='"/app"'))
