@@ -21,7 +21,7 @@ _OF_HTTP = frozenset(
     date from origin pragma priority range referer user-agent via warning x-requested-with last-event-id
     """.split()
 )
-_NAME = re.compile(rb"(?!(accept|access-control|cache|content|if|sec|sec-websocket)(-|$))[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_NAME = re.compile(rb"(?!(accept|access|cache|content|if|sec)(-|$))[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _NO_LETTER = re.compile(rb"[^a-z0-9]")
 _NO_LINE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
