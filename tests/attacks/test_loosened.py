@@ -82,6 +82,14 @@ async def test_no_spelling_of_a_path_passes(
     assert await target.attack(victim, attacks) == []
 
 
+async def test_the_same_spellings_pass_a_naive_guard(naive_port: int, victim: Victim, record_property: Record) -> None:
+    """A regular expression on the raw path is bypassed by many of them: these attacks are real."""
+    attacks = list(spell())[::3]
+    successes = await find_successes(naive_port, f"localhost:{naive_port}", victim, attacks)
+    report(record_property, cases=len(attacks), successes=len(successes))
+    assert len(successes) > len(attacks) / 10
+
+
 async def test_no_header_is_believed(target: Target, victim: Victim, record_property: Record) -> None:
     """With any of the listed headers, and those by which callers are named, an anonymous caller stays nobody."""
     attacks = [*spoofs(), *(name_callers() if target.policy.names_callers else ())]
