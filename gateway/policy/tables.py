@@ -51,10 +51,10 @@ def _read_identity(value: object) -> tuple[IdentityHeader, ...]:
         headers = [(name, About(about)) for name, about in value.items()]
     else:
         raise ValueError("must be a list of names, or a table of names and what they say")
-    found = sorted(IdentityHeader(name.lower(), about) for name, about in headers)
-    for name, header in zip(sorted(name for name, _ in headers), found, strict=True):
-        if not may_name_caller(header.name.encode("utf-8")):
+    for name, _ in headers:
+        if not may_name_caller(name.lower().encode()):
             raise ValueError(f"the header {name} can't name a caller")
+    found = sorted(IdentityHeader(name.lower(), about) for name, about in headers)
     if len({header.name for header in found}) < len(found):
         raise ValueError("names a header twice")
     return tuple(found)
