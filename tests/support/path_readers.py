@@ -18,6 +18,12 @@ def _drop_all_parameters(path: str) -> str:
     return "/".join(segment.partition(";")[0] for segment in path.split("/"))
 
 
+def _normalise(path: str) -> str:
+    """As servers that resolve dots and merge slashes, and keep the slash at the end."""
+    found = re.sub("^//", "/", posixpath.normpath(path))
+    return f"{found}/" if path.endswith("/") and found != "/" else found
+
+
 READERS: dict[str, Reader] = {
     "decodes nothing": str,
     "decodes once": unquote,
@@ -32,6 +38,6 @@ READERS: dict[str, Reader] = {
     "cuts at a semicolon": lambda path: path.split(";", 1)[0],
     "drops all parameters": _drop_all_parameters,
     "merges slashes": lambda path: re.sub("//+", "/", path),
-    "normalises": lambda path: re.sub("^//", "/", posixpath.normpath(path)) + ("/" if path.endswith("/") else ""),
+    "normalises": _normalise,
     "ignores a bad percent": lambda path: re.sub("%(?![0-9a-fA-F]{2})", "", path),
 }
