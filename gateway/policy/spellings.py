@@ -12,8 +12,8 @@ One of the readings is always a canonical path. So whatever passes is what that 
    canonical path may not hold is refused as before: encoded unreserved characters, ``\``, controls, bad UTF-8.
 2. A *reading* is what results by any of these steps, in any order and number: to decode all, all but ``%2F``, or
    ``%2F`` alone; to cut at ``?``, at ``#`` or at ``;``; to leave out the ``;parameters`` of the last segment, or of
-   all; to merge slashes; to drop a ``%`` that encodes nothing. What is sent on is a reading too: some servers decode
-   nothing.
+   all; to merge slashes, or drop the one at the end; to drop a ``%`` that encodes nothing. What is sent on is a reading
+   too: some servers decode nothing.
 3. A reading with a ``.`` or ``..`` segment, a ``\``, a control, bad UTF-8, ``%u0041`` (IIS) or two slashes at its start
    makes the spelling one that passes nowhere. So do too many readings: ``MOST_READINGS``, ``LONGEST_READ``.
 4. A matcher sees a reading as it would stand in a URL: ``#`` and ``?`` encoded; and ``%``, which no canonical path
@@ -137,6 +137,10 @@ def _drop_parameters(text: str) -> str:
     return _PARAMETERS.sub("", text)
 
 
+def _drop_last_slash(text: str) -> str:
+    return text[:-1] if text.endswith("/") and text != "/" else text
+
+
 def _merge_slashes(text: str) -> str:
     return _SLASHES.sub("/", text)
 
@@ -152,4 +156,5 @@ _STEPS: tuple[Callable[[str], str], ...] = (
     _drop_last_parameters,
     _drop_parameters,
     _merge_slashes,
+    _drop_last_slash,
 )

@@ -39,5 +39,6 @@ READERS: dict[str, Reader] = {
     "drops all parameters": _drop_all_parameters,
     "merges slashes": lambda path: re.sub("//+", "/", path),
     "normalises": _normalise,
+    "ignores a slash at the end": lambda path: path.removesuffix("/") or "/",
     "ignores a bad percent": lambda path: re.sub("%(?![0-9a-fA-F]{2})", "", path),
 }
