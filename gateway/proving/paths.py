@@ -35,7 +35,7 @@ class Region(NamedTuple):
 class Universe(NamedTuple):
     """All texts that are asked about: their table, what their characters cost, and how one is made a path."""
 
-    find_table: Callable[[], DFA]
+    compile_table: Callable[[], DFA]
     measure: Callable[[int], int]
     list_bounds: Callable[[], Collection[int]]
     longest: int
@@ -60,7 +60,7 @@ class PathMap:
         self._numbers = {name: number for number, name in enumerate(tables)}
         named = [NamedTable(name, table) for name, table in tables.items()]
         among = universe or CANONICAL
-        self._partition = Partition(among.find_table(), named, among.measure, among.list_bounds(), among.longest)
+        self._partition = Partition(among.compile_table(), named, among.measure, among.list_bounds(), among.longest)
         self.regions = [Region(label, among.read(text)) for label, text in self._partition.texts.items()]
 
     @property

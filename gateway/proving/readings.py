@@ -111,8 +111,8 @@ def _read(text: str) -> CanonicalPath:
 
 
 @cache
-def _find_table() -> DFA:
+def _compile_table() -> DFA:
     return compile_regex(READING_TEXT)
 
 
-READINGS = Universe(_find_table, lambda _: 1, tuple, _LONGEST, _read)
+READINGS = Universe(_compile_table, lambda _: 1, tuple, _LONGEST, _read)
