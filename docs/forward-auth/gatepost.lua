@@ -39,6 +39,10 @@ local function ask(txn, address)
     txn:set_var("txn.gatepost_challenge", first(answer.headers, "www-authenticate") or "Bearer")
     txn:set_var("txn.gatepost_authorization", first(answer.headers, "authorization") or "")
     txn:set_var("txn.gatepost_cookie", first(answer.headers, "cookie") or "")
+    txn:set_var("txn.gatepost_user", first(answer.headers, "remote-user") or "")
+    txn:set_var("txn.gatepost_email", first(answer.headers, "remote-email") or "")
+    txn:set_var("txn.gatepost_name", first(answer.headers, "remote-name") or "")
+    txn:set_var("txn.gatepost_groups", first(answer.headers, "remote-groups") or "")
     if answer.status == 200 and first(answer.headers, "gatepost-decision") == "allow" then
         txn:set_var("txn.gatepost_decision", "allow")
     end

@@ -7,13 +7,16 @@
 3. Nothing is guessed: what is missing, repeated, empty, or given in two ways is refused. So a proxy that passes on a
    client's copies of these headers is found out before it does harm.
 4. Path and query stay raw bytes. They are parsed and judged like those of any other request.
+5. A header by which a client could pretend to be somebody (``X-User-...``, ``Remote-...``) is refused: what the gateway
+   would drop, that proxy sends on. It has to drop it itself, as the files of ``docs/forward-auth`` do. What proxies say
+   of a request's way, and what they themselves add to a question, is none of these.
 """
 
 import re
 from collections.abc import Iterable
 from enum import StrEnum
 
-from gateway.wire.headers import RawHeader
+from gateway.wire.headers import RawHeader, names_caller, write_name
 from gateway.wire.request_heads import RequestHead, RequestHeads, RequestLine, read_line
 from shared.errors import BadRequest
 from shared.language.sentences import Sentence
@@ -31,6 +34,13 @@ _PROXY_HEADERS = frozenset(
         b"x-forwarded-proto",
         b"x-forwarded-host",
     }
+)
+_OF_PROXIES = _PROXY_HEADERS | frozenset(
+    b"""
+    x-forwarded-by x-forwarded-client-cert x-forwarded-for x-forwarded-path x-forwarded-port x-forwarded-prefix
+    x-forwarded-protocol x-forwarded-scheme x-forwarded-server x-forwarded-ssl x-forwarded-tls-client-cert
+    x-forwarded-tls-client-cert-info x-original-forwarded-for x-original-host x-original-uri x-auth-request-redirect
+    """.split()
 )
 _OF_THE_QUESTION = (b"x-original-", b"x-forwarded-")
 
@@ -55,6 +65,7 @@ def choose_dialect(headers: Iterable[RawHeader]) -> Dialect:
 
 def read_question(line: RequestLine, headers: tuple[RawHeader, ...], heads: RequestHeads) -> RequestHead:
     """Return the head of the request that a question is about, or raise BadRequest."""
+    _check_claims(headers)
     given = _read_proxy_headers(headers)
     scheme, host, url_target = _split_url(given.get(b"x-original-url"))
     below = line.raw_path[len(QUESTION_PATH) :]
@@ -67,6 +78,13 @@ def read_question(line: RequestLine, headers: tuple[RawHeader, ...], heads: Requ
     path, _, query = target.partition(b"?")
     original_line = read_line(original_method.decode("latin-1"), path, query)
     return heads.describe(original_line, _original_headers(headers, host, given.get(b"x-forwarded-host")))
+
+
+def _check_claims(headers: tuple[RawHeader, ...]) -> None:
+    for name, _ in headers:
+        if names_caller(name) and name not in _OF_PROXIES:
+            shown = write_name(name.decode("latin-1"))
+            raise BadRequest(Sentence("{header} claims who calls: the proxy has to drop it", header=shown))
 
 
 def _read_proxy_headers(headers: tuple[RawHeader, ...]) -> dict[bytes, bytes]:

@@ -191,7 +191,12 @@ def encode_lines(headers: Iterable[RawHeader]) -> bytes:
 
 def stops_always(name: bytes) -> bool:
     """Tell whether a client's header with this name never passes, whatever the policy."""
-    return name in _STOPS_HERE or (name.startswith(_CLAIM_PREFIXES) and name != _ASKS_FOR_URL)
+    return name in _STOPS_HERE or names_caller(name)
+
+
+def names_caller(name: bytes) -> bool:
+    """Tell whether a header with this name is of a kind, known by its beginning, that others set to say who calls."""
+    return name.startswith(_CLAIM_PREFIXES) and name != _ASKS_FOR_URL
 
 
 def write_name(name: str) -> str:

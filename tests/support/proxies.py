@@ -1,12 +1,13 @@
 """Real nginx, Caddy and HAProxy for the tests, run with the configurations of ``docs/forward-auth``.
 
-Nothing in a configuration is changed but its ports, and nothing is added but what keeps a second instance out of the
-way of the system's own: where it writes its files.
+Nothing in a configuration is changed but its ports and the names of the site, and nothing is added but what keeps a
+second instance out of the way of the system's own: where it writes its files.
 """
 
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -27,6 +28,7 @@ STOP_DEADLINE = 10
 PROXIES = ("nginx", "caddy", "haproxy")
 
 _FILES = {"nginx": "nginx.conf", "caddy": "Caddyfile", "haproxy": "haproxy.cfg"}
+_BESIDE = ("gatepost.lua", "gatepost-headers.conf")
 _NGINX = """
 daemon off;
 pid {folder}/nginx.pid;
@@ -59,11 +61,13 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the proxy listens, and where it finds the gateway and the application."""
+    """Where the proxy listens, by which names, and where it finds the gateway and the applications."""
 
     public: int
     gateway: int
     application: int
+    names: tuple[str, ...] = ("localhost", "wiki.localhost")
+    wiki: int = 9  # "discard": nobody answers there
 
 
 @contextlib.contextmanager
@@ -100,11 +104,16 @@ async def send_raw(port: int, head: str) -> bytes:
 def _prepare(name: str, folder: Path, ports: Ports) -> list[str]:
     """Write the configuration with other ports, and return the command that runs it."""
     text = (CONFIGURATIONS / _FILES[name]).read_text()
-    for documented, actual in (("8000", ports.public), ("3000", ports.gateway), ("8080", ports.application)):
-        assert f":{documented}" in text
-        text = text.replace(f":{documented}", f":{actual}")
+    documented = {"8000": ports.public, "3000": ports.gateway, "8080": ports.application, "8081": ports.wiki}
+    assert all(f":{port}" in text for port in documented)
+    text = re.sub(f":({'|'.join(documented)})\\b", lambda found: f":{documented[found[1]]}", text)
+    sites = ", ".join(f"http://{each}:{ports.public}" for each in ports.names)
+    text = re.sub(r"^http://localhost.* {", f"{sites} {{", text, flags=re.MULTILINE)
+    text = re.sub(r"server_name .*;", f"server_name {' '.join(ports.names)};", text)
     path = folder / _FILES[name]
     path.write_text(text)
+    for beside in _BESIDE:
+        shutil.copy(CONFIGURATIONS / beside, folder)
     program = shutil.which(name, path=_search_path()) or name
     match name:
         case "nginx":
@@ -114,7 +123,6 @@ def _prepare(name: str, folder: Path, ports: Ports) -> list[str]:
             (folder / "main").write_text(_CADDY.format(folder=folder))
             return [program, "run", "--adapter", "caddyfile", "--config", str(folder / "main")]
         case _:
-            shutil.copy(CONFIGURATIONS / "gatepost.lua", folder)
             return [program, "-db", "-f", str(path)]
 
 

@@ -116,6 +116,20 @@ def test_what_the_gateway_itself_would_refuse_stays_refused(said: dict[bytes, by
     assert read(CADDY).refusal is None
 
 
+@pytest.mark.parametrize("name", [b"x-user-id", b"remote-user", b"x-forwarded-user", b"x-auth-request-email"])
+def test_what_says_who_calls_is_refused(name: bytes) -> None:
+    """The proxy would send it on to the application: it gets no yes, and learns which header it has to drop."""
+    with pytest.raises(BadRequest) as refused:
+        read({**NGINX, name: b"1"})
+    assert name in refused.value.message.encode().lower()
+
+
+@pytest.mark.parametrize("name", [b"x-forwarded-for", b"x-forwarded-port", b"x-real-ip", b"x-auth-request-redirect"])
+def test_what_proxies_say_of_the_way_is_not(name: bytes) -> None:
+    """Proxies add to their questions where the request came from, and how."""
+    assert read({**NGINX, name: b"1"}).line.raw_path == b"/reports"
+
+
 def test_a_hash_is_never_cut_off() -> None:
     """Another proxy may forward a target with its fragment, so nothing of it is left unread."""
     assert read(CADDY | {b"x-forwarded-uri": b"/a#/../b?c"}).line.raw_path == b"/a#/../b"
