@@ -1,4 +1,6 @@
-"""``python -m stack``: run everything on this machine until Ctrl-C, SIGTERM, or until one part dies.
+"""``python -m stack``: run everything on this machine until Ctrl-C, SIGTERM, the terminal's end, or one part's death.
+
+SIGHUP from an operator goes to the services, which read their files again, as everywhere else.
 
 With arguments, ``python -m stack user list``: the auth service's command line for operators, on the running stack; with
 ``--service posts_service import FILE`` another service's.
@@ -12,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -22,8 +25,8 @@ from stack.mailbox import Mailbox
 from stack.output import ERROR, print_line
 from stack.ports import GATEWAY_PORT, USUAL_MAILBOX, PortUnusable, choose_mailbox, choose_ports, name_ports
 from stack.postgres import PostgresFailed, find_running, running_postgres
-from stack.processes import Child, start_child, stop_children
-from stack.services import BEHIND_GATEWAY, Ports
+from stack.processes import Child, has_terminal, start_child, stop_children
+from stack.services import BEHIND_GATEWAY, SERVICES, Ports
 from stack.settings import read_drain, read_environment, read_environment_of_mailbox
 from stack.sockets import socket_directory
 
@@ -31,6 +34,7 @@ ROOT = Path(__file__).parents[1]
 ENV_FILE = ROOT / ".env"
 SOCKETS = "sockets"  # below the data: where the services listen for one another
 WATCH_PAUSE = 0.1
+REREADING = {service.name for service in SERVICES if service.rereads}
 AUTH = "auth_service"  # whose command line it is, if nothing else is said
 
 
@@ -83,6 +87,7 @@ def run_stack(port: int, data: Path, description: Path | None, *, with_mailbox: 
             services.append(start_child(service, command, environment=environment, directory=ROOT))
         wait_until_ready(pages, lambda: _check_alive([*children, *services]))
         _greet(ports["gateway"].requests, environments, data, time.monotonic() - begun, mailbox)
+        signal.signal(signal.SIGHUP, partial(_hang_up, services, had_terminal=has_terminal()))
         if description is not None:
             _write_description(description, ports, mailbox)
         while True:
@@ -121,6 +126,16 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the shutdown
     raise Stopped
+
+
+def _hang_up(services: list[Child], number: int, frame: FrameType | None, *, had_terminal: bool) -> None:
+    """Stop if the terminal is gone, which the kernel says by the same signal; else let services read their files."""
+    if had_terminal and not has_terminal():
+        _stop(number, frame)
+    told = [child for child in services if child.name in REREADING and child.process.poll() is None]
+    for child in told:
+        child.process.send_signal(number)
+    print_line(f"Told {' and '.join(child.name for child in told)} to read their files again.")
 
 
 def _check_alive(children: list[Child]) -> None:

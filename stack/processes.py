@@ -72,6 +72,15 @@ def stop_children(children: Sequence[Child], timeout: float) -> None:
             child.process.wait()
 
 
+def has_terminal() -> bool:
+    """Tell whether this process belongs to a terminal that is still there."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
 def _end_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
     if _LIBC is None:
         return None

@@ -26,13 +26,15 @@ class Ports:
 class Service:
     """One service; its name is that of its package, of its container, and of whom it is called by others.
 
-    ``database`` is the name of its database, and of the role that owns it.
+    ``database`` is the name of its database, and of the role that owns it. ``rereads``: on SIGHUP, what it read from
+    files, such as keys or the policy; another service would end.
     """
 
     name: str
     ports: Ports
     settings: type[Settings]
     database: str | None = None
+    rereads: bool = False
 
     @property
     def url_setting(self) -> str:
@@ -56,9 +58,9 @@ class Service:
         return names | {f"{name}_FILE" for name in names}
 
 
-GATEWAY = Service("gateway", Ports(3000, 3100), GatewaySettings)
+GATEWAY = Service("gateway", Ports(3000, 3100), GatewaySettings, rereads=True)
 SERVICES = (
-    Service("auth_service", Ports(8001, 8101), AuthSettings, "auth"),
+    Service("auth_service", Ports(8001, 8101), AuthSettings, "auth", rereads=True),
     Service("posts_service", Ports(8002, 8102), PostsSettings, "posts"),
     GATEWAY,
 )

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import pty
 import re
 import signal
 import smtplib
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
+from gateway.settings import DEFAULT_RULES
 from shared.settings import SAMPLE_SECRETS
 from tests.support.people import PASSWORD, sign_up_and_in
 from tests.support.running_stack import ROOT
@@ -38,6 +40,34 @@ def test_it_stops_as_one(tmp_path: Path, number: signal.Signals) -> None:
         assert supervisor.process.wait(DEADLINE) == 0
         assert all(has_ended(pid) for pid in supervisor.children.values())
     assert "Traceback" not in supervisor.output.read_text()
+
+
+def test_a_hangup_lets_services_read_their_files(tmp_path: Path) -> None:
+    """An operator's SIGHUP ends nothing: the gateway takes the changed policy, and the auth service looks for keys."""
+    rules = tmp_path / "rules.toml"
+    rules.write_text(DEFAULT_RULES.read_text())
+    with supervising(tmp_path, settings={"GATEWAY_RULES": str(rules)}) as supervisor:
+        probe = f"{supervisor.gateway}/new-page"
+        assert httpx2.get(probe, timeout=10, trust_env=False).status_code == 404
+        new = '[[rule]]\nmatcher = ["/new-page"]\naccess = "protected"\nupstream = "posts"\n'
+        rules.write_text(f"{rules.read_text()}\n{new}")
+        supervisor.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: httpx2.get(probe, timeout=10, trust_env=False).status_code == 401)
+        wait_until(lambda: "no_key_file_to_read" in supervisor.output.read_text())
+        assert not any(has_ended(pid) for pid in supervisor.children.values())
+        supervisor.process.terminate()
+        assert supervisor.process.wait(DEADLINE) == 0
+    assert "Told auth_service and gateway to read their files again." in supervisor.output.read_text()
+
+
+def test_it_ends_with_its_terminal(tmp_path: Path) -> None:
+    """Whoever closes the terminal window leaves nothing running."""
+    ours, theirs = pty.openpty()
+    with supervising(tmp_path, terminal=theirs) as supervisor:
+        os.close(theirs)
+        os.close(ours)
+        assert supervisor.process.wait(DEADLINE) == 0
+        assert all(has_ended(pid) for pid in supervisor.children.values())
 
 
 def test_what_a_person_sees(tmp_path: Path) -> None:

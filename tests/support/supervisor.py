@@ -1,12 +1,16 @@
 """``python -m stack`` as a process of its own, on free ports, and the processes that it started (Linux: /proc)."""
 
 import contextlib
+import fcntl
 import json
+import os
 import subprocess
 import sys
+import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.support.running_stack import ROOT
@@ -26,16 +30,33 @@ class Supervisor:
 
 
 @contextlib.contextmanager
-def supervising(directory: Path, *words: str) -> Iterator[Supervisor]:
+def supervising(
+    directory: Path, *words: str, settings: Mapping[str, str] | None = None, terminal: int | None = None
+) -> Iterator[Supervisor]:
     """Give a stack on free ports that is up, with its data in ``directory``; kill what is left of it.
 
-    ``words`` are added to its command.
+    ``words`` are added to its command. ``terminal`` is a descriptor of the one that it belongs to, in a session of its
+    own, which without it has none.
     """
     description, output = directory / "stack.json", directory / "stack.log"
     description.unlink(missing_ok=True)
     where = ("--data", str(directory), "--describe", str(description))
     command = [sys.executable, "-m", "stack", "--port", "0", *where, *words]
-    with output.open("wb") as log, subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
+    environment = {**os.environ, **(settings or {})}
+    take = None if terminal is None else partial(fcntl.ioctl, terminal, termios.TIOCSCTTY, 0)
+    with (
+        output.open("wb") as log,
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=take,  # noqa: PLW1509 - the tests have no threads here
+            pass_fds=() if terminal is None else (terminal,),
+        ) as process,
+    ):
         try:
             wait_until(lambda: description.exists() or process.poll() is not None)
             assert process.poll() is None, output.read_text()
