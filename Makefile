@@ -120,6 +120,10 @@ scale: $(VENV)/ready-to-work ## Measure at 10,000 and at 10 million posts, into 
 faults: $(VENV)/ready-to-work ## Do faults to the containers under load, and say what came of them; as root, some 25 minutes (FAULTS=--short: 4)
 	$(BIN)/python -m tests.faults $(FAULTS)
 
+.PHONY: programs
+programs: $(VENV)/ready-to-work ## Walk ordinary programs from PyPI, npm and Debian behind the gateway, which docs/programs.md lists (PROGRAMS=dash: only that); half an hour; installs them, needs node, npm and Chromium
+	$(BIN)/python -m tests.programs $(PROGRAMS)
+
 .PHONY: audit
 audit: $(VENV)/ready-to-work ## Ask whether the locked libraries are known to be vulnerable (AUDIT=--must-answer: fail when nobody answers)
 	$(BIN)/python -m deploy.supply.audit $(AUDIT)
@@ -136,7 +140,7 @@ lock: $(VENV)/ready-to-work ## Resolve the requirements anew and lock them with 
 clean: ## Remove the virtual environment and what tools left; .data stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	rm -rf $(PEERS)/fastapi_sqlalchemy/.venv $(ORDERS)/.venv $(HASHES)/.venv $(VERIFIERS)/.venv $(PEERS)/fastify_pg/node_modules $(PEERS)/next_auth/node_modules $(PEERS)/next_auth/.next
-	rm -rf tests/accessibility/node_modules tests/differential/node_modules $(HASHES)/node_modules $(VERIFIERS)/node_modules tests/next_auth/node_modules tests/next_auth/application/.next tests/providers/node_modules $(CLIENT)/node_modules $(CLIENT)/dist examples/nextjs/node_modules examples/nextjs/.next
+	rm -rf tests/programs/.installed tests/accessibility/node_modules tests/differential/node_modules $(HASHES)/node_modules $(VERIFIERS)/node_modules tests/next_auth/node_modules tests/next_auth/application/.next tests/providers/node_modules $(CLIENT)/node_modules $(CLIENT)/dist examples/nextjs/node_modules examples/nextjs/.next
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help

@@ -1,0 +1,1 @@
+"""The programs and their stories, by where they come from."""
