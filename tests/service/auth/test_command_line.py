@@ -17,9 +17,9 @@ import pytest
 from starlette.applications import Starlette
 
 from auth_service.operators import commands
-from auth_service.operators.command_line import OperatorSettings
 from shared.postgres.housekeeping import BITE
-from shared.settings import MIN_SECRET_LENGTH, SAMPLE_SECRETS, load_settings
+from shared.settings import MIN_SECRET_LENGTH, SAMPLE_SECRETS
+from shared.tokens.key_pairs import read_key_file
 from stack.services import SERVICES
 from tests.support.command_line import CommandLine
 from tests.support.forged_tokens import read_claims
@@ -291,10 +291,7 @@ async def test_key_pairs_are_fresh(
     file = tmp_path / "key.pem"
     file.touch(0o600)
     file.write_text(out)
-    monkeypatch.setenv("AUTH_DATABASE_URL", "postgresql://somewhere")
-    monkeypatch.setenv("TOKEN_KEY_FILE", str(file))
-    pairs = load_settings(OperatorSettings).read_key_pairs()
-    assert pairs is not None
+    pairs = read_key_file(file)
     assert pairs.signing_key.algorithm == algorithm
     again = await command_line.find("secret", "new", "--key-pair", *arguments)
     assert isinstance(again, dict)
