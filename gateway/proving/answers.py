@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from gateway.proving.cases import Example
+from gateway.proving.cases import NOBODY, Example
 from gateway.proving.coverage import Coverage, Reach
 from gateway.proving.nextjs import Gap, GuardComparison
 from gateway.proving.nextjs_file import NextMatcher
 from gateway.proving.promises import Proof, describe
-from gateway.proving.situations import Sender
 from gateway.proving.wording import Json, describe_count, describe_rule, example_as_json, rule_as_json, write_target
-
-_NOBODY = Sender().as_caller()
 
 
 def list_proofs(proofs: Sequence[Proof]) -> Iterator[str]:
@@ -30,7 +27,7 @@ def proofs_as_json(proofs: Sequence[Proof]) -> Json:
                 "matcher": proof.promise.matcher.source,
                 "status": proof.status.value,
                 "remark": proof.remark,
-                "broken_by": example_as_json(Example(proof.case.request, _NOBODY)) if proof.case else None,
+                "broken_by": example_as_json(proof.example) if proof.example else None,
                 "rule": rule_as_json(proof.rule) if proof.rule else None,
             }
             for proof in proofs
@@ -109,6 +106,6 @@ def _gap_as_json(gap: Gap) -> Json:
     return {
         "methods": list(gap.methods),
         "paths": gap.size,
-        "example": example_as_json(Example(gap.case.request, _NOBODY)),
+        "example": example_as_json(Example(gap.case.request, NOBODY)),
         "rule": rule_as_json(gap.rule) if gap.rule else None,
     }

@@ -40,11 +40,17 @@ def write_target(request: RequestFacts) -> str:
 
 
 def describe_rule(rule: Rule) -> str:
-    """Return a rule in one line."""
-    demands = [f"role {rule.role}"] if rule.role is not None else []
-    demands += [f"signed in within {rule.max_auth_age} s"] if rule.max_auth_age is not None else []
-    matchers = " ".join(matcher.source for matcher in rule.matchers)
-    return f"line {rule.line}: {', '.join([rule.access.value, *demands])} to {rule.upstream}: {matchers}"
+    """Return a rule in one line, with its matchers."""
+    return f"{name_rule(rule)}: {' '.join(matcher.source for matcher in rule.matchers)}"
+
+
+def name_rule(rule: Rule) -> str:
+    """Return where a rule stands, whom it lets pass, and where to."""
+    words = [f"line {rule.line}: {rule.access} to {rule.upstream}"]
+    words += [f"role {rule.role}"] if rule.role is not None else []
+    words += [f"signed in within {rule.max_auth_age} s"] if rule.max_auth_age is not None else []
+    words += ["with credentials of its own"] if rule.own_credentials else []
+    return ", ".join(words)
 
 
 def list_headers(request: RequestFacts) -> Iterator[tuple[str, str]]:
@@ -63,6 +69,9 @@ def rule_as_json(rule: Rule) -> Json:
         "line": rule.line,
         "matcher": [matcher.source for matcher in rule.matchers],
         "access": rule.access.value,
+        "role": rule.role,
+        "max_auth_age": rule.max_auth_age,
+        "own_credentials": rule.own_credentials,
         "upstream": rule.upstream,
     }
 
@@ -73,7 +82,7 @@ def example_as_json(example: Example) -> Json:
     return {
         "method": request.method,
         "target": write_target(request),
-        "headers": dict(list_headers(request)),
+        "headers": list(list_headers(request)),
         "caller": describe_caller(caller),
     }
 

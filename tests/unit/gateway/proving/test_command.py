@@ -52,7 +52,9 @@ def test_promises_are_proven(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main(["--prove", promises, "--rules", page]) == YES
     assert capsys.readouterr().out == "line 1    never_public /a: holds\nline 2    not_routed /b: holds\n"
     assert main(["--prove", promises, "--rules", public]) == NO
-    assert "line 1    never_public /a: broken by GET /a (line 3, public, to posts)\n" in capsys.readouterr().out
+    assert (
+        "line 1    never_public /a: broken by GET /a (anonymous): line 3: public to posts\n" in capsys.readouterr().out
+    )
     assert main(["--prove", promises, "--rules", public, "--json"]) == NO
     proofs = json.loads(capsys.readouterr().out)["promises"]
     assert [proof["status"] for proof in proofs] == ["broken", "holds"]

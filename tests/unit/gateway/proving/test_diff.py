@@ -125,6 +125,14 @@ def test_nothing_changes(old: list[str], new: list[str]) -> None:
                 "/a OPTIONS: anyone 204 204",
             ],
         ),
+        (
+            [rule("/a")],
+            [rule("/a", own_credentials="true")],
+            [
+                "/a GET HEAD POST PUT PATCH DELETE: anonymous posts posts",
+                "/a GET HEAD POST PUT PATCH DELETE: signed in posts posts",
+            ],
+        ),
     ],
 )
 def test_what_changes(old: list[str], new: list[str], changes: list[str]) -> None:
@@ -191,6 +199,21 @@ def test_a_condition_on_what_the_gateway_reads_is_no_guess() -> None:
     assert any("conditions look at what the gateway reads itself" in each for each in diff.undecided)
 
 
+SEVERAL = "with several Authorization headers"
+
+
+def test_credentials_that_a_service_gets_are_a_change() -> None:
+    """Switching ``own_credentials`` on or off is told of every caller, and that two credentials are refused with it."""
+    without, own = read(rule("/a")), read(rule("/a", own_credentials="true"))
+    for old, new, refusal in ((without, own, "posts 400"), (own, without, "400 posts")):
+        diff = compare_policies(old, new)
+        check_changes(diff, old, new)
+        assert list_changes(diff, SEVERAL) == [
+            f"/a GET HEAD POST PUT PATCH DELETE: {who} {refusal}" for who in ("anonymous", "signed in")
+        ]
+    assert compare_policies(own, own).is_empty
+
+
 EDITS: list[tuple[str, Callable[[str], str]]] = [
     ("/userposts", lambda text: text.replace('["/userposts/:path*"]', '["/userposts/:path+"]')),
     ("/api/user/a/a", lambda text: text.replace('"/api/user/:id"', '"/api/user/:id+"')),
@@ -198,6 +221,7 @@ EDITS: list[tuple[str, Callable[[str], str]]] = [
     ("/api/me/email", lambda text: text.replace("max_auth_age = 300\n", "")),
     ("/account", lambda text: text.replace("anonymous_forms = true\nmax_body = 16384", "max_body = 16384")),
     ("/forgot", lambda text: text.replace("max_body = 8192", "max_body = 8193")),
+    ("/api/revocations", lambda text: text.replace("\nown_credentials = true\n", "\n")),
     ("/docs", lambda text: text.replace('"/docs"', '"/doc"')),
 ]
 

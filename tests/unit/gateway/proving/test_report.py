@@ -55,7 +55,17 @@ def test_all_of_a_change_in_json() -> None:
     (difference, *_) = json.loads(json.dumps(as_json(compare(old, [rule("/b")]))))["differences"][1:]
     assert (difference["path"], difference["paths"]) == ("/%EC%95%88", 2)
     assert difference["when"] == "with query q = 1|2"
-    assert difference["before"] == [{"line": 3, "matcher": ["/안"], "access": "protected", "upstream": "posts"}]
+    assert difference["before"] == [
+        {
+            "line": 3,
+            "matcher": ["/안"],
+            "access": "protected",
+            "role": "admin",
+            "max_auth_age": 60,
+            "own_credentials": False,
+            "upstream": "posts",
+        }
+    ]
     assert difference["after"] == []
     passing = [change for change in difference["changes"] if change["impact"] == "closes"]
     assert [(change["caller"], change["how"]) for change in passing] == [
@@ -66,7 +76,7 @@ def test_all_of_a_change_in_json() -> None:
     assert passing[0]["example"] == {
         "method": "GET",
         "target": "/%EC%95%88?q=1",
-        "headers": {},
+        "headers": [],
         "caller": "signed in as admin",
     }
     assert {change["impact"] for change in difference["changes"]} == {"closes", "refuses"}
@@ -91,3 +101,45 @@ def test_what_is_undecided_is_told() -> None:
     assert f"not decided: {says}" in list_lines(diff)
     assert f"**Not decided**: {says}" in list_markdown(diff)
     assert as_json(diff)["undecided"] == [says]
+
+
+OWN = compare([rule("/a")], [rule("/a", own_credentials="true")])
+AS_IT_CAME = "passes to posts, with any Authorization header as it came"
+SEVERAL = "Authorization: Basic eA==, Authorization: Basic eQ=="
+
+
+def test_credentials_that_a_service_gets_are_told() -> None:
+    """Which Authorization header reaches a service stands in every form, with an example that can be sent."""
+    assert list(list_lines(OWN)) == [
+        "The policy changes: closes 1 (sets of paths; all paths were compared, in 7 kinds).",
+        "",
+        "/a and 1 other path",
+        "  before    line 3: public to posts: /a",
+        "  after     line 3: public to posts, with credentials of its own: /a",
+        "  closes    GET, HEAD, POST, PUT, PATCH, DELETE: anonymous, with several Authorization headers",
+        "            passes to posts -> 400 Send one Authorization header at most",
+        f"            GET /a (anonymous, {SEVERAL})",
+        "  closes    GET, HEAD, POST, PUT, PATCH, DELETE: signed in, with several Authorization headers",
+        "            passes to posts, with the caller's token -> 400 Send one Authorization header at most",
+        f"            GET /a (signed in, {SEVERAL})",
+        "  reroutes  GET, HEAD, POST, PUT, PATCH, DELETE: anonymous",
+        f"            passes to posts, for everyone -> {AS_IT_CAME}, for this caller alone",
+        "            GET /a (anonymous)",
+        "  reroutes  GET, HEAD, POST, PUT, PATCH, DELETE: signed in",
+        f"            passes to posts, with the caller's token -> {AS_IT_CAME}",
+        "            GET /a (signed in)",
+        "  refuses   2 more kinds of request, for another reason (--json lists them)",
+    ]
+    row = (
+        "| **reroutes** | GET HEAD POST PUT PATCH DELETE | signed in | passes to posts, with the caller's token "
+        f"| {AS_IT_CAME} | GET /a \\(signed in\\) |"
+    )
+    assert row in list_markdown(OWN)
+    (difference,) = json.loads(json.dumps(as_json(OWN)))["differences"]
+    assert [rules[0]["own_credentials"] for rules in (difference["before"], difference["after"])] == [False, True]
+    several = next(change for change in difference["changes"] if change["how"] == "with several Authorization headers")
+    assert several["example"]["headers"] == [["Authorization", "Basic eA=="], ["Authorization", "Basic eQ=="]]
+    assert {change["after"]["says"] for change in difference["changes"] if change["impact"] == "reroutes"} == {
+        f"{AS_IT_CAME}, for this caller alone",
+        AS_IT_CAME,
+    }
