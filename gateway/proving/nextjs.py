@@ -17,7 +17,8 @@ from gateway.matching.matchers import MatcherInvalid, compile_matcher
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.rules import Access, Policy, Rule
 from gateway.proving.cases import Case, list_cases
-from gateway.proving.nextjs_file import NextjsUnreadable, NextMatcher
+from gateway.proving.nextjs_file import NextMatcher
+from gateway.proving.nextjs_tokens import NextjsUnreadable
 from gateway.proving.paths import PathMap, Region
 from gateway.proving.rulings import find_rule
 

@@ -4,7 +4,8 @@ import pytest
 
 from gateway.policy.file import load_policy
 from gateway.proving.nextjs import GuardComparison, compare_guards
-from gateway.proving.nextjs_file import NextjsUnreadable, NextMatcher
+from gateway.proving.nextjs_file import NextMatcher
+from gateway.proving.nextjs_tokens import NextjsUnreadable
 from gateway.settings import DEFAULT_RULES
 from tests.support.policies import has, read, rule
 
