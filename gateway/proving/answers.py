@@ -37,8 +37,7 @@ def proofs_as_json(proofs: Sequence[Proof]) -> Json:
 
 def list_guards(guards: GuardComparison, matchers: Sequence[NextMatcher]) -> Iterator[str]:
     """Yield what the policy leaves open first, and then what is no fault."""
-    written = " ".join(matcher.source for matcher in matchers)
-    yield f"Next.js guards {written}"
+    yield f"Next.js guards {_describe_matchers(matchers)}"
     for matcher in matchers:
         if matcher.is_narrowed:
             yield f"has and missing of {matcher.source} (line {matcher.line}) are not read: taken to hold always"
@@ -83,6 +82,14 @@ def coverage_as_json(coverage: Coverage) -> Json:
         ],
         "rules_without_operation": [rule_as_json(rule) for rule in coverage.idle],
     }
+
+
+def _describe_matchers(matchers: Sequence[NextMatcher]) -> str:
+    if not matchers:
+        return "no path: the matcher is empty"
+    if matchers[0].line is None:
+        return "every path: there is no matcher in the file"
+    return " ".join(matcher.source for matcher in matchers)
 
 
 def _list_reach(reach: Reach) -> Iterator[str]:

@@ -54,7 +54,7 @@ def compare_guards(policy: Policy, matchers: Iterable[NextMatcher]) -> GuardComp
         try:
             tables[entry.source] = compile_matcher(entry.source).dfa
         except MatcherInvalid as error:
-            raise NextjsUnreadable(entry.line, f"{entry.source!r}: {error}") from None
+            raise NextjsUnreadable(entry.line or 1, f"{entry.source!r}: {error}") from None
     paths = PathMap([policy], tables)
     kinds: tuple[_Gaps, _Gaps, _Gaps] = (_Gaps(paths), _Gaps(paths), _Gaps(paths))
     doubts: dict[str, None] = {}

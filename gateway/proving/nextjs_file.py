@@ -24,10 +24,13 @@ _NO_VALUES = {"type", "interface", "default"}  # words that follow ``export`` wh
 
 
 class NextMatcher(NamedTuple):
-    """One entry of the matcher, and its line. ``is_narrowed``: it has ``has`` or ``missing``, which were not read."""
+    """One entry of the matcher, and its line: None where the file has no matcher.
+
+    ``is_narrowed``: it has ``has`` or ``missing``, which were not read.
+    """
 
     source: str
-    line: int
+    line: int | None
     is_narrowed: bool = False
 
 
@@ -67,7 +70,7 @@ class _Reader:
         """Return the entries of the matcher; where there is none, the file is for every path."""
         words = [token.text for token in self.tokens]
         starts = [at for at in range(len(words)) if words[at : at + 3] == ["export", "const", "config"]]
-        found = [NextMatcher(EVERY_PATH, 1)]
+        found = [NextMatcher(EVERY_PATH, None)]
         if not starts:
             self.refuse_other_config()
             return found

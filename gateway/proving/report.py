@@ -7,7 +7,6 @@ are refused either way, only otherwise, are counted where they are of a special 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
-from gateway.policy.rules import Rule
 from gateway.proving.diff import Change, Diff, Difference
 from gateway.proving.outcomes import Outcome, describe_pair
 from gateway.proving.wording import (
@@ -53,8 +52,7 @@ def list_lines(diff: Diff) -> Iterator[str]:
     for difference in sort_differences(diff):
         yield ""
         yield describe_paths(difference)
-        yield from _list_rules("before", difference.old_rules)
-        yield from _list_rules("after", difference.new_rules)
+        yield from (f"  {when:9} {rule}" for when, rule in _list_rules(difference))
         shown, folded = _fold(difference.changes)
         for change in shown:
             old, new = describe_pair(change.old, change.new)
@@ -74,12 +72,7 @@ def list_markdown(diff: Diff) -> Iterator[str]:
         yield ""
         yield f"### {escape_markdown(describe_paths(difference))}"
         yield ""
-        yield from (
-            f"- {escape_markdown(' '.join(line.split()))}" for line in _list_rules("before", difference.old_rules)
-        )
-        yield from (
-            f"- {escape_markdown(' '.join(line.split()))}" for line in _list_rules("after", difference.new_rules)
-        )
+        yield from (f"- {when}: {escape_markdown(rule)}" for when, rule in _list_rules(difference))
         yield ""
         yield "| | methods | who | before | after | example |"
         yield "|---|---|---|---|---|---|"
@@ -127,7 +120,9 @@ def summarize(diff: Diff) -> str:
         return f"Nothing changes, for any request: {compared}."
     counts = dict.fromkeys(IMPACTS, 0)
     for difference in diff.differences:
-        counts[IMPACTS[min(map(_rank, difference.changes))]] += 1
+        impacts = set(map(impact_of, difference.changes))
+        for impact in impacts - {Impact.REFUSES} or impacts:
+            counts[impact] += 1
     said = [f"{impact} {count}" for impact, count in counts.items() if count]
     said += [f"undecided {len(diff.undecided)}"] if diff.undecided else []
     return f"The policy changes: {', '.join(said)} (sets of paths; {compared})."
@@ -144,10 +139,12 @@ def describe_sender(change: Change) -> str:
     return ", ".join(filter(None, (change.sender, change.how)))
 
 
-def _list_rules(when: str, rules: Sequence[Rule]) -> Iterator[str]:
-    yield from (f"  {when:9} {describe_rule(rule)}" for rule in rules)
-    if not rules:
-        yield f"  {when:9} no rule"
+def _list_rules(difference: Difference) -> Iterator[tuple[str, str]]:
+    """Yield the rules that decide, each with when it does."""
+    for when, rules in (("before", difference.old_rules), ("after", difference.new_rules)):
+        yield from ((when, describe_rule(rule)) for rule in rules)
+        if not rules:
+            yield when, "no rule"
 
 
 def _fold(changes: Sequence[Change]) -> tuple[list[Change], int]:

@@ -153,8 +153,8 @@ def _name_users(cube: Cube[Hashable], roles: Sequence[str], ages: Sequence[int])
     *held, since = cube
     with_role = [role for role, values in zip(roles, held, strict=True) if values == {True}]
     without = [role for role, values in zip(roles, held, strict=True) if values == {False}]
-    words = ["signed in", _name_age([age for age in ages if age in since], ages)]
-    words += [f"with the role {role}" for role in with_role] + [f"without the role {role}" for role in without]
+    demands = [f"with the role {role}" for role in with_role] + [f"without the role {role}" for role in without]
+    words = ["signed in", _name_age([age for age in ages if age in since], ages), " and ".join(demands)]
     return " ".join(filter(None, words))
 
 

@@ -89,4 +89,4 @@ def example_as_json(example: Example) -> Json:
 
 def escape_markdown(text: str) -> str:
     """Return a text that Markdown shows as it is, in a table, too."""
-    return "".join(f"\\{character}" if character in "\\`*_{}[]<>()#|~" else character for character in text)
+    return "".join(f"\\{character}" if character in "\\`*_{}[]<>()#|~&" else character for character in text)

@@ -107,6 +107,16 @@ def test_an_api_is_covered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert json.loads(capsys.readouterr().out)["operations"][1]["unreached"] == "/c"
 
 
+def test_a_project_without_a_matcher_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file without a matcher is for every path, one with an empty matcher for none: either is said."""
+    policy = write(tmp_path, "rules.toml", PAGE)
+    assert main(["--nextjs", write(tmp_path, "none.ts", "export function proxy() {}"), "--rules", policy]) == YES
+    assert capsys.readouterr().out.startswith("Next.js guards every path: there is no matcher in the file\nBoth agree")
+    empty = write(tmp_path, "empty.ts", "export const config = { matcher: [] }")
+    assert main(["--nextjs", empty, "--rules", policy]) == YES
+    assert capsys.readouterr().out.startswith("Next.js guards no path: the matcher is empty\nBoth agree")
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

@@ -122,6 +122,7 @@ def test_a_file_without_config_is_for_every_path() -> None:
         EVERY_PATH
     ]
     assert read("export * as config2 from 'x'; export type config = string; f(exports)") == [EVERY_PATH]
+    assert read_matchers("let a") == [NextMatcher(EVERY_PATH, None)]
     assert read('import { config } from "./x"; export { config as other }; export function f() {}') == [EVERY_PATH]
 
 

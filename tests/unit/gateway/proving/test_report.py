@@ -87,7 +87,7 @@ def test_markdown_shows_texts_as_they_are() -> None:
     lines = list(list_markdown(compare([rule("/b")], [rule("/:x(a|<b>|__c__)"), rule("/b")])))
     assert lines[0].startswith("**The policy changes: opens 1")
     assert "| | methods | who | before | after | example |" in lines
-    assert "- after line 3: public to posts: /:x\\(a\\|\\<b\\>\\|\\_\\_c\\_\\_\\)" in lines
+    assert "- after: line 3: public to posts: /:x\\(a\\|\\<b\\>\\|\\_\\_c\\_\\_\\)" in lines
     rows = [line for line in lines if line.startswith("| **opens**")]
     assert rows
     assert all(line.count("|") - line.count("\\|") == 7 for line in rows)
@@ -111,7 +111,7 @@ SEVERAL = "Authorization: Basic eA==, Authorization: Basic eQ=="
 def test_credentials_that_a_service_gets_are_told() -> None:
     """Which Authorization header reaches a service stands in every form, with an example that can be sent."""
     assert list(list_lines(OWN)) == [
-        "The policy changes: closes 1 (sets of paths; all paths were compared, in 7 kinds).",
+        "The policy changes: closes 1, reroutes 1 (sets of paths; all paths were compared, in 7 kinds).",
         "",
         "/a and 1 other path",
         "  before    line 3: public to posts: /a",
@@ -143,3 +143,12 @@ def test_credentials_that_a_service_gets_are_told() -> None:
         f"{AS_IT_CAME}, for this caller alone",
         AS_IT_CAME,
     }
+
+
+def test_a_set_of_paths_counts_for_all_that_is_done_to_it() -> None:
+    """Where one caller is let in and another no longer, the summary says both."""
+    old, new = ([rule("/a", "page", role=f'"{role}"')] for role in ("admin", "editor"))
+    first, *lines = list_lines(compare(old, new))
+    assert first == "The policy changes: opens 1, closes 1 (sets of paths; all paths were compared, in 7 kinds)."
+    who = "signed in with the role editor and without the role admin"
+    assert f"  opens     GET, HEAD, POST, PUT, PATCH, DELETE: {who}" in lines
