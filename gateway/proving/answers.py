@@ -99,9 +99,15 @@ def _list_reach(reach: Reach) -> Iterator[str]:
         example = f", such as {path.text}" if is_shared else ""
         yield f"{name}: {describe_rule(rule)}{example}"
     if reach.unreached is not None:
-        yield f"{name}: NO RULE decides {'any path' if not reach.rules else 'some'}, such as {reach.unreached.text}"
+        yield f"{name}: NO RULE decides {_describe_unreached(reach, reach.unreached.text)}"
     if reach.doubts:
         yield f"{name}: NOT DECIDED, {reach.doubts}"
+
+
+def _describe_unreached(reach: Reach, path: str) -> str:
+    if path == reach.operation.path:
+        return "it"
+    return f"{'some' if reach.rules else 'any'} of its paths, such as {path}"
 
 
 def _describe_gap(gap: Gap) -> str:

@@ -95,13 +95,16 @@ def test_an_api_is_covered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         "GET     /a: line 3: public to posts: /a",
         "no operation uses line 7: page to posts: /b",
     ]
-    api = write(tmp_path, "openapi.json", json.dumps({"paths": {"/{x}": {"get": {}}, "/c": {"put": {}}}}))
+    api = write(
+        tmp_path, "openapi.json", json.dumps({"paths": {"/{x}": {"get": {}}, "/c": {"put": {}}, "/d/{x}": {"put": {}}}})
+    )
     assert main(["--coverage", api, "--rules", policy]) == NO
     assert capsys.readouterr().out.splitlines() == [
         "GET     /{x}: line 3: public to posts: /a, such as /a",
         "GET     /{x}: line 7: page to posts: /b, such as /b",
-        "GET     /{x}: NO RULE decides some, such as /c",
-        "PUT     /c: NO RULE decides any path, such as /c",
+        "GET     /{x}: NO RULE decides some of its paths, such as /c",
+        "PUT     /c: NO RULE decides it",
+        "PUT     /d/{x}: NO RULE decides any of its paths, such as /d/a",
     ]
     assert main(["--coverage", api, "--rules", policy, "--json"]) == NO
     assert json.loads(capsys.readouterr().out)["operations"][1]["unreached"] == "/c"
