@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from gateway.judgement_text import list_demands
 from gateway.policy.decision import RequestFacts
 from gateway.policy.rules import Rule
 from gateway.proving.cases import Example
@@ -46,11 +47,8 @@ def describe_rule(rule: Rule) -> str:
 
 def name_rule(rule: Rule) -> str:
     """Return where a rule stands, whom it lets pass, and where to."""
-    words = [f"line {rule.line}: {rule.access} to {rule.upstream}"]
-    words += [f"role {rule.role}"] if rule.role is not None else []
-    words += [f"signed in within {rule.max_auth_age} s"] if rule.max_auth_age is not None else []
-    words += ["with credentials of its own"] if rule.own_credentials else []
-    return ", ".join(words)
+    own = ["with credentials of its own"] * rule.own_credentials
+    return ", ".join([f"line {rule.line}: {rule.access} to {rule.upstream}", *list_demands(rule), *own])
 
 
 def list_headers(request: RequestFacts) -> Iterator[tuple[str, str]]:

@@ -84,10 +84,10 @@ def test_all_of_a_change_in_json() -> None:
 
 def test_markdown_shows_texts_as_they_are() -> None:
     """A table for each set of paths; nothing in a matcher becomes markup."""
-    lines = list(list_markdown(compare([rule("/b")], [rule("/:x(a|<b>|__c__)"), rule("/b")])))
+    lines = list(list_markdown(compare([rule("/b")], [rule("/:x(a|<b>|__c__|&lt;)"), rule("/b")])))
     assert lines[0].startswith("**The policy changes: opens 1")
     assert "| | methods | who | before | after | example |" in lines
-    assert "- after: line 3: public to posts: /:x\\(a\\|\\<b\\>\\|\\_\\_c\\_\\_\\)" in lines
+    assert "- after: line 3: public to posts: /:x\\(a\\|\\<b\\>\\|\\_\\_c\\_\\_\\|\\&lt;\\)" in lines
     rows = [line for line in lines if line.startswith("| **opens**")]
     assert rows
     assert all(line.count("|") - line.count("\\|") == 7 for line in rows)
