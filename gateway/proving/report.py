@@ -30,6 +30,7 @@ class Impact(StrEnum):
 
 
 IMPACTS = list(Impact)
+LONGEST_COMMENT = 60_000  # characters of differences; GitHub takes 65,536 in all
 
 
 def impact_of(change: Change) -> Impact:
@@ -65,32 +66,23 @@ def list_lines(diff: Diff) -> Iterator[str]:
 
 
 def list_markdown(diff: Diff) -> Iterator[str]:
-    """Yield the lines of a comment on a pull request."""
+    """Yield the lines of a comment on a pull request: as much as fits into one, the gravest first."""
     yield f"**{escape_markdown(summarize(diff))}**"
-    for difference in sort_differences(diff):
-        shown, folded = _fold(difference.changes)
-        yield ""
-        yield f"### {escape_markdown(describe_paths(difference))}"
-        yield ""
-        yield from (f"- {when}: {escape_markdown(rule)}" for when, rule in _list_rules(difference))
-        yield ""
-        yield "| | methods | who | before | after | example |"
-        yield "|---|---|---|---|---|---|"
-        for change in shown:
-            cells = [
-                f"**{impact_of(change)}**",
-                " ".join(change.methods),
-                escape_markdown(describe_sender(change)),
-                *map(escape_markdown, describe_pair(change.old, change.new)),
-                escape_markdown(describe_example(change.example)),
-            ]
-            yield f"| {' | '.join(cells)} |"
-        if folded:
-            yield ""
-            yield f"{folded} more kinds of request are refused before and after, for another reason."
     for each in diff.undecided:
         yield ""
         yield f"**Not decided**: {escape_markdown(each)}"
+    room = LONGEST_COMMENT
+    for number, difference in enumerate(sort_differences(diff)):
+        section = list(_list_section(difference))
+        room -= len("\n".join(section))
+        if room < 0:
+            yield ""
+            yield (
+                f"{len(diff.differences) - number} more sets of paths are not shown: a comment can't be that long. "
+                "Without `--markdown` all are."
+            )
+            return
+        yield from section
 
 
 def as_json(diff: Diff) -> Json:
@@ -137,6 +129,30 @@ def describe_paths(difference: Difference) -> str:
 def describe_sender(change: Change) -> str:
     """Return who sends requests of this kind, and how."""
     return ", ".join(filter(None, (change.sender, change.how)))
+
+
+def _list_section(difference: Difference) -> Iterator[str]:
+    """Yield the lines of a comment that tell of one difference."""
+    shown, folded = _fold(difference.changes)
+    yield ""
+    yield f"### {escape_markdown(describe_paths(difference))}"
+    yield ""
+    yield from (f"- {when}: {escape_markdown(rule)}" for when, rule in _list_rules(difference))
+    yield ""
+    yield "| | methods | who | before | after | example |"
+    yield "|---|---|---|---|---|---|"
+    for change in shown:
+        cells = [
+            f"**{impact_of(change)}**",
+            " ".join(change.methods),
+            escape_markdown(describe_sender(change)),
+            *map(escape_markdown, describe_pair(change.old, change.new)),
+            escape_markdown(describe_example(change.example)),
+        ]
+        yield f"| {' | '.join(cells)} |"
+    if folded:
+        yield ""
+        yield f"{folded} more kinds of request are refused before and after, for another reason."
 
 
 def _list_rules(difference: Difference) -> Iterator[tuple[str, str]]:

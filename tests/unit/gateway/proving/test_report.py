@@ -93,6 +93,22 @@ def test_markdown_shows_texts_as_they_are() -> None:
     assert all(line.count("|") - line.count("\\|") == 7 for line in rows)
 
 
+def test_a_comment_is_not_too_long() -> None:
+    """A comment has 65,536 characters at most: the gravest differences are shown, and how many more there are."""
+    letters = "abcdefghijklmnopqrst"
+    old = [rule(f"/{each}{other}", "page") for each in letters for other in letters[:16]]
+    diff = compare(old, [rule("/zz"), *(each.replace('"page"', '"protected"') for each in old)])
+    lines = list(list_markdown(diff))
+    assert len("\n".join(lines)) < 65_536
+    shown = sum(line.startswith("### ") for line in lines)
+    assert 100 < shown < len(diff.differences)
+    assert lines[2] == "### /zz and 1 other path"
+    assert lines[-1] == (
+        f"{len(diff.differences) - shown} more sets of paths are not shown: a comment can't be that long. "
+        "Without `--markdown` all are."
+    )
+
+
 def test_what_is_undecided_is_told() -> None:
     """A difference that can't be decided is no theorem, and stands in every form of the report."""
     old = [rule("/a", has=has("header", "cookie")), rule("/a", has=has("cookie", "c"))]
