@@ -11,6 +11,8 @@ BIN := $(VENV)/bin
 PORT ?= 3000
 DATA ?= .data
 PYTEST := $(BIN)/python -m pytest
+# Of all tests: what is long is in the folders that come first, so files are shared out in their order.
+IN_PROCESSES := -n 2 --no-loadscope-reorder
 ORDERS := examples/orders-fastapi
 HASHES := tests/hashes
 VERIFIERS := tests/verify_elsewhere
@@ -68,8 +70,8 @@ containers: $(VENV)/ready-to-work ## Test the containers
 	$(PYTEST) tests/containers
 
 .PHONY: test
-test: $(VENV)/ready-to-work $(ORDERS)/.venv/ready $(HASHES)/.venv/ready $(VERIFIERS)/.venv/ready ## All tests
-	$(PYTEST) $(PYTEST_OPTIONS)
+test: $(VENV)/ready-to-work $(ORDERS)/.venv/ready $(HASHES)/.venv/ready $(VERIFIERS)/.venv/ready ## All tests, in two processes
+	$(PYTEST) $(IN_PROCESSES) $(PYTEST_OPTIONS)
 
 .PHONY: messages
 messages: $(VENV)/ready-to-work ## Bring the translations up to date with what templates and code say
