@@ -13,6 +13,7 @@ from auth_service.app import create_app
 from shared.observing.metrics import Metrics
 from tests.support import next_auth
 from tests.support.html_forms import read_forms
+from tests.support.next_auth_5 import JSON_MODE
 from tests.support.node import NodeProgram, install_packages, running_program
 from tests.support.ports import find_free_port
 from tests.support.services import PUBLIC_URL, auth_settings, running
@@ -88,9 +89,9 @@ async def running_with_providers(database_url: str, file: Path, **changes: objec
 
 
 async def begin(browser: httpx2.AsyncClient, provider: str, query: str = "", **members: str) -> str:
-    """Return where ``signIn("<id>")`` leads a browser."""
+    """Return where ``signIn("<id>")`` leads a browser; what either version of the client sends."""
     form = {"csrfToken": await next_auth.get_csrf_token(browser), "json": "true", **members}
-    answer = await browser.post(f"/api/auth/signin/{provider}{query}", data=form)
+    answer = await browser.post(f"/api/auth/signin/{provider}{query}", data=form, headers=JSON_MODE)
     assert answer.status_code == 200, answer.text
     url: str = answer.json()["url"]
     return url
