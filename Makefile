@@ -82,7 +82,7 @@ client: $(VENV)/ready-to-work $(CLIENT)/node_modules/ready ## Make the types of 
 
 .PHONY: next-auth-table
 next-auth-table: $(VENV)/ready-to-work ## Write the comparison with next-auth into docs/next-auth.md; needs node and npm
-	$(PYTEST) tests/integration/test_next_auth_comparison.py --write-tables
+	$(PYTEST) tests/integration/test_next_auth_comparison.py tests/differential/test_next_auth_providers.py --write-tables
 
 .PHONY: verify-elsewhere verify-elsewhere-table
 verify-elsewhere: $(VENV)/ready-to-work $(VERIFIERS)/.venv/ready ## Test how external services verify our tokens, and print who answers what; needs node, npm, nginx and haproxy
