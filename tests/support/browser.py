@@ -35,4 +35,11 @@ async def sign_in(page: Page, person: Person, password: str = PASSWORD) -> None:
     """Fill in the sign-in form that is shown, in English, and send it."""
     await page.get_by_label("E-mail").fill(person.email)
     await page.get_by_label("Password", exact=True).fill(password)
-    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+async def prove_elsewhere(page: Page, person: str) -> None:
+    """Fill in the form of ``tests/providers/provider.mjs``, and send it."""
+    await page.get_by_placeholder("Enter any login").fill(person)
+    await page.get_by_placeholder("and password").fill("any")
+    await page.get_by_role("button", name="Sign-in").click()

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import httpx2
 from starlette.applications import Starlette
@@ -107,7 +107,7 @@ async def prove_there(url: str, person: str, there: httpx2.AsyncClient | None = 
                 answer = await client.post(form.action, data={**form.fields, "login": person, "password": "any"})
             assert answer.is_redirect, answer.text
             url = urljoin(str(answer.url), answer.headers["location"])
-            if url.startswith(PUBLIC_URL):
+            if urlsplit(url).path.startswith("/api/auth/callback/"):
                 return url
     raise AssertionError("it never leads back")
 
@@ -121,5 +121,5 @@ def read_error(answer: httpx2.Response) -> str:
     """Return the error that an answer leads to; empty when it leads on."""
     assert answer.status_code == 302, answer.text
     place, _, error = answer.headers["location"].partition("?error=")
-    assert place == f"{PUBLIC_URL}/api/auth/error" or not error
+    assert place.endswith("/api/auth/error") or not error
     return error
