@@ -3,6 +3,8 @@
 And the story of whoever signs up with an address of somebody else, over HTTP.
 """
 
+import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 
 import httpx2
@@ -11,24 +13,34 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.support import next_auth
 from tests.support.accessibility import list_violations
-from tests.support.browser import prove_elsewhere
+from tests.support.browser import prove_and_wait, prove_elsewhere
 from tests.support.html_forms import read_forms
 from tests.support.ports import find_free_port
-from tests.support.providers import Running, prove_there, read_error, running_provider, sign_in, write_providers
+from tests.support.providers import (
+    Running,
+    begin,
+    prove_there,
+    read_error,
+    running_provider,
+    sign_in,
+    write_providers,
+)
 from tests.support.react_page import PATH, add_to_policy, build_front_end
 from tests.support.running_stack import StackUrls, started_stack
 from tests.support.victim import running_app
 from tests.support.waiting import wait_until
 
-PROVIDER_PORT = find_free_port()
+PROVIDER_PORT, OTHER_PORT = find_free_port(), find_free_port()
+REFUSED = "Signing in there did not work. Try again"
 
 
 @pytest.fixture(scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StackUrls]:
-    """Give a stack in which people sign in with a provider, and whose gateway has the React page behind it."""
+    """Give a stack in which people sign in with two providers, and whose gateway has the React page behind it."""
     folder = tmp_path_factory.mktemp("providers")
     table = f'id = "ours"\nname = "Example"\nissuer = "http://127.0.0.1:{PROVIDER_PORT}"'
-    file = write_providers(folder, table)
+    other = f'id = "other"\nname = "Other"\nissuer = "http://127.0.0.1:{OTHER_PORT}"'
+    file = write_providers(folder, table, other)
     rules = folder / "rules.toml"
     async with running_app(build_front_end()) as port:
         rules.write_text(add_to_policy(f"http://127.0.0.1:{port}"))
@@ -134,6 +146,74 @@ async def test_an_account_without_a_password_is_deleted(context: BrowserContext,
     assert await list_violations(page) == []
     await page.get_by_role("button", name="Delete my account").click()
     await expect(page.get_by_text("Your account and your posts were deleted.")).to_be_visible()
+
+
+# What goes wrong on the way
+
+
+async def lead_to(page: Page, name: str, place: str = "/userposts") -> None:
+    """Open the sign-in page, and press a provider's button."""
+    await page.goto(f"/api/auth/signin?callbackUrl={place}")
+    await page.get_by_role("button", name=f"Sign in with {name}").click()
+
+
+async def test_an_answer_counts_once(context: BrowserContext, provider: Running) -> None:
+    """Of an answer that comes twice at once, one signs in; after that it is refused, which signs nobody out."""
+    provider.know("twice", "twice@example.com", name="Tw Ice")
+    page = await context.new_page()
+    await lead_to(page, "Example")
+    back = await prove_and_wait(page, "twice")
+    await asyncio.gather(page.goto(back), page.request.get(back))
+    for _ in range(2):
+        await page.goto("/userposts")
+        await expect(page.get_by_text("Tw Ice")).to_be_visible()
+        await page.goto(back)
+        await expect(page).to_have_url(re.compile(r"/api/auth/signin\?error=OAuthCallback$"))
+        await expect(page.get_by_role("heading", name="You are signed in")).to_be_visible()
+
+
+async def test_an_answer_of_another_browser(
+    context: BrowserContext, attacker: httpx2.AsyncClient, provider: Running
+) -> None:
+    """Whoever is sent the answer that somebody else got is not signed in by it, on their own way or without one."""
+    provider.know("mallory", "mallory@example.com")
+    page = await context.new_page()
+    for _ in range(2):
+        await page.goto(await prove_there(await begin(attacker, "ours"), "mallory"))
+        await expect(page.get_by_text(REFUSED)).to_be_visible()
+        await page.goto("/userposts")
+        await expect(page).to_have_url(re.compile("/api/auth/signin"))
+        await lead_to(page, "Example")
+
+
+async def test_an_answer_of_another_provider(context: BrowserContext, provider: Running) -> None:
+    """An answer of one provider that is sent to the address of another signs nobody in (mix-up)."""
+    provider.know("eve", "eve@example.com")
+    page = await context.new_page()
+    await lead_to(page, "Example")
+    back = await prove_and_wait(page, "eve")
+    await page.goto(back.replace("callback/ours", "callback/other"))
+    await expect(page.get_by_text(REFUSED)).to_be_visible()
+    await page.goto(back)
+    await expect(page).to_have_url(re.compile("/userposts$"))
+
+
+async def test_a_provider_that_dies_meanwhile(context: BrowserContext, stack: StackUrls) -> None:
+    """Whoever is there when a provider dies is on the sign-in page again, and signs in once it is back."""
+    page = await context.new_page()
+    told = {"REDIRECT_URIS": f"{stack.gateway}/api/auth/callback/other"}
+    with running_provider("other", port=OTHER_PORT, **told) as mortal:
+        mortal.know("patient", "patient@example.com", name="Pat Ient")
+        await lead_to(page, "Other")
+        back = await prove_and_wait(page, "patient")
+        mortal.program.kill()
+        await page.goto(back)
+        await expect(page.get_by_text(REFUSED)).to_be_visible()
+    with running_provider("other", port=OTHER_PORT, **told) as again:
+        again.know("patient", "patient@example.com", name="Pat Ient")
+        await lead_to(page, "Other")
+        await prove_elsewhere(page, "patient")
+        await expect(page.get_by_text("Pat Ient")).to_be_visible()
 
 
 # Whoever signs up with an address of somebody else

@@ -88,6 +88,21 @@ async def running_with_providers(database_url: str, file: Path, **changes: objec
         yield app
 
 
+class ReachedElsewhere(httpx2.AsyncHTTPTransport):
+    """The network of a browser, in which every name leads to one port of one machine."""
+
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        super().__init__()
+        self._host, self._port = host, port
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request there."""
+        url = request.url.copy_with(host=self._host, port=self._port)
+        return await super().handle_async_request(
+            httpx2.Request(request.method, url, headers=request.headers, stream=request.stream)
+        )
+
+
 async def begin(browser: httpx2.AsyncClient, provider: str, query: str = "", **members: str) -> str:
     """Return where ``signIn("<id>")`` leads a browser; what either version of the client sends."""
     form = {"csrfToken": await next_auth.get_csrf_token(browser), "json": "true", **members}
