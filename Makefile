@@ -62,7 +62,7 @@ integration: $(VENV)/ready-to-work $(ORDERS)/.venv/ready $(VERIFIERS)/.venv/read
 	$(PYTEST) tests/integration
 attacks: $(VENV)/ready-to-work ## Attack the gateway with the lists of tests/attacks
 	$(PYTEST) tests/attacks
-differential: $(VENV)/ready-to-work ## Compare matchers with path-to-regexp, cookies with next-auth; needs node and npm
+differential: $(VENV)/ready-to-work ## Compare matchers with path-to-regexp, cookies and sign-ins elsewhere with next-auth; needs node and npm
 	$(PYTEST) tests/differential
 containers: $(VENV)/ready-to-work ## Test the containers
 	$(PYTEST) tests/containers
