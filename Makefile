@@ -64,7 +64,7 @@ integration: $(VENV)/ready-to-work $(ORDERS)/.venv/ready $(VERIFIERS)/.venv/read
 	$(PYTEST) tests/integration
 attacks: $(VENV)/ready-to-work ## Attack the gateway with the lists of tests/attacks
 	$(PYTEST) tests/attacks
-differential: $(VENV)/ready-to-work ## Compare matchers with path-to-regexp, cookies with next-auth; needs node and npm
+differential: $(VENV)/ready-to-work ## Compare matchers with path-to-regexp, cookies and sign-ins elsewhere with next-auth; needs node and npm
 	$(PYTEST) tests/differential
 containers: $(VENV)/ready-to-work ## Test the containers
 	$(PYTEST) tests/containers
@@ -84,7 +84,7 @@ client: $(VENV)/ready-to-work $(CLIENT)/node_modules/ready ## Make the types of 
 
 .PHONY: next-auth-table
 next-auth-table: $(VENV)/ready-to-work ## Write the comparison with next-auth into docs/next-auth.md; needs node and npm
-	$(PYTEST) tests/integration/test_next_auth_comparison.py --write-tables
+	$(PYTEST) tests/integration/test_next_auth_comparison.py tests/differential/test_next_auth_providers.py --write-tables
 
 .PHONY: verify-elsewhere verify-elsewhere-table
 verify-elsewhere: $(VENV)/ready-to-work $(VERIFIERS)/.venv/ready ## Test how external services verify our tokens, and print who answers what; needs node, npm, nginx and haproxy

@@ -1,4 +1,4 @@
-"""Signing in with other providers: a way for each that ``PROVIDERS_FILE`` names, NextAuth's ``oauth``.
+"""Signing in with other providers: a way for each that ``PROVIDERS_FILE`` names, NextAuth's ``oauth`` or ``oidc``.
 
 As with next-auth, the client's ``signIn("<id>")`` or a button asks where to go, and the provider sends the browser back
 to ``GET /api/auth/callback/<id>``. What is asked of the provider, and what of its answer is believed, stands in
@@ -22,6 +22,7 @@ from auth_service.providers.http import ProviderFailed
 from auth_service.providers.identities import ProviderProof
 from auth_service.ways.way import Begun, Fields, Way
 from auth_service.web.browser import read_cookies
+from shared.tokens.protocol import Protocol
 
 ASKED_FOR = ("prompt", "login_hint", "ui_locales", "display", "acr_values", "hd")
 """What a client may ask of a provider, in the query of ``POST /api/auth/signin/<id>``, as next-auth lets it."""
@@ -32,12 +33,12 @@ LOGIN = "login"
 log = structlog.get_logger("providers")
 
 
-def build_way(provider: Provider) -> Way:
+def build_way(provider: Provider, protocol: Protocol) -> Way:
     """Return the way to sign in with a provider."""
     return Way(
         provider.id,
         provider.name,
-        "oauth",
+        protocol.openid if provider.endpoints is None else "oauth",
         functools.partial(read_proof, provider.id),
         begin=functools.partial(begin, provider.id),
         is_led_back=True,

@@ -444,6 +444,7 @@ async def test_the_first_password(browser: httpx2.AsyncClient, ours: Running, da
     headers = bearer_of(browser)
     await database.execute(LONG_AGO)
     assert "newPassword" not in (await browser.get("/account/password")).text
+    assert (await browser.get("/api/me", headers=headers)).json()["hasPassword"] is False
     wanted = {"newPassword": NEW_PASSWORD}
     refused = await browser.post("/api/me/password", json=wanted, headers=headers)
     assert refused.status_code == 401
@@ -451,6 +452,7 @@ async def test_the_first_password(browser: httpx2.AsyncClient, ours: Running, da
     await database.execute("UPDATE sessions SET created_at = now()")
     assert (await browser.post("/api/me/password", json=wanted, headers=headers)).status_code == 204
     assert (await list_events(database)).count("password_changed") == 1
+    assert (await browser.get("/api/me", headers=headers)).json()["hasPassword"] is True
     again = await browser.post("/api/me/password", json={"newPassword": PASSWORD}, headers=headers)
     assert again.status_code == 422
     assert again.json()["fields"] == {"currentPassword": "is required"}

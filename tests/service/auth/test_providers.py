@@ -18,6 +18,7 @@ from tests.support.forged_tokens import read_claims
 from tests.support.html_forms import read_forms
 from tests.support.people import Person
 from tests.support.providers import (
+    ReachedElsewhere,
     Running,
     begin,
     describe,
@@ -188,6 +189,28 @@ async def test_an_answer_twice(browser: httpx2.AsyncClient, ours: Running, datab
     browser.cookies.clear()
     browser.cookies.update(checks)
     assert read_error(await browser.get(back)) == "OAuthCallback"
+    assert await database.fetchval("SELECT count(*) FROM sessions") == 1
+
+
+async def test_an_answer_again_at_another_replica(
+    browser: httpx2.AsyncClient,
+    auth_database_url: str,
+    tmp_path: Path,
+    ours: Running,
+    database: asyncpg.Connection,
+) -> None:
+    """An answer that another replica has taken is worth nothing: the provider gives nothing for the code again."""
+    ours.know("replayed", "replayed@example.com")
+    back = await prove_there(await begin(browser, "ours"), "replayed")
+    checks = dict(browser.cookies)
+    assert read_error(await browser.get(back)) == ""
+    file = write_providers(tmp_path, describe(ours))
+    async with running_with_providers(auth_database_url, file) as replica, client_of(replica) as thief:
+        thief.cookies.update(checks)
+        with capture_logs() as logs:
+            assert read_error(await thief.get(back)) == "OAuthCallback"
+        assert "token_invalid_grant" in [each.get("reason") for each in logs]
+        assert await next_auth.get_session(thief) == {}
     assert await database.fetchval("SELECT count(*) FROM sessions") == 1
 
 
@@ -392,21 +415,6 @@ async def test_how_recent_a_session_is(browser: httpx2.AsyncClient, ours: Runnin
 
 def _read_auth_time(browser: httpx2.AsyncClient) -> object:
     return read_claims(str(next_auth.open_session_cookie(browser)["accessToken"]))["auth_time"]
-
-
-class ReachedElsewhere(httpx2.AsyncHTTPTransport):
-    """The network of a browser, in which every name leads to one port of this machine."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__()
-        self._port = port
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send a request there."""
-        url = request.url.copy_with(host="127.0.0.1", port=self._port)
-        return await super().handle_async_request(
-            httpx2.Request(request.method, url, headers=request.headers, stream=request.stream)
-        )
 
 
 async def test_split_horizon(
