@@ -9,6 +9,7 @@ from playwright.async_api import Browser, Page
 from tests.support import react_page, spa_example
 from tests.support.browser import launched_browser
 from tests.support.mailbox import RunningMailbox, running_mailbox
+from tests.support.next_js import FrontEnd, running_front_end
 from tests.support.people import Person, sign_up_and_in
 from tests.support.running_stack import StackUrls, running_stack, started_stack
 from tests.support.services import signing_environment
@@ -77,3 +78,10 @@ async def stack_with_pages(tmp_path_factory: pytest.TempPathFactory) -> AsyncIte
             rules.write_text(spa_example.add_to_policy(url, policy))
             with started_stack({"GATEWAY_RULES": str(rules)}) as urls:
                 yield urls
+
+
+@pytest.fixture(scope="session", params=["4", "5"])
+def front_end(request: pytest.FixtureRequest) -> Iterator[FrontEnd]:
+    """Give the front end in Next.js, with either next-auth; a module of one version alone says so."""
+    with running_front_end(request.param) as front_end:
+        yield front_end
