@@ -2,6 +2,7 @@
 
 import json
 import os
+from http import HTTPStatus
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -19,7 +20,7 @@ class Gatepost:
         try:
             return self._send(method, path, body)
         except HTTPError as refusal:
-            if refusal.code != 401:  # noqa: PLR2004
+            if refusal.code != HTTPStatus.UNAUTHORIZED:
                 raise
         self.tokens = self._send("POST", "/api/token", {"refreshToken": self.tokens["refreshToken"]})
         return self._send(method, path, body)
