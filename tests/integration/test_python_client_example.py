@@ -4,14 +4,13 @@ import importlib.util
 import os
 import subprocess
 import sys
-import time
 from typing import Any
 from urllib.error import HTTPError
 
 import httpx2
 import pytest
 
-from tests.support.forged_tokens import forge, read_claims
+from tests.support.forged_tokens import let_run_out
 from tests.support.people import PASSWORD, Person
 from tests.support.running_stack import ROOT, StackUrls
 
@@ -46,10 +45,8 @@ def test_a_refusal_is_told(stack: StackUrls, ada: Person) -> None:
 def test_it_renews(stack: StackUrls, ada: Person) -> None:
     """When the access token has run out, the class exchanges the refresh token, time and again."""
     session = load().Gatepost(stack.gateway, ada.email, PASSWORD)
-    now = int(time.time())
     for _ in range(2):
-        claims = read_claims(session.tokens["accessToken"])
-        session.tokens["accessToken"] = forge({**claims, "iat": now - 3700, "exp": now - 100})
+        session.tokens["accessToken"] = let_run_out(session.tokens["accessToken"])
         assert session.ask("POST", "/api/posts", {"title": "Still here"})["title"] == "Still here"
     assert len(session.ask("GET", f"/api/user/{ada.id}")) == 2
 

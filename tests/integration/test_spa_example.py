@@ -10,7 +10,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.support.accessibility import list_violations
 from tests.support.browser import sign_in
-from tests.support.forged_tokens import forge, read_claims
+from tests.support.forged_tokens import let_run_out, read_claims
 from tests.support.next_auth import SEALER, SESSION_COOKIE
 from tests.support.people import PASSWORD, Person
 from tests.support.running_stack import StackUrls
@@ -74,7 +74,9 @@ async def test_a_token_that_has_run_out_is_renewed(page: Page, ada: Person) -> N
     """With an access token that has run out the page works on, and the cookie then holds a new one."""
     await sign_in(page.get_by_role("form", name="Sign in"), ada)
     await expect(page.get_by_role("heading", name=f"Posts of {ada.name}")).to_be_visible()
-    old = let_token_run_out(await read_session(page.context))
+    now = int(time.time())
+    claims = SEALER.open(await read_session(page.context), now) or {}
+    old = SEALER.seal({**claims, "accessToken": let_run_out(str(claims["accessToken"]))}, now)
     await page.context.add_cookies([{"name": SESSION_COOKIE, "value": old, "domain": "localhost", "path": "/"}])
     assert await read_session(page.context) == old
     await page.get_by_label("Title").fill("Still here")
@@ -103,11 +105,3 @@ async def test_a_session_that_has_ended_is_told(page: Page, client: httpx2.Async
 async def read_session(context: BrowserContext) -> str:
     """Return the browser's session cookie."""
     return next(cookie["value"] for cookie in await context.cookies() if cookie["name"] == SESSION_COOKIE)
-
-
-def let_token_run_out(sealed: str) -> str:
-    """Return a session whose access token has run out."""
-    now = int(time.time())
-    claims = SEALER.open(sealed, now) or {}
-    old = forge({**read_claims(str(claims["accessToken"])), "iat": now - 3700, "exp": now - 100})
-    return SEALER.seal({**claims, "accessToken": old, "jti": str(uuid.uuid4())}, now)

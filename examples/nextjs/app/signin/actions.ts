@@ -8,7 +8,10 @@ import { redirect } from "next/navigation";
 import { gateway } from "../../gateway";
 
 export async function signIn(form: FormData) {
-  redirect(await send("/callback/credentials", form));
+  const { href, searchParams } = new URL(await send("/callback/credentials", form));
+  if (!searchParams.has("error")) redirect(href);
+  searchParams.set("callbackUrl", String(form.get("callbackUrl")));
+  redirect(`/signin?${searchParams}`);
 }
 
 export async function signOut(form: FormData) {
