@@ -138,7 +138,7 @@ lock: $(VENV)/ready-to-work ## Resolve the requirements anew and lock them with 
 clean: ## Remove the virtual environment and what tools left; .data stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	rm -rf $(PEERS)/fastapi_sqlalchemy/.venv $(ORDERS)/.venv $(HASHES)/.venv $(VERIFIERS)/.venv $(PEERS)/fastify_pg/node_modules $(PEERS)/next_auth/node_modules $(PEERS)/next_auth/.next
-	rm -rf tests/accessibility/node_modules tests/differential/node_modules $(HASHES)/node_modules $(VERIFIERS)/node_modules tests/next_auth/node_modules tests/next_auth/application/.next tests/providers/node_modules $(CLIENT)/node_modules $(CLIENT)/dist examples/nextjs/node_modules examples/nextjs/.next
+	rm -rf tests/accessibility/node_modules tests/differential/node_modules $(HASHES)/node_modules $(VERIFIERS)/node_modules tests/next_auth/node_modules tests/providers/node_modules $(CLIENT)/node_modules $(CLIENT)/dist examples/nextjs/node_modules examples/nextjs/.next
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import urljoin
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Locator, Page, async_playwright
 
 from tests.support.html_forms import read_forms
 from tests.support.people import PASSWORD, Person
@@ -33,8 +33,8 @@ async def launched_browser() -> AsyncIterator[Browser]:
             await browser.close()
 
 
-async def sign_in(page: Page, person: Person, password: str = PASSWORD) -> None:
-    """Fill in the sign-in form that is shown, in English, and send it."""
+async def sign_in(page: Page | Locator, person: Person, password: str = PASSWORD) -> None:
+    """Fill in the sign-in form that is shown on a page or a part of it, in English, and send it."""
     await page.get_by_label("E-mail").fill(person.email)
     await page.get_by_label("Password", exact=True).fill(password)
     await page.get_by_role("button", name="Sign in", exact=True).click()
