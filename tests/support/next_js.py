@@ -6,6 +6,7 @@ repository, with ``version-5`` laid over it.
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -52,10 +53,11 @@ def running_front_end(version: Version) -> Iterator[FrontEnd]:
         port: int = reserved.getsockname()[1]
         url = f"http://localhost:{port}"
         with _running_behind(url, version, Path(ours)) as (stack, provider):
-            settings = {**name_settings(url), "GATEWAY_URL": stack.gateway, "NEXT_TELEMETRY_DISABLED": "1"}
-            _build(folder, settings)
+            settings = {**name_settings(url), "GATEWAY_URL": stack.gateway}
+            environment = {**os.environ, **_pick(folder, settings), "NEXT_TELEMETRY_DISABLED": "1"}
+            _build(folder, environment)
             reserved.close()
-            with _started(folder, port, settings):
+            with _started(folder, port, environment):
                 yield FrontEnd(version, url, stack, provider)
 
 
@@ -87,11 +89,17 @@ def _running_behind(url: str, version: Version, folder: Path) -> Iterator[tuple[
         yield stack, provider
 
 
-def _build(folder: Path, settings: Mapping[str, str]) -> None:
+def _pick(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings that the example says it needs, and no others."""
+    names = re.findall(r"^([A-Z_]+)=", (folder / ".env.example").read_text(), re.MULTILINE)
+    return {name: settings[name] for name in names}
+
+
+def _build(folder: Path, environment: Mapping[str, str]) -> None:
     done = subprocess.run(
         ["npm", "run", "build"],
         cwd=folder,
-        env={**os.environ, **settings},
+        env=environment,
         capture_output=True,
         text=True,
         timeout=BUILD_DEADLINE,
@@ -101,11 +109,11 @@ def _build(folder: Path, settings: Mapping[str, str]) -> None:
 
 
 @contextlib.contextmanager
-def _started(folder: Path, port: int, settings: Mapping[str, str]) -> Iterator[None]:
+def _started(folder: Path, port: int, environment: Mapping[str, str]) -> Iterator[None]:
     process = subprocess.Popen(
         ["node_modules/.bin/next", "start", "--port", str(port), "--hostname", "127.0.0.1"],
         cwd=folder,
-        env={**os.environ, **settings},
+        env=environment,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
