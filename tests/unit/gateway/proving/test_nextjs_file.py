@@ -50,6 +50,7 @@ def test_what_is_constant_is_read(config: str, sources: list[str]) -> None:
     [
         ("", ""),
         ('import { x } from "y";\nexport default withAuth(function f(r) { return r; });\n', ""),
+        ('export { auth as proxy } from "./auth";\n', ""),
         ("// export const config = { matcher: '/b' }\n", ""),
         ("const s = `export const config = ${`{ matcher: '/b' }`} { } ${ { a: `}` }.a }`;\n", ""),
         ("const r = /[\"'`/]export const config/g.test(x) / 2;\n", ""),
