@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.support import next_auth
-from tests.support.accessibility import list_violations
+from tests.support.accessibility import LOOKS, check_looks, list_violations
 from tests.support.browser import prove_and_wait, prove_elsewhere
 from tests.support.html_forms import read_forms
 from tests.support.ports import find_free_port
@@ -68,10 +68,7 @@ async def context(browser: Browser, stack: StackUrls) -> AsyncIterator[BrowserCo
 
 
 async def test_a_button_leads_there_and_back(page: Page, stack: StackUrls, provider: Running) -> None:
-    """Without any script: the button leads to the provider, whatever the page's policy is, and back to what was wanted.
-
-    The page is as accessible as without it.
-    """
+    """Without any script: the button leads to the provider, whatever the page's policy is, and back to one's page."""
     assert provider.port == PROVIDER_PORT
     await page.goto("/api/auth/signin?callbackUrl=/userposts")
     await page.get_by_role("button", name="Sign in with Example").click()
@@ -146,6 +143,22 @@ async def test_an_account_without_a_password_is_deleted(context: BrowserContext,
     assert await list_violations(page) == []
     await page.get_by_role("button", name="Delete my account").click()
     await expect(page.get_by_text("Your account and your posts were deleted.")).to_be_visible()
+
+
+@pytest.mark.parametrize("locale", LOOKS)
+async def test_every_page_is_for_everybody(browser: Browser, stack: StackUrls, provider: Running, locale: str) -> None:
+    """The sign-in page with buttons, and what only accounts without a password are shown, are so in all their looks."""
+    provider.know("new", "new@example.com", name="새 사람")
+    context = await browser.new_context(base_url=stack.gateway, locale=locale)
+    page = await context.new_page()
+    await page.goto("/api/auth/signin?callbackUrl=/account/identities")
+    await check_looks(page, LOOKS[locale])
+    await page.locator("form[action$='/signin/ours'] button").click()
+    await prove_elsewhere(page, "new")
+    for path in ("/account/identities", "/account/password", "/account/delete"):
+        await page.goto(path)
+        await check_looks(page, LOOKS[locale])
+    await context.close()
 
 
 # What goes wrong on the way

@@ -1,6 +1,7 @@
 """Signing in with another provider: the whole dance, with oidc-provider as one, and what becomes of it here."""
 
 import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -13,9 +14,11 @@ from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
 from auth_service.providers import kept
+from auth_service.providers.http import PLACES as SLOTS
 from tests.support import next_auth
 from tests.support.forged_tokens import read_claims
 from tests.support.html_forms import read_forms
+from tests.support.misbehaving_server import MisbehavingServer
 from tests.support.people import Person
 from tests.support.providers import (
     ReachedElsewhere,
@@ -31,6 +34,7 @@ from tests.support.providers import (
 )
 from tests.support.recovery import NEW_PASSWORD, confirm, get_code
 from tests.support.services import PUBLIC_URL, client_of
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -281,7 +285,9 @@ async def test_declined(browser: httpx2.AsyncClient) -> None:
     assert "You did not sign in there" in page.text
 
 
-async def test_a_provider_that_is_down_harms_nobody_else(browser: httpx2.AsyncClient, ours: Running) -> None:
+async def test_a_provider_that_is_down_harms_nobody_else(
+    browser: httpx2.AsyncClient, ours: Running, ada: Person
+) -> None:
     """Signing in with one that is down fails at once, by next-auth's name; with another it goes on, and by password."""
     ours.know("calm", "calm@example.com")
     urls = await asyncio.gather(*(begin(browser, "down") for _ in range(10)))
@@ -289,6 +295,25 @@ async def test_a_provider_that_is_down_harms_nobody_else(browser: httpx2.AsyncCl
     assert read_error(await sign_in(browser, "ours", "calm")) == ""
     await begin(browser, "ours")
     assert read_error(await browser.get("/api/auth/callback/down?code=any&state=any")) == "OAuthCallback"
+    assert (await next_auth.sign_in(browser, ada.email)).status_code == 200
+
+
+async def test_a_provider_that_hangs_harms_nobody_else(
+    ada: Person, ours: Running, auth_database_url: str, tmp_path: Path
+) -> None:
+    """While many wait for one that never answers, others sign in with another and by password; then those are told."""
+    ours.know("calm", "calm@example.com")
+    async with contextlib.AsyncExitStack() as stack:
+        hanging = await stack.enter_async_context(MisbehavingServer().running())
+        file = write_providers(tmp_path, describe(ours), f'id = "hangs"\nissuer = "{hanging.origin}/slow"')
+        app = await stack.enter_async_context(running_with_providers(auth_database_url, file))
+        waiting, others = [await stack.enter_async_context(client_of(app)) for _ in range(2)]
+        tries = [asyncio.create_task(begin(waiting, "hangs")) for _ in range(2 * SLOTS)]
+        await wait_until(hanging.count_asked, lambda asked: asked > 0)
+        assert read_error(await sign_in(others, "ours", "calm")) == ""
+        assert (await next_auth.sign_in(others, ada.email)).status_code == 200
+        hanging.end()
+        assert set(await asyncio.gather(*tries)) == {f"{PUBLIC_URL}/api/auth/error?error=OAuthSignin"}
 
 
 async def test_an_account_with_that_address(
