@@ -38,7 +38,7 @@ from auth_service.sessions import Sessions, SignedIn
 from auth_service.tables.attempts import Attempt
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.codes import find_link, use_code
-from auth_service.tables.new_sessions import Identity
+from auth_service.tables.new_sessions import ProvenUser
 from auth_service.tables.sessions import SessionId
 from auth_service.tables.users import (
     Credentials,
@@ -115,8 +115,8 @@ class SigningIn:
             if is_unproven:
                 await self.admission.give_back(attempt)
             elif named is not None and spelling is not None:
-                identity = Identity(named.user.id, named.password_set_at, attempt)
-                signed_in = await self.sessions.begin(identity, client, replaced)  # None if disabled, changed or gone
+                proven = ProvenUser(named.user.id, named.password_set_at, attempt)
+                signed_in = await self.sessions.begin(proven, client, replaced)  # None if disabled, changed or gone
         if named is not None and is_unproven:
             await self._note_unproven(named.user, client)
             raise EmailUnproven
@@ -142,7 +142,7 @@ class SigningIn:
             if link and user and _may_use_link(user, proof) and await use_code(connection, link.id):
                 if await update_proven(connection, user.id):
                     await take_over(connection, self.sessions, user.id, replaced, client)
-                begun = await self.sessions.begin_within(connection, Identity(user.id), client, replaced)
+                begun = await self.sessions.begin_within(connection, ProvenUser(user.id), client, replaced)
         if begun is None:
             await self._note_refused_link(user, client)
             raise LinkRefused

@@ -28,7 +28,7 @@ from auth_service.providers.recent_proofs import NEVER_SAID
 from auth_service.sessions import Sessions, SignedIn
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.identities import find_owner, insert_identity, update_identity_used
-from auth_service.tables.new_sessions import Identity
+from auth_service.tables.new_sessions import ProvenUser
 from auth_service.tables.sessions import SessionId
 from auth_service.tables.users import User, find_credentials, lock_user, update_proven
 from auth_service.web.schemas import AccountChange
@@ -172,8 +172,8 @@ class Identities:
             raise EmailUnproven
         said = proof.authenticated_at
         authenticated_at = dt.datetime.fromtimestamp(said, dt.UTC) if said is not None else NEVER_SAID
-        identity = Identity(user.id, authenticated_at=authenticated_at)
-        begun = await self.sessions.begin_within(connection, identity, client, replaced)
+        proven = ProvenUser(user.id, authenticated_at=authenticated_at)
+        begun = await self.sessions.begin_within(connection, proven, client, replaced)
         if begun is None:
             raise NotAllowedIn
         return begun

@@ -17,7 +17,7 @@ from auth_service.errors import IdentityTaken, LastWayIn, SessionChanged, TooMan
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
 from auth_service.providers.identities import MOST, ProviderProof
-from auth_service.providers.recent_proofs import get_proven, require_recent
+from auth_service.providers.recent_proofs import get_reauthentication, require_recent
 from auth_service.sessions import Sessions
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.identities import (
@@ -51,7 +51,7 @@ class Linking:
     async def check_recent(self, user: User, session: Session) -> None:
         """Let nobody begin to add an identity who did not sign in a moment ago: Unauthorized."""
         async with self.database.connection() as connection:
-            _, proven = await get_proven(connection, user, session)
+            _, proven = await get_reauthentication(connection, user, session)
         require_recent(proven)
 
     async def add(self, user: User, session: Session, proof: ProviderProof, client: Client) -> None:
@@ -69,7 +69,7 @@ class Linking:
             locked = await lock_user(connection, user.id)
             if locked is None or await find_live_session(connection, session.id) is None:
                 raise Unauthorized
-            _, proven = await get_proven(connection, locked, session)
+            _, proven = await get_reauthentication(connection, locked, session)
             require_recent(proven)
             identities = await list_identities(connection, user.id, MOST)
             others = [each.provider for each in identities if each.provider != provider]

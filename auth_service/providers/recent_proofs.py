@@ -26,7 +26,7 @@ NEVER_SAID = dt.datetime.fromtimestamp(0, dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class Reauthentication:
     """What is known of a signed-in user: whether they have a password, and whether their sign-in is recent."""
 
     has_password: bool
@@ -41,16 +41,20 @@ def is_recently_proven(session: Session, now: int, *, has_password: bool) -> boo
     return is_recent(int(proven_at.timestamp()), MAX_AUTH_AGE, now)
 
 
-async def get_proven(connection: Connection, user: User, session: Session) -> tuple[Credentials, Proven]:
+async def get_reauthentication(
+    connection: Connection, user: User, session: Session
+) -> tuple[Credentials, Reauthentication]:
     """Return a user's credentials, and what is known of them; NotFound when they are gone."""
     found = await find_credentials(connection, user.email)
     if found is None or found.user.id != user.id:
         raise NotFound
     has_password = found.password_hash is not None
-    return found, Proven(has_password, is_recently_proven(session, int(time.time()), has_password=has_password))
+    return found, Reauthentication(
+        has_password, is_recently_proven(session, int(time.time()), has_password=has_password)
+    )
 
 
-def require_recent(proven: Proven) -> None:
+def require_recent(proven: Reauthentication) -> None:
     """Unauthorized, with a challenge to sign in again, where the sign-in is not recent."""
     if not proven.is_recent:
         raise Unauthorized(challenge=ask_for_recent_sign_in(MAX_AUTH_AGE))

@@ -13,8 +13,8 @@ import pytest
 from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
-from auth_service.providers import kept
-from auth_service.providers.http import PLACES as SLOTS
+from auth_service.providers import cached_document
+from auth_service.providers.http import SLOTS
 from tests.support import next_auth
 from tests.support.forged_tokens import read_claims
 from tests.support.html_forms import read_forms
@@ -270,7 +270,7 @@ async def test_rotated_keys(browser: httpx2.AsyncClient, ours: Running, monkeypa
     """After the provider has rotated its keys, the next sign-in fetches them and succeeds."""
     ours.know("rotated", "rotated@example.com")
     assert read_error(await sign_in(browser, "ours", "rotated")) == ""
-    monkeypatch.setattr(kept, "PAUSE", 0.0)  # 30 seconds have passed since keys were fetched
+    monkeypatch.setattr(cached_document, "PAUSE", 0.0)  # 30 seconds have passed since keys were fetched
     ours.program.ask({"rotate": True})
     assert read_error(await sign_in(browser, "ours", "rotated")) == ""
 
