@@ -84,7 +84,7 @@ class ProviderClient:
     async def build_url(self, checks: Checks, wanted: Mapping[str, str], *, anew: bool = False) -> str:
         """Return the address that a browser is led to; ``wanted`` are further parameters of it. ProviderFailed.
 
-        ``anew``: whoever is signed in there is to prove it again.
+        ``anew``: a user who is signed in there is to prove it again.
         """
         endpoint = (await self._read_metadata()).authorization
         fields = {

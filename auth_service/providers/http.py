@@ -1,8 +1,8 @@
 """The one client that calls providers: only at origins that are configured, each answer bounded, nobody held up.
 
-1. A provider has ``SLOTS``: so many calls at once, and no more connections. Whoever finds them taken waits at most as
-   long as a call may take, and only ``MOST_WAITING`` do: a provider that is down or slow costs its own users a moment,
-   and all others nothing.
+1. A provider has ``SLOTS``: so many calls at once, and no more connections. A call that finds them taken waits at most
+   as long as a call may take, and only ``MOST_WAITING`` do: a provider that is down or slow costs its own users a
+   moment, and all others nothing.
 2. A call takes ``CALL_WITHIN`` seconds, from waiting for a slot to the last byte, however it is dripped.
 3. An answer has a maximum length; it is JSON, not compressed, and no redirect is followed: each could lead to what we
    never meant to ask (ASVS 5.0, 1.3.6 and 15.3.2).

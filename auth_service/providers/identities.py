@@ -1,6 +1,6 @@
 """From what another provider proves to a session: who somebody is, is a provider and its subject, never an address.
 
-1. Whoever has the identity signs in, whatever the provider says of their address today.
+1. The user who has the identity is signed in, whatever the provider says of their address today.
 2. An identity that nobody has is given to the account with its address only if the provider says that the address was
    verified and it is proven here, too; a letter then tells them. An account whose address nobody proved is taken over
    clean (``new_users.take_over``). In every other case with such an account, there is no session: NotLinked.

@@ -1,11 +1,11 @@
 """What users do with their identities at other providers: see them, add one, remove them.
 
-1. Whoever adds or removes one has signed in a moment ago (``recent_proofs``).
+1. To add or remove one, a user has signed in a moment ago (``recent_proofs``).
 2. An identity is added to the account of the very session that asked for it, if that is still live. One that is another
    user's stays theirs.
 3. The last way in is never removed (``keeps_way_in``). That is decided with the user's row locked, so of two removals
    at once each knows what the other left.
-4. Removing one ends all other sessions: whoever signed in by it is out.
+4. Removing one ends all other sessions: those that it began among them.
 5. The user is told of both by mail.
 """
 

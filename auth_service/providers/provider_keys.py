@@ -2,7 +2,8 @@
 
 1. A key is found by its name. Keys are never tried in turn: where two of one name would do, or none is named and there
    are several, none is meant.
-2. A key that is not known costs at most one fetch in 30 seconds, whoever waits for it, and evicts nothing (``cached_document``).
+2. A key that is not known costs at most one fetch in 30 seconds, however many wait for it, and evicts nothing
+   (``cached_document``).
 """
 
 from collections.abc import Sequence

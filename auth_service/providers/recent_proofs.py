@@ -1,12 +1,12 @@
 """What a signed-in user proves again before they change how to get into their account, or delete it.
 
-1. Whoever has a password types it to change it or to delete the account. Whoever has none has signed in within the last
+1. A user with a password types it to change it or to delete the account. One without has signed in within the last
    ``MAX_AUTH_AGE`` seconds instead.
 2. To add an identity or remove one, or to move to another address, both have.
 3. A sign-in counts from when the provider says that they proved who they are. Some providers never say. For somebody
    who has a password such a sign-in is not recent, since they can sign in by that. For somebody who has none it counts
-   from when it was: they could otherwise never leave. This is so for their own account alone: to the policy
-   (``max_auth_age``) and in access tokens such a sign-in is never recent.
+   from when it was: they could otherwise never delete their account. This is so for their own account alone: to the
+   policy (``max_auth_age``) and in access tokens such a sign-in is never recent.
 """
 
 import datetime as dt

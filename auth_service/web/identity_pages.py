@@ -2,7 +2,7 @@
 
 Adding one leads to the provider, and back to the address where a sign-in comes back, too (``finish``). What tells them
 apart is sealed in this browser's cookies: the session that began it. So nobody is given the identity of a stranger who
-sends them a link, and nobody gives theirs to whoever is signed in by then.
+sends them a link, and nobody gives theirs to another user who is signed in by then.
 """
 
 import itertools

@@ -89,7 +89,7 @@ async def test_the_whole_dance(
 async def test_the_next_time(
     containers: Containers, client: httpx2.AsyncClient, there: httpx2.AsyncClient, provider: Running
 ) -> None:
-    """Whoever said no is led to the sign-in page, whose button then leads there again."""
+    """A user who said no is led to the sign-in page, whose button then leads there again."""
     await begin(client, provider.id)
     refused = await client.get("/api/auth/callback/ours?error=access_denied")
     assert refused.headers["location"].endswith("/api/auth/signin?error=OAuthCallbackError")

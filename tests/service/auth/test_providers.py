@@ -276,7 +276,7 @@ async def test_rotated_keys(browser: httpx2.AsyncClient, ours: Running, monkeypa
 
 
 async def test_declined(browser: httpx2.AsyncClient) -> None:
-    """Whoever says no at the provider gets next-auth's error, and a sentence for it."""
+    """A user who says no at the provider gets next-auth's error, and a sentence for it."""
     await begin(browser, "ours")
     answer = await browser.get("/api/auth/callback/ours?error=access_denied&state=any")
     assert read_error(answer) == "Callback"
@@ -340,7 +340,7 @@ async def test_an_unproven_account_is_taken_over_clean(
     theirs: Running,
     database: asyncpg.Connection,
 ) -> None:
-    """Somebody who signed up with another's address is out once its owner comes by a provider that says it is theirs.
+    """A user who signed up with another's address is out once its owner comes by a provider that says it is theirs.
 
     Their password, their sessions and their own identity open nothing any more.
     """
@@ -364,7 +364,7 @@ async def test_an_unproven_account_is_taken_over_clean(
 async def test_an_identity_does_not_outlive_a_reset_that_proves_the_address(
     app: Starlette, auth_database_url: str, tmp_path: Path, theirs: Running, database: asyncpg.Connection
 ) -> None:
-    """Whoever came by a provider that does not verify addresses is out once its owner has reset the password."""
+    """A user who came by a provider that does not verify addresses is out once its owner has reset the password."""
     del app
     theirs.know("careless", "victim@example.com", is_proven=False)
     file = write_providers(tmp_path, describe(theirs))
@@ -407,7 +407,7 @@ async def test_somebody_without_an_address(browser: httpx2.AsyncClient, ours: Ru
 async def test_a_deleted_user_comes_anew(
     browser: httpx2.AsyncClient, ours: Running, database: asyncpg.Connection
 ) -> None:
-    """With an account its identities are gone: whoever deletes theirs and comes again is somebody new."""
+    """With an account its identities are gone: somebody who deletes theirs and comes again is somebody new."""
     ours.know("phoenix", "phoenix@example.com")
     assert read_error(await sign_in(browser, "ours", "phoenix")) == ""
     before = next_auth.open_session_cookie(browser)["id"]
@@ -421,7 +421,7 @@ async def test_a_deleted_user_comes_anew(
 async def test_how_recent_a_session_is(browser: httpx2.AsyncClient, ours: Running) -> None:
     """A token says when somebody proved to the provider who they are, once it is asked to say so; else long ago.
 
-    The button of the page that wants a proof again asks for it; whoever is signed in there has to prove it anew.
+    The button of the page that wants a proof again asks for it; somebody who is signed in there has to prove it anew.
     """
     ours.know("recent", "recent@example.com")
     async with httpx2.AsyncClient() as there:

@@ -39,7 +39,7 @@ async def test_it_is_kept_while_it_is_fresh() -> None:
 
 
 async def test_newer_ones_are_fetched_seldom() -> None:
-    """Whoever wants a newer one gets it at most every 30 seconds, and else what there is."""
+    """A user who wants a newer one gets it at most every 30 seconds, and else what there is."""
     source = Source()
     assert [await source.document.read_newer() for _ in range(100)] == [1] * 100
     source.now += PAUSE - 1
