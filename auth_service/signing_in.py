@@ -31,7 +31,7 @@ from auth_service.guessing.rules import LimitName
 from auth_service.mail.addresses import email_key
 from auth_service.mail.codes import Purpose
 from auth_service.mail.notices import Notices
-from auth_service.new_users import take_over
+from auth_service.new_users import prove_address, take_over
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.providers.identities import Identities, ProviderProof
 from auth_service.sessions import Sessions, SignedIn
@@ -47,7 +47,6 @@ from auth_service.tables.users import (
     has_other_hashes,
     lock_user,
     update_password_hash,
-    update_proven,
 )
 from shared.errors import AppError, Invalid, Throttled
 from shared.language.sentences import Sentence
@@ -140,7 +139,7 @@ class SigningIn:
             link, begun = await find_link(connection, Purpose.SIGN_IN, proof.code_macs), None
             user = await lock_user(connection, link.user_id) if link and link.user_id is not None else None
             if link and user and _may_use_link(user, proof) and await use_code(connection, link.id):
-                if await update_proven(connection, user.id):
+                if await prove_address(connection, user.id, client):
                     await take_over(connection, self.sessions, user.id, replaced, client)
                 begun = await self.sessions.begin_within(connection, ProvenUser(user.id), client, replaced)
         if begun is None:

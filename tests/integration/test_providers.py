@@ -89,7 +89,7 @@ async def test_the_client_signs_in_unmodified(context: BrowserContext, provider:
 
 
 async def test_somebody_who_says_no_is_told_so(context: BrowserContext, provider: Running) -> None:
-    """A user who turns back at the provider is on the sign-in page again, with a sentence that says so in their language.
+    """A user who turns back at the provider is on the sign-in page again, told so in their language.
 
     The page with buttons and the sentence has no fault that axe-core finds.
     """

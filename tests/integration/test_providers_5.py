@@ -79,7 +79,7 @@ def test_the_client_is_told_where_to_go(stack: StackUrls, provider: Running) -> 
 
 
 async def test_somebody_who_says_no_is_told_so(context: BrowserContext, provider: Running) -> None:
-    """A user who turns back at the provider is on the sign-in page, by version 5's error, with a sentence that says so."""
+    """A user who turns back at the provider is on the sign-in page by version 5's error, and told so."""
     assert provider.id == "ours"
     page = await context.new_page()
     await page.goto("/api/auth/signin")

@@ -436,7 +436,7 @@ async def test_another_address_asks_for_a_recent_sign_in(
 
 
 async def test_the_first_password(browser: httpx2.AsyncClient, ours: Running, database: asyncpg.Connection) -> None:
-    """A user who has no password sets one after a recent sign-in; from then on it takes the present one to change it."""
+    """A user who has no password sets one after a recent sign-in; from then on that is needed to change it."""
     ours.know("first", "first@example.com")
     assert read_error(await sign_in(browser, "ours", "first")) == ""
     page = await browser.get("/account/password")
