@@ -17,12 +17,12 @@ from auth_service.mail.notices import Notices
 from auth_service.new_users import First, NewUser, NewUsers, Then
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.passwords.rules import GUESSABLE, find_password_fault
-from auth_service.providers.recent_proofs import Proven, get_proven, require_recent
+from auth_service.providers.recent_proofs import Reauthentication, get_reauthentication, require_recent
 from auth_service.sessions import Sessions, SignedIn
 from auth_service.signing_in import SigningIn
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.codes import end_codes_of
-from auth_service.tables.new_sessions import Identity
+from auth_service.tables.new_sessions import ProvenUser
 from auth_service.tables.sessions import Ending, Session, SessionId
 from auth_service.tables.user_changes import ChangeKind, insert_user_change
 from auth_service.tables.users import (
@@ -66,7 +66,7 @@ class Accounts:
         """Return the new user with a session that replaces those ``replaced``, all or nothing; else as ``sign_up``."""
 
         async def begin(connection: Connection, user: User) -> SignedIn:
-            begun = await self.sessions.begin_within(connection, Identity(user.id), client, replaced)
+            begun = await self.sessions.begin_within(connection, ProvenUser(user.id), client, replaced)
             assert begun is not None, "whom this transaction stores is there"
             return begun[0]
 
@@ -107,10 +107,10 @@ class Accounts:
             await insert_user_change(connection, ChangeKind.RENAMED, renamed)
         return renamed
 
-    async def get_proven(self, user: User, session: Session) -> Proven:
+    async def get_reauthentication(self, user: User, session: Session) -> Reauthentication:
         """Return what is known of a signed-in user; NotFound when they are gone."""
         async with self.database.connection() as connection:
-            return (await get_proven(connection, user, session))[1]
+            return (await get_reauthentication(connection, user, session))[1]
 
     async def change_password(self, user: User, wanted: PasswordChange, session: Session, client: Client) -> None:
         """Change the password, or set the first one, and end all other sessions, and all codes and links that wait.
@@ -193,7 +193,7 @@ class Accounts:
         Unauthorized.
         """
         async with self.database.connection() as connection:
-            found, proven = await get_proven(connection, user, session)
+            found, proven = await get_reauthentication(connection, user, session)
         if not proven.has_password:
             require_recent(proven)
             return found

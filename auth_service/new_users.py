@@ -16,7 +16,7 @@ from auth_service.tables.codes import end_codes_of
 from auth_service.tables.identities import delete_identities_of
 from auth_service.tables.sessions import Ending, SessionId
 from auth_service.tables.user_changes import ChangeKind, insert_user_change
-from auth_service.tables.users import User, insert_user, update_password_void
+from auth_service.tables.users import User, insert_user, update_password_void, update_proven
 from shared.postgres.database import Connection, Database
 from shared.postgres.epoch_watch import EpochWatch
 
@@ -65,11 +65,18 @@ class NewUsers:
         return stored
 
 
+async def prove_address(connection: Connection, user_id: int, client: Client) -> bool:
+    """Note that a user reads what is sent to their address; tell whether that was not known before."""
+    is_first = await update_proven(connection, user_id)
+    if is_first:
+        await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user_id)
+    return is_first
+
+
 async def take_over(
     connection: Connection, sessions: Sessions, user_id: int, replaced: Sequence[SessionId], client: Client
 ) -> None:
     """Void all that is of the time before an address was proven: password, sessions, identities and pending codes."""
-    await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user_id)
     await update_password_void(connection, user_id)
     await sessions.end_all(connection, user_id, Ending.TAKEN_OVER, client, replaced=replaced)
     await end_codes_of(connection, user_id)

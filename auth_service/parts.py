@@ -20,7 +20,7 @@ from auth_service.mail.notices import Notices
 from auth_service.new_users import NewUsers
 from auth_service.passwords.guessable import load_common_passwords, load_estimator
 from auth_service.passwords.hashing import Passwords
-from auth_service.providers.identities import Identities
+from auth_service.providers.identities import Identities, IdentityLetters
 from auth_service.providers.linking import Linking
 from auth_service.providers.providers import Providers
 from auth_service.session_uses import SessionUses
@@ -105,8 +105,9 @@ class Parts:
         sessions = _build_sessions(settings, database, admission, access_tokens, notices)
         needs_proof = settings.email_verification == "required"
         new_users = NewUsers(database, epoch_watch)
-        names = {each.id: each.name for each in settings.read_providers()}
-        identities = Identities(database, new_users, admission, sessions, notices, needs_proof, names)
+        names = {each.id: each.name for each in settings.providers}
+        letters = IdentityLetters(notices, names)
+        identities = Identities(database, new_users, admission, sessions, notices, needs_proof, letters)
         signing_in = SigningIn(database, passwords, admission, sessions, identities, notices, needs_proof)
         accounts = Accounts(database, new_users, passwords, admission, signing_in, sessions, notices)
         return cls(
@@ -134,7 +135,7 @@ class Parts:
             mail=build_mail(settings, accounts),
             delivery=build_delivery(settings, database, metrics),
             providers=Providers.build(settings, cookies),
-            linking=Linking(database, sessions, notices, needs_proof, names),
+            linking=Linking(database, sessions, letters, needs_proof),
         )
 
     @property

@@ -22,6 +22,7 @@ from auth_service.mail.codes import Purpose, make_code
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
 from auth_service.mail.sent_codes import Codes, write_to_owner
+from auth_service.new_users import prove_address
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.passwords.rules import GUESSABLE, find_password_fault
 from auth_service.sessions import Sessions
@@ -45,7 +46,6 @@ from auth_service.tables.users import (
     lock_user,
     update_password_anew,
     update_password_void,
-    update_proven,
 )
 from auth_service.web.mail_schemas import PasswordReset
 from shared.errors import Invalid, NotFound
@@ -149,8 +149,7 @@ class Recovery:
             if not (await lock_user(connection, user.id) and await use_code(connection, code.id)):
                 return False
             await update_password_anew(connection, user.id, password_hash)
-            if await update_proven(connection, user.id):
-                await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user.id)
+            if await prove_address(connection, user.id, client):
                 await delete_identities_of(connection, user.id)
             await insert_audit_line(connection, Event.PASSWORD_RESET, client, user.id)
             await self._end_all(connection, user.id, client)

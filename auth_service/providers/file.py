@@ -181,6 +181,12 @@ def origin_of(url: str) -> str | None:
     return f"{parts.scheme}://{named}:{port}".removesuffix(":None").removesuffix(_DEFAULT_PORTS[parts.scheme])
 
 
+def list_origins(urls: Iterable[str]) -> tuple[str, ...]:
+    """Return the origins of some URLs, each once."""
+    origins: Iterable[str | None] = map(origin_of, urls)
+    return tuple(dict.fromkeys(origin for origin in origins if origin is not None))
+
+
 def _complete(table: _Table, secret: str) -> Provider:
     """Return the provider that a table describes, with what its preset knows."""
     preset = PRESETS[table.preset] if table.preset is not None else None
@@ -194,16 +200,11 @@ def _complete(table: _Table, secret: str) -> Provider:
         table.client_id,
         secret,
         tuple(table.scopes) if table.scopes is not None else preset.scopes if preset else OPENID_SCOPES,
-        _list_origins(issuer, *further),
+        list_origins((issuer, *further)),
         table.address,
         preset.endpoints if preset else None,
         preset.anew if preset else LOG_IN_ANEW,
     )
-
-
-def _list_origins(*urls: str) -> tuple[str, ...]:
-    origins: Iterable[str | None] = map(origin_of, urls)
-    return tuple(dict.fromkeys(origin for origin in origins if origin is not None))
 
 
 def _read_secret(folder: Path, table: _Table, line: int) -> str:

@@ -1,6 +1,6 @@
 """From what another provider proves to a session: who somebody is, is a provider and its subject, never an address.
 
-1. Whoever has the identity signs in, whatever the provider says of their address today.
+1. The user who has the identity is signed in, whatever the provider says of their address today.
 2. An identity that nobody has is given to the account with its address only if the provider says that the address was
    verified and it is proven here, too; a letter then tells them. An account whose address nobody proved is taken over
    clean (``new_users.take_over``). In every other case with such an account, there is no session: NotLinked.
@@ -23,14 +23,14 @@ from auth_service.guessing.rules import LimitName
 from auth_service.mail.addresses import email_key
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
-from auth_service.new_users import NewUser, NewUsers, take_over
+from auth_service.new_users import NewUser, NewUsers, prove_address, take_over
 from auth_service.providers.recent_proofs import NEVER_SAID
 from auth_service.sessions import Sessions, SignedIn
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.identities import find_owner, insert_identity, update_identity_used
-from auth_service.tables.new_sessions import Identity
+from auth_service.tables.new_sessions import ProvenUser
 from auth_service.tables.sessions import SessionId
-from auth_service.tables.users import User, find_credentials, lock_user, update_proven
+from auth_service.tables.users import User, find_credentials, lock_user
 from auth_service.web.schemas import AccountChange
 from shared.errors import Invalid, Unavailable
 from shared.postgres.database import Connection, Database
@@ -55,16 +55,26 @@ class ProviderProof:
     authenticated_at: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class IdentityLetters:
+    """Tells users what becomes of their identities, where there is mail; ``names`` are the providers', by their ids."""
+
+    notices: Notices | None
+    names: Mapping[str, str]
+
+    async def write(self, connection: Connection, kind: LetterKind, user: User, provider: str, client: Client) -> None:
+        """Tell a user what the caller's transaction does to their identity at a provider."""
+        if self.notices is not None:
+            await self.notices.write(connection, kind, user, client, provider=self.names.get(provider, provider))
+
+
 class _Overtaken(Exception):
     """Somebody else was given the identity, or the address, at the same moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identities:
-    """Signs in by identities; ``needs_proof`` where people have to prove their addresses first.
-
-    ``names`` are those of the providers that are on, by their ids.
-    """
+    """Signs in by identities; ``needs_proof`` where people have to prove their addresses first."""
 
     database: Database
     new_users: NewUsers
@@ -72,7 +82,7 @@ class Identities:
     sessions: Sessions
     notices: Notices | None
     needs_proof: bool
-    names: Mapping[str, str]
+    letters: IdentityLetters
 
     async def sign_in(self, proof: ProviderProof, client: Client, replaced: Sequence[SessionId]) -> SignedIn:
         """Return the user with a new session that replaces those ``replaced``.
@@ -114,9 +124,10 @@ class Identities:
         new = NewUser(choose_name(proof.name, proof.email), proof.email, None)
 
         async def link_and_begin(connection: Connection, user: User) -> SignedIn:
-            if proof.is_email_proven and await update_proven(connection, user.id):
-                await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user.id)
-            await self._link(connection, user, proof, client)
+            if proof.is_email_proven:
+                await prove_address(connection, user.id, client)
+            if not await link_identity(connection, user, proof, client, None):
+                raise _Overtaken
             begun = await self._begin(connection, user, proof, client, replaced)
             return begun[0]
 
@@ -143,19 +154,11 @@ class Identities:
         if not proof.is_email_proven or email_key(user.email) != email_key(proof.email):
             raise NotLinked
         if user.disabled_at is None:
-            if await update_proven(connection, user.id):
+            if await prove_address(connection, user.id, client):
                 await take_over(connection, self.sessions, user.id, replaced, client)
-            await self._link(connection, user, proof, client)
-            if self.notices is not None:
-                named = self.names.get(proof.provider, proof.provider)
-                await self.notices.write(connection, LetterKind.IDENTITY_LINKED, user, client, provider=named)
+            if not await link_identity(connection, user, proof, client, self.letters):
+                raise _Overtaken
         return user
-
-    async def _link(self, connection: Connection, user: User, proof: ProviderProof, client: Client) -> None:
-        linked = (proof.provider, proof.subject, user.id, proof.email)
-        if not await insert_identity(connection, *linked, MOST):
-            raise _Overtaken
-        await insert_audit_line(connection, Event.IDENTITY_LINKED, client, user.id)
 
     async def _begin(
         self,
@@ -172,8 +175,8 @@ class Identities:
             raise EmailUnproven
         said = proof.authenticated_at
         authenticated_at = dt.datetime.fromtimestamp(said, dt.UTC) if said is not None else NEVER_SAID
-        identity = Identity(user.id, authenticated_at=authenticated_at)
-        begun = await self.sessions.begin_within(connection, identity, client, replaced)
+        proven = ProvenUser(user.id, authenticated_at=authenticated_at)
+        begun = await self.sessions.begin_within(connection, proven, client, replaced)
         if begun is None:
             raise NotAllowedIn
         return begun
@@ -186,6 +189,27 @@ class Identities:
                 found = await find_credentials(connection, proof.email)
                 user_id = found.user.id if found else None
             await insert_audit_line(connection, Event.SIGN_IN_REFUSED, client, user_id)
+
+
+async def link_identity(
+    connection: Connection,
+    user: User,
+    proof: ProviderProof,
+    client: Client,
+    letters: IdentityLetters | None,
+    session_id: SessionId | None = None,
+) -> bool:
+    """Link an identity to a user, by this session of theirs, and tell them; False when it is somebody's already.
+
+    False also when they have ``MOST``.
+    """
+    linked = (proof.provider, proof.subject, user.id, proof.email)
+    if not await insert_identity(connection, *linked, MOST):
+        return False
+    await insert_audit_line(connection, Event.IDENTITY_LINKED, client, user.id, session_id)
+    if letters is not None:
+        await letters.write(connection, LetterKind.IDENTITY_LINKED, user, proof.provider, client)
+    return True
 
 
 def _is_proven(user: User, proof: ProviderProof) -> bool:

@@ -26,7 +26,7 @@ Ages: TypeAlias = tuple[dt.timedelta, dt.timedelta]
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ProvenUser:
     """Who somebody proved to be: a user, by the password set at a given time and in this attempt; or one just stored.
 
     The attempt has succeeded, which ends the run of failures in each of its counts; other tries that are pending stay
@@ -41,13 +41,13 @@ class Identity:
 
 
 async def insert_new_session(
-    connection: Connection, identity: Identity, client: Client, refresh_token: str, ages: Ages, most: int
+    connection: Connection, proven: ProvenUser, client: Client, refresh_token: str, ages: Ages, most: int
 ) -> tuple[User, Session, bool] | None:
     """Store and return a new session with its user, and whether they had ``most``; None when they may not."""
-    counted, known = (identity.attempt.counted, identity.attempt.known) if identity.attempt else ((), b"")
-    account = (identity.user_id, identity.password_set_at, client.user_agent, client.address)
+    counted, known = (proven.attempt.counted, proven.attempt.known) if proven.attempt else ((), b"")
+    account = (proven.user_id, proven.password_set_at, client.user_agent, client.address)
     session = (*ages, hash_refresh_token(refresh_token), Event.SIGNED_IN.value, client.request_id)
-    counts = (list({*counted, known} - {b""}), known, KNOWN_FOR, list(counted), most, identity.authenticated_at)
+    counts = (list({*counted, known} - {b""}), known, KNOWN_FOR, list(counted), most, proven.authenticated_at)
     row = await connection.fetchrow(
         """
         WITH account AS (
@@ -88,5 +88,5 @@ async def insert_new_session(
     )
     if row is None:
         return None
-    session_id, times = SessionId(row["session_id"]), (row["signed_in_at"], row["ends_at"], identity.authenticated_at)
+    session_id, times = SessionId(row["session_id"]), (row["signed_in_at"], row["ends_at"], proven.authenticated_at)
     return read_user(row), Session(session_id, row["id"], *times), row["is_surplus"]

@@ -64,7 +64,7 @@ async def lead_there(provider: str, request: Request, checks: Checks) -> Begun:
     return Begun(url, providers.cookies.write(checks, provider, int(time.time())))
 
 
-def find_wanting_session(provider: str, request: Request) -> str | None:
+def find_linking_session(provider: str, request: Request) -> str | None:
     """Return the session for which this browser began to add an identity; None where it began to sign in."""
     checks = providers_of(request).cookies.find(read_cookies(request), provider, int(time.time()))
     return checks.wanted_by if checks else None

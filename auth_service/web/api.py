@@ -219,7 +219,7 @@ def _view(user: User) -> UserView:
 
 
 async def _answer_me(request: Request, user: User, session: Session) -> Response:
-    has_password = (await parts_of(request).accounts.get_proven(user, session)).has_password
+    has_password = (await parts_of(request).accounts.get_reauthentication(user, session)).has_password
     about = _view(user).model_dump()
     return _answer(MeView(**about, email_verified=user.email_verified_at, has_password=has_password))
 

@@ -24,7 +24,10 @@ from gateway.proving.rulings import find_rule
 
 
 class Gap(NamedTuple):
-    """Paths that a rule decides: how many (None: countless), with which methods, and a shortest request."""
+    """Paths that a rule decides: with which methods, a shortest one, and how many.
+
+    ``size`` None: unbounded, or too many to count.
+    """
 
     rule: Rule | None
     methods: tuple[str, ...]

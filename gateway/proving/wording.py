@@ -15,7 +15,7 @@ Json = dict[str, object]
 def describe_count(count: int | None) -> str:
     """Return how many paths there are beside the one that stands for them."""
     if count is None:
-        return " and countless other paths"
+        return " and other paths, unbounded or too many to count"
     return f" and {count - 1:,} other path{'s' if count > 2 else ''}" if count > 1 else ""  # noqa: PLR2004 - plural
 
 

@@ -8,13 +8,10 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from tests.support.accessibility import list_violations
+from tests.support.accessibility import LOOKS, check_looks
 from tests.support.people import PASSWORD, Person, sign_up_and_in
 from tests.support.running_stack import StackUrls
 
-DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 640}
-LOOKS = {"en-GB": ((DESKTOP, "light"), (PHONE, "dark")), "ko-KR": ((DESKTOP, "dark"), (PHONE, "light"))}
-"""At which sizes and in which colours a page is looked at in each language: any two of the three meet."""
 LONG_NAME = "Wolfeschlegelsteinhausenbergerdorff" * 2
 POSTS = {
     "A first post": "Read more at https://example.com/a?b=c\n\n    indented",
@@ -23,22 +20,6 @@ POSTS = {
     "안녕하세요, 첫 번째 글이에요": "오늘은 날씨가 아주 좋아요. " * 30,
     '🎉 <script>alert("x")</script>': "https://example.com/" + "long" * 100,
 }
-LAYOUT = """() => {
-    const inner = (element) => {
-        const { left, right } = element.getBoundingClientRect(), style = getComputedStyle(element);
-        return [left + parseFloat(style.paddingLeft), right - parseFloat(style.paddingRight)];
-    };
-    const rows = (selector) => new Set([...document.querySelectorAll(selector)].map((link) => {
-        const { top, height } = link.getBoundingClientRect();
-        return Math.round(top + height / 2);
-    })).size;
-    return {
-        sideways: document.documentElement.scrollWidth - innerWidth,
-        columns: [...document.querySelectorAll(".column")].map(inner),
-        headRows: rows("nav a"),
-        placeRows: rows(".places a"),
-    };
-}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +125,7 @@ async def test_every_page_is_for_everybody(world: World, visit: Visit) -> None:
         await page.goto(visit.path.format(**world.names))
         if visit.typed:
             await fill_in(page, visit.typed)
-        for size, scheme in looks:
-            await page.set_viewport_size(size)  # type: ignore[arg-type]
-            await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            layout = await page.evaluate(LAYOUT)
-            assert layout["sideways"] <= 0
-            assert (layout["headRows"], layout["placeRows"]) in {(1, 0), (1, 1)}
-            assert len({tuple(map(round, column)) for column in layout["columns"]}) == 1
-            assert await list_violations(page) == []
+        await check_looks(page, looks)
 
 
 async def test_times_are_the_readers(browser: Browser, stack: StackUrls, world: World) -> None:

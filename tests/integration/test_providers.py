@@ -1,6 +1,6 @@
 """Signing in with another provider on the running stack: by a button and by ``next-auth/react``, in Chromium.
 
-And the story of whoever signs up with an address of somebody else, over HTTP.
+And the story of somebody who signs up with an address of somebody else, over HTTP.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.support import next_auth
-from tests.support.accessibility import list_violations
+from tests.support.accessibility import LOOKS, check_looks, list_violations
 from tests.support.browser import prove_and_wait, prove_elsewhere
 from tests.support.html_forms import read_forms
 from tests.support.ports import find_free_port
@@ -68,10 +68,7 @@ async def context(browser: Browser, stack: StackUrls) -> AsyncIterator[BrowserCo
 
 
 async def test_a_button_leads_there_and_back(page: Page, stack: StackUrls, provider: Running) -> None:
-    """Without any script: the button leads to the provider, whatever the page's policy is, and back to what was wanted.
-
-    The page is as accessible as without it.
-    """
+    """Without any script: the button leads to the provider, whatever the page's policy is, and back to one's page."""
     assert provider.port == PROVIDER_PORT
     await page.goto("/api/auth/signin?callbackUrl=/userposts")
     await page.get_by_role("button", name="Sign in with Example").click()
@@ -91,8 +88,8 @@ async def test_the_client_signs_in_unmodified(context: BrowserContext, provider:
     assert page.url.endswith(f"{PATH}?elsewhere=ours")
 
 
-async def test_whoever_says_no_is_told_so(context: BrowserContext, provider: Running) -> None:
-    """Whoever turns back at the provider is on the sign-in page again, with a sentence that says so, in their language.
+async def test_somebody_who_says_no_is_told_so(context: BrowserContext, provider: Running) -> None:
+    """A user who turns back at the provider is on the sign-in page again, told so in their language.
 
     The page with buttons and the sentence has no fault that axe-core finds.
     """
@@ -148,6 +145,22 @@ async def test_an_account_without_a_password_is_deleted(context: BrowserContext,
     await expect(page.get_by_text("Your account and your posts were deleted.")).to_be_visible()
 
 
+@pytest.mark.parametrize("locale", LOOKS)
+async def test_every_page_is_for_everybody(browser: Browser, stack: StackUrls, provider: Running, locale: str) -> None:
+    """The sign-in page with buttons, and what only accounts without a password are shown, are so in all their looks."""
+    provider.know("new", "new@example.com", name="새 사람")
+    context = await browser.new_context(base_url=stack.gateway, locale=locale)
+    page = await context.new_page()
+    await page.goto("/api/auth/signin?callbackUrl=/account/identities")
+    await check_looks(page, LOOKS[locale])
+    await page.locator("form[action$='/signin/ours'] button").click()
+    await prove_elsewhere(page, "new")
+    for path in ("/account/identities", "/account/password", "/account/delete"):
+        await page.goto(path)
+        await check_looks(page, LOOKS[locale])
+    await context.close()
+
+
 # What goes wrong on the way
 
 
@@ -175,7 +188,7 @@ async def test_an_answer_counts_once(context: BrowserContext, provider: Running)
 async def test_an_answer_of_another_browser(
     context: BrowserContext, attacker: httpx2.AsyncClient, provider: Running
 ) -> None:
-    """Whoever is sent the answer that somebody else got is not signed in by it, on their own way or without one."""
+    """A user who is sent the answer that somebody else got is not signed in by it, on their own way or without one."""
     provider.know("mallory", "mallory@example.com")
     page = await context.new_page()
     for _ in range(2):
@@ -199,7 +212,7 @@ async def test_an_answer_of_another_provider(context: BrowserContext, provider: 
 
 
 async def test_a_provider_that_dies_meanwhile(context: BrowserContext, stack: StackUrls) -> None:
-    """Whoever is there when a provider dies is on the sign-in page again, and signs in once it is back."""
+    """A user who is there when a provider dies is on the sign-in page again, and signs in once it is back."""
     page = await context.new_page()
     told = {"REDIRECT_URIS": f"{stack.gateway}/api/auth/callback/other"}
     with running_provider("other", port=OTHER_PORT, **told) as mortal:
@@ -216,7 +229,7 @@ async def test_a_provider_that_dies_meanwhile(context: BrowserContext, stack: St
         await expect(page.get_by_text("Pat Ient")).to_be_visible()
 
 
-# Whoever signs up with an address of somebody else
+# Somebody who signs up with an address of somebody else
 
 
 def open_browser(stack: StackUrls) -> httpx2.AsyncClient:
@@ -226,14 +239,14 @@ def open_browser(stack: StackUrls) -> httpx2.AsyncClient:
 
 @pytest.fixture
 async def attacker(stack: StackUrls) -> AsyncIterator[httpx2.AsyncClient]:
-    """Give a browser of whoever signs up with the address of somebody else."""
+    """Give a browser of somebody who signs up with the address of somebody else."""
     async with open_browser(stack) as browser:
         yield browser
 
 
 @pytest.fixture
 async def victim(stack: StackUrls) -> AsyncIterator[httpx2.AsyncClient]:
-    """Give a browser of whoever has that address."""
+    """Give a browser of somebody who has that address."""
     async with open_browser(stack) as browser:
         yield browser
 
@@ -248,7 +261,7 @@ async def read_session(browser: httpx2.AsyncClient) -> dict[str, object] | None:
 async def test_an_account_made_with_anothers_address(
     attacker: httpx2.AsyncClient, victim: httpx2.AsyncClient, provider: Running
 ) -> None:
-    """It is taken over clean by whoever comes by a provider that says the address is theirs, and by nobody before.
+    """It is taken over clean by somebody who comes by a provider that says the address is theirs, and by nobody before.
 
     The attacker's password, session, tokens and own identity, all got before, open nothing from then on.
     """
@@ -295,7 +308,7 @@ async def test_an_account_made_with_anothers_address(
 async def test_an_account_that_is_proven_is_taken_by_nobody(
     attacker: httpx2.AsyncClient, victim: httpx2.AsyncClient, provider: Running
 ) -> None:
-    """Whoever brings the address of an account that is proven, and unverified, is told to sign in as before."""
+    """A user who brings the address of an account that is proven, and unverified, is told to sign in as before."""
     provider.know("proven", "proven@example.com")
     provider.know("pretender", "PROVEN@example.com", is_proven=False)
     assert read_error(await sign_in(victim, "ours", "proven")) == ""

@@ -78,8 +78,8 @@ def test_the_client_is_told_where_to_go(stack: StackUrls, provider: Running) -> 
     assert answer["url"].startswith(f"{provider.issuer}/auth?login_hint=ada&")
 
 
-async def test_whoever_says_no_is_told_so(context: BrowserContext, provider: Running) -> None:
-    """Whoever turns back at the provider is on the sign-in page, by version 5's error, with a sentence that says so."""
+async def test_somebody_who_says_no_is_told_so(context: BrowserContext, provider: Running) -> None:
+    """A user who turns back at the provider is on the sign-in page by version 5's error, and told so."""
     assert provider.id == "ours"
     page = await context.new_page()
     await page.goto("/api/auth/signin")

@@ -116,7 +116,7 @@ async def list_events(database: asyncpg.Connection) -> list[str]:
 async def test_adding_one_and_signing_in_by_it(
     browser: httpx2.AsyncClient, provider_app: Starlette, mary: Person, ours: Running, database: asyncpg.Connection
 ) -> None:
-    """Whoever adds an identity stays signed in as they are, sees it, and signs in by it, whatever its address is."""
+    """A user who adds an identity stays signed in as they are, sees it, and signs in by it, whatever its address is."""
     ours.know("mary", "another@example.com")
     before = next_auth.open_session_cookie(browser)["sid"]
     assert await add(browser, "ours", "mary") == f"{PAGE}?done=added"
@@ -208,7 +208,7 @@ async def test_a_strangers_identity_is_nobodys(
 async def test_a_session_that_changed_meanwhile(
     browser: httpx2.AsyncClient, provider_app: Starlette, mary: Person, ours: Running, database: asyncpg.Connection
 ) -> None:
-    """Whoever signs out, or somebody else who signs in, while a browser is at the provider, gets no identity."""
+    """A user who signs out, or somebody else who signs in, while a browser is at the provider, gets no identity."""
     ours.know("mary", "mary@example.com")
     async with client_of(provider_app) as elsewhere:
         other = await sign_up_and_in(elsewhere, "Grace")
@@ -260,7 +260,7 @@ async def test_only_after_a_recent_sign_in(
 async def test_removing(
     browser: httpx2.AsyncClient, provider_app: Starlette, mary: Person, ours: Running, database: asyncpg.Connection
 ) -> None:
-    """Whoever is removed no longer gets in, nor stays in: all sessions but this one end. A second time it is 404."""
+    """A user who is removed no longer gets in, nor stays in: all sessions but this one end. A second time it is 404."""
     ours.know("mary", "elsewhere@example.com")
     await add(browser, "ours", "mary")
     async with client_of(provider_app) as thief:
@@ -277,7 +277,7 @@ async def test_removing(
 
 
 async def test_never_the_last_way_in(browser: httpx2.AsyncClient, ours: Running, theirs: Running) -> None:
-    """Without mail, whoever has neither a password nor another provider that is on keeps what they have."""
+    """Without mail, somebody who has neither a password nor another provider that is on keeps what they have."""
     ours.know("only", "only@example.com")
     theirs.know("only", "only@example.com")
     assert read_error(await sign_in(browser, "ours", "only")) == ""
@@ -335,7 +335,7 @@ async def running_with_mail(database_url: str, folder: Path, *providers: Running
 async def test_a_proven_address_is_a_way_in_where_there_is_mail(
     app: Starlette, auth_database_url: str, tmp_path: Path, ours: Running, database: asyncpg.Connection
 ) -> None:
-    """Whoever can ask for a new password by mail may remove all else. Letters tell of what was added and removed."""
+    """A user who can ask for a new password by mail may remove all else. Letters tell of what was added and removed."""
     del app
     ours.know("only", "only@example.com")
     ours.know("careless", "careless@example.com", is_proven=False)
@@ -390,7 +390,7 @@ async def test_a_reset_gives_a_password_to_who_has_none(
 async def test_without_a_password_deletion_asks_for_a_recent_sign_in(
     browser: httpx2.AsyncClient, ours: Running, database: asyncpg.Connection
 ) -> None:
-    """Whoever has no password deletes their account after a sign-in of the last five minutes; nothing is typed.
+    """A user who has no password deletes their account after a sign-in of the last five minutes; nothing is typed.
 
     That the provider does not say when the proof was given makes no difference for that.
     """
@@ -436,7 +436,7 @@ async def test_another_address_asks_for_a_recent_sign_in(
 
 
 async def test_the_first_password(browser: httpx2.AsyncClient, ours: Running, database: asyncpg.Connection) -> None:
-    """Whoever has no password sets one after a recent sign-in; from then on it takes the present one to change it."""
+    """A user who has no password sets one after a recent sign-in; from then on that is needed to change it."""
     ours.know("first", "first@example.com")
     assert read_error(await sign_in(browser, "ours", "first")) == ""
     page = await browser.get("/account/password")
@@ -485,7 +485,7 @@ async def test_two_clicks_without_a_password(
 async def test_a_provider_that_never_says_is_not_recent_for_who_has_a_password(
     browser: httpx2.AsyncClient, mary: Person, ours: Running, theirs: Running
 ) -> None:
-    """Whoever has a password signs in by that, or where a provider says when, to change how they sign in."""
+    """A user who has a password signs in by that, or where a provider says when, to change how they sign in."""
     ours.know("mary", "mary@example.com")
     theirs.know("mary", "mary@example.com")
     await add(browser, "ours", "mary")

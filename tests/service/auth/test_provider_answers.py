@@ -67,8 +67,9 @@ async def test_an_answer_that_is_not_believed(
     browser: httpx2.AsyncClient, hostile: Running, database: asyncpg.Connection, case: Hostile
 ) -> None:
     """The browser gets next-auth's error and no session, the log the reason; nobody and nothing is stored."""
-    said, shifts = dict(case.said), {name: int(time.time()) + by for name, by in case.shifted.items()}
-    hostile.say(**{"userinfo": PROVEN, "claims": shifts, **said})
+    shifts = {name: int(time.time()) + by for name, by in case.shifted.items()}
+    issuers = {name: hostile.issuer + end for name, end in case.issued.items()}
+    hostile.say(**{"userinfo": PROVEN, "claims": {**shifts, **issuers}, **case.said})
     back = await prove_there(await begin(browser, "hostile"), "john")
     with capture_logs() as logs:
         answer = await browser.get(back)

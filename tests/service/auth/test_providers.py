@@ -1,6 +1,7 @@
 """Signing in with another provider: the whole dance, with oidc-provider as one, and what becomes of it here."""
 
 import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -12,10 +13,12 @@ import pytest
 from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
-from auth_service.providers import kept
+from auth_service.providers import cached_document
+from auth_service.providers.http import SLOTS
 from tests.support import next_auth
 from tests.support.forged_tokens import read_claims
 from tests.support.html_forms import read_forms
+from tests.support.misbehaving_server import MisbehavingServer
 from tests.support.people import Person
 from tests.support.providers import (
     ReachedElsewhere,
@@ -31,6 +34,7 @@ from tests.support.providers import (
 )
 from tests.support.recovery import NEW_PASSWORD, confirm, get_code
 from tests.support.services import PUBLIC_URL, client_of
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -266,13 +270,13 @@ async def test_rotated_keys(browser: httpx2.AsyncClient, ours: Running, monkeypa
     """After the provider has rotated its keys, the next sign-in fetches them and succeeds."""
     ours.know("rotated", "rotated@example.com")
     assert read_error(await sign_in(browser, "ours", "rotated")) == ""
-    monkeypatch.setattr(kept, "PAUSE", 0.0)  # 30 seconds have passed since keys were fetched
+    monkeypatch.setattr(cached_document, "PAUSE", 0.0)  # 30 seconds have passed since keys were fetched
     ours.program.ask({"rotate": True})
     assert read_error(await sign_in(browser, "ours", "rotated")) == ""
 
 
 async def test_declined(browser: httpx2.AsyncClient) -> None:
-    """Whoever says no at the provider gets next-auth's error, and a sentence for it."""
+    """A user who says no at the provider gets next-auth's error, and a sentence for it."""
     await begin(browser, "ours")
     answer = await browser.get("/api/auth/callback/ours?error=access_denied&state=any")
     assert read_error(answer) == "Callback"
@@ -281,7 +285,9 @@ async def test_declined(browser: httpx2.AsyncClient) -> None:
     assert "You did not sign in there" in page.text
 
 
-async def test_a_provider_that_is_down_harms_nobody_else(browser: httpx2.AsyncClient, ours: Running) -> None:
+async def test_a_provider_that_is_down_harms_nobody_else(
+    browser: httpx2.AsyncClient, ours: Running, ada: Person
+) -> None:
     """Signing in with one that is down fails at once, by next-auth's name; with another it goes on, and by password."""
     ours.know("calm", "calm@example.com")
     urls = await asyncio.gather(*(begin(browser, "down") for _ in range(10)))
@@ -289,6 +295,25 @@ async def test_a_provider_that_is_down_harms_nobody_else(browser: httpx2.AsyncCl
     assert read_error(await sign_in(browser, "ours", "calm")) == ""
     await begin(browser, "ours")
     assert read_error(await browser.get("/api/auth/callback/down?code=any&state=any")) == "OAuthCallback"
+    assert (await next_auth.sign_in(browser, ada.email)).status_code == 200
+
+
+async def test_a_provider_that_hangs_harms_nobody_else(
+    ada: Person, ours: Running, auth_database_url: str, tmp_path: Path
+) -> None:
+    """While many wait for one that never answers, others sign in with another and by password; then those are told."""
+    ours.know("calm", "calm@example.com")
+    async with contextlib.AsyncExitStack() as stack:
+        hanging = await stack.enter_async_context(MisbehavingServer().running())
+        file = write_providers(tmp_path, describe(ours), f'id = "hangs"\nissuer = "{hanging.origin}/slow"')
+        app = await stack.enter_async_context(running_with_providers(auth_database_url, file))
+        waiting, others = [await stack.enter_async_context(client_of(app)) for _ in range(2)]
+        tries = [asyncio.create_task(begin(waiting, "hangs")) for _ in range(2 * SLOTS)]
+        await wait_until(hanging.count_asked, lambda asked: asked > 0)
+        assert read_error(await sign_in(others, "ours", "calm")) == ""
+        assert (await next_auth.sign_in(others, ada.email)).status_code == 200
+        hanging.end()
+        assert set(await asyncio.gather(*tries)) == {f"{PUBLIC_URL}/api/auth/error?error=OAuthSignin"}
 
 
 async def test_an_account_with_that_address(
@@ -315,7 +340,7 @@ async def test_an_unproven_account_is_taken_over_clean(
     theirs: Running,
     database: asyncpg.Connection,
 ) -> None:
-    """Somebody who signed up with another's address is out once its owner comes by a provider that says it is theirs.
+    """A user who signed up with another's address is out once its owner comes by a provider that says it is theirs.
 
     Their password, their sessions and their own identity open nothing any more.
     """
@@ -339,7 +364,7 @@ async def test_an_unproven_account_is_taken_over_clean(
 async def test_an_identity_does_not_outlive_a_reset_that_proves_the_address(
     app: Starlette, auth_database_url: str, tmp_path: Path, theirs: Running, database: asyncpg.Connection
 ) -> None:
-    """Whoever came by a provider that does not verify addresses is out once its owner has reset the password."""
+    """A user who came by a provider that does not verify addresses is out once its owner has reset the password."""
     del app
     theirs.know("careless", "victim@example.com", is_proven=False)
     file = write_providers(tmp_path, describe(theirs))
@@ -382,7 +407,7 @@ async def test_somebody_without_an_address(browser: httpx2.AsyncClient, ours: Ru
 async def test_a_deleted_user_comes_anew(
     browser: httpx2.AsyncClient, ours: Running, database: asyncpg.Connection
 ) -> None:
-    """With an account its identities are gone: whoever deletes theirs and comes again is somebody new."""
+    """With an account its identities are gone: somebody who deletes theirs and comes again is somebody new."""
     ours.know("phoenix", "phoenix@example.com")
     assert read_error(await sign_in(browser, "ours", "phoenix")) == ""
     before = next_auth.open_session_cookie(browser)["id"]
@@ -396,7 +421,7 @@ async def test_a_deleted_user_comes_anew(
 async def test_how_recent_a_session_is(browser: httpx2.AsyncClient, ours: Running) -> None:
     """A token says when somebody proved to the provider who they are, once it is asked to say so; else long ago.
 
-    The button of the page that wants a proof again asks for it; whoever is signed in there has to prove it anew.
+    The button of the page that wants a proof again asks for it; somebody who is signed in there has to prove it anew.
     """
     ours.know("recent", "recent@example.com")
     async with httpx2.AsyncClient() as there:

@@ -7,12 +7,17 @@ import { explain } from "./errors";
 
 type Provider = { id: string; name: string; type: string };
 
+// next-auth 5 tells OpenID Connect ("oidc") from OAuth without it; next-auth 4 calls both "oauth".
+const WITH_BUTTON = ["oauth", "oidc"];
+
 export function SignInForm({ callbackUrl, error, code }: { callbackUrl: string; error?: string; code?: string }) {
   const [problem, setProblem] = useState(explain(error, code));
   const [providers, setProviders] = useState<Provider[]>([]);
 
   useEffect(() => {
-    getProviders().then((found) => setProviders(Object.values(found ?? {}).filter(({ type }) => type === "oauth")));
+    getProviders().then((found) =>
+      setProviders(Object.values(found ?? {}).filter(({ type }) => WITH_BUTTON.includes(type))),
+    );
   }, []);
 
   async function send(event: FormEvent<HTMLFormElement>) {

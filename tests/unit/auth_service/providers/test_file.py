@@ -16,7 +16,9 @@ from auth_service.providers.file import (
     origin_of,
     parse_providers,
 )
+from auth_service.providers.metadata import read_metadata
 from auth_service.providers.presets import LOG_IN_ANEW, OPENID_SCOPES, PRESETS
+from tests.support.published_metadata import PUBLISHED
 
 SECRET = 'client_id = "us"\nclient_secret_file = "secret"\n'
 
@@ -76,20 +78,24 @@ scopes = ["openid", "email"]
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets(folder: Path, preset: str) -> None:
-    """A preset says all but who we are there, and that all its endpoints are at its origins, by https."""
+    """A preset says all but who we are there, and that its endpoints, and no others, are at its origins, by https."""
     (found,) = parse_providers(write(f'id = "{preset}"\npreset = "{preset}"'), folder)
     known = PRESETS[preset]
-    assert (found.name, found.issuer, found.scopes, found.endpoints) == (
+    assert (found.name, found.issuer, found.scopes, found.endpoints, found.anew) == (
         known.name,
         known.issuer,
         known.scopes,
         known.endpoints,
+        known.anew,
     )
     if known.endpoints is not None:
-        urls = (known.endpoints.authorization, known.endpoints.token, *known.endpoints.documents)
-        assert {origin_of(url) for url in urls} <= set(found.origins)
+        urls = {known.endpoints.authorization, known.endpoints.token, *known.endpoints.documents}
     else:
         assert "openid" in found.scopes
+        metadata = read_metadata(PUBLISHED[preset], found)
+        assert metadata.algorithms == ("RS256",)
+        urls = {metadata.authorization, metadata.token, metadata.keys, metadata.userinfo} - {None}
+    assert {origin_of(str(url)) for url in urls} == set(found.origins)
     assert all(origin.startswith("https://") for origin in found.origins)
 
 

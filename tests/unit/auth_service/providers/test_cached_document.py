@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from auth_service.providers.cached_document import FIRST_PAUSE, FRESH_FOR, KEPT_FOR, PAUSE, CachedDocument
 from auth_service.providers.http import ProviderFailed
-from auth_service.providers.kept import FIRST_PAUSE, FRESH_FOR, KEPT_FOR, PAUSE, Kept
 
 
 class Source:
@@ -18,7 +18,7 @@ class Source:
         self.begun = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
-        self.kept: Kept[int] = Kept(self.fetch, lambda: self.now)
+        self.document: CachedDocument[int] = CachedDocument(self.fetch, lambda: self.now)
 
     async def fetch(self) -> int:
         """Return how many fetches there were."""
@@ -33,35 +33,35 @@ class Source:
 async def test_it_is_kept_while_it_is_fresh() -> None:
     """It is fetched once, and again when it is old."""
     source = Source()
-    assert [await source.kept.read() for _ in range(5)] == [1] * 5
+    assert [await source.document.read() for _ in range(5)] == [1] * 5
     source.now += FRESH_FOR
-    assert [await source.kept.read() for _ in range(5)] == [2] * 5
+    assert [await source.document.read() for _ in range(5)] == [2] * 5
 
 
 async def test_newer_ones_are_fetched_seldom() -> None:
-    """Whoever wants a newer one gets it at most every 30 seconds, and else what there is."""
+    """A user who wants a newer one gets it at most every 30 seconds, and else what there is."""
     source = Source()
-    assert [await source.kept.read_newer() for _ in range(100)] == [1] * 100
+    assert [await source.document.read_newer() for _ in range(100)] == [1] * 100
     source.now += PAUSE - 1
-    assert await source.kept.read_newer() == 1
+    assert await source.document.read_newer() == 1
     source.now += 1
-    assert [await source.kept.read_newer() for _ in range(100)] == [2] * 100
+    assert [await source.document.read_newer() for _ in range(100)] == [2] * 100
 
 
 async def test_a_failure_evicts_nothing() -> None:
     """While it can't be fetched, what was fetched is good for a day; then no more. It is tried again, seldom."""
     source = Source()
-    assert await source.kept.read() == 1
+    assert await source.document.read() == 1
     source.is_down = True
     source.now += FRESH_FOR
-    assert [await source.kept.read() for _ in range(10)] == [1] * 10
+    assert [await source.document.read() for _ in range(10)] == [1] * 10
     assert source.fetches == 2
     source.now += KEPT_FOR - FRESH_FOR
     with pytest.raises(ProviderFailed, match="unreachable"):
-        await source.kept.read()
+        await source.document.read()
     source.is_down = False
     source.now += PAUSE
-    assert await source.kept.read() == 4
+    assert await source.document.read() == 4
 
 
 async def test_nothing_to_keep() -> None:
@@ -70,18 +70,18 @@ async def test_nothing_to_keep() -> None:
     source.is_down = True
     for _ in range(10):
         with pytest.raises(ProviderFailed, match="unreachable"):
-            await source.kept.read()
+            await source.document.read()
     assert source.fetches == 1
     source.is_down = False
     source.now += FIRST_PAUSE
-    assert await source.kept.read() == 2
+    assert await source.document.read() == 2
 
 
 async def test_one_fetch_for_all_who_wait() -> None:
     """All who wait share one fetch, which goes on when some of them give up."""
     source = Source()
     source.gate.clear()
-    waiting = [asyncio.create_task(source.kept.read()) for _ in range(50)]
+    waiting = [asyncio.create_task(source.document.read()) for _ in range(50)]
     await source.begun.wait()
     for each in waiting[:25]:
         each.cancel()
@@ -95,9 +95,9 @@ async def test_it_is_stopped() -> None:
     """A fetch that runs at the end is ended."""
     source = Source()
     source.gate.clear()
-    waiting = asyncio.create_task(source.kept.read())
+    waiting = asyncio.create_task(source.document.read())
     await source.begun.wait()
-    await source.kept.stop()
+    await source.document.stop()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    await source.kept.stop()
+    await source.document.stop()

@@ -22,7 +22,7 @@ FIRST_PAUSE = 2.0
 T = TypeVar("T")
 
 
-class Kept(Generic[T]):
+class CachedDocument(Generic[T]):
     """A document that ``fetch`` reads; it raises ProviderFailed."""
 
     def __init__(self, fetch: Callable[[], Awaitable[T]], clock: Callable[[], float] = time.monotonic) -> None:
