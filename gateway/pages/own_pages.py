@@ -16,7 +16,7 @@ from gateway.pages.reference_page import group_operations, list_common_answers, 
 from gateway.pages.well_known import well_known_routes
 from shared.application import Lifespan, assemble
 from shared.web.health import Check, health_routes
-from shared.web.pages import ASSETS, render_page
+from shared.web.pages import ASSETS, ASSETS_PATH, render_page
 from shared.web.routes import resource
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -54,7 +54,7 @@ def create_own_pages(
         resource("/openapi.json", GET=show_document),
         resource("/docs", GET=show_page),
         *well_known_routes(public_url, security_contact),
-        Mount("/assets", _Assets(directory=ASSETS)),
+        Mount(ASSETS_PATH, _Assets(directory=ASSETS)),
     ]
     return assemble(routes, public_url, lifespan)
 

@@ -89,17 +89,26 @@ async def test_health(client: httpx2.AsyncClient, posts: RawUpstream) -> None:
 
 async def test_assets_are_served_with_their_type(client: httpx2.AsyncClient) -> None:
     """An asset has its type, may be kept for a while, and is not sent again where it has not changed."""
-    answer = await client.get("/assets/gatepost.css")
+    answer = await client.get("/_gatepost/assets/gatepost.css")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/css")
     assert answer.headers["cache-control"] == "public, max-age=300"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    again = await client.get("/assets/gatepost.css", headers={"If-None-Match": answer.headers["etag"]})
+    again = await client.get("/_gatepost/assets/gatepost.css", headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-    assert (await client.get("/assets/gatepost.svg")).headers["content-type"] == "image/svg+xml"
+    assert (await client.get("/_gatepost/assets/gatepost.svg")).headers["content-type"] == "image/svg+xml"
 
 
-@pytest.mark.parametrize("path", ["/assets/../app.py", "/assets/%2e%2e/app.py", "/assets/x.css", "/assets/", "/assets"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/_gatepost/assets/../app.py",
+        "/_gatepost/assets/%2e%2e/app.py",
+        "/_gatepost/assets/x.css",
+        "/_gatepost/assets/",
+        "/_gatepost/assets",
+    ],
+)
 async def test_nothing_but_assets_is_served(gateway: RunningGateway, path: str) -> None:
     """No path leads out of the assets' folder, and a folder has no listing."""
     assert status_of(await gateway.send_head(f"GET {path} HTTP/1.1")) in {400, 404}

@@ -119,7 +119,7 @@ def in_short(decision: Decision) -> str:
         ("POST", "/api/logout", "401", "auth+token"),
         ("GET", "/api/revocations", "auth", "auth"),
         ("POST", "/api/revocations", "405", "405"),
-        ("GET", "/assets/gatepost.css", "gateway", "gateway+token"),
+        ("GET", "/_gatepost/assets/gatepost.css", "gateway", "gateway+token"),
         ("GET", "/docs", "gateway", "gateway+token"),
         ("GET", "/openapi.json", "gateway", "gateway+token"),
         ("GET", "/internal/users", "404", "404"),

@@ -83,7 +83,7 @@ def test_assets_change_their_address_with_their_content() -> None:
     """No browser mixes an old stylesheet with a new page: the address of each asset identifies its content."""
     for name in ("gatepost.css", "gatepost.js", "gatepost.svg"):
         version = hashlib.sha256((ASSETS / name).read_bytes()).hexdigest()[:8]
-        assert f'"/assets/{name}?v={version}"' in error_page("")
+        assert f'"/_gatepost/assets/{name}?v={version}"' in error_page("")
 
 
 def test_the_head_names_who_reads() -> None:
