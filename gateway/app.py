@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -27,9 +28,9 @@ from gateway.gate import Gate
 from gateway.metrics import UpstreamMetrics
 from gateway.pages.adapter import OwnPages
 from gateway.pages.own_pages import create_own_pages
-from gateway.pages.reference import Reference
 from gateway.policy.file import load_policy
 from gateway.policy.in_force import CurrentPolicy
+from gateway.policy.reach import reaches, tell_lacking
 from gateway.policy.rules import Policy, PolicyInvalid
 from gateway.settings import GatewaySettings
 from gateway.wire.client_connection import ClientConnection
@@ -47,10 +48,14 @@ from shared.observing.request_context import Reports
 from shared.settings import SettingsInvalid
 from shared.tokens.published_keys import KeyFollower
 from shared.tokens.signed import ServiceTokens
+from shared.web.branding import ASSETS_PATH
 from shared.web.service_calls import ServiceClient
 
 LIMITS = Limits()
 CLIENT_LIMITS = ClientLimits()
+STYLE = f"{ASSETS_PATH}/gatepost.css"
+
+log = structlog.get_logger("policy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +114,13 @@ def create_app(
         asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
         current.close()
 
-    reference, remarks = Reference(current, settings.nextauth_url), {each.name: each.find_remark for each in followers}
+    remarks = {each.name: each.find_remark for each in followers}
     checks = {"keys": keys.find_lack}  # with no policy there is no process, and upstreams are not a part of it
-    pages = create_own_pages(reference, settings.nextauth_url, lifespan, checks, remarks, settings.security_contact)
+    pages = create_own_pages(current, settings, lifespan, checks, remarks)
     public, names = settings.public, credentials.cookie_names
     heads, upstream_heads, gate = RequestHeads(public.hosts), UpstreamHeads(public, names), Gate(current, credentials)
-    own_answers, unknown_keys = OwnAnswers(public.url, names), UnknownKeys(gate, key_follower) if key_follower else None
+    own_answers = OwnAnswers(pages, public.url, names)
+    unknown_keys = UnknownKeys(gate, key_follower) if key_follower else None
     forward_auth = ForwardAuth(public, heads, gate, renewal, unknown_keys, own_answers, names)
     metrics.registry.register(UpstreamMetrics(current))
     parts = ExchangeParts(
@@ -158,7 +164,11 @@ def load_kept_policy(settings: GatewaySettings) -> Policy:
         from gateway.proving.promises import check_promises  # noqa: PLC0415 - without promises there is nothing to prove
 
         check_promises(policy, settings.gateway_promises)
-    return policy
+    if any(each.session_cookies for each in policy.upstreams) and not reaches(policy, STYLE):
+        log.warning("assets_not_reached", path=STYLE)  # as with rules from before they were there
+    branding = settings.load_branding()
+    links = [link.to for link in branding.links or ()]
+    return tell_lacking(policy, [*links, branding.first_page] if branding.first_page else links)
 
 
 def create_auth_client(settings: GatewaySettings) -> ServiceClient:

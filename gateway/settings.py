@@ -13,6 +13,7 @@ from shared.nextauth_settings import NextAuthSettings
 from shared.service_settings import ServiceSecretSettings
 from shared.settings import PreviousSecrets, Secret, read_service_urls
 from shared.verifier_settings import VerifierSettings
+from shared.web.page_settings import PageSettings
 
 DEFAULT_RULES = Path(__file__).parent / "rules.toml"
 HOST = r"^([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$"
@@ -34,7 +35,7 @@ class PublicSide:
         return self.url.partition(":")[0]
 
 
-class GatewaySettings(NextAuthSettings, ServiceSecretSettings, VerifierSettings):
+class GatewaySettings(NextAuthSettings, PageSettings, ServiceSecretSettings, VerifierSettings):
     """What the gateway needs beside what every service needs."""
 
     port: Annotated[int, Field(ge=1, le=65_535)] = 3000

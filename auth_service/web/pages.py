@@ -32,16 +32,16 @@ from auth_service.web.browser import (
     remember_callback_url,
     seal_session,
 )
+from auth_service.web.first_page import choose_after_sign_in, find_first_page
 from auth_service.web.public_name import at_public_name, lead_from
 from shared.errors import AppError, Forbidden, Invalid, Throttled, Unavailable
 from shared.language.sentences import Sentence
 from shared.tokens.protocol import MISSING_CSRF, WRONG_CREDENTIALS
-from shared.web.pages import LONGEST_QUERY, content_security_policy, render_page
+from shared.web.pages import LONGEST_QUERY, SIGN_IN, content_security_policy, render_page
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_FORM = 8192  # bytes: a password of 1024 bytes may take three times as many in a form
 MAX_LEADING_FORM = 32_768  # for one that also says where to go afterwards, in up to 8192 bytes
-FIRST_PAGE_SIGNED_IN = "/userposts"
 
 EXPIRED_FORM = Sentence("This form was open for too long. Please send it again.")
 COOKIES_WANTED = Sentence("Your browser sent no cookies. Allow cookies for this site, then send the form again.")
@@ -66,6 +66,9 @@ SIGN_IN_REASONS = {"SessionRequired": Sentence("Please sign in to see this page.
 SIGN_IN_NOTICES = {
     "signed-up": Sentence("Your address is confirmed and your account is ready. Sign in with your password."),
     "deleted": Sentence("Your account and your posts were deleted."),
+    "account-deleted": Sentence("Your account was deleted."),
+    "signed-out": Sentence("You are signed out."),
+    "again": Sentence("Once you are signed in, go back to the tab with what you typed and press the button again."),
     "reset": Sentence("Your password was changed. Sign in with the new one."),
     "typed": Sentence("Once you are signed in, go back to the tab with what you typed and press Save again."),
 }
@@ -103,7 +106,7 @@ NO_LINKS = (200, Sentence("No e-mail was sent"), Sentence("Here you sign in with
 @at_public_name
 async def show_sign_in(request: Request) -> Response:
     """Show the sign-in form; a signed-in user is led on, unless they are to prove again who they are."""
-    callback_url = choose_callback_url(request, {})
+    callback_url = choose_after_sign_in(request)
     if "login" in request.query_params.get("prompt", "").split():  # OpenID Connect Core, section 3.1.2.1
         return sign_in_page(request, callback_url, reason=SIGN_IN_AGAIN)
     found = await find_browser_session(request)
@@ -203,11 +206,6 @@ def explain_later(error: Throttled | Unavailable) -> Sentence:
     return TOO_MANY_ATTEMPTS if isinstance(error, Throttled) else UNAVAILABLE
 
 
-def signed_out_url(request: Request, callback_url: str) -> str:
-    """Return where a browser goes after signing out; the first page then confirms it."""
-    return f"{callback_url}/?done=signed-out" if callback_url == parts_of(request).public_url else callback_url
-
-
 def sign_in_url(request: Request, *, callback_url: str | None = None, notice: str | None = None) -> str:
     """Return the address of the sign-in page, with a page of ours to go to afterwards, or the reason to show it."""
     wanted = {"callbackUrl": callback_url, "notice": notice}
@@ -223,7 +221,8 @@ def redirect(url: str) -> Response:
 def signed_in_page(request: Request, callback_url: str, user: User) -> Response:
     """Return the page for somebody who wants to sign in or up and is signed in."""
     is_loop = urlsplit(callback_url).path.startswith(("/api/auth", "/signup"))
-    next_url = FIRST_PAGE_SIGNED_IN if is_loop else callback_url
+    first_page = find_first_page(request)
+    next_url = callback_url if not is_loop else "" if first_page == SIGN_IN else first_page
     notice = SIGNED_IN_NOTICES.get(request.query_params.get("notice", ""))
     return _page(request, "signed_in.html", 200, {"user": user, "next_url": next_url, "notice": notice})
 

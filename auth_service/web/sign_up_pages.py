@@ -29,10 +29,10 @@ from auth_service.web.browser import (
     list_session_ids,
     store_sign_in,
 )
+from auth_service.web.first_page import choose_after_sign_up
 from auth_service.web.flow import identify_asker, keep_flow
 from auth_service.web.mail_schemas import SignUpCode, TypedCode
 from auth_service.web.pages import (
-    FIRST_PAGE_SIGNED_IN,
     MAX_LEADING_FORM,
     answer_form,
     lead_back,
@@ -52,7 +52,7 @@ from shared.web.schemas import validate
 @at_public_name
 async def show_sign_up(request: Request) -> Response:
     """Show the sign-up form; a signed-in user is offered to go on."""
-    callback_url = _choose_first_page(request, {})
+    callback_url = choose_after_sign_up(request, {})
     found = await find_browser_session(request)
     if found is not None:
         return signed_in_page(request, callback_url, found.user)
@@ -62,7 +62,7 @@ async def show_sign_up(request: Request) -> Response:
 async def sign_up(request: Request) -> Response:
     """Sign somebody up, and redirect; or show the form again with what is wrong."""
     fields = await read_form(request, MAX_LEADING_FORM)
-    callback_url = _choose_first_page(request, fields)
+    callback_url = choose_after_sign_up(request, fields)
     typed = {name: fields.get(name, "") for name in ("name", "email")}
     try:
         verify_form(request, fields)
@@ -94,7 +94,7 @@ async def confirm(request: Request) -> Response:
 @at_public_name
 async def show_offer(request: Request) -> Response:
     """Show the form for the code that a new user was sent; without one, lead to where they were going."""
-    callback_url, found = _choose_first_page(request, {}), await find_browser_session(request)
+    callback_url, found = choose_after_sign_up(request, {}), await find_browser_session(request)
     user, client = found.user if found else None, identify_client(request)
     if user is None or await mail_of(request).proofs.find_asked(Purpose.PROVE_ADDRESS, client, user) is None:
         return redirect(callback_url)
@@ -104,7 +104,7 @@ async def show_offer(request: Request) -> Response:
 async def accept_offer(request: Request) -> Response:
     """Take the code as the proof of a new user's address; or show the form again with what is wrong."""
     fields, found = await read_form(request, MAX_LEADING_FORM), await find_browser_session(request)
-    callback_url = _choose_first_page(request, fields)
+    callback_url = choose_after_sign_up(request, fields)
     if found is None:
         back = f"{parts_of(request).public_url}/signup/code{lead_back(callback_url)['callback_query']}"
         return redirect(sign_in_url(request, callback_url=back))
@@ -183,9 +183,3 @@ async def _find_asked(request: Request, mail: Mail, user: User | None = None) ->
         asked = await mail.proofs.find_asked(purpose, identify_client(request), user)
         return asked.email if asked else None
     return None
-
-
-def _choose_first_page(request: Request, fields: Mapping[str, str]) -> str:
-    """Return where a new user goes: where they wanted to go, else to their own posts."""
-    callback_url, public_url = choose_callback_url(request, fields), parts_of(request).public_url
-    return public_url + FIRST_PAGE_SIGNED_IN if callback_url == public_url else callback_url

@@ -22,7 +22,8 @@ from starlette.staticfiles import StaticFiles
 from deploy.mailbox.letters import Letter, Mailbox
 from deploy.mailbox.reading import read_contents, read_source
 from deploy.mailbox.smtp import listen
-from shared.web.pages import ASSETS, ASSETS_PATH, render_page
+from shared.web.branding import ASSETS_PATH
+from shared.web.pages import ASSETS, render_page
 from shared.web.response_headers import ResponseHeadersMiddleware
 
 HERE = Path(__file__).parent

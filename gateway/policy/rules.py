@@ -113,13 +113,15 @@ class Upstream:
     """A service behind the gateway: one replica or several.
 
     ``answer_within`` is how many seconds it has to begin an answer; None for the gateway's usual time. Where
-    ``session_cookies`` is true it gets NextAuth's cookies, and keeps the sessions in them fresh itself.
+    ``session_cookies`` is true it gets NextAuth's cookies, and keeps the sessions in them fresh itself. ``told`` is a
+    header line that each request to it has besides (``reach``).
     """
 
     name: str
     replicas: tuple[Replica, ...]
     answer_within: int | None = None
     session_cookies: bool = False
+    told: bytes = field(default=b"", compare=False)
 
 
 class Candidate(NamedTuple):
@@ -132,11 +134,15 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """All rules in their order, the upstreams they name, and the paths that are never routed."""
+    """All rules in their order, the upstreams they name, and the paths that are never routed.
+
+    ``lacks`` are the pages of ours that no rule reaches (``reach``).
+    """
 
     rules: tuple[Rule, ...]
     upstreams: tuple[Upstream, ...]
     never_routed: tuple[Matcher, ...]
+    lacks: frozenset[str] = field(default=frozenset(), compare=False)
     _by_path: Memory[str, tuple[Candidate, ...]] = field(
         default_factory=lambda: Memory(MOST_REMEMBERED), compare=False, repr=False
     )

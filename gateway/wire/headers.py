@@ -43,6 +43,7 @@ _CLAIMS = frozenset(
     x-real-ip client-ip x-client-ip x-cluster-client-ip true-client-ip cf-connecting-ip
     fastly-client-ip x-azure-clientip x-envoy-external-address x-originating-ip
     x-proxyuser-ip x-user client-cert client-cert-chain x-client-cert x-arr-clientcert
+    gatepost-lacks
     """.split()
 )
 _CLAIM_PREFIXES = tuple(

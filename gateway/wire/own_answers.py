@@ -7,6 +7,7 @@ every time, and cached.
 import functools
 from typing import NamedTuple
 
+from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -31,9 +32,10 @@ class Answer(NamedTuple):
 
 
 class OwnAnswers:
-    """Makes the answers of a gateway with one public URL."""
+    """Makes the answers of a gateway with one public URL; error pages look like ``pages``."""
 
-    def __init__(self, public_url: str, cookie_names: CookieNames) -> None:
+    def __init__(self, pages: Starlette, public_url: str, cookie_names: CookieNames) -> None:
+        self._pages = pages
         self._protective = ProtectiveHeaders(public_url)
         self._cookie_names = cookie_names
         self._empty = self.of_response(Response(status_code=302)).lines
@@ -55,7 +57,7 @@ class OwnAnswers:
     def of_error(self, error: AppError, record: RequestRecord, head: RequestHead | None = None) -> Answer:
         """Return the answer to an error, a page where one is wanted, and note it for the log."""
         if head is not None and head.headers.accepts_html:
-            scope = build_scope(head, record)
+            scope = {**build_scope(head, record), "app": self._pages}
             if wants_page(scope):
                 return self.of_response(render_error(scope, error))
         note_refusal_in(record, error)

@@ -36,6 +36,7 @@ class UpstreamHeads:
         dropped = None if gets_all else self._cookie_names
         own = encode_own_headers(passing, origin, decision.token, dropped)
         own += encode_lines(decision.list_own_credentials(head.headers.raw))
+        own += decision.upstream.told if decision.upstream is not None else b""
         further = b"" if decision.websocket_key is None else _UPGRADE_LINES
         target = line.path.raw + b"?" + line.query if line.query else line.path.raw
         return b"%b %b HTTP/1.1\r\n%b%b%b\r\n" % (line.method.encode(), target, passing.lines, own, further)

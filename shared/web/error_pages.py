@@ -7,7 +7,7 @@ is shown in small print, as a detail to quote with the request id.
 import math
 from dataclasses import dataclass, replace
 
-from shared.errors import AppError
+from shared.errors import AppError, Unauthorized
 from shared.language.sentences import Sentence
 
 FOR_PROGRAMMERS = frozenset({400, 405, 408, 411, 413, 415, 422, 431})
@@ -48,14 +48,20 @@ _WORDS = {
     503: Words(Sentence("This page is not available right now")),
     504: Words(Sentence("This page took too long to answer"), _OURS),
 }
+_UNSAVED = Words(
+    Sentence("You were signed out, so this was not saved"),
+    Sentence("Sign in in a new tab, come back to this one, go back to what you typed, and send it again."),
+)
 _UNUSUAL = Words(Sentence("This request can't be understood"), _GO_BACK)
 _MINUTE, _HOUR = 60, 3600  # seconds
 _LEAST_SAID = 90  # of the smaller unit, before the larger one is used, so that it never says "1 minutes"
 
 
-def describe_error(error: AppError) -> Words:
-    """Return the text of an error's page."""
+def describe_error(error: AppError, method: str = "GET") -> Words:
+    """Return the text of an error's page. A form that was sent after its session had ended was typed by somebody."""
     words, wait = _WORDS.get(error.status, _UNUSUAL), error.headers.get("Retry-After")
+    if error.status == Unauthorized.status and method == "POST":
+        words = _UNSAVED
     if error.message != error.sentence:
         is_detail = error.status in FOR_PROGRAMMERS
         words = replace(words, detail=error.message) if is_detail else Words(error.message)

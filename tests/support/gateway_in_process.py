@@ -95,11 +95,12 @@ async def running_gateway(
     environment: Literal["development", "production"] = "development",
     auth_service_url: str = NO_AUTH_SERVICE,
     by: Signer | None = None,
-    promises: Path | None = None,
+    **changes: Path | None,
 ) -> AsyncIterator[RunningGateway]:
     """Give a gateway with the policy of a file, which takes the access tokens of a signer, or of the usual one.
 
-    Without an auth service, a signer's public key is published by one that does nothing else.
+    ``changes`` are further settings. Without an auth service, a signer's public key is published by one that does
+    nothing else.
     """
     signer = by or USUAL.signer
     async with contextlib.AsyncExitStack() as stack:
@@ -108,7 +109,7 @@ async def running_gateway(
         listener = socket.create_server(("127.0.0.1", 0))
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as uvloop sets it, which tests do without
         settings = _settings(listener.getsockname()[1], rules, environment, auth_service_url, signer)
-        settings = settings.model_copy(update={"gateway_promises": promises})
+        settings = settings.model_copy(update=changes)
         metrics = Metrics()
         app = create_app(settings, metrics, limits or Limits(), client_limits or ClientLimits())
         with _waiting_for_nobody() if auth_service_url == NO_AUTH_SERVICE else contextlib.nullcontext():

@@ -74,7 +74,7 @@ NAMES = {
     # A bare name need not say where.
     *(path.name for folder in OURS for path in (ROOT / folder).rglob("*.*")),
     *(path.name for pattern in ("*/*.py", "*/*/*.py") for path in (ROOT / "examples").glob(pattern)),
-    "providers.toml",  # whoever runs it writes it
+    *("providers.toml", "brand.toml", "en.po"),  # whoever runs it writes them
 }
 
 

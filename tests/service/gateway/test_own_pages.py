@@ -262,7 +262,7 @@ async def test_a_policy_that_breaks_a_promise_is_not_taken(rules: Path, tmp_path
     """With a file of promises, neither a start nor SIGHUP puts a policy in force that breaks one; either says why."""
     promises = tmp_path / "promises.toml"
     promises.write_text('not_routed = ["/renamed"]\n')
-    async with running_gateway(rules, promises=promises) as running, running.client() as client:
+    async with running_gateway(rules, gateway_promises=promises) as running, running.client() as client:
         change_rules(rules, "/small", "/renamed")
         with capture_logs() as lines:
             os.kill(os.getpid(), signal.SIGHUP)
