@@ -17,7 +17,6 @@ from auth_service.housekeeping import build_housekeeping
 from auth_service.mail.delivery import Delivery, build_delivery
 from auth_service.mail.mail import Mail, build_mail, build_notices
 from auth_service.mail.notices import Notices
-from auth_service.new_users import NewUsers
 from auth_service.passwords.guessable import load_common_passwords, load_estimator
 from auth_service.passwords.hashing import Passwords
 from auth_service.providers.identities import Identities, IdentityLetters
@@ -27,6 +26,8 @@ from auth_service.session_uses import SessionUses
 from auth_service.sessions import Lookups, Sessions
 from auth_service.settings import AuthMigrationSettings, AuthSettings
 from auth_service.signing_in import SigningIn
+from auth_service.signing_up.invitations import Invitations
+from auth_service.signing_up.new_users import NewUsers
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.feed_starts import insert_feed_start
 from auth_service.tables.sessions import Session, SessionId, list_live_sessions
@@ -103,12 +104,11 @@ class Parts:
         service_keys = {caller: settings.build_keys(caller) for caller in list_callers(type(settings))}
         notices = build_notices(settings, database, admission)
         sessions = _build_sessions(settings, database, admission, access_tokens, notices)
-        needs_proof = settings.email_verification == "required"
-        new_users = NewUsers(database, epoch_watch)
+        new_users = NewUsers(database, epoch_watch, Invitations.of(settings, database))
         names = {each.id: each.name for each in settings.providers}
         letters = IdentityLetters(notices, names)
-        identities = Identities(database, new_users, admission, sessions, notices, needs_proof, letters)
-        signing_in = SigningIn(database, passwords, admission, sessions, identities, notices, needs_proof)
+        identities = Identities(database, new_users, admission, sessions, notices, settings.needs_proof, letters)
+        signing_in = SigningIn(database, passwords, admission, sessions, identities, notices, settings.needs_proof)
         accounts = Accounts(database, new_users, passwords, admission, signing_in, sessions, notices)
         return cls(
             public_url=settings.nextauth_url,
@@ -135,7 +135,7 @@ class Parts:
             mail=build_mail(settings, accounts),
             delivery=build_delivery(settings, database, metrics),
             providers=Providers.build(settings, cookies),
-            linking=Linking(database, sessions, letters, needs_proof),
+            linking=Linking(database, sessions, letters, settings.needs_proof),
         )
 
     @property

@@ -129,6 +129,11 @@ class AuthSettings(NextAuthSettings, PageSettings, ServiceSecretSettings, Upstre
         """The providers of the file, as it was at the start; none where there is no file."""
         return self._providers
 
+    @property
+    def needs_proof(self) -> bool:
+        """Whether people prove their addresses before they can sign in."""
+        return self.email_verification == "required"
+
     def read_smtp_server(self) -> SmtpServer | None:
         """Return the server that takes our letters, or None without mail."""
         if self.smtp_url is None:

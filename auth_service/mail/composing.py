@@ -30,11 +30,14 @@ _MAILBOX = re.compile(r'[^\s@"(),:;<>\[\]\\]+@[^\s@"(),:;<>\[\]\\]+')
 _ENCODING = "7bit"  # of bodies: quoted-printable or base64, which every server takes
 
 
-def compose(letter: Letter, sender: Address, site: str) -> EmailMessage:
-    """Return a letter of ``site``, the public URL, as a message; ValueError when it must not be sent."""
+def compose(letter: Letter, sender: Address, site: str, *, has_sign_up: bool = True) -> EmailMessage:
+    """Return a letter of ``site``, the public URL, as a message; ValueError when it must not be sent.
+
+    ``has_sign_up`` says whether everybody can sign up there.
+    """
     recipient = _read_recipient(letter.address)
     language = letter.language if letter.language in LANGUAGES else LANGUAGES[0]
-    shown = _list_shown(letter, site, language)
+    shown = {**_list_shown(letter, site, language), "has_sign_up": has_sign_up}
     plain, html = (_load_templates(language, form) for form in ("txt", "html"))
     message = EmailMessage((SMTP if recipient.addr_spec.isascii() else SMTPUTF8).clone(cte_type=_ENCODING))
     message["From"] = sender

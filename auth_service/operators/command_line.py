@@ -12,7 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from auth_service.operators import commands, services
+from auth_service.operators import commands, invitations, services
 from auth_service.operators.text_tables import Record, draw, write_json
 from auth_service.operators.user_import import import_users
 from auth_service.operators.user_lines import ROLE
@@ -92,6 +92,7 @@ def _build_parser() -> argparse.ArgumentParser:
     ended = _add_verb(sessions, "end", "end one session", commands.end_session)
     ended.add_argument("id", type=_read_session)
     _add_services(nouns)
+    _add_invitations(nouns)
     tested = _add_verb(
         _add_noun(nouns, "mail", "letters"),
         "test",
@@ -167,6 +168,17 @@ def _add_services(nouns: Verbs) -> None:
     revoked = _add_verb(others, "revoke", "make a service's credential void", services.revoke_service)
     for verb in (created, revoked):
         verb.add_argument("name", type=_read_service_name, metavar="NAME")
+
+
+def _add_invitations(nouns: Verbs) -> None:
+    verbs = _add_noun(nouns, "invitation", "links that let people sign up where SIGN_UP=invitation")
+    made = _add_verb(verbs, "new", "a link, which is shown only once", invitations.make_invitation)
+    made.add_argument("--uses", type=_read_limit, default=1, metavar="N", help="accounts that it is good for (1)")
+    made.add_argument("--days", type=_read_days, default=7, metavar="N", help="days that it is good for (7)")
+    made.add_argument("--note", default="", metavar="TEXT", help="whom it is for, for your list")
+    _add_limit(_add_verb(verbs, "list", "those that are not over, the newest first", invitations.list_invitations))
+    revoked = _add_verb(verbs, "revoke", "let nobody in by it any more", invitations.revoke_invitation)
+    revoked.add_argument("id", type=_read_id)
 
 
 def _add_pruning(audit: argparse.ArgumentParser) -> None:

@@ -24,13 +24,13 @@ def choose_after_sign_in(request: Request) -> str:
     has_own = branding_of(request.scope).first_page is not None
     if callback_url != public_url or not (has_own or OurPage.HOME in list_lacking(request.scope)):
         return callback_url
-    return public_url + find_first_page(request)
+    return public_url + choose_first_page(request)
 
 
 def choose_after_sign_up(request: Request, fields: Mapping[str, str]) -> str:
     """Return where a new user goes: where they wanted to go, else to the first page."""
     callback_url, public_url = choose_callback_url(request, fields), parts_of(request).public_url
-    return public_url + find_first_page(request) if callback_url == public_url else callback_url
+    return public_url + choose_first_page(request) if callback_url == public_url else callback_url
 
 
 def choose_after_sign_out(request: Request, callback_url: str) -> str:
@@ -42,7 +42,7 @@ def choose_after_sign_out(request: Request, callback_url: str) -> str:
     return f"{public_url}/?done=signed-out" if has_feed else f"{public_url}{SIGN_IN}?notice=signed-out"
 
 
-def find_first_page(request: Request) -> str:
+def choose_first_page(request: Request) -> str:
     """Return the path of the first page for who is signed in."""
     lacks, own = list_lacking(request.scope), branding_of(request.scope).first_page
     if own is not None and own not in lacks:

@@ -32,7 +32,7 @@ from auth_service.web.browser import (
     remember_callback_url,
     seal_session,
 )
-from auth_service.web.first_page import choose_after_sign_in, find_first_page
+from auth_service.web.first_page import choose_after_sign_in, choose_first_page
 from auth_service.web.public_name import at_public_name, lead_from
 from shared.errors import AppError, Forbidden, Invalid, Throttled, Unavailable
 from shared.language.sentences import Sentence
@@ -221,7 +221,7 @@ def redirect(url: str) -> Response:
 def signed_in_page(request: Request, callback_url: str, user: User) -> Response:
     """Return the page for somebody who wants to sign in or up and is signed in."""
     is_loop = urlsplit(callback_url).path.startswith(("/api/auth", "/signup"))
-    first_page = find_first_page(request)
+    first_page = choose_first_page(request)
     next_url = callback_url if not is_loop else "" if first_page == SIGN_IN else first_page
     notice = SIGNED_IN_NOTICES.get(request.query_params.get("notice", ""))
     return _page(request, "signed_in.html", 200, {"user": user, "next_url": next_url, "notice": notice})

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_service.clients import identify_client
-from auth_service.errors import CodeRefused, EmailTaken
+from auth_service.errors import CodeRefused, EmailTaken, InvitationWanted, SignUpClosed
 from auth_service.mail.codes import Purpose
 from auth_service.mail.mail import Mail
 from auth_service.parts import mail_of, parts_of
@@ -31,11 +31,13 @@ from auth_service.web.browser import (
 )
 from auth_service.web.first_page import choose_after_sign_up
 from auth_service.web.flow import identify_asker, keep_flow
+from auth_service.web.invited import forget_invitation, lead_invited
 from auth_service.web.mail_schemas import SignUpCode, TypedCode
 from auth_service.web.pages import (
     MAX_LEADING_FORM,
     answer_form,
     lead_back,
+    notice_page,
     redirect,
     sign_in_url,
     signed_in_page,
@@ -45,13 +47,29 @@ from auth_service.web.public_name import at_public_name, lead_from
 from auth_service.web.schemas import SignUp
 from auth_service.web.second_clicks import ask_once, prove_once, sign_up_by_code_once, sign_up_once
 from shared.errors import AppError, Forbidden, Invalid, Throttled, Unavailable
+from shared.language.sentences import Sentence
 from shared.web.bodies import read_form
+from shared.web.error_responses import note_refusal
 from shared.web.schemas import validate
+
+UNINVITED: Mapping[type[AppError], tuple[Sentence, Sentence]] = {
+    SignUpClosed: (
+        Sentence("You can't sign up here yourself"),
+        Sentence("Whoever runs this site makes new accounts. If you have one, sign in."),
+    ),
+    InvitationWanted: (
+        Sentence("You need an invitation"),
+        Sentence("Open the link that you were sent in this browser. If it no longer works, ask for a new one."),
+    ),
+}
 
 
 @at_public_name
 async def show_sign_up(request: Request) -> Response:
-    """Show the sign-up form; a signed-in user is offered to go on."""
+    """Show the sign-up form; a signed-in user is offered to go on. An invitation in the link is kept first."""
+    led = lead_invited(request)
+    if led is not None:
+        return led
     callback_url = choose_after_sign_up(request, {})
     found = await find_browser_session(request)
     if found is not None:
@@ -127,7 +145,7 @@ async def _sign_up(request: Request, wanted: SignUp, callback_url: str) -> Respo
         return add_cookies(_lead_to_code(request, callback_url), cookies)
     replaced, client = list_session_ids(request), identify_client(request)
     signed_in = await sign_up_once(parts_of(request).accounts, wanted, client, replaced)
-    cookies = store_sign_in(request, signed_in)
+    cookies = [*store_sign_in(request, signed_in), *forget_invitation(request)]
     if mail is None or mail.verification == "off":
         return add_cookies(redirect(callback_url), cookies)
     return add_cookies(await _offer_proof(request, mail, signed_in.user, callback_url), cookies)
@@ -167,7 +185,15 @@ async def _code_page(
 async def _sign_up_page(
     request: Request, callback_url: str, typed: Mapping[str, str], refusal: AppError | None = None
 ) -> Response:
-    """Return the form, with a link to the page for the code that the browser waits for, if any."""
+    """Return the form, with a link to the page for the code that the browser waits for, if any.
+
+    Or that the browser's user may not sign up.
+    """
+    try:
+        await parts_of(request).accounts.new_users.invitations.admit(identify_client(request))
+    except (SignUpClosed, InvitationWanted) as uninvited:
+        note_refusal(request.scope, uninvited)
+        return notice_page(request, uninvited.status, *UNINVITED[type(uninvited)])
     mail = parts_of(request).mail
     asked = await _find_asked(request, mail) if mail is not None else None
     shown = {**lead_back(callback_url), "typed": typed, "has_asked": asked is not None}

@@ -49,6 +49,7 @@ class CookieNames:
     callback: str
     device: str
     flow: str  # of a browser that asks for a code by mail
+    invitation: str  # of a browser that an operator's link let in
     state: str  # of a browser that signs in with another provider, and the next two
     nonce: str
     verifier: str
@@ -66,6 +67,7 @@ class CookieNames:
             callback=f"{secure}{protocol.cookies}.callback-url",
             device=device_cookie_name(secure=is_secure),
             flow=f"{host}gatepost.flow",
+            invitation=f"{host}gatepost.invitation",
             state=f"{secure}{protocol.cookies}.state",
             nonce=f"{secure}{protocol.cookies}.nonce",
             verifier=f"{secure}{protocol.cookies}.pkce.code_verifier",
@@ -82,7 +84,7 @@ class CookieNames:
     def owns(self, name: str) -> bool:
         """Tell whether a cookie with that name is one of ours, chunks of the session included."""
         named = {self.session, self.csrf, self.callback, self.device, self.flow, self.state, self.nonce, self.verifier}
-        return name in named or _chunk_number(name, self.session) is not None
+        return name in named or name == self.invitation or _chunk_number(name, self.session) is not None
 
 
 NAMES_4 = CookieNames.of("http://localhost:3000")

@@ -20,7 +20,7 @@ from shared.errors import AppError, BadRequest, MethodNotAllowed, NotFound
 from shared.observing.request_context import RequestRecord, record_of
 from shared.tokens.authentication import identify_caller
 from shared.web.error_pages import describe_error
-from shared.web.pages import find_page_before, render_page
+from shared.web.pages import read_page_before, render_page
 
 
 def render_error(scope: Scope, error: AppError) -> Response:
@@ -28,7 +28,7 @@ def render_error(scope: Scope, error: AppError) -> Response:
     note_refusal(scope, error)
     if wants_page(scope):
         headers = {"Cache-Control": "no-store", **error.headers}
-        words, back = describe_error(error, scope.get("method", "GET")), find_page_before(scope)
+        words, back = describe_error(error, scope.get("method", "GET")), read_page_before(scope)
         about = {"words": words, "back": back, "request_id": record_of(scope).request_id}
         return render_page(scope, "error.html", folder=None, status=error.status, headers=headers, **about)
     return render_json_error(error.status, error.message, error.headers, error.facts)

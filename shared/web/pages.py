@@ -101,7 +101,7 @@ def _asset_url(name: str) -> str:
     return f"{ASSETS_PATH}/{name}?v={hashlib.sha256((ASSETS / name).read_bytes()).hexdigest()[:8]}"
 
 
-def find_page_before(scope: Scope) -> str:
+def read_page_before(scope: Scope) -> str:
     """Return the page of this site from which a browser came here; empty if it does not say, or came from this one."""
     sent = {name: value.decode("latin-1") for name, value in scope["headers"] if name in (b"host", b"referer")}
     try:

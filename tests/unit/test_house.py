@@ -30,7 +30,7 @@ WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)")
 # What names one row of a table, in a statement that is to touch no more than those that it was given.
 KEYS = {
     **dict.fromkeys(("users", "sessions", "audit", "user_changes", "revocations", "session_cutoffs"), "id"),
-    **dict.fromkeys(("codes", "letters", "service_credentials"), "id"),
+    **dict.fromkeys(("codes", "letters", "service_credentials", "invitations"), "id"),
     **dict.fromkeys(("posts", "authors"), "id"),
     "refresh_tokens": "token_hash",
     "attempts": "key",

@@ -282,3 +282,10 @@ def test_no_translation_names_an_address() -> None:
     for path in CATALOGUES.glob("*.po"):
         for message in read_po(io.StringIO(path.read_text())):
             assert "://" not in str(message.string), message.id
+
+
+def test_no_letter_leads_to_an_account_that_nobody_can_have() -> None:
+    """A letter to an address without an account leads to signing up only where everybody may."""
+    for has_sign_up in (True, False):
+        message = compose(make_letter(LetterKind.NOBODY_HERE), SENDER, SITE, has_sign_up=has_sign_up)
+        assert (f"{SITE}/signup" in read_part(message, "plain")) is has_sign_up
