@@ -51,7 +51,7 @@ MAX_BODY = 4096  # bytes
     tag="Accounts",
 )
 async def create_user(request: Request, wanted: SignUp) -> Response:
-    """Create an account. The new user is not signed in yet. 403 where that is not for everybody (``SIGN_UP``)."""
+    """Create an account, where everybody may, or by an operator's invitation. The new user is not signed in yet."""
     client = note_invitation(identify_client(request), wanted)
     return answer_new_user(await parts_of(request).accounts.sign_up(wanted, client))
 
