@@ -110,7 +110,19 @@ async def page(browser: Browser, branded: StackUrls) -> AsyncIterator[Page]:
 
 async def invite(branded: StackUrls) -> str:
     """Return the link of a new invitation."""
-    command = [sys.executable, "-m", "stack", "--data", str(branded.data), "invitation", "new", "--json"]
+    port = branded.gateway.rpartition(":")[2]
+    command = [
+        sys.executable,
+        "-m",
+        "stack",
+        "--port",
+        port,
+        "--data",
+        str(branded.data),
+        "invitation",
+        "new",
+        "--json",
+    ]
     run = functools.partial(subprocess.run, cwd=ROOT, capture_output=True, text=True, check=False)
     made = await asyncio.to_thread(run, command)
     assert made.returncode == 0, made.stderr
