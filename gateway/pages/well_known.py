@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from shared.errors import NotFound
 from shared.web.branding import BrandFile
+from shared.web.lacking import OurPage, list_lacking
 from shared.web.pages import ASSETS
 from shared.web.routes import Resource, resource
 
@@ -37,7 +38,9 @@ def well_known_routes(public_url: str, security_contact: str | None, icon: Brand
     async def show_robots(_: Request) -> Response:
         return PlainTextResponse(ROBOTS, headers={"Cache-Control": ONE_DAY})
 
-    async def lead_to_password(_: Request) -> Response:
+    async def lead_to_password(request: Request) -> Response:
+        if OurPage.ACCOUNT in list_lacking(request.scope):
+            raise NotFound
         return Response(status_code=302, headers={"Location": public_url + PASSWORD_PAGE})
 
     async def show_security_contact(_: Request) -> Response:

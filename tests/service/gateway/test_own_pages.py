@@ -212,15 +212,22 @@ async def test_the_docs_page(client: httpx2.AsyncClient, auth: RawUpstream, post
     assert page.text.count("<script") == 1
 
 
-async def test_what_browsers_look_for(client: httpx2.AsyncClient, gateway: RunningGateway) -> None:
-    """The icon, robots.txt and the redirect to the password page are there; without a security contact, 404."""
+async def test_the_password_is_changed_in_the_account(rules: Path) -> None:
+    """Password managers are led to the page for it, where a rule reaches that."""
+    change_rules(rules, '"/api/auth/:path*"', '"/api/auth/:path*", "/account/:path*"')
+    async with running_gateway(rules) as gateway, gateway.client() as client:
+        answer = await client.get("/.well-known/change-password")
+        assert (answer.status_code, answer.headers["location"]) == (302, f"{gateway.url}/account/password")
+
+
+async def test_what_browsers_look_for(client: httpx2.AsyncClient) -> None:
+    """The icon and robots.txt are there; without a security contact, or a page for the password, 404."""
     icon = await client.get("/favicon.ico")
     assert (icon.status_code, icon.headers["content-type"], icon.content[:4]) == (200, "image/x-icon", b"\0\0\1\0")
     robots = await client.get("/robots.txt")
     assert (robots.status_code, robots.headers["content-type"]) == (200, "text/plain; charset=utf-8")
     assert "Disallow: /account\n" in robots.text
-    password = await client.get("/.well-known/change-password")
-    assert (password.status_code, password.headers["location"]) == (302, f"{gateway.url}/account/password")
+    assert (await client.get("/.well-known/change-password")).status_code == 404
     assert (await client.get("/.well-known/security.txt")).status_code == 404
 
 
