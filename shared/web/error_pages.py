@@ -50,7 +50,7 @@ _WORDS = {
 }
 _UNSAVED = Words(
     Sentence("You were signed out, so this was not saved"),
-    Sentence("Sign in in a new tab, come back to this one, go back to what you typed, and send it again."),
+    Sentence("Sign in in a new tab. Then go back in your browser here: what you typed is still there. Send it again."),
 )
 _UNUSUAL = Words(Sentence("This request can't be understood"), _GO_BACK)
 _MINUTE, _HOUR = 60, 3600  # seconds
