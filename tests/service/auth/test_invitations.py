@@ -10,7 +10,9 @@ import pytest
 from starlette.applications import Starlette
 
 from auth_service.app import create_app
+from auth_service.tables.invitations import find_invitation, use_invitation
 from shared.observing.metrics import Metrics
+from shared.postgres.epochs import DataMoved
 from tests.support.command_line import CommandLine
 from tests.support.html_forms import read_forms
 from tests.support.letters import find_code, forget_letters, list_letters, running_with_mail
@@ -185,7 +187,7 @@ async def test_a_double_click_gets_one_account(invited: httpx2.AsyncClient, comm
 async def test_an_invitation_ends(
     invited: httpx2.AsyncClient, command_line: CommandLine, database: asyncpg.Connection
 ) -> None:
-    """One that is too old, revoked, or from before the database was put back lets nobody in."""
+    """One that is too old or revoked lets nobody in."""
     body = {**ADA, "invitation": await invite(command_line, "--note", "for Ada")}
     assert "for Ada" in await run(command_line, "invitation", "list")
     await database.execute("UPDATE invitations SET expires_at = now() - interval '1 second'")
@@ -227,3 +229,30 @@ async def test_a_code_that_is_mailed_needs_one_too(
         await forget_letters(database)
         refused = await client.post("/api/user", json={**ADA, "invitation": token})
         assert refused.status_code == 403
+
+
+async def test_no_invitation_outlives_a_restore(
+    app: Starlette, command_line: CommandLine, database: asyncpg.Connection
+) -> None:
+    """Where the database was put back, an invitation may have been used or revoked in what was lost: none counts.
+
+    Nor does one before that is noticed.
+    """
+    del app
+    await invite(command_line)
+    found = await database.fetchval("SELECT id FROM invitations")
+    mac = await database.fetchval("SELECT token_mac FROM invitations")
+    for change in ("UPDATE epochs SET is_loss = true, began_at = clock_timestamp()", "UPDATE epochs SET table_id = 0"):
+        changed = database.transaction()
+        await changed.start()
+        await database.execute(change)
+        if "is_loss" in change:
+            assert await find_invitation(database, [mac]) is None
+            assert not await use_invitation(database, found)
+        else:
+            with pytest.raises(DataMoved):
+                await use_invitation(database, found)
+        await changed.rollback()
+    assert await find_invitation(database, [mac]) == found
+    assert await use_invitation(database, found)
+    assert not await use_invitation(database, found)
