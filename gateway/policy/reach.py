@@ -30,7 +30,7 @@ def tell_lacking(policy: Policy, links: Iterable[str] = ()) -> Policy:
         replace(each, told=line) if each.session_cookies or (posts and posts.upstream is each) else each
         for each in policy.upstreams
     )
-    return Policy(policy.rules, tuple(upstreams), policy.never_routed, lacks)
+    return Policy(rules=policy.rules, upstreams=tuple(upstreams), never_routed=policy.never_routed, lacks=lacks)
 
 
 def reaches(policy: Policy, path: str) -> bool:

@@ -20,7 +20,7 @@ from shared.toml_lines import KeyPath, TomlInvalid, get_line, list_lines, parse_
 
 NAME = "Gatepost"
 LONGEST_LINE = 60  # characters
-LONGEST_ADDRESS = 2000
+LONGEST_ADDRESS = 500  # characters; what is not there is named in a header of each request
 MOST_LINKS = 12
 
 _PATH = r"/(?![/\\])[!-\[\]-~]*"  # printable, no backslash, and never another site's (WHATWG URL, section 4.4)
