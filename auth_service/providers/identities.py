@@ -3,7 +3,8 @@
 1. The user who has the identity is signed in, whatever the provider says of their address today.
 2. An identity that nobody has is given to the account with its address only if the provider says that the address was
    verified and it is proven here, too; a letter then tells them. An account whose address nobody proved is taken over
-   clean (``new_users.take_over``). In every other case with such an account, there is no session: NotLinked.
+   clean (``new_users.take_over``). In every other case with such an account, there is no session: NotLinked. So it is
+   where the two addresses only look alike (``is_same_mailbox``).
 3. Where nobody has the address either, there is a new account, without a password. It needs an address, and a proven
    one where nobody gets in without.
 4. The limits on signing up hold. So do disabling and proof of the address, as for every way; a new device is reported.
@@ -20,7 +21,7 @@ from auth_service.clients import Client
 from auth_service.errors import EmailTaken, EmailUnproven, NoAccountMade, NotAllowedIn, NotLinked
 from auth_service.guessing.admission import Admission
 from auth_service.guessing.rules import LimitName
-from auth_service.mail.addresses import email_key
+from auth_service.mail.addresses import is_same_mailbox
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
 from auth_service.new_users import NewUser, NewUsers, prove_address, take_over
@@ -151,7 +152,7 @@ class Identities:
         user = await lock_user(connection, found.user.id) if found else None
         if user is None or proof.email is None:
             return None
-        if not proof.is_email_proven or email_key(user.email) != email_key(proof.email):
+        if not proof.is_email_proven or not is_same_mailbox(user.email, proof.email):
             raise NotLinked
         if user.disabled_at is None:
             if await prove_address(connection, user.id, client):
@@ -214,7 +215,7 @@ async def link_identity(
 
 def _is_proven(user: User, proof: ProviderProof) -> bool:
     """Tell whether a user's address is proven, be it just now by this very proof."""
-    is_same = proof.email is not None and email_key(proof.email) == email_key(user.email)
+    is_same = proof.email is not None and is_same_mailbox(proof.email, user.email)
     return user.email_verified_at is not None or (proof.is_email_proven and is_same)
 
 

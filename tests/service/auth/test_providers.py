@@ -19,7 +19,7 @@ from tests.support import next_auth
 from tests.support.forged_tokens import read_claims
 from tests.support.html_forms import read_forms
 from tests.support.misbehaving_server import MisbehavingServer
-from tests.support.people import Person
+from tests.support.people import PASSWORD, Person
 from tests.support.providers import (
     ReachedElsewhere,
     Running,
@@ -331,6 +331,30 @@ async def test_an_account_with_that_address(
     rows = await database.fetch("SELECT event, user_id FROM audit ORDER BY id")
     assert ("sign_in_refused", ada.id) in [tuple(row) for row in rows]
     assert ("identity_linked", ada.id) in [tuple(row) for row in rows]
+
+
+@pytest.mark.parametrize("is_proven", [True, False])
+@pytest.mark.parametrize(
+    "look_alike",
+    ["info@stra\u00dfe.example.com", "info@xn--strae-oqa.example.com", "\uff49nfo@strasse.example.com"],
+)
+async def test_the_owner_of_a_look_alike_address_is_somebody_else(
+    browser: httpx2.AsyncClient,
+    ours: Running,
+    database: asyncpg.Connection,
+    look_alike: str,
+    is_proven: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """A verified address that only shares its key with an account's opens nothing, be the account's proven or not."""
+    made = {"name": "Ada", "email": "info@strasse.example.com", "password": PASSWORD}
+    assert (await browser.post("/api/user", json=made)).status_code == 201
+    if is_proven:
+        await database.execute("UPDATE users SET email_verified_at = now()")
+    ours.know("look-alike", look_alike)
+    assert read_error(await sign_in(browser, "ours", "look-alike")) == "OAuthAccountNotLinked"
+    assert await database.fetchval("SELECT count(*) FROM identities") == 0
+    assert await database.fetchval("SELECT email_verified_at IS NOT NULL FROM users") == is_proven
+    assert (await next_auth.sign_in(browser, made["email"])).status_code == 200, "the password is still good"
 
 
 async def test_an_unproven_account_is_taken_over_clean(
