@@ -26,7 +26,7 @@ from auth_service.providers.file import Provider
 from auth_service.providers.http import ProviderFailed, ProviderHttp
 from auth_service.providers.id_token import Expected, find_authenticated_at, open_id_token, split_id_token
 from auth_service.providers.metadata import Metadata, fetch_metadata, read_preset
-from auth_service.providers.profiles import Profile, ProfileRefused, read_claims
+from auth_service.providers.profiles import Profile, ProfileRefused
 from auth_service.providers.provider_keys import KeySet, fetch_keys, read_signing_key
 
 SIGN_IN_TIMEOUT = 5.0  # seconds
@@ -146,7 +146,7 @@ class ProviderClient:
             if not isinstance(said, dict) or said.get("sub") != claims.get("sub"):
                 raise ProviderFailed("userinfo_of_another_subject")
             claims = {**claims, **said} if "email" in said else claims  # an address and whether it is proven, as one
-        return ProvenProfile(read_claims(claims), authenticated_at)
+        return ProvenProfile(self.provider.read(claims), authenticated_at)
 
     async def _ask(self, url: str, tokens: Tokens) -> object:
         return await self._http.get_json(url, headers={"Authorization": f"Bearer {tokens.access}"})

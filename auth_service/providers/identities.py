@@ -4,7 +4,8 @@
 2. An identity that nobody has is given to the account with its address only if the provider says that the address was
    verified and it is proven here, too; a letter then tells them. An account whose address nobody proved is taken over
    clean (``new_users.take_over``). In every other case with such an account, there is no session: NotLinked. So it is
-   where the two addresses only look alike (``is_same_mailbox``).
+   where the two addresses only look alike (``is_same_mailbox``), or the account has another subject of that provider:
+   addresses change hands there.
 3. Where nobody has the address either, there is a new account, without a password. It needs an address, and a proven
    one where nobody gets in without.
 4. The limits on signing up hold. So do disabling and proof of the address, as for every way; a new device is reported.
@@ -28,7 +29,7 @@ from auth_service.new_users import NewUser, NewUsers, prove_address, take_over
 from auth_service.providers.recent_proofs import NEVER_SAID
 from auth_service.sessions import Sessions, SignedIn
 from auth_service.tables.audit import Event, insert_audit_line
-from auth_service.tables.identities import find_owner, insert_identity, update_identity_used
+from auth_service.tables.identities import find_owner, insert_identity, list_identities, update_identity_used
 from auth_service.tables.new_sessions import ProvenUser
 from auth_service.tables.sessions import SessionId
 from auth_service.tables.users import User, find_credentials, lock_user
@@ -148,17 +149,27 @@ class Identities:
             if user is None or not await update_identity_used(connection, *used):
                 raise _Overtaken
             return user
+        return await self._find_by_address(connection, proof, client, replaced)
+
+    async def _find_by_address(
+        self, connection: Connection, proof: ProviderProof, client: Client, replaced: Sequence[SessionId]
+    ) -> User | None:
+        """Return the user, whose row is locked, who is given the identity for their address; NotLinked."""
         found = await find_credentials(connection, proof.email) if proof.email is not None else None
         user = await lock_user(connection, found.user.id) if found else None
         if user is None or proof.email is None:
             return None
         if not proof.is_email_proven or not is_same_mailbox(user.email, proof.email):
             raise NotLinked
-        if user.disabled_at is None:
-            if await prove_address(connection, user.id, client):
-                await take_over(connection, self.sessions, user.id, replaced, client)
-            if not await link_identity(connection, user, proof, client, self.letters):
-                raise _Overtaken
+        if user.disabled_at is not None:
+            return user
+        if await prove_address(connection, user.id, client):
+            await take_over(connection, self.sessions, user.id, replaced, client)
+        identities = await list_identities(connection, user.id, MOST)
+        if any(each.provider == proof.provider for each in identities):
+            raise NotLinked
+        if not await link_identity(connection, user, proof, client, self.letters):
+            raise _Overtaken
         return user
 
     async def _begin(

@@ -333,6 +333,25 @@ async def test_an_account_with_that_address(
     assert ("identity_linked", ada.id) in [tuple(row) for row in rows]
 
 
+async def test_a_second_subject_with_the_address(
+    browser: httpx2.AsyncClient, ours: Running, theirs: Running, database: asyncpg.Connection
+) -> None:
+    """Somebody else at a provider who has an address there now does not get the account of who had it before.
+
+    Another provider that verified the address still opens it: the account has nobody there yet.
+    """
+    ours.know("before", "passed-on@example.com")
+    assert read_error(await sign_in(browser, "ours", "before")) == ""
+    user_id = next_auth.open_session_cookie(browser)["id"]
+    browser.cookies.clear()
+    ours.know("after", "passed-on@example.com")
+    assert read_error(await sign_in(browser, "ours", "after")) == "OAuthAccountNotLinked"
+    assert [row["subject"] for row in await database.fetch("SELECT subject FROM identities")] == ["before"]
+    theirs.know("somebody", "passed-on@example.com")
+    assert read_error(await sign_in(browser, "theirs", "somebody")) == ""
+    assert next_auth.open_session_cookie(browser)["id"] == user_id
+
+
 @pytest.mark.parametrize("is_proven", [True, False])
 @pytest.mark.parametrize(
     "look_alike",
