@@ -14,6 +14,8 @@ from typing import TypeAlias
 from auth_service.mail.addresses import check_email
 
 LONGEST_SUBJECT = 255  # characters (OpenID Connect Core 1.0, section 2)
+ABOUT_ADDRESS = frozenset({"email", "email_verified", "hd"})
+"""The claims of an address and its proof: worth something only beside each other."""
 
 
 class ProfileRefused(ValueError):
