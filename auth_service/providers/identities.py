@@ -7,7 +7,7 @@
    where the two addresses only look alike (``is_same_mailbox``), or the account has another subject of that provider:
    addresses change hands there.
 3. Where nobody has the address either, there is a new account, without a password. It needs an address, and a proven
-   one where nobody gets in without.
+   one where nobody gets in without: there an unproven one is NoAccountMade, be it taken or free.
 4. The limits on signing up hold. So do disabling and proof of the address, as for every way; a new device is reported.
 5. Of two answers about somebody new that come at once, one makes the account, and both sign in.
 6. A session is as recent as the provider says that the proof is. Where it does not say, it is not recent at all: a page
@@ -155,9 +155,11 @@ class Identities:
         self, connection: Connection, proof: ProviderProof, client: Client, replaced: Sequence[SessionId]
     ) -> User | None:
         """Return the user, whose row is locked, who is given the identity for their address; NotLinked."""
-        found = await find_credentials(connection, proof.email) if proof.email is not None else None
+        if proof.email is None or (self.needs_proof and not proof.is_email_proven):
+            return None  # whether or not there is an account: nobody learns who has one
+        found = await find_credentials(connection, proof.email)
         user = await lock_user(connection, found.user.id) if found else None
-        if user is None or proof.email is None:
+        if user is None:
             return None
         if not proof.is_email_proven or not is_same_mailbox(user.email, proof.email):
             raise NotLinked

@@ -333,6 +333,23 @@ async def test_an_account_with_that_address(
     assert ("identity_linked", ada.id) in [tuple(row) for row in rows]
 
 
+async def test_an_unverified_address_reveals_nobody(
+    app: Starlette, auth_database_url: str, tmp_path: Path, ours: Running, database: asyncpg.Connection
+) -> None:
+    """Where addresses have to be proven, one that the provider did not verify gets the same answer, taken or free."""
+    del app
+    file = write_providers(tmp_path, describe(ours))
+    mail = {"smtp_url": "smtp://127.0.0.1:9?tls=none", "mail_from": "a@example.com", "email_verification": "required"}
+    async with running_with_providers(auth_database_url, file, **mail) as strict, client_of(strict) as browser:
+        ours.know("real", "taken@example.com")
+        assert read_error(await sign_in(browser, "ours", "real")) == ""
+        browser.cookies.clear()
+        for address in ("taken@example.com", "free@example.com"):
+            ours.know("spy", address, is_proven=False)
+            assert read_error(await sign_in(browser, "ours", "spy")) == "OAuthCreateAccount"
+    assert await database.fetchval("SELECT count(*) FROM identities") == 1
+
+
 async def test_a_second_subject_with_the_address(
     browser: httpx2.AsyncClient, ours: Running, theirs: Running, database: asyncpg.Connection
 ) -> None:
