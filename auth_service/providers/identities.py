@@ -1,6 +1,7 @@
 """From what another provider proves to a session: who somebody is, is a provider and its subject, never an address.
 
-1. The user who has the identity is signed in, whatever the provider says of their address today.
+1. The user who has the identity is signed in, whatever the provider says of their address today. Not by another issuer
+   that has been given the provider's id since: NotLinked.
 2. An identity that nobody has is given to the account with its address only if the provider says that the address was
    verified and it is proven here, too; a letter then tells them. An account whose address nobody proved is taken over
    clean (``new_users.take_over``). In every other case with such an account, there is no session: NotLinked. So it is
@@ -18,6 +19,8 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import structlog
+
 from auth_service.clients import Client
 from auth_service.errors import EmailTaken, EmailUnproven, NoAccountMade, NotAllowedIn, NotLinked
 from auth_service.guessing.admission import Admission
@@ -29,7 +32,13 @@ from auth_service.new_users import NewUser, NewUsers, prove_address, take_over
 from auth_service.providers.recent_proofs import NEVER_SAID
 from auth_service.sessions import Sessions, SignedIn
 from auth_service.tables.audit import Event, insert_audit_line
-from auth_service.tables.identities import find_owner, insert_identity, list_identities, update_identity_used
+from auth_service.tables.identities import (
+    NewIdentity,
+    find_owner,
+    insert_identity,
+    list_identities,
+    update_identity_used,
+)
 from auth_service.tables.new_sessions import ProvenUser
 from auth_service.tables.sessions import SessionId
 from auth_service.tables.users import User, find_credentials, lock_user
@@ -37,6 +46,8 @@ from auth_service.web.schemas import AccountChange
 from shared.errors import Invalid, Unavailable
 from shared.postgres.database import Connection, Database
 from shared.web.schemas import validate
+
+log = structlog.get_logger("providers")
 
 MOST = 20  # identities of one user
 TRIES = 3  # somebody else may make the account at the same time
@@ -50,6 +61,7 @@ class ProviderProof:
     """
 
     provider: str
+    issuer: str
     subject: str
     email: str | None = field(default=None, repr=False)
     is_email_proven: bool = False
@@ -142,10 +154,12 @@ class Identities:
         self, connection: Connection, proof: ProviderProof, client: Client, replaced: Sequence[SessionId]
     ) -> User | None:
         """Return the user, whose row is locked, who has the identity, or is given it; NotLinked."""
-        owner_id = await find_owner(connection, proof.provider, proof.subject)
-        if owner_id is not None:
-            user = await lock_user(connection, owner_id)
-            used = (proof.provider, proof.subject, owner_id, proof.email)
+        owner = await find_owner(connection, proof.provider, proof.subject)
+        if owner is not None:
+            if not is_of_issuer(owner.issuer, proof):
+                raise NotLinked
+            user = await lock_user(connection, owner.user_id)
+            used = (proof.provider, proof.subject, owner.user_id, proof.email)
             if user is None or not await update_identity_used(connection, *used):
                 raise _Overtaken
             return user
@@ -167,9 +181,10 @@ class Identities:
             return user
         if await prove_address(connection, user.id, client):
             await take_over(connection, self.sessions, user.id, replaced, client)
-        identities = await list_identities(connection, user.id, MOST)
-        if any(each.provider == proof.provider for each in identities):
-            raise NotLinked
+        for each in await list_identities(connection, user.id, MOST):
+            if each.provider == proof.provider:
+                is_of_issuer(each.issuer, proof)  # for the log
+                raise NotLinked
         if not await link_identity(connection, user, proof, client, self.letters):
             raise _Overtaken
         return user
@@ -198,7 +213,8 @@ class Identities:
     async def _note_refusal(self, proof: ProviderProof, client: Client) -> None:
         """Note in the audit whose account was not opened, by identity or else by address."""
         async with self.database.connection() as connection:
-            user_id = await find_owner(connection, proof.provider, proof.subject)
+            owner = await find_owner(connection, proof.provider, proof.subject)
+            user_id = owner.user_id if owner else None
             if user_id is None and proof.email is not None:
                 found = await find_credentials(connection, proof.email)
                 user_id = found.user.id if found else None
@@ -217,13 +233,21 @@ async def link_identity(
 
     False also when they have ``MOST``.
     """
-    linked = (proof.provider, proof.subject, user.id, proof.email)
-    if not await insert_identity(connection, *linked, MOST):
+    new = NewIdentity(proof.provider, proof.issuer, proof.subject, proof.email)
+    if not await insert_identity(connection, new, user.id, MOST):
         return False
     await insert_audit_line(connection, Event.IDENTITY_LINKED, client, user.id, session_id)
     if letters is not None:
         await letters.write(connection, LetterKind.IDENTITY_LINKED, user, proof.provider, client)
     return True
+
+
+def is_of_issuer(issuer: str, proof: ProviderProof) -> bool:
+    """Tell whether an identity is of the issuer that proves it; where it is not, the log says what to do."""
+    if issuer != proof.issuer:
+        about = {"provider": proof.provider, "linked_by": issuer, "answered_by": proof.issuer}
+        log.error("provider_id_of_another_issuer", **about, remedy="give each issuer an id of its own")
+    return issuer == proof.issuer
 
 
 def _is_proven(user: User, proof: ProviderProof) -> bool:

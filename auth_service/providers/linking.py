@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from auth_service.clients import Client
 from auth_service.errors import IdentityTaken, LastWayIn, SessionChanged, TooManyIdentities
 from auth_service.mail.letters import LetterKind
-from auth_service.providers.identities import MOST, IdentityLetters, ProviderProof, link_identity
+from auth_service.providers.identities import MOST, IdentityLetters, ProviderProof, is_of_issuer, link_identity
 from auth_service.providers.recent_proofs import get_reauthentication, require_recent
 from auth_service.sessions import Sessions
 from auth_service.tables.audit import Event, insert_audit_line
@@ -100,8 +100,8 @@ class Linking:
                 raise SessionChanged
             if await link_identity(connection, locked, proof, client, self.letters, session.id):
                 return
-            owner_id = await find_owner(connection, proof.provider, proof.subject)
-        if owner_id is None:
+            owner = await find_owner(connection, proof.provider, proof.subject)
+        if owner is None:
             raise TooManyIdentities
-        if owner_id != user.id:
+        if owner.user_id != user.id or not is_of_issuer(owner.issuer, proof):
             raise IdentityTaken

@@ -6,6 +6,7 @@
 -- A user has few, by a limit, so their deletion may cascade.
 CREATE TABLE identities (
     provider text NOT NULL,
+    issuer text NOT NULL,
     subject text NOT NULL,
     user_id bigint NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     email text,
@@ -15,6 +16,7 @@ CREATE TABLE identities (
 );
 
 COMMENT ON TABLE identities IS 'who a user is to other providers; nothing else of theirs is stored';
+COMMENT ON COLUMN identities.issuer IS 'who the provider of that id was when it was linked; another one is not believed';
 COMMENT ON COLUMN identities.subject IS 'the provider''s name for somebody, which never changes and is never given to another';
 COMMENT ON COLUMN identities.email IS 'the address that the provider gave last, to show to the user; it names nobody here';
 

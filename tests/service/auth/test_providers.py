@@ -333,6 +333,31 @@ async def test_an_account_with_that_address(
     assert ("identity_linked", ada.id) in [tuple(row) for row in rows]
 
 
+@pytest.mark.parametrize("subject", ["known", "another"])
+async def test_an_id_that_another_issuer_has_now(
+    browser: httpx2.AsyncClient,
+    auth_database_url: str,
+    tmp_path: Path,
+    ours: Running,
+    database: asyncpg.Connection,
+    subject: str,
+) -> None:
+    """An ``id`` that is pointed at another issuer opens no account, by subject or by address, and the log says so."""
+    ours.know("known", "known@example.com")
+    assert read_error(await sign_in(browser, "ours", "known")) == ""
+    with running_provider("ours") as other:
+        other.know(subject, "known@example.com")
+        file = write_providers(tmp_path, describe(other))
+        async with running_with_providers(auth_database_url, file) as later, client_of(later) as late:
+            with capture_logs() as logs:
+                assert read_error(await sign_in(late, "ours", subject)) == "OAuthAccountNotLinked"
+            assert await next_auth.get_session(late) == {}
+    (line,) = (each for each in logs if each["event"] == "provider_id_of_another_issuer")
+    assert (line["provider"], line["linked_by"], line["answered_by"]) == ("ours", ours.issuer, other.issuer)
+    rows = await database.fetch("SELECT provider, issuer, subject FROM identities")
+    assert [tuple(row) for row in rows] == [("ours", ours.issuer, "known")]
+
+
 async def test_an_unverified_address_reveals_nobody(
     app: Starlette, auth_database_url: str, tmp_path: Path, ours: Running, database: asyncpg.Connection
 ) -> None:
@@ -409,8 +434,8 @@ async def test_an_unproven_account_is_taken_over_clean(
         assert (await attacker.post("/api/user", json=made)).status_code == 201
         assert (await next_auth.sign_in(attacker, made["email"], made["password"])).status_code == 200
         user_id = next_auth.open_session_cookie(attacker)["id"]
-        link = "INSERT INTO identities (provider, subject, user_id) VALUES ('theirs', 'mallory', $1)"
-        await database.execute(link, user_id)
+        link = "INSERT INTO identities (provider, issuer, subject, user_id) VALUES ('theirs', $2, 'mallory', $1)"
+        await database.execute(link, user_id, theirs.issuer)
         ours.know("victim", "victim@example.com")
         assert read_error(await sign_in(browser, "ours", "victim")) == ""
         assert next_auth.open_session_cookie(browser)["id"] == user_id
