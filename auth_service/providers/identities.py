@@ -16,7 +16,7 @@
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -28,7 +28,8 @@ from auth_service.guessing.rules import LimitName
 from auth_service.mail.addresses import is_same_mailbox
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
-from auth_service.new_users import NewUser, NewUsers, prove_address, take_over
+from auth_service.new_users import NewUser, NewUsers, choose_name, prove_address, take_over
+from auth_service.providers.identity_letters import IdentityLetters
 from auth_service.providers.recent_proofs import NEVER_SAID
 from auth_service.sessions import Sessions, SignedIn
 from auth_service.tables.audit import Event, insert_audit_line
@@ -42,10 +43,8 @@ from auth_service.tables.identities import (
 from auth_service.tables.new_sessions import ProvenUser
 from auth_service.tables.sessions import SessionId
 from auth_service.tables.users import User, find_credentials, lock_user
-from auth_service.web.schemas import AccountChange
-from shared.errors import Invalid, Unavailable
+from shared.errors import Unavailable
 from shared.postgres.database import Connection, Database
-from shared.web.schemas import validate
 
 log = structlog.get_logger("providers")
 
@@ -67,19 +66,6 @@ class ProviderProof:
     is_email_proven: bool = False
     name: str = ""
     authenticated_at: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class IdentityLetters:
-    """Tells users what becomes of their identities, where there is mail; ``names`` are the providers', by their ids."""
-
-    notices: Notices | None
-    names: Mapping[str, str]
-
-    async def write(self, connection: Connection, kind: LetterKind, user: User, provider: str, client: Client) -> None:
-        """Tell a user what the caller's transaction does to their identity at a provider."""
-        if self.notices is not None:
-            await self.notices.write(connection, kind, user, client, provider=self.names.get(provider, provider))
 
 
 class _Overtaken(Exception):
@@ -180,7 +166,7 @@ class Identities:
         if user.disabled_at is not None:
             return user
         if await prove_address(connection, user.id, client):
-            await take_over(connection, self.sessions, user.id, replaced, client)
+            user = await take_over(connection, self.sessions, user, replaced, client, said=proof.name)
         for each in await list_identities(connection, user.id, MOST):
             if each.provider == proof.provider:
                 is_of_issuer(each.issuer, proof)  # for the log
@@ -254,15 +240,3 @@ def _is_proven(user: User, proof: ProviderProof) -> bool:
     """Tell whether a user's address is proven, be it just now by this very proof."""
     is_same = proof.email is not None and is_same_mailbox(proof.email, user.email)
     return user.email_verified_at is not None or (proof.is_email_proven and is_same)
-
-
-def choose_name(said: str, email: str) -> str:
-    """Return the name of somebody new: as the provider says it, where it can be one here, else from the address."""
-    for wanted in (said, email.partition("@")[0]):
-        try:
-            name = validate(AccountChange, {"name": wanted}).name
-        except Invalid:
-            continue
-        if name is not None:
-            return name
-    return "?"

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from auth_service.clients import Client
 from auth_service.errors import IdentityTaken, LastWayIn, SessionChanged, TooManyIdentities
 from auth_service.mail.letters import LetterKind
-from auth_service.providers.identities import MOST, IdentityLetters, ProviderProof, is_of_issuer, link_identity
+from auth_service.providers.identities import MOST, ProviderProof, is_of_issuer, link_identity
+from auth_service.providers.identity_letters import IdentityLetters
 from auth_service.providers.recent_proofs import get_reauthentication, require_recent
 from auth_service.sessions import Sessions
 from auth_service.tables.audit import Event, insert_audit_line

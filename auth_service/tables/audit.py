@@ -29,6 +29,7 @@ class Event(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - what happened, not a password
     PASSWORD_REFUSED = "password_refused"  # noqa: S105 - the same
     ACCOUNT_DELETED = "account_deleted"
+    ACCOUNT_TAKEN_OVER = "account_taken_over"
     USER_DISABLED = "user_disabled"
     USER_ENABLED = "user_enabled"
     ROLES_CHANGED = "roles_changed"

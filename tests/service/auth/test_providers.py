@@ -446,6 +446,30 @@ async def test_an_unproven_account_is_taken_over_clean(
     assert (await next_auth.get_session(browser)) != {}
 
 
+async def test_a_take_over_leaves_neither_roles_nor_name(
+    browser: httpx2.AsyncClient, ours: Running, database: asyncpg.Connection
+) -> None:
+    """What an unproven account was given, and called itself, is void once somebody else proves its address."""
+    made = {"name": "Mallory", "email": "boss@example.com", "password": PASSWORD}
+    assert (await browser.post("/api/user", json=made)).status_code == 201
+    await database.execute("UPDATE users SET roles = '{admin}'")
+    ours.know("boss", "boss@example.com", name="Ada")
+    assert read_error(await sign_in(browser, "ours", "boss")) == ""
+    session = next_auth.open_session_cookie(browser)
+    assert (session["name"], read_claims(session["accessToken"]).get("roles", [])) == ("Ada", [])
+    events = [row["event"] for row in await database.fetch("SELECT event FROM audit ORDER BY id")]
+    assert events == [
+        "signed_up",
+        "email_proven",
+        "account_taken_over",
+        "roles_changed",
+        "identity_linked",
+        "signed_in",
+    ]
+    changes = await database.fetch("SELECT kind, name FROM user_changes")
+    assert [tuple(row) for row in changes] == [("renamed", "Ada")], "those who keep copies learn of it"
+
+
 async def test_an_identity_does_not_outlive_a_reset_that_proves_the_address(
     app: Starlette, auth_database_url: str, tmp_path: Path, theirs: Running, database: asyncpg.Connection
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_service.providers.identities import choose_name
+from auth_service.new_users import choose_name
 from auth_service.providers.presets import PRESETS
 from auth_service.providers.profiles import (
     Profile,
