@@ -190,7 +190,7 @@ class Identities:
             raise EmailUnproven
         said = proof.authenticated_at
         authenticated_at = dt.datetime.fromtimestamp(said, dt.UTC) if said is not None else NEVER_SAID
-        proven = ProvenUser(user.id, authenticated_at=authenticated_at)
+        proven = ProvenUser(user.id, authenticated_at=authenticated_at, provider=proof.provider)
         begun = await self.sessions.begin_within(connection, proven, client, replaced)
         if begun is None:
             raise NotAllowedIn
@@ -204,7 +204,7 @@ class Identities:
             if user_id is None and proof.email is not None:
                 found = await find_credentials(connection, proof.email)
                 user_id = found.user.id if found else None
-            await insert_audit_line(connection, Event.SIGN_IN_REFUSED, client, user_id)
+            await insert_audit_line(connection, Event.SIGN_IN_REFUSED, client, user_id, provider=proof.provider)
 
 
 async def link_identity(
@@ -222,7 +222,7 @@ async def link_identity(
     new = NewIdentity(proof.provider, proof.issuer, proof.subject, proof.email)
     if not await insert_identity(connection, new, user.id, MOST):
         return False
-    await insert_audit_line(connection, Event.IDENTITY_LINKED, client, user.id, session_id)
+    await insert_audit_line(connection, Event.IDENTITY_LINKED, client, user.id, session_id, proof.provider)
     if letters is not None:
         await letters.write(connection, LetterKind.IDENTITY_LINKED, user, proof.provider, client)
     return True

@@ -63,7 +63,8 @@ class Linking:
             await self._add(user, session, proof, client)
         except (IdentityTaken, TooManyIdentities):
             async with self.database.connection() as connection:
-                await insert_audit_line(connection, Event.IDENTITY_REFUSED, client, user.id, session.id)
+                about = (user.id, session.id, proof.provider)
+                await insert_audit_line(connection, Event.IDENTITY_REFUSED, client, *about)
             raise
 
     async def remove(self, user: User, session: Session, provider: str, client: Client) -> None:
@@ -81,7 +82,7 @@ class Linking:
             if not self.keeps_way_in(locked, others, has_password=proven.has_password):
                 raise LastWayIn
             await delete_identities_at(connection, user.id, provider)
-            await insert_audit_line(connection, Event.IDENTITY_REMOVED, client, user.id, session.id)
+            await insert_audit_line(connection, Event.IDENTITY_REMOVED, client, user.id, session.id, provider)
             await self.sessions.end_all(connection, user.id, Ending.IDENTITY_REMOVED, client, spared=session.id)
             await self.letters.write(connection, LetterKind.IDENTITY_REMOVED, locked, provider, client)
 

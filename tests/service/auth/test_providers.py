@@ -103,13 +103,13 @@ async def test_somebody_new_signs_up_and_the_next_time_in(
         "user_id": session["id"],
         "email": "other@example.com",
     }
-    events = await database.fetch("SELECT event FROM audit ORDER BY id")
-    assert [row["event"] for row in events] == [
-        "signed_up",
-        "email_proven",
-        "identity_linked",
-        "signed_in",
-        "signed_in",
+    events = await database.fetch("SELECT event, provider FROM audit ORDER BY id")
+    assert [tuple(row) for row in events] == [
+        ("signed_up", None),
+        ("email_proven", None),
+        ("identity_linked", "ours"),
+        ("signed_in", "ours"),
+        ("signed_in", "ours"),
     ]
 
 
@@ -328,9 +328,10 @@ async def test_an_account_with_that_address(
     assert read_error(await sign_in(browser, "ours", "the-real-ada")) == ""
     assert next_auth.open_session_cookie(browser)["id"] == ada.id
     assert (await next_auth.sign_in(browser, ada.email)).status_code == 200, "the password is still good"
-    rows = await database.fetch("SELECT event, user_id FROM audit ORDER BY id")
-    assert ("sign_in_refused", ada.id) in [tuple(row) for row in rows]
-    assert ("identity_linked", ada.id) in [tuple(row) for row in rows]
+    rows = await database.fetch("SELECT event, user_id, provider FROM audit ORDER BY id")
+    assert ("sign_in_refused", ada.id, "ours") in [tuple(row) for row in rows]
+    assert ("identity_linked", ada.id, "ours") in [tuple(row) for row in rows]
+    assert ("signed_in", ada.id, None) in [tuple(row) for row in rows], "that was by the password"
 
 
 @pytest.mark.parametrize("subject", ["known", "another"])
