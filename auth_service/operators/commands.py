@@ -132,6 +132,7 @@ async def show_audit(parts: Parts, arguments: Arguments) -> list[Record]:
         {
             "at": line.happened_at,
             "event": line.event,
+            "provider": line.provider,
             "user": line.user_id,
             "session": line.session_id,
             "address": line.address,

@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from auth_service.providers.presets import LOG_IN_ANEW, OPENID_SCOPES, PRESETS, Endpoints, Fields
+from auth_service.providers.profiles import ReadClaims, read_claims
 from shared.settings import LOOPBACK_HOSTS
 from shared.toml_lines import KeyPath, TomlInvalid, get_line, list_lines, parse_toml
 
@@ -57,6 +58,7 @@ class Provider:
     """One who signs people in for us; ``origins`` are all that it is called at, the issuer's own first.
 
     ``endpoints`` are None where it publishes them, as OpenID Connect has it; ``anew`` asks for proof again.
+    ``read`` then reads its claims.
     """
 
     id: str
@@ -69,6 +71,7 @@ class Provider:
     address: str | None = None
     endpoints: Endpoints | None = None
     anew: Fields = LOG_IN_ANEW
+    read: ReadClaims = read_claims
 
 
 class _Table(BaseModel):
@@ -204,6 +207,7 @@ def _complete(table: _Table, secret: str) -> Provider:
         table.address,
         preset.endpoints if preset else None,
         preset.anew if preset else LOG_IN_ANEW,
+        preset.read if preset else read_claims,
     )
 
 

@@ -87,4 +87,5 @@ async def read_proof(provider: str, request: Request, _: Fields) -> ProviderProo
         raise ProviderRefused from None
     profile = proven.profile
     about = (profile.subject, profile.email, profile.is_email_proven, profile.name)
-    return ProviderProof(provider, *about, proven.authenticated_at)
+    issuer = providers.clients[provider].provider.issuer
+    return ProviderProof(provider, issuer, *about, proven.authenticated_at)

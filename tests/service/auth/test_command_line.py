@@ -49,7 +49,7 @@ async def test_who_a_user_is_to_other_providers(
     command_line: CommandLine, ada: Person, database: asyncpg.Connection
 ) -> None:
     """``user show`` names the providers that a user signs in with, and the address there; deletion takes all of it."""
-    link = "INSERT INTO identities (provider, subject, user_id, email) VALUES ($1, 'ada', $2, $3)"
+    link = "INSERT INTO identities (provider, issuer, subject, user_id, email) VALUES ($1, $1, 'ada', $2, $3)"
     await database.execute(link, "google", ada.id, "ada@gmail.example")
     await database.execute(link, "naver", ada.id, None)
     shown = await command_line.find("user", "show", str(ada.id))

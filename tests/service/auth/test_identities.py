@@ -152,6 +152,10 @@ async def test_an_identity_of_somebody_else(
     backs.append(read_place(await browser.get(await prove_there(again.headers["location"], "own"))))
     assert backs == [f"{PAGE}?done=added"] * 2
     assert await database.fetchval("SELECT count(*) FROM identities WHERE user_id = $1", mary.id) == 1
+    await database.execute("UPDATE identities SET issuer = 'https://before.example'")
+    again = await browser.post(f"{PAGE}/ours", data=form.fields)
+    back = await browser.get(await prove_there(again.headers["location"], "own"))
+    assert read_place(back) == f"{PAGE}?refused=taken", "not of the issuer that has the provider's id now"
 
 
 async def test_two_who_add_the_same_at_once(
@@ -175,7 +179,10 @@ async def test_an_account_has_few(
     browser: httpx2.AsyncClient, mary: Person, ours: Running, database: asyncpg.Connection
 ) -> None:
     """An account that has twenty identities gets no other."""
-    fill = "INSERT INTO identities (provider, subject, user_id) SELECT 'gone', i, $1 FROM generate_series(1, 20) AS i"
+    fill = """
+        INSERT INTO identities (provider, issuer, subject, user_id)
+        SELECT 'gone', 'gone', i, $1 FROM generate_series(1, 20) AS i
+    """
     await database.execute(fill, mary.id)
     ours.know("mary", "mary@example.com")
     refused = await add(browser, "ours", "mary")
@@ -301,7 +308,8 @@ async def test_a_provider_that_is_off_is_no_way_in(
     ours.know("only", "only@example.com")
     assert read_error(await sign_in(browser, "ours", "only")) == ""
     user_id = next_auth.open_session_cookie(browser)["id"]
-    await database.execute("INSERT INTO identities (provider, subject, user_id) VALUES ('gone', 'x', $1)", user_id)
+    link = "INSERT INTO identities (provider, issuer, subject, user_id) VALUES ('gone', 'gone', 'x', $1)"
+    await database.execute(link, user_id)
     assert (await remove(browser, "ours")).status_code == 409
     assert (await remove(browser, "gone")).status_code == 303
 

@@ -80,6 +80,28 @@ async def test_an_answer_that_is_not_believed(
     assert await database.fetchval(stored) == 0
 
 
+@pytest.mark.parametrize(
+    ("claims", "userinfo"),
+    [
+        ({"email_verified": True}, {"email": "victim@example.com"}),
+        ({"email": "john@example.com", "hd": "example.com"}, {"email": "victim@example.com"}),
+        ({"email": "victim@example.com"}, {"email_verified": True}),
+    ],
+)
+async def test_an_address_and_its_proof_are_of_one_document(
+    browser: httpx2.AsyncClient,
+    hostile: Running,
+    database: asyncpg.Connection,
+    claims: dict[str, object],
+    userinfo: dict[str, object],
+) -> None:
+    """That an address was verified counts only beside that very address: the ID token's, or else the user info's."""
+    hostile.say(claims=claims, userinfo={"sub": "johndoe", **userinfo})
+    assert read_error(await browser.get(await prove_there(await begin(browser, "hostile"), "john"))) == ""
+    assert next_auth.open_session_cookie(browser)["email"] == "victim@example.com"
+    assert await database.fetchval("SELECT email_verified_at FROM users") is None
+
+
 async def test_metadata_of_another_issuer(
     app: Starlette, auth_database_url: str, tmp_path: Path, database: asyncpg.Connection
 ) -> None:
