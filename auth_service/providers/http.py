@@ -25,7 +25,7 @@ from auth_service.providers.file import Provider, origin_of
 CALL_WITHIN = 5.0  # seconds
 CONNECT_WITHIN = 2.0
 SLOTS = 8
-MOST_WAITING = 64
+MOST_WAITING = 16
 LONGEST_ANSWER = 65_536  # bytes
 LONGEST_KEYS = 1_048_576
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "Gatepost"}
