@@ -16,7 +16,7 @@ from auth_service.errors import ProviderDeclined, ProviderDown, ProviderRefused
 from auth_service.guessing.rules import LimitName
 from auth_service.parts import parts_of, providers_of
 from auth_service.providers.checks import Checks
-from auth_service.providers.exchange import SignInDeclined, read_answer
+from auth_service.providers.exchange import Answer, ProvenProfile, SignInDeclined, read_answer
 from auth_service.providers.file import Provider
 from auth_service.providers.http import ProviderFailed
 from auth_service.providers.identities import ProviderProof
@@ -72,19 +72,31 @@ def find_linking_session(provider: str, request: Request) -> str | None:
 
 async def read_proof(provider: str, request: Request, _: Fields) -> ProviderProof:
     """Return what the provider's answer in the query proves; ProviderRefused, ProviderDeclined, Throttled."""
-    providers, admission, client = providers_of(request), parts_of(request).admission, identify_client(request)
-    await admission.check_address(LimitName.PROVIDER, client)
+    providers = providers_of(request)
+    await parts_of(request).admission.check_address(LimitName.PROVIDER, identify_client(request))
     checks = providers.cookies.find(read_cookies(request), provider, int(time.time()))
     try:
         answer = read_answer(request.query_params.multi_items(), checks)
         assert checks is not None, "else there is no answer to them"
-        proven = await providers.clients[provider].prove(answer, checks)
+        proven = await _prove(provider, request, answer, checks)
     except SignInDeclined:
         raise ProviderDeclined from None
     except ProviderFailed as failure:
         log.warning("provider_sign_in_refused", provider=provider, reason=failure.reason)
-        await admission.admit_address(LimitName.PROVIDER, client)
         raise ProviderRefused from None
     profile = proven.profile
     about = (profile.subject, profile.email, profile.is_email_proven, profile.name)
     return ProviderProof(provider, *about, proven.authenticated_at)
+
+
+async def _prove(provider: str, request: Request, answer: Answer, checks: Checks) -> ProvenProfile:
+    """Return what an answer proves that this browser asked for; a refusal counts for its address.
+
+    Other answers don't: any site can have them sent. Nor does what the provider itself is to blame for.
+    """
+    try:
+        return await providers_of(request).clients[provider].prove(answer, checks)
+    except ProviderFailed as failure:
+        if not failure.is_its_own:
+            await parts_of(request).admission.admit_address(LimitName.PROVIDER, identify_client(request))
+        raise

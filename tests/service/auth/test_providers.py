@@ -469,7 +469,7 @@ async def test_a_provider_that_is_killed_in_the_middle(
     app: Starlette, auth_database_url: str, tmp_path: Path, database: asyncpg.Connection
 ) -> None:
     """A provider that dies while somebody is there costs them that sign-in, and nothing else once it is back."""
-    del app, database
+    del app
     with running_provider("mortal") as mortal:
         mortal.know("patient", "patient@example.com")
         async with (
@@ -479,6 +479,7 @@ async def test_a_provider_that_is_killed_in_the_middle(
             back = await prove_there(await begin(browser, "mortal"), "patient")
             mortal.program.kill()
             assert read_error(await browser.get(back)) == "OAuthCallback"
+            assert await database.fetchval("SELECT count(*) FROM attempts") == 0, "that was not their doing"
             assert (await begin(browser, "mortal")).startswith(mortal.issuer), "what it published is kept"
             with running_provider("mortal", port=mortal.port) as again:
                 again.know("patient", "patient@example.com")
