@@ -21,7 +21,7 @@ from auth_service.providers.file import Provider
 from auth_service.providers.http import ProviderFailed
 from auth_service.providers.identities import ProviderProof
 from auth_service.ways.way import Begun, Fields, Way
-from auth_service.web.browser import read_cookies
+from auth_service.web.browser import offer_csrf_token, read_cookies
 from shared.tokens.protocol import Protocol
 
 ASKED_FOR = ("prompt", "login_hint", "ui_locales", "display", "acr_values", "hd")
@@ -61,20 +61,26 @@ async def lead_there(provider: str, request: Request, checks: Checks) -> Begun:
     except ProviderFailed as failure:
         log.warning("provider_sign_in_not_begun", provider=provider, reason=failure.reason)
         raise ProviderDown from None
-    return Begun(url, providers.cookies.write(checks, provider, int(time.time())))
+    csrf_token, _ = offer_csrf_token(request)  # the form that leads here came with it
+    return Begun(url, providers.cookies.write(checks, provider, csrf_token, int(time.time())))
+
+
+def find_checks(provider: str, request: Request) -> Checks | None:
+    """Return the checks of what this browser began at a provider; with a csrf token that is new, there are none."""
+    (csrf_token, _), now = offer_csrf_token(request), int(time.time())
+    return providers_of(request).cookies.find(read_cookies(request), provider, csrf_token, now)
 
 
 def find_linking_session(provider: str, request: Request) -> str | None:
     """Return the session for which this browser began to add an identity; None where it began to sign in."""
-    checks = providers_of(request).cookies.find(read_cookies(request), provider, int(time.time()))
+    checks = find_checks(provider, request)
     return checks.wanted_by if checks else None
 
 
 async def read_proof(provider: str, request: Request, _: Fields) -> ProviderProof:
     """Return what the provider's answer in the query proves; ProviderRefused, ProviderDeclined, Throttled."""
-    providers = providers_of(request)
     await parts_of(request).admission.check_address(LimitName.PROVIDER, identify_client(request))
-    checks = providers.cookies.find(read_cookies(request), provider, int(time.time()))
+    checks = find_checks(provider, request)
     try:
         answer = read_answer(request.query_params.multi_items(), checks)
         assert checks is not None, "else there is no answer to them"

@@ -200,6 +200,8 @@ async def test_a_strangers_identity_is_nobodys(
         assert read_error(await browser.get(back)) == "OAuthCallback"
         for name in ("next-auth.state", "next-auth.nonce", "next-auth.pkce.code_verifier"):
             browser.cookies.set(name, attacker.cookies[name])
+        assert read_error(await browser.get(back)) == "OAuthCallback", "no sibling domain can set these cookies"
+        browser.cookies.set("next-auth.csrf-token", attacker.cookies["next-auth.csrf-token"])
         assert read_place(await browser.get(back)) == f"{PAGE}?refused=changed"
     assert await database.fetchval("SELECT count(*) FROM identities") == 0
     assert (await browser.get(API, headers=mary.bearer)).json() == []

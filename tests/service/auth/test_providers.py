@@ -181,6 +181,29 @@ async def test_state_of_another_browser(provider_app: Starlette, browser: httpx2
     assert await next_auth.get_session(browser) == {}
 
 
+@pytest.mark.parametrize("is_signed_in", [True, False])
+async def test_checks_that_a_sibling_domain_set(
+    provider_app: Starlette, browser: httpx2.AsyncClient, ours: Running, ada: Person, *, is_signed_in: bool
+) -> None:
+    """Who can set cookies for this site, from a sibling domain, can't sign a visitor in to an account of their own.
+
+    Login CSRF: state, nonce and verifier of the attacker count only beside the attacker's csrf cookie.
+    """
+    ours.know("mallory", "mallory@example.com")
+    if is_signed_in:
+        assert (await next_auth.sign_in(browser, ada.email)).status_code == 200
+    async with client_of(provider_app) as attacker:
+        back = await prove_there(await begin(attacker, "ours"), "mallory")
+        for name in ("next-auth.state", "next-auth.nonce", "next-auth.pkce.code_verifier"):
+            browser.cookies.set(name, attacker.cookies[name])
+        before = (await next_auth.get_session(browser)).get("user", {}).get("email")
+        with capture_logs() as logs:
+            assert read_error(await browser.get(back)) == "OAuthCallback"
+        assert [each["reason"] for each in logs if "reason" in each] == ["answer_to_another_browser"]
+        assert (await next_auth.get_session(browser)).get("user", {}).get("email") == before
+        assert read_error(await attacker.get(back)) == ""
+
+
 async def test_an_answer_twice(browser: httpx2.AsyncClient, ours: Running, database: asyncpg.Connection) -> None:
     """Of one answer that comes twice at once, one signs in, and its browser stays so; later it is worth nothing."""
     ours.know("twice", "twice@example.com")
