@@ -29,6 +29,7 @@ from tests.support.providers import (
 )
 from tests.support.recovery import NEW_PASSWORD, confirm, get_code
 from tests.support.services import PUBLIC_URL, client_of
+from tests.support.waiting import wait_until
 
 PAGE = "/account/identities"
 API = "/api/me/identities"
@@ -435,6 +436,41 @@ async def test_another_address_asks_for_a_recent_sign_in(
             await forget_letters(database)
             answers.append(await browser.post(form.action, data=moves[1]))
             assert [answer.status_code for answer in answers] == [303, 401]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("POST", "/api/me/password", {"newPassword": NEW_PASSWORD}), ("DELETE", "/api/me", {})],
+    ids=["first password", "deletion"],
+)
+async def test_a_session_that_ends_meanwhile_changes_nothing(
+    browser: httpx2.AsyncClient,
+    auth_database_url: str,
+    ours: Running,
+    database: asyncpg.Connection,
+    method: str,
+    path: str,
+    body: dict[str, str],
+) -> None:
+    """Whoever holds a session that its owner ends sets no first password with a request that was on its way by then.
+
+    Nor deletes the account. The row of the user, which is locked here, holds that request up until the end.
+    """
+    ours.know("robbed", "robbed@example.com")
+    assert read_error(await sign_in(browser, "ours", "robbed")) == ""
+    blocked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    locking = await asyncpg.connect(auth_database_url)
+    try:
+        async with locking.transaction():
+            await locking.execute("SELECT FROM users FOR UPDATE")
+            request = asyncio.create_task(browser.request(method, path, json=body, headers=bearer_of(browser)))
+            await wait_until(lambda: database.fetchval(blocked), lambda waiting: waiting > 0)
+            await database.execute("UPDATE sessions SET revoked_at = now(), revoked_because = 'ended_by_user'")
+    finally:
+        await locking.close()
+    assert (await request).status_code == 401
+    assert await database.fetchval("SELECT password_hash FROM users") is None
+    assert await database.fetchval("SELECT count(*) FROM users") == 1
 
 
 async def test_the_first_password(browser: httpx2.AsyncClient, ours: Running, database: asyncpg.Connection) -> None:
