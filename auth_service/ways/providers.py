@@ -51,11 +51,14 @@ async def begin(provider: str, request: Request, _: Fields) -> Begun:
 
 
 async def lead_there(provider: str, request: Request, checks: Checks) -> Begun:
-    """Lead to the provider, with checks in the browser's cookies; ProviderDown."""
+    """Lead to the provider, with checks in the browser's cookies; ProviderDown.
+
+    To add an identity, a user proves it anew there: somebody else may be signed in at the provider in this browser.
+    """
     providers = providers_of(request)
     asked = {name: request.query_params[name] for name in ASKED_FOR if name in request.query_params}
     wanted = {name: value for name, value in asked.items() if len(value) <= LONGEST_ASKED and value.isprintable()}
-    is_anew = LOGIN in wanted.get("prompt", "").split()
+    is_anew = checks.wanted_by is not None or LOGIN in wanted.get("prompt", "").split()
     try:
         url = await providers.clients[provider].build_url(checks, wanted, anew=is_anew)
     except ProviderFailed as failure:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx2
@@ -153,6 +154,19 @@ async def test_an_identity_of_somebody_else(
     backs.append(read_place(await browser.get(await prove_there(again.headers["location"], "own"))))
     assert backs == [f"{PAGE}?done=added"] * 2
     assert await database.fetchval("SELECT count(*) FROM identities WHERE user_id = $1", mary.id) == 1
+
+
+async def test_adding_one_takes_a_proof_there(browser: httpx2.AsyncClient, mary: Person, ours: Running) -> None:
+    """Whoever is signed in at the provider in this browser proves it anew: it may be somebody else's sign-in."""
+    ours.know("mary", "mary@example.com")
+    ours.know("flatmate", "flatmate@example.com")
+    async with httpx2.AsyncClient() as there:
+        await prove_there(await begin(browser, "ours"), "flatmate", there)
+        begun = (await start_adding(browser, "ours")).headers["location"]
+        assert {"prompt=login", "max_age=0"} <= set(urlsplit(begun).query.split("&"))
+        assert read_place(await browser.get(await prove_there(begun, "mary", there))) == f"{PAGE}?done=added"
+    (listed,) = (await browser.get(API, headers=mary.bearer)).json()
+    assert listed["email"] == "mary@example.com"
 
 
 async def test_two_who_add_the_same_at_once(
