@@ -15,7 +15,7 @@ from auth_service.operators.commands import operator
 from tests.support import next_auth
 from tests.support.forged_tokens import read_claims
 from tests.support.html_forms import read_forms
-from tests.support.letters import forget_letters
+from tests.support.letters import forget_letters, list_letters
 from tests.support.people import PASSWORD, Person, sign_up_and_in
 from tests.support.providers import (
     Running,
@@ -388,7 +388,10 @@ async def test_a_letter_tells_of_what_was_linked_by_address(
 async def test_a_reset_gives_a_password_to_who_has_none(
     app: Starlette, auth_database_url: str, tmp_path: Path, ours: Running, database: asyncpg.Connection
 ) -> None:
-    """An operator may start a reset for somebody without a password; their code sets one, and the provider stays."""
+    """An operator may start a reset for somebody without a password; their code sets one, and the provider stays.
+
+    Both letters name it, for it may be somebody else's who broke in.
+    """
     del app
     ours.know("nopass", "nopass@example.com")
     file = write_providers(tmp_path, describe(ours))
@@ -399,6 +402,8 @@ async def test_a_reset_gives_a_password_to_who_has_none(
         assert await next_auth.get_session(browser) == {}
         code = await get_code(browser, database, "nopass@example.com")
         assert (await confirm(browser, "nopass@example.com", code, NEW_PASSWORD)).status_code == 204
+        letters = {each.kind: each.facts for each in await list_letters(database)}
+        assert letters["reset_started"]["providers"] == letters["password_changed"]["providers"] == "The ours"
         assert (await next_auth.sign_in(browser, "nopass@example.com", NEW_PASSWORD)).status_code == 200
         assert read_error(await sign_in(browser, "ours", "nopass")) == ""
         assert next_auth.open_session_cookie(browser)["id"] == user_id
