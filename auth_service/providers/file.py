@@ -105,13 +105,18 @@ class _Table(BaseModel):
 
     @field_validator("issuer")
     @classmethod
-    def _check_issuer(cls, value: str, info: ValidationInfo) -> str:
+    def _check_issuer(cls, value: str) -> str:
         if not _ISSUER.fullmatch(value) or origin_of(value) is None:
             raise ValueError("must be a URL such as https://login.example.com, without a query")
+        return value
+
+    @field_validator("issuer", "origins")
+    @classmethod
+    def _check_https(cls, value: str | list[str], info: ValidationInfo) -> str | list[str]:
         is_development = (info.context or {}).get("is_development", False)
-        parts = urlsplit(value)
-        if parts.scheme != "https" and parts.hostname not in LOOPBACK_HOSTS and not is_development:
-            raise ValueError("must be https in production")
+        for parts in map(urlsplit, [value] if isinstance(value, str) else value):
+            if parts.scheme != "https" and parts.hostname not in LOOPBACK_HOSTS and not is_development:
+                raise ValueError("must be https in production")
         return value
 
     @field_validator("name")

@@ -120,12 +120,45 @@ async def test_refusals_are_bounded(
 ) -> None:
     """An address whose answers were refused too often makes us ask no provider for a while, right ones included."""
     hostile.say(userinfo=PROVEN)
-    back = await prove_there(await begin(browser, "hostile"), "john")
-    assert read_error(await browser.get(f"{back}0")) == "OAuthCallback"
+    invented = (await prove_there(await begin(browser, "hostile"), "john")).replace("code=", "code=0")
+    hostile.say(userinfo=PROVEN, token={"error": "invalid_grant"}, status=400)
+    assert read_error(await browser.get(invented)) == "OAuthCallback"
     await database.execute("UPDATE attempts SET since = clock_timestamp() + interval '1 day'")
+    hostile.say(userinfo=PROVEN)
+    back = await prove_there(await begin(browser, "hostile"), "john")
     assert read_error(await browser.get(back)) == "TooManyAttempts"
     await database.execute("DELETE FROM attempts")
     assert read_error(await browser.get(back)) == ""
+
+
+async def test_what_makes_us_ask_nobody_is_no_refusal(
+    browser: httpx2.AsyncClient, hostile: Running, hostile_app: Starlette, database: asyncpg.Connection
+) -> None:
+    """Answers that this browser did not ask for cost no allowance: any other site can have them sent from anywhere."""
+    hostile.say(userinfo=PROVEN)
+    back = await prove_there(await begin(browser, "hostile"), "john")
+    stray = "/api/auth/callback/hostile?code=any&state=any"
+    async with client_of(hostile_app) as other:
+        for browser_without in (other, browser):
+            for url in (stray, f"{stray}&code=twice", "/api/auth/callback/hostile"):
+                assert read_error(await browser_without.get(url)) == "OAuthCallback"
+    assert await database.fetchval("SELECT count(*) FROM attempts") == 0
+    assert read_error(await browser.get(back)) == ""
+
+
+@pytest.mark.parametrize("status", [500, 503])
+async def test_a_fault_of_the_providers_own_is_no_refusal(
+    browser: httpx2.AsyncClient, hostile: Running, database: asyncpg.Connection, status: int
+) -> None:
+    """While a provider is out of order, trying costs no allowance; a code that it refuses does."""
+    hostile.say(userinfo=PROVEN, token={}, status=status)
+    back = await prove_there(await begin(browser, "hostile"), "john")
+    assert read_error(await browser.get(back)) == "OAuthCallback"
+    assert await database.fetchval("SELECT count(*) FROM attempts") == 0
+    hostile.say(userinfo=PROVEN, token={"error": "invalid_grant"}, status=400)
+    back = await prove_there(await begin(browser, "hostile"), "john")
+    assert read_error(await browser.get(back)) == "OAuthCallback"
+    assert await database.fetchval("SELECT count(*) FROM attempts") == 1
 
 
 def test_the_document_lists_them(pytestconfig: pytest.Config) -> None:

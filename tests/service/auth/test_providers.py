@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
 from auth_service.providers import cached_document
-from auth_service.providers.http import SLOTS
+from auth_service.providers.cached_document import MOST_WAITING
 from tests.support import next_auth
 from tests.support.forged_tokens import read_claims
 from tests.support.html_forms import read_forms
@@ -181,6 +181,29 @@ async def test_state_of_another_browser(provider_app: Starlette, browser: httpx2
     assert await next_auth.get_session(browser) == {}
 
 
+@pytest.mark.parametrize("is_signed_in", [True, False])
+async def test_checks_that_a_sibling_domain_set(
+    provider_app: Starlette, browser: httpx2.AsyncClient, ours: Running, ada: Person, *, is_signed_in: bool
+) -> None:
+    """Who can set cookies for this site, from a sibling domain, can't sign a visitor in to an account of their own.
+
+    Login CSRF: state, nonce and verifier of the attacker count only beside the attacker's csrf cookie.
+    """
+    ours.know("mallory", "mallory@example.com")
+    if is_signed_in:
+        assert (await next_auth.sign_in(browser, ada.email)).status_code == 200
+    async with client_of(provider_app) as attacker:
+        back = await prove_there(await begin(attacker, "ours"), "mallory")
+        for name in ("next-auth.state", "next-auth.nonce", "next-auth.pkce.code_verifier"):
+            browser.cookies.set(name, attacker.cookies[name])
+        before = (await next_auth.get_session(browser)).get("user", {}).get("email")
+        with capture_logs() as logs:
+            assert read_error(await browser.get(back)) == "OAuthCallback"
+        assert [each["reason"] for each in logs if "reason" in each] == ["answer_to_another_browser"]
+        assert (await next_auth.get_session(browser)).get("user", {}).get("email") == before
+        assert read_error(await attacker.get(back)) == ""
+
+
 async def test_an_answer_twice(browser: httpx2.AsyncClient, ours: Running, database: asyncpg.Connection) -> None:
     """Of one answer that comes twice at once, one signs in, and its browser stays so; later it is worth nothing."""
     ours.know("twice", "twice@example.com")
@@ -301,19 +324,23 @@ async def test_a_provider_that_is_down_harms_nobody_else(
 async def test_a_provider_that_hangs_harms_nobody_else(
     ada: Person, ours: Running, auth_database_url: str, tmp_path: Path
 ) -> None:
-    """While many wait for one that never answers, others sign in with another and by password; then those are told."""
+    """While one never answers, a few wait for it, and any number more are told at once; others sign in as ever."""
     ours.know("calm", "calm@example.com")
     async with contextlib.AsyncExitStack() as stack:
         hanging = await stack.enter_async_context(MisbehavingServer().running())
         file = write_providers(tmp_path, describe(ours), f'id = "hangs"\nissuer = "{hanging.origin}/slow"')
         app = await stack.enter_async_context(running_with_providers(auth_database_url, file))
         waiting, others = [await stack.enter_async_context(client_of(app)) for _ in range(2)]
-        tries = [asyncio.create_task(begin(waiting, "hangs")) for _ in range(2 * SLOTS)]
+        await next_auth.get_csrf_token(waiting)
+        told = {f"{PUBLIC_URL}/api/auth/error?error=OAuthSignin"}
+        tries = [asyncio.create_task(begin(waiting, "hangs")) for _ in range(MOST_WAITING)]
         await wait_until(hanging.count_asked, lambda asked: asked > 0)
+        assert set(await asyncio.gather(*(begin(others, "hangs") for _ in range(100)))) == told
+        assert not any(each.done() for each in tries)
         assert read_error(await sign_in(others, "ours", "calm")) == ""
         assert (await next_auth.sign_in(others, ada.email)).status_code == 200
         hanging.end()
-        assert set(await asyncio.gather(*tries)) == {f"{PUBLIC_URL}/api/auth/error?error=OAuthSignin"}
+        assert set(await asyncio.gather(*tries)) == told
 
 
 async def test_an_account_with_that_address(
@@ -575,7 +602,7 @@ async def test_a_provider_that_is_killed_in_the_middle(
     app: Starlette, auth_database_url: str, tmp_path: Path, database: asyncpg.Connection
 ) -> None:
     """A provider that dies while somebody is there costs them that sign-in, and nothing else once it is back."""
-    del app, database
+    del app
     with running_provider("mortal") as mortal:
         mortal.know("patient", "patient@example.com")
         async with (
@@ -585,6 +612,7 @@ async def test_a_provider_that_is_killed_in_the_middle(
             back = await prove_there(await begin(browser, "mortal"), "patient")
             mortal.program.kill()
             assert read_error(await browser.get(back)) == "OAuthCallback"
+            assert await database.fetchval("SELECT count(*) FROM attempts") == 0, "that was not their doing"
             assert (await begin(browser, "mortal")).startswith(mortal.issuer), "what it published is kept"
             with running_provider("mortal", port=mortal.port) as again:
                 again.know("patient", "patient@example.com")
