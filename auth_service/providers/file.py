@@ -57,8 +57,7 @@ class ProvidersRefused(ValueError):
 class Provider:
     """One who signs people in for us; ``origins`` are all that it is called at, the issuer's own first.
 
-    ``endpoints`` are None where it publishes them, as OpenID Connect has it; ``anew`` asks for proof again.
-    ``read`` then reads its claims.
+    ``endpoints`` are None where it publishes them; ``read`` then reads its claims. ``anew`` asks for proof again.
     """
 
     id: str
@@ -234,12 +233,9 @@ def _refuse(line: int, reason: str) -> ProvidersRefused:
 def _choose_fault(invalid: ValidationError, lines: dict[KeyPath, int]) -> tuple[int, str]:
     """Return the line and the reason of the first fault. A missing word comes last: it may be there, misspelt."""
     faults = [
-        (
-            fault["type"] == "missing",
-            get_line(lines, fault["loc"]),
-            _describe(fault["type"], fault["loc"], fault["msg"]),
-        )
+        (kind == "missing", get_line(lines, place), _describe(kind, place, fault["msg"]))
         for fault in invalid.errors(include_url=False, include_input=False)
+        for kind, place in [(fault["type"], fault["loc"])]
     ]
     _, line, reason = min(faults)
     return line, reason

@@ -24,7 +24,7 @@ async def unlink(linking: Linking, user_id: int, provider: str, client: Client) 
         if provider not in {each.provider for each in await list_identities(connection, user_id, MOST)}:
             raise NotFound("The user has nothing at that provider")
         await delete_identities_at(connection, user_id, provider)
-        await insert_audit_line(connection, Event.IDENTITY_REMOVED, client, user_id)
+        await insert_audit_line(connection, Event.IDENTITY_REMOVED, client, user_id, provider=provider)
         await linking.sessions.end_all(connection, user_id, Ending.IDENTITY_REMOVED, client)
         await linking.letters.write(connection, LetterKind.IDENTITY_REMOVED, user, provider, client)
     return user

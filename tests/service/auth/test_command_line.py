@@ -394,7 +394,9 @@ async def test_what_remains_after_a_reset(
     """``user reset-password`` names the identities by which somebody still gets in; with ``--unlink`` none remains."""
     for name in ("smtp_url", "mail_from"):
         monkeypatch.setenv(name.upper(), str(WITH_MAIL[name]))
-    await database.execute("INSERT INTO identities (provider, subject, user_id) VALUES ('hub', 'thief', $1)", ada.id)
+    await database.execute(
+        "INSERT INTO identities (provider, issuer, subject, user_id) VALUES ('hub', 'hub', 'thief', $1)", ada.id
+    )
     found = await command_line.find("user", "reset-password", str(ada.id))
     assert isinstance(found, dict)
     assert found["identities"] == ["hub: -"]
@@ -409,7 +411,7 @@ async def test_an_operator_unlinks_an_identity(
     command_line: CommandLine, client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:
     """``user unlink`` takes away what a user has at one provider, and ends all sessions; nothing else of theirs."""
-    given = "INSERT INTO identities (provider, subject, user_id) VALUES ($2, 'thief', $1)"
+    given = "INSERT INTO identities (provider, issuer, subject, user_id) VALUES ($2, $2, 'thief', $1)"
     for provider in ("hub", "other"):
         await database.execute(given, ada.id, provider)
     found = await command_line.find("user", "unlink", str(ada.id), "hub")
