@@ -23,7 +23,7 @@ from auth_service.signing_up.new_users import First, NewUser, NewUsers, Then
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.codes import end_codes_of
 from auth_service.tables.new_sessions import ProvenUser
-from auth_service.tables.sessions import Ending, Session, SessionId
+from auth_service.tables.sessions import Ending, Session, SessionId, find_live_session
 from auth_service.tables.user_changes import ChangeKind, insert_user_change
 from auth_service.tables.users import (
     Credentials,
@@ -36,7 +36,7 @@ from auth_service.tables.users import (
     update_roles,
 )
 from auth_service.web.schemas import PasswordChange, SignUp
-from shared.errors import Conflict, Invalid, NotFound
+from shared.errors import Conflict, Invalid, NotFound, Unauthorized
 from shared.language.sentences import Sentence
 from shared.postgres.database import Connection, Database
 
@@ -116,7 +116,8 @@ class Accounts:
     async def change_password(self, user: User, wanted: PasswordChange, session: Session, client: Client) -> None:
         """Change the password, or set the first one, and end all other sessions, and all codes and links that wait.
 
-        Invalid names ``newPassword`` when it is not acceptable; as ``_confirm`` for ``currentPassword``.
+        Invalid names ``newPassword`` when it is not acceptable; as ``_confirm`` for ``currentPassword``. Unauthorized
+        when the session is over by then.
         """
         fault = find_password_fault(wanted.new_password, name=user.name, email=user.email)
         if fault:
@@ -126,6 +127,7 @@ class Accounts:
             password_hash = _get_taken(await self.passwords.hash_new(wanted.new_password, slot), "newPassword")
         async with self.database.transaction() as connection:
             await lock_user(connection, user.id)
+            await _require_live(connection, session)
             if not await update_password(connection, found, password_hash):
                 raise Conflict("The password was changed elsewhere at the same time")
             await insert_audit_line(connection, Event.PASSWORD_CHANGED, client, user.id, session.id)
@@ -137,17 +139,20 @@ class Accounts:
     async def delete_own(self, user: User, session: Session, password: str | None, client: Client) -> None:
         """Delete the account of a user who proves it is theirs, as ``_confirm`` for ``password``."""
         await self._confirm(user, session, password, "password", client)
-        await self.delete(user.id, client)
+        await self.delete(user.id, client, session)
 
-    async def delete(self, user_id: int, client: Client) -> User:
+    async def delete(self, user_id: int, client: Client, session: Session | None = None) -> User:
         """Delete a user, end their sessions and publish both; their posts go when the posts service learns of it.
 
-        Returns the user as they were; NotFound when no user has that id.
+        Returns the user as they were; NotFound when no user has that id, Unauthorized when the session that asks is
+        over.
         """
         async with self.database.transaction() as connection:
             user = await lock_user(connection, user_id)
             if user is None:
                 raise NotFound("There is no user of that id")
+            if session is not None:
+                await _require_live(connection, session)
             await insert_audit_line(connection, Event.ACCOUNT_DELETED, client, user.id)
             await self.sessions.end_all(connection, user.id, Ending.ACCOUNT_DELETED, client)
             await delete_user(connection, user.id)
@@ -221,6 +226,12 @@ async def _replace_roles(
         raise Conflict(Sentence("A user can have at most {most} roles", most=MAX_ROLES))
     await insert_audit_line(connection, Event.ROLES_CHANGED, client, user_id)
     return user
+
+
+async def _require_live(connection: Connection, session: Session) -> None:
+    """Unauthorized where a session ended while its request was on its way; its user's row is locked."""
+    if await find_live_session(connection, session.id) is None:
+        raise Unauthorized
 
 
 async def _nothing_more(_: Connection, user: User) -> User:

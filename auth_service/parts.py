@@ -19,7 +19,8 @@ from auth_service.mail.mail import Mail, build_mail, build_notices
 from auth_service.mail.notices import Notices
 from auth_service.passwords.guessable import load_common_passwords, load_estimator
 from auth_service.passwords.hashing import Passwords
-from auth_service.providers.identities import Identities, IdentityLetters
+from auth_service.providers.identities import Identities
+from auth_service.providers.identity_letters import IdentityLetters
 from auth_service.providers.linking import Linking
 from auth_service.providers.providers import Providers
 from auth_service.session_uses import SessionUses
@@ -105,8 +106,7 @@ class Parts:
         notices = build_notices(settings, database, admission)
         sessions = _build_sessions(settings, database, admission, access_tokens, notices)
         new_users = NewUsers(database, epoch_watch, Invitations.of(settings, database))
-        names = {each.id: each.name for each in settings.providers}
-        letters = IdentityLetters(notices, names)
+        letters = IdentityLetters(notices, {each.id: each.name for each in settings.providers})
         identities = Identities(database, new_users, admission, sessions, notices, settings.needs_proof, letters)
         signing_in = SigningIn(database, passwords, admission, sessions, identities, notices, settings.needs_proof)
         accounts = Accounts(database, new_users, passwords, admission, signing_in, sessions, notices)

@@ -212,6 +212,7 @@ class Sessions:
             ends_at=now + self._get_life(session, now),
             authenticated_at=int(session.authenticated_at.timestamp()) if session.authenticated_at else began_at,
             roles=user.roles,
+            email_verified=user.email_verified_at is not None,
         )
 
     async def _tell_replaced(self, connection: Connection, ended: Sequence[Session], client: Client) -> None:

@@ -140,7 +140,7 @@ class SigningIn:
             user = await lock_user(connection, link.user_id) if link and link.user_id is not None else None
             if link and user and _may_use_link(user, proof) and await use_code(connection, link.id):
                 if await prove_address(connection, user.id, client):
-                    await take_over(connection, self.sessions, user.id, replaced, client)
+                    await take_over(connection, self.sessions, user, replaced, client)
                 begun = await self.sessions.begin_within(connection, ProvenUser(user.id), client, replaced)
         if begun is None:
             await self._note_refused_link(user, client)

@@ -118,7 +118,8 @@ def create_app(
     checks = {"keys": keys.find_lack}  # with no policy there is no process, and upstreams are not a part of it
     pages = create_own_pages(current, settings, lifespan, checks, remarks)
     public, names = settings.public, credentials.cookie_names
-    heads, upstream_heads, gate = RequestHeads(public.hosts), UpstreamHeads(public, names), Gate(current, credentials)
+    heads, gate = RequestHeads(public.hosts), Gate(current, credentials)
+    upstream_heads = UpstreamHeads(public, credentials, current)
     own_answers = OwnAnswers(pages, public.url, names)
     unknown_keys = UnknownKeys(gate, key_follower) if key_follower else None
     forward_auth = ForwardAuth(public, heads, gate, renewal, unknown_keys, own_answers, names)

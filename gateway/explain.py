@@ -37,6 +37,7 @@ from gateway.judgement_text import describe_judgement
 from gateway.policy.decision import RedirectToSignIn, Refuse
 from gateway.policy.file import load_policy
 from gateway.policy.in_force import CurrentPolicy
+from gateway.policy.methods import REGISTERED
 from gateway.policy.rules import Policy, PolicyInvalid
 from gateway.settings import DEFAULT_RULES, GatewaySettings
 from gateway.wire.headers import RawHeader
@@ -179,7 +180,11 @@ def split_target(target: str) -> tuple[bytes, bytes]:
 def _list_remarks(policy: Policy) -> list[str]:
     """Return remarks on what is valid, but perhaps not meant."""
     has_sign_in = any(upstream.session_cookies for upstream in policy.upstreams)
-    return [] if has_sign_in else ["no upstream has session_cookies: nobody signs in here with a browser"]
+    remarks = [] if has_sign_in else ["no upstream has session_cookies: nobody signs in here with a browser"]
+    for rule in policy.rules:
+        odd = sorted(rule.methods - REGISTERED)
+        remarks += [f"line {rule.line}: {' '.join(odd)}: no method that is registered"] if odd else []
+    return remarks
 
 
 def _is_cookie_ignored(head: RequestHead, judgement: Judgement, credentials: Credentials) -> bool:

@@ -2,14 +2,14 @@
 
 The proxy, forward auth and ``explain`` all come here; nothing else judges.
 
-1. A request that can be read in two ways was refused when it was parsed (``request_heads``); that refusal comes first.
-2. The caller is identified once (``credentials``), and ``decide`` alone says what happens. Nobody is contacted.
+1. A request that can be read in two ways was refused when it was parsed (``request_heads``); that refusal comes first,
+   unless only the path is spelled in another way than the canonical one, and a rule takes that (``spellings``).
+2. The rule is chosen first (``choose_rule``): it says whether a token in the header counts, or the session cookie
+   alone. Then the caller is identified, once (``credentials``), and ``apply_rule`` says what happens. Nobody is
+   contacted.
 3. Where a session's token has expired and a rule would let its user further, the judgement says so (``stale``): the
    session is renewed, and the request judged again with the caller that results.
 4. The upstream gets the canonical path and the query as it came; nothing else of the client's spelling.
-5. Where a rule says ``own_credentials``, that is known only after the caller was looked for: a token of another issuer
-   is checked in vain there, like any that somebody made up. It costs what that costs, and no more: now and then a
-   reading of the published keys, for which that request does not wait.
 """
 
 import time
@@ -19,18 +19,19 @@ from typing import NamedTuple
 from gateway.callers.credentials import NOBODY, Credentials, Identity, StaleSession
 from gateway.callers.renewal import RenewedCaller
 from gateway.callers.same_origin import SAFE_METHODS
+from gateway.policy.choice import RequestFacts, choose_for_spelling, choose_rule
 from gateway.policy.decision import (
     AnswerOptions,
     Decision,
-    Forward,
     RedirectToSignIn,
     Refuse,
-    RequestFacts,
-    decide,
+    answer_without_rule,
+    apply_rule,
     wants_renewal,
 )
 from gateway.policy.in_force import CurrentPolicy
-from gateway.policy.rules import PROBES
+from gateway.policy.rules import PROBES, Authorization, Policy
+from gateway.policy.spellings import Spelling, read_spelling
 from gateway.wire.request_heads import RequestHead
 from shared.errors import MethodNotAllowed, Unavailable
 from shared.observing.request_context import SIGN_IN_WANTED, RequestRecord
@@ -69,6 +70,11 @@ class Gate:
         self._current = current
         self._credentials = credentials
 
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self._current.policy
+
     def judge(
         self, head: RequestHead, now: int, renewed: RenewedCaller | None = None, *, is_forward_auth: bool = False
     ) -> Judgement:
@@ -76,34 +82,54 @@ class Gate:
         line, headers = head
         if line.raw_path in _PROBES and not is_forward_auth:
             return _judge_probe(head)
-        identity = (
-            self._credentials.identify(line.method, headers.raw, now) if renewed is None else Identity(renewed.caller)
-        )
-        passing, refusal = headers.passing, head.refusal
-        if line.path is None or passing is None or refusal is not None:
-            assert refusal is not None
-            return Judgement(Refuse(refusal), identity, line.path_text)
-        origin, length = self._credentials.public_url, passing.content_length
+        policy, path, passing, spelling = self._current.policy, line.path, headers.passing, None
+        if path is None or passing is None:
+            spelling = _find_spelling(policy, head)
+            if spelling is None or passing is None:
+                return self._refuse(head, now, renewed)
+            path = spelling.write(spelling.needs)
         facts = RequestFacts(
             line.method,
-            line.path,
+            path,
             line.query,
             headers.raw,
             now,
-            origin,
+            self._credentials.public_url,
             line.version,
-            length,
+            passing.content_length,
             is_forward_auth,
             headers.asks_upgrade,
         )
-        policy = self._current.policy
-        decision = decide(policy, facts, identity.caller)
+        if spelling is None:
+            chosen = choose_rule(policy, facts)
+        else:
+            found = choose_for_spelling(policy, facts, spelling)
+            if found is None:
+                return self._refuse(head, now, renewed)
+            facts, chosen = found
+        if chosen is None:
+            return Judgement(answer_without_rule(policy, facts), self._identify(head, now, renewed), facts.path.text)
+        if renewed is None:
+            is_ours = chosen.rule.authorization is not Authorization.OWN
+            identity = self._credentials.identify(line.method, headers.raw, now, by_header=is_ours)
+        else:
+            identity = Identity(renewed.caller)
+        decision = apply_rule(chosen, facts, identity.caller)
         if renewed is not None and renewed.is_unknown and isinstance(decision, Refuse | RedirectToSignIn):
             decision = Refuse(Unavailable(), decision.rule, decision.matcher)  # the caller may well be allowed
-        if isinstance(decision, Forward) and decision.rule.own_credentials:
-            identity = NOBODY  # the header may prove something to the service; here it proves nothing
         stale = identity.stale if identity.stale is not None and wants_renewal(policy, decision) else None
-        return Judgement(decision, identity, line.path.text, stale)
+        return Judgement(decision, identity, facts.path.text, stale)
+
+    def _refuse(self, head: RequestHead, now: int, renewed: RenewedCaller | None) -> Judgement:
+        """Return the judgement on a request that was refused when it was parsed."""
+        assert head.refusal is not None
+        return Judgement(Refuse(head.refusal), self._identify(head, now, renewed), head.line.path_text)
+
+    def _identify(self, head: RequestHead, now: int, renewed: RenewedCaller | None) -> Identity:
+        """Return who sends a request that no rule decides about; for the log alone."""
+        if renewed is not None:
+            return Identity(renewed.caller)
+        return self._credentials.identify(head.line.method, head.headers.raw, now)
 
     def may_go_on(self, user: User | None) -> bool:
         """Tell whether the token that proved the caller is still good."""
@@ -122,6 +148,12 @@ def note_judgement(record: RequestRecord, judgement: Judgement) -> None:
         record.refusal = SIGN_IN_WANTED
     record.matcher = decision.matcher.source
     record.upstream = decision.rule.upstream
+
+
+def _find_spelling(policy: Policy, head: RequestHead) -> Spelling | None:
+    """Return how a request's path is spelled where nothing else is wrong with it, and some rule might take that."""
+    is_asked = policy.takes_spellings and head.line.is_only_spelled and head.headers.refusal is None
+    return read_spelling(head.line.raw_path) if is_asked else None
 
 
 def _judge_probe(head: RequestHead) -> Judgement:

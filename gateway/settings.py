@@ -11,7 +11,7 @@ from pydantic_settings import NoDecode
 from gateway.callers.client_address import Network
 from shared.nextauth_settings import NextAuthSettings
 from shared.service_settings import ServiceSecretSettings
-from shared.settings import PreviousSecrets, Secret, read_service_urls
+from shared.settings import PreviousSecrets, Secret, read_policy_variables
 from shared.verifier_settings import VerifierSettings
 from shared.web.page_settings import PageSettings
 
@@ -74,7 +74,7 @@ class GatewaySettings(NextAuthSettings, PageSettings, ServiceSecretSettings, Ver
         return PublicSide(self.nextauth_url, self.hosts, self.trusted_proxies)
 
     def rule_variables(self) -> dict[str, str]:
-        """Return what the policy file may refer to as ``${NAME}``: URLs of services, some by the environment alone."""
+        """Return what the policy file may refer to as ``${NAME}``: URLs of services, and variables of its own."""
         names = [name for name in type(self).model_fields if name.endswith("_service_url")]
         known = {name.upper(): str(getattr(self, name)) for name in names}
-        return {**read_service_urls(), **known}
+        return {**read_policy_variables(), **known}

@@ -41,7 +41,7 @@ SAMPLE_SECRETS = {
 """For development only: published with the source, so production refuses them."""
 
 SECRET_NAMES = (*SAMPLE_SECRETS, *(f"{name}_PREVIOUS" for name in SAMPLE_SECRETS))
-_SERVICE_URL = re.compile(r"[A-Z][A-Z0-9_]*_SERVICE_URL")
+_OF_POLICY = re.compile(r"[A-Z][A-Z0-9_]*_SERVICE_URL|POLICY_[A-Z0-9_]+")
 _OF_CALLER = re.compile(r"[A-Z][A-Z0-9_]*_SERVICE_SECRET(_PREVIOUS)?")
 
 
@@ -178,9 +178,9 @@ def list_names(settings_type: type["LogSettings"]) -> frozenset[str]:
     return frozenset(name.upper() for name in settings_type.model_fields) | files
 
 
-def read_service_urls() -> dict[str, str]:
-    """Return where the environment says that services are: ``POSTS_SERVICE_URL``, and so on."""
-    return {name: value for name, value in os.environ.items() if value and _SERVICE_URL.fullmatch(name)}
+def read_policy_variables() -> dict[str, str]:
+    """Return what a policy may name of the environment: addresses (``POSTS_SERVICE_URL``), and what is its own."""
+    return {name: value for name, value in os.environ.items() if value and _OF_POLICY.fullmatch(name)}
 
 
 def load_settings(settings_type: type[AnySettings]) -> AnySettings:

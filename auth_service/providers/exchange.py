@@ -7,7 +7,7 @@ The authorization code flow (RFC 6749, section 4.1; OpenID Connect Core 1.0, sec
 2. An answer that names its issuer names this one; one that has to, does (RFC 9207).
 3. The code goes to this provider's own token endpoint, with the verifier of this browser.
 4. Who somebody is, the ID token says. For an address that it lacks the provider is asked by the access token, and must
-   then speak of the same subject (OpenID Connect Core 1.0, section 5.3.2).
+   then speak of the same subject (OpenID Connect Core 1.0, section 5.3.2). An address and its proof are one document's.
 5. The access token is dropped then, as is all else: nobody here acts for anybody there.
 """
 
@@ -26,7 +26,7 @@ from auth_service.providers.file import Provider
 from auth_service.providers.http import ProviderFailed, ProviderHttp
 from auth_service.providers.id_token import Expected, find_authenticated_at, open_id_token, split_id_token
 from auth_service.providers.metadata import Metadata, fetch_metadata, read_preset
-from auth_service.providers.profiles import Profile, ProfileRefused, read_claims
+from auth_service.providers.profiles import ABOUT_ADDRESS, Profile, ProfileRefused
 from auth_service.providers.provider_keys import KeySet, fetch_keys, read_signing_key
 
 SIGN_IN_TIMEOUT = 5.0  # seconds
@@ -145,8 +145,9 @@ class ProviderClient:
             said = await self._ask(metadata.userinfo, tokens)
             if not isinstance(said, dict) or said.get("sub") != claims.get("sub"):
                 raise ProviderFailed("userinfo_of_another_subject")
-            claims = {**claims, **said} if "email" in said else claims  # an address and whether it is proven, as one
-        return ProvenProfile(read_claims(claims), authenticated_at)
+            if "email" in said:
+                claims = {name: value for name, value in claims.items() if name not in ABOUT_ADDRESS} | said
+        return ProvenProfile(self.provider.read(claims), authenticated_at)
 
     async def _ask(self, url: str, tokens: Tokens) -> object:
         return await self._http.get_json(url, headers={"Authorization": f"Bearer {tokens.access}"})

@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from auth_service.providers.presets import LOG_IN_ANEW, OPENID_SCOPES, PRESETS, Endpoints, Fields
+from auth_service.providers.profiles import ReadClaims, read_claims
 from shared.settings import LOOPBACK_HOSTS
 from shared.toml_lines import KeyPath, TomlInvalid, get_line, list_lines, parse_toml
 
@@ -56,7 +57,7 @@ class ProvidersRefused(ValueError):
 class Provider:
     """One who signs people in for us; ``origins`` are all that it is called at, the issuer's own first.
 
-    ``endpoints`` are None where it publishes them, as OpenID Connect has it; ``anew`` asks for proof again.
+    ``endpoints`` are None where it publishes them; ``read`` then reads its claims. ``anew`` asks for proof again.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Provider:
     address: str | None = None
     endpoints: Endpoints | None = None
     anew: Fields = LOG_IN_ANEW
+    read: ReadClaims = read_claims
 
 
 class _Table(BaseModel):
@@ -102,13 +104,18 @@ class _Table(BaseModel):
 
     @field_validator("issuer")
     @classmethod
-    def _check_issuer(cls, value: str, info: ValidationInfo) -> str:
+    def _check_issuer(cls, value: str) -> str:
         if not _ISSUER.fullmatch(value) or origin_of(value) is None:
             raise ValueError("must be a URL such as https://login.example.com, without a query")
+        return value
+
+    @field_validator("issuer", "origins")
+    @classmethod
+    def _check_https(cls, value: str | list[str], info: ValidationInfo) -> str | list[str]:
         is_development = (info.context or {}).get("is_development", False)
-        parts = urlsplit(value)
-        if parts.scheme != "https" and parts.hostname not in LOOPBACK_HOSTS and not is_development:
-            raise ValueError("must be https in production")
+        for parts in map(urlsplit, [value] if isinstance(value, str) else value):
+            if parts.scheme != "https" and parts.hostname not in LOOPBACK_HOSTS and not is_development:
+                raise ValueError("must be https in production")
         return value
 
     @field_validator("name")
@@ -204,6 +211,7 @@ def _complete(table: _Table, secret: str) -> Provider:
         table.address,
         preset.endpoints if preset else None,
         preset.anew if preset else LOG_IN_ANEW,
+        preset.read if preset else read_claims,
     )
 
 
@@ -225,12 +233,9 @@ def _refuse(line: int, reason: str) -> ProvidersRefused:
 def _choose_fault(invalid: ValidationError, lines: dict[KeyPath, int]) -> tuple[int, str]:
     """Return the line and the reason of the first fault. A missing word comes last: it may be there, misspelt."""
     faults = [
-        (
-            fault["type"] == "missing",
-            get_line(lines, fault["loc"]),
-            _describe(fault["type"], fault["loc"], fault["msg"]),
-        )
+        (kind == "missing", get_line(lines, place), _describe(kind, place, fault["msg"]))
         for fault in invalid.errors(include_url=False, include_input=False)
+        for kind, place in [(fault["type"], fault["loc"])]
     ]
     _, line, reason = min(faults)
     return line, reason

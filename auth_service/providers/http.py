@@ -13,6 +13,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
@@ -25,10 +26,13 @@ from auth_service.providers.file import Provider, origin_of
 CALL_WITHIN = 5.0  # seconds
 CONNECT_WITHIN = 2.0
 SLOTS = 8
-MOST_WAITING = 64
+MOST_WAITING = 16
 LONGEST_ANSWER = 65_536  # bytes
 LONGEST_KEYS = 1_048_576
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "Gatepost"}
+
+_OUT_OF_ORDER = frozenset({"busy", "too_slow", "unreachable", "redirect", "compressed", "too_long", "not_json"})
+_SERVER_ERROR = re.compile(r"(?:^|_)status_5\d\d$")
 
 
 class ProviderFailed(Exception):
@@ -37,6 +41,11 @@ class ProviderFailed(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+    @property
+    def is_its_own(self) -> bool:
+        """Whether the provider is out of order, whatever it was asked for."""
+        return self.reason in _OUT_OF_ORDER or _SERVER_ERROR.search(self.reason) is not None
 
 
 class ProviderHttp:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from auth_service.clients import Client
 from auth_service.errors import IdentityTaken, LastWayIn, SessionChanged, TooManyIdentities
 from auth_service.mail.letters import LetterKind
-from auth_service.providers.identities import MOST, IdentityLetters, ProviderProof, link_identity
+from auth_service.providers.identities import MOST, ProviderProof, is_of_issuer, link_identity
+from auth_service.providers.identity_letters import IdentityLetters
 from auth_service.providers.recent_proofs import get_reauthentication, require_recent
 from auth_service.sessions import Sessions
 from auth_service.tables.audit import Event, insert_audit_line
@@ -62,7 +63,8 @@ class Linking:
             await self._add(user, session, proof, client)
         except (IdentityTaken, TooManyIdentities):
             async with self.database.connection() as connection:
-                await insert_audit_line(connection, Event.IDENTITY_REFUSED, client, user.id, session.id)
+                about = (user.id, session.id, proof.provider)
+                await insert_audit_line(connection, Event.IDENTITY_REFUSED, client, *about)
             raise
 
     async def remove(self, user: User, session: Session, provider: str, client: Client) -> None:
@@ -80,7 +82,7 @@ class Linking:
             if not self.keeps_way_in(locked, others, has_password=proven.has_password):
                 raise LastWayIn
             await delete_identities_at(connection, user.id, provider)
-            await insert_audit_line(connection, Event.IDENTITY_REMOVED, client, user.id, session.id)
+            await insert_audit_line(connection, Event.IDENTITY_REMOVED, client, user.id, session.id, provider)
             await self.sessions.end_all(connection, user.id, Ending.IDENTITY_REMOVED, client, spared=session.id)
             await self.letters.write(connection, LetterKind.IDENTITY_REMOVED, locked, provider, client)
 
@@ -100,8 +102,8 @@ class Linking:
                 raise SessionChanged
             if await link_identity(connection, locked, proof, client, self.letters, session.id):
                 return
-            owner_id = await find_owner(connection, proof.provider, proof.subject)
-        if owner_id is None:
+            owner = await find_owner(connection, proof.provider, proof.subject)
+        if owner is None:
             raise TooManyIdentities
-        if owner_id != user.id:
+        if owner.user_id != user.id or not is_of_issuer(owner.issuer, proof):
             raise IdentityTaken

@@ -1,7 +1,8 @@
 """From a request's headers to a caller: the ``Authorization`` header, else NextAuth's session cookie.
 
 1. A token in the ``Authorization`` header wins, even a wrong one: it is never replaced by a cookie. A header with
-   another scheme, such as ``Basic``, is not for us, and the cookie still counts.
+   another scheme, such as ``Basic``, is not for us, and the cookie still counts. Where the header is an application's
+   (``authorization = "own"``) it is not read at all.
 2. A cookie counts only where another site can't have forged the request (``same_origin``). Elsewhere the caller is
    anonymous.
 3. A session cookie proves nothing by itself: the access token sealed inside is verified like any other.
@@ -112,13 +113,31 @@ class Credentials:
             public_url=settings.nextauth_url,
         )
 
-    def identify(self, method: str, headers: Iterable[RawHeader], now: int) -> Identity:
-        """Return who sends a request, by its raw headers (names in lower case), and which of its cookies to renew."""
+    def identify(self, method: str, headers: Iterable[RawHeader], now: int, *, by_header: bool = True) -> Identity:
+        """Return who sends a request, by its raw headers (names in lower case), and which of its cookies to renew.
+
+        Not ``by_header``: the ``Authorization`` header is not ours, and proves nothing.
+        """
         headers = tuple(headers)
+        if not by_header:
+            return self._identify_by_cookie(method, headers, now)
         caller = authenticate(headers, self.tokens, self.revocations, now)
         if isinstance(caller, Anonymous) and caller.reason is Reason.MISSING:
             return self._identify_by_cookie(method, headers, now)
         return Identity(caller)
+
+    def list_session_cookies(self, user: User, headers: Iterable[RawHeader], now: int) -> list[str]:
+        """Return the pieces of the session cookie, each once, if it is of the session that proved who the user is."""
+        values = tuple(list_values(headers, b"cookie"))
+        cookies = self._read_cookies(values)
+        session = self.sealer.open(cookies.sealed, now) if cookies is not None and cookies.sealed else None
+        if cookies is None or session is None:
+            return []
+        if session.get("sid") != user.claims.session_id and session.get("accessToken") != user.token:
+            return []
+        found = parse_cookies((b"cookie", value) for value in values)
+        whole = self.cookie_names.session
+        return [f"{piece}={found[piece]}" for piece in ([whole] if whole in found else cookies.pieces)]
 
     def _identify_by_cookie(self, method: str, headers: tuple[RawHeader, ...], now: int) -> Identity:
         values = tuple(list_values(headers, b"cookie"))

@@ -4,8 +4,9 @@
 2. The original request is read from the question (``question``); from there on everything is the gate's judgement. No
    upstream is ever contacted.
 3. A yes carries ``Gatepost-Decision: allow``, which no other server sends by accident, and always every header that a
-   yes can carry, empty where there is no value: ``Authorization`` as the upstream gets it, and ``Cookie`` without
-   NextAuth's. The proxy copies both, so that a client's own can't survive.
+   yes can carry, empty where there is no value: ``Authorization`` as the upstream gets it, ``Cookie`` without
+   NextAuth's, and each header by which any rule of the policy names callers (``identity``). The proxy copies them all,
+   so that a client's own can't survive.
    NextAuth's cookies never stand in an answer, which a script could read where a proxy passes on everything: only the
    paths of NextAuth need them, and those are for the gateway to serve.
 4. Anything but a yes is a no, in the form that the proxy understands:
@@ -23,6 +24,7 @@ import time
 from starlette.responses import Response
 
 from gateway.callers.client_address import is_trusted
+from gateway.callers.identity_headers import list_identity
 from gateway.callers.renewal import RenewedCaller, SessionRenewal
 from gateway.callers.unknown_keys import UnknownKeys
 from gateway.forward_auth.question import Dialect, choose_dialect, is_question, read_question
@@ -92,14 +94,19 @@ class ForwardAuth:
             case Refuse(error):
                 raise error
             case decision:
-                return self._allow(head, original, _choose_credential(decision, original))
+                return self._allow(head, original, decision)
 
-    def _allow(self, head: RequestHead, original: RequestHead, credential: str) -> Answer:
+    def _allow(self, head: RequestHead, original: RequestHead, decision: Forward | TellState) -> Answer:
         """Return the yes (law 3)."""
         passing = original.headers.passing
         assert passing is not None  # else it would have been refused
         cookies = keep_cookies(passing.cookies, self._cookie_names).decode("latin-1")
-        copied = {"Authorization": credential, "Cookie": cookies}
+        copied = {
+            **dict.fromkeys(sorted(self._gate.policy.identity_names), ""),
+            **_name_caller(decision),
+            "Authorization": _choose_credential(decision, original),
+            "Cookie": cookies,
+        }
         status = 204 if choose_dialect(head.headers.raw) is Dialect.NGINX else 200
         return self._own_answers.of_response(Response(status_code=status, headers={DECISION_HEADER: "allow", **copied}))
 
@@ -116,6 +123,14 @@ class ForwardAuth:
         is_nginx = choose_dialect(head.headers.raw) is Dialect.NGINX
         shown = Forbidden(error.message) if is_nginx and not isinstance(error, Unauthorized) else error
         return self._own_answers.of_error(shown, record, original)
+
+
+def _name_caller(decision: Forward | TellState) -> dict[str, str]:
+    """Return the headers that name the caller, as Starlette encodes them."""
+    if not isinstance(decision, Forward) or decision.user is None:
+        return {}
+    found = list_identity(decision.rule.identity, decision.user.claims)
+    return {name.decode("ascii"): value.decode("latin-1") for name, value in found}
 
 
 def _choose_credential(decision: Forward | TellState, original: RequestHead) -> str:

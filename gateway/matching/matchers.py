@@ -17,6 +17,7 @@ Unlike Next.js: its extra ``.json`` and ``/_next/data`` variants, which exist fo
 a character is a code point, not a UTF-16 unit.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 
 from gateway.matching.dfa import DEAD, DFA, START, build_dfa
@@ -25,6 +26,9 @@ from gateway.matching.regex_syntax import parse_regex
 from gateway.matching.tree import MatcherInvalid
 
 __all__ = ["Matcher", "MatcherInvalid", "compile_matcher", "compile_regex"]
+
+
+_SLASH = ord("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,22 @@ class Matcher:
         """Tell whether a canonical path, as text, matches."""
         prefix = self.prefix
         return path.startswith(prefix) and self.dfa.accepts(path[len(prefix) :], self.after_prefix)
+
+    @property
+    def first_segment(self) -> str:
+        """The path of the first segment, where all paths that it matches have the same one; else an empty text."""
+        path = "/" + self.prefix[1:].partition("/")[0]
+        return path if path != "/" and self.is_below(path) else ""
+
+    def is_below(self, path: str) -> bool:
+        """Tell whether all paths that it matches are this one or begin with it and a slash."""
+        if self.prefix != path:
+            return self.prefix.startswith(f"{path}/")
+        bounds, row = self.dfa.bounds, self.dfa.rows[self.after_prefix]
+        column = bisect_right(bounds, _SLASH)
+        others = [target for each, target in enumerate(row) if each != column]
+        is_alone = bounds[column - 1 : column + 1] == (_SLASH, _SLASH + 1) or row[column] == DEAD
+        return is_alone and all(target == DEAD for target in others)
 
 
 def compile_matcher(source: str) -> Matcher:

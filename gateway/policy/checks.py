@@ -5,10 +5,14 @@
 3. Conditions choose where a request goes, never whether it is let in. A client writes its own headers, cookies and
    query, so wherever a rule with ``has`` or ``missing`` can step aside for a later rule, that one demands the same
    protection. (Stepping aside for no rule at all is safe: that is a 404.)
-4. A matcher for NextAuth's paths leads to an upstream that gets NextAuth's cookies: without them nobody could sign in,
+4. Encoded slashes and empty segments pass only below a literal segment: ``paths = "raw"`` is for one application.
+5. A prefix is taken off only by rules all of whose paths have it, on the way to a service that does not sign people in.
+6. NextAuth's session cookie goes to services behind the gateway alone, and never into an answer to another proxy.
+7. A matcher for NextAuth's paths leads to an upstream that gets NextAuth's cookies: without them nobody could sign in,
    and nothing would say why.
 
-Only canonical paths count: a difference that no accepted path can show is no difference.
+Only canonical paths count: a difference that no accepted path can show is no difference. For law 3 the readings of
+other spellings count too, between rules that take these.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +21,8 @@ from functools import cache
 from gateway.matching.dfa import DFA, find_text
 from gateway.matching.matchers import Matcher, MatcherInvalid, compile_matcher, compile_regex
 from gateway.policy.canonical_paths import CANONICAL_TEXT
-from gateway.policy.rules import NEXTAUTH_PATHS, OWN_UPSTREAM, Access, Policy, Rule
+from gateway.policy.rules import NEXTAUTH_PATHS, OWN_UPSTREAM, Access, Cookies, Paths, Policy, Rule
+from gateway.policy.spellings import READING_TEXT
 
 
 class RuleRefused(Exception):
@@ -36,6 +41,9 @@ def check_rules(policy: Policy) -> None:
             _check_words(policy, index)
             _check_reachable(policy, index)
             _check_protection(policy, index)
+            _check_spellings(policy, index)
+            _check_prefix(policy, index)
+            _check_cookies(policy, index)
             _check_sign_in(policy, index)
         except MatcherInvalid as error:
             raise RuleRefused(index, str(error)) from None
@@ -54,8 +62,6 @@ def _check_words(policy: Policy, index: int) -> None:
         raise RuleRefused(index, "needs the method GET", "websocket")
     if rule.anonymous_forms and (rule.access is not Access.PAGE or "POST" not in rule.methods):
         raise RuleRefused(index, "needs the access page and the method POST", "anonymous_forms")
-    if rule.own_credentials and (rule.access is not Access.PUBLIC or rule.upstream == OWN_UPSTREAM):
-        raise RuleRefused(index, "needs the access public and a service behind the gateway", "own_credentials")
     if rule.anonymous_forms and demands:
         raise RuleRefused(
             index, "can't stand beside role or max_auth_age, which no service asks again", "anonymous_forms"
@@ -92,8 +98,35 @@ def _check_protection(policy: Policy, index: int) -> None:
             )
 
 
+def _check_spellings(policy: Policy, index: int) -> None:
+    """Law 4."""
+    rule = policy.rules[index]
+    for matcher in rule.matchers if rule.paths is Paths.RAW else ():
+        if not matcher.first_segment:
+            reason = f"raw is for matchers that begin with a literal segment, which {matcher.source} does not"
+            raise RuleRefused(index, reason, "paths")
+
+
+def _check_prefix(policy: Policy, index: int) -> None:
+    """Law 5."""
+    rule = policy.rules[index]
+    upstream = policy.find_upstream(rule.upstream)
+    if rule.strip and (upstream is None or upstream.session_cookies):
+        raise RuleRefused(index, "needs a service behind the gateway without session_cookies", "strip")
+    for matcher in rule.matchers if rule.strip else ():
+        if not matcher.is_below(rule.strip):
+            raise RuleRefused(index, f"{matcher.source} matches paths that are not below {rule.strip}", "strip")
+
+
+def _check_cookies(policy: Policy, index: int) -> None:
+    """Law 6."""
+    rule = policy.rules[index]
+    if rule.cookies is not Cookies.NONE and rule.upstream == OWN_UPSTREAM:
+        raise RuleRefused(index, "needs a service behind the gateway", "cookies")
+
+
 def _check_sign_in(policy: Policy, index: int) -> None:
-    """Law 4. A matcher for more than these paths is not held to it: behind it there may be another protocol."""
+    """Law 7. A matcher for more than these paths is not held to it: behind it there may be another protocol."""
     rule = policy.rules[index]
     upstream = policy.find_upstream(rule.upstream)
     if upstream is not None and not upstream.session_cookies:
@@ -109,10 +142,11 @@ def _check_sign_in(policy: Policy, index: int) -> None:
 
 def _find_common_path(policy: Policy, index: int, narrowed: Rule) -> str | None:
     rule = policy.rules[index]
+    take_spellings = Paths.STRICT not in {rule.paths, narrowed.paths}
     for method in narrowed.methods & rule.methods:
         covering = _covering(policy, index, method, None)
         for wanted in ((ours, theirs) for ours in rule.matchers for theirs in narrowed.matchers):
-            path = _find_path(wanted, covering)
+            path = _find_path(wanted, covering, _readings() if take_spellings else None)
             if path is not None:
                 return path
     return None
@@ -132,11 +166,14 @@ def _covering(policy: Policy, index: int, method: str, rule: Rule | None) -> tup
     return (*policy.never_routed, *(matcher for matchers in earlier for matcher in matchers))
 
 
-def _find_path(wanted: Sequence[Matcher], unwanted: Iterable[Matcher]) -> str | None:
-    """Return a shortest canonical path that all of ``wanted`` match and none of ``unwanted``, or None."""
+def _find_path(wanted: Sequence[Matcher], unwanted: Iterable[Matcher], among: DFA | None = None) -> str | None:
+    """Return a shortest path that all of ``wanted`` match and none of ``unwanted``, or None.
+
+    It is a canonical one unless it is said ``among`` which it is to be.
+    """
     near = [matcher.dfa for matcher in unwanted if all(_may_meet(matcher, other) for other in wanted)]
     try:
-        return find_text([_canonical(), *(matcher.dfa for matcher in wanted)], near)
+        return find_text([among or _canonical(), *(matcher.dfa for matcher in wanted)], near)
     except MatcherInvalid as error:
         raise MatcherInvalid(f"{wanted[0].source}: {error}") from None
 
@@ -148,6 +185,11 @@ def _may_meet(one: Matcher, other: Matcher) -> bool:
 @cache
 def _canonical() -> DFA:
     return compile_regex(CANONICAL_TEXT)
+
+
+@cache
+def _readings() -> DFA:
+    return compile_regex(READING_TEXT)
 
 
 @cache

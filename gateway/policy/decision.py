@@ -1,49 +1,47 @@
 """The decision: what happens to a request. Pure; the proxy, forward auth and ``explain`` all come here.
 
-| access    | anonymous caller                                                  | signed-in caller           |
-|-----------|-------------------------------------------------------------------|----------------------------|
-| public    | forwarded without credentials                                     | forwarded with their token |
-|           | with ``own_credentials``: what was sent goes on, see law 8        | the same                   |
-| protected | 401                                                               | forwarded with their token |
-| page      | GET and HEAD: to the sign-in page and back; else, and when it is  | forwarded with their token |
-|           | no navigation (Fetch Metadata): 401                               |                            |
-|           | with ``anonymous_forms``, a form of ours: forwarded without       |                            |
-|           | credentials                                                       |                            |
+| access    | anonymous caller                                                           | signed-in caller |
+|-----------|----------------------------------------------------------------------------|------------------|
+| public    | forwarded                                                                  | forwarded        |
+| protected | 401                                                                        | forwarded        |
+| page      | GET and HEAD: to the sign-in page and back; else, and when it is no        | forwarded        |
+|           | navigation (Fetch Metadata): 401                                           |                  |
+|           | with ``anonymous_forms``, a form of ours: forwarded                        |                  |
 
-1. The first rule whose path, conditions and method fit decides. Nothing else about the request can.
+1. The first rule whose path, conditions and method fit decides (``choice``). Nothing else about the request can.
 2. No rule for the path: 404. Rules for the path, but not for the method: 405, or the answer to OPTIONS, with ``Allow``.
+   A method that is none of the usual ones is 405, wherever no rule names it.
 3. A rule may ask more of a signed-in caller. Without the ``role`` that it asks for, 403. If they proved who they are
    longer ago than ``max_auth_age``, or the token does not say when, they have to do so again, the way anonymous callers
    do (the sign-in page gets ``prompt=login``, a 401 the challenge of RFC 9470, section 3).
 4. A location is built from the canonical path, never from a header.
 5. A form sent after its session ended holds what somebody typed, which a redirect or a refusal would lose. Where a rule
-   says ``anonymous_forms``, the service gets it without credentials, to show it again. A form that another site made
+   says ``anonymous_forms``, the service gets it as nobody's, to show it again. A form that another site made
    the browser send does not pass.
 6. A body announced to be longer than the rule allows is refused: 413.
 7. A WebSocket is opened only where the rule says so, else 403. Any other ``Upgrade`` is ignored, as a server may
    (RFC 9110, section 7.8), and goes no further. Forward auth refuses it with 403: that proxy sends on what it got, and
    behind another protocol (h2c) further requests would pass unseen.
-8. With ``own_credentials`` the Authorization header is the service's business: it names nobody here, right or wrong,
-   and goes on as it came. That is for public rules alone: the service decides. Several are refused with 400, for two
-   readers could pick different ones.
+8. What goes along is for the rule to say (``authorization``): the access token of a signed-in caller, or nothing, or
+   the header as it came. Then it is the application's business and names nobody here, right or wrong: callers are known
+   by their session cookie alone. Several headers are refused with 400, for two readers could pick different ones.
 """
 
-import re
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import NamedTuple, TypeAlias
-from urllib.parse import parse_qsl
+from typing import TypeAlias
 
 from gateway.callers.same_origin import is_same_origin
 from gateway.matching.matchers import Matcher
 from gateway.policy.canonical_paths import CanonicalPath, write_callback_query
-from gateway.policy.rules import Access, Candidate, Condition, Policy, Rule, Source, Upstream
+from gateway.policy.choice import RawHeaders, RequestFacts, choose_rule, list_methods
+from gateway.policy.methods import METHODS
+from gateway.policy.rules import Access, Authorization, Candidate, Paths, Policy, Rule, Upstream
 from gateway.wire.headers import RawHeader, list_values
+from gateway.wire.prefixes import strip_prefix
 from gateway.wire.websocket import read_key, wants_only_websocket, wants_websocket
 from shared.errors import AppError, BadRequest, BodyTooLarge, Forbidden, MethodNotAllowed, NotFound, Unauthorized
 from shared.tokens.authentication import Anonymous, Caller, User, ask_for_recent_sign_in, challenge
 from shared.tokens.claims import is_recent
-from shared.tokens.session_cookie import parse_cookies
 
 SIGN_IN_PATH = "/api/auth/signin"
 AGAIN = "&prompt=login"
@@ -51,59 +49,38 @@ AGAIN = "&prompt=login"
 
 FORM_TYPES = (b"application/x-www-form-urlencoded", b"multipart/form-data")
 
-_PORT = re.compile(r":\d*\Z")  # of a Host; an IPv6 address stands in brackets (RFC 3986, 3.2.2)
-
-_SEPARATORS = {"cookie": "; "}
-
-RawHeaders: TypeAlias = tuple[RawHeader, ...]
-
-
-class RequestFacts(NamedTuple):
-    """All of a request that a decision may depend on. Header names are in lower case.
-
-    ``now`` is when it came, in Unix seconds; without it nobody has signed in recently. ``public_origin`` is
-    ours. ``content_length`` is None where none is announced. With ``is_forward_auth`` another proxy asks, and forwards
-    the request itself. Where ``asks_upgrade`` is false the headers are known to hold no ``Upgrade``.
-    """
-
-    method: str
-    path: CanonicalPath
-    query: bytes = b""
-    headers: RawHeaders = ()
-    now: int = 0
-    public_origin: str = ""
-    http_version: str = "1.1"
-    content_length: int | None = None
-    is_forward_auth: bool = False
-    asks_upgrade: bool = True
-
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """Send it to the upstream (None: the gateway's own pages), with the token of ``user`` if there is one.
+    """Send it to the upstream (None: the gateway's own pages).
 
-    ``websocket_key`` is the key of the client's handshake where a WebSocket is to be opened.
+    ``path`` is how it is sent on. ``user`` is the signed-in caller, unless neither the rule nor the upstream wants to
+    know. ``websocket_key`` is the key of the client's handshake where a WebSocket is to be opened.
     """
 
     rule: Rule
     user: User | None
     matcher: Matcher
     upstream: Upstream | None
+    path: CanonicalPath
     websocket_key: bytes | None = None
 
     @property
     def token(self) -> str | None:
         """The access token that goes along, if any."""
-        return self.user.token if self.user is not None else None
+        return self.user.token if self.user is not None and self.rule.authorization is Authorization.TOKEN else None
 
     @property
     def is_private(self) -> bool:
         """Whether the answer depends on the caller."""
-        return self.user is not None or self.rule.access is not Access.PUBLIC or self.rule.own_credentials
+        rule = self.rule
+        return self.user is not None or rule.access is not Access.PUBLIC or rule.authorization is Authorization.OWN
 
     def list_own_credentials(self, headers: RawHeaders) -> list[RawHeader]:
-        """Return the headers of the client that go along because the service has credentials of its own (law 8)."""
-        return [header for header in headers if header[0] == b"authorization"] if self.rule.own_credentials else []
+        """Return the Authorization header of the client, if it goes along as it came (law 8)."""
+        if self.rule.authorization is not Authorization.OWN:
+            return []
+        return [header for header in headers if header[0] == b"authorization"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,23 +115,17 @@ class Refuse:
 Decision: TypeAlias = Forward | RedirectToSignIn | AnswerOptions | Refuse
 
 
-class Verdict(StrEnum):
-    """What one rule says about one request."""
-
-    FITS = "fits"
-    OTHER_PATH = "the path does not match"
-    OTHER_REQUEST = "has or missing does not hold"
-    OTHER_METHOD = "the method is not listed"
-
-
 def decide(policy: Policy, request: RequestFacts, caller: Caller) -> Decision:
     """Return what happens to a request of this caller."""
-    allowed: set[str] = set()
-    for candidate in policy.list_candidates(request.path.text):
-        verdict = _judge_request(candidate.rule, request)
-        if verdict is Verdict.FITS:
-            return apply_rule(candidate, request, caller)
-        allowed |= candidate.rule.methods if verdict is Verdict.OTHER_METHOD else set()
+    candidate = choose_rule(policy, request)
+    return answer_without_rule(policy, request) if candidate is None else apply_rule(candidate, request, caller)
+
+
+def answer_without_rule(policy: Policy, request: RequestFacts) -> AnswerOptions | Refuse:
+    """Return what happens to a request that no rule decides about (law 2)."""
+    if request.method not in METHODS:
+        return Refuse(MethodNotAllowed(", ".join(sorted(METHODS))))
+    allowed = list_methods(policy, request)
     if not allowed:
         return Refuse(NotFound())
     allow = ", ".join(sorted(allowed | {"OPTIONS"}))
@@ -165,8 +136,7 @@ def apply_rule(candidate: Candidate, request: RequestFacts, caller: Caller) -> D
     """Return what the deciding rule's access means for the caller: the table above."""
     rule, matcher, _ = candidate
     if rule.access is Access.PUBLIC:
-        user = caller if isinstance(caller, User) and not rule.own_credentials else None
-        return _forward(candidate, request, user)
+        return _forward(candidate, request, caller if rule.tells_caller and isinstance(caller, User) else None)
     if isinstance(caller, Anonymous):
         if rule.anonymous_forms and _is_own_form(request):
             return _forward(candidate, request, None)
@@ -178,43 +148,27 @@ def apply_rule(candidate: Candidate, request: RequestFacts, caller: Caller) -> D
     return _forward(candidate, request, caller)
 
 
-def judge_rule(rule: Rule, request: RequestFacts) -> Verdict:
-    """Return whether a rule is about this request, and if not, why."""
-    return _judge_request(rule, request) if rule.find_matcher(request.path.text) else Verdict.OTHER_PATH
-
-
-def _judge_request(rule: Rule, request: RequestFacts) -> Verdict:
-    """Return whether a rule whose matcher fits is about this request."""
-    if rule.is_narrowed and not _conditions_hold(rule, request):
-        return Verdict.OTHER_REQUEST
-    return Verdict.FITS if request.method in rule.methods else Verdict.OTHER_METHOD
-
-
-def holds(condition: Condition, request: RequestFacts) -> bool:
-    """Tell whether what a condition names is there in a request, and matches."""
-    value = _find_value(condition, request)
-    return value is not None and (condition.value is None or condition.value.accepts(value))
-
-
 def wants_renewal(policy: Policy, decision: Decision) -> bool:
     """Tell whether a fresh token for the caller's session could change the decision, or what the upstream gets.
 
-    It can't where no rule decides or everybody is refused, for the gateway's own public pages, and on public paths of
-    an upstream that gets the session cookies: it keeps the sessions fresh itself.
+    It can't where no rule decides or everybody is refused, on public paths where the upstream hears nothing of the
+    caller, and on those of an upstream that gets the session cookies: it keeps the sessions fresh itself.
     """
     rule = None if isinstance(decision, AnswerOptions) else decision.rule
     if rule is None:
         return False
     if isinstance(decision, Refuse) and not isinstance(decision.error, Unauthorized) and rule.role is None:
         return False
+    if rule.access is not Access.PUBLIC:
+        return True
     upstream = policy.find_upstream(rule.upstream)
-    return rule.access is not Access.PUBLIC or (upstream is not None and not upstream.session_cookies)
+    return rule.tells_caller and (upstream is None or not upstream.session_cookies)
 
 
 def _forward(candidate: Candidate, request: RequestFacts, user: User | None) -> Decision:
     """Let the request pass, unless its body, its upgrade or its credentials forbid that (laws 6 to 8)."""
     rule, matcher, upstream = candidate
-    if rule.own_credentials and len(list_values(request.headers, b"authorization")) > 1:
+    if rule.authorization is Authorization.OWN and len(list_values(request.headers, b"authorization")) > 1:
         return Refuse(BadRequest("Send one Authorization header at most"), rule, matcher)
     if request.content_length is not None and request.content_length > rule.max_body:
         return Refuse(BodyTooLarge(), rule, matcher)
@@ -223,7 +177,12 @@ def _forward(candidate: Candidate, request: RequestFacts, user: User | None) -> 
         key = _read_upgrade(rule, request) if is_upgrade else None
     except AppError as error:
         return Refuse(error, rule, matcher)
-    return Forward(rule, user, matcher, upstream, key)
+    path: CanonicalPath | None = request.path
+    if rule.strip:
+        path = strip_prefix(request.path, rule.strip, is_canonical=rule.paths is Paths.STRICT)
+    if path is None:
+        return Refuse(BadRequest("The path starts with two slashes"), rule, matcher)
+    return Forward(rule, user, matcher, upstream, path, key)
 
 
 def _read_upgrade(rule: Rule, request: RequestFacts) -> bytes | None:
@@ -257,30 +216,3 @@ def _is_own_form(request: RequestFacts) -> bool:
 
 def _may_navigate(request: RequestFacts) -> bool:
     return all(mode == b"navigate" for mode in list_values(request.headers, b"sec-fetch-mode"))
-
-
-def _conditions_hold(rule: Rule, request: RequestFacts) -> bool:
-    return all(holds(condition, request) for condition in rule.has) and not any(
-        holds(condition, request) for condition in rule.missing
-    )
-
-
-def _find_value(condition: Condition, request: RequestFacts) -> str | None:
-    """Return the value that a condition looks at, or None, as Next.js does (its ``matchHas``): an empty one is none.
-
-    Headers with one name are one value, joined as Node.js joins them. Of a name repeated in the query the last value
-    counts, even an empty one: the name is there.
-    """
-    match condition.source:
-        case Source.HEADER:
-            values = [value.decode("latin-1") for value in list_values(request.headers, condition.key.encode())]
-            return _SEPARATORS.get(condition.key, ", ").join(values) or None
-        case Source.COOKIE:
-            return parse_cookies(request.headers).get(condition.key) or None
-        case Source.QUERY:
-            pairs = parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)
-            values = [value for name, value in pairs if name == condition.key]
-            return None if values in ([], [""]) else values[-1]
-        case Source.HOST:
-            hosts = list_values(request.headers, b"host")
-            return _PORT.sub("", hosts[0].decode("latin-1").lower()) or None if hosts else None

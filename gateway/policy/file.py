@@ -1,22 +1,28 @@
 """The policy file: TOML text in, a checked Policy out, or PolicyInvalid with the line that is wrong.
 
 ``schema`` defines what may stand in it. pydantic names the table and word of an error, and ``toml_lines`` their line.
+``${POLICY_NAME}`` in any text is a variable of the environment. It is put in once the file is parsed, so whatever it
+holds is text, and part of that one value.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.matching.matchers import compile_matcher
 from gateway.policy.checks import RuleRefused, check_rules
-from gateway.policy.rules import NEVER_ROUTED, Policy, PolicyInvalid
-from gateway.policy.schema import PolicyFile, Table
+from gateway.policy.rules import NEVER_ROUTED, Policy, PolicyInvalid, Rule
+from gateway.policy.schema import PolicyFile
+from gateway.policy.tables import Table
 from shared.toml_lines import KeyPath, TomlInvalid, get_line, list_lines, parse_toml
 
 FileTable = TypeVar("FileTable", bound=Table)
+
+_VARIABLE = re.compile(r"\$\{(POLICY_[A-Z0-9_]+)\}")
 
 REASONS = {
     "value_error": "{error}",
@@ -40,10 +46,14 @@ def load_policy(path: Path, settings: Mapping[str, str]) -> Policy:
 def parse_policy(text: str, settings: Mapping[str, str], file: str = "rules.toml") -> Policy:
     """Return the policy in a file's text; ``file`` is the name used in errors."""
     tables, lines = parse_tables(PolicyFile, text, file, settings)
+    rules = tuple(
+        rule.to_rule(get_line(lines, ("rule", index)), tables.upstreams.get(rule.upstream))
+        for index, rule in enumerate(tables.rules)
+    )
     policy = Policy(
-        tuple(rule.to_rule(get_line(lines, ("rule", index))) for index, rule in enumerate(tables.rules)),
+        rules,
         tuple(upstream.to_upstream(name) for name, upstream in tables.upstreams.items()),
-        tuple(compile_matcher(source) for source in NEVER_ROUTED),
+        tuple(compile_matcher(prefix + source) for prefix in _list_prefixes(rules) for source in NEVER_ROUTED),
     )
     try:
         check_rules(policy)
@@ -51,6 +61,11 @@ def parse_policy(text: str, settings: Mapping[str, str], file: str = "rules.toml
         line = get_line(lines, ("rule", refusal.index, refusal.key or ""))
         raise PolicyInvalid(file, line, str(refusal)) from None
     return policy
+
+
+def _list_prefixes(rules: Iterable[Rule]) -> list[str]:
+    """Return what upstreams do not see of a path: what is never routed is so behind each of these, too."""
+    return sorted({"", *(rule.strip for rule in rules)})
 
 
 def read_text(path: Path) -> str:
@@ -65,8 +80,12 @@ def parse_tables(
     kind: type[FileTable], text: str, file: str, context: Mapping[str, str]
 ) -> tuple[FileTable, dict[KeyPath, int]]:
     """Return what a file says, of the kind that is expected, and the line of each of its keys."""
-    words = _parse_toml(text, file)
+    parsed = _parse_toml(text, file)
     lines = list_lines(text)
+    try:
+        words = cast("dict[str, object]", _put_in(parsed, context))
+    except _VariableMissing as missing:
+        raise PolicyInvalid(file, get_line(lines, missing.where), str(missing)) from None
     try:
         return kind.model_validate(words, context=context), lines
     except ValidationError as invalid:
@@ -78,6 +97,28 @@ def _parse_toml(text: str, file: str) -> dict[str, object]:
         return parse_toml(text)
     except TomlInvalid as fault:
         raise PolicyInvalid(file, fault.line, fault.reason) from None
+
+
+class _VariableMissing(Exception):
+    """A variable that is not set, and where the file names it."""
+
+    def __init__(self, name: str, where: KeyPath) -> None:
+        self.where = where
+        super().__init__(f"there is no setting {name}")
+
+
+def _put_in(value: object, variables: Mapping[str, str], where: KeyPath = ()) -> object:
+    """Return a value of the file with the variables in its texts replaced; raises _VariableMissing."""
+    if isinstance(value, dict):
+        return {name: _put_in(each, variables, (*where, name)) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_put_in(each, variables, (*where, at)) for at, each in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+    for name in _VARIABLE.findall(value):
+        if name not in variables:
+            raise _VariableMissing(name, where)
+    return _VARIABLE.sub(lambda match: variables[match[1]], value)
 
 
 def _choose_error(

@@ -8,21 +8,15 @@ What each word means is in ``schema``.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import NamedTuple
 
 from gateway.matching.dfa import DFA
 from gateway.matching.matchers import Matcher
+from gateway.policy.methods import FORWARDED_METHODS
 from shared.fast.memory import Memory
 
 OWN_UPSTREAM = "gateway"
 """The reserved upstream of pages that the gateway answers itself: assets and the API's description."""
-
-Method: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-METHODS: frozenset[str] = frozenset(get_args(Method))
-"""All methods that the gateway accepts."""
-
-FORWARDED_METHODS = METHODS - {"OPTIONS"}
-"""The methods of a rule that names none. OPTIONS is answered here unless a rule names it."""
 
 PROBES = ("/livez", "/readyz")
 """For operators, by any name of this machine: answered before anything is parsed or decided."""
@@ -44,6 +38,51 @@ class Access(StrEnum):
     PUBLIC = "public"  # everyone
     PROTECTED = "protected"  # anonymous: 401
     PAGE = "page"  # anonymous: the sign-in page, and back afterwards
+
+
+class Authorization(StrEnum):
+    """Whose ``Authorization`` header an upstream gets."""
+
+    TOKEN = "token"  # noqa: S105 - a word of the policy. Ours: the access token of a verified caller
+    OWN = "own"  # the application's: it goes on as it came, and proves nothing here
+    NONE = "none"  # nobody's
+
+
+class Cookies(StrEnum):
+    """Which of NextAuth's cookies an upstream gets that does not sign people in."""
+
+    NONE = "none"
+    SESSION = "session"  # the session cookie of a caller whom it proves
+
+
+class Paths(StrEnum):
+    """Which spellings of its paths a rule lets pass, beside the canonical one (``spellings``)."""
+
+    STRICT = "strict"  # none
+    ENCODED = "encoded"  # with what has one reading for an upstream that decodes once
+    RAW = "raw"  # with encoded slashes and empty segments too
+
+    def allows(self, needed: "Paths") -> bool:
+        """Tell whether a rule that says this lets pass what needs the other."""
+        levels = list(Paths)
+        return levels.index(needed) <= levels.index(self)
+
+
+class About(StrEnum):
+    """What a header can tell an upstream about a verified caller."""
+
+    ID = "id"  # digits; never given to another user
+    EMAIL = "email"  # proven: the user reads what is sent there
+    UNPROVEN_EMAIL = "unproven-email"  # as they typed it
+    NAME = "name"
+    ROLES = "roles"  # comma-separated
+
+
+class IdentityHeader(NamedTuple):
+    """A header that names the caller to an upstream: its name in lower case, and what it says."""
+
+    name: str
+    about: About
 
 
 class Source(StrEnum):
@@ -80,16 +119,26 @@ class Rule:
     role: str | None = None
     max_auth_age: int | None = None
     anonymous_forms: bool = False
-    own_credentials: bool = False
+    authorization: Authorization = Authorization.NONE
+    identity: tuple[IdentityHeader, ...] = ()
+    paths: Paths = Paths.STRICT
+    strip: str = ""
+    cookies: Cookies = Cookies.NONE
+    is_narrowed: bool = field(init=False, compare=False, repr=False)
+    """Whether the rule applies only to some of the requests for its paths."""
+    tells_caller: bool = field(init=False, compare=False, repr=False)
+    """Whether the upstream hears who a signed-in caller is."""
+
+    def __post_init__(self) -> None:
+        """Work out what each request would have to."""
+        object.__setattr__(self, "is_narrowed", bool(self.has or self.missing))
+        is_told = self.authorization is Authorization.TOKEN or self.cookies is Cookies.SESSION
+        tells_caller = is_told or bool(self.identity)
+        object.__setattr__(self, "tells_caller", tells_caller)
 
     def find_matcher(self, path: str) -> Matcher | None:
         """Return the first matcher that matches a canonical path, or None."""
         return next((matcher for matcher in self.matchers if matcher.matches(path)), None)
-
-    @property
-    def is_narrowed(self) -> bool:
-        """Whether the rule applies only to some of the requests for its paths."""
-        return bool(self.has or self.missing)
 
     @property
     def protection(self) -> tuple[bool, str | None, int | None, bool]:
@@ -143,9 +192,19 @@ class Policy:
     upstreams: tuple[Upstream, ...]
     never_routed: tuple[Matcher, ...]
     lacks: frozenset[str] = field(default=frozenset(), compare=False)
+    identity_names: frozenset[str] = field(init=False, compare=False, repr=False)
+    """The headers by which any rule names callers, in lower case. A client's own never pass, to no upstream."""
+    takes_spellings: bool = field(init=False, compare=False, repr=False)
+    """Whether any rule lets a path pass that is not canonical."""
     _by_path: Memory[str, tuple[Candidate, ...]] = field(
         default_factory=lambda: Memory(MOST_REMEMBERED), compare=False, repr=False
     )
+
+    def __post_init__(self) -> None:
+        """Work out what each request would have to."""
+        names = frozenset(header.name for rule in self.rules for header in rule.identity)
+        object.__setattr__(self, "identity_names", names)
+        object.__setattr__(self, "takes_spellings", any(rule.paths is not Paths.STRICT for rule in self.rules))
 
     def list_candidates(self, path: str) -> tuple[Candidate, ...]:
         """Return the rules that match a canonical path, in their order; none for one that is never routed.

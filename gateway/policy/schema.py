@@ -16,19 +16,20 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainValidator,
     ValidationInfo,
+    WithJsonSchema,
     model_validator,
 )
 
 from gateway.matching.dfa import DFA
 from gateway.matching.matchers import Matcher, MatcherInvalid, compile_matcher, compile_regex
 from gateway.policy import rules
-from gateway.policy.rules import FORWARDED_METHODS, Access, Condition, Method, Replica, Rule, Source, Upstream
+from gateway.policy.methods import FORWARDED_METHODS, OTHER_METHOD, UsualMethod
+from gateway.policy.rules import Access, Condition, Paths, Replica, Rule, Source, Upstream
+from gateway.policy.tables import Count, PassingTable, Table, Text, Texts, as_list, read_text
 from shared.web.service_calls import UNIX
 
 FILE = Path(__file__).parents[1] / "rules.schema.json"
@@ -38,25 +39,12 @@ _SETTING = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 Compiled = TypeVar("Compiled")
 
 
-def _as_list(value: object) -> list[object]:
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not texts:
-        raise ValueError("must be a text or a list of texts")
-    return texts
-
-
 def _as_table(value: object) -> object:
     return value if isinstance(value, dict) else {"address": value}
 
 
-def _read_text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError("must be a text")
-    return value
-
-
 def _compile(compile_one: Callable[[str], Compiled], value: object) -> Compiled:
-    source = _read_text(value)
+    source = read_text(value)
     try:
         return compile_one(source)
     except MatcherInvalid as error:
@@ -72,12 +60,18 @@ def _refuse_own_name(name: str) -> str:
 def _read_address(value: object, info: ValidationInfo) -> Replica:
     """Return the address in a URL. The validation's context gives the values of settings."""
     settings: Mapping[str, str] = info.context or {}
-    text = _read_text(value)
+    text = read_text(value)
     for setting in _SETTING.findall(text):
         if setting not in settings:
             raise ValueError(f"there is no setting {setting}")
     url = _SETTING.sub(lambda match: settings[match.group(1)], text)
     return _read_socket(url) if url.startswith(UNIX) else _read_url(url)
+
+
+def _check_method(method: str) -> str:
+    if not re.fullmatch(OTHER_METHOD, method):
+        raise ValueError(f"{method!r} is not a method in capitals, such as GET or PROPFIND, beside CONNECT and TRACE")
+    return method
 
 
 def _read_socket(url: str) -> Replica:
@@ -99,27 +93,21 @@ def _read_url(url: str) -> Replica:
     return Replica(host, port or 80)
 
 
-Count: TypeAlias = Annotated[int, Field(ge=1)]
-Text: TypeAlias = Annotated[str, Field(min_length=1)]
-Texts: TypeAlias = Text | Annotated[list[Text], Field(min_length=1)]
-USUAL_METHODS: list[Method] = [method for method in get_args(Method) if method in FORWARDED_METHODS]
+Method: TypeAlias = Annotated[
+    str, AfterValidator(_check_method), WithJsonSchema({"type": "string", "pattern": f"^(?:{OTHER_METHOD})$"})
+]
+USUAL_METHODS: list[str] = [method for method in get_args(UsualMethod) if method in FORWARDED_METHODS]
 Methods: TypeAlias = Method | Annotated[list[Method], Field(min_length=1)]
 Address: TypeAlias = Annotated[Replica, PlainValidator(_read_address)]
 PathMatcher: TypeAlias = Annotated[Matcher, PlainValidator(partial(_compile, compile_matcher))]
-PathMatchers: TypeAlias = Annotated[list[PathMatcher], BeforeValidator(_as_list, json_schema_input_type=Texts)]
+PathMatchers: TypeAlias = Annotated[list[PathMatcher], BeforeValidator(as_list, json_schema_input_type=Texts)]
 Regex: TypeAlias = Annotated[DFA, PlainValidator(partial(_compile, compile_regex), json_schema_input_type=Text)]
 
 
-class Table(BaseModel):
-    """A table of the file. Each word's description stands below it."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class UpstreamTable(Table):
+class UpstreamTable(PassingTable):
     """A service behind the gateway."""
 
-    address: Annotated[list[Address], BeforeValidator(_as_list, json_schema_input_type=Texts)]
+    address: Annotated[list[Address], BeforeValidator(as_list, json_schema_input_type=Texts)]
     """`http://host:port`, `unix:/path/of/a/socket`, a setting as `${NAME}`; several of them are its replicas."""
     answer_within: Count | None = None
     """The seconds that it has to begin an answer; 30 if left out. Then 504."""
@@ -155,7 +143,7 @@ class ConditionTable(Table):
         return Condition(self.type, key.lower() if self.type is Source.HEADER else key, self.value)
 
 
-class RuleTable(Table):
+class RuleTable(PassingTable):
     """Which requests, who may pass, and where they go. The first rule that fits decides."""
 
     matchers: Annotated[PathMatchers, Field(alias="matcher")]
@@ -165,12 +153,17 @@ class RuleTable(Table):
     page, and land on the page they wanted once signed in."""
     upstream: Text
     """A name from `[upstreams]`, or `gateway` for what the gateway answers itself."""
-    methods: Annotated[list[Method], BeforeValidator(_as_list, json_schema_input_type=Methods)] = USUAL_METHODS
-    """Which methods. HEAD goes where GET goes; the gateway answers OPTIONS itself unless it is named."""
-    has: list[ConditionTable] = []
+    methods: Annotated[list[Method], BeforeValidator(as_list, json_schema_input_type=Methods)] = USUAL_METHODS
+    """Which methods: GET, POST, PROPFIND, ... HEAD goes where GET goes; the gateway answers OPTIONS itself unless it is
+    named. Others than the usual ones are accepted only where a rule names them; never CONNECT and TRACE."""
+    has: list[ConditionTable] = Field(default_factory=list)
     """The rule applies only where all of these hold; else the next rule is asked."""
-    missing: list[ConditionTable] = []
+    missing: list[ConditionTable] = Field(default_factory=list)
     """The rule applies only where none of these holds; else the next rule is asked."""
+    paths: Annotated[Paths, Field(strict=False)] = Paths.STRICT
+    """Which spellings of paths pass beside the canonical one. `encoded`: with `%23 %25 %3B %3F` and raw `[ ] ^ |`, for
+    an upstream that decodes once. `raw`: also with `%2F` and empty segments, byte for byte; only where each matcher
+    begins with a literal segment. Such a spelling passes only if every way to read it leads to the same rule."""
     max_body: Count = rules.DEFAULT_MAX_BODY
     """The longest request body, in bytes; 1 MiB if left out."""
     websocket: bool = False
@@ -183,19 +176,17 @@ class RuleTable(Table):
     """true on a page: a form of ours that is sent after the session has ended passes without credentials, so that the
     service can show it again with what was typed; else 401, and the text is lost. Only for services that check for
     themselves who is signed in, and not beside role or max_auth_age."""
-    own_credentials: bool = False
-    """true for a service that has credentials of its own: the Authorization header goes on as it came, and is no access
-    token here. Only on public rules."""
 
-    def to_rule(self, line: int) -> Rule:
-        """Return the value. HEAD comes with GET."""
+    def to_rule(self, line: int, defaults: PassingTable | None) -> Rule:
+        """Return the value; ``defaults`` are its upstream's. HEAD comes with GET."""
         values = {
             "matchers": tuple(self.matchers),
             "methods": frozenset({*self.methods, "HEAD"} if "GET" in self.methods else self.methods),
             "has": frozenset(condition.to_condition() for condition in self.has),
             "missing": frozenset(condition.to_condition() for condition in self.missing),
         }
-        return Rule(line=line, **(dict(self) | values))
+        own = {name: value for name, value in self if name not in PassingTable.model_fields}
+        return Rule(line=line, **(own | values | self.choose_words(defaults)))
 
 
 class PolicyFile(Table):
@@ -224,6 +215,8 @@ def _tidy(schema: object) -> object:
     match schema:
         case {"anyOf": [choice, {"type": "null"}], "default": None, **rest}:
             schema = {**choice, **rest}
+        case {"default": None, **rest}:
+            schema = rest
     return {word: _tidy(value) for word, value in schema.items()}
 
 

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import NamedTuple, get_args
 
 from gateway.policy.canonical_paths import CanonicalPath
-from gateway.policy.decision import Decision, RequestFacts, decide
-from gateway.policy.rules import Method, Policy
+from gateway.policy.choice import RequestFacts
+from gateway.policy.decision import Decision, decide
+from gateway.policy.methods import UsualMethod
+from gateway.policy.rules import Policy
 from gateway.proving.conditions import (
     Alternatives,
     Choice,
@@ -21,7 +23,7 @@ from gateway.proving.rulings import make_request
 from gateway.proving.situations import Sender
 from shared.tokens.authentication import Caller
 
-METHODS: tuple[str, ...] = get_args(Method)
+METHODS: tuple[str, ...] = get_args(UsualMethod)
 NOBODY = Sender().as_caller()
 SOMEBODY = Sender(roles=frozenset()).as_caller()
 """A signed-in caller without any role."""
@@ -50,6 +52,13 @@ class Cases(NamedTuple):
     doubts: str
 
 
+def list_methods(policies: Sequence[Policy]) -> tuple[str, ...]:
+    """Return the usual methods, and those that any of the policies names."""
+    named = (rule.methods for policy in policies for rule in policy.rules)
+    others = frozenset[str]().union(*named) - set(METHODS)
+    return (*METHODS, *sorted(others))
+
+
 def list_cases(policies: Sequence[Policy], path: CanonicalPath) -> Cases:
     """Return all cases of a path, for some policies together."""
     rules = [each.rule for policy in policies for each in policy.list_candidates(path.text)]
@@ -61,7 +70,7 @@ def list_cases(policies: Sequence[Policy], path: CanonicalPath) -> Cases:
         if not is_realized(plain, alternatives, choice):
             is_exhaustive = False
             continue
-        for method in METHODS:
+        for method in list_methods(policies):
             request = plain._replace(method=method)
             decisions = tuple(decide(policy, request, NOBODY) for policy in policies)
             found.append(Case(request, choice, decisions))

@@ -31,15 +31,16 @@ YES, NO, WRONG = 0, 1, 2
 
 
 class Addresses(dict[str, str]):
-    """The addresses of services by their settings; one that is not known is made up."""
+    """The addresses of services by their settings, and a policy's own variables; one that is not known is made up."""
 
     def __contains__(self, name: object) -> bool:
-        """Tell whether there is an address, known or not."""
-        return super().__contains__(name) or (isinstance(name, str) and name.endswith("_SERVICE_URL"))
+        """Tell whether there is an address or a variable, known or not."""
+        is_ours = isinstance(name, str) and (name.endswith("_SERVICE_URL") or name.startswith("POLICY_"))
+        return super().__contains__(name) or is_ours
 
     def __missing__(self, name: str) -> str:
-        """Return an address for a service that none is known of."""
-        return f"http://{name.lower()}"
+        """Return an address for a service, or a text for a variable, that none is known of."""
+        return f"http://{name.lower()}" if name.endswith("_URL") else name.lower().replace("_", "-")
 
 
 def answer(question: "Question", rules: Path | None, settings: GatewaySettings) -> int:

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from gateway.matching.dfa import DFA
 from gateway.matching.matchers import compile_regex
 from gateway.policy.canonical_paths import MAX_QUERY_LENGTH
-from gateway.policy.decision import RequestFacts, holds
+from gateway.policy.choice import RequestFacts, holds
 from gateway.policy.rules import Condition, Rule, Source
 from gateway.proving.automata import NamedTable, Partition, TooComplex
 from gateway.proving.paths import list_bounds, measure

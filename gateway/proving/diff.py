@@ -14,15 +14,16 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.policy.canonical_paths import CanonicalPath
-from gateway.policy.decision import decide
 from gateway.policy.rules import Candidate, Policy, Rule
 from gateway.proving.automata import Label
-from gateway.proving.cases import METHODS, Case, Cases, Example, list_cases
+from gateway.proving.cases import Case, Cases, Example, list_cases, list_methods
 from gateway.proving.conditions import Choice, describe_values
 from gateway.proving.cubes import merge_points
 from gateway.proving.outcomes import Outcome, outcome_of
 from gateway.proving.paths import PathMap, Region
-from gateway.proving.rulings import Contrast, Ruling, contrast, find_rule, list_clauses, read_ruling
+from gateway.proving.readings import Readings
+from gateway.proving.rulings import Contrast, Ruling, contrast, decide_as_seen, find_rule, list_clauses, read_ruling
+from gateway.wire.headers import stops_always, write_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +57,20 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """All differences between two policies, and what could not be decided; ``paths`` are those that were compared."""
+    """All differences between two policies, and what could not be decided; ``paths`` are those that were compared.
+
+    ``remarks`` are differences that are no rule's: they concern every request that passes.
+    """
 
     differences: tuple[Difference, ...]
     undecided: tuple[str, ...]
     paths: PathMap
+    remarks: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether it is proven that nothing changes."""
-        return not self.differences and not self.undecided
+        return not (self.differences or self.undecided or self.remarks)
 
     def list_about(self, path: str) -> Iterator[Difference]:
         """Yield the differences in which a canonical path has a part."""
@@ -124,7 +129,9 @@ class _Comparison:
                 groups[_list_rules(old), _list_rules(new)].append(region)
         for regions in groups.values():
             self._compare_regions(regions)
-        return Diff(tuple(self._list_differences()), tuple(self._undecided), self._map)
+        self._undecided |= dict.fromkeys(Readings(self._policies).list_doubts({row.rules for row in self._spots}))
+        remarks = tuple(_list_remarks(*self._policies))
+        return Diff(tuple(self._list_differences()), tuple(self._undecided), self._map, remarks)
 
     def _compare_regions(self, regions: list[Region]) -> None:
         """Compare what both policies say of paths to which they give the same rules; the first path is the shortest."""
@@ -151,7 +158,9 @@ class _Comparison:
             when = ", ".join(filter(None, pieces))
             rules = tuple(map(find_rule, case.decisions))
             for each in self._list_contrasts(pair, case):
-                example = Example(each.situation.put_into(case.request), each.situation.sender.as_caller())
+                example = Example(
+                    each.situation.as_possible().put_into(case.request), each.situation.sender.as_caller()
+                )
                 row = _Row(when, each.sender, each.how, each.old, each.new, rules)
                 if self._is_shown(example, row):
                     self._add(row, pair.method, example, regions)
@@ -165,7 +174,7 @@ class _Comparison:
 
     def _is_shown(self, example: Example, row: _Row) -> bool:
         """Tell whether the gateway itself says of the example what was found."""
-        old, new = (outcome_of(decide(policy, *example)) for policy in self._policies)
+        old, new = (outcome_of(decide_as_seen(policy, *example)) for policy in self._policies)
         return (old, new) == (row.old, row.new)
 
     def _add(self, row: _Row, method: str, example: Example, regions: list[Region]) -> None:
@@ -178,7 +187,7 @@ class _Comparison:
         joined: defaultdict[tuple[frozenset[Region], str], list[tuple[_Row, list[str]]]] = defaultdict(list)
         for row, spots in self._spots.items():
             methods: defaultdict[frozenset[Region], list[str]] = defaultdict(list)
-            for method in filter(spots.__contains__, METHODS):
+            for method in filter(spots.__contains__, list_methods(self._policies)):
                 methods[frozenset(spots[method].regions)].append(method)
             for regions, names in methods.items():
                 joined[regions, row.when].append((row, names))
@@ -191,6 +200,14 @@ class _Comparison:
                 for row, names in rows
             )
             yield Difference(labels, path, self._map.tally_paths(regions), when, old, new, changes)
+
+
+def _list_remarks(old: Policy, new: Policy) -> Iterator[str]:
+    """Yield which headers of clients pass in one policy alone, since the other names callers by them."""
+    for name in sorted(old.identity_names ^ new.identity_names):
+        if not stops_always(name.encode("ascii")):
+            says = "passes to any upstream again" if name in old.identity_names else "no longer passes, to no upstream"
+            yield f"a client's own {write_name(name)} {says}"
 
 
 def _list_rules(candidates: Iterable[Candidate]) -> tuple[Rule, ...]:

@@ -10,16 +10,17 @@ policy. Next.js' own data routes (``/_next/data``, ``.json``) are not among the 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from gateway.matching.matchers import MatcherInvalid, compile_matcher
 from gateway.policy.canonical_paths import CanonicalPath
-from gateway.policy.rules import Access, Policy, Rule
+from gateway.policy.rules import Access, Paths, Policy, Rule
 from gateway.proving.cases import Case, list_cases
 from gateway.proving.nextjs_file import NextMatcher
 from gateway.proving.nextjs_tokens import NextjsUnreadable
 from gateway.proving.paths import PathMap, Region
+from gateway.proving.readings import Readings
 from gateway.proving.rulings import find_rule
 
 
@@ -74,7 +75,22 @@ def compare_guards(policy: Policy, matchers: Iterable[NextMatcher]) -> GuardComp
                 opened.add(rule, region, case)
             elif not is_matched and rule is not None and rule.access is not Access.PUBLIC:
                 further.add(rule, region, case)
-    return GuardComparison(opened.list_gaps(), unrouted.list_gaps(), further.list_gaps(), tuple(doubts))
+    gaps = opened.list_gaps()
+    readings, told = Readings([policy], tables), {gap.rule for gap in gaps}
+    for source in tables:
+        doubts |= dict.fromkeys(_list_spelled(policy, readings.list_regions(source), told))
+    return GuardComparison(gaps, unrouted.list_gaps(), further.list_gaps(), tuple(doubts))
+
+
+def _list_spelled(policy: Policy, regions: Iterable[Region], told: Collection[Rule | None]) -> Iterator[str]:
+    """Yield which public rules, beside those told, take spellings that may be read as what Next.js guards."""
+    for region in regions:
+        for case in list_cases([policy], region.path).cases:
+            rule = find_rule(case.decisions[0])
+            if rule is None or rule.paths is Paths.STRICT or rule in told:
+                continue
+            if rule.access is Access.PUBLIC:
+                yield f"what line {rule.line} takes in other spellings, which may be read as {region.path.text}"
 
 
 class _Gaps:

@@ -4,17 +4,20 @@ Which rule and which matcher decided is no part of it, but for logs. All else of
 addresses, whether the caller's token goes along, every status and header of an answer.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from gateway.policy.decision import AGAIN, AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse
-from gateway.policy.rules import Upstream
+from gateway.policy.rules import Authorization, Cookies, Paths, Rule, Upstream
+from gateway.wire.headers import write_name
+from shared.tokens.authentication import User
 
 
 class Outcome(NamedTuple):
     """What becomes of a request. ``status`` is None where it passes: then ``upstream`` gets it, or the gateway (None).
 
-    ``has_token``: with the caller's access token. ``is_private``: the answer is for this caller alone, so that no cache
-    may keep it for others. ``has_own_credentials``: with the Authorization header as it came, if there is one.
+    ``has_token``: with the caller's access token; ``further``: what else goes along, in words. ``is_private``: the
+    answer is for this caller alone, so that no cache may keep it for others.
     """
 
     status: int | None
@@ -22,7 +25,7 @@ class Outcome(NamedTuple):
     has_token: bool = False
     is_private: bool = False
     is_websocket: bool = False
-    has_own_credentials: bool = False
+    further: tuple[str, ...] = ()
     message: str = ""
     headers: tuple[tuple[str, str], ...] = ()
 
@@ -40,9 +43,9 @@ class Outcome(NamedTuple):
 def outcome_of(decision: Decision) -> Outcome:
     """Return the outcome of a decision."""
     match decision:
-        case Forward(rule, user, _, upstream, key):
-            own = rule.own_credentials
-            return Outcome(None, upstream, user is not None, decision.is_private, key is not None, own)
+        case Forward(rule, user, _, upstream, _, key):
+            further = tuple(_list_further(rule, user))
+            return Outcome(None, upstream, decision.token is not None, decision.is_private, key is not None, further)
         case RedirectToSignIn(_, location, challenge):
             again = ", to sign in again" if location.endswith(AGAIN) else ""
             return Outcome(302, message=f"to the sign-in page{again}", headers=(("WWW-Authenticate", challenge),))
@@ -50,6 +53,21 @@ def outcome_of(decision: Decision) -> Outcome:
             return Outcome(204, headers=(("Allow", allow),))
         case Refuse(error):
             return Outcome(error.status, message=str(error.message), headers=tuple(sorted(error.headers.items())))
+
+
+def _list_further(rule: Rule, user: User | None) -> Iterator[str]:
+    """Yield in words what goes along, beside the caller's token."""
+    if rule.paths is not Paths.STRICT:
+        yield f"in {rule.paths} spellings too"
+    if rule.strip:
+        yield f"without {rule.strip}"
+    if rule.cookies is Cookies.SESSION and user is not None:
+        yield "with the caller's session cookie"
+    if rule.identity and user is not None:
+        named = ", ".join(f"{write_name(name)} ({about})" for name, about in rule.identity)
+        yield f"naming the caller in {named}"
+    if rule.authorization is Authorization.OWN:
+        yield "with its Authorization header as it came"
 
 
 def describe_pair(old: Outcome, new: Outcome) -> tuple[str, str]:
@@ -77,7 +95,7 @@ def _describe_passing(outcome: Outcome, other: Outcome) -> str:
     upstream = outcome.upstream
     verb = "opens a WebSocket to" if outcome.is_websocket else "passes to"
     parts = [f"{verb} {outcome.where}" + (", with the caller's token" if outcome.has_token else "")]
-    parts += ["with any Authorization header as it came"] * outcome.has_own_credentials
+    parts += outcome.further
     if other.status is None and outcome.where == other.where:
         parts += _list_addresses(upstream, other.upstream) if upstream and other.upstream else []
         if outcome.is_private != other.is_private:

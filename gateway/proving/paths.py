@@ -5,7 +5,7 @@ knows its shortest one, as it is sent: each character counts as the bytes that i
 longer than the gateway accepts don't exist.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
 from urllib.parse import quote
@@ -32,13 +32,26 @@ class Region(NamedTuple):
     path: CanonicalPath
 
 
+class Universe(NamedTuple):
+    """All texts that are asked about: their table, what their characters cost, and how one is made a path."""
+
+    compile_table: Callable[[], DFA]
+    measure: Callable[[int], int]
+    list_bounds: Callable[[], Collection[int]]
+    longest: int
+    read: Callable[[str], CanonicalPath]
+
+
 class PathMap:
     """The regions of all canonical paths, the one with the shortest path first.
 
     ``further`` are tables beside the policies' matchers, by name. TooComplex where there would be too many regions.
+    Of another ``universe`` than the canonical paths it is a map of those texts.
     """
 
-    def __init__(self, policies: Iterable[Policy], further: Mapping[str, DFA] | None = None) -> None:
+    def __init__(
+        self, policies: Iterable[Policy], further: Mapping[str, DFA] | None = None, universe: "Universe | None" = None
+    ) -> None:
         tables: dict[str, DFA] = dict(further or {})
         for policy in policies:
             for matchers in (policy.never_routed, *(rule.matchers for rule in policy.rules)):
@@ -46,8 +59,9 @@ class PathMap:
         self._tables = tables
         self._numbers = {name: number for number, name in enumerate(tables)}
         named = [NamedTable(name, table) for name, table in tables.items()]
-        self._partition = Partition(canonical_paths(), named, measure, list_bounds(), MAX_PATH_LENGTH)
-        self.regions = [Region(label, read_path(text)) for label, text in self._partition.texts.items()]
+        among = universe or CANONICAL
+        self._partition = Partition(among.compile_table(), named, among.measure, among.list_bounds(), among.longest)
+        self.regions = [Region(label, among.read(text)) for label, text in self._partition.texts.items()]
 
     @property
     def states(self) -> int:
@@ -90,3 +104,6 @@ def list_bounds(safe: str = KEPT_RAW) -> tuple[int, ...]:
     """Return the code points at which ``measure`` changes."""
     within = (point for point in range(1, _ONE_BYTE) if measure(point, safe) != measure(point - 1, safe))
     return (*within, _ONE_BYTE, _TWO_BYTES, _THREE_BYTES)
+
+
+CANONICAL = Universe(canonical_paths, measure, list_bounds, MAX_PATH_LENGTH, read_path)

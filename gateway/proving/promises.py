@@ -8,6 +8,7 @@
 
 1. A promise is about all canonical paths of its matcher, all methods, and whatever requests hold where conditions look.
    It is kept or broken by the rules that decide, as ``decide`` chooses them.
+   Where rules take other spellings (``paths``), it is about what these may be read as, too (``readings``).
 2. The answer to a broken promise is a request with a shortest path that breaks it.
 3. Guarded as in Next.js: to GET and HEAD anonymous callers get the sign-in page, and every signed-in caller passes;
    with other methods nobody passes anonymously. ``anonymous_forms`` counts as guarded: such a form is only shown again.
@@ -24,11 +25,13 @@ from pydantic import Field
 
 from gateway.matching.matchers import Matcher
 from gateway.policy.file import parse_tables, read_text
-from gateway.policy.rules import OWN_UPSTREAM, Access, Policy, PolicyInvalid, Rule
-from gateway.policy.schema import PathMatchers, Table
+from gateway.policy.rules import OWN_UPSTREAM, Access, Paths, Policy, PolicyInvalid, Rule
+from gateway.policy.schema import PathMatchers
+from gateway.policy.tables import Table
 from gateway.proving.automata import TooComplex
 from gateway.proving.cases import NOBODY, SOMEBODY, Case, Cases, Example, list_cases
 from gateway.proving.paths import PathMap, Region
+from gateway.proving.readings import Readings, find_spelled
 from gateway.proving.rulings import find_rule
 from gateway.proving.wording import describe_example, name_rule
 from shared.tokens.authentication import Caller
@@ -118,9 +121,10 @@ def parse_promises(text: str, policy: Policy, file: str = "promises.toml") -> li
 
 def prove(policy: Policy, promises: Sequence[Promise]) -> list[Proof]:
     """Return of each promise whether it holds; TooComplex where that can't be decided of all of them."""
-    paths = PathMap([policy], {promise.matcher.source: promise.matcher.dfa for promise in promises})
+    tables = {promise.matcher.source: promise.matcher.dfa for promise in promises}
+    paths, readings = PathMap([policy], tables), Readings([policy], tables)
     cases: dict[Region, Cases] = {}
-    return [_prove_one(policy, promise, paths, cases) for promise in promises]
+    return [_prove_spelled(policy, _prove_one(policy, promise, paths, cases), readings) for promise in promises]
 
 
 def check_promises(policy: Policy, file: Path) -> None:
@@ -162,6 +166,23 @@ def _prove_one(policy: Policy, promise: Promise, paths: PathMap, known: dict[Reg
         return Proof(promise, Status.UNDECIDED, remark=doubts)
     is_idle = not is_routed and promise.kind is not Kind.NOT_ROUTED
     return Proof(promise, Status.HOLDS, remark="no rule decides any of these paths" if is_idle else "")
+
+
+def _prove_spelled(policy: Policy, proof: Proof, readings: Readings) -> Proof:
+    """Return the proof, or a worse one where a spelling that is not canonical may break the promise."""
+    promise = proof.promise
+    if proof.status is not Status.HOLDS:
+        return proof
+    for region in readings.list_regions(promise.matcher.source):
+        for case in list_cases([policy], region.path).cases:
+            rule = find_rule(case.decisions[0])
+            if rule is not None and rule.paths is not Paths.STRICT and _BREAKS[promise.kind](promise, case, rule):
+                spelled = find_spelled(policy, case.request)
+                if spelled is not None:
+                    return Proof(promise, Status.BROKEN, Example(spelled, _choose_caller(promise, rule)), rule)
+                says = f"a spelling that may be read as {region.path.text} could break it ({name_rule(rule)})"
+                return Proof(promise, Status.UNDECIDED, remark=says)
+    return proof
 
 
 def _list_breaking(promise: Promise, cases: Sequence[Case]) -> Iterator[Case]:

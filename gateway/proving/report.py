@@ -62,12 +62,16 @@ def list_lines(diff: Diff) -> Iterator[str]:
             yield f"            {describe_example(change.example)}"
         if folded:
             yield f"  {Impact.REFUSES:9} {folded} more kinds of request, for another reason (--json lists them)"
+    yield from (f"everywhere: {each}" for each in diff.remarks)
     yield from (f"not decided: {each}" for each in diff.undecided)
 
 
 def list_markdown(diff: Diff) -> Iterator[str]:
     """Yield the lines of a comment on a pull request: as much as fits into one, the gravest first."""
     yield f"**{escape_markdown(summarize(diff))}**"
+    for each in diff.remarks:
+        yield ""
+        yield f"**Everywhere**: {escape_markdown(each)}"
     for each in diff.undecided:
         yield ""
         yield f"**Not decided**: {escape_markdown(each)}"
@@ -101,6 +105,7 @@ def as_json(diff: Diff) -> Json:
             }
             for each in sort_differences(diff)
         ],
+        "everywhere": list(diff.remarks),
         "undecided": list(diff.undecided),
     }
 
@@ -116,6 +121,7 @@ def summarize(diff: Diff) -> str:
         for impact in impacts - {Impact.REFUSES} or impacts:
             counts[impact] += 1
     said = [f"{impact} {count}" for impact, count in counts.items() if count]
+    said += [f"everywhere {len(diff.remarks)}"] if diff.remarks else []
     said += [f"undecided {len(diff.undecided)}"] if diff.undecided else []
     return f"The policy changes: {', '.join(said)} (sets of paths; {compared})."
 

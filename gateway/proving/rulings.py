@@ -10,11 +10,14 @@ from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
 from gateway.policy.canonical_paths import CanonicalPath
-from gateway.policy.decision import AnswerOptions, Decision, RequestFacts, apply_rule
-from gateway.policy.rules import Candidate, Condition, Policy, Rule, Upstream
+from gateway.policy.choice import RequestFacts, choose_rule
+from gateway.policy.decision import AnswerOptions, Decision, apply_rule, decide
+from gateway.policy.rules import Authorization, Candidate, Condition, Policy, Rule, Upstream
 from gateway.proving.cubes import merge_points
 from gateway.proving.outcomes import Outcome, outcome_of
-from gateway.proving.situations import NOW, ORIGIN, Situation, Ways
+from gateway.proving.paths import read_path
+from gateway.proving.situations import NOW, ORIGIN, TOKEN, Situation, Ways
+from shared.tokens.authentication import Anonymous, Caller, Reason
 
 
 class Effect(NamedTuple):
@@ -52,12 +55,13 @@ def contrast(policies: Sequence[Policy], decisions: Sequence[Decision], method: 
     """Return all that differs between what two policies' rules do, for which two decisions about one request stand."""
     sides = [find_candidate(policy, decision) for policy, decision in zip(policies, decisions, strict=True)]
     ways = Ways.of([side.rule for side in sides if side], method)
-    plain = make_request(CanonicalPath("/", b"/"), method)
+    prefix = max((side.rule.strip for side in sides if side), key=len, default="")  # a path has the longer one, too
+    plain = make_request(read_path(prefix or "/"), method)
     found: defaultdict[tuple[Outcome, Outcome], list[Situation]] = defaultdict(list)
     for situation in ways.list_situations():
         request, caller = situation.as_possible().put_into(plain), situation.sender.as_caller()
         old, new = (
-            outcome_of(apply_rule(side, request, caller) if side else decision)
+            outcome_of(apply_rule(side, request, see_caller(side.rule, request, caller)) if side else decision)
             for side, decision in zip(sides, decisions, strict=True)
         )
         if old != new:
@@ -67,6 +71,18 @@ def contrast(policies: Sequence[Policy], decisions: Sequence[Decision], method: 
         for (old, new), situations in found.items()
         for cube in merge_points(situations)
     ]
+
+
+def decide_as_seen(policy: Policy, request: RequestFacts, caller: Caller) -> Decision:
+    """Return what happens to a request of this caller, as far as the deciding rule can tell who that is."""
+    candidate = choose_rule(policy, request)
+    return decide(policy, request, caller if candidate is None else see_caller(candidate.rule, request, caller))
+
+
+def see_caller(rule: Rule, request: RequestFacts, caller: Caller) -> Caller:
+    """Return who the caller is for a rule: nobody, where what proves it stands in a header that is not ours."""
+    is_own = rule.authorization is Authorization.OWN
+    return Anonymous(Reason.MISSING) if is_own and TOKEN in request.headers else caller
 
 
 def find_rule(decision: Decision) -> Rule | None:

@@ -3,11 +3,11 @@
 What a rule does with a request depends on nothing but these (``decision.apply_rule``):
 
 1. The caller: anonymous, or a user with or without the roles that the two rules ask for, who signed in within, between
-   or longer ago than what they ask for.
+   or longer ago than what they ask for. Where the Authorization header is not ours for one of the rules, also whether
+   they are known by a token in it, or by their session cookie; and whether there are several such headers.
 2. Whether it may be a navigation (Fetch Metadata). Whether it is a form of ours (POST).
 3. Whether it asks for a WebSocket, well or badly.
 4. How long its body is announced to be: at most what both rules allow, or more than one of them does.
-5. Whether it has several Authorization headers, where a rule says ``own_credentials``.
 
 All combinations are tried, so two rules that agree in all of them do the same with every request.
 """
@@ -16,8 +16,8 @@ from collections.abc import Hashable, Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
-from gateway.policy.decision import RequestFacts
-from gateway.policy.rules import Access, Rule
+from gateway.policy.choice import RequestFacts
+from gateway.policy.rules import Access, Authorization, Rule
 from gateway.proving.cubes import Cube, merge_points
 from gateway.wire.headers import RawHeader
 from shared.tokens.authentication import Anonymous, Caller, Reason, User
@@ -26,6 +26,10 @@ from shared.tokens.claims import Claims
 NOW = 1_800_000_000
 ORIGIN = "https://example.com"
 
+TOKEN: RawHeader = (b"authorization", b"Bearer <an access token>")
+"""What stands for a token in the header."""
+
+_OTHER_SCHEME: RawHeader = (b"authorization", b"Basic YTpi")
 _NOT_NAVIGATING: RawHeader = (b"sec-fetch-mode", b"cors")
 _FORM: tuple[RawHeader, ...] = (
     (b"content-type", b"application/x-www-form-urlencoded"),
@@ -42,10 +46,14 @@ _SEVERAL_CREDENTIALS: tuple[RawHeader, ...] = ((b"authorization", b"Basic eA==")
 
 
 class Sender(NamedTuple):
-    """A kind of caller. ``roles`` None is anonymous. ``age`` is how long ago they signed in, in seconds, at least."""
+    """A kind of caller. ``roles`` None is anonymous. ``age`` is how long ago they signed in, in seconds, at least.
+
+    ``by_header``: known by a token in the Authorization header.
+    """
 
     roles: frozenset[str] | None = None
     age: int = 0
+    by_header: bool = False
 
     def as_caller(self) -> Caller:
         """Return such a caller."""
@@ -56,24 +64,36 @@ class Sender(NamedTuple):
 
 
 class Situation(NamedTuple):
-    """Who sends a request, and how. ``body`` is the announced length, or None."""
+    """Who sends a request, and how. ``body`` is the announced length, or None.
+
+    ``is_repeated``: with several Authorization headers, none of which is ours.
+    """
 
     sender: Sender
     is_fetch: bool = False
     is_form: bool = False
     upgrade: tuple[RawHeader, ...] = ()
     body: int | None = None
-    credentials: tuple[RawHeader, ...] = ()
+    is_repeated: bool = False
 
     def as_possible(self) -> "Situation":
-        """Return the situation without the body that a request for an upgrade can't have (``wire.headers``)."""
-        return self._replace(body=None) if self.upgrade else self
+        """Return the situation without what can't be: a body beside an upgrade, a token beside other headers.
+
+        A request for an upgrade has no body (``wire.headers``), and of several Authorization headers none is believed.
+        """
+        is_repeated = self.is_repeated and not self.sender.by_header
+        return self._replace(body=None if self.upgrade else self.body, is_repeated=is_repeated)
 
     def put_into(self, request: RequestFacts) -> RequestFacts:
         """Return the request as it comes in this situation."""
-        fetch, form = [_NOT_NAVIGATING] * self.is_fetch, _FORM * self.is_form
-        headers = (*request.headers, *fetch, *form, *self.upgrade, *self.credentials)
-        return request._replace(headers=headers, content_length=self.body)
+        headers = (
+            *([TOKEN] if self.sender.by_header else []),
+            *([_OTHER_SCHEME] * 2 if self.is_repeated else []),
+            *([_NOT_NAVIGATING] if self.is_fetch else []),
+            *(_FORM if self.is_form else ()),
+            *self.upgrade,
+        )
+        return request._replace(headers=(*request.headers, *headers), content_length=self.body)
 
 
 class Ways(NamedTuple):
@@ -84,7 +104,7 @@ class Ways(NamedTuple):
     is_form: tuple[bool, ...]
     upgrade: tuple[tuple[RawHeader, ...], ...]
     body: tuple[int | None, ...]
-    credentials: tuple[tuple[RawHeader, ...], ...]
+    is_repeated: tuple[bool, ...] = (False,)
 
     @classmethod
     def of(cls, rules: Sequence[Rule], method: str) -> "Ways":
@@ -97,7 +117,7 @@ class Ways(NamedTuple):
             (False, True) if has_forms else (False,),
             ((), _UPGRADE, _HANDSHAKE) if method == "GET" else ((), _UPGRADE),
             (None, *sorted({rule.max_body + 1 for rule in rules})),
-            ((), _SEVERAL_CREDENTIALS) if any(rule.own_credentials for rule in rules) else ((),),
+            (False, True) if _have_own_header(rules) else (False,),
         )
 
     def list_situations(self) -> Iterator[Situation]:
@@ -110,13 +130,13 @@ class Ways(NamedTuple):
 
     def describe(self, cube: Cube[Hashable]) -> str:
         """Return how requests come in these situations, beside who sends them; empty for plain ones."""
-        fetch, form, upgrade, body, credentials = (some for some in cube[1:])
+        fetch, form, upgrade, body, repeated = (some for some in cube[1:])
         parts = [
             _name_fetch(fetch) if len(fetch) < len(self.is_fetch) else "",
             _name_form(form) if len(form) < len(self.is_form) else "",
             _name_upgrade(upgrade, self.upgrade) if len(upgrade) < len(self.upgrade) else "",
             _name_body([length for length in self.body if length in body], self.body),
-            "with several Authorization headers" if () not in credentials else "",
+            "with several Authorization headers" if repeated == {True} else "",
         ]
         return ", ".join(filter(None, parts))
 
@@ -128,12 +148,15 @@ class Ways(NamedTuple):
         found = [sender for sender in users if sender in senders]
         roles = sorted(frozenset[str]().union(*(sender.roles or () for sender in users)))
         ages = sorted({sender.age for sender in users})
-        points = [(*((role in (sender.roles or ())) for role in roles), sender.age) for sender in found]
+        points = [
+            (*((role in (sender.roles or ())) for role in roles), sender.by_header, sender.age) for sender in found
+        ]
+        has_own = any(sender.by_header for sender in users)
         names = ["anonymous"] if Sender() in senders else []
         names += (
             ["signed in"]
             if len(found) == len(users)
-            else [_name_users(cube, roles, ages) for cube in merge_points(points)]
+            else [_name_users(cube, roles, ages, has_own=has_own) for cube in merge_points(points)]
         )
         return " or ".join(names)
 
@@ -142,19 +165,28 @@ def list_senders(rules: Sequence[Rule]) -> Iterator[Sender]:
     """Return all kinds of caller that some rules tell apart, anonymous ones first."""
     roles = sorted({rule.role for rule in rules if rule.role is not None})
     ages = sorted({rule.max_auth_age + 1 for rule in rules if rule.max_auth_age is not None})
+    has_own = _have_own_header(rules)
     yield Sender()
     for are_held in product((False, True), repeat=len(roles)):
+        held = frozenset(role for role, is_held in zip(roles, are_held, strict=True) if is_held)
         for age in (0, *ages):
-            yield Sender(frozenset(role for role, is_held in zip(roles, are_held, strict=True) if is_held), age)
+            yield from (Sender(held, age, by_header) for by_header in ((False, True) if has_own else (False,)))
 
 
-def _name_users(cube: Cube[Hashable], roles: Sequence[str], ages: Sequence[int]) -> str:
-    """Return who some users are, of whom a cube says which roles they have, and how long ago they signed in."""
-    *held, since = cube
+def _have_own_header(rules: Sequence[Rule]) -> bool:
+    return any(rule.authorization is Authorization.OWN for rule in rules)
+
+
+def _name_users(cube: Cube[Hashable], roles: Sequence[str], ages: Sequence[int], *, has_own: bool) -> str:
+    """Return who some users are: a cube says which roles they have, by what they are known, and when they signed in."""
+    *held, by_header, since = cube
     with_role = [role for role, values in zip(roles, held, strict=True) if values == {True}]
     without = [role for role, values in zip(roles, held, strict=True) if values == {False}]
     demands = [f"with the role {role}" for role in with_role] + [f"without the role {role}" for role in without]
-    words = ["signed in", _name_age([age for age in ages if age in since], ages), " and ".join(demands)]
+    words = ["signed in", _name_age([age for age in ages if age in since], ages)]
+    if has_own and len(by_header) == 1:
+        words.append("by a token in the header" if True in by_header else "by the session cookie")
+    words.append(" and ".join(demands))
     return " ".join(filter(None, words))
 
 

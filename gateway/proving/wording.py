@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from gateway.judgement_text import list_demands
-from gateway.policy.decision import RequestFacts
-from gateway.policy.rules import Rule
+from gateway.policy.choice import RequestFacts
+from gateway.policy.rules import Authorization, Rule
 from gateway.proving.cases import Example
 from gateway.proving.situations import NOW
+from gateway.wire.headers import write_name
 from shared.tokens.authentication import Anonymous, Caller
 
 Json = dict[str, object]
@@ -47,16 +48,13 @@ def describe_rule(rule: Rule) -> str:
 
 def name_rule(rule: Rule) -> str:
     """Return where a rule stands, whom it lets pass, and where to."""
-    own = ["with credentials of its own"] * rule.own_credentials
+    own = ["the Authorization header is its own"] * (rule.authorization is Authorization.OWN)
     return ", ".join([f"line {rule.line}: {rule.access} to {rule.upstream}", *list_demands(rule), *own])
 
 
 def list_headers(request: RequestFacts) -> Iterator[tuple[str, str]]:
     """Yield the headers of a request, as people write them."""
-    yield from (
-        ("-".join(map(str.capitalize, name.decode().split("-"))), value.decode("latin-1"))
-        for name, value in request.headers
-    )
+    yield from ((write_name(name.decode()), value.decode("latin-1")) for name, value in request.headers)
     if request.content_length is not None:
         yield "Content-Length", str(request.content_length)
 
@@ -69,7 +67,7 @@ def rule_as_json(rule: Rule) -> Json:
         "access": rule.access.value,
         "role": rule.role,
         "max_auth_age": rule.max_auth_age,
-        "own_credentials": rule.own_credentials,
+        "authorization": rule.authorization,
         "upstream": rule.upstream,
     }
 

@@ -36,6 +36,7 @@ from gateway.wire.client_connection import ClientConnection
 from gateway.wire.limits import WHOLE_BODY, ConnectionUse
 from gateway.wire.own_answers import Answer, OwnAnswers
 from gateway.wire.pool import UpstreamPool
+from gateway.wire.prefixes import restore_prefix
 from gateway.wire.request_heads import RequestHead, RequestHeads
 from gateway.wire.tunnel import Tunnel
 from gateway.wire.upstream_connection import AnswerMissing, UpstreamConnection
@@ -312,6 +313,8 @@ class Exchange:
 
     def _begin_answer(self, head: AnswerHead, body: bytes, *, is_whole: bool) -> None:
         lines = head.lines
+        if self._decision is not None and self._decision.rule.strip:
+            lines = self._restore_prefix(lines, self._decision.rule.strip)
         if self._renewed is not None and self._renewed.set_cookie:
             lines = self._parts.own_answers.add_cookies(lines, self._renewed)
         elif self._decision is not None and self._decision.is_private and not head.says_caching:
@@ -324,6 +327,11 @@ class Exchange:
             self._report(head.status)
         elif not self._client.is_writable:
             self.pause_answer()
+
+    def _restore_prefix(self, lines: bytes, prefix: str) -> bytes:
+        passing = self.head.headers.passing
+        assert passing is not None  # else it would not have been forwarded
+        return restore_prefix(lines, prefix, passing.host)
 
     def _open_tunnel(self, connection: UpstreamConnection, head: AnswerHead, early: bytes) -> None:
         decision = self._decision

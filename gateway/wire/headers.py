@@ -10,8 +10,8 @@ From a client (``read_passing_headers``, ``encode_own_headers``):
 4. Headers that an upstream could take for the gateway's own stop here: who the client is, how it came, which user,
    which path or method was meant. The gateway sets them itself.
 5. The trace continues: the gateway sets ``traceparent`` itself, and ``tracestate`` passes only beside a valid one.
-6. ``Authorization: Bearer`` alone names the caller, from the verified token. (Where the service has credentials of its
-   own, ``upstream_head`` passes the client's instead.) NextAuth's cookies go only to the service that issues them.
+6. ``Authorization`` stops here too: what the upstream gets is for the rule to say, and for ``upstream_head`` to write.
+   NextAuth's cookies go only to the service that issues them.
 
 From an upstream (``keep_answer_headers``): hop-by-hop headers, ``Server``, ``Date`` (this server sets one) and
 ``X-Request-ID`` (the request's own is set) stop here. Where there is no body, no length is announced.
@@ -64,6 +64,7 @@ _MATTERS = (_SET_HERE - _TRACE - {b"x-request-id"}) | frozenset(
     sec-fetch-site sec-fetch-mode sec-fetch-dest
     """.split()
 )
+HAVE_A_MEANING = _HOP_BY_HOP | _SET_HERE | _MATTERS
 _STOPS_ON_THE_WAY_BACK = _HOP_BY_HOP | {b"date", b"server", b"x-request-id"}
 BODILESS = (204, 304)  # RFC 9110, section 6.4.1
 END_OF_HEAD = b"\r\n\r\n"
@@ -136,11 +137,15 @@ def read_passing_headers(headers: Sequence[RawHeader], hosts: Collection[bytes])
 
 
 def encode_own_headers(
-    request: PassingHeaders, origin: Origin, token: str | None, cookies_to_drop: CookieNames | None
+    request: PassingHeaders,
+    origin: Origin,
+    token: str | None,
+    cookies_to_drop: CookieNames | None,
+    further_cookies: Iterable[str] = (),
 ) -> bytes:
     """Return the header lines that the gateway itself sends to an upstream, beside Host.
 
-    ``cookies_to_drop``, if given, are left out.
+    ``cookies_to_drop``, if given, are left out, and ``further_cookies`` put in.
     """
     own = (
         f"x-request-id: {origin.request_id}\r\ntraceparent: {origin.traceparent}\r\n"
@@ -149,7 +154,7 @@ def encode_own_headers(
     if token is not None:
         own += f"authorization: Bearer {token}\r\n"
     lines = own.encode() + request.forwarded_host
-    cookies = keep_cookies(request.cookies, cookies_to_drop)
+    cookies = keep_cookies(request.cookies, cookies_to_drop, further_cookies)
     if cookies:
         lines += b"cookie: %b\r\n" % cookies
     if request.is_chunked:
@@ -159,8 +164,8 @@ def encode_own_headers(
     return lines
 
 
-def keep_cookies(values: tuple[bytes, ...], names: CookieNames | None) -> bytes:
-    """Return the cookies in one line (RFC 9113, 8.2.3), without those of ``names``.
+def keep_cookies(values: tuple[bytes, ...], names: CookieNames | None, further: Iterable[str] = ()) -> bytes:
+    """Return the cookies in one line (RFC 9113, 8.2.3), without those of ``names``, and with some ``further`` ones.
 
     The others stay as they are, but for the blanks of ``parse_cookies``. What only a server that strips more could take
     for one of ``names`` is dropped, too.
@@ -169,7 +174,7 @@ def keep_cookies(values: tuple[bytes, ...], names: CookieNames | None) -> bytes:
         return b"; ".join(values)
     pairs = [pair.strip(BLANKS) for value in values for pair in value.decode("latin-1").split(";")]
     kept = [pair for pair in pairs if pair and not names.owns(pair.partition("=")[0].strip())]
-    return "; ".join(kept).encode("latin-1")
+    return "; ".join([*kept, *further]).encode("latin-1")
 
 
 def keep_answer_headers(status: int, headers: Sequence[RawHeader]) -> list[RawHeader]:
@@ -183,6 +188,16 @@ def keep_answer_headers(status: int, headers: Sequence[RawHeader]) -> list[RawHe
 def encode_lines(headers: Iterable[RawHeader]) -> bytes:
     """Return header lines as they are sent (RFC 9112, section 5)."""
     return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
+def stops_always(name: bytes) -> bool:
+    """Tell whether a client's header with this name never passes, whatever the policy."""
+    return name in _STOPS_HERE or (name.startswith(_CLAIM_PREFIXES) and name != _ASKS_FOR_URL)
+
+
+def write_name(name: str) -> str:
+    """Return a header's name as people write it."""
+    return "-".join(map(str.capitalize, name.split("-")))
 
 
 def split_lines(lines: bytes) -> list[RawHeader]:

@@ -9,6 +9,8 @@ rules of ``headers`` and ``canonical_paths``, whatever the method. The laws:
 3. Only the plain case is remembered: HTTP/1.1, a method that we have, a path; headers that no rule refuses.
 4. HTTP/1.0 is answered, without keep-alive. A connection is not kept alive, either, after a request for an upgrade,
    granted or not: what follows might be in the other protocol.
+5. A method is any word in capitals that a rule may name, whether httptools knows it or not: which ones pass, the
+   policy says.
 """
 
 import re
@@ -19,7 +21,7 @@ from typing import NamedTuple
 import httptools
 
 from gateway.policy.canonical_paths import CanonicalPath, PathRefused, canonicalize_path, check_query
-from gateway.policy.rules import METHODS
+from gateway.policy.methods import METHODS, OTHER_METHOD
 from gateway.wire.headers import PassingHeaders, RawHeader, list_words, read_passing_headers
 from gateway.wire.lookup import Lookup
 from shared.errors import AppError, BadRequest, MethodNotAllowed
@@ -29,6 +31,8 @@ from shared.web.error_responses import accepts_html
 HTTP_VERSIONS = ("1.1", "1.0")
 
 _PLAIN_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[!-~]*) HTTP/1\.1")
+_OTHER_METHOD = re.compile(OTHER_METHOD)
+_BEGUN_METHOD = re.compile(rb"[A-Z][A-Z0-9-]{0,31}")
 _PLAIN_START = b"POST / HTTP/1.1\r\n"
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
@@ -39,7 +43,10 @@ class NotPlain(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RequestLine:
-    """A request line. ``path`` is None where the line is refused; ``refusal`` says why."""
+    """A request line. ``path`` is None where the line is refused; ``refusal`` says why.
+
+    ``is_only_spelled``: nothing but the spelling of the path is wrong, which a rule may allow.
+    """
 
     method: str
     raw_path: bytes
@@ -47,6 +54,7 @@ class RequestLine:
     version: str
     path: CanonicalPath | None
     refusal: AppError | None = None
+    is_only_spelled: bool = False
 
     @property
     def path_text(self) -> str:
@@ -92,7 +100,8 @@ class RequestHead(NamedTuple):
     @property
     def keeps_alive(self) -> bool:
         """Whether the client's connection may serve another request."""
-        return self.headers.keeps_alive and self.line.version == "1.1" and self.line.method in METHODS
+        is_known = self.line.method in METHODS or _OTHER_METHOD.fullmatch(self.line.method) is not None
+        return self.headers.keeps_alive and self.line.version == "1.1" and is_known
 
 
 class RequestHeads:
@@ -135,17 +144,20 @@ class RequestHeads:
 def read_line(method: str, raw_path: bytes, query: bytes, version: str = "1.1") -> RequestLine:
     """Return a request line, given its parts."""
     refusal: AppError
+    is_only_spelled = False
     try:
-        if method not in METHODS:
+        if method not in METHODS and not _OTHER_METHOD.fullmatch(method):
             raise MethodNotAllowed(", ".join(sorted(METHODS)))
         if version not in HTTP_VERSIONS:
             raise BadRequest("Only HTTP/1.1 is spoken here")
-        return RequestLine(method, raw_path, check_query(query), version, canonicalize_path(raw_path))
+        check_query(query)
+        is_only_spelled = True
+        return RequestLine(method, raw_path, query, version, canonicalize_path(raw_path))
     except PathRefused as error:
         refusal = BadRequest(error.reason)
     except AppError as error:
         refusal = error.with_traceback(None)
-    return RequestLine(method, raw_path, query, version, None, refusal)
+    return RequestLine(method, raw_path, query, version, None, refusal, is_only_spelled)
 
 
 def _read_plain_line(data: bytes) -> RequestLine:
@@ -199,14 +211,18 @@ def _parse(head: bytes) -> "HeadParser":
 class HeadParser:
     """httptools, and what it ``parsed`` in one head: two objects, so that no reference cycle arises."""
 
-    __slots__ = ("_parser", "parsed")
+    __slots__ = ("_begun", "_method", "_parser", "parsed")
 
     def __init__(self) -> None:
         self.parsed = _ParsedHead()
+        self._begun = b""  # of the method, while it may be one that httptools does not know
+        self._method: str | None = None
         self._parser = httptools.HttpRequestParser(self.parsed)
 
     def feed(self, data: bytes) -> None:
         """Read bytes of the head; raises BadRequest."""
+        if self._method is None:
+            data = self._read_method(self._begun + data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -220,10 +236,20 @@ class HeadParser:
         if self.parsed.is_whole:  # without an empty line: no HTTP/1.x that we speak
             raise BadRequest
 
+    def _read_method(self, data: bytes) -> bytes:
+        """Return what httptools is to read: with POST for a method that it need not know (law 5)."""
+        word, blank, rest = data.partition(b" ")
+        if not blank and _BEGUN_METHOD.fullmatch(data):
+            self._begun = data
+            return b""
+        self._method = word.decode("ascii") if _BEGUN_METHOD.fullmatch(word) else ""
+        is_other = self._method not in METHODS and _OTHER_METHOD.fullmatch(self._method)
+        return b"POST " + rest if is_other else data
+
     @property
     def method(self) -> str:
         """The method, as it was sent."""
-        return str(self._parser.get_method().decode("ascii"))
+        return self._method or str(self._parser.get_method().decode("ascii"))
 
     @property
     def version(self) -> str:

@@ -29,10 +29,11 @@ class Refusal(StrEnum):
 
 
 class TokenRefused(Exception):
-    """A token that was refused, and why."""
+    """A token that was refused, and why; ``is_lasting`` where the same token can't be accepted later by other keys."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: Refusal, *, is_lasting: bool = True) -> None:
         self.refusal = refusal
+        self.is_lasting = is_lasting
         super().__init__(refusal.value)
 
 
@@ -49,7 +50,8 @@ class Claims:
     """What a verified access token says about its user. Times are Unix seconds.
 
     ``authenticated_at`` is when the user last proved who they are (``auth_time``), ``roles`` what they are (RFC 9068,
-    sections 2.2.1 and 2.2.3.1). A token may lack either: then the time is None, and there are no roles.
+    sections 2.2.1 and 2.2.3.1). A token may lack either: then the time is None, and there are no roles. Only where it
+    says ``email_verified`` (OpenID Connect Core, 5.1) has the user proven that they read what is sent to the address.
     """
 
     user_id: int
@@ -61,6 +63,7 @@ class Claims:
     expires_at: int
     authenticated_at: int | None = None
     roles: tuple[str, ...] = ()
+    email_verified: bool = False
 
     def is_fresh(self, now: int) -> bool:
         """Tell whether the token is good for a while yet, so that replacing it would gain nothing."""
@@ -128,6 +131,7 @@ def read_user(claims: dict[str, object]) -> Claims:
         expires_at=_integer(claims, "exp"),
         authenticated_at=_integer(claims, "auth_time") if "auth_time" in claims else None,
         roles=_texts(claims, "roles") if "roles" in claims else (),
+        email_verified=_truth(claims, "email_verified") if "email_verified" in claims else False,
     )
 
 
@@ -142,6 +146,13 @@ def read_text(claims: dict[str, object], name: str) -> str:
 def _integer(claims: dict[str, object], name: str) -> int:
     value = claims.get(name)
     if type(value) is not int or abs(value) > MAX_ID:  # type(): True is an int to isinstance
+        raise TokenRefused(Refusal.CLAIMS)
+    return value
+
+
+def _truth(claims: dict[str, object], name: str) -> bool:
+    value = claims.get(name)
+    if type(value) is not bool:
         raise TokenRefused(Refusal.CLAIMS)
     return value
 

@@ -62,9 +62,8 @@ class AccessTokens:
     They are issued for ``audience``, which is also the one that is accepted, and for ``others`` beside it. Signed by
     a key pair, so for everybody's libraries, they have what RFC 9068 asks for besides.
 
-    A token's claims are cached by its exact text; its times are checked each time. Ended sessions are not this class's
-    business: ``authentication`` asks ``Revocations`` after each verification. A second cache holds why a token was
-    refused, for reasons that last: all but its times, and that its key is unknown, for it may be published yet.
+    A token's claims are cached by its exact text; its times are checked each time, and its session by ``Revocations``.
+    A second cache holds why a token was refused, for reasons that last: not its times, nor a key that is not known yet.
     """
 
     def __init__(
@@ -91,6 +90,7 @@ class AccessTokens:
         ends_at: int | None = None,
         authenticated_at: int | None = None,
         roles: Sequence[str] = (),
+        email_verified: bool = False,
     ) -> str:
         """Return a new access token for a session of the user, who last proved who they are at ``authenticated_at``.
 
@@ -109,9 +109,9 @@ class AccessTokens:
             "jti": secrets.token_urlsafe(16),
             "iat": now,
             "exp": expires_at,
-            **({"auth_time": authenticated_at} if authenticated_at is not None else {}),
-            **({"roles": list(roles)} if roles else {}),
         }
+        rest = {"auth_time": authenticated_at, "roles": list(roles) or None, "email_verified": email_verified or None}
+        claims |= {name: value for name, value in rest.items() if value is not None}
         if key is not None and key.is_private:
             claims["client_id"] = CLIENT_ID
         return self._kind.sign(claims)
@@ -139,7 +139,7 @@ class AccessTokens:
         try:
             read = self._read_token(token)
         except TokenRefused as error:
-            if error.refusal is not Refusal.UNKNOWN_KEY and len(token) <= LONGEST_REFUSED:
+            if error.is_lasting and len(token) <= LONGEST_REFUSED:
                 self._refused.keep(token, error.refusal)
             raise
         self._read.keep(token, read)
@@ -242,7 +242,7 @@ class _Kind:
             raise TokenRefused(Refusal.HEADER)
         key = self._keys.find_key(kid)
         if key is None:
-            raise TokenRefused(Refusal.UNKNOWN_KEY)
+            raise TokenRefused(Refusal.UNKNOWN_KEY, is_lasting=not self._keys.may_be_published(kid))
         if algorithm != key.algorithm:
             raise TokenRefused(Refusal.HEADER)
         if segment == write_header(key, self._type):

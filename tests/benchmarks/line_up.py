@@ -23,7 +23,7 @@ HAPROXY = "HAProxy jwt_verify"
 # The rule that decides stands last, as it well may in a real policy.
 _RULES = """
 [upstreams]
-service = {{ address = "http://127.0.0.1:{port}", session_cookies = true }}
+service = {{ address = "http://127.0.0.1:{port}", authorization = "token", session_cookies = true }}
 
 [[rule]]
 matcher = ["/api/auth/:path*", "/signup"]

@@ -4,7 +4,7 @@
 
 import { createServer } from "node:http";
 import { generateKeyPairSync } from "node:crypto";
-import { answerLines } from "./lines.mjs";
+import { answerLines } from "../next_auth/lines.mjs";
 import { Provider } from "oidc-provider";
 
 const port = Number(process.env.PORT);

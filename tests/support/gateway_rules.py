@@ -6,7 +6,7 @@ from tests.support.raw_upstream import RawUpstream
 
 _RULES = """
 [upstreams]
-posts = "POSTS"
+posts = { address = "POSTS", authorization = "token" }
 
 [[rule]]
 matcher = ["/userposts/:path*"]
@@ -49,6 +49,7 @@ upstream = "gateway"
 _AUTH = """
 [upstreams.auth]
 address = "AUTH"
+authorization = "token"
 session_cookies = true
 
 [[rule]]

@@ -8,20 +8,24 @@ from urllib.parse import quote
 
 from gateway.matching.matchers import Matcher, compile_matcher, compile_regex
 from gateway.policy.canonical_paths import KEPT_RAW, CanonicalPath, PathRefused, canonicalize_path
-from gateway.policy.decision import RequestFacts
+from gateway.policy.choice import RequestFacts
+from gateway.policy.methods import FORWARDED_METHODS, METHODS
 from gateway.policy.rules import (
-    FORWARDED_METHODS,
-    METHODS,
     NEVER_ROUTED,
+    About,
     Access,
+    Authorization,
     Condition,
+    Cookies,
+    IdentityHeader,
+    Paths,
     Policy,
     Replica,
     Rule,
     Source,
     Upstream,
 )
-from gateway.proving.situations import NOW, ORIGIN
+from gateway.proving.situations import NOW, ORIGIN, TOKEN
 from shared.tokens.authentication import Anonymous, Caller, Reason, User
 from shared.tokens.claims import Claims
 from tests.support.generated_matchers import MatcherMaker
@@ -42,10 +46,21 @@ MATCHERS = (
         "/a/:x/b",
         "/internal/:x*",
         "/안/:x*",
+        "/a/:x([^%;]*)",
+        "/:x([ab]%?)",
+        "/b/:x(.*)",
         "/a{-:x}?",
     ),
 )
-METHOD_SETS = (FORWARDED_METHODS, {"GET", "HEAD"}, {"POST"}, {"GET", "HEAD", "POST"}, {"PUT", "DELETE"}, METHODS)
+METHOD_SETS = (
+    FORWARDED_METHODS,
+    {"GET", "HEAD"},
+    {"POST"},
+    {"GET", "HEAD", "POST"},
+    {"PUT", "DELETE"},
+    METHODS,
+    {"PROPFIND"},
+)
 CONDITIONS = (
     (Source.HEADER, "x-beta", None),
     (Source.HEADER, "x-beta", "on"),
@@ -69,6 +84,28 @@ HEADERS = (
     (b"connection", b"upgrade"),
     (b"sec-websocket-version", b"13"),
     (b"sec-websocket-key", b"AAAAAAAAAAAAAAAAAAAAAA=="),
+)
+IDENTITIES = (
+    *((), ()),
+    (IdentityHeader("remote-email", About.EMAIL), IdentityHeader("remote-user", About.ID)),
+    (IdentityHeader("x-user", About.NAME),),
+)
+WORDS_OF_RULES: dict[str, tuple[Any, ...]] = {
+    "authorization": (*Authorization, Authorization.TOKEN, Authorization.TOKEN),
+    "identity": (*[IDENTITIES[0]] * 4, *IDENTITIES),
+    "cookies": (*Cookies, Cookies.NONE, Cookies.NONE),
+    "paths": (*Paths, Paths.STRICT, Paths.STRICT, Paths.STRICT),
+}
+"""Words that say what goes along."""
+CHANGED_WORDS = {**WORDS_OF_RULES, "role": (None,), "upstream": ("posts", "auth", "gateway")}
+
+AUTHORIZATIONS: tuple[tuple[tuple[bytes, bytes], ...], ...] = (
+    *((), (), (), (TOKEN,), ((b"authorization", b"Basic YTpi"),)),
+    ((b"authorization", b"Basic YTpi"), (b"authorization", b"Basic eA==")),
+)
+SPELLED = (
+    *(b"%23", b"%3F", b"%3B", b"%25", b"%2F", b"/", b"[", b"|", b"/b", b"%2Fb", b"%3Ba", b"a%23"),
+    *(b"%2561", b"%252F", b"%253B", b"%252561", b"%2523", b"%3Bb/", b"%EC%95%88"),
 )
 QUERIES = (b"", b"q", b"q=1", b"q=a", b"q=1&q=", b"r=1")
 ROLES = ("admin", "editor")
@@ -104,41 +141,46 @@ class PolicyMaker:
         return policy
 
     def _change_rule(self, kind: str, rules: list[Rule], at: int) -> list[Rule]:
+        rule = rules[at]
         match kind:
             case "drop" if len(rules) > 1:
                 del rules[at]
             case "swap":
                 other = self._random.randrange(len(rules))
                 rules[at], rules[other] = rules[other], rules[at]
+            case "widen":
+                rules[at] = replace(rule, matchers=tuple(map(widen, rule.matchers)))
+            case "open" if rule.access is Access.PAGE:
+                rules[at] = replace(rule, access=Access.PUBLIC, role=None, max_auth_age=None, anonymous_forms=False)
+            case "method":
+                rules[at] = replace(rule, methods=rule.methods | {self._random.choice(sorted({*METHODS, "PROPFIND"}))})
+            case "split" if len(rule.matchers) > 1:
+                rules[at : at + 1] = [replace(rule, matchers=some) for some in (rule.matchers[:1], rule.matchers[1:])]
             case "add":
                 rules.insert(at, self._make_rule(len(rules) + 1))
-            case _:
-                rules[at] = self._change_words(kind, rules[at])
+            case word if word in CHANGED_WORDS:
+                rules[at] = self._change_word(rule, word)
         return rules
 
-    def _change_words(self, kind: str, rule: Rule) -> Rule:
-        words: dict[str, Any] = {}
-        match kind:
-            case "widen":
-                words = {"matchers": tuple(map(widen, rule.matchers))}
-            case "open" if rule.access is Access.PAGE:
-                words = {"access": Access.PUBLIC, "role": None, "max_auth_age": None, "anonymous_forms": False}
-            case "method":
-                words = {"methods": rule.methods | {self._random.choice(sorted(METHODS))}}
-            case "role":
-                words = {"role": None}
-            case "own credentials on" if rule.access is Access.PUBLIC:
-                words = {"own_credentials": True}
-            case "own credentials off":
-                words = {"own_credentials": False}
-            case "upstream":
-                words = {"upstream": self._random.choice(("posts", "auth", "gateway"))}
-        return replace(rule, **words)
+    def _change_word(self, rule: Rule, word: str) -> Rule:
+        changed: dict[str, Any] = {word: self._random.choice(CHANGED_WORDS[word])}
+        return replace(rule, **changed)
 
     def make_requests(self, policies: tuple[Policy, ...], count: int) -> list[tuple[RequestFacts, Caller]]:
         """Return requests for paths that the policies' matchers match, or nearly match."""
         paths = self._make_paths(policies, max(count // 4, 8))
         return [(self._make_request(self._random.choice(paths)), self._make_caller()) for _ in range(count)]
+
+    def make_spelled(self, policies: tuple[Policy, ...], count: int) -> list[tuple[RequestFacts, bytes]]:
+        """Return requests, each with a path that is spelled otherwise than it may be."""
+        found = []
+        for request, _ in self.make_requests(policies, count):
+            raw = request.path.raw
+            for _ in range(self._random.choice((1, 1, 2, 3))):
+                at = self._random.randint(1, len(raw))
+                raw = raw[:at] + self._random.choice(SPELLED) + raw[at:]
+            found.append((request, raw))
+        return found
 
     def _make_rule(self, line: int) -> Rule:
         choose, maybe = self._random.choice, self._random.random
@@ -157,7 +199,7 @@ class PolicyMaker:
             role=choose(ROLES) if demands and maybe() < 0.3 else None,
             max_auth_age=choose((60, 300)) if demands and maybe() < 0.3 else None,
             anonymous_forms=access is Access.PAGE and maybe() < 0.3,
-            own_credentials=access is Access.PUBLIC and maybe() < 0.5,
+            **{word: choose(values) for word, values in WORDS_OF_RULES.items()},
         )
 
     def _make_conditions(self) -> frozenset[Condition]:
@@ -180,11 +222,10 @@ class PolicyMaker:
         headers = tuple(self._random.sample(HEADERS, self._random.choice((0, 0, 1, 2, 3))))
         if self._random.random() < 0.1:
             headers = HEADERS[-5:-4] + HEADERS[-3:] + headers
-        if self._random.random() < 0.1:
-            headers = CREDENTIALS + headers
+        headers += self._random.choice(AUTHORIZATIONS)
         asks_upgrade = any(name == b"upgrade" for name, _ in headers)  # which no body may follow
         return RequestFacts(
-            self._random.choice(sorted(METHODS)),
+            self._random.choice(sorted({*METHODS, "PROPFIND", "MKCOL"})),
             path,
             self._random.choice(QUERIES),
             headers,
@@ -201,10 +242,7 @@ class PolicyMaker:
         return User(Claims(7, "Bob", "bob@example.com", "s", "t", NOW, NOW + 3600, since, roles), "token")
 
 
-CHANGES = (
-    *("drop", "swap", "widen", "open", "method", "role", "own credentials on", "own credentials off", "add"),
-    "upstream",
-)
+CHANGES = ("drop", "swap", "widen", "open", "method", "add", *CHANGED_WORDS)
 
 
 def widen(matcher: Matcher) -> Matcher:

@@ -6,7 +6,7 @@ from gateway.policy.file import parse_policy
 from gateway.policy.rules import Policy, PolicyInvalid
 
 SETTINGS = {"POSTS_URL": "http://posts:8002", "BAD": "https://posts"}
-HEAD = '[upstreams]\nposts = "http://posts:8002"\n'
+HEAD = '[upstreams]\nposts = { address = "http://posts:8002", authorization = "token" }\n'
 
 
 def rule(path: str, who: str = "public", /, **words: str) -> str:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
-from gateway.policy.decision import RequestFacts, decide
+from gateway.policy.choice import RequestFacts
 from gateway.policy.rules import Policy
 from gateway.proving.diff import Diff
 from gateway.proving.outcomes import Outcome, outcome_of
+from gateway.proving.rulings import decide_as_seen
 from shared.tokens.authentication import Caller
 
 BAD_HANDSHAKES = {400, 426}  # a handshake may be wrong in more ways than one: the report has an example of one
@@ -16,7 +17,7 @@ def check_changes(diff: Diff, old: Policy, new: Policy) -> int:
     changes = [(difference, change) for difference in diff.differences for change in difference.changes]
     for difference, change in changes:
         request, caller = change.example
-        found = [outcome_of(decide(policy, request, caller)) for policy in (old, new)]
+        found = [outcome_of(decide_as_seen(policy, request, caller)) for policy in (old, new)]
         assert found == [change.old, change.new]
         assert change.old != change.new
         assert request.method == change.methods[0]
@@ -42,7 +43,7 @@ def count_differing(diff: Diff, old: Policy, new: Policy, requests: Iterable[tup
 
 
 def _read_outcome(policy: Policy, request: RequestFacts, caller: Caller) -> Outcome:
-    return _strip(outcome_of(decide(policy, request, caller)))
+    return _strip(outcome_of(decide_as_seen(policy, request, caller)))
 
 
 def _is_alike(found: Outcome, reported: Outcome) -> bool:

@@ -38,6 +38,7 @@ PUBLIC_TEXT = "for everyone"
 
 OTHER_PATH = {"x-original-url", "x-original-uri", "x-rewrite-url", "x-forwarded-uri", "x-forwarded-path"}
 OTHER_METHOD = {"x-http-method-override", "x-http-method", "x-method-override", "x-forwarded-method"}
+SESSION_COOKIE = "next-auth.session-token"
 INTRUDER = "intruder"
 """The name, address and host that every header is believed to prove something about."""
 
@@ -55,6 +56,10 @@ class Victim:
     decoded: list[tuple[str, bytes]] = field(default_factory=list)
     """Path and query of what entered."""
     port: int = 0
+    believes_authorization: bool = True
+    """Whether it takes whoever sends an ``Authorization`` for somebody; else it checks that itself."""
+    believes_session: bool = False
+    """Whether it takes whoever sends NextAuth's session cookie for somebody, as a Next.js server that can open it."""
 
     @property
     def url(self) -> str:
@@ -77,8 +82,11 @@ class Victim:
     async def answer_public(self, request: Request) -> Response:
         """Answer what everyone may read, unless a header claims to come from somebody who may read more."""
         await request.body()
-        believed = any(INTRUDER in value for name, value in request.headers.items() if name != "cookie")
-        if believed or "authorization" in request.headers or "x-forwarded-for" not in request.headers:
+        checked = {"cookie"} if self.believes_authorization else {"cookie", "authorization"}
+        believed = any(INTRUDER in value for name, value in request.headers.items() if name not in checked)
+        believed |= self.believes_authorization and "authorization" in request.headers
+        believed |= self.believes_session and has_session(request.headers.getlist("cookie"))
+        if believed or "x-forwarded-for" not in request.headers:
             return await self.answer_protected(request)
         return PlainTextResponse(PUBLIC_TEXT)
 
@@ -98,6 +106,12 @@ class Victim:
             await app(scope, receive, send)
 
         return believe
+
+
+def has_session(cookies: list[str]) -> bool:
+    """Tell whether there is NextAuth's session cookie, or a chunk of it, by the most generous reading."""
+    names = [pair.partition("=")[0].strip() for value in cookies for pair in value.split(";")]
+    return any(re.fullmatch(rf"{SESSION_COOKIE}(\.\d+)?", name) for name in names)
 
 
 def is_protected(path: str) -> bool:

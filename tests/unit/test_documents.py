@@ -119,7 +119,14 @@ def test_the_claims_of_a_token_are_described() -> None:
     pairs = read_key_pairs(make_key_pair().encode())  # what a secret signs has not all of them
     tokens = AccessTokens(IssuerKeys(KeyRing("k" * 32), pairs), "https://id.example.org", ttl=60)
     token = tokens.sign(
-        user_id=1, name="Ada", email="ada@example.org", session_id="s", now=0, authenticated_at=0, roles=["admin"]
+        user_id=1,
+        name="Ada",
+        email="ada@example.org",
+        session_id="s",
+        now=0,
+        authenticated_at=0,
+        roles=["admin"],
+        email_verified=True,
     )
     claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
     table = (ROOT / "docs/behind-the-gateway.md").read_text().partition("| claim | meaning |")[2].partition("\n\n")[0]

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from gateway.policy.file import load_policy
-from gateway.policy.rules import FORWARDED_METHODS, Rule
+from gateway.policy.methods import FORWARDED_METHODS
+from gateway.policy.rules import Authorization, Rule
 from stack.services import BEHIND_GATEWAY
 
 ROOT = Path(__file__).parents[2]
@@ -17,7 +18,7 @@ def as_row(rule: Rule) -> str:
     matchers = " ".join(f"`{matcher.source}`" for matcher in rule.matchers)
     methods = "all" if rule.methods == FORWARDED_METHODS else " ".join(sorted(rule.methods - {"HEAD"}))
     recent = f", signed in within {rule.max_auth_age} s" if rule.max_auth_age else ""
-    own = ", by credentials of its own" if rule.own_credentials else ""
+    own = ", by credentials of its own" if rule.authorization is Authorization.OWN else ""
     return f"| {matchers} | {methods} | {rule.access}{recent}{own} | {rule.upstream} |"
 
 

@@ -21,11 +21,13 @@ ATTACKED = """
 matcher = ["/userposts/:path*"]
 access = "page"
 upstream = "gateway"
+authorization = "token"
 
 [[rule]]
 matcher = ["/api/user/:id", "/api/posts", "/api/posts/:id"]
 access = "protected"
 upstream = "gateway"
+authorization = "token"
 """
 
 

@@ -33,11 +33,13 @@ RULES = """
 matcher = ["/api/orders"]
 access = "protected"
 upstream = "gateway"
+authorization = "token"
 
 [[rule]]
 matcher = ["/api/refunds"]
 access = "protected"
 upstream = "gateway"
+authorization = "token"
 role = "admin"
 max_auth_age = 900
 """

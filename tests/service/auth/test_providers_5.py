@@ -69,6 +69,18 @@ def read_failure(answer: httpx2.Response) -> str:
     return str(error)
 
 
+async def test_checks_that_a_sibling_domain_set(app_5: Starlette, browser: httpx2.AsyncClient, ours: Running) -> None:
+    """Check cookies count only in the browser whose csrf cookie they were written beside, here as in version 4."""
+    ours.know("mallory", "mallory@example.com")
+    async with client_of(app_5) as attacker:
+        back = await prove_there(await begin(attacker, "ours"), "mallory")
+        for name in CHECKS:
+            browser.cookies.set(name, attacker.cookies[name])
+        assert read_failure(await browser.get(back)) == "OAuthCallbackError&code=OAuthCallback"
+        assert await get_session(browser) is None
+        assert read_failure(await attacker.get(back)) == ""
+
+
 async def test_signing_in(browser: httpx2.AsyncClient, ours: Running) -> None:
     """The way there is kept in version 5's own cookies, of which the way back leaves none but the session's."""
     ours.know("ada", "ada@example.com", name="Ada Lovelace")
@@ -113,11 +125,11 @@ async def test_what_goes_wrong_is_named(
     ours.know("nameless")
     ours.know("stranger", ada.email, is_proven=False)
     refused = await submit(browser, "/signin/down")
-    await begin(browser, "ours")
+    back = await prove_there(await begin(browser, "ours"), "nameless")
     named = [
         refused.json()["url"].partition("?error=")[2],
         read_failure(await browser.get("/api/auth/callback/ours?error=access_denied&state=any")),
-        read_failure(await browser.get("/api/auth/callback/ours?code=any&state=another")),
+        read_failure(await browser.get(back.replace("code=", "code=0"))),
         read_failure(await sign_in(browser, "ours", "nameless")),
         read_failure(await sign_in(browser, "ours", "stranger")),
     ]

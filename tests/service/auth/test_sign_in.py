@@ -51,6 +51,17 @@ async def test_the_access_token_says_who_and_for_how_long(client: httpx2.AsyncCl
     assert int(str(claims["exp"])) - int(str(claims["iat"])) == 3600
 
 
+async def test_the_access_token_says_that_the_address_is_proven(
+    client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
+) -> None:
+    """A user who has proven their address has ``email_verified`` in the access tokens from the next one on."""
+    await database.execute("UPDATE users SET email_verified_at = now() WHERE id = $1", ada.id)
+    signed_in = (await sign_in(client, ada.email)).json()
+    refreshed = (await client.post("/api/token", json={"refreshToken": signed_in["refreshToken"]})).json()
+    for token in (signed_in["accessToken"], refreshed["accessToken"]):
+        assert read_claims(token)["email_verified"] is True
+
+
 async def test_the_access_token_says_the_users_roles(
     client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
 ) -> None:

@@ -14,7 +14,7 @@ RULE = """
 [[rule]]
 matcher = ["/feed"]
 access = "public"
-own_credentials = true
+authorization = "own"
 upstream = "posts"
 """
 QUESTION = {"x-forwarded-method": "GET", "x-forwarded-uri": "/feed", "x-forwarded-proto": "http"}

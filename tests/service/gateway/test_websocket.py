@@ -33,7 +33,7 @@ from tests.support.raw_upstream import RawUpstream, Received, running_upstream
 RULES = """
 [upstreams]
 auth = "{upstream}"
-chat = "{upstream}"
+chat = {{ address = "{upstream}", authorization = "token" }}
 
 [[rule]]
 matcher = ["/chat/:path*"]

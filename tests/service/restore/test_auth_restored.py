@@ -23,7 +23,7 @@ from tests.support.restoring import (
 )
 from tests.support.waiting import wait_until
 
-EMPTIED = "users, identities, sessions, refresh_tokens, audit, user_changes, revocations"
+EMPTIED = "users, sessions, refresh_tokens, audit, user_changes, revocations, identities"
 FILLED = ("users", "users_id_seq", "user_changes", "user_changes_id_seq", "audit", "audit_id_seq")
 
 

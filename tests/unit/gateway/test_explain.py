@@ -128,6 +128,15 @@ def test_a_websocket_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "GET /chat to chat, 127.0.0.1:9" in capsys.readouterr().out
 
 
+def test_a_method_that_may_be_a_slip_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A rule may name any method; one that nobody has registered is remarked on where a file is checked."""
+    file = tmp_path / "rules.toml"
+    rule = 'matcher = "/a"\naccess = "public"\nupstream = "a"\nmethods = ["GET", "PROPFIND", "PSOT"]\n'
+    file.write_text(f'[upstreams]\na = "http://a"\n[[rule]]\n{rule}')
+    assert main(["--rules", str(file)]) == PASSES
+    assert "line 3: PSOT: no method that is registered" in capsys.readouterr().out
+
+
 def test_a_policy_without_session_cookies_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A policy with which no browser can sign in is valid, but remarked on where a file is checked."""
     file = tmp_path / "rules.toml"

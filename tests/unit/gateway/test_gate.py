@@ -13,6 +13,7 @@ from gateway.gate import Gate, Judgement, TellState, note_judgement
 from gateway.policy.decision import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse
 from gateway.policy.file import parse_policy
 from gateway.policy.in_force import CurrentPolicy
+from gateway.policy.rules import Authorization
 from gateway.wire.headers import RawHeader
 from gateway.wire.limits import Limits
 from gateway.wire.request_heads import RequestHead, RequestHeads, read_line
@@ -32,8 +33,8 @@ COOKIE = "next-auth.session-token"
 KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
 POLICY = """
 [upstreams]
-auth = { address = "http://auth", session_cookies = true }
-posts = "http://posts"
+auth = { address = "http://auth", authorization = "token", session_cookies = true }
+posts = { address = "http://posts", authorization = "token" }
 
 [[rule]]
 matcher = "/api/auth/:path*"
@@ -87,7 +88,13 @@ websocket = true
 matcher = "/feed"
 access = "public"
 upstream = "posts"
-own_credentials = true
+authorization = "own"
+
+[[rule]]
+matcher = "/own"
+access = "protected"
+upstream = "posts"
+authorization = "own"
 
 [[rule]]
 matcher = "/docs"
@@ -190,8 +197,8 @@ def in_short(decision: Decision | TellState) -> str:
     match decision:
         case TellState():
             return "state"
-        case Forward(rule, user, websocket_key=key):
-            return f"{rule.upstream}{'+token' if user else ''}{'+websocket' if key else ''}"
+        case Forward(rule, websocket_key=key):
+            return f"{rule.upstream}{'+token' if decision.token else ''}{'+websocket' if key else ''}"
         case RedirectToSignIn():
             return "302"
         case AnswerOptions(allow):
@@ -248,7 +255,7 @@ JUDGEMENTS = {
     "another method": (Asked("DELETE", "/api/1", BEARER), "405", "ada", "/api/1", None),
     "options": (Asked("OPTIONS", "/api/1"), "204 GET, HEAD, OPTIONS, POST", "missing", "/api/1", None),
     "an own page": (Asked("GET", "/docs"), "gateway", "missing", "/docs", "/docs"),
-    "an own page, signed in": (Asked("GET", "/docs", SESSION), "gateway+token", "ada", "/docs", "/docs"),
+    "an own page, signed in": (Asked("GET", "/docs", SESSION), "gateway", "ada", "/docs", "/docs"),
     "a body that fits": (Asked("POST", "/public", {"content-length": "10"}), "posts", "missing", "/public", "/public"),
     "a body too long": (Asked("POST", "/public", {"content-length": "11"}), "413", "missing", "/public", "/public"),
     "too long, from nobody": (
@@ -460,7 +467,21 @@ def test_a_renewed_caller_is_not_asked_for_again() -> None:
 # Any request
 
 targets = st.sampled_from(
-    ["/", "/page/1", "/api/1", "/admin", "/recent", "/public", "/chat", "/feed", "/docs", "/livez", "/x", "/%61"]
+    [
+        "/",
+        "/page/1",
+        "/api/1",
+        "/admin",
+        "/recent",
+        "/public",
+        "/chat",
+        "/feed",
+        "/own",
+        "/docs",
+        "/livez",
+        "/x",
+        "/%61",
+    ]
 )
 extras = st.sampled_from([{}, BEARER, FORGED, SESSION, STALE_SESSION, OWN, FORM, HANDSHAKE, {"content-length": "11"}])
 renewals = st.sampled_from([None, FRESH, ENDED, UNKNOWN])
@@ -495,19 +516,48 @@ def test_the_laws_hold_for_any_request(
     if isinstance(decision, Forward):
         assert head.refusal is None
         assert (decision.user or judgement.caller) == judgement.caller
-        assert not (decision.rule.own_credentials and (decision.user or isinstance(judgement.caller, User)))
+        assert not (decision.rule.authorization is Authorization.OWN and decision.token)
         assert decision.rule.access == "public" or decision.user or decision.rule.anonymous_forms
     if renewed is not None:
         assert judgement.stale is None
 
 
 @pytest.mark.parametrize(
-    "headers", [{}, BEARER, FORGED, SESSION, STALE_SESSION, {"authorization": "Bearer gatepost_a"}]
+    ("headers", "caller", "guarded"),
+    [
+        ({}, "missing", "401"),
+        (BEARER, "missing", "401"),
+        (FORGED, "missing", "401"),
+        ({"authorization": "Bearer gatepost_a"}, "missing", "401"),
+        (SESSION, "ada", "posts"),
+        (SESSION | BEARER, "ada", "posts"),
+        (SESSION | FORGED, "ada", "posts"),
+        (SESSION | {"authorization": "Basic YTpi"}, "ada", "posts"),
+        (STALE_SESSION | FORGED, "expired", "401"),
+    ],
 )
-def test_credentials_of_a_service_are_none_here(headers: dict[str, str]) -> None:
-    """Where a service has credentials of its own, whoever sends one is nobody here, and no session is renewed."""
-    judgement = judge(Asked("GET", "/feed", headers))
-    assert (in_short(judgement.decision), name(judgement.caller), judgement.stale) == ("posts", "missing", None)
+def test_an_authorization_of_the_applications_own_names_nobody(
+    headers: dict[str, str], caller: str, guarded: str
+) -> None:
+    """Where the header is the application's, right or wrong, callers are known by their session cookie alone."""
+    for target, decision in (("/feed", "posts"), ("/own", guarded)):
+        judgement = judge(Asked("GET", target, headers))
+        assert (in_short(judgement.decision), name(judgement.caller)) == (decision, caller)
+
+
+def test_such_a_session_is_renewed_where_that_helps() -> None:
+    """A guarded rule lets its user in again; to a public one a fresh token, which does not go along, is no use."""
+    assert judge(Asked("GET", "/own", STALE_SESSION | FORGED)).stale is not None
+    assert judge(Asked("GET", "/feed", STALE_SESSION)).stale is None
+    assert in_short(judge(Asked("GET", "/own", STALE_SESSION | FORGED), FRESH).decision) == "posts"
+
+
+def test_no_token_is_verified_in_a_header_that_is_not_ours() -> None:
+    """What is the application's own costs no look at a key, so nobody waits for one that it may name."""
+    head = head_of(Asked("GET", "/feed", BEARER))
+    before = TOKENS.verified
+    GATE.judge(head, NOW)
+    assert TOKENS.verified == before
 
 
 # While it lasts

@@ -50,3 +50,12 @@ def test_trusted_proxies_are_addresses_or_networks() -> None:
     assert found.trusted_proxies == (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1"))
     with pytest.raises(ValidationError):
         GatewaySettings.model_validate({**SECRETS, "environment": "development", "trusted_proxies": "proxy.example"})
+
+
+def test_a_policys_own_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What begins with POLICY_ is for the policy file; nothing else of the environment is, but addresses."""
+    for name in ("POLICY_TENANT", "POLICY_2", "policy_x", "XPOLICY_Y"):
+        monkeypatch.setenv(name, "a")
+    monkeypatch.setenv("POLICY_EMPTY", "")
+    found = GatewaySettings.model_validate({**SECRETS, "environment": "development"}).rule_variables()
+    assert {name for name in found if "POLICY" in name.upper()} == {"POLICY_TENANT", "POLICY_2"}

@@ -115,6 +115,11 @@ def test_presets(folder: Path, preset: str) -> None:
         (write('id = "a"\npreset = "google"\nsecret = "x"'), "line 4: secret: unknown word"),
         (write('id = "a"\npreset = "google"\nclient_secret = "x"'), "line 4: client_secret: unknown word"),
         (write('id = "a"\nissuer = "http://login.example.com"'), "line 3: issuer: must be https in production"),
+        (
+            write('id = "a"\nissuer = "https://a"\norigins = ["https://b", "http://a"]'),
+            "line 4: origins: must be https in production",
+        ),
+        (write('id = "a"\npreset = "google"\norigins = ["http://a"]'), "line 4: origins: must be https in production"),
         (write('id = "a"\nissuer = "https://login.example.com?a=b"'), "line 3: issuer: must be a URL"),
         (write('id = "a"\nissuer = "https://user@login.example.com"'), "line 3: issuer: must be a URL"),
         (write('id = "a"\nissuer = "login.example.com"'), "line 3: issuer: must be a URL"),
@@ -239,3 +244,15 @@ def test_any_text(folder: Path, text: str) -> None:
 def test_origins(url: str, origin: str | None) -> None:
     """An origin is written as browsers write it; what may be read in two ways has none."""
     assert origin_of(url) == origin
+
+
+@pytest.mark.parametrize("origin", ["https://keys.example.com", "http://localhost:8080", "http://127.0.0.1:8080"])
+def test_further_origins(folder: Path, origin: str) -> None:
+    """What is called there is https, as at the issuer; in development it may be http. On this machine it always may."""
+    text = write(f'id = "a"\nissuer = "https://a"\norigins = ["{origin}"]')
+    (found,) = parse_providers(text, folder)
+    assert found.origins == ("https://a", origin)
+    (found,) = parse_providers(
+        write('id = "a"\nissuer = "https://a"\norigins = ["http://b"]'), folder, is_development=True
+    )
+    assert found.origins == ("https://a", "http://b")

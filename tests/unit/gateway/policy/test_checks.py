@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.policy.rules import Paths
 from tests.support.policies import has, read, read_fault, rule
 
 GET, POST = {"methods": '["GET"]'}, {"methods": '["POST"]'}
@@ -95,6 +96,29 @@ def test_conditions_never_change_protection(rules: list[str]) -> None:
 def test_conditions_may_route(rules: list[str]) -> None:
     """Conditions may choose among rules with the same protection, or none."""
     assert len(read(*rules).rules) == len(rules)
+
+
+@pytest.mark.parametrize("matcher", ["/app", "/app/:path*", "/app/x/:y", "/app{/:x}?", "/안/:x*", "/app/:x(a|b)/c"])
+def test_raw_paths_are_below_a_literal_segment(matcher: str) -> None:
+    """Encoded slashes and empty segments may pass where the first segment is one application's."""
+    (found,) = read(rule(matcher, paths='"raw"')).rules
+    assert found.paths is Paths.RAW
+
+
+@pytest.mark.parametrize("matcher", ["/:path*", "/", "/app:x", "/:x/app", "/{app}?/:x", "/(app|api)/:x*", "/app{-:x}?"])
+def test_raw_paths_anywhere_else_are_refused(matcher: str) -> None:
+    """A rule for everything could take a spelling of anything."""
+    reason = f"paths: raw is for matchers that begin with a literal segment, which {matcher} does not"
+    assert read_fault(rule(matcher, paths='"raw"')) == f"p.toml, line 7: {reason}"
+    assert read(rule(matcher, paths='"encoded"')).takes_spellings
+
+
+def test_conditions_never_change_the_protection_of_a_spelling() -> None:
+    """Where two rules take spellings, what these are read as counts, though it may be no canonical path."""
+    loose = {"paths": '"encoded"'}
+    narrowed = rule("/a/:x(b|%)", has=has("header", "x"), **loose)
+    assert "/a/% is decided here as page" in read_fault(narrowed, rule("/a/:x(c|%)", "page", **loose))
+    assert read(narrowed, rule("/a/:x(c|%)", "page")).takes_spellings
 
 
 def test_rules_too_complex_to_compare_are_refused() -> None:

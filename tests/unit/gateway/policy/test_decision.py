@@ -8,16 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.policy.canonical_paths import PathRefused, canonicalize_path, check_query
-from gateway.policy.decision import (
-    AnswerOptions,
-    Decision,
-    Forward,
-    RedirectToSignIn,
-    Refuse,
-    RequestFacts,
-    decide,
-    wants_renewal,
-)
+from gateway.policy.choice import RequestFacts
+from gateway.policy.decision import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse, decide, wants_renewal
 from gateway.policy.file import load_policy, parse_policy
 from gateway.policy.rules import NEVER_ROUTED, Policy
 from gateway.settings import DEFAULT_RULES
@@ -46,8 +38,8 @@ def facts(method: str, target: str, **headers: str) -> RequestFacts:
 def in_short(decision: Decision) -> str:
     """Return a decision in one word: where it goes, or the status."""
     match decision:
-        case Forward(rule, user):
-            return f"{rule.upstream}{'+token' if user else ''}"
+        case Forward(rule):
+            return f"{rule.upstream}{'+token' if decision.token else ''}"
         case RedirectToSignIn():
             return "302"
         case AnswerOptions(allow):
@@ -119,9 +111,9 @@ def in_short(decision: Decision) -> str:
         ("POST", "/api/logout", "401", "auth+token"),
         ("GET", "/api/revocations", "auth", "auth"),
         ("POST", "/api/revocations", "405", "405"),
-        ("GET", "/_gatepost/assets/gatepost.css", "gateway", "gateway+token"),
-        ("GET", "/docs", "gateway", "gateway+token"),
-        ("GET", "/openapi.json", "gateway", "gateway+token"),
+        ("GET", "/_gatepost/assets/gatepost.css", "gateway", "gateway"),
+        ("GET", "/docs", "gateway", "gateway"),
+        ("GET", "/openapi.json", "gateway", "gateway"),
         ("GET", "/internal/users", "404", "404"),
         ("OPTIONS", "/internal/users", "404", "404"),
         ("GET", "/metrics", "404", "404"),
@@ -194,7 +186,7 @@ def test_a_405_says_what_is_allowed(policy: Policy) -> None:
 
 def one_rule(words: str) -> Policy:
     """Return a policy of one rule for /a."""
-    head = '[upstreams]\nposts = "http://posts"\n'
+    head = '[upstreams]\nposts = { address = "http://posts", authorization = "token" }\n'
     return parse_policy(f'{head}[[rule]]\nmatcher = "/a"\nupstream = "posts"\n{words}\n', {})
 
 
@@ -366,8 +358,8 @@ def test_the_laws_hold_for_any_request(
     if isinstance(decision, Forward):
         assert any(matcher.matches(path.text) for matcher in decision.rule.matchers)
         assert method in decision.rule.methods
-        is_known = isinstance(caller, User) and not decision.rule.own_credentials
-        assert decision.user == (caller if is_known else None)
+        is_told = decision.rule.access != "public" or decision.rule.tells_caller
+        assert decision.user == (caller if isinstance(caller, User) and is_told else None)
         assert decision.user or decision.rule.access == "public"
         assert not path.text.startswith(tuple(source.partition("/:")[0] for source in NEVER_ROUTED))
     if path.text.startswith("/userposts/") and isinstance(caller, Anonymous):
@@ -414,7 +406,7 @@ def test_nothing_else_passes_without_a_session(policy: Policy, request_facts: Re
 
 def test_forms_pass_only_where_the_rule_says_so() -> None:
     """A page of a service that was not written for it never gets an anonymous request."""
-    head = '[upstreams]\nposts = "http://posts"\n'
+    head = '[upstreams]\nposts = { address = "http://posts", authorization = "token" }\n'
     rule = '[[rule]]\nmatcher = ["/x"]\naccess = "page"\nupstream = "posts"\n'
     assert in_short(decide(parse_policy(head + rule, {}), send_form("/x"), NOBODY)) == "401"
     opened = parse_policy(head + rule + "anonymous_forms = true\n", {})
@@ -565,7 +557,7 @@ SENT = ((b"authorization", b"Bearer gatepost_abc"), (b"cookie", b"a=b"), (b"auth
 
 @pytest.mark.parametrize("caller", [ADA, *map(Anonymous, Reason)])
 def test_a_service_with_credentials_of_its_own_gets_them_as_they_came(policy: Policy, caller: Caller) -> None:
-    """With ``own_credentials`` nobody is named to the service, whatever was sent: it reads that itself."""
+    """Where the header is its own, nobody is named to the service, whatever was sent: it reads that itself."""
     decision = decide(policy, facts("GET", "/api/revocations")._replace(headers=SENT[:2]), caller)
     assert isinstance(decision, Forward)
     assert (decision.user, decision.token, decision.is_private) == (None, None, True)
@@ -574,14 +566,50 @@ def test_a_service_with_credentials_of_its_own_gets_them_as_they_came(policy: Po
 
 @pytest.mark.parametrize("caller", [ADA, NOBODY])
 def test_several_credentials_are_refused(policy: Policy, caller: Caller) -> None:
-    """With ``own_credentials`` nothing passes that two readers could read in two ways."""
+    """Where the header is the service's own, nothing passes that two readers could read in two ways."""
     decision = decide(policy, facts("GET", "/api/revocations")._replace(headers=SENT), caller)
     assert in_short(decision) == "400"
     assert not wants_renewal(policy, decision)
 
 
+@pytest.mark.parametrize(
+    ("word", "anonymous", "signed_in"),
+    [
+        ("", (None, False), (None, False)),
+        ('authorization = "none"', (None, False), (None, False)),
+        ('authorization = "token"', (None, False), (ADA.token, True)),
+        ('authorization = "own"', (None, True), (None, True)),
+        ('identity = ["Remote-User"]', (None, False), (None, True)),
+    ],
+)
+def test_whose_authorization_a_public_rule_sends_on(
+    word: str, anonymous: tuple[str | None, bool], signed_in: tuple[str | None, bool]
+) -> None:
+    """An upstream gets an access token only if it asks for it; else who is signed in does not matter to the answer."""
+    head = '[upstreams]\nposts = "http://posts"\n'
+    policy = parse_policy(f'{head}[[rule]]\nmatcher = "/a"\naccess = "public"\nupstream = "posts"\n{word}\n', {})
+    for caller, expected in ((NOBODY, anonymous), (ADA, signed_in)):
+        decision = decide(policy, facts("GET", "/a"), caller)
+        assert isinstance(decision, Forward)
+        assert (decision.token, decision.is_private) == expected
+        assert wants_renewal(policy, decision) is word.endswith(('"token"', '["Remote-User"]'))
+
+
+@pytest.mark.parametrize("access", ["protected", "page"])
+@pytest.mark.parametrize("word", ["token", "own", "none"])
+def test_a_guarded_rule_asks_for_a_caller_whatever_it_sends_on(access: str, word: str) -> None:
+    """The word says what goes along, and nothing of who may pass."""
+    policy = asking(f'authorization = "{word}"', access)
+    assert in_short(decide(policy, facts("GET", "/a"), NOBODY)) == ("302" if access == "page" else "401")
+    decision = decide(policy, facts("GET", "/a")._replace(headers=SENT[:2]), ADA)
+    assert isinstance(decision, Forward)
+    assert (decision.user, decision.is_private) == (ADA, True)
+    assert decision.token == (ADA.token if word == "token" else None)
+    assert decision.list_own_credentials(SENT[:2]) == ([SENT[0]] if word == "own" else [])
+
+
 def test_credentials_of_others_stop_everywhere_else(policy: Policy) -> None:
-    """Without ``own_credentials`` no Authorization header of a client passes."""
+    """Where the header is not the service's own, no Authorization header of a client passes."""
     for target in ("/", "/api/auth/session", "/signup"):
         decision = decide(policy, facts("GET", target)._replace(headers=SENT), NOBODY)
         assert isinstance(decision, Forward)

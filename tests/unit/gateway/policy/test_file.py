@@ -7,22 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.policy.file import load_policy, parse_policy
-from gateway.policy.rules import (
-    DEFAULT_MAX_BODY,
-    FORWARDED_METHODS,
-    Access,
-    PolicyInvalid,
-    Replica,
-    Rule,
-    Source,
-    Upstream,
-)
+from gateway.policy.methods import FORWARDED_METHODS
+from gateway.policy.rules import DEFAULT_MAX_BODY, Access, PolicyInvalid, Replica, Rule, Source, Upstream
 from gateway.settings import DEFAULT_RULES
 from shared.toml_lines import list_lines
 from tests.support.policies import HEAD, SETTINGS, has, read, read_fault, rule
 
-OWN_CREDENTIALS_NEED = "needs the access public and a service behind the gateway"
-METHODS = "'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE' or 'OPTIONS'"
+PREFIX = "must be a path of letters, digits, -, _, ~ and dots without a slash at its end, such as /app"
+STRIP_NEEDS = "needs a service behind the gateway without session_cookies"
+METHOD = "is not a method in capitals, such as GET or PROPFIND, beside CONNECT and TRACE"
 
 
 def test_a_rule_has_sound_defaults() -> None:
@@ -135,9 +128,10 @@ def test_a_bad_upstream_is_refused(value: str, reason: str) -> None:
         ({"matcher": '["/a", "/(b"]'}, 4, "matcher: '/(b': Unbalanced pattern at 1"),
         ({"matcher": "[]"}, 4, "matcher: must be a text or a list of texts"),
         ({"matcher": '"a"'}, 4, "matcher: 'a': A matcher must start with / at 0"),
-        ({"methods": '["GET", "FETCH"]'}, 7, f"methods: unknown word 'FETCH'; known are {METHODS}"),
-        ({"methods": '["get"]'}, 7, f"methods: unknown word 'get'; known are {METHODS}"),
-        ({"methods": '"TRACE"'}, 7, f"methods: unknown word 'TRACE'; known are {METHODS}"),
+        ({"methods": '["GET", "Fetch"]'}, 7, f"methods: 'Fetch' {METHOD}"),
+        ({"methods": '["get"]'}, 7, f"methods: 'get' {METHOD}"),
+        *(({"methods": f'"{method}"'}, 7, f"methods: '{method}' {METHOD}") for method in ("TRACE", "CONNECT", "PRI")),
+        ({"methods": '["G T"]'}, 7, f"methods: 'G T' {METHOD}"),
         ({"methods": "[]"}, 7, "methods: must be a text or a list of texts"),
         ({"max_body": "0"}, 7, "max_body: must be a positive integer"),
         ({"max_body": "true"}, 7, "max_body: must be a positive integer"),
@@ -154,15 +148,49 @@ def test_a_bad_upstream_is_refused(value: str, reason: str) -> None:
             )
             for asked in ({"role": '"admin"'}, {"max_auth_age": "9"})
         ),
-        ({"own_credentials": '"yes"'}, 7, "own_credentials: must be true or false"),
-        *(
-            ({**words, "own_credentials": "true"}, line, f"own_credentials: {OWN_CREDENTIALS_NEED}")
-            for words, line in (
-                ({"access": '"page"'}, 7),
-                ({"access": '"protected"'}, 7),
-                ({"upstream": '"gateway"'}, 7),
-            )
+        (
+            {"authorization": '"yes"'},
+            7,
+            "authorization: unknown word 'yes'; known are 'token', 'own' or 'none'",
         ),
+        ({"identity": "true"}, 7, "identity: must be a list of names, or a table of names and what they say"),
+        (
+            {"identity": '["Remote-User", 7]'},
+            7,
+            "identity: must be a list of names, or a table of names and what they say",
+        ),
+        (
+            {"identity": '["X-User"]'},
+            7,
+            "identity: unknown word 'X-User'; known are Remote-User, Remote-Email, Remote-Name, Remote-Groups",
+        ),
+        (
+            {"identity": '{ X-User = "mail" }'},
+            7,
+            "identity: unknown word 'mail'; known are id, email, unproven-email, name, roles",
+        ),
+        ({"identity": '{ Host = "id" }'}, 7, "identity: the header Host can't name a caller"),
+        ({"identity": '{ X_User = "id" }'}, 7, "identity: the header X_User can't name a caller"),
+        ({"identity": '{ X-User = "id", x-user = "name" }'}, 7, "identity: names a header twice"),
+        ({"paths": '"loose"'}, 7, "paths: unknown word 'loose'; known are 'strict', 'encoded' or 'raw'"),
+        *(
+            (
+                {"strip": f'"{prefix}"'},
+                7,
+                f"strip: {PREFIX}",
+            )
+            for prefix in ("app", "/", "/app/", "/a//b", "/../a", "/a/.", "/:x", "/a%20b", "/안")
+        ),
+        ({"strip": '"/b"'}, 7, "strip: /a matches paths that are not below /b"),
+        ({"matcher": '["/a:x"]', "strip": '"/a"'}, 7, "strip: /a:x matches paths that are not below /a"),
+        (
+            {"upstream": '"gateway"', "strip": '"/a"'},
+            7,
+            "strip: needs a service behind the gateway without session_cookies",
+        ),
+        ({"cookies": '"all"'}, 7, "cookies: unknown word 'all'; known are 'none' or 'session'"),
+        ({"upstream": '"gateway"', "cookies": '"session"'}, 7, "cookies: needs a service behind the gateway"),
+        ({"authorization": "true"}, 7, "authorization: unknown word True; known are 'token', 'own' or 'none'"),
         ({"role": '"admin"'}, 7, "role: a public rule can't ask anything of its callers"),
         ({"max_auth_age": "9"}, 7, "max_auth_age: a public rule can't ask anything of its callers"),
         ({"role": '""'}, 7, "role: must be a text"),
@@ -353,6 +381,75 @@ def test_the_word_for_session_cookies_is_on_the_upstream() -> None:
         ("posts", True),
         ("auth", False),
     ]
+
+
+def test_a_rule_says_more_than_its_upstream() -> None:
+    """What an upstream says is the default of its rules, and nobody else's; a rule's own word counts."""
+    head = '[upstreams]\nposts = { address = "http://p", authorization = "token" }\nauth = "http://a"\n'
+    policy = read(
+        rule("/a"),
+        rule("/b", authorization='"own"'),
+        rule("/c", authorization='"none"'),
+        rule("/d", upstream='"auth"'),
+        rule("/e", upstream='"gateway"'),
+        rule("/f", upstream='"gateway"', authorization='"token"'),
+        head=head,
+    )
+    assert [found.authorization.value for found in policy.rules] == ["token", "own", "none", "none", "none", "token"]
+
+
+VARIABLES = {"POLICY_PATH": "/a", "POLICY_ROLE": 'x"\nrole = "y', "POLICY_HOST": "app:80", "POLICY_ACCESS": "page"}
+
+
+def test_variables_of_its_own() -> None:
+    """Any text of the file may hold variables of the environment; what one holds is never more than text."""
+    head = '[upstreams]\nposts = "http://${POLICY_HOST}"\n'
+    text = rule(
+        "${POLICY_PATH}/:x*", "${POLICY_ACCESS}", role='"${POLICY_ROLE}-${POLICY_ACCESS}"', strip='"${POLICY_PATH}"'
+    )
+    policy = parse_policy(head + text, VARIABLES)
+    (found,) = policy.rules
+    assert policy.upstreams[0].replicas == (Replica("app", 80),)
+    assert (found.matchers[0].source, found.access, found.strip) == ("/a/:x*", Access.PAGE, "/a")
+    assert found.role == 'x"\nrole = "y-page'
+
+
+@pytest.mark.parametrize(
+    ("words", "line"), [({"role": '"${POLICY_NONE}"'}, 7), ({"methods": '["GET", "${POLICY_NONE}"]'}, 7), ({}, 0)]
+)
+def test_a_variable_that_is_not_set_is_named(words: dict[str, str], line: int) -> None:
+    """A policy that refers to nothing is refused at its line; other signs in texts are no variables."""
+    if line:
+        assert read_fault(rule("/a", "page", **words)) == f"p.toml, line {line}: there is no setting POLICY_NONE"
+    else:
+        (found,) = read(rule("/a", "page", role='"${OTHER} $POLICY_X {POLICY_X}"')).rules
+        assert found.role == "${OTHER} $POLICY_X {POLICY_X}"
+
+
+def test_a_rule_may_name_any_method() -> None:
+    """WebDAV's methods, and somebody's own, are accepted where a rule names them."""
+    policy = read(rule("/a", methods='["GET", "PROPFIND", "VERSION-CONTROL", "FETCH"]'))
+    (found,) = policy.rules
+    assert found.methods == {"GET", "HEAD", "PROPFIND", "VERSION-CONTROL", "FETCH"}
+
+
+def test_headers_that_name_callers() -> None:
+    """A list names the usual ones, a table any; an upstream's are switched off by an empty list."""
+    head = '[upstreams]\nposts = { address = "http://p", identity = ["Remote-User", "Remote-Email"] }\n'
+    policy = read(
+        rule("/a"),
+        rule("/b", identity="[]"),
+        rule("/c", identity='{ X-WEBAUTH-USER = "unproven-email", Remote-User = "roles" }'),
+        rule("/d", upstream='"gateway"'),
+        head=head,
+    )
+    assert [[(name, about.value) for name, about in found.identity] for found in policy.rules] == [
+        [("remote-email", "email"), ("remote-user", "id")],
+        [],
+        [("remote-user", "roles"), ("x-webauth-user", "unproven-email")],
+        [],
+    ]
+    assert policy.identity_names == {"remote-email", "remote-user", "x-webauth-user"}
 
 
 def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:

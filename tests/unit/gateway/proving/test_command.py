@@ -42,7 +42,7 @@ def test_a_diff_says_whether_something_changes(tmp_path: Path, capsys: pytest.Ca
     assert main(["--diff", old, new, "--json"]) == NO
     assert json.loads(capsys.readouterr().out)["changes"] is True
     assert main(["--diff", old, new, "--markdown"]) == NO
-    assert capsys.readouterr().out.startswith("**The policy changes: opens 1 ")
+    assert capsys.readouterr().out.startswith("**The policy changes: opens 1, reroutes 1 ")
 
 
 def test_promises_are_proven(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,13 +4,18 @@ from collections.abc import Callable
 from dataclasses import fields
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from gateway.policy.choice import RequestFacts, choose_for_spelling
+from gateway.policy.decision import answer_without_rule, apply_rule
 from gateway.policy.file import load_policy, parse_policy
-from gateway.policy.rules import Rule
+from gateway.policy.rules import Policy, Rule
+from gateway.policy.spellings import Spelling, read_spelling
+from gateway.proving.cases import NOBODY
 from gateway.proving.diff import Diff, compare_policies
 from gateway.proving.outcomes import Outcome
+from gateway.proving.rulings import Ruling, read_ruling
 from gateway.settings import DEFAULT_RULES
 from tests.support.generated_policies import CHANGES, PolicyMaker
 from tests.support.policies import has, read, rule
@@ -45,14 +50,40 @@ def test_what_is_reported_differs_and_what_differs_is_reported(seed: int) -> Non
     diff = compare_policies(old, new)
     check_changes(diff, old, new)
     count_differing(diff, old, new, maker.make_requests((old, new), 40))
-    assert not diff.undecided
+    assert not diff.undecided or old.takes_spellings or new.takes_spellings
+
+
+@given(st.integers(0, 2**32))
+@example(4020)  # a rule that decides nothing takes spellings
+def test_where_nothing_is_reported_no_spelling_differs(seed: int) -> None:
+    """Of two policies between which no difference and no doubt is told, none is in how a path may be spelled."""
+    maker = PolicyMaker(seed)
+    old = maker.make_policy()
+    new = maker.make_change(("paths", "split", "swap")[seed % 3], old)
+    diff = compare_policies(old, new)
+    for request, raw in maker.make_spelled((old, new), 40):
+        spelling = read_spelling(raw)
+        if spelling is not None:
+            found = [find_effect(policy, request, spelling) for policy in (old, new)]
+            assert found[0] == found[1] or not diff.is_empty, raw
+
+
+def find_effect(policy: Policy, request: RequestFacts, spelling: Spelling) -> Ruling | None:
+    """Return what a policy does with a request in a spelling; None where that does not pass."""
+    found = choose_for_spelling(policy, request, spelling)
+    if found is None:
+        return None
+    spelled, candidate = found
+    return read_ruling(
+        policy, answer_without_rule(policy, spelled) if candidate is None else apply_rule(candidate, spelled, NOBODY)
+    )
 
 
 @pytest.mark.parametrize("kind", CHANGES)
 def test_mutations_are_caught(kind: str) -> None:
     """A change after which any request differs is reported, whatever was changed; some such changes are found here."""
     caught = 0
-    for seed in range(12):
+    for seed in range(16):
         maker = PolicyMaker(seed)
         old = maker.make_policy()
         new = maker.make_change(kind, old)
@@ -129,10 +160,11 @@ def test_nothing_changes(old: list[str], new: list[str]) -> None:
         ),
         (
             [rule("/a")],
-            [rule("/a", own_credentials="true")],
+            [rule("/a", authorization='"own"')],
             [
                 "/a GET HEAD POST PUT PATCH DELETE: anonymous posts posts",
-                "/a GET HEAD POST PUT PATCH DELETE: signed in posts posts",
+                "/a GET HEAD POST PUT PATCH DELETE: signed in by the session cookie posts posts",
+                "/a GET HEAD POST PUT PATCH DELETE: signed in by a token in the header posts posts",
             ],
         ),
     ],
@@ -158,6 +190,91 @@ def test_rules_on_one_line_are_told_apart() -> None:
     assert "/b GET HEAD: anonymous 401 302" in list_changes(diff, "navigating")
 
 
+def test_whose_authorization_it_is_is_a_change() -> None:
+    """Who was known by a token in the header is told, and no longer is; and what else the upstream gets instead."""
+    before, after = read(rule("/a", "protected")), read(rule("/a", "protected", authorization='"own"'))
+    diff = compare_policies(before, after)
+    check_changes(diff, before, after)
+    by_cookie, by_header = "signed in by the session cookie", "signed in by a token in the header"
+    plain = {change.sender: change for change in diff.differences[0].changes if not change.how}
+    assert (in_short(plain[by_header].old), in_short(plain[by_header].new)) == ("posts", "401")
+    how = "with several Authorization headers"
+    assert how in {change.how for change in diff.differences[0].changes}
+    sent = {change.sender: change.new.further for change in diff.differences[0].changes if change.new.passes}
+    assert sent == {by_cookie: ("with its Authorization header as it came",)}
+
+
+def test_who_is_named_is_a_change() -> None:
+    """By which headers, and what they say, is told of the rule; whose header no longer passes, of all."""
+    before, after = (
+        read(rule("/a", "protected", **words), rule("/b"))
+        for words in ({"identity": '["Remote-User"]'}, {"identity": '{ X-Employee = "id" }'})
+    )
+    diff = compare_policies(before, after)
+    check_changes(diff, before, after)
+    assert [difference.path.text for difference in diff.differences] == ["/a"]
+    plain = next(change for change in diff.differences[0].changes if not change.how)
+    assert (plain.sender, plain.old.further, plain.new.further) == (
+        "signed in",
+        ("naming the caller in Remote-User (id)",),
+        ("naming the caller in X-Employee (id)",),
+    )
+    assert diff.remarks == ("a client's own X-Employee no longer passes, to no upstream",)
+    assert compare_policies(after, before).remarks == ("a client's own X-Employee passes to any upstream again",)
+
+
+def test_which_spellings_pass_is_a_change() -> None:
+    """A change of the word is one of the rule, with the paths that it decides."""
+    before, after = read(rule("/a/:x"), rule("/b")), read(rule("/a/:x", paths='"encoded"'), rule("/b"))
+    diff = compare_policies(before, after)
+    check_changes(diff, before, after)
+    assert [difference.path.text for difference in diff.differences] == ["/a/a"]
+    assert {change.new.further for change in diff.differences[0].changes if change.new.passes} == {
+        ("in encoded spellings too",)
+    }
+    assert diff.undecided == ()
+
+
+def test_a_difference_that_only_spellings_show_is_not_overlooked() -> None:
+    """Where no canonical path tells two policies apart, but what one may be read as does, that is said."""
+    loose = rule("/:x*", paths='"encoded"')
+    plain = read(rule("/a/:x([^%]*)", "page"), loose)
+    diff = compare_policies(plain, read(rule("/a/:x(.*)", "page"), loose))
+    assert diff.differences == ()
+    assert len(diff.undecided) == 1
+    assert diff.undecided[0].startswith("/a/%")
+    assert compare_policies(plain, plain).is_empty
+
+
+def test_one_rule_for_two_is_not_overlooked() -> None:
+    """A rule that is split in two does the same with every path, but not with a spelling that both would decide."""
+    whole, words = read(rule("/a/:x*", paths='"raw"')), {"paths": '"raw"'}
+    parts = read(rule("/a/b", **words), rule("/a/:x*", **words))
+    for diff in (compare_policies(whole, parts), compare_policies(parts, whole)):
+        assert diff.differences == ()
+        assert ["stands for lines" in each for each in diff.undecided] == [True]
+
+
+def test_a_method_of_its_own_is_compared() -> None:
+    """What a rule names beyond the usual methods is opened by it, and refused everywhere else as by none."""
+    before, after = read(rule("/a"), rule("/b")), read(rule("/a", methods='["GET", "PROPFIND"]'), rule("/b"))
+    diff = compare_policies(before, after)
+    check_changes(diff, before, after)
+    assert "/a PROPFIND: anonymous 405 posts" in list_changes(diff)
+    assert {difference.path.text for difference in diff.differences} == {"/a"}
+
+
+def test_a_prefix_that_is_taken_off_is_a_change() -> None:
+    """What arrives without it is told of the rule; what is never routed behind it, of its paths."""
+    before, after = read(rule("/app/:x*")), read(rule("/app/:x*", strip='"/app"'))
+    diff = compare_policies(before, after)
+    check_changes(diff, before, after)
+    found = {difference.path.text: difference.changes[0].new for difference in diff.differences}
+    assert found["/app"].further == ("without /app",)
+    assert {path: new.status for path, new in found.items()} == {"/app": None, "/app/livez": 404}
+    assert diff.undecided == ()
+
+
 def test_sizes_and_shortest_requests() -> None:
     """A finite set of paths has its size, another none; the example's path is a shortest one."""
     diff = compare_policies(read(rule("/a/:x([ab]{1,2})"), rule("/c/:x*")), read(rule("/d")))
@@ -177,7 +294,7 @@ def test_only_what_conditions_choose_changes() -> None:
 
 def test_an_upstream_defined_otherwise_is_a_change() -> None:
     """The same rules with another address behind a name send requests elsewhere."""
-    head = '[upstreams]\nposts = { address = "http://posts:8002", answer_within = 9 }\n'
+    head = '[upstreams]\nposts = { address = "http://posts:8002", authorization = "token", answer_within = 9 }\n'
     diff = compare_policies(read(rule("/a")), read(rule("/a"), head=head))
     assert [difference.path.text for difference in diff.differences] == ["/a"]
     assert compare_policies(read(rule("/a"), head=head), read(rule("/a"), head=head)).is_empty
@@ -201,17 +318,18 @@ def test_a_condition_on_what_the_gateway_reads_is_no_guess() -> None:
     assert any("conditions look at what the gateway reads itself" in each for each in diff.undecided)
 
 
+BY_COOKIE = "signed in by the session cookie"
 SEVERAL = "with several Authorization headers"
 
 
 def test_credentials_that_a_service_gets_are_a_change() -> None:
-    """Switching ``own_credentials`` on or off is told of every caller, and that two credentials are refused with it."""
-    without, own = read(rule("/a")), read(rule("/a", own_credentials="true"))
+    """Switching ``authorization = "own"`` on or off is told of every caller, and that it refuses two credentials."""
+    without, own = read(rule("/a")), read(rule("/a", authorization='"own"'))
     for old, new, refusal in ((without, own, "posts 400"), (own, without, "400 posts")):
         diff = compare_policies(old, new)
         check_changes(diff, old, new)
         assert list_changes(diff, SEVERAL) == [
-            f"/a GET HEAD POST PUT PATCH DELETE: {who} {refusal}" for who in ("anonymous", "signed in")
+            f"/a GET HEAD POST PUT PATCH DELETE: {who} {refusal}" for who in ("anonymous", BY_COOKIE)
         ]
     assert compare_policies(own, own).is_empty
 
@@ -229,11 +347,15 @@ CHANGED_WORDS: dict[str, tuple[str, str]] = {
     "role": (rule("/a", "page"), rule("/a", "page", role='"admin"')),
     "max_auth_age": (rule("/a", "page"), rule("/a", "page", max_auth_age="9")),
     "anonymous_forms": (rule("/a", "page"), rule("/a", "page", anonymous_forms="true")),
-    "own_credentials": (rule("/a"), rule("/a", own_credentials="true")),
+    "authorization": (rule("/a"), rule("/a", authorization='"own"')),
+    "identity": (rule("/a"), rule("/a", identity='["Remote-User"]')),
+    "paths": (rule("/a"), rule("/a", paths='"encoded"')),
+    "strip": (rule("/a/b"), rule("/a/b", strip='"/a"')),
+    "cookies": (rule("/a"), rule("/a", cookies='"session"')),
 }
 
 
-@pytest.mark.parametrize("word", [field.name for field in fields(Rule) if field.name != "line"])
+@pytest.mark.parametrize("word", [field.name for field in fields(Rule) if field.compare and field.name != "line"])
 def test_every_word_of_a_rule_counts(word: str) -> None:
     """Whatever a rule says, a change of it is told; so is a change of any word that rules learn later."""
     one, other = map(read, CHANGED_WORDS[word])
@@ -250,7 +372,7 @@ EDITS: list[tuple[str, Callable[[str], str]]] = [
     ("/api/me/email", lambda text: text.replace("max_auth_age = 300\n", "")),
     ("/account", lambda text: text.replace("anonymous_forms = true\nmax_body = 16384", "max_body = 16384")),
     ("/forgot", lambda text: text.replace("max_body = 8192", "max_body = 8193")),
-    ("/api/revocations", lambda text: text.replace("\nown_credentials = true\n", "\n")),
+    ("/api/revocations", lambda text: text.replace('\nauthorization = "own" ', "\n#")),
     ("/docs", lambda text: text.replace('"/docs"', '"/doc"')),
 ]
 

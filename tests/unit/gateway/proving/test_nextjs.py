@@ -50,6 +50,15 @@ def test_what_cannot_be_decided_is_not_taken_for_guarded() -> None:
     assert (guards.open, guards.is_guarded) == ([], False)
 
 
+def test_a_spelling_may_leave_open_what_no_path_does() -> None:
+    """A public rule that decides no canonical path that is guarded, but takes a spelling read as one, is told."""
+    loose = rule("/:x(.*)", paths='"encoded"')
+    guards = compare(["/a/:x*"], rule("/a", "page"), rule("/a/:x([^%;]*)", "page"), loose)
+    assert not guards.open
+    assert [each.partition(",")[0] for each in guards.doubts] == ["what line 11 takes in other spellings"]
+    assert compare(["/a/:x*"], rule("/a/:x*", "page"), loose).is_guarded
+
+
 def test_a_matcher_that_is_invalid_is_said() -> None:
     """A matcher that Next.js would refuse too is a fault of the file, at its line."""
     with pytest.raises(NextjsUnreadable, match="line 7: '/a\\*': Unexpected MODIFIER"):

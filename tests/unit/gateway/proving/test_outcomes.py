@@ -22,6 +22,7 @@ PASSING = Outcome(None, POSTS)
             PASSING._replace(is_private=True),
             ("passes to posts, for everyone", "passes to posts, for this caller alone"),
         ),
+        (PASSING, PASSING._replace(further=("with a",)), ("passes to posts", "passes to posts, with a")),
         (PASSING, PASSING._replace(is_websocket=True), ("passes to posts", "opens a WebSocket to posts")),
         (
             PASSING,

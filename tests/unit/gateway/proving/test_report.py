@@ -15,13 +15,23 @@ def compare(old: list[str], new: list[str]) -> Diff:
 OPENED = compare([rule("/a", "page"), rule("/b")], [rule("/a"), rule("/b", "protected")])
 
 
+def test_what_concerns_everything_is_told_everywhere() -> None:
+    """A header that no client may send any more is named once, in each form of the answer."""
+    diff = compare([rule("/a")], [rule("/a", identity='{ X-Staff = "id" }')])
+    says = "a client's own X-Staff no longer passes, to no upstream"
+    assert f"everywhere: {says}" in list(list_lines(diff))
+    assert f"**Everywhere**: {says}" in list(list_markdown(diff))
+    assert as_json(diff)["everywhere"] == [says]
+
+
 def test_nothing_in_one_line() -> None:
     """Where nothing changes, one line says so, and of how many kinds of path."""
     same = compare([rule("/a")], [rule("/a")])
     lines = ["Nothing changes, for any request: all paths were compared, in 7 kinds."]
     assert list(list_lines(same)) == lines
     assert list(list_markdown(same)) == ["**Nothing changes, for any request: all paths were compared, in 7 kinds.**"]
-    assert as_json(same) == {"changes": False, "kinds_of_path": 7, "differences": [], "undecided": []}
+    empty: dict[str, object] = {"differences": [], "everywhere": [], "undecided": []}
+    assert as_json(same) == {"changes": False, "kinds_of_path": 7, **empty}
 
 
 def test_lines_for_a_terminal() -> None:
@@ -62,7 +72,7 @@ def test_all_of_a_change_in_json() -> None:
             "access": "protected",
             "role": "admin",
             "max_auth_age": 60,
-            "own_credentials": False,
+            "authorization": "token",
             "upstream": "posts",
         }
     ]
@@ -119,9 +129,10 @@ def test_what_is_undecided_is_told() -> None:
     assert as_json(diff)["undecided"] == [says]
 
 
-OWN = compare([rule("/a")], [rule("/a", own_credentials="true")])
-AS_IT_CAME = "passes to posts, with any Authorization header as it came"
-SEVERAL = "Authorization: Basic eA==, Authorization: Basic eQ=="
+OWN = compare([rule("/a")], [rule("/a", authorization='"own"')])
+AS_IT_CAME = "passes to posts, with its Authorization header as it came"
+BY_COOKIE = "signed in by the session cookie"
+SEVERAL = "Authorization: Basic YTpi, Authorization: Basic YTpi"
 
 
 def test_credentials_that_a_service_gets_are_told() -> None:
@@ -131,30 +142,33 @@ def test_credentials_that_a_service_gets_are_told() -> None:
         "",
         "/a and 1 other path",
         "  before    line 3: public to posts: /a",
-        "  after     line 3: public to posts, with credentials of its own: /a",
+        "  after     line 3: public to posts, the Authorization header is its own: /a",
         "  closes    GET, HEAD, POST, PUT, PATCH, DELETE: anonymous, with several Authorization headers",
         "            passes to posts -> 400 Send one Authorization header at most",
         f"            GET /a (anonymous, {SEVERAL})",
-        "  closes    GET, HEAD, POST, PUT, PATCH, DELETE: signed in, with several Authorization headers",
+        f"  closes    GET, HEAD, POST, PUT, PATCH, DELETE: {BY_COOKIE}, with several Authorization headers",
         "            passes to posts, with the caller's token -> 400 Send one Authorization header at most",
         f"            GET /a (signed in, {SEVERAL})",
         "  reroutes  GET, HEAD, POST, PUT, PATCH, DELETE: anonymous",
         f"            passes to posts, for everyone -> {AS_IT_CAME}, for this caller alone",
         "            GET /a (anonymous)",
-        "  reroutes  GET, HEAD, POST, PUT, PATCH, DELETE: signed in",
+        "  reroutes  GET, HEAD, POST, PUT, PATCH, DELETE: signed in by the session cookie",
         f"            passes to posts, with the caller's token -> {AS_IT_CAME}",
         "            GET /a (signed in)",
+        "  reroutes  GET, HEAD, POST, PUT, PATCH, DELETE: signed in by a token in the header",
+        f"            passes to posts, with the caller's token -> {AS_IT_CAME}",
+        "            GET /a (signed in, Authorization: Bearer <an access token>)",
         "  refuses   2 more kinds of request, for another reason (--json lists them)",
     ]
     row = (
-        "| **reroutes** | GET HEAD POST PUT PATCH DELETE | signed in | passes to posts, with the caller's token "
-        f"| {AS_IT_CAME} | GET /a \\(signed in\\) |"
+        "| **reroutes** | GET HEAD POST PUT PATCH DELETE | signed in by the session cookie "
+        f"| passes to posts, with the caller's token | {AS_IT_CAME} | GET /a \\(signed in\\) |"
     )
     assert row in list_markdown(OWN)
     (difference,) = json.loads(json.dumps(as_json(OWN)))["differences"]
-    assert [rules[0]["own_credentials"] for rules in (difference["before"], difference["after"])] == [False, True]
+    assert [rules[0]["authorization"] for rules in (difference["before"], difference["after"])] == ["token", "own"]
     several = next(change for change in difference["changes"] if change["how"] == "with several Authorization headers")
-    assert several["example"]["headers"] == [["Authorization", "Basic eA=="], ["Authorization", "Basic eQ=="]]
+    assert several["example"]["headers"] == [["Authorization", "Basic YTpi"], ["Authorization", "Basic YTpi"]]
     assert {change["after"]["says"] for change in difference["changes"] if change["impact"] == "reroutes"} == {
         f"{AS_IT_CAME}, for this caller alone",
         AS_IT_CAME,

@@ -7,10 +7,10 @@ from gateway.policy.rules import Candidate, Rule
 from gateway.proving.cubes import merge_points
 from gateway.proving.outcomes import outcome_of
 from gateway.proving.paths import read_path
-from gateway.proving.rulings import make_request
-from gateway.proving.situations import NOW, Sender, Situation, Ways
+from gateway.proving.rulings import make_request, see_caller
+from gateway.proving.situations import NOW, TOKEN, Sender, Situation, Ways
 from shared.tokens.authentication import Anonymous, Caller
-from tests.support.generated_policies import CREDENTIALS, PolicyMaker
+from tests.support.generated_policies import PolicyMaker
 from tests.support.policies import read, rule
 
 ADMIN, NO_ROLE = frozenset({"admin"}), frozenset[str]()
@@ -35,7 +35,7 @@ def test_kinds_of_caller(words: list[dict[str, str]], senders: list[tuple[frozen
     assert Ways.of(rules_of(*words), "GET").sender == expected
 
 
-def find_sender(ways: Ways, caller: Caller) -> Sender:
+def find_sender(ways: Ways, caller: Caller, *, by_header: bool) -> Sender:
     """Return the kind that a caller is of."""
     if isinstance(caller, Anonymous):
         return Sender()
@@ -43,7 +43,8 @@ def find_sender(ways: Ways, caller: Caller) -> Sender:
     since = caller.claims.authenticated_at
     age = NOW if since is None else NOW - since
     ages = sorted({sender.age for sender in ways.sender})
-    return Sender(frozenset(roles & set(caller.claims.roles)), max(each for each in ages if each <= age))
+    is_told = by_header and any(sender.by_header for sender in ways.sender)
+    return Sender(frozenset(roles & set(caller.claims.roles)), max(each for each in ages if each <= age), is_told)
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -55,15 +56,17 @@ def test_a_rule_tells_nothing_else_apart(seed: int) -> None:
         for each in policy.rules:
             side = Candidate(each, each.matchers[0], policy.find_upstream(each.upstream))
             ways = Ways.of([each], request.method)
-            sender = find_sender(ways, caller)
+            sender = find_sender(ways, caller, by_header=TOKEN in request.headers)
+            plain = make_request(read_path("/"), request.method)
             possible = {
                 outcome_of(
-                    apply_rule(side, one.put_into(make_request(read_path("/"), request.method)), sender.as_caller())
+                    apply_rule(side, shown, see_caller(each, shown, sender.as_caller())),
                 )._replace(headers=())
                 for one in ways.list_situations()
+                for shown in [one.as_possible().put_into(plain)]
                 if one.sender == sender
             }
-            found = outcome_of(apply_rule(side, request, caller))._replace(headers=())
+            found = outcome_of(apply_rule(side, request, see_caller(each, request, caller)))._replace(headers=())
             assert found in possible or found.status in {400, 426}  # a handshake is wrong in more ways than one
 
 
@@ -74,9 +77,17 @@ def describe(words: list[dict[str, str]], method: str, chosen: list[Situation]) 
     return ways.describe_senders(cube[0]), ways.describe(cube)
 
 
+def test_where_the_header_is_the_applications_it_matters_who_is_known_by_it() -> None:
+    """A token in a header that is not ours proves nothing, and several such headers are refused."""
+    ways = Ways.of(rules_of(OWN), "GET")
+    assert ways.sender == (Sender(), Sender(NO_ROLE), Sender(NO_ROLE, 0, by_header=True))
+    assert ways.is_repeated == (False, True)
+    assert Ways.of(rules_of({"authorization": '"token"'}), "GET").is_repeated == (False,)
+
+
 HELD, OLD = Sender(ADMIN), Sender(NO_ROLE, 61)
 UPGRADE = ((b"upgrade", b"websocket"),)
-OWN_CREDENTIALS = {"access": '"public"', "own_credentials": "true"}
+OWN = {"authorization": '"own"'}
 
 
 @pytest.mark.parametrize(
@@ -98,6 +109,9 @@ OWN_CREDENTIALS = {"access": '"public"', "own_credentials": "true"}
         ([{"access": '"page"'}], [Situation(Sender())], "anonymous", "navigating"),
         ([{"access": '"page"'}], [Situation(Sender(), is_fetch=True)], "anonymous", "not navigating"),
         ([{}], [Situation(Sender(), upgrade=UPGRADE)], "anonymous", "asking badly for a WebSocket"),
+        ([OWN], [Situation(Sender(NO_ROLE, 0, by_header=True))], "signed in by a token in the header", ""),
+        ([OWN], [Situation(Sender(NO_ROLE))], "signed in by the session cookie", ""),
+        ([OWN], [Situation(Sender(), is_repeated=True)], "anonymous", "with several Authorization headers"),
         ([{"max_body": "9"}], [Situation(Sender(), body=10)], "anonymous", "with a body of 10 bytes or more"),
         (
             [{"max_body": "9"}, {"max_body": "19"}],
@@ -105,13 +119,7 @@ OWN_CREDENTIALS = {"access": '"public"', "own_credentials": "true"}
             "anonymous",
             "with a body of 10 to 19 bytes",
         ),
-        ([OWN_CREDENTIALS], [Situation(Sender())], "anonymous", ""),
-        (
-            [OWN_CREDENTIALS],
-            [Situation(Sender(), credentials=CREDENTIALS)],
-            "anonymous",
-            "with several Authorization headers",
-        ),
+        ([OWN], [Situation(Sender())], "anonymous", ""),
     ],
 )
 def test_situations_in_words(words: list[dict[str, str]], chosen: list[Situation], who: str, how: str) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.policy.canonical_paths import CanonicalPath
-from gateway.policy.rules import METHODS
+from gateway.policy.methods import METHODS
 from gateway.wire.headers import END_OF_HEAD, read_passing_headers
 from gateway.wire.limits import MAX_HEAD, MAX_HEADERS
 from gateway.wire.lookup import MOST_REMEMBERED
@@ -241,12 +241,43 @@ def test_a_target_is_ascii(target: bytes) -> None:
     assert refusal.status == 400
 
 
-@pytest.mark.parametrize("method", ["PROPFIND", "TRACE", "PURGE"])
-def test_a_method_that_is_not_known_is_refused(method: str) -> None:
-    """Any other method is 405, with those that there are."""
-    refusal = read(b"%b / HTTP/1.1" % method.encode()).refusal
-    assert refusal is not None
-    assert (refusal.status, refusal.headers) == (405, {"Allow": ", ".join(sorted(METHODS))})
+@pytest.mark.parametrize("method", ["TRACE", "get", "Get", "", "A" * 33, "GET/"])
+def test_a_method_that_no_rule_can_name_is_refused(method: str) -> None:
+    """What is no word in capitals, or TRACE, is 405, with the usual ones, or no request; the connection ends."""
+    with contextlib.suppress(BadRequest):
+        head = read(b"%b / HTTP/1.1" % method.encode())
+        assert head.refusal is not None
+        assert (head.refusal.status, head.refusal.headers) == (405, {"Allow": ", ".join(sorted(METHODS))})
+        assert not head.keeps_alive
+
+
+@pytest.mark.parametrize("method", ["PROPFIND", "REPORT", "FETCH", "X", "VERSION-CONTROL", "M-SEARCH"])
+def test_a_method_that_a_rule_may_name_is_read(method: str) -> None:
+    """Whether the parser knows it or not; all else of the request is as with any method."""
+    head = read(b"%b /a%%20b?c HTTP/1.1" % method.encode(), b"Content-Length: 2\r\n")
+    line = head.line
+    assert (line.method, line.path_text, line.query, line.refusal, head.keeps_alive) == (
+        method,
+        "/a b",
+        b"c",
+        None,
+        True,
+    )
+    assert head.headers.passing is not None
+    assert head.headers.passing.content_length == 2
+    assert read(b"%b /%%61 HTTP/1.1" % method.encode()).refusal is not None
+
+
+@pytest.mark.parametrize("method", [b"FETCH", b"GET", b"PROPFIND", b"A-B"])
+def test_a_method_may_come_in_pieces(method: str) -> None:
+    """A head that has begun is one that may become whole, wherever it is cut."""
+    head = b"%b /a HTTP/1.1\r\nHost: localhost:3000\r\n" % method
+    for cut in range(1, len(head)):
+        parser = HeadParser()
+        parser.check(head[:cut])
+        parser.check(head[cut:])
+        assert parser.parsed.target == b"/a"
+        assert parser.method == method.decode()
 
 
 @pytest.mark.parametrize(("version", "keeps_alive"), [(b"1.1", True), (b"1.0", False)])

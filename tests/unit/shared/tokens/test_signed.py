@@ -62,6 +62,15 @@ def test_signed_token_is_verified() -> None:
     assert claims.token_id != tokens().verify(sign(), NOW).token_id, "each token has its own id"
 
 
+def test_an_address_is_proven_only_where_the_token_says_so() -> None:
+    """``email_verified`` is there where it is true, and a token without it, or with false, proves no address."""
+    proven = tokens().sign(user_id=7, name="A", email="a@b.c", session_id=SESSION_ID, now=NOW, email_verified=True)
+    assert json.loads(decode(proven.split(".")[1]))["email_verified"] is True
+    assert tokens().verify(proven, NOW).email_verified
+    assert not tokens().verify(sign(), NOW).email_verified
+    assert not tokens().verify(forge_with(email_verified=False), NOW).email_verified
+
+
 def test_form_of_an_access_token() -> None:
     """An access token is a JWS with exactly these header members and claims (RFC 9068)."""
     token = sign()
