@@ -25,6 +25,9 @@ REASONS = {
     **dict.fromkeys(("enum", "literal_error"), "unknown word {input!r}; known are {expected}"),
     "bool_type": "must be true or false",
     **dict.fromkeys(("int_type", "greater_than_equal"), "must be a positive integer"),
+    **dict.fromkeys(
+        ("float_type", "greater_than", "less_than_equal"), "must be seconds, more than 0 and 86400 at most"
+    ),
     **dict.fromkeys(("string_type", "string_too_short"), "must be a text"),
     **dict.fromkeys(("list_type", "too_short"), "must be a list of tables"),
     **dict.fromkeys(("model_type", "dict_type"), "must be a table"),

@@ -113,13 +113,18 @@ class Upstream:
     """A service behind the gateway: one replica or several.
 
     ``answer_within`` is how many seconds it has to begin an answer; None for the gateway's usual time. Where
-    ``session_cookies`` is true it gets NextAuth's cookies, and keeps the sessions in them fresh itself.
+    ``session_cookies`` is true it gets NextAuth's cookies, and keeps the sessions in them fresh itself. The rest is as
+    in ``schema``; None is the gateway's usual figure, too.
     """
 
     name: str
     replicas: tuple[Replica, ...]
-    answer_within: int | None = None
+    answer_within: float | None = None
     session_cookies: bool = False
+    connect_within: float | None = None
+    silence: float | None = None
+    idle: float | None = None
+    connections: int | None = None
 
 
 class Candidate(NamedTuple):

@@ -100,6 +100,7 @@ def _read_url(url: str) -> Replica:
 
 
 Count: TypeAlias = Annotated[int, Field(ge=1)]
+Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400)]
 Text: TypeAlias = Annotated[str, Field(min_length=1)]
 Texts: TypeAlias = Text | Annotated[list[Text], Field(min_length=1)]
 USUAL_METHODS: list[Method] = [method for method in get_args(Method) if method in FORWARDED_METHODS]
@@ -121,15 +122,24 @@ class UpstreamTable(Table):
 
     address: Annotated[list[Address], BeforeValidator(_as_list, json_schema_input_type=Texts)]
     """`http://host:port`, `unix:/path/of/a/socket`, a setting as `${NAME}`; several of them are its replicas."""
-    answer_within: Count | None = None
+    answer_within: Seconds | None = None
     """The seconds that it has to begin an answer; 30 if left out. Then 504."""
     session_cookies: bool = False
     """true for the service that signs people in: it gets NextAuth's cookies, which no other ever sees, and where a rule
     is public it keeps the sessions in them fresh itself."""
+    connect_within: Seconds | None = None
+    """The seconds that a connection to it may take; 1 if left out. Then another replica is tried, or 503."""
+    silence: Seconds | None = None
+    """The seconds for which an answer that has begun, or a WebSocket, may say nothing; 60 and 300 if left out."""
+    idle: Seconds | None = None
+    """The seconds for which an unused connection to it is kept, fewer than it keeps one itself; 3 if left out."""
+    connections: Count | None = None
+    """How many requests it gets at once; 256 if left out. What lasts, such as an event stream, counts apart."""
 
     def to_upstream(self, name: str) -> Upstream:
         """Return the value."""
-        return Upstream(name, tuple(self.address), self.answer_within, self.session_cookies)
+        words = dict(self)
+        return Upstream(name, tuple(words.pop("address")), **words)
 
 
 class ConditionTable(Table):

@@ -89,7 +89,11 @@ def _list_addresses(one: Upstream, other: Upstream) -> list[str]:
     """Return in what an upstream differs from another definition of it."""
     parts = [" or ".join(map(str, one.replicas))] if one.replicas != other.replicas else []
     if one.answer_within != other.answer_within:
-        parts.append("within the usual time" if one.answer_within is None else f"within {one.answer_within} s")
+        parts.append("within the usual time" if one.answer_within is None else f"within {one.answer_within:g} s")
     if one.session_cookies != other.session_cookies:
         parts.append(f"{'with' if one.session_cookies else 'without'} NextAuth's cookies")
+    for word in ("connect_within", "silence", "idle", "connections"):
+        value = getattr(one, word)
+        if value != getattr(other, word):
+            parts.append(f"{word} as usual" if value is None else f"{word} = {value:g}")
     return parts

@@ -33,6 +33,7 @@ from gateway.policy.in_force import CurrentPolicy
 from gateway.wire.answer_heads import SWITCHING_PROTOCOLS, AnswerHead
 from gateway.wire.chunks import LAST_CHUNK, encode_chunk
 from gateway.wire.client_connection import ClientConnection
+from gateway.wire.headers import is_event_stream
 from gateway.wire.limits import WHOLE_BODY, ConnectionUse
 from gateway.wire.own_answers import Answer, OwnAnswers
 from gateway.wire.pool import UpstreamPool
@@ -322,7 +323,10 @@ class Exchange:
         if is_whole:
             self._release()
             self._report(head.status)
-        elif not self._client.is_writable:
+            return
+        if is_event_stream(head.headers) and self._connection is not None:
+            self._pool.make_long(self._connection)
+        if not self._client.is_writable:
             self.pause_answer()
 
     def _open_tunnel(self, connection: UpstreamConnection, head: AnswerHead, early: bytes) -> None:
@@ -357,6 +361,7 @@ class Exchange:
         """Stop reading the answer for now: the client is not reading."""
         if self._connection is not None and not self._connection.reader.is_complete and self._status:
             self._connection.pause_reading()
+            self._pool.make_long(self._connection)  # how long it lasts is up to the client
 
     def resume_answer(self) -> None:
         """Read again."""

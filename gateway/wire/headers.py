@@ -179,6 +179,12 @@ def keep_answer_headers(status: int, headers: Sequence[RawHeader]) -> list[RawHe
     return [header for header in headers if header[0] not in _STOPS_ON_THE_WAY_BACK and header[0] not in named]
 
 
+def is_event_stream(headers: Iterable[RawHeader]) -> bool:
+    """Tell whether an answer is a stream of server-sent events (HTML, 9.2.5)."""
+    types = list_values(headers, b"content-type")
+    return any(value.partition(b";")[0].strip().lower() == b"text/event-stream" for value in types)
+
+
 def encode_lines(headers: Iterable[RawHeader]) -> bytes:
     """Return header lines as they are sent (RFC 9112, section 5)."""
     return b"".join([b"%b: %b\r\n" % header for header in headers])

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import resource
 import socket
 import sys
 from collections.abc import Callable
@@ -71,6 +72,7 @@ def serve(
     metrics.watch("gatepost_tasks", "Requests that are worked at", lambda: len(server.server_state.tasks))
     metrics.watch("gatepost_connections", "Connections of clients", lambda: len(server.server_state.connections))
     _spare_the_collector()
+    _allow_all_files()
     server.run()
 
 
@@ -108,6 +110,12 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS)
+
+
+def _allow_all_files() -> None:
+    """Let this process open as many files, connections among them, as it may: the usual limit is for select()."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _explain(service: str, reason: object) -> int:

@@ -122,7 +122,6 @@ LONGER_FILES = {
     "auth_service/sessions.py": "its laws need all that happens to a session side by side",
     "gateway/policy/decision.py": "all that may happen to a request, in the order in which it is asked",
     "gateway/wire/answer_heads.py": "one reader of answers, whose laws are about heads and bodies together",
-    "gateway/wire/pool.py": "an upstream's slots and how it fares: each decides on the other",
     "gateway/wire/request_heads.py": "what a head means, read anew or remembered by the same rules",
 }
 MUCH_LONGER = 300
