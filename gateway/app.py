@@ -50,7 +50,6 @@ from shared.tokens.signed import ServiceTokens
 from shared.web.service_calls import ServiceClient
 
 LIMITS = Limits()
-CLIENT_LIMITS = ClientLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def accept(
 
 
 def create_app(
-    settings: GatewaySettings, metrics: Metrics, limits: Limits = LIMITS, client_limits: ClientLimits = CLIENT_LIMITS
+    settings: GatewaySettings, metrics: Metrics, limits: Limits = LIMITS, client_limits: ClientLimits | None = None
 ) -> GatewayApp:
     """Return the gateway; raises SettingsInvalid when its policy can't be used."""
     current, auth_service = _read_policy(settings, limits), create_auth_client(settings)
@@ -129,7 +128,7 @@ def create_app(
         forward_auth,
         Reports(metrics),
     )
-    return GatewayApp(pages, parts, client_limits, servers)
+    return GatewayApp(pages, parts, client_limits or ClientLimits(settings.client_idle_seconds), servers)
 
 
 def _read_policy(settings: GatewaySettings, limits: Limits) -> CurrentPolicy:

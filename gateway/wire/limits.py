@@ -24,7 +24,7 @@ class ClientLimits:
     read and discarded, so that it gets to see the refusal (RFC 9112, 9.6).
     """
 
-    idle: float = 5.0  # before the first byte of a request
+    idle: float = 75.0  # before the first byte of a request: longer than balancers ahead keep a connection
     head: float = 5.0  # from its first byte to its last
     body: float = 30.0
     rate: int = 1024  # bytes a second

@@ -108,7 +108,7 @@ async def running_gateway(
         settings = _settings(listener.getsockname()[1], rules, environment, auth_service_url, signer)
         settings = settings.model_copy(update={"gateway_promises": promises})
         metrics = Metrics()
-        app = create_app(settings, metrics, limits or Limits(), client_limits or ClientLimits())
+        app = create_app(settings, metrics, limits or Limits(), client_limits)
         server = await _serve(app, listener)
         stack.push_async_callback(server.shutdown, [listener])
         credentials = Credentials.of(settings, Revocations(), keys_of(signer) if signer.key is not None else None)

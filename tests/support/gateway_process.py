@@ -28,6 +28,16 @@ class GatewayProcess:
     metrics_url: str
     pipe: io.FileIO
 
+    @property
+    def host(self) -> str:
+        """The value of Host that a browser sends."""
+        return self.url.removeprefix("http://")
+
+    @property
+    def port(self) -> int:
+        """The port at which it listens."""
+        return int(self.host.partition(":")[2])
+
     async def read_metric(self, name: str) -> float:
         """Return the value of a metric without labels."""
         async with httpx2.AsyncClient(timeout=10) as client:
