@@ -226,7 +226,8 @@ def _read_framing(special: dict[bytes, list[bytes]]) -> tuple[int | None, bool]:
     if lengths and not (lengths[0].isdigit() and len(lengths[0]) <= 18):  # noqa: PLR2004 - digits of 64 bits
         raise BadRequest("Content-Length must be a number")
     has_body = bool(codings) or (bool(lengths) and int(lengths[0]) > 0)
-    if has_body and b"upgrade" in special:  # after an upgrade the body would be read as something else
+    if has_body and any(b"websocket" in value.lower() for value in special.get(b"upgrade", [])):
+        # Any other offer of an upgrade is ignored, body or not; after this one it would be read as something else.
         raise BadRequest("A request for an upgrade can't have a body")
     return (int(lengths[0]) if lengths else None), bool(codings)
 

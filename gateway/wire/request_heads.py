@@ -7,8 +7,8 @@ rules of ``headers`` and ``canonical_paths``, whatever the method. The laws:
 2. What the parser refuses is BadRequest: no request was read, and the connection ends. What our own rules refuse is
    part of the head, as ``refusal``: it is judged, answered and logged like any other request.
 3. Only the plain case is remembered: HTTP/1.1, a method that we have, a path; headers that no rule refuses.
-4. HTTP/1.0 is answered, without keep-alive. A connection is not kept alive, either, after a request for an upgrade,
-   granted or not: what follows might be in the other protocol.
+4. HTTP/1.0 is answered, without keep-alive. A connection is not kept alive, either, after a request for a WebSocket,
+   granted or not: what follows might be no HTTP. Any other offer of an upgrade is ignored.
 """
 
 import re
@@ -22,6 +22,7 @@ from gateway.policy.canonical_paths import CanonicalPath, PathRefused, canonical
 from gateway.policy.rules import METHODS
 from gateway.wire.headers import PassingHeaders, RawHeader, list_words, read_passing_headers
 from gateway.wire.lookup import Lookup
+from gateway.wire.websocket import wants_websocket
 from shared.errors import AppError, BadRequest, MethodNotAllowed
 from shared.observing.request_context import NAMING_HEADERS
 from shared.web.error_responses import accepts_html
@@ -181,7 +182,7 @@ def _read_headers(headers: tuple[RawHeader, ...], hosts: Collection[bytes]) -> R
         headers,
         naming,
         passing,
-        keeps_alive=b"close" not in words and not (asks_upgrade and b"upgrade" in words),
+        keeps_alive=b"close" not in words and not (b"upgrade" in words and wants_websocket(headers)),
         expects_continue=any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers),
         accepts_html=accepts_html(headers),
         asks_upgrade=asks_upgrade,

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import re
 
 import pytest
 from structlog.testing import capture_logs
@@ -194,10 +195,10 @@ async def test_a_client_that_leaves_a_pipeline(gateway: RunningGateway, posts: R
 
 
 async def test_after_what_could_be_an_upgrade(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """An upgrade is not granted; the request is answered as it is, and nothing after it is read as a request."""
+    """A WebSocket is not granted, and nothing after it is read as a request; after another offer, requests go on."""
     lines = f"GET /public/x HTTP/1.1\r\nHost: {gateway.host}\r\n"
-    upgrade = f"{lines}Connection: upgrade\r\nUpgrade: h2c\r\n\r\n"
-    answer = await gateway.send_raw(f"{upgrade}{lines}\r\n".encode())
-    assert status_of(answer) == 200
-    assert b"connection: close" in answer.lower()
-    assert answer.count(b"HTTP/1.1") == len(posts.received) == 1
+    for protocol, statuses in (("websocket", ["403"]), ("h2c", ["200", "200"])):
+        upgrade = f"{lines}Connection: upgrade\r\nUpgrade: {protocol}\r\n\r\n"
+        answer = await gateway.send_raw(f"{upgrade}{lines}Connection: close\r\n\r\n".encode())
+        assert re.findall(r"HTTP/1\.1 (\d+)", answer.decode()) == statuses
+    assert len(posts.received) == 2

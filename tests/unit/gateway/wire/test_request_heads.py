@@ -318,7 +318,7 @@ REFUSED = {
     "two lengths": (HOST, b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", 400),
     "a length that is no number": (HOST, b"Content-Length: 1_0\r\n", 400),
     "an unknown coding": (HOST, b"Transfer-Encoding: gzip, chunked\r\n", 400),
-    "a body after an upgrade": (HOST, b"Connection: upgrade\r\nUpgrade: x\r\nContent-Length: 3\r\n", 400),
+    "a body after a WebSocket": (HOST, b"Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n", 400),
 }
 
 
@@ -373,13 +373,13 @@ def test_a_body_whose_end_nobody_knows_is_said_to_follow() -> None:
         (b"Connection: a\r\nConnection: close\r\n", False),
         (b"Proxy-Connection: close\r\n", True),
         (b"Connection: upgrade\r\nUpgrade: websocket\r\n", False),
-        (b"Connection: upgrade\r\nUpgrade: h2c\r\n", False),
+        (b"Connection: upgrade\r\nUpgrade: h2c\r\n", True),
         (b"Upgrade: h2c\r\n", True),
         (b"X_A: 1\r\nConnection: close\r\n", False),
     ],
 )
 def test_a_connection_is_kept_unless_its_client_says_otherwise(lines: bytes, *, keeps_alive: bool) -> None:
-    """``close`` as a word of Connection ends it, and so does ``upgrade``, after which another protocol might follow."""
+    """``close`` as a word of Connection ends it, and so does a WebSocket, after which no HTTP might follow."""
     assert read(lines=lines).keeps_alive is keeps_alive
 
 
