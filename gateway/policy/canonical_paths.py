@@ -11,7 +11,7 @@ that could be read in a second way is refused. Nothing is merged, resolved or cl
 4. No segment is empty (but one at the end: a trailing slash), ``.`` or ``..``.
 5. The decoded text is matched. What is forwarded is encoded from that text anew: decoding it once gives the text again,
    and nothing is left of the client's own spelling.
-6. Whatever the bytes, the only error is PathRefused.
+6. Whatever the bytes, the only error is PathRefused, or PathTooLong, which is one too.
 
 A query is opaque: its length and characters are checked, it is never decoded, and it is passed on as it came.
 """
@@ -47,6 +47,10 @@ class PathRefused(Exception):
         super().__init__(reason)
 
 
+class PathTooLong(PathRefused):
+    """A path or query that is longer than is accepted here."""
+
+
 @dataclass(frozen=True, slots=True)
 class CanonicalPath:
     """A path as it is matched (``text``, decoded) and as it is forwarded (``raw``, encoded from the text)."""
@@ -68,7 +72,7 @@ def canonicalize_path(raw: bytes) -> CanonicalPath:
 def check_query(raw: bytes) -> bytes:
     """Return a raw query (without its ``?``) as it is, or raise PathRefused."""
     if len(raw) > MAX_QUERY_LENGTH:
-        raise PathRefused(Sentence("The query is longer than {most} bytes", most=MAX_QUERY_LENGTH))
+        raise PathTooLong(Sentence("The query is longer than {most} bytes", most=MAX_QUERY_LENGTH))
     match = _REFUSED_QUERY.search(raw)
     if match:
         raise PathRefused(Sentence("The query has the byte {byte}", byte=_name(match.group())))
@@ -87,7 +91,7 @@ def write_callback_query(path: CanonicalPath, query: bytes, further: str = "") -
 def _check_shape(raw: bytes) -> None:
     """Check rules 1 and 2."""
     if len(raw) > MAX_PATH_LENGTH:
-        raise PathRefused(Sentence("The path is longer than {most} bytes", most=MAX_PATH_LENGTH))
+        raise PathTooLong(Sentence("The path is longer than {most} bytes", most=MAX_PATH_LENGTH))
     if not raw.startswith(b"/"):
         raise PathRefused("The path does not start with /")
     if raw.startswith((b"//", b"/\\")):

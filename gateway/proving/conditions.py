@@ -35,7 +35,7 @@ _TEXTS = {
 }
 _LONGEST = {Source.HEADER: MAX_HEAD, Source.COOKIE: MAX_HEAD, Source.QUERY: MAX_QUERY_LENGTH, Source.HOST: 255}
 _NAMES = {
-    # What a request can name. The gateway refuses a header's name with an underscore.
+    # What a request can name. The gateway drops a header whose name has an underscore.
     Source.HEADER: re.compile(r"[!#$%&'*+.^`|~0-9a-z-]+"),
     Source.COOKIE: re.compile(r"(?![ \t])[\t -:<>-~\x80-\xff]+(?<![ \t])"),
 }

@@ -2,7 +2,7 @@
 
 From a client (``read_passing_headers``, ``encode_own_headers``):
 
-1. At most 64 headers and 16 KiB (431). A name with ``_`` is refused: servers behind may read it as ``-``.
+1. At most 64 headers and 16 KiB (431). One whose name has ``_`` stops here: servers behind may read it as ``-``.
 2. Exactly one Host, from the allowed list (RFC 9112, 3.2). The length of the body has one reading:
    ``Transfer-Encoding`` is exactly ``chunked`` and never beside ``Content-Length`` (RFC 9112, 6.1; request smuggling).
 3. Hop-by-hop headers, and those that ``Connection`` names, stop here (RFC 9110, 7.6.1). Naming one that matters is
@@ -111,9 +111,7 @@ def read_passing_headers(headers: Sequence[RawHeader], hosts: Collection[bytes])
             raise HeadersTooLarge
         if name in _STOPS_HERE:
             special.setdefault(name, []).append(value)
-        elif b"_" in name:
-            raise BadRequest("A header's name has an underscore")
-        elif not name.startswith(_CLAIM_PREFIXES) or name == _ASKS_FOR_URL:
+        elif b"_" not in name and (not name.startswith(_CLAIM_PREFIXES) or name == _ASKS_FOR_URL):
             passing.append(header)
     host = _read_host(special.get(b"host", []), hosts)
     content_length, is_chunked = _read_framing(special)
