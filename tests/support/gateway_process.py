@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -37,6 +38,11 @@ class GatewayProcess:
     def port(self) -> int:
         """The port at which it listens."""
         return int(self.host.partition(":")[2])
+
+    @property
+    def metrics_port(self) -> int:
+        """The port of its metrics."""
+        return urlsplit(self.metrics_url).port or 0
 
     async def read_metric(self, name: str) -> float:
         """Return the value of a metric without labels."""

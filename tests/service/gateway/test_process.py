@@ -54,3 +54,14 @@ async def test_how_long_an_unused_connection_is_kept_is_a_setting() -> None:
         assert await asyncio.wait_for(reader.read(), 10) == b""
         assert asyncio.get_running_loop().time() - began >= 0.9
         writer.close()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+async def test_all_addresses_are_those_of_both_families(address: str) -> None:
+    """With HOST=:: it is reached by IPv4 and by IPv6, for requests and for its metrics."""
+    async with gateway_process({"HOST": "::"}) as running:
+        for port in (running.port, running.metrics_port):
+            reader, writer = await asyncio.open_connection(address, port)
+            writer.write(f"GET /livez HTTP/1.1\r\nHost: {running.host}\r\nConnection: close\r\n\r\n".encode())
+            assert (await reader.read()).startswith(b"HTTP/1.")
+            writer.close()
