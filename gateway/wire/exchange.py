@@ -31,6 +31,7 @@ from gateway.pages.adapter import OwnPages
 from gateway.policy.decision import AnswerOptions, Forward, RedirectToSignIn, Refuse
 from gateway.policy.in_force import CurrentPolicy
 from gateway.wire.answer_heads import SWITCHING_PROTOCOLS, AnswerHead
+from gateway.wire.caching import choose_caching
 from gateway.wire.chunks import LAST_CHUNK, encode_chunk
 from gateway.wire.client_connection import ClientConnection
 from gateway.wire.headers import is_event_stream
@@ -49,8 +50,6 @@ IDEMPOTENT = SAFE_METHODS | {"PUT", "DELETE"}
 CLIENT_GONE = 499  # for the log alone: nobody is left to receive it
 UNREAD = "unread"
 """The method that is logged for a request that could not be read."""
-
-NO_STORE = b"cache-control: no-store\r\n"
 
 log = structlog.get_logger("exchange")
 
@@ -315,8 +314,8 @@ class Exchange:
         lines = head.lines
         if self._renewed is not None and self._renewed.set_cookie:
             lines = self._parts.own_answers.add_cookies(lines, self._renewed)
-        elif self._decision is not None and self._decision.is_private and not head.says_caching:
-            lines += NO_STORE
+        elif self._decision is not None and self._decision.is_private:
+            lines += choose_caching(head)
         lines += _name_request(self.record)
         self._status = head.status
         self._client.answer(head.status, lines, head.length, body, is_whole=is_whole)
