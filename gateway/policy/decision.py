@@ -6,7 +6,7 @@
 |           | with ``own_credentials``: what was sent goes on, see law 8        | the same                   |
 | protected | 401                                                               | forwarded with their token |
 | page      | GET and HEAD: to the sign-in page and back; else, and when it is  | forwarded with their token |
-|           | no navigation (Fetch Metadata): 401                               |                            |
+|           | no navigation (law 9): 401                                        |                            |
 |           | with ``anonymous_forms``, a form of ours: forwarded without       |                            |
 |           | credentials                                                       |                            |
 
@@ -26,6 +26,9 @@
 8. With ``own_credentials`` the Authorization header is the service's business: it names nobody here, right or wrong,
    and goes on as it came. That is for public rules alone: the service decides. Several are refused with 400, for two
    readers could pick different ones.
+9. What is no navigation gets 401 instead of a page: a script could make nothing of it. Browsers tell by Fetch Metadata.
+   Where that is missing, as over plain http, a script is known by ``X-Requested-With: XMLHttpRequest``, or by an Accept
+   that takes no page.
 """
 
 import re
@@ -49,6 +52,7 @@ SIGN_IN_PATH = "/api/auth/signin"
 AGAIN = "&prompt=login"
 """Makes the sign-in page ask for the password even of a signed-in user (OpenID Connect Core, section 3.1.2.1)."""
 
+PAGE_TYPES = (b"text/html", b"application/xhtml+xml", b"text/*", b"*/*")
 FORM_TYPES = (b"application/x-www-form-urlencoded", b"multipart/form-data")
 
 _PORT = re.compile(r":\d*\Z")  # of a Host; an IPv6 address stands in brackets (RFC 3986, 3.2.2)
@@ -256,7 +260,14 @@ def _is_own_form(request: RequestFacts) -> bool:
 
 
 def _may_navigate(request: RequestFacts) -> bool:
-    return all(mode == b"navigate" for mode in list_values(request.headers, b"sec-fetch-mode"))
+    """Tell whether a browser may show the answer; without Fetch Metadata by what scripts say (law 9)."""
+    modes = list_values(request.headers, b"sec-fetch-mode")
+    if modes:
+        return all(mode == b"navigate" for mode in modes)
+    if b"xmlhttprequest" in (value.lower() for value in list_values(request.headers, b"x-requested-with")):
+        return False
+    accepted = b",".join(list_values(request.headers, b"accept")).lower()
+    return not accepted or any(kind in accepted for kind in PAGE_TYPES)
 
 
 def _conditions_hold(rule: Rule, request: RequestFacts) -> bool:

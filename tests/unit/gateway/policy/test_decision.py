@@ -167,6 +167,28 @@ def test_what_is_no_navigation_is_not_redirected(policy: Policy, mode: str, expe
 
 
 @pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, "302"),
+        ({"accept": "*/*"}, "302"),
+        ({"accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}, "302"),
+        ({"accept": "application/json;q=0.9, Text/HTML;q=0.8"}, "302"),
+        ({"accept": "application/json"}, "401"),
+        ({"accept": "application/json, text/plain"}, "401"),
+        ({"accept": "text/event-stream"}, "401"),
+        ({"accept": "*/*", "x_requested_with": "XMLHttpRequest"}, "401"),
+        ({"accept": "text/html", "x_requested_with": "xmlhttprequest"}, "401"),
+        ({"accept": "text/html", "x_requested_with": "com.example.app"}, "302"),
+        ({"accept": "application/json", "x_requested_with": "XMLHttpRequest", "sec_fetch_mode": "navigate"}, "302"),
+        ({"accept": "text/html", "sec_fetch_mode": "cors"}, "401"),
+    ],
+)
+def test_a_script_of_an_older_browser_is_not_redirected(policy: Policy, headers: dict[str, str], expected: str) -> None:
+    """Without Fetch Metadata, which plain http to another machine has none of, other headers tell a script."""
+    assert in_short(decide(policy, facts("GET", "/userposts", **headers), NOBODY)) == expected
+
+
+@pytest.mark.parametrize(
     ("reason", "challenge"),
     [
         (Reason.MISSING, 'Bearer realm="gatepost"'),
