@@ -105,10 +105,12 @@ class Gate:
         stale = identity.stale if identity.stale is not None and wants_renewal(policy, decision) else None
         return Judgement(decision, identity, line.path.text, stale)
 
-    def may_go_on(self, user: User | None) -> bool:
+    def find_session(self, head: RequestHead, user: User) -> StaleSession | None:
+        """Return the cookies of a request by which the session of its caller can be renewed, if there are such."""
+        return self._credentials.find_session(head.headers.raw, user, int(time.time()))
+
+    def may_go_on(self, user: User) -> bool:
         """Tell whether the token that proved the caller is still good."""
-        if user is None:
-            return True
         return time.time() < user.claims.expires_at and not self._credentials.revocations.has_ended(user.claims)
 
 

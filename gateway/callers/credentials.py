@@ -139,6 +139,17 @@ class Credentials:
             return Identity(caller)
         return Identity(caller, StaleSession(session_id, cookies.sealed, cookies.pieces))
 
+    def find_session(self, headers: Iterable[RawHeader], user: User, now: int) -> StaleSession | None:
+        """Return the cookies that name the session of a caller, to renew it by; None where they came without."""
+        cookies, wanted = self._read_cookies(tuple(list_values(headers, b"cookie"))), user.claims.session_id
+        if cookies is None:
+            return None
+        session = (self.sealer.open(cookies.sealed, now) if cookies.sealed else None) or {}
+        if session.get("sid") == wanted:
+            return StaleSession(wanted, cookies.sealed, cookies.pieces)
+        is_named = cookies.device is not None and names_session(cookies.device, wanted)
+        return StaleSession(wanted, cookies.sealed, cookies.pieces, cookies.device) if is_named else None
+
     def _read_cookies(self, values: tuple[bytes, ...]) -> _BrowserCookies | None:
         """Return our cookies, or None where there are none."""
         remembered = self._browsers.find(values)

@@ -37,6 +37,7 @@ from gateway.wire.client_connection import ClientConnection
 from gateway.wire.headers import is_event_stream
 from gateway.wire.limits import WHOLE_BODY, ConnectionUse
 from gateway.wire.own_answers import Answer, OwnAnswers
+from gateway.wire.permission import Permission
 from gateway.wire.pool import UpstreamPool
 from gateway.wire.request_heads import RequestHead, RequestHeads
 from gateway.wire.tunnel import Tunnel
@@ -333,10 +334,8 @@ class Exchange:
         if decision is None or decision.websocket_key is None or not is_accepted(decision.websocket_key, head.headers):
             raise UpstreamFailed
         self._connection, self._is_over = None, True
-        gate, user = self._parts.gate, decision.user
-        tunnel = Tunnel(
-            self._client, connection, self._pool, lambda: gate.may_go_on(user), lambda: self._report(head.status)
-        )
+        permission = Permission(self._parts.gate, self._parts.renewal, self.head, decision.user)
+        tunnel = Tunnel(self._client, connection, self._pool, permission, lambda: self._report(head.status))
         tunnel.open(head.status, head.lines + _name_request(self.record), early)
 
     def lose_answer(self, error: Exception) -> None:
