@@ -98,14 +98,15 @@ class Rule:
 
 
 class Replica(NamedTuple):
-    """One address of an upstream, spoken to in plain HTTP: host and port, or the path of a Unix socket and no port."""
+    """One address of an upstream, by TLS or without: host and port, or the path of a Unix socket and no port."""
 
     host: str
     port: int | None
+    is_tls: bool = False
 
     def __str__(self) -> str:
         """Return the address as people write it."""
-        return f"unix:{self.host}" if self.port is None else f"{self.host}:{self.port}"
+        return f"unix:{self.host}" if self.port is None else f"{'https://' * self.is_tls}{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class Upstream:
 
     ``answer_within`` is how many seconds it has to begin an answer; None for the gateway's usual time. Where
     ``session_cookies`` is true it gets NextAuth's cookies, and keeps the sessions in them fresh itself. The rest is as
-    in ``schema``; None is the gateway's usual figure, too.
+    in ``schema``; None is the gateway's usual figure, too. ``authorities`` are the certificates in its ``ca_file``.
     """
 
     name: str
@@ -125,6 +126,7 @@ class Upstream:
     silence: float | None = None
     idle: float | None = None
     connections: int | None = None
+    authorities: str | None = None
 
 
 class Candidate(NamedTuple):

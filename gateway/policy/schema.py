@@ -8,6 +8,7 @@ rules, is in ``checks``.
 
 import json
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,7 @@ from shared.web.service_calls import UNIX
 
 FILE = Path(__file__).parents[1] / "rules.schema.json"
 
+_PORTS = {"http": 80, "https": 443}
 _SETTING = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 Compiled = TypeVar("Compiled")
@@ -94,9 +96,21 @@ def _read_url(url: str) -> Replica:
     except ValueError:
         raise ValueError(f"{url!r} is not a URL") from None
     is_plain = parts.path in {"", "/"} and not (parts.query or parts.fragment or parts.username) and url.isprintable()
-    if parts.scheme != "http" or not host or port == 0 or " " in url or not is_plain:
-        raise ValueError(f"{url!r} is not http://host:port")
-    return Replica(host, port or 80)
+    if parts.scheme not in _PORTS or not host or port == 0 or " " in url or not is_plain:
+        raise ValueError(f"{url!r} is not http://host:port or https://host:port")
+    return Replica(host, port or _PORTS[parts.scheme], parts.scheme == "https")
+
+
+def _read_authorities(file: str | None) -> str | None:
+    """Return the certificates in a file, in PEM."""
+    if file is None:
+        return None
+    try:
+        text = Path(file).read_text(encoding="ascii", errors="ignore")  # comments may be in any language
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except (OSError, ValueError):
+        raise ValueError(f"{file!r} can't be read as certificates in PEM") from None
+    return text
 
 
 Count: TypeAlias = Annotated[int, Field(ge=1)]
@@ -121,7 +135,8 @@ class UpstreamTable(Table):
     """A service behind the gateway."""
 
     address: Annotated[list[Address], BeforeValidator(_as_list, json_schema_input_type=Texts)]
-    """`http://host:port`, `unix:/path/of/a/socket`, a setting as `${NAME}`; several of them are its replicas."""
+    """`http://host:port`, `https://host:port`, `unix:/path/of/a/socket`, a setting as `${NAME}`; several are its
+    replicas."""
     answer_within: Seconds | None = None
     """The seconds that it has to begin an answer; 30 if left out. Then 504."""
     session_cookies: bool = False
@@ -135,6 +150,15 @@ class UpstreamTable(Table):
     """The seconds for which an unused connection to it is kept, fewer than it keeps one itself; 3 if left out."""
     connections: Count | None = None
     """How many requests it gets at once; 256 if left out. What lasts, such as an event stream, counts apart."""
+    authorities: Annotated[str | None, AfterValidator(_read_authorities), Field(alias="ca_file")] = None
+    """A file of certificates in PEM: by these authorities alone an https address is verified, in place of those that
+    the machine knows."""
+
+    @model_validator(mode="after")
+    def _check_words(self) -> Self:
+        if self.authorities is not None and not any(address.is_tls for address in self.address):
+            raise ValueError("ca_file needs an address that begins with https")
+        return self
 
     def to_upstream(self, name: str) -> Upstream:
         """Return the value."""

@@ -92,6 +92,8 @@ def _list_addresses(one: Upstream, other: Upstream) -> list[str]:
         parts.append("within the usual time" if one.answer_within is None else f"within {one.answer_within:g} s")
     if one.session_cookies != other.session_cookies:
         parts.append(f"{'with' if one.session_cookies else 'without'} NextAuth's cookies")
+    if one.authorities != other.authorities:
+        parts.append(f"verified by {'the usual authorities' if one.authorities is None else 'those of its ca_file'}")
     for word in ("connect_within", "silence", "idle", "connections"):
         value = getattr(one, word)
         if value != getattr(other, word):

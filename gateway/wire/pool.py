@@ -24,6 +24,7 @@ import structlog
 from gateway.policy.rules import Replica, Upstream
 from gateway.wire.limits import ConnectionUse, Limits
 from gateway.wire.slots import Slots
+from gateway.wire.tls import create_context
 from gateway.wire.upstream_connection import UpstreamConnection
 from shared.errors import Unavailable
 
@@ -75,6 +76,7 @@ class UpstreamPool:
         self._limits = limits
         self._targets = {replica: Target(replica) for replica in upstream.replicas}
         self._only = next(iter(self._targets.values())) if len(self._targets) == 1 else None
+        self._tls = create_context(upstream.replicas, upstream.authorities)
         self._slots = Slots(limits)
         self._begun: dict[UpstreamConnection, float] = {}  # in use, since when; the oldest first
         self._held: dict[UpstreamConnection, ConnectionUse] = {}  # those that are not in use by whole requests
@@ -226,7 +228,10 @@ class UpstreamPool:
             if replica.port is None:
                 await loop.create_unix_connection(lambda: connection, replica.host)
             else:
-                await loop.create_connection(lambda: connection, replica.host, replica.port)
+                tls, name = (self._tls, replica.host) if replica.is_tls else (None, None)
+                await loop.create_connection(
+                    lambda: connection, replica.host, replica.port, ssl=tls, server_hostname=name
+                )
         return connection
 
     def _plan_sweep(self) -> None:

@@ -18,6 +18,7 @@ import structlog
 from gateway.policy.rules import Replica
 from gateway.wire.answer_heads import AnswerBroken, AnswerReader
 from gateway.wire.limits import Limits
+from gateway.wire.tls import is_cut_off
 from gateway.wire.unsent import Unsent
 from shared.errors import AppError, UpstreamFailed, UpstreamTimeout
 from shared.fast.lazy_timer import NEVER, LazyTimer
@@ -187,7 +188,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Note that no more will come; the transport closes by itself."""
         was_complete = self.reader.is_complete
         try:
-            self.reader.end()
+            self.reader.end(is_cut_off=not was_complete and is_cut_off(self._transport))
             if self._taker is not None and not was_complete:
                 self._taker.take_answer(b"")
         except AnswerBroken as broken:
