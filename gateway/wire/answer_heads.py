@@ -140,7 +140,7 @@ class AnswerReader:
                 return b""
 
     def end(self, *, is_cut_off: bool = False) -> None:
-        """Note that the upstream closed its side, or that it was cut off; AnswerBroken where the answer was incomplete."""
+        """Note that the upstream closed its side, or was cut off; AnswerBroken where the answer was incomplete."""
         self.is_reusable = False
         if self._stage in {_Stage.OTHER_PROTOCOL, _Stage.UNTIL_CLOSE} and not is_cut_off:
             self._stage = _Stage.DONE
