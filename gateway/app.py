@@ -127,6 +127,8 @@ def create_app(
         own_answers,
         forward_auth,
         Reports(metrics),
+        settings.log_client_address,
+        settings.log_level == "DEBUG",
     )
     return GatewayApp(pages, parts, client_limits or ClientLimits(settings.client_idle_seconds), servers)
 

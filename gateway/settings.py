@@ -48,6 +48,7 @@ class GatewaySettings(NextAuthSettings, ServiceSecretSettings, VerifierSettings)
     gateway_promises: Path | None = None
     gateway_hosts: Annotated[tuple[Annotated[str, Field(pattern=HOST)], ...], NoDecode] = ()
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
+    log_client_address: bool = False
     client_idle_seconds: Annotated[float, Field(ge=1, le=3600)] = 75
     security_contact: Annotated[str | None, Field(pattern=CONTACT)] = None
 

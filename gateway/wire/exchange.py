@@ -30,7 +30,7 @@ from gateway.gate import Gate, Judgement, TellState, note_judgement
 from gateway.pages.adapter import OwnPages
 from gateway.policy.decision import AnswerOptions, Forward, RedirectToSignIn, Refuse
 from gateway.policy.in_force import CurrentPolicy
-from gateway.wire.answer_heads import SWITCHING_PROTOCOLS, AnswerHead
+from gateway.wire.answer_heads import SWITCHING_PROTOCOLS, AnswerBroken, AnswerHead
 from gateway.wire.caching import choose_caching
 from gateway.wire.chunks import LAST_CHUNK, encode_chunk
 from gateway.wire.client_connection import ClientConnection
@@ -69,6 +69,8 @@ class ExchangeParts:
     own_answers: OwnAnswers
     forward_auth: ForwardAuth
     reports: Reports
+    logs_client: bool = False
+    logs_path: bool = False
 
     def create(self, client: ClientConnection, head: RequestHead) -> "Exchange":
         """Return an exchange for a request whose head was read."""
@@ -77,6 +79,7 @@ class ExchangeParts:
     def refuse(self, client: ClientConnection, error: AppError) -> None:
         """Answer bytes that are no request; they are reported like one."""
         record = begin_record(())
+        record.client = client.peer if self.logs_client else None
         answer = self.own_answers.of_error(error, record)
         self.reports.report(record, UNREAD, answer.status)
         lines = answer.lines + _name_request(record)
@@ -132,6 +135,10 @@ class Exchange:
     def begin(self) -> None:
         """Judge the request, and act on the judgement."""
         parts = self._parts
+        if parts.logs_client:
+            self.record.client = parts.upstream_heads.choose_client(self.head, self._client.peer)
+        if parts.logs_path and self.head.line.path is not None:
+            self.record.path = self.head.line.path.text
         if parts.forward_auth.is_question(self.head, self._client.peer):
             self._wait_for(self._answer_question)
             return
@@ -332,7 +339,7 @@ class Exchange:
     def _open_tunnel(self, connection: UpstreamConnection, head: AnswerHead, early: bytes) -> None:
         decision = self._decision
         if decision is None or decision.websocket_key is None or not is_accepted(decision.websocket_key, head.headers):
-            raise UpstreamFailed
+            raise UpstreamFailed from AnswerBroken("a WebSocket's handshake that is not answered")
         self._connection, self._is_over = None, True
         permission = Permission(self._parts.gate, self._parts.renewal, self.head, decision.user)
         tunnel = Tunnel(self._client, connection, self._pool, permission, lambda: self._report(head.status))
@@ -399,7 +406,10 @@ class Exchange:
         """Carry on: the server drains, and waits for the answer."""
 
     def _send_error(self, error: AppError) -> None:
-        self._send_own(self._parts.own_answers.of_error(error, self.record, self.head))
+        answer = self._parts.own_answers.of_error(error, self.record, self.head)
+        if isinstance(error, UpstreamFailed) and error.__cause__ is not None:
+            self.record.reason = str(error.__cause__) or repr(error.__cause__)  # nothing that the upstream wrote
+        self._send_own(answer)
 
     def _send_own(self, answer: Answer) -> None:
         """Send one of the gateway's own answers."""
