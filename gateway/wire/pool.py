@@ -109,7 +109,9 @@ class UpstreamPool:
         if use is not ConnectionUse.WHOLE:
             self._held[connection] = use
         if use is not ConnectionUse.TUNNEL:
-            self._begin(connection, time.monotonic())
+            self._begun[connection] = time.monotonic()
+            if self._watch is None:
+                self._plan_watch()
         return connection
 
     def take(self) -> UpstreamConnection | None:
@@ -123,7 +125,9 @@ class UpstreamPool:
         if connection is not None:
             slots.in_use += 1
             self._take_turn(target)
-            self._begin(connection, now)
+            self._begun[connection] = now
+            if self._watch is None:
+                self._plan_watch()
         return connection
 
     def release(self, connection: UpstreamConnection) -> None:
@@ -131,10 +135,10 @@ class UpstreamPool:
         target = self._targets[connection.replica]
         target.busy -= 1
         if connection.has_timed_out:
-            self._slots.timeouts += 1
+            self._slots.note_timeout()
             target.avoided_until = time.monotonic() + self._limits.back_off
-        elif connection.has_answered:
-            self._slots.timeouts = 0
+        elif connection.has_answered and self._slots.timeouts:
+            self._slots.note_answer()
         if connection.is_reusable and not self._is_closed:
             connection.was_used = True
             connection.idle_since = time.monotonic()
@@ -146,7 +150,7 @@ class UpstreamPool:
             if connection.reader.is_last:
                 target.avoided_until = time.monotonic() + self._limits.back_off
         self._begun.pop(connection, None)
-        self._slots.give_back(self._held.pop(connection, ConnectionUse.WHOLE))
+        self._slots.give_back(self._held.pop(connection, ConnectionUse.WHOLE) if self._held else ConnectionUse.WHOLE)
 
     def make_long(self, connection: UpstreamConnection) -> None:
         """Let an exchange go on in a slot for what lasts, where it has another, and one is free."""
@@ -168,11 +172,6 @@ class UpstreamPool:
             self._sweep.cancel()
         for target in self._targets.values():
             target.close_idle(before=float("inf"))
-
-    def _begin(self, connection: UpstreamConnection, now: float) -> None:
-        self._begun[connection] = now
-        if self._watch is None:
-            self._plan_watch()
 
     def _plan_watch(self) -> None:
         self._watch = asyncio.get_running_loop().call_later(self._limits.long_after / 2, self._look_for_long_ones)

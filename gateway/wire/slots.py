@@ -21,6 +21,7 @@ class Slots:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.in_use = 0  # by whole requests
+        self.room = limits.connections  # how many whole requests may be on their way at once
         self.timeouts = 0  # in a row
         self._free = {
             ConnectionUse.BODY: limits.bodies,
@@ -39,11 +40,15 @@ class Slots:
         """Whether the upstream let too many requests in a row time out."""
         return self.timeouts >= self._limits.timeouts
 
-    @property
-    def room(self) -> int:
-        """How many whole requests may be on their way at once."""
-        limits = self._limits
-        return limits.connections if self.timeouts < limits.timeouts else min(limits.probes, limits.connections)
+    def note_timeout(self) -> None:
+        """Note that a request timed out."""
+        self.timeouts += 1
+        if self.is_frozen:
+            self.room = min(self._limits.probes, self._limits.connections)
+
+    def note_answer(self) -> None:
+        """Note that the upstream answered after a timeout."""
+        self.timeouts, self.room = 0, self._limits.connections
 
     async def take(self, use: ConnectionUse) -> None:
         """Take a slot; raises Unavailable where there is none."""
