@@ -14,7 +14,7 @@ from gateway.policy.decision import (
     Verdict,
     judge_rule,
 )
-from gateway.policy.rules import Policy, Rule
+from gateway.policy.rules import Policy, Rule, Upstream
 from gateway.wire.request_heads import RequestHead
 from shared.tokens.authentication import Anonymous, Caller
 from shared.tokens.protocol import PROTOCOLS
@@ -40,6 +40,8 @@ def describe_judgement(policy: Policy, head: RequestHead, judgement: Judgement, 
     if judgement.stale is not None:
         yield "renewal   the session's token has run out: the auth service is asked for a fresh one first, and with it"
         yield "          the request is judged again; what follows is what happens if that session is over"
+    if isinstance(judgement.decision, Forward) and judgement.decision.upstream is not None:
+        yield from describe_granted(judgement.decision.upstream)
     yield f"decision  {describe_decision(judgement.decision)}"
     yield f"sent      {describe_sent(head, judgement.decision)}"
 
@@ -86,6 +88,12 @@ def describe_sent(head: RequestHead, decision: Decision | TellState) -> str:
     credentials = f"with {sent}" if sent else "without credentials"
     target = head.line.path.raw.decode("ascii") + (f"?{line.query.decode('ascii')}" if line.query else "")
     return f"{line.method} {target} to {upstream.name}, {' or '.join(map(str, upstream.replicas))}, {credentials}"
+
+
+def describe_granted(upstream: Upstream) -> Iterator[str]:
+    """Yield the times and places of an upstream that are not the usual ones, on one line."""
+    if upstream.granted:
+        yield "granted   " + ", ".join(f"{word} = {value:g}" for word, value in upstream.granted.items())
 
 
 def _name(rule: Rule) -> str:

@@ -128,6 +128,12 @@ class Upstream:
     connections: int | None = None
     authorities: str | None = None
 
+    @property
+    def granted(self) -> dict[str, float]:
+        """The seconds and connections that the policy grants it, by their words."""
+        words = ("answer_within", "connect_within", "silence", "idle", "connections")
+        return {word: getattr(self, word) for word in words if getattr(self, word) is not None}
+
 
 class Candidate(NamedTuple):
     """A rule that matches a path, its matcher that does so, and its upstream: None is the gateway itself."""

@@ -94,8 +94,9 @@ def _list_addresses(one: Upstream, other: Upstream) -> list[str]:
         parts.append(f"{'with' if one.session_cookies else 'without'} NextAuth's cookies")
     if one.authorities != other.authorities:
         parts.append(f"verified by {'the usual authorities' if one.authorities is None else 'those of its ca_file'}")
-    for word in ("connect_within", "silence", "idle", "connections"):
-        value = getattr(one, word)
-        if value != getattr(other, word):
+    words = dict.fromkeys(word for word in (*one.granted, *other.granted) if word != "answer_within")
+    for word in words:
+        value = one.granted.get(word)
+        if value != other.granted.get(word):
             parts.append(f"{word} as usual" if value is None else f"{word} = {value:g}")
     return parts

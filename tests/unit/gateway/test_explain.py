@@ -81,6 +81,7 @@ def test_it_says_why_an_anonymous_browser_is_redirected(capsys: pytest.CaptureFi
         (["/", "--header", "Upgrade: websocket"], REFUSED, "403 WebSockets are not opened here (line "),
         (["/docs", "--header", "Upgrade: websocket"], REFUSED, "403 WebSockets are not opened here (line "),
         (["/", "--header", "Upgrade: h2c"], PASSES, "GET / to posts"),
+        (["/"], PASSES, "\ngranted   answer_within = 9\n"),
         (["POST", "/api/login", "--header", "Content-Length: 4097"], REFUSED, "413 The body is too large (line "),
         (
             ["/", "--header", "Connection: cookie"],
