@@ -22,7 +22,7 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -145,21 +145,25 @@ def explain(call: Call, settings: GatewaySettings | None, now: int) -> tuple[lis
     if call.target is None:
         return [f"{file}: {len(current.policy.rules)} rules, no fault", *_list_remarks(current.policy)], PASSES
     credentials = Credentials.of(usual, Revocations())
-    head = read_head(call, credentials, settings)
+    dropped: list[str] = []
+    head = read_head(call, credentials, settings, dropped.append)
     judgement = Gate(current, credentials).judge(head, now)
     lines = [f"{call.method} {call.target}", *describe_judgement(current.policy, head, judgement, now)]
+    lines += [f"header    {name} is dropped: a name with an underscore never passes" for name in dropped]
     if _is_cookie_ignored(head, judgement, credentials):
         lines.append("cookie    does not count: neither Sec-Fetch-Site nor Origin says that a page of ours asks")
     is_refused = isinstance(judgement.decision, RedirectToSignIn | Refuse) and not judgement.stale
     return lines, REFUSED if is_refused else PASSES
 
 
-def read_head(call: Call, credentials: Credentials, settings: GatewaySettings | None) -> RequestHead:
+def read_head(
+    call: Call, credentials: Credentials, settings: GatewaySettings | None, tell_dropped: Callable[[str], None]
+) -> RequestHead:
     """Return the head of the request that the command line asks about, as the gateway would read it."""
     path, query = split_target(call.target or "")
     headers = _list_headers(call, credentials)
     hosts = settings.hosts if settings else {value.lower() for name, value in headers if name == b"host"}
-    return RequestHeads(hosts).describe(read_line(call.method, path, query), headers)
+    return RequestHeads(hosts, tell_dropped).describe(read_line(call.method, path, query), headers)
 
 
 def split_target(target: str) -> tuple[bytes, bytes]:

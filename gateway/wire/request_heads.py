@@ -1,6 +1,6 @@
 """The heads of requests: what a request line and headers mean, remembered by their exact bytes.
 
-Pure, but for a line in the log about each name of a header that is dropped for its ``_``.
+Pure, but that each name of a header that is dropped for its ``_`` is told of, once: in the log.
 
 On a kept-alive connection a client sends the same lines with each request. They are parsed once, by httptools and the
 rules of ``headers`` and ``canonical_paths``, whatever the method. The laws:
@@ -15,7 +15,7 @@ rules of ``headers`` and ``canonical_paths``, whatever the method. The laws:
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -106,11 +106,17 @@ class RequestHead(NamedTuple):
         return self.headers.keeps_alive and self.line.version == "1.1" and self.line.method in METHODS
 
 
+def log_dropped(name: str) -> None:
+    """Log that a header is dropped."""
+    log.warning("header_dropped", name=name, reason="a name with an underscore never passes")
+
+
 class RequestHeads:
     """Reads heads; ``hosts`` are the values of Host that are served, in lower case."""
 
-    def __init__(self, hosts: Collection[bytes]) -> None:
+    def __init__(self, hosts: Collection[bytes], tell_dropped: Callable[[str], None] = log_dropped) -> None:
         self._hosts = hosts
+        self._tell_dropped = tell_dropped
         self._request_lines = Lookup(_read_plain_line)
         self._headers = Lookup(self._read_plain_headers)
         self._dropped: set[bytes] = set()
@@ -148,8 +154,7 @@ class RequestHeads:
         for name, _ in headers:
             if b"_" in name and name not in self._dropped and len(self._dropped) < MOST_DROPPED:
                 self._dropped.add(name)
-                shown = name[:LONGEST_DROPPED].decode("latin-1")
-                log.warning("header_dropped", name=shown, reason="a name with an underscore never passes")
+                self._tell_dropped(name[:LONGEST_DROPPED].decode("latin-1"))
         return _read_headers(headers, self._hosts)
 
 

@@ -88,6 +88,11 @@ def test_it_says_why_an_anonymous_browser_is_redirected(capsys: pytest.CaptureFi
             REFUSED,
             "400 Connection names a header that must arrive (no rule decides)",
         ),
+        (
+            ["/", "--header", "X_User: 1"],
+            PASSES,
+            "\nheader    x_user is dropped: a name with an underscore never passes\n",
+        ),
         (["/", "--header", "Host: a", "--header", "Host: b"], REFUSED, "400 Send exactly one Host header"),
         (["TRACE", "/"], REFUSED, "request   refused: This method is not allowed here"),
         (["TRACE", "/"], REFUSED, "405 This method is not allowed here, Allow: DELETE, GET, HEAD, OPTIONS, "),
