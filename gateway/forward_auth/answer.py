@@ -2,7 +2,8 @@
 
 1. Only peers in ``TRUSTED_PROXIES`` are answered. For all others the path is like any unrouted one.
 2. The original request is read from the question (``question``); from there on everything is the gate's judgement. No
-   upstream is ever contacted.
+   upstream is ever contacted. A header whose name has ``_`` is refused: that proxy sends it on, and what is behind may
+   read it as one that a yes sets.
 3. A yes carries ``Gatepost-Decision: allow``, which no other server sends by accident, and always every header that a
    yes can carry, empty where there is no value: ``Authorization`` as the upstream gets it, and ``Cookie`` without
    NextAuth's. The proxy copies both, so that a client's own can't survive.
@@ -32,7 +33,7 @@ from gateway.settings import PublicSide
 from gateway.wire.headers import keep_cookies
 from gateway.wire.own_answers import Answer, OwnAnswers
 from gateway.wire.request_heads import RequestHead, RequestHeads
-from shared.errors import AppError, Forbidden, MethodNotAllowed, Unauthorized
+from shared.errors import AppError, BadRequest, Forbidden, MethodNotAllowed, Unauthorized
 from shared.observing.request_context import RequestRecord
 from shared.tokens.session_cookie import CookieNames
 
@@ -70,6 +71,8 @@ class ForwardAuth:
         renewed: RenewedCaller | None = None
         original = head
         try:
+            if head.headers.has_dropped:
+                raise BadRequest("A header's name has an underscore")
             original = read_question(head.line, head.headers.raw, self._heads)
             judgement = self._gate.judge(original, int(time.time()), is_forward_auth=True)
             if self._unknown_keys is not None and self._unknown_keys.may_know(judgement):

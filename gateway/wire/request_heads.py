@@ -70,7 +70,7 @@ class RequestHeaders:
     """A request's headers: all of them (names in lower case) but those with ``_``, and what passes of them.
 
     ``naming`` are those that name the request or its trace. ``passing`` is None where the headers are refused;
-    ``refusal`` says why. ``is_unread``: a body may follow whose end can't be told.
+    ``refusal`` says why. ``is_unread``: a body may follow whose end can't be told. ``has_dropped``: there were such.
     """
 
     raw: tuple[RawHeader, ...]
@@ -82,6 +82,7 @@ class RequestHeaders:
     is_unread: bool = False
     accepts_html: bool = False
     asks_upgrade: bool = False
+    has_dropped: bool = False
 
 
 class RequestHead(NamedTuple):
@@ -213,6 +214,7 @@ def _read_headers(sent: Sequence[RawHeader], hosts: Collection[bytes]) -> Reques
             keeps_alive,
             is_unread=is_unread,
             accepts_html=accepts_html(headers),
+            has_dropped=len(headers) < len(sent),
         )
     asks_upgrade = any(name == b"upgrade" for name, _ in headers)
     words = list_words(headers, b"connection")
@@ -224,6 +226,7 @@ def _read_headers(sent: Sequence[RawHeader], hosts: Collection[bytes]) -> Reques
         expects_continue=any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers),
         accepts_html=accepts_html(headers),
         asks_upgrade=asks_upgrade,
+        has_dropped=len(headers) < len(sent),
     )
 
 
