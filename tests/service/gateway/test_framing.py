@@ -69,9 +69,12 @@ async def test_trailers_never_become_headers(gateway: RunningGateway, posts: Raw
     assert received.values("x-late") == received.values("x-later") == []
 
 
-@pytest.mark.parametrize("begin", ["GET /public/x HTTP/1.1\r\nX: ", "GET /public/", "POST /public/x HTTP/1.1\r\n"])
-async def test_an_endless_head(gateway: RunningGateway, posts: RawUpstream, begin: str) -> None:
-    """An endless head is refused with 431 at once, not read until its deadline."""
+@pytest.mark.parametrize(
+    ("begin", "status"),
+    [("GET /public/x HTTP/1.1\r\nX: ", 431), ("GET /public/", 414), ("POST /public/x HTTP/1.1\r\n", 431)],
+)
+async def test_an_endless_head(gateway: RunningGateway, posts: RawUpstream, begin: str, status: int) -> None:
+    """An endless head is refused at once, with 431 or for its target with 414, not read until its deadline."""
     piece = b"X: y\r\n" * 2000 if begin.endswith("\r\n") else b"x" * 12_000
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     writer.write(begin.encode() + piece)
@@ -81,7 +84,7 @@ async def test_an_endless_head(gateway: RunningGateway, posts: RawUpstream, begi
             break
         writer.write(piece)
         await asyncio.sleep(0.001)
-    assert status_of(await asyncio.wait_for(answer, ClientLimits().head - 1)) == 431
+    assert status_of(await asyncio.wait_for(answer, ClientLimits().head - 1)) == status
     writer.close()
     assert posts.received == []
 
