@@ -93,16 +93,17 @@ async def test_what_is_known_to_last_is_set_apart_at_once(few: RunningGateway, n
 
 
 @pytest.mark.parametrize("name", ["trickle", "poll"])
-async def test_what_lasts_is_set_apart(few: RunningGateway, posts: RawUpstream, name: str) -> None:
+async def test_what_lasts_is_set_apart(rules: Path, posts: RawUpstream, name: str) -> None:
     """An answer that comes slowly, or has not begun, is set apart after a while; the client notices nothing of it."""
-    async with contextlib.AsyncExitStack() as stack:
+    posts.script = serve_long
+    limits = replace(FEW, connections=1)
+    async with running_gateway(rules, limits=limits) as gateway, contextlib.AsyncExitStack() as stack:
         for _ in range(3):
             posts.received.clear()
-            for _ in range(FEW.connections):
-                await ask(few, stack, name)
-            await eventually(lambda: len(posts.received) == FEW.connections)
+            await ask(gateway, stack, name)
+            await eventually(lambda: len(posts.received) == 1)
             async with asyncio.timeout(10):
-                while not await is_answered(few):  # noqa: ASYNC110 - a slot that comes free has no event
+                while not await is_answered(gateway):  # noqa: ASYNC110 - a slot that comes free has no event
                     await asyncio.sleep(0.05)
 
 
