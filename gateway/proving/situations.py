@@ -25,7 +25,9 @@ from shared.tokens.claims import Claims
 NOW = 1_800_000_000
 ORIGIN = "https://example.com"
 
+_NAVIGATING: RawHeader = (b"sec-fetch-mode", b"navigate")
 _NOT_NAVIGATING: RawHeader = (b"sec-fetch-mode", b"cors")
+_TELLING = frozenset({b"accept", b"x-requested-with"})  # of a script, where there is no Fetch Metadata
 _FORM: tuple[RawHeader, ...] = (
     (b"content-type", b"application/x-www-form-urlencoded"),
     (b"sec-fetch-site", b"same-origin"),
@@ -68,7 +70,9 @@ class Situation(NamedTuple):
 
     def put_into(self, request: RequestFacts) -> RequestFacts:
         """Return the request as it comes in this situation."""
-        headers = (*([_NOT_NAVIGATING] if self.is_fetch else []), *(_FORM if self.is_form else ()), *self.upgrade)
+        is_doubtful = any(name in _TELLING for name, _ in request.headers)
+        mode = (_NOT_NAVIGATING,) if self.is_fetch else (_NAVIGATING,) if is_doubtful else ()
+        headers = (*mode, *(_FORM if self.is_form else ()), *self.upgrade)
         return request._replace(headers=(*request.headers, *headers), content_length=self.body)
 
 
