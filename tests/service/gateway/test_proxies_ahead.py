@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -178,7 +177,6 @@ async def test_a_websocket_ends_with_a_reason(proxy: Proxy) -> None:
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1001, "Nothing was sent for too long")
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
 async def test_an_offer_of_http_2(proxy: Proxy, tmp_path: Path) -> None:
     """A body beside an offer of HTTP/2 arrives, whether the proxy passes the offer on, takes it or drops it."""
     body = tmp_path / "body"
