@@ -59,7 +59,7 @@ class Limits:
     bodies: int = 128
     tunnels: int = 1024
     long: int = 2048
-    long_after: float = 2.0  # from when a connection was had; then it is one of the above
+    long_after: float = 2.0  # from when a request asks for a connection; then it is one of the above
     waiting: int = 256  # whole requests that wait for a connection
     wait: float = 1.0
     tunnel_silence: float = 300.0  # of both sides of a WebSocket

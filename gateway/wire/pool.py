@@ -100,6 +100,9 @@ class UpstreamPool:
 
         Raises Unavailable where there is none.
         """
+        if self._watch is None:
+            self._plan_watch()
+        began = time.monotonic()
         await self._slots.take(use)
         try:
             connection = await self._get_connection(fresh=fresh)
@@ -109,9 +112,7 @@ class UpstreamPool:
         if use is not ConnectionUse.WHOLE:
             self._held[connection] = use
         if use is not ConnectionUse.TUNNEL:
-            self._begun[connection] = time.monotonic()
-            if self._watch is None:
-                self._plan_watch()
+            self._begun[connection] = began
         return connection
 
     def take(self) -> UpstreamConnection | None:
@@ -119,6 +120,8 @@ class UpstreamPool:
         slots = self._slots
         if slots.in_use >= slots.room:
             return None
+        if self._watch is None:
+            self._plan_watch()
         now = time.monotonic()
         target = self._choose(now)
         connection = target.take_idle(since=now - self._limits.idle)
@@ -126,8 +129,6 @@ class UpstreamPool:
             slots.in_use += 1
             self._take_turn(target)
             self._begun[connection] = now
-            if self._watch is None:
-                self._plan_watch()
         return connection
 
     def release(self, connection: UpstreamConnection) -> None:
