@@ -107,7 +107,7 @@ class Parts:
         notices = build_notices(settings, database, admission)
         sessions = Sessions(database, lookups, admission, access_tokens, max_age, idle_age, uses, notices)
         needs_proof = settings.email_verification == "required"
-        cookies, new_users = CookieNames.of(settings.nextauth_url), NewUsers(database, epoch_watch)
+        new_users = NewUsers(database, epoch_watch)
         names = {each.id: each.name for each in settings.read_providers()}
         identities = Identities(database, new_users, admission, sessions, notices, needs_proof, names)
         signing_in = SigningIn(database, passwords, admission, sessions, identities, notices, needs_proof)
