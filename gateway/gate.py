@@ -3,7 +3,8 @@
 The proxy, forward auth and ``explain`` all come here; nothing else judges.
 
 1. A request that can be read in two ways was refused when it was parsed (``request_heads``); that refusal comes first.
-2. The caller is identified once (``credentials``), and ``decide`` alone says what happens. Nobody is contacted.
+2. The caller is identified once (``credentials``), and ``decide`` alone says what happens. Nobody is contacted. Which
+   rule decides does not depend on the caller, and whose pages may use their cookies is for that rule to say (``cors``).
 3. Where a session's token has expired and a rule would let its user further, the judgement says so (``stale``): the
    session is renewed, and the request judged again with the caller that results.
 4. The upstream gets the canonical path and the query as it came; nothing else of the client's spelling.
@@ -18,7 +19,7 @@ from typing import NamedTuple
 
 from gateway.callers.credentials import NOBODY, Credentials, Identity, StaleSession
 from gateway.callers.renewal import RenewedCaller
-from gateway.callers.same_origin import SAFE_METHODS
+from gateway.callers.same_origin import SAFE_METHODS, is_same_origin
 from gateway.policy.decision import (
     AnswerOptions,
     Decision,
@@ -27,10 +28,12 @@ from gateway.policy.decision import (
     Refuse,
     RequestFacts,
     decide,
+    list_trusted_origins,
     wants_renewal,
 )
 from gateway.policy.in_force import CurrentPolicy
 from gateway.policy.rules import PROBES
+from gateway.wire.headers import list_values
 from gateway.wire.request_heads import RequestHead
 from shared.errors import MethodNotAllowed, Unavailable
 from shared.observing.request_context import SIGN_IN_WANTED, RequestRecord
@@ -73,37 +76,57 @@ class Gate:
         self, head: RequestHead, now: int, renewed: RenewedCaller | None = None, *, is_forward_auth: bool = False
     ) -> Judgement:
         """Return what happens to a request that came at ``now``, in Unix seconds; ``renewed`` after a renewal."""
-        line, headers = head
+        line = head.line
         if line.raw_path in _PROBES and not is_forward_auth:
             return _judge_probe(head)
-        identity = (
-            self._credentials.identify(line.method, headers.raw, now) if renewed is None else Identity(renewed.caller)
-        )
-        passing, refusal = headers.passing, head.refusal
-        if line.path is None or passing is None or refusal is not None:
-            assert refusal is not None
-            return Judgement(Refuse(refusal), identity, line.path_text)
-        origin, length = self._credentials.public_url, passing.content_length
-        facts = RequestFacts(
-            line.method,
-            line.path,
-            line.query,
-            headers.raw,
-            now,
-            origin,
-            line.version,
-            length,
-            is_forward_auth,
-            headers.asks_upgrade,
-        )
-        policy = self._current.policy
+        policy, facts = self._current.policy, self._read_facts(head, now, is_forward_auth=is_forward_auth)
+        identity = self._identify(head, facts, now) if renewed is None else Identity(renewed.caller)
+        if facts is None:
+            assert head.refusal is not None
+            return Judgement(Refuse(head.refusal), identity, line.path_text)
         decision = decide(policy, facts, identity.caller)
         if renewed is not None and renewed.is_unknown and isinstance(decision, Refuse | RedirectToSignIn):
             decision = Refuse(Unavailable(), decision.rule, decision.matcher)  # the caller may well be allowed
         if isinstance(decision, Forward) and decision.rule.own_credentials:
             identity = NOBODY  # the header may prove something to the service; here it proves nothing
         stale = identity.stale if identity.stale is not None and wants_renewal(policy, decision) else None
-        return Judgement(decision, identity, line.path.text, stale)
+        return Judgement(decision, identity, facts.path.text, stale)
+
+    def counts_cookies(self, head: RequestHead, now: int) -> bool:
+        """Tell whether a cookie names the caller of a request: see ``same_origin``."""
+        own, trusted = self._list_origins(self._read_facts(head, now, is_forward_auth=False))
+        return is_same_origin(head.line.method, head.headers.raw, own, trusted)
+
+    def _identify(self, head: RequestHead, facts: RequestFacts | None, now: int) -> Identity:
+        return self._credentials.identify(head.line.method, head.headers.raw, now, *self._list_origins(facts))
+
+    def _list_origins(self, facts: RequestFacts | None) -> tuple[str, frozenset[bytes]]:
+        """Return the origin of the site that is asked, and those that the rule trusts beside it."""
+        own = (facts.site if facts is not None else "") or self._credentials.public_url
+        origins = list_values(facts.headers, b"origin") if facts is not None else []
+        if facts is None or origins in ([], [own.encode()]):  # so with nearly all requests
+            return own, frozenset()
+        return own, list_trusted_origins(self._current.policy, facts)
+
+    def _read_facts(self, head: RequestHead, now: int, *, is_forward_auth: bool) -> RequestFacts | None:
+        """Return what a decision may depend on; None where the request is refused already."""
+        (line, headers), sites = head, self._credentials.sites
+        passing = headers.passing
+        if line.path is None or passing is None or head.refusal is not None:
+            return None
+        return RequestFacts(
+            line.method,
+            line.path,
+            line.query,
+            headers.raw,
+            now,
+            sites.public_url,
+            line.version,
+            passing.content_length,
+            is_forward_auth,
+            headers.asks_upgrade,
+            (sites.find_other(passing.host.decode("latin-1")) or "") if sites.others else "",
+        )
 
     def may_go_on(self, user: User | None) -> bool:
         """Tell whether the token that proved the caller is still good."""

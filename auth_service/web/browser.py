@@ -33,13 +33,12 @@ from shared.tokens.authentication import authenticate_token
 from shared.tokens.device_cookie import MAX_AGE, LastSignIn, names_session
 from shared.tokens.session_cookie import (
     SessionClaims,
-    clear_cookie,
     find_session_value,
     list_session_pieces,
     parse_cookies,
     session_cookies,
-    set_cookie,
 )
+from shared.tokens.set_cookie import set_cookie
 
 LONGEST_COOKIE = 4096  # bytes of name and value; browsers drop a longer one (RFC 6265bis, section 5.6)
 
@@ -78,11 +77,12 @@ def has_csrf_cookie(request: Request) -> bool:
 
 
 def choose_callback_url(request: Request, fields: Mapping[str, str]) -> str:
-    """Return where to go afterwards: as the body says, else the query, else the cookie; else the first page."""
+    """Return where to go afterwards: as the body says, else the query, else the cookie; else the site's first page."""
     parts = parts_of(request)
+    own = parts.sites.get_own(request.headers.get("host", ""))
     sent = (fields.get("callbackUrl"), request.query_params.get("callbackUrl"))
     wanted = next(filter(None, (*sent, read_cookies(request).get(parts.cookies.callback))), "")
-    return safe_redirect(wanted, parts.public_url) or parts.public_url
+    return safe_redirect(wanted, parts.sites, own) or own
 
 
 def remember_callback_url(request: Request, callback_url: str) -> list[str]:
@@ -94,10 +94,10 @@ def remember_callback_url(request: Request, callback_url: str) -> list[str]:
     kept = read_cookies(request).get(names.callback)
     if kept == callback_url:
         return []
-    cookie = set_cookie(names.callback, callback_url, secure=names.secure)
-    if len(cookie.partition(";")[0]) <= LONGEST_COOKIE:
-        return [cookie]
-    return [] if kept is None else [clear_cookie(names.callback, secure=names.secure)]
+    cookies = names.set(names.callback, callback_url, read_cookies(request))
+    if len(cookies[-1].partition(";")[0]) <= LONGEST_COOKIE:
+        return cookies
+    return [] if kept is None else names.clear(names.callback)
 
 
 async def find_browser_session(request: Request) -> BrowserSession | None:
@@ -171,9 +171,8 @@ def store_sign_in(request: Request, signed_in: SignedIn) -> list[str]:
     """Return the cookies that store a new session and mark it as the browser's."""
     parts, now = parts_of(request), int(time.time())
     device = parts.devices.make(LastSignIn(signed_in.user.id, str(signed_in.session.id)), now)
-    names = parts.cookies
     _, cookies = seal_session(request, signed_in)
-    return [*cookies, set_cookie(names.device, device, secure=names.secure, expires_at=now + MAX_AGE)]
+    return [*cookies, *parts.cookies.set(parts.cookies.device, device, read_cookies(request), now + MAX_AGE)]
 
 
 def seal_for(
@@ -214,7 +213,7 @@ async def clear_ended_pieces(parts: Parts, session_ids: Sequence[SessionId], sen
 def clear_pieces(parts: Parts, sent: Iterable[str]) -> list[str]:
     """Return the cookies that clear the pieces of a session cookie among those ``sent``."""
     names = parts.cookies
-    return [clear_cookie(piece, secure=names.secure) for piece in list_session_pieces(sent, names.session)]
+    return [line for piece in list_session_pieces(sent, names.session) for line in names.clear(piece)]
 
 
 def add_cookies(response: Response, cookies: Iterable[str]) -> Response:

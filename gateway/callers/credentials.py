@@ -14,7 +14,7 @@
    session in them opened. What the time, the method or a revocation may change is checked anew for each request.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from gateway.callers.same_origin import is_same_origin
@@ -35,6 +35,7 @@ from shared.tokens.session_cookie import (
     parse_cookies,
 )
 from shared.tokens.signed import AccessTokens, KeyRing
+from shared.web.sites import Sites
 
 MAX_REMEMBERED = 1024  # browsers' cookies
 LONGEST_REMEMBERED = 4096  # bytes of one browser's
@@ -82,14 +83,14 @@ def read_keys(settings: GatewaySettings) -> PublishedKeys:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Identifies callers, with the keys of one public URL."""
+    """Identifies callers at our sites."""
 
     tokens: AccessTokens
     revocations: Revocations
     sealer: SessionSealer
     devices: DeviceCookies
     cookie_names: CookieNames
-    public_url: str
+    sites: Sites
     _browsers: Memory[tuple[bytes, ...], _BrowserCookies] = field(
         default_factory=lambda: Memory(MAX_REMEMBERED), init=False, repr=False, compare=False
     )
@@ -102,29 +103,44 @@ class Credentials:
         """
         keys = read_keys(settings) if keys is None else keys
         nextauth_secret, previous = settings.nextauth_secret.get_secret_value(), settings.nextauth_secret_previous
-        names = CookieNames.of(settings.nextauth_url, settings.protocol)
+        names = CookieNames.of(settings.nextauth_url, settings.protocol, settings.cookie_domain)
         return cls(
             tokens=AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl),
             revocations=revocations,
             sealer=SessionSealer(nextauth_secret, settings.session_max_age, reveal(previous), names),
             devices=DeviceCookies(nextauth_secret, reveal(previous)),
             cookie_names=names,
-            public_url=settings.nextauth_url,
+            sites=settings.sites,
         )
 
-    def identify(self, method: str, headers: Iterable[RawHeader], now: int) -> Identity:
-        """Return who sends a request, by its raw headers (names in lower case), and which of its cookies to renew."""
+    @property
+    def public_url(self) -> str:
+        """The public URL."""
+        return self.sites.public_url
+
+    def identify(
+        self,
+        method: str,
+        headers: Iterable[RawHeader],
+        now: int,
+        own_origin: str = "",
+        trusted: Collection[bytes] = (),
+    ) -> Identity:
+        """Return who sends a request, by its raw headers (names in lower case), and which of its cookies to renew.
+
+        ``own_origin`` is that of the site that was asked, by default the public one; ``trusted``: see ``same_origin``.
+        """
         headers = tuple(headers)
         caller = authenticate(headers, self.tokens, self.revocations, now)
         if isinstance(caller, Anonymous) and caller.reason is Reason.MISSING:
-            return self._identify_by_cookie(method, headers, now)
+            values = tuple(list_values(headers, b"cookie"))
+            cookies = self._read_cookies(values)
+            if cookies is None or not is_same_origin(method, headers, own_origin or self.public_url, trusted):
+                return NOBODY
+            return self._identify_by_cookie(values, cookies, now)
         return Identity(caller)
 
-    def _identify_by_cookie(self, method: str, headers: tuple[RawHeader, ...], now: int) -> Identity:
-        values = tuple(list_values(headers, b"cookie"))
-        cookies = self._read_cookies(values)
-        if cookies is None or not is_same_origin(method, headers, self.public_url):
-            return NOBODY
+    def _identify_by_cookie(self, values: tuple[bytes, ...], cookies: _BrowserCookies, now: int) -> Identity:
         session = self.sealer.open(cookies.sealed, now) if cookies.sealed else None
         if session is None:
             caller: Caller = Anonymous(Reason.INVALID if cookies.sealed else Reason.MISSING)

@@ -86,7 +86,8 @@ class ForwardAuth:
         """Return a decision in the form that the proxy understands; raises the AppError of a refusal."""
         match judgement.decision:
             case RedirectToSignIn(_, location, because):
-                return self._lead_to_sign_in(head, original, record, self._public.url + location, because)
+                url = self._public.url + location if location.startswith("/") else location
+                return self._lead_to_sign_in(head, original, record, url, because)
             case AnswerOptions(allow):
                 raise MethodNotAllowed(allow)
             case Refuse(error):

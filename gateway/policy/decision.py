@@ -15,7 +15,7 @@
 3. A rule may ask more of a signed-in caller. Without the ``role`` that it asks for, 403. If they proved who they are
    longer ago than ``max_auth_age``, or the token does not say when, they have to do so again, the way anonymous callers
    do (the sign-in page gets ``prompt=login``, a 401 the challenge of RFC 9470, section 3).
-4. A location is built from the canonical path, never from a header.
+4. A location is built from the canonical path and the settings' origins, never from a header.
 5. A form sent after its session ended holds what somebody typed, which a redirect or a refusal would lose. Where a rule
    says ``anonymous_forms``, the service gets it without credentials, to show it again. A form that another site made
    the browser send does not pass.
@@ -26,9 +26,9 @@
 8. With ``own_credentials`` the Authorization header is the service's business: it names nobody here, right or wrong,
    and goes on as it came. That is for public rules alone: the service decides. Several are refused with 400, for two
    readers could pick different ones.
+9. A preflight is answered here where a rule has ``cors`` (``preflights``).
 """
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
@@ -37,21 +37,19 @@ from urllib.parse import parse_qsl
 from gateway.callers.same_origin import is_same_origin
 from gateway.matching.matchers import Matcher
 from gateway.policy.canonical_paths import CanonicalPath, write_callback_query
-from gateway.policy.rules import Access, Candidate, Condition, Policy, Rule, Source, Upstream
-from gateway.wire.headers import RawHeader, list_values
+from gateway.policy.preflights import find_preflight_answer
+from gateway.policy.rules import SIGN_IN_PATH, Access, Candidate, Condition, Policy, Rule, Source, Upstream
+from gateway.wire.headers import RawHeader, find_host_name, list_values
 from gateway.wire.websocket import read_key, wants_only_websocket, wants_websocket
 from shared.errors import AppError, BadRequest, BodyTooLarge, Forbidden, MethodNotAllowed, NotFound, Unauthorized
 from shared.tokens.authentication import Anonymous, Caller, User, ask_for_recent_sign_in, challenge
 from shared.tokens.claims import is_recent
 from shared.tokens.session_cookie import parse_cookies
 
-SIGN_IN_PATH = "/api/auth/signin"
 AGAIN = "&prompt=login"
 """Makes the sign-in page ask for the password even of a signed-in user (OpenID Connect Core, section 3.1.2.1)."""
 
 FORM_TYPES = (b"application/x-www-form-urlencoded", b"multipart/form-data")
-
-_PORT = re.compile(r":\d*\Z")  # of a Host; an IPv6 address stands in brackets (RFC 3986, 3.2.2)
 
 _SEPARATORS = {"cookie": "; "}
 
@@ -62,8 +60,9 @@ class RequestFacts(NamedTuple):
     """All of a request that a decision may depend on. Header names are in lower case.
 
     ``now`` is when it came, in Unix seconds; without it nobody has signed in recently. ``public_origin`` is
-    ours. ``content_length`` is None where none is announced. With ``is_forward_auth`` another proxy asks, and forwards
-    the request itself. Where ``asks_upgrade`` is false the headers are known to hold no ``Upgrade``.
+    ours; ``site`` is that of the site that was asked, where it is another (``sites``). ``content_length`` is None where
+    none is announced. With ``is_forward_auth`` another proxy asks, and forwards the request itself. Where
+    ``asks_upgrade`` is false the headers are known to hold no ``Upgrade``.
     """
 
     method: str
@@ -76,6 +75,7 @@ class RequestFacts(NamedTuple):
     content_length: int | None = None
     is_forward_auth: bool = False
     asks_upgrade: bool = True
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class RedirectToSignIn:
-    """Send the browser to the sign-in page; ``location`` is relative to the public origin.
+    """Send the browser to the sign-in page; ``location`` is absolute where another site was asked, else relative.
 
     ``challenge`` is for a client that needs a 401 instead.
     """
@@ -121,9 +121,10 @@ class RedirectToSignIn:
 
 @dataclass(frozen=True, slots=True)
 class AnswerOptions:
-    """Answer OPTIONS here: 204 with ``Allow``."""
+    """Answer OPTIONS here: 204 with ``Allow``, and with what a preflight is told (``cors``)."""
 
     allow: str
+    cors: RawHeaders = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +146,13 @@ class Verdict(StrEnum):
     OTHER_PATH = "the path does not match"
     OTHER_REQUEST = "has or missing does not hold"
     OTHER_METHOD = "the method is not listed"
+    OTHER_HOST = "the host is not listed"
 
 
 def decide(policy: Policy, request: RequestFacts, caller: Caller) -> Decision:
     """Return what happens to a request of this caller."""
+    if request.method == "OPTIONS" and (told := find_preflight_answer(policy, request.path.text, request.headers)):
+        return AnswerOptions(", ".join(sorted(told.methods)), told.headers)
     allowed: set[str] = set()
     for candidate in policy.list_candidates(request.path.text):
         verdict = _judge_request(candidate.rule, request)
@@ -159,6 +163,13 @@ def decide(policy: Policy, request: RequestFacts, caller: Caller) -> Decision:
         return Refuse(NotFound())
     allow = ", ".join(sorted(allowed | {"OPTIONS"}))
     return AnswerOptions(allow) if request.method == "OPTIONS" else Refuse(MethodNotAllowed(allow))
+
+
+def list_trusted_origins(policy: Policy, request: RequestFacts) -> frozenset[bytes]:
+    """Return the origins besides ours whose pages may use the caller's cookies, by the rule that decides."""
+    candidates = policy.list_candidates(request.path.text)
+    rule = next((each.rule for each in candidates if _judge_request(each.rule, request) is Verdict.FITS), None)
+    return rule.cors.trusted if rule is not None and rule.cors is not None else frozenset()
 
 
 def apply_rule(candidate: Candidate, request: RequestFacts, caller: Caller) -> Decision:
@@ -185,6 +196,8 @@ def judge_rule(rule: Rule, request: RequestFacts) -> Verdict:
 
 def _judge_request(rule: Rule, request: RequestFacts) -> Verdict:
     """Return whether a rule whose matcher fits is about this request."""
+    if rule.hosts and not rule.is_about(find_host_name(request.headers)):
+        return Verdict.OTHER_HOST
     if rule.is_narrowed and not _conditions_hold(rule, request):
         return Verdict.OTHER_REQUEST
     return Verdict.FITS if request.method in rule.methods else Verdict.OTHER_METHOD
@@ -238,7 +251,8 @@ def _read_upgrade(rule: Rule, request: RequestFacts) -> bytes | None:
 def _ask_to_sign_in(candidate: Candidate, request: RequestFacts, because: str, further: str = "") -> Decision:
     rule, matcher, _ = candidate
     if rule.access is Access.PAGE and _is_navigation(request):
-        location = f"{SIGN_IN_PATH}?{write_callback_query(request.path, request.query, further)}"
+        query = write_callback_query(request.path, request.query, further, request.site)
+        location = f"{request.public_origin if request.site else ''}{SIGN_IN_PATH}?{query}"
         return RedirectToSignIn(rule, location, because, matcher)
     return Refuse(Unauthorized(challenge=because), rule, matcher)
 
@@ -251,7 +265,7 @@ def _is_own_form(request: RequestFacts) -> bool:
     """Tell whether a browser sends a form of ours, and will show the answer."""
     types = [value.partition(b";")[0].strip().lower() for value in list_values(request.headers, b"content-type")]
     is_form = request.method == "POST" and len(types) == 1 and types[0] in FORM_TYPES
-    is_ours = is_form and is_same_origin(request.method, request.headers, request.public_origin)
+    is_ours = is_form and is_same_origin(request.method, request.headers, request.site or request.public_origin)
     return is_ours and _may_navigate(request)
 
 
@@ -282,5 +296,4 @@ def _find_value(condition: Condition, request: RequestFacts) -> str | None:
             values = [value for name, value in pairs if name == condition.key]
             return None if values in ([], [""]) else values[-1]
         case Source.HOST:
-            hosts = list_values(request.headers, b"host")
-            return _PORT.sub("", hosts[0].decode("latin-1").lower()) or None if hosts else None
+            return find_host_name(request.headers)

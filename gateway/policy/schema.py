@@ -28,6 +28,7 @@ from pydantic import (
 from gateway.matching.dfa import DFA
 from gateway.matching.matchers import Matcher, MatcherInvalid, compile_matcher, compile_regex
 from gateway.policy import rules
+from gateway.policy.cors import EVERYBODY, USUAL_HEADERS, USUAL_MAX_AGE, Cors, can_have_cookies, read_origin
 from gateway.policy.rules import FORWARDED_METHODS, Access, Condition, Method, Replica, Rule, Source, Upstream
 from shared.web.service_calls import UNIX
 
@@ -47,6 +48,10 @@ def _as_list(value: object) -> list[object]:
 
 def _as_table(value: object) -> object:
     return value if isinstance(value, dict) else {"address": value}
+
+
+def _as_cors(value: object) -> object:
+    return value if isinstance(value, dict) else {"origins": value}
 
 
 def _read_text(value: object) -> str:
@@ -107,6 +112,10 @@ Methods: TypeAlias = Method | Annotated[list[Method], Field(min_length=1)]
 Address: TypeAlias = Annotated[Replica, PlainValidator(_read_address)]
 PathMatcher: TypeAlias = Annotated[Matcher, PlainValidator(partial(_compile, compile_matcher))]
 PathMatchers: TypeAlias = Annotated[list[PathMatcher], BeforeValidator(_as_list, json_schema_input_type=Texts)]
+HostName: TypeAlias = Annotated[str, Field(pattern=r"^([a-z0-9._-]+|\[[0-9a-f:.]+\])$")]
+HostNames: TypeAlias = Annotated[list[HostName], BeforeValidator(_as_list, json_schema_input_type=Texts)]
+HeaderName: TypeAlias = Annotated[str, Field(pattern=r"^[!#$%&'*+.^`|~0-9A-Za-z-]+$")]
+Origin: TypeAlias = Annotated[str, AfterValidator(read_origin)]
 Regex: TypeAlias = Annotated[DFA, PlainValidator(partial(_compile, compile_regex), json_schema_input_type=Text)]
 
 
@@ -155,6 +164,34 @@ class ConditionTable(Table):
         return Condition(self.type, key.lower() if self.type is Source.HEADER else key, self.value)
 
 
+class CorsTable(Table):
+    """Which pages of other origins may read the answers, and what they may send."""
+
+    origins: Annotated[list[Origin], BeforeValidator(_as_list, json_schema_input_type=Texts)]
+    """`https://app.example`, with a port if it has one; or `"*"` for everybody, which goes with no other."""
+    credentials: bool = False
+    """true: the session cookie counts in requests of these pages, as in those of our own. Not beside `"*"`."""
+    headers: list[HeaderName] = list(USUAL_HEADERS)
+    """The headers that they may send besides the simple ones; Authorization and Content-Type if left out."""
+    max_age: Annotated[int, Field(ge=0)] = USUAL_MAX_AGE
+    """The seconds for which a browser remembers that; 600 if left out."""
+
+    @model_validator(mode="after")
+    def _check_words(self) -> Self:
+        if EVERYBODY in self.origins and len(self.origins) > 1:
+            raise ValueError("'*' is everybody, and goes with no other origin")
+        if self.credentials and EVERYBODY in self.origins:
+            raise ValueError("'*' can't go with credentials: any page could act in its visitor's name")
+        exposed = [origin for origin in self.origins if self.credentials and not can_have_cookies(origin)]
+        if exposed:
+            raise ValueError(f"{exposed[0]} is not https: whoever is on the way could act in its visitors' names")
+        return self
+
+    def to_cors(self) -> Cors:
+        """Return the value."""
+        return Cors(frozenset(self.origins), self.credentials, tuple(self.headers), self.max_age)
+
+
 class RuleTable(Table):
     """Which requests, who may pass, and where they go. The first rule that fits decides."""
 
@@ -187,9 +224,17 @@ class RuleTable(Table):
     """true for a service that has credentials of its own: the Authorization header goes on as it came, and is no access
     token here. Only on public rules."""
 
+    hosts: HostNames = []
+    """Which hosts the rule is about, by their names without a port; all that are served if left out. Another host is
+    another site: what one rule says of it says nothing of the rest."""
+    cors: Annotated[CorsTable, BeforeValidator(_as_cors, json_schema_input_type=Texts | CorsTable)] | None = None
+    """The origins whose pages may read the answers, or `"*"` for everybody; or a table of `origins` and more."""
+
     def to_rule(self, line: int) -> Rule:
         """Return the value. HEAD comes with GET."""
         values = {
+            "hosts": frozenset(self.hosts),
+            "cors": self.cors and self.cors.to_cors(),
             "matchers": tuple(self.matchers),
             "methods": frozenset({*self.methods, "HEAD"} if "GET" in self.methods else self.methods),
             "has": frozenset(condition.to_condition() for condition in self.has),
@@ -222,8 +267,8 @@ def _tidy(schema: object) -> object:
     if not isinstance(schema, dict):
         return schema.replace("\n", " ") if isinstance(schema, str) else schema
     match schema:
-        case {"anyOf": [choice, {"type": "null"}], "default": None, **rest}:
-            schema = {**choice, **rest}
+        case {"anyOf": [*choices, {"type": "null"}], "default": None, **rest}:
+            schema = {**(choices[0] if len(choices) == 1 else {"anyOf": choices}), **rest}
     return {word: _tidy(value) for word, value in schema.items()}
 
 

@@ -19,6 +19,7 @@ from gateway.proving.conditions import (
 )
 from gateway.proving.rulings import make_request
 from gateway.proving.situations import Sender
+from gateway.wire.headers import find_host_name
 from shared.tokens.authentication import Caller
 
 METHODS: tuple[str, ...] = get_args(Method)
@@ -59,11 +60,18 @@ def list_cases(policies: Sequence[Policy], path: CanonicalPath) -> Cases:
         if not is_realized(plain, alternatives, choice):
             is_exhaustive = False
             continue
+        if is_no_site(policies, find_host_name(plain.headers)):
+            continue
         for method in METHODS:
             request = plain._replace(method=method)
             decisions = tuple(decide(policy, request, NOBODY) for policy in policies)
             found.append(Case(request, choice, decisions))
     return Cases(alternatives, found, "" if is_exhaustive else _name_doubts(path, alternatives))
+
+
+def is_no_site(policies: Sequence[Policy], host: str | None) -> bool:
+    """Tell whether no rule is about a host at all: where all rules name their hosts, it is no site."""
+    return host is not None and not any(rule.is_about(host) for policy in policies for rule in policy.rules)
 
 
 def _name_doubts(path: CanonicalPath, alternatives: Sequence[Alternatives]) -> str:

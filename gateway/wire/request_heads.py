@@ -19,16 +19,18 @@ from typing import NamedTuple
 import httptools
 
 from gateway.policy.canonical_paths import CanonicalPath, PathRefused, canonicalize_path, check_query
-from gateway.policy.rules import METHODS
+from gateway.policy.rules import METHODS, SIGN_IN_PATH
 from gateway.wire.headers import PassingHeaders, RawHeader, list_words, read_passing_headers
 from gateway.wire.lookup import Lookup
 from shared.errors import AppError, BadRequest, MethodNotAllowed
 from shared.observing.request_context import NAMING_HEADERS
 from shared.web.error_responses import accepts_html
+from shared.web.sites import LONGEST_QUERY, LONGEST_WAY_BACK
 
 HTTP_VERSIONS = ("1.1", "1.0")
 
 _PLAIN_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[!-~]*) HTTP/1\.1")
+_SIGN_IN = SIGN_IN_PATH.encode()
 _PLAIN_START = b"POST / HTTP/1.1\r\n"
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
@@ -140,7 +142,8 @@ def read_line(method: str, raw_path: bytes, query: bytes, version: str = "1.1") 
             raise MethodNotAllowed(", ".join(sorted(METHODS)))
         if version not in HTTP_VERSIONS:
             raise BadRequest("Only HTTP/1.1 is spoken here")
-        return RequestLine(method, raw_path, check_query(query), version, canonicalize_path(raw_path))
+        most = LONGEST_WAY_BACK if raw_path == _SIGN_IN else LONGEST_QUERY
+        return RequestLine(method, raw_path, check_query(query, most), version, canonicalize_path(raw_path))
     except PathRefused as error:
         refusal = BadRequest(error.reason)
     except AppError as error:

@@ -63,9 +63,10 @@ def names_session(cookie: str, session_id: str) -> bool:
     return cookie.split(".", 2)[1:2] == [session_id]
 
 
-def device_cookie_name(*, secure: bool) -> str:
-    """Return the cookie's name: bound to this host where the public URL is https."""
-    return "__Host-gatepost.device" if secure else "gatepost.device"
+def device_cookie_name(*, secure: bool, is_shared: bool = False) -> str:
+    """Return the cookie's name: where the public URL is https, bound to this host unless hosts share it."""
+    prefix = "__Secure-" if is_shared else "__Host-"
+    return f"{prefix if secure else ''}gatepost.device"
 
 
 def _sign(key: bytes, text: str) -> str:

@@ -120,6 +120,7 @@ LONGER_FILES = {
     "auth_service/guessing/rules.py": "the guessing rule stands in one place",
     "auth_service/web/nextauth.py": "NextAuth's protocol in one place, as its clients speak it",
     "auth_service/sessions.py": "its laws need all that happens to a session side by side",
+    "gateway/policy/schema.py": "every word of a policy, with its type and its meaning, in one place",
     "gateway/policy/decision.py": "all that may happen to a request, in the order in which it is asked",
     "gateway/wire/answer_heads.py": "one reader of answers, whose laws are about heads and bodies together",
     "gateway/wire/pool.py": "an upstream's slots and how it fares: each decides on the other",

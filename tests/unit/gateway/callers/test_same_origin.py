@@ -49,3 +49,32 @@ def test_two_origins_are_none() -> None:
     twice = ((b"sec-fetch-site", b"same-origin"), (b"sec-fetch-site", b"cross-site"))
     assert not is_same_origin("POST", twice, ORIGIN)
     assert not is_same_origin("POST", ((b"origin", ORIGIN.encode()),) * 2, ORIGIN)
+
+
+@pytest.mark.parametrize(
+    ("headers", "counts"),
+    [
+        ({"origin": "https://app.example"}, True),
+        ({"origin": "https://app.example", "sec_fetch_site": "same-site"}, True),
+        ({"origin": "https://app.example", "upgrade": "websocket"}, True),
+        ({"origin": "https://app.example.org", "sec_fetch_site": "same-site"}, False),
+        ({"origin": "http://app.example", "sec_fetch_site": "same-site"}, False),
+        ({"origin": "null", "sec_fetch_site": "cross-site"}, False),
+        ({"origin": "*", "sec_fetch_site": "cross-site"}, False),
+        ({"sec_fetch_site": "same-site"}, False),
+        ({"sec_fetch_site": "same-site", "referer": "https://app.example/"}, False),
+    ],
+)
+def test_pages_that_a_rule_trusts_count_as_ours(
+    headers: dict[str, str],
+    counts: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    """An origin that the rule lists with credentials is named by the browser, exactly; no other is let in by that."""
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    assert is_same_origin("POST", raw, ORIGIN, frozenset({b"https://app.example"})) is counts
+
+
+def test_two_origins_are_not_trusted() -> None:
+    """Where an origin is named twice, neither is trusted."""
+    twice = ((b"origin", b"https://app.example"), (b"origin", b"https://evil.example"))
+    assert not is_same_origin("POST", twice, ORIGIN, frozenset({b"https://app.example"}))
