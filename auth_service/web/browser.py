@@ -7,9 +7,9 @@ Answers may overtake one another: the answer to an older request can bring back 
 replaced, or clear the new one. So these rules decide which session is the browser's:
 
 1. The device cookie (``shared.tokens.device_cookie``) is set by a sign-in and by nothing else. While the session that
-   it names is live, that is the browser's, whatever the session cookie says; otherwise the session cookie's own, if it
-   is live.
-2. Signing out ends both sessions. A cookie that a late answer brings back afterwards names a session that is over.
+   it names is live, that is the browser's, whatever the session cookie says; otherwise that of the device cookie which
+   hosts share, if they do, or else the session cookie's own, if it is live.
+2. Signing out ends all of them. A cookie that a late answer brings back afterwards names a session that is over.
 3. Where the two differ, the answer corrects the session cookie.
 4. If the session that counts was replaced, nothing is cleared: the request is older than the sign-in that replaced it.
 """
@@ -116,18 +116,18 @@ async def find_browser_session(request: Request) -> BrowserSession | None:
 
 def list_session_ids(request: Request) -> list[SessionId]:
     """Return the sessions that the browser's cookies name, live or not, the one that counts first."""
-    parts = parts_of(request)
-    return order_session_ids(parts, read_cookies(request).get(parts.cookies.device), _open_session(request))
+    parts, sent = parts_of(request), read_cookies(request)
+    devices = [sent[name] for name in parts.cookies.devices if name in sent]
+    return order_session_ids(parts, devices, _open_session(request))
 
 
-def order_session_ids(parts: Parts, device_cookie: str | None, claims: SessionClaims) -> list[SessionId]:
-    """Return the same for the value of a device cookie and a decrypted session cookie."""
-    text = claims.get("sid")
-    own = read_session_id(text)
-    if own is not None and device_cookie is not None and names_session(device_cookie, str(text)):
-        return [own]  # the usual case: whether the device cookie is ours makes no difference then
-    device = parts.devices.find_last_sign_in(device_cookie, int(time.time()))
-    named = [read_session_id(device.session_id if device else None), own]
+def order_session_ids(parts: Parts, devices: Sequence[str], claims: SessionClaims) -> list[SessionId]:
+    """Return the same for the values of the device cookies, in their order, and a decrypted session cookie."""
+    own = read_session_id(text := claims.get("sid"))
+    if own is not None and devices and all(names_session(device, str(text)) for device in devices):
+        return [own]  # the usual case: whether the device cookies are ours makes no difference then
+    found = [parts.devices.find_last_sign_in(device, int(time.time())) for device in devices]
+    named = [*(read_session_id(device.session_id) for device in found if device is not None), own]
     return list(dict.fromkeys(session_id for session_id in named if session_id is not None))
 
 
@@ -172,7 +172,8 @@ def store_sign_in(request: Request, signed_in: SignedIn) -> list[str]:
     parts, now = parts_of(request), int(time.time())
     device = parts.devices.make(LastSignIn(signed_in.user.id, str(signed_in.session.id)), now)
     _, cookies = seal_session(request, signed_in)
-    return [*cookies, *parts.cookies.set(parts.cookies.device, device, read_cookies(request), now + MAX_AGE)]
+    names, sent = parts.cookies, read_cookies(request)
+    return cookies + [line for name in names.devices for line in names.set(name, device, sent, now + MAX_AGE)]
 
 
 def seal_for(

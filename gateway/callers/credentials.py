@@ -66,11 +66,11 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class _BrowserCookies:
-    """Our cookies of one request: as in ``StaleSession``, with the device cookie whatever it names."""
+    """Our cookies of one request: as in ``StaleSession``, with the device cookies whatever they name."""
 
     sealed: str
     pieces: tuple[str, ...]
-    device: str | None
+    devices: tuple[str, ...]
 
 
 NOBODY = Identity(Anonymous(Reason.MISSING))
@@ -148,9 +148,10 @@ class Credentials:
         else:
             self._remember(values, cookies)
             caller, session_id = self._authenticate_session(session, now), session.get("sid")
-        signed_in = self._find_other_session(cookies.device, session_id, now)
-        if signed_in is not None:
-            return Identity(caller, StaleSession(signed_in, cookies.sealed, cookies.pieces, cookies.device))
+        other = self._find_other_session(cookies.devices, session_id, now)
+        if other is not None:
+            signed_in, device = other
+            return Identity(caller, StaleSession(signed_in, cookies.sealed, cookies.pieces, device))
         if not isinstance(session_id, str) or self._is_final(caller, session_id, now):
             return Identity(caller)
         return Identity(caller, StaleSession(session_id, cookies.sealed, cookies.pieces))
@@ -161,28 +162,32 @@ class Credentials:
         if remembered is not None:
             return remembered
         names = self.cookie_names
-        ours = names.session.encode(), names.device.encode()
-        if not any(name in value for value in values for name in ours):
+        if not any(name.encode() in value for value in values for name in (names.session, *names.devices)):
             return None  # so with nearly everybody who is not signed in
         cookies = parse_cookies((b"cookie", value) for value in values)
-        sealed, device = find_session_value(cookies, names.session) or "", cookies.get(names.device)
-        if not (sealed or device):
+        sealed = find_session_value(cookies, names.session) or ""
+        devices = tuple(cookies[name] for name in names.devices if cookies.get(name))
+        if not (sealed or devices):
             return None
-        return _BrowserCookies(sealed, tuple(list_session_pieces(cookies, names.session)), device)
+        return _BrowserCookies(sealed, tuple(list_session_pieces(cookies, names.session)), devices)
 
     def _remember(self, values: tuple[bytes, ...], cookies: _BrowserCookies) -> None:
         """Remember a browser's cookies, in which a session opened."""
         if self._browsers.find(values) is None and sum(map(len, values)) <= LONGEST_REMEMBERED:
             self._browsers.keep(values, cookies)
 
-    def _find_other_session(self, device: str | None, session_id: object, now: int) -> str | None:
-        """Return the session that a device cookie names, if it is a different one and not known to have ended."""
-        if device is None or (isinstance(session_id, str) and names_session(device, session_id)):
-            return None
-        found = self.devices.find_last_sign_in(device, now)
-        if found is None or found.session_id == session_id or self.revocations.is_revoked(found.session_id):
-            return None
-        return found.session_id
+    def _find_other_session(self, devices: tuple[str, ...], session_id: object, now: int) -> tuple[str, str] | None:
+        """Return the session of the first device cookie that counts, with that cookie, if it is a different one.
+
+        Sessions that are known to have ended don't count.
+        """
+        for device in devices:
+            if isinstance(session_id, str) and names_session(device, session_id):
+                return None
+            found = self.devices.find_last_sign_in(device, now)
+            if found is not None and not self.revocations.is_revoked(found.session_id):
+                return None if found.session_id == session_id else (found.session_id, device)
+        return None
 
     def _authenticate_session(self, session: SessionClaims, now: int) -> Caller:
         token = session.get("accessToken")

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 from shared.fast.memory import Memory
 from shared.tokens.compact_form import read_object
-from shared.tokens.device_cookie import device_cookie_name
+from shared.tokens.device_cookie import device_cookie_name, shared_device_cookie_name
 from shared.tokens.protocol import PROTOCOLS, Protocol
 from shared.tokens.sealing import SealingKey
 from shared.tokens.set_cookie import clear_cookie, set_cookie
@@ -42,15 +42,17 @@ SessionClaims = Mapping[str, object]
 class CookieNames:
     """NextAuth's cookie names, and those of our own; under https with the prefixes of RFC 6265bis, section 4.1.3.
 
-    With a ``domain`` (``sites``) all hosts below it share them, but for the csrf token and the flow: no other host can
-    set these (``__Host-``), and each host has its own. A browser may still have one of a name for the host alone, from
-    before. It sends both, and the older first. So an answer that sets or clears one of the domain clears that, too.
+    With a ``domain`` (``sites``) all hosts below it share them, but for the csrf token, the flow and the device: no
+    other host can set these (``__Host-``), and each host has its own. A browser may still have one of a name for the
+    host alone, from before. It sends both, and the older first. So an answer that sets or clears one of the domain
+    clears that, too.
     """
 
     session: str
     csrf: str
     callback: str
     device: str
+    shared_device: str
     flow: str  # of a browser that asks for a code by mail
     state: str  # of a browser that signs in with another provider, and the next two
     nonce: str
@@ -68,7 +70,8 @@ class CookieNames:
             session=f"{secure}{protocol.cookies}.session-token",
             csrf=f"{host}{protocol.cookies}.csrf-token",
             callback=f"{secure}{protocol.cookies}.callback-url",
-            device=device_cookie_name(secure=is_secure, is_shared=domain is not None),
+            device=device_cookie_name(secure=is_secure),
+            shared_device=shared_device_cookie_name(secure=is_secure),
             flow=f"{host}gatepost.flow",
             state=f"{secure}{protocol.cookies}.state",
             nonce=f"{secure}{protocol.cookies}.nonce",
@@ -82,8 +85,6 @@ class CookieNames:
         """Return the ``Set-Cookie`` values that store a cookie in a browser that ``sent`` cookies of these names."""
         domain = self._domain_of(name)
         former = [clear_cookie(name, secure=self.secure)] if domain is not None and name in sent else []
-        if name == self.device:
-            former += [line for other in self.devices - {name} if other in sent for line in self.clear(other)]
         return [*former, set_cookie(name, value, secure=self.secure, expires_at=expires_at, domain=domain)]
 
     def clear(self, name: str) -> list[str]:
@@ -92,7 +93,7 @@ class CookieNames:
         return [clear_cookie(name, secure=self.secure, domain=domain) for domain in sorted(domains, key=str)]
 
     def _domain_of(self, name: str) -> str | None:
-        return None if name in {self.csrf, self.flow} or name.startswith("__Host-") else self.domain
+        return None if name in {self.csrf, self.flow, self.device} else self.domain
 
     def derive_keys(self, secret: str, check: str | None = None) -> Sequence[SealingKey]:
         """Return the keys by which a ``NEXTAUTH_SECRET`` seals and opens the session cookie, or a check cookie."""
@@ -100,15 +101,15 @@ class CookieNames:
             return self.protocol.derive_check_keys(secret, check)
         return self.protocol.derive_keys(secret, self.session)
 
-    def owns(self, name: str) -> bool:
-        """Tell whether a cookie with that name is one of ours, chunks of the session included, or was one before."""
-        named = {self.session, self.csrf, self.callback, self.device, self.flow, self.state, self.nonce, self.verifier}
-        return name in named | self.devices or _chunk_number(name, self.session) is not None
-
     @property
-    def devices(self) -> frozenset[str]:
-        """The device cookie's names with and without a domain: a browser may still have the other one."""
-        return frozenset(device_cookie_name(secure=self.secure, is_shared=shared) for shared in (True, False))
+    def devices(self) -> tuple[str, ...]:
+        """The device cookies, the one that counts first."""
+        return (self.device,) if self.domain is None else (self.device, self.shared_device)
+
+    def owns(self, name: str) -> bool:
+        """Tell whether a cookie with that name is one of ours, chunks of the session included."""
+        named = {self.session, self.csrf, self.callback, self.device, self.flow, self.state, self.nonce, self.verifier}
+        return name in named or name == self.shared_device or _chunk_number(name, self.session) is not None
 
 
 NAMES_4 = CookieNames.of("http://localhost:3000")

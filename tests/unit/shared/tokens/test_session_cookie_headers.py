@@ -188,13 +188,14 @@ def test_clearing() -> None:
 
 @pytest.mark.parametrize("version", ["4", "5"])
 def test_which_cookies_a_domain_shares(version: Version) -> None:
-    """All but the csrf token and the flow; the device cookie gives up the prefix that would bind it to one host."""
+    """All but the csrf token, the flow and the device, which no other host can set; and there is a second device."""
     names = CookieNames.of("https://id.example.com", PROTOCOLS[version], "example.com")
-    shared = {names.session, names.callback, names.device, names.state, names.nonce, names.verifier}
-    assert {name for name in (*shared, names.csrf, names.flow) if "Domain=" in names.set(name, "x", ())[0]} == shared
-    assert names.device == "__Secure-gatepost.device"
-    assert names.csrf.startswith("__Host-")
-    assert names.flow.startswith("__Host-")
+    shared = {names.session, names.callback, names.shared_device, names.state, names.nonce, names.verifier}
+    own = {names.csrf, names.flow, names.device}
+    assert {name for name in shared | own if "Domain=" in names.set(name, "x", ())[0]} == shared
+    assert all(name.startswith("__Host-") for name in own)
+    assert all(name.startswith("__Secure-") for name in shared)
+    assert names.devices == (names.device, names.shared_device)
 
 
 def test_a_cookie_of_the_domain_replaces_that_of_the_host() -> None:
@@ -221,11 +222,11 @@ def test_clearing_a_cookie_of_the_domain_clears_both() -> None:
     ]
 
 
-def test_both_names_of_the_device_cookie_are_ours() -> None:
-    """A browser may have the one from before the domain was set, or was given up: no service ever sees either."""
-    for names in (HTTPS, CookieNames.of("https://id.example.com", domain="example.com")):
-        assert names.owns("__Host-gatepost.device")
-        assert names.owns("__Secure-gatepost.device")
+def test_the_device_cookie_of_a_domain_that_was_given_up_is_ours() -> None:
+    """A browser may still have it, and while its session is live it opens that: no other service ever sees it."""
+    assert HTTPS.devices == (HTTPS.device,)
+    assert HTTPS.owns("__Secure-gatepost.shared-device")
+    assert HTTP.owns("gatepost.shared-device")
 
 
 def test_pieces_are_listed_in_order() -> None:
