@@ -32,6 +32,7 @@ from pydantic import SecretStr
 from gateway.callers.credentials import Credentials
 from gateway.gate import Gate, Judgement
 from gateway.judgement_text import describe_judgement
+from gateway.policy.checks import list_remarks
 from gateway.policy.decision import RedirectToSignIn, Refuse
 from gateway.policy.file import load_policy
 from gateway.policy.in_force import CurrentPolicy
@@ -176,7 +177,8 @@ def split_target(target: str) -> tuple[bytes, bytes]:
 def _list_remarks(policy: Policy) -> list[str]:
     """Return remarks on what is valid, but perhaps not meant."""
     has_sign_in = any(upstream.session_cookies for upstream in policy.upstreams)
-    return [] if has_sign_in else ["no upstream has session_cookies: nobody signs in here with a browser"]
+    remarks = [] if has_sign_in else ["no upstream has session_cookies: nobody signs in here with a browser"]
+    return [*remarks, *list_remarks(policy)]
 
 
 def _has_unread_cookie(head: RequestHead, judgement: Judgement, credentials: Credentials) -> bool:

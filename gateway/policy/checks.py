@@ -12,8 +12,9 @@
 Only canonical paths count: a difference that no accepted path can show is no difference.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
+from itertools import islice
 
 from gateway.matching.dfa import DFA, find_text
 from gateway.matching.matchers import Matcher, MatcherInvalid, compile_matcher, compile_regex
@@ -41,6 +42,33 @@ def check_rules(policy: Policy, served: Collection[str] | None = None) -> None:
             _check_sign_in(policy, index)
         except MatcherInvalid as error:
             raise RuleRefused(index, str(error)) from None
+
+
+def list_remarks(policy: Policy) -> Iterator[str]:
+    """Yield what is allowed, and yet open to whoever asks for another host: clients choose the host, too.
+
+    Where one path of one service is guarded differently at two hosts, that service has to tell its hosts apart.
+    """
+    for index, rule in enumerate(policy.rules):
+        for before, other in enumerate(policy.rules[:index]):
+            is_one_service = rule.upstream == other.upstream != OWN_UPSTREAM
+            if is_one_service and rule.hosts != other.hosts and rule.protection != other.protection:
+                yield from islice(_list_guarded_otherwise(policy, before, index), 1)
+
+
+def _list_guarded_otherwise(policy: Policy, first: int, second: int) -> Iterator[str]:
+    one, two = policy.rules[first], policy.rules[second]
+    pairs = ((here, there) for here in _list_hosts(policy, one) for there in _list_hosts(policy, two) if here != there)
+    for here, there in pairs:
+        for method in sorted(one.methods & two.methods):
+            covering = _covering(policy, first, method, None, here) + _covering(policy, second, method, None, there)
+            for matchers in ((ours, theirs) for ours in one.matchers for theirs in two.matchers):
+                path = _find_path(matchers, covering)
+                if path is not None:
+                    yield (
+                        f"{path} of {one.upstream} is {one.access} at {here or 'other hosts'} (line {one.line}) and"
+                        f" {two.access} at {there or 'other hosts'} (line {two.line}): it must look at Host"
+                    )
 
 
 def _check_words(policy: Policy, index: int) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.policy.checks import list_remarks
 from gateway.policy.file import parse_policy
 from gateway.policy.rules import PolicyInvalid
 from tests.support.policies import HEAD, has, read, read_fault, rule
@@ -178,3 +179,26 @@ def test_a_host_that_is_not_served_is_refused() -> None:
     assert len(parse_policy(text, {}, served={"a.example", "b.example"}).rules) == 1
     with pytest.raises(PolicyInvalid, match=r"line 7: hosts: b\.example is not served"):
         parse_policy(text, {}, served={"a.example"})
+
+
+@pytest.mark.parametrize(
+    ("rules", "remarks"),
+    [
+        (
+            [rule("/a/:x*", "page", **HERE), rule("/:x*", **THERE)],
+            ["/a of posts is page at a.example (line 3) and public at b.example (line 8): it must look at Host"],
+        ),
+        (
+            [rule("/a", "page", **HERE), rule("/:x*")],
+            ["/a of posts is page at a.example (line 3) and public at other hosts (line 8): it must look at Host"],
+        ),
+        ([rule("/a", "page", **HERE), rule("/:x*", **THERE, upstream='"gateway"')], []),
+        ([rule("/a", "page", **HERE), rule("/a", "page", **THERE)], []),
+        ([rule("/a", "page", **HERE), rule("/b", **THERE)], []),
+        ([rule("/a", "page", **HERE), rule("/a", "page", **THERE), rule("/:x*", **BOTH)], []),
+        ([rule("/a", "page"), rule("/b")], []),
+    ],
+)
+def test_what_another_host_leaves_open_is_told(rules: list[str], remarks: list[str]) -> None:
+    """Where a service's path is guarded at one host and not at another, that is no fault, and is said."""
+    assert list(list_remarks(read(*rules))) == remarks
