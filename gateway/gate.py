@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from gateway.callers.credentials import NOBODY, Credentials, Identity, StaleSession
 from gateway.callers.renewal import RenewedCaller
-from gateway.callers.same_origin import SAFE_METHODS, is_same_origin
+from gateway.callers.same_origin import SAFE_METHODS, is_from, is_same_origin
 from gateway.policy.decision import (
     AnswerOptions,
     Decision,
@@ -33,7 +33,6 @@ from gateway.policy.decision import (
 )
 from gateway.policy.in_force import CurrentPolicy
 from gateway.policy.rules import PROBES
-from gateway.wire.headers import list_values
 from gateway.wire.request_heads import RequestHead
 from shared.errors import MethodNotAllowed, Unavailable
 from shared.observing.request_context import SIGN_IN_WANTED, RequestRecord
@@ -93,20 +92,20 @@ class Gate:
         return Judgement(decision, identity, facts.path.text, stale)
 
     def counts_cookies(self, head: RequestHead, now: int) -> bool:
-        """Tell whether a cookie names the caller of a request: see ``same_origin``."""
-        own, trusted = self._list_origins(self._read_facts(head, now, is_forward_auth=False))
-        return is_same_origin(head.line.method, head.headers.raw, own, trusted)
+        """Tell whether a session cookie would name the caller of a request."""
+        (line, headers), facts = head, self._read_facts(head, now, is_forward_auth=False)
+        if facts is None:
+            return is_same_origin(line.method, headers.raw, self._credentials.public_url)
+        is_own = is_same_origin(line.method, headers.raw, facts.site or facts.public_origin)
+        return is_own or is_from(headers.raw, list_trusted_origins(self._current.policy, facts))
 
     def _identify(self, head: RequestHead, facts: RequestFacts | None, now: int) -> Identity:
-        return self._credentials.identify(head.line.method, head.headers.raw, now, *self._list_origins(facts))
-
-    def _list_origins(self, facts: RequestFacts | None) -> tuple[str, frozenset[bytes]]:
-        """Return the origin of the site that is asked, and those that the rule trusts beside it."""
-        own = (facts.site if facts is not None else "") or self._credentials.public_url
-        origins = list_values(facts.headers, b"origin") if facts is not None else []
-        if facts is None or origins in ([], [own.encode()]):  # so with nearly all requests
-            return own, frozenset()
-        return own, list_trusted_origins(self._current.policy, facts)
+        (line, headers), policy = head, self._current.policy
+        if facts is None:
+            return self._credentials.identify(line.method, headers.raw, now)
+        return self._credentials.identify(
+            line.method, headers.raw, now, facts.site, lambda: list_trusted_origins(policy, facts)
+        )
 
     def _read_facts(self, head: RequestHead, now: int, *, is_forward_auth: bool) -> RequestFacts | None:
         """Return what a decision may depend on; None where the request is refused already."""

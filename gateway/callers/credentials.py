@@ -2,8 +2,8 @@
 
 1. A token in the ``Authorization`` header wins, even a wrong one: it is never replaced by a cookie. A header with
    another scheme, such as ``Basic``, is not for us, and the cookie still counts.
-2. A cookie counts only where another site can't have forged the request (``same_origin``). Elsewhere the caller is
-   anonymous.
+2. A cookie counts only where another site can't have forged the request (``same_origin``), or where the rule trusts
+   that site. Elsewhere the caller is anonymous.
 3. A session cookie proves nothing by itself: the access token sealed inside is verified like any other.
    A token of a session that was ended proves nothing either (``revocations``).
 4. Whatever comes, the outcome is a caller. Nothing is raised.
@@ -14,10 +14,10 @@
    session in them opened. What the time, the method or a revocation may change is checked anew for each request.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
-from gateway.callers.same_origin import is_same_origin
+from gateway.callers.same_origin import is_from, is_same_origin
 from gateway.settings import GatewaySettings
 from gateway.wire.headers import RawHeader, list_values
 from shared.auth_events.revocations import Revocations
@@ -124,18 +124,22 @@ class Credentials:
         headers: Iterable[RawHeader],
         now: int,
         own_origin: str = "",
-        trusted: Collection[bytes] = (),
+        list_trusted: Callable[[], Collection[bytes]] = tuple,
     ) -> Identity:
         """Return who sends a request, by its raw headers (names in lower case), and which of its cookies to renew.
 
-        ``own_origin`` is that of the site that was asked, by default the public one; ``trusted``: see ``same_origin``.
+        ``own_origin`` is that of the site that was asked, by default the public one. Pages of the origins that are
+        trusted may use its cookies, too.
         """
         headers = tuple(headers)
         caller = authenticate(headers, self.tokens, self.revocations, now)
         if isinstance(caller, Anonymous) and caller.reason is Reason.MISSING:
             values = tuple(list_values(headers, b"cookie"))
             cookies = self._read_cookies(values)
-            if cookies is None or not is_same_origin(method, headers, own_origin or self.public_url, trusted):
+            if cookies is None:
+                return NOBODY
+            is_own = is_same_origin(method, headers, own_origin or self.public_url)
+            if not is_own and not is_from(headers, list_trusted()):
                 return NOBODY
             return self._identify_by_cookie(values, cookies, now)
         return Identity(caller)
