@@ -26,7 +26,7 @@
 8. With ``own_credentials`` the Authorization header is the service's business: it names nobody here, right or wrong,
    and goes on as it came. That is for public rules alone: the service decides. Several are refused with 400, for two
    readers could pick different ones.
-9. A preflight is answered here where a rule has ``cors`` (``preflights``).
+9. A preflight is answered here where a rule has ``cors`` (``preflights``), but not for another proxy.
 """
 
 from dataclasses import dataclass
@@ -151,7 +151,8 @@ class Verdict(StrEnum):
 
 def decide(policy: Policy, request: RequestFacts, caller: Caller) -> Decision:
     """Return what happens to a request of this caller."""
-    if request.method == "OPTIONS" and (told := find_preflight_answer(policy, request.path.text, request.headers)):
+    is_ours = request.method == "OPTIONS" and not request.is_forward_auth
+    if is_ours and (told := find_preflight_answer(policy, request.path.text, request.headers)):
         return AnswerOptions(", ".join(sorted(told.methods)), told.headers)
     allowed: set[str] = set()
     for candidate in policy.list_candidates(request.path.text):

@@ -35,6 +35,13 @@ upstream = "posts"
 cors = "*"
 
 [[rule]]
+matcher = ["/preflights"]
+methods = ["GET", "PUT", "OPTIONS"]
+access = "public"
+upstream = "posts"
+cors = "*"
+
+[[rule]]
 matcher = ["/docs"]
 access = "public"
 upstream = "gateway"
@@ -49,8 +56,9 @@ FROM_APP = {"origin": APP, "sec-fetch-site": "cross-site", "sec-fetch-mode": "co
 
 
 @pytest.fixture
-async def gateway(tmp_path: Path, posts: RawUpstream) -> AsyncIterator[RunningGateway]:
-    """Give a gateway with such rules."""
+async def gateway(tmp_path: Path, posts: RawUpstream, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningGateway]:
+    """Give a gateway with such rules, which proxies of this machine may ask."""
+    monkeypatch.setenv("TRUSTED_PROXIES", "127.0.0.1")
     (tmp_path / "rules.toml").write_text(RULES.replace("POSTS", posts.url))
     async with running_gateway(tmp_path / "rules.toml") as running:
         yield running
@@ -120,3 +128,17 @@ async def test_everybody_reads_what_is_open(client: httpx2.AsyncClient) -> None:
         answers = [await client.get(path, headers=headers) for headers in ({}, FROM_APP, {"origin": "null"})]
         assert all(told(answer).get("origin") == "*" for answer in answers)
         assert not any("credentials" in told(answer) for answer in answers)
+
+
+async def test_a_no_of_forward_auth_is_read(client: httpx2.AsyncClient, gateway: RunningGateway) -> None:
+    """The proxy passes on what the page may read; of a yes it passes on nothing, and a preflight is for others."""
+    about = {"x-forwarded-uri": "/api/x", "x-forwarded-host": gateway.host} | FROM_APP
+    no = await client.get("/_gateway/auth", headers=about | {"x-forwarded-method": "GET"})
+    assert (no.status_code, told(no)) == (401, READS)
+    cookie = {"cookie": gateway.seal_session()}
+    yes = await client.get("/_gateway/auth", headers=about | cookie | {"x-forwarded-method": "PUT"})
+    assert (yes.status_code, told(yes)) == (200, {})
+    ask = {"x-forwarded-method": "OPTIONS", "access-control-request-method": "PUT"}
+    assert (await client.get("/_gateway/auth", headers=about | ask)).status_code == 405
+    asked = await client.get("/_gateway/auth", headers=about | ask | {"x-forwarded-uri": "/preflights"})
+    assert asked.status_code == 200
