@@ -8,7 +8,7 @@ from typing import NamedTuple, get_args
 
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.decision import Decision, RequestFacts, decide
-from gateway.policy.rules import Method, Policy
+from gateway.policy.rules import Method, Policy, Rule
 from gateway.proving.conditions import (
     Alternatives,
     Choice,
@@ -60,7 +60,7 @@ def list_cases(policies: Sequence[Policy], path: CanonicalPath) -> Cases:
         if not is_realized(plain, alternatives, choice):
             is_exhaustive = False
             continue
-        if is_no_site(policies, find_host_name(plain.headers)):
+        if is_elsewhere(rules, find_host_name(plain.headers)):
             continue
         for method in METHODS:
             request = plain._replace(method=method)
@@ -69,9 +69,9 @@ def list_cases(policies: Sequence[Policy], path: CanonicalPath) -> Cases:
     return Cases(alternatives, found, "" if is_exhaustive else _name_doubts(path, alternatives))
 
 
-def is_no_site(policies: Sequence[Policy], host: str | None) -> bool:
-    """Tell whether no rule is about a host at all: where all rules name their hosts, it is no site."""
-    return host is not None and not any(rule.is_about(host) for policy in policies for rule in policy.rules)
+def is_elsewhere(rules: Sequence[Rule], host: str | None) -> bool:
+    """Tell whether a host has nothing at a path that other hosts' rules are about."""
+    return host is not None and not any(rule.is_about(host) for rule in rules)
 
 
 def _name_doubts(path: CanonicalPath, alternatives: Sequence[Alternatives]) -> str:

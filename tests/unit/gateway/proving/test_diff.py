@@ -223,8 +223,8 @@ def test_a_change_at_one_host_is_told_of_that_host() -> None:
     assert not diff.undecided
 
 
-def test_a_host_that_no_rule_is_about_is_none() -> None:
-    """Where all rules of both policies name their hosts, nothing is said of any other host."""
+def test_nothing_is_said_of_hosts_that_no_rule_is_about() -> None:
+    """Where all rules for a path name their hosts, all others get 404 from either policy."""
     old, new = (read(rule("/a", hosts=f'"{host}.example"')) for host in "ab")
     diff = compare_policies(old, new)
     assert {each.when for each in diff.differences} == {"with host = a.example", "with host = b.example"}

@@ -183,7 +183,14 @@ HERE = {"hosts": '"a.example"'}
     ("promise", "rules", "said"),
     [
         ('goes_to = { posts = ["/a"] }', [rule("/a", **HERE)], "holds"),
-        ('goes_to = { posts = ["/a"] }', [rule("/a", **HERE), rule("/b")], "broken by GET /a, host: "),
+        ('goes_to = { posts = ["/a"] }', [rule("/a", **HERE), rule("/b")], "holds"),
+        (
+            'goes_to = { posts = ["/a"] }',
+            [rule("/a", **HERE), rule("/:x", upstream='"gateway"')],
+            "broken by GET /a, h",
+        ),
+        ('same_as_nextjs = ["/a"]', [rule("/a", "page", **HERE), rule("/b")], "holds"),
+        ('same_as_nextjs = ["/a"]', [rule("/a", "page", **HERE), rule("/a", "protected")], "broken by GET /a, host: "),
         ('goes_to = { posts = ["/a"] }', [rule("/b", **HERE)], "broken by GET /a (no rule decides it)"),
         ('never_public = ["/a"]', [rule("/a", "page"), rule("/b", **HERE)], "holds"),
         ('never_public = ["/a"]', [rule("/a", **HERE), rule("/:x*", "page")], "broken by GET /a, host: a.example"),
@@ -191,5 +198,5 @@ HERE = {"hosts": '"a.example"'}
     ],
 )
 def test_a_promise_is_about_all_hosts(promise: str, rules: list[str], said: str) -> None:
-    """What holds at one host alone does not hold; where all rules name their hosts, there are no others."""
+    """What holds at one host alone does not hold; but where no rule for the path is about a host, it is not meant."""
     assert answer(promise, *rules).startswith(said)
