@@ -17,6 +17,6 @@ def write_cors(decision: Decision | TellState, head: RequestHead) -> bytes:
 
 def replace_cors(lines: bytes, cors: bytes) -> bytes:
     """Return the header lines of a service's answer with ours in the place of what it says about other origins."""
-    if b"access-control-allow-" in lines:
+    if any(name in lines for name in OF_THE_SERVICE):
         lines = encode_lines(header for header in split_lines(lines) if header[0] not in OF_THE_SERVICE)
     return lines + cors
