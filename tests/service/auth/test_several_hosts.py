@@ -206,3 +206,21 @@ async def test_a_csrf_token_of_the_domain_is_none(browser: httpx2.AsyncClient, a
     for name in ("next-auth.csrf-token", "__Secure-next-auth.csrf-token"):
         answer = await browser.post(ID + next_auth.CALLBACK, data=form, headers={"cookie": f"{name}={tossed}"})
         assert answer.status_code == 403
+
+
+async def test_version_5_shares_its_cookies_under_its_own_names(
+    app: Starlette, database: asyncpg.Connection, auth_database_url: str
+) -> None:
+    """With next-auth 5's protocol the same cookies belong to the domain, by the names that its clients know."""
+    del app, database  # the tables are there, and emptied
+    changes = {"nextauth_url": ID, "cookie_domain": "example.com", "gateway_hosts": HOSTS, "nextauth_protocol": "5"}
+    names = CookieNames.of(ID, PROTOCOLS["5"], "example.com")
+    settings = auth_settings(auth_database_url, **changes)
+    async with running(create_app(settings, Metrics())) as app_5, client_of(app_5, ID) as browser:
+        await app_5.state.parts.database.wait_until_ready()
+        ada = await sign_up_and_in(browser, "Ada Lovelace")
+        answer = await sign_in(browser, APP, ada.email, callbackUrl="/x")
+        of_the_domain = dict.fromkeys((names.session, names.shared_device, names.callback), "example.com")
+        assert list_kept(answer) == of_the_domain | {names.device: ""}
+        assert answer.headers["location"] == f"{APP}/x"
+        assert [await get_user(browser, origin) for origin in (ID, APP, WIKI)] == ["Ada Lovelace"] * 3
