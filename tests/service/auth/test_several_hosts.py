@@ -1,6 +1,7 @@
 """Several hosts with one sign-in: cookies of a domain, and the way from one host to another and back."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
@@ -15,6 +16,7 @@ from shared.tokens.session_cookie import CookieNames
 from tests.support import next_auth
 from tests.support.html_forms import read_forms
 from tests.support.people import PASSWORD, Person, sign_up_and_in
+from tests.support.providers import describe, prove_there, running_provider, running_with_providers, write_providers
 from tests.support.services import auth_settings, client_of, running
 
 ID, APP, WIKI = "https://id.example.com", "https://app.example.com", "https://wiki.example.com:8443"
@@ -224,3 +226,32 @@ async def test_version_5_shares_its_cookies_under_its_own_names(
         assert list_kept(answer) == of_the_domain | {names.device: ""}
         assert answer.headers["location"] == f"{APP}/x"
         assert [await get_user(browser, origin) for origin in (ID, APP, WIKI)] == ["Ada Lovelace"] * 3
+
+
+HERE, THERE = "http://id.gate.localhost:3000", "http://app.gate.localhost:3000"
+
+
+async def test_a_sign_in_with_another_provider_begins_at_one_host_and_ends_at_another(
+    app: Starlette, database: asyncpg.Connection, auth_database_url: str, tmp_path: Path
+) -> None:
+    """The provider knows the public host alone; what binds its answer to the browser is for all hosts."""
+    del app, database  # the tables are there, and emptied
+    back = f"{HERE}/api/auth/callback/ours"
+    with running_provider("ours", REDIRECT_URIS=back) as provider:
+        provider.know("ada", "ada@example.com", name="Ada Lovelace")
+        file = write_providers(tmp_path, describe(provider))
+        changes = {"nextauth_url": HERE, "cookie_domain": "gate.localhost", "gateway_hosts": "app.gate.localhost:3000"}
+        async with (
+            running_with_providers(auth_database_url, file, **changes) as app_there,
+            client_of(app_there, THERE) as browser,
+        ):
+            token = (await browser.get("/api/auth/csrf")).json()["csrfToken"]
+            form = {"csrfToken": token, "callbackUrl": f"{THERE}/x", "json": "true"}
+            begun = await browser.post("/api/auth/signin/ours", data=form)
+            led_back = await prove_there(begun.json()["url"], "ada", here=HERE)
+            assert led_back.startswith(back)
+            answer = await browser.get(led_back)
+            assert answer.headers["location"] == f"{THERE}/x"
+            assert [await get_user(browser, origin) for origin in (HERE, THERE)] == ["Ada Lovelace"] * 2
+            names = {cookie.name for cookie in browser.cookies.jar}
+            assert not [name for name in names if name.endswith((".state", ".nonce", ".code_verifier"))]
