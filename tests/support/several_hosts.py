@@ -50,10 +50,10 @@ class SeveralHosts:
 
     def client(self, origin: str = ID) -> httpx2.AsyncClient:
         """Return a browser's client, which keeps cookies by host and domain."""
-        return httpx2.AsyncClient(base_url=origin, transport=_AtPort(self.port), timeout=10)
+        return httpx2.AsyncClient(base_url=origin, transport=AtPort(self.port), timeout=10)
 
 
-class _AtPort(httpx2.AsyncHTTPTransport):
+class AtPort(httpx2.AsyncHTTPTransport):
     """Sends every request to one port on the loopback; the client goes on as if it had been where it was meant."""
 
     def __init__(self, port: int) -> None:
