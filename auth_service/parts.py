@@ -51,6 +51,7 @@ from shared.tokens.protocol import Protocol
 from shared.tokens.session_cookie import CookieNames, SessionSealer
 from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
 from shared.web.health import Check
+from shared.web.sites import Sites
 
 MIGRATIONS = Path(__file__).parent / "tables" / "migrations"
 LOOKUPS = Sharing(most=200)  # sessions that one query looks at
@@ -61,6 +62,7 @@ class Parts:
     """What endpoints work with."""
 
     public_url: str
+    sites: Sites
     database: Database
     epoch_watch: EpochWatch
     events: Events
@@ -89,11 +91,10 @@ class Parts:
     @classmethod
     def build(cls, settings: AuthSettings, metrics: Metrics, ways: Sequence[Way] = ()) -> Self:
         """Return the parts that the settings ask for; nothing is connected yet."""
-        nextauth_secret = settings.nextauth_secret.get_secret_value()
-        previous = reveal(settings.nextauth_secret_previous)
+        secret, previous = settings.nextauth_secret.get_secret_value(), reveal(settings.nextauth_secret_previous)
         database = open_database(settings)
         epoch_watch = EpochWatch(database, "users", get_newest_user_id, _note_epoch)
-        cookies = CookieNames.of(settings.nextauth_url, settings.protocol)
+        cookies = CookieNames.of(settings.nextauth_url, settings.protocol, settings.cookie_domain)
         metrics.watch_database(database.count_borrowed)
         passwords = _build_passwords(settings, metrics)
         admission = Admission.build(database, settings, metrics.registry)
@@ -101,19 +102,18 @@ class Parts:
         key_file = KeyFile.of(settings, keys)
         access_tokens = AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl, others=settings.audiences)
         service_keys = {caller: settings.build_keys(caller) for caller in list_callers(type(settings))}
-        max_age = dt.timedelta(seconds=settings.session_max_age)
-        idle_age = dt.timedelta(seconds=settings.session_idle_age)
+        max_age, idle_age = (dt.timedelta(seconds=age) for age in (settings.session_max_age, settings.session_idle_age))
         lookups, uses = _share_lookups(database), SessionUses(database, idle_age)
         notices = build_notices(settings, database, admission)
         sessions = Sessions(database, lookups, admission, access_tokens, max_age, idle_age, uses, notices)
         needs_proof = settings.email_verification == "required"
-        cookies, new_users = CookieNames.of(settings.nextauth_url), NewUsers(database, epoch_watch)
-        names = {each.id: each.name for each in settings.read_providers()}
+        names, new_users = {each.id: each.name for each in settings.read_providers()}, NewUsers(database, epoch_watch)
         identities = Identities(database, new_users, admission, sessions, notices, needs_proof, names)
         signing_in = SigningIn(database, passwords, admission, sessions, identities, notices, needs_proof)
         accounts = Accounts(database, new_users, passwords, admission, signing_in, sessions, notices)
         return cls(
             public_url=settings.nextauth_url,
+            sites=settings.sites,
             database=database,
             epoch_watch=epoch_watch,
             events=Events(database, epoch_watch),
@@ -128,12 +128,12 @@ class Parts:
             access_tokens=access_tokens,
             revocations=Revocations(),  # stays empty: a session's row says whether it is live
             service_tokens=ServiceTokens(service_keys, settings.build_shared_keys()),
-            service_credentials=ServiceCredentials(database, nextauth_secret, previous),
-            sealer=SessionSealer(nextauth_secret, settings.session_max_age, previous, cookies),
-            csrf=CsrfTokens(nextauth_secret, previous),
+            service_credentials=ServiceCredentials(database, secret, previous),
+            sealer=SessionSealer(secret, settings.session_max_age, previous, cookies),
+            csrf=CsrfTokens(secret, previous),
             cookies=cookies,
             housekeeping=build_housekeeping(database, settings, metrics),
-            devices=DeviceCookies(nextauth_secret, previous),
+            devices=DeviceCookies(secret, previous),
             mail=build_mail(settings, accounts),
             delivery=build_delivery(settings, database, metrics),
             providers=Providers.build(settings, cookies),

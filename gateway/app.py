@@ -154,7 +154,7 @@ async def _following(followers: Sequence[Follower | KeyFollower]) -> AsyncIterat
 
 def load_kept_policy(settings: GatewaySettings) -> Policy:
     """Return the policy of the settings, which keeps the promises that they name; else raises PolicyInvalid."""
-    policy = load_policy(settings.gateway_rules, settings.rule_variables())
+    policy = load_policy(settings.gateway_rules, settings.rule_variables(), settings.host_names)
     if settings.gateway_promises is not None:
         from gateway.proving.promises import check_promises  # noqa: PLC0415 - without promises there is nothing to prove
 

@@ -3,7 +3,8 @@
 The proxy, forward auth and ``explain`` all come here; nothing else judges.
 
 1. A request that can be read in two ways was refused when it was parsed (``request_heads``); that refusal comes first.
-2. The caller is identified once (``credentials``), and ``decide`` alone says what happens. Nobody is contacted.
+2. The caller is identified once (``credentials``), and ``decide`` alone says what happens. Nobody is contacted. Which
+   rule decides does not depend on the caller, and whose pages may use their cookies is for that rule to say (``cors``).
 3. Where a session's token has expired and a rule would let its user further, the judgement says so (``stale``): the
    session is renewed, and the request judged again with the caller that results.
 4. The upstream gets the canonical path and the query as it came; nothing else of the client's spelling.
@@ -18,17 +19,9 @@ from typing import NamedTuple
 
 from gateway.callers.credentials import NOBODY, Credentials, Identity, StaleSession
 from gateway.callers.renewal import RenewedCaller
-from gateway.callers.same_origin import SAFE_METHODS
-from gateway.policy.decision import (
-    AnswerOptions,
-    Decision,
-    Forward,
-    RedirectToSignIn,
-    Refuse,
-    RequestFacts,
-    decide,
-    wants_renewal,
-)
+from gateway.callers.same_origin import SAFE_METHODS, is_from, is_same_origin
+from gateway.policy.choice import RequestFacts, list_trusted_origins
+from gateway.policy.decision import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse, decide, wants_renewal
 from gateway.policy.in_force import CurrentPolicy
 from gateway.policy.rules import PROBES
 from gateway.wire.request_heads import RequestHead
@@ -73,37 +66,57 @@ class Gate:
         self, head: RequestHead, now: int, renewed: RenewedCaller | None = None, *, is_forward_auth: bool = False
     ) -> Judgement:
         """Return what happens to a request that came at ``now``, in Unix seconds; ``renewed`` after a renewal."""
-        line, headers = head
+        line = head.line
         if line.raw_path in _PROBES and not is_forward_auth:
             return _judge_probe(head)
-        identity = (
-            self._credentials.identify(line.method, headers.raw, now) if renewed is None else Identity(renewed.caller)
-        )
-        passing, refusal = headers.passing, head.refusal
-        if line.path is None or passing is None or refusal is not None:
-            assert refusal is not None
-            return Judgement(Refuse(refusal), identity, line.path_text)
-        origin, length = self._credentials.public_url, passing.content_length
-        facts = RequestFacts(
-            line.method,
-            line.path,
-            line.query,
-            headers.raw,
-            now,
-            origin,
-            line.version,
-            length,
-            is_forward_auth,
-            headers.asks_upgrade,
-        )
-        policy = self._current.policy
+        policy, facts = self._current.policy, self._read_facts(head, now, is_forward_auth=is_forward_auth)
+        identity = self._identify(head, facts, now) if renewed is None else Identity(renewed.caller)
+        if facts is None:
+            assert head.refusal is not None
+            return Judgement(Refuse(head.refusal), identity, line.path_text)
         decision = decide(policy, facts, identity.caller)
         if renewed is not None and renewed.is_unknown and isinstance(decision, Refuse | RedirectToSignIn):
             decision = Refuse(Unavailable(), decision.rule, decision.matcher)  # the caller may well be allowed
         if isinstance(decision, Forward) and decision.rule.own_credentials:
             identity = NOBODY  # the header may prove something to the service; here it proves nothing
         stale = identity.stale if identity.stale is not None and wants_renewal(policy, decision) else None
-        return Judgement(decision, identity, line.path.text, stale)
+        return Judgement(decision, identity, facts.path.text, stale)
+
+    def counts_cookies(self, head: RequestHead, now: int) -> bool:
+        """Tell whether a session cookie would name the caller of a request."""
+        (line, headers), facts = head, self._read_facts(head, now, is_forward_auth=False)
+        if facts is None:
+            return is_same_origin(line.method, headers.raw, self._credentials.public_url)
+        is_own = is_same_origin(line.method, headers.raw, facts.site or facts.public_origin)
+        return is_own or is_from(headers.raw, list_trusted_origins(self._current.policy, facts))
+
+    def _identify(self, head: RequestHead, facts: RequestFacts | None, now: int) -> Identity:
+        (line, headers), policy = head, self._current.policy
+        if facts is None:
+            return self._credentials.identify(line.method, headers.raw, now)
+        return self._credentials.identify(
+            line.method, headers.raw, now, facts.site, lambda: list_trusted_origins(policy, facts)
+        )
+
+    def _read_facts(self, head: RequestHead, now: int, *, is_forward_auth: bool) -> RequestFacts | None:
+        """Return what a decision may depend on; None where the request is refused already."""
+        (line, headers), sites = head, self._credentials.sites
+        passing = headers.passing
+        if line.path is None or passing is None or head.refusal is not None:
+            return None
+        return RequestFacts(
+            line.method,
+            line.path,
+            line.query,
+            headers.raw,
+            now,
+            sites.public_url,
+            line.version,
+            passing.content_length,
+            is_forward_auth,
+            headers.asks_upgrade,
+            (sites.find_other(passing.host.decode("latin-1")) or "") if sites.others else "",
+        )
 
     def find_session(self, head: RequestHead, user: User) -> StaleSession | None:
         """Return the cookies of a request by which the session of its caller can be renewed, if there are such."""

@@ -4,16 +4,9 @@ import re
 from collections.abc import Iterator
 
 from gateway.gate import Judgement, TellState
-from gateway.policy.decision import (
-    AnswerOptions,
-    Decision,
-    Forward,
-    RedirectToSignIn,
-    Refuse,
-    RequestFacts,
-    Verdict,
-    judge_rule,
-)
+from gateway.policy.choice import RequestFacts, Verdict, judge_rule
+from gateway.policy.cors import describe_cors
+from gateway.policy.decision import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse
 from gateway.policy.rules import Policy, Rule, Upstream
 from gateway.wire.request_heads import RequestHead
 from shared.tokens.authentication import Anonymous, Caller
@@ -43,6 +36,7 @@ def describe_judgement(policy: Policy, head: RequestHead, judgement: Judgement, 
     if isinstance(judgement.decision, Forward) and judgement.decision.upstream is not None:
         yield from describe_granted(judgement.decision.upstream)
     yield f"decision  {describe_decision(judgement.decision)}"
+    yield from describe_readers(judgement.decision)
     yield f"sent      {describe_sent(head, judgement.decision)}"
 
 
@@ -75,6 +69,15 @@ def describe_decision(decision: Decision | TellState) -> str:
             return f"{error.status} {error.message}{allow} ({_name(rule) if rule else 'no rule decides'})"
 
 
+def describe_readers(decision: Decision | TellState) -> Iterator[str]:
+    """Yield who may read the answer besides pages of the same site, if anybody."""
+    if isinstance(decision, AnswerOptions) and decision.cors:
+        told = "; ".join(f"{name.decode()}: {value.decode()}" for name, value in decision.cors)
+        yield f"preflight {told}"
+    elif not isinstance(decision, AnswerOptions | TellState) and decision.rule is not None and decision.rule.cors:
+        yield f"answer    {describe_cors(decision.rule.cors)}"
+
+
 def describe_sent(head: RequestHead, decision: Decision | TellState) -> str:
     """Return the request that the upstream would get, if any."""
     if isinstance(decision, TellState) or (isinstance(decision, Forward) and decision.upstream is None):
@@ -100,4 +103,5 @@ def _name(rule: Rule) -> str:
     demands = [rule.access.value]
     demands += [f"role {rule.role}"] if rule.role is not None else []
     demands += [f"signed in within {rule.max_auth_age} s"] if rule.max_auth_age is not None else []
+    demands += [f"at {' '.join(sorted(rule.hosts))}"] if rule.hosts else []
     return f"line {rule.line}, {', '.join(demands)}"

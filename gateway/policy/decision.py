@@ -10,12 +10,12 @@
 |           | with ``anonymous_forms``, a form of ours: forwarded without       |                            |
 |           | credentials                                                       |                            |
 
-1. The first rule whose path, conditions and method fit decides. Nothing else about the request can.
+1. The first rule whose path, host, conditions and method fit decides (``choice``). Nothing else about the request can.
 2. No rule for the path: 404. Rules for the path, but not for the method: 405, or the answer to OPTIONS, with ``Allow``.
 3. A rule may ask more of a signed-in caller. Without the ``role`` that it asks for, 403. If they proved who they are
    longer ago than ``max_auth_age``, or the token does not say when, they have to do so again, the way anonymous callers
    do (the sign-in page gets ``prompt=login``, a 401 the challenge of RFC 9470, section 3).
-4. A location is built from the canonical path, never from a header.
+4. A location is built from the canonical path and the settings' origins, never from a header.
 5. A form sent after its session ended holds what somebody typed, which a redirect or a refusal would lose. Where a rule
    says ``anonymous_forms``, the service gets it without credentials, to show it again. A form that another site made
    the browser send does not pass.
@@ -29,57 +29,29 @@
 9. What is no navigation gets 401 instead of a page: a script could make nothing of it. Browsers tell by Fetch Metadata.
    Where that is missing, as over plain http, a script is known by ``X-Requested-With: XMLHttpRequest``, or by an Accept
    that takes no page.
+10. A preflight is answered here where a rule has ``cors`` (``preflights``), but not for another proxy.
 """
 
-import re
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import NamedTuple, TypeAlias
-from urllib.parse import parse_qsl
+from typing import TypeAlias
 
 from gateway.callers.same_origin import is_same_origin
 from gateway.matching.matchers import Matcher
-from gateway.policy.canonical_paths import CanonicalPath, write_callback_query
-from gateway.policy.rules import Access, Candidate, Condition, Policy, Rule, Source, Upstream
+from gateway.policy.canonical_paths import write_callback_query
+from gateway.policy.choice import RawHeaders, RequestFacts, choose_rule, list_methods
+from gateway.policy.preflights import find_preflight_answer
+from gateway.policy.rules import SIGN_IN_PATH, Access, Candidate, Policy, Rule, Upstream
 from gateway.wire.headers import RawHeader, list_values
 from gateway.wire.websocket import read_key, wants_only_websocket, wants_websocket
 from shared.errors import AppError, BadRequest, BodyTooLarge, Forbidden, MethodNotAllowed, NotFound, Unauthorized
 from shared.tokens.authentication import Anonymous, Caller, User, ask_for_recent_sign_in, challenge
 from shared.tokens.claims import is_recent
-from shared.tokens.session_cookie import parse_cookies
 
-SIGN_IN_PATH = "/api/auth/signin"
 AGAIN = "&prompt=login"
 """Makes the sign-in page ask for the password even of a signed-in user (OpenID Connect Core, section 3.1.2.1)."""
 
 PAGE_TYPES = (b"text/html", b"application/xhtml+xml", b"text/*", b"*/*")
 FORM_TYPES = (b"application/x-www-form-urlencoded", b"multipart/form-data")
-
-_PORT = re.compile(r":\d*\Z")  # of a Host; an IPv6 address stands in brackets (RFC 3986, 3.2.2)
-
-_SEPARATORS = {"cookie": "; "}
-
-RawHeaders: TypeAlias = tuple[RawHeader, ...]
-
-
-class RequestFacts(NamedTuple):
-    """All of a request that a decision may depend on. Header names are in lower case.
-
-    ``now`` is when it came, in Unix seconds; without it nobody has signed in recently. ``public_origin`` is
-    ours. ``content_length`` is None where none is announced. With ``is_forward_auth`` another proxy asks, and forwards
-    the request itself. Where ``asks_upgrade`` is false the headers are known to hold no ``Upgrade``.
-    """
-
-    method: str
-    path: CanonicalPath
-    query: bytes = b""
-    headers: RawHeaders = ()
-    now: int = 0
-    public_origin: str = ""
-    http_version: str = "1.1"
-    content_length: int | None = None
-    is_forward_auth: bool = False
-    asks_upgrade: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +84,7 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class RedirectToSignIn:
-    """Send the browser to the sign-in page; ``location`` is relative to the public origin.
+    """Send the browser to the sign-in page; ``location`` is absolute where another site was asked, else relative.
 
     ``challenge`` is for a client that needs a 401 instead.
     """
@@ -125,9 +97,10 @@ class RedirectToSignIn:
 
 @dataclass(frozen=True, slots=True)
 class AnswerOptions:
-    """Answer OPTIONS here: 204 with ``Allow``."""
+    """Answer OPTIONS here: 204 with ``Allow``, and with what a preflight is told (``cors``)."""
 
     allow: str
+    cors: RawHeaders = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,23 +115,26 @@ class Refuse:
 Decision: TypeAlias = Forward | RedirectToSignIn | AnswerOptions | Refuse
 
 
-class Verdict(StrEnum):
-    """What one rule says about one request."""
-
-    FITS = "fits"
-    OTHER_PATH = "the path does not match"
-    OTHER_REQUEST = "has or missing does not hold"
-    OTHER_METHOD = "the method is not listed"
-
-
 def decide(policy: Policy, request: RequestFacts, caller: Caller) -> Decision:
     """Return what happens to a request of this caller."""
-    allowed: set[str] = set()
-    for candidate in policy.list_candidates(request.path.text):
-        verdict = _judge_request(candidate.rule, request)
-        if verdict is Verdict.FITS:
-            return apply_rule(candidate, request, caller)
-        allowed |= candidate.rule.methods if verdict is Verdict.OTHER_METHOD else set()
+    told = answer_preflight(policy, request)
+    if told is not None:
+        return told
+    candidate = choose_rule(policy, request)
+    return answer_without_rule(policy, request) if candidate is None else apply_rule(candidate, request, caller)
+
+
+def answer_preflight(policy: Policy, request: RequestFacts) -> AnswerOptions | None:
+    """Return the answer to a preflight that is answered here (law 10)."""
+    if request.method != "OPTIONS" or request.is_forward_auth:
+        return None
+    told = find_preflight_answer(policy, request.path.text, request.headers)
+    return None if told is None else AnswerOptions(", ".join(sorted(told.methods)), told.headers)
+
+
+def answer_without_rule(policy: Policy, request: RequestFacts) -> AnswerOptions | Refuse:
+    """Return what happens to a request that no rule decides about (law 2)."""
+    allowed = list_methods(policy, request)
     if not allowed:
         return Refuse(NotFound())
     allow = ", ".join(sorted(allowed | {"OPTIONS"}))
@@ -180,24 +156,6 @@ def apply_rule(candidate: Candidate, request: RequestFacts, caller: Caller) -> D
     if rule.max_auth_age is not None and not is_recent(caller.claims.authenticated_at, rule.max_auth_age, request.now):
         return _ask_to_sign_in(candidate, request, ask_for_recent_sign_in(rule.max_auth_age), AGAIN)
     return _forward(candidate, request, caller)
-
-
-def judge_rule(rule: Rule, request: RequestFacts) -> Verdict:
-    """Return whether a rule is about this request, and if not, why."""
-    return _judge_request(rule, request) if rule.find_matcher(request.path.text) else Verdict.OTHER_PATH
-
-
-def _judge_request(rule: Rule, request: RequestFacts) -> Verdict:
-    """Return whether a rule whose matcher fits is about this request."""
-    if rule.is_narrowed and not _conditions_hold(rule, request):
-        return Verdict.OTHER_REQUEST
-    return Verdict.FITS if request.method in rule.methods else Verdict.OTHER_METHOD
-
-
-def holds(condition: Condition, request: RequestFacts) -> bool:
-    """Tell whether what a condition names is there in a request, and matches."""
-    value = _find_value(condition, request)
-    return value is not None and (condition.value is None or condition.value.accepts(value))
 
 
 def wants_renewal(policy: Policy, decision: Decision) -> bool:
@@ -242,7 +200,8 @@ def _read_upgrade(rule: Rule, request: RequestFacts) -> bytes | None:
 def _ask_to_sign_in(candidate: Candidate, request: RequestFacts, because: str, further: str = "") -> Decision:
     rule, matcher, _ = candidate
     if rule.access is Access.PAGE and _is_navigation(request):
-        location = f"{SIGN_IN_PATH}?{write_callback_query(request.path, request.query, further)}"
+        query = write_callback_query(request.path, request.query, further, request.site)
+        location = f"{request.public_origin if request.site else ''}{SIGN_IN_PATH}?{query}"
         return RedirectToSignIn(rule, location, because, matcher)
     return Refuse(Unauthorized(challenge=because), rule, matcher)
 
@@ -255,7 +214,7 @@ def _is_own_form(request: RequestFacts) -> bool:
     """Tell whether a browser sends a form of ours, and will show the answer."""
     types = [value.partition(b";")[0].strip().lower() for value in list_values(request.headers, b"content-type")]
     is_form = request.method == "POST" and len(types) == 1 and types[0] in FORM_TYPES
-    is_ours = is_form and is_same_origin(request.method, request.headers, request.public_origin)
+    is_ours = is_form and is_same_origin(request.method, request.headers, request.site or request.public_origin)
     return is_ours and _may_navigate(request)
 
 
@@ -268,30 +227,3 @@ def _may_navigate(request: RequestFacts) -> bool:
         return False
     accepted = b",".join(list_values(request.headers, b"accept")).lower()
     return not accepted or any(kind in accepted for kind in PAGE_TYPES)
-
-
-def _conditions_hold(rule: Rule, request: RequestFacts) -> bool:
-    return all(holds(condition, request) for condition in rule.has) and not any(
-        holds(condition, request) for condition in rule.missing
-    )
-
-
-def _find_value(condition: Condition, request: RequestFacts) -> str | None:
-    """Return the value that a condition looks at, or None, as Next.js does (its ``matchHas``): an empty one is none.
-
-    Headers with one name are one value, joined as Node.js joins them. Of a name repeated in the query the last value
-    counts, even an empty one: the name is there.
-    """
-    match condition.source:
-        case Source.HEADER:
-            values = [value.decode("latin-1") for value in list_values(request.headers, condition.key.encode())]
-            return _SEPARATORS.get(condition.key, ", ").join(values) or None
-        case Source.COOKIE:
-            return parse_cookies(request.headers).get(condition.key) or None
-        case Source.QUERY:
-            pairs = parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)
-            values = [value for name, value in pairs if name == condition.key]
-            return None if values in ([], [""]) else values[-1]
-        case Source.HOST:
-            hosts = list_values(request.headers, b"host")
-            return _PORT.sub("", hosts[0].decode("latin-1").lower()) or None if hosts else None

@@ -3,7 +3,7 @@
 ``schema`` defines what may stand in it. pydantic names the table and word of an error, and ``toml_lines`` their line.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +13,8 @@ from pydantic_core import ErrorDetails
 from gateway.matching.matchers import compile_matcher
 from gateway.policy.checks import RuleRefused, check_rules
 from gateway.policy.rules import NEVER_ROUTED, Policy, PolicyInvalid
-from gateway.policy.schema import PolicyFile, Table
+from gateway.policy.schema import PolicyFile
+from gateway.policy.tables import Table
 from shared.toml_lines import KeyPath, TomlInvalid, get_line, list_lines, parse_toml
 
 FileTable = TypeVar("FileTable", bound=Table)
@@ -35,12 +36,14 @@ REASONS = {
 """What pydantic's kinds of error are called here, where its own words are less plain."""
 
 
-def load_policy(path: Path, settings: Mapping[str, str]) -> Policy:
-    """Return the policy of a file; ``settings`` gives the values of ``${NAME}``."""
-    return parse_policy(read_text(path), settings, str(path))
+def load_policy(path: Path, settings: Mapping[str, str], served: Collection[str] | None = None) -> Policy:
+    """Return the policy of a file; ``settings`` gives the values of ``${NAME}``, ``served`` the names of hosts."""
+    return parse_policy(read_text(path), settings, str(path), served)
 
 
-def parse_policy(text: str, settings: Mapping[str, str], file: str = "rules.toml") -> Policy:
+def parse_policy(
+    text: str, settings: Mapping[str, str], file: str = "rules.toml", served: Collection[str] | None = None
+) -> Policy:
     """Return the policy in a file's text; ``file`` is the name used in errors."""
     tables, lines = parse_tables(PolicyFile, text, file, settings)
     policy = Policy(
@@ -49,7 +52,7 @@ def parse_policy(text: str, settings: Mapping[str, str], file: str = "rules.toml
         tuple(compile_matcher(source) for source in NEVER_ROUTED),
     )
     try:
-        check_rules(policy)
+        check_rules(policy, served)
     except RuleRefused as refusal:
         line = get_line(lines, ("rule", refusal.index, refusal.key or ""))
         raise PolicyInvalid(file, line, str(refusal)) from None

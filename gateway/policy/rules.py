@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from gateway.matching.dfa import DFA
 from gateway.matching.matchers import Matcher
+from gateway.policy.cors import Cors
 from shared.fast.memory import Memory
 
 OWN_UPSTREAM = "gateway"
@@ -32,6 +33,9 @@ NEVER_ROUTED = ("/internal/:path*", "/metrics", "/livez", "/readyz", "/_gateway/
 
 NEXTAUTH_PATHS = "/api/auth/:path*"
 """Where NextAuth's protocol is spoken, by an upstream that gets its cookies."""
+
+SIGN_IN_PATH = "/api/auth/signin"
+"""The page to which anonymous callers are led, under the public name."""
 
 DEFAULT_MAX_BODY = 1_048_576  # bytes
 MOST_REMEMBERED = 4096  # paths
@@ -66,7 +70,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule, and the line of the file on which it begins. ``max_body`` is in bytes, ``max_auth_age`` in seconds."""
+    """One rule, and the line of the file on which it begins. ``max_body`` is in bytes, ``max_auth_age`` in seconds.
+
+    ``hosts`` are names without their ports; none stands for all.
+    """
 
     line: int
     matchers: tuple[Matcher, ...]
@@ -81,6 +88,8 @@ class Rule:
     max_auth_age: int | None = None
     anonymous_forms: bool = False
     own_credentials: bool = False
+    hosts: frozenset[str] = frozenset()
+    cors: Cors | None = None
 
     def find_matcher(self, path: str) -> Matcher | None:
         """Return the first matcher that matches a canonical path, or None."""
@@ -90,6 +99,10 @@ class Rule:
     def is_narrowed(self) -> bool:
         """Whether the rule applies only to some of the requests for its paths."""
         return bool(self.has or self.missing)
+
+    def is_about(self, host: str | None) -> bool:
+        """Tell whether the rule is about a host; None is one that no rule names."""
+        return not self.hosts or host in self.hosts
 
     @property
     def protection(self) -> tuple[bool, str | None, int | None, bool]:

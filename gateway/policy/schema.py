@@ -17,9 +17,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainValidator,
     ValidationInfo,
@@ -29,7 +27,9 @@ from pydantic import (
 from gateway.matching.dfa import DFA
 from gateway.matching.matchers import Matcher, MatcherInvalid, compile_matcher, compile_regex
 from gateway.policy import rules
+from gateway.policy.cors_table import CorsTable, as_cors
 from gateway.policy.rules import FORWARDED_METHODS, Access, Condition, Method, Replica, Rule, Source, Upstream
+from gateway.policy.tables import Count, Seconds, Table, Text, Texts, as_list, read_text
 from shared.web.service_calls import UNIX
 
 FILE = Path(__file__).parents[1] / "rules.schema.json"
@@ -40,25 +40,12 @@ _SETTING = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 Compiled = TypeVar("Compiled")
 
 
-def _as_list(value: object) -> list[object]:
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not texts:
-        raise ValueError("must be a text or a list of texts")
-    return texts
-
-
 def _as_table(value: object) -> object:
     return value if isinstance(value, dict) else {"address": value}
 
 
-def _read_text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError("must be a text")
-    return value
-
-
 def _compile(compile_one: Callable[[str], Compiled], value: object) -> Compiled:
-    source = _read_text(value)
+    source = read_text(value)
     try:
         return compile_one(source)
     except MatcherInvalid as error:
@@ -74,7 +61,7 @@ def _refuse_own_name(name: str) -> str:
 def _read_address(value: object, info: ValidationInfo) -> Replica:
     """Return the address in a URL. The validation's context gives the values of settings."""
     settings: Mapping[str, str] = info.context or {}
-    text = _read_text(value)
+    text = read_text(value)
     for setting in _SETTING.findall(text):
         if setting not in settings:
             raise ValueError(f"there is no setting {setting}")
@@ -113,37 +100,29 @@ def _read_authorities(file: str | None) -> str | None:
     return text
 
 
-Count: TypeAlias = Annotated[int, Field(ge=1)]
-Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400)]
-Text: TypeAlias = Annotated[str, Field(min_length=1)]
-Texts: TypeAlias = Text | Annotated[list[Text], Field(min_length=1)]
 USUAL_METHODS: list[Method] = [method for method in get_args(Method) if method in FORWARDED_METHODS]
 Methods: TypeAlias = Method | Annotated[list[Method], Field(min_length=1)]
 Address: TypeAlias = Annotated[Replica, PlainValidator(_read_address)]
 PathMatcher: TypeAlias = Annotated[Matcher, PlainValidator(partial(_compile, compile_matcher))]
-PathMatchers: TypeAlias = Annotated[list[PathMatcher], BeforeValidator(_as_list, json_schema_input_type=Texts)]
+PathMatchers: TypeAlias = Annotated[list[PathMatcher], BeforeValidator(as_list, json_schema_input_type=Texts)]
+HostName: TypeAlias = Annotated[str, Field(pattern=r"^([a-z0-9._-]+|\[[0-9a-f:.]+\])$")]
+HostNames: TypeAlias = Annotated[list[HostName], BeforeValidator(as_list, json_schema_input_type=Texts)]
 Regex: TypeAlias = Annotated[DFA, PlainValidator(partial(_compile, compile_regex), json_schema_input_type=Text)]
-
-
-class Table(BaseModel):
-    """A table of the file. Each word's description stands below it."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class UpstreamTable(Table):
     """A service behind the gateway."""
 
-    address: Annotated[list[Address], BeforeValidator(_as_list, json_schema_input_type=Texts)]
+    address: Annotated[list[Address], BeforeValidator(as_list, json_schema_input_type=Texts)]
     """`http://host:port`, `https://host:port`, `unix:/path/of/a/socket`, a setting as `${NAME}`; several are its
     replicas."""
-    answer_within: Seconds | None = None
-    """The seconds that it has to begin an answer; 30 if left out. Then 504."""
     session_cookies: bool = False
     """true for the service that signs people in: it gets NextAuth's cookies, which no other ever sees, and where a rule
     is public it keeps the sessions in them fresh itself."""
     connect_within: Seconds | None = None
     """The seconds that a connection to it may take; 1 if left out. Then another replica is tried, or 503."""
+    answer_within: Seconds | None = None
+    """The seconds that it has to begin an answer; 30 if left out. Then 504."""
     silence: Seconds | None = None
     """The seconds for which an answer that has begun, or a WebSocket, may say nothing; 60 and 300 if left out."""
     idle: Seconds | None = None
@@ -199,11 +178,11 @@ class RuleTable(Table):
     page, and land on the page they wanted once signed in."""
     upstream: Text
     """A name from `[upstreams]`, or `gateway` for what the gateway answers itself."""
-    methods: Annotated[list[Method], BeforeValidator(_as_list, json_schema_input_type=Methods)] = USUAL_METHODS
+    methods: Annotated[list[Method], BeforeValidator(as_list, json_schema_input_type=Methods)] = USUAL_METHODS
     """Which methods. HEAD goes where GET goes; the gateway answers OPTIONS itself unless it is named."""
-    has: list[ConditionTable] = []
+    has: list[ConditionTable] = Field(default_factory=list)
     """The rule applies only where all of these hold; else the next rule is asked."""
-    missing: list[ConditionTable] = []
+    missing: list[ConditionTable] = Field(default_factory=list)
     """The rule applies only where none of these holds; else the next rule is asked."""
     max_body: Count = rules.DEFAULT_MAX_BODY
     """The longest request body, in bytes; 1 MiB if left out."""
@@ -220,10 +199,17 @@ class RuleTable(Table):
     own_credentials: bool = False
     """true for a service that has credentials of its own: the Authorization header goes on as it came, and is no access
     token here. Only on public rules."""
+    hosts: HostNames = Field(default_factory=list)
+    """Which hosts the rule is about, by their names without a port; all that are served if left out. Another host is
+    another site: what one rule says of it says nothing of the rest."""
+    cors: Annotated[CorsTable, BeforeValidator(as_cors, json_schema_input_type=Texts | CorsTable)] | None = None
+    """The origins whose pages may read the answers, or `"*"` for everybody; or a table of `origins` and more."""
 
     def to_rule(self, line: int) -> Rule:
         """Return the value. HEAD comes with GET."""
         values = {
+            "hosts": frozenset(self.hosts),
+            "cors": self.cors and self.cors.to_cors(),
             "matchers": tuple(self.matchers),
             "methods": frozenset({*self.methods, "HEAD"} if "GET" in self.methods else self.methods),
             "has": frozenset(condition.to_condition() for condition in self.has),
@@ -256,8 +242,8 @@ def _tidy(schema: object) -> object:
     if not isinstance(schema, dict):
         return schema.replace("\n", " ") if isinstance(schema, str) else schema
     match schema:
-        case {"anyOf": [choice, {"type": "null"}], "default": None, **rest}:
-            schema = {**choice, **rest}
+        case {"anyOf": [*choices, {"type": "null"}], "default": None, **rest}:
+            schema = {**(choices[0] if len(choices) == 1 else {"anyOf": choices}), **rest}
     return {word: _tidy(value) for word, value in schema.items()}
 
 

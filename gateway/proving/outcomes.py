@@ -6,6 +6,7 @@ addresses, whether the caller's token goes along, every status and header of an 
 
 from typing import NamedTuple
 
+from gateway.policy.cors import Cors, describe_cors
 from gateway.policy.decision import AGAIN, AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse
 from gateway.policy.rules import Upstream
 
@@ -14,7 +15,8 @@ class Outcome(NamedTuple):
     """What becomes of a request. ``status`` is None where it passes: then ``upstream`` gets it, or the gateway (None).
 
     ``has_token``: with the caller's access token; ``has_own_credentials``: with the Authorization header as it came.
-    ``is_private``: the answer is for this caller alone, so that no cache may keep it for others.
+    ``is_private``: the answer is for this caller alone, so that no cache may keep it for others. ``cors``: whose pages
+    may read the answer.
     """
 
     status: int | None
@@ -25,6 +27,7 @@ class Outcome(NamedTuple):
     has_own_credentials: bool = False
     message: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    cors: Cors | None = None
 
     @property
     def passes(self) -> bool:
@@ -42,14 +45,15 @@ def outcome_of(decision: Decision) -> Outcome:
     match decision:
         case Forward(rule, user, _, upstream, key):
             own = rule.own_credentials
-            return Outcome(None, upstream, user is not None, decision.is_private, key is not None, own)
-        case RedirectToSignIn(_, location, challenge):
-            again = ", to sign in again" if location.endswith(AGAIN) else ""
-            return Outcome(302, message=f"to the sign-in page{again}", headers=(("WWW-Authenticate", challenge),))
+            return Outcome(None, upstream, user is not None, decision.is_private, key is not None, own, cors=rule.cors)
+        case RedirectToSignIn(rule, location, challenge):
+            message = f"to the sign-in page{', to sign in again' if location.endswith(AGAIN) else ''}"
+            return Outcome(302, message=message, headers=(("WWW-Authenticate", challenge),), cors=rule.cors)
         case AnswerOptions(allow):
             return Outcome(204, headers=(("Allow", allow),))
-        case Refuse(error):
-            return Outcome(error.status, message=str(error.message), headers=tuple(sorted(error.headers.items())))
+        case Refuse(error, rule):
+            headers, cors = tuple(sorted(error.headers.items())), rule.cors if rule is not None else None
+            return Outcome(error.status, message=str(error.message), headers=headers, cors=cors)
 
 
 def describe_pair(old: Outcome, new: Outcome) -> tuple[str, str]:
@@ -70,6 +74,7 @@ def _describe(outcome: Outcome, other: Outcome) -> str:
     parts += [f"Allow: {headers['Allow']}"] if "Allow" in headers else []
     if outcome.message == other.message and outcome.headers != other.headers and "WWW-Authenticate" in headers:
         parts.append(f"WWW-Authenticate: {headers['WWW-Authenticate']}")
+    parts += [describe_cors(outcome.cors)] * (outcome.cors != other.cors)
     return ", ".join(parts)
 
 
@@ -82,6 +87,7 @@ def _describe_passing(outcome: Outcome, other: Outcome) -> str:
         parts += _list_addresses(upstream, other.upstream) if upstream and other.upstream else []
         if outcome.is_private != other.is_private:
             parts.append("for this caller alone" if outcome.is_private else "for everyone")
+    parts += [describe_cors(outcome.cors)] * (outcome.cors != other.cors)
     return ", ".join(parts)
 
 

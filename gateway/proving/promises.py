@@ -25,7 +25,8 @@ from pydantic import Field
 from gateway.matching.matchers import Matcher
 from gateway.policy.file import parse_tables, read_text
 from gateway.policy.rules import OWN_UPSTREAM, Access, Policy, PolicyInvalid, Rule
-from gateway.policy.schema import PathMatchers, Table
+from gateway.policy.schema import PathMatchers
+from gateway.policy.tables import Table
 from gateway.proving.automata import TooComplex
 from gateway.proving.cases import Case, Cases, list_cases
 from gateway.proving.paths import PathMap, Region

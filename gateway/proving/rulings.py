@@ -9,7 +9,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from gateway.policy.canonical_paths import CanonicalPath
-from gateway.policy.decision import AnswerOptions, Decision, RequestFacts, apply_rule
+from gateway.policy.choice import RequestFacts
+from gateway.policy.cors import Cors
+from gateway.policy.decision import AnswerOptions, Decision, apply_rule
 from gateway.policy.rules import Access, Candidate, Condition, Policy, Rule, Upstream
 from gateway.proving.cubes import merge_points
 from gateway.proving.outcomes import Outcome, outcome_of
@@ -26,10 +28,11 @@ class Effect(NamedTuple):
     role: str | None
     max_auth_age: int | None
     anonymous_forms: bool
+    cors: Cors | None
 
 
-Clause: TypeAlias = tuple[Effect, frozenset[str], frozenset[Condition], frozenset[Condition]]
-"""A rule for some path, without the path: its effect, its methods, ``has`` and ``missing``."""
+Clause: TypeAlias = tuple[Effect, frozenset[str], frozenset[str], frozenset[Condition], frozenset[Condition]]
+"""A rule for some path, without the path: its effect, its hosts and methods, ``has`` and ``missing``."""
 Ruling: TypeAlias = Effect | Outcome
 """What a policy says of a request: the effect of the rule that decides, or the outcome where none does."""
 
@@ -90,7 +93,10 @@ def read_ruling(policy: Policy, decision: Decision) -> Ruling:
 
 def list_clauses(candidates: Iterable[Candidate]) -> tuple[Clause, ...]:
     """Return the rules for a path, without all that tells them apart only by name."""
-    return tuple((_read_effect(each), each.rule.methods, each.rule.has, each.rule.missing) for each in candidates)
+    return tuple(
+        (_read_effect(each), each.rule.hosts, each.rule.methods, each.rule.has, each.rule.missing)
+        for each in candidates
+    )
 
 
 def _read_effect(candidate: Candidate) -> Effect:
@@ -103,4 +109,5 @@ def _read_effect(candidate: Candidate) -> Effect:
         rule.role,
         rule.max_auth_age,
         rule.anonymous_forms,
+        rule.cors,
     )

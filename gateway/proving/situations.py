@@ -15,7 +15,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
-from gateway.policy.decision import RequestFacts
+from gateway.policy.choice import RequestFacts
 from gateway.policy.rules import Access, Rule
 from gateway.proving.cubes import Cube, merge_points
 from gateway.wire.headers import RawHeader

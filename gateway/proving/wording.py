@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gateway.policy.decision import RequestFacts
+from gateway.policy.choice import RequestFacts
 from gateway.policy.rules import Rule
 from gateway.proving.cases import Example
 from gateway.proving.situations import NOW
@@ -44,7 +44,8 @@ def describe_rule(rule: Rule) -> str:
     demands = [f"role {rule.role}"] if rule.role is not None else []
     demands += [f"signed in within {rule.max_auth_age} s"] if rule.max_auth_age is not None else []
     matchers = " ".join(matcher.source for matcher in rule.matchers)
-    return f"line {rule.line}: {', '.join([rule.access.value, *demands])} to {rule.upstream}: {matchers}"
+    where = f" at {' '.join(sorted(rule.hosts))}" if rule.hosts else ""
+    return f"line {rule.line}: {', '.join([rule.access.value, *demands])} to {rule.upstream}{where}: {matchers}"
 
 
 def list_headers(request: RequestFacts) -> Iterator[tuple[str, str]]:
@@ -64,6 +65,7 @@ def rule_as_json(rule: Rule) -> Json:
         "matcher": [matcher.source for matcher in rule.matchers],
         "access": rule.access.value,
         "upstream": rule.upstream,
+        **({"hosts": sorted(rule.hosts)} if rule.hosts else {}),
     }
 
 

@@ -34,6 +34,7 @@ from gateway.wire.answer_heads import SWITCHING_PROTOCOLS, AnswerBroken, AnswerH
 from gateway.wire.caching import choose_caching
 from gateway.wire.chunks import LAST_CHUNK, encode_chunk
 from gateway.wire.client_connection import ClientConnection
+from gateway.wire.cors_lines import replace_cors, write_cors
 from gateway.wire.headers import is_event_stream
 from gateway.wire.limits import WHOLE_BODY, ConnectionUse
 from gateway.wire.own_answers import Answer, OwnAnswers
@@ -94,6 +95,7 @@ class Exchange:
         "_body",
         "_client",
         "_connection",
+        "_cors",
         "_decision",
         "_head_bytes",
         "_held",
@@ -130,6 +132,7 @@ class Exchange:
         self._held: list[bytes] = []  # of a short answer that is not complete yet
         self._asked_at = 0.0
         self._status = 0  # of the answer, once it has begun
+        self._cors = b""  # what every answer says to pages of other origins, once the rule is known
         self._is_over = self._is_probe = False
 
     def begin(self) -> None:
@@ -167,6 +170,7 @@ class Exchange:
 
     def _act(self, judgement: Judgement) -> None:
         note_judgement(self.record, judgement)
+        self._cors = write_cors(judgement.decision, self.head)
         match judgement.decision:
             case Forward(upstream=None):
                 self._wait_for(self._show_own_page)
@@ -179,8 +183,8 @@ class Exchange:
             case TellState():
                 self._is_probe = True
                 self._wait_for(self._show_own_page)
-            case AnswerOptions(allow):
-                self._send_own(self._parts.own_answers.allow(allow))
+            case AnswerOptions(allow, cors):
+                self._send_own(self._parts.own_answers.allow(allow, cors))
 
     async def _show_own_page(self) -> None:
         self._send_own(await self._parts.own_pages.answer(self.head, self.record))
@@ -319,7 +323,7 @@ class Exchange:
         self._begin_answer(head, body, is_whole=is_whole)
 
     def _begin_answer(self, head: AnswerHead, body: bytes, *, is_whole: bool) -> None:
-        lines = head.lines
+        lines = replace_cors(head.lines, self._cors) if self._cors else head.lines
         if self._renewed is not None and self._renewed.set_cookie:
             lines = self._parts.own_answers.add_cookies(lines, self._renewed)
         elif self._decision is not None and self._decision.is_private:
@@ -415,7 +419,7 @@ class Exchange:
         """Send one of the gateway's own answers."""
         if self._is_over:
             return
-        lines = answer.lines
+        lines = answer.lines + self._cors
         if self._renewed is not None and self._renewed.set_cookie:
             lines = self._parts.own_answers.add_cookies(lines, self._renewed)
         self._release()

@@ -25,6 +25,7 @@ from gateway.wire.limits import MAX_HEAD, MAX_HEADERS
 from shared.errors import BadRequest, HeadersTooLarge
 from shared.observing.trace_context import read_traceparent
 from shared.tokens.session_cookie import BLANKS, CookieNames
+from shared.web.sites import name_of
 
 RawHeader = tuple[bytes, bytes]
 
@@ -196,6 +197,12 @@ def split_lines(lines: bytes) -> list[RawHeader]:
 def list_values(headers: Iterable[RawHeader], wanted: bytes) -> list[bytes]:
     """Return the values of all headers with one name."""
     return [value for name, value in headers if name == wanted]
+
+
+def find_host_name(headers: Iterable[RawHeader]) -> str | None:
+    """Return the name of the host that is asked, in lower case and without its port."""
+    values = list_values(headers, b"host")
+    return name_of(values[0].decode("latin-1").lower()) or None if values else None
 
 
 def list_words(headers: Iterable[RawHeader], wanted: bytes) -> frozenset[bytes]:

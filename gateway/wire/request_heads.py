@@ -23,17 +23,19 @@ import httptools
 import structlog
 
 from gateway.policy.canonical_paths import CanonicalPath, PathRefused, PathTooLong, canonicalize_path, check_query
-from gateway.policy.rules import METHODS
+from gateway.policy.rules import METHODS, SIGN_IN_PATH
 from gateway.wire.headers import PassingHeaders, RawHeader, list_words, read_passing_headers
 from gateway.wire.lookup import Lookup
 from gateway.wire.websocket import wants_websocket
 from shared.errors import AppError, BadRequest, MethodNotAllowed, UriTooLong
 from shared.observing.request_context import NAMING_HEADERS
 from shared.web.error_responses import accepts_html
+from shared.web.sites import LONGEST_QUERY, LONGEST_WAY_BACK
 
 HTTP_VERSIONS = ("1.1", "1.0")
 
 _PLAIN_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[!-~]*) HTTP/1\.1")
+_SIGN_IN = SIGN_IN_PATH.encode()
 _PLAIN_START = b"POST / HTTP/1.1\r\n"
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
@@ -167,7 +169,8 @@ def read_line(method: str, raw_path: bytes, query: bytes, version: str = "1.1") 
             raise MethodNotAllowed(", ".join(sorted(METHODS)))
         if version not in HTTP_VERSIONS:
             raise BadRequest("Only HTTP/1.1 is spoken here")
-        return RequestLine(method, raw_path, check_query(query), version, canonicalize_path(raw_path))
+        most = LONGEST_WAY_BACK if raw_path == _SIGN_IN else LONGEST_QUERY
+        return RequestLine(method, raw_path, check_query(query, most), version, canonicalize_path(raw_path))
     except PathTooLong as error:
         refusal = UriTooLong(error.reason)
     except PathRefused as error:

@@ -22,12 +22,12 @@ from shared.language.templates import Templates
 from shared.language.translations import translate
 from shared.observing.request_context import record_of
 from shared.web.error_pages import say_wait
+from shared.web.sites import LONGEST_QUERY
 
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
 SIGN_IN, SIGN_UP = "/api/auth/signin", "/signup"
 NOT_LED_BACK_TO = ("", SIGN_UP, "/signup/code", "/forgot", "/forgot/code")
-LONGEST_QUERY = 8192  # bytes that the gateway accepts
 
 
 def render_page(

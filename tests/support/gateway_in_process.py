@@ -7,7 +7,7 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -85,7 +85,7 @@ class RunningGateway:
 
 
 @contextlib.asynccontextmanager
-async def running_gateway(
+async def running_gateway(  # noqa: PLR0913 - each test varies one of them
     rules: Path,
     *,
     limits: Limits | None = None,
@@ -94,9 +94,11 @@ async def running_gateway(
     auth_service_url: str = NO_AUTH_SERVICE,
     by: Signer | None = None,
     promises: Path | None = None,
+    sites: Sequence[str] = (),
 ) -> AsyncIterator[RunningGateway]:
     """Give a gateway with the policy of a file, which takes the access tokens of a signer, or of the usual one.
 
+    ``sites`` are names of hosts with one sign-in, which is at the first of them; else there is localhost alone.
     Without an auth service, a signer's public key is published by one that does nothing else.
     """
     signer = by or USUAL.signer
@@ -106,7 +108,7 @@ async def running_gateway(
         listener = socket.create_server(("127.0.0.1", 0))
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as uvloop sets it, which tests do without
         settings = _settings(listener.getsockname()[1], rules, environment, auth_service_url, signer)
-        settings = settings.model_copy(update={"gateway_promises": promises})
+        settings = settings.model_copy(update={"gateway_promises": promises, **_name_sites(settings.port, sites)})
         metrics = Metrics()
         app = create_app(settings, metrics, limits or Limits(), client_limits)
         server = await _serve(app, listener)
@@ -128,6 +130,14 @@ def _settings(
         auth_service_url=auth_service_url,
         gateway_rules=rules,
     )
+
+
+def _name_sites(port: int, names: Sequence[str]) -> dict[str, object]:
+    if not names:
+        return {}
+    first, *others = (f"{name}:{port}" for name in names)
+    domain = names[0].partition(".")[2]
+    return {"nextauth_url": f"http://{first}", "cookie_domain": domain, "gateway_hosts": tuple(others)}
 
 
 async def _serve(app: GatewayApp, listener: socket.socket) -> DrainingServer:

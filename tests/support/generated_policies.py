@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 from gateway.matching.matchers import Matcher, compile_matcher, compile_regex
 from gateway.policy.canonical_paths import KEPT_RAW, CanonicalPath, PathRefused, canonicalize_path
-from gateway.policy.decision import RequestFacts
+from gateway.policy.choice import RequestFacts
+from gateway.policy.cors import Cors
 from gateway.policy.rules import (
     FORWARDED_METHODS,
     METHODS,
@@ -68,6 +69,8 @@ HEADERS = (
     (b"sec-websocket-key", b"AAAAAAAAAAAAAAAAAAAAAA=="),
 )
 QUERIES = (b"", b"q", b"q=1", b"q=a", b"q=1&q=", b"r=1")
+HOST_SETS = tuple(map(frozenset, ({"beta.example.com"}, {"example.com"}, {"beta.example.com", "example.org"})))
+CORS = (Cors(frozenset({"*"})), Cors(frozenset({"https://app.example"}), credentials=True))
 ROLES = ("admin", "editor")
 AGES = (0, 30, 60, 61, 300, 301, 4000)
 LENGTHS = (None, None, 0, 10, 11, 100, 101)
@@ -120,6 +123,9 @@ class PolicyMaker:
                 rules.insert(at, self._make_rule(len(rules) + 1))
             case "upstream":
                 rules[at] = replace(rule, upstream=self._random.choice(("posts", "auth", "gateway")))
+            case "sites":
+                hosts, cors = self._random.choice((frozenset(), *HOST_SETS)), self._random.choice((None, *CORS))
+                rules[at] = replace(rule, hosts=hosts, cors=cors)
         return rules
 
     def make_requests(self, policies: tuple[Policy, ...], count: int) -> list[tuple[RequestFacts, Caller]]:
@@ -144,6 +150,8 @@ class PolicyMaker:
             role=choose(ROLES) if demands and maybe() < 0.3 else None,
             max_auth_age=choose((60, 300)) if demands and maybe() < 0.3 else None,
             anonymous_forms=access is Access.PAGE and maybe() < 0.3,
+            hosts=choose(HOST_SETS) if maybe() < 0.3 else frozenset(),
+            cors=choose(CORS) if maybe() < 0.2 else None,
         )
 
     def _make_conditions(self) -> frozenset[Condition]:
@@ -185,7 +193,7 @@ class PolicyMaker:
         return User(Claims(7, "Bob", "bob@example.com", "s", "t", NOW, NOW + 3600, since, roles), "token")
 
 
-CHANGES = ("drop", "swap", "widen", "open", "method", "role", "add", "upstream")
+CHANGES = ("drop", "swap", "widen", "open", "method", "role", "add", "upstream", "sites")
 
 
 def widen(matcher: Matcher) -> Matcher:

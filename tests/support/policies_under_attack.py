@@ -1,4 +1,4 @@
-"""The policy of the gateway that is attacked."""
+"""The policies of the gateway that is attacked."""
 
 OPEN_RULES = """
 [upstreams]
@@ -33,3 +33,10 @@ access = "public"
 upstream = "victim"
 """
 """The policy that is hardest to keep: whatever misses a protecting rule is public and goes to the same upstream."""
+
+_LOOSENED = """
+hosts = "localhost"
+cors = { origins = "https://app.example", credentials = true }
+"""
+LOOSENED_RULES = OPEN_RULES.replace('upstream = "victim"\n', f'upstream = "victim"{_LOOSENED}')
+"""The same about one host, with an origin whose pages may use the caller's cookies."""

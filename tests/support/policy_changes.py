@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from gateway.policy.decision import RequestFacts, decide
+from gateway.policy.choice import RequestFacts
+from gateway.policy.decision import decide
 from gateway.policy.rules import Policy
 from gateway.proving.diff import Diff
 from gateway.proving.outcomes import Outcome, outcome_of

@@ -96,7 +96,7 @@ async def begin(browser: httpx2.AsyncClient, provider: str, query: str = "", **m
     return url
 
 
-async def prove_there(url: str, person: str, there: httpx2.AsyncClient | None = None) -> str:
+async def prove_there(url: str, person: str, there: httpx2.AsyncClient | None = None, here: str = PUBLIC_URL) -> str:
     """Do at a provider what somebody does in a browser, and return where that sends them back to."""
     async with contextlib.AsyncExitStack() as stack:
         client = there or await stack.enter_async_context(httpx2.AsyncClient())
@@ -106,7 +106,7 @@ async def prove_there(url: str, person: str, there: httpx2.AsyncClient | None = 
                 answer = await client.post(form.action, data={**form.fields, "login": person, "password": "any"})
             assert answer.is_redirect, answer.text
             url = urljoin(str(answer.url), answer.headers["location"])
-            if url.startswith(PUBLIC_URL):
+            if url.startswith(here):
                 return url
     raise AssertionError("it never leads back")
 

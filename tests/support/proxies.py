@@ -1,7 +1,7 @@
 """Real nginx, Caddy and HAProxy for the tests, run with the configurations of ``docs/forward-auth``, or with another.
 
-Nothing in a configuration is changed but its ports, and nothing is added but what keeps a second instance out of the
-way of the system's own: where it writes its files.
+Nothing in a configuration is changed but its ports and the names of the site, and nothing is added but what keeps a
+second instance out of the way of the system's own: where it writes its files.
 """
 
 import asyncio
@@ -59,11 +59,12 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the proxy listens, and where it finds the gateway and the application."""
+    """Where the proxy listens, by which names, and where it finds the gateway and the application."""
 
     public: int
     gateway: int
     application: int
+    names: tuple[str, ...] = ("localhost",)
 
 
 @contextlib.contextmanager
@@ -103,6 +104,9 @@ def _prepare(name: str, folder: Path, ports: Ports, configuration: str | None) -
     for documented, actual in (("8000", ports.public), ("3000", ports.gateway), ("8080", ports.application)):
         assert configuration or f":{documented}" in text
         text = text.replace(f":{documented}", f":{actual}")
+    sites = ", ".join(f"http://{each}:{ports.public}" for each in ports.names)
+    text = text.replace(f"http://localhost:{ports.public}", sites)
+    text = text.replace("server_name localhost", f"server_name {' '.join(ports.names)}")
     path = folder / _FILES[name]
     path.write_text(text)
     program = shutil.which(name, path=_search_path()) or name

@@ -120,8 +120,7 @@ LONGER_FILES = {
     "auth_service/guessing/rules.py": "the guessing rule stands in one place",
     "auth_service/web/nextauth.py": "NextAuth's protocol in one place, as its clients speak it",
     "auth_service/sessions.py": "its laws need all that happens to a session side by side",
-    "gateway/policy/schema.py": "each word of a policy, its type and its meaning in one place",
-    "gateway/policy/decision.py": "all that may happen to a request, in the order in which it is asked",
+    "gateway/policy/schema.py": "every word of a policy, with its type and its meaning, in one place",
     "gateway/wire/answer_heads.py": "one reader of answers, whose laws are about heads and bodies together",
     "gateway/wire/request_heads.py": "what a head means, read anew or remembered by the same rules",
 }

@@ -23,6 +23,7 @@ from shared.tokens.claims import Claims
 from shared.tokens.device_cookie import DeviceCookies, LastSignIn
 from shared.tokens.session_cookie import CookieNames, SessionClaims, SessionSealer
 from shared.tokens.signed import AccessTokens, KeyRing
+from shared.web.sites import Sites
 
 NOW = 1_800_000_000
 URL = "http://localhost:3000"
@@ -128,7 +129,7 @@ CREDENTIALS = Credentials(
     sealer=SEALER,
     devices=DeviceCookies("a-cookie-key-for-unit-tests-number-2"),
     cookie_names=CookieNames.of(URL),
-    public_url=URL,
+    sites=Sites(URL),
 )
 GATE = Gate(CURRENT, CREDENTIALS)
 
@@ -569,3 +570,88 @@ def test_after_a_renewal_the_log_is_told_of_its_caller() -> None:
     record, asked = begin_record(()), Asked("GET", "/page/1", STALE_SESSION)
     note_judgement(record, judge(asked, FRESH))
     assert (record.user_id, record.anonymous_because, record.refusal) == (7, None, None)
+
+
+# Several hosts
+
+
+SITES_POLICY = """
+[upstreams]
+posts = "http://posts"
+
+[[rule]]
+matcher = ["/api"]
+access = "protected"
+upstream = "posts"
+cors = { origins = "https://ui.example.com", credentials = true }
+
+[[rule]]
+matcher = ["/:path*"]
+access = "page"
+upstream = "posts"
+"""
+ID, APP, UI = (f"https://{name}.example.com" for name in ("id", "app", "ui"))
+SITES = Sites.of(ID, "example.com", ["app.example.com", "gateway:3000"])
+SITE_HEADS = RequestHeads({b"gateway:3000", *(host.encode() for host in SITES.hosts)})
+SITE_GATE = Gate(
+    CurrentPolicy(lambda: parse_policy(SITES_POLICY, {}), Limits()), dataclasses.replace(CREDENTIALS, sites=SITES)
+)
+
+
+def judge_at(host: str, method: str, target: str, **headers: str) -> Judgement:
+    """Return the judgement on a request of a signed-in browser; underscores in header names stand for hyphens."""
+    lines = {"host": host, "cookie": seal(sign()), **headers}
+    text = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in lines.items())
+    return SITE_GATE.judge(SITE_HEADS.read(f"{method} {target} HTTP/1.1\r\n{text}\r\n".encode()), NOW)
+
+
+@pytest.mark.parametrize(
+    ("host", "headers", "caller"),
+    [
+        ("app.example.com", {"origin": APP}, "ada"),
+        ("app.example.com", {"sec_fetch_site": "same-origin"}, "ada"),
+        ("app.example.com", {"origin": ID}, "missing"),
+        ("app.example.com", {"origin": ID, "sec_fetch_site": "same-site"}, "missing"),
+        ("app.example.com", {"origin": UI, "sec_fetch_site": "same-site"}, "missing"),
+        ("id.example.com", {"origin": ID}, "ada"),
+        ("id.example.com:443", {"origin": ID}, "ada"),
+        ("id.example.com", {"origin": APP}, "missing"),
+        ("gateway:3000", {"origin": ID}, "ada"),
+        ("gateway:3000", {"origin": "https://gateway:3000"}, "missing"),
+    ],
+)
+def test_a_page_of_another_site_is_not_our_own(host: str, headers: dict[str, str], caller: str) -> None:
+    """Each site's forms are for it alone: that two share a session lets no page of one act at the other."""
+    assert name(judge_at(host, "POST", "/form", **headers).caller) == caller
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "caller"),
+    [
+        ("/api", {"origin": UI, "sec_fetch_site": "same-site"}, "ada"),
+        ("/api", {"origin": UI}, "ada"),
+        ("/api", {"origin": "https://evil.example.com", "sec_fetch_site": "same-site"}, "missing"),
+        ("/api", {"origin": "http://ui.example.com", "sec_fetch_site": "cross-site"}, "missing"),
+        ("/api/", {"origin": UI}, "ada"),
+        ("/apix", {"origin": UI, "sec_fetch_site": "same-site"}, "missing"),
+        ("/%61pi", {"origin": UI, "sec_fetch_site": "same-site"}, "missing"),
+    ],
+)
+def test_a_rule_trusts_pages_of_its_listed_origins(target: str, headers: dict[str, str], caller: str) -> None:
+    """The cookie counts from an origin that the deciding rule lists with credentials, and on no other rule's paths."""
+    assert name(judge_at("app.example.com", "PUT", target, **headers).caller) == caller
+
+
+@pytest.mark.parametrize(
+    ("host", "location"),
+    [
+        ("app.example.com", f"{ID}/api/auth/signin?callbackUrl=https%3A%2F%2Fapp.example.com%2Fx"),
+        ("id.example.com", "/api/auth/signin?callbackUrl=%2Fx"),
+        ("gateway:3000", "/api/auth/signin?callbackUrl=%2Fx"),
+    ],
+)
+def test_where_a_browser_is_led_to_sign_in(host: str, location: str) -> None:
+    """From another site to the public one, with the way back; by a name that is no site, as ever."""
+    decision = judge_at(host, "GET", "/x", cookie="").decision
+    assert isinstance(decision, RedirectToSignIn)
+    assert decision.location == location
