@@ -99,9 +99,12 @@ def describe_granted(upstream: Upstream) -> Iterator[str]:
         yield "granted   " + ", ".join(f"{word} = {value:g}" for word, value in upstream.granted.items())
 
 
+def list_demands(rule: Rule) -> list[str]:
+    """Return what a rule asks of a signed-in caller."""
+    demands = [f"role {rule.role}"] if rule.role is not None else []
+    return demands + ([f"signed in within {rule.max_auth_age} s"] if rule.max_auth_age is not None else [])
+
+
 def _name(rule: Rule) -> str:
-    demands = [rule.access.value]
-    demands += [f"role {rule.role}"] if rule.role is not None else []
-    demands += [f"signed in within {rule.max_auth_age} s"] if rule.max_auth_age is not None else []
-    demands += [f"at {' '.join(sorted(rule.hosts))}"] if rule.hosts else []
-    return f"line {rule.line}, {', '.join(demands)}"
+    where = [f"at {' '.join(sorted(rule.hosts))}"] if rule.hosts else []
+    return ", ".join([f"line {rule.line}", rule.access, *list_demands(rule), *where])

@@ -186,7 +186,10 @@ def _covering(policy: Policy, index: int, method: str, rule: Rule | None, host: 
 def _find_path(wanted: Sequence[Matcher], unwanted: Iterable[Matcher]) -> str | None:
     """Return a shortest canonical path that all of ``wanted`` match and none of ``unwanted``, or None."""
     near = [matcher.dfa for matcher in unwanted if all(_may_meet(matcher, other) for other in wanted)]
-    return find_text([_canonical(), *(matcher.dfa for matcher in wanted)], near)
+    try:
+        return find_text([_canonical(), *(matcher.dfa for matcher in wanted)], near)
+    except MatcherInvalid as error:
+        raise MatcherInvalid(f"{wanted[0].source}: {error}") from None
 
 
 def _may_meet(one: Matcher, other: Matcher) -> bool:

@@ -14,9 +14,9 @@ from gateway.policy.rules import Upstream
 class Outcome(NamedTuple):
     """What becomes of a request. ``status`` is None where it passes: then ``upstream`` gets it, or the gateway (None).
 
-    ``has_token``: with the caller's access token; ``has_own_credentials``: with the Authorization header as it came.
-    ``is_private``: the answer is for this caller alone, so that no cache may keep it for others. ``cors``: whose pages
-    may read the answer.
+    ``has_token``: with the caller's access token. ``is_private``: the answer is for this caller alone, so that no cache
+    may keep it for others. ``has_own_credentials``: with the Authorization header as it came, if there is one.
+    ``cors``: whose pages may read the answer.
     """
 
     status: int | None
@@ -82,7 +82,7 @@ def _describe_passing(outcome: Outcome, other: Outcome) -> str:
     upstream = outcome.upstream
     verb = "opens a WebSocket to" if outcome.is_websocket else "passes to"
     parts = [f"{verb} {outcome.where}" + (", with the caller's token" if outcome.has_token else "")]
-    parts += ["with its Authorization header as it came"] * outcome.has_own_credentials
+    parts += ["with any Authorization header as it came"] * outcome.has_own_credentials
     if other.status is None and outcome.where == other.where:
         parts += _list_addresses(upstream, other.upstream) if upstream and other.upstream else []
         if outcome.is_private != other.is_private:

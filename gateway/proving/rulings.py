@@ -6,29 +6,26 @@ requests alike, whatever their matchers, methods and conditions. Of two others, 
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.choice import RequestFacts
-from gateway.policy.cors import Cors
 from gateway.policy.decision import AnswerOptions, Decision, apply_rule
-from gateway.policy.rules import Access, Candidate, Condition, Policy, Rule, Upstream
+from gateway.policy.rules import Candidate, Condition, Policy, Rule, Upstream
 from gateway.proving.cubes import merge_points
 from gateway.proving.outcomes import Outcome, outcome_of
 from gateway.proving.situations import NOW, ORIGIN, Situation, Ways
 
 
 class Effect(NamedTuple):
-    """What a rule does to a request that it decides: all of it but where it applies."""
+    """What a rule does to a request that it decides: all that it says, but not where it applies.
 
-    access: Access
+    ``rule`` is the rule without that. So a word that rules learn later counts, without being named here.
+    """
+
+    rule: Rule
     upstream: Upstream | None
-    max_body: int
-    websocket: bool
-    role: str | None
-    max_auth_age: int | None
-    anonymous_forms: bool
-    cors: Cors | None
 
 
 Clause: TypeAlias = tuple[Effect, frozenset[str], frozenset[str], frozenset[Condition], frozenset[Condition]]
@@ -101,13 +98,5 @@ def list_clauses(candidates: Iterable[Candidate]) -> tuple[Clause, ...]:
 
 def _read_effect(candidate: Candidate) -> Effect:
     rule = candidate.rule
-    return Effect(
-        rule.access,
-        candidate.upstream,
-        rule.max_body,
-        rule.websocket,
-        rule.role,
-        rule.max_auth_age,
-        rule.anonymous_forms,
-        rule.cors,
-    )
+    nowhere = replace(rule, line=0, matchers=(), methods=frozenset(), has=frozenset(), missing=frozenset(), upstream="")
+    return Effect(replace(nowhere, hosts=frozenset()), candidate.upstream)

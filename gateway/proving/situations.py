@@ -7,6 +7,7 @@ What a rule does with a request depends on nothing but these (``decision.apply_r
 2. Whether it may be a navigation (Fetch Metadata). Whether it is a form of ours (POST).
 3. Whether it asks for a WebSocket, well or badly.
 4. How long its body is announced to be: at most what both rules allow, or more than one of them does.
+5. Whether it has several Authorization headers, where a rule says ``own_credentials``.
 
 All combinations are tried, so two rules that agree in all of them do the same with every request.
 """
@@ -39,6 +40,7 @@ _HANDSHAKE: tuple[RawHeader, ...] = (
     (b"sec-websocket-version", b"13"),
     (b"sec-websocket-key", b"AAAAAAAAAAAAAAAAAAAAAA=="),
 )
+_SEVERAL_CREDENTIALS: tuple[RawHeader, ...] = ((b"authorization", b"Basic eA=="), (b"authorization", b"Basic eQ=="))
 
 
 class Sender(NamedTuple):
@@ -63,6 +65,7 @@ class Situation(NamedTuple):
     is_form: bool = False
     upgrade: tuple[RawHeader, ...] = ()
     body: int | None = None
+    credentials: tuple[RawHeader, ...] = ()
 
     def as_possible(self) -> "Situation":
         """Return the situation without the body that a request for an upgrade can't have (``wire.headers``)."""
@@ -72,8 +75,8 @@ class Situation(NamedTuple):
         """Return the request as it comes in this situation."""
         is_doubtful = any(name in _TELLING for name, _ in request.headers)
         mode = (_NOT_NAVIGATING,) if self.is_fetch else (_NAVIGATING,) if is_doubtful else ()
-        headers = (*mode, *(_FORM if self.is_form else ()), *self.upgrade)
-        return request._replace(headers=(*request.headers, *headers), content_length=self.body)
+        headers = (*request.headers, *mode, *_FORM * self.is_form, *self.upgrade, *self.credentials)
+        return request._replace(headers=headers, content_length=self.body)
 
 
 class Ways(NamedTuple):
@@ -84,6 +87,7 @@ class Ways(NamedTuple):
     is_form: tuple[bool, ...]
     upgrade: tuple[tuple[RawHeader, ...], ...]
     body: tuple[int | None, ...]
+    credentials: tuple[tuple[RawHeader, ...], ...]
 
     @classmethod
     def of(cls, rules: Sequence[Rule], method: str) -> "Ways":
@@ -96,6 +100,7 @@ class Ways(NamedTuple):
             (False, True) if has_forms else (False,),
             ((), _UPGRADE, _HANDSHAKE) if method == "GET" else ((), _UPGRADE),
             (None, *sorted({rule.max_body + 1 for rule in rules})),
+            ((), _SEVERAL_CREDENTIALS) if any(rule.own_credentials for rule in rules) else ((),),
         )
 
     def list_situations(self) -> Iterator[Situation]:
@@ -108,12 +113,13 @@ class Ways(NamedTuple):
 
     def describe(self, cube: Cube[Hashable]) -> str:
         """Return how requests come in these situations, beside who sends them; empty for plain ones."""
-        fetch, form, upgrade, body = (some for some in cube[1:])
+        fetch, form, upgrade, body, credentials = (some for some in cube[1:])
         parts = [
             _name_fetch(fetch) if len(fetch) < len(self.is_fetch) else "",
             _name_form(form) if len(form) < len(self.is_form) else "",
             _name_upgrade(upgrade, self.upgrade) if len(upgrade) < len(self.upgrade) else "",
             _name_body([length for length in self.body if length in body], self.body),
+            "with several Authorization headers" if () not in credentials else "",
         ]
         return ", ".join(filter(None, parts))
 
@@ -150,8 +156,8 @@ def _name_users(cube: Cube[Hashable], roles: Sequence[str], ages: Sequence[int])
     *held, since = cube
     with_role = [role for role, values in zip(roles, held, strict=True) if values == {True}]
     without = [role for role, values in zip(roles, held, strict=True) if values == {False}]
-    words = ["signed in", _name_age([age for age in ages if age in since], ages)]
-    words += [f"with the role {role}" for role in with_role] + [f"without the role {role}" for role in without]
+    demands = [f"with the role {role}" for role in with_role] + [f"without the role {role}" for role in without]
+    words = ["signed in", _name_age([age for age in ages if age in since], ages), " and ".join(demands)]
     return " ".join(filter(None, words))
 
 

@@ -7,18 +7,20 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import httpx2
+import pytest
 from pydantic import SecretStr
 
 from gateway.app import GatewayApp, accept, create_app
 from gateway.callers.credentials import Credentials
 from gateway.settings import GatewaySettings
 from gateway.wire.limits import ClientLimits, Limits
+from shared.auth_events import follower
 from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
 from shared.process.draining import DrainingServer
@@ -111,7 +113,8 @@ async def running_gateway(  # noqa: PLR0913 - each test varies one of them
         settings = settings.model_copy(update={"gateway_promises": promises, **_name_sites(settings.port, sites)})
         metrics = Metrics()
         app = create_app(settings, metrics, limits or Limits(), client_limits)
-        server = await _serve(app, listener)
+        with _waiting_for_nobody() if auth_service_url == NO_AUTH_SERVICE else contextlib.nullcontext():
+            server = await _serve(app, listener)
         stack.push_async_callback(server.shutdown, [listener])
         credentials = Credentials.of(settings, Revocations(), keys_of(signer) if signer.key is not None else None)
         yield RunningGateway(settings.port, settings, credentials, metrics, server)
@@ -138,6 +141,14 @@ def _name_sites(port: int, names: Sequence[str]) -> dict[str, object]:
     first, *others = (f"{name}:{port}" for name in names)
     domain = names[0].partition(".")[2]
     return {"nextauth_url": f"http://{first}", "cookie_domain": domain, "gateway_hosts": tuple(others)}
+
+
+@contextlib.contextmanager
+def _waiting_for_nobody() -> Iterator[None]:
+    """Let a gateway start at once, without hoping for an auth service."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(follower, "START_TIMEOUT", 0.0)
+        yield
 
 
 async def _serve(app: GatewayApp, listener: socket.socket) -> DrainingServer:

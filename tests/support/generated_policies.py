@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from functools import cache
+from typing import Any
 from urllib.parse import quote
 
 from gateway.matching.matchers import Matcher, compile_matcher, compile_regex
@@ -55,6 +56,7 @@ CONDITIONS = (
     (Source.QUERY, "q", "\\d*"),
     (Source.HOST, "", "beta\\..*"),
 )
+CREDENTIALS = ((b"authorization", b"Basic eA=="), (b"authorization", b"Basic eQ=="))
 HEADERS = (
     *((b"x-beta", value) for value in (b"on", b"yes", b"no", b"")),
     *((b"cookie", value) for value in (b"c=1", b"d=1", b"c=")),
@@ -62,6 +64,7 @@ HEADERS = (
     *((b"sec-fetch-mode", value) for value in (b"navigate", b"cors")),
     *((b"sec-fetch-site", value) for value in (b"same-origin", b"cross-site")),
     (b"content-type", b"application/x-www-form-urlencoded"),
+    *CREDENTIALS,
     (b"upgrade", b"websocket"),
     (b"upgrade", b"h2c"),
     (b"connection", b"upgrade"),
@@ -104,29 +107,39 @@ class PolicyMaker:
         return policy
 
     def _change_rule(self, kind: str, rules: list[Rule], at: int) -> list[Rule]:
-        rule = rules[at]
         match kind:
             case "drop" if len(rules) > 1:
                 del rules[at]
             case "swap":
                 other = self._random.randrange(len(rules))
                 rules[at], rules[other] = rules[other], rules[at]
-            case "widen":
-                rules[at] = replace(rule, matchers=tuple(map(widen, rule.matchers)))
-            case "open" if rule.access is Access.PAGE:
-                rules[at] = replace(rule, access=Access.PUBLIC, role=None, max_auth_age=None, anonymous_forms=False)
-            case "method":
-                rules[at] = replace(rule, methods=rule.methods | {self._random.choice(sorted(METHODS))})
-            case "role":
-                rules[at] = replace(rule, role=None)
             case "add":
                 rules.insert(at, self._make_rule(len(rules) + 1))
-            case "upstream":
-                rules[at] = replace(rule, upstream=self._random.choice(("posts", "auth", "gateway")))
-            case "sites":
-                hosts, cors = self._random.choice((frozenset(), *HOST_SETS)), self._random.choice((None, *CORS))
-                rules[at] = replace(rule, hosts=hosts, cors=cors)
+            case _:
+                rules[at] = self._change_words(kind, rules[at])
         return rules
+
+    def _change_words(self, kind: str, rule: Rule) -> Rule:
+        words: dict[str, Any] = {}
+        match kind:
+            case "widen":
+                words = {"matchers": tuple(map(widen, rule.matchers))}
+            case "open" if rule.access is Access.PAGE:
+                words = {"access": Access.PUBLIC, "role": None, "max_auth_age": None, "anonymous_forms": False}
+            case "method":
+                words = {"methods": rule.methods | {self._random.choice(sorted(METHODS))}}
+            case "role":
+                words = {"role": None}
+            case "own credentials on" if rule.access is Access.PUBLIC:
+                words = {"own_credentials": True}
+            case "own credentials off":
+                words = {"own_credentials": False}
+            case "upstream":
+                words = {"upstream": self._random.choice(("posts", "auth", "gateway"))}
+            case "sites":
+                hosts = self._random.choice((frozenset[str](), *HOST_SETS))
+                words = {"hosts": hosts, "cors": self._random.choice((None, *CORS))}
+        return replace(rule, **words)
 
     def make_requests(self, policies: tuple[Policy, ...], count: int) -> list[tuple[RequestFacts, Caller]]:
         """Return requests for paths that the policies' matchers match, or nearly match."""
@@ -150,6 +163,7 @@ class PolicyMaker:
             role=choose(ROLES) if demands and maybe() < 0.3 else None,
             max_auth_age=choose((60, 300)) if demands and maybe() < 0.3 else None,
             anonymous_forms=access is Access.PAGE and maybe() < 0.3,
+            own_credentials=access is Access.PUBLIC and maybe() < 0.5,
             hosts=choose(HOST_SETS) if maybe() < 0.3 else frozenset(),
             cors=choose(CORS) if maybe() < 0.2 else None,
         )
@@ -174,6 +188,8 @@ class PolicyMaker:
         headers = tuple(self._random.sample(HEADERS, self._random.choice((0, 0, 1, 2, 3))))
         if self._random.random() < 0.1:
             headers = HEADERS[-5:-4] + HEADERS[-3:] + headers
+        if self._random.random() < 0.1:
+            headers = CREDENTIALS + headers
         asks_upgrade = any(name == b"upgrade" for name, _ in headers)  # which no body may follow
         return RequestFacts(
             self._random.choice(sorted(METHODS)),
@@ -193,7 +209,10 @@ class PolicyMaker:
         return User(Claims(7, "Bob", "bob@example.com", "s", "t", NOW, NOW + 3600, since, roles), "token")
 
 
-CHANGES = ("drop", "swap", "widen", "open", "method", "role", "add", "upstream", "sites")
+CHANGES = (
+    *("drop", "swap", "widen", "open", "method", "role", "own credentials on", "own credentials off", "add"),
+    *("upstream", "sites"),
+)
 
 
 def widen(matcher: Matcher) -> Matcher:

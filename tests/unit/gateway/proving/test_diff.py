@@ -1,12 +1,14 @@
 """What a change of the policy changes: all of it, nothing else, and each with a request that shows it."""
 
 from collections.abc import Callable
+from dataclasses import fields
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.policy.file import load_policy, parse_policy
+from gateway.policy.rules import Rule
 from gateway.proving.diff import Diff, compare_policies
 from gateway.proving.outcomes import Outcome, describe_pair
 from gateway.settings import DEFAULT_RULES
@@ -125,6 +127,14 @@ def test_nothing_changes(old: list[str], new: list[str]) -> None:
                 "/a OPTIONS: anyone 204 204",
             ],
         ),
+        (
+            [rule("/a")],
+            [rule("/a", own_credentials="true")],
+            [
+                "/a GET HEAD POST PUT PATCH DELETE: anonymous posts posts",
+                "/a GET HEAD POST PUT PATCH DELETE: signed in posts posts",
+            ],
+        ),
     ],
 )
 def test_what_changes(old: list[str], new: list[str], changes: list[str]) -> None:
@@ -191,6 +201,50 @@ def test_a_condition_on_what_the_gateway_reads_is_no_guess() -> None:
     assert any("conditions look at what the gateway reads itself" in each for each in diff.undecided)
 
 
+SEVERAL = "with several Authorization headers"
+
+
+def test_credentials_that_a_service_gets_are_a_change() -> None:
+    """Switching ``own_credentials`` on or off is told of every caller, and that two credentials are refused with it."""
+    without, own = read(rule("/a")), read(rule("/a", own_credentials="true"))
+    for old, new, refusal in ((without, own, "posts 400"), (own, without, "400 posts")):
+        diff = compare_policies(old, new)
+        check_changes(diff, old, new)
+        assert list_changes(diff, SEVERAL) == [
+            f"/a GET HEAD POST PUT PATCH DELETE: {who} {refusal}" for who in ("anonymous", "signed in")
+        ]
+    assert compare_policies(own, own).is_empty
+
+
+CHANGED_WORDS: dict[str, tuple[str, str]] = {
+    # Of each word of a rule, a rule with it and one without, or with another.
+    "matchers": (rule("/a"), rule("/b")),
+    "access": (rule("/a"), rule("/a", "page")),
+    "upstream": (rule("/a"), rule("/a", upstream='"gateway"')),
+    "methods": (rule("/a"), rule("/a", methods='["GET"]')),
+    "has": (rule("/a"), rule("/a", has=has("cookie", "c"))),
+    "missing": (rule("/a"), rule("/a", missing=has("cookie", "c"))),
+    "max_body": (rule("/a"), rule("/a", max_body="9")),
+    "websocket": (rule("/a"), rule("/a", websocket="true")),
+    "role": (rule("/a", "page"), rule("/a", "page", role='"admin"')),
+    "max_auth_age": (rule("/a", "page"), rule("/a", "page", max_auth_age="9")),
+    "anonymous_forms": (rule("/a", "page"), rule("/a", "page", anonymous_forms="true")),
+    "own_credentials": (rule("/a"), rule("/a", own_credentials="true")),
+    "hosts": (rule("/a"), rule("/a", hosts='"a.example"')),
+    "cors": (rule("/a"), rule("/a", cors='"https://app.example"')),
+}
+
+
+@pytest.mark.parametrize("word", [field.name for field in fields(Rule) if field.name != "line"])
+def test_every_word_of_a_rule_counts(word: str) -> None:
+    """Whatever a rule says, a change of it is told; so is a change of any word that rules learn later."""
+    one, other = map(read, CHANGED_WORDS[word])
+    for old, new in ((one, other), (other, one)):
+        diff = compare_policies(old, new)
+        assert check_changes(diff, old, new)
+        assert not diff.undecided
+
+
 EDITS: list[tuple[str, Callable[[str], str]]] = [
     ("/userposts", lambda text: text.replace('["/userposts/:path*"]', '["/userposts/:path+"]')),
     ("/api/user/a/a", lambda text: text.replace('"/api/user/:id"', '"/api/user/:id+"')),
@@ -198,6 +252,7 @@ EDITS: list[tuple[str, Callable[[str], str]]] = [
     ("/api/me/email", lambda text: text.replace("max_auth_age = 300\n", "")),
     ("/account", lambda text: text.replace("anonymous_forms = true\nmax_body = 16384", "max_body = 16384")),
     ("/forgot", lambda text: text.replace("max_body = 8192", "max_body = 8193")),
+    ("/api/revocations", lambda text: text.replace("\nown_credentials = true\n", "\n")),
     ("/docs", lambda text: text.replace('"/docs"', '"/doc"')),
 ]
 

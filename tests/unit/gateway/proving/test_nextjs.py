@@ -4,7 +4,8 @@ import pytest
 
 from gateway.policy.file import load_policy
 from gateway.proving.nextjs import GuardComparison, compare_guards
-from gateway.proving.nextjs_file import NextjsUnreadable, NextMatcher
+from gateway.proving.nextjs_file import NextMatcher
+from gateway.proving.nextjs_tokens import NextjsUnreadable
 from gateway.settings import DEFAULT_RULES
 from tests.support.policies import has, read, rule
 
@@ -46,7 +47,7 @@ def test_what_cannot_be_decided_is_not_taken_for_guarded() -> None:
     """Conditions that depend on one another are no proof."""
     rules = [rule("/a", "page", has=has("header", "cookie")), rule("/a", "page", has=has("cookie", "c"))]
     guards = compare(["/a"], *rules)
-    assert (guards.open, guards.is_guarded) == ((), False)
+    assert (guards.open, guards.is_guarded) == ([], False)
 
 
 def test_a_matcher_that_is_invalid_is_said() -> None:

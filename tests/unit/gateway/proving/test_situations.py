@@ -11,7 +11,7 @@ from gateway.proving.rulings import make_request
 from gateway.proving.situations import NOW, Sender, Situation, Ways
 from gateway.wire.headers import RawHeader
 from shared.tokens.authentication import Anonymous, Caller, Reason
-from tests.support.generated_policies import PolicyMaker
+from tests.support.generated_policies import CREDENTIALS, PolicyMaker
 from tests.support.policies import read, rule
 
 ADMIN, NO_ROLE = frozenset({"admin"}), frozenset[str]()
@@ -77,6 +77,7 @@ def describe(words: list[dict[str, str]], method: str, chosen: list[Situation]) 
 
 HELD, OLD = Sender(ADMIN), Sender(NO_ROLE, 61)
 UPGRADE = ((b"upgrade", b"websocket"),)
+OWN_CREDENTIALS = {"access": '"public"', "own_credentials": "true"}
 
 
 @pytest.mark.parametrize(
@@ -104,6 +105,13 @@ UPGRADE = ((b"upgrade", b"websocket"),)
             [Situation(Sender(), body=10)],
             "anonymous",
             "with a body of 10 to 19 bytes",
+        ),
+        ([OWN_CREDENTIALS], [Situation(Sender())], "anonymous", ""),
+        (
+            [OWN_CREDENTIALS],
+            [Situation(Sender(), credentials=CREDENTIALS)],
+            "anonymous",
+            "with several Authorization headers",
         ),
     ],
 )
