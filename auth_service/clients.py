@@ -50,12 +50,13 @@ def identify_client(request: Request) -> Client:
     """Return where the request comes from."""
     parts = request.app.state.parts  # not ``parts_of``: the parts are made of modules that import this one
     assert isinstance(parts.devices, DeviceCookies)
-    cookies = parse_cookies(request.headers.raw)
+    cookies, now = parse_cookies(request.headers.raw), int(time.time())
+    devices = (parts.devices.find_last_sign_in(cookies.get(name), now) for name in parts.cookies.devices)
     return Client(
         address=_find_address(request),
         user_agent="".join(filter(str.isprintable, request.headers.get("user-agent", "")[:MAX_USER_AGENT])),
         request_id=record_of(request.scope).request_id,
-        device=parts.devices.find_last_sign_in(cookies.get(parts.cookies.device), int(time.time())),
+        device=next(filter(None, devices), None),
         flow=find_flow(request),
         invitation=cookies.get(parts.cookies.invitation),
         language=_choose_language(", ".join(request.headers.getlist("accept-language"))),

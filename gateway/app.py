@@ -52,7 +52,6 @@ from shared.web.branding import ASSETS_PATH
 from shared.web.service_calls import ServiceClient
 
 LIMITS = Limits()
-CLIENT_LIMITS = ClientLimits()
 STYLE = f"{ASSETS_PATH}/gatepost.css"
 
 log = structlog.get_logger("policy")
@@ -88,7 +87,7 @@ def accept(
 
 
 def create_app(
-    settings: GatewaySettings, metrics: Metrics, limits: Limits = LIMITS, client_limits: ClientLimits = CLIENT_LIMITS
+    settings: GatewaySettings, metrics: Metrics, limits: Limits = LIMITS, client_limits: ClientLimits | None = None
 ) -> GatewayApp:
     """Return the gateway; raises SettingsInvalid when its policy can't be used."""
     current, auth_service = _read_policy(settings, limits), create_auth_client(settings)
@@ -135,8 +134,10 @@ def create_app(
         own_answers,
         forward_auth,
         Reports(metrics),
+        settings.log_client_address,
+        settings.log_level == "DEBUG",
     )
-    return GatewayApp(pages, parts, client_limits, servers)
+    return GatewayApp(pages, parts, client_limits or ClientLimits(settings.client_idle_seconds), servers)
 
 
 def _read_policy(settings: GatewaySettings, limits: Limits) -> CurrentPolicy:
@@ -160,7 +161,7 @@ async def _following(followers: Sequence[Follower | KeyFollower]) -> AsyncIterat
 
 def load_kept_policy(settings: GatewaySettings) -> Policy:
     """Return the policy of the settings, which keeps the promises that they name; else raises PolicyInvalid."""
-    policy = load_policy(settings.gateway_rules, settings.rule_variables())
+    policy = load_policy(settings.gateway_rules, settings.rule_variables(), settings.host_names)
     if settings.gateway_promises is not None:
         from gateway.proving.promises import check_promises  # noqa: PLC0415 - without promises there is nothing to prove
 

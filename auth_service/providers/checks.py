@@ -23,7 +23,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shared.tokens.session_cookie import CookieNames, SessionClaims, SessionSealer, clear_cookie, set_cookie
+from shared.tokens.session_cookie import CookieNames, SessionClaims, SessionSealer
 
 MAX_AGE = 15 * 60  # seconds
 RANDOM_BYTES = 32
@@ -80,7 +80,7 @@ class CheckCookies:
     """Writes the checks into a browser's cookies, and reads them there."""
 
     def __init__(self, names: CookieNames, secret: str, previous: Sequence[str] = ()) -> None:
-        self._secure = names.secure
+        self._cookies = names
         self._names = (names.state, names.nonce, names.verifier)
         self._sealers = {name: SessionSealer(secret, MAX_AGE, previous, names, name) for name in self._names}
 
@@ -91,8 +91,9 @@ class CheckCookies:
         about |= {_WANTED_BY: checks.wanted_by} if checks.wanted_by is not None else {}
         sealed = {name: self._sealers[name].seal({"value": value, **about}, now) for name, value in values}
         return [
-            f"{set_cookie(name, value, secure=self._secure, expires_at=now + MAX_AGE)}; Max-Age={MAX_AGE}"
+            f"{line}; Max-Age={MAX_AGE}"
             for name, value in sealed.items()
+            for line in self._cookies.set(name, value, (), now + MAX_AGE)
         ]
 
     def find(self, cookies: Mapping[str, str], provider: str, csrf_token: str, now: int) -> Checks | None:
@@ -108,7 +109,7 @@ class CheckCookies:
 
     def clear(self, sent: Iterable[str]) -> list[str]:
         """Return the cookies that make a browser forget the checks among those ``sent``."""
-        return [clear_cookie(name, secure=self._secure) for name in self._names if name in set(sent)]
+        return [line for name in self._names if name in set(sent) for line in self._cookies.clear(name)]
 
     def _open(self, name: str, sealed: str, now: int) -> SessionClaims:
         """Return what a cookie of ours says; nothing where it is none."""

@@ -17,7 +17,7 @@ from auth_service.parts import parts_of
 from auth_service.web.browser import add_cookies, read_cookies
 from auth_service.web.pages import redirect
 from auth_service.web.public_name import MOVED
-from shared.tokens.session_cookie import clear_cookie, set_cookie
+from shared.tokens.set_cookie import clear_cookie, set_cookie
 
 PARAMETER = "invitation"
 MAX_AGE = 24 * 3600  # seconds

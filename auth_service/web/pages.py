@@ -37,7 +37,8 @@ from auth_service.web.public_name import at_public_name, lead_from
 from shared.errors import AppError, Forbidden, Invalid, Throttled, Unavailable
 from shared.language.sentences import Sentence
 from shared.tokens.protocol import MISSING_CSRF, WRONG_CREDENTIALS
-from shared.web.pages import LONGEST_QUERY, SIGN_IN, content_security_policy, render_page
+from shared.web.pages import SIGN_IN, content_security_policy, render_page
+from shared.web.sites import LONGEST_QUERY
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_FORM = 8192  # bytes: a password of 1024 bytes may take three times as many in a form
@@ -143,9 +144,9 @@ def sign_in_page(
         "notice": SIGN_IN_NOTICES.get(request.query_params.get("notice", "")),
         "is_anew": reason == SIGN_IN_AGAIN,
     }
-    page = form_page(request, "signin.html", status, {**lead_back(callback_url), **shown})
-    if (providers := parts_of(request).providers) is not None:
-        page.headers["Content-Security-Policy"] = content_security_policy(providers.origins)
+    providers = parts_of(request).providers
+    led_to = providers.origins if providers is not None else ()
+    page = form_page(request, "signin.html", status, {**lead_back(callback_url), **shown}, led_to)
     return add_cookies(page, remember_callback_url(request, callback_url))
 
 
@@ -169,11 +170,21 @@ def notice_page(request: Request, status: int, heading: str, text: str, *, leads
     return _page(request, "notice.html", status, {"heading": heading, "text": text, "leads_on": leads_on})
 
 
-def form_page(request: Request, template: str, status: int, shown: Mapping[str, object]) -> Response:
-    """Return a page with forms, each of which carries the browser's csrf token."""
+def form_page(
+    request: Request, template: str, status: int, shown: Mapping[str, object], led_to: tuple[str, ...] = ()
+) -> Response:
+    """Return a page with forms, each of which carries the browser's csrf token.
+
+    Their answers may lead to the origins that they are ``led_to``, and to the site that they lead back to.
+    """
     (token, cookies), parts = offer_csrf_token(request), parts_of(request)
     about = {"csrf_token": token, "mail": parts.mail, "has_providers": parts.providers is not None}
-    return add_cookies(_page(request, template, status, {**about, **shown}), cookies)
+    page = _page(request, template, status, {**about, **shown})
+    back = urlsplit(str(shown.get("callback_url", "")))
+    led_to += tuple(origin for origin in parts.sites.others if origin == f"{back.scheme}://{back.netloc}")
+    if led_to:
+        page.headers["Content-Security-Policy"] = content_security_policy(led_to)
+    return add_cookies(page, cookies)
 
 
 def explain_csrf(request: Request) -> Sentence:

@@ -139,10 +139,10 @@ class AnswerReader:
                 self.is_reusable = self.is_reusable and not data
                 return b""
 
-    def end(self) -> None:
-        """Note that the upstream closed its side; raises AnswerBroken where the answer was incomplete."""
+    def end(self, *, is_cut_off: bool = False) -> None:
+        """Note that the upstream closed its side, or was cut off; AnswerBroken where the answer was incomplete."""
         self.is_reusable = False
-        if self._stage in {_Stage.OTHER_PROTOCOL, _Stage.UNTIL_CLOSE}:
+        if self._stage in {_Stage.OTHER_PROTOCOL, _Stage.UNTIL_CLOSE} and not is_cut_off:
             self._stage = _Stage.DONE
         elif self._stage is not _Stage.DONE:
             raise AnswerBroken("closed before the end of the answer")

@@ -41,7 +41,7 @@ from gateway.wire.headers import BODILESS, END_OF_HEAD, RawHeader, encode_lines
 from gateway.wire.limits import MAX_AHEAD, MAX_UNFINISHED_HEAD, ClientLimits
 from gateway.wire.request_heads import HeadParser, RequestHead
 from gateway.wire.unsent import Unsent
-from shared.errors import AppError, BadRequest, HeadersTooLarge, RequestTimeout, Unavailable
+from shared.errors import AppError, BadRequest, HeadersTooLarge, RequestTimeout, Unavailable, UriTooLong
 from shared.fast.lazy_timer import NEVER, LazyTimer
 from shared.process.draining import CLOSE
 
@@ -321,7 +321,7 @@ class ClientConnection(asyncio.Protocol):
         end = data.find(END_OF_HEAD, self._searched) + len(END_OF_HEAD)
         if end < len(END_OF_HEAD) or end > MAX_UNFINISHED_HEAD:
             if len(data) > MAX_UNFINISHED_HEAD:
-                raise HeadersTooLarge
+                raise HeadersTooLarge if b"\n" in data[:MAX_UNFINISHED_HEAD] else UriTooLong
             self._check_beginning(data)
             return False
         self._received, self._searched, self._beginning = data[end:], 0, None

@@ -2,7 +2,7 @@
 
 From a client (``read_passing_headers``, ``encode_own_headers``):
 
-1. At most 64 headers and 16 KiB (431). A name with ``_`` is refused: servers behind may read it as ``-``.
+1. At most 64 headers and 16 KiB (431). One whose name has ``_`` stops here: servers behind may read it as ``-``.
 2. Exactly one Host, from the allowed list (RFC 9112, 3.2). The length of the body has one reading:
    ``Transfer-Encoding`` is exactly ``chunked`` and never beside ``Content-Length`` (RFC 9112, 6.1; request smuggling).
 3. Hop-by-hop headers, and those that ``Connection`` names, stop here (RFC 9110, 7.6.1). Naming one that matters is
@@ -25,6 +25,7 @@ from gateway.wire.limits import MAX_HEAD, MAX_HEADERS
 from shared.errors import BadRequest, HeadersTooLarge
 from shared.observing.trace_context import read_traceparent
 from shared.tokens.session_cookie import BLANKS, CookieNames
+from shared.web.sites import name_of
 
 RawHeader = tuple[bytes, bytes]
 
@@ -113,9 +114,7 @@ def read_passing_headers(headers: Sequence[RawHeader], hosts: Collection[bytes])
             raise HeadersTooLarge
         if name in _STOPS_HERE:
             special.setdefault(name, []).append(value)
-        elif b"_" in name:
-            raise BadRequest("A header's name has an underscore")
-        elif not name.startswith(_CLAIM_PREFIXES) or name == _ASKS_FOR_URL:
+        elif b"_" not in name and (not name.startswith(_CLAIM_PREFIXES) or name == _ASKS_FOR_URL):
             passing.append(header)
     host = _read_host(special.get(b"host", []), hosts)
     content_length, is_chunked = _read_framing(special)
@@ -185,6 +184,12 @@ def keep_answer_headers(status: int, headers: Sequence[RawHeader]) -> list[RawHe
     return [header for header in headers if header[0] not in _STOPS_ON_THE_WAY_BACK and header[0] not in named]
 
 
+def is_event_stream(headers: Iterable[RawHeader]) -> bool:
+    """Tell whether an answer is a stream of server-sent events (HTML, 9.2.5)."""
+    types = list_values(headers, b"content-type")
+    return any(value.partition(b";")[0].strip().lower() == b"text/event-stream" for value in types)
+
+
 def encode_lines(headers: Iterable[RawHeader]) -> bytes:
     """Return header lines as they are sent (RFC 9112, section 5)."""
     return b"".join([b"%b: %b\r\n" % header for header in headers])
@@ -208,6 +213,12 @@ def split_lines(lines: bytes) -> list[RawHeader]:
 def list_values(headers: Iterable[RawHeader], wanted: bytes) -> list[bytes]:
     """Return the values of all headers with one name."""
     return [value for name, value in headers if name == wanted]
+
+
+def find_host_name(headers: Iterable[RawHeader]) -> str | None:
+    """Return the name of the host that is asked, in lower case and without its port."""
+    values = list_values(headers, b"host")
+    return name_of(values[0].decode("latin-1").lower()) or None if values else None
 
 
 def list_words(headers: Iterable[RawHeader], wanted: bytes) -> frozenset[bytes]:
@@ -236,7 +247,8 @@ def _read_framing(special: dict[bytes, list[bytes]]) -> tuple[int | None, bool]:
     if lengths and not (lengths[0].isdigit() and len(lengths[0]) <= 18):  # noqa: PLR2004 - digits of 64 bits
         raise BadRequest("Content-Length must be a number")
     has_body = bool(codings) or (bool(lengths) and int(lengths[0]) > 0)
-    if has_body and b"upgrade" in special:  # after an upgrade the body would be read as something else
+    if has_body and any(b"websocket" in value.lower() for value in special.get(b"upgrade", [])):
+        # Any other offer of an upgrade is ignored, body or not; after this one it would be read as something else.
         raise BadRequest("A request for an upgrade can't have a body")
     return (int(lengths[0]) if lengths else None), bool(codings)
 

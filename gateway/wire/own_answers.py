@@ -5,6 +5,7 @@ every time, and cached.
 """
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from starlette.applications import Starlette
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from gateway.callers.renewal import RenewedCaller, add_cookies
-from gateway.wire.headers import encode_lines, split_lines
+from gateway.wire.headers import RawHeader, encode_lines, split_lines
 from gateway.wire.request_heads import RequestHead
 from shared.errors import AppError
 from shared.observing.request_context import RequestRecord, keep_record
@@ -50,9 +51,10 @@ class OwnAnswers:
         """Return a redirect; the location is one of ours."""
         return Answer(302, b"location: %b\r\n" % location.encode("ascii") + self._empty, b"")
 
-    def allow(self, methods: str) -> Answer:
-        """Return the answer to OPTIONS."""
-        return self.of_response(Response(status_code=204, headers={"Allow": methods}))
+    def allow(self, methods: str, cors: Sequence[RawHeader] = ()) -> Answer:
+        """Return the answer to OPTIONS, with what a preflight is told."""
+        answer = self.of_response(Response(status_code=204, headers={"Allow": methods}))
+        return answer._replace(lines=answer.lines + encode_lines(cors))
 
     def of_error(self, error: AppError, record: RequestRecord, head: RequestHead | None = None) -> Answer:
         """Return the answer to an error, a page where one is wanted, and note it for the log."""

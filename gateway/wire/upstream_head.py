@@ -37,6 +37,10 @@ class UpstreamHeads:
         self._credentials = credentials
         self._cookie_names = credentials.cookie_names
 
+    def choose_client(self, head: RequestHead, peer: str) -> str:
+        """Return the address of the client that a request comes from."""
+        return choose_client(peer, head.headers.raw, self._trusted_proxies)
+
     def encode(self, head: RequestHead, decision: Forward, peer: str, record: RequestRecord) -> bytes:
         """Return the head of a request as it is sent (RFC 9112, sections 3 and 5)."""
         line, passing = head.line, head.headers.passing
@@ -44,7 +48,7 @@ class UpstreamHeads:
         lines = passing.lines
         if self._current.policy.identity_names:
             lines = self._drop_identity(self._current.policy.identity_names)[lines]
-        client = choose_client(peer, head.headers.raw, self._trusted_proxies)
+        client = record.client or self.choose_client(head, peer)
         origin = Origin(record.request_id, write_trace(record), client, self._scheme)
         gets_all = decision.upstream is not None and decision.upstream.session_cookies
         dropped = None if gets_all else self._cookie_names

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from shared.errors import AppError, Unauthorized
 from shared.language.sentences import Sentence
 
-FOR_PROGRAMMERS = frozenset({400, 405, 408, 411, 413, 415, 422, 431})
+FOR_PROGRAMMERS = frozenset({400, 405, 408, 411, 413, 414, 415, 422, 431})
 """Statuses whose own sentences speak of headers, bodies and paths."""
 
 
@@ -41,6 +41,7 @@ _WORDS = {
     409: Words(Sentence("This conflicts with another change"), _GO_BACK),
     412: Words(Sentence("It was changed since you opened it"), _GO_BACK),
     413: Words(Sentence("That is too much to send at once"), Sentence("Go back, shorten it, and send it again.")),
+    414: Words(Sentence("The address is too long"), _CHECK_LINK),
     422: Words(Sentence("This link does not work"), _CHECK_LINK),
     429: Words(Sentence("Too many attempts")),
     500: Words(Sentence("Something went wrong on our side"), _OURS),

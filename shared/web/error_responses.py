@@ -48,8 +48,12 @@ def note_refusal(scope: Scope, error: AppError) -> None:
 
 
 def note_refusal_in(record: RequestRecord, error: AppError) -> None:
-    """Put the error with which a request was refused into its log record."""
+    """Put the error with which a request was refused into its log record.
+
+    So does its sentence, unless it is that of its kind, without the values in it: the client may have written them.
+    """
     record.refusal = _name(type(error).__name__)
+    record.reason = None if error.message == error.sentence else getattr(error.message, "pattern", error.message)
 
 
 def wants_page(scope: Scope) -> bool:

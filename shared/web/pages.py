@@ -24,13 +24,13 @@ from shared.observing.request_context import record_of
 from shared.web.branding import ASSETS_PATH, PLAIN, Branding
 from shared.web.error_pages import say_wait
 from shared.web.lacking import OurPage, list_lacking
+from shared.web.sites import LONGEST_QUERY
 
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
 SIGN_IN, SIGN_UP = "/api/auth/signin", "/signup"
 NOT_LED_BACK_TO = ("", SIGN_UP, "/signup/code", "/forgot", "/forgot/code")
 NOT_GONE_BACK_TO = ("//", "/\\", "/api/")
-LONGEST_QUERY = 8192  # bytes that the gateway accepts
 
 
 def render_page(

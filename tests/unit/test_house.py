@@ -120,8 +120,8 @@ LONGER_FILES = {
     "auth_service/guessing/rules.py": "the guessing rule stands in one place",
     "auth_service/web/nextauth.py": "NextAuth's protocol in one place, as its clients speak it",
     "auth_service/sessions.py": "its laws need all that happens to a session side by side",
+    "gateway/policy/schema.py": "every word of a policy, with its type and its meaning, in one place",
     "gateway/wire/answer_heads.py": "one reader of answers, whose laws are about heads and bodies together",
-    "gateway/wire/pool.py": "an upstream's slots and how it fares: each decides on the other",
     "gateway/wire/request_heads.py": "what a head means, read anew or remembered by the same rules",
 }
 MUCH_LONGER = 300

@@ -40,6 +40,14 @@ PASSING = Outcome(None, POSTS)
             ("passes to posts, without NextAuth's cookies", "passes to posts, with NextAuth's cookies"),
         ),
         (
+            PASSING,
+            Outcome(None, Upstream("posts", POSTS.replicas, silence=3600, connections=8)),
+            (
+                "passes to posts, silence as usual, connections as usual",
+                "passes to posts, silence = 3600, connections = 8",
+            ),
+        ),
+        (
             Outcome(401, message="No", headers=(("WWW-Authenticate", "a"),)),
             Outcome(401, message="No", headers=(("WWW-Authenticate", "b"),)),
             ("401 No, WWW-Authenticate: a", "401 No, WWW-Authenticate: b"),
