@@ -95,10 +95,13 @@ def create_app(
     follower = create_revocation_follower(auth_service, revocations, metrics)
     keys = read_keys(settings)
     credentials = Credentials.of(settings, revocations, keys)
+    public, names = settings.public, credentials.cookie_names
     key_follower = KeyFollower(auth_service, keys) if settings.follows_keys else None
     followers = (follower, key_follower) if key_follower is not None else (follower,)
     renewal = SessionRenewal(auth_service, credentials, key_follower)
     servers = set[ServerState]()
+    checks = {"keys": keys.find_lack}  # with no policy there is no process, and upstreams are not a part of it
+    remarks = {each.name: each.find_remark for each in followers}
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -113,10 +116,7 @@ def create_app(
         asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
         current.close()
 
-    remarks = {each.name: each.find_remark for each in followers}
-    checks = {"keys": keys.find_lack}  # with no policy there is no process, and upstreams are not a part of it
     pages = create_own_pages(current, settings, lifespan, checks, remarks)
-    public, names = settings.public, credentials.cookie_names
     heads, gate = RequestHeads(public.hosts), Gate(current, credentials)
     upstream_heads = UpstreamHeads(public, credentials, current)
     own_answers = OwnAnswers(pages, public.url, names)

@@ -40,8 +40,8 @@ from gateway.policy.in_force import CurrentPolicy
 from gateway.policy.methods import REGISTERED
 from gateway.policy.rules import Policy, PolicyInvalid
 from gateway.settings import DEFAULT_RULES, GatewaySettings
-from gateway.wire.headers import RawHeader
 from gateway.wire.limits import Limits
+from gateway.wire.raw_headers import RawHeader
 from gateway.wire.request_heads import RequestHead, RequestHeads, read_line
 from shared.auth_events.revocations import Revocations
 from shared.language.visible_text import make_visible

@@ -9,9 +9,10 @@ from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.choice import RequestFacts, Verdict, choose_rule, judge_rule
 from gateway.policy.cors import describe_cors
 from gateway.policy.decision import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse
-from gateway.policy.rules import About, Authorization, Cookies, Policy, Rule, Upstream
+from gateway.policy.rules import About, Authorization, Cookies, Policy, Rule
 from gateway.policy.spellings import read_spelling
-from gateway.wire.headers import write_name
+from gateway.policy.upstreams import Upstream
+from gateway.wire.raw_headers import write_name
 from gateway.wire.request_heads import RequestHead
 from shared.tokens.authentication import Anonymous, Caller
 from shared.tokens.protocol import PROTOCOLS

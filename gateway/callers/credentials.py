@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from gateway.callers.same_origin import is_from, is_same_origin
 from gateway.settings import GatewaySettings
-from gateway.wire.headers import RawHeader, list_values
+from gateway.wire.raw_headers import RawHeader, list_values
 from shared.auth_events.revocations import Revocations
 from shared.fast.memory import Memory
 from shared.settings import reveal

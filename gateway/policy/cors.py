@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from gateway.wire.headers import RawHeader, list_values
+from gateway.wire.raw_headers import RawHeader, list_values
 from shared.settings import LOOPBACK_HOSTS
 
 EVERYBODY = "*"

@@ -40,9 +40,10 @@ from gateway.policy.canonical_paths import CanonicalPath, write_callback_query
 from gateway.policy.choice import RawHeaders, RequestFacts, choose_rule, list_methods
 from gateway.policy.methods import METHODS
 from gateway.policy.preflights import find_preflight_answer
-from gateway.policy.rules import SIGN_IN_PATH, Access, Authorization, Candidate, Paths, Policy, Rule, Upstream
-from gateway.wire.headers import RawHeader, list_values
+from gateway.policy.rules import SIGN_IN_PATH, Access, Authorization, Candidate, Paths, Policy, Rule
+from gateway.policy.upstreams import Upstream
 from gateway.wire.prefixes import strip_prefix
+from gateway.wire.raw_headers import RawHeader, list_values
 from gateway.wire.websocket import read_key, wants_only_websocket, wants_websocket
 from shared.errors import AppError, BadRequest, BodyTooLarge, Forbidden, MethodNotAllowed, NotFound, Unauthorized
 from shared.tokens.authentication import Anonymous, Caller, User, ask_for_recent_sign_in, challenge

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import structlog
 
-from gateway.policy.rules import Policy, PolicyInvalid, Upstream
+from gateway.policy.rules import Policy, PolicyInvalid
+from gateway.policy.upstreams import Upstream
 from gateway.wire.limits import Limits
 from gateway.wire.pool import UpstreamPool
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from gateway.policy.cors import find_announced_method
 from gateway.policy.rules import Policy, Rule
-from gateway.wire.headers import RawHeader, find_host_name
+from gateway.wire.raw_headers import RawHeader, find_host_name
 
 
 class PreflightAnswer(NamedTuple):

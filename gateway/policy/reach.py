@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from gateway.policy.canonical_paths import PathRefused, canonicalize_path
 from gateway.policy.rules import Candidate, Policy
-from gateway.wire.headers import encode_lines
+from gateway.wire.raw_headers import encode_lines
 from shared.web.lacking import LACKS, OurPage, write_lacking
 
 _OF_ACCOUNTS = {OurPage.ACCOUNT: "/account", OurPage.SIGN_UP: "/signup", OurPage.FORGOT: "/forgot"}

@@ -30,8 +30,9 @@ from gateway.matching.matchers import Matcher, MatcherInvalid, compile_matcher, 
 from gateway.policy import rules
 from gateway.policy.cors_table import CorsTable, as_cors
 from gateway.policy.methods import FORWARDED_METHODS, OTHER_METHOD, UsualMethod
-from gateway.policy.rules import Access, Condition, Paths, Replica, Rule, Source, Upstream
+from gateway.policy.rules import Access, Condition, Paths, Rule, Source
 from gateway.policy.tables import Count, PassingTable, Seconds, Table, Text, Texts, as_list, read_text
+from gateway.policy.upstreams import Replica, Upstream
 from shared.web.service_calls import UNIX
 
 FILE = Path(__file__).parents[1] / "rules.schema.json"

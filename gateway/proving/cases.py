@@ -21,7 +21,7 @@ from gateway.proving.conditions import (
 )
 from gateway.proving.rulings import make_request
 from gateway.proving.situations import Sender
-from gateway.wire.headers import find_host_name
+from gateway.wire.raw_headers import find_host_name
 from shared.tokens.authentication import Caller
 
 METHODS: tuple[str, ...] = get_args(UsualMethod)

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from gateway.policy.cors import Cors, describe_cors
 from gateway.policy.decision import AGAIN, AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse
-from gateway.policy.rules import Authorization, Cookies, Paths, Rule, Upstream
-from gateway.wire.headers import write_name
+from gateway.policy.rules import Authorization, Cookies, Paths, Rule
+from gateway.policy.upstreams import Upstream
+from gateway.wire.raw_headers import write_name
 from shared.tokens.authentication import User
 
 

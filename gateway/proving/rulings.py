@@ -12,7 +12,8 @@ from typing import NamedTuple, TypeAlias
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.choice import RequestFacts, choose_rule
 from gateway.policy.decision import AnswerOptions, Decision, apply_rule, decide
-from gateway.policy.rules import Authorization, Candidate, Condition, Policy, Rule, Upstream
+from gateway.policy.rules import Authorization, Candidate, Condition, Policy, Rule
+from gateway.policy.upstreams import Upstream
 from gateway.proving.cubes import merge_points
 from gateway.proving.outcomes import Outcome, outcome_of
 from gateway.proving.paths import read_path

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from gateway.policy.choice import RequestFacts
 from gateway.policy.rules import Access, Authorization, Rule
 from gateway.proving.cubes import Cube, merge_points
-from gateway.wire.headers import RawHeader
+from gateway.wire.raw_headers import RawHeader
 from shared.tokens.authentication import Anonymous, Caller, Reason, User
 from shared.tokens.claims import Claims
 

@@ -23,9 +23,10 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from gateway.wire.chunks import ChunkReader, ChunksBroken
-from gateway.wire.headers import BODILESS, END_OF_HEAD, RawHeader, encode_lines, keep_answer_headers, list_words
+from gateway.wire.headers import BODILESS, keep_answer_headers
 from gateway.wire.limits import MAX_ANSWER_HEAD, MAX_ANSWER_HEADERS
 from gateway.wire.lookup import Lookup
+from gateway.wire.raw_headers import END_OF_HEAD, RawHeader, encode_lines, list_words
 
 MAX_INTERIM = 8
 SWITCHING_PROTOCOLS = 101

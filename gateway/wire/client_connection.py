@@ -37,8 +37,9 @@ from typing import TYPE_CHECKING, Protocol, cast
 import structlog
 
 from gateway.wire.chunks import LAST_CHUNK, ChunkReader, ChunksBroken, encode_chunk
-from gateway.wire.headers import BODILESS, END_OF_HEAD, RawHeader, encode_lines
+from gateway.wire.headers import BODILESS
 from gateway.wire.limits import MAX_AHEAD, MAX_UNFINISHED_HEAD, ClientLimits
+from gateway.wire.raw_headers import END_OF_HEAD, RawHeader, encode_lines
 from gateway.wire.request_heads import HeadParser, RequestHead
 from gateway.wire.unsent import Unsent
 from shared.errors import AppError, BadRequest, HeadersTooLarge, RequestTimeout, Unavailable, UriTooLong

@@ -3,7 +3,7 @@
 from gateway.gate import TellState
 from gateway.policy.cors import OF_THE_SERVICE
 from gateway.policy.decision import AnswerOptions, Decision
-from gateway.wire.headers import encode_lines, split_lines
+from gateway.wire.raw_headers import encode_lines, split_lines
 from gateway.wire.request_heads import RequestHead
 
 

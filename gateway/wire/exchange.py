@@ -35,12 +35,12 @@ from gateway.wire.caching import choose_caching
 from gateway.wire.chunks import LAST_CHUNK, encode_chunk
 from gateway.wire.client_connection import ClientConnection
 from gateway.wire.cors_lines import replace_cors, write_cors
-from gateway.wire.headers import is_event_stream
 from gateway.wire.limits import WHOLE_BODY, ConnectionUse
 from gateway.wire.own_answers import Answer, OwnAnswers
 from gateway.wire.permission import Permission
 from gateway.wire.pool import UpstreamPool
 from gateway.wire.prefixes import restore_prefix
+from gateway.wire.raw_headers import is_event_stream
 from gateway.wire.request_heads import RequestHead, RequestHeads
 from gateway.wire.tunnel import Tunnel
 from gateway.wire.upstream_connection import AnswerMissing, UpstreamConnection

@@ -22,12 +22,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gateway.wire.limits import MAX_HEAD, MAX_HEADERS
+from gateway.wire.raw_headers import RawHeader, encode_lines, list_words
 from shared.errors import BadRequest, HeadersTooLarge
 from shared.observing.trace_context import read_traceparent
 from shared.tokens.session_cookie import BLANKS, CookieNames
-from shared.web.sites import name_of
-
-RawHeader = tuple[bytes, bytes]
 
 _HOP_BY_HOP = frozenset(
     b"""
@@ -68,7 +66,6 @@ _MATTERS = (_SET_HERE - _TRACE - {b"x-request-id"}) | frozenset(
 HAVE_A_MEANING = _HOP_BY_HOP | _SET_HERE | _MATTERS
 _STOPS_ON_THE_WAY_BACK = _HOP_BY_HOP | {b"date", b"server", b"x-request-id"}
 BODILESS = (204, 304)  # RFC 9110, section 6.4.1
-END_OF_HEAD = b"\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,47 +181,9 @@ def keep_answer_headers(status: int, headers: Sequence[RawHeader]) -> list[RawHe
     return [header for header in headers if header[0] not in _STOPS_ON_THE_WAY_BACK and header[0] not in named]
 
 
-def is_event_stream(headers: Iterable[RawHeader]) -> bool:
-    """Tell whether an answer is a stream of server-sent events (HTML, 9.2.5)."""
-    types = list_values(headers, b"content-type")
-    return any(value.partition(b";")[0].strip().lower() == b"text/event-stream" for value in types)
-
-
-def encode_lines(headers: Iterable[RawHeader]) -> bytes:
-    """Return header lines as they are sent (RFC 9112, section 5)."""
-    return b"".join([b"%b: %b\r\n" % header for header in headers])
-
-
 def stops_always(name: bytes) -> bool:
     """Tell whether a client's header with this name never passes, whatever the policy."""
     return name in _STOPS_HERE or (name.startswith(_CLAIM_PREFIXES) and name != _ASKS_FOR_URL)
-
-
-def write_name(name: str) -> str:
-    """Return a header's name as people write it."""
-    return "-".join(map(str.capitalize, name.split("-")))
-
-
-def split_lines(lines: bytes) -> list[RawHeader]:
-    """Return the headers that ``encode_lines`` wrote."""
-    return [(name, value) for name, _, value in (line.partition(b": ") for line in lines.split(b"\r\n")[:-1])]
-
-
-def list_values(headers: Iterable[RawHeader], wanted: bytes) -> list[bytes]:
-    """Return the values of all headers with one name."""
-    return [value for name, value in headers if name == wanted]
-
-
-def find_host_name(headers: Iterable[RawHeader]) -> str | None:
-    """Return the name of the host that is asked, in lower case and without its port."""
-    values = list_values(headers, b"host")
-    return name_of(values[0].decode("latin-1").lower()) or None if values else None
-
-
-def list_words(headers: Iterable[RawHeader], wanted: bytes) -> frozenset[bytes]:
-    """Return the words of all lists in the headers with one name, in lower case (RFC 9110, section 5.6.1)."""
-    values = list_values(headers, wanted)
-    return frozenset(word.strip(b" \t") for word in b",".join(values).lower().split(b",")) if values else frozenset()
 
 
 def _read_host(values: list[bytes], allowed: Collection[bytes]) -> bytes:

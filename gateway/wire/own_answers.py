@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from gateway.callers.renewal import RenewedCaller, add_cookies
-from gateway.wire.headers import RawHeader, encode_lines, split_lines
+from gateway.wire.raw_headers import RawHeader, encode_lines, split_lines
 from gateway.wire.request_heads import RequestHead
 from shared.errors import AppError
 from shared.observing.request_context import RequestRecord, keep_record

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from gateway.policy.rules import Replica, Upstream
+from gateway.policy.upstreams import Replica, Upstream
 from gateway.wire.limits import ConnectionUse, Limits
 from gateway.wire.slots import Slots
 from gateway.wire.tls import create_context

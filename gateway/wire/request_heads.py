@@ -27,8 +27,9 @@ import structlog
 from gateway.policy.canonical_paths import CanonicalPath, PathRefused, PathTooLong, canonicalize_path, check_query
 from gateway.policy.methods import METHODS, OTHER_METHOD
 from gateway.policy.rules import SIGN_IN_PATH
-from gateway.wire.headers import PassingHeaders, RawHeader, list_words, read_passing_headers
+from gateway.wire.headers import PassingHeaders, read_passing_headers
 from gateway.wire.lookup import Lookup
+from gateway.wire.raw_headers import RawHeader, list_words
 from gateway.wire.websocket import wants_websocket
 from shared.errors import AppError, BadRequest, MethodNotAllowed, UriTooLong
 from shared.observing.request_context import NAMING_HEADERS

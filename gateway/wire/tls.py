@@ -9,7 +9,7 @@ import asyncio
 import ssl
 from collections.abc import Iterable
 
-from gateway.policy.rules import Replica
+from gateway.policy.upstreams import Replica
 
 
 def create_context(replicas: Iterable[Replica], authorities: str | None) -> ssl.SSLContext | None:

@@ -17,9 +17,9 @@ import structlog
 
 from gateway.wire.client_connection import ClientConnection
 from gateway.wire.frames import FrameFollower, write_close
-from gateway.wire.headers import encode_lines
 from gateway.wire.permission import GOING_AWAY, OUR_FAULT, End, Permission
 from gateway.wire.pool import UpstreamPool
+from gateway.wire.raw_headers import encode_lines
 from gateway.wire.upstream_connection import UpstreamConnection
 from gateway.wire.websocket import UPGRADE_HEADERS
 

@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 import structlog
 
-from gateway.policy.rules import Replica
+from gateway.policy.upstreams import Replica
 from gateway.wire.answer_heads import AnswerBroken, AnswerReader
 from gateway.wire.limits import Limits
 from gateway.wire.tls import is_cut_off

@@ -13,8 +13,9 @@ from gateway.policy.decision import Forward
 from gateway.policy.in_force import CurrentPolicy
 from gateway.policy.rules import Authorization, Cookies
 from gateway.settings import PublicSide
-from gateway.wire.headers import Origin, encode_lines, encode_own_headers
+from gateway.wire.headers import Origin, encode_own_headers
 from gateway.wire.lookup import Lookup
+from gateway.wire.raw_headers import encode_lines
 from gateway.wire.request_heads import RequestHead
 from gateway.wire.websocket import UPGRADE_HEADERS
 from shared.observing.request_context import RequestRecord, write_trace

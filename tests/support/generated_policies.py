@@ -21,11 +21,10 @@ from gateway.policy.rules import (
     IdentityHeader,
     Paths,
     Policy,
-    Replica,
     Rule,
     Source,
-    Upstream,
 )
+from gateway.policy.upstreams import Replica, Upstream
 from gateway.proving.situations import NOW, ORIGIN, TOKEN
 from shared.tokens.authentication import Anonymous, Caller, Reason, User
 from shared.tokens.claims import Claims

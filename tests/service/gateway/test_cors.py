@@ -12,7 +12,7 @@ from tests.support.raw_upstream import RawUpstream, Received
 APP, EVIL = "https://app.example", "https://evil.example"
 RULES = """
 [upstreams]
-posts = "POSTS"
+posts = { address = "POSTS", authorization = "token" }
 gone = "http://127.0.0.1:9"
 
 [[rule]]

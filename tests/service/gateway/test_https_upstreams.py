@@ -11,7 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.policy.file import load_policy
-from gateway.policy.rules import PolicyInvalid, Replica
+from gateway.policy.rules import PolicyInvalid
+from gateway.policy.upstreams import Replica
 from gateway.wire.limits import Limits
 from gateway.wire.tls import create_context
 from tests.support.certificates import Authority

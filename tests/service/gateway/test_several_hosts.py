@@ -13,7 +13,7 @@ from tests.support.raw_upstream import RawUpstream
 ID, APP, WIKI = (f"{name}.gate.localhost" for name in ("id", "app", "wiki"))
 RULES = """
 [upstreams]
-posts = "POSTS"
+posts = { address = "POSTS", authorization = "token" }
 auth = { address = "AUTH", session_cookies = true }
 
 [[rule]]

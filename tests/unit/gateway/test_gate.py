@@ -14,8 +14,8 @@ from gateway.policy.decision import AnswerOptions, Decision, Forward, RedirectTo
 from gateway.policy.file import parse_policy
 from gateway.policy.in_force import CurrentPolicy
 from gateway.policy.rules import Authorization
-from gateway.wire.headers import RawHeader
 from gateway.wire.limits import Limits
+from gateway.wire.raw_headers import RawHeader
 from gateway.wire.request_heads import RequestHead, RequestHeads, read_line
 from shared.auth_events.revocations import Revocations
 from shared.observing.request_context import SIGN_IN_WANTED, begin_record

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from gateway.policy.file import load_policy, parse_policy
 from gateway.policy.methods import FORWARDED_METHODS
-from gateway.policy.rules import DEFAULT_MAX_BODY, Access, PolicyInvalid, Replica, Rule, Source, Upstream
+from gateway.policy.rules import DEFAULT_MAX_BODY, Access, PolicyInvalid, Rule, Source
+from gateway.policy.upstreams import Replica, Upstream
 from gateway.settings import DEFAULT_RULES
 from shared.toml_lines import list_lines
 from tests.support.policies import HEAD, SETTINGS, has, read, read_fault, rule

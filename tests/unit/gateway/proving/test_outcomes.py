@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.policy.rules import Replica, Upstream
+from gateway.policy.upstreams import Replica, Upstream
 from gateway.proving.diff import Diff, compare_policies
 from gateway.proving.outcomes import Outcome, describe, describe_pair
 from tests.support.policies import read, rule

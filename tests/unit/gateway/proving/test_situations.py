@@ -9,7 +9,7 @@ from gateway.proving.outcomes import outcome_of
 from gateway.proving.paths import read_path
 from gateway.proving.rulings import make_request, see_caller
 from gateway.proving.situations import NOW, TOKEN, Sender, Situation, Ways
-from gateway.wire.headers import RawHeader
+from gateway.wire.raw_headers import RawHeader
 from shared.tokens.authentication import Anonymous, Caller, Reason
 from tests.support.generated_policies import PolicyMaker
 from tests.support.policies import read, rule
