@@ -16,7 +16,14 @@ from shared.tokens.session_cookie import CookieNames
 from tests.support import next_auth
 from tests.support.html_forms import read_forms
 from tests.support.people import PASSWORD, Person, sign_up_and_in
-from tests.support.providers import describe, prove_there, running_provider, running_with_providers, write_providers
+from tests.support.providers import (
+    begin,
+    describe,
+    prove_there,
+    running_provider,
+    running_with_providers,
+    write_providers,
+)
 from tests.support.services import auth_settings, client_of, running
 
 ID, APP, WIKI = "https://id.example.com", "https://app.example.com", "https://wiki.example.com:8443"
@@ -250,8 +257,36 @@ async def test_a_sign_in_with_another_provider_begins_at_one_host_and_ends_at_an
             begun = await browser.post("/api/auth/signin/ours", data=form)
             led_back = await prove_there(begun.json()["url"], "ada")
             assert led_back.startswith(back)
-            answer = await browser.get(led_back)
+            led_on = (await browser.get(led_back)).headers["location"]
+            assert led_on == led_back.replace(HERE, THERE)
+            answer = await browser.get(led_on)
             assert answer.headers["location"] == f"{THERE}/x"
             assert [await get_user(browser, origin) for origin in (HERE, THERE)] == ["Ada Lovelace"] * 2
             names = {cookie.name for cookie in browser.cookies.jar}
             assert not [name for name in names if name.endswith((".state", ".nonce", ".code_verifier"))]
+
+
+async def test_what_another_browser_began_counts_at_no_host(
+    app: Starlette, database: asyncpg.Connection, auth_database_url: str, tmp_path: Path
+) -> None:
+    """A sibling domain can set a visitor the check cookies of its own sign-in: that signs nobody in, at any host."""
+    del app, database  # the tables are there, and emptied
+    with running_provider("ours", REDIRECT_URIS=f"{HERE}/api/auth/callback/ours") as provider:
+        provider.know("eve", "eve@example.com", name="Eve")
+        file = write_providers(tmp_path, describe(provider))
+        changes = {"nextauth_url": HERE, "cookie_domain": "gate.localhost", "gateway_hosts": "app.gate.localhost:3000"}
+        async with (
+            running_with_providers(auth_database_url, file, **changes) as app_there,
+            client_of(app_there, THERE) as eve,
+            client_of(app_there, THERE) as visitor,
+        ):
+            led_back = await prove_there(await begin(eve, "ours"), "eve")
+            await next_auth.get_csrf_token(visitor)
+            for cookie in eve.cookies.jar:
+                if cookie.name.endswith((".state", ".nonce", ".code_verifier")):
+                    visitor.cookies.set(cookie.name, cookie.value or "", domain=cookie.domain)
+            led_on = (await visitor.get(led_back)).headers["location"]
+            assert led_on.startswith(f"{THERE}/api/auth/callback/ours?")
+            refused = await visitor.get(led_on)
+            assert refused.headers["location"] == f"{HERE}/api/auth/error?error=OAuthCallback"
+            assert [await get_user(visitor, origin) for origin in (HERE, THERE)] == [None, None]

@@ -92,7 +92,7 @@ async def test_the_longest_link_is_led_back_to(client: httpx2.AsyncClient, gatew
     assert parse_qs(location.query) == {"callbackUrl": [f"http://{APP}:{gateway.port}{target}"]}
     page = await client.get(f"{location.path}?{location.query}", headers=at(gateway, ID))
     assert page.status_code == 200
-    assert (await client.get(f"/api/auth/session?{location.query}", headers=at(gateway, ID))).status_code == 400
+    assert (await client.get(f"/api/auth/session?{location.query}", headers=at(gateway, ID))).status_code == 414
 
 
 @pytest.mark.parametrize("how", ["x-original-url", "x-forwarded-host"])
