@@ -105,16 +105,13 @@ def create_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, current.reload)
-        async with _following(followers):
+        async with _in_force(current), _following(followers):
             yield
             for server in servers:
                 for connection in list(server.connections):
                     cast("ClientConnection", connection).give_up()
-        await renewal.close()
+            await renewal.close()
         await auth_service.close()
-        asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
-        current.close()
 
     pages = create_own_pages(current, settings, lifespan, checks, remarks)
     heads, gate = RequestHeads(public.hosts), Gate(current, credentials)
@@ -138,6 +135,16 @@ def create_app(
         settings.log_level == "DEBUG",
     )
     return GatewayApp(pages, parts, client_limits or ClientLimits(settings.client_idle_seconds), servers)
+
+
+@contextlib.asynccontextmanager
+async def _in_force(current: CurrentPolicy) -> AsyncIterator[None]:
+    """Read the policy again on SIGHUP, and close its connections at the end."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, current.reload)
+    yield
+    loop.remove_signal_handler(signal.SIGHUP)
+    current.close()
 
 
 def _read_policy(settings: GatewaySettings, limits: Limits) -> CurrentPolicy:

@@ -12,8 +12,8 @@ rules of ``headers`` and ``canonical_paths``, whatever the method. The laws:
 3. Only the plain case is remembered: HTTP/1.1, a method that we have, a path; headers that no rule refuses.
 4. HTTP/1.0 is answered, without keep-alive. A connection is not kept alive, either, after a request for a WebSocket,
    granted or not: what follows might be no HTTP. Any other offer of an upgrade is ignored.
-5. A method is any word in capitals that a rule may name, whether httptools knows it or not: which ones pass, the
-   policy says.
+5. A method is any word in capitals that a rule may name, whether httptools knows it or not (``head_parser``): which
+   ones pass, the policy says.
 """
 
 import re
@@ -21,12 +21,12 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import httptools
 import structlog
 
 from gateway.policy.canonical_paths import CanonicalPath, PathRefused, PathTooLong, canonicalize_path, check_query
 from gateway.policy.methods import METHODS, OTHER_METHOD
 from gateway.policy.rules import SIGN_IN_PATH
+from gateway.wire.head_parser import parse_head
 from gateway.wire.headers import PassingHeaders, read_passing_headers
 from gateway.wire.lookup import Lookup
 from gateway.wire.raw_headers import RawHeader, list_words
@@ -40,7 +40,6 @@ HTTP_VERSIONS = ("1.1", "1.0")
 
 _PLAIN_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[!-~]*) HTTP/1\.1")
 _OTHER_METHOD = re.compile(OTHER_METHOD)
-_BEGUN_METHOD = re.compile(rb"[A-Z][A-Z0-9-]{0,31}")
 _SIGN_IN = SIGN_IN_PATH.encode()
 _PLAIN_START = b"POST / HTTP/1.1\r\n"
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
@@ -148,7 +147,7 @@ class RequestHeads:
         return RequestHead(line, self._read_headers(headers))
 
     def _parse(self, head: bytes) -> RequestHead:
-        parser = _parse(head)
+        parser = parse_head(head)
         target, headers = _resolve(parser.parsed.target, parser.parsed.headers)
         path, _, query = target.partition(b"?")
         line = read_line(parser.method, path, query, parser.version)
@@ -156,7 +155,7 @@ class RequestHeads:
 
     def _read_plain_headers(self, lines: bytes) -> RequestHeaders:
         try:
-            parser = _parse(_PLAIN_START + lines)
+            parser = parse_head(_PLAIN_START + lines)
         except BadRequest:
             raise NotPlain from None
         headers = self._read_headers(parser.parsed.headers)
@@ -244,80 +243,3 @@ def _read_headers(sent: Sequence[RawHeader], hosts: Collection[bytes]) -> Reques
         asks_upgrade=asks_upgrade,
         has_dropped=len(headers) < len(sent),
     )
-
-
-def _parse(head: bytes) -> "HeadParser":
-    parser = HeadParser()
-    parser.feed(head)
-    if not parser.parsed.is_whole:
-        raise BadRequest
-    return parser
-
-
-class HeadParser:
-    """httptools, and what it ``parsed`` in one head: two objects, so that no reference cycle arises."""
-
-    __slots__ = ("_begun", "_method", "_parser", "parsed")
-
-    def __init__(self) -> None:
-        self.parsed = _ParsedHead()
-        self._begun = b""  # of the method, while it may be one that httptools does not know
-        self._method: str | None = None
-        self._parser = httptools.HttpRequestParser(self.parsed)
-
-    def feed(self, data: bytes) -> None:
-        """Read bytes of the head; raises BadRequest."""
-        if self._method is None:
-            data = self._read_method(self._begun + data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # what follows is not read here
-        except httptools.HttpParserError:
-            raise BadRequest from None
-
-    def check(self, data: bytes) -> None:
-        """Read bytes of a head whose end has not come yet; BadRequest as soon as it can't become one."""
-        self.feed(data)
-        if self.parsed.is_whole:  # without an empty line: no HTTP/1.x that we speak
-            raise BadRequest
-
-    def _read_method(self, data: bytes) -> bytes:
-        """Return what httptools is to read: with POST for a method that it need not know (law 5)."""
-        word, blank, rest = data.partition(b" ")
-        if not blank and _BEGUN_METHOD.fullmatch(data):
-            self._begun = data
-            return b""
-        self._method = word.decode("ascii") if _BEGUN_METHOD.fullmatch(word) else ""
-        is_other = self._method not in METHODS and _OTHER_METHOD.fullmatch(self._method)
-        return b"POST " + rest if is_other else data
-
-    @property
-    def method(self) -> str:
-        """The method, as it was sent."""
-        return self._method or str(self._parser.get_method().decode("ascii"))
-
-    @property
-    def version(self) -> str:
-        """The version: ``1.1``."""
-        return str(self._parser.get_http_version())
-
-
-class _ParsedHead:
-    """The callbacks of httptools: keeps the request target as it was sent, and the headers, names in lower case."""
-
-    __slots__ = ("headers", "is_whole", "target")
-
-    def __init__(self) -> None:
-        self.target = b""
-        self.headers: list[RawHeader] = []
-        self.is_whole = False
-
-    def on_url(self, url: bytes) -> None:
-        self.target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value.strip(b" \t")))  # blanks are not part of the value (RFC 9110, 5.5)
-
-    def on_headers_complete(self) -> None:
-        self.is_whole = True

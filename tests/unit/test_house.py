@@ -93,7 +93,7 @@ DOORS: dict[str, set[str]] = {
         *(f"{service}/tables/{table}.py" for table, service in TABLES.items()),
     },
     "pogo_core": {"shared/postgres/database.py"},
-    "httptools": {"gateway/wire/request_heads.py"},
+    "httptools": {"gateway/wire/head_parser.py"},
     "httpx2": {"shared/web/service_calls.py", "auth_service/providers/http.py"},
     "itsdangerous": {"shared/tokens/form_tokens.py"},
     "jinja2": {"shared/language/templates.py"},
@@ -122,7 +122,6 @@ LONGER_FILES = {
     "auth_service/sessions.py": "its laws need all that happens to a session side by side",
     "gateway/policy/schema.py": "every word of a policy, with its type and its meaning, in one place",
     "gateway/wire/answer_heads.py": "one reader of answers, whose laws are about heads and bodies together",
-    "gateway/wire/request_heads.py": "what a head means, read anew or remembered by the same rules",
 }
 MUCH_LONGER = 300
 ONE_SUBJECT = {

@@ -9,11 +9,12 @@ from structlog.testing import capture_logs
 
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.methods import METHODS
+from gateway.wire.head_parser import HeadParser
 from gateway.wire.headers import read_passing_headers
 from gateway.wire.limits import MAX_HEAD, MAX_HEADERS
 from gateway.wire.lookup import MOST_REMEMBERED
 from gateway.wire.raw_headers import END_OF_HEAD
-from gateway.wire.request_heads import LONGEST_DROPPED, MOST_DROPPED, HeadParser, RequestHead, RequestHeads
+from gateway.wire.request_heads import LONGEST_DROPPED, MOST_DROPPED, RequestHead, RequestHeads
 from shared.errors import AppError, BadRequest
 
 HOSTS = frozenset({b"localhost:3000"})
