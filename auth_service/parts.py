@@ -16,17 +16,19 @@ from auth_service.guessing.admission import Admission
 from auth_service.housekeeping import build_housekeeping
 from auth_service.mail.delivery import Delivery, build_delivery
 from auth_service.mail.mail import Mail, build_mail, build_notices
-from auth_service.new_users import NewUsers
-from auth_service.passwords.breached import BreachedPasswords
+from auth_service.mail.notices import Notices
 from auth_service.passwords.guessable import load_common_passwords, load_estimator
 from auth_service.passwords.hashing import Passwords
 from auth_service.providers.identities import Identities
+from auth_service.providers.identity_letters import IdentityLetters
 from auth_service.providers.linking import Linking
 from auth_service.providers.providers import Providers
 from auth_service.session_uses import SessionUses
 from auth_service.sessions import Lookups, Sessions
 from auth_service.settings import AuthMigrationSettings, AuthSettings
 from auth_service.signing_in import SigningIn
+from auth_service.signing_up.invitations import Invitations
+from auth_service.signing_up.new_users import NewUsers
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.feed_starts import insert_feed_start
 from auth_service.tables.sessions import Session, SessionId, list_live_sessions
@@ -51,6 +53,7 @@ from shared.tokens.protocol import Protocol
 from shared.tokens.session_cookie import CookieNames, SessionSealer
 from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
 from shared.web.health import Check
+from shared.web.sites import Sites
 
 MIGRATIONS = Path(__file__).parent / "tables" / "migrations"
 LOOKUPS = Sharing(most=200)  # sessions that one query looks at
@@ -61,6 +64,7 @@ class Parts:
     """What endpoints work with."""
 
     public_url: str
+    sites: Sites
     database: Database
     epoch_watch: EpochWatch
     events: Events
@@ -89,31 +93,27 @@ class Parts:
     @classmethod
     def build(cls, settings: AuthSettings, metrics: Metrics, ways: Sequence[Way] = ()) -> Self:
         """Return the parts that the settings ask for; nothing is connected yet."""
-        nextauth_secret = settings.nextauth_secret.get_secret_value()
-        previous = reveal(settings.nextauth_secret_previous)
+        secret, previous = settings.nextauth_secret.get_secret_value(), reveal(settings.nextauth_secret_previous)
         database = open_database(settings)
         epoch_watch = EpochWatch(database, "users", get_newest_user_id, _note_epoch)
-        cookies = CookieNames.of(settings.nextauth_url, settings.protocol)
+        cookies = CookieNames.of(settings.nextauth_url, settings.protocol, settings.cookie_domain)
         metrics.watch_database(database.count_borrowed)
-        passwords = _build_passwords(settings, metrics)
+        passwords = Passwords.build(settings, metrics.registry)
         admission = Admission.build(database, settings, metrics.registry)
         keys = IssuerKeys(KeyRing(settings.shared_key, reveal(settings.secret_key_previous)))
         key_file = KeyFile.of(settings, keys)
         access_tokens = AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl, others=settings.audiences)
         service_keys = {caller: settings.build_keys(caller) for caller in list_callers(type(settings))}
-        max_age = dt.timedelta(seconds=settings.session_max_age)
-        idle_age = dt.timedelta(seconds=settings.session_idle_age)
-        lookups, uses = _share_lookups(database), SessionUses(database, idle_age)
         notices = build_notices(settings, database, admission)
-        sessions = Sessions(database, lookups, admission, access_tokens, max_age, idle_age, uses, notices)
-        needs_proof = settings.email_verification == "required"
-        cookies, new_users = CookieNames.of(settings.nextauth_url), NewUsers(database, epoch_watch)
-        names = {each.id: each.name for each in settings.read_providers()}
-        identities = Identities(database, new_users, admission, sessions, notices, needs_proof, names)
-        signing_in = SigningIn(database, passwords, admission, sessions, identities, notices, needs_proof)
+        sessions = _build_sessions(settings, database, admission, access_tokens, notices)
+        new_users = NewUsers(database, epoch_watch, Invitations.of(settings, database))
+        letters = IdentityLetters(notices, {each.id: each.name for each in settings.providers})
+        identities = Identities(database, new_users, admission, sessions, notices, settings.needs_proof, letters)
+        signing_in = SigningIn(database, passwords, admission, sessions, identities, notices, settings.needs_proof)
         accounts = Accounts(database, new_users, passwords, admission, signing_in, sessions, notices)
         return cls(
             public_url=settings.nextauth_url,
+            sites=settings.sites,
             database=database,
             epoch_watch=epoch_watch,
             events=Events(database, epoch_watch),
@@ -128,16 +128,16 @@ class Parts:
             access_tokens=access_tokens,
             revocations=Revocations(),  # stays empty: a session's row says whether it is live
             service_tokens=ServiceTokens(service_keys, settings.build_shared_keys()),
-            service_credentials=ServiceCredentials(database, nextauth_secret, previous),
-            sealer=SessionSealer(nextauth_secret, settings.session_max_age, previous, cookies),
-            csrf=CsrfTokens(nextauth_secret, previous),
+            service_credentials=ServiceCredentials(database, secret, previous),
+            sealer=SessionSealer(secret, settings.session_max_age, previous, cookies),
+            csrf=CsrfTokens(secret, previous),
             cookies=cookies,
             housekeeping=build_housekeeping(database, settings, metrics),
-            devices=DeviceCookies(nextauth_secret, previous),
+            devices=DeviceCookies(secret, previous),
             mail=build_mail(settings, accounts),
             delivery=build_delivery(settings, database, metrics),
             providers=Providers.build(settings, cookies),
-            linking=Linking(database, sessions, notices, needs_proof, names),
+            linking=Linking(database, sessions, letters, settings.needs_proof),
         )
 
     @property
@@ -168,10 +168,7 @@ class Parts:
         await self.database.start()
         self.housekeeping.start()
         self.epoch_watch.start()
-        if self.key_file:
-            self.key_file.start()
-        else:
-            ignore_hangups()
+        (self.key_file.start if self.key_file else ignore_hangups)()
         if self.delivery:
             self.delivery.start()
         await self.database.wait_a_moment()
@@ -225,10 +222,13 @@ def providers_of(request: HTTPConnection) -> Providers:
     return providers
 
 
-def _build_passwords(settings: AuthSettings, metrics: Metrics) -> Passwords:
-    """Return what hashes passwords, and refuses those in the operator's file."""
-    file = settings.breached_passwords_file
-    return Passwords(metrics.registry, breached=BreachedPasswords.open(file) if file else None)
+def _build_sessions(
+    settings: AuthSettings, database: Database, admission: Admission, tokens: AccessTokens, notices: Notices | None
+) -> Sessions:
+    """Return the sessions, which end at the ages of the settings."""
+    max_age, idle_age = (dt.timedelta(seconds=age) for age in (settings.session_max_age, settings.session_idle_age))
+    lookups, uses = _share_lookups(database), SessionUses(database, idle_age)
+    return Sessions(database, lookups, admission, tokens, max_age, idle_age, uses, notices)
 
 
 def _share_lookups(database: Database) -> Lookups:

@@ -35,6 +35,7 @@ from shared.errors import Conflict, Forbidden, Invalid, Throttled, Unauthorized,
 from shared.language.sentences import Sentence
 from shared.web.bodies import is_form, read_form
 from shared.web.error_responses import note_refusal
+from shared.web.lacking import OurPage, list_lacking
 from shared.web.schemas import validate
 
 PASSWORDS = ("currentPassword", "newPassword")
@@ -193,7 +194,8 @@ delete_account = signed_in(_delete_account, otherwise=confirm_deletion)
 
 
 def _say_deleted(request: Request) -> Response:
-    return add_cookies(redirect(sign_in_url(request, notice="deleted")), clear_session(request))
+    notice = "account-deleted" if OurPage.POSTS in list_lacking(request.scope) else "deleted"
+    return add_cookies(redirect(sign_in_url(request, notice=notice)), clear_session(request))
 
 
 def _get_page(request: Request) -> str:
@@ -223,7 +225,7 @@ async def _guarded_page(
     request: Request, found: BrowserSession, template: str, refusal: Refusal | None = None
 ) -> Response:
     """Return a page whose form asks for the password, or where there is none, for a recent sign-in."""
-    proven = await parts_of(request).accounts.get_proven(found.user, found.session)
+    proven = await parts_of(request).accounts.get_reauthentication(found.user, found.session)
     return account_page(request, found, template, refusal, **ask_for_proof(refusal), proven=proven)
 
 

@@ -5,13 +5,13 @@ Endpoints for one's own account need a live session: its row is looked up, a val
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from auth_service.clients import identify_client
+from auth_service.clients import Client, identify_client
 from auth_service.mail.codes import LIFETIME
 from auth_service.parts import parts_of
 from auth_service.sessions import read_session_id
@@ -44,11 +44,16 @@ MAX_BODY = 4096  # bytes
 
 
 @operation(
-    "Sign up", body=SignUp, answers={201: UserView, 409: ErrorView, 429: ErrorView}, max_body=MAX_BODY, tag="Accounts"
+    "Sign up",
+    body=SignUp,
+    answers={201: UserView, 403: ErrorView, 409: ErrorView, 429: ErrorView},
+    max_body=MAX_BODY,
+    tag="Accounts",
 )
 async def create_user(request: Request, wanted: SignUp) -> Response:
-    """Create an account. The new user is not signed in yet."""
-    return answer_new_user(await parts_of(request).accounts.sign_up(wanted, identify_client(request)))
+    """Create an account, where everybody may, or by an operator's invitation. The new user is not signed in yet."""
+    client = note_invitation(identify_client(request), wanted)
+    return answer_new_user(await parts_of(request).accounts.sign_up(wanted, client))
 
 
 @operation(
@@ -102,7 +107,7 @@ async def end_session(request: Request) -> Response:
 @operation("Who am I", answers={200: MeView}, caller="required", tag="Accounts")
 async def show_me(request: Request) -> Response:
     """Return the caller's account as it is now, whatever the access token says."""
-    return _answer(_view_me(await get_live_caller(request)))
+    return await _answer_me(request, *await get_live_session(request))
 
 
 @operation(
@@ -115,10 +120,10 @@ async def show_me(request: Request) -> Response:
 )
 async def change_me(request: Request, change: AccountChange) -> Response:
     """Change the caller's name."""
-    user = await get_live_caller(request)
+    user, session = await get_live_session(request)
     if change.name is not None:
         user = await parts_of(request).accounts.rename(user, change.name, identify_client(request))
-    return _answer(_view_me(user))
+    return await _answer_me(request, user, session)
 
 
 @operation(
@@ -184,6 +189,11 @@ async def end_other_sessions(request: Request) -> Response:
     return Response(status_code=204)
 
 
+def note_invitation(client: Client, wanted: SignUp) -> Client:
+    """Return the client with the invitation that it sends along, if any."""
+    return client if wanted.invitation is None else replace(client, invitation=wanted.invitation)
+
+
 def answer_new_user(user: User) -> Response:
     """Return the answer to whoever has signed up."""
     return _answer(_view(user), status=201, headers={"Location": f"/api/user/{user.id}"})
@@ -218,8 +228,10 @@ def _view(user: User) -> UserView:
     return UserView.model_validate(user, from_attributes=True)
 
 
-def _view_me(user: User) -> MeView:
-    return MeView(**_view(user).model_dump(), email_verified=user.email_verified_at)
+async def _answer_me(request: Request, user: User, session: Session) -> Response:
+    has_password = (await parts_of(request).accounts.get_reauthentication(user, session)).has_password
+    about = _view(user).model_dump()
+    return _answer(MeView(**about, email_verified=user.email_verified_at, has_password=has_password))
 
 
 def _answer(view: View, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

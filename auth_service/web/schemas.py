@@ -30,6 +30,7 @@ from shared.web.schemas import Body, Line, Query, Text, Time, View, example
 MAX_NAME = 100  # characters
 MAX_REFRESH_TOKEN = 128
 MAX_EPOCH = 64
+MAX_INVITATION = 100
 
 _PHRASE = "correct horse battery"
 OTHER_PHRASE = "purple monkey dishwasher"
@@ -64,13 +65,14 @@ ChosenPassword = Annotated[Text, WithJsonSchema(_PASSWORD_SCHEMA)]
 
 
 class SignUp(Body):
-    """A new account."""
+    """A new account; ``invitation`` is the token in an operator's link, where it takes one."""
 
     model_config = example(name="Ada", email="ada@example.com", password=_PHRASE)
 
     name: Name
     email: Email
     password: ChosenPassword
+    invitation: Annotated[Text, Field(max_length=MAX_INVITATION)] | None = None
 
     @field_validator("password")
     @classmethod
@@ -190,11 +192,15 @@ class UserView(View):
 
 
 class MeView(UserView):
-    """The caller; ``emailVerified`` is when they proved that they read what is sent to their address, or null."""
+    """The caller; ``emailVerified`` is when they proved that they read what is sent to their address, or null.
 
-    model_config = example(**_USER, emailVerified="2026-11-24T11:05:10Z")
+    ``hasPassword`` is false for whoever signed up with another provider, until they set one.
+    """
+
+    model_config = example(**_USER, emailVerified="2026-11-24T11:05:10Z", hasPassword=True)
 
     email_verified: Time | None
+    has_password: bool
 
 
 class SignedInView(UserView):

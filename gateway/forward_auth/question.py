@@ -16,7 +16,8 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 
-from gateway.wire.headers import RawHeader, names_caller, write_name
+from gateway.wire.headers import names_caller
+from gateway.wire.raw_headers import RawHeader, write_name
 from gateway.wire.request_heads import RequestHead, RequestHeads, RequestLine, read_line
 from shared.errors import BadRequest
 from shared.language.sentences import Sentence

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from gateway.policy.choice import RequestFacts
 from gateway.policy.rules import Access, Authorization, Rule
 from gateway.proving.cubes import Cube, merge_points
-from gateway.wire.headers import RawHeader
+from gateway.wire.raw_headers import RawHeader
 from shared.tokens.authentication import Anonymous, Caller, Reason, User
 from shared.tokens.claims import Claims
 
@@ -30,7 +30,9 @@ TOKEN: RawHeader = (b"authorization", b"Bearer <an access token>")
 """What stands for a token in the header."""
 
 _OTHER_SCHEME: RawHeader = (b"authorization", b"Basic YTpi")
+_NAVIGATING: RawHeader = (b"sec-fetch-mode", b"navigate")
 _NOT_NAVIGATING: RawHeader = (b"sec-fetch-mode", b"cors")
+_TELLING = frozenset({b"accept", b"x-requested-with"})  # of a script, where there is no Fetch Metadata
 _FORM: tuple[RawHeader, ...] = (
     (b"content-type", b"application/x-www-form-urlencoded"),
     (b"sec-fetch-site", b"same-origin"),
@@ -42,6 +44,7 @@ _HANDSHAKE: tuple[RawHeader, ...] = (
     (b"sec-websocket-version", b"13"),
     (b"sec-websocket-key", b"AAAAAAAAAAAAAAAAAAAAAA=="),
 )
+_SEVERAL_CREDENTIALS: tuple[RawHeader, ...] = ((b"authorization", b"Basic eA=="), (b"authorization", b"Basic eQ=="))
 
 
 class Sender(NamedTuple):
@@ -85,10 +88,11 @@ class Situation(NamedTuple):
 
     def put_into(self, request: RequestFacts) -> RequestFacts:
         """Return the request as it comes in this situation."""
+        is_doubtful = any(name in _TELLING for name, _ in request.headers)
         headers = (
             *([TOKEN] if self.sender.by_header else []),
             *([_OTHER_SCHEME] * 2 if self.is_repeated else []),
-            *([_NOT_NAVIGATING] if self.is_fetch else []),
+            *([_NOT_NAVIGATING] if self.is_fetch else [_NAVIGATING] if is_doubtful else []),
             *(_FORM if self.is_form else ()),
             *self.upgrade,
         )
@@ -181,10 +185,11 @@ def _name_users(cube: Cube[Hashable], roles: Sequence[str], ages: Sequence[int],
     *held, by_header, since = cube
     with_role = [role for role, values in zip(roles, held, strict=True) if values == {True}]
     without = [role for role, values in zip(roles, held, strict=True) if values == {False}]
+    demands = [f"with the role {role}" for role in with_role] + [f"without the role {role}" for role in without]
     words = ["signed in", _name_age([age for age in ages if age in since], ages)]
     if has_own and len(by_header) == 1:
         words.append("by a token in the header" if True in by_header else "by the session cookie")
-    words += [f"with the role {role}" for role in with_role] + [f"without the role {role}" for role in without]
+    words.append(" and ".join(demands))
     return " ".join(filter(None, words))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.programs.visit import Visit
 
-INSTALLED = Path(__file__).parent / ".installed"
+INSTALLED = Path(__file__).parents[2] / ".programs"
 
 Story = Callable[[Visit], Awaitable[None]]
 

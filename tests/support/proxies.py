@@ -1,4 +1,4 @@
-"""Real nginx, Caddy and HAProxy for the tests, run with the configurations of ``docs/forward-auth``.
+"""Real nginx, Caddy and HAProxy for the tests, run with the configurations of ``docs/forward-auth``, or with another.
 
 Nothing in a configuration is changed but its ports and the names of the site, and nothing is added but what keeps a
 second instance out of the way of the system's own: where it writes its files.
@@ -71,14 +71,14 @@ class Ports:
 
 
 @contextlib.contextmanager
-def running_proxy(name: str, ports: Ports) -> Iterator[Proxy]:
-    """Give a proxy with its configuration from the documentation; skip the test where it is not installed."""
+def running_proxy(name: str, ports: Ports, configuration: str | None = None) -> Iterator[Proxy]:
+    """Give a proxy with a configuration, or with that of the documentation; skip the test where it is not installed."""
     if shutil.which(name, path=_search_path()) is None:
         pytest.skip(f"{name} is not installed")
     with tempfile.TemporaryDirectory(prefix="gatepost-") as made:
         folder = Path(made)
         folder.chmod(0o755)  # nginx's workers are another user's
-        command = _prepare(name, folder, ports)
+        command = _prepare(name, folder, ports, configuration)
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(command, cwd=folder, env=_environment(folder), stdout=log, stderr=log)
         try:
@@ -101,11 +101,11 @@ async def send_raw(port: int, head: str) -> bytes:
         writer.close()
 
 
-def _prepare(name: str, folder: Path, ports: Ports) -> list[str]:
+def _prepare(name: str, folder: Path, ports: Ports, configuration: str | None) -> list[str]:
     """Write the configuration with other ports, and return the command that runs it."""
-    text = (CONFIGURATIONS / _FILES[name]).read_text()
+    text = configuration or (CONFIGURATIONS / _FILES[name]).read_text()
     documented = {"8000": ports.public, "3000": ports.gateway, "8080": ports.application, "8081": ports.wiki}
-    assert all(f":{port}" in text for port in documented)
+    assert configuration or all(f":{port}" in text for port in documented)
     text = re.sub(f":({'|'.join(documented)})\\b", lambda found: f":{documented[found[1]]}", text)
     sites = ", ".join(f"http://{each}:{ports.public}" for each in ports.names)
     text = re.sub(r"^http://localhost.* {", f"{sites} {{", text, flags=re.MULTILINE)

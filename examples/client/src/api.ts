@@ -285,7 +285,7 @@ export interface paths {
         put?: never;
         /**
          * Sign up
-         * @description Create an account. The new user is not signed in yet.
+         * @description Create an account, where everybody may, or by an operator's invitation. The new user is not signed in yet.
          */
         post: operations["create_user"];
         delete?: never;
@@ -505,10 +505,13 @@ export interface components {
         /**
          * MeView
          * @description The caller; ``emailVerified`` is when they proved that they read what is sent to their address, or null.
+         *
+         *     ``hasPassword`` is false for whoever signed up with another provider, until they set one.
          * @example {
          *       "createdAt": "2026-11-24T11:03:34Z",
          *       "email": "ada@example.com",
          *       "emailVerified": "2026-11-24T11:05:10Z",
+         *       "hasPassword": true,
          *       "id": 1,
          *       "name": "Ada",
          *       "updatedAt": "2026-11-24T11:03:34Z"
@@ -521,6 +524,8 @@ export interface components {
             email: string;
             /** Emailverified */
             emailVerified: string | null;
+            /** Haspassword */
+            hasPassword: boolean;
             /** Id */
             id: number;
             /** Name */
@@ -807,7 +812,7 @@ export interface components {
         };
         /**
          * SignUp
-         * @description A new account.
+         * @description A new account; ``invitation`` is the token in an operator's link, where it takes one.
          * @example {
          *       "email": "ada@example.com",
          *       "name": "Ada",
@@ -820,6 +825,11 @@ export interface components {
              * Format: email
              */
             email: string;
+            /**
+             * Invitation
+             * @default null
+             */
+            invitation?: string | null;
             /** Name */
             name: string;
             /**
@@ -2495,6 +2505,15 @@ export interface operations {
             };
             /** @description Not JSON */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Signed in, but not allowed to do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -2,14 +2,15 @@
 
 import pytest
 
-from gateway.policy.decision import apply_rule
+from gateway.policy.decision import RedirectToSignIn, Refuse, apply_rule
 from gateway.policy.rules import Candidate, Rule
 from gateway.proving.cubes import merge_points
 from gateway.proving.outcomes import outcome_of
 from gateway.proving.paths import read_path
 from gateway.proving.rulings import make_request, see_caller
 from gateway.proving.situations import NOW, TOKEN, Sender, Situation, Ways
-from shared.tokens.authentication import Anonymous, Caller
+from gateway.wire.raw_headers import RawHeader
+from shared.tokens.authentication import Anonymous, Caller, Reason
 from tests.support.generated_policies import PolicyMaker
 from tests.support.policies import read, rule
 
@@ -79,7 +80,7 @@ def describe(words: list[dict[str, str]], method: str, chosen: list[Situation]) 
 
 def test_where_the_header_is_the_applications_it_matters_who_is_known_by_it() -> None:
     """A token in a header that is not ours proves nothing, and several such headers are refused."""
-    ways = Ways.of(rules_of({"authorization": '"own"'}), "GET")
+    ways = Ways.of(rules_of(OWN), "GET")
     assert ways.sender == (Sender(), Sender(NO_ROLE), Sender(NO_ROLE, 0, by_header=True))
     assert ways.is_repeated == (False, True)
     assert Ways.of(rules_of({"authorization": '"token"'}), "GET").is_repeated == (False,)
@@ -87,6 +88,7 @@ def test_where_the_header_is_the_applications_it_matters_who_is_known_by_it() ->
 
 HELD, OLD = Sender(ADMIN), Sender(NO_ROLE, 61)
 UPGRADE = ((b"upgrade", b"websocket"),)
+OWN = {"authorization": '"own"'}
 
 
 @pytest.mark.parametrize(
@@ -108,19 +110,9 @@ UPGRADE = ((b"upgrade", b"websocket"),)
         ([{"access": '"page"'}], [Situation(Sender())], "anonymous", "navigating"),
         ([{"access": '"page"'}], [Situation(Sender(), is_fetch=True)], "anonymous", "not navigating"),
         ([{}], [Situation(Sender(), upgrade=UPGRADE)], "anonymous", "asking badly for a WebSocket"),
-        (
-            [{"authorization": '"own"'}],
-            [Situation(Sender(NO_ROLE, 0, by_header=True))],
-            "signed in by a token in the header",
-            "",
-        ),
-        ([{"authorization": '"own"'}], [Situation(Sender(NO_ROLE))], "signed in by the session cookie", ""),
-        (
-            [{"authorization": '"own"'}],
-            [Situation(Sender(), is_repeated=True)],
-            "anonymous",
-            "with several Authorization headers",
-        ),
+        ([OWN], [Situation(Sender(NO_ROLE, 0, by_header=True))], "signed in by a token in the header", ""),
+        ([OWN], [Situation(Sender(NO_ROLE))], "signed in by the session cookie", ""),
+        ([OWN], [Situation(Sender(), is_repeated=True)], "anonymous", "with several Authorization headers"),
         ([{"max_body": "9"}], [Situation(Sender(), body=10)], "anonymous", "with a body of 10 bytes or more"),
         (
             [{"max_body": "9"}, {"max_body": "19"}],
@@ -128,11 +120,25 @@ UPGRADE = ((b"upgrade", b"websocket"),)
             "anonymous",
             "with a body of 10 to 19 bytes",
         ),
+        ([OWN], [Situation(Sender())], "anonymous", ""),
     ],
 )
 def test_situations_in_words(words: list[dict[str, str]], chosen: list[Situation], who: str, how: str) -> None:
     """People read who sends a request, and what is special about it."""
     assert describe(words, "GET", chosen) == (who, how)
+
+
+@pytest.mark.parametrize(
+    "header", [(b"accept", b"application/json"), (b"x-requested-with", b"XMLHttpRequest"), (b"accept", b"text/html")]
+)
+def test_a_navigation_is_one_whatever_else_the_request_says(header: RawHeader) -> None:
+    """Both kinds are tried of a request with a header by which scripts are known where there is no Fetch Metadata."""
+    request = make_request(read_path("/"))._replace(headers=(header,))
+    (page,) = read(rule("/", "page")).rules
+    side = Candidate(page, page.matchers[0], None)
+    asked = [Situation(Sender(), is_fetch=is_fetch) for is_fetch in (False, True)]
+    found = [type(apply_rule(side, each.put_into(request), Anonymous(Reason.MISSING))) for each in asked]
+    assert found == [RedirectToSignIn, Refuse]
 
 
 def test_forms_in_words() -> None:
