@@ -50,6 +50,7 @@ async def find_successes(
             return await send_bytes(port, data, patience)
 
     answers = await asyncio.gather(*map(attack, range(len(numbered))))
+    victim.crashes += sum(answer.startswith(b"HTTP/1.1 5") for answer in answers)
     entered = victim.entries[before:]
     told = [str(number) for number, answer in enumerate(answers) if victim.marker.encode() in answer]
     return sorted({numbered[int(each)].name if each.isdigit() else each for each in (*entered, *told)})

@@ -87,6 +87,13 @@ def _put_below(text: str) -> str:
     return text.replace('["/', f'["{_PREFIX}/').replace(', "/', f', "{_PREFIX}/')
 
 
+_SITES = """
+hosts = "localhost"
+cors = { origins = "https://app.example", credentials = true }
+"""
+RULES_OF_ONE_HOST = OPEN_RULES.replace('upstream = "victim"\n', f'upstream = "victim"{_SITES}')
+"""The policy about one host, with an origin whose pages may use the caller's cookies."""
+
 _ALL = f'identity = {_NAMES}, cookies = "session"'
 _STRIP = f'strip = "{_PREFIX}"'
 _OF_ALL = dict.fromkeys(("checks_authorization", "reads_session", "names_callers", "is_about_paths"), True)
@@ -97,6 +104,7 @@ LOOSENED = {
     "cookies": Loosened(_loosen('cookies = "session"'), reads_session=True),
     "paths": Loosened(_spell(OPEN_RULES), is_about_paths=True),
     "methods": Loosened(_name_methods(OPEN_RULES), is_about_paths=True),
+    "hosts and cors": Loosened(RULES_OF_ONE_HOST, is_about_paths=True),
     "strip": Loosened(_put_below(_loosen(_STRIP)), prefix=_PREFIX, is_about_paths=True),
     "all": Loosened(_spell(_name_methods(_loosen(_ALL, "own"))), **_OF_ALL),
     "all below a prefix": Loosened(
@@ -104,10 +112,3 @@ LOOSENED = {
     ),
 }
 """The policy with each word that loosens it on every rule, and with all of them."""
-
-_SITES = """
-hosts = "localhost"
-cors = { origins = "https://app.example", credentials = true }
-"""
-RULES_OF_ONE_HOST = OPEN_RULES.replace('upstream = "victim"\n', f'upstream = "victim"{_SITES}')
-"""The policy about one host, with an origin whose pages may use the caller's cookies."""
