@@ -14,7 +14,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +38,10 @@ TITLES = {
     "radicale": "Radicale",
     "flask-login": "Flask with Flask-Login",
     "django-rest": "Django REST framework with SimpleJWT",
+    "npm-registry": "An npm registry",
+    "event-stream": "An event stream",
+    "jupyter": "Jupyter",
+    "copyparty": "Who it is, by header",
 }
 """What the recipes are called, by their folders."""
 
@@ -96,10 +100,12 @@ class Recipes:
         """The policy with all of them."""
         return compose_policy(self.ports)
 
-    def running(self, folder: str, **settings: str) -> contextlib.AbstractContextManager[Running]:
-        """Give the program of the recipe in a folder, with these settings of its environment."""
+    def running(self, folder: str, *options: str, **settings: str) -> contextlib.AbstractContextManager[Running]:
+        """Give the program of the recipe in a folder, with further options and settings of its environment."""
         recipe = read_recipe(folder)
-        return running_program(recipe, self.ports[recipe], self.directory / folder, settings)
+        *before, last = recipe.commands
+        recipe = replace(recipe, commands=(*before, " ".join([last, *options])))
+        return running_program(recipe, self.ports[read_recipe(folder)], self.directory / folder, settings)
 
 
 @contextlib.contextmanager
