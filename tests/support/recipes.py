@@ -12,13 +12,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.support import next_auth_package
 from tests.support.node import install_packages
 from tests.support.running_stack import ROOT
 
@@ -29,7 +31,8 @@ PAGE = ROOT / "docs" / "behind-the-gateway.md"
 FILES = ROOT / "docs" / "behind-the-gateway"
 PACKAGES = ROOT / "tests" / "behind_the_gateway"
 PROGRAMS = PACKAGES / ".venv" / "bin"
-NODE_PROGRAMS = PACKAGES / "node_modules" / ".bin"
+ELSEWHERE = {"nextjs": next_auth_package.FOLDER}
+"""Recipes whose packages other tests have, too."""
 PREPARE_DEADLINE = 120  # seconds
 START_DEADLINE = 30
 STOP_DEADLINE = 10
@@ -41,6 +44,7 @@ TITLES = {
     "npm-registry": "An npm registry",
     "event-stream": "An event stream",
     "jupyter": "Jupyter",
+    "nextjs": "A Next.js server",
     "copyparty": "Who it is, by header",
 }
 """What the recipes are called, by their folders."""
@@ -52,7 +56,7 @@ _ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What the page says of one program, and where its files are; it listens on ``port`` there."""
+    """What the page says of one program, which listens on ``port`` there, and where its files are."""
 
     folder: Path
     upstream: str
@@ -72,14 +76,6 @@ def read_recipe(folder: str) -> Recipe:
     return Recipe(FILES / folder, upstream, rules, tuple(commands.replace("\\\n", "").splitlines()), int(port))
 
 
-def compose_policy(recipes: Mapping[Recipe, int]) -> str:
-    """Return the policy that ships, without posts, and with these recipes, whose programs listen on these ports."""
-    policy = _POSTS.sub("", (ROOT / "gateway" / "rules.toml").read_text())
-    assert "/userposts" in (ROOT / "gateway" / "rules.toml").read_text().replace(policy, "")
-    upstreams = "".join(_move(recipe.upstream, recipe, port) for recipe, port in recipes.items())
-    return policy.replace("[upstreams]\n", f"[upstreams]\n{upstreams}") + "\n".join(each.rules for each in recipes)
-
-
 @dataclass(frozen=True, slots=True)
 class Running:
     """A program that runs: its own URL, past the gateway, and the folder it runs in, a copy of the recipe's."""
@@ -90,41 +86,49 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Recipes:
-    """All recipes: the ports of their programs in one policy, and a folder below which they run."""
+    """All recipes, and the ports that their programs have here."""
 
-    ports: Mapping[Recipe, int]
-    directory: Path
+    ports: Mapping[str, int]
 
-    @property
-    def policy(self) -> str:
-        """The policy with all of them."""
-        return compose_policy(self.ports)
+    def compose_policy(self) -> str:
+        """Return the policy that ships, without posts, and with all recipes."""
+        shipped = (ROOT / "gateway" / "rules.toml").read_text()
+        policy = _POSTS.sub("", shipped)
+        assert policy != shipped
+        recipes = [(read_recipe(folder), port) for folder, port in self.ports.items()]
+        upstreams = "".join(_move(recipe.upstream, recipe, port) for recipe, port in recipes)
+        rules = "\n".join(recipe.rules for recipe, _ in recipes)
+        return policy.replace("[upstreams]\n", f"[upstreams]\n{upstreams}") + rules
 
-    def running(self, folder: str, *options: str, **settings: str) -> contextlib.AbstractContextManager[Running]:
-        """Give the program of the recipe in a folder, with further options and settings of its environment."""
-        recipe = read_recipe(folder)
-        *before, last = recipe.commands
-        recipe = replace(recipe, commands=(*before, " ".join([last, *options])))
-        return running_program(recipe, self.ports[read_recipe(folder)], self.directory / folder, settings)
+    @contextlib.contextmanager
+    def running(self, name: str, *options: str, **settings: str) -> Iterator[Running]:
+        """Give the program of the recipe in a folder of this name; skip where it isn't installed.
+
+        Its last command has these further options, and its environment these settings.
+        """
+        if not PROGRAMS.exists():
+            pytest.skip(f"`make {PACKAGES.relative_to(ROOT)}/.venv/ready` has not been run")
+        recipe, port, packages = read_recipe(name), self.ports[name], ELSEWHERE.get(name, PACKAGES)
+        install_packages(packages)
+        path = f"{PROGRAMS}:{packages}/node_modules/.bin:{os.environ['PATH']}"
+        *before, last = [_move(command, recipe, port) for command in recipe.commands]
+        # Below the packages, where node looks for them.
+        with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory(prefix="recipe-", dir=packages) as made:
+            folder = Path(made)
+            shutil.copytree(recipe.folder, folder, dirs_exist_ok=True)
+            environment = _without_proxies() | {"PATH": path, "HOME": home, **settings}
+            for command in before:
+                _prepare(command, folder, environment)
+            with _started(" ".join([last, *options]), folder, environment, port):
+                yield Running(f"http://127.0.0.1:{port}", folder)
 
 
 @contextlib.contextmanager
-def running_program(recipe: Recipe, port: int, directory: Path, settings: Mapping[str, str]) -> Iterator[Running]:
-    """Give a recipe's program on this port; skip where it isn't installed."""
-    if not PROGRAMS.exists():
-        pytest.skip(f"`make {PACKAGES.relative_to(ROOT)}/.venv/ready` has not been run")
-    install_packages(PACKAGES)
-    folder = directory / "files"
-    shutil.copytree(recipe.folder, folder)
-    path = f"{PROGRAMS}:{NODE_PROGRAMS}:{os.environ['PATH']}"
-    environment = _without_proxies() | {"PATH": path, "HOME": str(directory), **settings}
-    *before, last = [_move(command, recipe, port) for command in recipe.commands]
-    for command in before:
-        _prepare(command, folder, environment)
-    log = directory / "program.log"
+def _started(command: str, folder: Path, environment: Mapping[str, str], port: int) -> Iterator[None]:
+    log = Path(environment["HOME"]) / "program.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            ["/bin/sh", "-c", f"exec {last}"],
+            ["/bin/sh", "-c", f"exec {command}"],
             cwd=folder,
             env=environment,
             stdout=output,
@@ -133,7 +137,7 @@ def running_program(recipe: Recipe, port: int, directory: Path, settings: Mappin
         )
     try:
         _wait_until_it_listens(port, process, log)
-        yield Running(f"http://127.0.0.1:{port}", folder)
+        yield
     finally:
         _stop(process)
 

@@ -11,24 +11,23 @@ from playwright.async_api import Browser, BrowserContext
 from tests.support import next_auth
 from tests.support.people import Person
 from tests.support.ports import find_free_port
-from tests.support.recipes import TITLES, Operate, Recipes, read_recipe
+from tests.support.recipes import TITLES, Operate, Recipes
 from tests.support.running_stack import ROOT, StackUrls, started_stack
 
 FROM_HERE = {"Sec-Fetch-Site": "same-origin"}
 
 
 @pytest.fixture(scope="package")
-def recipes(tmp_path_factory: pytest.TempPathFactory) -> Recipes:
+def recipes() -> Recipes:
     """Give all recipes, with the ports that their programs have here."""
-    ports = {read_recipe(folder): find_free_port() for folder in TITLES}
-    return Recipes(ports, tmp_path_factory.mktemp("programs"))
+    return Recipes({name: find_free_port() for name in TITLES})
 
 
 @pytest.fixture(scope="package")
 def stack(recipes: Recipes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackUrls]:
     """Give a stack whose policy has all recipes."""
     rules = tmp_path_factory.mktemp("policy") / "rules.toml"
-    rules.write_text(recipes.policy)
+    rules.write_text(recipes.compose_policy())
     with started_stack({"GATEWAY_RULES": str(rules)}) as urls:
         yield urls
 
