@@ -45,6 +45,7 @@ TITLES = {
     "event-stream": "An event stream",
     "jupyter": "Jupyter",
     "nextjs": "A Next.js server",
+    "vite": "A Vite build",
     "copyparty": "Who it is, by header",
 }
 """What the recipes are called, by their folders."""

@@ -62,6 +62,8 @@ async def test_a_role_here_is_a_group_there(
     written = await visitor.put("/files/shared/tea.txt", content=b"Assam", headers=FROM_HERE)
     assert written.status_code == 201, written.text
     assert (await colleague.get("/files/shared/tea.txt")).text == "Assam"
+    assert (await visitor.put("/files/shared/a.html", content=b"<script>", headers=FROM_HERE)).status_code == 201
+    assert (await colleague.get("/files/shared/a.html")).headers["content-type"].startswith("text/plain")
 
 
 async def test_nobody_comes_in_without_signing_in(visitor: httpx2.AsyncClient) -> None:
