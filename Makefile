@@ -11,6 +11,8 @@ BIN := $(VENV)/bin
 PORT ?= 3000
 DATA ?= .data
 PYTEST := $(BIN)/python -m pytest
+# Of all tests: what is long is in the folders that come first, so files are shared out in their order.
+IN_PROCESSES := -n 2 --no-loadscope-reorder
 ORDERS := examples/orders-fastapi
 HASHES := tests/hashes
 VERIFIERS := tests/verify_elsewhere
@@ -63,14 +65,14 @@ integration: $(VENV)/ready-to-work $(ORDERS)/.venv/ready $(VERIFIERS)/.venv/read
 	$(PYTEST) tests/integration
 attacks: $(VENV)/ready-to-work ## Attack the gateway with the lists of tests/attacks
 	$(PYTEST) tests/attacks
-differential: $(VENV)/ready-to-work ## Compare matchers with path-to-regexp, cookies with next-auth; needs node and npm
+differential: $(VENV)/ready-to-work ## Compare matchers with path-to-regexp, cookies and sign-ins elsewhere with next-auth; needs node and npm
 	$(PYTEST) tests/differential
 containers: $(VENV)/ready-to-work ## Test the containers
 	$(PYTEST) tests/containers
 
 .PHONY: test
-test: $(VENV)/ready-to-work $(ORDERS)/.venv/ready $(HASHES)/.venv/ready $(VERIFIERS)/.venv/ready $(RECIPES)/.venv/ready ## All tests
-	$(PYTEST) $(PYTEST_OPTIONS)
+test: $(VENV)/ready-to-work $(ORDERS)/.venv/ready $(HASHES)/.venv/ready $(VERIFIERS)/.venv/ready $(RECIPES)/.venv/ready ## All tests, in two processes
+	$(PYTEST) $(IN_PROCESSES) $(PYTEST_OPTIONS)
 
 .PHONY: messages
 messages: $(VENV)/ready-to-work ## Bring the translations up to date with what templates and code say
@@ -83,7 +85,7 @@ client: $(VENV)/ready-to-work $(CLIENT)/node_modules/ready ## Make the types of 
 
 .PHONY: next-auth-table
 next-auth-table: $(VENV)/ready-to-work ## Write the comparison with next-auth into docs/next-auth.md; needs node and npm
-	$(PYTEST) tests/integration/test_next_auth_comparison.py --write-tables
+	$(PYTEST) tests/integration/test_next_auth_comparison.py tests/differential/test_next_auth_providers.py --write-tables
 
 .PHONY: verify-elsewhere verify-elsewhere-table
 verify-elsewhere: $(VENV)/ready-to-work $(VERIFIERS)/.venv/ready ## Test how external services verify our tokens, and print who answers what; needs node, npm, nginx and haproxy
@@ -137,7 +139,7 @@ lock: $(VENV)/ready-to-work ## Resolve the requirements anew and lock them with 
 clean: ## Remove the virtual environment and what tools left; .data stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	rm -rf $(PEERS)/fastapi_sqlalchemy/.venv $(ORDERS)/.venv $(HASHES)/.venv $(VERIFIERS)/.venv $(RECIPES)/.venv $(PEERS)/fastify_pg/node_modules $(PEERS)/next_auth/node_modules $(PEERS)/next_auth/.next
-	rm -rf tests/accessibility/node_modules tests/differential/node_modules $(HASHES)/node_modules $(VERIFIERS)/node_modules $(RECIPES)/node_modules tests/next_auth/node_modules tests/next_auth/application/.next tests/providers/node_modules $(CLIENT)/node_modules $(CLIENT)/dist examples/nextjs/node_modules examples/nextjs/.next
+	rm -rf tests/accessibility/node_modules tests/differential/node_modules $(HASHES)/node_modules $(VERIFIERS)/node_modules $(RECIPES)/node_modules tests/next_auth/node_modules tests/providers/node_modules $(CLIENT)/node_modules $(CLIENT)/dist examples/nextjs/node_modules examples/nextjs/.next
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help

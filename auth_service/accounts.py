@@ -17,13 +17,13 @@ from auth_service.mail.notices import Notices
 from auth_service.new_users import First, NewUser, NewUsers, Then
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.passwords.rules import GUESSABLE, find_password_fault
-from auth_service.providers.recent_proofs import Proven, get_proven, require_recent
+from auth_service.providers.recent_proofs import Reauthentication, get_reauthentication, require_recent
 from auth_service.sessions import Sessions, SignedIn
 from auth_service.signing_in import SigningIn
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.codes import end_codes_of
-from auth_service.tables.new_sessions import Identity
-from auth_service.tables.sessions import Ending, Session, SessionId
+from auth_service.tables.new_sessions import ProvenUser
+from auth_service.tables.sessions import Ending, Session, SessionId, find_live_session
 from auth_service.tables.user_changes import ChangeKind, insert_user_change
 from auth_service.tables.users import (
     Credentials,
@@ -36,7 +36,7 @@ from auth_service.tables.users import (
     update_roles,
 )
 from auth_service.web.schemas import PasswordChange, SignUp
-from shared.errors import Conflict, Invalid, NotFound
+from shared.errors import Conflict, Invalid, NotFound, Unauthorized
 from shared.language.sentences import Sentence
 from shared.postgres.database import Connection, Database
 
@@ -66,7 +66,7 @@ class Accounts:
         """Return the new user with a session that replaces those ``replaced``, all or nothing; else as ``sign_up``."""
 
         async def begin(connection: Connection, user: User) -> SignedIn:
-            begun = await self.sessions.begin_within(connection, Identity(user.id), client, replaced)
+            begun = await self.sessions.begin_within(connection, ProvenUser(user.id), client, replaced)
             assert begun is not None, "whom this transaction stores is there"
             return begun[0]
 
@@ -107,15 +107,16 @@ class Accounts:
             await insert_user_change(connection, ChangeKind.RENAMED, renamed)
         return renamed
 
-    async def get_proven(self, user: User, session: Session) -> Proven:
+    async def get_reauthentication(self, user: User, session: Session) -> Reauthentication:
         """Return what is known of a signed-in user; NotFound when they are gone."""
         async with self.database.connection() as connection:
-            return (await get_proven(connection, user, session))[1]
+            return (await get_reauthentication(connection, user, session))[1]
 
     async def change_password(self, user: User, wanted: PasswordChange, session: Session, client: Client) -> None:
         """Change the password, or set the first one, and end all other sessions, and all codes and links that wait.
 
-        Invalid names ``newPassword`` when it is not acceptable; as ``_confirm`` for ``currentPassword``.
+        Invalid names ``newPassword`` when it is not acceptable; as ``_confirm`` for ``currentPassword``. Unauthorized
+        when the session is over by then.
         """
         fault = find_password_fault(wanted.new_password, name=user.name, email=user.email)
         if fault:
@@ -125,6 +126,7 @@ class Accounts:
             password_hash = _get_taken(await self.passwords.hash_new(wanted.new_password, slot), "newPassword")
         async with self.database.transaction() as connection:
             await lock_user(connection, user.id)
+            await _require_live(connection, session)
             if not await update_password(connection, found, password_hash):
                 raise Conflict("The password was changed elsewhere at the same time")
             await insert_audit_line(connection, Event.PASSWORD_CHANGED, client, user.id, session.id)
@@ -136,17 +138,20 @@ class Accounts:
     async def delete_own(self, user: User, session: Session, password: str | None, client: Client) -> None:
         """Delete the account of a user who proves it is theirs, as ``_confirm`` for ``password``."""
         await self._confirm(user, session, password, "password", client)
-        await self.delete(user.id, client)
+        await self.delete(user.id, client, session)
 
-    async def delete(self, user_id: int, client: Client) -> User:
+    async def delete(self, user_id: int, client: Client, session: Session | None = None) -> User:
         """Delete a user, end their sessions and publish both; their posts go when the posts service learns of it.
 
-        Returns the user as they were; NotFound when no user has that id.
+        Returns the user as they were; NotFound when no user has that id, Unauthorized when the session that asks is
+        over.
         """
         async with self.database.transaction() as connection:
             user = await lock_user(connection, user_id)
             if user is None:
                 raise NotFound("There is no user of that id")
+            if session is not None:
+                await _require_live(connection, session)
             await insert_audit_line(connection, Event.ACCOUNT_DELETED, client, user.id)
             await self.sessions.end_all(connection, user.id, Ending.ACCOUNT_DELETED, client)
             await delete_user(connection, user.id)
@@ -193,7 +198,7 @@ class Accounts:
         Unauthorized.
         """
         async with self.database.connection() as connection:
-            found, proven = await get_proven(connection, user, session)
+            found, proven = await get_reauthentication(connection, user, session)
         if not proven.has_password:
             require_recent(proven)
             return found
@@ -216,6 +221,12 @@ async def _replace_roles(
         raise Conflict(Sentence("A user can have at most {most} roles", most=MAX_ROLES))
     await insert_audit_line(connection, Event.ROLES_CHANGED, client, user_id)
     return user
+
+
+async def _require_live(connection: Connection, session: Session) -> None:
+    """Unauthorized where a session ended while its request was on its way; its user's row is locked."""
+    if await find_live_session(connection, session.id) is None:
+        raise Unauthorized
 
 
 async def _nothing_more(_: Connection, user: User) -> User:

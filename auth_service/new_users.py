@@ -16,9 +16,19 @@ from auth_service.tables.codes import end_codes_of
 from auth_service.tables.identities import delete_identities_of
 from auth_service.tables.sessions import Ending, SessionId
 from auth_service.tables.user_changes import ChangeKind, insert_user_change
-from auth_service.tables.users import User, insert_user, update_password_void
+from auth_service.tables.users import (
+    User,
+    insert_user,
+    update_name,
+    update_password_void,
+    update_proven,
+    update_roles,
+)
+from auth_service.web.schemas import AccountChange
+from shared.errors import Invalid
 from shared.postgres.database import Connection, Database
 from shared.postgres.epoch_watch import EpochWatch
+from shared.web.schemas import validate
 
 T = TypeVar("T")
 
@@ -65,15 +75,52 @@ class NewUsers:
         return stored
 
 
+async def prove_address(connection: Connection, user_id: int, client: Client) -> bool:
+    """Note that a user reads what is sent to their address; tell whether that was not known before."""
+    is_first = await update_proven(connection, user_id)
+    if is_first:
+        await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user_id)
+    return is_first
+
+
 async def take_over(
-    connection: Connection, sessions: Sessions, user_id: int, replaced: Sequence[SessionId], client: Client
-) -> None:
-    """Void all that is of the time before an address was proven: password, sessions, identities and pending codes."""
-    await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user_id)
-    await update_password_void(connection, user_id)
-    await sessions.end_all(connection, user_id, Ending.TAKEN_OVER, client, replaced=replaced)
-    await end_codes_of(connection, user_id)
-    await delete_identities_of(connection, user_id)
+    connection: Connection,
+    sessions: Sessions,
+    user: User,
+    replaced: Sequence[SessionId],
+    client: Client,
+    said: str = "",
+) -> User:
+    """Void all that is of the time before an address was proven, and return the user, whose row is locked.
+
+    Password, sessions, identities and pending codes; the roles, which were given to whom it never was; and the name,
+    which is as they ``said`` or as the address has it.
+    """
+    await insert_audit_line(connection, Event.ACCOUNT_TAKEN_OVER, client, user.id)
+    await update_password_void(connection, user.id)
+    await sessions.end_all(connection, user.id, Ending.TAKEN_OVER, client, replaced=replaced)
+    await end_codes_of(connection, user.id)
+    await delete_identities_of(connection, user.id)
+    if user.roles:
+        await update_roles(connection, user.id, (), user.roles)
+        await insert_audit_line(connection, Event.ROLES_CHANGED, client, user.id)
+    renamed = await update_name(connection, user.id, choose_name(said, user.email))
+    assert renamed is not None, "the row is locked"
+    if renamed.name != user.name:
+        await insert_user_change(connection, ChangeKind.RENAMED, renamed)  # last: the other feed goes first
+    return renamed
+
+
+def choose_name(said: str, email: str) -> str:
+    """Return the name of somebody new: as the provider says it, where it can be one here, else from the address."""
+    for wanted in (said, email.partition("@")[0]):
+        try:
+            name = validate(AccountChange, {"name": wanted}).name
+        except Invalid:
+            continue
+        if name is not None:
+            return name
+    return "?"
 
 
 async def _store_user(connection: Connection, new: NewUser, client: Client) -> User | None:

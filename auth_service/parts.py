@@ -16,11 +16,12 @@ from auth_service.guessing.admission import Admission
 from auth_service.housekeeping import build_housekeeping
 from auth_service.mail.delivery import Delivery, build_delivery
 from auth_service.mail.mail import Mail, build_mail, build_notices
+from auth_service.mail.notices import Notices
 from auth_service.new_users import NewUsers
-from auth_service.passwords.breached import BreachedPasswords
 from auth_service.passwords.guessable import load_common_passwords, load_estimator
 from auth_service.passwords.hashing import Passwords
 from auth_service.providers.identities import Identities
+from auth_service.providers.identity_letters import IdentityLetters
 from auth_service.providers.linking import Linking
 from auth_service.providers.providers import Providers
 from auth_service.session_uses import SessionUses
@@ -95,21 +96,18 @@ class Parts:
         epoch_watch = EpochWatch(database, "users", get_newest_user_id, _note_epoch)
         cookies = CookieNames.of(settings.nextauth_url, settings.protocol)
         metrics.watch_database(database.count_borrowed)
-        passwords = _build_passwords(settings, metrics)
+        passwords = Passwords.build(settings, metrics.registry)
         admission = Admission.build(database, settings, metrics.registry)
         keys = IssuerKeys(KeyRing(settings.shared_key, reveal(settings.secret_key_previous)))
         key_file = KeyFile.of(settings, keys)
         access_tokens = AccessTokens(keys, settings.nextauth_url, settings.access_token_ttl, others=settings.audiences)
         service_keys = {caller: settings.build_keys(caller) for caller in list_callers(type(settings))}
-        max_age = dt.timedelta(seconds=settings.session_max_age)
-        idle_age = dt.timedelta(seconds=settings.session_idle_age)
-        lookups, uses = _share_lookups(database), SessionUses(database, idle_age)
         notices = build_notices(settings, database, admission)
-        sessions = Sessions(database, lookups, admission, access_tokens, max_age, idle_age, uses, notices)
+        sessions = _build_sessions(settings, database, admission, access_tokens, notices)
         needs_proof = settings.email_verification == "required"
-        cookies, new_users = CookieNames.of(settings.nextauth_url), NewUsers(database, epoch_watch)
-        names = {each.id: each.name for each in settings.read_providers()}
-        identities = Identities(database, new_users, admission, sessions, notices, needs_proof, names)
+        new_users = NewUsers(database, epoch_watch)
+        letters = IdentityLetters(notices, {each.id: each.name for each in settings.providers})
+        identities = Identities(database, new_users, admission, sessions, notices, needs_proof, letters)
         signing_in = SigningIn(database, passwords, admission, sessions, identities, notices, needs_proof)
         accounts = Accounts(database, new_users, passwords, admission, signing_in, sessions, notices)
         return cls(
@@ -137,7 +135,7 @@ class Parts:
             mail=build_mail(settings, accounts),
             delivery=build_delivery(settings, database, metrics),
             providers=Providers.build(settings, cookies),
-            linking=Linking(database, sessions, notices, needs_proof, names),
+            linking=Linking(database, sessions, letters, needs_proof),
         )
 
     @property
@@ -225,10 +223,13 @@ def providers_of(request: HTTPConnection) -> Providers:
     return providers
 
 
-def _build_passwords(settings: AuthSettings, metrics: Metrics) -> Passwords:
-    """Return what hashes passwords, and refuses those in the operator's file."""
-    file = settings.breached_passwords_file
-    return Passwords(metrics.registry, breached=BreachedPasswords.open(file) if file else None)
+def _build_sessions(
+    settings: AuthSettings, database: Database, admission: Admission, tokens: AccessTokens, notices: Notices | None
+) -> Sessions:
+    """Return the sessions, which end at the ages of the settings."""
+    max_age, idle_age = (dt.timedelta(seconds=age) for age in (settings.session_max_age, settings.session_idle_age))
+    lookups, uses = _share_lookups(database), SessionUses(database, idle_age)
+    return Sessions(database, lookups, admission, tokens, max_age, idle_age, uses, notices)
 
 
 def _share_lookups(database: Database) -> Lookups:

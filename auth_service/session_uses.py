@@ -56,9 +56,9 @@ class SessionUses:
 
     async def flush(self) -> bool:
         """Write the noted uses; False when that failed, and the rest stays noted."""
-        noted = list(self._used_at)  # uses noted meanwhile wait for the next flush
+        noted = list(self._used_at.items())  # uses noted meanwhile wait for the next flush
         for begin in range(0, len(noted), BATCH):
-            batch = {session_id: self._used_at[session_id] for session_id in noted[begin : begin + BATCH]}
+            batch = dict(noted[begin : begin + BATCH])
             try:
                 await self._write(batch)
             except Exception as error:  # noqa: BLE001 - whatever it is, no request waits for this

@@ -36,7 +36,7 @@ from auth_service.mail.notices import Notices
 from auth_service.session_uses import SessionUses
 from auth_service.tables import refresh_tokens
 from auth_service.tables.audit import Event, insert_audit_line, insert_session_lines
-from auth_service.tables.new_sessions import Identity, insert_new_session
+from auth_service.tables.new_sessions import ProvenUser, insert_new_session
 from auth_service.tables.revocations import insert_revocations
 from auth_service.tables.session_cutoffs import insert_cutoff
 from auth_service.tables.sessions import (
@@ -91,7 +91,7 @@ class Sessions:
     uses: SessionUses
     notices: Notices | None = None
 
-    async def begin(self, identity: Identity, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn | None:
+    async def begin(self, proven: ProvenUser, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn | None:
         """Return a new session of a user who has just proved who they are; None when they may not sign in.
 
         The sessions that it replaces end as it begins.
@@ -99,7 +99,7 @@ class Sessions:
         # A sign-in that replaces nothing is one statement, which needs no transaction.
         lent = self.database.transaction() if replaced else self.database.connection()
         async with lent as connection:
-            begun = await self.begin_within(connection, identity, client, replaced)
+            begun = await self.begin_within(connection, proven, client, replaced)
         if begun is None:
             return None
         signed_in, is_surplus = begun
@@ -108,11 +108,11 @@ class Sessions:
         return signed_in
 
     async def begin_within(
-        self, connection: Connection, identity: Identity, client: Client, replaced: Sequence[SessionId] = ()
+        self, connection: Connection, proven: ProvenUser, client: Client, replaced: Sequence[SessionId] = ()
     ) -> tuple[SignedIn, bool] | None:
         """Return the same, in the caller's transaction, and whether the user now has more than ``MOST`` sessions."""
         token, ages = refresh_tokens.make_refresh_token(), (self.max_age, self.idle_age)
-        found = await insert_new_session(connection, identity, client, token, ages, MOST)
+        found = await insert_new_session(connection, proven, client, token, ages, MOST)
         if found is None:
             return None
         user, session, is_surplus = found

@@ -69,6 +69,7 @@ class AuthSettings(NextAuthSettings, ServiceSecretSettings, UpstreamSettings):
     letters_per_day: Quantity = 10
     letters_per_client: Quantity = 20
     providers_file: Path | None = None
+    _providers: tuple[Provider, ...] = ()
 
     @field_validator("token_key_file")
     @classmethod
@@ -112,19 +113,20 @@ class AuthSettings(NextAuthSettings, ServiceSecretSettings, UpstreamSettings):
         return self
 
     @model_validator(mode="after")
-    def _check_providers(self) -> Self:
-        """Refuse to start with providers that can't be used."""
-        self.read_providers()
-        return self
-
-    def read_providers(self) -> tuple[Provider, ...]:
-        """Return the providers of the file; none where there is no file."""
+    def _read_providers(self) -> Self:
+        """Refuse to start with providers that can't be used. They are read here alone: the file may change later."""
         if self.providers_file is None:
-            return ()
+            return self
         try:
-            return load_providers(self.providers_file, is_development=self.environment == "development")
+            self._providers = load_providers(self.providers_file, is_development=self.environment == "development")
         except ValueError as refused:
             raise ValueError(f"PROVIDERS_FILE {refused}") from None
+        return self
+
+    @property
+    def providers(self) -> tuple[Provider, ...]:
+        """The providers of the file, as it was at the start; none where there is no file."""
+        return self._providers
 
     def read_smtp_server(self) -> SmtpServer | None:
         """Return the server that takes our letters, or None without mail."""

@@ -31,14 +31,14 @@ from auth_service.guessing.rules import LimitName
 from auth_service.mail.addresses import email_key
 from auth_service.mail.codes import Purpose
 from auth_service.mail.notices import Notices
-from auth_service.new_users import take_over
+from auth_service.new_users import prove_address, take_over
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.providers.identities import Identities, ProviderProof
 from auth_service.sessions import Sessions, SignedIn
 from auth_service.tables.attempts import Attempt
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.codes import find_link, use_code
-from auth_service.tables.new_sessions import Identity
+from auth_service.tables.new_sessions import ProvenUser
 from auth_service.tables.sessions import SessionId
 from auth_service.tables.users import (
     Credentials,
@@ -47,7 +47,6 @@ from auth_service.tables.users import (
     has_other_hashes,
     lock_user,
     update_password_hash,
-    update_proven,
 )
 from shared.errors import AppError, Invalid, Throttled
 from shared.language.sentences import Sentence
@@ -115,8 +114,8 @@ class SigningIn:
             if is_unproven:
                 await self.admission.give_back(attempt)
             elif named is not None and spelling is not None:
-                identity = Identity(named.user.id, named.password_set_at, attempt)
-                signed_in = await self.sessions.begin(identity, client, replaced)  # None if disabled, changed or gone
+                proven = ProvenUser(named.user.id, named.password_set_at, attempt)
+                signed_in = await self.sessions.begin(proven, client, replaced)  # None if disabled, changed or gone
         if named is not None and is_unproven:
             await self._note_unproven(named.user, client)
             raise EmailUnproven
@@ -140,9 +139,9 @@ class SigningIn:
             link, begun = await find_link(connection, Purpose.SIGN_IN, proof.code_macs), None
             user = await lock_user(connection, link.user_id) if link and link.user_id is not None else None
             if link and user and _may_use_link(user, proof) and await use_code(connection, link.id):
-                if await update_proven(connection, user.id):
-                    await take_over(connection, self.sessions, user.id, replaced, client)
-                begun = await self.sessions.begin_within(connection, Identity(user.id), client, replaced)
+                if await prove_address(connection, user.id, client):
+                    await take_over(connection, self.sessions, user, replaced, client)
+                begun = await self.sessions.begin_within(connection, ProvenUser(user.id), client, replaced)
         if begun is None:
             await self._note_refused_link(user, client)
             raise LinkRefused

@@ -11,7 +11,8 @@
     python -m gateway.explain --coverage openapi.json      which rule decides each operation of an API
 
 The last four are about all requests there are (``proving``); --rules names the policy, --json prints all that is known.
-Exit status: 0 it passes (the file is good, nothing changes, all holds), 1 it does not, 2 the call or a file is wrong.
+Exit status: 0 it passes (the file is good, nothing changes, all holds), 1 it does not or that is undecided, 2 the call
+or a file is wrong.
 Without settings in the environment, the default addresses are shown, any host counts as served, and no credential can
 be checked. The Host is the URL's, or else the public one, unless a header gives it.
 The target is taken as written: percent-encoding is up to the caller, as in a request.
@@ -105,7 +106,10 @@ def main(arguments: Sequence[str]) -> int:
 def read_call(arguments: Sequence[str]) -> Call:
     """Return what the command line asks; SystemExit 2 with the usage where it makes no sense."""
     parser = argparse.ArgumentParser(
-        prog="python -m gateway.explain", description="What the gateway would do, and why."
+        prog="python -m gateway.explain",
+        description="What the gateway would do, and why.",
+        epilog="Exit status: 0 it passes, the file is good, nothing changes, or all holds; 1 it does not, or that is"
+        " undecided; 2 the call or a file is wrong.",
     )
     parser.add_argument(
         "request", nargs="*", metavar="METHOD TARGET", help="a path or URL; GET unless a method is given"

@@ -133,6 +133,12 @@ def describe_sent(head: RequestHead, decision: Decision | TellState) -> str:
     return f"{line.method} {target} to {upstream.name}, {' or '.join(map(str, upstream.replicas))}, {credentials}"
 
 
+def list_demands(rule: Rule) -> list[str]:
+    """Return what a rule asks of a signed-in caller."""
+    demands = [f"role {rule.role}"] if rule.role is not None else []
+    return demands + ([f"signed in within {rule.max_auth_age} s"] if rule.max_auth_age is not None else [])
+
+
 def describe_identity(decision: Decision | TellState) -> Iterator[str]:
     """Yield a line for each header that names the caller."""
     if isinstance(decision, Forward) and decision.user is not None:
@@ -144,7 +150,4 @@ def describe_identity(decision: Decision | TellState) -> Iterator[str]:
 
 
 def _name(rule: Rule) -> str:
-    demands = [rule.access.value]
-    demands += [f"role {rule.role}"] if rule.role is not None else []
-    demands += [f"signed in within {rule.max_auth_age} s"] if rule.max_auth_age is not None else []
-    return f"line {rule.line}, {', '.join(demands)}"
+    return ", ".join([f"line {rule.line}", rule.access, *list_demands(rule)])

@@ -14,9 +14,9 @@ _ALIKE = 0.85  # of a name, as difflib measures it
 _FIRST_WORDS = re.compile(r"[A-Z0-9]+_[A-Z0-9]+_(?!URL(_FILE)?$)")  # of a name of three or more that is no address
 _OUR_WORDS = re.compile(r"(?:AUDIT|BREACHED|DRAIN|IDEMPOTENCY|NEXTAUTH|RENAMES|TRUSTED)_")  # few others' names begin so
 # No slip of another one: two services, and with them their addresses and secrets, may be called nearly the same. The
-# last is begun like NEXTAUTH_URL, which also those services have that open no cookie.
+# protocol is begun like NEXTAUTH_URL, which also those services have that open no cookie; compose mounts the folders.
 _OF_ANY_SERVICE = re.compile(
-    r"[A-Z][A-Z0-9_]*_((SERVICE|DATABASE)_URL|SERVICE_SECRET(_PREVIOUS)?)(_FILE)?|NEXTAUTH_PROTOCOL"
+    r"[A-Z][A-Z0-9_]*_((SERVICE|DATABASE)_URL|SERVICE_SECRET(_PREVIOUS)?)(_FILE)?|NEXTAUTH_PROTOCOL|[A-Z]+_FOLDER"
 )
 
 

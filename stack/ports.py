@@ -1,6 +1,7 @@
 """Which ports the parts listen on, and whether they are free."""
 
-import contextlib
+import itertools
+import random
 import socket
 from collections.abc import Mapping
 
@@ -10,6 +11,7 @@ from stack.services import GATEWAY, SERVICES, Ports
 GATEWAY_PORT = GATEWAY.ports.requests
 HIGHEST_PORT = 65_535
 USUAL_MAILBOX = Mailbox(smtp_port=2525, page_port=8025)
+_CHOICE = range(20_000, 32_768)  # below those that systems hand out, to whoever connects or asks for any port
 _USUAL = {service.name: service.ports for service in SERVICES}
 
 
@@ -25,14 +27,14 @@ def choose_ports(gateway_port: int) -> dict[str, Ports]:
     if not 0 <= gateway_port <= HIGHEST_PORT:
         raise PortUnusable(f"there is no port {gateway_port}; the highest is {HIGHEST_PORT}")
     if gateway_port == 0:
-        free = iter(_list_free_ports(2 * len(_USUAL)))
+        free = iter(list_free_ports(2 * len(_USUAL)))
         return {service: Ports(next(free), next(free)) for service in _USUAL}
     others = {port: service for service, each in _USUAL.items() for port in (each.requests, each.metrics)}
     del others[GATEWAY_PORT]
     if gateway_port in others:
         raise PortUnusable(f"port {gateway_port} is the one of {others[gateway_port]}; choose another")
     _check_free(gateway_port)
-    spare = iter(_list_free_ports(2 * len(_USUAL)))
+    spare = iter(list_free_ports(2 * len(_USUAL)))
     chosen = {
         service: Ports(
             *(port if _find_obstacle(port) is None else next(spare) for port in (each.requests, each.metrics))
@@ -50,19 +52,17 @@ def name_ports(gateway_port: int) -> dict[str, Ports]:
 def choose_mailbox(others: Mapping[str, Ports], *, all_free: bool) -> Mailbox:
     """Return where the mailbox is to be: at its usual ports, or at free ones where those are taken, or all are free."""
     taken = {port for each in others.values() for port in (each.requests, each.metrics)}
-    spare = (port for port in _list_free_ports(len(taken) + 2) if port not in taken)
+    spare = (port for port in list_free_ports(len(taken) + 2) if port not in taken)
     if all_free:
         return Mailbox(next(spare), next(spare))
     usual = (USUAL_MAILBOX.smtp_port, USUAL_MAILBOX.page_port)
     return Mailbox(*(next(spare) if port in taken or _find_obstacle(port) else port for port in usual))
 
 
-def _list_free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as open_sockets:
-        found = [open_sockets.enter_context(socket.socket()) for _ in range(count)]
-        for each in found:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in found]
+def list_free_ports(count: int) -> list[int]:
+    """Return ports that nothing listens on, and that nobody gets by chance before somebody listens there."""
+    free = (port for port in random.sample(_CHOICE, len(_CHOICE)) if _find_obstacle(port) is None)
+    return list(itertools.islice(free, count))
 
 
 def _check_free(port: int) -> None:

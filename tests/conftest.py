@@ -1,7 +1,8 @@
 """What all tests share: with ``--no-skips``, as in CI, a skipped test is a failed one.
 
 With ``--without-fast`` everything runs without ``fast/``. With ``--key-pair`` the services in process, and the stack of
-the integration tests, sign access tokens by a key pair, and verify them by nothing but its public half.
+the integration tests, sign access tokens by a key pair, and verify them by nothing but its public half. With
+``-n 2``, as in ``make test``, two processes share the files among them, each with servers of its own.
 """
 
 import logging
@@ -10,9 +11,14 @@ from typing import TypeVar
 
 import pytest
 import structlog
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from shared.fast.switch import FAST
 from tests.support.signers import USUAL, signer_of
+
+# Folders whose files share a stack or containers, or take a port again that they had: one process runs all of each.
+TOGETHER = ("tests/containers/", "tests/integration/", "tests/service/gateway/", "tests/service/restore/")
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -38,6 +44,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left_out = [item for item in items if item.get_closest_marker(marker)]
             items[:] = [item for item in items if item not in left_out]
             config.hook.pytest_deselected(items=left_out)
+
+
+class FilesAndFolders(LoadFileScheduling):
+    """Gives a process whole files, and those folders whose files belong together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = super()._split_scope(nodeid)
+        return next((folder for folder in TOGETHER if path.startswith(folder)), path)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FilesAndFolders:
+    """Share the tests among processes in this way."""
+    return FilesAndFolders(config, log)
 
 
 @pytest.fixture

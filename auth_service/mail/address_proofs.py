@@ -22,7 +22,7 @@ from auth_service.mail.codes import Purpose, make_code
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
 from auth_service.mail.sent_codes import Codes, write_letter
-from auth_service.new_users import NewUser
+from auth_service.new_users import NewUser, prove_address
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.codes import (
     Code,
@@ -36,7 +36,7 @@ from auth_service.tables.codes import (
 from auth_service.tables.letters import insert_letter
 from auth_service.tables.sessions import Ending, SessionId, find_live_session
 from auth_service.tables.user_changes import ChangeKind, insert_user_change
-from auth_service.tables.users import Credentials, User, find_credentials, lock_user, update_email, update_proven
+from auth_service.tables.users import Credentials, User, find_credentials, lock_user, update_email
 from auth_service.web.schemas import SignUp
 from shared.postgres.database import Connection
 
@@ -67,8 +67,7 @@ class AddressProofs:
         async with self.accounts.database.transaction() as connection:
             await lock_user(connection, user.id)
             await _use(connection, code)
-            if await update_proven(connection, user.id):
-                await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user.id)
+            await prove_address(connection, user.id, client)
 
     async def ask_to_move(self, user: User, email: str, client: Client) -> None:
         """Send a code to an address that the user's account is to have."""
@@ -130,8 +129,7 @@ class AddressProofs:
             await _use(connection, code)
 
         async def prove(connection: Connection, user: User) -> User:
-            await update_proven(connection, user.id)
-            await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user.id)
+            await prove_address(connection, user.id, client)
             return user
 
         return await self.accounts.store(NewUser(**kept), client, prove, use)

@@ -3,6 +3,9 @@
 An address is kept as typed, except for blanks around it. Two addresses are the same if their keys are: case and
 compatible characters make no difference, nor does it matter whether a domain is written in Unicode or in punycode (RFC
 5890, section 2.3.2.1).
+
+That is for uniqueness: nobody signs up with what looks like another's address. It does not say whose a mailbox is:
+strasse.de and straße.de have one key, and are two registrations (``is_same_mailbox``).
 """
 
 import unicodedata
@@ -67,6 +70,18 @@ def encode_domain(email: str) -> str:
     """Return an address with its domain in punycode, as mail servers name it."""
     local, at, domain = email.rpartition("@")
     return local + at + ".".join(map(_encode_label, domain.split(".")))
+
+
+def is_same_mailbox(email: str, other: str) -> bool:
+    """Tell whether mail to two addresses goes to the same domain (RFC 5891) and mailbox; of its case servers see none.
+
+    Stricter than their keys: no other letter stands for the one that is written.
+    """
+    return _name_mailbox(email) == _name_mailbox(other)
+
+
+def _name_mailbox(email: str) -> bytes:
+    return encode_domain(email).encode().lower()  # of bytes, as only ASCII letters are to be lowered
 
 
 def _as_public(email: str) -> str:

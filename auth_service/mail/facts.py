@@ -31,6 +31,7 @@ def read_facts(facts: Mapping[str, str], site: str, language: str) -> dict[str, 
         "device": show_device(facts["device"], language) if "device" in facts else None,
         "address": show_address(facts.get("address", "")),
         "provider": show_name(facts.get("provider", "")) or None,
+        "providers": ", ".join(filter(None, map(show_name, facts.get("providers", "").splitlines()))) or None,
     }
     if "code" in facts:
         shown["code"] = _check_code(facts["code"])

@@ -42,10 +42,11 @@ def build_mail(settings: AuthSettings, accounts: Accounts) -> Mail | None:
         log.info("mail_off", setting="SMTP_URL")
         return None
     database, admission = accounts.database, accounts.admission
+    names = {each.id: each.name for each in settings.providers}
     codes = Codes(settings.nextauth_secret.get_secret_value(), reveal(settings.nextauth_secret_previous))
     return Mail(
         codes=codes,
-        recovery=Recovery(database, codes, accounts.passwords, admission, accounts.sessions, accounts.notices),
+        recovery=Recovery(database, codes, accounts.passwords, admission, accounts.sessions, accounts.notices, names),
         proofs=AddressProofs(accounts, accounts.notices, codes),
         links=Links(database, codes, admission, f"{settings.nextauth_url}{LINK_PATH}"),
         verification=settings.email_verification,

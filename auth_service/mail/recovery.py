@@ -11,6 +11,7 @@
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from auth_service.clients import Client
@@ -22,8 +23,10 @@ from auth_service.mail.codes import Purpose, make_code
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
 from auth_service.mail.sent_codes import Codes, write_to_owner
+from auth_service.new_users import prove_address
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.passwords.rules import GUESSABLE, find_password_fault
+from auth_service.providers.identities import MOST
 from auth_service.sessions import Sessions
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.codes import (
@@ -35,7 +38,7 @@ from auth_service.tables.codes import (
     try_code,
     use_code,
 )
-from auth_service.tables.identities import delete_identities_of
+from auth_service.tables.identities import delete_identities_of, list_identities
 from auth_service.tables.letters import insert_letter
 from auth_service.tables.sessions import Ending
 from auth_service.tables.users import (
@@ -45,7 +48,6 @@ from auth_service.tables.users import (
     lock_user,
     update_password_anew,
     update_password_void,
-    update_proven,
 )
 from auth_service.web.mail_schemas import PasswordReset
 from shared.errors import Invalid, NotFound
@@ -54,7 +56,7 @@ from shared.postgres.database import Connection, Database
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """The use cases."""
+    """The use cases; ``names`` are those of other providers, by their ids."""
 
     database: Database
     codes: Codes
@@ -62,6 +64,7 @@ class Recovery:
     admission: Admission
     sessions: Sessions
     notices: Notices
+    names: Mapping[str, str]
 
     async def ask(self, email: str, client: Client) -> None:
         """Send a code to an address, good for the browser that asks; Throttled.
@@ -107,10 +110,10 @@ class Recovery:
             code = await find_just_used(connection, Purpose.RESET, *macs, moment)
             return await find_user(connection, code.user_id) if code and code.user_id is not None else None
 
-    async def start(self, user_id: int, client: Client) -> User:
+    async def start(self, user_id: int, client: Client, *, unlinks: bool = False) -> User:
         """Make a user's password void and end their sessions; a letter tells them how to set a new one.
 
-        NotFound when no user has that id.
+        ``unlinks``: take their identities at other providers away, too. NotFound when no user has that id.
         """
         async with self.database.transaction() as connection:
             user = await lock_user(connection, user_id)
@@ -118,8 +121,11 @@ class Recovery:
                 raise NotFound("There is no user of that id")
             await update_password_void(connection, user_id)
             await insert_audit_line(connection, Event.PASSWORD_RESET_STARTED, client, user_id)
+            if unlinks and await delete_identities_of(connection, user_id):
+                await insert_audit_line(connection, Event.IDENTITY_REMOVED, client, user_id)
             await self._end_all(connection, user_id, client)
-            await self.notices.write(connection, LetterKind.RESET_STARTED, user, client)
+            about = await self._name_identities(connection, user_id)
+            await self.notices.write(connection, LetterKind.RESET_STARTED, user, client, **about)
         return user
 
     async def _try(self, wanted: PasswordReset, client: Client) -> tuple[Code, User] | None:
@@ -149,14 +155,19 @@ class Recovery:
             if not (await lock_user(connection, user.id) and await use_code(connection, code.id)):
                 return False
             await update_password_anew(connection, user.id, password_hash)
-            if await update_proven(connection, user.id):
-                await insert_audit_line(connection, Event.EMAIL_PROVEN, client, user.id)
+            if await prove_address(connection, user.id, client):
                 await delete_identities_of(connection, user.id)
             await insert_audit_line(connection, Event.PASSWORD_RESET, client, user.id)
             await self._end_all(connection, user.id, client)
-            await self.notices.write(connection, LetterKind.PASSWORD_CHANGED, user, client)
+            about = await self._name_identities(connection, user.id)
+            await self.notices.write(connection, LetterKind.PASSWORD_CHANGED, user, client, **about)
             await self.admission.note_owner(connection, email_key(user.email), client)
         return True
+
+    async def _name_identities(self, connection: Connection, user_id: int) -> Mapping[str, str]:
+        """Return what a letter says of the providers by which a user still gets in, a line each."""
+        found = dict.fromkeys(each.provider for each in await list_identities(connection, user_id, MOST))
+        return {"providers": "\n".join(self.names.get(each, each) for each in found)} if found else {}
 
     async def _end_all(self, connection: Connection, user_id: int, client: Client) -> None:
         """End all sessions and codes of a user, whose row is locked."""

@@ -156,8 +156,13 @@ def _add_users(nouns: Verbs) -> None:
         "void a user's password, end their sessions, and write to them how to set a new one",
         commands.reset_password,
     )
-    for verb in (disabled, enabled, deleted, reset):
+    unlinked = _add_verb(
+        users, "unlink", "take away what a user has at a provider, and end their sessions", commands.unlink_user
+    )
+    for verb in (disabled, enabled, deleted, reset, unlinked):
         verb.add_argument("id", type=_read_id)
+    reset.add_argument("--unlink", action="store_true", help="take away what they have at other providers, too")
+    unlinked.add_argument("provider", metavar="PROVIDER", help="its id")
 
 
 def _add_services(nouns: Verbs) -> None:

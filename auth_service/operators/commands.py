@@ -17,6 +17,7 @@ from auth_service.mail.letters import LetterKind
 from auth_service.mail.smtp import Outcome
 from auth_service.operators.text_tables import Record
 from auth_service.parts import Parts
+from auth_service.providers.unlinking import unlink
 from auth_service.settings import AuthSettings
 from auth_service.tables.audit import (
     Event,
@@ -55,8 +56,7 @@ async def list_users(parts: Parts, arguments: Arguments) -> list[Record]:
 async def show_user(parts: Parts, arguments: Arguments) -> Record:
     """Return one user, and who they are to other providers; NotFound when no user has that id."""
     user = await _get_user(parts, arguments.id)
-    identities = [f"{each.provider}: {each.email or '-'}" for each in await parts.linking.list_of(user)]
-    return {**_describe(user), "proven": user.email_verified_at, "identities": identities}
+    return {**_describe(user), "proven": user.email_verified_at, "identities": await _list_identities(parts, user)}
 
 
 async def create_user(parts: Parts, arguments: Arguments) -> Record:
@@ -90,11 +90,20 @@ async def delete_user(parts: Parts, arguments: Arguments) -> Record:
 
 
 async def reset_password(parts: Parts, arguments: Arguments) -> Record:
-    """Make a user's password void, end their sessions, and let a letter tell them how to set a new one."""
+    """Make a user's password void, end their sessions, and let a letter tell them how to set a new one.
+
+    What is said of the user names the identities that remain: whoever has one signs in by it, whatever the password.
+    """
     if parts.mail is None:
         raise Conflict(NO_MAIL)
-    user = await parts.mail.recovery.start(arguments.id, operator())
-    return {**_describe(user), "password": "void"}
+    user = await parts.mail.recovery.start(arguments.id, operator(), unlinks=arguments.unlink)
+    return {**_describe(user), "password": "void", "identities": await _list_identities(parts, user)}
+
+
+async def unlink_user(parts: Parts, arguments: Arguments) -> Record:
+    """Take away what a user has at a provider, and return what remains; NotFound."""
+    user = await unlink(parts.linking, arguments.id, arguments.provider, operator())
+    return {**_describe(user), "identities": await _list_identities(parts, user)}
 
 
 async def list_sessions(parts: Parts, arguments: Arguments) -> list[Record]:
@@ -132,6 +141,7 @@ async def show_audit(parts: Parts, arguments: Arguments) -> list[Record]:
         {
             "at": line.happened_at,
             "event": line.event,
+            "provider": line.provider,
             "user": line.user_id,
             "session": line.session_id,
             "address": line.address,
@@ -199,6 +209,10 @@ def operator(about: str = "") -> Client:
 async def _prune(parts: Parts, before: dt.datetime) -> int:
     async with parts.database.transaction() as connection:
         return await delete_audit_lines(connection, before, BITE)
+
+
+async def _list_identities(parts: Parts, user: User) -> list[str]:
+    return [f"{each.provider}: {each.email or '-'}" for each in await parts.linking.list_of(user)]
 
 
 async def _get_user(parts: Parts, user_id: int) -> User:

@@ -24,7 +24,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import argon2
 import structlog
@@ -38,6 +38,7 @@ from auth_service.passwords.guessable import is_guessable
 from auth_service.passwords.hash_threads import Dropped, HashThreads, Outcome
 from auth_service.passwords.rules import list_spellings, normalise
 from auth_service.passwords.stored_hashes import Argon2, HashRefused, StoredHash, read_stored_hash
+from auth_service.settings import AuthSettings
 from shared.errors import Unavailable
 
 MEMORY = 19_456  # KiB
@@ -88,6 +89,12 @@ class Passwords:
             "gatepost_password_hashes_pending", "Password hashes that run, wait or are prepared", registry=registry
         )
         gauge.set_function(self._taken.total)
+
+    @classmethod
+    def build(cls, settings: AuthSettings, registry: CollectorRegistry) -> Self:
+        """Return what hashes passwords, and refuses those in the operator's file."""
+        file = settings.breached_passwords_file
+        return cls(registry, breached=BreachedPasswords.open(file) if file else None)
 
     @contextlib.contextmanager
     def take_slot(self, site: str = "", account: str = "") -> Iterator[Slot]:

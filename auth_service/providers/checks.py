@@ -5,6 +5,10 @@ and the code verifier that the code is (PKCE, RFC 7636). All three always (RFC 9
 its own that is sealed with a key of its own, good for 15 minutes, and for one provider: an answer that comes to another
 one's address is refused (mix-up, RFC 9700, section 4.4).
 
+They count only beside the csrf cookie that the browser had by then, whose hash is sealed into them. By their names
+(``__Secure-``) a sibling domain could set those of its own sign-in, and so sign a visitor in to an account of its own;
+the csrf cookie it can't set (``__Host-``).
+
 They also say what the answer is for: where a signed-in user adds an identity, they name that user's session, and nobody
 is signed in by the answer.
 
@@ -25,6 +29,7 @@ MAX_AGE = 15 * 60  # seconds
 RANDOM_BYTES = 32
 MOST_USED = 10_000
 _WANTED_BY = "wantedBy"
+_BROWSER = "browser"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +84,25 @@ class CheckCookies:
         self._names = (names.state, names.nonce, names.verifier)
         self._sealers = {name: SessionSealer(secret, MAX_AGE, previous, names, name) for name in self._names}
 
-    def write(self, checks: Checks, provider: str, now: int) -> list[str]:
-        """Return the cookies that keep the checks of a sign-in with a provider."""
+    def write(self, checks: Checks, provider: str, csrf_token: str, now: int) -> list[str]:
+        """Return the cookies that keep the checks of a sign-in with a provider, in the browser of a csrf token."""
         values = zip(self._names, (checks.state, checks.nonce, checks.verifier), strict=True)
-        about = {"provider": provider} | ({_WANTED_BY: checks.wanted_by} if checks.wanted_by is not None else {})
+        about = {"provider": provider, _BROWSER: _hash(csrf_token)}
+        about |= {_WANTED_BY: checks.wanted_by} if checks.wanted_by is not None else {}
         sealed = {name: self._sealers[name].seal({"value": value, **about}, now) for name, value in values}
         return [
             f"{set_cookie(name, value, secure=self._secure, expires_at=now + MAX_AGE)}; Max-Age={MAX_AGE}"
             for name, value in sealed.items()
         ]
 
-    def find(self, cookies: Mapping[str, str], provider: str, now: int) -> Checks | None:
+    def find(self, cookies: Mapping[str, str], provider: str, csrf_token: str, now: int) -> Checks | None:
         """Return the checks of this browser's sign-in with a provider; None when one is missing, old or another's."""
-        found = [self._open(name, cookies.get(name, ""), provider, now) for name in self._names]
-        wanting = {claims.get(_WANTED_BY) for claims in found if claims is not None}
-        if None in found or len(wanting) != 1:
+        about = {"provider": provider, _BROWSER: _hash(csrf_token)}
+        found = [self._open(name, cookies.get(name, ""), now) for name in self._names]
+        wanting = {claims.get(_WANTED_BY) for claims in found}
+        if len(wanting) != 1 or not all(about.items() <= claims.items() for claims in found):
             return None
-        state, nonce, verifier = (str(claims["value"]) for claims in found if claims is not None)
+        state, nonce, verifier = (str(claims["value"]) for claims in found)
         wanted_by = wanting.pop()
         return Checks(state, nonce, verifier, str(wanted_by) if wanted_by is not None else None)
 
@@ -103,7 +110,12 @@ class CheckCookies:
         """Return the cookies that make a browser forget the checks among those ``sent``."""
         return [clear_cookie(name, secure=self._secure) for name in self._names if name in set(sent)]
 
-    def _open(self, name: str, sealed: str, provider: str, now: int) -> SessionClaims | None:
+    def _open(self, name: str, sealed: str, now: int) -> SessionClaims:
+        """Return what a cookie of ours says; nothing where it is none."""
         claims = self._sealers[name].open(sealed, now) or {}
         value = claims.get("value")
-        return claims if isinstance(value, str) and value and claims.get("provider") == provider else None
+        return claims if isinstance(value, str) and value else {}
+
+
+def _hash(csrf_token: str) -> str:
+    return hashlib.sha256(csrf_token.encode()).hexdigest()

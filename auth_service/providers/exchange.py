@@ -1,13 +1,13 @@
 """A sign-in with one provider: the address that a browser is led to, and what its answer proves.
 
 The authorization code flow (RFC 6749, section 4.1; OpenID Connect Core 1.0, section 3.1) with PKCE, and with what RFC
-9700 asks for. All of it takes ``DANCE_WITHIN`` seconds: less than the service has for a request.
+9700 asks for. All of it takes ``SIGN_IN_TIMEOUT`` seconds: less than the service has for a request.
 
 1. An answer counts for the browser that has its state, once, and says nothing twice.
 2. An answer that names its issuer names this one; one that has to, does (RFC 9207).
 3. The code goes to this provider's own token endpoint, with the verifier of this browser.
 4. Who somebody is, the ID token says. For an address that it lacks the provider is asked by the access token, and must
-   then speak of the same subject (OpenID Connect Core 1.0, section 5.3.2).
+   then speak of the same subject (OpenID Connect Core 1.0, section 5.3.2). An address and its proof are one document's.
 5. The access token is dropped then, as is all else: nobody here acts for anybody there.
 """
 
@@ -20,16 +20,16 @@ from http import HTTPStatus
 from typing import TypeAlias
 from urllib.parse import quote, urlencode
 
+from auth_service.providers.cached_document import CachedDocument
 from auth_service.providers.checks import Checks, UsedStates
 from auth_service.providers.file import Provider
 from auth_service.providers.http import ProviderFailed, ProviderHttp
 from auth_service.providers.id_token import Expected, find_authenticated_at, open_id_token, split_id_token
-from auth_service.providers.kept import Kept
 from auth_service.providers.metadata import Metadata, fetch_metadata, read_preset
-from auth_service.providers.profiles import Profile, ProfileRefused, read_claims
+from auth_service.providers.profiles import ABOUT_ADDRESS, Profile, ProfileRefused
 from auth_service.providers.provider_keys import KeySet, fetch_keys, read_signing_key
 
-DANCE_WITHIN = 5.0  # seconds
+SIGN_IN_TIMEOUT = 5.0  # seconds
 LONGEST_CODE = 4096  # characters; some providers' codes are long
 LONGEST_TOKEN = 16_384
 _TOKEN_ERRORS = frozenset(  # RFC 6749, section 5.2; the last one is GitHub's
@@ -49,7 +49,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class ProvenProfile:
     """Who somebody proved to be to a provider, and when they did, if it says so."""
 
     profile: Profile
@@ -77,14 +77,14 @@ class ProviderClient:
         self._clock = clock
         self._http = ProviderHttp(provider)
         self._preset = read_preset(provider)
-        self._metadata: Kept[Metadata] = Kept(lambda: fetch_metadata(provider, self._http))
-        self._keys: Kept[KeySet] = Kept(self._fetch_keys)
+        self._metadata: CachedDocument[Metadata] = CachedDocument(lambda: fetch_metadata(provider, self._http))
+        self._keys: CachedDocument[KeySet] = CachedDocument(self._fetch_keys)
         self._used = UsedStates()
 
     async def build_url(self, checks: Checks, wanted: Mapping[str, str], *, anew: bool = False) -> str:
         """Return the address that a browser is led to; ``wanted`` are further parameters of it. ProviderFailed.
 
-        ``anew``: whoever is signed in there is to prove it again.
+        ``anew``: a user who is signed in there is to prove it again.
         """
         endpoint = (await self._read_metadata()).authorization
         fields = {
@@ -103,12 +103,12 @@ class ProviderClient:
             fields["nonce"] = checks.nonce
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(fields, quote_via=quote)}"
 
-    async def prove(self, answer: Answer, checks: Checks) -> Proven:
+    async def prove(self, answer: Answer, checks: Checks) -> ProvenProfile:
         """Return who an answer proves somebody to be; ProviderFailed."""
         if not self._used.use(checks):
             raise ProviderFailed("answer_used")
         try:
-            async with asyncio.timeout(DANCE_WITHIN):
+            async with asyncio.timeout(SIGN_IN_TIMEOUT):
                 return await self._prove(answer, checks)
         except TimeoutError:
             raise ProviderFailed("too_slow") from None
@@ -121,7 +121,7 @@ class ProviderClient:
         await self._keys.stop()
         await self._http.close()
 
-    async def _prove(self, answer: Answer, checks: Checks) -> Proven:
+    async def _prove(self, answer: Answer, checks: Checks) -> ProvenProfile:
         metadata = await self._read_metadata()
         if answer.issuer != self.provider.issuer and (answer.issuer is not None or metadata.names_itself):
             raise ProviderFailed("answer_of_another_issuer")
@@ -131,10 +131,10 @@ class ProviderClient:
             documents = [
                 await self._http.get_json(url, headers=authorization) for url in self.provider.endpoints.documents
             ]
-            return Proven(self.provider.endpoints.read(documents))
+            return ProvenProfile(self.provider.endpoints.read(documents))
         return await self._open(metadata, tokens, checks.nonce)
 
-    async def _open(self, metadata: Metadata, tokens: Tokens, nonce: str) -> Proven:
+    async def _open(self, metadata: Metadata, tokens: Tokens, nonce: str) -> ProvenProfile:
         """Return what the ID token says, and the provider beside it where that lacks an address."""
         sealed = split_id_token(tokens.id_token, metadata.algorithms)
         key = await read_signing_key(self._keys, sealed.kid, sealed.algorithm)
@@ -145,8 +145,9 @@ class ProviderClient:
             said = await self._ask(metadata.userinfo, tokens)
             if not isinstance(said, dict) or said.get("sub") != claims.get("sub"):
                 raise ProviderFailed("userinfo_of_another_subject")
-            claims = {**claims, **said} if "email" in said else claims  # an address and whether it is proven, as one
-        return Proven(read_claims(claims), authenticated_at)
+            if "email" in said:
+                claims = {name: value for name, value in claims.items() if name not in ABOUT_ADDRESS} | said
+        return ProvenProfile(self.provider.read(claims), authenticated_at)
 
     async def _ask(self, url: str, tokens: Tokens) -> object:
         return await self._http.get_json(url, headers={"Authorization": f"Bearer {tokens.access}"})

@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from auth_service.providers.presets import LOG_IN_ANEW, OPENID_SCOPES, PRESETS, Endpoints, Fields
+from auth_service.providers.profiles import ReadClaims, read_claims
 from shared.settings import LOOPBACK_HOSTS
 from shared.toml_lines import KeyPath, TomlInvalid, get_line, list_lines, parse_toml
 
@@ -56,7 +57,7 @@ class ProvidersRefused(ValueError):
 class Provider:
     """One who signs people in for us; ``origins`` are all that it is called at, the issuer's own first.
 
-    ``endpoints`` are None where it publishes them, as OpenID Connect has it; ``anew`` asks for proof again.
+    ``endpoints`` are None where it publishes them; ``read`` then reads its claims. ``anew`` asks for proof again.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Provider:
     address: str | None = None
     endpoints: Endpoints | None = None
     anew: Fields = LOG_IN_ANEW
+    read: ReadClaims = read_claims
 
 
 class _Table(BaseModel):
@@ -102,13 +104,18 @@ class _Table(BaseModel):
 
     @field_validator("issuer")
     @classmethod
-    def _check_issuer(cls, value: str, info: ValidationInfo) -> str:
+    def _check_issuer(cls, value: str) -> str:
         if not _ISSUER.fullmatch(value) or origin_of(value) is None:
             raise ValueError("must be a URL such as https://login.example.com, without a query")
+        return value
+
+    @field_validator("issuer", "origins")
+    @classmethod
+    def _check_https(cls, value: str | list[str], info: ValidationInfo) -> str | list[str]:
         is_development = (info.context or {}).get("is_development", False)
-        parts = urlsplit(value)
-        if parts.scheme != "https" and parts.hostname not in LOOPBACK_HOSTS and not is_development:
-            raise ValueError("must be https in production")
+        for parts in map(urlsplit, [value] if isinstance(value, str) else value):
+            if parts.scheme != "https" and parts.hostname not in LOOPBACK_HOSTS and not is_development:
+                raise ValueError("must be https in production")
         return value
 
     @field_validator("name")
@@ -181,6 +188,12 @@ def origin_of(url: str) -> str | None:
     return f"{parts.scheme}://{named}:{port}".removesuffix(":None").removesuffix(_DEFAULT_PORTS[parts.scheme])
 
 
+def list_origins(urls: Iterable[str]) -> tuple[str, ...]:
+    """Return the origins of some URLs, each once."""
+    origins: Iterable[str | None] = map(origin_of, urls)
+    return tuple(dict.fromkeys(origin for origin in origins if origin is not None))
+
+
 def _complete(table: _Table, secret: str) -> Provider:
     """Return the provider that a table describes, with what its preset knows."""
     preset = PRESETS[table.preset] if table.preset is not None else None
@@ -194,16 +207,12 @@ def _complete(table: _Table, secret: str) -> Provider:
         table.client_id,
         secret,
         tuple(table.scopes) if table.scopes is not None else preset.scopes if preset else OPENID_SCOPES,
-        _list_origins(issuer, *further),
+        list_origins((issuer, *further)),
         table.address,
         preset.endpoints if preset else None,
         preset.anew if preset else LOG_IN_ANEW,
+        preset.read if preset else read_claims,
     )
-
-
-def _list_origins(*urls: str) -> tuple[str, ...]:
-    origins: Iterable[str | None] = map(origin_of, urls)
-    return tuple(dict.fromkeys(origin for origin in origins if origin is not None))
 
 
 def _read_secret(folder: Path, table: _Table, line: int) -> str:
@@ -224,12 +233,9 @@ def _refuse(line: int, reason: str) -> ProvidersRefused:
 def _choose_fault(invalid: ValidationError, lines: dict[KeyPath, int]) -> tuple[int, str]:
     """Return the line and the reason of the first fault. A missing word comes last: it may be there, misspelt."""
     faults = [
-        (
-            fault["type"] == "missing",
-            get_line(lines, fault["loc"]),
-            _describe(fault["type"], fault["loc"], fault["msg"]),
-        )
+        (kind == "missing", get_line(lines, place), _describe(kind, place, fault["msg"]))
         for fault in invalid.errors(include_url=False, include_input=False)
+        for kind, place in [(fault["type"], fault["loc"])]
     ]
     _, line, reason = min(faults)
     return line, reason

@@ -1,9 +1,9 @@
 """The one client that calls providers: only at origins that are configured, each answer bounded, nobody held up.
 
-1. A provider has ``PLACES``: so many calls at once, and no more connections. Whoever finds them taken waits at most as
-   long as a call may take, and only ``MOST_WAITING`` do: a provider that is down or slow costs its own users a moment,
-   and all others nothing.
-2. A call takes ``CALL_WITHIN`` seconds, from waiting for a place to the last byte, however it is dripped.
+1. A provider has ``SLOTS``: so many calls at once, and no more connections. A call that finds them taken waits at most
+   as long as a call may take, and only ``MOST_WAITING`` do: a provider that is down or slow costs its own users a
+   moment, and all others nothing.
+2. A call takes ``CALL_WITHIN`` seconds, from waiting for a slot to the last byte, however it is dripped.
 3. An answer has a maximum length; it is JSON, not compressed, and no redirect is followed: each could lead to what we
    never meant to ask (ASVS 5.0, 1.3.6 and 15.3.2).
 4. ``address`` is where the issuer's origin is reached from here. The request says the issuer's host all the same, and
@@ -13,6 +13,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
@@ -24,11 +25,14 @@ from auth_service.providers.file import Provider, origin_of
 
 CALL_WITHIN = 5.0  # seconds
 CONNECT_WITHIN = 2.0
-PLACES = 8
-MOST_WAITING = 64
+SLOTS = 8
+MOST_WAITING = 16
 LONGEST_ANSWER = 65_536  # bytes
 LONGEST_KEYS = 1_048_576
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "Gatepost"}
+
+_OUT_OF_ORDER = frozenset({"busy", "too_slow", "unreachable", "redirect", "compressed", "too_long", "not_json"})
+_SERVER_ERROR = re.compile(r"(?:^|_)status_5\d\d$")
 
 
 class ProviderFailed(Exception):
@@ -38,12 +42,17 @@ class ProviderFailed(Exception):
         super().__init__(reason)
         self.reason = reason
 
+    @property
+    def is_its_own(self) -> bool:
+        """Whether the provider is out of order, whatever it was asked for."""
+        return self.reason in _OUT_OF_ORDER or _SERVER_ERROR.search(self.reason) is not None
+
 
 class ProviderHttp:
     """Calls one provider."""
 
     def __init__(self, provider: Provider) -> None:
-        limits = httpx2.Limits(max_connections=PLACES, max_keepalive_connections=PLACES)
+        limits = httpx2.Limits(max_connections=SLOTS, max_keepalive_connections=SLOTS)
         # trust_env=False: a proxy named in the environment must never see a secret or a token.
         self._client = httpx2.AsyncClient(
             verify=ssl.create_default_context(),
@@ -52,7 +61,7 @@ class ProviderHttp:
             timeout=httpx2.Timeout(CALL_WITHIN, connect=CONNECT_WITHIN),
         )
         self._provider = provider
-        self._places = asyncio.Semaphore(PLACES)
+        self._slots = asyncio.Semaphore(SLOTS)
         self._waiting = 0
 
     async def get_json(
@@ -77,7 +86,7 @@ class ProviderHttp:
     ) -> tuple[int, object]:
         request = self._build(method, url, fields, headers)
         try:
-            async with asyncio.timeout(CALL_WITHIN), self._take_place():
+            async with asyncio.timeout(CALL_WITHIN), self._take_slot():
                 response = await self._client.send(request, stream=True, follow_redirects=False)
                 return response.status_code, await _read_json(response, longest)
         except TimeoutError:
@@ -104,18 +113,18 @@ class ProviderHttp:
         return self._client.build_request(method, url, data=data, headers=own, extensions=extensions)
 
     @contextlib.asynccontextmanager
-    async def _take_place(self) -> AsyncIterator[None]:
-        if self._places.locked() and self._waiting >= MOST_WAITING:
+    async def _take_slot(self) -> AsyncIterator[None]:
+        if self._slots.locked() and self._waiting >= MOST_WAITING:
             raise ProviderFailed("busy")
         self._waiting += 1
         try:
-            await self._places.acquire()
+            await self._slots.acquire()
         finally:
             self._waiting -= 1
         try:
             yield
         finally:
-            self._places.release()
+            self._slots.release()
 
 
 async def _read_json(response: httpx2.Response, longest: int) -> object:

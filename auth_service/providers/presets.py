@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias
 
-from auth_service.providers.profiles import ReadProfile, read_github, read_naver
+from auth_service.providers.profiles import (
+    ReadClaims,
+    ReadProfile,
+    read_claims,
+    read_github,
+    read_google,
+    read_naver,
+)
 
 OPENID_SCOPES = ("openid", "email", "profile")
 
@@ -34,7 +41,7 @@ class Preset:
     """What is known of a provider; ``origins`` are those beyond its issuer's that its endpoints are at.
 
     ``anew`` is what asks it that somebody prove again who they are, or comes nearest to that: Google and GitHub only
-    let them choose an account.
+    let them choose an account. ``read`` reads the claims where there are no ``endpoints``.
     """
 
     name: str
@@ -43,6 +50,7 @@ class Preset:
     origins: tuple[str, ...] = ()
     endpoints: Endpoints | None = None
     anew: Fields = LOG_IN_ANEW
+    read: ReadClaims = read_claims
 
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
@@ -57,6 +65,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 "https://www.googleapis.com",
             ),
             anew=(("prompt", "select_account"),),
+            read=read_google,
         ),
         "kakao": Preset(
             "Kakao",

@@ -3,16 +3,19 @@
 1. Somebody is named by the subject alone: what never changes and is never given to anybody else (OpenID Connect Core
    1.0, section 5.7). Addresses and names may change hands.
 2. An address counts as proven only where the provider says so in so many words. GitHub says it of each address in its
-   list, of which the primary one is taken. Naver says it of none: its users name any contact address.
+   list, of which the primary one is taken. Naver says it of none: its users name any contact address. Google says it of
+   any address that was once proven to it, but is the authority only for its own and those of Workspace domains.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from auth_service.mail.addresses import check_email
 
 LONGEST_SUBJECT = 255  # characters (OpenID Connect Core 1.0, section 2)
+ABOUT_ADDRESS = frozenset({"email", "email_verified", "hd"})
+"""The claims of an address and its proof: worth something only beside each other."""
 
 
 class ProfileRefused(ValueError):
@@ -29,6 +32,9 @@ class Profile:
     name: str = ""
 
 
+ReadClaims: TypeAlias = Callable[[Mapping[str, object]], Profile]
+"""Reads the claims of a provider that speaks OpenID Connect."""
+
 ReadProfile: TypeAlias = Callable[[Sequence[object]], Profile]
 """Reads the documents of a provider, in the order in which it has them."""
 
@@ -39,6 +45,14 @@ def read_claims(claims: Mapping[str, object]) -> Profile:
     is_proven = email is not None and claims.get("email_verified") is True
     name = _first_text(claims, "name", "nickname", "preferred_username")
     return Profile(_read_subject(claims.get("sub")), email, is_proven, name)
+
+
+def read_google(claims: Mapping[str, object]) -> Profile:
+    """Return the profile in Google's claims: it vouches for addresses of its own, and of its Workspace (``hd``)."""
+    profile = read_claims(claims)
+    domain = claims.get("hd")
+    is_theirs = (profile.email or "").lower().endswith("@gmail.com") or (isinstance(domain, str) and domain != "")
+    return replace(profile, is_email_proven=profile.is_email_proven and is_theirs)
 
 
 def read_github(documents: Sequence[object]) -> Profile:

@@ -2,14 +2,15 @@
 
 1. A key is found by its name. Keys are never tried in turn: where two of one name would do, or none is named and there
    are several, none is meant.
-2. A key that is not known costs at most one fetch in 30 seconds, whoever waits for it, and evicts nothing (``kept``).
+2. A key that is not known costs at most one fetch in 30 seconds, however many wait for it, and evicts nothing
+   (``cached_document``).
 """
 
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from auth_service.providers.cached_document import CachedDocument
 from auth_service.providers.http import LONGEST_KEYS, ProviderFailed, ProviderHttp
-from auth_service.providers.kept import Kept
 from auth_service.providers.signatures import ProviderKey, read_key
 
 MOST_KEYS = 100
@@ -39,9 +40,9 @@ def find_key(keys: KeySet, kid: str | None, algorithm: str) -> ProviderKey | Non
     return fitting[0] if len(fitting) == 1 else None
 
 
-async def read_signing_key(kept: Kept[KeySet], kid: str | None, algorithm: str) -> ProviderKey:
+async def read_signing_key(document: CachedDocument[KeySet], kid: str | None, algorithm: str) -> ProviderKey:
     """Return the key that is meant, among newer ones if need be; ProviderFailed."""
-    key = find_key(await kept.read(), kid, algorithm) or find_key(await kept.read_newer(), kid, algorithm)
+    key = find_key(await document.read(), kid, algorithm) or find_key(await document.read_newer(), kid, algorithm)
     if key is None:
         raise ProviderFailed("id_token_of_unknown_key")
     return key

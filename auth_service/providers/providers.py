@@ -1,7 +1,7 @@
 """The providers as the rest of the service sees them: what endpoints find in ``parts.providers``; None without any."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,7 +9,7 @@ import structlog
 
 from auth_service.providers.checks import CheckCookies
 from auth_service.providers.exchange import ProviderClient
-from auth_service.providers.file import Provider
+from auth_service.providers.file import list_origins
 from auth_service.providers.signatures import load_joserfc
 from auth_service.settings import AuthSettings
 from shared.settings import reveal
@@ -30,7 +30,7 @@ class Providers:
     @classmethod
     def build(cls, settings: AuthSettings, names: CookieNames) -> Self | None:
         """Return the providers that the settings name; None where they name none."""
-        providers = settings.read_providers()
+        providers = settings.providers
         if not providers:
             return None
         log.info("providers_on", providers=[provider.id for provider in providers])
@@ -42,7 +42,7 @@ class Providers:
     @property
     def origins(self) -> tuple[str, ...]:
         """Where a form of ours may lead a browser: the origins of all providers."""
-        return list_origins([client.provider for client in self.clients.values()])
+        return list_origins(url for client in self.clients.values() for url in client.provider.origins)
 
     def start(self) -> None:
         """Load now what would be loaded while somebody waits."""
@@ -51,8 +51,3 @@ class Providers:
     async def stop(self) -> None:
         """Close all connections."""
         await asyncio.gather(*(client.stop() for client in self.clients.values()))
-
-
-def list_origins(providers: Sequence[Provider]) -> tuple[str, ...]:
-    """Return the origins of some providers, each once."""
-    return tuple(dict.fromkeys(origin for each in providers for origin in each.origins))

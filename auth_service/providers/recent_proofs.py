@@ -1,12 +1,12 @@
 """What a signed-in user proves again before they change how to get into their account, or delete it.
 
-1. Whoever has a password types it to change it or to delete the account. Whoever has none has signed in within the last
+1. A user with a password types it to change it or to delete the account. One without has signed in within the last
    ``MAX_AUTH_AGE`` seconds instead.
 2. To add an identity or remove one, or to move to another address, both have.
 3. A sign-in counts from when the provider says that they proved who they are. Some providers never say. For somebody
    who has a password such a sign-in is not recent, since they can sign in by that. For somebody who has none it counts
-   from when it was: they could otherwise never leave. This is so for their own account alone: to the policy
-   (``max_auth_age``) and in access tokens such a sign-in is never recent.
+   from when it was: they could otherwise never delete their account. This is so for their own account alone: to the
+   policy (``max_auth_age``) and in access tokens such a sign-in is never recent.
 """
 
 import datetime as dt
@@ -26,7 +26,7 @@ NEVER_SAID = dt.datetime.fromtimestamp(0, dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class Reauthentication:
     """What is known of a signed-in user: whether they have a password, and whether their sign-in is recent."""
 
     has_password: bool
@@ -41,16 +41,20 @@ def is_recently_proven(session: Session, now: int, *, has_password: bool) -> boo
     return is_recent(int(proven_at.timestamp()), MAX_AUTH_AGE, now)
 
 
-async def get_proven(connection: Connection, user: User, session: Session) -> tuple[Credentials, Proven]:
+async def get_reauthentication(
+    connection: Connection, user: User, session: Session
+) -> tuple[Credentials, Reauthentication]:
     """Return a user's credentials, and what is known of them; NotFound when they are gone."""
     found = await find_credentials(connection, user.email)
     if found is None or found.user.id != user.id:
         raise NotFound
     has_password = found.password_hash is not None
-    return found, Proven(has_password, is_recently_proven(session, int(time.time()), has_password=has_password))
+    return found, Reauthentication(
+        has_password, is_recently_proven(session, int(time.time()), has_password=has_password)
+    )
 
 
-def require_recent(proven: Proven) -> None:
+def require_recent(proven: Reauthentication) -> None:
     """Unauthorized, with a challenge to sign in again, where the sign-in is not recent."""
     if not proven.is_recent:
         raise Unauthorized(challenge=ask_for_recent_sign_in(MAX_AUTH_AGE))

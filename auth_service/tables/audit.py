@@ -29,6 +29,7 @@ class Event(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - what happened, not a password
     PASSWORD_REFUSED = "password_refused"  # noqa: S105 - the same
     ACCOUNT_DELETED = "account_deleted"
+    ACCOUNT_TAKEN_OVER = "account_taken_over"
     USER_DISABLED = "user_disabled"
     USER_ENABLED = "user_enabled"
     ROLES_CHANGED = "roles_changed"
@@ -61,16 +62,22 @@ class AuditLine:
     address: str | None
     user_agent: str
     request_id: str
+    provider: str | None
 
 
 async def insert_audit_line(
-    connection: Connection, event: Event, client: Client, user_id: int | None, session_id: SessionId | None = None
+    connection: Connection,
+    event: Event,
+    client: Client,
+    user_id: int | None,
+    session_id: SessionId | None = None,
+    provider: str | None = None,
 ) -> None:
-    """Record an event; the user is None when a sign-in named no known user."""
+    """Record an event, and the other provider that it happened by; a sign-in may name no known user: None."""
     await connection.execute(
         """
-        INSERT INTO audit (event, user_id, session_id, address, user_agent, request_id)
-        VALUES ($1, $2, $3, $4, $5, $6)
+        INSERT INTO audit (event, user_id, session_id, address, user_agent, request_id, provider)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
         """,
         event.value,
         user_id,
@@ -78,6 +85,7 @@ async def insert_audit_line(
         client.address,
         client.user_agent,
         client.request_id,
+        provider,
     )
 
 
@@ -103,7 +111,7 @@ async def list_audit_lines(connection: Connection, user_id: int | None, limit: i
     """Return the latest lines, newest first: of one user, or of all when ``user_id`` is None."""
     rows = await connection.fetch(
         """
-        SELECT happened_at, event, user_id, session_id, host(address) AS address, user_agent, request_id
+        SELECT happened_at, event, user_id, session_id, host(address) AS address, user_agent, request_id, provider
         FROM audit WHERE $1::bigint IS NULL OR user_id = $1
         ORDER BY happened_at DESC, id DESC LIMIT $2
         """,

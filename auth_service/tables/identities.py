@@ -1,6 +1,7 @@
 """The table ``identities``: who users are to other providers. Each function is one SQL statement.
 
-An identity is a provider's id and its subject: what it calls somebody for ever. It is one user's at most.
+An identity is a provider's id and its subject: what it calls somebody for ever. It is one user's at most. It is only of
+the issuer that the id stood for when it was linked: an id may be given to another one.
 """
 
 import datetime as dt
@@ -14,17 +15,36 @@ class LinkedIdentity:
     """One identity of a user; ``email`` is the address that the provider gave last."""
 
     provider: str
+    issuer: str
     email: str | None
     linked_at: dt.datetime
     last_used_at: dt.datetime
 
 
-async def find_owner(connection: Connection, provider: str, subject: str) -> int | None:
-    """Return the user whose identity it is, or None."""
-    user_id: int | None = await connection.fetchval(
-        "SELECT user_id FROM identities WHERE provider = $1 AND subject = $2 LIMIT 1", provider, subject
+@dataclass(frozen=True, slots=True)
+class NewIdentity:
+    """What is stored of one that a user is given."""
+
+    provider: str
+    issuer: str
+    subject: str
+    email: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose an identity is, and of which issuer."""
+
+    user_id: int
+    issuer: str
+
+
+async def find_owner(connection: Connection, provider: str, subject: str) -> Owner | None:
+    """Return whose identity it is, or None."""
+    row = await connection.fetchrow(
+        "SELECT user_id, issuer FROM identities WHERE provider = $1 AND subject = $2 LIMIT 1", provider, subject
     )
-    return user_id
+    return Owner(**row) if row else None
 
 
 async def update_identity_used(
@@ -43,20 +63,19 @@ async def update_identity_used(
     return done == "UPDATE 1"
 
 
-async def insert_identity(
-    connection: Connection, provider: str, subject: str, user_id: int, email: str | None, most: int
-) -> bool:
+async def insert_identity(connection: Connection, new: NewIdentity, user_id: int, most: int) -> bool:
     """Give a user an identity; tell whether that was done: not when it is somebody's, nor when they have so many."""
     done: str = await connection.execute(
         """
-        INSERT INTO identities (provider, subject, user_id, email)
-        SELECT $1, $2, $3, $4 WHERE (SELECT count(*) FROM identities WHERE user_id = $3) < $5
+        INSERT INTO identities (provider, issuer, subject, email, user_id)
+        SELECT $1, $2, $3, $4, $5 WHERE (SELECT count(*) FROM identities WHERE user_id = $5) < $6
         ON CONFLICT (provider, subject) DO NOTHING
         """,
-        provider,
-        subject,
+        new.provider,
+        new.issuer,
+        new.subject,
+        new.email,
         user_id,
-        email,
         most,
     )
     return done == "INSERT 0 1"
@@ -72,7 +91,7 @@ async def list_identities(connection: Connection, user_id: int, limit: int) -> l
     """Return the identities of a user, the oldest first."""
     rows = await connection.fetch(
         """
-        SELECT provider, email, linked_at, last_used_at FROM identities WHERE user_id = $1
+        SELECT provider, issuer, email, linked_at, last_used_at FROM identities WHERE user_id = $1
         ORDER BY linked_at, provider, subject LIMIT $2
         """,
         user_id,

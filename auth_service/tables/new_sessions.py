@@ -26,28 +26,30 @@ Ages: TypeAlias = tuple[dt.timedelta, dt.timedelta]
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ProvenUser:
     """Who somebody proved to be: a user, by the password set at a given time and in this attempt; or one just stored.
 
     The attempt has succeeded, which ends the run of failures in each of its counts; other tries that are pending stay
     so. Its address is remembered as one from which the account was signed in to. ``authenticated_at`` is when another
-    provider says that they proved it; None: just now.
+    provider says that they proved it; None: just now. ``provider`` is that one, for the audit.
     """
 
     user_id: int
     password_set_at: dt.datetime | None = None
     attempt: Attempt | None = None
     authenticated_at: dt.datetime | None = None
+    provider: str | None = None
 
 
 async def insert_new_session(
-    connection: Connection, identity: Identity, client: Client, refresh_token: str, ages: Ages, most: int
+    connection: Connection, proven: ProvenUser, client: Client, refresh_token: str, ages: Ages, most: int
 ) -> tuple[User, Session, bool] | None:
     """Store and return a new session with its user, and whether they had ``most``; None when they may not."""
-    counted, known = (identity.attempt.counted, identity.attempt.known) if identity.attempt else ((), b"")
-    account = (identity.user_id, identity.password_set_at, client.user_agent, client.address)
+    counted, known = (proven.attempt.counted, proven.attempt.known) if proven.attempt else ((), b"")
+    account = (proven.user_id, proven.password_set_at, client.user_agent, client.address)
     session = (*ages, hash_refresh_token(refresh_token), Event.SIGNED_IN.value, client.request_id)
-    counts = (list({*counted, known} - {b""}), known, KNOWN_FOR, list(counted), most, identity.authenticated_at)
+    counts = (list({*counted, known} - {b""}), known, KNOWN_FOR, list(counted), most)
+    values = (*account, *session, *counts, proven.authenticated_at, proven.provider)
     row = await connection.fetchrow(
         """
         WITH account AS (
@@ -60,8 +62,8 @@ async def insert_new_session(
         ), token AS (
             INSERT INTO refresh_tokens (token_hash, session_id) SELECT $7, id FROM session
         ), line AS (
-            INSERT INTO audit (event, user_id, session_id, address, user_agent, request_id)
-            SELECT $8, account.id, session.id, $4::inet, $3, $9 FROM account, session
+            INSERT INTO audit (event, user_id, session_id, address, user_agent, request_id, provider)
+            SELECT $8, account.id, session.id, $4::inet, $3, $9, $16 FROM account, session
         ), given_back AS (
             INSERT INTO attempts (key, is_known, forget_at)
             SELECT key, key = $11, now() + $12::interval FROM account, unnest((SELECT $10::bytea[])) AS key ORDER BY key
@@ -82,11 +84,9 @@ async def insert_new_session(
                 ORDER BY other.created_at DESC, other.id DESC OFFSET $14 - 1 LIMIT 1
             ) AS is_surplus FROM account, session
         """,
-        *account,
-        *session,
-        *counts,
+        *values,
     )
     if row is None:
         return None
-    session_id, times = SessionId(row["session_id"]), (row["signed_in_at"], row["ends_at"], identity.authenticated_at)
+    session_id, times = SessionId(row["session_id"]), (row["signed_in_at"], row["ends_at"], proven.authenticated_at)
     return read_user(row), Session(session_id, row["id"], *times), row["is_surplus"]

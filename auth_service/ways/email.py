@@ -16,7 +16,7 @@ from auth_service.parts import mail_of, parts_of
 from auth_service.signing_in import LinkProof
 from auth_service.ways.way import Begun, Fields, Way
 from auth_service.web.browser import choose_callback_url, find_browser_session
-from auth_service.web.pages import form_page, redirect
+from auth_service.web.pages import form_page
 from auth_service.web.public_name import at_public_name
 from auth_service.web.second_clicks import send_link_once
 from shared.language.sentences import Sentence
@@ -40,7 +40,8 @@ async def show_button(request: Request) -> Response:
     proof = _find_proof(request, request.query_params)
     link = await mail_of(request).links.find(proof.code_macs) if proof else None
     if proof is None or link is None:
-        return redirect(f"{parts_of(request).public_url}/api/auth/error?error=Verification")
+        location = f"{parts_of(request).public_url}/api/auth/error?error=Verification"
+        return Response(status_code=302, headers={"Location": location})
     found = await find_browser_session(request)
     shown = {
         "email": proof.email,

@@ -11,4 +11,5 @@ WAYS = (password.WAY,)
 def list_ways(settings: AuthSettings) -> tuple[Way, ...]:
     """Return the ways to sign in that the settings ask for."""
     by_email = (email.WAY,) if settings.email_sign_in else ()
-    return (*WAYS, *by_email, *map(providers.build_way, settings.read_providers()))
+    elsewhere = (providers.build_way(each, settings.protocol) for each in settings.providers)
+    return (*WAYS, *by_email, *elsewhere)

@@ -36,7 +36,8 @@ class Way:
     ``read_proof`` turns what was sent into a proof; InvalidCredentials when it can't be one. ``form`` is the template
     for its fields on the sign-in page; without one there is a button. What is sent is the proof, unless there is a
     ``begin``: that takes it, and returns where it leads. ``button`` is the text on the button, and ``show_callback``
-    the page for a browser that is led back here; one that ``is_led_back`` brings the proof along, in the query.
+    the page for a browser that is led back here. Only another provider's way ``is_led_back`` with the proof in the
+    query: any other that signs in by GET would lack the checks in the browser's cookies.
     """
 
     id: str

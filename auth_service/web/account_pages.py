@@ -223,7 +223,7 @@ async def _guarded_page(
     request: Request, found: BrowserSession, template: str, refusal: Refusal | None = None
 ) -> Response:
     """Return a page whose form asks for the password, or where there is none, for a recent sign-in."""
-    proven = await parts_of(request).accounts.get_proven(found.user, found.session)
+    proven = await parts_of(request).accounts.get_reauthentication(found.user, found.session)
     return account_page(request, found, template, refusal, **ask_for_proof(refusal), proven=proven)
 
 

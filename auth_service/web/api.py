@@ -102,7 +102,7 @@ async def end_session(request: Request) -> Response:
 @operation("Who am I", answers={200: MeView}, caller="required", tag="Accounts")
 async def show_me(request: Request) -> Response:
     """Return the caller's account as it is now, whatever the access token says."""
-    return _answer(_view_me(await get_live_caller(request)))
+    return await _answer_me(request, *await get_live_session(request))
 
 
 @operation(
@@ -115,10 +115,10 @@ async def show_me(request: Request) -> Response:
 )
 async def change_me(request: Request, change: AccountChange) -> Response:
     """Change the caller's name."""
-    user = await get_live_caller(request)
+    user, session = await get_live_session(request)
     if change.name is not None:
         user = await parts_of(request).accounts.rename(user, change.name, identify_client(request))
-    return _answer(_view_me(user))
+    return await _answer_me(request, user, session)
 
 
 @operation(
@@ -218,8 +218,10 @@ def _view(user: User) -> UserView:
     return UserView.model_validate(user, from_attributes=True)
 
 
-def _view_me(user: User) -> MeView:
-    return MeView(**_view(user).model_dump(), email_verified=user.email_verified_at)
+async def _answer_me(request: Request, user: User, session: Session) -> Response:
+    has_password = (await parts_of(request).accounts.get_reauthentication(user, session)).has_password
+    about = _view(user).model_dump()
+    return _answer(MeView(**about, email_verified=user.email_verified_at, has_password=has_password))
 
 
 def _answer(view: View, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -95,7 +95,7 @@ async def _ask_to_move(request: Request, found: BrowserSession) -> Response:
         if fields.get("account") != str(user.id):
             raise Forbidden(OTHER_ACCOUNT)
         wanted = validate(NewEmail, {"email": fields.get("email", "")})
-        if not (await parts_of(request).accounts.get_proven(user, found.session)).is_recent:
+        if not (await parts_of(request).accounts.get_reauthentication(user, found.session)).is_recent:
             return await _email_page(request, found, OLD_SIGN_IN, fields)
         find_asked = functools.partial(proofs.find_asked, Purpose.CHANGE_ADDRESS, client, user)
         await ask_once(proofs.ask_to_move(user, wanted.email, client), find_asked, wanted.email)

@@ -2,7 +2,7 @@
 
 Adding one leads to the provider, and back to the address where a sign-in comes back, too (``finish``). What tells them
 apart is sealed in this browser's cookies: the session that began it. So nobody is given the identity of a stranger who
-sends them a link, and nobody gives theirs to whoever is signed in by then.
+sends them a link, and nobody gives theirs to another user who is signed in by then.
 """
 
 import itertools
@@ -23,7 +23,7 @@ from auth_service.errors import (
 from auth_service.parts import parts_of, providers_of
 from auth_service.providers.checks import Checks
 from auth_service.providers.identities import ProviderProof
-from auth_service.ways.providers import find_wanting_session, lead_there
+from auth_service.ways.providers import find_linking_session, lead_there
 from auth_service.ways.way import Way
 from auth_service.web import nextauth
 from auth_service.web.account_pages import (
@@ -83,7 +83,7 @@ async def begin_adding(request: Request, found: BrowserSession) -> Response:
 
 async def finish(way: Way, request: Request) -> Response:
     """End what this browser began at a provider: a sign-in, or an identity that is to be added."""
-    wanted_by = find_wanting_session(way.id, request)
+    wanted_by = find_linking_session(way.id, request)
     if wanted_by is None:
         return await nextauth.finish_sign_in(way, request)
     found = await find_browser_session(request)
@@ -128,7 +128,7 @@ async def _identities_page(request: Request, found: BrowserSession, refusal: Ref
     shown: dict[str, object] = {
         "linked": linked,
         "names": parts.linking.names,
-        "proven": await parts.accounts.get_proven(found.user, found.session),
+        "proven": await parts.accounts.get_reauthentication(found.user, found.session),
         **({"problem": said} if said else ask_for_proof(refusal)),
     }
     page = account_page(request, found, "account_identities.html", refusal, **shown)

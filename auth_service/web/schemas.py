@@ -190,11 +190,15 @@ class UserView(View):
 
 
 class MeView(UserView):
-    """The caller; ``emailVerified`` is when they proved that they read what is sent to their address, or null."""
+    """The caller; ``emailVerified`` is when they proved that they read what is sent to their address, or null.
 
-    model_config = example(**_USER, emailVerified="2026-11-24T11:05:10Z")
+    ``hasPassword`` is false for whoever signed up with another provider, until they set one.
+    """
+
+    model_config = example(**_USER, emailVerified="2026-11-24T11:05:10Z", hasPassword=True)
 
     email_verified: Time | None
+    has_password: bool
 
 
 class SignedInView(UserView):

@@ -172,7 +172,10 @@ def _find_path(wanted: Sequence[Matcher], unwanted: Iterable[Matcher], among: DF
     It is a canonical one unless it is said ``among`` which it is to be.
     """
     near = [matcher.dfa for matcher in unwanted if all(_may_meet(matcher, other) for other in wanted)]
-    return find_text([among or _canonical(), *(matcher.dfa for matcher in wanted)], near)
+    try:
+        return find_text([among or _canonical(), *(matcher.dfa for matcher in wanted)], near)
+    except MatcherInvalid as error:
+        raise MatcherInvalid(f"{wanted[0].source}: {error}") from None
 
 
 def _may_meet(one: Matcher, other: Matcher) -> bool:

@@ -70,8 +70,9 @@ def choose_for_spelling(
     first, *others = (request._replace(path=CanonicalPath(reading, b"")) for reading in spelling.readings)
     candidate = choose_rule(policy, first)
     if candidate is None:
-        rules = [each.rule for each in policy.list_candidates(first.path.text) if _is_about(each.rule, first)]
         methods = list_methods(policy, first)
+        chosen = (choose_rule(policy, first._replace(method=method)) for method in sorted(methods))
+        rules = [each.rule for each in chosen if each is not None]
         is_same = bool(methods) and all(
             choose_rule(policy, other) is None and list_methods(policy, other) == methods for other in others
         )

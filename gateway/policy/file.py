@@ -80,9 +80,10 @@ def parse_tables(
     kind: type[FileTable], text: str, file: str, context: Mapping[str, str]
 ) -> tuple[FileTable, dict[KeyPath, int]]:
     """Return what a file says, of the kind that is expected, and the line of each of its keys."""
+    parsed = _parse_toml(text, file)
     lines = list_lines(text)
     try:
-        words = cast("dict[str, object]", _put_in(_parse_toml(text, file), context))
+        words = cast("dict[str, object]", _put_in(parsed, context))
     except _VariableMissing as missing:
         raise PolicyInvalid(file, get_line(lines, missing.where), str(missing)) from None
     try:

@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from gateway.proving.cases import Example
+from gateway.proving.cases import NOBODY, Example
 from gateway.proving.coverage import Coverage, Reach
 from gateway.proving.nextjs import Gap, GuardComparison
 from gateway.proving.nextjs_file import NextMatcher
 from gateway.proving.promises import Proof, describe
-from gateway.proving.situations import Sender
 from gateway.proving.wording import Json, describe_count, describe_rule, example_as_json, rule_as_json, write_target
-
-_NOBODY = Sender().as_caller()
 
 
 def list_proofs(proofs: Sequence[Proof]) -> Iterator[str]:
@@ -30,7 +27,7 @@ def proofs_as_json(proofs: Sequence[Proof]) -> Json:
                 "matcher": proof.promise.matcher.source,
                 "status": proof.status.value,
                 "remark": proof.remark,
-                "broken_by": example_as_json(Example(proof.case.request, _NOBODY)) if proof.case else None,
+                "broken_by": example_as_json(proof.example) if proof.example else None,
                 "rule": rule_as_json(proof.rule) if proof.rule else None,
             }
             for proof in proofs
@@ -40,8 +37,7 @@ def proofs_as_json(proofs: Sequence[Proof]) -> Json:
 
 def list_guards(guards: GuardComparison, matchers: Sequence[NextMatcher]) -> Iterator[str]:
     """Yield what the policy leaves open first, and then what is no fault."""
-    written = " ".join(matcher.source for matcher in matchers)
-    yield f"Next.js guards {written}"
+    yield f"Next.js guards {_describe_matchers(matchers)}"
     for matcher in matchers:
         if matcher.is_narrowed:
             yield f"has and missing of {matcher.source} (line {matcher.line}) are not read: taken to hold always"
@@ -88,6 +84,14 @@ def coverage_as_json(coverage: Coverage) -> Json:
     }
 
 
+def _describe_matchers(matchers: Sequence[NextMatcher]) -> str:
+    if not matchers:
+        return "no path: the matcher is empty"
+    if matchers[0].line is None:
+        return "every path: there is no matcher in the file"
+    return " ".join(matcher.source for matcher in matchers)
+
+
 def _list_reach(reach: Reach) -> Iterator[str]:
     name = f"{reach.operation.method:<7} {reach.operation.path}"
     is_shared = len(reach.rules) > 1 or reach.unreached is not None
@@ -95,9 +99,15 @@ def _list_reach(reach: Reach) -> Iterator[str]:
         example = f", such as {path.text}" if is_shared else ""
         yield f"{name}: {describe_rule(rule)}{example}"
     if reach.unreached is not None:
-        yield f"{name}: NO RULE decides {'any path' if not reach.rules else 'some'}, such as {reach.unreached.text}"
+        yield f"{name}: NO RULE decides {_describe_unreached(reach, reach.unreached.text)}"
     if reach.doubts:
         yield f"{name}: NOT DECIDED, {reach.doubts}"
+
+
+def _describe_unreached(reach: Reach, path: str) -> str:
+    if path == reach.operation.path:
+        return "it"
+    return f"{'some' if reach.rules else 'any'} of its paths, such as {path}"
 
 
 def _describe_gap(gap: Gap) -> str:
@@ -109,6 +119,6 @@ def _gap_as_json(gap: Gap) -> Json:
     return {
         "methods": list(gap.methods),
         "paths": gap.size,
-        "example": example_as_json(Example(gap.case.request, _NOBODY)),
+        "example": example_as_json(Example(gap.case.request, NOBODY)),
         "rule": rule_as_json(gap.rule) if gap.rule else None,
     }

@@ -83,9 +83,10 @@ class Partition:
         return len(self._numbers)
 
     def tally_texts(self, labels: Collection[Label]) -> int | None:
-        """Return how many texts there are with one of these labels; None where they are countless.
+        """Return how many texts there are with one of these labels; None where they can't be counted.
 
-        They are where their length has no bound, and where so many cost too much that leaving those out takes too long.
+        They can't be where their length has no bound, and where so many cost too much that leaving those out takes too
+        long.
         """
         ends = set[int]().union(*(self._ends[label] for label in labels))
         involved = _close(ends, self._sources)

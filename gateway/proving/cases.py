@@ -25,6 +25,8 @@ from shared.tokens.authentication import Caller
 
 METHODS: tuple[str, ...] = get_args(UsualMethod)
 NOBODY = Sender().as_caller()
+SOMEBODY = Sender(roles=frozenset()).as_caller()
+"""A signed-in caller without any role."""
 
 
 class Example(NamedTuple):

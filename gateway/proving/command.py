@@ -17,7 +17,8 @@ from gateway.proving.automata import TooComplex
 from gateway.proving.coverage import DocumentInvalid, cover, read_operations
 from gateway.proving.diff import compare_policies
 from gateway.proving.nextjs import compare_guards
-from gateway.proving.nextjs_file import NextjsUnreadable, read_matchers
+from gateway.proving.nextjs_file import read_matchers
+from gateway.proving.nextjs_tokens import NextjsUnreadable
 from gateway.proving.promises import Status, load_promises, prove
 from gateway.proving.wording import Json
 from gateway.settings import GatewaySettings

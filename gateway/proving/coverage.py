@@ -1,7 +1,8 @@
 """The operations of an API beside the rules: which rule decides each, which operation none, which rule is for none.
 
 1. An operation is a path of the OpenAPI document with a method. A ``{parameter}`` stands for one segment or a piece of
-   one, whatever its schema says; the path of the first server is put before.
+   one, whatever its schema says. The path of the first server is put before: the operation's, the path's, or the
+   document's. What the document does not say in place (``$ref`` of a path) is refused.
 2. All paths of an operation are decided, by ``decide``: where several rules share them, all are named. An operation is
    *reached* if some rule decides each of its paths, whatever the request holds where conditions look.
 3. Rules without an operation are no fault: pages and the sign-in protocol are described elsewhere.
@@ -24,6 +25,7 @@ from gateway.proving.paths import PathMap, Region
 from gateway.proving.rulings import find_rule
 
 _SEGMENT = Repeat(Chars(invert_ranges(ranges_of(DELIMITERS))), 1, None)
+_OPERATIONS = (*METHODS, "TRACE")  # the methods that OpenAPI 3 knows
 _PARAMETER = re.compile(r"(\{[^{}/]+\})")
 
 
@@ -65,17 +67,12 @@ def read_operations(text: str) -> list[Operation]:
         document = json.loads(text)
     except (ValueError, RecursionError):
         raise DocumentInvalid("this is no JSON") from None
+    if isinstance(document, dict) and "swagger" in document:
+        raise DocumentInvalid("this is Swagger 2: convert it to OpenAPI 3 first")
     paths = document.get("paths") if isinstance(document, dict) else None
     if not isinstance(paths, dict):
         raise DocumentInvalid("this is no OpenAPI document: there are no paths")
-    base = _read_base(document)
-    found = [
-        Operation(method, base + path)
-        for path, item in paths.items()
-        if isinstance(item, dict)
-        for method in METHODS
-        if method.lower() in item
-    ]
+    found = [operation for path, item in paths.items() for operation in _list_operations(path, item, document)]
     if not found:
         raise DocumentInvalid("there is no operation in it")
     return found
@@ -108,13 +105,26 @@ def _reach(policy: Policy, operation: Operation, paths: PathMap, known: dict[Reg
     return Reach(operation, rules, unreached, doubts)
 
 
-def _list_rules(operation: Operation, cases: Sequence[Case]) -> Iterator[Rule | None]:
-    return (find_rule(case.decisions[0]) for case in cases if case.request.method == operation.method)
+def _list_rules(operation: Operation, cases: Sequence[Case]) -> list[Rule | None]:
+    """Return the rules that decide an operation; None where none does, as with a method that the gateway refuses."""
+    return [find_rule(case.decisions[0]) for case in cases if case.request.method == operation.method] or [None]
 
 
-def _read_base(document: Mapping[str, object]) -> str:
-    """Return the path of the first server, without a slash at its end."""
-    match document.get("servers"):
+def _list_operations(path: str, item: object, document: Mapping[str, object]) -> Iterator[Operation]:
+    """Yield the operations of a path."""
+    if not isinstance(item, dict):
+        return
+    if "$ref" in item:
+        raise DocumentInvalid(f"{path}: refers to another place, which is not read")
+    for method in _OPERATIONS:
+        operation = item.get(method.lower())
+        if isinstance(operation, dict):
+            yield Operation(method, _read_base(operation, item, document) + path)
+
+
+def _read_base(*levels: Mapping[str, object]) -> str:
+    """Return the path of the first server, without a slash at its end; of the first level that names servers."""
+    match next((level["servers"] for level in levels if level.get("servers")), None):
         case [{"url": str(url)}, *_]:
             path = urlsplit(url).path.rstrip("/")
             if "{" in path:

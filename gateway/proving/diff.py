@@ -40,7 +40,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Paths for which something changes, and what. ``count`` None: they are countless.
+    """Paths for which something changes, and what. ``count`` None: unbounded, or too many to count.
 
     ``path`` is a shortest one, ``labels`` say which they are. ``when`` is what the request has to hold beside; empty
     for all. The rules are those that decide, in their order.

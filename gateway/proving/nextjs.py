@@ -17,14 +17,18 @@ from gateway.matching.matchers import MatcherInvalid, compile_matcher
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.rules import Access, Paths, Policy, Rule
 from gateway.proving.cases import Case, list_cases
-from gateway.proving.nextjs_file import NextjsUnreadable, NextMatcher
+from gateway.proving.nextjs_file import NextMatcher
+from gateway.proving.nextjs_tokens import NextjsUnreadable
 from gateway.proving.paths import PathMap, Region
 from gateway.proving.readings import Readings
 from gateway.proving.rulings import find_rule
 
 
 class Gap(NamedTuple):
-    """Paths that a rule decides: how many (None: countless), with which methods, and a shortest request."""
+    """Paths that a rule decides: with which methods, a shortest one, and how many.
+
+    ``size`` None: unbounded, or too many to count.
+    """
 
     rule: Rule | None
     methods: tuple[str, ...]
@@ -54,9 +58,9 @@ def compare_guards(policy: Policy, matchers: Iterable[NextMatcher]) -> GuardComp
         try:
             tables[entry.source] = compile_matcher(entry.source).dfa
         except MatcherInvalid as error:
-            raise NextjsUnreadable(entry.line, f"{entry.source!r}: {error}") from None
+            raise NextjsUnreadable(entry.line or 1, f"{entry.source!r}: {error}") from None
     paths = PathMap([policy], tables)
-    kinds: tuple[_Gaps, _Gaps, _Gaps] = (_Gaps(paths), _Gaps(paths), _Gaps(paths))
+    opened, unrouted, further = (_Gaps(paths) for _ in range(3))
     doubts: dict[str, None] = {}
     for region in paths.regions:
         is_matched = any(paths.is_within(region, source) for source in tables)
@@ -66,16 +70,16 @@ def compare_guards(policy: Policy, matchers: Iterable[NextMatcher]) -> GuardComp
         rules = [find_rule(case.decisions[0]) for case in found.cases]
         for case, rule in zip(found.cases, rules, strict=True):
             if is_matched and not any(rules):
-                kinds[1].add(None, region, case)
+                unrouted.add(None, region, case)
             elif is_matched and rule is not None and rule.access is Access.PUBLIC:
-                kinds[0].add(rule, region, case)
+                opened.add(rule, region, case)
             elif not is_matched and rule is not None and rule.access is not Access.PUBLIC:
-                kinds[2].add(rule, region, case)
-    opened, unrouted, further = (tuple(kind.list_gaps()) for kind in kinds)
-    readings, told = Readings([policy], tables), {gap.rule for gap in opened}
+                further.add(rule, region, case)
+    gaps = opened.list_gaps()
+    readings, told = Readings([policy], tables), {gap.rule for gap in gaps}
     for source in tables:
         doubts |= dict.fromkeys(_list_spelled(policy, readings.list_regions(source), told))
-    return GuardComparison(opened, unrouted, further, tuple(doubts))
+    return GuardComparison(gaps, unrouted.list_gaps(), further.list_gaps(), tuple(doubts))
 
 
 def _list_spelled(policy: Policy, regions: Iterable[Region], told: Collection[Rule | None]) -> Iterator[str]:
@@ -99,9 +103,11 @@ class _Gaps:
     def add(self, rule: Rule | None, region: Region, case: Case) -> None:
         self._found[rule].append((region, case))
 
-    def list_gaps(self) -> Iterator[Gap]:
-        for rule, found in self._found.items():
-            region, case = found[0]
-            methods = dict.fromkeys(case.request.method for _, case in found)
-            count = self._paths.tally_paths({region for region, _ in found})
-            yield Gap(rule, tuple(methods), count, region.path, case)
+    def list_gaps(self) -> list[Gap]:
+        return [self._describe_gap(rule, found) for rule, found in self._found.items()]
+
+    def _describe_gap(self, rule: Rule | None, found: Sequence[tuple[Region, Case]]) -> Gap:
+        region, case = found[0]
+        methods = dict.fromkeys(case.request.method for _, case in found)
+        count = self._paths.tally_paths({region for region, _ in found})
+        return Gap(rule, tuple(methods), count, region.path, case)

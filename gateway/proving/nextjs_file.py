@@ -6,123 +6,53 @@ guessed.
 Without a matcher Next.js runs the file for every path.
 """
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple, NoReturn
 
+from gateway.proving.nextjs_tokens import NextjsUnreadable, Token, list_tokens
+
 EVERY_PATH = "/:path*"
 
-_TOKEN = re.compile(
-    r"""
-    (?P<blank>\s+|//[^\n]*|/\*.*?\*/)
-    |(?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
-    |(?P<name>[A-Za-z_$][\w$]*)
-    |(?P<number>\d[\w.]*)
-    |(?P<sign>\.\.\.|=>|.)
-    """,
-    re.DOTALL | re.VERBOSE,
-)
-_REGEX = re.compile(r"/(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/[a-z]*")
-_ESCAPE = re.compile(r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
-_CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "\n": ""}
-_BEFORE_REGEX = {"return", "typeof", "case", "in", "of", "void", "delete"}  # names after which no division stands
-_CLOSING = {"{": "}", "[": "]", "(": ")"}
-
-
-class NextjsUnreadable(Exception):
-    """What of the file can't be read as data, and on which line."""
-
-    def __init__(self, line: int, reason: str) -> None:
-        super().__init__(f"line {line}: {reason}")
+_BRACKETS = {"{": "}", "[": "]", "(": ")"}
+_TYPE_BRACKETS = {**_BRACKETS, "<": ">"}
+_TYPE_SIGNS = {*_TYPE_BRACKETS, ".", "|", "&"}
+_AFTER_CONFIG = {";", ",", "!"}  # signs that leave the value as it is
+_STATEMENTS = {";", "const", "let", "var", "function", "class", "export", "import"}
+_NO_VALUES = {"type", "interface", "default"}  # words that follow ``export`` where config is no value
 
 
 class NextMatcher(NamedTuple):
-    """One entry of the matcher, and its line. ``is_narrowed``: it has ``has`` or ``missing``, which were not read."""
+    """One entry of the matcher, and its line: None where the file has no matcher.
+
+    ``is_narrowed``: it has ``has`` or ``missing``, which were not read.
+    """
 
     source: str
-    line: int
+    line: int | None
     is_narrowed: bool = False
-
-
-class _Token(NamedTuple):
-    kind: str
-    text: str
-    line: int
 
 
 def read_matchers(text: str) -> list[NextMatcher]:
     """Return the entries of the matcher in the text of a file, or raise NextjsUnreadable."""
     try:
-        return _Reader(list(_split(text))).read_config()
+        return _Reader(list(list_tokens(text))).read_config()
     except RecursionError:  # templates in templates
         raise NextjsUnreadable(1, "too deeply nested") from None
-
-
-def _split(text: str) -> Iterator[_Token]:
-    """Cut the text into tokens, without blanks and comments."""
-    position, line = 0, 1
-    before = _Token("sign", ";", 1)
-    while position < len(text):
-        start = position
-        if text[position] == "`":
-            position = _get_template_end(text, position, line)
-            token = _Token("template", text[start:position], line)
-        else:
-            match = _REGEX.match(text, position) if _may_be_regex(text, position, before) else None
-            match, kind = (match, "regex") if match else (_TOKEN.match(text, position), "")
-            assert match is not None  # some character is there, and the last alternative takes any
-            position = match.end()
-            token = _Token(kind or match.lastgroup or "", match.group(), line)
-        line += text.count("\n", start, position)
-        if token.kind != "blank":
-            before = token
-            yield token
-
-
-def _may_be_regex(text: str, position: int, before: _Token) -> bool:
-    """Tell whether a regular expression may stand here: where no value was before, it can't be a division."""
-    if text[position] != "/" or text.startswith(("//", "/*"), position):
-        return False
-    return before.text in _BEFORE_REGEX or (before.kind == "sign" and before.text not in {")", "]", "}"})
-
-
-def _get_template_end(text: str, start: int, line: int) -> int:
-    """Return where a template ends, with the templates inside of its substitutions."""
-    position, depth = start + 1, 0
-    while position < len(text):
-        if text[position] == "\\":
-            position += 1
-        elif depth and text[position] == "`":
-            position = _get_template_end(text, position, line) - 1
-        elif text[position] == "`":
-            return position + 1
-        elif text.startswith("${", position):
-            depth += 1
-            position += 1
-        elif depth and text[position] == "{":
-            depth += 1
-        elif depth and text[position] == "}":
-            depth -= 1
-        position += 1
-    raise NextjsUnreadable(line, "a template that does not end")
 
 
 @dataclass
 class _Reader:
     """Reads the constant that ``config`` is."""
 
-    tokens: list[_Token]
+    tokens: list[Token]
     position: int = 0
 
     @property
-    def token(self) -> _Token:
+    def token(self) -> Token:
         last = self.tokens[-1].line if self.tokens else 1
-        return self.tokens[self.position] if self.position < len(self.tokens) else _Token("end", "the end", last)
-
-    def words(self, count: int) -> list[str]:
-        return [token.text for token in self.tokens[self.position : self.position + count]]
+        return self.tokens[self.position] if self.position < len(self.tokens) else Token("end", "the end", last)
 
     def refuse(self, reason: str) -> NoReturn:
         raise NextjsUnreadable(self.token.line, f"{reason}, at {self.token.text}")
@@ -140,7 +70,7 @@ class _Reader:
         """Return the entries of the matcher; where there is none, the file is for every path."""
         words = [token.text for token in self.tokens]
         starts = [at for at in range(len(words)) if words[at : at + 3] == ["export", "const", "config"]]
-        found = [NextMatcher(EVERY_PATH, 1)]
+        found = [NextMatcher(EVERY_PATH, None)]
         if not starts:
             self.refuse_other_config()
             return found
@@ -152,21 +82,18 @@ class _Reader:
         self.expect("{", "config is not written out as an object")
         for key in self.read_members("config", "matcher"):
             found = self.read_matcher() if key == "matcher" else found
+        self.pass_over_type()
+        if self.token.kind == "sign" and self.token.text not in _AFTER_CONFIG:
+            self.refuse("config is not a constant")
         return found
 
     def refuse_other_config(self) -> None:
-        """Refuse a config that is exported in another way: Next.js may read it, and this reader does not."""
+        """Refuse a config that may be exported in another way, of which Next.js knows more or less than this reader."""
+        words = [token.text if token.kind in {"sign", "name"} else "" for token in self.tokens]
         for at, token in enumerate(self.tokens):
-            if token.text == "export" and token.kind == "name" and self.exports_config(at + 1):
+            is_module = words[at : at + 3] in (["module", ".", "exports"], ["exports", ".", "config"])
+            if is_module or (words[at] == "export" and _may_export_config(words[at + 1 :])):
                 raise NextjsUnreadable(token.line, "config is not exported as export const config = { ... }")
-
-    def exports_config(self, start: int) -> bool:
-        """Tell whether what follows ``export`` names config: in a list, or as a variable."""
-        words = [token.text for token in self.tokens[start:]]
-        if words[:1] != ["{"]:
-            return words[:2] in (["let", "config"], ["var", "config"])
-        listed = words[: words.index("}") + 1] if "}" in words else words
-        return any(pair in (("config", ","), ("config", "}")) for pair in pairwise(listed))
 
     def read_members(self, of: str, wanted: str) -> Iterator[str]:
         """Yield the keys of an open object. The caller reads the value of ``wanted``; others are passed over."""
@@ -175,8 +102,9 @@ class _Reader:
             if key.kind not in {"name", "text"}:
                 self.refuse(f"{of} has a member that is not written out")
             self.position += 1
-            self.expect(":", f"{of} has a member that is not written out")
-            name = _unquote(key) if key.kind == "text" else key.text
+            if not self.take(":"):
+                raise NextjsUnreadable(key.line, f"{of} has a member that is not written out, at {key.text}")
+            name = key.read_literal() if key.kind == "text" else key.text
             if name != wanted:
                 self.pass_over()
             yield name
@@ -192,7 +120,7 @@ class _Reader:
             entries.append(self.read_entry())
             if self.token.text != "]":
                 self.expect(",", "the matcher is not a constant")
-        self.position += 2 if self.words(2) == ["as", "const"] else 0
+        self.pass_over_type()
         return entries
 
     def read_entry(self) -> NextMatcher:
@@ -206,6 +134,7 @@ class _Reader:
             keys.add(key)
             if key == "source":
                 sources.append(self.read_text())
+        self.pass_over_type()
         if not sources:
             raise NextjsUnreadable(line, "an object of the matcher has no source")
         return NextMatcher(sources[-1], line, is_narrowed=bool({"has", "missing"} & keys))
@@ -215,31 +144,60 @@ class _Reader:
         if token.kind != "text" and (token.kind != "template" or "${" in token.text):
             self.refuse("the matcher is not a constant")
         self.position += 1
-        return _unquote(token)
+        self.pass_over_type()
+        return token.read_literal()
 
     def pass_over(self) -> None:
         """Pass over a value of any kind."""
+        while self.token.text not in {",", "}"}:
+            self.pass_over_one(_BRACKETS)
+
+    def pass_over_type(self) -> None:
+        """Pass over ``as const``, ``satisfies X`` and the like: they change no value."""
+        if self.token.kind == "name" and self.token.text in {"as", "satisfies"}:
+            while self.token.kind in {"name", "text", "number", "template"} or self.token.text in _TYPE_SIGNS:
+                self.pass_over_one(_TYPE_BRACKETS)
+
+    def pass_over_one(self, brackets: Mapping[str, str]) -> None:
+        """Pass over one token, or a bracket with all up to the one that closes it."""
         open_: list[str] = []
-        while open_ or self.token.text not in {",", "}"}:
-            if self.token.kind == "end":
+        is_over = False
+        while not is_over:
+            token = self.token
+            if token.kind == "end":
                 self.refuse("config does not end")
-            if self.token.kind == "sign" and self.token.text in _CLOSING:
-                open_.append(_CLOSING[self.token.text])
-            elif open_ and self.token.kind == "sign" and self.token.text == open_[-1]:
+            if token.kind == "sign" and token.text in brackets:
+                open_.append(brackets[token.text])
+            elif open_ and token.kind == "sign" and token.text == open_[-1]:
                 open_.pop()
             self.position += 1
+            is_over = not open_
 
 
-def _unquote(token: _Token) -> str:
-    """Return the text that a literal stands for."""
+def _may_export_config(words: Sequence[str]) -> bool:
+    """Tell whether what follows ``export`` may name config: in a list, as a variable or function, from elsewhere."""
+    match words:
+        case ["*", "as", name, *_]:
+            return name == "config"
+        case ["*", *_]:
+            return True
+        case ["{", *_] | [_, "{", *_]:
+            listed = words[: words.index("}") + 1] if "}" in words else words
+            return any(pair in (("config", ","), ("config", "}")) for pair in pairwise(listed))
+        case ["const" | "let" | "var", *rest]:
+            return "config" in _list_variables(rest)
+        case [kind, name, *_]:
+            return name == "config" and kind not in _NO_VALUES
+    return False
 
-    def read(match: re.Match[str]) -> str:
-        braced, four, two, character = match.groups()
-        if character is not None:
-            return _CONTROLS.get(character, character)
-        point = int(braced or four or two, 16)
-        if point > 0x10FFFF:  # noqa: PLR2004 - the last code point
-            raise NextjsUnreadable(token.line, "an escape that is no character")
-        return chr(point)
 
-    return _ESCAPE.sub(read, token.text[1:-1])
+def _list_variables(words: Sequence[str]) -> Iterator[str]:
+    """Yield the names that a declaration declares, up to its end."""
+    depth, before = 0, ","
+    for word in words:
+        if not depth and word in _STATEMENTS:
+            return
+        if not depth and before == ",":
+            yield word
+        depth += (word in _BRACKETS) - (word in _BRACKETS.values())
+        before = word

@@ -29,10 +29,12 @@ from gateway.policy.rules import OWN_UPSTREAM, Access, Paths, Policy, PolicyInva
 from gateway.policy.schema import PathMatchers
 from gateway.policy.tables import Table
 from gateway.proving.automata import TooComplex
-from gateway.proving.cases import Case, Cases, list_cases
+from gateway.proving.cases import NOBODY, SOMEBODY, Case, Cases, Example, list_cases
 from gateway.proving.paths import PathMap, Region
 from gateway.proving.readings import Readings, find_spelled
 from gateway.proving.rulings import find_rule
+from gateway.proving.wording import describe_example, name_rule
+from shared.tokens.authentication import Caller
 from shared.toml_lines import KeyPath, get_line
 
 _NAVIGATING = {"GET", "HEAD"}
@@ -86,14 +88,14 @@ class Status(StrEnum):
 
 
 class Proof(NamedTuple):
-    """What is proven of a promise; where it is broken, a request that shows it, and the rule that decides, if any.
+    """What is proven of a promise; where it is broken, an example that shows it, and the rule that decides, if any.
 
     ``remark`` says why it is undecided, or else what is true of it that may not be meant.
     """
 
     promise: Promise
     status: Status
-    case: Case | None = None
+    example: Example | None = None
     rule: Rule | None = None
     remark: str = ""
 
@@ -138,13 +140,10 @@ def check_promises(policy: Policy, file: Path) -> None:
 
 def describe(proof: Proof) -> str:
     """Return in words what is proven, without the promise."""
-    if proof.case is None:
+    if proof.example is None:
         return ": ".join(filter(None, (proof.status, proof.remark)))
-    request, rule = proof.case.request, proof.rule
-    query = f"?{request.query.decode('ascii')}" if request.query else ""
-    headers = "".join(f", {name.decode()}: {value.decode('latin-1')}" for name, value in request.headers)
-    asks = _list_demands(rule) if rule else "no rule decides it"
-    return f"broken by {request.method} {request.path.raw.decode('ascii')}{query}{headers} ({asks})"
+    decides = name_rule(proof.rule) if proof.rule else "no rule decides it"
+    return f"broken by {describe_example(proof.example)}: {decides}"
 
 
 def _prove_one(policy: Policy, promise: Promise, paths: PathMap, known: dict[Region, Cases]) -> Proof:
@@ -158,7 +157,8 @@ def _prove_one(policy: Policy, promise: Promise, paths: PathMap, known: dict[Reg
         doubts = doubts or known[region].doubts
         case = next(_list_breaking(promise, known[region].cases), None)
         if case is not None:
-            return Proof(promise, Status.BROKEN, case, find_rule(case.decisions[0]))
+            rule = find_rule(case.decisions[0])
+            return Proof(promise, Status.BROKEN, Example(case.request, _choose_caller(promise, rule)), rule)
         is_routed = is_routed or any(find_rule(case.decisions[0]) for case in known[region].cases)
     if is_empty:
         return Proof(promise, Status.UNDECIDED, remark="the matcher matches no path at all")
@@ -179,8 +179,8 @@ def _prove_spelled(policy: Policy, proof: Proof, readings: Readings) -> Proof:
             if rule is not None and rule.paths is not Paths.STRICT and _BREAKS[promise.kind](promise, case, rule):
                 spelled = find_spelled(policy, case.request)
                 if spelled is not None:
-                    return Proof(promise, Status.BROKEN, case._replace(request=spelled), rule)
-                says = f"a spelling that may be read as {region.path.text} could break it ({_list_demands(rule)})"
+                    return Proof(promise, Status.BROKEN, Example(spelled, _choose_caller(promise, rule)), rule)
+                says = f"a spelling that may be read as {region.path.text} could break it ({name_rule(rule)})"
                 return Proof(promise, Status.UNDECIDED, remark=says)
     return proof
 
@@ -194,6 +194,13 @@ def _list_breaking(promise: Promise, cases: Sequence[Case]) -> Iterator[Case]:
     if promise.kind is Kind.GOES_TO:
         routed = {case.choice for case in cases if find_rule(case.decisions[0])}
         yield from (case for case in cases if case.choice not in routed)
+
+
+def _choose_caller(promise: Promise, rule: Rule | None) -> Caller:
+    """Return who meets what breaks a promise: somebody signed in, unless anonymous callers do, too."""
+    is_open = rule is None or rule.access is Access.PUBLIC
+    is_refused_otherwise = promise.kind is Kind.SAME_AS_NEXTJS and rule is not None and rule.access is Access.PROTECTED
+    return NOBODY if is_open or is_refused_otherwise else SOMEBODY
 
 
 def _is_public(_promise: Promise, _case: Case, rule: Rule | None) -> bool:
@@ -235,10 +242,3 @@ def _list_promises(
             yield from (Promise(kind, matcher, word, get_line(lines, (kind, word))) for matcher in matchers)
     else:
         yield from (Promise(kind, matcher, "", get_line(lines, (kind,))) for matcher in words)
-
-
-def _list_demands(rule: Rule) -> str:
-    demands = [f"line {rule.line}", rule.access.value, f"to {rule.upstream}"]
-    demands += [f"role {rule.role}"] if rule.role is not None else []
-    demands += [f"signed in within {rule.max_auth_age} s"] if rule.max_auth_age is not None else []
-    return ", ".join(demands)

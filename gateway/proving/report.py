@@ -7,7 +7,6 @@ are refused either way, only otherwise, are counted where they are of a special 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
-from gateway.policy.rules import Rule
 from gateway.proving.diff import Change, Diff, Difference
 from gateway.proving.outcomes import Outcome, describe_pair
 from gateway.proving.wording import (
@@ -31,6 +30,7 @@ class Impact(StrEnum):
 
 
 IMPACTS = list(Impact)
+LONGEST_COMMENT = 60_000  # characters of differences; GitHub takes 65,536 in all
 
 
 def impact_of(change: Change) -> Impact:
@@ -53,8 +53,7 @@ def list_lines(diff: Diff) -> Iterator[str]:
     for difference in sort_differences(diff):
         yield ""
         yield describe_paths(difference)
-        yield from _list_rules("before", difference.old_rules)
-        yield from _list_rules("after", difference.new_rules)
+        yield from (f"  {when:9} {rule}" for when, rule in _list_rules(difference))
         shown, folded = _fold(difference.changes)
         for change in shown:
             old, new = describe_pair(change.old, change.new)
@@ -68,40 +67,26 @@ def list_lines(diff: Diff) -> Iterator[str]:
 
 
 def list_markdown(diff: Diff) -> Iterator[str]:
-    """Yield the lines of a comment on a pull request."""
+    """Yield the lines of a comment on a pull request: as much as fits into one, the gravest first."""
     yield f"**{escape_markdown(summarize(diff))}**"
-    for difference in sort_differences(diff):
-        shown, folded = _fold(difference.changes)
-        yield ""
-        yield f"### {escape_markdown(describe_paths(difference))}"
-        yield ""
-        yield from (
-            f"- {escape_markdown(' '.join(line.split()))}" for line in _list_rules("before", difference.old_rules)
-        )
-        yield from (
-            f"- {escape_markdown(' '.join(line.split()))}" for line in _list_rules("after", difference.new_rules)
-        )
-        yield ""
-        yield "| | methods | who | before | after | example |"
-        yield "|---|---|---|---|---|---|"
-        for change in shown:
-            cells = [
-                f"**{impact_of(change)}**",
-                " ".join(change.methods),
-                escape_markdown(describe_sender(change)),
-                *map(escape_markdown, describe_pair(change.old, change.new)),
-                escape_markdown(describe_example(change.example)),
-            ]
-            yield f"| {' | '.join(cells)} |"
-        if folded:
-            yield ""
-            yield f"{folded} more kinds of request are refused before and after, for another reason."
     for each in diff.remarks:
         yield ""
         yield f"**Everywhere**: {escape_markdown(each)}"
     for each in diff.undecided:
         yield ""
         yield f"**Not decided**: {escape_markdown(each)}"
+    room = LONGEST_COMMENT
+    for number, difference in enumerate(sort_differences(diff)):
+        section = list(_list_section(difference))
+        room -= len("\n".join(section))
+        if room < 0:
+            yield ""
+            yield (
+                f"{len(diff.differences) - number} more sets of paths are not shown: a comment can't be that long. "
+                "Without `--markdown` all are."
+            )
+            return
+        yield from section
 
 
 def as_json(diff: Diff) -> Json:
@@ -132,7 +117,9 @@ def summarize(diff: Diff) -> str:
         return f"Nothing changes, for any request: {compared}."
     counts = dict.fromkeys(IMPACTS, 0)
     for difference in diff.differences:
-        counts[IMPACTS[min(map(_rank, difference.changes))]] += 1
+        impacts = set(map(impact_of, difference.changes))
+        for impact in impacts - {Impact.REFUSES} or impacts:
+            counts[impact] += 1
     said = [f"{impact} {count}" for impact, count in counts.items() if count]
     said += [f"everywhere {len(diff.remarks)}"] if diff.remarks else []
     said += [f"undecided {len(diff.undecided)}"] if diff.undecided else []
@@ -150,10 +137,36 @@ def describe_sender(change: Change) -> str:
     return ", ".join(filter(None, (change.sender, change.how)))
 
 
-def _list_rules(when: str, rules: Sequence[Rule]) -> Iterator[str]:
-    yield from (f"  {when:9} {describe_rule(rule)}" for rule in rules)
-    if not rules:
-        yield f"  {when:9} no rule"
+def _list_section(difference: Difference) -> Iterator[str]:
+    """Yield the lines of a comment that tell of one difference."""
+    shown, folded = _fold(difference.changes)
+    yield ""
+    yield f"### {escape_markdown(describe_paths(difference))}"
+    yield ""
+    yield from (f"- {when}: {escape_markdown(rule)}" for when, rule in _list_rules(difference))
+    yield ""
+    yield "| | methods | who | before | after | example |"
+    yield "|---|---|---|---|---|---|"
+    for change in shown:
+        cells = [
+            f"**{impact_of(change)}**",
+            " ".join(change.methods),
+            escape_markdown(describe_sender(change)),
+            *map(escape_markdown, describe_pair(change.old, change.new)),
+            escape_markdown(describe_example(change.example)),
+        ]
+        yield f"| {' | '.join(cells)} |"
+    if folded:
+        yield ""
+        yield f"{folded} more kinds of request are refused before and after, for another reason."
+
+
+def _list_rules(difference: Difference) -> Iterator[tuple[str, str]]:
+    """Yield the rules that decide, each with when it does."""
+    for when, rules in (("before", difference.old_rules), ("after", difference.new_rules)):
+        yield from ((when, describe_rule(rule)) for rule in rules)
+        if not rules:
+            yield when, "no rule"
 
 
 def _fold(changes: Sequence[Change]) -> tuple[list[Change], int]:

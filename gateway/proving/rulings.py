@@ -6,23 +6,13 @@ requests alike, whatever their matchers, methods and conditions. Of two others, 
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.choice import RequestFacts, choose_rule
 from gateway.policy.decision import AnswerOptions, Decision, apply_rule, decide
-from gateway.policy.rules import (
-    Access,
-    Authorization,
-    Candidate,
-    Condition,
-    Cookies,
-    IdentityHeader,
-    Paths,
-    Policy,
-    Rule,
-    Upstream,
-)
+from gateway.policy.rules import Authorization, Candidate, Condition, Policy, Rule, Upstream
 from gateway.proving.cubes import merge_points
 from gateway.proving.outcomes import Outcome, outcome_of
 from gateway.proving.paths import read_path
@@ -31,20 +21,13 @@ from shared.tokens.authentication import Anonymous, Caller, Reason
 
 
 class Effect(NamedTuple):
-    """What a rule does to a request that it decides: all of it but where it applies."""
+    """What a rule does to a request that it decides: all that it says, but not where it applies.
 
-    access: Access
+    ``rule`` is the rule without that. So a word that rules learn later counts, without being named here.
+    """
+
+    rule: Rule
     upstream: Upstream | None
-    max_body: int
-    websocket: bool
-    role: str | None
-    max_auth_age: int | None
-    anonymous_forms: bool
-    authorization: Authorization
-    identity: tuple[IdentityHeader, ...]
-    paths: Paths
-    strip: str
-    cookies: Cookies
 
 
 Clause: TypeAlias = tuple[Effect, frozenset[str], frozenset[Condition], frozenset[Condition]]
@@ -127,17 +110,7 @@ def list_clauses(candidates: Iterable[Candidate]) -> tuple[Clause, ...]:
 
 def _read_effect(candidate: Candidate) -> Effect:
     rule = candidate.rule
-    return Effect(
-        rule.access,
-        candidate.upstream,
-        rule.max_body,
-        rule.websocket,
-        rule.role,
-        rule.max_auth_age,
-        rule.anonymous_forms,
-        rule.authorization,
-        rule.identity,
-        rule.paths,
-        rule.strip,
-        rule.cookies,
+    stripped = replace(
+        rule, line=0, matchers=(), methods=frozenset(), has=frozenset(), missing=frozenset(), upstream=""
     )
+    return Effect(stripped, candidate.upstream)

@@ -42,6 +42,7 @@ _HANDSHAKE: tuple[RawHeader, ...] = (
     (b"sec-websocket-version", b"13"),
     (b"sec-websocket-key", b"AAAAAAAAAAAAAAAAAAAAAA=="),
 )
+_SEVERAL_CREDENTIALS: tuple[RawHeader, ...] = ((b"authorization", b"Basic eA=="), (b"authorization", b"Basic eQ=="))
 
 
 class Sender(NamedTuple):
@@ -181,10 +182,11 @@ def _name_users(cube: Cube[Hashable], roles: Sequence[str], ages: Sequence[int],
     *held, by_header, since = cube
     with_role = [role for role, values in zip(roles, held, strict=True) if values == {True}]
     without = [role for role, values in zip(roles, held, strict=True) if values == {False}]
+    demands = [f"with the role {role}" for role in with_role] + [f"without the role {role}" for role in without]
     words = ["signed in", _name_age([age for age in ages if age in since], ages)]
     if has_own and len(by_header) == 1:
         words.append("by a token in the header" if True in by_header else "by the session cookie")
-    words += [f"with the role {role}" for role in with_role] + [f"without the role {role}" for role in without]
+    words.append(" and ".join(demands))
     return " ".join(filter(None, words))
 
 

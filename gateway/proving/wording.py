@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from gateway.judgement_text import list_demands
 from gateway.policy.choice import RequestFacts
-from gateway.policy.rules import Rule
+from gateway.policy.rules import Authorization, Rule
 from gateway.proving.cases import Example
 from gateway.proving.situations import NOW
 from gateway.wire.headers import write_name
@@ -15,7 +16,7 @@ Json = dict[str, object]
 def describe_count(count: int | None) -> str:
     """Return how many paths there are beside the one that stands for them."""
     if count is None:
-        return " and countless other paths"
+        return " and other paths, unbounded or too many to count"
     return f" and {count - 1:,} other path{'s' if count > 2 else ''}" if count > 1 else ""  # noqa: PLR2004 - plural
 
 
@@ -41,11 +42,14 @@ def write_target(request: RequestFacts) -> str:
 
 
 def describe_rule(rule: Rule) -> str:
-    """Return a rule in one line."""
-    demands = [f"role {rule.role}"] if rule.role is not None else []
-    demands += [f"signed in within {rule.max_auth_age} s"] if rule.max_auth_age is not None else []
-    matchers = " ".join(matcher.source for matcher in rule.matchers)
-    return f"line {rule.line}: {', '.join([rule.access.value, *demands])} to {rule.upstream}: {matchers}"
+    """Return a rule in one line, with its matchers."""
+    return f"{name_rule(rule)}: {' '.join(matcher.source for matcher in rule.matchers)}"
+
+
+def name_rule(rule: Rule) -> str:
+    """Return where a rule stands, whom it lets pass, and where to."""
+    own = ["the Authorization header is its own"] * (rule.authorization is Authorization.OWN)
+    return ", ".join([f"line {rule.line}: {rule.access} to {rule.upstream}", *list_demands(rule), *own])
 
 
 def list_headers(request: RequestFacts) -> Iterator[tuple[str, str]]:
@@ -61,6 +65,9 @@ def rule_as_json(rule: Rule) -> Json:
         "line": rule.line,
         "matcher": [matcher.source for matcher in rule.matchers],
         "access": rule.access.value,
+        "role": rule.role,
+        "max_auth_age": rule.max_auth_age,
+        "authorization": rule.authorization,
         "upstream": rule.upstream,
     }
 
@@ -71,11 +78,11 @@ def example_as_json(example: Example) -> Json:
     return {
         "method": request.method,
         "target": write_target(request),
-        "headers": dict(list_headers(request)),
+        "headers": list(list_headers(request)),
         "caller": describe_caller(caller),
     }
 
 
 def escape_markdown(text: str) -> str:
     """Return a text that Markdown shows as it is, in a table, too."""
-    return "".join(f"\\{character}" if character in "\\`*_{}[]<>()#|~" else character for character in text)
+    return "".join(f"\\{character}" if character in "\\`*_{}[]<>()#|~&" else character for character in text)

@@ -29,10 +29,11 @@ class Refusal(StrEnum):
 
 
 class TokenRefused(Exception):
-    """A token that was refused, and why."""
+    """A token that was refused, and why; ``is_lasting`` where the same token can't be accepted later by other keys."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: Refusal, *, is_lasting: bool = True) -> None:
         self.refusal = refusal
+        self.is_lasting = is_lasting
         super().__init__(refusal.value)
 
 

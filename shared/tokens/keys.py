@@ -73,6 +73,10 @@ class Keys(Protocol):
         """Return the key with that name, or None."""
         ...
 
+    def may_be_published(self, kid: object) -> bool:
+        """Tell whether a key with that name, unknown now, may be known once published keys are read again."""
+        ...
+
 
 class KeyRing:
     """Shared secrets: the current one signs, all verify. With none at all it verifies nothing."""
@@ -93,6 +97,11 @@ class KeyRing:
     def find_key(self, kid: object) -> VerifyingKey | None:
         """Return the key with that name, or None."""
         return self._keys.get(kid) if isinstance(kid, str) else None
+
+    def may_be_published(self, kid: object) -> bool:
+        """Tell that none is: secrets never are."""
+        del kid
+        return False
 
     def __bool__(self) -> bool:
         return bool(self._keys)
@@ -125,9 +134,13 @@ class PublishedKeys:
         if not isinstance(kid, str):
             return None
         key = self._published.get(kid) or self._secrets.find_key(kid)
-        if key is None and _THUMBPRINT.fullmatch(kid):
+        if key is None and self.may_be_published(kid):
             self.on_unknown()
         return key
+
+    def may_be_published(self, kid: object) -> bool:
+        """Tell whether that is the name of a key pair."""
+        return isinstance(kid, str) and _THUMBPRINT.fullmatch(kid) is not None
 
     @property
     def kids(self) -> tuple[str, ...]:

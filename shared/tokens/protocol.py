@@ -15,16 +15,10 @@ Query: TypeAlias = Mapping[str, str]
 
 WRONG_CREDENTIALS, MISSING_CSRF = "CredentialsSignin", "MissingCSRF"  # next-auth's names, in both versions
 WRONG_CODE = "credentials"
-NAMED_IN_5 = {
-    MISSING_CSRF,
-    "AccessDenied",
-    "Configuration",
-    "OAuthAccountNotLinked",
-    "OAuthCallbackError",
-    "Verification",
-}
-CALLED_IN_5 = {"OAuthCallback": "OAuthCallbackError", "Callback": "OAuthCallbackError"}
-SHOWN_AT_SIGN_IN_IN_5 = {"OAuthAccountNotLinked", "OAuthCallbackError"}
+DECLINED = "Callback"
+FAILED_ELSEWHERE_5 = "OAuthCallbackError"
+NAMED_IN_5 = {MISSING_CSRF, "AccessDenied", "Configuration", "OAuthAccountNotLinked", "Verification"}
+SHOWN_AT_SIGN_IN_IN_5 = {MISSING_CSRF, "OAuthAccountNotLinked"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +33,9 @@ class Protocol:
     or where there is none the field ``json``, asks for a URL instead of a redirect; ``fails_by_status`` says whether
     the status of such an answer tells that something failed, or the URL alone. ``name_refusal`` gives the place below
     ``/api/auth`` for an error and the way to sign in, ``name_forgery`` that for the form of a page without a verified
-    csrf token, ``read_error`` the error in a place's query. ``unknown`` is said to what is no part of the protocol,
-    where that is no error like any other; ``has_log`` tells whether clients report errors.
+    csrf token, ``name_failure`` that for a sign-in with another provider, ``read_error`` the error in a place's query.
+    ``unknown`` is said to what is no part of the protocol, where that is no error like any other; ``has_log`` tells
+    whether clients report errors. ``openid`` is the type of a provider that speaks OpenID Connect.
     """
 
     cookies: str
@@ -57,6 +52,7 @@ class Protocol:
     read_error: Callable[[Query], str | None]
     unknown: str | None
     has_log: bool
+    openid: str
 
     def is_json_mode(self, headers: Mapping[str, str], fields: Mapping[str, str]) -> bool:
         """Tell whether a client asks for a URL instead of a redirect."""
@@ -78,15 +74,22 @@ def _name_refusal_5(error: str, _: str) -> str:
 
 
 def _name_failure_5(error: str) -> str:
-    """Return the place; what clients are not to know of is called a matter of configuration there."""
-    named = CALLED_IN_5.get(error, error)
-    page = "signin" if named in SHOWN_AT_SIGN_IN_IN_5 else "error"
-    return f"/{page}?error={named if named in NAMED_IN_5 else 'Configuration'}"
+    """Return the place; an error that has no name there is a code beside the one for what went wrong elsewhere.
+
+    Alone, that says that somebody did not sign in there, as with next-auth. The rest next-auth calls a matter of
+    configuration, on a page that leads nowhere.
+    """
+    if error in NAMED_IN_5:
+        return f"/{'signin' if error in SHOWN_AT_SIGN_IN_IN_5 else 'error'}?error={error}"
+    told = {"error": FAILED_ELSEWHERE_5} | ({"code": error} if error != DECLINED else {})
+    return f"/signin?{urlencode(told)}"
 
 
 def _read_error_5(query: Query) -> str | None:
-    error, code = query.get("error"), query.get("code", WRONG_CODE)
-    return error if error != WRONG_CREDENTIALS or code == WRONG_CODE else code
+    error, code = query.get("error"), query.get("code")
+    if error == FAILED_ELSEWHERE_5:
+        return code or DECLINED
+    return code if error == WRONG_CREDENTIALS and code not in {None, WRONG_CODE} else error
 
 
 PROTOCOLS: Mapping[Version, Protocol] = {
@@ -105,6 +108,7 @@ PROTOCOLS: Mapping[Version, Protocol] = {
         read_error=lambda query: query.get("error"),
         unknown=None,
         has_log=True,
+        openid="oauth",
     ),
     "5": Protocol(
         cookies="authjs",
@@ -121,5 +125,6 @@ PROTOCOLS: Mapping[Version, Protocol] = {
         read_error=_read_error_5,
         unknown="Bad request.",
         has_log=False,
+        openid="oidc",
     ),
 }

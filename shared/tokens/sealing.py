@@ -29,6 +29,8 @@ from shared.tokens.compact_form import decode_segment, encode_segment, read_obje
 INFO_4 = b"NextAuth.js Generated Encryption Key"
 INFO_5 = "Auth.js Generated Encryption Key ({salt})"
 
+_HASHES = {32: hashlib.sha256, 64: hashlib.sha512}  # by the length of their digests in bytes
+
 
 class SealingKey(ABC):
     """A key that seals and opens; ``kid`` is its name, if it has one, which what it opens need not bear.
@@ -144,7 +146,7 @@ def derive_key(secret: str, salt: bytes, info: bytes, length: int) -> bytes:
 def thumbprint(key: bytes) -> str:
     """Return a key's thumbprint, by the hash that is as long as the key."""
     members = json.dumps({"k": encode_segment(key), "kty": "oct"}, separators=(",", ":"))
-    return encode_segment(hashlib.new(f"sha{len(key) * 8}", members.encode()).digest())
+    return encode_segment(_HASHES[len(key)](members.encode()).digest())
 
 
 def _count_characters(length: int) -> int:

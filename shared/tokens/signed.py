@@ -139,7 +139,7 @@ class AccessTokens:
         try:
             read = self._read_token(token)
         except TokenRefused as error:
-            if error.refusal is not Refusal.UNKNOWN_KEY and len(token) <= LONGEST_REFUSED:
+            if error.is_lasting and len(token) <= LONGEST_REFUSED:
                 self._refused.keep(token, error.refusal)
             raise
         self._read.keep(token, read)
@@ -242,7 +242,7 @@ class _Kind:
             raise TokenRefused(Refusal.HEADER)
         key = self._keys.find_key(kid)
         if key is None:
-            raise TokenRefused(Refusal.UNKNOWN_KEY)
+            raise TokenRefused(Refusal.UNKNOWN_KEY, is_lasting=not self._keys.may_be_published(kid))
         if algorithm != key.algorithm:
             raise TokenRefused(Refusal.HEADER)
         if segment == write_header(key, self._type):

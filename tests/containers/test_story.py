@@ -1,14 +1,12 @@
 """The story, told to the containers: the integration tests know nothing but a URL."""
 
-import os
-import subprocess
-import sys
+from pathlib import Path
 
 from tests.support.containers import Containers
-from tests.support.running_stack import ROOT
+from tests.support.other_pytest import run_tests
 
 
-def test_the_story_holds_in_containers(containers: Containers) -> None:
+def test_the_story_holds_in_containers(containers: Containers, tmp_path: Path) -> None:
     """Sign up, sign in, write, read bare and with Bearer, be refused: as without Docker."""
     names = {
         "GATEPOST_URL": "gateway",
@@ -17,10 +15,7 @@ def test_the_story_holds_in_containers(containers: Containers) -> None:
         "GATEPOST_POSTS_METRICS_URL": "",
     }
     urls = {name: containers.url if service else "" for name, service in names.items()}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/integration/test_story.py"]
-    finished = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **urls}, capture_output=True, text=True, check=False
-    )
+    finished = run_tests("-q", "tests/integration/test_story.py", temporary=tmp_path, environment=urls)
     assert finished.returncode == 0, finished.stdout
 
 

@@ -1,27 +1,32 @@
-"""Other providers beside next-auth 4.24 itself: the same requests to both, with one oidc-provider behind them.
+"""Signing in elsewhere beside next-auth itself, 4.24 and 5: the same requests to both, with one oidc-provider behind.
 
-Both believe in the same public URL and have the same secret, so each even takes the other's check cookies.
+Both believe in the same public URL and have the same secret. Both have accounts for the same addresses, and send links
+there. ``docs/next-auth.md`` shows the result.
 """
 
 import contextlib
 import json
-import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import asyncpg
 import httpx2
 import pytest
-from starlette.applications import Starlette
 
 from auth_service.providers.checks import CheckCookies, Checks
+from auth_service.web.csrf import CsrfTokens
 from shared.settings import SAMPLE_SECRETS
+from shared.tokens.protocol import PROTOCOLS, Version
 from shared.tokens.session_cookie import CookieNames, parse_cookies
-from tests.support.next_auth_package import FOLDER
-from tests.support.node import install_packages, running_program
+from tests.support.elsewhere import ADA, KNOWN, NAMELESS, READER, STRANGER, Browser, list_dances
+from tests.support.letters import WITH_MAIL, forget_letters, list_letters
+from tests.support.next_auth_package import FOLDER, name_settings
+from tests.support.node import NodeProgram, install_packages, running_program
 from tests.support.own_postgres import own_postgres
-from tests.support.protocol_answers import Answer, read_answer, update_jar
+from tests.support.people import PASSWORD
+from tests.support.protocol_table import Comparison, check_page, list_needless, list_unexplained
 from tests.support.providers import (
     CLIENT,
     CLIENT_SECRET,
@@ -32,201 +37,147 @@ from tests.support.providers import (
     running_with_providers,
     write_providers,
 )
+from tests.support.running_stack import ROOT
 from tests.support.services import PUBLIC_URL, client_of
 
-START, CALLBACK = "/api/auth/signin/ours", "/api/auth/callback/ours"
+PAGE = ROOT / "docs" / "next-auth.md"
 SECRET = SAMPLE_SECRETS["NEXTAUTH_SECRET"]
-COOKIES = CheckCookies(CookieNames.of(PUBLIC_URL), SECRET)
 DOWN = "http://127.0.0.1:9"
-NEW_EACH_TIME = ("state", "nonce", "code_challenge")
-
-# What differs, each meant, by the case and what of its answer it is; and what does for all.
-ALWAYS = {
-    "cookie next-auth.csrf-token": "next-auth sets it with every answer, we when a browser has none",
-    "cookie next-auth.callback-url": "next-auth sets it with every answer, we when it changes",
-    "cookie gatepost.device": "a browser's last sign-in, which only we remember",
-    "cookie next-auth.nonce": "next-auth leaves out its Max-Age, without which it lives by the browser's clock alone",
-    "cache-control": "nothing of ours is ever stored",
-}
-MEANT = {
-    ("POST to the callback", "status"): "answers are read from the query alone: no provider is asked to post one",
-    ("POST to the callback", "location"): "the same",
-    ("POST to the callback", "allow"): "the same",
-    ("POST to the callback", "body"): "the same",
-    ("POST to the callback", "content-type"): "the same",
-}
+PROGRAMS = {"4": "oauth_server.mjs", "5": "oauth_server_5.mjs"}
+VERSIONS: tuple[Version, ...] = ("4", "5")
 
 
-@dataclass
-class Server:
-    """A server of NextAuth's protocol, and a browser at it that keeps its cookies."""
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Both servers of one version: a browser at either, of its own each time."""
 
-    client: httpx2.AsyncClient
-    jar: dict[str, str] = field(default_factory=dict)
+    version: Version
+    theirs: httpx2.AsyncClient
+    ours: httpx2.AsyncClient
+    program: NodeProgram
+    database: asyncpg.Connection
 
-    async def send(self, method: str, path: str, fields: Mapping[str, str] | None = None) -> httpx2.Response:
-        """Return the answer to a request."""
-        headers = {"Host": "localhost:3000"}
-        if self.jar:
-            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.jar.items())
-        answer = await self.client.request(method, path, data=dict(fields) if fields else None, headers=headers)
-        self.client.cookies.clear()
-        update_jar(self.jar, answer)
-        return answer
+    def open_theirs(self) -> Browser:
+        """Return a browser at next-auth's server."""
+        return Browser(self.theirs, PROTOCOLS[self.version], self._read_theirs)
 
-    async def get_token(self) -> str:
-        """Return the csrf token."""
-        token: str = (await self.send("GET", "/api/auth/csrf")).json()["csrfToken"]
-        return token
+    def open_ours(self) -> Browser:
+        """Return a browser at ours."""
+        return Browser(self.ours, PROTOCOLS[self.version], self._read_ours)
 
-    async def begin(self, provider: str = "ours", **more: str) -> httpx2.Response:
-        """Return what ``signIn()`` gets."""
-        form = {"csrfToken": await self.get_token(), "json": "true", **more}
-        return await self.send("POST", f"/api/auth/signin/{provider}", form)
+    async def _read_theirs(self) -> str:
+        answer = self.program.ask({})
+        assert isinstance(answer, dict)
+        return str(answer["letter"])
 
-    async def come_back(self, change: str = "", **more: str) -> httpx2.Response:
-        """Return the answer to the way back, changed by ``pattern=>replacement``."""
-        back = await prove_there((await self.begin(**more)).json()["url"], "ada")
-        pattern, _, replacement = change.partition("=>")
-        return await self.send("GET", re.sub(pattern, replacement, back) if pattern else back)
+    async def _read_ours(self) -> str:
+        return (await list_letters(self.database))[-1].facts["url"]
 
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[Running]:
     """Give the provider that stands behind both."""
     with running_provider("ours") as running:
-        running.know("ada", "ada@example.com", name="Ada Lovelace")
+        running.know(ADA, "ada@example.com", name="Ada Lovelace")
+        running.know(STRANGER, KNOWN, is_proven=False)
+        running.know(NAMELESS)
         yield running
 
 
-@pytest.fixture(scope="module")
-async def our_app(provider: Running, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Starlette]:
-    """Give our auth service, with that provider and two more."""
+@pytest.fixture(scope="module", params=VERSIONS)
+async def sides(
+    request: pytest.FixtureRequest, provider: Running, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Sides]:
+    """Give both servers, with that provider, another name of it, and one that is down."""
+    version: Version = request.param
     down = f'id = "down"\nissuer = "{DOWN}"\nname = "Down"'
     again = f'id = "again"\nissuer = "{provider.issuer}"\nname = "Again"'
     file = write_providers(tmp_path_factory.mktemp("providers"), describe(provider), down, again)
-    with own_postgres() as urls:
-        async with running_with_providers(urls.auth, file) as app:
-            yield app
+    async with contextlib.AsyncExitStack() as stack:
+        urls = stack.enter_context(own_postgres())
+        settings = {**WITH_MAIL, "nextauth_protocol": version, "email_verification": "off"}
+        app = await stack.enter_async_context(running_with_providers(urls.auth, file, **settings))
+        await app.state.parts.delivery.stop()
+        ours = await stack.enter_async_context(client_of(app))
+        for email in (KNOWN, READER):
+            made = await ours.post("/api/user", json={"name": "Known", "email": email, "password": PASSWORD})
+            assert made.status_code == 201
+        program = stack.enter_context(running_theirs(version, provider))
+        theirs = await stack.enter_async_context(httpx2.AsyncClient(timeout=20, base_url=PUBLIC_URL))
+        theirs.event_hooks["request"].append(_lead_to(program))
+        database = await asyncpg.connect(urls.auth)
+        stack.push_async_callback(database.close)
+        yield Sides(version, theirs, ours, program, database)
 
 
-@pytest.fixture(scope="module")
-def their_url(provider: Running) -> Iterator[str]:
-    """Give where next-auth's own server listens, with the same providers."""
+@contextlib.contextmanager
+def running_theirs(version: Version, provider: Running) -> Iterator[NodeProgram]:
+    """Give next-auth's own server, with the same providers."""
     install_packages(FOLDER)
     known = {"clientId": CLIENT, "clientSecret": CLIENT_SECRET}
     providers = [
-        {"id": name, "name": title, "wellKnown": f"{issuer}/.well-known/openid-configuration", **known}
-        for name, title, issuer in (
-            ("ours", "The ours", provider.issuer),
-            ("down", "Down", DOWN),
-            ("again", "Again", provider.issuer),
-        )
+        {"id": "ours", "name": "The ours", "issuer": provider.issuer, **known},
+        {"id": "down", "name": "Down", "issuer": DOWN, **known},
+        {"id": "again", "name": "Again", "issuer": provider.issuer, **known},
     ]
-    settings = {
-        "NEXTAUTH_URL": PUBLIC_URL,
-        "NEXTAUTH_SECRET": SECRET,
-        "PROVIDERS": json.dumps(providers),
-        "NODE_ENV": "production",
-    }
-    with running_program(FOLDER / "oauth_server.mjs", settings) as program:
-        yield f"http://127.0.0.1:{program.ask('port')}"
+    about = {"PROVIDERS": json.dumps(providers), "KNOWN": f"{KNOWN} {READER}", "NODE_ENV": "production"}
+    with running_program(FOLDER / PROGRAMS[version], {**name_settings(PUBLIC_URL), **about}) as program:
+        yield program
 
 
-@pytest.fixture
-async def servers(our_app: Starlette, their_url: str) -> AsyncIterator[tuple[Server, Server]]:
-    """Give next-auth's server and ours."""
-    async with contextlib.AsyncExitStack() as stack:
-        theirs = await stack.enter_async_context(httpx2.AsyncClient(timeout=20))
-        ours = await stack.enter_async_context(client_of(our_app))
-        theirs.event_hooks["request"].append(_lead_to(their_url))
-        theirs.base_url = httpx2.URL(PUBLIC_URL)
-        yield Server(theirs), Server(ours)
+def _lead_to(program: NodeProgram) -> object:
+    answer = program.ask({})
+    assert isinstance(answer, dict)
 
-
-def _lead_to(url: str) -> object:
     async def lead(request: httpx2.Request) -> None:
-        request.url = request.url.copy_with(host="127.0.0.1", port=urlsplit(url).port)
+        request.url = request.url.copy_with(host="127.0.0.1", port=answer["port"])
 
     return lead
 
 
-CASES: dict[str, Callable[[Server], Awaitable[httpx2.Response]]] = {
-    "the list of providers": lambda server: server.send("GET", "/api/auth/providers"),
-    "signIn()": lambda server: server.begin(),
-    "signIn() with a place to go to": lambda server: server.begin(callbackUrl="/userposts"),
-    "signIn() without a csrf token": lambda server: server.send("POST", START, {"json": "true"}),
-    "signIn() with one that is down": lambda server: server.begin("down"),
-    "a button": lambda server: server.begin(json=""),
-    "a button without a csrf token": lambda server: server.send("POST", START, {"a": "b"}),
-    "a button of one that is down": lambda server: server.begin("down", json=""),
-    "the way back": lambda server: server.come_back(),
-    "the way back to a place": lambda server: server.come_back(callbackUrl="/userposts"),
-    "an answer that nobody asked for": lambda server: server.send("GET", f"{CALLBACK}?code=c&state=s"),
-    "an answer of another state": lambda server: server.come_back("state=[^&]+=>state=another"),
-    "an answer without a state": lambda server: server.come_back("state=[^&]+=>s=1"),
-    "an answer of another issuer": lambda server: server.come_back("iss=[^&]+=>iss=https%3A%2F%2Fevil.example"),
-    "an answer without its issuer": lambda server: server.come_back("iss=[^&]+=>i=1"),
-    "an answer of another code": lambda server: server.come_back("code=[^&]+=>code=another"),
-    "an answer to another provider's address": lambda server: server.come_back("callback/ours=>callback/again"),
-    "somebody says no": lambda server: server.come_back("code=[^&]+=>error=access_denied"),
-    "nothing comes back": lambda server: server.come_back("[?].*=>"),
-    "POST to the callback": lambda server: server.send("POST", CALLBACK, {"code": "c", "state": "s"}),
-    **{
-        f"the page of {error}": lambda server, error=error: server.send("GET", f"/api/auth/error?error={error}")  # type: ignore[misc]
-        for error in ("OAuthSignin", "OAuthCallback", "OAuthCreateAccount", "OAuthAccountNotLinked", "Callback")
-    },
-}
+@pytest.fixture(scope="module")
+async def comparisons(sides: Sides, provider: Running) -> list[Comparison]:
+    """Give both answers to every request."""
+    found = []
+    for dance in list_dances(sides.version):
+        await forget_letters(sides.database)
+        theirs, ours = [await dance.ask(each, provider.issuer) for each in (sides.open_theirs(), sides.open_ours())]
+        found.append(Comparison(dance.case, theirs, ours, sides.version, is_elsewhere=True))
+    return found
 
 
-def read_all(answer: httpx2.Response) -> dict[str, str]:
-    """Return what a client sees of an answer; of an address of the provider's what it asks, in order."""
-    found: Answer = read_answer(answer)
-    seen = found.everything()
-    if answer.headers.get("content-type", "").startswith("application/json"):
-        members = answer.json()
-        if isinstance(members, dict) and isinstance(members.get("url"), str):
-            seen["body"] = json.dumps({"url": _sort_query(members["url"])})
-        elif "ours" in (members or {}):
-            seen["body"] = json.dumps({name: members[name] for name in ("ours", "down", "again")}, sort_keys=True)
-    elif seen.get("location"):
-        seen["body"] = ""  # a redirect's says where it leads once more, or nothing
-        seen["location"] = _sort_query(seen["location"])
-    return {name: text for name, text in seen.items() if text}
+def test_every_difference_has_its_reason(comparisons: list[Comparison]) -> None:
+    """Whatever is asked about providers and links, our answer is next-auth's, but for differences with a reason."""
+    assert list_unexplained(comparisons) == []
 
 
-def _sort_query(url: str) -> str:
-    parts = urlsplit(url)
-    query = sorted((name, "new" if name in NEW_EACH_TIME else value) for name, value in parse_qsl(parts.query))
-    return parts._replace(query=urlencode(query)).geturl() if "/auth?" in url and ":3000" not in parts.netloc else url
+def test_every_reason_is_needed(comparisons: list[Comparison]) -> None:
+    """No reason is listed for a difference that there is not."""
+    assert list_needless(comparisons) == []
 
 
-@pytest.mark.parametrize("case", CASES)
-async def test_the_answers_are_the_same(servers: tuple[Server, Server], case: str) -> None:
-    """Whatever is asked about other providers, our answer is next-auth's, but for what is listed with its reason."""
-    theirs, ours = [read_all(await CASES[case](server)) for server in servers]
-    differing = {name for name in theirs.keys() | ours.keys() if theirs.get(name) != ours.get(name)}
-    unexplained = {name for name in differing if name not in ALWAYS and (case, name) not in MEANT}
-    assert {name: (theirs.get(name), ours.get(name)) for name in unexplained} == {}
+def test_the_page_shows_the_answers(comparisons: list[Comparison], pytestconfig: pytest.Config) -> None:
+    """``docs/next-auth.md`` shows exactly what the two servers answered."""
+    check_page(PAGE, comparisons, is_written=pytestconfig.getoption("write_tables"))
 
 
-async def test_each_takes_the_others_check_cookies(servers: tuple[Server, Server], provider: Running) -> None:
-    """What next-auth sealed, we open, for the same provider alone; and it completes a sign-in that we began."""
-    theirs, ours = servers
-    asked = dict(parse_qsl(urlsplit((await theirs.begin()).json()["url"]).query))
+async def test_whose_check_cookies_are_taken(sides: Sides, provider: Running) -> None:
+    """next-auth completes a sign-in that we began. What it sealed says of no browser, so it is not taken here."""
+    theirs, ours = sides.open_theirs(), sides.open_ours()
+    names = CookieNames.of(PUBLIC_URL, theirs.protocol)
+    cookies = CheckCookies(names, SECRET)
+    assert (await theirs.sign_in("ours")).status_code == 200
     kept = parse_cookies([(b"cookie", "; ".join(f"{name}={value}" for name, value in theirs.jar.items()).encode())])
-    found = COOKIES.find(kept, "ours", int(time.time()))
-    assert found is not None
-    assert (found.state, found.nonce, found.challenge) == tuple(asked[name] for name in NEW_EACH_TIME)
-    assert COOKIES.find(kept, "again", int(time.time())) is None
+    token = CsrfTokens(SECRET).find_token(kept[names.csrf])
+    assert token is not None
+    assert cookies.find(kept, "ours", token, int(time.time())) is None
     checks = Checks.make()
-    url = (await ours.begin()).json()["url"]
-    sent = dict(parse_qsl(urlsplit(url).query))
+    sent = dict(parse_qsl(urlsplit((await ours.sign_in("ours")).json()["url"]).query))
     sent |= {"state": checks.state, "nonce": checks.nonce, "code_challenge": checks.challenge}
-    for cookie in COOKIES.write(checks, "ours", int(time.time())):
+    for cookie in cookies.write(checks, "ours", token, int(time.time())):
         name, _, value = cookie.partition(";")[0].partition("=")
         theirs.jar[name] = value
-    back = await prove_there(f"{provider.issuer}/auth?{urlencode(sent)}", "ada")
+    back = await prove_there(f"{provider.issuer}/auth?{urlencode(sent)}", ADA)
     answer = await theirs.send("GET", back)
     assert "error" not in answer.headers["location"]
-    assert "next-auth.session-token" in theirs.jar
+    assert f"{theirs.protocol.cookies}.session-token" in theirs.jar

@@ -97,7 +97,6 @@ def test_what_only_the_package_refuses() -> None:
             assert re.search(fault, ask_package([(example, [])])[0].error or "")
 
 
-@pytest.mark.parametrize("chars", list("adxz059.-_~!,/b"))
 @pytest.mark.parametrize(
     "content",
     [
@@ -105,12 +104,13 @@ def test_what_only_the_package_refuses() -> None:
         *(r"\d-\-", r"\--\d", r"\s-~", r"\D-a", r"^\W-x", r"\d-\d-\d", r"a-c-e", r"--0", r"\b-\d", r"!--"),
     ],
 )
-def test_a_dash_beside_a_set_is_a_dash(content: str, chars: str) -> None:
+def test_a_dash_beside_a_set_is_a_dash(content: str) -> None:
     r"""In a character class a ``-`` beside a set such as ``\d`` makes no range but stands for itself (annex B.1.2)."""
     matcher = compile_or_fault(f"/([{content}])")
-    theirs = ask_package([(f"/([{content}])", [f"/{chars}"])])[0]
+    paths = [f"/{char}" for char in "adxz059.-_~!,/b"]
+    theirs = ask_package([(f"/([{content}])", paths)])[0]
     assert not isinstance(matcher, str)
-    assert (matcher.matches(f"/{chars}"),) == theirs.matches
+    assert tuple(matcher.matches(path) for path in paths) == theirs.matches
 
 
 def test_a_character_is_a_code_point() -> None:

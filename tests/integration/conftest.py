@@ -6,11 +6,14 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, Page
 
+from tests.support import react_page, spa_example
 from tests.support.browser import launched_browser
 from tests.support.mailbox import RunningMailbox, running_mailbox
+from tests.support.next_js import FrontEnd, running_front_end
 from tests.support.people import Person, sign_up_and_in
-from tests.support.running_stack import StackUrls, running_stack
+from tests.support.running_stack import StackUrls, running_stack, started_stack
 from tests.support.services import signing_environment
+from tests.support.victim import running_app
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +66,22 @@ async def page(browser: Browser, stack: StackUrls) -> AsyncIterator[Page]:
     page.set_default_timeout(10_000)
     yield page
     await context.close()
+
+
+@pytest.fixture(scope="session")
+async def stack_with_pages(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StackUrls]:
+    """Give a stack whose gateway has two pages behind it: one of React, and the example without a framework."""
+    rules = tmp_path_factory.mktemp("pages") / "rules.toml"
+    async with running_app(react_page.build_front_end()) as port:
+        with spa_example.served_page() as url:
+            policy = react_page.add_to_policy(f"http://127.0.0.1:{port}")
+            rules.write_text(spa_example.add_to_policy(url, policy))
+            with started_stack({"GATEWAY_RULES": str(rules)}) as urls:
+                yield urls
+
+
+@pytest.fixture(scope="session", params=["4", "5"])
+def front_end(request: pytest.FixtureRequest) -> Iterator[FrontEnd]:
+    """Give the front end in Next.js, with either next-auth; a module of one version alone says so."""
+    with running_front_end(request.param) as front_end:
+        yield front_end

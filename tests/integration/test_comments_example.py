@@ -1,8 +1,6 @@
 """The story of ``examples/comments``: a third service, added to a clone as ``docs/extending.md`` says."""
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 from tests.support.comments_example import DOCUMENT, count_written, make_clone, read_steps, running_with_comments
 from tests.support.html_forms import read_forms
 from tests.support.next_auth import sign_in
+from tests.support.other_pytest import run_tests
 from tests.support.people import PASSWORD, Person
 from tests.support.running_stack import StackUrls
 from tests.support.waiting import wait_until
@@ -104,8 +103,7 @@ def test_the_laws_of_the_house_hold_for_it(tmp_path: Path) -> None:
     clone = tmp_path / "gatepost"
     make_clone(clone)
     laws = ("tests/unit/test_house.py", "tests/unit/stack")
-    command = [sys.executable, "-m", "pytest", *laws, "-v", "-p", "no:cacheprovider", "-k", "not documented"]
-    run = subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False)
+    run = run_tests(*laws, "-v", "-k", "not documented", temporary=tmp_path, folder=clone)
     assert run.returncode == 0, run.stdout[-5000:]
     assert "[comments_service]" in run.stdout
 

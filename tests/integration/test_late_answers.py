@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import httpx2
 import pytest
 
-from tests.support.forged_tokens import forge, read_claims
+from tests.support.forged_tokens import let_run_out
 from tests.support.holding_proxy import Held, HoldingProxy
 from tests.support.next_auth import CALLBACK, SEALER, SESSION_COOKIE
 from tests.support.people import PASSWORD, Person, sign_up_and_in
@@ -81,12 +81,11 @@ class Browser:
 
     def let_token_run_out(self) -> None:
         """Put a session cookie in place whose access token has expired, of the session that there is."""
-        claims = SEALER.open(self.client.cookies[SESSION_COOKIE], int(time.time()))
-        assert claims is not None
         now = int(time.time())
-        old = forge({**read_claims(str(claims["accessToken"])), "iat": now - 3700, "exp": now - 100})
+        claims = SEALER.open(self.client.cookies[SESSION_COOKIE], now)
+        assert claims is not None
         self.client.cookies.delete(SESSION_COOKIE)
-        sealed = SEALER.seal({**claims, "accessToken": old}, now)
+        sealed = SEALER.seal({**claims, "accessToken": let_run_out(str(claims["accessToken"]))}, now)
         self.client.cookies.set(SESSION_COOKIE, sealed, domain="localhost.local")
 
 

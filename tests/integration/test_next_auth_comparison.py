@@ -4,7 +4,6 @@ Both believe in the same public URL, http and https, and know the same people. `
 """
 
 import contextlib
-from collections import Counter
 from collections.abc import Iterator
 
 import httpx2
@@ -15,9 +14,8 @@ from tests.support.next_auth_package import FOLDER, name_settings
 from tests.support.node import install_packages, running_program
 from tests.support.people import PASSWORD
 from tests.support.protocol_cases import list_cases
-from tests.support.protocol_differences import REASONS
 from tests.support.protocol_servers import ProtocolServer
-from tests.support.protocol_table import BEGIN, Comparison, render_table, replace_table
+from tests.support.protocol_table import Comparison, check_page, list_needless, list_unexplained
 from tests.support.running_stack import ROOT, started_stack
 
 HTTP_URL, HTTPS_URL = "http://localhost:3000", "https://gatepost.example"
@@ -56,28 +54,15 @@ def comparisons(request: pytest.FixtureRequest) -> list[Comparison]:
 
 def test_every_difference_has_its_reason(comparisons: list[Comparison]) -> None:
     """Gatepost answers as next-auth does, but for differences that are listed with the reason why."""
-    unexplained = [
-        (each.case.name, difference)
-        for each in comparisons
-        for difference in each.differences
-        if each.find_reason(difference) is None
-    ]
-    assert unexplained == []
+    assert list_unexplained(comparisons) == []
 
 
 def test_every_reason_is_needed(comparisons: list[Comparison]) -> None:
     """No reason is listed for a difference that there is not."""
-    found = Counter(each.find_reason(one) for each in comparisons for one in each.differences)
-    assert [reason.letter for reason in REASONS[comparisons[0].version] if reason not in found] == []
+    assert list_needless(comparisons) == []
 
 
 @pytest.mark.parametrize("comparisons", [("4", HTTP_URL), ("5", HTTP_URL)], ids=["4-http", "5-http"], indirect=True)
 def test_the_page_shows_the_answers(comparisons: list[Comparison], pytestconfig: pytest.Config) -> None:
     """``docs/next-auth.md`` shows exactly what the two servers answered."""
-    version, table = comparisons[0].version, render_table(comparisons)
-    page = PAGE.read_text()
-    assert BEGIN.format(version) in page
-    if pytestconfig.getoption("write_tables"):
-        PAGE.write_text(replace_table(page, version, table))
-    else:
-        assert replace_table(page, version, table) == page
+    check_page(PAGE, comparisons, is_written=pytestconfig.getoption("write_tables"))

@@ -8,25 +8,18 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.support.browser import sign_in
+from tests.support.next_auth_package import NEXT_SECOND
 from tests.support.people import Person
-from tests.support.react_page import PATH, add_to_policy, build_front_end
-from tests.support.running_stack import StackUrls, started_stack
-from tests.support.victim import running_app
-
-NEXT_SECOND = "Math.floor(Date.now() / 1000) > JSON.parse(localStorage['nextauth.message']).timestamp"
-"""next-auth tells other tabs of a change by a text that is the same for a second, and the same text tells nothing."""
+from tests.support.react_page import PATH
+from tests.support.running_stack import StackUrls
 
 SIGN_IN_PAGE = re.compile(r"/api/auth/signin\?")
 
 
-@pytest.fixture(scope="module")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StackUrls]:
-    """Give a stack whose gateway has the React page behind it."""
-    rules = tmp_path_factory.mktemp("react") / "rules.toml"
-    async with running_app(build_front_end()) as port:
-        rules.write_text(add_to_policy(f"http://127.0.0.1:{port}"))
-        with started_stack({"GATEWAY_RULES": str(rules)}) as urls:
-            yield urls
+@pytest.fixture(scope="session")
+def stack(stack_with_pages: StackUrls) -> StackUrls:
+    """Give the stack whose gateway has the React page behind it."""
+    return stack_with_pages
 
 
 @pytest.fixture

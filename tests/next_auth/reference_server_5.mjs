@@ -2,14 +2,11 @@
 // on Next's own request. It signs in by asking Gatepost's API, and its session carries the token.
 // Any question is answered with its port.
 
-import { createServer } from "node:http";
-import { createRequire } from "node:module";
-import { text } from "node:stream/consumers";
 import "./next_paths.mjs";
 import { signInByGatepost } from "./authorize.mjs";
+import { serve } from "./handlers_5.mjs";
 import { answerLines } from "./lines.mjs";
 
-const { NextRequest } = createRequire(import.meta.url)("next/server");
 const { default: NextAuth } = await import("next-auth-5");
 const { default: Credentials } = await import("next-auth-5/providers/credentials");
 
@@ -27,17 +24,7 @@ const { handlers } = NextAuth({
   logger: { error() {}, warn() {}, debug() {} },
 });
 
-async function answer(request, response) {
-  const { method, headers } = request;
-  const body = ["GET", "HEAD"].includes(method) ? undefined : await text(request);
-  const handle = handlers[method] ?? handlers.POST;
-  const answered = await handle(new NextRequest(new URL(request.url, process.env.AUTH_URL), { method, headers, body }));
-  response.writeHead(answered.status, { ...Object.fromEntries(answered.headers), "set-cookie": answered.headers.getSetCookie() });
-  response.end(Buffer.from(await answered.arrayBuffer()));
-}
-
-const server = createServer(answer);
-server.listen(0, "127.0.0.1");
+const server = serve(handlers);
 
 await answerLines(() => server.address().port);
 process.exit();

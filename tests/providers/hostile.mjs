@@ -5,7 +5,7 @@
 //   rotate: another key; status: of the token endpoint's answer
 
 import { createHmac, createPublicKey, createSign, generateKeyPairSync } from "node:crypto";
-import { answerLines } from "./lines.mjs";
+import { answerLines } from "../next_auth/lines.mjs";
 import { OAuth2Server } from "oauth2-mock-server";
 
 const server = new OAuth2Server();

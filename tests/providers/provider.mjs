@@ -4,7 +4,7 @@
 
 import { createServer } from "node:http";
 import { generateKeyPairSync } from "node:crypto";
-import { answerLines } from "./lines.mjs";
+import { answerLines } from "../next_auth/lines.mjs";
 import { Provider } from "oidc-provider";
 
 const port = Number(process.env.PORT);
@@ -52,7 +52,7 @@ function build() {
 
 let answer = build();
 const server = createServer((request, response) => answer(request, response));
-await new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
+await new Promise((resolve) => server.listen(port, process.env.HOST || "127.0.0.1", resolve));
 
 await answerLines(({ person, rotate }) => {
   if (person) people.set(person.sub, person);

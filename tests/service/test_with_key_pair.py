@@ -4,12 +4,11 @@ Here those tests run that are about tokens, and the story of the running stack; 
 of its own: the switch is turned before anything is built.
 """
 
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 
-from tests.support.house import ROOT
+from tests.support.other_pytest import run_tests
 
 SUITES = {
     "services": (
@@ -28,13 +27,11 @@ SUITES = {
     ),
     "the running stack": ("tests/integration/test_story.py", "tests/integration/test_following.py"),
 }
-DEADLINE = 1200  # seconds, for a busy machine
 
 
 @pytest.mark.parametrize("suites", SUITES.values(), ids=SUITES)
-def test_the_same_with_a_key_pair(suites: tuple[str, ...], pytestconfig: pytest.Config) -> None:
+def test_the_same_with_a_key_pair(suites: tuple[str, ...], pytestconfig: pytest.Config, tmp_path: Path) -> None:
     """Signed by a key pair and verified by its public half alone, each token is worth what it is with a secret."""
     options = ["--key-pair", *(["--no-skips"] if pytestconfig.getoption("no_skips") else [])]
-    command = [sys.executable, "-m", "pytest", *suites, *options, "-q", "-p", "no:cacheprovider"]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=DEADLINE)
+    run = run_tests(*suites, *options, "-q", temporary=tmp_path)
     assert run.returncode == 0, run.stdout[-5000:]

@@ -4,10 +4,9 @@ Here those run that read most by it; ``make plain`` runs all. In a process of it
 anything is built.
 """
 
-import subprocess
-import sys
+from pathlib import Path
 
-from tests.support.house import ROOT
+from tests.support.other_pytest import run_tests
 
 SUITES = (
     "tests/service/auth/test_browser_session.py",
@@ -23,8 +22,7 @@ SUITES = (
 )
 
 
-def test_the_services_do_the_same_without_what_is_fast() -> None:
+def test_the_services_do_the_same_without_what_is_fast(tmp_path: Path) -> None:
     """Plain queries, rows that the models write, memories that keep nothing: each answer is what it was."""
-    command = [sys.executable, "-m", "pytest", *SUITES, "--without-fast", "-q", "-p", "no:cacheprovider"]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    run = run_tests(*SUITES, "--without-fast", "-q", temporary=tmp_path)
     assert run.returncode == 0, run.stdout[-5000:]

@@ -3,10 +3,12 @@
 import contextlib
 import shutil
 from collections.abc import AsyncIterator
+from urllib.parse import urljoin
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Locator, Page, async_playwright
 
+from tests.support.html_forms import read_forms
 from tests.support.people import PASSWORD, Person
 
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
@@ -31,8 +33,25 @@ async def launched_browser() -> AsyncIterator[Browser]:
             await browser.close()
 
 
-async def sign_in(page: Page, person: Person, password: str = PASSWORD) -> None:
-    """Fill in the sign-in form that is shown, in English, and send it."""
+async def sign_in(page: Page | Locator, person: Person, password: str = PASSWORD) -> None:
+    """Fill in the sign-in form that is shown on a page or a part of it, in English, and send it."""
     await page.get_by_label("E-mail").fill(person.email)
     await page.get_by_label("Password", exact=True).fill(password)
-    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+async def prove_elsewhere(page: Page, person: str) -> None:
+    """Fill in the form of ``tests/providers/provider.mjs``, and send it."""
+    await page.get_by_placeholder("Enter any login").fill(person)
+    await page.get_by_placeholder("and password").fill("any")
+    await page.get_by_role("button", name="Sign-in").click()
+
+
+async def prove_and_wait(page: Page, person: str) -> str:
+    """Do the same, and return where that leads back to: the page itself does not go there yet."""
+    [form] = read_forms(await page.content()).values()
+    fields: dict[str, str | float | bool] = {**form.fields, "login": person, "password": "any"}
+    answer = await page.request.post(urljoin(page.url, form.action), form=fields, max_redirects=0)
+    while "/api/auth/callback/" not in (url := urljoin(answer.url, answer.headers["location"])):
+        answer = await page.request.get(url, max_redirects=0)
+    return url

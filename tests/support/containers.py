@@ -146,6 +146,13 @@ print(json.dumps([ask(*question) for question in json.load(sys.stdin)]))
 """
 
 
+def find_host_address() -> str:
+    """Return where containers reach this machine, which compose calls ``host-gateway``; or skip the test."""
+    _require_docker()
+    command = ("docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def _require_docker() -> None:
     """Skip the test where Docker does not answer."""
     is_here = shutil.which("docker") is not None

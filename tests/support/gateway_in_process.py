@@ -7,18 +7,20 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import httpx2
+import pytest
 from pydantic import SecretStr
 
 from gateway.app import GatewayApp, accept, create_app
 from gateway.callers.credentials import Credentials
 from gateway.settings import GatewaySettings
 from gateway.wire.limits import ClientLimits, Limits
+from shared.auth_events import follower
 from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
 from shared.process.draining import DrainingServer
@@ -109,7 +111,8 @@ async def running_gateway(
         settings = settings.model_copy(update={"gateway_promises": promises})
         metrics = Metrics()
         app = create_app(settings, metrics, limits or Limits(), client_limits or ClientLimits())
-        server = await _serve(app, listener)
+        with _waiting_for_nobody() if auth_service_url == NO_AUTH_SERVICE else contextlib.nullcontext():
+            server = await _serve(app, listener)
         stack.push_async_callback(server.shutdown, [listener])
         credentials = Credentials.of(settings, Revocations(), keys_of(signer) if signer.key is not None else None)
         yield RunningGateway(settings.port, settings, credentials, metrics, server)
@@ -128,6 +131,14 @@ def _settings(
         auth_service_url=auth_service_url,
         gateway_rules=rules,
     )
+
+
+@contextlib.contextmanager
+def _waiting_for_nobody() -> Iterator[None]:
+    """Let a gateway start at once, without hoping for an auth service."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(follower, "START_TIMEOUT", 0.0)
+        yield
 
 
 async def _serve(app: GatewayApp, listener: socket.socket) -> DrainingServer:

@@ -70,6 +70,7 @@ CONDITIONS = (
     (Source.QUERY, "q", "\\d*"),
     (Source.HOST, "", "beta\\..*"),
 )
+CREDENTIALS = ((b"authorization", b"Basic eA=="), (b"authorization", b"Basic eQ=="))
 HEADERS = (
     *((b"x-beta", value) for value in (b"on", b"yes", b"no", b"")),
     *((b"cookie", value) for value in (b"c=1", b"d=1", b"c=")),
@@ -77,6 +78,7 @@ HEADERS = (
     *((b"sec-fetch-mode", value) for value in (b"navigate", b"cors")),
     *((b"sec-fetch-site", value) for value in (b"same-origin", b"cross-site")),
     (b"content-type", b"application/x-www-form-urlencoded"),
+    *CREDENTIALS,
     (b"upgrade", b"websocket"),
     (b"upgrade", b"h2c"),
     (b"connection", b"upgrade"),

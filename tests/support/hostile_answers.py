@@ -9,12 +9,16 @@ PROVEN = {"email": "john@example.com", "email_verified": True}
 
 @dataclass(frozen=True, slots=True)
 class Hostile:
-    """An answer: ``said`` is what the mock is told to say, ``shifted`` its claims that are seconds from now."""
+    """An answer: ``said`` is what the mock is told to say, ``shifted`` its claims that are seconds from now.
+
+    ``issued`` are its claims that are its own issuer with something at the end.
+    """
 
     name: str
     reason: str
     said: Mapping[str, object] = field(default_factory=dict)
     shifted: Mapping[str, int] = field(default_factory=dict)
+    issued: Mapping[str, str] = field(default_factory=dict)
 
 
 def claims(**members: object) -> dict[str, object]:
@@ -32,7 +36,7 @@ HOSTILE = (
     Hostile("for several, made for nobody", "id_token_azp", claims(aud=["gatepost", "b"])),
     Hostile("for us, made for another", "id_token_azp", claims(azp="another")),
     Hostile("of another issuer", "id_token_issuer", claims(iss="https://evil.example")),
-    Hostile("of its issuer with a slash", "id_token_issuer", claims(iss="http://127.0.0.1:1/")),
+    Hostile("of its issuer with a slash", "id_token_issuer", issued={"iss": "/"}),
     Hostile("without an issuer", "id_token_issuer", {"drop": ["iss"]}),
     Hostile("expired", "id_token_expired", shifted={"exp": -60}),
     Hostile("without an expiry", "id_token_without_exp", {"drop": ["exp"]}),

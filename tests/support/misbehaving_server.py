@@ -48,10 +48,18 @@ class MisbehavingServer:
         try:
             yield self
         finally:
-            self._end.set()
+            self.end()
             self.gate.set()
             server.close()
             await server.wait_closed()
+
+    def end(self) -> None:
+        """Answer nobody any more who waits for ``/slow`` or what is below it."""
+        self._end.set()
+
+    async def count_asked(self) -> int:
+        """Return how often it was asked for anything."""
+        return self.asked.total()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -78,7 +86,7 @@ class MisbehavingServer:
         if path == "/held":
             await self.gate.wait()
             path = "/fine"
-        if path == "/slow":
+        if path.startswith("/slow"):
             await self._end.wait()
         elif path in {"/endless", "/dripping"}:
             writer.write(OK + b"Transfer-Encoding: chunked\r\n\r\n")

@@ -11,6 +11,11 @@ from tests.support.node import NodeProgram, install_packages, running_program
 PACKAGES: Mapping[Version, str] = {"4": "next-auth", "5": "next-auth-5"}
 """The names under which the versions are installed beside one another."""
 FOLDER = Path(__file__).parents[1] / "next_auth"
+NEXT_SECOND = """() => {
+    const told = localStorage["nextauth.message"];
+    return !told || Math.floor(Date.now() / 1000) > JSON.parse(told).timestamp;
+}"""
+"""Version 4 tells other tabs of a change by a text that is the same for a second, and the same text tells nothing."""
 
 
 class NextAuthClient:

@@ -1,24 +1,34 @@
-"""Front ends in Next.js, built and started as their users do, each ahead of a stack started for it.
+"""The front end ``examples/nextjs`` with either next-auth, built and started as its users do, ahead of its own stack.
 
-``examples/nextjs`` has next-auth 4; ``tests/next_auth/application`` has next-auth 5 in everything that it can stand in.
+The stack has a provider, too, with which people can sign in. With next-auth 5 the front end is a copy, far from this
+repository, with ``version-5`` laid over it.
 """
 
 import contextlib
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.tokens.protocol import Version
-from tests.support import next_auth_package
 from tests.support.next_auth_package import name_settings
 from tests.support.node import install_packages
+from tests.support.ports import find_free_port
+from tests.support.providers import Running, running_provider, write_providers
 from tests.support.running_stack import ROOT, StackUrls, started_stack
+
+EXAMPLE = ROOT / "examples" / "nextjs"
+DIFFERENCES = "version-5"
+MADE_THERE = ("node_modules", ".next", ".env*", "*.tsbuildinfo", "next-env.d.ts")
+PROVIDER = "ours"
 
 BUILD_DEADLINE = 300  # seconds
 START_DEADLINE = 30
@@ -26,45 +36,70 @@ START_DEADLINE = 30
 
 @dataclass(frozen=True, slots=True)
 class FrontEnd:
-    """A front end: where it and its packages are, how it is built there, and which next-auth it has."""
+    """A front end that runs at the public URL, and what is behind it."""
 
-    folder: Path
-    packages: Path
-    build: Sequence[str]
     version: Version
-
-
-EXAMPLE_FOLDER = ROOT / "examples" / "nextjs"
-EXAMPLE = FrontEnd(EXAMPLE_FOLDER, EXAMPLE_FOLDER, ("npm", "run", "build"), "4")
-APPLICATION_5 = FrontEnd(
-    next_auth_package.FOLDER / "application",
-    next_auth_package.FOLDER,
-    (f"{next_auth_package.FOLDER}/node_modules/.bin/next", "build"),
-    "5",
-)
+    url: str
+    stack: StackUrls
+    provider: Running
 
 
 @contextlib.contextmanager
-def running_front_end(front_end: FrontEnd) -> Iterator[tuple[str, StackUrls]]:
-    """Give the front end's URL, which is the public one, and the stack's behind it."""
-    install_packages(front_end.packages)
-    with socket.socket() as reserved:
+def running_front_end(version: Version) -> Iterator[FrontEnd]:
+    """Give the front end with next-auth of that version."""
+    with _folder_with(version) as folder, tempfile.TemporaryDirectory() as ours, socket.socket() as reserved:
+        install_packages(folder)
         reserved.bind(("127.0.0.1", 0))
         port: int = reserved.getsockname()[1]
         url = f"http://localhost:{port}"
-        with started_stack({"NEXTAUTH_URL": url, "NEXTAUTH_PROTOCOL": front_end.version}) as stack:
-            settings = {**name_settings(url), "GATEWAY_URL": stack.gateway, "NEXT_TELEMETRY_DISABLED": "1"}
-            _build(front_end, settings)
+        with _running_behind(url, version, Path(ours)) as (stack, provider):
+            settings = {**name_settings(url), "GATEWAY_URL": stack.gateway}
+            environment = {**os.environ, **_pick(folder, settings), "NEXT_TELEMETRY_DISABLED": "1"}
+            _build(folder, environment)
             reserved.close()
-            with _started(front_end, port, settings):
-                yield url, stack
+            with _started(folder, port, environment):
+                yield FrontEnd(version, url, stack, provider)
 
 
-def _build(front_end: FrontEnd, settings: Mapping[str, str]) -> None:
+@contextlib.contextmanager
+def _folder_with(version: Version) -> Iterator[Path]:
+    """Give the folder to build in."""
+    if version == "4":
+        yield EXAMPLE
+        return
+    with tempfile.TemporaryDirectory(prefix="gatepost-nextjs-") as copy:
+        ignored = shutil.ignore_patterns(*MADE_THERE, DIFFERENCES)
+        shutil.copytree(EXAMPLE, copy, ignore=ignored, dirs_exist_ok=True)
+        shutil.copytree(EXAMPLE / DIFFERENCES, copy, dirs_exist_ok=True)
+        yield Path(copy)
+
+
+@contextlib.contextmanager
+def _running_behind(url: str, version: Version, folder: Path) -> Iterator[tuple[StackUrls, Running]]:
+    """Give the stack that has this public URL, and the provider."""
+    port = find_free_port()
+    table = f'id = "{PROVIDER}"\nname = "Example"\nissuer = "http://127.0.0.1:{port}"'
+    file = write_providers(folder, table)
+    settings = {"NEXTAUTH_URL": url, "NEXTAUTH_PROTOCOL": version, "PROVIDERS_FILE": str(file)}
+    back = f"{url}/api/auth/callback/{PROVIDER}"
+    with (
+        started_stack(settings) as stack,
+        running_provider(PROVIDER, port=port, REDIRECT_URIS=back) as provider,
+    ):
+        yield stack, provider
+
+
+def _pick(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings that the example says it needs, and no others."""
+    names = re.findall(r"^([A-Z_]+)=", (folder / ".env.example").read_text(), re.MULTILINE)
+    return {name: settings[name] for name in names}
+
+
+def _build(folder: Path, environment: Mapping[str, str]) -> None:
     done = subprocess.run(
-        front_end.build,
-        cwd=front_end.folder,
-        env={**os.environ, **settings},
+        ["npm", "run", "build"],
+        cwd=folder,
+        env=environment,
         capture_output=True,
         text=True,
         timeout=BUILD_DEADLINE,
@@ -74,12 +109,11 @@ def _build(front_end: FrontEnd, settings: Mapping[str, str]) -> None:
 
 
 @contextlib.contextmanager
-def _started(front_end: FrontEnd, port: int, settings: Mapping[str, str]) -> Iterator[None]:
-    command = [f"{front_end.packages}/node_modules/.bin/next", "start", "--port", str(port), "--hostname", "127.0.0.1"]
+def _started(folder: Path, port: int, environment: Mapping[str, str]) -> Iterator[None]:
     process = subprocess.Popen(
-        command,
-        cwd=front_end.folder,
-        env={**os.environ, **settings},
+        ["node_modules/.bin/next", "start", "--port", str(port), "--hostname", "127.0.0.1"],
+        cwd=folder,
+        env=environment,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )

@@ -1,6 +1,7 @@
 """Node programs of the tests: their packages are installed as locked, and they answer JSON, one line for each line."""
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -39,9 +40,18 @@ class NodeProgram:
 
 
 def install_packages(folder: Path) -> None:
-    """Install the folder's locked packages, unless they are there; skip the test only where there is no Node at all."""
+    """Install the folder's locked packages, unless they are there; skip the test only where there is no Node at all.
+
+    One process installs them, and the others wait.
+    """
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("node and npm are not installed")
+    with (folder / "package-lock.json").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
+        _install(folder)
+
+
+def _install(folder: Path) -> None:
     installed, lock = folder / "node_modules" / ".package-lock.json", folder / "package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
         return

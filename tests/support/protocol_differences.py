@@ -159,6 +159,73 @@ PAGE_OF_A_WAY = Reason(
         (_CSRF, "", r"\(csrf\);.*"),
     ),
 )
+_CHECKS = r"cookie .*(next-auth|authjs)\.(state|nonce|pkce\.code_verifier)"
+AGE_OF_NONCE = Reason(
+    "p",
+    "The nonce's cookie has a `Max-Age` like those of state and verifier; next-auth leaves it out.",
+    "start.*",
+    ((r"cookie .*(next-auth|authjs)\.nonce", r"\(sealed\);.*", r"\(sealed\);.*max-age 900;.*"),),
+)
+CHECKS_STAY = Reason(
+    "q",
+    "The cookies of the checks are left to end by themselves: an answer counts once.",
+    "back, of somebody whose address has an account",
+    ((_CHECKS, ";.*max-age 0;.*", ""),),
+)
+NO_ADDRESS = Reason(
+    "r",
+    "Every account here has an address, so there is none for somebody without. next-auth leaves that to its callbacks.",
+    "back, of somebody without an address",
+    (
+        ("location", "http://localhost:3000", "http.*OAuthCreateAccount"),
+        (_SESSION, r"\(sealed\);.*", ""),
+        (_CHECKS, ";.*max-age 0;.*", ""),
+    ),
+)
+BUTTON = Reason(
+    "s",
+    "The link shows a button ([why](mail.md#signing-in-by-mail)); next-auth signs in whoever, or whatever, opens it.",
+    "link",
+    (
+        ("status", "302", "200"),
+        ("location", "http.*", ""),
+        ("body", "", r"\(page\)"),
+        ("content-type", "", "text/html"),
+        (_SESSION, r"\(sealed\);.*", ""),
+    ),
+)
+NO_LINK = Reason(
+    "t",
+    "A link that lacks its token is one that does not work, and no mistake of whoever runs the site.",
+    "link, without a token",
+    (("location", "http.*error=[cC]onfiguration", "http.*error=Verification"),),
+)
+REFUSED_BY_STATUS = Reason(
+    "u",
+    "What is no address is refused like a wrong password: with a status that says so, and the way to sign in.",
+    "letter, no address",
+    (
+        ("status", "200", "400"),
+        ("body", r"\{url: .*error=EmailSignin\}", r"\{url: .*error=EmailSignin&provider=email\}"),
+    ),
+)
+NO_CONFIGURATION = Reason(
+    "v",
+    "Of a provider that is down, an answer that is not believed, and what is no address next-auth says that the server "
+    "is wrongly set up, on a page that leads nowhere. Gatepost leads to the sign-in page, with a code that says which "
+    "it was.",
+    "start, with one that is down.*|back.*|letter, no address",
+    (
+        ("location", "http.*/error[?]error=Configuration", "http.*/signin[?]error=OAuthCallbackError&code=.*"),
+        ("body", r"\{url: .*error=Configuration\}", r"\{url: .*error=(OAuthCallbackError|CredentialsSignin)&code=.*\}"),
+    ),
+)
+POSTED = replace(
+    WRONG_METHOD_5,
+    why="An answer is read from the query alone, since no provider is asked to post one: 405, and `Allow` names the "
+    "methods that there are.",
+    shapes=(*WRONG_METHOD_5.shapes, ("location", "http.*error=OAuthCallback", "")),
+)
 _IN_BOTH = (NOT_STORED, COOKIES_WHERE_NEEDED, SESSION_OVER)
 _REASONS_4 = (
     *_IN_BOTH,
@@ -185,6 +252,21 @@ _REASONS_5 = (
     PAGE_OF_A_WAY,
 )
 REASONS: Mapping[Version, Sequence[Reason]] = {"4": _REASONS_4, "5": _REASONS_5}
+_ELSEWHERE = (
+    NOT_STORED,
+    COOKIES_WHERE_NEEDED,
+    replace(FORM_AGAIN, shapes=(*FORM_AGAIN.shapes, ("status", "302", "400"))),
+    POSTED,
+    replace(DEVICE, cases="back.*"),
+    AGE_OF_NONCE,
+    NO_ADDRESS,
+    BUTTON,
+    NO_LINK,
+)
+REASONS_ELSEWHERE: Mapping[Version, Sequence[Reason]] = {
+    "4": (*_ELSEWHERE, CHECKS_STAY, REFUSED_BY_STATUS),
+    "5": (*_ELSEWHERE, replace(NO_LOCATION, cases="start.*|letter.*"), NO_CONFIGURATION),
+}
 
 
 def compare(theirs: Answer, ours: Answer) -> Iterator[Difference]:

@@ -1,27 +1,40 @@
-"""The Markdown table of ``docs/next-auth.md``: what next-auth and Gatepost answer to each request, and why."""
+"""The Markdown tables of ``docs/next-auth.md``: what next-auth and Gatepost answer to each request, and why."""
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from shared.tokens.protocol import PROTOCOLS, Version
 from tests.support.protocol_answers import Answer
 from tests.support.protocol_cases import Case
-from tests.support.protocol_differences import NOT_STORED, REASONS, Difference, Reason, compare
+from tests.support.protocol_differences import NOT_STORED, REASONS, REASONS_ELSEWHERE, Difference, Reason, compare
 
-BEGIN, END = "<!-- generated: make next-auth-table, version {} -->\n", "<!-- end -->\n"
+END = "<!-- end -->\n"
 _FAMILY = re.compile(f"^(__Host-|__Secure-)?(({'|'.join(each.cookies for each in PROTOCOLS.values())})\\.)?")
 SHOWN_HEADERS = ("location", "allow")
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One request and its two answers."""
+    """One request and its two answers; ``is_elsewhere`` where it is about other providers or links by mail."""
 
     case: Case
     theirs: Answer
     ours: Answer
     version: Version
+    is_elsewhere: bool = False
+
+    @property
+    def reasons(self) -> Sequence[Reason]:
+        """Why it may be answered differently."""
+        return (REASONS_ELSEWHERE if self.is_elsewhere else REASONS)[self.version]
+
+    @property
+    def mark(self) -> str:
+        """The line above its table."""
+        of = f"elsewhere, version {self.version}" if self.is_elsewhere else f"version {self.version}"
+        return f"<!-- generated: make next-auth-table, {of} -->\n"
 
     @property
     def differences(self) -> list[Difference]:
@@ -30,7 +43,7 @@ class Comparison:
 
     def find_reason(self, difference: Difference) -> Reason | None:
         """Return why a difference is meant; None when it is a bug."""
-        return next((each for each in REASONS[self.version] if each.explains(self.case.name, difference)), None)
+        return next((each for each in self.reasons if each.explains(self.case.name, difference)), None)
 
     @property
     def letters(self) -> list[str]:
@@ -45,7 +58,7 @@ def render_table(comparisons: Sequence[Comparison]) -> str:
     lines = [
         f"{len(comparisons)} requests; {same} answers are the same but for *a*. The differences, each meant:",
         "",
-        *(f"- *{reason.letter}*: {reason.why}" for reason in REASONS[comparisons[0].version]),
+        *(f"- *{each.letter}*: {each.why}" for each in sorted(comparisons[0].reasons, key=lambda each: each.letter)),
         "",
         f"| request | next-auth {comparisons[0].version} | Gatepost | |",
         "|---|---|---|---|",
@@ -54,11 +67,33 @@ def render_table(comparisons: Sequence[Comparison]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def replace_table(page: str, version: Version, table: str) -> str:
-    """Return a page with another table of a version between its marks."""
-    begin = BEGIN.format(version)
-    before, rest = page.split(begin)
-    return before + begin + table + END + rest.partition(END)[2]
+def list_unexplained(comparisons: Iterable[Comparison]) -> list[tuple[str, Difference]]:
+    """Return the differences for which there is no reason, each after its request."""
+    found = [(each, difference) for each in comparisons for difference in each.differences]
+    return [(each.case.name, difference) for each, difference in found if each.find_reason(difference) is None]
+
+
+def list_needless(comparisons: Sequence[Comparison]) -> list[str]:
+    """Return the letters of the reasons that explain nothing."""
+    needed = {each.find_reason(one) for each in comparisons for one in each.differences}
+    return [reason.letter for reason in comparisons[0].reasons if reason not in needed]
+
+
+def replace_table(page: str, comparisons: Sequence[Comparison]) -> str:
+    """Return a page with the table of these comparisons below its mark."""
+    mark = comparisons[0].mark
+    before, rest = page.split(mark)
+    return before + mark + render_table(comparisons) + END + rest.partition(END)[2]
+
+
+def check_page(page: Path, comparisons: Sequence[Comparison], *, is_written: bool) -> None:
+    """Assert that a page shows these comparisons; write them there if that ``is_written`` anew."""
+    shown = page.read_text()
+    right = replace_table(shown, comparisons)
+    if is_written:
+        page.write_text(right)
+    else:
+        assert right == shown
 
 
 def _render_row(row: Comparison) -> str:

@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from tests.support.next_auth_package import FOLDER
+from shared.tokens.protocol import Version
+from tests.support.next_auth_package import FOLDER, PACKAGES
 from tests.support.node import install_packages
 from tests.support.running_stack import ROOT
 
@@ -27,10 +28,11 @@ upstream = "react"
 """
 
 
-def build_front_end() -> Starlette:
-    """Return the front end with its page and its script."""
+def build_front_end(version: Version = "4") -> Starlette:
+    """Return the front end with its page and its script, in which the client of a version is."""
     install_packages(FOLDER)
-    command = ["node_modules/.bin/esbuild", "page.jsx", "--log-level=error", *_OPTIONS]
+    client = f"--alias:next-auth={PACKAGES[version]}"
+    command = ["node_modules/.bin/esbuild", "page.jsx", "--log-level=error", client, *_OPTIONS]
     script = subprocess.run(command, cwd=FOLDER, capture_output=True, timeout=DEADLINE, check=True).stdout
 
     async def show_page(_: Request) -> Response:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from auth_service.app import create_app
 from auth_service.clients import identify_client
-from auth_service.mail.addresses import check_email, email_key, list_keys
+from auth_service.mail.addresses import check_email, email_key, is_same_mailbox, list_keys
 from auth_service.sessions import read_session_id
 from shared.observing.metrics import Metrics
 from shared.tokens.device_cookie import DeviceCookies, LastSignIn, device_cookie_name
@@ -59,6 +59,28 @@ def test_a_domain_has_one_key_in_letters_and_in_punycode(spelling: str) -> None:
     assert "ada@xn--tda.example" in list_keys(spelling)
     assert list_keys("ada@example.com") == ["ada@example.com"]
     assert email_key("ada@xn--a.example") == "ada@xn--a.example"  # which is no punycode
+
+
+@pytest.mark.parametrize(
+    ("email", "other", "is_same"),
+    [
+        ("info@strasse.de", "Info@STRASSE.de", True),
+        ("info@stra\u00dfe.de", "info@xn--strae-oqa.de", True),
+        ("info@STRA\u00dfE.de", "INFO@XN--STRAE-OQA.DE", True),
+        ("ada@\u00fc.example", "ada@U\u0308.example", True),
+        ("info@strasse.de", "info@stra\u00dfe.de", False),
+        ("info@strasse.de", "info@xn--strae-oqa.de", False),
+        ("info@\u03c3.example", "info@\u03c2.example", False),
+        ("info@strasse.de", "\uff49nfo@strasse.de", False),
+        ("wei\u00df@example.com", "weiss@example.com", False),
+        ("\u00c4da@example.com", "\u00e4da@example.com", False),
+        ("k@example.com", "\u212a@example.com", False),
+    ],
+)
+def test_one_mailbox(email: str, other: str, is_same: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """Two addresses are one mailbox only if mail goes to the same: look-alikes of one key may be two people's."""
+    assert is_same_mailbox(email, other) == is_same_mailbox(other, email) == is_same
+    assert email_key(email) == email_key(other)
 
 
 @pytest.mark.parametrize(

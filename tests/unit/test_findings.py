@@ -1,6 +1,7 @@
 """What is known of the libraries, judged."""
 
 import datetime as dt
+import json
 import subprocess
 import sys
 from itertools import pairwise
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from deploy.supply.audit import LOCK
 from deploy.supply.findings import Exemption, Library, Report, Vulnerability, judge, load_exemptions
-from tests.support.locks import read_lock
+from tests.support.locks import list_npm_locks, read_lock
 
 ROOT = Path(__file__).parents[2]
 TODAY = dt.date(2026, 11, 24)
@@ -88,6 +89,16 @@ def test_every_locked_library_has_its_hashes() -> None:
         pins = [pair for pair in pairwise(lines) if not pair[0].startswith((" ", "#"))]
         assert len(pins) == len(read_lock(ROOT / name))
         assert all("==" in pin and following.lstrip().startswith("--hash=sha256:") for pin, following in pins)
+
+
+@pytest.mark.parametrize("lock", list_npm_locks())
+def test_npm_locks_name_versions_and_hashes_alone(lock: str) -> None:
+    """A lock of npm says which version and which hash, and no address: that is each machine's setting."""
+    text = (ROOT / lock).read_text()
+    packages = [each for name, each in json.loads(text)["packages"].items() if name]
+    assert "://" not in text
+    assert packages
+    assert all(each["version"] and each["integrity"] for each in packages)
 
 
 def test_ecdsa_is_never_imported() -> None:

@@ -1,4 +1,4 @@
--- Who somebody is to another provider, and when the user of a session last proved who they are
+-- Who somebody is to another provider, when the user of a session last proved who they are, and by whom, in the audit
 -- depends: 0015-every-start-an-epoch
 
 -- migrate: apply
@@ -6,6 +6,7 @@
 -- A user has few, by a limit, so their deletion may cascade.
 CREATE TABLE identities (
     provider text NOT NULL,
+    issuer text NOT NULL,
     subject text NOT NULL,
     user_id bigint NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     email text,
@@ -15,10 +16,15 @@ CREATE TABLE identities (
 );
 
 COMMENT ON TABLE identities IS 'who a user is to other providers; nothing else of theirs is stored';
+COMMENT ON COLUMN identities.issuer IS 'who the provider of that id was when it was linked; another one is not believed';
 COMMENT ON COLUMN identities.subject IS 'the provider''s name for somebody, which never changes and is never given to another';
 COMMENT ON COLUMN identities.email IS 'the address that the provider gave last, to show to the user; it names nobody here';
 
 CREATE INDEX identities_by_user ON identities (user_id);
+
+ALTER TABLE audit ADD COLUMN provider text;
+
+COMMENT ON COLUMN audit.provider IS 'the other provider that it happened by; null: none';
 
 ALTER TABLE sessions ADD COLUMN authenticated_at timestamptz;
 
@@ -51,4 +57,5 @@ WHERE revoked_at IS NULL AND now() < least(ends_at, idle_ends_at)
     AND created_at >= coalesce((SELECT max(began_at) FROM epochs WHERE is_loss), '-infinity');
 
 ALTER TABLE sessions DROP COLUMN authenticated_at;
+ALTER TABLE audit DROP COLUMN provider;
 DROP TABLE identities;

@@ -505,10 +505,13 @@ export interface components {
         /**
          * MeView
          * @description The caller; ``emailVerified`` is when they proved that they read what is sent to their address, or null.
+         *
+         *     ``hasPassword`` is false for whoever signed up with another provider, until they set one.
          * @example {
          *       "createdAt": "2026-11-24T11:03:34Z",
          *       "email": "ada@example.com",
          *       "emailVerified": "2026-11-24T11:05:10Z",
+         *       "hasPassword": true,
          *       "id": 1,
          *       "name": "Ada",
          *       "updatedAt": "2026-11-24T11:03:34Z"
@@ -521,6 +524,8 @@ export interface components {
             email: string;
             /** Emailverified */
             emailVerified: string | null;
+            /** Haspassword */
+            hasPassword: boolean;
             /** Id */
             id: number;
             /** Name */

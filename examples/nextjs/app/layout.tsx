@@ -1,5 +1,7 @@
 import type { ReactNode } from "react";
+import { Header } from "./header";
 import { Providers } from "./providers";
+import "./style.css";
 
 export const metadata = { title: "Gatepost with Next.js" };
 
@@ -7,7 +9,10 @@ export default function Layout({ children }: { children: ReactNode }) {
   return (
     <html lang="en">
       <body>
-        <Providers>{children}</Providers>
+        <Providers>
+          <Header />
+          {children}
+        </Providers>
       </body>
     </html>
   );

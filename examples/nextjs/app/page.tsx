@@ -1,12 +1,13 @@
-import Link from "next/link";
+// A server component: auth() tells who is signed in while the page is made.
 
-export default function FirstPage() {
+import { auth } from "../auth";
+
+export default async function FirstPage() {
+  const session = await auth();
   return (
     <main>
       <h1>Gatepost with Next.js</h1>
-      <Link href="/userposts" prefetch={false}>
-        My posts
-      </Link>
+      <p role="status">{session ? `You are signed in as ${session.user.email}.` : "You are not signed in."}</p>
     </main>
   );
 }

@@ -7,3 +7,16 @@ declare module "next-auth" {
     user: { id: number; accessToken: string } & NonNullable<DefaultSession["user"]>;
   }
 }
+
+declare module "next-auth/jwt" {
+  interface JWT {
+    id: number;
+    accessToken: string;
+  }
+}
+
+declare module "next-auth/react" {
+  interface SignInResponse {
+    code?: string; // next-auth 5 has it
+  }
+}

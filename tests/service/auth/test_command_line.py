@@ -17,9 +17,9 @@ import pytest
 from starlette.applications import Starlette
 
 from auth_service.operators import commands
-from auth_service.operators.command_line import OperatorSettings
 from shared.postgres.housekeeping import BITE
-from shared.settings import MIN_SECRET_LENGTH, SAMPLE_SECRETS, load_settings
+from shared.settings import MIN_SECRET_LENGTH, SAMPLE_SECRETS
+from shared.tokens.key_pairs import read_key_file
 from stack.services import SERVICES
 from tests.support.command_line import CommandLine
 from tests.support.forged_tokens import read_claims
@@ -49,7 +49,7 @@ async def test_who_a_user_is_to_other_providers(
     command_line: CommandLine, ada: Person, database: asyncpg.Connection
 ) -> None:
     """``user show`` names the providers that a user signs in with, and the address there; deletion takes all of it."""
-    link = "INSERT INTO identities (provider, subject, user_id, email) VALUES ($1, 'ada', $2, $3)"
+    link = "INSERT INTO identities (provider, issuer, subject, user_id, email) VALUES ($1, $1, 'ada', $2, $3)"
     await database.execute(link, "google", ada.id, "ada@gmail.example")
     await database.execute(link, "naver", ada.id, None)
     shown = await command_line.find("user", "show", str(ada.id))
@@ -291,10 +291,7 @@ async def test_key_pairs_are_fresh(
     file = tmp_path / "key.pem"
     file.touch(0o600)
     file.write_text(out)
-    monkeypatch.setenv("AUTH_DATABASE_URL", "postgresql://somewhere")
-    monkeypatch.setenv("TOKEN_KEY_FILE", str(file))
-    pairs = load_settings(OperatorSettings).read_key_pairs()
-    assert pairs is not None
+    pairs = read_key_file(file)
     assert pairs.signing_key.algorithm == algorithm
     again = await command_line.find("secret", "new", "--key-pair", *arguments)
     assert isinstance(again, dict)
@@ -389,6 +386,43 @@ async def test_an_operator_starts_a_reset(
     event = "SELECT user_agent FROM audit WHERE event = 'password_reset_started' AND user_id = $1"
     assert str(await database.fetchval(event, ada.id)).startswith("command line, user ")
     assert await command_line.run("user", "reset-password", "999") == (1, "", "There is no user of that id\n")
+
+
+async def test_what_remains_after_a_reset(
+    command_line: CommandLine, ada: Person, monkeypatch: pytest.MonkeyPatch, database: asyncpg.Connection
+) -> None:
+    """``user reset-password`` names the identities by which somebody still gets in; with ``--unlink`` none remains."""
+    for name in ("smtp_url", "mail_from"):
+        monkeypatch.setenv(name.upper(), str(WITH_MAIL[name]))
+    await database.execute(
+        "INSERT INTO identities (provider, issuer, subject, user_id) VALUES ('hub', 'hub', 'thief', $1)", ada.id
+    )
+    found = await command_line.find("user", "reset-password", str(ada.id))
+    assert isinstance(found, dict)
+    assert found["identities"] == ["hub: -"]
+    found = await command_line.find("user", "reset-password", str(ada.id), "--unlink")
+    assert isinstance(found, dict)
+    assert found["identities"] == []
+    assert [each.facts.get("providers") for each in await list_letters(database)] == ["hub", None]
+    assert await database.fetchval("SELECT count(*) FROM audit WHERE event = 'identity_removed'") == 1
+
+
+async def test_an_operator_unlinks_an_identity(
+    command_line: CommandLine, client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection
+) -> None:
+    """``user unlink`` takes away what a user has at one provider, and ends all sessions; nothing else of theirs."""
+    given = "INSERT INTO identities (provider, issuer, subject, user_id) VALUES ($2, $2, 'thief', $1)"
+    for provider in ("hub", "other"):
+        await database.execute(given, ada.id, provider)
+    found = await command_line.find("user", "unlink", str(ada.id), "hub")
+    assert isinstance(found, dict)
+    assert found["identities"] == ["other: -"]
+    assert (await client.get("/api/me", headers=ada.bearer)).status_code == 401
+    line = "SELECT user_agent FROM audit WHERE event = 'identity_removed' AND user_id = $1"
+    assert str(await database.fetchval(line, ada.id)).startswith("command line, user ")
+    status, _, err = await command_line.run("user", "unlink", str(ada.id), "hub")
+    assert (status, err) == (1, "The user has nothing at that provider\n")
+    assert await command_line.run("user", "unlink", "999", "hub") == (1, "", "There is no user of that id\n")
 
 
 async def test_without_mail_no_password_is_made_void(

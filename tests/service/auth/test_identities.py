@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx2
@@ -14,7 +15,7 @@ from auth_service.operators.commands import operator
 from tests.support import next_auth
 from tests.support.forged_tokens import read_claims
 from tests.support.html_forms import read_forms
-from tests.support.letters import forget_letters
+from tests.support.letters import forget_letters, list_letters
 from tests.support.people import PASSWORD, Person, sign_up_and_in
 from tests.support.providers import (
     Running,
@@ -29,6 +30,7 @@ from tests.support.providers import (
 )
 from tests.support.recovery import NEW_PASSWORD, confirm, get_code
 from tests.support.services import PUBLIC_URL, client_of
+from tests.support.waiting import wait_until
 
 PAGE = "/account/identities"
 API = "/api/me/identities"
@@ -116,7 +118,7 @@ async def list_events(database: asyncpg.Connection) -> list[str]:
 async def test_adding_one_and_signing_in_by_it(
     browser: httpx2.AsyncClient, provider_app: Starlette, mary: Person, ours: Running, database: asyncpg.Connection
 ) -> None:
-    """Whoever adds an identity stays signed in as they are, sees it, and signs in by it, whatever its address is."""
+    """A user who adds an identity stays signed in as they are, sees it, and signs in by it, whatever its address is."""
     ours.know("mary", "another@example.com")
     before = next_auth.open_session_cookie(browser)["sid"]
     assert await add(browser, "ours", "mary") == f"{PAGE}?done=added"
@@ -152,6 +154,23 @@ async def test_an_identity_of_somebody_else(
     backs.append(read_place(await browser.get(await prove_there(again.headers["location"], "own"))))
     assert backs == [f"{PAGE}?done=added"] * 2
     assert await database.fetchval("SELECT count(*) FROM identities WHERE user_id = $1", mary.id) == 1
+    await database.execute("UPDATE identities SET issuer = 'https://before.example'")
+    again = await browser.post(f"{PAGE}/ours", data=form.fields)
+    back = await browser.get(await prove_there(again.headers["location"], "own"))
+    assert read_place(back) == f"{PAGE}?refused=taken", "not of the issuer that has the provider's id now"
+
+
+async def test_adding_one_takes_a_proof_there(browser: httpx2.AsyncClient, mary: Person, ours: Running) -> None:
+    """Whoever is signed in at the provider in this browser proves it anew: it may be somebody else's sign-in."""
+    ours.know("mary", "mary@example.com")
+    ours.know("flatmate", "flatmate@example.com")
+    async with httpx2.AsyncClient() as there:
+        await prove_there(await begin(browser, "ours"), "flatmate", there)
+        begun = (await start_adding(browser, "ours")).headers["location"]
+        assert {"prompt=login", "max_age=0"} <= set(urlsplit(begun).query.split("&"))
+        assert read_place(await browser.get(await prove_there(begun, "mary", there))) == f"{PAGE}?done=added"
+    (listed,) = (await browser.get(API, headers=mary.bearer)).json()
+    assert listed["email"] == "mary@example.com"
 
 
 async def test_two_who_add_the_same_at_once(
@@ -175,7 +194,10 @@ async def test_an_account_has_few(
     browser: httpx2.AsyncClient, mary: Person, ours: Running, database: asyncpg.Connection
 ) -> None:
     """An account that has twenty identities gets no other."""
-    fill = "INSERT INTO identities (provider, subject, user_id) SELECT 'gone', i, $1 FROM generate_series(1, 20) AS i"
+    fill = """
+        INSERT INTO identities (provider, issuer, subject, user_id)
+        SELECT 'gone', 'gone', i, $1 FROM generate_series(1, 20) AS i
+    """
     await database.execute(fill, mary.id)
     ours.know("mary", "mary@example.com")
     refused = await add(browser, "ours", "mary")
@@ -200,6 +222,8 @@ async def test_a_strangers_identity_is_nobodys(
         assert read_error(await browser.get(back)) == "OAuthCallback"
         for name in ("next-auth.state", "next-auth.nonce", "next-auth.pkce.code_verifier"):
             browser.cookies.set(name, attacker.cookies[name])
+        assert read_error(await browser.get(back)) == "OAuthCallback", "no sibling domain can set these cookies"
+        browser.cookies.set("next-auth.csrf-token", attacker.cookies["next-auth.csrf-token"])
         assert read_place(await browser.get(back)) == f"{PAGE}?refused=changed"
     assert await database.fetchval("SELECT count(*) FROM identities") == 0
     assert (await browser.get(API, headers=mary.bearer)).json() == []
@@ -208,7 +232,7 @@ async def test_a_strangers_identity_is_nobodys(
 async def test_a_session_that_changed_meanwhile(
     browser: httpx2.AsyncClient, provider_app: Starlette, mary: Person, ours: Running, database: asyncpg.Connection
 ) -> None:
-    """Whoever signs out, or somebody else who signs in, while a browser is at the provider, gets no identity."""
+    """A user who signs out, or somebody else who signs in, while a browser is at the provider, gets no identity."""
     ours.know("mary", "mary@example.com")
     async with client_of(provider_app) as elsewhere:
         other = await sign_up_and_in(elsewhere, "Grace")
@@ -260,7 +284,7 @@ async def test_only_after_a_recent_sign_in(
 async def test_removing(
     browser: httpx2.AsyncClient, provider_app: Starlette, mary: Person, ours: Running, database: asyncpg.Connection
 ) -> None:
-    """Whoever is removed no longer gets in, nor stays in: all sessions but this one end. A second time it is 404."""
+    """A user who is removed no longer gets in, nor stays in: all sessions but this one end. A second time it is 404."""
     ours.know("mary", "elsewhere@example.com")
     await add(browser, "ours", "mary")
     async with client_of(provider_app) as thief:
@@ -277,7 +301,7 @@ async def test_removing(
 
 
 async def test_never_the_last_way_in(browser: httpx2.AsyncClient, ours: Running, theirs: Running) -> None:
-    """Without mail, whoever has neither a password nor another provider that is on keeps what they have."""
+    """Without mail, somebody who has neither a password nor another provider that is on keeps what they have."""
     ours.know("only", "only@example.com")
     theirs.know("only", "only@example.com")
     assert read_error(await sign_in(browser, "ours", "only")) == ""
@@ -301,7 +325,8 @@ async def test_a_provider_that_is_off_is_no_way_in(
     ours.know("only", "only@example.com")
     assert read_error(await sign_in(browser, "ours", "only")) == ""
     user_id = next_auth.open_session_cookie(browser)["id"]
-    await database.execute("INSERT INTO identities (provider, subject, user_id) VALUES ('gone', 'x', $1)", user_id)
+    link = "INSERT INTO identities (provider, issuer, subject, user_id) VALUES ('gone', 'gone', 'x', $1)"
+    await database.execute(link, user_id)
     assert (await remove(browser, "ours")).status_code == 409
     assert (await remove(browser, "gone")).status_code == 303
 
@@ -335,7 +360,7 @@ async def running_with_mail(database_url: str, folder: Path, *providers: Running
 async def test_a_proven_address_is_a_way_in_where_there_is_mail(
     app: Starlette, auth_database_url: str, tmp_path: Path, ours: Running, database: asyncpg.Connection
 ) -> None:
-    """Whoever can ask for a new password by mail may remove all else. Letters tell of what was added and removed."""
+    """A user who can ask for a new password by mail may remove all else. Letters tell of what was added and removed."""
     del app
     ours.know("only", "only@example.com")
     ours.know("careless", "careless@example.com", is_proven=False)
@@ -371,7 +396,10 @@ async def test_a_letter_tells_of_what_was_linked_by_address(
 async def test_a_reset_gives_a_password_to_who_has_none(
     app: Starlette, auth_database_url: str, tmp_path: Path, ours: Running, database: asyncpg.Connection
 ) -> None:
-    """An operator may start a reset for somebody without a password; their code sets one, and the provider stays."""
+    """An operator may start a reset for somebody without a password; their code sets one, and the provider stays.
+
+    Both letters name it, for it may be somebody else's who broke in.
+    """
     del app
     ours.know("nopass", "nopass@example.com")
     file = write_providers(tmp_path, describe(ours))
@@ -382,6 +410,8 @@ async def test_a_reset_gives_a_password_to_who_has_none(
         assert await next_auth.get_session(browser) == {}
         code = await get_code(browser, database, "nopass@example.com")
         assert (await confirm(browser, "nopass@example.com", code, NEW_PASSWORD)).status_code == 204
+        letters = {each.kind: each.facts for each in await list_letters(database)}
+        assert letters["reset_started"]["providers"] == letters["password_changed"]["providers"] == "The ours"
         assert (await next_auth.sign_in(browser, "nopass@example.com", NEW_PASSWORD)).status_code == 200
         assert read_error(await sign_in(browser, "ours", "nopass")) == ""
         assert next_auth.open_session_cookie(browser)["id"] == user_id
@@ -390,7 +420,7 @@ async def test_a_reset_gives_a_password_to_who_has_none(
 async def test_without_a_password_deletion_asks_for_a_recent_sign_in(
     browser: httpx2.AsyncClient, ours: Running, database: asyncpg.Connection
 ) -> None:
-    """Whoever has no password deletes their account after a sign-in of the last five minutes; nothing is typed.
+    """A user who has no password deletes their account after a sign-in of the last five minutes; nothing is typed.
 
     That the provider does not say when the proof was given makes no difference for that.
     """
@@ -435,8 +465,43 @@ async def test_another_address_asks_for_a_recent_sign_in(
             assert [answer.status_code for answer in answers] == [303, 401]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("POST", "/api/me/password", {"newPassword": NEW_PASSWORD}), ("DELETE", "/api/me", {})],
+    ids=["first password", "deletion"],
+)
+async def test_a_session_that_ends_meanwhile_changes_nothing(
+    browser: httpx2.AsyncClient,
+    auth_database_url: str,
+    ours: Running,
+    database: asyncpg.Connection,
+    method: str,
+    path: str,
+    body: dict[str, str],
+) -> None:
+    """Whoever holds a session that its owner ends sets no first password with a request that was on its way by then.
+
+    Nor deletes the account. The row of the user, which is locked here, holds that request up until the end.
+    """
+    ours.know("robbed", "robbed@example.com")
+    assert read_error(await sign_in(browser, "ours", "robbed")) == ""
+    blocked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    locking = await asyncpg.connect(auth_database_url)
+    try:
+        async with locking.transaction():
+            await locking.execute("SELECT FROM users FOR UPDATE")
+            request = asyncio.create_task(browser.request(method, path, json=body, headers=bearer_of(browser)))
+            await wait_until(lambda: database.fetchval(blocked), lambda waiting: waiting > 0)
+            await database.execute("UPDATE sessions SET revoked_at = now(), revoked_because = 'ended_by_user'")
+    finally:
+        await locking.close()
+    assert (await request).status_code == 401
+    assert await database.fetchval("SELECT password_hash FROM users") is None
+    assert await database.fetchval("SELECT count(*) FROM users") == 1
+
+
 async def test_the_first_password(browser: httpx2.AsyncClient, ours: Running, database: asyncpg.Connection) -> None:
-    """Whoever has no password sets one after a recent sign-in; from then on it takes the present one to change it."""
+    """A user who has no password sets one after a recent sign-in; from then on that is needed to change it."""
     ours.know("first", "first@example.com")
     assert read_error(await sign_in(browser, "ours", "first")) == ""
     page = await browser.get("/account/password")
@@ -444,6 +509,7 @@ async def test_the_first_password(browser: httpx2.AsyncClient, ours: Running, da
     headers = bearer_of(browser)
     await database.execute(LONG_AGO)
     assert "newPassword" not in (await browser.get("/account/password")).text
+    assert (await browser.get("/api/me", headers=headers)).json()["hasPassword"] is False
     wanted = {"newPassword": NEW_PASSWORD}
     refused = await browser.post("/api/me/password", json=wanted, headers=headers)
     assert refused.status_code == 401
@@ -451,6 +517,7 @@ async def test_the_first_password(browser: httpx2.AsyncClient, ours: Running, da
     await database.execute("UPDATE sessions SET created_at = now()")
     assert (await browser.post("/api/me/password", json=wanted, headers=headers)).status_code == 204
     assert (await list_events(database)).count("password_changed") == 1
+    assert (await browser.get("/api/me", headers=headers)).json()["hasPassword"] is True
     again = await browser.post("/api/me/password", json={"newPassword": PASSWORD}, headers=headers)
     assert again.status_code == 422
     assert again.json()["fields"] == {"currentPassword": "is required"}
@@ -483,7 +550,7 @@ async def test_two_clicks_without_a_password(
 async def test_a_provider_that_never_says_is_not_recent_for_who_has_a_password(
     browser: httpx2.AsyncClient, mary: Person, ours: Running, theirs: Running
 ) -> None:
-    """Whoever has a password signs in by that, or where a provider says when, to change how they sign in."""
+    """A user who has a password signs in by that, or where a provider says when, to change how they sign in."""
     ours.know("mary", "mary@example.com")
     theirs.know("mary", "mary@example.com")
     await add(browser, "ours", "mary")

@@ -341,23 +341,24 @@ def kill(delivery: Delivery) -> None:
     delivery._task = None  # noqa: SLF001 - it must not be waited for
 
 
-async def hang(*_: object) -> str:
-    """Answer nothing."""
-    await asyncio.Event().wait()
-    return ""
-
-
 async def test_killed_before_sending(
     desk: Desk, database: asyncpg.Connection, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A letter that was taken by who then died is sent by another when the lease is over, and not before; once."""
+    is_asked = asyncio.Event()
+
+    async def hang(*_: object) -> str:
+        is_asked.set()
+        await asyncio.Event().wait()
+        return ""
+
     await insert_letter(database, CODE)
     with monkeypatch.context() as patch:
         patch.setattr(Inbox, "handle_RCPT", hang)
         async with smtp_server(inbox) as port:
             killed = desk.open(port)
             killed.start()
-            await wait_until(lambda: database.fetchval("SELECT sum(tries) FROM letters"), lambda tries: tries == 1)
+            await asyncio.wait_for(is_asked.wait(), 20)
             kill(killed)
     async with smtp_server(inbox) as port:
         other = desk.open(port)

@@ -205,7 +205,7 @@ async def test_who_proves_an_address_takes_it_over_clean(
     live = await database.fetch("SELECT user_id FROM live_sessions WHERE user_id = $1", person.id)
     assert len(live) == 1
     events = [row["event"] for row in await database.fetch("SELECT event FROM audit ORDER BY id")]
-    assert events[-4:] == ["email_proven", "session_revoked", "signed_in", "sign_in_refused"]
+    assert events[-5:] == ["email_proven", "account_taken_over", "session_revoked", "signed_in", "sign_in_refused"]
 
 
 async def test_a_disabled_user_keeps_what_they_had(

@@ -23,8 +23,9 @@ async def test_answers_the_caller(client: httpx2.AsyncClient, ada: Person, schem
     """The token is accepted bare and after ``Bearer``."""
     answer = await get_me(client, scheme + ada.token)
     assert answer.status_code == 200
-    assert set(answer.json()) == {"id", "name", "email", "createdAt", "updatedAt", "emailVerified"}
-    assert (answer.json()["id"], answer.json()["emailVerified"]) == (ada.id, None)
+    assert set(answer.json()) == {"id", "name", "email", "createdAt", "updatedAt", "emailVerified", "hasPassword"}
+    about = [answer.json()[name] for name in ("id", "emailVerified", "hasPassword")]
+    assert about == [ada.id, None, True]
 
 
 async def test_answers_from_the_database(client: httpx2.AsyncClient, ada: Person, database: asyncpg.Connection) -> None:

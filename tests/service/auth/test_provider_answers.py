@@ -67,8 +67,9 @@ async def test_an_answer_that_is_not_believed(
     browser: httpx2.AsyncClient, hostile: Running, database: asyncpg.Connection, case: Hostile
 ) -> None:
     """The browser gets next-auth's error and no session, the log the reason; nobody and nothing is stored."""
-    said, shifts = dict(case.said), {name: int(time.time()) + by for name, by in case.shifted.items()}
-    hostile.say(**{"userinfo": PROVEN, "claims": shifts, **said})
+    shifts = {name: int(time.time()) + by for name, by in case.shifted.items()}
+    issuers = {name: hostile.issuer + end for name, end in case.issued.items()}
+    hostile.say(**{"userinfo": PROVEN, "claims": {**shifts, **issuers}, **case.said})
     back = await prove_there(await begin(browser, "hostile"), "john")
     with capture_logs() as logs:
         answer = await browser.get(back)
@@ -77,6 +78,28 @@ async def test_an_answer_that_is_not_believed(
     assert await next_auth.get_session(browser) == {}
     stored = "SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM identities) + (SELECT count(*) FROM sessions)"
     assert await database.fetchval(stored) == 0
+
+
+@pytest.mark.parametrize(
+    ("claims", "userinfo"),
+    [
+        ({"email_verified": True}, {"email": "victim@example.com"}),
+        ({"email": "john@example.com", "hd": "example.com"}, {"email": "victim@example.com"}),
+        ({"email": "victim@example.com"}, {"email_verified": True}),
+    ],
+)
+async def test_an_address_and_its_proof_are_of_one_document(
+    browser: httpx2.AsyncClient,
+    hostile: Running,
+    database: asyncpg.Connection,
+    claims: dict[str, object],
+    userinfo: dict[str, object],
+) -> None:
+    """That an address was verified counts only beside that very address: the ID token's, or else the user info's."""
+    hostile.say(claims=claims, userinfo={"sub": "johndoe", **userinfo})
+    assert read_error(await browser.get(await prove_there(await begin(browser, "hostile"), "john"))) == ""
+    assert next_auth.open_session_cookie(browser)["email"] == "victim@example.com"
+    assert await database.fetchval("SELECT email_verified_at FROM users") is None
 
 
 async def test_metadata_of_another_issuer(
@@ -97,12 +120,45 @@ async def test_refusals_are_bounded(
 ) -> None:
     """An address whose answers were refused too often makes us ask no provider for a while, right ones included."""
     hostile.say(userinfo=PROVEN)
-    back = await prove_there(await begin(browser, "hostile"), "john")
-    assert read_error(await browser.get(f"{back}0")) == "OAuthCallback"
+    invented = (await prove_there(await begin(browser, "hostile"), "john")).replace("code=", "code=0")
+    hostile.say(userinfo=PROVEN, token={"error": "invalid_grant"}, status=400)
+    assert read_error(await browser.get(invented)) == "OAuthCallback"
     await database.execute("UPDATE attempts SET since = clock_timestamp() + interval '1 day'")
+    hostile.say(userinfo=PROVEN)
+    back = await prove_there(await begin(browser, "hostile"), "john")
     assert read_error(await browser.get(back)) == "TooManyAttempts"
     await database.execute("DELETE FROM attempts")
     assert read_error(await browser.get(back)) == ""
+
+
+async def test_what_makes_us_ask_nobody_is_no_refusal(
+    browser: httpx2.AsyncClient, hostile: Running, hostile_app: Starlette, database: asyncpg.Connection
+) -> None:
+    """Answers that this browser did not ask for cost no allowance: any other site can have them sent from anywhere."""
+    hostile.say(userinfo=PROVEN)
+    back = await prove_there(await begin(browser, "hostile"), "john")
+    stray = "/api/auth/callback/hostile?code=any&state=any"
+    async with client_of(hostile_app) as other:
+        for browser_without in (other, browser):
+            for url in (stray, f"{stray}&code=twice", "/api/auth/callback/hostile"):
+                assert read_error(await browser_without.get(url)) == "OAuthCallback"
+    assert await database.fetchval("SELECT count(*) FROM attempts") == 0
+    assert read_error(await browser.get(back)) == ""
+
+
+@pytest.mark.parametrize("status", [500, 503])
+async def test_a_fault_of_the_providers_own_is_no_refusal(
+    browser: httpx2.AsyncClient, hostile: Running, database: asyncpg.Connection, status: int
+) -> None:
+    """While a provider is out of order, trying costs no allowance; a code that it refuses does."""
+    hostile.say(userinfo=PROVEN, token={}, status=status)
+    back = await prove_there(await begin(browser, "hostile"), "john")
+    assert read_error(await browser.get(back)) == "OAuthCallback"
+    assert await database.fetchval("SELECT count(*) FROM attempts") == 0
+    hostile.say(userinfo=PROVEN, token={"error": "invalid_grant"}, status=400)
+    back = await prove_there(await begin(browser, "hostile"), "john")
+    assert read_error(await browser.get(back)) == "OAuthCallback"
+    assert await database.fetchval("SELECT count(*) FROM attempts") == 1
 
 
 def test_the_document_lists_them(pytestconfig: pytest.Config) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from auth_service.providers import http
 from auth_service.providers.file import Provider
-from auth_service.providers.http import MOST_WAITING, PLACES, ProviderFailed, ProviderHttp
+from auth_service.providers.http import MOST_WAITING, SLOTS, ProviderFailed, ProviderHttp
 from tests.support.hostile_answers import MISBEHAVING
 from tests.support.misbehaving_server import MisbehavingServer
 from tests.support.ports import find_free_port
@@ -38,13 +38,13 @@ async def call(client: ProviderHttp, url: str) -> object:
         return failure.reason
 
 
-async def all_places_taken(server: MisbehavingServer, path: str) -> None:
+async def all_slots_taken(server: MisbehavingServer, path: str) -> None:
     """Wait until as many ask for a path as may at once."""
 
     async def count() -> int:
         return server.asked[path]
 
-    await wait_until(count, lambda asked: asked == PLACES)
+    await wait_until(count, lambda asked: asked == SLOTS)
 
 
 @pytest.mark.parametrize("path", MISBEHAVING)
@@ -77,27 +77,27 @@ async def test_only_its_own_origins(client: ProviderHttp, url: str) -> None:
     assert await call(client, url) == "foreign_origin"
 
 
-async def test_places(server: MisbehavingServer, client: ProviderHttp) -> None:
+async def test_slots(server: MisbehavingServer, client: ProviderHttp) -> None:
     """So many calls run at once, so many more wait, and who comes then is told at once; all that waited are served."""
-    calls = [asyncio.create_task(call(client, f"{server.origin}/held")) for _ in range(PLACES + MOST_WAITING)]
-    await all_places_taken(server, "/held")
+    calls = [asyncio.create_task(call(client, f"{server.origin}/held")) for _ in range(SLOTS + MOST_WAITING)]
+    await all_slots_taken(server, "/held")
     assert await call(client, f"{server.origin}/fine") == "busy"
-    assert server.asked == {"/held": PLACES}
+    assert server.asked == {"/held": SLOTS}
     server.gate.set()
     assert await asyncio.gather(*calls) == [{"a": "ok"}] * len(calls)
 
 
 async def test_one_that_hangs_holds_up_no_other(server: MisbehavingServer, client: ProviderHttp) -> None:
-    """While all places of one provider hang, another's calls are answered."""
-    hanging = [asyncio.create_task(call(client, f"{server.origin}/slow")) for _ in range(PLACES + 5)]
-    await all_places_taken(server, "/slow")
+    """While all slots of one provider hang, another's calls are answered."""
+    hanging = [asyncio.create_task(call(client, f"{server.origin}/slow")) for _ in range(SLOTS + 5)]
+    await all_slots_taken(server, "/slow")
     other = ProviderHttp(Provider("other", "Other", server.origin, "client", "secret", origins=(server.origin,)))
     assert await call(other, f"{server.origin}/fine") == {"a": "ok"}
     await other.close()
     for each in hanging:
         each.cancel()
     await asyncio.gather(*hanging, return_exceptions=True)
-    assert await call(client, f"{server.origin}/fine") == {"a": "ok"}, "places of those who gave up are free"
+    assert await call(client, f"{server.origin}/fine") == {"a": "ok"}, "slots of those who gave up are free"
 
 
 async def test_address(server: MisbehavingServer) -> None:

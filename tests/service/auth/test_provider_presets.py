@@ -161,7 +161,7 @@ async def test_where_addresses_have_to_be_proven(
 
 
 def test_without_providers_nothing_of_it_is_there() -> None:
-    """Where there are none, a service is built without joserfc, and has no route for any."""
+    """Where there are none, a service is built without joserfc, and has no route for any, nor for identities."""
     program = """
 import sys
 from auth_service.app import create_app
@@ -170,7 +170,9 @@ from tests.support.services import auth_settings
 app = create_app(auth_settings("postgresql:///none"), Metrics())
 assert app.state.parts.providers is None
 assert not [name for name in sys.modules if name.partition(".")[0] == "joserfc"]
-assert "/api/auth/callback/google" not in [getattr(route, "path", "") for route in app.routes]
+paths = [getattr(route, "path", "") for route in app.routes]
+assert [path for path in paths if "/callback/" in path] == ["/api/auth/callback/credentials"]
+assert not [path for path in paths if "identities" in path]
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -5,6 +5,7 @@ import contextlib
 import datetime as dt
 import os
 import tempfile
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import httpx2
 from starlette.applications import Starlette
 
 from auth_service.app import create_app
-from auth_service.session_uses import MAX_NOTED
+from auth_service.session_uses import BATCH, MAX_NOTED
 from shared.observing.metrics import Metrics
 from stack.postgres import running_postgres
 from tests.service.auth.test_internal import service_token
@@ -151,6 +152,15 @@ async def test_a_use_is_noted_once_a_minute(
     await uses.flush()
     left = await database.fetchval("SELECT max(idle_ends_at - now()) FROM sessions")
     assert dt.timedelta(days=14) - dt.timedelta(seconds=30) < left <= dt.timedelta(days=14)
+
+
+async def test_uses_may_be_written_twice_at_once(app: Starlette) -> None:
+    """Who flushes while the uses of many sessions are written, in several batches, writes what is left, and no more."""
+    uses = app.state.parts.sessions.uses
+    for number in range(2 * BATCH + 1):
+        uses.note(uuid.UUID(int=number))
+    assert await asyncio.gather(uses.flush(), uses.flush()) == [True, True]
+    assert len(uses) == 0
 
 
 async def test_an_ended_session_is_not_used(

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 
 from auth_service.clients import Client
 from auth_service.passwords.hashing import LANES, MEMORY, PASSES
-from auth_service.tables.new_sessions import Identity
+from auth_service.tables.new_sessions import ProvenUser
 from shared.observing.metrics import Metrics
 from tests.support.forged_tokens import read_claims
 from tests.support.people import PASSWORD, Person
@@ -270,7 +270,7 @@ async def test_no_session_begins_for_somebody_who_is_gone(
     parts, ghost = app.state.parts, Client(None, "Tester/1.0", "request-0001")
     user = await parts.accounts.delete(ada.id, ghost)
     before = await database.fetchval("SELECT count(*) FROM audit")
-    assert await parts.sessions.begin(Identity(user.id), ghost) is None
+    assert await parts.sessions.begin(ProvenUser(user.id), ghost) is None
     await parts.housekeeping.finish()
     assert await database.fetchval("SELECT count(*) FROM sessions") == 0
     assert await database.fetchval("SELECT count(*) FROM audit") == before

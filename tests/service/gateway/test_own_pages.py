@@ -4,12 +4,14 @@ import asyncio
 import datetime as dt
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
 import httpx2
 import pytest
 from starlette.applications import Starlette
+from structlog.testing import capture_logs
 
 from gateway.app import create_app
 from gateway.pages.well_known import well_known_routes
@@ -248,16 +250,20 @@ async def test_an_error_is_a_page_for_a_browser(client: httpx2.AsyncClient) -> N
 
 
 async def test_a_policy_that_breaks_a_promise_is_not_taken(rules: Path, tmp_path: Path) -> None:
-    """With a file of promises, neither a start nor SIGHUP puts a policy in force that breaks one."""
+    """With a file of promises, neither a start nor SIGHUP puts a policy in force that breaks one; either says why."""
     promises = tmp_path / "promises.toml"
     promises.write_text('not_routed = ["/renamed"]\n')
     async with running_gateway(rules, promises=promises) as running, running.client() as client:
         change_rules(rules, "/small", "/renamed")
-        os.kill(os.getpid(), signal.SIGHUP)
-        await asyncio.sleep(0.05)
+        with capture_logs() as lines:
+            os.kill(os.getpid(), signal.SIGHUP)
+            await eventually(lambda: any(line["event"] == "policy_refused" for line in lines))
         assert (await client.get("/small")).status_code == 200
         assert (await client.get("/renamed")).status_code == 404
-    with pytest.raises(SettingsInvalid, match=r"promises.toml, line 1: not_routed /renamed: broken by GET /renamed"):
+    broken = f"{promises}, line 1: not_routed /renamed: broken by GET /renamed (anonymous): line "
+    (refusal,) = (line for line in lines if line["event"] == "policy_refused")
+    assert refusal["reason"].startswith(broken)
+    with pytest.raises(SettingsInvalid, match=re.escape(broken)):
         create_app(running.settings, Metrics())
 
 

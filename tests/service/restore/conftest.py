@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import find_free_port
 from tests.support.restoring import Installation
 
 
@@ -17,6 +18,6 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def installation(folder: Path, unused_tcp_port: int) -> Installation:
+def installation(folder: Path) -> Installation:
     """Give an installation without data."""
-    return Installation(folder / "data", unused_tcp_port)
+    return Installation(folder / "data", find_free_port())

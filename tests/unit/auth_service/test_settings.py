@@ -6,6 +6,7 @@ import pytest
 
 from auth_service.settings import AuthSettings
 from auth_service.verifiers.key_file import KeyFile
+from auth_service.ways.registry import list_ways
 from shared.settings import SettingsInvalid, load_settings
 from shared.tokens.key_pairs import IssuerKeys
 from shared.tokens.keys import KeyRing
@@ -100,12 +101,25 @@ def test_a_key_file_that_can_not_be_used(monkeypatch: pytest.MonkeyPatch, key_fi
 
 def test_providers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Without a file there are no other providers; a bad one stops the start, with the line that is wrong."""
-    assert load(monkeypatch, SECRET_KEY=KEY).read_providers() == ()
+    assert load(monkeypatch, SECRET_KEY=KEY).providers == ()
     file = tmp_path / "providers.toml"
     file.write_text('[[provider]]\nid = "google"\n')
     line = refusal(monkeypatch, SECRET_KEY=KEY, PROVIDERS_FILE=str(file))
     assert line == "PROVIDERS_FILE names a file that can't be used: line 1: client_id: is missing"
     assert "can't be read" in refusal(monkeypatch, SECRET_KEY=KEY, PROVIDERS_FILE="/nowhere")
+
+
+def test_providers_are_read_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """All of a process works with the providers of its start, whatever becomes of the file meanwhile."""
+    file = tmp_path / "providers.toml"
+    (tmp_path / "secret").write_text("secret")
+    about = 'preset = "google"\nclient_id = "us"\nclient_secret_file = "secret"\n'
+    file.write_text(f'[[provider]]\nid = "google"\n{about}')
+    settings = load(monkeypatch, SECRET_KEY=KEY, PROVIDERS_FILE=str(file))
+    file.write_text(f'[[provider]]\nid = "another"\n{about}')
+    assert [way.id for way in list_ways(settings)] == ["credentials", "google"]
+    file.unlink()
+    assert [provider.id for provider in settings.providers] == ["google"]
 
 
 def test_audiences(monkeypatch: pytest.MonkeyPatch) -> None:

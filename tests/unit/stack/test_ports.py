@@ -39,6 +39,13 @@ def test_another_stack_is_no_obstacle() -> None:
     assert len({*ports, *(usual["auth_service"].requests, usual["gateway"].metrics)}) == len(ports) + 2
 
 
+def test_free_ports_are_nobody_elses_by_chance() -> None:
+    """Free ports are below those that Linux gives to connections and to servers that ask for any."""
+    ports = [port for each in choose_ports(0).values() for port in (each.requests, each.metrics)]
+    assert len(set(ports)) == len(ports)
+    assert max(ports) < 32_768
+
+
 def test_the_mailbox_is_at_its_usual_ports() -> None:
     """The mailbox gets its usual ports where they are free, and others where they are taken, or the gateway's own."""
     with contextlib.ExitStack() as others:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from itertools import permutations
+from pathlib import Path
 
 import pytest
 import yaml
@@ -13,6 +14,7 @@ from shared.settings import Secret, SettingsInvalid, list_file_names, list_names
 from stack.services import BEHIND_GATEWAY, DATABASES, GATEWAY, SERVICES, SETTING_NAMES, Service
 from tests.support.house import ROOT
 
+COMPOSE_FILES = (ROOT / "docker-compose.yml", *sorted((ROOT / "deploy").glob("*.yml")))
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 OF_THE_IMAGE = {"HOST", "PORT", "METRICS_PORT", "UNIX_SOCKET"}
 
@@ -29,6 +31,12 @@ def test_compose_gives_each_service_its_settings(service: Service) -> None:
     urls = {each.url_setting for each in BEHIND_GATEWAY} if service is GATEWAY else set()
     expected = (list_names(service.settings) - files - OF_THE_IMAGE) | urls
     assert set(COMPOSE[service.name]["environment"]) == expected
+
+
+@pytest.mark.parametrize("file", COMPOSE_FILES, ids=lambda file: file.name)
+def test_what_compose_reads_is_a_setting(file: Path) -> None:
+    """One ``.env`` feeds compose and ``make run``: to neither is what the other reads an unknown setting."""
+    assert set(re.findall(r"\$\{(\w+)", file.read_text())) <= SETTING_NAMES
 
 
 def test_compose_knows_where_services_are() -> None:

@@ -1,9 +1,12 @@
 "use client";
 
-import { signOut, useSession } from "next-auth/react";
-import { useEffect, useState } from "react";
+// A page for those who are signed in: proxy.ts guards it, useSession() knows who they are, and the API has their posts.
 
-type Post = { id: number; title: string; published: boolean; author: { name: string; email: string } };
+import { useSession } from "next-auth/react";
+import { type FormEvent, useEffect, useState } from "react";
+import { callApi } from "../api";
+
+type Post = { id: number; title: string };
 
 export default function UserPosts() {
   const { data: session } = useSession({ required: true });
@@ -12,26 +15,41 @@ export default function UserPosts() {
   const user = session?.user;
 
   useEffect(() => {
-    if (user) fetchPosts(user.id, user.accessToken).then(setPosts).catch(setFault);
-  }, [user?.id, user?.accessToken]);
+    if (user) callApi<Post[]>("GET", `/api/user/${user.id}`).then(setPosts, setFault);
+  }, [user?.id]);
 
-  if (fault && !posts) return <p>Your posts can't be fetched: {fault.message}</p>;
-  if (!user || !posts) return <p>…</p>;
+  async function write(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const form = event.currentTarget;
+    try {
+      const post = await callApi<Post>("POST", "/api/posts", { title: new FormData(form).get("title") });
+      setPosts((posts) => [post, ...(posts ?? [])]);
+      setFault(undefined);
+      form.reset();
+    } catch (refusal) {
+      setFault(refusal as Error);
+    }
+  }
+
+  if (!user) return <main>…</main>;
   return (
     <main>
       <h1>Posts of {user.name}</h1>
+      {fault && <p role="alert">That did not work: {fault.message}</p>}
+      <form onSubmit={write}>
+        <label>
+          Title
+          <input name="title" required maxLength={200} />
+        </label>
+        <button>Save a draft</button>
+      </form>
       <ul>
-        {posts.map((post) => (
-          <li key={post.id}>{post.title}</li>
+        {posts?.map(({ id, title }) => (
+          <li key={id}>
+            <a href={`/posts/${id}`}>{title}</a>
+          </li>
         ))}
       </ul>
-      <button onClick={() => signOut({ callbackUrl: "/" })}>Sign out</button>
     </main>
   );
-}
-
-async function fetchPosts(userId: number, accessToken: string): Promise<Post[]> {
-  const answer = await fetch(`/api/user/${userId}`, { headers: { authorization: accessToken } });
-  if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
-  return answer.json();
 }

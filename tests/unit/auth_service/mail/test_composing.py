@@ -131,6 +131,17 @@ def test_plain_text_is_plain(kind: LetterKind, language: str) -> None:
     assert not re.search(r"&\w+;|<|\n\n\n|[ \t]\n|\{|%\(", plain)
 
 
+@EACH_LANGUAGE
+def test_a_reset_names_what_it_leaves(language: str) -> None:
+    """Letters about a reset name the providers by which somebody still gets in, and lead to where they are removed."""
+    for kind in (LetterKind.RESET_STARTED, LetterKind.PASSWORD_CHANGED):
+        page = f"{SITE}/account/identities\n"
+        assert page not in read_part(compose_sample(kind, language), "plain")
+        plain = read_part(compose_sample(kind, language, {"name": "Ada", "providers": "Google\nKakao"}), "plain")
+        assert "Google, Kakao" in plain
+        assert page in plain
+
+
 def test_a_letter_without_a_name_greets_nobody() -> None:
     """Where there is no name, or one that can't be shown, the greeting goes without."""
     for facts in ({"code": "7K3F9QXM"}, {"code": "7K3F9QXM", "name": "evil.example"}):

@@ -2,17 +2,23 @@
 
 import base64
 import hashlib
+import json
 
 import pytest
 
 from auth_service.providers.checks import MAX_AGE, MOST_USED, CheckCookies, Checks, UsedStates
 from auth_service.providers.exchange import Answer, SignInDeclined, read_answer
 from auth_service.providers.http import ProviderFailed
+from shared.tokens.protocol import PROTOCOLS, Version
 from shared.tokens.session_cookie import CLOCK_TOLERANCE, CookieNames, parse_cookies
 
 NOW = 1_800_000_000
-NAMES = CookieNames.of("https://example.com")
-COOKIES = CheckCookies(NAMES, "s" * 32)
+TOKEN = "a1" * 32  # the csrf token of the browser
+SECRET = "s" * 32
+NAMES_OF = {version: CookieNames.of("https://example.com", protocol) for version, protocol in PROTOCOLS.items()}
+NAMES = NAMES_OF["4"]
+COOKIES = CheckCookies(NAMES, SECRET)
+VERSIONS = pytest.mark.parametrize("version", PROTOCOLS)
 
 
 def sent(written: list[str]) -> dict[str, str]:
@@ -21,47 +27,81 @@ def sent(written: list[str]) -> dict[str, str]:
     return parse_cookies([(b"cookie", header.encode())])
 
 
-def test_what_was_written_is_found() -> None:
+@VERSIONS
+def test_what_was_written_is_found(version: Version) -> None:
     """They come back as they were, for 15 minutes, under NextAuth's names."""
-    checks = Checks.make()
-    written = COOKIES.write(checks, "google", NOW)
+    names, checks, family = NAMES_OF[version], Checks.make(), PROTOCOLS[version].cookies
+    cookies = CheckCookies(names, SECRET)
+    written = cookies.write(checks, "google", TOKEN, NOW)
     assert [cookie.partition("=")[0] for cookie in written] == [
-        "__Secure-next-auth.state",
-        "__Secure-next-auth.nonce",
-        "__Secure-next-auth.pkce.code_verifier",
+        f"__Secure-{family}.state",
+        f"__Secure-{family}.nonce",
+        f"__Secure-{family}.pkce.code_verifier",
     ]
     assert all("HttpOnly; Secure; SameSite=Lax" in cookie for cookie in written)
-    assert COOKIES.find(sent(written), "google", NOW) == checks
-    assert COOKIES.find(sent(written), "google", NOW + MAX_AGE + CLOCK_TOLERANCE - 1) == checks
-    assert COOKIES.find(sent(written), "google", NOW + MAX_AGE + CLOCK_TOLERANCE) is None
-    assert all(NAMES.owns(name) for name in sent(written))
+    assert cookies.find(sent(written), "google", TOKEN, NOW) == checks
+    assert cookies.find(sent(written), "google", TOKEN, NOW + MAX_AGE + CLOCK_TOLERANCE - 1) == checks
+    assert cookies.find(sent(written), "google", TOKEN, NOW + MAX_AGE + CLOCK_TOLERANCE) is None
+    assert all(names.owns(name) for name in sent(written))
 
 
-def test_what_is_not_ours_is_not_found() -> None:
+@VERSIONS
+def test_what_is_not_ours_is_not_found(version: Version) -> None:
     """Of another provider, of another secret, one of them missing, or one in the place of another: there are none."""
-    written = sent(COOKIES.write(Checks.make(), "google", NOW))
-    assert COOKIES.find(written, "kakao", NOW) is None
-    assert CheckCookies(NAMES, "t" * 32).find(written, "google", NOW) is None
-    assert CheckCookies(NAMES, "t" * 32, ("s" * 32,)).find(written, "google", NOW) is not None
+    names = NAMES_OF[version]
+    cookies = CheckCookies(names, SECRET)
+    written = sent(cookies.write(Checks.make(), "google", TOKEN, NOW))
+    assert cookies.find(written, "kakao", TOKEN, NOW) is None
+    assert CheckCookies(names, "t" * 32).find(written, "google", TOKEN, NOW) is None
+    assert CheckCookies(names, "t" * 32, (SECRET,)).find(written, "google", TOKEN, NOW) is not None
     for name in written:
-        assert COOKIES.find({each: value for each, value in written.items() if each != name}, "google", NOW) is None
+        assert (
+            cookies.find({each: value for each, value in written.items() if each != name}, "google", TOKEN, NOW) is None
+        )
         for other in written:
             exchanged = {**written, name: written[other]}
-            assert (COOKIES.find(exchanged, "google", NOW) is None) == (name != other)
-    assert COOKIES.find({}, "google", NOW) is None
-    assert COOKIES.find(dict.fromkeys(written, "nonsense"), "google", NOW) is None
+            assert (cookies.find(exchanged, "google", TOKEN, NOW) is None) == (name != other)
+    assert cookies.find({}, "google", TOKEN, NOW) is None
+    assert cookies.find(dict.fromkeys(written, "nonsense"), "google", TOKEN, NOW) is None
+
+
+@VERSIONS
+def test_they_are_good_in_one_browser(version: Version) -> None:
+    """In a browser of another csrf token there are none: a sibling domain may have set them there.
+
+    It can set them, since NextAuth's names are ``__Secure-``, but not the csrf cookie, which is ``__Host-``.
+    """
+    cookies = CheckCookies(NAMES_OF[version], SECRET)
+    assert NAMES_OF[version].csrf.startswith("__Host-")
+    written = sent(cookies.write(Checks.make(), "google", TOKEN, NOW))
+    assert cookies.find(written, "google", "b2" * 32, NOW) is None
+    others = sent(cookies.write(Checks.make(), "google", "b2" * 32, NOW))
+    for name in written:
+        assert cookies.find({**written, name: others[name]}, "google", TOKEN, NOW) is None
+
+
+def test_how_they_are_sealed() -> None:
+    """Version 4 seals by A256GCM; version 5 by A256CBC-HS512, and each cookie's key follows from its whole name."""
+    headers = {}
+    for version, names in NAMES_OF.items():
+        written = sent(CheckCookies(names, SECRET).write(Checks.make(), "google", TOKEN, NOW))
+        first = [each.partition(".")[0] for each in written.values()]
+        headers[version] = [json.loads(base64.urlsafe_b64decode(f"{each}==")) for each in first]
+    assert headers["4"] == [{"alg": "dir", "enc": "A256GCM"}] * 3
+    assert [(each["alg"], each["enc"]) for each in headers["5"]] == [("dir", "A256CBC-HS512")] * 3
+    assert len({each["kid"] for each in headers["5"]}) == 3
 
 
 def test_what_an_answer_is_for_is_found() -> None:
     """They say for which session an identity is to be added; with one of a sign-in among them, there are none."""
     checks = Checks.make("a session")
-    written = sent(COOKIES.write(checks, "google", NOW))
-    assert COOKIES.find(written, "google", NOW) == checks
-    of_a_sign_in = sent(COOKIES.write(Checks.make(), "google", NOW))
-    of_another = sent(COOKIES.write(Checks.make("another session"), "google", NOW))
+    written = sent(COOKIES.write(checks, "google", TOKEN, NOW))
+    assert COOKIES.find(written, "google", TOKEN, NOW) == checks
+    of_a_sign_in = sent(COOKIES.write(Checks.make(), "google", TOKEN, NOW))
+    of_another = sent(COOKIES.write(Checks.make("another session"), "google", TOKEN, NOW))
     for others in (of_a_sign_in, of_another):
         for name in written:
-            assert COOKIES.find({**written, name: others[name]}, "google", NOW) is None
+            assert COOKIES.find({**written, name: others[name]}, "google", TOKEN, NOW) is None
 
 
 def test_they_are_cleared() -> None:

@@ -16,7 +16,9 @@ from auth_service.providers.file import (
     origin_of,
     parse_providers,
 )
+from auth_service.providers.metadata import read_metadata
 from auth_service.providers.presets import LOG_IN_ANEW, OPENID_SCOPES, PRESETS
+from tests.support.published_metadata import PUBLISHED
 
 SECRET = 'client_id = "us"\nclient_secret_file = "secret"\n'
 
@@ -76,20 +78,24 @@ scopes = ["openid", "email"]
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets(folder: Path, preset: str) -> None:
-    """A preset says all but who we are there, and that all its endpoints are at its origins, by https."""
+    """A preset says all but who we are there, and that its endpoints, and no others, are at its origins, by https."""
     (found,) = parse_providers(write(f'id = "{preset}"\npreset = "{preset}"'), folder)
     known = PRESETS[preset]
-    assert (found.name, found.issuer, found.scopes, found.endpoints) == (
+    assert (found.name, found.issuer, found.scopes, found.endpoints, found.anew) == (
         known.name,
         known.issuer,
         known.scopes,
         known.endpoints,
+        known.anew,
     )
     if known.endpoints is not None:
-        urls = (known.endpoints.authorization, known.endpoints.token, *known.endpoints.documents)
-        assert {origin_of(url) for url in urls} <= set(found.origins)
+        urls = {known.endpoints.authorization, known.endpoints.token, *known.endpoints.documents}
     else:
         assert "openid" in found.scopes
+        metadata = read_metadata(PUBLISHED[preset], found)
+        assert metadata.algorithms == ("RS256",)
+        urls = {metadata.authorization, metadata.token, metadata.keys, metadata.userinfo} - {None}
+    assert {origin_of(str(url)) for url in urls} == set(found.origins)
     assert all(origin.startswith("https://") for origin in found.origins)
 
 
@@ -109,6 +115,11 @@ def test_presets(folder: Path, preset: str) -> None:
         (write('id = "a"\npreset = "google"\nsecret = "x"'), "line 4: secret: unknown word"),
         (write('id = "a"\npreset = "google"\nclient_secret = "x"'), "line 4: client_secret: unknown word"),
         (write('id = "a"\nissuer = "http://login.example.com"'), "line 3: issuer: must be https in production"),
+        (
+            write('id = "a"\nissuer = "https://a"\norigins = ["https://b", "http://a"]'),
+            "line 4: origins: must be https in production",
+        ),
+        (write('id = "a"\npreset = "google"\norigins = ["http://a"]'), "line 4: origins: must be https in production"),
         (write('id = "a"\nissuer = "https://login.example.com?a=b"'), "line 3: issuer: must be a URL"),
         (write('id = "a"\nissuer = "https://user@login.example.com"'), "line 3: issuer: must be a URL"),
         (write('id = "a"\nissuer = "login.example.com"'), "line 3: issuer: must be a URL"),
@@ -233,3 +244,15 @@ def test_any_text(folder: Path, text: str) -> None:
 def test_origins(url: str, origin: str | None) -> None:
     """An origin is written as browsers write it; what may be read in two ways has none."""
     assert origin_of(url) == origin
+
+
+@pytest.mark.parametrize("origin", ["https://keys.example.com", "http://localhost:8080", "http://127.0.0.1:8080"])
+def test_further_origins(folder: Path, origin: str) -> None:
+    """What is called there is https, as at the issuer; in development it may be http. On this machine it always may."""
+    text = write(f'id = "a"\nissuer = "https://a"\norigins = ["{origin}"]')
+    (found,) = parse_providers(text, folder)
+    assert found.origins == ("https://a", origin)
+    (found,) = parse_providers(
+        write('id = "a"\nissuer = "https://a"\norigins = ["http://b"]'), folder, is_development=True
+    )
+    assert found.origins == ("https://a", "http://b")

@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_service.providers.identities import choose_name
-from auth_service.providers.profiles import Profile, ProfileRefused, read_claims, read_github, read_naver
+from auth_service.new_users import choose_name
+from auth_service.providers.presets import PRESETS
+from auth_service.providers.profiles import (
+    Profile,
+    ProfileRefused,
+    read_claims,
+    read_github,
+    read_google,
+    read_naver,
+)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +45,28 @@ def test_no_subject(sub: object) -> None:
     """Without a subject, nobody is anybody."""
     with pytest.raises(ProfileRefused):
         read_claims({"sub": sub})
+
+
+@pytest.mark.parametrize(
+    ("email", "more", "is_proven"),
+    [
+        ("ada@gmail.com", {}, True),
+        ("Ada@GMail.com", {}, True),
+        ("ada@example.com", {"hd": "example.com"}, True),
+        ("ada@example.com", {}, False),
+        ("ada@example.com", {"hd": ""}, False),
+        ("ada@example.com", {"hd": True}, False),
+        ("ada@notgmail.com", {}, False),
+        ("ada@gmail.com.example.com", {}, False),
+        ("ada@gmail.com", {"email_verified": False}, False),
+        ("ada@example.com", {"hd": "example.com", "email_verified": "true"}, False),
+    ],
+)
+def test_google(email: str, more: Mapping[str, object], is_proven: bool) -> None:  # noqa: FBT001 - a parameter
+    """Google vouches for its own addresses and those of Workspace domains; any other may have another owner by now."""
+    claims = {"sub": "1", "email": email, "email_verified": True, **more}
+    assert read_google(claims) == Profile("1", email, is_proven)
+    assert PRESETS["google"].read is read_google
 
 
 USER: Mapping[str, object] = {"id": 583231, "login": "octocat", "name": None, "email": "public@example.com"}

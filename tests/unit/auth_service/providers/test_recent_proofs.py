@@ -5,7 +5,13 @@ import uuid
 
 import pytest
 
-from auth_service.providers.recent_proofs import MAX_AUTH_AGE, NEVER_SAID, Proven, is_recently_proven, require_recent
+from auth_service.providers.recent_proofs import (
+    MAX_AUTH_AGE,
+    NEVER_SAID,
+    Reauthentication,
+    is_recently_proven,
+    require_recent,
+)
 from auth_service.tables.sessions import Session, SessionId
 from shared.errors import Unauthorized
 
@@ -45,7 +51,7 @@ def test_what_no_provider_says_counts_for_who_has_no_password() -> None:
 
 def test_who_did_not_sign_in_recently_is_asked_to() -> None:
     """The refusal says how long ago a sign-in may be (RFC 9470, section 3)."""
-    require_recent(Proven(has_password=True, is_recent=True))
+    require_recent(Reauthentication(has_password=True, is_recent=True))
     with pytest.raises(Unauthorized) as refused:
-        require_recent(Proven(has_password=True, is_recent=False))
+        require_recent(Reauthentication(has_password=True, is_recent=False))
     assert 'max_age="300"' in refused.value.headers["WWW-Authenticate"]

@@ -42,7 +42,7 @@ def test_a_diff_says_whether_something_changes(tmp_path: Path, capsys: pytest.Ca
     assert main(["--diff", old, new, "--json"]) == NO
     assert json.loads(capsys.readouterr().out)["changes"] is True
     assert main(["--diff", old, new, "--markdown"]) == NO
-    assert capsys.readouterr().out.startswith("**The policy changes: opens 1 ")
+    assert capsys.readouterr().out.startswith("**The policy changes: opens 1, reroutes 1 ")
 
 
 def test_promises_are_proven(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,7 +52,9 @@ def test_promises_are_proven(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main(["--prove", promises, "--rules", page]) == YES
     assert capsys.readouterr().out == "line 1    never_public /a: holds\nline 2    not_routed /b: holds\n"
     assert main(["--prove", promises, "--rules", public]) == NO
-    assert "line 1    never_public /a: broken by GET /a (line 3, public, to posts)\n" in capsys.readouterr().out
+    assert (
+        "line 1    never_public /a: broken by GET /a (anonymous): line 3: public to posts\n" in capsys.readouterr().out
+    )
     assert main(["--prove", promises, "--rules", public, "--json"]) == NO
     proofs = json.loads(capsys.readouterr().out)["promises"]
     assert [proof["status"] for proof in proofs] == ["broken", "holds"]
@@ -93,16 +95,29 @@ def test_an_api_is_covered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         "GET     /a: line 3: public to posts: /a",
         "no operation uses line 7: page to posts: /b",
     ]
-    api = write(tmp_path, "openapi.json", json.dumps({"paths": {"/{x}": {"get": {}}, "/c": {"put": {}}}}))
+    api = write(
+        tmp_path, "openapi.json", json.dumps({"paths": {"/{x}": {"get": {}}, "/c": {"put": {}}, "/d/{x}": {"put": {}}}})
+    )
     assert main(["--coverage", api, "--rules", policy]) == NO
     assert capsys.readouterr().out.splitlines() == [
         "GET     /{x}: line 3: public to posts: /a, such as /a",
         "GET     /{x}: line 7: page to posts: /b, such as /b",
-        "GET     /{x}: NO RULE decides some, such as /c",
-        "PUT     /c: NO RULE decides any path, such as /c",
+        "GET     /{x}: NO RULE decides some of its paths, such as /c",
+        "PUT     /c: NO RULE decides it",
+        "PUT     /d/{x}: NO RULE decides any of its paths, such as /d/a",
     ]
     assert main(["--coverage", api, "--rules", policy, "--json"]) == NO
     assert json.loads(capsys.readouterr().out)["operations"][1]["unreached"] == "/c"
+
+
+def test_a_project_without_a_matcher_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file without a matcher is for every path, one with an empty matcher for none: either is said."""
+    policy = write(tmp_path, "rules.toml", PAGE)
+    assert main(["--nextjs", write(tmp_path, "none.ts", "export function proxy() {}"), "--rules", policy]) == YES
+    assert capsys.readouterr().out.startswith("Next.js guards every path: there is no matcher in the file\nBoth agree")
+    empty = write(tmp_path, "empty.ts", "export const config = { matcher: [] }")
+    assert main(["--nextjs", empty, "--rules", policy]) == YES
+    assert capsys.readouterr().out.startswith("Next.js guards no path: the matcher is empty\nBoth agree")
 
 
 @pytest.mark.parametrize(

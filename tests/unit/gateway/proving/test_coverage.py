@@ -34,9 +34,27 @@ def test_operations_are_read() -> None:
         assert read_operations(write("/a", servers=[{"url": url}])) == [Operation("GET", path)]
 
 
+def test_the_nearest_server_counts() -> None:
+    """What a path or an operation says of its server goes before what the document says."""
+    servers = {name: [{"url": f"/{name}"}] for name in ("document", "path", "operation")}
+    item = {"get": {"servers": servers["operation"]}, "put": {}, "servers": servers["path"]}
+    text = json.dumps({"paths": {"/a": item, "/b": {"get": {}}}, "servers": servers["document"]})
+    assert [str(operation.path) for operation in read_operations(text)] == ["/operation/a", "/path/a", "/document/b"]
+
+
+def test_a_method_that_the_gateway_refuses_has_no_rule() -> None:
+    """An operation with TRACE is one of the document, and no rule can reach it."""
+    (operation,) = read_operations(write("/a", methods=("trace",)))
+    assert operation == Operation("TRACE", "/a")
+    (reach,) = cover(read(rule("/a")), [operation]).operations
+    assert (reach.rules, reach.unreached and reach.unreached.text) == ({}, "/a")
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
+        ('{"swagger": "2.0", "paths": {"/a": {"get": {}}}}', "this is Swagger 2: convert it to OpenAPI 3 first"),
+        ('{"paths": {"/a": {"$ref": "#/x"}}}', "/a: refers to another place, which is not read"),
         ("{", "this is no JSON"),
         ("[" * 100_000, "this is no JSON"),
         ("[]", "there are no paths"),

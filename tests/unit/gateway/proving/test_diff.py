@@ -1,15 +1,16 @@
 """What a change of the policy changes: all of it, nothing else, and each with a request that shows it."""
 
 from collections.abc import Callable
+from dataclasses import fields
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.policy.choice import RequestFacts, choose_for_spelling
 from gateway.policy.decision import answer_without_rule, apply_rule
 from gateway.policy.file import load_policy, parse_policy
-from gateway.policy.rules import Policy
+from gateway.policy.rules import Policy, Rule
 from gateway.policy.spellings import Spelling, read_spelling
 from gateway.proving.cases import NOBODY
 from gateway.proving.diff import Diff, compare_policies
@@ -53,6 +54,7 @@ def test_what_is_reported_differs_and_what_differs_is_reported(seed: int) -> Non
 
 
 @given(st.integers(0, 2**32))
+@example(4020)  # a rule that decides nothing takes spellings
 def test_where_nothing_is_reported_no_spelling_differs(seed: int) -> None:
     """Of two policies between which no difference and no doubt is told, none is in how a path may be spelled."""
     maker = PolicyMaker(seed)
@@ -154,6 +156,15 @@ def test_nothing_changes(old: list[str], new: list[str]) -> None:
                 "/a PUT: anonymous 405 posts",
                 "/a PUT: signed in 405 posts",
                 "/a OPTIONS: anyone 204 204",
+            ],
+        ),
+        (
+            [rule("/a")],
+            [rule("/a", authorization='"own"')],
+            [
+                "/a GET HEAD POST PUT PATCH DELETE: anonymous posts posts",
+                "/a GET HEAD POST PUT PATCH DELETE: signed in by the session cookie posts posts",
+                "/a GET HEAD POST PUT PATCH DELETE: signed in by a token in the header posts posts",
             ],
         ),
     ],
@@ -307,6 +318,53 @@ def test_a_condition_on_what_the_gateway_reads_is_no_guess() -> None:
     assert any("conditions look at what the gateway reads itself" in each for each in diff.undecided)
 
 
+BY_COOKIE = "signed in by the session cookie"
+SEVERAL = "with several Authorization headers"
+
+
+def test_credentials_that_a_service_gets_are_a_change() -> None:
+    """Switching ``authorization = "own"`` on or off is told of every caller, and that it refuses two credentials."""
+    without, own = read(rule("/a")), read(rule("/a", authorization='"own"'))
+    for old, new, refusal in ((without, own, "posts 400"), (own, without, "400 posts")):
+        diff = compare_policies(old, new)
+        check_changes(diff, old, new)
+        assert list_changes(diff, SEVERAL) == [
+            f"/a GET HEAD POST PUT PATCH DELETE: {who} {refusal}" for who in ("anonymous", BY_COOKIE)
+        ]
+    assert compare_policies(own, own).is_empty
+
+
+CHANGED_WORDS: dict[str, tuple[str, str]] = {
+    # Of each word of a rule, a rule with it and one without, or with another.
+    "matchers": (rule("/a"), rule("/b")),
+    "access": (rule("/a"), rule("/a", "page")),
+    "upstream": (rule("/a"), rule("/a", upstream='"gateway"')),
+    "methods": (rule("/a"), rule("/a", methods='["GET"]')),
+    "has": (rule("/a"), rule("/a", has=has("cookie", "c"))),
+    "missing": (rule("/a"), rule("/a", missing=has("cookie", "c"))),
+    "max_body": (rule("/a"), rule("/a", max_body="9")),
+    "websocket": (rule("/a"), rule("/a", websocket="true")),
+    "role": (rule("/a", "page"), rule("/a", "page", role='"admin"')),
+    "max_auth_age": (rule("/a", "page"), rule("/a", "page", max_auth_age="9")),
+    "anonymous_forms": (rule("/a", "page"), rule("/a", "page", anonymous_forms="true")),
+    "authorization": (rule("/a"), rule("/a", authorization='"own"')),
+    "identity": (rule("/a"), rule("/a", identity='["Remote-User"]')),
+    "paths": (rule("/a"), rule("/a", paths='"encoded"')),
+    "strip": (rule("/a/b"), rule("/a/b", strip='"/a"')),
+    "cookies": (rule("/a"), rule("/a", cookies='"session"')),
+}
+
+
+@pytest.mark.parametrize("word", [field.name for field in fields(Rule) if field.compare and field.name != "line"])
+def test_every_word_of_a_rule_counts(word: str) -> None:
+    """Whatever a rule says, a change of it is told; so is a change of any word that rules learn later."""
+    one, other = map(read, CHANGED_WORDS[word])
+    for old, new in ((one, other), (other, one)):
+        diff = compare_policies(old, new)
+        assert check_changes(diff, old, new)
+        assert not diff.undecided
+
+
 EDITS: list[tuple[str, Callable[[str], str]]] = [
     ("/userposts", lambda text: text.replace('["/userposts/:path*"]', '["/userposts/:path+"]')),
     ("/api/user/a/a", lambda text: text.replace('"/api/user/:id"', '"/api/user/:id+"')),
@@ -314,6 +372,7 @@ EDITS: list[tuple[str, Callable[[str], str]]] = [
     ("/api/me/email", lambda text: text.replace("max_auth_age = 300\n", "")),
     ("/account", lambda text: text.replace("anonymous_forms = true\nmax_body = 16384", "max_body = 16384")),
     ("/forgot", lambda text: text.replace("max_body = 8192", "max_body = 8193")),
+    ("/api/revocations", lambda text: text.replace('\nauthorization = "own" ', "\n#")),
     ("/docs", lambda text: text.replace('"/docs"', '"/doc"')),
 ]
 

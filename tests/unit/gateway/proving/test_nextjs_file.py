@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.proving.nextjs_file import EVERY_PATH, NextjsUnreadable, NextMatcher, read_matchers
+from gateway.proving.nextjs_file import EVERY_PATH, NextMatcher, read_matchers
+from gateway.proving.nextjs_tokens import NextjsUnreadable
 
 EXAMPLE = Path(__file__).parents[4] / "examples" / "nextjs" / "proxy.ts"
 
@@ -32,6 +33,9 @@ def read(text: str) -> list[str]:
         (r"{ matcher: '/(.*\\.png)' }", [r"/(.*\.png)"]),
         (r"{ matcher: '/\u0061\x62\u{63}\'' }", ["/abc'"]),
         ('{ matcher: ["/a"] as const }', ["/a"]),
+        ('{ matcher: ["/a", "/b"] satisfies Array<Middleware<x, y>>, runtime: "edge" }', ["/a", "/b"]),
+        ('{ matcher: ["/a" as string, { source: "/b" as const, has: [] } as M] as const satisfies M[] }', ["/a", "/b"]),
+        ('{ matcher: "/a" as { x: string }["x"] }', ["/a"]),
         ('{ /* matcher: "/b" */ matcher: // "/c"\n "/a" }', ["/a"]),
         ('{ matcher: "/a", matcher: "/b" }', ["/b"]),
     ],
@@ -46,10 +50,12 @@ def test_what_is_constant_is_read(config: str, sources: list[str]) -> None:
     [
         ("", ""),
         ('import { x } from "y";\nexport default withAuth(function f(r) { return r; });\n', ""),
+        ('export { auth as proxy } from "./auth";\n', ""),
         ("// export const config = { matcher: '/b' }\n", ""),
         ("const s = `export const config = ${`{ matcher: '/b' }`} { } ${ { a: `}` }.a }`;\n", ""),
         ("const r = /[\"'`/]export const config/g.test(x) / 2;\n", ""),
-        ("const q = a / b; const t = c[0] / 2;\n", " / 3"),
+        ("const q = a / b; const t = c[0] / 2;\n", "\nconst s = q / 3"),
+        ("", ", other = { matcher: '/b' }"),
         ("", " satisfies MiddlewareConfig;\nconst config2 = { matcher: '/b' };"),
         ("function config() { return 1 }\n", ""),
     ],
@@ -68,15 +74,27 @@ def test_other_code_is_passed_over(before: str, after: str) -> None:
         ("export const config = { matcher: `/${a}` }", "line 1: the matcher is not a constant"),
         ("export const config = { matcher: [...shared] }", "line 1: the matcher is not a constant, at ..."),
         ("export const config = { ...shared }", "line 1: config has a member that is not written out, at ..."),
-        ("export const config = { matcher }", "line 1: config has a member that is not written out, at }"),
+        ("export const config = {\n matcher }", "line 2: config has a member that is not written out, at matcher"),
+        (
+            "export const config = { matcher() { return x } }",
+            "line 1: config has a member that is not written out, at ma",
+        ),
+        ("export const config = { matcher: ['/a'] as X + b }", "line 1: matcher is not a constant, at +"),
         ("export const config = { [key]: 1 }", "line 1: config has a member that is not written out, at ["),
         ("export const config = make()", "line 1: config is not written out as an object, at make"),
+        ("export const config = { matcher: '/a' }[0]", "line 1: config is not a constant, at ["),
         ("export const config: X", "line 1: config is not a constant, at the end"),
         ("export const config = { matcher: [{ has: [] }] }", "line 1: an object of the matcher has no source"),
         ("export const config = { a: [", "line 1: config does not end, at the end"),
         ("const config = { matcher: '/a' };\nexport { config };", "line 2: config is not exported as export const"),
         ("export { a, c as config };", "line 1: config is not exported as export const"),
         ("export let config = { matcher: '/a' };", "line 1: config is not exported as export const"),
+        ("export const a = [1, 2], config = { matcher: '/a' };", "line 1: config is not exported as export const"),
+        ("export const { config } = all;", "line 1: config is not exported as export const"),
+        ("\nexport * from './all';", "line 2: config is not exported as export const"),
+        ("export function config() {}", "line 1: config is not exported as export const"),
+        ("module.exports = { config: { matcher: '/a' } };", "line 1: config is not exported as export const"),
+        ("exports.config = { matcher: '/a' };", "line 1: config is not exported as export const"),
         ("let s = `a", "line 1: a template that does not end"),
         ("let s = " + "`${" * 10_000, "line 1: too deeply nested"),
         ("export const config = { matcher: [['/a']] }", "line 1: the matcher is not a constant, at ["),
@@ -101,6 +119,11 @@ def test_a_file_without_config_is_for_every_path() -> None:
     """Next.js runs such a file for every path."""
     assert read('export { default } from "next-auth/middleware"') == [EVERY_PATH]
     assert read("") == [EVERY_PATH]
+    assert read("export const a = { b: [1, config = 2], config: 1 }, c = f(a, config = 3); let d, config = 4") == [
+        EVERY_PATH
+    ]
+    assert read("export * as config2 from 'x'; export type config = string; f(exports)") == [EVERY_PATH]
+    assert read_matchers("let a") == [NextMatcher(EVERY_PATH, None)]
     assert read('import { config } from "./x"; export { config as other }; export function f() {}') == [EVERY_PATH]
 
 

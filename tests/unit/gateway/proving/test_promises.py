@@ -49,37 +49,55 @@ def test_a_promise_that_is_kept_holds(promise: str, rules: list[str]) -> None:
 @pytest.mark.parametrize(
     ("promise", "rules", "broken_by"),
     [
-        ('never_public = ["/a/:x*"]', [rule("/a/:x", "page"), rule("/:x*")], "GET /a (line 7, public, to posts)"),
-        ('never_public = ["/a"]', [rule("/a", "page", methods='["GET"]'), rule("/a")], "POST /a (line 8, public"),
-        ('never_public = ["/:x*"]', [rule("/a/b/c/안")], "GET /a/b/c/%EC%95%88 (line 3"),
+        (
+            'never_public = ["/a/:x*"]',
+            [rule("/a/:x", "page"), rule("/:x*")],
+            "GET /a (anonymous): line 7: public to posts",
+        ),
+        ('never_public = ["/a"]', [rule("/a", "page", methods='["GET"]'), rule("/a")], "POST /a (anonymous): line 8"),
+        ('never_public = ["/:x*"]', [rule("/a/b/c/안")], "GET /a/b/c/%EC%95%88 (anonymous): line 3"),
         (
             'never_public = ["/a"]',
             [rule("/a", has=has("header", "x-beta", "on"))],
-            "GET /a, x-beta: on (line 3, public",
+            "GET /a (anonymous, X-Beta: on): line 3",
         ),
-        ('never_public = ["/a"]', [rule("/a", has=has("query", "q", "\\\\d"))], "GET /a?q=0 (line 3, public"),
+        ('never_public = ["/a"]', [rule("/a", has=has("query", "q", "\\\\d"))], "GET /a?q=0 (anonymous): line 3"),
         (
             'only_role = { admin = ["/a/:x*"] }',
             [rule("/a", "page", **ADMIN), rule("/a/:x", "page")],
-            "GET /a/a (line 8",
+            "GET /a/a (signed in): line 8: page to posts",
         ),
+        ('only_role = { admin = ["/a"] }', [rule("/a")], "GET /a (anonymous): line 3"),
         (
             'only_role = { editor = ["/a"] }',
             [rule("/a", "page", **ADMIN)],
-            "GET /a (line 3, page, to posts, role admin",
+            "GET /a (signed in): line 3: page to posts, role admin",
         ),
-        ('same_as_nextjs = ["/a"]', [rule("/a", "protected")], "GET /a (line 3, protected"),
+        ('same_as_nextjs = ["/a"]', [rule("/a", "protected")], "GET /a (anonymous): line 3: protected"),
         (
             'same_as_nextjs = ["/a"]',
             [rule("/a", "page", max_auth_age="60")],
-            "GET /a (line 3, page, to posts, signed in",
+            "GET /a (signed in): line 3: page to posts, signed in within 60 s",
         ),
-        ('same_as_nextjs = ["/a"]', [rule("/a", "page", methods='["GET"]'), rule("/a")], "POST /a (line 8, public"),
-        ('same_as_nextjs = ["/a/:x*"]', [rule("/a/:x+", "page")], "GET /a (no rule decides it)"),
-        ('goes_to = { posts = ["/a/:x*"] }', [rule("/a/b", upstream='"gateway"'), rule("/:x*")], "GET /a/b (line 3"),
-        ('goes_to = { posts = ["/a/:x*"] }', [rule("/a")], "GET /a/a (no rule decides it)"),
-        ('goes_to = { posts = ["/a"] }', [rule("/a", missing=has("cookie", "c"))], "GET /a, cookie: c=a (no rule"),
-        ('not_routed = ["/a/:x*"]', [rule("/:x/b", methods='["PUT"]')], "PUT /a/b (line 3, public"),
+        (
+            'same_as_nextjs = ["/a"]',
+            [rule("/a", "page", methods='["GET"]'), rule("/a")],
+            "POST /a (anonymous): line 8: public",
+        ),
+        ('same_as_nextjs = ["/a/:x*"]', [rule("/a/:x+", "page")], "GET /a (anonymous): no rule decides it"),
+        (
+            'goes_to = { posts = ["/a/:x*"] }',
+            [rule("/a/b", upstream='"gateway"'), rule("/:x*")],
+            "GET /a/b (anonymous): line 3",
+        ),
+        ('goes_to = { posts = ["/a/:x*"] }', [rule("/a")], "GET /a/a (anonymous): no rule decides it"),
+        ('goes_to = { gateway = ["/a"] }', [rule("/a", "page")], "GET /a (signed in): line 3"),
+        (
+            'goes_to = { posts = ["/a"] }',
+            [rule("/a", missing=has("cookie", "c"))],
+            "GET /a (anonymous, Cookie: c=a): no rule",
+        ),
+        ('not_routed = ["/a/:x*"]', [rule("/:x/b", methods='["PUT"]')], "PUT /a/b (anonymous): line 3: public"),
     ],
 )
 def test_a_promise_that_is_not_kept_is_broken_by_a_shortest_request(
@@ -100,9 +118,9 @@ STRICT, LOOSE = rule("/a/:x([^%;]*)", "page"), rule("/:x(.*)", paths='"encoded"'
         (
             "/a/:x*",
             [rule("/a", "page"), STRICT, LOOSE],
-            "undecided: a spelling that may be read as /a/% could break it (line 11, public, to posts)",
+            "undecided: a spelling that may be read as /a/% could break it (line 11: public to posts)",
         ),
-        ("/a/:x(b|%)", [rule("/a/b", "page"), LOOSE], "broken by GET /a/%25 (line 7, public, to posts)"),
+        ("/a/:x(b|%)", [rule("/a/b", "page"), LOOSE], "broken by GET /a/%25 (anonymous): line 7: public to posts"),
     ],
 )
 def test_a_promise_is_about_other_spellings_too(matcher: str, rules: list[str], says: str) -> None:
@@ -123,10 +141,10 @@ def test_a_promise_holds_exactly_if_no_request_breaks_it(seed: int, matcher: str
         if proof.promise.matcher.matches(request.path.text)
     ]
     are_public = [rule.access is Access.PUBLIC for decision in found if (rule := find_rule(decision))]
-    if proof.case is not None:
+    if proof.example is not None:
         assert proof.rule is not None
         assert (proof.status, proof.rule.access) == (Status.BROKEN, Access.PUBLIC)
-        assert proof.promise.matcher.matches(proof.case.request.path.text)
+        assert proof.promise.matcher.matches(proof.example.request.path.text)
     else:
         assert proof.status is Status.HOLDS or "a spelling" in proof.remark
         assert not any(are_public)
@@ -193,5 +211,8 @@ def test_the_tutorials_pages_opened_by_mistake_are_not_taken() -> None:
     text = DEFAULT_RULES.read_text().replace(
         'access   = "page"\nupstream = "posts"\nanonymous_forms = true', 'access   = "public"\nupstream = "posts"'
     )
-    with pytest.raises(PolicyInvalid, match=r"never_public /userposts/:path\*: broken by GET /userposts \(line \d+,"):
+    with pytest.raises(
+        PolicyInvalid,
+        match=r"never_public /userposts/:path\*: broken by GET /userposts \(anonymous\): line \d+: public",
+    ):
         check_promises(parse_policy(text, ADDRESSES), OWN)

@@ -79,7 +79,7 @@ def describe(words: list[dict[str, str]], method: str, chosen: list[Situation]) 
 
 def test_where_the_header_is_the_applications_it_matters_who_is_known_by_it() -> None:
     """A token in a header that is not ours proves nothing, and several such headers are refused."""
-    ways = Ways.of(rules_of({"authorization": '"own"'}), "GET")
+    ways = Ways.of(rules_of(OWN), "GET")
     assert ways.sender == (Sender(), Sender(NO_ROLE), Sender(NO_ROLE, 0, by_header=True))
     assert ways.is_repeated == (False, True)
     assert Ways.of(rules_of({"authorization": '"token"'}), "GET").is_repeated == (False,)
@@ -87,6 +87,7 @@ def test_where_the_header_is_the_applications_it_matters_who_is_known_by_it() ->
 
 HELD, OLD = Sender(ADMIN), Sender(NO_ROLE, 61)
 UPGRADE = ((b"upgrade", b"websocket"),)
+OWN = {"authorization": '"own"'}
 
 
 @pytest.mark.parametrize(
@@ -108,19 +109,9 @@ UPGRADE = ((b"upgrade", b"websocket"),)
         ([{"access": '"page"'}], [Situation(Sender())], "anonymous", "navigating"),
         ([{"access": '"page"'}], [Situation(Sender(), is_fetch=True)], "anonymous", "not navigating"),
         ([{}], [Situation(Sender(), upgrade=UPGRADE)], "anonymous", "asking badly for a WebSocket"),
-        (
-            [{"authorization": '"own"'}],
-            [Situation(Sender(NO_ROLE, 0, by_header=True))],
-            "signed in by a token in the header",
-            "",
-        ),
-        ([{"authorization": '"own"'}], [Situation(Sender(NO_ROLE))], "signed in by the session cookie", ""),
-        (
-            [{"authorization": '"own"'}],
-            [Situation(Sender(), is_repeated=True)],
-            "anonymous",
-            "with several Authorization headers",
-        ),
+        ([OWN], [Situation(Sender(NO_ROLE, 0, by_header=True))], "signed in by a token in the header", ""),
+        ([OWN], [Situation(Sender(NO_ROLE))], "signed in by the session cookie", ""),
+        ([OWN], [Situation(Sender(), is_repeated=True)], "anonymous", "with several Authorization headers"),
         ([{"max_body": "9"}], [Situation(Sender(), body=10)], "anonymous", "with a body of 10 bytes or more"),
         (
             [{"max_body": "9"}, {"max_body": "19"}],
@@ -128,6 +119,7 @@ UPGRADE = ((b"upgrade", b"websocket"),)
             "anonymous",
             "with a body of 10 to 19 bytes",
         ),
+        ([OWN], [Situation(Sender())], "anonymous", ""),
     ],
 )
 def test_situations_in_words(words: list[dict[str, str]], chosen: list[Situation], who: str, how: str) -> None:

@@ -152,6 +152,17 @@ def test_only_a_key_that_may_be_published_is_asked_for(header: dict[str, object]
     assert bool(asked) is is_asked_for
 
 
+@pytest.mark.parametrize(
+    ("kid", "is_remembered"), [("00000000", True), (TWO.header["kid"], False)], ids=["a secret's name", "a key pair's"]
+)
+def test_an_unknown_key_is_remembered_where_none_can_come(kid: object, is_remembered: bool) -> None:  # noqa: FBT001 - a table of cases
+    """A token of a key that nobody can publish yet is refused at once when it comes again."""
+    tokens = verifying(PublishedKeys(KeyRing(SECRET)))
+    token = forge(CLAIMS, {**TWO.header, "kid": kid}, by=TWO)
+    assert {outcome(tokens, token) for _ in range(2)} == {Refusal.UNKNOWN_KEY}
+    assert (len(tokens._refused) == 1) is is_remembered  # noqa: SLF001 - the memory can't be seen from outside
+
+
 # Confusion
 
 

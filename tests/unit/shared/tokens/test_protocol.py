@@ -25,6 +25,27 @@ def test_places_after_a_refusal(error: str, of_version_4: str, of_version_5: str
     assert VERSION_5.name_refusal(error, "x") == f"/signin?error={of_version_5}"
 
 
+@pytest.mark.parametrize(
+    ("error", "of_version_5"),
+    [
+        ("Callback", "/signin?error=OAuthCallbackError"),
+        ("OAuthCallback", "/signin?error=OAuthCallbackError&code=OAuthCallback"),
+        ("OAuthSignin", "/signin?error=OAuthCallbackError&code=OAuthSignin"),
+        ("OAuthCreateAccount", "/signin?error=OAuthCallbackError&code=OAuthCreateAccount"),
+        ("TooManyAttempts", "/signin?error=OAuthCallbackError&code=TooManyAttempts"),
+        ("OAuthAccountNotLinked", "/signin?error=OAuthAccountNotLinked"),
+        ("AccessDenied", "/error?error=AccessDenied"),
+        ("MissingCSRF", "/signin?error=MissingCSRF"),
+    ],
+)
+def test_places_after_a_failure_elsewhere(error: str, of_version_5: str) -> None:
+    """A sign-in with another provider that fails leads where next-auth leads, and the place says which error it was."""
+    assert VERSION_4.name_failure(error) == f"/error?error={error}"
+    assert VERSION_5.name_failure(error) == of_version_5
+    for protocol in (VERSION_4, VERSION_5):
+        assert protocol.read_error(dict(parse_qsl(urlsplit(protocol.name_failure(error)).query))) == error
+
+
 def test_places_after_a_forgery() -> None:
     """A form without a verified csrf token leads back to its page, in version 5 always to the sign-in page."""
     assert VERSION_4.name_forgery("signout") == "/signout?csrf=true"
