@@ -23,7 +23,7 @@ def team(recipes: Recipes, stack: StackUrls) -> Iterator[Running]:
 
 
 async def test_the_server_knows_who_has_signed_in(context: BrowserContext, grace: Person, stack: StackUrls) -> None:
-    """A link to a guarded page leads an anonymous browser to sign in; then the server renders their name everywhere."""
+    """A link to a guarded page leads an anonymous browser to sign in; then pages and actions know who it is."""
     page = await context.new_page()
     await page.goto("/team")
     await expect(page.get_by_role("heading")).to_have_text("Welcome")
@@ -32,6 +32,7 @@ async def test_the_server_knows_who_has_signed_in(context: BrowserContext, grace
     await expect(page.get_by_text(f"{grace.name}, number {grace.id}")).to_be_visible()
     assert page.url.partition("?")[0] == f"{stack.gateway}/team/members"
     await page.get_by_role("button", name="Greet").click()
+    await expect(page.get_by_role("listitem")).to_have_text(f"Greetings from {grace.name}")
     await page.goto("/team")
     await expect(page.get_by_role("heading")).to_have_text(f"Welcome, {grace.name}")
     await page.get_by_role("link", name="Members").click()

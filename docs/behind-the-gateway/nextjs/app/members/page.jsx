@@ -1,9 +1,14 @@
+import { revalidatePath } from "next/cache";
 import { findSession } from "../../session";
+
+const greetings = [];
 
 async function greet() {
   "use server";
-  const session = await findSession(); // an action is called by whoever likes: it asks again
-  if (session) console.log(`Greetings from ${session.user.id}`);
+  const session = await findSession(); // whoever calls an action may not have come by the page: it asks again
+  if (!session) throw new Error("nobody is signed in");
+  greetings.push(`Greetings from ${session.user.name}`);
+  revalidatePath("/members");
 }
 
 export default async function Members() {
@@ -14,6 +19,11 @@ export default async function Members() {
       <p>
         {session.user.name}, number {session.user.id}
       </p>
+      <ul>
+        {greetings.map((greeting, index) => (
+          <li key={index}>{greeting}</li>
+        ))}
+      </ul>
       <form action={greet}>
         <button>Greet</button>
       </form>
