@@ -14,12 +14,12 @@ from auth_service.guessing.rules import LimitName
 from auth_service.mail.addresses import email_key
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
-from auth_service.new_users import First, NewUser, NewUsers, Then
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.passwords.rules import GUESSABLE, find_password_fault
 from auth_service.providers.recent_proofs import Reauthentication, get_reauthentication, require_recent
 from auth_service.sessions import Sessions, SignedIn
 from auth_service.signing_in import SigningIn
+from auth_service.signing_up.new_users import First, NewUser, NewUsers, Then
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.codes import end_codes_of
 from auth_service.tables.new_sessions import ProvenUser
@@ -59,7 +59,7 @@ class Accounts:
     notices: Notices | None = None
 
     async def sign_up(self, wanted: SignUp, client: Client) -> User:
-        """Return the new user; raises EmailTaken when the e-mail address has a user, Throttled, Unavailable."""
+        """Return the new user; EmailTaken when the e-mail address has a user; else as ``hash_new``."""
         return await self.store(await self.hash_new(wanted, client), client, _nothing_more)
 
     async def sign_up_and_in(self, wanted: SignUp, client: Client, replaced: Sequence[SessionId] = ()) -> SignedIn:
@@ -79,7 +79,8 @@ class Accounts:
             return await _replace_roles(connection, user.id, roles, (), client) if roles else user
 
         password_hash = _get_taken(await self.passwords.hash_new(wanted.password), "password")
-        return await self.store(NewUser(wanted.name, wanted.email, password_hash), client, give_roles)
+        new = NewUser(wanted.name, wanted.email, password_hash)
+        return await self.new_users.store(new, client, give_roles, by_operator=True)
 
     async def change_roles(
         self, user_id: int, added: Sequence[str], removed: Sequence[str], client: Client, *, keep_sessions: bool = False
@@ -179,11 +180,15 @@ class Accounts:
         return user
 
     async def hash_new(self, wanted: SignUp, client: Client) -> NewUser:
-        """Hash the password of somebody who is allowed to sign up; raises Throttled, Unavailable, Invalid."""
+        """Hash the password of somebody who is allowed to sign up.
+
+        SignUpClosed, InvitationWanted; Throttled, Unavailable, Invalid.
+        """
+        invitation = await self.new_users.invitations.admit(client)
         with self._take_slot(wanted.email, client) as slot:
             await self.admission.admit_address(LimitName.SIGN_UP, client)
             password_hash = _get_taken(await self.passwords.hash_new(wanted.password, slot), "password")
-        return NewUser(wanted.name, wanted.email, password_hash)
+        return NewUser(wanted.name, wanted.email, password_hash, invitation)
 
     async def store(self, new: NewUser, client: Client, then: Then[T], first: First | None = None) -> T:
         """Store a new user and return the result of ``then``; raises EmailTaken."""

@@ -29,7 +29,7 @@ class Client:
     """Where a request comes from; ``address`` is an IP address in its usual spelling, or None.
 
     ``device`` is the last sign-in that this browser proved to have made, if any; ``flow`` binds codes that are sent by
-    mail to it. ``language`` is what letters to them are written in.
+    mail to it; by ``invitation`` it may make an account. ``language`` is what letters to them are written in.
     """
 
     address: str | None
@@ -37,6 +37,7 @@ class Client:
     request_id: str
     device: LastSignIn | None = None
     flow: str | None = field(default=None, repr=False)
+    invitation: str | None = field(default=None, repr=False)
     language: str = LANGUAGES[0]
 
     @property
@@ -49,13 +50,15 @@ def identify_client(request: Request) -> Client:
     """Return where the request comes from."""
     parts = request.app.state.parts  # not ``parts_of``: the parts are made of modules that import this one
     assert isinstance(parts.devices, DeviceCookies)
-    cookie = parse_cookies(request.headers.raw).get(parts.cookies.device)
+    cookies, now = parse_cookies(request.headers.raw), int(time.time())
+    devices = (parts.devices.find_last_sign_in(cookies.get(name), now) for name in parts.cookies.devices)
     return Client(
         address=_find_address(request),
         user_agent="".join(filter(str.isprintable, request.headers.get("user-agent", "")[:MAX_USER_AGENT])),
         request_id=record_of(request.scope).request_id,
-        device=parts.devices.find_last_sign_in(cookie, int(time.time())),
+        device=next(filter(None, devices), None),
         flow=find_flow(request),
+        invitation=cookies.get(parts.cookies.invitation),
         language=_choose_language(", ".join(request.headers.getlist("accept-language"))),
     )
 

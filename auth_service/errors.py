@@ -81,6 +81,18 @@ class NotAllowedIn(Forbidden):
     sentence = "You can't sign in with this account"
 
 
+class SignUpClosed(NotAllowedIn):
+    """403: nobody makes an account by themselves here."""
+
+    sentence = "New accounts are made by whoever runs this site"
+
+
+class InvitationWanted(NotAllowedIn):
+    """403: it takes an invitation to make an account, and none came along, or one that is too old or used up."""
+
+    sentence = "It takes an invitation to make an account here, and one that is still good"
+
+
 class IdentityTaken(Conflict):
     """409: somebody else's account here has the identity at another provider."""
 

@@ -12,6 +12,7 @@ from auth_service.settings import AuthSettings
 from auth_service.tables.attempts import delete_forgotten
 from auth_service.tables.audit import delete_audit_lines, get_moment
 from auth_service.tables.codes import delete_past_codes
+from auth_service.tables.invitations import delete_past_invitations
 from auth_service.tables.letters import delete_past_letters
 from auth_service.tables.refresh_tokens import delete_refresh_tokens_of
 from auth_service.tables.revocations import delete_past_revocations, insert_revocations
@@ -50,6 +51,7 @@ def build_chores(settings: AuthSettings) -> dict[str, Chore]:
         "sessions": functools.partial(_forget_past_sessions, sessions_kept_for),
         "codes": until_few(delete_past_codes),  # without mail too: there may have been some
         "letters": until_few(delete_past_letters),
+        "invitations": until_few(delete_past_invitations),  # in any mode, likewise
     }
     if settings.audit_retention_days:
         chores["audit"] = until_few(forget_audit)

@@ -17,7 +17,6 @@ from auth_service.housekeeping import build_housekeeping
 from auth_service.mail.delivery import Delivery, build_delivery
 from auth_service.mail.mail import Mail, build_mail, build_notices
 from auth_service.mail.notices import Notices
-from auth_service.new_users import NewUsers
 from auth_service.passwords.guessable import load_common_passwords, load_estimator
 from auth_service.passwords.hashing import Passwords
 from auth_service.providers.identities import Identities
@@ -28,6 +27,8 @@ from auth_service.session_uses import SessionUses
 from auth_service.sessions import Lookups, Sessions
 from auth_service.settings import AuthMigrationSettings, AuthSettings
 from auth_service.signing_in import SigningIn
+from auth_service.signing_up.invitations import Invitations
+from auth_service.signing_up.new_users import NewUsers
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.feed_starts import insert_feed_start
 from auth_service.tables.sessions import Session, SessionId, list_live_sessions
@@ -52,6 +53,7 @@ from shared.tokens.protocol import Protocol
 from shared.tokens.session_cookie import CookieNames, SessionSealer
 from shared.tokens.signed import AccessTokens, KeyRing, ServiceTokens
 from shared.web.health import Check
+from shared.web.sites import Sites
 
 MIGRATIONS = Path(__file__).parent / "tables" / "migrations"
 LOOKUPS = Sharing(most=200)  # sessions that one query looks at
@@ -62,6 +64,7 @@ class Parts:
     """What endpoints work with."""
 
     public_url: str
+    sites: Sites
     database: Database
     epoch_watch: EpochWatch
     events: Events
@@ -90,11 +93,10 @@ class Parts:
     @classmethod
     def build(cls, settings: AuthSettings, metrics: Metrics, ways: Sequence[Way] = ()) -> Self:
         """Return the parts that the settings ask for; nothing is connected yet."""
-        nextauth_secret = settings.nextauth_secret.get_secret_value()
-        previous = reveal(settings.nextauth_secret_previous)
+        secret, previous = settings.nextauth_secret.get_secret_value(), reveal(settings.nextauth_secret_previous)
         database = open_database(settings)
         epoch_watch = EpochWatch(database, "users", get_newest_user_id, _note_epoch)
-        cookies = CookieNames.of(settings.nextauth_url, settings.protocol)
+        cookies = CookieNames.of(settings.nextauth_url, settings.protocol, settings.cookie_domain)
         metrics.watch_database(database.count_borrowed)
         passwords = Passwords.build(settings, metrics.registry)
         admission = Admission.build(database, settings, metrics.registry)
@@ -104,14 +106,14 @@ class Parts:
         service_keys = {caller: settings.build_keys(caller) for caller in list_callers(type(settings))}
         notices = build_notices(settings, database, admission)
         sessions = _build_sessions(settings, database, admission, access_tokens, notices)
-        needs_proof = settings.email_verification == "required"
-        new_users = NewUsers(database, epoch_watch)
+        new_users = NewUsers(database, epoch_watch, Invitations.of(settings, database))
         letters = IdentityLetters(notices, {each.id: each.name for each in settings.providers})
-        identities = Identities(database, new_users, admission, sessions, notices, needs_proof, letters)
-        signing_in = SigningIn(database, passwords, admission, sessions, identities, notices, needs_proof)
+        identities = Identities(database, new_users, admission, sessions, notices, settings.needs_proof, letters)
+        signing_in = SigningIn(database, passwords, admission, sessions, identities, notices, settings.needs_proof)
         accounts = Accounts(database, new_users, passwords, admission, signing_in, sessions, notices)
         return cls(
             public_url=settings.nextauth_url,
+            sites=settings.sites,
             database=database,
             epoch_watch=epoch_watch,
             events=Events(database, epoch_watch),
@@ -126,16 +128,16 @@ class Parts:
             access_tokens=access_tokens,
             revocations=Revocations(),  # stays empty: a session's row says whether it is live
             service_tokens=ServiceTokens(service_keys, settings.build_shared_keys()),
-            service_credentials=ServiceCredentials(database, nextauth_secret, previous),
-            sealer=SessionSealer(nextauth_secret, settings.session_max_age, previous, cookies),
-            csrf=CsrfTokens(nextauth_secret, previous),
+            service_credentials=ServiceCredentials(database, secret, previous),
+            sealer=SessionSealer(secret, settings.session_max_age, previous, cookies),
+            csrf=CsrfTokens(secret, previous),
             cookies=cookies,
             housekeeping=build_housekeeping(database, settings, metrics),
-            devices=DeviceCookies(nextauth_secret, previous),
+            devices=DeviceCookies(secret, previous),
             mail=build_mail(settings, accounts),
             delivery=build_delivery(settings, database, metrics),
             providers=Providers.build(settings, cookies),
-            linking=Linking(database, sessions, letters, needs_proof),
+            linking=Linking(database, sessions, letters, settings.needs_proof),
         )
 
     @property
@@ -166,10 +168,7 @@ class Parts:
         await self.database.start()
         self.housekeeping.start()
         self.epoch_watch.start()
-        if self.key_file:
-            self.key_file.start()
-        else:
-            ignore_hangups()
+        (self.key_file.start if self.key_file else ignore_hangups)()
         if self.delivery:
             self.delivery.start()
         await self.database.wait_a_moment()

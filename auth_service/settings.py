@@ -14,6 +14,7 @@ from shared.service_settings import ServiceSecretSettings
 from shared.settings import DatabaseUrl, LogSettings, PreviousSecrets, Secret, UpstreamSettings, split
 from shared.tokens.key_pairs import read_key_file
 from shared.tokens.signed import ACCESS_AUDIENCE
+from shared.web.page_settings import PageSettings
 
 DAY = 86_400  # seconds
 
@@ -26,7 +27,7 @@ Verification: TypeAlias = Literal["off", "optional", "required"]
 """Whether people prove their e-mail addresses; ``required``: before they can sign in."""
 
 
-class AuthSettings(NextAuthSettings, ServiceSecretSettings, UpstreamSettings):
+class AuthSettings(NextAuthSettings, PageSettings, ServiceSecretSettings, UpstreamSettings):
     """``token_key_file`` names the key pair that signs access tokens, in the place of ``secret_key``.
 
     Beside that it may hold public keys alone, which are announced.
@@ -127,6 +128,11 @@ class AuthSettings(NextAuthSettings, ServiceSecretSettings, UpstreamSettings):
     def providers(self) -> tuple[Provider, ...]:
         """The providers of the file, as it was at the start; none where there is no file."""
         return self._providers
+
+    @property
+    def needs_proof(self) -> bool:
+        """Whether people prove their addresses before they can sign in."""
+        return self.email_verification == "required"
 
     def read_smtp_server(self) -> SmtpServer | None:
         """Return the server that takes our letters, or None without mail."""

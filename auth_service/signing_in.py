@@ -31,10 +31,10 @@ from auth_service.guessing.rules import LimitName
 from auth_service.mail.addresses import email_key
 from auth_service.mail.codes import Purpose
 from auth_service.mail.notices import Notices
-from auth_service.new_users import prove_address, take_over
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.providers.identities import Identities, ProviderProof
 from auth_service.sessions import Sessions, SignedIn
+from auth_service.signing_up.new_users import prove_address, take_over
 from auth_service.tables.attempts import Attempt
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.codes import find_link, use_code

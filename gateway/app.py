@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -27,9 +28,9 @@ from gateway.gate import Gate
 from gateway.metrics import UpstreamMetrics
 from gateway.pages.adapter import OwnPages
 from gateway.pages.own_pages import create_own_pages
-from gateway.pages.reference import Reference
 from gateway.policy.file import load_policy
 from gateway.policy.in_force import CurrentPolicy
+from gateway.policy.reach import reaches, tell_lacking
 from gateway.policy.rules import Policy, PolicyInvalid
 from gateway.settings import GatewaySettings
 from gateway.wire.client_connection import ClientConnection
@@ -47,10 +48,13 @@ from shared.observing.request_context import Reports
 from shared.settings import SettingsInvalid
 from shared.tokens.published_keys import KeyFollower
 from shared.tokens.signed import ServiceTokens
+from shared.web.branding import ASSETS_PATH
 from shared.web.service_calls import ServiceClient
 
 LIMITS = Limits()
-CLIENT_LIMITS = ClientLimits()
+STYLE = f"{ASSETS_PATH}/gatepost.css"
+
+log = structlog.get_logger("policy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ def accept(
 
 
 def create_app(
-    settings: GatewaySettings, metrics: Metrics, limits: Limits = LIMITS, client_limits: ClientLimits = CLIENT_LIMITS
+    settings: GatewaySettings, metrics: Metrics, limits: Limits = LIMITS, client_limits: ClientLimits | None = None
 ) -> GatewayApp:
     """Return the gateway; raises SettingsInvalid when its policy can't be used."""
     current, auth_service = _read_policy(settings, limits), create_auth_client(settings)
@@ -91,31 +95,29 @@ def create_app(
     follower = create_revocation_follower(auth_service, revocations, metrics)
     keys = read_keys(settings)
     credentials = Credentials.of(settings, revocations, keys)
+    public, names = settings.public, credentials.cookie_names
     key_follower = KeyFollower(auth_service, keys) if settings.follows_keys else None
     followers = (follower, key_follower) if key_follower is not None else (follower,)
     renewal = SessionRenewal(auth_service, credentials, key_follower)
     servers = set[ServerState]()
+    checks = {"keys": keys.find_lack}  # with no policy there is no process, and upstreams are not a part of it
+    remarks = {each.name: each.find_remark for each in followers}
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, current.reload)
-        async with _following(followers):
+        async with _in_force(current), _following(followers):
             yield
             for server in servers:
                 for connection in list(server.connections):
                     cast("ClientConnection", connection).give_up()
-        await renewal.close()
+            await renewal.close()
         await auth_service.close()
-        asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
-        current.close()
 
-    reference, remarks = Reference(current, settings.nextauth_url), {each.name: each.find_remark for each in followers}
-    checks = {"keys": keys.find_lack}  # with no policy there is no process, and upstreams are not a part of it
-    pages = create_own_pages(reference, settings.nextauth_url, lifespan, checks, remarks, settings.security_contact)
-    public, names = settings.public, credentials.cookie_names
+    pages = create_own_pages(current, settings, lifespan, checks, remarks)
     heads, gate = RequestHeads(public.hosts), Gate(current, credentials)
     upstream_heads = UpstreamHeads(public, credentials, current)
-    own_answers, unknown_keys = OwnAnswers(public.url, names), UnknownKeys(gate, key_follower) if key_follower else None
+    own_answers = OwnAnswers(pages, public.url, names)
+    unknown_keys = UnknownKeys(gate, key_follower) if key_follower else None
     forward_auth = ForwardAuth(public, heads, gate, renewal, unknown_keys, own_answers, names)
     metrics.registry.register(UpstreamMetrics(current))
     parts = ExchangeParts(
@@ -129,8 +131,20 @@ def create_app(
         own_answers,
         forward_auth,
         Reports(metrics),
+        settings.log_client_address,
+        settings.log_level == "DEBUG",
     )
-    return GatewayApp(pages, parts, client_limits, servers)
+    return GatewayApp(pages, parts, client_limits or ClientLimits(settings.client_idle_seconds), servers)
+
+
+@contextlib.asynccontextmanager
+async def _in_force(current: CurrentPolicy) -> AsyncIterator[None]:
+    """Read the policy again on SIGHUP, and close its connections at the end."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, current.reload)
+    yield
+    loop.remove_signal_handler(signal.SIGHUP)
+    current.close()
 
 
 def _read_policy(settings: GatewaySettings, limits: Limits) -> CurrentPolicy:
@@ -154,12 +168,16 @@ async def _following(followers: Sequence[Follower | KeyFollower]) -> AsyncIterat
 
 def load_kept_policy(settings: GatewaySettings) -> Policy:
     """Return the policy of the settings, which keeps the promises that they name; else raises PolicyInvalid."""
-    policy = load_policy(settings.gateway_rules, settings.rule_variables())
+    policy = load_policy(settings.gateway_rules, settings.rule_variables(), settings.host_names)
     if settings.gateway_promises is not None:
         from gateway.proving.promises import check_promises  # noqa: PLC0415 - without promises there is nothing to prove
 
         check_promises(policy, settings.gateway_promises)
-    return policy
+    if any(each.session_cookies for each in policy.upstreams) and not reaches(policy, STYLE):
+        log.warning("assets_not_reached", path=STYLE)  # as with rules from before they were there
+    branding = settings.load_branding()
+    links = [link.to for link in branding.links or ()]
+    return tell_lacking(policy, [*links, branding.first_page] if branding.first_page else links)
 
 
 def create_auth_client(settings: GatewaySettings) -> ServiceClient:

@@ -23,7 +23,7 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -31,17 +31,17 @@ from typing import NamedTuple
 from pydantic import SecretStr
 
 from gateway.callers.credentials import Credentials
-from gateway.callers.same_origin import is_same_origin
 from gateway.gate import Gate, Judgement
 from gateway.judgement_text import describe_judgement
+from gateway.policy.checks import list_remarks
 from gateway.policy.decision import RedirectToSignIn, Refuse
 from gateway.policy.file import load_policy
 from gateway.policy.in_force import CurrentPolicy
 from gateway.policy.methods import REGISTERED
 from gateway.policy.rules import Policy, PolicyInvalid
 from gateway.settings import DEFAULT_RULES, GatewaySettings
-from gateway.wire.headers import RawHeader
 from gateway.wire.limits import Limits
+from gateway.wire.raw_headers import RawHeader
 from gateway.wire.request_heads import RequestHead, RequestHeads, read_line
 from shared.auth_events.revocations import Revocations
 from shared.language.visible_text import make_visible
@@ -146,25 +146,31 @@ def explain(call: Call, settings: GatewaySettings | None, now: int) -> tuple[lis
     """Return the lines to print and the exit status; raises PolicyInvalid when the policy can't be used."""
     file = call.rules or (settings.gateway_rules if settings else DEFAULT_RULES)
     usual = settings or _without_settings()
-    current = CurrentPolicy(lambda: load_policy(file, usual.rule_variables()), Limits())
+    served = settings.host_names if settings else None
+    current = CurrentPolicy(lambda: load_policy(file, usual.rule_variables(), served), Limits())
     if call.target is None:
         return [f"{file}: {len(current.policy.rules)} rules, no fault", *_list_remarks(current.policy)], PASSES
     credentials = Credentials.of(usual, Revocations())
-    head = read_head(call, credentials, settings)
-    judgement = Gate(current, credentials).judge(head, now)
+    dropped: list[str] = []
+    head = read_head(call, credentials, settings, dropped.append)
+    gate = Gate(current, credentials)
+    judgement = gate.judge(head, now)
     lines = [f"{call.method} {call.target}", *describe_judgement(current.policy, head, judgement, now)]
-    if _is_cookie_ignored(head, judgement, credentials):
+    lines += [f"header    {name} is dropped: a name with an underscore never passes" for name in dropped]
+    if _has_unread_cookie(head, judgement, credentials) and not gate.counts_cookies(head, now):
         lines.append("cookie    does not count: neither Sec-Fetch-Site nor Origin says that a page of ours asks")
     is_refused = isinstance(judgement.decision, RedirectToSignIn | Refuse) and not judgement.stale
     return lines, REFUSED if is_refused else PASSES
 
 
-def read_head(call: Call, credentials: Credentials, settings: GatewaySettings | None) -> RequestHead:
+def read_head(
+    call: Call, credentials: Credentials, settings: GatewaySettings | None, tell_dropped: Callable[[str], None]
+) -> RequestHead:
     """Return the head of the request that the command line asks about, as the gateway would read it."""
     path, query = split_target(call.target or "")
     headers = _list_headers(call, credentials)
     hosts = settings.hosts if settings else {value.lower() for name, value in headers if name == b"host"}
-    return RequestHeads(hosts).describe(read_line(call.method, path, query), headers)
+    return RequestHeads(hosts, tell_dropped).describe(read_line(call.method, path, query), headers)
 
 
 def split_target(target: str) -> tuple[bytes, bytes]:
@@ -184,15 +190,14 @@ def _list_remarks(policy: Policy) -> list[str]:
     for rule in policy.rules:
         odd = sorted(rule.methods - REGISTERED)
         remarks += [f"line {rule.line}: {' '.join(odd)}: no method that is registered"] if odd else []
-    return remarks
+    return [*remarks, *list_remarks(policy)]
 
 
-def _is_cookie_ignored(head: RequestHead, judgement: Judgement, credentials: Credentials) -> bool:
-    """Tell whether the caller is anonymous only because another site could have made the browser send its cookie."""
+def _has_unread_cookie(head: RequestHead, judgement: Judgement, credentials: Credentials) -> bool:
+    """Tell whether the caller is anonymous although there is a session cookie."""
     headers, ours = head.headers.raw, credentials.cookie_names.session.encode()
     is_there = any(name == b"cookie" and ours in value for name, value in headers)
-    is_missing = is_there and judgement.caller == Anonymous(Reason.MISSING)
-    return is_missing and not is_same_origin(head.line.method, headers, credentials.public_url)
+    return is_there and judgement.caller == Anonymous(Reason.MISSING)
 
 
 def _list_headers(call: Call, credentials: Credentials) -> list[RawHeader]:

@@ -5,8 +5,8 @@ The proxy, forward auth and ``explain`` all come here; nothing else judges.
 1. A request that can be read in two ways was refused when it was parsed (``request_heads``); that refusal comes first,
    unless only the path is spelled in another way than the canonical one, and a rule takes that (``spellings``).
 2. The rule is chosen first (``choose_rule``): it says whether a token in the header counts, or the session cookie
-   alone. Then the caller is identified, once (``credentials``), and ``apply_rule`` says what happens. Nobody is
-   contacted.
+   alone, and whose pages may use that (``cors``). Then the caller is identified, once (``credentials``), and
+   ``apply_choice`` says what happens. Nobody is contacted.
 3. Where a session's token has expired and a rule would let its user further, the judgement says so (``stale``): the
    session is renewed, and the request judged again with the caller that results.
 4. The upstream gets the canonical path and the query as it came; nothing else of the client's spelling.
@@ -18,19 +18,19 @@ from typing import NamedTuple
 
 from gateway.callers.credentials import NOBODY, Credentials, Identity, StaleSession
 from gateway.callers.renewal import RenewedCaller
-from gateway.callers.same_origin import SAFE_METHODS
-from gateway.policy.choice import RequestFacts, choose_for_spelling, choose_rule
+from gateway.callers.same_origin import SAFE_METHODS, is_from, is_same_origin
+from gateway.policy.canonical_paths import CanonicalPath
+from gateway.policy.choice import Chosen, RequestFacts, choose_for_spelling, choose_rule
 from gateway.policy.decision import (
     AnswerOptions,
     Decision,
     RedirectToSignIn,
     Refuse,
-    answer_without_rule,
-    apply_rule,
+    apply_choice,
     wants_renewal,
 )
 from gateway.policy.in_force import CurrentPolicy
-from gateway.policy.rules import PROBES, Authorization, Policy
+from gateway.policy.rules import PROBES, Authorization, Candidate, Policy
 from gateway.policy.spellings import Spelling, read_spelling
 from gateway.wire.request_heads import RequestHead
 from shared.errors import MethodNotAllowed, Unavailable
@@ -79,62 +79,84 @@ class Gate:
         self, head: RequestHead, now: int, renewed: RenewedCaller | None = None, *, is_forward_auth: bool = False
     ) -> Judgement:
         """Return what happens to a request that came at ``now``, in Unix seconds; ``renewed`` after a renewal."""
-        line, headers = head
+        line = head.line
         if line.raw_path in _PROBES and not is_forward_auth:
             return _judge_probe(head)
-        policy, path, passing, spelling = self._current.policy, line.path, headers.passing, None
-        if path is None or passing is None:
-            spelling = _find_spelling(policy, head)
-            if spelling is None or passing is None:
-                return self._refuse(head, now, renewed)
-            path = spelling.write(spelling.needs)
-        facts = RequestFacts(
-            line.method,
-            path,
-            line.query,
-            headers.raw,
-            now,
-            self._credentials.public_url,
-            line.version,
-            passing.content_length,
-            is_forward_auth,
-            headers.asks_upgrade,
-        )
-        if spelling is None:
-            chosen = choose_rule(policy, facts)
-        else:
-            found = choose_for_spelling(policy, facts, spelling)
-            if found is None:
-                return self._refuse(head, now, renewed)
-            facts, chosen = found
-        if chosen is None:
-            return Judgement(answer_without_rule(policy, facts), self._identify(head, now, renewed), facts.path.text)
-        if renewed is None:
-            is_ours = chosen.rule.authorization is not Authorization.OWN
-            identity = self._credentials.identify(line.method, headers.raw, now, by_header=is_ours)
-        else:
-            identity = Identity(renewed.caller)
-        decision = apply_rule(chosen, facts, identity.caller)
+        policy, found = self._current.policy, self._find_rule(head, now, is_forward_auth=is_forward_auth)
+        if found is None:
+            assert head.refusal is not None
+            return Judgement(Refuse(head.refusal), self._identify(head, None, now, renewed), line.path_text)
+        facts, chosen = found
+        identity = self._identify(head, found, now, renewed)
+        decision = apply_choice(policy, facts, chosen, identity.caller)
         if renewed is not None and renewed.is_unknown and isinstance(decision, Refuse | RedirectToSignIn):
             decision = Refuse(Unavailable(), decision.rule, decision.matcher)  # the caller may well be allowed
         stale = identity.stale if identity.stale is not None and wants_renewal(policy, decision) else None
         return Judgement(decision, identity, facts.path.text, stale)
 
-    def _refuse(self, head: RequestHead, now: int, renewed: RenewedCaller | None) -> Judgement:
-        """Return the judgement on a request that was refused when it was parsed."""
-        assert head.refusal is not None
-        return Judgement(Refuse(head.refusal), self._identify(head, now, renewed), head.line.path_text)
+    def counts_cookies(self, head: RequestHead, now: int) -> bool:
+        """Tell whether a session cookie would name the caller of a request."""
+        line, headers = head
+        found = self._find_rule(head, now, is_forward_auth=False)
+        own = found[0].site or found[0].public_origin if found is not None else self._credentials.public_url
+        is_own = is_same_origin(line.method, headers.raw, own)
+        return is_own or (found is not None and is_from(headers.raw, _list_trusted(found[1])))
 
-    def _identify(self, head: RequestHead, now: int, renewed: RenewedCaller | None) -> Identity:
-        """Return who sends a request that no rule decides about; for the log alone."""
+    def _find_rule(self, head: RequestHead, now: int, *, is_forward_auth: bool) -> Chosen | None:
+        """Return what a decision may depend on, and the rule that decides, if one does.
+
+        None where the request is refused already: it can be read in two ways, and no rule takes that (law 1).
+        """
+        policy, line = self._current.policy, head.line
+        if line.path is not None:
+            facts = self._read_facts(head, line.path, now, is_forward_auth=is_forward_auth)
+            return None if facts is None else (facts, choose_rule(policy, facts))
+        spelling = _find_spelling(policy, head)
+        if spelling is None:
+            return None
+        facts = self._read_facts(head, spelling.write(spelling.needs), now, is_forward_auth=is_forward_auth)
+        return None if facts is None else choose_for_spelling(policy, facts, spelling)
+
+    def _read_facts(
+        self, head: RequestHead, path: CanonicalPath, now: int, *, is_forward_auth: bool
+    ) -> RequestFacts | None:
+        """Return what a decision may depend on; None where the headers were refused already."""
+        (line, headers), sites = head, self._credentials.sites
+        passing = headers.passing
+        if passing is None or headers.refusal is not None:
+            return None
+        return RequestFacts(
+            line.method,
+            path,
+            line.query,
+            headers.raw,
+            now,
+            sites.public_url,
+            line.version,
+            passing.content_length,
+            is_forward_auth,
+            headers.asks_upgrade,
+            (sites.find_other(passing.host.decode("latin-1")) or "") if sites.others else "",
+        )
+
+    def _identify(self, head: RequestHead, found: Chosen | None, now: int, renewed: RenewedCaller | None) -> Identity:
+        """Return who sends a request. Where no rule decides about it, that is for the log alone."""
+        line, headers = head
         if renewed is not None:
             return Identity(renewed.caller)
-        return self._credentials.identify(head.line.method, head.headers.raw, now)
+        if found is None:
+            return self._credentials.identify(line.method, headers.raw, now)
+        facts, chosen = found
+        is_ours = chosen is None or chosen.rule.authorization is not Authorization.OWN
+        trusted = _list_trusted(chosen)
+        return self._credentials.identify(line.method, headers.raw, now, facts.site, trusted, by_header=is_ours)
 
-    def may_go_on(self, user: User | None) -> bool:
+    def find_session(self, head: RequestHead, user: User) -> StaleSession | None:
+        """Return the cookies of a request by which the session of its caller can be renewed, if there are such."""
+        return self._credentials.find_session(head.headers.raw, user, int(time.time()))
+
+    def may_go_on(self, user: User) -> bool:
         """Tell whether the token that proved the caller is still good."""
-        if user is None:
-            return True
         return time.time() < user.claims.expires_at and not self._credentials.revocations.has_ended(user.claims)
 
 
@@ -154,6 +176,11 @@ def _find_spelling(policy: Policy, head: RequestHead) -> Spelling | None:
     """Return how a request's path is spelled where nothing else is wrong with it, and some rule might take that."""
     is_asked = policy.takes_spellings and head.line.is_only_spelled and head.headers.refusal is None
     return read_spelling(head.line.raw_path) if is_asked else None
+
+
+def _list_trusted(chosen: Candidate | None) -> frozenset[bytes]:
+    """Return the origins besides ours whose pages may use the caller's cookies, by the rule that decides."""
+    return chosen.rule.cors.trusted if chosen is not None and chosen.rule.cors is not None else frozenset()
 
 
 def _judge_probe(head: RequestHead) -> Judgement:

@@ -7,10 +7,12 @@ from gateway.callers.identity_headers import list_identity
 from gateway.gate import Judgement, TellState
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.choice import RequestFacts, Verdict, choose_rule, judge_rule
+from gateway.policy.cors import describe_cors
 from gateway.policy.decision import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse
 from gateway.policy.rules import About, Authorization, Cookies, Policy, Rule
 from gateway.policy.spellings import read_spelling
-from gateway.wire.headers import write_name
+from gateway.policy.upstreams import Upstream
+from gateway.wire.raw_headers import write_name
 from gateway.wire.request_heads import RequestHead
 from shared.tokens.authentication import Anonymous, Caller
 from shared.tokens.protocol import PROTOCOLS
@@ -48,7 +50,10 @@ def describe_judgement(policy: Policy, head: RequestHead, judgement: Judgement, 
         yield "          the request is judged again; what follows is what happens if that session is over"
     if is_header_ignored(head, judgement):
         yield "header    Authorization is the application's own here: it proves nothing, the session cookie may"
+    if isinstance(judgement.decision, Forward) and judgement.decision.upstream is not None:
+        yield from describe_granted(judgement.decision.upstream)
     yield f"decision  {describe_decision(judgement.decision)}"
+    yield from describe_readers(judgement.decision)
     yield f"sent      {describe_sent(head, judgement.decision)}"
     yield from describe_identity(judgement.decision)
 
@@ -110,6 +115,15 @@ def describe_decision(decision: Decision | TellState) -> str:
             return f"{error.status} {error.message}{allow} ({_name(rule) if rule else 'no rule decides'})"
 
 
+def describe_readers(decision: Decision | TellState) -> Iterator[str]:
+    """Yield who may read the answer besides pages of the same site, if anybody."""
+    if isinstance(decision, AnswerOptions) and decision.cors:
+        told = "; ".join(f"{name.decode()}: {value.decode()}" for name, value in decision.cors)
+        yield f"preflight {told}"
+    elif not isinstance(decision, AnswerOptions | TellState) and decision.rule is not None and decision.rule.cors:
+        yield f"answer    {describe_cors(decision.rule.cors)}"
+
+
 def describe_sent(head: RequestHead, decision: Decision | TellState) -> str:
     """Return the request that the upstream would get, if any."""
     if isinstance(decision, TellState) or (isinstance(decision, Forward) and decision.upstream is None):
@@ -133,6 +147,12 @@ def describe_sent(head: RequestHead, decision: Decision | TellState) -> str:
     return f"{line.method} {target} to {upstream.name}, {' or '.join(map(str, upstream.replicas))}, {credentials}"
 
 
+def describe_granted(upstream: Upstream) -> Iterator[str]:
+    """Yield the times and places of an upstream that are not the usual ones, on one line."""
+    if upstream.granted:
+        yield "granted   " + ", ".join(f"{word} = {value:g}" for word, value in upstream.granted.items())
+
+
 def list_demands(rule: Rule) -> list[str]:
     """Return what a rule asks of a signed-in caller."""
     demands = [f"role {rule.role}"] if rule.role is not None else []
@@ -150,4 +170,5 @@ def describe_identity(decision: Decision | TellState) -> Iterator[str]:
 
 
 def _name(rule: Rule) -> str:
-    return ", ".join([f"line {rule.line}", rule.access, *list_demands(rule)])
+    where = [f"at {' '.join(sorted(rule.hosts))}"] if rule.hosts else []
+    return ", ".join([f"line {rule.line}", rule.access, *list_demands(rule), *where])

@@ -5,28 +5,34 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 from gateway.callers.client_address import Network
 from shared.nextauth_settings import NextAuthSettings
 from shared.service_settings import ServiceSecretSettings
-from shared.settings import PreviousSecrets, Secret, read_policy_variables
+from shared.settings import PreviousSecrets, Secret, read_policy_variables, split
 from shared.verifier_settings import VerifierSettings
+from shared.web.page_settings import PageSettings
+from shared.web.sites import Sites, name_of
 
 DEFAULT_RULES = Path(__file__).parent / "rules.toml"
-HOST = r"^([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$"
 CONTACT = r"^(mailto:[!-~]+@[!-~]+|https://[!-~]+)$"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
 @dataclass(frozen=True, slots=True)
 class PublicSide:
-    """How the world sees the gateway: its public URL, the values of Host that are served, the proxies ahead of it."""
+    """How the world sees the gateway: its sites, the values of Host that are served, the proxies ahead of it."""
 
-    url: str
+    sites: Sites
     hosts: frozenset[bytes]
     trusted_proxies: tuple[Network, ...]
+
+    @property
+    def url(self) -> str:
+        """The public URL."""
+        return self.sites.public_url
 
     @property
     def scheme(self) -> str:
@@ -34,7 +40,7 @@ class PublicSide:
         return self.url.partition(":")[0]
 
 
-class GatewaySettings(NextAuthSettings, ServiceSecretSettings, VerifierSettings):
+class GatewaySettings(NextAuthSettings, PageSettings, ServiceSecretSettings, VerifierSettings):
     """What the gateway needs beside what every service needs."""
 
     port: Annotated[int, Field(ge=1, le=65_535)] = 3000
@@ -46,14 +52,10 @@ class GatewaySettings(NextAuthSettings, ServiceSecretSettings, VerifierSettings)
     posts_service_url: str = "http://127.0.0.1:8002"
     gateway_rules: Path = DEFAULT_RULES
     gateway_promises: Path | None = None
-    gateway_hosts: Annotated[tuple[Annotated[str, Field(pattern=HOST)], ...], NoDecode] = ()
-    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(split)] = ()
+    log_client_address: bool = False
+    client_idle_seconds: Annotated[float, Field(ge=1, le=3600)] = 75
     security_contact: Annotated[str | None, Field(pattern=CONTACT)] = None
-
-    @field_validator("gateway_hosts", "trusted_proxies", mode="before")
-    @classmethod
-    def _split_list(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @property
     def hosts(self) -> frozenset[bytes]:
@@ -65,12 +67,17 @@ class GatewaySettings(NextAuthSettings, ServiceSecretSettings, VerifierSettings)
         port = parts.port or default
         bare = names if port == default else set()  # the default port may be left out (RFC 9110, 4.2.3)
         ours = {f"{name}:{port}" for name in names} | bare
-        return frozenset(each.encode() for each in {*ours, *self.gateway_hosts})
+        return frozenset(each.encode() for each in {*ours, *self.gateway_hosts, *self.sites.hosts})
+
+    @property
+    def host_names(self) -> frozenset[str]:
+        """The names of the hosts that are served, without their ports."""
+        return frozenset(name_of(host.decode()) for host in self.hosts)
 
     @property
     def public(self) -> PublicSide:
         """How the world sees the gateway."""
-        return PublicSide(self.nextauth_url, self.hosts, self.trusted_proxies)
+        return PublicSide(self.sites, self.hosts, self.trusted_proxies)
 
     def rule_variables(self) -> dict[str, str]:
         """Return what the policy file may refer to as ``${NAME}``: URLs of services, and variables of its own."""

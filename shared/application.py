@@ -21,7 +21,6 @@ from starlette.routing import BaseRoute
 from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
 from shared.observing.request_context import RequestContextMiddleware
-from shared.settings import Settings
 from shared.tokens.published_keys import KeyFollower
 from shared.tokens.signed import AccessTokens
 from shared.web.crashes import FaultMiddleware
@@ -29,6 +28,7 @@ from shared.web.deadline import DeadlineMiddleware
 from shared.web.error_responses import exception_handlers
 from shared.web.health import Check, health_routes
 from shared.web.openapi import describe
+from shared.web.page_settings import PageSettings
 from shared.web.response_headers import ResponseHeadersMiddleware
 from shared.web.routes import Resource, resource
 from shared.web.unknown_keys import UnknownKeyMiddleware
@@ -74,7 +74,7 @@ class Server(Protocol):
 
 
 def build_application(
-    settings: Settings,
+    settings: PageSettings,
     metrics: Metrics,
     routes: Sequence[Resource],
     server: Server,
@@ -108,11 +108,17 @@ def build_application(
         before=[Middleware(RequestContextMiddleware, metrics=metrics)],
         after=[Middleware(DeadlineMiddleware), *_build_key_middleware(server.key_follower)],
     )
+    give_look(app, settings)
     app.state.parts = parts
     app.state.server = server
     app.state.access_tokens = server.access_tokens
     app.state.revocations = server.revocations
     return app
+
+
+def give_look(app: Starlette, settings: PageSettings) -> None:
+    """Let an application's pages be as an operator wants them."""
+    app.state.branding, app.state.find_lacks = settings.load_branding(), lambda: settings.lacks
 
 
 def _build_key_middleware(follower: KeyFollower | None) -> list[Middleware]:

@@ -12,6 +12,7 @@ The tree:
       Conflict 409
       PreconditionFailed 412      If-Match did not hold
       BodyTooLarge 413
+      UriTooLong 414
       UnsupportedMediaType 415
       Invalid 422                 well-formed, but wrong; ``fields`` names each member and what is wrong
       Throttled 429               carries Retry-After
@@ -115,6 +116,13 @@ class BodyTooLarge(AppError):
 
     status = 413
     sentence = "The body is too large"
+
+
+class UriTooLong(AppError):
+    """414: the path or the query is longer than is accepted here."""
+
+    status = 414
+    sentence = "The address is too long"
 
 
 class UnsupportedMediaType(AppError):

@@ -6,6 +6,7 @@ from pydantic import model_validator
 
 from shared.service_settings import ServiceSecretSettings
 from shared.settings import Settings, UpstreamSettings
+from shared.web.page_settings import PageSettings
 
 
 class VerifierSettings(Settings):
@@ -29,7 +30,7 @@ class VerifierSettings(Settings):
         return self.secret_key is None if self.published_keys is None else self.published_keys
 
 
-class ResourceServerSettings(ServiceSecretSettings, UpstreamSettings, VerifierSettings):
+class ResourceServerSettings(PageSettings, ServiceSecretSettings, UpstreamSettings, VerifierSettings):
     """What a service needs that verifies tokens and follows the auth service.
 
     Without ``NEXTAUTH_SECRET``: it can't open a session cookie.

@@ -65,7 +65,7 @@ SERVICES = (
 BEHIND_GATEWAY = tuple(service for service in SERVICES if service is not GATEWAY)
 DATABASES = tuple(service.database for service in SERVICES if service.database is not None)
 
-OF_COMPOSE = ("GATEWAY_PORT", "KEYS_FOLDER", "MAILBOX_PORT", "PROVIDERS_FOLDER")
+OF_COMPOSE = ("BRANDING_FOLDER", "GATEWAY_PORT", "KEYS_FOLDER", "MAILBOX_PORT", "PROVIDERS_FOLDER")
 FILE_NAMES = frozenset(name for service in SERVICES for name in list_file_names(service.settings))
 SETTING_NAMES = frozenset(
     {

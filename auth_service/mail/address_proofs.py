@@ -22,7 +22,7 @@ from auth_service.mail.codes import Purpose, make_code
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
 from auth_service.mail.sent_codes import Codes, write_letter
-from auth_service.new_users import NewUser, prove_address
+from auth_service.signing_up.new_users import NewUser, prove_address
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.codes import (
     Code,
@@ -111,6 +111,8 @@ class AddressProofs:
         new = await self.accounts.hash_new(wanted, client)
         await self._admit(new.email, client)
         kept = {"name": new.name, "password_hash": str(new.password_hash)}
+        if new.invitation is not None:
+            kept["invitation"] = str(new.invitation)
         async with self.accounts.database.transaction() as connection:
             found = await find_credentials(connection, new.email)
             code = await self._insert_code(connection, Purpose.SIGN_UP, None, new.email, client, kept)
@@ -132,7 +134,9 @@ class AddressProofs:
             await prove_address(connection, user.id, client)
             return user
 
-        return await self.accounts.store(NewUser(**kept), client, prove, use)
+        invitation = code.facts.get("invitation")
+        new = NewUser(**kept, invitation=int(str(invitation)) if invitation is not None else None)
+        return await self.accounts.store(new, client, prove, use)
 
     async def find_asked(self, purpose: Purpose, client: Client, user: User | None) -> Code | None:
         """Return what this browser asked for, of this user, while the code is good."""

@@ -24,18 +24,25 @@ from auth_service.mail.wrapping import wrap
 from auth_service.tables.letters import Letter
 from shared.language.languages import LANGUAGES
 from shared.language.templates import Templates
+from shared.language.translations import OURS
+from shared.web.branding import PLAIN, Branding
 
 TEMPLATES = Path(__file__).parent / "templates"
 _MAILBOX = re.compile(r'[^\s@"(),:;<>\[\]\\]+@[^\s@"(),:;<>\[\]\\]+')
 _ENCODING = "7bit"  # of bodies: quoted-printable or base64, which every server takes
 
 
-def compose(letter: Letter, sender: Address, site: str) -> EmailMessage:
-    """Return a letter of ``site``, the public URL, as a message; ValueError when it must not be sent."""
+def compose(
+    letter: Letter, sender: Address, site: str, *, has_sign_up: bool = True, branding: Branding = PLAIN
+) -> EmailMessage:
+    """Return a letter of ``site``, the public URL, as a message; ValueError when it must not be sent.
+
+    ``has_sign_up`` says whether everybody can sign up there; texts are those of the ``branding``.
+    """
     recipient = _read_recipient(letter.address)
     language = letter.language if letter.language in LANGUAGES else LANGUAGES[0]
-    shown = _list_shown(letter, site, language)
-    plain, html = (_load_templates(language, form) for form in ("txt", "html"))
+    shown = {**_list_shown(letter, site, language), "has_sign_up": has_sign_up}
+    plain, html = (_load_templates(language, form, branding) for form in ("txt", "html"))
     message = EmailMessage((SMTP if recipient.addr_spec.isascii() else SMTPUTF8).clone(cte_type=_ENCODING))
     message["From"] = sender
     message["To"] = recipient
@@ -85,5 +92,6 @@ def _name_template(letter: Letter) -> str:
 
 
 @functools.cache
-def _load_templates(language: str, form: str) -> Templates:
-    return Templates([TEMPLATES], language, escapes=form == "html", names={"form": form}, filters={"wrap": wrap})
+def _load_templates(language: str, form: str, branding: Branding) -> Templates:
+    names, own = {"form": form}, branding.texts.get(language, OURS)
+    return Templates([TEMPLATES], language, escapes=form == "html", names=names, filters={"wrap": wrap}, own=own)

@@ -203,7 +203,13 @@ def build_delivery(settings: AuthSettings, database: Database, metrics: Metrics)
     if server is None:
         return None
     sender = read_sender(settings.mail_from)
-    letters = functools.partial(compose, sender=sender, site=settings.nextauth_url)
+    letters = functools.partial(
+        compose,
+        sender=sender,
+        site=settings.nextauth_url,
+        has_sign_up=settings.sign_up == "open",
+        branding=settings.load_branding(),
+    )
     return Delivery(database, SmtpRelay(server, sender), letters, metrics)
 
 

@@ -23,11 +23,11 @@ from auth_service.mail.codes import Purpose, make_code
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
 from auth_service.mail.sent_codes import Codes, write_to_owner
-from auth_service.new_users import prove_address
 from auth_service.passwords.hashing import Passwords, Slot
 from auth_service.passwords.rules import GUESSABLE, find_password_fault
 from auth_service.providers.identities import MOST
 from auth_service.sessions import Sessions
+from auth_service.signing_up.new_users import prove_address
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.codes import (
     Code,

@@ -7,20 +7,25 @@ previous release are running.
 
 import argparse
 import asyncio
-import datetime as dt
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from auth_service.operators import commands, services
+from auth_service.operators import commands, invitations, services
+from auth_service.operators.arguments import (
+    MOST,
+    read_days,
+    read_id,
+    read_limit,
+    read_moment,
+    read_role,
+    read_service_name,
+    read_session,
+)
 from auth_service.operators.text_tables import Record, draw, write_json
 from auth_service.operators.user_import import import_users
-from auth_service.operators.user_lines import ROLE
 from auth_service.parts import Parts
-from auth_service.sessions import read_session_id
 from auth_service.settings import AuthSettings
-from auth_service.tables.sessions import SessionId
-from auth_service.verifiers.service_credentials import NAME
 from shared.errors import AppError
 from shared.importing import STANDARD_INPUT
 from shared.observing.logs import set_up_logs
@@ -28,10 +33,7 @@ from shared.observing.metrics import Metrics
 from shared.postgres.commands import DONE, SKIPPED, complain, prepare
 from shared.settings import SettingsInvalid, load_settings
 from shared.tokens.keys import ES256, RS256
-from shared.tokens.signed import MAX_ID
 
-MOST = 1000  # lines
-MOST_DAYS = 36_500
 DESCRIPTION = "Without arguments, run the service. The word migrate alone brings its schema up to date."
 
 Command: TypeAlias = Callable[[Parts, argparse.Namespace], Awaitable[Record | Sequence[Record]]]
@@ -86,12 +88,13 @@ def _build_parser() -> argparse.ArgumentParser:
     latest_sessions = _add_verb(sessions, "list", "the newest", commands.list_sessions)
     audit = _add_verb(nouns, "audit", "what happened, the newest first", commands.show_audit)
     for latest in (latest_sessions, audit):
-        latest.add_argument("--user", type=_read_id, metavar="ID", help="only of this user")
+        latest.add_argument("--user", type=read_id, metavar="ID", help="only of this user")
         _add_limit(latest)
     _add_pruning(audit)
     ended = _add_verb(sessions, "end", "end one session", commands.end_session)
-    ended.add_argument("id", type=_read_session)
+    ended.add_argument("id", type=read_session)
     _add_services(nouns)
+    _add_invitations(nouns)
     tested = _add_verb(
         _add_noun(nouns, "mail", "letters"),
         "test",
@@ -127,10 +130,10 @@ def _add_verb(verbs: Verbs, name: str, meaning: str, command: Command | None) ->
 def _add_users(nouns: Verbs) -> None:
     users = _add_noun(nouns, "user", "who signed up")
     listed = _add_verb(users, "list", "by id", commands.list_users)
-    listed.add_argument("--after", type=_read_id, default=0, metavar="ID", help="only those with a greater id")
+    listed.add_argument("--after", type=read_id, default=0, metavar="ID", help="only those with a greater id")
     _add_limit(listed)
     shown = _add_verb(users, "show", "one user", commands.show_user)
-    shown.add_argument("id", type=_read_id)
+    shown.add_argument("id", type=read_id)
     created = _add_verb(
         users, "create", "sign somebody up; the password comes from standard input", commands.create_user
     )
@@ -141,7 +144,7 @@ def _add_users(nouns: Verbs) -> None:
     imported.add_argument("file", metavar="FILE", help=f"JSON lines; {STANDARD_INPUT}: standard input")
     imported.add_argument("--dry-run", action="store_true", help="only check and count them")
     changed = _add_verb(users, "role", "give and take roles", commands.change_roles)
-    changed.add_argument("id", type=_read_id)
+    changed.add_argument("id", type=read_id)
     _add_roles(changed, "--add", "given")
     _add_roles(changed, "--remove", "taken away, which ends the user's sessions")
     changed.add_argument(
@@ -160,7 +163,7 @@ def _add_users(nouns: Verbs) -> None:
         users, "unlink", "take away what a user has at a provider, and end their sessions", commands.unlink_user
     )
     for verb in (disabled, enabled, deleted, reset, unlinked):
-        verb.add_argument("id", type=_read_id)
+        verb.add_argument("id", type=read_id)
     reset.add_argument("--unlink", action="store_true", help="take away what they have at other providers, too")
     unlinked.add_argument("provider", metavar="PROVIDER", help="its id")
 
@@ -171,7 +174,18 @@ def _add_services(nouns: Verbs) -> None:
     _add_verb(others, "list", "by name", services.list_services)
     revoked = _add_verb(others, "revoke", "make a service's credential void", services.revoke_service)
     for verb in (created, revoked):
-        verb.add_argument("name", type=_read_service_name, metavar="NAME")
+        verb.add_argument("name", type=read_service_name, metavar="NAME")
+
+
+def _add_invitations(nouns: Verbs) -> None:
+    verbs = _add_noun(nouns, "invitation", "links that let people sign up where SIGN_UP=invitation")
+    made = _add_verb(verbs, "new", "a link, which is shown only once", invitations.make_invitation)
+    made.add_argument("--uses", type=read_limit, default=1, metavar="N", help="accounts that it is good for (1)")
+    made.add_argument("--days", type=read_days, default=7, metavar="N", help="days that it is good for (7)")
+    made.add_argument("--note", default="", metavar="TEXT", help="whom it is for, for your list")
+    _add_limit(_add_verb(verbs, "list", "those that are not over, the newest first", invitations.list_invitations))
+    revoked = _add_verb(verbs, "revoke", "let nobody in by it any more", invitations.revoke_invitation)
+    revoked.add_argument("id", type=read_id)
 
 
 def _add_pruning(audit: argparse.ArgumentParser) -> None:
@@ -179,61 +193,14 @@ def _add_pruning(audit: argparse.ArgumentParser) -> None:
         audit.add_subparsers(metavar="[VERB]"), "prune", "delete old lines, and note that", commands.prune_audit
     )
     moment = pruned.add_mutually_exclusive_group(required=True)
-    moment.add_argument("--before", type=_read_moment, metavar="TIME", help="those from before it: 2026-01-31, in UTC")
-    moment.add_argument("--older-than", type=_read_days, metavar="DAYS", help="those that are older")
+    moment.add_argument("--before", type=read_moment, metavar="TIME", help="those from before it: 2026-01-31, in UTC")
+    moment.add_argument("--older-than", type=read_days, metavar="DAYS", help="those that are older")
     pruned.add_argument("--dry-run", action="store_true", help="only count them")
 
 
 def _add_roles(verb: argparse.ArgumentParser, option: str, meaning: str) -> None:
-    verb.add_argument(option, type=_read_role, action="append", default=[], help=f"{meaning}; may be repeated")
+    verb.add_argument(option, type=read_role, action="append", default=[], help=f"{meaning}; may be repeated")
 
 
 def _add_limit(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--limit", type=_read_limit, default=50, metavar="N", help=f"at most {MOST} (50)")
-
-
-def _number_to(most: int, refusal: str) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isdecimal() or not 1 <= int(text) <= most:
-            raise argparse.ArgumentTypeError(refusal)
-        return int(text)
-
-    return read
-
-
-_read_id = _number_to(MAX_ID, "an id is a positive number")
-_read_limit = _number_to(MOST, f"a limit is a number from 1 to {MOST}")
-_read_days = _number_to(MOST_DAYS, f"a number of days from 1 to {MOST_DAYS}")
-
-
-def _read_role(text: str) -> str:
-    if not ROLE.fullmatch(text):
-        raise argparse.ArgumentTypeError("a role is of letters, digits, '_', '-', '.' and ':'")
-    return text
-
-
-def _read_service_name(text: str) -> str:
-    if not NAME.fullmatch(text):
-        raise argparse.ArgumentTypeError(
-            "a service's name is of lower-case letters, digits, '.', '_' and '-', begins with a letter or a digit,"
-            " and has 64 characters at most"
-        )
-    return text
-
-
-def _read_moment(text: str) -> dt.datetime:
-    try:
-        moment = dt.datetime.fromisoformat(text)
-        moment = (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
-    except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError("a time is written 2026-01-31 or 2026-01-31T12:00:00+09:00") from None
-    if moment > dt.datetime.now(dt.UTC):
-        raise argparse.ArgumentTypeError("the time has not come yet")
-    return moment
-
-
-def _read_session(text: str) -> SessionId:
-    session_id = read_session_id(text)
-    if session_id is None:
-        raise argparse.ArgumentTypeError("a session's id is a UUID")
-    return session_id
+    verb.add_argument("--limit", type=read_limit, default=50, metavar="N", help=f"at most {MOST} (50)")

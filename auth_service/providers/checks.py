@@ -7,7 +7,8 @@ one's address is refused (mix-up, RFC 9700, section 4.4).
 
 They count only beside the csrf cookie that the browser had by then, whose hash is sealed into them. By their names
 (``__Secure-``) a sibling domain could set those of its own sign-in, and so sign a visitor in to an account of its own;
-the csrf cookie it can't set (``__Host-``).
+the csrf cookie it can't set (``__Host-``). Each host has its own, and a provider leads back to the public one: so they
+also say at which other site of ours (``shared.web.sites``) a sign-in began, and it ends there.
 
 They also say what the answer is for: where a signed-in user adds an identity, they name that user's session, and nobody
 is signed in by the answer.
@@ -23,13 +24,14 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shared.tokens.session_cookie import CookieNames, SessionClaims, SessionSealer, clear_cookie, set_cookie
+from shared.tokens.session_cookie import CookieNames, SessionClaims, SessionSealer
 
 MAX_AGE = 15 * 60  # seconds
 RANDOM_BYTES = 32
 MOST_USED = 10_000
 _WANTED_BY = "wantedBy"
 _BROWSER = "browser"
+_SITE = "site"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +82,24 @@ class CheckCookies:
     """Writes the checks into a browser's cookies, and reads them there."""
 
     def __init__(self, names: CookieNames, secret: str, previous: Sequence[str] = ()) -> None:
-        self._secure = names.secure
+        self._cookies = names
         self._names = (names.state, names.nonce, names.verifier)
         self._sealers = {name: SessionSealer(secret, MAX_AGE, previous, names, name) for name in self._names}
 
-    def write(self, checks: Checks, provider: str, csrf_token: str, now: int) -> list[str]:
-        """Return the cookies that keep the checks of a sign-in with a provider, in the browser of a csrf token."""
+    def write(self, checks: Checks, provider: str, csrf_token: str, now: int, site: str | None = None) -> list[str]:
+        """Return the cookies that keep the checks of a sign-in with a provider, in the browser of a csrf token.
+
+        ``site`` is where it begins, if that is not the public one.
+        """
         values = zip(self._names, (checks.state, checks.nonce, checks.verifier), strict=True)
         about = {"provider": provider, _BROWSER: _hash(csrf_token)}
         about |= {_WANTED_BY: checks.wanted_by} if checks.wanted_by is not None else {}
+        about |= {_SITE: site} if site is not None else {}
         sealed = {name: self._sealers[name].seal({"value": value, **about}, now) for name, value in values}
         return [
-            f"{set_cookie(name, value, secure=self._secure, expires_at=now + MAX_AGE)}; Max-Age={MAX_AGE}"
+            f"{line}; Max-Age={MAX_AGE}"
             for name, value in sealed.items()
+            for line in self._cookies.set(name, value, (), now + MAX_AGE)
         ]
 
     def find(self, cookies: Mapping[str, str], provider: str, csrf_token: str, now: int) -> Checks | None:
@@ -106,9 +113,16 @@ class CheckCookies:
         wanted_by = wanting.pop()
         return Checks(state, nonce, verifier, str(wanted_by) if wanted_by is not None else None)
 
+    def find_site(self, cookies: Mapping[str, str], provider: str, now: int) -> str | None:
+        """Return where a sign-in with a provider began, if that is not the public site. It proves nothing else."""
+        state = self._names[0]
+        claims = self._open(state, cookies.get(state, ""), now)
+        site = claims.get(_SITE)
+        return site if isinstance(site, str) and claims.get("provider") == provider else None
+
     def clear(self, sent: Iterable[str]) -> list[str]:
         """Return the cookies that make a browser forget the checks among those ``sent``."""
-        return [clear_cookie(name, secure=self._secure) for name in self._names if name in set(sent)]
+        return [line for name in self._names if name in set(sent) for line in self._cookies.clear(name)]
 
     def _open(self, name: str, sealed: str, now: int) -> SessionClaims:
         """Return what a cookie of ours says; nothing where it is none."""

@@ -7,8 +7,9 @@
    clean (``new_users.take_over``). In every other case with such an account, there is no session: NotLinked. So it is
    where the two addresses only look alike (``is_same_mailbox``), or the account has another subject of that provider:
    addresses change hands there.
-3. Where nobody has the address either, there is a new account, without a password. It needs an address, and a proven
-   one where nobody gets in without: there an unproven one is NoAccountMade, be it taken or free.
+3. Where nobody has the address either, there is a new account, without a password, if people may have one
+   (``invitations``). It needs an address, and a proven one where nobody gets in without: there an unproven one is
+   NoAccountMade, be it taken or free.
 4. The limits on signing up hold. So do disabling and proof of the address, as for every way; a new device is reported.
 5. Of two answers about somebody new that come at once, one makes the account, and both sign in.
 6. A session is as recent as the provider says that the proof is. Where it does not say, it is not recent at all: a page
@@ -28,10 +29,10 @@ from auth_service.guessing.rules import LimitName
 from auth_service.mail.addresses import is_same_mailbox
 from auth_service.mail.letters import LetterKind
 from auth_service.mail.notices import Notices
-from auth_service.new_users import NewUser, NewUsers, choose_name, prove_address, take_over
 from auth_service.providers.identity_letters import IdentityLetters
 from auth_service.providers.recent_proofs import NEVER_SAID
 from auth_service.sessions import Sessions, SignedIn
+from auth_service.signing_up.new_users import NewUser, NewUsers, choose_name, prove_address, take_over
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.identities import (
     NewIdentity,
@@ -116,12 +117,17 @@ class Identities:
         return signed_in
 
     async def _join(self, proof: ProviderProof, client: Client, replaced: Sequence[SessionId]) -> SignedIn:
-        """Return somebody new; NoAccountMade, Throttled."""
+        """Return somebody new; NoAccountMade, SignUpClosed, InvitationWanted, Throttled."""
         if proof.email is None or (self.needs_proof and not proof.is_email_proven):
             await self._note_refusal(proof, client)
             raise NoAccountMade
+        try:
+            invitation = await self.new_users.invitations.admit(client)
+        except NotAllowedIn:
+            await self._note_refusal(proof, client)
+            raise
         await self.admission.admit_address(LimitName.SIGN_UP, client)
-        new = NewUser(choose_name(proof.name, proof.email), proof.email, None)
+        new = NewUser(choose_name(proof.name, proof.email), proof.email, None, invitation)
 
         async def link_and_begin(connection: Connection, user: User) -> SignedIn:
             if proof.is_email_proven:

@@ -49,6 +49,8 @@ class Event(StrEnum):
     IDENTITY_LINKED = "identity_linked"
     IDENTITY_REFUSED = "identity_refused"
     IDENTITY_REMOVED = "identity_removed"
+    INVITATION_MADE = "invitation_made"
+    INVITATION_REVOKED = "invitation_revoked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,18 @@ async def lead_there(provider: str, request: Request, checks: Checks) -> Begun:
         log.warning("provider_sign_in_not_begun", provider=provider, reason=failure.reason)
         raise ProviderDown from None
     csrf_token, _ = offer_csrf_token(request)  # the form that leads here came with it
-    return Begun(url, providers.cookies.write(checks, provider, csrf_token, int(time.time())))
+    site = parts_of(request).sites.find_other(request.headers.get("host", ""))
+    return Begun(url, providers.cookies.write(checks, provider, csrf_token, int(time.time()), site))
+
+
+def find_other_site(provider: str, request: Request) -> str | None:
+    """Return the site where this browser began what a provider answers, if it is another than the one that is asked.
+
+    The answer counts there alone, beside that site's csrf cookie.
+    """
+    sites = parts_of(request).sites
+    site = providers_of(request).cookies.find_site(read_cookies(request), provider, int(time.time()))
+    return site if site in sites.others and site != sites.get_own(request.headers.get("host", "")) else None
 
 
 def find_checks(provider: str, request: Request) -> Checks | None:

@@ -35,6 +35,7 @@ from shared.errors import Conflict, Forbidden, Invalid, Throttled, Unauthorized,
 from shared.language.sentences import Sentence
 from shared.web.bodies import is_form, read_form
 from shared.web.error_responses import note_refusal
+from shared.web.lacking import OurPage, list_lacking
 from shared.web.schemas import validate
 
 PASSWORDS = ("currentPassword", "newPassword")
@@ -193,7 +194,8 @@ delete_account = signed_in(_delete_account, otherwise=confirm_deletion)
 
 
 def _say_deleted(request: Request) -> Response:
-    return add_cookies(redirect(sign_in_url(request, notice="deleted")), clear_session(request))
+    notice = "account-deleted" if OurPage.POSTS in list_lacking(request.scope) else "deleted"
+    return add_cookies(redirect(sign_in_url(request, notice=notice)), clear_session(request))
 
 
 def _get_page(request: Request) -> str:

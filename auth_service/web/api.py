@@ -5,13 +5,13 @@ Endpoints for one's own account need a live session: its row is looked up, a val
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from auth_service.clients import identify_client
+from auth_service.clients import Client, identify_client
 from auth_service.mail.codes import LIFETIME
 from auth_service.parts import parts_of
 from auth_service.sessions import read_session_id
@@ -44,11 +44,16 @@ MAX_BODY = 4096  # bytes
 
 
 @operation(
-    "Sign up", body=SignUp, answers={201: UserView, 409: ErrorView, 429: ErrorView}, max_body=MAX_BODY, tag="Accounts"
+    "Sign up",
+    body=SignUp,
+    answers={201: UserView, 403: ErrorView, 409: ErrorView, 429: ErrorView},
+    max_body=MAX_BODY,
+    tag="Accounts",
 )
 async def create_user(request: Request, wanted: SignUp) -> Response:
-    """Create an account. The new user is not signed in yet."""
-    return answer_new_user(await parts_of(request).accounts.sign_up(wanted, identify_client(request)))
+    """Create an account, where everybody may, or by an operator's invitation. The new user is not signed in yet."""
+    client = note_invitation(identify_client(request), wanted)
+    return answer_new_user(await parts_of(request).accounts.sign_up(wanted, client))
 
 
 @operation(
@@ -182,6 +187,11 @@ async def end_other_sessions(request: Request) -> Response:
     user, current = await get_live_caller(request), callers_session(request)
     await parts_of(request).sessions.end_others(user, current, identify_client(request))
     return Response(status_code=204)
+
+
+def note_invitation(client: Client, wanted: SignUp) -> Client:
+    """Return the client with the invitation that it sends along, if any."""
+    return client if wanted.invitation is None else replace(client, invitation=wanted.invitation)
 
 
 def answer_new_user(user: User) -> Response:

@@ -7,9 +7,9 @@ Answers may overtake one another: the answer to an older request can bring back 
 replaced, or clear the new one. So these rules decide which session is the browser's:
 
 1. The device cookie (``shared.tokens.device_cookie``) is set by a sign-in and by nothing else. While the session that
-   it names is live, that is the browser's, whatever the session cookie says; otherwise the session cookie's own, if it
-   is live.
-2. Signing out ends both sessions. A cookie that a late answer brings back afterwards names a session that is over.
+   it names is live, that is the browser's, whatever the session cookie says; otherwise that of the device cookie which
+   hosts share, if they do, or else the session cookie's own, if it is live.
+2. Signing out ends all of them. A cookie that a late answer brings back afterwards names a session that is over.
 3. Where the two differ, the answer corrects the session cookie.
 4. If the session that counts was replaced, nothing is cleared: the request is older than the sign-in that replaced it.
 """
@@ -33,13 +33,12 @@ from shared.tokens.authentication import authenticate_token
 from shared.tokens.device_cookie import MAX_AGE, LastSignIn, names_session
 from shared.tokens.session_cookie import (
     SessionClaims,
-    clear_cookie,
     find_session_value,
     list_session_pieces,
     parse_cookies,
     session_cookies,
-    set_cookie,
 )
+from shared.tokens.set_cookie import set_cookie
 
 LONGEST_COOKIE = 4096  # bytes of name and value; browsers drop a longer one (RFC 6265bis, section 5.6)
 
@@ -78,11 +77,12 @@ def has_csrf_cookie(request: Request) -> bool:
 
 
 def choose_callback_url(request: Request, fields: Mapping[str, str]) -> str:
-    """Return where to go afterwards: as the body says, else the query, else the cookie; else the first page."""
+    """Return where to go afterwards: as the body says, else the query, else the cookie; else the site's first page."""
     parts = parts_of(request)
+    own = parts.sites.get_own(request.headers.get("host", ""))
     sent = (fields.get("callbackUrl"), request.query_params.get("callbackUrl"))
     wanted = next(filter(None, (*sent, read_cookies(request).get(parts.cookies.callback))), "")
-    return safe_redirect(wanted, parts.public_url) or parts.public_url
+    return safe_redirect(wanted, parts.sites, own) or own
 
 
 def remember_callback_url(request: Request, callback_url: str) -> list[str]:
@@ -94,10 +94,10 @@ def remember_callback_url(request: Request, callback_url: str) -> list[str]:
     kept = read_cookies(request).get(names.callback)
     if kept == callback_url:
         return []
-    cookie = set_cookie(names.callback, callback_url, secure=names.secure)
-    if len(cookie.partition(";")[0]) <= LONGEST_COOKIE:
-        return [cookie]
-    return [] if kept is None else [clear_cookie(names.callback, secure=names.secure)]
+    cookies = names.set(names.callback, callback_url, read_cookies(request))
+    if len(cookies[-1].partition(";")[0]) <= LONGEST_COOKIE:
+        return cookies
+    return [] if kept is None else names.clear(names.callback)
 
 
 async def find_browser_session(request: Request) -> BrowserSession | None:
@@ -116,18 +116,18 @@ async def find_browser_session(request: Request) -> BrowserSession | None:
 
 def list_session_ids(request: Request) -> list[SessionId]:
     """Return the sessions that the browser's cookies name, live or not, the one that counts first."""
-    parts = parts_of(request)
-    return order_session_ids(parts, read_cookies(request).get(parts.cookies.device), _open_session(request))
+    parts, sent = parts_of(request), read_cookies(request)
+    devices = [sent[name] for name in parts.cookies.devices if name in sent]
+    return order_session_ids(parts, devices, _open_session(request))
 
 
-def order_session_ids(parts: Parts, device_cookie: str | None, claims: SessionClaims) -> list[SessionId]:
-    """Return the same for the value of a device cookie and a decrypted session cookie."""
-    text = claims.get("sid")
-    own = read_session_id(text)
-    if own is not None and device_cookie is not None and names_session(device_cookie, str(text)):
-        return [own]  # the usual case: whether the device cookie is ours makes no difference then
-    device = parts.devices.find_last_sign_in(device_cookie, int(time.time()))
-    named = [read_session_id(device.session_id if device else None), own]
+def order_session_ids(parts: Parts, devices: Sequence[str], claims: SessionClaims) -> list[SessionId]:
+    """Return the same for the values of the device cookies, in their order, and a decrypted session cookie."""
+    own = read_session_id(text := claims.get("sid"))
+    if own is not None and devices and all(names_session(device, str(text)) for device in devices):
+        return [own]  # the usual case: whether the device cookies are ours makes no difference then
+    found = [parts.devices.find_last_sign_in(device, int(time.time())) for device in devices]
+    named = [*(read_session_id(device.session_id) for device in found if device is not None), own]
     return list(dict.fromkeys(session_id for session_id in named if session_id is not None))
 
 
@@ -171,9 +171,9 @@ def store_sign_in(request: Request, signed_in: SignedIn) -> list[str]:
     """Return the cookies that store a new session and mark it as the browser's."""
     parts, now = parts_of(request), int(time.time())
     device = parts.devices.make(LastSignIn(signed_in.user.id, str(signed_in.session.id)), now)
-    names = parts.cookies
     _, cookies = seal_session(request, signed_in)
-    return [*cookies, set_cookie(names.device, device, secure=names.secure, expires_at=now + MAX_AGE)]
+    names, sent = parts.cookies, read_cookies(request)
+    return cookies + [line for name in names.devices for line in names.set(name, device, sent, now + MAX_AGE)]
 
 
 def seal_for(
@@ -214,7 +214,7 @@ async def clear_ended_pieces(parts: Parts, session_ids: Sequence[SessionId], sen
 def clear_pieces(parts: Parts, sent: Iterable[str]) -> list[str]:
     """Return the cookies that clear the pieces of a session cookie among those ``sent``."""
     names = parts.cookies
-    return [clear_cookie(piece, secure=names.secure) for piece in list_session_pieces(sent, names.session)]
+    return [line for piece in list_session_pieces(sent, names.session) for line in names.clear(piece)]
 
 
 def add_cookies(response: Response, cookies: Iterable[str]) -> Response:

@@ -12,7 +12,14 @@ from starlette.responses import Response
 from auth_service.clients import identify_client
 from auth_service.parts import mail_of
 from auth_service.providers.recent_proofs import MAX_AUTH_AGE
-from auth_service.web.api import MAX_BODY, answer_asker, answer_new_user, callers_session, get_live_caller
+from auth_service.web.api import (
+    MAX_BODY,
+    answer_asker,
+    answer_new_user,
+    callers_session,
+    get_live_caller,
+    note_invitation,
+)
 from auth_service.web.flow import identify_asker
 from auth_service.web.mail_schemas import LetterView, NewEmail, SignUpCode, TypedCode
 from auth_service.web.schemas import SignUp, UserView
@@ -26,21 +33,21 @@ from shared.web.schemas import ErrorView
 @operation(
     "Sign up",
     body=SignUp,
-    answers={202: LetterView, 429: ErrorView},
+    answers={202: LetterView, 403: ErrorView, 429: ErrorView},
     max_body=MAX_BODY,
     tag="Accounts",
 )
 async def ask_to_sign_up(request: Request, wanted: SignUp) -> Response:
     """Send a code to the address. The account is created by the code, in the browser that asked for it."""
     client, cookies = identify_asker(request)
-    await mail_of(request).proofs.ask_to_sign_up(wanted, client)
+    await mail_of(request).proofs.ask_to_sign_up(wanted, note_invitation(client, wanted))
     return answer_asker(cookies)
 
 
 @operation(
     "Sign up by the code",
     body=SignUpCode,
-    answers={201: UserView, 400: ErrorView, 409: ErrorView},
+    answers={201: UserView, 400: ErrorView, 403: ErrorView, 409: ErrorView},
     max_body=MAX_BODY,
     tag="Accounts",
 )

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from auth_service.clients import Client, find_flow, identify_client
 from auth_service.mail.codes import make_token
 from auth_service.parts import parts_of
-from shared.tokens.session_cookie import set_cookie
+from shared.tokens.set_cookie import set_cookie
 
 MAX_AGE = 24 * 3600  # seconds: much longer than a code, for a browser's clock may be hours ahead
 

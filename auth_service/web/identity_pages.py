@@ -23,7 +23,7 @@ from auth_service.errors import (
 from auth_service.parts import parts_of, providers_of
 from auth_service.providers.checks import Checks
 from auth_service.providers.identities import ProviderProof
-from auth_service.ways.providers import find_linking_session, lead_there
+from auth_service.ways.providers import find_linking_session, find_other_site, lead_there
 from auth_service.ways.way import Way
 from auth_service.web import nextauth
 from auth_service.web.account_pages import (
@@ -83,6 +83,9 @@ async def begin_adding(request: Request, found: BrowserSession) -> Response:
 
 async def finish(way: Way, request: Request) -> Response:
     """End what this browser began at a provider: a sign-in, or an identity that is to be added."""
+    site = find_other_site(way.id, request)
+    if site is not None:
+        return redirect(f"{site}{way.callback_path}?{request.url.query}")
     wanted_by = find_linking_session(way.id, request)
     if wanted_by is None:
         return await nextauth.finish_sign_in(way, request)

@@ -50,7 +50,8 @@ async def renew_session(request: Request) -> Response:
     _require_caller(request, contract.SESSION_PATH)
     asked = await read_json(request, contract.SealedSession)
     parts, now = parts_of(request), int(time.time())
-    session_ids = order_session_ids(parts, asked.device, parts.sealer.open(asked.session, now) or {})
+    devices = [asked.device] if asked.device is not None else []
+    session_ids = order_session_ids(parts, devices, parts.sealer.open(asked.session, now) or {})
     found = await parts.sessions.find_first_live(session_ids)
     if found is None:
         cookies = await clear_ended_pieces(parts, session_ids, asked.pieces)

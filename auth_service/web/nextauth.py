@@ -47,6 +47,7 @@ from auth_service.web.browser import (
     seal_session,
     store_sign_in,
 )
+from auth_service.web.first_page import choose_after_sign_out
 from auth_service.web.schemas import AccountChange
 from shared.errors import AppError, BadRequest, Forbidden, Throttled, Unavailable
 from shared.language.sentences import Sentence
@@ -191,7 +192,7 @@ async def sign_out(request: Request) -> Response:
     for session_id in list_session_ids(request):
         await parts_of(request).sessions.end(session_id, Ending.SIGNED_OUT, identify_client(request))
     callback_url = choose_callback_url(request, fields)
-    landing = callback_url if _is_json_mode(request, fields) else pages.signed_out_url(request, callback_url)
+    landing = callback_url if _is_json_mode(request, fields) else choose_after_sign_out(request, callback_url)
     response = _answer_url(request, fields, landing)
     return add_cookies(response, [*remember_callback_url(request, callback_url), *clear_session(request)])
 

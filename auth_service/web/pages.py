@@ -32,16 +32,17 @@ from auth_service.web.browser import (
     remember_callback_url,
     seal_session,
 )
+from auth_service.web.first_page import choose_after_sign_in, choose_first_page
 from auth_service.web.public_name import at_public_name, lead_from
 from shared.errors import AppError, Forbidden, Invalid, Throttled, Unavailable
 from shared.language.sentences import Sentence
 from shared.tokens.protocol import MISSING_CSRF, WRONG_CREDENTIALS
-from shared.web.pages import LONGEST_QUERY, content_security_policy, render_page
+from shared.web.pages import SIGN_IN, content_security_policy, render_page
+from shared.web.sites import LONGEST_QUERY
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_FORM = 8192  # bytes: a password of 1024 bytes may take three times as many in a form
 MAX_LEADING_FORM = 32_768  # for one that also says where to go afterwards, in up to 8192 bytes
-FIRST_PAGE_SIGNED_IN = "/userposts"
 
 EXPIRED_FORM = Sentence("This form was open for too long. Please send it again.")
 COOKIES_WANTED = Sentence("Your browser sent no cookies. Allow cookies for this site, then send the form again.")
@@ -66,6 +67,9 @@ SIGN_IN_REASONS = {"SessionRequired": Sentence("Please sign in to see this page.
 SIGN_IN_NOTICES = {
     "signed-up": Sentence("Your address is confirmed and your account is ready. Sign in with your password."),
     "deleted": Sentence("Your account and your posts were deleted."),
+    "account-deleted": Sentence("Your account was deleted."),
+    "signed-out": Sentence("You are signed out."),
+    "again": Sentence("Once you are signed in, go back to the tab with what you typed and press the button again."),
     "reset": Sentence("Your password was changed. Sign in with the new one."),
     "typed": Sentence("Once you are signed in, go back to the tab with what you typed and press Save again."),
 }
@@ -103,7 +107,7 @@ NO_LINKS = (200, Sentence("No e-mail was sent"), Sentence("Here you sign in with
 @at_public_name
 async def show_sign_in(request: Request) -> Response:
     """Show the sign-in form; a signed-in user is led on, unless they are to prove again who they are."""
-    callback_url = choose_callback_url(request, {})
+    callback_url = choose_after_sign_in(request)
     if "login" in request.query_params.get("prompt", "").split():  # OpenID Connect Core, section 3.1.2.1
         return sign_in_page(request, callback_url, reason=SIGN_IN_AGAIN)
     found = await find_browser_session(request)
@@ -140,9 +144,9 @@ def sign_in_page(
         "notice": SIGN_IN_NOTICES.get(request.query_params.get("notice", "")),
         "is_anew": reason == SIGN_IN_AGAIN,
     }
-    page = form_page(request, "signin.html", status, {**lead_back(callback_url), **shown})
-    if (providers := parts_of(request).providers) is not None:
-        page.headers["Content-Security-Policy"] = content_security_policy(providers.origins)
+    providers = parts_of(request).providers
+    led_to = providers.origins if providers is not None else ()
+    page = form_page(request, "signin.html", status, {**lead_back(callback_url), **shown}, led_to)
     return add_cookies(page, remember_callback_url(request, callback_url))
 
 
@@ -166,11 +170,21 @@ def notice_page(request: Request, status: int, heading: str, text: str, *, leads
     return _page(request, "notice.html", status, {"heading": heading, "text": text, "leads_on": leads_on})
 
 
-def form_page(request: Request, template: str, status: int, shown: Mapping[str, object]) -> Response:
-    """Return a page with forms, each of which carries the browser's csrf token."""
+def form_page(
+    request: Request, template: str, status: int, shown: Mapping[str, object], led_to: tuple[str, ...] = ()
+) -> Response:
+    """Return a page with forms, each of which carries the browser's csrf token.
+
+    Their answers may lead to the origins that they are ``led_to``, and to the site that they lead back to.
+    """
     (token, cookies), parts = offer_csrf_token(request), parts_of(request)
     about = {"csrf_token": token, "mail": parts.mail, "has_providers": parts.providers is not None}
-    return add_cookies(_page(request, template, status, {**about, **shown}), cookies)
+    page = _page(request, template, status, {**about, **shown})
+    back = urlsplit(str(shown.get("callback_url", "")))
+    led_to += tuple(origin for origin in parts.sites.others if origin == f"{back.scheme}://{back.netloc}")
+    if led_to:
+        page.headers["Content-Security-Policy"] = content_security_policy(led_to)
+    return add_cookies(page, cookies)
 
 
 def explain_csrf(request: Request) -> Sentence:
@@ -203,11 +217,6 @@ def explain_later(error: Throttled | Unavailable) -> Sentence:
     return TOO_MANY_ATTEMPTS if isinstance(error, Throttled) else UNAVAILABLE
 
 
-def signed_out_url(request: Request, callback_url: str) -> str:
-    """Return where a browser goes after signing out; the first page then confirms it."""
-    return f"{callback_url}/?done=signed-out" if callback_url == parts_of(request).public_url else callback_url
-
-
 def sign_in_url(request: Request, *, callback_url: str | None = None, notice: str | None = None) -> str:
     """Return the address of the sign-in page, with a page of ours to go to afterwards, or the reason to show it."""
     wanted = {"callbackUrl": callback_url, "notice": notice}
@@ -223,7 +232,8 @@ def redirect(url: str) -> Response:
 def signed_in_page(request: Request, callback_url: str, user: User) -> Response:
     """Return the page for somebody who wants to sign in or up and is signed in."""
     is_loop = urlsplit(callback_url).path.startswith(("/api/auth", "/signup"))
-    next_url = FIRST_PAGE_SIGNED_IN if is_loop else callback_url
+    first_page = choose_first_page(request)
+    next_url = callback_url if not is_loop else "" if first_page == SIGN_IN else first_page
     notice = SIGNED_IN_NOTICES.get(request.query_params.get("notice", ""))
     return _page(request, "signed_in.html", 200, {"user": user, "next_url": next_url, "notice": notice})
 

@@ -1,8 +1,8 @@
-r"""Where a browser may be sent after signing in or out: to a page of this site and nowhere else.
+r"""Where a browser may be sent after signing in or out: to a page of one of our sites and nowhere else.
 
 Pure. Browsers parse URLs leniently (WHATWG URL, section 4.4): they drop tabs and newlines, take ``\`` for ``/``, and
-``//host`` for another site. So whatever is ambiguous is refused, and what is returned always begins with our own origin
-and a character that ends it: no reading leads elsewhere.
+``//host`` for another site. So whatever is ambiguous is refused, and what is returned always begins with an origin of
+ours (``sites``, from the settings) and a character that ends it: no reading leads elsewhere.
 
 After the first ``?`` or ``#`` nothing can lead elsewhere any more: a blank or a ``\`` there is kept, encoded.
 """
@@ -10,7 +10,9 @@ After the first ``?`` or ``#`` nothing can lead elsewhere any more: a blank or a
 import re
 from urllib.parse import quote, unquote, urlsplit
 
-MAX_LENGTH = 8192  # bytes after the origin, encoded; the gateway accepts a query of this length
+from shared.web.sites import LONGEST_PLACE, Sites
+
+MAX_LENGTH = LONGEST_PLACE  # bytes after the origin, encoded
 
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
 _FORBIDDEN_LATER = re.compile(r"[\x00-\x1f\x7f]")
@@ -18,19 +20,20 @@ _KEPT = "".join(map(chr, range(0x21, 0x7F))).replace("\\", "")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def safe_redirect(candidate: str, public_url: str) -> str | None:
-    """Return the absolute URL of a wanted destination on our site, or None when it is not on it."""
+def safe_redirect(candidate: str, sites: Sites, own: str | None = None) -> str | None:
+    """Return the absolute URL of a wanted destination on one of our sites, or None when it is on none.
+
+    A destination without an origin is on the site ``own``, by default the public one.
+    """
     place = re.split(r"[?#]", candidate, maxsplit=1)[0]
     if _FORBIDDEN.search(place) or _FORBIDDEN_LATER.search(candidate):
         return None
     try:
-        rest = candidate if candidate.startswith("/") else _cut_origin(candidate, public_url)
-        encoded = quote(rest, safe=_KEPT) if rest is not None else None
-    except ValueError:  # an impossible host or port, or a lone surrogate
+        origin, rest = (own or sites.public_url, candidate) if candidate.startswith("/") else _split(candidate, sites)
+        encoded = quote(rest, safe=_KEPT)
+    except ValueError:  # another site, an impossible host or port, or a lone surrogate
         return None
-    if encoded is None or len(encoded) > MAX_LENGTH or not _is_canonical(encoded):
-        return None
-    return public_url + encoded
+    return origin + encoded if len(encoded) <= MAX_LENGTH and _is_canonical(encoded) else None
 
 
 def origin_of(url: str) -> tuple[str, str | None, int | None]:
@@ -39,12 +42,16 @@ def origin_of(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
 
 
-def _cut_origin(candidate: str, public_url: str) -> str | None:
-    """Return what follows the origin in an absolute URL of ours, else None."""
+def _split(candidate: str, sites: Sites) -> tuple[str, str]:
+    """Return the site of an absolute URL, and what follows its origin; ValueError where it is on none."""
     parts = urlsplit(candidate)
-    if not parts.netloc.isascii() or "@" in parts.netloc or origin_of(candidate) != origin_of(public_url):
-        return None
-    return candidate[len(f"{parts.scheme}://{parts.netloc}") :]
+    if not parts.netloc.isascii() or "@" in parts.netloc:
+        raise ValueError
+    wanted = origin_of(candidate)
+    for origin in sites.origins:
+        if origin_of(origin) == wanted:
+            return origin, candidate[len(f"{parts.scheme}://{parts.netloc}") :]
+    raise ValueError
 
 
 def _is_canonical(rest: str) -> bool:

@@ -30,6 +30,7 @@ from shared.web.schemas import Body, Line, Query, Text, Time, View, example
 MAX_NAME = 100  # characters
 MAX_REFRESH_TOKEN = 128
 MAX_EPOCH = 64
+MAX_INVITATION = 100
 
 _PHRASE = "correct horse battery"
 OTHER_PHRASE = "purple monkey dishwasher"
@@ -64,13 +65,14 @@ ChosenPassword = Annotated[Text, WithJsonSchema(_PASSWORD_SCHEMA)]
 
 
 class SignUp(Body):
-    """A new account."""
+    """A new account; ``invitation`` is the token in an operator's link, where it takes one."""
 
     model_config = example(name="Ada", email="ada@example.com", password=_PHRASE)
 
     name: Name
     email: Email
     password: ChosenPassword
+    invitation: Annotated[Text, Field(max_length=MAX_INVITATION)] | None = None
 
     @field_validator("password")
     @classmethod

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from auth_service.accounts import Accounts
 from auth_service.clients import Client
-from auth_service.errors import CodeRefused, EmailTaken, InvalidCredentials
+from auth_service.errors import CodeRefused, EmailTaken, InvalidCredentials, InvitationWanted
 from auth_service.mail.address_proofs import AddressProofs
 from auth_service.mail.addresses import email_key
 from auth_service.mail.links import Links
@@ -40,14 +40,14 @@ async def sign_up_once(
     """Sign up and in; or sign in to the account that another click just made. Raises what ``sign_up_and_in`` does."""
     try:
         return await accounts.sign_up_and_in(wanted, client, replaced)
-    except EmailTaken:
+    except (EmailTaken, InvitationWanted) as refusal:  # the first click used the invitation up
         found = await _find_credentials(accounts, wanted.email)
         if found is None or found.user.name != wanted.name or not _is_a_moment_ago(found.user.created_at):
             raise
         try:
             return await accounts.signing_in.sign_in(Proof(wanted.email, wanted.password), client, replaced)
         except (InvalidCredentials, Throttled):
-            raise EmailTaken from None
+            raise refusal from None
 
 
 async def change_password_once(

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_service.clients import identify_client
-from auth_service.errors import CodeRefused, EmailTaken
+from auth_service.errors import CodeRefused, EmailTaken, InvitationWanted, SignUpClosed
 from auth_service.mail.codes import Purpose
 from auth_service.mail.mail import Mail
 from auth_service.parts import mail_of, parts_of
@@ -29,13 +29,15 @@ from auth_service.web.browser import (
     list_session_ids,
     store_sign_in,
 )
+from auth_service.web.first_page import choose_after_sign_up
 from auth_service.web.flow import identify_asker, keep_flow
+from auth_service.web.invited import forget_invitation, lead_invited
 from auth_service.web.mail_schemas import SignUpCode, TypedCode
 from auth_service.web.pages import (
-    FIRST_PAGE_SIGNED_IN,
     MAX_LEADING_FORM,
     answer_form,
     lead_back,
+    notice_page,
     redirect,
     sign_in_url,
     signed_in_page,
@@ -45,14 +47,30 @@ from auth_service.web.public_name import at_public_name, lead_from
 from auth_service.web.schemas import SignUp
 from auth_service.web.second_clicks import ask_once, prove_once, sign_up_by_code_once, sign_up_once
 from shared.errors import AppError, Forbidden, Invalid, Throttled, Unavailable
+from shared.language.sentences import Sentence
 from shared.web.bodies import read_form
+from shared.web.error_responses import note_refusal
 from shared.web.schemas import validate
+
+UNINVITED: Mapping[type[AppError], tuple[Sentence, Sentence]] = {
+    SignUpClosed: (
+        Sentence("You can't sign up here yourself"),
+        Sentence("Whoever runs this site makes new accounts. If you have one, sign in."),
+    ),
+    InvitationWanted: (
+        Sentence("You need an invitation"),
+        Sentence("Open the link that you were sent in this browser. If it no longer works, ask for a new one."),
+    ),
+}
 
 
 @at_public_name
 async def show_sign_up(request: Request) -> Response:
-    """Show the sign-up form; a signed-in user is offered to go on."""
-    callback_url = _choose_first_page(request, {})
+    """Show the sign-up form; a signed-in user is offered to go on. An invitation in the link is kept first."""
+    led = lead_invited(request)
+    if led is not None:
+        return led
+    callback_url = choose_after_sign_up(request, {})
     found = await find_browser_session(request)
     if found is not None:
         return signed_in_page(request, callback_url, found.user)
@@ -62,7 +80,7 @@ async def show_sign_up(request: Request) -> Response:
 async def sign_up(request: Request) -> Response:
     """Sign somebody up, and redirect; or show the form again with what is wrong."""
     fields = await read_form(request, MAX_LEADING_FORM)
-    callback_url = _choose_first_page(request, fields)
+    callback_url = choose_after_sign_up(request, fields)
     typed = {name: fields.get(name, "") for name in ("name", "email")}
     try:
         verify_form(request, fields)
@@ -94,7 +112,7 @@ async def confirm(request: Request) -> Response:
 @at_public_name
 async def show_offer(request: Request) -> Response:
     """Show the form for the code that a new user was sent; without one, lead to where they were going."""
-    callback_url, found = _choose_first_page(request, {}), await find_browser_session(request)
+    callback_url, found = choose_after_sign_up(request, {}), await find_browser_session(request)
     user, client = found.user if found else None, identify_client(request)
     if user is None or await mail_of(request).proofs.find_asked(Purpose.PROVE_ADDRESS, client, user) is None:
         return redirect(callback_url)
@@ -104,7 +122,7 @@ async def show_offer(request: Request) -> Response:
 async def accept_offer(request: Request) -> Response:
     """Take the code as the proof of a new user's address; or show the form again with what is wrong."""
     fields, found = await read_form(request, MAX_LEADING_FORM), await find_browser_session(request)
-    callback_url = _choose_first_page(request, fields)
+    callback_url = choose_after_sign_up(request, fields)
     if found is None:
         back = f"{parts_of(request).public_url}/signup/code{lead_back(callback_url)['callback_query']}"
         return redirect(sign_in_url(request, callback_url=back))
@@ -127,7 +145,7 @@ async def _sign_up(request: Request, wanted: SignUp, callback_url: str) -> Respo
         return add_cookies(_lead_to_code(request, callback_url), cookies)
     replaced, client = list_session_ids(request), identify_client(request)
     signed_in = await sign_up_once(parts_of(request).accounts, wanted, client, replaced)
-    cookies = store_sign_in(request, signed_in)
+    cookies = [*store_sign_in(request, signed_in), *forget_invitation(request)]
     if mail is None or mail.verification == "off":
         return add_cookies(redirect(callback_url), cookies)
     return add_cookies(await _offer_proof(request, mail, signed_in.user, callback_url), cookies)
@@ -167,7 +185,15 @@ async def _code_page(
 async def _sign_up_page(
     request: Request, callback_url: str, typed: Mapping[str, str], refusal: AppError | None = None
 ) -> Response:
-    """Return the form, with a link to the page for the code that the browser waits for, if any."""
+    """Return the form, with a link to the page for the code that the browser waits for, if any.
+
+    Or that the browser's user may not sign up.
+    """
+    try:
+        await parts_of(request).accounts.new_users.invitations.admit(identify_client(request))
+    except (SignUpClosed, InvitationWanted) as uninvited:
+        note_refusal(request.scope, uninvited)
+        return notice_page(request, uninvited.status, *UNINVITED[type(uninvited)])
     mail = parts_of(request).mail
     asked = await _find_asked(request, mail) if mail is not None else None
     shown = {**lead_back(callback_url), "typed": typed, "has_asked": asked is not None}
@@ -183,9 +209,3 @@ async def _find_asked(request: Request, mail: Mail, user: User | None = None) ->
         asked = await mail.proofs.find_asked(purpose, identify_client(request), user)
         return asked.email if asked else None
     return None
-
-
-def _choose_first_page(request: Request, fields: Mapping[str, str]) -> str:
-    """Return where a new user goes: where they wanted to go, else to their own posts."""
-    callback_url, public_url = choose_callback_url(request, fields), parts_of(request).public_url
-    return public_url + FIRST_PAGE_SIGNED_IN if callback_url == public_url else callback_url

@@ -22,6 +22,7 @@ from starlette.staticfiles import StaticFiles
 from deploy.mailbox.letters import Letter, Mailbox
 from deploy.mailbox.reading import read_contents, read_source
 from deploy.mailbox.smtp import listen
+from shared.web.branding import ASSETS_PATH
 from shared.web.pages import ASSETS, render_page
 from shared.web.response_headers import ResponseHeadersMiddleware
 
@@ -53,7 +54,7 @@ def create_app(mailbox: Mailbox, smtp_socket: socket.socket) -> Starlette:
             Route("/letters", delete_letters, methods=["DELETE"]),
             Route("/readyz", tell_ready),
             Route("/mailbox.css", show_style),
-            Mount("/assets", StaticFiles(directory=ASSETS)),
+            Mount(ASSETS_PATH, StaticFiles(directory=ASSETS)),
         ],
         middleware=[
             Middleware(ResponseHeadersMiddleware, public_url="http://localhost"),

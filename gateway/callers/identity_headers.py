@@ -12,7 +12,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 
 from gateway.policy.rules import About, IdentityHeader
-from gateway.wire.headers import HAVE_A_MEANING, RawHeader, encode_lines, split_lines
+from gateway.wire.headers import HAVE_A_MEANING
+from gateway.wire.raw_headers import RawHeader, encode_lines, split_lines
 from shared.tokens.claims import Claims
 
 _OF_HTTP = frozenset(

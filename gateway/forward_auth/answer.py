@@ -2,7 +2,8 @@
 
 1. Only peers in ``TRUSTED_PROXIES`` are answered. For all others the path is like any unrouted one.
 2. The original request is read from the question (``question``); from there on everything is the gate's judgement. No
-   upstream is ever contacted.
+   upstream is ever contacted. A header whose name has ``_`` is refused: that proxy sends it on, and what is behind may
+   read it as one that a yes sets.
 3. A yes carries ``Gatepost-Decision: allow``, which no other server sends by accident, and always every header that a
    yes can carry, empty where there is no value: ``Authorization`` as the upstream gets it, ``Cookie`` without
    NextAuth's, and each header by which any rule of the policy names callers (``identity``). The proxy copies them all,
@@ -17,6 +18,9 @@
 | to the sign-in page| 401, and ``Location`` for ``error_page``  | 302, to pass on                    |
 | 401                | 401 with the challenge                    | 401 with the challenge             |
 | any other refusal  | 403                                       | its own status                     |
+
+5. Pages of the origins in a rule's ``cors`` may read a no. What they may read of a yes is for others to say, and
+   preflights are for them to answer: each is an OPTIONS like any other, which passes where a rule names that method.
 """
 
 import time
@@ -28,13 +32,14 @@ from gateway.callers.identity_headers import list_identity
 from gateway.callers.renewal import RenewedCaller, SessionRenewal
 from gateway.callers.unknown_keys import UnknownKeys
 from gateway.forward_auth.question import Dialect, choose_dialect, is_question, read_question
-from gateway.gate import Gate, Judgement, TellState, note_judgement
+from gateway.gate import Gate, TellState, note_judgement
 from gateway.policy.decision import AnswerOptions, Forward, RedirectToSignIn, Refuse
 from gateway.settings import PublicSide
+from gateway.wire.cors_lines import write_cors
 from gateway.wire.headers import keep_cookies
 from gateway.wire.own_answers import Answer, OwnAnswers
 from gateway.wire.request_heads import RequestHead, RequestHeads
-from shared.errors import AppError, Forbidden, MethodNotAllowed, Unauthorized
+from shared.errors import AppError, BadRequest, Forbidden, MethodNotAllowed, Unauthorized
 from shared.observing.request_context import RequestRecord
 from shared.tokens.session_cookie import CookieNames
 
@@ -70,8 +75,10 @@ class ForwardAuth:
     async def answer(self, head: RequestHead, record: RequestRecord) -> tuple[Answer, RenewedCaller | None]:
         """Return the answer to a question, and the caller if it had to be renewed."""
         renewed: RenewedCaller | None = None
-        original = head
+        original, cors = head, b""
         try:
+            if head.headers.has_dropped:
+                raise BadRequest("A header's name has an underscore")
             original = read_question(head.line, head.headers.raw, self._heads)
             judgement = self._gate.judge(original, int(time.time()), is_forward_auth=True)
             if self._unknown_keys is not None and self._unknown_keys.may_know(judgement):
@@ -80,21 +87,30 @@ class ForwardAuth:
                 renewed = await self._renewal.renew(judgement.identity)
                 judgement = self._gate.judge(original, int(time.time()), renewed, is_forward_auth=True)
             note_judgement(record, judgement)
-            return self._say(judgement, head, original, record), renewed
+            if isinstance(judgement.decision, Forward | TellState):
+                return self._allow(head, original, judgement.decision), renewed
+            cors = write_cors(judgement.decision, original)
+            answer = self._say_no(judgement.decision, head, original, record)
         except AppError as error:
-            return self._refuse(error, head, original, record), renewed
+            answer = self._refuse(error, head, original, record)
+        return answer._replace(lines=answer.lines + cors), renewed
 
-    def _say(self, judgement: Judgement, head: RequestHead, original: RequestHead, record: RequestRecord) -> Answer:
-        """Return a decision in the form that the proxy understands; raises the AppError of a refusal."""
-        match judgement.decision:
+    def _say_no(
+        self,
+        decision: RedirectToSignIn | AnswerOptions | Refuse,
+        head: RequestHead,
+        original: RequestHead,
+        record: RequestRecord,
+    ) -> Answer:
+        """Return a no in the form that the proxy understands; raises the AppError of a refusal."""
+        match decision:
             case RedirectToSignIn(_, location, because):
-                return self._lead_to_sign_in(head, original, record, self._public.url + location, because)
+                url = self._public.url + location if location.startswith("/") else location
+                return self._lead_to_sign_in(head, original, record, url, because)
             case AnswerOptions(allow):
                 raise MethodNotAllowed(allow)
             case Refuse(error):
                 raise error
-            case decision:
-                return self._allow(head, original, decision)
 
     def _allow(self, head: RequestHead, original: RequestHead, decision: Forward | TellState) -> Answer:
         """Return the yes (law 3)."""

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 
-from gateway.wire.headers import RawHeader
+from gateway.wire.raw_headers import RawHeader
 from gateway.wire.request_heads import RequestHead, RequestHeads, RequestLine, read_line
 from shared.errors import BadRequest
 from shared.language.sentences import Sentence

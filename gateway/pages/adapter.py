@@ -9,8 +9,8 @@ from collections.abc import MutableMapping
 
 from starlette.types import ASGIApp, Message, Scope
 
-from gateway.wire.headers import encode_lines
 from gateway.wire.own_answers import Answer, build_scope
+from gateway.wire.raw_headers import encode_lines
 from gateway.wire.request_heads import RequestHead
 from shared.observing.request_context import RequestRecord
 

@@ -1,6 +1,6 @@
 """The description of the whole API, joined from the parts of the upstreams. Pure.
 
-1. Paths and methods that no rule sends to an upstream are left out of its part.
+1. Paths and methods that no rule sends to an upstream are left out of its part; so is what is at other hosts only.
 2. The policy says who may call an operation. Where it demands a signed-in caller the access token is required, and 401
    is among the answers (403, too, where it demands a role), whatever the service says about itself. Rules with
    conditions are skipped: they are for some requests only.
@@ -17,6 +17,7 @@ from gateway.pages.json_members import Json, list_objects, members
 from gateway.pages.schema_names import PREFIX, lead_all, make_free_name, tell_apart
 from gateway.policy.rules import Access, Policy, Rule
 from shared.web.schemas import ErrorView
+from shared.web.sites import name_of
 
 METHODS = ("get", "post", "put", "patch", "delete")
 VERSION = "0.1.0"
@@ -53,10 +54,11 @@ def join(parts: Mapping[str, Json], policy: Policy, public_url: str, missing: Co
     paths: Json = {}
     schemas: Json = {ErrorView.__name__: _ERROR_SCHEMA}
     operation_ids: set[str] = set()
+    host = name_of(public_url.partition("://")[2])
     for upstream, part in parts.items():
         renamed = tell_apart(schemas, part, upstream)
         own = lead_all(part, renamed)
-        for path, item in _list_routed(own, upstream, policy):
+        for path, item in _list_routed(own, upstream, policy, host):
             if _names_method(item):
                 named = _name_operations(item, upstream, operation_ids)
                 paths[path] = _merge(members(paths, path), named) if path in paths else named
@@ -75,26 +77,26 @@ def join(parts: Mapping[str, Json], policy: Policy, public_url: str, missing: Co
     }
 
 
-def find_rule(policy: Policy, path: str, method: str) -> Rule | None:
+def find_rule(policy: Policy, path: str, method: str, host: str | None = None) -> Rule | None:
     """Return the rule that decides such requests, whatever their headers; ``path`` has its parameters filled in."""
-    fitting = (rule for rule, _, _ in policy.list_candidates(path) if method in rule.methods and not rule.is_narrowed)
-    return next(fitting, None)
+    candidates = (rule for rule, _, _ in policy.list_candidates(path) if method in rule.methods)
+    return next((rule for rule in candidates if not rule.is_narrowed and rule.is_about(host)), None)
 
 
-def _list_routed(part: Json, upstream: str, policy: Policy) -> Iterator[tuple[str, Json]]:
+def _list_routed(part: Json, upstream: str, policy: Policy, host: str) -> Iterator[tuple[str, Json]]:
     """Yield the paths of a part, with the operations that the policy sends to the upstream."""
     for path, item in members(part, "paths").items():
         if isinstance(item, dict):
-            yield path, dict(_list_operations(path, item, upstream, policy))
+            yield path, dict(_list_operations(path, item, upstream, policy, host))
 
 
-def _list_operations(path: str, item: Json, upstream: str, policy: Policy) -> Iterator[tuple[str, object]]:
+def _list_operations(path: str, item: Json, upstream: str, policy: Policy, host: str) -> Iterator[tuple[str, object]]:
     sample = _fill_in(path, item)
     for name, member in item.items():
         if name not in METHODS:
             yield name, member
         elif isinstance(member, dict):
-            rule = find_rule(policy, sample, name.upper())
+            rule = find_rule(policy, sample, name.upper(), host)
             if rule is not None and rule.upstream == upstream:
                 yield name, _complete(member, rule)
 

@@ -14,22 +14,28 @@ from starlette.types import Scope
 from gateway.pages.reference import Reference
 from gateway.pages.reference_page import group_operations, list_common_answers, list_schemas
 from gateway.pages.well_known import well_known_routes
-from shared.application import Lifespan, assemble
+from gateway.policy.in_force import CurrentPolicy
+from gateway.settings import GatewaySettings
+from shared.application import Lifespan, assemble, give_look
+from shared.errors import NotFound
+from shared.web.branding import ASSETS_PATH, BRAND_PATH, BrandFile
 from shared.web.health import Check, health_routes
 from shared.web.pages import ASSETS, render_page
+from shared.web.response_headers import NOTHING_ALLOWED
 from shared.web.routes import resource
 
 TEMPLATES = Path(__file__).parent / "templates"
 ASSET_AGE = 300  # seconds that a browser may keep an asset without asking again
+INERT = f"{NOTHING_ALLOWED}; style-src 'unsafe-inline'; sandbox"
+"""For an image that may bring along styles of its own (SVG) and must not bring along anything else."""
 
 
 def create_own_pages(
-    reference: Reference,
-    public_url: str,
+    current: CurrentPolicy,
+    settings: GatewaySettings,
     lifespan: Lifespan,
     checks: Mapping[str, Check],
     remarks: Mapping[str, Check],
-    security_contact: str | None = None,
 ) -> Starlette:
     """Return the application of the gateway's own pages; ``lifespan`` is the gateway's.
 
@@ -49,14 +55,37 @@ def create_own_pages(
         }
         return render_page(request.scope, "docs.html", folder=TEMPLATES, status=200, headers=None, **shown)
 
+    async def show_brand_file(request: Request) -> Response:
+        file = branding.files.get(request.path_params["name"])
+        if file is None:
+            raise NotFound
+        return answer_brand_file(file, request.headers.get("if-none-match"))
+
+    reference, branding = Reference(current, settings.nextauth_url), settings.load_branding()
     routes = [
         *health_routes(checks, remarks),
         resource("/openapi.json", GET=show_document),
         resource("/docs", GET=show_page),
-        *well_known_routes(public_url, security_contact),
-        Mount("/assets", _Assets(directory=ASSETS)),
+        *well_known_routes(settings.nextauth_url, settings.security_contact, branding.icon),
+        resource(f"{BRAND_PATH}/{{name}}", GET=show_brand_file),
+        Mount(ASSETS_PATH, _Assets(directory=ASSETS)),
     ]
-    return assemble(routes, public_url, lifespan)
+    app = assemble(routes, settings.nextauth_url, lifespan)
+    give_look(app, settings)
+    app.state.find_lacks = lambda: settings.lacks | current.policy.lacks
+    return app
+
+
+def answer_brand_file(file: BrandFile, known: str | None) -> Response:
+    """Return a file of an operator's folder, or that it has not changed; opened by itself it does nothing."""
+    headers = {
+        "Cache-Control": f"public, max-age={ASSET_AGE}",
+        "ETag": f'"{file.version}"',
+        "Content-Security-Policy": INERT,
+    }
+    if known is not None and headers["ETag"] in known:
+        return Response(status_code=304, headers=headers)
+    return Response(file.content, headers={**headers, "Content-Type": file.media_type})
 
 
 class _Assets(StaticFiles):

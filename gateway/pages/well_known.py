@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from shared.errors import NotFound
+from shared.web.branding import BrandFile
+from shared.web.lacking import OurPage, list_lacking
 from shared.web.pages import ASSETS
 from shared.web.routes import Resource, resource
 
@@ -25,16 +27,20 @@ SECURITY_TXT_AGE = dt.timedelta(days=180)  # after which it expires; RFC 9116, 2
 ONE_DAY = "public, max-age=86400"
 
 
-def well_known_routes(public_url: str, security_contact: str | None) -> list[Resource]:
-    """Return the routes; there is a ``security.txt`` only with a contact."""
+def well_known_routes(public_url: str, security_contact: str | None, icon: BrandFile | None = None) -> list[Resource]:
+    """Return the routes; there is a ``security.txt`` only with a contact. ``icon`` is an operator's own."""
 
     async def show_icon(_: Request) -> Response:
+        if icon is not None:
+            return Response(icon.content, media_type=icon.media_type, headers={"Cache-Control": ONE_DAY})
         return FileResponse(ASSETS / "favicon.ico", media_type="image/x-icon", headers={"Cache-Control": ONE_DAY})
 
     async def show_robots(_: Request) -> Response:
         return PlainTextResponse(ROBOTS, headers={"Cache-Control": ONE_DAY})
 
-    async def lead_to_password(_: Request) -> Response:
+    async def lead_to_password(request: Request) -> Response:
+        if OurPage.ACCOUNT in list_lacking(request.scope):
+            raise NotFound
         return Response(status_code=302, headers={"Location": public_url + PASSWORD_PAGE})
 
     async def show_security_contact(_: Request) -> Response:

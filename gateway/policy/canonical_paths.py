@@ -11,7 +11,7 @@ that could be read in a second way is refused. Nothing is merged, resolved or cl
 4. No segment is empty (but one at the end: a trailing slash), ``.`` or ``..``.
 5. The decoded text is matched. What is forwarded is encoded from that text anew: decoding it once gives the text again,
    and nothing is left of the client's own spelling.
-6. Whatever the bytes, the only error is PathRefused.
+6. Whatever the bytes, the only error is PathRefused, or PathTooLong, which is one too.
 
 A query is opaque: its length and characters are checked, it is never decoded, and it is passed on as it came.
 """
@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
 from shared.language.sentences import Sentence
+from shared.web.sites import LONGEST_PATH, LONGEST_QUERY
 
-MAX_PATH_LENGTH = 2048  # bytes
-MAX_QUERY_LENGTH = 8192  # bytes
+MAX_PATH_LENGTH, MAX_QUERY_LENGTH = LONGEST_PATH, LONGEST_QUERY
 
 UNRESERVED = r"A-Za-z0-9._~\-"  # RFC 3986, section 2.3; as in a character class
 KEPT_RAW = "!$&'()*+,=:@/"
@@ -47,6 +47,10 @@ class PathRefused(Exception):
         super().__init__(reason)
 
 
+class PathTooLong(PathRefused):
+    """A path or query that is longer than is accepted here."""
+
+
 @dataclass(frozen=True, slots=True)
 class CanonicalPath:
     """A path as it is matched (``text``, decoded) and as it is forwarded (``raw``, encoded from the text)."""
@@ -65,29 +69,29 @@ def canonicalize_path(raw: bytes) -> CanonicalPath:
     return CanonicalPath(text, quote(text, safe=KEPT_RAW).encode("ascii"))
 
 
-def check_query(raw: bytes) -> bytes:
-    """Return a raw query (without its ``?``) as it is, or raise PathRefused."""
-    if len(raw) > MAX_QUERY_LENGTH:
-        raise PathRefused(Sentence("The query is longer than {most} bytes", most=MAX_QUERY_LENGTH))
+def check_query(raw: bytes, most: int = MAX_QUERY_LENGTH) -> bytes:
+    """Return a raw query (without its ``?``) of at most so many bytes as it is, or raise PathRefused."""
+    if len(raw) > most:
+        raise PathTooLong(Sentence("The query is longer than {most} bytes", most=most))
     match = _REFUSED_QUERY.search(raw)
     if match:
         raise PathRefused(Sentence("The query has the byte {byte}", byte=_name(match.group())))
     return raw
 
 
-def write_callback_query(path: CanonicalPath, query: bytes, further: str = "") -> str:
-    """Return the query that leads back to path and query, with ``further`` parameters behind it.
+def write_callback_query(path: CanonicalPath, query: bytes, further: str = "", site: str = "") -> str:
+    """Return the query that leads back to path and query, of another site if one is given, with ``further`` behind it.
 
-    The client's query is left out where ``check_query`` would refuse the whole as too long; a path alone always fits.
+    Whatever was accepted fits into what the sign-in page accepts (``LONGEST_WAY_BACK``).
     """
-    whole = f"callbackUrl={quote(path.raw + b'?' + query if query else path.raw, safe='')}{further}"
-    return whole if len(whole) <= MAX_QUERY_LENGTH else f"callbackUrl={quote(path.raw, safe='')}{further}"
+    place = path.raw + b"?" + query if query else path.raw
+    return f"callbackUrl={quote(site.encode() + place, safe='')}{further}"
 
 
 def _check_shape(raw: bytes) -> None:
     """Check rules 1 and 2."""
     if len(raw) > MAX_PATH_LENGTH:
-        raise PathRefused(Sentence("The path is longer than {most} bytes", most=MAX_PATH_LENGTH))
+        raise PathTooLong(Sentence("The path is longer than {most} bytes", most=MAX_PATH_LENGTH))
     if not raw.startswith(b"/"):
         raise PathRefused("The path does not start with /")
     if raw.startswith((b"//", b"/\\")):

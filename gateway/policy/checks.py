@@ -5,6 +5,7 @@
 3. Conditions choose where a request goes, never whether it is let in. A client writes its own headers, cookies and
    query, so wherever a rule with ``has`` or ``missing`` can step aside for a later rule, that one demands the same
    protection. (Stepping aside for no rule at all is safe: that is a 404.)
+   A host is no such choice: rules with ``hosts`` are about different sites, and each site is judged by itself.
 4. Encoded slashes and empty segments pass only below a literal segment: ``paths = "raw"`` is for one application.
 5. A prefix is taken off only by rules all of whose paths have it, on the way to a service that does not sign people in.
 6. NextAuth's session cookie goes to services behind the gateway alone, and never into an answer to another proxy.
@@ -15,8 +16,9 @@ Only canonical paths count: a difference that no accepted path can show is no di
 other spellings count too, between rules that take these.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
+from itertools import islice
 
 from gateway.matching.dfa import DFA, find_text
 from gateway.matching.matchers import Matcher, MatcherInvalid, compile_matcher, compile_regex
@@ -34,11 +36,12 @@ class RuleRefused(Exception):
         super().__init__(f"{key}: {reason}" if key else reason)
 
 
-def check_rules(policy: Policy) -> None:
-    """Raise RuleRefused for the first rule that breaks a law."""
+def check_rules(policy: Policy, served: Collection[str] | None = None) -> None:
+    """Raise RuleRefused for the first rule that breaks a law; ``served`` are the names of hosts, where known."""
     for index in range(len(policy.rules)):
         try:
             _check_words(policy, index)
+            _check_hosts(policy, index, served)
             _check_reachable(policy, index)
             _check_protection(policy, index)
             _check_spellings(policy, index)
@@ -47,6 +50,33 @@ def check_rules(policy: Policy) -> None:
             _check_sign_in(policy, index)
         except MatcherInvalid as error:
             raise RuleRefused(index, str(error)) from None
+
+
+def list_remarks(policy: Policy) -> Iterator[str]:
+    """Yield what is allowed, and yet open to whoever asks for another host: clients choose the host, too.
+
+    Where one path of one service is guarded differently at two hosts, that service has to tell its hosts apart.
+    """
+    for index, rule in enumerate(policy.rules):
+        for before, other in enumerate(policy.rules[:index]):
+            is_one_service = rule.upstream == other.upstream != OWN_UPSTREAM
+            if is_one_service and rule.hosts != other.hosts and rule.protection != other.protection:
+                yield from islice(_list_guarded_otherwise(policy, before, index), 1)
+
+
+def _list_guarded_otherwise(policy: Policy, first: int, second: int) -> Iterator[str]:
+    one, two = policy.rules[first], policy.rules[second]
+    pairs = ((here, there) for here in _list_hosts(policy, one) for there in _list_hosts(policy, two) if here != there)
+    for here, there in pairs:
+        for method in sorted(one.methods & two.methods):
+            covering = _covering(policy, first, method, None, here) + _covering(policy, second, method, None, there)
+            for matchers in ((ours, theirs) for ours in one.matchers for theirs in two.matchers):
+                path = _find_path(matchers, covering)
+                if path is not None:
+                    yield (
+                        f"{path} of {one.upstream} is {one.access} at {here or 'other hosts'} (line {one.line}) and"
+                        f" {two.access} at {there or 'other hosts'} (line {two.line}): it must look at Host"
+                    )
 
 
 def _check_words(policy: Policy, index: int) -> None:
@@ -68,6 +98,13 @@ def _check_words(policy: Policy, index: int) -> None:
         )
 
 
+def _check_hosts(policy: Policy, index: int, served: Collection[str] | None) -> None:
+    """Check of law 2 that hosts are served: about any other, a rule decides nothing."""
+    unserved = sorted(policy.rules[index].hosts.difference(served)) if served is not None else []
+    if unserved:
+        raise RuleRefused(index, f"{unserved[0]} is not served: neither NEXTAUTH_URL nor GATEWAY_HOSTS has it", "hosts")
+
+
 def _check_reachable(policy: Policy, index: int) -> None:
     """Law 2."""
     rule = policy.rules[index]
@@ -76,7 +113,11 @@ def _check_reachable(policy: Policy, index: int) -> None:
             raise RuleRefused(index, f"the matcher {matcher.source} matches no path at all")
         if not any(
             _find_path([matcher], covering) is not None
-            for covering in {_covering(policy, index, method, rule) for method in rule.methods}
+            for covering in {
+                _covering(policy, index, method, rule, host)
+                for method in rule.methods
+                for host in _list_hosts(policy, rule)
+            }
         ):
             raise RuleRefused(
                 index, f"the matcher {matcher.source} is never reached: earlier rules decide all its paths"
@@ -143,8 +184,11 @@ def _check_sign_in(policy: Policy, index: int) -> None:
 def _find_common_path(policy: Policy, index: int, narrowed: Rule) -> str | None:
     rule = policy.rules[index]
     take_spellings = Paths.STRICT not in {rule.paths, narrowed.paths}
-    for method in narrowed.methods & rule.methods:
-        covering = _covering(policy, index, method, None)
+    hosts = [host for host in _list_hosts(policy, rule) if narrowed.is_about(host)]
+    coverings = {
+        _covering(policy, index, method, None, host) for method in narrowed.methods & rule.methods for host in hosts
+    }
+    for covering in coverings:
         for wanted in ((ours, theirs) for ours in rule.matchers for theirs in narrowed.matchers):
             path = _find_path(wanted, covering, _readings() if take_spellings else None)
             if path is not None:
@@ -152,8 +196,15 @@ def _find_common_path(policy: Policy, index: int, narrowed: Rule) -> str | None:
     return None
 
 
-def _covering(policy: Policy, index: int, method: str, rule: Rule | None) -> tuple[Matcher, ...]:
-    """Return the matchers that decide before the rule at ``index`` does, whatever the request holds.
+def _list_hosts(policy: Policy, rule: Rule) -> list[str | None]:
+    """Return the hosts that a rule is about; None stands for all that no rule names."""
+    if rule.hosts:
+        return [*sorted(rule.hosts)]
+    return [None, *sorted({host for each in policy.rules for host in each.hosts})]
+
+
+def _covering(policy: Policy, index: int, method: str, rule: Rule | None, host: str | None) -> tuple[Matcher, ...]:
+    """Return the matchers that decide at a host before the rule at ``index`` does, whatever the request holds.
 
     An earlier rule with conditions covers ``rule`` only where ``rule`` has all of those conditions, too.
     """
@@ -161,7 +212,7 @@ def _covering(policy: Policy, index: int, method: str, rule: Rule | None) -> tup
     earlier = (
         other.matchers
         for other in policy.rules[:index]
-        if method in other.methods and other.has <= has and other.missing <= missing
+        if method in other.methods and other.is_about(host) and other.has <= has and other.missing <= missing
     )
     return (*policy.never_routed, *(matcher for matchers in earlier for matcher in matchers))
 

@@ -1,9 +1,8 @@
-"""Which rule decides about a request: the first whose path, conditions and method fit. Pure.
+"""Which rule decides about a request: the first whose path, host, conditions and method fit. Pure.
 
 Nothing else about the request counts, and nobody is looked for: who sends it matters to ``decision`` alone.
 """
 
-import re
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 from urllib.parse import parse_qsl
@@ -11,10 +10,8 @@ from urllib.parse import parse_qsl
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.rules import Candidate, Condition, Policy, Rule, Source
 from gateway.policy.spellings import Spelling
-from gateway.wire.headers import RawHeader, list_values
+from gateway.wire.raw_headers import RawHeader, find_host_name, list_values
 from shared.tokens.session_cookie import parse_cookies
-
-_PORT = re.compile(r":\d*\Z")  # of a Host; an IPv6 address stands in brackets (RFC 3986, 3.2.2)
 
 _SEPARATORS = {"cookie": "; "}
 
@@ -25,8 +22,9 @@ class RequestFacts(NamedTuple):
     """All of a request that a decision may depend on. Header names are in lower case.
 
     ``now`` is when it came, in Unix seconds; without it nobody has signed in recently. ``public_origin`` is
-    ours. ``content_length`` is None where none is announced. With ``is_forward_auth`` another proxy asks, and forwards
-    the request itself. Where ``asks_upgrade`` is false the headers are known to hold no ``Upgrade``.
+    ours; ``site`` is that of the site that was asked, where it is another (``sites``). ``content_length`` is None where
+    none is announced. With ``is_forward_auth`` another proxy asks, and forwards the request itself. Where
+    ``asks_upgrade`` is false the headers are known to hold no ``Upgrade``.
     """
 
     method: str
@@ -39,6 +37,11 @@ class RequestFacts(NamedTuple):
     content_length: int | None = None
     is_forward_auth: bool = False
     asks_upgrade: bool = True
+    site: str = ""
+
+
+Chosen: TypeAlias = tuple[RequestFacts, Candidate | None]
+"""A request, and the rule that decides about it, if one does."""
 
 
 class Verdict(StrEnum):
@@ -48,6 +51,7 @@ class Verdict(StrEnum):
     OTHER_PATH = "the path does not match"
     OTHER_REQUEST = "has or missing does not hold"
     OTHER_METHOD = "the method is not listed"
+    OTHER_HOST = "the host is not listed"
 
 
 def choose_rule(policy: Policy, request: RequestFacts) -> Candidate | None:
@@ -55,14 +59,12 @@ def choose_rule(policy: Policy, request: RequestFacts) -> Candidate | None:
     method = request.method
     for candidate in policy.list_candidates(request.path.text):
         rule = candidate.rule
-        if method in rule.methods and (not rule.is_narrowed or _conditions_hold(rule, request)):
+        if method in rule.methods and (rule.is_plain or _judge_request(rule, request) is Verdict.FITS):
             return candidate
     return None
 
 
-def choose_for_spelling(
-    policy: Policy, request: RequestFacts, spelling: Spelling
-) -> tuple[RequestFacts, Candidate | None] | None:
+def choose_for_spelling(policy: Policy, request: RequestFacts, spelling: Spelling) -> Chosen | None:
     """Return the request with its path as it passes in this spelling, and the rule that decides, if one does.
 
     None where it may not pass: where readings of it are decided in different ways, or no rule says that it may.
@@ -99,7 +101,7 @@ def list_methods(policy: Policy, request: RequestFacts) -> frozenset[str]:
 
 def _is_about(rule: Rule, request: RequestFacts) -> bool:
     """Tell whether a rule whose matcher fits is about this request, but for its method."""
-    return _judge_request(rule, request) is not Verdict.OTHER_REQUEST
+    return _judge_request(rule, request) in {Verdict.FITS, Verdict.OTHER_METHOD}
 
 
 def judge_rule(rule: Rule, request: RequestFacts) -> Verdict:
@@ -109,6 +111,8 @@ def judge_rule(rule: Rule, request: RequestFacts) -> Verdict:
 
 def _judge_request(rule: Rule, request: RequestFacts) -> Verdict:
     """Return whether a rule whose matcher fits is about this request."""
+    if rule.hosts and not rule.is_about(find_host_name(request.headers)):
+        return Verdict.OTHER_HOST
     if rule.is_narrowed and not _conditions_hold(rule, request):
         return Verdict.OTHER_REQUEST
     return Verdict.FITS if request.method in rule.methods else Verdict.OTHER_METHOD
@@ -143,5 +147,4 @@ def _find_value(condition: Condition, request: RequestFacts) -> str | None:
             values = [value for name, value in pairs if name == condition.key]
             return None if values in ([], [""]) else values[-1]
         case Source.HOST:
-            hosts = list_values(request.headers, b"host")
-            return _PORT.sub("", hosts[0].decode("latin-1").lower()) or None if hosts else None
+            return find_host_name(request.headers)

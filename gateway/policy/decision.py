@@ -5,16 +5,16 @@
 | public    | forwarded                                                                  | forwarded        |
 | protected | 401                                                                        | forwarded        |
 | page      | GET and HEAD: to the sign-in page and back; else, and when it is no        | forwarded        |
-|           | navigation (Fetch Metadata): 401                                           |                  |
+|           | navigation (law 9): 401                                                    |                  |
 |           | with ``anonymous_forms``, a form of ours: forwarded                        |                  |
 
-1. The first rule whose path, conditions and method fit decides (``choice``). Nothing else about the request can.
+1. The first rule whose path, host, conditions and method fit decides (``choice``). Nothing else about the request can.
 2. No rule for the path: 404. Rules for the path, but not for the method: 405, or the answer to OPTIONS, with ``Allow``.
    A method that is none of the usual ones is 405, wherever no rule names it.
 3. A rule may ask more of a signed-in caller. Without the ``role`` that it asks for, 403. If they proved who they are
    longer ago than ``max_auth_age``, or the token does not say when, they have to do so again, the way anonymous callers
    do (the sign-in page gets ``prompt=login``, a 401 the challenge of RFC 9470, section 3).
-4. A location is built from the canonical path, never from a header.
+4. A location is built from the canonical path and the settings' origins, never from a header.
 5. A form sent after its session ended holds what somebody typed, which a redirect or a refusal would lose. Where a rule
    says ``anonymous_forms``, the service gets it as nobody's, to show it again. A form that another site made
    the browser send does not pass.
@@ -25,6 +25,10 @@
 8. What goes along is for the rule to say (``authorization``): the access token of a signed-in caller, or nothing, or
    the header as it came. Then it is the application's business and names nobody here, right or wrong: callers are known
    by their session cookie alone. Several headers are refused with 400, for two readers could pick different ones.
+9. What is no navigation gets 401 instead of a page: a script could make nothing of it. Browsers tell by Fetch Metadata.
+   Where that is missing, as over plain http, a script is known by ``X-Requested-With: XMLHttpRequest``, or by an Accept
+   that takes no page.
+10. A preflight is answered here where a rule has ``cors`` (``preflights``), but not for another proxy.
 """
 
 from dataclasses import dataclass
@@ -35,18 +39,20 @@ from gateway.matching.matchers import Matcher
 from gateway.policy.canonical_paths import CanonicalPath, write_callback_query
 from gateway.policy.choice import RawHeaders, RequestFacts, choose_rule, list_methods
 from gateway.policy.methods import METHODS
-from gateway.policy.rules import Access, Authorization, Candidate, Paths, Policy, Rule, Upstream
-from gateway.wire.headers import RawHeader, list_values
+from gateway.policy.preflights import find_preflight_answer
+from gateway.policy.rules import SIGN_IN_PATH, Access, Authorization, Candidate, Paths, Policy, Rule
+from gateway.policy.upstreams import Upstream
 from gateway.wire.prefixes import strip_prefix
+from gateway.wire.raw_headers import RawHeader, list_values
 from gateway.wire.websocket import read_key, wants_only_websocket, wants_websocket
 from shared.errors import AppError, BadRequest, BodyTooLarge, Forbidden, MethodNotAllowed, NotFound, Unauthorized
 from shared.tokens.authentication import Anonymous, Caller, User, ask_for_recent_sign_in, challenge
 from shared.tokens.claims import is_recent
 
-SIGN_IN_PATH = "/api/auth/signin"
 AGAIN = "&prompt=login"
 """Makes the sign-in page ask for the password even of a signed-in user (OpenID Connect Core, section 3.1.2.1)."""
 
+PAGE_TYPES = (b"text/html", b"application/xhtml+xml", b"text/*", b"*/*")
 FORM_TYPES = (b"application/x-www-form-urlencoded", b"multipart/form-data")
 
 
@@ -85,7 +91,7 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class RedirectToSignIn:
-    """Send the browser to the sign-in page; ``location`` is relative to the public origin.
+    """Send the browser to the sign-in page; ``location`` is absolute where another site was asked, else relative.
 
     ``challenge`` is for a client that needs a 401 instead.
     """
@@ -98,9 +104,10 @@ class RedirectToSignIn:
 
 @dataclass(frozen=True, slots=True)
 class AnswerOptions:
-    """Answer OPTIONS here: 204 with ``Allow``."""
+    """Answer OPTIONS here: 204 with ``Allow``, and with what a preflight is told (``cors``)."""
 
     allow: str
+    cors: RawHeaders = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +124,23 @@ Decision: TypeAlias = Forward | RedirectToSignIn | AnswerOptions | Refuse
 
 def decide(policy: Policy, request: RequestFacts, caller: Caller) -> Decision:
     """Return what happens to a request of this caller."""
-    candidate = choose_rule(policy, request)
-    return answer_without_rule(policy, request) if candidate is None else apply_rule(candidate, request, caller)
+    return apply_choice(policy, request, choose_rule(policy, request), caller)
+
+
+def apply_choice(policy: Policy, request: RequestFacts, chosen: Candidate | None, caller: Caller) -> Decision:
+    """Return what happens to a request of this caller about which a rule decides; or none, with ``chosen`` None."""
+    told = _answer_preflight(policy, request)
+    if told is not None:
+        return told
+    return answer_without_rule(policy, request) if chosen is None else apply_rule(chosen, request, caller)
+
+
+def _answer_preflight(policy: Policy, request: RequestFacts) -> AnswerOptions | None:
+    """Return the answer to a preflight that is answered here (law 10)."""
+    if request.method != "OPTIONS" or request.is_forward_auth:
+        return None
+    told = find_preflight_answer(policy, request.path.text, request.headers)
+    return None if told is None else AnswerOptions(", ".join(sorted(told.methods)), told.headers)
 
 
 def answer_without_rule(policy: Policy, request: RequestFacts) -> AnswerOptions | Refuse:
@@ -197,7 +219,8 @@ def _read_upgrade(rule: Rule, request: RequestFacts) -> bytes | None:
 def _ask_to_sign_in(candidate: Candidate, request: RequestFacts, because: str, further: str = "") -> Decision:
     rule, matcher, _ = candidate
     if rule.access is Access.PAGE and _is_navigation(request):
-        location = f"{SIGN_IN_PATH}?{write_callback_query(request.path, request.query, further)}"
+        query = write_callback_query(request.path, request.query, further, request.site)
+        location = f"{request.public_origin if request.site else ''}{SIGN_IN_PATH}?{query}"
         return RedirectToSignIn(rule, location, because, matcher)
     return Refuse(Unauthorized(challenge=because), rule, matcher)
 
@@ -210,9 +233,16 @@ def _is_own_form(request: RequestFacts) -> bool:
     """Tell whether a browser sends a form of ours, and will show the answer."""
     types = [value.partition(b";")[0].strip().lower() for value in list_values(request.headers, b"content-type")]
     is_form = request.method == "POST" and len(types) == 1 and types[0] in FORM_TYPES
-    is_ours = is_form and is_same_origin(request.method, request.headers, request.public_origin)
+    is_ours = is_form and is_same_origin(request.method, request.headers, request.site or request.public_origin)
     return is_ours and _may_navigate(request)
 
 
 def _may_navigate(request: RequestFacts) -> bool:
-    return all(mode == b"navigate" for mode in list_values(request.headers, b"sec-fetch-mode"))
+    """Tell whether a browser may show the answer; without Fetch Metadata by what scripts say (law 9)."""
+    modes = list_values(request.headers, b"sec-fetch-mode")
+    if modes:
+        return all(mode == b"navigate" for mode in modes)
+    if b"xmlhttprequest" in (value.lower() for value in list_values(request.headers, b"x-requested-with")):
+        return False
+    accepted = b",".join(list_values(request.headers, b"accept")).lower()
+    return not accepted or any(kind in accepted for kind in PAGE_TYPES)

@@ -6,7 +6,7 @@ holds is text, and part of that one value.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -31,6 +31,9 @@ REASONS = {
     **dict.fromkeys(("enum", "literal_error"), "unknown word {input!r}; known are {expected}"),
     "bool_type": "must be true or false",
     **dict.fromkeys(("int_type", "greater_than_equal"), "must be a positive integer"),
+    **dict.fromkeys(
+        ("float_type", "greater_than", "less_than_equal"), "must be seconds, more than 0 and 86400 at most"
+    ),
     **dict.fromkeys(("string_type", "string_too_short"), "must be a text"),
     **dict.fromkeys(("list_type", "too_short"), "must be a list of tables"),
     **dict.fromkeys(("model_type", "dict_type"), "must be a table"),
@@ -38,12 +41,14 @@ REASONS = {
 """What pydantic's kinds of error are called here, where its own words are less plain."""
 
 
-def load_policy(path: Path, settings: Mapping[str, str]) -> Policy:
-    """Return the policy of a file; ``settings`` gives the values of ``${NAME}``."""
-    return parse_policy(read_text(path), settings, str(path))
+def load_policy(path: Path, settings: Mapping[str, str], served: Collection[str] | None = None) -> Policy:
+    """Return the policy of a file; ``settings`` gives the values of ``${NAME}``, ``served`` the names of hosts."""
+    return parse_policy(read_text(path), settings, str(path), served)
 
 
-def parse_policy(text: str, settings: Mapping[str, str], file: str = "rules.toml") -> Policy:
+def parse_policy(
+    text: str, settings: Mapping[str, str], file: str = "rules.toml", served: Collection[str] | None = None
+) -> Policy:
     """Return the policy in a file's text; ``file`` is the name used in errors."""
     tables, lines = parse_tables(PolicyFile, text, file, settings)
     rules = tuple(
@@ -56,7 +61,7 @@ def parse_policy(text: str, settings: Mapping[str, str], file: str = "rules.toml
         tuple(compile_matcher(prefix + source) for prefix in _list_prefixes(rules) for source in NEVER_ROUTED),
     )
     try:
-        check_rules(policy)
+        check_rules(policy, served)
     except RuleRefused as refusal:
         line = get_line(lines, ("rule", refusal.index, refusal.key or ""))
         raise PolicyInvalid(file, line, str(refusal)) from None

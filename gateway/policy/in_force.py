@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import structlog
 
-from gateway.policy.rules import Policy, PolicyInvalid, Upstream
+from gateway.policy.rules import Policy, PolicyInvalid
+from gateway.policy.upstreams import Upstream
 from gateway.wire.limits import Limits
 from gateway.wire.pool import UpstreamPool
 
@@ -49,10 +50,22 @@ class CurrentPolicy:
         log.info("policy_loaded", rules=len(policy.rules))
 
     def _create_pool(self, upstream: Upstream) -> UpstreamPool:
-        granted = upstream.answer_within
-        return UpstreamPool(upstream, self._limits if granted is None else replace(self._limits, first_byte=granted))
+        return UpstreamPool(upstream, _grant(self._limits, upstream))
 
     def close(self) -> None:
         """Close the idle connections."""
         for pool in self._pools.values():
             pool.close()
+
+
+def _grant(limits: Limits, upstream: Upstream) -> Limits:
+    """Return the gateway's limits with what the policy says about an upstream."""
+    return replace(
+        limits,
+        connect=upstream.connect_within or limits.connect,
+        first_byte=upstream.answer_within or limits.first_byte,
+        silence=upstream.silence or limits.silence,
+        tunnel_silence=upstream.silence or limits.tunnel_silence,
+        idle=upstream.idle or limits.idle,
+        connections=upstream.connections or limits.connections,
+    )

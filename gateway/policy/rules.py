@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from gateway.matching.dfa import DFA
 from gateway.matching.matchers import Matcher
+from gateway.policy.cors import Cors
 from gateway.policy.methods import FORWARDED_METHODS
+from gateway.policy.upstreams import Upstream
 from shared.fast.memory import Memory
 
 OWN_UPSTREAM = "gateway"
@@ -26,6 +28,9 @@ NEVER_ROUTED = ("/internal/:path*", "/metrics", "/livez", "/readyz", "/_gateway/
 
 NEXTAUTH_PATHS = "/api/auth/:path*"
 """Where NextAuth's protocol is spoken, by an upstream that gets its cookies."""
+
+SIGN_IN_PATH = "/api/auth/signin"
+"""The page to which anonymous callers are led, under the public name."""
 
 DEFAULT_MAX_BODY = 1_048_576  # bytes
 MOST_REMEMBERED = 4096  # paths
@@ -105,7 +110,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule, and the line of the file on which it begins. ``max_body`` is in bytes, ``max_auth_age`` in seconds."""
+    """One rule, and the line of the file on which it begins. ``max_body`` is in bytes, ``max_auth_age`` in seconds.
+
+    ``hosts`` are names without their ports; none stands for all.
+    """
 
     line: int
     matchers: tuple[Matcher, ...]
@@ -124,14 +132,16 @@ class Rule:
     paths: Paths = Paths.STRICT
     strip: str = ""
     cookies: Cookies = Cookies.NONE
-    is_narrowed: bool = field(init=False, compare=False, repr=False)
-    """Whether the rule applies only to some of the requests for its paths."""
+    hosts: frozenset[str] = frozenset()
+    cors: Cors | None = None
+    is_plain: bool = field(init=False, compare=False, repr=False)
+    """Whether the rule applies to all requests for its paths, but for their method."""
     tells_caller: bool = field(init=False, compare=False, repr=False)
     """Whether the upstream hears who a signed-in caller is."""
 
     def __post_init__(self) -> None:
         """Work out what each request would have to."""
-        object.__setattr__(self, "is_narrowed", bool(self.has or self.missing))
+        object.__setattr__(self, "is_plain", not (self.has or self.missing or self.hosts))
         is_told = self.authorization is Authorization.TOKEN or self.cookies is Cookies.SESSION
         tells_caller = is_told or bool(self.identity)
         object.__setattr__(self, "tells_caller", tells_caller)
@@ -141,34 +151,18 @@ class Rule:
         return next((matcher for matcher in self.matchers if matcher.matches(path)), None)
 
     @property
+    def is_narrowed(self) -> bool:
+        """Whether the rule applies only to some of the requests for its paths."""
+        return bool(self.has or self.missing)
+
+    def is_about(self, host: str | None) -> bool:
+        """Tell whether the rule is about a host; None is one that no rule names."""
+        return not self.hosts or host in self.hosts
+
+    @property
     def protection(self) -> tuple[bool, str | None, int | None, bool]:
         """What the rule asks of a caller. Two rules with the same protection let the same callers in."""
         return self.access is not Access.PUBLIC, self.role, self.max_auth_age, self.anonymous_forms
-
-
-class Replica(NamedTuple):
-    """One address of an upstream, spoken to in plain HTTP: host and port, or the path of a Unix socket and no port."""
-
-    host: str
-    port: int | None
-
-    def __str__(self) -> str:
-        """Return the address as people write it."""
-        return f"unix:{self.host}" if self.port is None else f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """A service behind the gateway: one replica or several.
-
-    ``answer_within`` is how many seconds it has to begin an answer; None for the gateway's usual time. Where
-    ``session_cookies`` is true it gets NextAuth's cookies, and keeps the sessions in them fresh itself.
-    """
-
-    name: str
-    replicas: tuple[Replica, ...]
-    answer_within: int | None = None
-    session_cookies: bool = False
 
 
 class Candidate(NamedTuple):
@@ -181,11 +175,15 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """All rules in their order, the upstreams they name, and the paths that are never routed."""
+    """All rules in their order, the upstreams they name, and the paths that are never routed.
+
+    ``lacks`` are the pages of ours that no rule reaches (``reach``).
+    """
 
     rules: tuple[Rule, ...]
     upstreams: tuple[Upstream, ...]
     never_routed: tuple[Matcher, ...]
+    lacks: frozenset[str] = field(default=frozenset(), compare=False)
     identity_names: frozenset[str] = field(init=False, compare=False, repr=False)
     """The headers by which any rule names callers, in lower case. A client's own never pass, to no upstream."""
     takes_spellings: bool = field(init=False, compare=False, repr=False)

@@ -8,6 +8,7 @@ rules, is in ``checks``.
 
 import json
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -27,13 +28,16 @@ from pydantic import (
 from gateway.matching.dfa import DFA
 from gateway.matching.matchers import Matcher, MatcherInvalid, compile_matcher, compile_regex
 from gateway.policy import rules
+from gateway.policy.cors_table import CorsTable, as_cors
 from gateway.policy.methods import FORWARDED_METHODS, OTHER_METHOD, UsualMethod
-from gateway.policy.rules import Access, Condition, Paths, Replica, Rule, Source, Upstream
-from gateway.policy.tables import Count, PassingTable, Table, Text, Texts, as_list, read_text
+from gateway.policy.rules import Access, Condition, Paths, Rule, Source
+from gateway.policy.tables import Count, PassingTable, Seconds, Table, Text, Texts, as_list, read_text
+from gateway.policy.upstreams import Replica, Upstream
 from shared.web.service_calls import UNIX
 
 FILE = Path(__file__).parents[1] / "rules.schema.json"
 
+_PORTS = {"http": 80, "https": 443}
 _SETTING = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 Compiled = TypeVar("Compiled")
@@ -88,9 +92,21 @@ def _read_url(url: str) -> Replica:
     except ValueError:
         raise ValueError(f"{url!r} is not a URL") from None
     is_plain = parts.path in {"", "/"} and not (parts.query or parts.fragment or parts.username) and url.isprintable()
-    if parts.scheme != "http" or not host or port == 0 or " " in url or not is_plain:
-        raise ValueError(f"{url!r} is not http://host:port")
-    return Replica(host, port or 80)
+    if parts.scheme not in _PORTS or not host or port == 0 or " " in url or not is_plain:
+        raise ValueError(f"{url!r} is not http://host:port or https://host:port")
+    return Replica(host, port or _PORTS[parts.scheme], parts.scheme == "https")
+
+
+def _read_authorities(file: str | None) -> str | None:
+    """Return the certificates in a file, in PEM."""
+    if file is None:
+        return None
+    try:
+        text = Path(file).read_text(encoding="ascii", errors="ignore")  # comments may be in any language
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except (OSError, ValueError):
+        raise ValueError(f"{file!r} can't be read as certificates in PEM") from None
+    return text
 
 
 Method: TypeAlias = Annotated[
@@ -101,6 +117,8 @@ Methods: TypeAlias = Method | Annotated[list[Method], Field(min_length=1)]
 Address: TypeAlias = Annotated[Replica, PlainValidator(_read_address)]
 PathMatcher: TypeAlias = Annotated[Matcher, PlainValidator(partial(_compile, compile_matcher))]
 PathMatchers: TypeAlias = Annotated[list[PathMatcher], BeforeValidator(as_list, json_schema_input_type=Texts)]
+HostName: TypeAlias = Annotated[str, Field(pattern=r"^([a-z0-9._-]+|\[[0-9a-f:.]+\])$")]
+HostNames: TypeAlias = Annotated[list[HostName], BeforeValidator(as_list, json_schema_input_type=Texts)]
 Regex: TypeAlias = Annotated[DFA, PlainValidator(partial(_compile, compile_regex), json_schema_input_type=Text)]
 
 
@@ -108,16 +126,35 @@ class UpstreamTable(PassingTable):
     """A service behind the gateway."""
 
     address: Annotated[list[Address], BeforeValidator(as_list, json_schema_input_type=Texts)]
-    """`http://host:port`, `unix:/path/of/a/socket`, a setting as `${NAME}`; several of them are its replicas."""
-    answer_within: Count | None = None
-    """The seconds that it has to begin an answer; 30 if left out. Then 504."""
+    """`http://host:port`, `https://host:port`, `unix:/path/of/a/socket`, a setting as `${NAME}`; several are its
+    replicas."""
     session_cookies: bool = False
     """true for the service that signs people in: it gets NextAuth's cookies, which no other ever sees, and where a rule
     is public it keeps the sessions in them fresh itself."""
+    connect_within: Seconds | None = None
+    """The seconds that a connection to it may take; 1 if left out. Then another replica is tried, or 503."""
+    answer_within: Seconds | None = None
+    """The seconds that it has to begin an answer; 30 if left out. Then 504."""
+    silence: Seconds | None = None
+    """The seconds for which an answer that has begun, or a WebSocket, may say nothing; 60 and 300 if left out."""
+    idle: Seconds | None = None
+    """The seconds for which an unused connection to it is kept, fewer than it keeps one itself; 3 if left out."""
+    connections: Count | None = None
+    """How many requests it gets at once; 256 if left out. What lasts, such as an event stream, counts apart."""
+    authorities: Annotated[str | None, AfterValidator(_read_authorities), Field(alias="ca_file")] = None
+    """A file of certificates in PEM: by these authorities alone an https address is verified, in place of those that
+    the machine knows."""
+
+    @model_validator(mode="after")
+    def _check_words(self) -> Self:
+        if self.authorities is not None and not any(address.is_tls for address in self.address):
+            raise ValueError("ca_file needs an address that begins with https")
+        return self
 
     def to_upstream(self, name: str) -> Upstream:
         """Return the value."""
-        return Upstream(name, tuple(self.address), self.answer_within, self.session_cookies)
+        words = {word: value for word, value in dict(self).items() if word not in PassingTable.model_fields}
+        return Upstream(name, tuple(words.pop("address")), **words)
 
 
 class ConditionTable(Table):
@@ -176,10 +213,17 @@ class RuleTable(PassingTable):
     """true on a page: a form of ours that is sent after the session has ended passes without credentials, so that the
     service can show it again with what was typed; else 401, and the text is lost. Only for services that check for
     themselves who is signed in, and not beside role or max_auth_age."""
+    hosts: HostNames = Field(default_factory=list)
+    """Which hosts the rule is about, by their names without a port; all that are served if left out. Another host is
+    another site: what one rule says of it says nothing of the rest."""
+    cors: Annotated[CorsTable, BeforeValidator(as_cors, json_schema_input_type=Texts | CorsTable)] | None = None
+    """The origins whose pages may read the answers, or `"*"` for everybody; or a table of `origins` and more."""
 
     def to_rule(self, line: int, defaults: PassingTable | None) -> Rule:
         """Return the value; ``defaults`` are its upstream's. HEAD comes with GET."""
         values = {
+            "hosts": frozenset(self.hosts),
+            "cors": self.cors and self.cors.to_cors(),
             "matchers": tuple(self.matchers),
             "methods": frozenset({*self.methods, "HEAD"} if "GET" in self.methods else self.methods),
             "has": frozenset(condition.to_condition() for condition in self.has),
@@ -213,8 +257,8 @@ def _tidy(schema: object) -> object:
     if not isinstance(schema, dict):
         return schema.replace("\n", " ") if isinstance(schema, str) else schema
     match schema:
-        case {"anyOf": [choice, {"type": "null"}], "default": None, **rest}:
-            schema = {**choice, **rest}
+        case {"anyOf": [*choices, {"type": "null"}], "default": None, **rest}:
+            schema = {**(choices[0] if len(choices) == 1 else {"anyOf": choices}), **rest}
         case {"default": None, **rest}:
             schema = rest
     return {word: _tidy(value) for word, value in schema.items()}

@@ -22,6 +22,7 @@ _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 UsualHeader: TypeAlias = Literal["Remote-User", "Remote-Email", "Remote-Name", "Remote-Groups"]
 Identity: TypeAlias = list[UsualHeader] | dict[str, About]
 Count: TypeAlias = Annotated[int, Field(ge=1)]
+Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400)]
 Text: TypeAlias = Annotated[str, Field(min_length=1)]
 Texts: TypeAlias = Text | Annotated[list[Text], Field(min_length=1)]
 

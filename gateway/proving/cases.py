@@ -10,7 +10,7 @@ from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.choice import RequestFacts
 from gateway.policy.decision import Decision, decide
 from gateway.policy.methods import UsualMethod
-from gateway.policy.rules import Policy
+from gateway.policy.rules import Policy, Rule
 from gateway.proving.conditions import (
     Alternatives,
     Choice,
@@ -21,6 +21,7 @@ from gateway.proving.conditions import (
 )
 from gateway.proving.rulings import make_request
 from gateway.proving.situations import Sender
+from gateway.wire.raw_headers import find_host_name
 from shared.tokens.authentication import Caller
 
 METHODS: tuple[str, ...] = get_args(UsualMethod)
@@ -70,11 +71,18 @@ def list_cases(policies: Sequence[Policy], path: CanonicalPath) -> Cases:
         if not is_realized(plain, alternatives, choice):
             is_exhaustive = False
             continue
+        if is_elsewhere(rules, find_host_name(plain.headers)):
+            continue
         for method in list_methods(policies):
             request = plain._replace(method=method)
             decisions = tuple(decide(policy, request, NOBODY) for policy in policies)
             found.append(Case(request, choice, decisions))
     return Cases(alternatives, found, "" if is_exhaustive else _name_doubts(path, alternatives))
+
+
+def is_elsewhere(rules: Sequence[Rule], host: str | None) -> bool:
+    """Tell whether a host has nothing at a path that other hosts' rules are about."""
+    return host is not None and not any(rule.is_about(host) for rule in rules)
 
 
 def _name_doubts(path: CanonicalPath, alternatives: Sequence[Alternatives]) -> str:

@@ -2,6 +2,7 @@
 
 1. A *part* is a header, cookie or query parameter by its name, or the host. Conditions on one part depend on each other
    (``x-beta`` can't be missing and ``on``): which of them hold together is decided exactly, by their tables.
+   What ``hosts`` of a rule name is a condition on the host, too, but that no client chooses it: ``policy.checks``.
 2. Different parts are taken to be independent: all combinations are tried. Where one part is a piece of another (the
    header ``cookie``, and a cookie), some can't be built, which ``is_realized`` tells.
 3. Each choice of values is a request that the gateway could get, and is built: see ``write``.
@@ -10,6 +11,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache, lru_cache
 from itertools import product
 from math import prod
@@ -35,7 +37,7 @@ _TEXTS = {
 }
 _LONGEST = {Source.HEADER: MAX_HEAD, Source.COOKIE: MAX_HEAD, Source.QUERY: MAX_QUERY_LENGTH, Source.HOST: 255}
 _NAMES = {
-    # What a request can name. The gateway refuses a header's name with an underscore.
+    # What a request can name. The gateway drops a header whose name has an underscore.
     Source.HEADER: re.compile(r"[!#$%&'*+.^`|~0-9a-z-]+"),
     Source.COOKIE: re.compile(r"(?![ \t])[\t -:<>-~\x80-\xff]+(?<![ \t])"),
 }
@@ -75,9 +77,14 @@ def list_alternatives(rules: Iterable[Rule]) -> list[Alternatives]:
     """Return the parts that some rules look at, each with the values that they tell apart."""
     found: defaultdict[Part, dict[Condition, None]] = defaultdict(dict)
     for rule in rules:
-        for condition in sorted({*rule.has, *rule.missing}, key=describe):
+        for condition in sorted({*rule.has, *rule.missing, *list_host_conditions(rule)}, key=describe):
             found[Part(condition.source, condition.key)][condition] = None
     return [_tell_apart(part, tuple(found[part])) for part in sorted(found)]
+
+
+def list_host_conditions(rule: Rule) -> tuple[Condition, ...]:
+    """Return what the ``hosts`` of a rule come to: a condition on the host, if there are any."""
+    return (_name_one_of(tuple(sorted(rule.hosts))),) if rule.hosts else ()
 
 
 def list_choices(alternatives: Sequence[Alternatives]) -> Iterator[Choice]:
@@ -153,6 +160,12 @@ def _tell_apart(part: Part, conditions: tuple[Condition, ...]) -> Alternatives:
     if part.source is not Source.HOST or frozenset() in found:
         values.insert(0, Value(found.get(frozenset()) if part.source is Source.HOST else None, frozenset()))
     return Alternatives(part, conditions, tuple(values))
+
+
+@lru_cache(maxsize=256)
+def _name_one_of(hosts: tuple[str, ...]) -> Condition:
+    table = compile_regex("|".join(re.sub(r"[.\[\]]", r"\\\g<0>", host) for host in hosts))
+    return Condition(Source.HOST, "", replace(table, source=" or ".join(hosts)))
 
 
 @cache

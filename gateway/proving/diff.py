@@ -23,7 +23,8 @@ from gateway.proving.outcomes import Outcome, outcome_of
 from gateway.proving.paths import PathMap, Region
 from gateway.proving.readings import Readings
 from gateway.proving.rulings import Contrast, Ruling, contrast, decide_as_seen, find_rule, list_clauses, read_ruling
-from gateway.wire.headers import stops_always, write_name
+from gateway.wire.headers import stops_always
+from gateway.wire.raw_headers import write_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ addresses, whether the caller's token goes along, every status and header of an 
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from gateway.policy.cors import Cors, describe_cors
 from gateway.policy.decision import AGAIN, AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse
-from gateway.policy.rules import Authorization, Cookies, Paths, Rule, Upstream
-from gateway.wire.headers import write_name
+from gateway.policy.rules import Authorization, Cookies, Paths, Rule
+from gateway.policy.upstreams import Upstream
+from gateway.wire.raw_headers import write_name
 from shared.tokens.authentication import User
 
 
@@ -17,7 +19,7 @@ class Outcome(NamedTuple):
     """What becomes of a request. ``status`` is None where it passes: then ``upstream`` gets it, or the gateway (None).
 
     ``has_token``: with the caller's access token; ``further``: what else goes along, in words. ``is_private``: the
-    answer is for this caller alone, so that no cache may keep it for others.
+    answer is for this caller alone, so that no cache may keep it for others. ``cors``: whose pages may read the answer.
     """
 
     status: int | None
@@ -28,6 +30,7 @@ class Outcome(NamedTuple):
     further: tuple[str, ...] = ()
     message: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    cors: Cors | None = None
 
     @property
     def passes(self) -> bool:
@@ -44,15 +47,16 @@ def outcome_of(decision: Decision) -> Outcome:
     """Return the outcome of a decision."""
     match decision:
         case Forward(rule, user, _, upstream, _, key):
-            further = tuple(_list_further(rule, user))
-            return Outcome(None, upstream, decision.token is not None, decision.is_private, key is not None, further)
-        case RedirectToSignIn(_, location, challenge):
-            again = ", to sign in again" if location.endswith(AGAIN) else ""
-            return Outcome(302, message=f"to the sign-in page{again}", headers=(("WWW-Authenticate", challenge),))
+            has_token, further = decision.token is not None, tuple(_list_further(rule, user))
+            return Outcome(None, upstream, has_token, decision.is_private, key is not None, further, cors=rule.cors)
+        case RedirectToSignIn(rule, location, challenge):
+            message = f"to the sign-in page{', to sign in again' if location.endswith(AGAIN) else ''}"
+            return Outcome(302, message=message, headers=(("WWW-Authenticate", challenge),), cors=rule.cors)
         case AnswerOptions(allow):
             return Outcome(204, headers=(("Allow", allow),))
-        case Refuse(error):
-            return Outcome(error.status, message=str(error.message), headers=tuple(sorted(error.headers.items())))
+        case Refuse(error, rule):
+            headers, cors = tuple(sorted(error.headers.items())), rule.cors if rule is not None else None
+            return Outcome(error.status, message=str(error.message), headers=headers, cors=cors)
 
 
 def _list_further(rule: Rule, user: User | None) -> Iterator[str]:
@@ -88,6 +92,7 @@ def _describe(outcome: Outcome, other: Outcome) -> str:
     parts += [f"Allow: {headers['Allow']}"] if "Allow" in headers else []
     if outcome.message == other.message and outcome.headers != other.headers and "WWW-Authenticate" in headers:
         parts.append(f"WWW-Authenticate: {headers['WWW-Authenticate']}")
+    parts += [describe_cors(outcome.cors)] * (outcome.cors != other.cors)
     return ", ".join(parts)
 
 
@@ -100,6 +105,7 @@ def _describe_passing(outcome: Outcome, other: Outcome) -> str:
         parts += _list_addresses(upstream, other.upstream) if upstream and other.upstream else []
         if outcome.is_private != other.is_private:
             parts.append("for this caller alone" if outcome.is_private else "for everyone")
+    parts += [describe_cors(outcome.cors)] * (outcome.cors != other.cors)
     return ", ".join(parts)
 
 
@@ -107,7 +113,14 @@ def _list_addresses(one: Upstream, other: Upstream) -> list[str]:
     """Return in what an upstream differs from another definition of it."""
     parts = [" or ".join(map(str, one.replicas))] if one.replicas != other.replicas else []
     if one.answer_within != other.answer_within:
-        parts.append("within the usual time" if one.answer_within is None else f"within {one.answer_within} s")
+        parts.append("within the usual time" if one.answer_within is None else f"within {one.answer_within:g} s")
     if one.session_cookies != other.session_cookies:
         parts.append(f"{'with' if one.session_cookies else 'without'} NextAuth's cookies")
+    if one.authorities != other.authorities:
+        parts.append(f"verified by {'the usual authorities' if one.authorities is None else 'those of its ca_file'}")
+    words = dict.fromkeys(word for word in (*one.granted, *other.granted) if word != "answer_within")
+    for word in words:
+        value = one.granted.get(word)
+        if value != other.granted.get(word):
+            parts.append(f"{word} as usual" if value is None else f"{word} = {value:g}")
     return parts

@@ -12,7 +12,8 @@ from typing import NamedTuple, TypeAlias
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.choice import RequestFacts, choose_rule
 from gateway.policy.decision import AnswerOptions, Decision, apply_rule, decide
-from gateway.policy.rules import Authorization, Candidate, Condition, Policy, Rule, Upstream
+from gateway.policy.rules import Authorization, Candidate, Condition, Policy, Rule
+from gateway.policy.upstreams import Upstream
 from gateway.proving.cubes import merge_points
 from gateway.proving.outcomes import Outcome, outcome_of
 from gateway.proving.paths import read_path
@@ -30,8 +31,8 @@ class Effect(NamedTuple):
     upstream: Upstream | None
 
 
-Clause: TypeAlias = tuple[Effect, frozenset[str], frozenset[Condition], frozenset[Condition]]
-"""A rule for some path, without the path: its effect, its methods, ``has`` and ``missing``."""
+Clause: TypeAlias = tuple[Effect, frozenset[str], frozenset[str], frozenset[Condition], frozenset[Condition]]
+"""A rule for some path, without the path: its effect, its hosts and methods, ``has`` and ``missing``."""
 Ruling: TypeAlias = Effect | Outcome
 """What a policy says of a request: the effect of the rule that decides, or the outcome where none does."""
 
@@ -105,12 +106,13 @@ def read_ruling(policy: Policy, decision: Decision) -> Ruling:
 
 def list_clauses(candidates: Iterable[Candidate]) -> tuple[Clause, ...]:
     """Return the rules for a path, without all that tells them apart only by name."""
-    return tuple((_read_effect(each), each.rule.methods, each.rule.has, each.rule.missing) for each in candidates)
+    return tuple(
+        (_read_effect(each), each.rule.hosts, each.rule.methods, each.rule.has, each.rule.missing)
+        for each in candidates
+    )
 
 
 def _read_effect(candidate: Candidate) -> Effect:
     rule = candidate.rule
-    stripped = replace(
-        rule, line=0, matchers=(), methods=frozenset(), has=frozenset(), missing=frozenset(), upstream=""
-    )
-    return Effect(stripped, candidate.upstream)
+    nowhere = replace(rule, line=0, matchers=(), methods=frozenset(), has=frozenset(), missing=frozenset(), upstream="")
+    return Effect(replace(nowhere, hosts=frozenset()), candidate.upstream)

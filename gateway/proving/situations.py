@@ -19,7 +19,7 @@ from typing import NamedTuple
 from gateway.policy.choice import RequestFacts
 from gateway.policy.rules import Access, Authorization, Rule
 from gateway.proving.cubes import Cube, merge_points
-from gateway.wire.headers import RawHeader
+from gateway.wire.raw_headers import RawHeader
 from shared.tokens.authentication import Anonymous, Caller, Reason, User
 from shared.tokens.claims import Claims
 
@@ -30,7 +30,9 @@ TOKEN: RawHeader = (b"authorization", b"Bearer <an access token>")
 """What stands for a token in the header."""
 
 _OTHER_SCHEME: RawHeader = (b"authorization", b"Basic YTpi")
+_NAVIGATING: RawHeader = (b"sec-fetch-mode", b"navigate")
 _NOT_NAVIGATING: RawHeader = (b"sec-fetch-mode", b"cors")
+_TELLING = frozenset({b"accept", b"x-requested-with"})  # of a script, where there is no Fetch Metadata
 _FORM: tuple[RawHeader, ...] = (
     (b"content-type", b"application/x-www-form-urlencoded"),
     (b"sec-fetch-site", b"same-origin"),
@@ -86,10 +88,11 @@ class Situation(NamedTuple):
 
     def put_into(self, request: RequestFacts) -> RequestFacts:
         """Return the request as it comes in this situation."""
+        is_doubtful = any(name in _TELLING for name, _ in request.headers)
         headers = (
             *([TOKEN] if self.sender.by_header else []),
             *([_OTHER_SCHEME] * 2 if self.is_repeated else []),
-            *([_NOT_NAVIGATING] if self.is_fetch else []),
+            *([_NOT_NAVIGATING] if self.is_fetch else [_NAVIGATING] if is_doubtful else []),
             *(_FORM if self.is_form else ()),
             *self.upgrade,
         )

@@ -7,7 +7,7 @@ from gateway.policy.choice import RequestFacts
 from gateway.policy.rules import Authorization, Rule
 from gateway.proving.cases import Example
 from gateway.proving.situations import NOW
-from gateway.wire.headers import write_name
+from gateway.wire.raw_headers import write_name
 from shared.tokens.authentication import Anonymous, Caller
 
 Json = dict[str, object]
@@ -48,8 +48,9 @@ def describe_rule(rule: Rule) -> str:
 
 def name_rule(rule: Rule) -> str:
     """Return where a rule stands, whom it lets pass, and where to."""
+    where = f" at {' '.join(sorted(rule.hosts))}" if rule.hosts else ""
     own = ["the Authorization header is its own"] * (rule.authorization is Authorization.OWN)
-    return ", ".join([f"line {rule.line}: {rule.access} to {rule.upstream}", *list_demands(rule), *own])
+    return ", ".join([f"line {rule.line}: {rule.access} to {rule.upstream}{where}", *list_demands(rule), *own])
 
 
 def list_headers(request: RequestFacts) -> Iterator[tuple[str, str]]:
@@ -69,6 +70,7 @@ def rule_as_json(rule: Rule) -> Json:
         "max_auth_age": rule.max_auth_age,
         "authorization": rule.authorization,
         "upstream": rule.upstream,
+        **({"hosts": sorted(rule.hosts)} if rule.hosts else {}),
     }
 
 

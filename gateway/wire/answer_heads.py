@@ -23,9 +23,10 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from gateway.wire.chunks import ChunkReader, ChunksBroken
-from gateway.wire.headers import BODILESS, END_OF_HEAD, RawHeader, encode_lines, keep_answer_headers, list_words
+from gateway.wire.headers import BODILESS, keep_answer_headers
 from gateway.wire.limits import MAX_ANSWER_HEAD, MAX_ANSWER_HEADERS
 from gateway.wire.lookup import Lookup
+from gateway.wire.raw_headers import END_OF_HEAD, RawHeader, encode_lines, list_words
 
 MAX_INTERIM = 8
 SWITCHING_PROTOCOLS = 101
@@ -139,10 +140,10 @@ class AnswerReader:
                 self.is_reusable = self.is_reusable and not data
                 return b""
 
-    def end(self) -> None:
-        """Note that the upstream closed its side; raises AnswerBroken where the answer was incomplete."""
+    def end(self, *, is_cut_off: bool = False) -> None:
+        """Note that the upstream closed its side, or was cut off; AnswerBroken where the answer was incomplete."""
         self.is_reusable = False
-        if self._stage in {_Stage.OTHER_PROTOCOL, _Stage.UNTIL_CLOSE}:
+        if self._stage in {_Stage.OTHER_PROTOCOL, _Stage.UNTIL_CLOSE} and not is_cut_off:
             self._stage = _Stage.DONE
         elif self._stage is not _Stage.DONE:
             raise AnswerBroken("closed before the end of the answer")

@@ -37,11 +37,13 @@ from typing import TYPE_CHECKING, Protocol, cast
 import structlog
 
 from gateway.wire.chunks import LAST_CHUNK, ChunkReader, ChunksBroken, encode_chunk
-from gateway.wire.headers import BODILESS, END_OF_HEAD, RawHeader, encode_lines
+from gateway.wire.head_parser import HeadParser
+from gateway.wire.headers import BODILESS
 from gateway.wire.limits import MAX_AHEAD, MAX_UNFINISHED_HEAD, ClientLimits
-from gateway.wire.request_heads import HeadParser, RequestHead
+from gateway.wire.raw_headers import END_OF_HEAD, RawHeader, encode_lines
+from gateway.wire.request_heads import RequestHead
 from gateway.wire.unsent import Unsent
-from shared.errors import AppError, BadRequest, HeadersTooLarge, RequestTimeout, Unavailable
+from shared.errors import AppError, BadRequest, HeadersTooLarge, RequestTimeout, Unavailable, UriTooLong
 from shared.fast.lazy_timer import NEVER, LazyTimer
 from shared.process.draining import CLOSE
 
@@ -54,9 +56,7 @@ _CHUNKED_LINE = b"transfer-encoding: chunked\r\n"
 _LINE_ENDS = b"\r\n"
 _RESET_AT_END = struct.pack("ii", 1, 0)  # struct linger of socket(7): on, for no time
 _CLOSE_AT_END = struct.pack("ii", 0, 0)
-_STATUS_LINES = {
-    status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in http.HTTPStatus
-}
+_STATUS_LINES = {each.value: b"HTTP/1.1 %d %b\r\n" % (each.value, each.phrase.encode()) for each in http.HTTPStatus}
 
 log = structlog.get_logger("client")
 
@@ -321,7 +321,7 @@ class ClientConnection(asyncio.Protocol):
         end = data.find(END_OF_HEAD, self._searched) + len(END_OF_HEAD)
         if end < len(END_OF_HEAD) or end > MAX_UNFINISHED_HEAD:
             if len(data) > MAX_UNFINISHED_HEAD:
-                raise HeadersTooLarge
+                raise HeadersTooLarge if b"\n" in data[:MAX_UNFINISHED_HEAD] else UriTooLong
             self._check_beginning(data)
             return False
         self._received, self._searched, self._beginning = data[end:], 0, None

@@ -30,13 +30,17 @@ from gateway.gate import Gate, Judgement, TellState, note_judgement
 from gateway.pages.adapter import OwnPages
 from gateway.policy.decision import AnswerOptions, Forward, RedirectToSignIn, Refuse
 from gateway.policy.in_force import CurrentPolicy
-from gateway.wire.answer_heads import SWITCHING_PROTOCOLS, AnswerHead
+from gateway.wire.answer_heads import SWITCHING_PROTOCOLS, AnswerBroken, AnswerHead
+from gateway.wire.caching import choose_caching
 from gateway.wire.chunks import LAST_CHUNK, encode_chunk
 from gateway.wire.client_connection import ClientConnection
+from gateway.wire.cors_lines import replace_cors, write_cors
 from gateway.wire.limits import WHOLE_BODY, ConnectionUse
 from gateway.wire.own_answers import Answer, OwnAnswers
+from gateway.wire.permission import Permission
 from gateway.wire.pool import UpstreamPool
 from gateway.wire.prefixes import restore_prefix
+from gateway.wire.raw_headers import is_event_stream
 from gateway.wire.request_heads import RequestHead, RequestHeads
 from gateway.wire.tunnel import Tunnel
 from gateway.wire.upstream_connection import AnswerMissing, UpstreamConnection
@@ -49,8 +53,6 @@ IDEMPOTENT = SAFE_METHODS | {"PUT", "DELETE"}
 CLIENT_GONE = 499  # for the log alone: nobody is left to receive it
 UNREAD = "unread"
 """The method that is logged for a request that could not be read."""
-
-NO_STORE = b"cache-control: no-store\r\n"
 
 log = structlog.get_logger("exchange")
 
@@ -69,6 +71,8 @@ class ExchangeParts:
     own_answers: OwnAnswers
     forward_auth: ForwardAuth
     reports: Reports
+    logs_client: bool = False
+    logs_path: bool = False
 
     def create(self, client: ClientConnection, head: RequestHead) -> "Exchange":
         """Return an exchange for a request whose head was read."""
@@ -77,6 +81,7 @@ class ExchangeParts:
     def refuse(self, client: ClientConnection, error: AppError) -> None:
         """Answer bytes that are no request; they are reported like one."""
         record = begin_record(())
+        record.client = client.peer if self.logs_client else None
         answer = self.own_answers.of_error(error, record)
         self.reports.report(record, UNREAD, answer.status)
         lines = answer.lines + _name_request(record)
@@ -91,6 +96,7 @@ class Exchange:
         "_body",
         "_client",
         "_connection",
+        "_cors",
         "_decision",
         "_head_bytes",
         "_held",
@@ -127,11 +133,16 @@ class Exchange:
         self._held: list[bytes] = []  # of a short answer that is not complete yet
         self._asked_at = 0.0
         self._status = 0  # of the answer, once it has begun
+        self._cors = b""  # what every answer says to pages of other origins, once the rule is known
         self._is_over = self._is_probe = False
 
     def begin(self) -> None:
         """Judge the request, and act on the judgement."""
         parts = self._parts
+        if parts.logs_client:
+            self.record.client = parts.upstream_heads.choose_client(self.head, self._client.peer)
+        if parts.logs_path and self.head.line.path is not None:
+            self.record.path = self.head.line.path.text
         if parts.forward_auth.is_question(self.head, self._client.peer):
             self._wait_for(self._answer_question)
             return
@@ -160,6 +171,7 @@ class Exchange:
 
     def _act(self, judgement: Judgement) -> None:
         note_judgement(self.record, judgement)
+        self._cors = write_cors(judgement.decision, self.head)
         match judgement.decision:
             case Forward(upstream=None):
                 self._wait_for(self._show_own_page)
@@ -172,8 +184,8 @@ class Exchange:
             case TellState():
                 self._is_probe = True
                 self._wait_for(self._show_own_page)
-            case AnswerOptions(allow):
-                self._send_own(self._parts.own_answers.allow(allow))
+            case AnswerOptions(allow, cors):
+                self._send_own(self._parts.own_answers.allow(allow, cors))
 
     async def _show_own_page(self) -> None:
         self._send_own(await self._parts.own_pages.answer(self.head, self.record))
@@ -315,17 +327,22 @@ class Exchange:
         lines = head.lines
         if self._decision is not None and self._decision.rule.strip:
             lines = self._restore_prefix(lines, self._decision.rule.strip)
+        if self._cors:
+            lines = replace_cors(lines, self._cors)
         if self._renewed is not None and self._renewed.set_cookie:
             lines = self._parts.own_answers.add_cookies(lines, self._renewed)
-        elif self._decision is not None and self._decision.is_private and not head.says_caching:
-            lines += NO_STORE
+        elif self._decision is not None and self._decision.is_private:
+            lines += choose_caching(head)
         lines += _name_request(self.record)
         self._status = head.status
         self._client.answer(head.status, lines, head.length, body, is_whole=is_whole)
         if is_whole:
             self._release()
             self._report(head.status)
-        elif not self._client.is_writable:
+            return
+        if is_event_stream(head.headers) and self._connection is not None:
+            self._pool.make_long(self._connection)
+        if not self._client.is_writable:
             self.pause_answer()
 
     def _restore_prefix(self, lines: bytes, prefix: str) -> bytes:
@@ -336,12 +353,10 @@ class Exchange:
     def _open_tunnel(self, connection: UpstreamConnection, head: AnswerHead, early: bytes) -> None:
         decision = self._decision
         if decision is None or decision.websocket_key is None or not is_accepted(decision.websocket_key, head.headers):
-            raise UpstreamFailed
+            raise UpstreamFailed from AnswerBroken("a WebSocket's handshake that is not answered")
         self._connection, self._is_over = None, True
-        gate, user = self._parts.gate, decision.user
-        tunnel = Tunnel(
-            self._client, connection, self._pool, lambda: gate.may_go_on(user), lambda: self._report(head.status)
-        )
+        permission = Permission(self._parts.gate, self._parts.renewal, self.head, decision.user)
+        tunnel = Tunnel(self._client, connection, self._pool, permission, lambda: self._report(head.status))
         tunnel.open(head.status, head.lines + _name_request(self.record), early)
 
     def lose_answer(self, error: Exception) -> None:
@@ -365,6 +380,7 @@ class Exchange:
         """Stop reading the answer for now: the client is not reading."""
         if self._connection is not None and not self._connection.reader.is_complete and self._status:
             self._connection.pause_reading()
+            self._pool.make_long(self._connection)  # how long it lasts is up to the client
 
     def resume_answer(self) -> None:
         """Read again."""
@@ -404,13 +420,16 @@ class Exchange:
         """Carry on: the server drains, and waits for the answer."""
 
     def _send_error(self, error: AppError) -> None:
-        self._send_own(self._parts.own_answers.of_error(error, self.record, self.head))
+        answer = self._parts.own_answers.of_error(error, self.record, self.head)
+        if isinstance(error, UpstreamFailed) and error.__cause__ is not None:
+            self.record.reason = str(error.__cause__) or repr(error.__cause__)  # nothing that the upstream wrote
+        self._send_own(answer)
 
     def _send_own(self, answer: Answer) -> None:
         """Send one of the gateway's own answers."""
         if self._is_over:
             return
-        lines = answer.lines
+        lines = answer.lines + self._cors
         if self._renewed is not None and self._renewed.set_cookie:
             lines = self._parts.own_answers.add_cookies(lines, self._renewed)
         self._release()

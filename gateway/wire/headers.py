@@ -2,7 +2,7 @@
 
 From a client (``read_passing_headers``, ``encode_own_headers``):
 
-1. At most 64 headers and 16 KiB (431). A name with ``_`` is refused: servers behind may read it as ``-``.
+1. At most 64 headers and 16 KiB (431). One whose name has ``_`` stops here: servers behind may read it as ``-``.
 2. Exactly one Host, from the allowed list (RFC 9112, 3.2). The length of the body has one reading:
    ``Transfer-Encoding`` is exactly ``chunked`` and never beside ``Content-Length`` (RFC 9112, 6.1; request smuggling).
 3. Hop-by-hop headers, and those that ``Connection`` names, stop here (RFC 9110, 7.6.1). Naming one that matters is
@@ -22,11 +22,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gateway.wire.limits import MAX_HEAD, MAX_HEADERS
+from gateway.wire.raw_headers import RawHeader, encode_lines, list_words
 from shared.errors import BadRequest, HeadersTooLarge
 from shared.observing.trace_context import read_traceparent
 from shared.tokens.session_cookie import BLANKS, CookieNames
-
-RawHeader = tuple[bytes, bytes]
 
 _HOP_BY_HOP = frozenset(
     b"""
@@ -43,6 +42,7 @@ _CLAIMS = frozenset(
     x-real-ip client-ip x-client-ip x-cluster-client-ip true-client-ip cf-connecting-ip
     fastly-client-ip x-azure-clientip x-envoy-external-address x-originating-ip
     x-proxyuser-ip x-user client-cert client-cert-chain x-client-cert x-arr-clientcert
+    gatepost-lacks
     """.split()
 )
 _CLAIM_PREFIXES = tuple(
@@ -66,7 +66,6 @@ _MATTERS = (_SET_HERE - _TRACE - {b"x-request-id"}) | frozenset(
 HAVE_A_MEANING = _HOP_BY_HOP | _SET_HERE | _MATTERS
 _STOPS_ON_THE_WAY_BACK = _HOP_BY_HOP | {b"date", b"server", b"x-request-id"}
 BODILESS = (204, 304)  # RFC 9110, section 6.4.1
-END_OF_HEAD = b"\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +111,7 @@ def read_passing_headers(headers: Sequence[RawHeader], hosts: Collection[bytes])
             raise HeadersTooLarge
         if name in _STOPS_HERE:
             special.setdefault(name, []).append(value)
-        elif b"_" in name:
-            raise BadRequest("A header's name has an underscore")
-        elif not name.startswith(_CLAIM_PREFIXES) or name == _ASKS_FOR_URL:
+        elif b"_" not in name and (not name.startswith(_CLAIM_PREFIXES) or name == _ASKS_FOR_URL):
             passing.append(header)
     host = _read_host(special.get(b"host", []), hosts)
     content_length, is_chunked = _read_framing(special)
@@ -184,35 +181,9 @@ def keep_answer_headers(status: int, headers: Sequence[RawHeader]) -> list[RawHe
     return [header for header in headers if header[0] not in _STOPS_ON_THE_WAY_BACK and header[0] not in named]
 
 
-def encode_lines(headers: Iterable[RawHeader]) -> bytes:
-    """Return header lines as they are sent (RFC 9112, section 5)."""
-    return b"".join([b"%b: %b\r\n" % header for header in headers])
-
-
 def stops_always(name: bytes) -> bool:
     """Tell whether a client's header with this name never passes, whatever the policy."""
     return name in _STOPS_HERE or (name.startswith(_CLAIM_PREFIXES) and name != _ASKS_FOR_URL)
-
-
-def write_name(name: str) -> str:
-    """Return a header's name as people write it."""
-    return "-".join(map(str.capitalize, name.split("-")))
-
-
-def split_lines(lines: bytes) -> list[RawHeader]:
-    """Return the headers that ``encode_lines`` wrote."""
-    return [(name, value) for name, _, value in (line.partition(b": ") for line in lines.split(b"\r\n")[:-1])]
-
-
-def list_values(headers: Iterable[RawHeader], wanted: bytes) -> list[bytes]:
-    """Return the values of all headers with one name."""
-    return [value for name, value in headers if name == wanted]
-
-
-def list_words(headers: Iterable[RawHeader], wanted: bytes) -> frozenset[bytes]:
-    """Return the words of all lists in the headers with one name, in lower case (RFC 9110, section 5.6.1)."""
-    values = list_values(headers, wanted)
-    return frozenset(word.strip(b" \t") for word in b",".join(values).lower().split(b",")) if values else frozenset()
 
 
 def _read_host(values: list[bytes], allowed: Collection[bytes]) -> bytes:
@@ -235,7 +206,8 @@ def _read_framing(special: dict[bytes, list[bytes]]) -> tuple[int | None, bool]:
     if lengths and not (lengths[0].isdigit() and len(lengths[0]) <= 18):  # noqa: PLR2004 - digits of 64 bits
         raise BadRequest("Content-Length must be a number")
     has_body = bool(codings) or (bool(lengths) and int(lengths[0]) > 0)
-    if has_body and b"upgrade" in special:  # after an upgrade the body would be read as something else
+    if has_body and any(b"websocket" in value.lower() for value in special.get(b"upgrade", [])):
+        # Any other offer of an upgrade is ignored, body or not; after this one it would be read as something else.
         raise BadRequest("A request for an upgrade can't have a body")
     return (int(lengths[0]) if lengths else None), bool(codings)
 

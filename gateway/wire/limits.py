@@ -24,7 +24,7 @@ class ClientLimits:
     read and discarded, so that it gets to see the refusal (RFC 9112, 9.6).
     """
 
-    idle: float = 5.0  # before the first byte of a request
+    idle: float = 75.0  # before the first byte of a request: longer than balancers ahead keep a connection
     head: float = 5.0  # from its first byte to its last
     body: float = 30.0
     rate: int = 1024  # bytes a second
@@ -39,20 +39,27 @@ class ConnectionUse(Enum):
     WHOLE = "a request that is at hand as a whole"
     BODY = "a request whose body is still coming: its client decides how long that takes"
     TUNNEL = "a WebSocket, which lasts as long as both sides like"
+    LONG = "what has lasted for long: an event stream, a download that is taken slowly, a long poll"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long the gateway waits for an upstream, in seconds, and how much of it is used at once."""
+    """How long the gateway waits for an upstream, in seconds, and how much of it is used at once.
+
+    A policy may say otherwise of an upstream (``policy.schema``): of ``connect``, ``first_byte`` (``answer_within``),
+    ``silence`` and ``tunnel_silence``, ``idle`` and ``connections``.
+    """
 
     connect: float = 1.0
-    first_byte: float = 30.0  # from the request's end to its answer's head, connecting included; ``answer_within``
+    first_byte: float = 30.0  # from the request's end to its answer's head, connecting included
     silence: float = 60.0  # between two pieces of an answer, and while the upstream is not reading a request
     idle: float = 3.0  # less than the 5 s after which the upstream itself closes
     back_off: float = 5.0  # for a replica that could not be reached, or said `Connection: close`: it is about to end
     connections: int = 256
     bodies: int = 128
     tunnels: int = 1024
+    long: int = 2048
+    long_after: float = 2.0  # from when a request asks for a connection; then it is one of the above
     waiting: int = 256  # whole requests that wait for a connection
     wait: float = 1.0
     tunnel_silence: float = 300.0  # of both sides of a WebSocket

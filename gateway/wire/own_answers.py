@@ -5,13 +5,15 @@ every time, and cached.
 """
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.types import Scope
 
 from gateway.callers.renewal import RenewedCaller, add_cookies
-from gateway.wire.headers import encode_lines, split_lines
+from gateway.wire.raw_headers import RawHeader, encode_lines, split_lines
 from gateway.wire.request_heads import RequestHead
 from shared.errors import AppError
 from shared.observing.request_context import RequestRecord, keep_record
@@ -31,9 +33,10 @@ class Answer(NamedTuple):
 
 
 class OwnAnswers:
-    """Makes the answers of a gateway with one public URL."""
+    """Makes the answers of a gateway with one public URL; error pages look like ``pages``."""
 
-    def __init__(self, public_url: str, cookie_names: CookieNames) -> None:
+    def __init__(self, pages: Starlette, public_url: str, cookie_names: CookieNames) -> None:
+        self._pages = pages
         self._protective = ProtectiveHeaders(public_url)
         self._cookie_names = cookie_names
         self._empty = self.of_response(Response(status_code=302)).lines
@@ -48,14 +51,15 @@ class OwnAnswers:
         """Return a redirect; the location is one of ours."""
         return Answer(302, b"location: %b\r\n" % location.encode("ascii") + self._empty, b"")
 
-    def allow(self, methods: str) -> Answer:
-        """Return the answer to OPTIONS."""
-        return self.of_response(Response(status_code=204, headers={"Allow": methods}))
+    def allow(self, methods: str, cors: Sequence[RawHeader] = ()) -> Answer:
+        """Return the answer to OPTIONS, with what a preflight is told."""
+        answer = self.of_response(Response(status_code=204, headers={"Allow": methods}))
+        return answer._replace(lines=answer.lines + encode_lines(cors))
 
     def of_error(self, error: AppError, record: RequestRecord, head: RequestHead | None = None) -> Answer:
         """Return the answer to an error, a page where one is wanted, and note it for the log."""
         if head is not None and head.headers.accepts_html:
-            scope = build_scope(head, record)
+            scope = {**build_scope(head, record), "app": self._pages}
             if wants_page(scope):
                 return self.of_response(render_error(scope, error))
         note_refusal_in(record, error)

@@ -1,16 +1,14 @@
-"""The pool of connections to one upstream: which replica is used, what is kept alive, and how many are in use at once.
+"""The pool of connections to one upstream: which replica is used, and what is kept alive.
 
 - The replica with the fewest running requests is used. One that could not be reached, let a request time out, or said
   ``Connection: close`` is avoided for a moment, unless all of them are. Where no connection can be made the next
   replica is tried: nothing of the request has been sent yet.
 - A connection is kept alive only when its exchange ended complete and clean. It is closed once it has been idle for
   ``Limits.idle``, which is shorter than the upstream's own keep-alive.
-- At most ``Limits.connections`` are in use. With none free, up to ``Limits.waiting`` requests wait for one, a short
-  while; with that queue full, or the time over, fail with Unavailable (503).
-- An upstream that let several requests in a row time out counts as frozen until it answers again. Meanwhile only a few
-  at a time are sent to it (``Limits.probes``); the rest wait briefly for a slot, instead of long for an answer.
-- All this holds for requests that are at hand as a whole. What a client can draw out at will, a body that is still
-  coming or a WebSocket, has slots of its own (``ConnectionUse``), and never waits for one.
+- How many are in use at once is for ``slots`` to say. A request that has lasted for ``Limits.long_after``, be it that
+  its answer comes slowly, is taken slowly or has not begun, gets one of the slots for that; so does at once what is
+  known to last (``make_long``). Where these slots are gone it keeps its own. While the upstream is frozen, a request
+  whose answer has not begun keeps its own, too: it is a probe.
 
 This module moves no bytes of any request. Everything runs on one event loop.
 """
@@ -23,8 +21,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from gateway.policy.rules import Replica, Upstream
+from gateway.policy.upstreams import Replica, Upstream
 from gateway.wire.limits import ConnectionUse, Limits
+from gateway.wire.slots import Slots
+from gateway.wire.tls import create_context
 from gateway.wire.upstream_connection import UpstreamConnection
 from shared.errors import Unavailable
 
@@ -76,13 +76,13 @@ class UpstreamPool:
         self._limits = limits
         self._targets = {replica: Target(replica) for replica in upstream.replicas}
         self._only = next(iter(self._targets.values())) if len(self._targets) == 1 else None
-        self._in_use = 0  # by whole requests
-        self._timeouts = 0  # in a row
-        self._free = {ConnectionUse.BODY: limits.bodies, ConnectionUse.TUNNEL: limits.tunnels}
-        self._held: dict[UpstreamConnection, ConnectionUse] = {}  # by others
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._tls = create_context(upstream.replicas, upstream.authorities)
+        self._slots = Slots(limits)
+        self._begun: dict[UpstreamConnection, float] = {}  # in use, since when; the oldest first
+        self._held: dict[UpstreamConnection, ConnectionUse] = {}  # those that are not in use by whole requests
         self._turn = 0
         self._sweep: asyncio.TimerHandle | None = None
+        self._watch: asyncio.TimerHandle | None = None
         self._is_closed = False
 
     @property
@@ -100,26 +100,35 @@ class UpstreamPool:
 
         Raises Unavailable where there is none.
         """
-        await self._take_slot(use)
+        if self._watch is None:
+            self._plan_watch()
+        began = time.monotonic()
+        await self._slots.take(use)
         try:
             connection = await self._get_connection(fresh=fresh)
         except BaseException:
-            self._free_slot(use)
+            self._slots.give_back(use)
             raise
         if use is not ConnectionUse.WHOLE:
             self._held[connection] = use
+        if use is not ConnectionUse.TUNNEL:
+            self._begun[connection] = began
         return connection
 
     def take(self) -> UpstreamConnection | None:
         """Return a kept-alive connection for a whole request, as ``wait`` would; None where that would have to wait."""
-        if self._in_use >= self._room:
+        slots = self._slots
+        if slots.in_use >= slots.room:
             return None
+        if self._watch is None:
+            self._plan_watch()
         now = time.monotonic()
         target = self._choose(now)
         connection = target.take_idle(since=now - self._limits.idle)
         if connection is not None:
-            self._in_use += 1
+            slots.in_use += 1
             self._take_turn(target)
+            self._begun[connection] = now
         return connection
 
     def release(self, connection: UpstreamConnection) -> None:
@@ -127,10 +136,10 @@ class UpstreamPool:
         target = self._targets[connection.replica]
         target.busy -= 1
         if connection.has_timed_out:
-            self._timeouts += 1
+            self._slots.note_timeout()
             target.avoided_until = time.monotonic() + self._limits.back_off
-        elif connection.has_answered:
-            self._timeouts = 0
+        elif connection.has_answered and self._slots.timeouts:
+            self._slots.note_answer()
         if connection.is_reusable and not self._is_closed:
             connection.was_used = True
             connection.idle_since = time.monotonic()
@@ -141,13 +150,21 @@ class UpstreamPool:
             connection.close()
             if connection.reader.is_last:
                 target.avoided_until = time.monotonic() + self._limits.back_off
-        self._free_slot(self._held.pop(connection, ConnectionUse.WHOLE))
+        self._begun.pop(connection, None)
+        self._slots.give_back(self._held.pop(connection, ConnectionUse.WHOLE) if self._held else ConnectionUse.WHOLE)
+
+    def make_long(self, connection: UpstreamConnection) -> None:
+        """Let an exchange go on in a slot for what lasts, where it has another, and one is free."""
+        use = self._held.get(connection, ConnectionUse.WHOLE)
+        if connection in self._begun and connection.is_request_sent and self._slots.exchange_for_long(use):
+            del self._begun[connection]
+            self._held[connection] = ConnectionUse.LONG
 
     def describe(self) -> "PoolState":
         """Return how the pool is doing; may be called from another thread."""
-        now = time.monotonic()
+        now, slots = time.monotonic(), self._slots
         resting = sum(target.avoided_until > now for target in self._targets.values())
-        return PoolState(self._in_use + len(self._held), len(self._waiting), len(self._targets), resting)
+        return PoolState(slots.in_use + len(self._held), slots.waiting, len(self._targets), resting)
 
     def close(self) -> None:
         """Close the idle connections; one in use is closed when it is given back."""
@@ -157,53 +174,20 @@ class UpstreamPool:
         for target in self._targets.values():
             target.close_idle(before=float("inf"))
 
-    @property
-    def _room(self) -> int:
-        """How many whole requests may be on their way at once."""
-        is_frozen = self._timeouts >= self._limits.timeouts
-        return min(self._limits.probes, self._limits.connections) if is_frozen else self._limits.connections
+    def _plan_watch(self) -> None:
+        self._watch = asyncio.get_running_loop().call_later(self._limits.long_after / 2, self._look_for_long_ones)
 
-    async def _take_slot(self, use: ConnectionUse) -> None:
-        if use is not ConnectionUse.WHOLE:
-            if self._free[use] == 0:
-                raise Unavailable
-            self._free[use] -= 1
-        elif self._in_use < self._room:
-            self._in_use += 1
-        else:
-            await self._wait_for_turn()
-
-    def _free_slot(self, use: ConnectionUse) -> None:
-        if use is ConnectionUse.WHOLE:
-            self._in_use -= 1
-        else:
-            self._free[use] += 1
-        self._let_next_in()
-
-    async def _wait_for_turn(self) -> None:
-        if len(self._waiting) >= self._limits.waiting:
-            raise Unavailable
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            async with asyncio.timeout(self._limits.wait):
-                await turn
-        except BaseException as error:
-            if turn.done() and not turn.cancelled():
-                self._free_slot(ConnectionUse.WHOLE)  # the turn came at the same moment
-            elif turn in self._waiting:
-                self._waiting.remove(turn)
-            if isinstance(error, TimeoutError):
-                raise Unavailable from error
-            raise
-
-    def _let_next_in(self) -> None:
-        """Give free slots to the requests that have waited longest."""
-        while self._waiting and self._in_use < self._room:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                self._in_use += 1
-                turn.set_result(None)
+    def _look_for_long_ones(self) -> None:
+        """Give what has lasted for long a slot of its own kind."""
+        self._watch = None
+        before = time.monotonic() - self._limits.long_after
+        for connection, begun in list(self._begun.items()):
+            if begun > before:
+                break
+            if not self._slots.is_frozen or connection.reader.head is not None:
+                self.make_long(connection)
+        if self._begun:
+            self._plan_watch()
 
     async def _get_connection(self, *, fresh: bool) -> UpstreamConnection:
         unreachable: set[Replica] = set()
@@ -244,7 +228,10 @@ class UpstreamPool:
             if replica.port is None:
                 await loop.create_unix_connection(lambda: connection, replica.host)
             else:
-                await loop.create_connection(lambda: connection, replica.host, replica.port)
+                tls, name = (self._tls, replica.host) if replica.is_tls else (None, None)
+                await loop.create_connection(
+                    lambda: connection, replica.host, replica.port, ssl=tls, server_hostname=name
+                )
         return connection
 
     def _plan_sweep(self) -> None:

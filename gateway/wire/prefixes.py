@@ -12,7 +12,7 @@ import re
 
 from gateway.policy.canonical_paths import CanonicalPath, PathRefused, canonicalize_path
 from gateway.policy.spellings import read_spelling
-from gateway.wire.headers import RawHeader, encode_lines, split_lines
+from gateway.wire.raw_headers import RawHeader, encode_lines, split_lines
 
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#\\@]+)")
 _PATH = re.compile(rb"(;[ \t]*path[ \t]*=[ \t]*)(/[^;]*)", re.IGNORECASE)

@@ -1,40 +1,54 @@
-"""The heads of requests: what a request line and headers mean, remembered by their exact bytes. Pure.
+"""The heads of requests: what a request line and headers mean, remembered by their exact bytes.
+
+Pure, but that each name of a header that is dropped for its ``_`` is told of, once: in the log.
 
 On a kept-alive connection a client sends the same lines with each request. They are parsed once, by httptools and the
 rules of ``headers`` and ``canonical_paths``, whatever the method. The laws:
 
-1. The request target stays as it was sent: split at the first ``?``, with nothing else read into it.
+1. The request target stays as it was sent: split at the first ``?``, with nothing else read into it. Of one in
+   absolute form the authority counts instead of Host, of which there is one all the same (RFC 9112, 3.2.2).
 2. What the parser refuses is BadRequest: no request was read, and the connection ends. What our own rules refuse is
    part of the head, as ``refusal``: it is judged, answered and logged like any other request.
 3. Only the plain case is remembered: HTTP/1.1, a method that we have, a path; headers that no rule refuses.
-4. HTTP/1.0 is answered, without keep-alive. A connection is not kept alive, either, after a request for an upgrade,
-   granted or not: what follows might be in the other protocol.
-5. A method is any word in capitals that a rule may name, whether httptools knows it or not: which ones pass, the
-   policy says.
+4. HTTP/1.0 is answered, without keep-alive. A connection is not kept alive, either, after a request for a WebSocket,
+   granted or not: what follows might be no HTTP. Any other offer of an upgrade is ignored.
+5. A method is any word in capitals that a rule may name, whether httptools knows it or not (``head_parser``): which
+   ones pass, the policy says.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import httptools
+import structlog
 
-from gateway.policy.canonical_paths import CanonicalPath, PathRefused, canonicalize_path, check_query
+from gateway.policy.canonical_paths import CanonicalPath, PathRefused, PathTooLong, canonicalize_path, check_query
 from gateway.policy.methods import METHODS, OTHER_METHOD
-from gateway.wire.headers import PassingHeaders, RawHeader, list_words, read_passing_headers
+from gateway.policy.rules import SIGN_IN_PATH
+from gateway.wire.head_parser import parse_head
+from gateway.wire.headers import PassingHeaders, read_passing_headers
 from gateway.wire.lookup import Lookup
-from shared.errors import AppError, BadRequest, MethodNotAllowed
+from gateway.wire.raw_headers import RawHeader, list_words
+from gateway.wire.websocket import wants_websocket
+from shared.errors import AppError, BadRequest, MethodNotAllowed, UriTooLong
 from shared.observing.request_context import NAMING_HEADERS
 from shared.web.error_responses import accepts_html
+from shared.web.sites import LONGEST_QUERY, LONGEST_WAY_BACK
 
 HTTP_VERSIONS = ("1.1", "1.0")
 
 _PLAIN_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[!-~]*) HTTP/1\.1")
 _OTHER_METHOD = re.compile(OTHER_METHOD)
-_BEGUN_METHOD = re.compile(rb"[A-Z][A-Z0-9-]{0,31}")
+_SIGN_IN = SIGN_IN_PATH.encode()
 _PLAIN_START = b"POST / HTTP/1.1\r\n"
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+
+MOST_DROPPED = 100  # names that are logged, of those that clients make up
+LONGEST_DROPPED = 64  # characters of one
+
+log = structlog.get_logger("request_heads")
 
 
 class NotPlain(Exception):
@@ -64,10 +78,10 @@ class RequestLine:
 
 @dataclass(frozen=True, slots=True)
 class RequestHeaders:
-    """A request's headers: all of them (names in lower case), and what passes of them.
+    """A request's headers: all of them (names in lower case) but those with ``_``, and what passes of them.
 
     ``naming`` are those that name the request or its trace. ``passing`` is None where the headers are refused;
-    ``refusal`` says why. ``is_unread``: a body may follow whose end can't be told.
+    ``refusal`` says why. ``is_unread``: a body may follow whose end can't be told. ``has_dropped``: there were such.
     """
 
     raw: tuple[RawHeader, ...]
@@ -79,6 +93,7 @@ class RequestHeaders:
     is_unread: bool = False
     accepts_html: bool = False
     asks_upgrade: bool = False
+    has_dropped: bool = False
 
 
 class RequestHead(NamedTuple):
@@ -104,13 +119,20 @@ class RequestHead(NamedTuple):
         return self.headers.keeps_alive and self.line.version == "1.1" and is_known
 
 
+def log_dropped(name: str) -> None:
+    """Log that a header is dropped."""
+    log.warning("header_dropped", name=name, reason="a name with an underscore never passes")
+
+
 class RequestHeads:
     """Reads heads; ``hosts`` are the values of Host that are served, in lower case."""
 
-    def __init__(self, hosts: Collection[bytes]) -> None:
+    def __init__(self, hosts: Collection[bytes], tell_dropped: Callable[[str], None] = log_dropped) -> None:
         self._hosts = hosts
+        self._tell_dropped = tell_dropped
         self._request_lines = Lookup(_read_plain_line)
         self._headers = Lookup(self._read_plain_headers)
+        self._dropped: set[bytes] = set()
 
     def read(self, head: bytes) -> RequestHead:
         """Return what a head means, given as bytes from its request line to its empty line; raises BadRequest."""
@@ -122,23 +144,31 @@ class RequestHeads:
 
     def describe(self, line: RequestLine, headers: Sequence[RawHeader]) -> RequestHead:
         """Return the head of a request that another proxy describes; names in lower case."""
-        return RequestHead(line, _read_headers(tuple(headers), self._hosts))
+        return RequestHead(line, self._read_headers(headers))
 
     def _parse(self, head: bytes) -> RequestHead:
-        parser = _parse(head)
-        path, _, query = parser.parsed.target.partition(b"?")
+        parser = parse_head(head)
+        target, headers = _resolve(parser.parsed.target, parser.parsed.headers)
+        path, _, query = target.partition(b"?")
         line = read_line(parser.method, path, query, parser.version)
-        return RequestHead(line, _read_headers(tuple(parser.parsed.headers), self._hosts))
+        return RequestHead(line, self._read_headers(headers))
 
     def _read_plain_headers(self, lines: bytes) -> RequestHeaders:
         try:
-            parser = _parse(_PLAIN_START + lines)
+            parser = parse_head(_PLAIN_START + lines)
         except BadRequest:
             raise NotPlain from None
-        headers = _read_headers(tuple(parser.parsed.headers), self._hosts)
+        headers = self._read_headers(parser.parsed.headers)
         if headers.refusal is not None:
             raise NotPlain
         return headers
+
+    def _read_headers(self, headers: Sequence[RawHeader]) -> RequestHeaders:
+        for name, _ in headers:
+            if b"_" in name and name not in self._dropped and len(self._dropped) < MOST_DROPPED:
+                self._dropped.add(name)
+                self._tell_dropped(name[:LONGEST_DROPPED].decode("latin-1"))
+        return _read_headers(headers, self._hosts)
 
 
 def read_line(method: str, raw_path: bytes, query: bytes, version: str = "1.1") -> RequestLine:
@@ -150,9 +180,11 @@ def read_line(method: str, raw_path: bytes, query: bytes, version: str = "1.1") 
             raise MethodNotAllowed(", ".join(sorted(METHODS)))
         if version not in HTTP_VERSIONS:
             raise BadRequest("Only HTTP/1.1 is spoken here")
-        check_query(query)
+        query = check_query(query, LONGEST_WAY_BACK if raw_path == _SIGN_IN else LONGEST_QUERY)
         is_only_spelled = True
         return RequestLine(method, raw_path, query, version, canonicalize_path(raw_path))
+    except PathTooLong as error:
+        refusal, is_only_spelled = UriTooLong(error.reason), False
     except PathRefused as error:
         refusal = BadRequest(error.reason)
     except AppError as error:
@@ -171,10 +203,21 @@ def _read_plain_line(data: bytes) -> RequestLine:
     return line
 
 
-def _read_headers(headers: tuple[RawHeader, ...], hosts: Collection[bytes]) -> RequestHeaders:
+def _resolve(target: bytes, headers: Sequence[RawHeader]) -> tuple[bytes, Sequence[RawHeader]]:
+    """Return the path and query of a target, and the headers; of one in absolute form, Host is its authority."""
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is None:
+        return target, headers
+    authority, rest = absolute.groups()
+    path = rest if rest.startswith(b"/") else b"/" + rest  # an empty path is the same as / (RFC 9110, 4.2.3)
+    return path, [(name, authority if name == b"host" else value) for name, value in headers]
+
+
+def _read_headers(sent: Sequence[RawHeader], hosts: Collection[bytes]) -> RequestHeaders:
+    headers = tuple(header for header in sent if b"_" not in header[0])
     naming = tuple(header for header in headers if header[0] in NAMING_HEADERS)
     try:
-        passing = read_passing_headers(headers, hosts)
+        passing = read_passing_headers(sent, hosts)
     except AppError as error:
         is_unread = any(name in _FRAMING for name, _ in headers)
         keeps_alive = not is_unread and b"close" not in list_words(headers, b"connection")
@@ -186,6 +229,7 @@ def _read_headers(headers: tuple[RawHeader, ...], hosts: Collection[bytes]) -> R
             keeps_alive,
             is_unread=is_unread,
             accepts_html=accepts_html(headers),
+            has_dropped=len(headers) < len(sent),
         )
     asks_upgrade = any(name == b"upgrade" for name, _ in headers)
     words = list_words(headers, b"connection")
@@ -193,85 +237,9 @@ def _read_headers(headers: tuple[RawHeader, ...], hosts: Collection[bytes]) -> R
         headers,
         naming,
         passing,
-        keeps_alive=b"close" not in words and not (asks_upgrade and b"upgrade" in words),
+        keeps_alive=b"close" not in words and not (b"upgrade" in words and wants_websocket(headers)),
         expects_continue=any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers),
         accepts_html=accepts_html(headers),
         asks_upgrade=asks_upgrade,
+        has_dropped=len(headers) < len(sent),
     )
-
-
-def _parse(head: bytes) -> "HeadParser":
-    parser = HeadParser()
-    parser.feed(head)
-    if not parser.parsed.is_whole:
-        raise BadRequest
-    return parser
-
-
-class HeadParser:
-    """httptools, and what it ``parsed`` in one head: two objects, so that no reference cycle arises."""
-
-    __slots__ = ("_begun", "_method", "_parser", "parsed")
-
-    def __init__(self) -> None:
-        self.parsed = _ParsedHead()
-        self._begun = b""  # of the method, while it may be one that httptools does not know
-        self._method: str | None = None
-        self._parser = httptools.HttpRequestParser(self.parsed)
-
-    def feed(self, data: bytes) -> None:
-        """Read bytes of the head; raises BadRequest."""
-        if self._method is None:
-            data = self._read_method(self._begun + data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # what follows is not read here
-        except httptools.HttpParserError:
-            raise BadRequest from None
-
-    def check(self, data: bytes) -> None:
-        """Read bytes of a head whose end has not come yet; BadRequest as soon as it can't become one."""
-        self.feed(data)
-        if self.parsed.is_whole:  # without an empty line: no HTTP/1.x that we speak
-            raise BadRequest
-
-    def _read_method(self, data: bytes) -> bytes:
-        """Return what httptools is to read: with POST for a method that it need not know (law 5)."""
-        word, blank, rest = data.partition(b" ")
-        if not blank and _BEGUN_METHOD.fullmatch(data):
-            self._begun = data
-            return b""
-        self._method = word.decode("ascii") if _BEGUN_METHOD.fullmatch(word) else ""
-        is_other = self._method not in METHODS and _OTHER_METHOD.fullmatch(self._method)
-        return b"POST " + rest if is_other else data
-
-    @property
-    def method(self) -> str:
-        """The method, as it was sent."""
-        return self._method or str(self._parser.get_method().decode("ascii"))
-
-    @property
-    def version(self) -> str:
-        """The version: ``1.1``."""
-        return str(self._parser.get_http_version())
-
-
-class _ParsedHead:
-    """The callbacks of httptools: keeps the request target as it was sent, and the headers, names in lower case."""
-
-    __slots__ = ("headers", "is_whole", "target")
-
-    def __init__(self) -> None:
-        self.target = b""
-        self.headers: list[RawHeader] = []
-        self.is_whole = False
-
-    def on_url(self, url: bytes) -> None:
-        self.target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value.strip(b" \t")))  # blanks are not part of the value (RFC 9110, 5.5)
-
-    def on_headers_complete(self) -> None:
-        self.is_whole = True

@@ -4,44 +4,52 @@
 - Back-pressure works both ways: neither side is read faster than the other reads. What a side sent before it closed
   still reaches the other.
 - It ends when either side does, when neither sends anything for ``Limits.tunnel_silence`` seconds, and within a second
-  of the end of what opened it: the access token's life, or its session. The client then opens another, and has to
-  prove again who it is.
+  of when its caller may no longer go on (``permission``).
+- Where the gateway ends it, the client gets a Close frame with the reason, unless that would stand in the middle of a
+  frame of the upstream's (``frames``). The upstream's connection just ends.
 """
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 import structlog
 
 from gateway.wire.client_connection import ClientConnection
-from gateway.wire.headers import encode_lines
+from gateway.wire.frames import FrameFollower, write_close
+from gateway.wire.permission import GOING_AWAY, OUR_FAULT, End, Permission
 from gateway.wire.pool import UpstreamPool
+from gateway.wire.raw_headers import encode_lines
 from gateway.wire.upstream_connection import UpstreamConnection
 from gateway.wire.websocket import UPGRADE_HEADERS
 
 LOOK_EVERY = 1.0  # seconds
+SHUTTING_DOWN: Final = End(GOING_AWAY, "The server is shutting down")
+SILENT: Final = End(GOING_AWAY, "Nothing was sent for too long")
+BROKEN: Final = End(OUR_FAULT, "Something went wrong on our side")
 
 log = structlog.get_logger("tunnel")
 
 
 class Tunnel:
-    """One WebSocket; ``may_go_on`` tells whether the caller still may, ``report`` logs its end."""
+    """One WebSocket; ``report`` logs its end."""
 
     def __init__(
         self,
         client: ClientConnection,
         connection: UpstreamConnection,
         pool: UpstreamPool,
-        may_go_on: Callable[[], bool],
+        permission: Permission,
         report: Callable[[], None],
     ) -> None:
         self._client = client
         self._connection = connection
         self._pool = pool
-        self._may_go_on = may_go_on
+        self._permission = permission
         self._report = report
         self._loop = asyncio.get_running_loop()
         self._heard_at = self._loop.time()
+        self._frames = FrameFollower()
         self._look: asyncio.TimerHandle | None = None
 
     def open(self, status: int, lines: bytes, early: bytes) -> None:
@@ -73,17 +81,18 @@ class Tunnel:
     def fail(self, error: Exception) -> None:
         """Close the tunnel: something went wrong."""
         log.info("tunnel_broken_off", reason=repr(error.__cause__ or error))
-        self._client.close_tunnel()
+        self._end(BROKEN)
 
     def drain(self) -> None:
         """Close the tunnel: the server is shutting down."""
-        self._client.close_tunnel()
+        self._end(SHUTTING_DOWN)
 
     def abandon(self) -> None:
         """Close the upstream's side: the client's has ended."""
         if self._look is not None:
             self._look.cancel()
             self._look = None
+            self._permission.close()
             self._connection.finish_tunnel()
             self._report()
 
@@ -93,6 +102,7 @@ class Tunnel:
         """Relay the upstream's bytes; when it closes, so does the tunnel."""
         self._heard_at = self._loop.time()
         if body:
+            self._frames.feed(body)
             self._client.write(body)
         if self._connection.reader.is_complete:
             self._client.close_tunnel()
@@ -119,9 +129,17 @@ class Tunnel:
     def _look_on(self) -> None:
         is_silent = self._loop.time() - self._heard_at > self._connection.limits.tunnel_silence
         try:
-            if is_silent or not self._may_go_on():
-                self._client.close_tunnel()
-            else:
-                self._plan_look()
+            end = SILENT if is_silent else self._permission.find_end()
         except Exception as error:  # noqa: BLE001 - a tunnel that nobody checks would outlive its session
             self.fail(error)
+            return
+        if end is not None:
+            self._end(end)
+        else:
+            self._plan_look()
+
+    def _end(self, end: End) -> None:
+        """Tell the client why, where that can be told, and close the tunnel."""
+        if self._frames.is_between and not self._frames.has_closed:
+            self._client.write(write_close(*end))
+        self._client.close_tunnel()

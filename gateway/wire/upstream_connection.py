@@ -15,9 +15,10 @@ from typing import Protocol, cast
 
 import structlog
 
-from gateway.policy.rules import Replica
+from gateway.policy.upstreams import Replica
 from gateway.wire.answer_heads import AnswerBroken, AnswerReader
 from gateway.wire.limits import Limits
+from gateway.wire.tls import is_cut_off
 from gateway.wire.unsent import Unsent
 from shared.errors import AppError, UpstreamFailed, UpstreamTimeout
 from shared.fast.lazy_timer import NEVER, LazyTimer
@@ -51,7 +52,6 @@ class UpstreamConnection(asyncio.Protocol):
     __slots__ = (
         "_answer_within",
         "_is_reading_paused",
-        "_is_request_sent",
         "_is_streamed",
         "_loop",
         "_taker",
@@ -61,6 +61,7 @@ class UpstreamConnection(asyncio.Protocol):
         "has_answered",
         "has_timed_out",
         "idle_since",
+        "is_request_sent",
         "is_writable",
         "limits",
         "reader",
@@ -79,7 +80,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._unsent = Unsent()
         self.idle_since = 0.0
         self.is_writable = True
-        self._is_reading_paused = self._is_request_sent = self._is_streamed = False
+        self._is_reading_paused = self.is_request_sent = self._is_streamed = False
         self.has_answered = self.has_timed_out = self.was_used = False
 
     @property
@@ -90,7 +91,7 @@ class UpstreamConnection(asyncio.Protocol):
     @property
     def is_reusable(self) -> bool:
         """Whether the exchange ended complete and clean on both sides, so that another may follow."""
-        return self.reader.is_ready and self._is_request_sent and self.is_writable and self.is_open
+        return self.reader.is_ready and self.is_request_sent and self.is_writable and self.is_open
 
     # What the exchange calls
 
@@ -101,8 +102,8 @@ class UpstreamConnection(asyncio.Protocol):
         """
         self._taker = taker
         self.has_answered = False
-        self._is_request_sent = answer_within is not None
-        self._is_streamed = not self._is_request_sent
+        self.is_request_sent = answer_within is not None
+        self._is_streamed = not self.is_request_sent
         if answer_within is None:
             self._timer.deadline = NEVER
         else:
@@ -116,7 +117,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def finish_request(self, data: bytes, answer_within: float) -> None:
         """Send the last bytes of a request; the upstream's time to answer starts now."""
-        self._is_request_sent = True
+        self.is_request_sent = True
         self._answer_within = answer_within
         self.send(data)
         self._unsent.look(self._transport)
@@ -126,7 +127,7 @@ class UpstreamConnection(asyncio.Protocol):
     def begin_tunnel(self, taker: Taker) -> None:
         """Set no more deadlines: how long either side may be silent is for the tunnel to judge."""
         self._taker = taker
-        self._is_request_sent, self._is_streamed = False, True
+        self.is_request_sent, self._is_streamed = False, True
         self._timer.deadline = NEVER
 
     def finish_tunnel(self) -> None:
@@ -147,7 +148,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Read again."""
         if not self._transport.is_closing():
             self._is_reading_paused = False
-            if self._is_request_sent or not self.is_writable:
+            if self.is_request_sent or not self.is_writable:
                 self._timer.expect(self.limits.silence)
             self._transport.resume_reading()
 
@@ -187,7 +188,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Note that no more will come; the transport closes by itself."""
         was_complete = self.reader.is_complete
         try:
-            self.reader.end()
+            self.reader.end(is_cut_off=not was_complete and is_cut_off(self._transport))
             if self._taker is not None and not was_complete:
                 self._taker.take_answer(b"")
         except AnswerBroken as broken:
@@ -204,7 +205,7 @@ class UpstreamConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Apply back-pressure: the upstream is not reading."""
         self.is_writable = False
-        if not self._is_request_sent and not self._is_reading_paused:  # else that may be why it reads nothing
+        if not self.is_request_sent and not self._is_reading_paused:  # else that may be why it reads nothing
             self._unsent.look(self._transport)
             self._timer.expect(self.limits.silence)
         if self._taker is not None:
@@ -213,14 +214,14 @@ class UpstreamConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Release the back-pressure: the upstream reads again."""
         self.is_writable = True
-        if not self._is_request_sent and self.is_open:
+        if not self.is_request_sent and self.is_open:
             self._timer.deadline = NEVER
         if self._taker is not None:
             self._taker.resume_request()
 
     def _time_out(self) -> None:
         if self._is_streamed and self._unsent.has_shrunk(self._transport):  # it is reading the request, however slowly
-            self._timer.expect(self._answer_within if self._is_request_sent else self.limits.silence)
+            self._timer.expect(self._answer_within if self.is_request_sent else self.limits.silence)
             return
         self.has_timed_out = not self.has_answered
         self._lose(UpstreamTimeout())

@@ -13,8 +13,9 @@ from gateway.policy.decision import Forward
 from gateway.policy.in_force import CurrentPolicy
 from gateway.policy.rules import Authorization, Cookies
 from gateway.settings import PublicSide
-from gateway.wire.headers import Origin, encode_lines, encode_own_headers
+from gateway.wire.headers import Origin, encode_own_headers
 from gateway.wire.lookup import Lookup
+from gateway.wire.raw_headers import encode_lines
 from gateway.wire.request_heads import RequestHead
 from gateway.wire.websocket import UPGRADE_HEADERS
 from shared.observing.request_context import RequestRecord, write_trace
@@ -37,6 +38,10 @@ class UpstreamHeads:
         self._credentials = credentials
         self._cookie_names = credentials.cookie_names
 
+    def choose_client(self, head: RequestHead, peer: str) -> str:
+        """Return the address of the client that a request comes from."""
+        return choose_client(peer, head.headers.raw, self._trusted_proxies)
+
     def encode(self, head: RequestHead, decision: Forward, peer: str, record: RequestRecord) -> bytes:
         """Return the head of a request as it is sent (RFC 9112, sections 3 and 5)."""
         line, passing = head.line, head.headers.passing
@@ -44,12 +49,13 @@ class UpstreamHeads:
         lines = passing.lines
         if self._current.policy.identity_names:
             lines = self._drop_identity(self._current.policy.identity_names)[lines]
-        client = choose_client(peer, head.headers.raw, self._trusted_proxies)
+        client = record.client or self.choose_client(head, peer)
         origin = Origin(record.request_id, write_trace(record), client, self._scheme)
         gets_all = decision.upstream is not None and decision.upstream.session_cookies
         dropped = None if gets_all else self._cookie_names
         session = self._list_session_cookies(head, decision) if decision.rule.cookies is Cookies.SESSION else ()
         own = encode_own_headers(passing, origin, decision.token, dropped, session)
+        own += decision.upstream.told if decision.upstream is not None else b""
         if decision.rule.authorization is Authorization.OWN:
             own += encode_lines(decision.list_own_credentials(head.headers.raw))
         if decision.rule.identity and decision.user is not None:

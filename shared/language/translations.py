@@ -8,17 +8,26 @@ import datetime as dt
 import functools
 import gettext
 import io
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from babel import Locale
 from babel.dates import DateTimePattern, parse_pattern
 from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
+from babel.messages.pofile import PoFileError, read_po
 
 from shared.language.languages import LOCALES
 from shared.language.sentences import Sentence
 
 CATALOGUES = Path(__file__).parent / "catalogues"
+_LINE = re.compile(r'\s*(?:#.*|(?:msg(?:id|str)\s+)?"(?:[^"\\]|\\.)*")?\s*')
+OURS: Mapping[str, str] = {}
+"""No texts in an operator's words."""
+
+
+class CatalogueInvalid(ValueError):
+    """A file that is no catalogue."""
 
 
 @functools.cache
@@ -34,10 +43,35 @@ def load_catalogue(language: str) -> gettext.NullTranslations:
     return gettext.GNUTranslations(compiled)
 
 
-def translate(text: str, language: str) -> str:
-    """Return a sentence in a language, with an initial capital; unknown text is returned unchanged."""
+def read_texts(content: bytes) -> dict[str, str]:
+    """Return the texts of a catalogue by their keys, but for those that it leaves empty; CatalogueInvalid."""
+    try:
+        lines = content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise CatalogueInvalid("is not UTF-8") from None
+    for number, line in enumerate(lines, start=1):
+        if not _LINE.fullmatch(line):  # Babel passes over much that is none
+            raise CatalogueInvalid(f"line {number}: is no line of a gettext catalogue without plural forms")
+    try:
+        messages = list(read_po(io.StringIO("\n".join(lines)), abort_invalid=True))
+    except (PoFileError, ValueError):
+        raise CatalogueInvalid("is no gettext catalogue") from None
+    return {str(message.id): str(message.string) for message in messages if message.id and message.string}
+
+
+@functools.cache
+def list_known_texts() -> frozenset[str]:
+    """Return the texts of ours, in English: the keys of a catalogue, which has them all."""
+    return frozenset(read_texts(next(CATALOGUES.glob("*.po")).read_bytes()))
+
+
+def translate(text: str, language: str, own: Mapping[str, str] = OURS) -> str:
+    """Return a sentence in a language, with an initial capital; unknown text is returned unchanged.
+
+    ``own`` are texts in an operator's words.
+    """
     pattern, values = (text.pattern, text.values) if isinstance(text, Sentence) else (text, {})
-    translated = load_catalogue(language).gettext(pattern) if pattern else ""
+    translated = (own.get(pattern) or load_catalogue(language).gettext(pattern)) if pattern else ""
     said = translated.format_map(values) if values else translated
     return said[:1].upper() + said[1:]
 

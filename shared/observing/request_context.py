@@ -2,7 +2,8 @@
 
 Pure ASGI. A well-formed request id from outside is kept, so that one id follows a request from the gateway through
 posts to auth; otherwise a new one is made. The same goes for the trace (``trace_context``). The log line names the
-*matcher* of the route, never the raw path, and holds no token, e-mail address, cookie, body or query.
+*matcher* of the route, never the raw path, and holds no token, e-mail address, cookie, body or query. The gateway adds
+the client's address, and the canonical path, where its settings ask for that.
 """
 
 import logging
@@ -53,6 +54,9 @@ class RequestRecord:
     token_refusal: str | None = None
     upstream: str | None = None
     refusal: str | None = None
+    reason: str | None = None  # of a refusal, where its kind does not say it all
+    client: str | None = None  # the client's address, where that is wanted
+    path: str | None = None  # the canonical path, where that is wanted
     is_routine: bool = False  # sent by a program every few seconds: its line is DEBUG
     started: float = field(default_factory=time.perf_counter)
 
@@ -205,4 +209,10 @@ def _describe(record: RequestRecord, method: str, status: int, seconds: float) -
         facts["upstream"] = record.upstream
     if record.refusal is not None:
         facts["refusal"] = record.refusal
+    if record.reason is not None:
+        facts["reason"] = record.reason
+    if record.client is not None:
+        facts["client"] = record.client
+    if record.path is not None:
+        facts["path"] = record.path
     return facts

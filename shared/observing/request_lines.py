@@ -35,6 +35,9 @@ FIELDS = (
     "fault",
     "upstream",
     "refusal",
+    "reason",
+    "client",
+    "path",
 )
 """The fields that a request's line may have."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import resource
 import socket
 import sys
 from collections.abc import Callable
@@ -23,11 +24,12 @@ Protocol = Callable[..., asyncio.Protocol]
 """Makes the protocol of one client's connection, as uvicorn calls it."""
 
 
+EVERYWHERE, EVERYWHERE_BY_IPV4 = "::", "0.0.0.0"  # noqa: S104 - only where HOST says so
 NEW_OBJECTS = 5_000  # after which the youngest generation is collected
 
 
 class ServiceServer(DrainingServer):
-    """The server of a service, which may listen on a Unix socket too."""
+    """The server of a service, which may listen on a Unix socket too, and with ``::`` listens by IPv4 as well."""
 
     def __init__(self, config: uvicorn.Config, drain_seconds: float, unix_socket: socket.socket | None) -> None:
         super().__init__(config, drain_seconds)
@@ -36,10 +38,14 @@ class ServiceServer(DrainingServer):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen."""
         await super().startup(sockets)
+        loop, config = asyncio.get_running_loop(), self.config
+        backlog = config.backlog
         if self._unix_socket is not None:
-            loop, backlog = asyncio.get_running_loop(), self.config.backlog
             listening = await loop.create_unix_server(self._create_protocol, sock=self._unix_socket, backlog=backlog)
             self.servers.append(listening)
+        if config.host == EVERYWHERE:  # of which event loops make IPv6 alone
+            by_ipv4 = await loop.create_server(self._create_protocol, EVERYWHERE_BY_IPV4, config.port, backlog=backlog)
+            self.servers.append(by_ipv4)
 
     def _create_protocol(self) -> asyncio.Protocol:
         return self.config.http_protocol_class(  # type: ignore[call-arg]
@@ -71,6 +77,7 @@ def serve(
     metrics.watch("gatepost_tasks", "Requests that are worked at", lambda: len(server.server_state.tasks))
     metrics.watch("gatepost_connections", "Connections of clients", lambda: len(server.server_state.connections))
     _spare_the_collector()
+    _allow_all_files()
     server.run()
 
 
@@ -108,6 +115,12 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS)
+
+
+def _allow_all_files() -> None:
+    """Let this process open as many files, connections among them, as it may: the usual limit is for select()."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _explain(service: str, reason: object) -> int:

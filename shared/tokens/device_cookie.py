@@ -8,6 +8,9 @@ Pure. Only a sign-in sets it, so no late answer to an earlier request can bring 
 2. Answers may overtake one another. When an answer to an older request restores the cookie of a replaced session, the
    device cookie still names the session that replaced it.
 
+Where hosts share the session, they share a second one. Each host's own comes first: no other host can set it, while a
+host of the domain that is not ours can set the shared one, and with it sign a browser in to an account of its choice.
+
 It proves no identity: without a live session that it names, or the right password, it opens nothing. The value is
 ``<user id>.<session id>.<made>.<HMAC-SHA256>``, ``made`` in Unix seconds; anything else is no device cookie.
 """
@@ -66,6 +69,11 @@ def names_session(cookie: str, session_id: str) -> bool:
 def device_cookie_name(*, secure: bool) -> str:
     """Return the cookie's name: bound to this host where the public URL is https."""
     return "__Host-gatepost.device" if secure else "gatepost.device"
+
+
+def shared_device_cookie_name(*, secure: bool) -> str:
+    """Return the name of the one that all hosts of a domain share, which any host of the domain can set."""
+    return "__Secure-gatepost.shared-device" if secure else "gatepost.shared-device"
 
 
 def _sign(key: bytes, text: str) -> str:

@@ -8,21 +8,20 @@ Opening never raises and never guesses: anything but a cookie sealed by our key,
 """
 
 import contextlib
-import functools
 import json
 import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import formatdate
 from typing import TypeGuard
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from shared.fast.memory import Memory
 from shared.tokens.compact_form import read_object
-from shared.tokens.device_cookie import device_cookie_name
+from shared.tokens.device_cookie import device_cookie_name, shared_device_cookie_name
 from shared.tokens.protocol import PROTOCOLS, Protocol
 from shared.tokens.sealing import SealingKey
+from shared.tokens.set_cookie import clear_cookie, set_cookie
 
 CLOCK_TOLERANCE = 15  # seconds, as next-auth opens
 
@@ -34,7 +33,6 @@ MAX_PIECES = 5  # of a session: no more are needed for the longest
 MAX_CLEARED = 10  # pieces that one answer clears, so that its head stays short; the browser's next requests go on
 
 _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
-_PLAIN = re.compile(r"[A-Za-z0-9._-]*")  # like a sealed session: no character that is ever encoded
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 SessionClaims = Mapping[str, object]
@@ -42,21 +40,30 @@ SessionClaims = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class CookieNames:
-    """NextAuth's cookie names, and those of our own; under https with the prefixes of RFC 6265bis, section 4.1.3."""
+    """NextAuth's cookie names, and those of our own; under https with the prefixes of RFC 6265bis, section 4.1.3.
+
+    With a ``domain`` (``sites``) all hosts below it share them, but for the csrf token, the flow and the device: no
+    other host can set these (``__Host-``), and each host has its own. A browser may still have one of a name for the
+    host alone, from before. It sends both, and the older first. So an answer that sets or clears one of the domain
+    clears that, too.
+    """
 
     session: str
     csrf: str
     callback: str
     device: str
+    shared_device: str
     flow: str  # of a browser that asks for a code by mail
+    invitation: str  # of a browser that an operator's link let in
     state: str  # of a browser that signs in with another provider, and the next two
     nonce: str
     verifier: str
     secure: bool
     protocol: Protocol
+    domain: str | None = None
 
     @classmethod
-    def of(cls, public_url: str, protocol: Protocol = PROTOCOLS["4"]) -> "CookieNames":
+    def of(cls, public_url: str, protocol: Protocol = PROTOCOLS["4"], domain: str | None = None) -> "CookieNames":
         """Return the names for a public URL, by its scheme."""
         is_secure = public_url.startswith("https://")
         secure, host = ("__Secure-", "__Host-") if is_secure else ("", "")
@@ -65,13 +72,30 @@ class CookieNames:
             csrf=f"{host}{protocol.cookies}.csrf-token",
             callback=f"{secure}{protocol.cookies}.callback-url",
             device=device_cookie_name(secure=is_secure),
+            shared_device=shared_device_cookie_name(secure=is_secure),
             flow=f"{host}gatepost.flow",
+            invitation=f"{host}gatepost.invitation",
             state=f"{secure}{protocol.cookies}.state",
             nonce=f"{secure}{protocol.cookies}.nonce",
             verifier=f"{secure}{protocol.cookies}.pkce.code_verifier",
             secure=is_secure,
             protocol=protocol,
+            domain=domain,
         )
+
+    def set(self, name: str, value: str, sent: Iterable[str], expires_at: int | None = None) -> list[str]:
+        """Return the ``Set-Cookie`` values that store a cookie in a browser that ``sent`` cookies of these names."""
+        domain = self._domain_of(name)
+        former = [clear_cookie(name, secure=self.secure)] if domain is not None and name in sent else []
+        return [*former, set_cookie(name, value, secure=self.secure, expires_at=expires_at, domain=domain)]
+
+    def clear(self, name: str) -> list[str]:
+        """Return the ``Set-Cookie`` values that make a browser forget a cookie of that name."""
+        domains = {None, self._domain_of(name)}
+        return [clear_cookie(name, secure=self.secure, domain=domain) for domain in sorted(domains, key=str)]
+
+    def _domain_of(self, name: str) -> str | None:
+        return None if name in {self.csrf, self.flow, self.device} else self.domain
 
     def derive_keys(self, secret: str, check: str | None = None) -> Sequence[SealingKey]:
         """Return the keys by which a ``NEXTAUTH_SECRET`` seals and opens the session cookie, or a check cookie."""
@@ -79,10 +103,16 @@ class CookieNames:
             return self.protocol.derive_check_keys(secret, check)
         return self.protocol.derive_keys(secret, self.session)
 
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The device cookies, the one that counts first."""
+        return (self.device,) if self.domain is None else (self.device, self.shared_device)
+
     def owns(self, name: str) -> bool:
         """Tell whether a cookie with that name is one of ours, chunks of the session included."""
         named = {self.session, self.csrf, self.callback, self.device, self.flow, self.state, self.nonce, self.verifier}
-        return name in named or _chunk_number(name, self.session) is not None
+        is_named = name in named or name in {self.shared_device, self.invitation}
+        return is_named or _chunk_number(name, self.session) is not None
 
 
 NAMES_4 = CookieNames.of("http://localhost:3000")
@@ -192,31 +222,9 @@ def session_cookies(names: CookieNames, sealed: str, expires_at: int, sent: Iter
     else:
         starts = range(0, len(sealed), length)
         values = {f"{names.session}.{n}": sealed[s : s + length] for n, s in enumerate(starts)}
-    stale = [piece for piece in list_session_pieces(sent, names.session) if piece not in values]
-    return [clear_cookie(piece, secure=names.secure) for piece in stale] + [
-        set_cookie(name, value, secure=names.secure, expires_at=expires_at) for name, value in values.items()
-    ]
-
-
-def set_cookie(name: str, value: str, *, secure: bool, expires_at: int | None = None) -> str:
-    """Return a ``Set-Cookie`` value with NextAuth's attributes.
-
-    ``expires_at`` is in Unix seconds; without it the cookie lives as long as the browser's session.
-    """
-    expires = "" if expires_at is None else f"; Expires={_format_date(expires_at)}"
-    encoded = value if _PLAIN.fullmatch(value) else quote(value, safe="")
-    return f"{name}={encoded}; Path=/{expires}; HttpOnly{'; Secure' if secure else ''}; SameSite=Lax"
-
-
-def clear_cookie(name: str, *, secure: bool) -> str:
-    """Return the ``Set-Cookie`` value that makes a browser forget a cookie of ours."""
-    return f"{name}=; Max-Age=0; Path=/; HttpOnly{'; Secure' if secure else ''}; SameSite=Lax"
-
-
-@functools.lru_cache(maxsize=1024)
-def _format_date(moment: int) -> str:
-    """Return a moment as HTTP writes it. Cached: each read of a session writes when it ends."""
-    return formatdate(moment, usegmt=True)
+    sent = list_session_pieces(sent, names.session)
+    stale = [cleared for piece in sent if piece not in values for cleared in names.clear(piece)]
+    return stale + [line for name, value in values.items() for line in names.set(name, value, sent, expires_at)]
 
 
 def _chunk_number(piece: str, name: str) -> int | None:

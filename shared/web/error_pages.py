@@ -7,10 +7,10 @@ is shown in small print, as a detail to quote with the request id.
 import math
 from dataclasses import dataclass, replace
 
-from shared.errors import AppError
+from shared.errors import AppError, Unauthorized
 from shared.language.sentences import Sentence
 
-FOR_PROGRAMMERS = frozenset({400, 405, 408, 411, 413, 415, 422, 431})
+FOR_PROGRAMMERS = frozenset({400, 405, 408, 411, 413, 414, 415, 422, 431})
 """Statuses whose own sentences speak of headers, bodies and paths."""
 
 
@@ -41,6 +41,7 @@ _WORDS = {
     409: Words(Sentence("This conflicts with another change"), _GO_BACK),
     412: Words(Sentence("It was changed since you opened it"), _GO_BACK),
     413: Words(Sentence("That is too much to send at once"), Sentence("Go back, shorten it, and send it again.")),
+    414: Words(Sentence("The address is too long"), _CHECK_LINK),
     422: Words(Sentence("This link does not work"), _CHECK_LINK),
     429: Words(Sentence("Too many attempts")),
     500: Words(Sentence("Something went wrong on our side"), _OURS),
@@ -48,14 +49,20 @@ _WORDS = {
     503: Words(Sentence("This page is not available right now")),
     504: Words(Sentence("This page took too long to answer"), _OURS),
 }
+_UNSAVED = Words(
+    Sentence("You were signed out, so this was not saved"),
+    Sentence("Sign in in a new tab. Then go back in your browser here: what you typed is still there. Send it again."),
+)
 _UNUSUAL = Words(Sentence("This request can't be understood"), _GO_BACK)
 _MINUTE, _HOUR = 60, 3600  # seconds
 _LEAST_SAID = 90  # of the smaller unit, before the larger one is used, so that it never says "1 minutes"
 
 
-def describe_error(error: AppError) -> Words:
-    """Return the text of an error's page."""
+def describe_error(error: AppError, method: str = "GET") -> Words:
+    """Return the text of an error's page. A form that was sent after its session had ended was typed by somebody."""
     words, wait = _WORDS.get(error.status, _UNUSUAL), error.headers.get("Retry-After")
+    if error.status == Unauthorized.status and method == "POST":
+        words = _UNSAVED
     if error.message != error.sentence:
         is_detail = error.status in FOR_PROGRAMMERS
         words = replace(words, detail=error.message) if is_detail else Words(error.message)

@@ -20,7 +20,7 @@ from shared.errors import AppError, BadRequest, MethodNotAllowed, NotFound
 from shared.observing.request_context import RequestRecord, record_of
 from shared.tokens.authentication import identify_caller
 from shared.web.error_pages import describe_error
-from shared.web.pages import render_page
+from shared.web.pages import read_page_before, render_page
 
 
 def render_error(scope: Scope, error: AppError) -> Response:
@@ -28,10 +28,9 @@ def render_error(scope: Scope, error: AppError) -> Response:
     note_refusal(scope, error)
     if wants_page(scope):
         headers = {"Cache-Control": "no-store", **error.headers}
-        words, request_id = describe_error(error), record_of(scope).request_id
-        return render_page(
-            scope, "error.html", status=error.status, headers=headers, words=words, request_id=request_id
-        )
+        words, back = describe_error(error, scope.get("method", "GET")), read_page_before(scope)
+        about = {"words": words, "back": back, "request_id": record_of(scope).request_id}
+        return render_page(scope, "error.html", folder=None, status=error.status, headers=headers, **about)
     return render_json_error(error.status, error.message, error.headers, error.facts)
 
 
@@ -49,8 +48,12 @@ def note_refusal(scope: Scope, error: AppError) -> None:
 
 
 def note_refusal_in(record: RequestRecord, error: AppError) -> None:
-    """Put the error with which a request was refused into its log record."""
+    """Put the error with which a request was refused into its log record.
+
+    So does its sentence, unless it is that of its kind, without the values in it: the client may have written them.
+    """
     record.refusal = _name(type(error).__name__)
+    record.reason = None if error.message == error.sentence else getattr(error.message, "pattern", error.message)
 
 
 def wants_page(scope: Scope) -> bool:

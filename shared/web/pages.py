@@ -10,24 +10,27 @@ through ``_``, sentences from the code through ``translated``, moments through `
 import base64
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from starlette.responses import HTMLResponse
 from starlette.types import Scope
 
 from shared.language.languages import choose_language
 from shared.language.templates import Templates
-from shared.language.translations import translate
+from shared.language.translations import OURS, translate
 from shared.observing.request_context import record_of
+from shared.web.branding import ASSETS_PATH, PLAIN, Branding
 from shared.web.error_pages import say_wait
+from shared.web.lacking import OurPage, list_lacking
+from shared.web.sites import LONGEST_QUERY
 
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
 SIGN_IN, SIGN_UP = "/api/auth/signin", "/signup"
 NOT_LED_BACK_TO = ("", SIGN_UP, "/signup/code", "/forgot", "/forgot/code")
-LONGEST_QUERY = 8192  # bytes that the gateway accepts
+NOT_GONE_BACK_TO = ("//", "/\\", "/api/")
 
 
 def render_page(
@@ -42,14 +45,31 @@ def render_page(
     """Render a template of ``folder`` (or of this package) as a page, never cached unless ``headers`` say so.
 
     The header names ``user``, by default the one in the request's record, and links to the sign-in page, with
-    ``callback_query`` leading back, by default to the page itself.
+    ``callback_query`` leading back, by default to the page itself. ``lacks`` is what no page may link to (``lacking``),
+    ``home`` where the way on begins.
     """
     language, name = read_language(scope), record_of(scope).user_name
+    branding, lacks = branding_of(scope), list_lacking(scope)
     about = {"method": scope.get("method", "GET"), "path": scope.get("path", ""), "callback_query": _lead_back(scope)}
-    shown = {**about, "user": {"name": name} if name else None, "status": status, **context}
-    text = _load_templates(folder, language).render(template, shown)
+    around = {"lacks": lacks, "home": choose_home(branding, lacks), "user": {"name": name} if name else None}
+    shown = {**about, **around, "status": status, "back": "", **context}
+    text = _load_templates(folder, language, branding).render(template, shown)
     caching = {"Cache-Control": "no-store", "Content-Language": language, "Vary": "Accept-Language"}
     return HTMLResponse(text, status_code=status, headers={**caching, **(headers or {})})
+
+
+def branding_of(scope: Scope) -> Branding:
+    """Return whose pages these are, which the application that answers knows."""
+    branding: Branding = getattr(getattr(scope.get("app"), "state", None), "branding", PLAIN)
+    return branding
+
+
+def choose_home(branding: Branding, lacks: Collection[str]) -> str:
+    """Return the page to go on from: the one at ``/``, else the first one after signing in, else the sign-in page."""
+    if OurPage.HOME not in lacks:
+        return "/"
+    first = branding.first_page
+    return SIGN_IN if first is None or first in lacks else first
 
 
 def read_language(scope: Scope) -> str:
@@ -78,7 +98,20 @@ def hash_asset(name: str) -> str:
 
 def _asset_url(name: str) -> str:
     """Return the address of an asset, which changes with its content: no browser mixes old and new after an upgrade."""
-    return f"/assets/{name}?v={hashlib.sha256((ASSETS / name).read_bytes()).hexdigest()[:8]}"
+    return f"{ASSETS_PATH}/{name}?v={hashlib.sha256((ASSETS / name).read_bytes()).hexdigest()[:8]}"
+
+
+def read_page_before(scope: Scope) -> str:
+    """Return the page of this site from which a browser came here; empty if it does not say, or came from this one."""
+    sent = {name: value.decode("latin-1") for name, value in scope["headers"] if name in (b"host", b"referer")}
+    try:
+        page = urlsplit(sent.get(b"referer", ""))
+    except ValueError:
+        return ""
+    is_here = page.netloc == sent.get(b"host", "") and page.path.startswith("/")
+    if not is_here or page.path == scope["path"] or page.path.startswith(NOT_GONE_BACK_TO):
+        return ""
+    return f"{page.path}?{page.query}" if page.query else page.path
 
 
 def _lead_back(scope: Scope) -> str:
@@ -95,13 +128,15 @@ def _lead_back(scope: Scope) -> str:
 
 
 @functools.cache
-def _load_templates(folder: Path | None, language: str) -> Templates:
+def _load_templates(folder: Path | None, language: str, branding: Branding) -> Templates:
     folders = [HERE / "templates"] if folder is None else [folder, HERE / "templates"]
+    own = branding.texts.get(language, OURS)
     assets = {asset.name: _asset_url(asset.name) for asset in ASSETS.iterdir()}
     return Templates(
         folders,
         language,
         escapes=True,
-        names={"assets": assets, "script_hash": hash_asset("gatepost.js")},
-        filters={"wait": lambda seconds: translate(say_wait(seconds), language)},
+        names={"assets": assets, "script_hash": hash_asset("gatepost.js"), "brand": branding},
+        filters={"wait": lambda seconds: translate(say_wait(seconds), language, own)},
+        own=own,
     )

@@ -20,13 +20,13 @@ def find_chromium() -> str | None:
 
 
 @contextlib.asynccontextmanager
-async def launched_browser() -> AsyncIterator[Browser]:
-    """Give a browser; skip the test where none is installed."""
+async def launched_browser(*further: str) -> AsyncIterator[Browser]:
+    """Give a browser with these arguments beside the usual ones; skip the test where none is installed."""
     path = find_chromium()
     if path is None:
         pytest.skip("no Chromium is installed")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *further])
         try:
             yield browser
         finally:

@@ -7,7 +7,7 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -95,11 +95,14 @@ async def running_gateway(
     environment: Literal["development", "production"] = "development",
     auth_service_url: str = NO_AUTH_SERVICE,
     by: Signer | None = None,
-    promises: Path | None = None,
+    sites: Sequence[str] = (),
+    **changes: Path | None,
 ) -> AsyncIterator[RunningGateway]:
     """Give a gateway with the policy of a file, which takes the access tokens of a signer, or of the usual one.
 
-    Without an auth service, a signer's public key is published by one that does nothing else.
+    ``sites`` are names of hosts with one sign-in, which is at the first of them; else there is localhost alone.
+    ``changes`` are further settings. Without an auth service, a signer's public key is published by one that does
+    nothing else.
     """
     signer = by or USUAL.signer
     async with contextlib.AsyncExitStack() as stack:
@@ -108,9 +111,9 @@ async def running_gateway(
         listener = socket.create_server(("127.0.0.1", 0))
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as uvloop sets it, which tests do without
         settings = _settings(listener.getsockname()[1], rules, environment, auth_service_url, signer)
-        settings = settings.model_copy(update={"gateway_promises": promises})
+        settings = settings.model_copy(update={**_name_sites(settings.port, sites), **changes})
         metrics = Metrics()
-        app = create_app(settings, metrics, limits or Limits(), client_limits or ClientLimits())
+        app = create_app(settings, metrics, limits or Limits(), client_limits)
         with _waiting_for_nobody() if auth_service_url == NO_AUTH_SERVICE else contextlib.nullcontext():
             server = await _serve(app, listener)
         stack.push_async_callback(server.shutdown, [listener])
@@ -131,6 +134,14 @@ def _settings(
         auth_service_url=auth_service_url,
         gateway_rules=rules,
     )
+
+
+def _name_sites(port: int, names: Sequence[str]) -> dict[str, object]:
+    if not names:
+        return {}
+    first, *others = (f"{name}:{port}" for name in names)
+    domain = names[0].partition(".")[2]
+    return {"nextauth_url": f"http://{first}", "cookie_domain": domain, "gateway_hosts": tuple(others)}
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -27,6 +28,21 @@ class GatewayProcess:
     url: str
     metrics_url: str
     pipe: io.FileIO
+
+    @property
+    def host(self) -> str:
+        """The value of Host that a browser sends."""
+        return self.url.removeprefix("http://")
+
+    @property
+    def port(self) -> int:
+        """The port at which it listens."""
+        return int(self.host.partition(":")[2])
+
+    @property
+    def metrics_port(self) -> int:
+        """The port of its metrics."""
+        return urlsplit(self.metrics_url).port or 0
 
     async def read_metric(self, name: str) -> float:
         """Return the value of a metric without labels."""

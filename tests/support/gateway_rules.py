@@ -39,7 +39,7 @@ max_body = 1073741824
 
 [[rule]]
 matcher = [
-    "/assets/:path*", "/docs", "/openapi.json", "/favicon.ico", "/robots.txt",
+    "/_gatepost/assets/:path*", "/docs", "/openapi.json", "/favicon.ico", "/robots.txt",
     "/.well-known/change-password", "/.well-known/security.txt",
 ]
 methods = ["GET"]

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from gateway.matching.matchers import Matcher, compile_matcher, compile_regex
 from gateway.policy.canonical_paths import KEPT_RAW, CanonicalPath, PathRefused, canonicalize_path
 from gateway.policy.choice import RequestFacts
+from gateway.policy.cors import Cors
 from gateway.policy.methods import FORWARDED_METHODS, METHODS
 from gateway.policy.rules import (
     NEVER_ROUTED,
@@ -20,11 +21,10 @@ from gateway.policy.rules import (
     IdentityHeader,
     Paths,
     Policy,
-    Replica,
     Rule,
     Source,
-    Upstream,
 )
+from gateway.policy.upstreams import Replica, Upstream
 from gateway.proving.situations import NOW, ORIGIN, TOKEN
 from shared.tokens.authentication import Anonymous, Caller, Reason, User
 from shared.tokens.claims import Claims
@@ -85,6 +85,8 @@ HEADERS = (
     (b"sec-websocket-version", b"13"),
     (b"sec-websocket-key", b"AAAAAAAAAAAAAAAAAAAAAA=="),
 )
+HOST_SETS = tuple(map(frozenset, ({"beta.example.com"}, {"example.com"}, {"beta.example.com", "example.org"})))
+CORS = (Cors(frozenset({"*"})), Cors(frozenset({"https://app.example"}), credentials=True))
 IDENTITIES = (
     *((), ()),
     (IdentityHeader("remote-email", About.EMAIL), IdentityHeader("remote-user", About.ID)),
@@ -95,8 +97,10 @@ WORDS_OF_RULES: dict[str, tuple[Any, ...]] = {
     "identity": (*[IDENTITIES[0]] * 4, *IDENTITIES),
     "cookies": (*Cookies, Cookies.NONE, Cookies.NONE),
     "paths": (*Paths, Paths.STRICT, Paths.STRICT, Paths.STRICT),
+    "hosts": (*[frozenset[str]()] * 5, *HOST_SETS),
+    "cors": (*[None] * 8, *CORS),
 }
-"""Words that say what goes along."""
+"""Words that say where a rule applies, what goes along, and who may read the answers."""
 CHANGED_WORDS = {**WORDS_OF_RULES, "role": (None,), "upstream": ("posts", "auth", "gateway")}
 
 AUTHORIZATIONS: tuple[tuple[tuple[bytes, bytes], ...], ...] = (

@@ -5,7 +5,7 @@ import pytest
 from gateway.policy.file import parse_policy
 from gateway.policy.rules import Policy, PolicyInvalid
 
-SETTINGS = {"POSTS_URL": "http://posts:8002", "BAD": "https://posts"}
+SETTINGS = {"POSTS_URL": "http://posts:8002", "BAD": "ftp://posts"}
 HEAD = '[upstreams]\nposts = { address = "http://posts:8002", authorization = "token" }\n'
 
 

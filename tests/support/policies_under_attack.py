@@ -104,3 +104,10 @@ LOOSENED = {
     ),
 }
 """The policy with each word that loosens it on every rule, and with all of them."""
+
+_SITES = """
+hosts = "localhost"
+cors = { origins = "https://app.example", credentials = true }
+"""
+RULES_OF_ONE_HOST = OPEN_RULES.replace('upstream = "victim"\n', f'upstream = "victim"{_SITES}')
+"""The policy about one host, with an origin whose pages may use the caller's cookies."""

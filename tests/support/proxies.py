@@ -1,7 +1,7 @@
-"""Real nginx, Caddy and HAProxy for the tests, run with the configurations of ``docs/forward-auth``.
+"""Real nginx, Caddy and HAProxy for the tests, run with the configurations of ``docs/forward-auth``, or with another.
 
-Nothing in a configuration is changed but its ports, and nothing is added but what keeps a second instance out of the
-way of the system's own: where it writes its files.
+Nothing in a configuration is changed but its ports and the names of the site, and nothing is added but what keeps a
+second instance out of the way of the system's own: where it writes its files.
 """
 
 import asyncio
@@ -59,22 +59,23 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the proxy listens, and where it finds the gateway and the application."""
+    """Where the proxy listens, by which names, and where it finds the gateway and the application."""
 
     public: int
     gateway: int
     application: int
+    names: tuple[str, ...] = ("localhost",)
 
 
 @contextlib.contextmanager
-def running_proxy(name: str, ports: Ports) -> Iterator[Proxy]:
-    """Give a proxy with its configuration from the documentation; skip the test where it is not installed."""
+def running_proxy(name: str, ports: Ports, configuration: str | None = None) -> Iterator[Proxy]:
+    """Give a proxy with a configuration, or with that of the documentation; skip the test where it is not installed."""
     if shutil.which(name, path=_search_path()) is None:
         pytest.skip(f"{name} is not installed")
     with tempfile.TemporaryDirectory(prefix="gatepost-") as made:
         folder = Path(made)
         folder.chmod(0o755)  # nginx's workers are another user's
-        command = _prepare(name, folder, ports)
+        command = _prepare(name, folder, ports, configuration)
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(command, cwd=folder, env=_environment(folder), stdout=log, stderr=log)
         try:
@@ -97,12 +98,15 @@ async def send_raw(port: int, head: str) -> bytes:
         writer.close()
 
 
-def _prepare(name: str, folder: Path, ports: Ports) -> list[str]:
+def _prepare(name: str, folder: Path, ports: Ports, configuration: str | None) -> list[str]:
     """Write the configuration with other ports, and return the command that runs it."""
-    text = (CONFIGURATIONS / _FILES[name]).read_text()
+    text = configuration or (CONFIGURATIONS / _FILES[name]).read_text()
     for documented, actual in (("8000", ports.public), ("3000", ports.gateway), ("8080", ports.application)):
-        assert f":{documented}" in text
+        assert configuration or f":{documented}" in text
         text = text.replace(f":{documented}", f":{actual}")
+    sites = ", ".join(f"http://{each}:{ports.public}" for each in ports.names)
+    text = text.replace(f"http://localhost:{ports.public}", sites)
+    text = text.replace("server_name localhost", f"server_name {' '.join(ports.names)}")
     path = folder / _FILES[name]
     path.write_text(text)
     program = shutil.which(name, path=_search_path()) or name

@@ -5,6 +5,7 @@ It stands where somebody else's service would, so it may misbehave in any way. I
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,13 +90,15 @@ class RawUpstream:
 
 
 @contextlib.asynccontextmanager
-async def running_upstream(script: Script, port: int = 0, path: Path | None = None) -> AsyncIterator[RawUpstream]:
-    """Give an upstream that listens on loopback, or at the path of a Unix socket."""
+async def running_upstream(
+    script: Script, port: int = 0, path: Path | None = None, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[RawUpstream]:
+    """Give an upstream that listens on loopback, by TLS as ``localhost``, or at the path of a Unix socket."""
     upstream = RawUpstream(script)
     if path is None:
-        server = await asyncio.start_server(upstream.serve, "127.0.0.1", port, limit=LONGEST_LINE)
+        server = await asyncio.start_server(upstream.serve, "127.0.0.1", port, limit=LONGEST_LINE, ssl=tls)
         upstream.port = server.sockets[0].getsockname()[1]
-        upstream.url = f"http://127.0.0.1:{upstream.port}"
+        upstream.url = f"https://localhost:{upstream.port}" if tls else f"http://127.0.0.1:{upstream.port}"
     else:
         server = await asyncio.start_unix_server(upstream.serve, path, limit=LONGEST_LINE)
         upstream.url = f"unix:{path}"

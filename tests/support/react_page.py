@@ -19,7 +19,7 @@ _HTML = (
     f'<!doctype html><meta charset="utf-8"><title>React</title><div id="root"></div><script src="{PATH}.js"></script>'
 )
 _OPTIONS = ("--bundle", "--minify", "--jsx=automatic", '--define:process.env={"NODE_ENV": "production"}')
-_RULE = f"""
+RULE = f"""
 [[rule]]
 matcher  = ["{PATH}", "{PATH}.js"]
 methods  = ["GET"]
@@ -47,4 +47,4 @@ def build_front_end(version: Version = "4") -> Starlette:
 def add_to_policy(url: str) -> str:
     """Return the policy that ships with the front end at this URL added to it."""
     text = (ROOT / "gateway" / "rules.toml").read_text()
-    return text.replace("[upstreams]\n", f'[upstreams]\nreact = "{url}"\n') + _RULE
+    return text.replace("[upstreams]\n", f'[upstreams]\nreact = "{url}"\n') + RULE

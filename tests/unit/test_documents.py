@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.policy.file import parse_policy
+from gateway.settings import GatewaySettings
 from shared.tokens.key_pairs import IssuerKeys, make_key_pair, read_key_pairs
 from shared.tokens.signed import AccessTokens, KeyRing
 from stack.services import SETTING_NAMES
@@ -74,7 +76,7 @@ NAMES = {
     # A bare name need not say where.
     *(path.name for folder in OURS for path in (ROOT / folder).rglob("*.*")),
     *(path.name for pattern in ("*/*.py", "*/*/*.py") for path in (ROOT / "examples").glob(pattern)),
-    "providers.toml",  # whoever runs it writes it
+    *("providers.toml", "brand.toml", "en.po"),  # whoever runs it writes them
 }
 
 
@@ -107,6 +109,18 @@ def test_modules_that_are_run_are_there(page: Path) -> None:
     ours = r"python -m ((?:auth_service|posts_service|gateway|shared|stack|deploy|tests)[\w.]*)"
     paths = [ROOT / name.rstrip(".").replace(".", "/") for name in re.findall(ours, (ROOT / page).read_text())]
     assert not [path for path in paths if not (path.with_suffix(".py").is_file() or (path / "__main__.py").is_file())]
+
+
+def test_the_sample_of_several_hosts_can_be_used() -> None:
+    """``docs/hosts.md`` shows settings that go together, and a policy for the hosts that they serve."""
+    page = (ROOT / "docs" / "hosts.md").read_text()
+    shown = dict(re.findall(r"^([A-Z_]+)=(.*)$", page.partition("```sh")[2].partition("```")[0], re.MULTILINE))
+    keys = {"secret_key": "k" * 40, "nextauth_secret": "n" * 40, "service_secret": "s" * 40}
+    settings = GatewaySettings.model_validate(keys | {name.lower(): value for name, value in shown.items()})
+    text = page.partition("```toml")[2].partition("```")[0]
+    rules = parse_policy(text, settings.rule_variables(), served=settings.host_names).rules
+    named = {f"https://{host}" for rule in rules for host in rule.hosts}
+    assert {settings.nextauth_url, *named} == set(settings.sites.origins)
 
 
 def test_the_readme_is_short() -> None:

@@ -30,7 +30,7 @@ WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)")
 # What names one row of a table, in a statement that is to touch no more than those that it was given.
 KEYS = {
     **dict.fromkeys(("users", "sessions", "audit", "user_changes", "revocations", "session_cutoffs"), "id"),
-    **dict.fromkeys(("codes", "letters", "service_credentials"), "id"),
+    **dict.fromkeys(("codes", "letters", "service_credentials", "invitations"), "id"),
     **dict.fromkeys(("posts", "authors"), "id"),
     "refresh_tokens": "token_hash",
     "attempts": "key",
@@ -93,7 +93,7 @@ DOORS: dict[str, set[str]] = {
         *(f"{service}/tables/{table}.py" for table, service in TABLES.items()),
     },
     "pogo_core": {"shared/postgres/database.py"},
-    "httptools": {"gateway/wire/request_heads.py"},
+    "httptools": {"gateway/wire/head_parser.py"},
     "httpx2": {"shared/web/service_calls.py", "auth_service/providers/http.py"},
     "itsdangerous": {"shared/tokens/form_tokens.py"},
     "jinja2": {"shared/language/templates.py"},
@@ -120,9 +120,8 @@ LONGER_FILES = {
     "auth_service/guessing/rules.py": "the guessing rule stands in one place",
     "auth_service/web/nextauth.py": "NextAuth's protocol in one place, as its clients speak it",
     "auth_service/sessions.py": "its laws need all that happens to a session side by side",
+    "gateway/policy/schema.py": "every word of a policy, with its type and its meaning, in one place",
     "gateway/wire/answer_heads.py": "one reader of answers, whose laws are about heads and bodies together",
-    "gateway/wire/pool.py": "an upstream's slots and how it fares: each decides on the other",
-    "gateway/wire/request_heads.py": "what a head means, read anew or remembered by the same rules",
 }
 MUCH_LONGER = 300
 ONE_SUBJECT = {

@@ -285,7 +285,7 @@ export interface paths {
         put?: never;
         /**
          * Sign up
-         * @description Create an account. The new user is not signed in yet.
+         * @description Create an account, where everybody may, or by an operator's invitation. The new user is not signed in yet.
          */
         post: operations["create_user"];
         delete?: never;
@@ -812,7 +812,7 @@ export interface components {
         };
         /**
          * SignUp
-         * @description A new account.
+         * @description A new account; ``invitation`` is the token in an operator's link, where it takes one.
          * @example {
          *       "email": "ada@example.com",
          *       "name": "Ada",
@@ -825,6 +825,11 @@ export interface components {
              * Format: email
              */
             email: string;
+            /**
+             * Invitation
+             * @default null
+             */
+            invitation?: string | null;
             /** Name */
             name: string;
             /**
@@ -2500,6 +2505,15 @@ export interface operations {
             };
             /** @description Not JSON */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorView"];
+                };
+            };
+            /** @description Signed in, but not allowed to do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -175,6 +175,21 @@ async def test_a_method_that_no_rule_has_is_denied(
     assert application.received == []
 
 
+async def test_strangers_get_no_account_and_nothing(
+    client: httpx2.AsyncClient, application: RawUpstream, bob: Person
+) -> None:
+    """Nobody signs up, by no way that the proxy has; and who has an account without the role sees nothing."""
+    assert (await client.get("/signup", headers=NAVIGATION)).status_code == 404
+    stranger = {"name": "Eve", "email": "eve@example.com", "password": "correct horse battery"}
+    assert (await client.post("/api/user", json=stranger)).status_code in {403, 404}
+    page = (await client.get("/api/auth/signin", headers=NAVIGATION)).text
+    for path in ("/signup", "/account", "/docs", ""):
+        assert f'href="{path or "/"}"' not in page
+    for path in ("/reports", "/api/reports/1"):
+        assert (await client.get(path, headers=bob.bearer)).status_code == 403
+    assert application.received == []
+
+
 async def test_an_upgrade_is_not_passed_on(client: httpx2.AsyncClient, application: RawUpstream, ada: Person) -> None:
     """No connection becomes a WebSocket behind the gateway's back."""
     opening = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}

@@ -34,7 +34,7 @@ async def database(app: Starlette, auth_database_url: str) -> AsyncIterator[asyn
     connection = await asyncpg.connect(auth_database_url)
     tables = (
         "users, session_cutoffs, sessions, refresh_tokens, audit, attempts, user_changes, revocations, codes, letters,"
-        " service_credentials, identities"
+        " service_credentials, identities, invitations"
     )
     async with connection.transaction():
         await connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")

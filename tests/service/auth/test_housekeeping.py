@@ -34,17 +34,20 @@ FILL = {
     "SELECT 'signed_in', 'A browser', '1', now() + $2::text::interval FROM generate_series(1, $1::int)",
     "codes": "INSERT INTO codes (purpose, address_mac, code_mac, tries_left, expires_at) "
     "SELECT 'reset', '', '', 5, now() + $2::text::interval FROM generate_series(1, $1::int)",
+    "invitations": "INSERT INTO invitations (token_mac, note, uses_left, expires_at) "
+    "SELECT sha256(($2::text || i::text)::bytea), '', 1, now() + $2::text::interval "
+    "FROM generate_series(1, $1::int) AS i",
     "letters": "INSERT INTO letters (kind, address, language, expires_at) "
     "SELECT 'reset_code', 'ada@example.com', 'en', now() + $2::text::interval FROM generate_series(1, $1::int)",
 }
 PAST = {
-    **dict.fromkeys(("attempts", "revocations", "codes"), "-1 second"),
+    **dict.fromkeys(("attempts", "revocations", "codes", "invitations"), "-1 second"),
     "sessions": "-91 days",
     "audit": "-31 days",
     "letters": "-61 minutes",
 }
 KEPT = {
-    **dict.fromkeys(("attempts", "revocations", "codes"), "1 hour"),
+    **dict.fromkeys(("attempts", "revocations", "codes", "invitations"), "1 hour"),
     "sessions": "-89 days",
     "audit": "-29 days",
     "letters": "-59 minutes",

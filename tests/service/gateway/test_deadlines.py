@@ -206,10 +206,12 @@ async def test_a_refusal_is_seen_by_a_client_that_sends_on(hurried: RunningGatew
 
 async def test_a_refused_head_is_told_to_a_client_that_sends_on(hurried: RunningGateway) -> None:
     """So does one whose head is refused, and whose body is not read therefore: it sees no reset."""
-    lines = head_of("POST /public/x HTTP/1.1\r\nContent-Length: 3000000\r\nX_A: 1").replace("HOST", hurried.host)
+    lines = head_of("POST /public/x HTTP/1.1\r\nContent-Length: 3000000\r\nConnection: cookie").replace(
+        "HOST", hurried.host
+    )
     async with connected(hurried) as (reader, writer):
         writer.write(f"{lines}\r\n\r\nbegin".encode())
-        answer = await asyncio.wait_for(reader.readuntil(b"underscore"), PATIENT)
+        answer = await asyncio.wait_for(reader.readuntil(b"must arrive"), PATIENT)
         writer.write(b"x" * 3_000_000)
         with contextlib.suppress(ConnectionError):
             await asyncio.wait_for(writer.drain(), PATIENT)

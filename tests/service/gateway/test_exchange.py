@@ -15,7 +15,7 @@ from tests.support.raw_upstream import RawUpstream, Received
 
 TARGETS = (
     *("/public/a", "/public/a?q=1&r=%2F..", "/public/%EC%95%88%20x", "/public/", "/userposts/1?x=1", "/api/user/7"),
-    *("/nothing", "/livez", "/internal/users", "/assets/gatepost.css", "/api/auth/session", "/small"),
+    *("/nothing", "/livez", "/internal/users", "/_gatepost/assets/gatepost.css", "/api/auth/session", "/small"),
     *("/%75serposts/1", "/userposts%2f1", "/userposts%0a", "//public/a", "/public/../userposts", "/public/a#b"),
     *("/public/a;b", "/public/a?q#r", "/public/\x80", "http://localhost/public/a", "*", ""),
 )

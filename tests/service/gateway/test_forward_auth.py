@@ -196,3 +196,17 @@ async def test_nobody_else_is_answered(rules: Path, monkeypatch: pytest.MonkeyPa
         assert (unknown.status_code, unknown.json()) == (404, {"error": "There is nothing here"})
         assert "gatepost-decision" not in unknown.headers
         assert (await ask_as_nginx(gateway, "/public/x", Authorization=token)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ("X-Forwarded-Uri: /public/x\r\nX-Forwarded-Method: GET", 400),
+        ("X-Original-URL: /public/x\r\nX-Original-Method: GET", 403),
+    ],
+)
+async def test_a_name_with_an_underscore_is_refused(gateway: RunningGateway, said: str, status: int) -> None:
+    """The proxy that asks sends the client's headers on itself, so what can't be dropped here is refused."""
+    question = f"GET {QUESTION} HTTP/1.1\r\n{said}"
+    assert status_of(await gateway.send_head(question)) in {200, 204}
+    assert status_of(await gateway.send_head(f"{question}\r\nRemote_User: 1")) == status

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import re
 
 import pytest
 from structlog.testing import capture_logs
@@ -68,9 +69,12 @@ async def test_trailers_never_become_headers(gateway: RunningGateway, posts: Raw
     assert received.values("x-late") == received.values("x-later") == []
 
 
-@pytest.mark.parametrize("begin", ["GET /public/x HTTP/1.1\r\nX: ", "GET /public/", "POST /public/x HTTP/1.1\r\n"])
-async def test_an_endless_head(gateway: RunningGateway, posts: RawUpstream, begin: str) -> None:
-    """An endless head is refused with 431 at once, not read until its deadline."""
+@pytest.mark.parametrize(
+    ("begin", "status"),
+    [("GET /public/x HTTP/1.1\r\nX: ", 431), ("GET /public/", 414), ("POST /public/x HTTP/1.1\r\n", 431)],
+)
+async def test_an_endless_head(gateway: RunningGateway, posts: RawUpstream, begin: str, status: int) -> None:
+    """An endless head is refused at once, with 431 or for its target with 414, not read until its deadline."""
     piece = b"X: y\r\n" * 2000 if begin.endswith("\r\n") else b"x" * 12_000
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     writer.write(begin.encode() + piece)
@@ -80,7 +84,7 @@ async def test_an_endless_head(gateway: RunningGateway, posts: RawUpstream, begi
             break
         writer.write(piece)
         await asyncio.sleep(0.001)
-    assert status_of(await asyncio.wait_for(answer, ClientLimits().head - 1)) == 431
+    assert status_of(await asyncio.wait_for(answer, ClientLimits().head - 1)) == status
     writer.close()
     assert posts.received == []
 
@@ -194,10 +198,10 @@ async def test_a_client_that_leaves_a_pipeline(gateway: RunningGateway, posts: R
 
 
 async def test_after_what_could_be_an_upgrade(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """An upgrade is not granted; the request is answered as it is, and nothing after it is read as a request."""
+    """A WebSocket is not granted, and nothing after it is read as a request; after another offer, requests go on."""
     lines = f"GET /public/x HTTP/1.1\r\nHost: {gateway.host}\r\n"
-    upgrade = f"{lines}Connection: upgrade\r\nUpgrade: h2c\r\n\r\n"
-    answer = await gateway.send_raw(f"{upgrade}{lines}\r\n".encode())
-    assert status_of(answer) == 200
-    assert b"connection: close" in answer.lower()
-    assert answer.count(b"HTTP/1.1") == len(posts.received) == 1
+    for protocol, statuses in (("websocket", ["403"]), ("h2c", ["200", "200"])):
+        upgrade = f"{lines}Connection: upgrade\r\nUpgrade: {protocol}\r\n\r\n"
+        answer = await gateway.send_raw(f"{upgrade}{lines}Connection: close\r\n\r\n".encode())
+        assert re.findall(r"HTTP/1\.1 (\d+)", answer.decode()) == statuses
+    assert len(posts.received) == 2

@@ -31,7 +31,7 @@ async def stand_still(request: Received) -> None:
 @pytest.fixture
 async def granted(rules: Path, posts: RawUpstream) -> AsyncIterator[RunningGateway]:
     """Give a gateway whose policy grants posts one second, and other upstreams the usual time."""
-    change_rules(rules, f'posts = "{posts.url}"', f'posts = {{ address = "{posts.url}", answer_within = 1 }}')
+    change_rules(rules, f'"{posts.url}"', f'"{posts.url}", answer_within = 1')
     async with running_gateway(rules, limits=PLENTY) as gateway:
         yield gateway
 
@@ -73,7 +73,7 @@ async def test_a_fast_request_is_granted_no_more(granted: RunningGateway, posts:
 
 async def test_a_second_try_is_granted_no_more(rules: Path, posts: RawUpstream) -> None:
     """The time, here 2 s, is for both tries together where a kept-alive connection closes late without an answer."""
-    change_rules(rules, f'posts = "{posts.url}"', f'posts = {{ address = "{posts.url}", answer_within = 2 }}')
+    change_rules(rules, f'"{posts.url}"', f'"{posts.url}", answer_within = 2')
     answered = asyncio.Event()
 
     async def end_late(request: Received) -> None:
@@ -119,7 +119,7 @@ async def test_a_frozen_replica_is_left_alone(rules: Path, posts: RawUpstream) -
     """Of two replicas the one that let a request time out is avoided; the other serves meanwhile."""
     async with running_upstream(stand_still) as frozen:
         both = f'["{frozen.url}", "{posts.url}"]'
-        change_rules(rules, f'posts = "{posts.url}"', f"posts = {{ address = {both}, answer_within = 1 }}")
+        change_rules(rules, f'"{posts.url}"', f"{both}, answer_within = 1")
         async with running_gateway(rules) as gateway, gateway.client() as client:
             statuses = [await get_status(client) for _ in range(8)]
     assert statuses.count(504) == 1

@@ -71,7 +71,7 @@ async def test_requests_on_their_way_show(
 
 async def test_a_replica_that_is_away_shows(rules: Path, posts: RawUpstream, unused_tcp_port: int) -> None:
     """Of the policy's replicas, one that could not be reached is counted as resting."""
-    change_rules(rules, f'posts = "{posts.url}"', f'posts = ["http://127.0.0.1:{unused_tcp_port}", "{posts.url}"]')
+    change_rules(rules, f'"{posts.url}"', f'["http://127.0.0.1:{unused_tcp_port}", "{posts.url}"]')
     async with running_gateway(rules) as gateway, gateway.client() as client:
         assert count(gateway, "gatepost_upstream_replicas", upstream="posts") == 2
         for _ in range(2):

@@ -89,17 +89,26 @@ async def test_health(client: httpx2.AsyncClient, posts: RawUpstream) -> None:
 
 async def test_assets_are_served_with_their_type(client: httpx2.AsyncClient) -> None:
     """An asset has its type, may be kept for a while, and is not sent again where it has not changed."""
-    answer = await client.get("/assets/gatepost.css")
+    answer = await client.get("/_gatepost/assets/gatepost.css")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/css")
     assert answer.headers["cache-control"] == "public, max-age=300"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    again = await client.get("/assets/gatepost.css", headers={"If-None-Match": answer.headers["etag"]})
+    again = await client.get("/_gatepost/assets/gatepost.css", headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-    assert (await client.get("/assets/gatepost.svg")).headers["content-type"] == "image/svg+xml"
+    assert (await client.get("/_gatepost/assets/gatepost.svg")).headers["content-type"] == "image/svg+xml"
 
 
-@pytest.mark.parametrize("path", ["/assets/../app.py", "/assets/%2e%2e/app.py", "/assets/x.css", "/assets/", "/assets"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/_gatepost/assets/../app.py",
+        "/_gatepost/assets/%2e%2e/app.py",
+        "/_gatepost/assets/x.css",
+        "/_gatepost/assets/",
+        "/_gatepost/assets",
+    ],
+)
 async def test_nothing_but_assets_is_served(gateway: RunningGateway, path: str) -> None:
     """No path leads out of the assets' folder, and a folder has no listing."""
     assert status_of(await gateway.send_head(f"GET {path} HTTP/1.1")) in {400, 404}
@@ -203,15 +212,22 @@ async def test_the_docs_page(client: httpx2.AsyncClient, auth: RawUpstream, post
     assert page.text.count("<script") == 1
 
 
-async def test_what_browsers_look_for(client: httpx2.AsyncClient, gateway: RunningGateway) -> None:
-    """The icon, robots.txt and the redirect to the password page are there; without a security contact, 404."""
+async def test_the_password_is_changed_in_the_account(rules: Path) -> None:
+    """Password managers are led to the page for it, where a rule reaches that."""
+    change_rules(rules, '"/api/auth/:path*"', '"/api/auth/:path*", "/account/:path*"')
+    async with running_gateway(rules) as gateway, gateway.client() as client:
+        answer = await client.get("/.well-known/change-password")
+        assert (answer.status_code, answer.headers["location"]) == (302, f"{gateway.url}/account/password")
+
+
+async def test_what_browsers_look_for(client: httpx2.AsyncClient) -> None:
+    """The icon and robots.txt are there; without a security contact, or a page for the password, 404."""
     icon = await client.get("/favicon.ico")
     assert (icon.status_code, icon.headers["content-type"], icon.content[:4]) == (200, "image/x-icon", b"\0\0\1\0")
     robots = await client.get("/robots.txt")
     assert (robots.status_code, robots.headers["content-type"]) == (200, "text/plain; charset=utf-8")
     assert "Disallow: /account\n" in robots.text
-    password = await client.get("/.well-known/change-password")
-    assert (password.status_code, password.headers["location"]) == (302, f"{gateway.url}/account/password")
+    assert (await client.get("/.well-known/change-password")).status_code == 404
     assert (await client.get("/.well-known/security.txt")).status_code == 404
 
 
@@ -253,7 +269,7 @@ async def test_a_policy_that_breaks_a_promise_is_not_taken(rules: Path, tmp_path
     """With a file of promises, neither a start nor SIGHUP puts a policy in force that breaks one; either says why."""
     promises = tmp_path / "promises.toml"
     promises.write_text('not_routed = ["/renamed"]\n')
-    async with running_gateway(rules, promises=promises) as running, running.client() as client:
+    async with running_gateway(rules, gateway_promises=promises) as running, running.client() as client:
         change_rules(rules, "/small", "/renamed")
         with capture_logs() as lines:
             os.kill(os.getpid(), signal.SIGHUP)

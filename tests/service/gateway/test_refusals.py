@@ -40,7 +40,7 @@ FRAMINGS = {
     "coding misspelt": "Transfer-Encoding: xchunked",
     "length with a sign": "Content-Length: +2",
     "lengths in a list": "Content-Length: 2, 2",
-    "body and upgrade": "Content-Length: 2\r\nConnection: upgrade\r\nUpgrade: x",
+    "body and upgrade": "Content-Length: 2\r\nConnection: upgrade\r\nUpgrade: websocket",
     "a name with a space": "Content-Length : 2",
     "a folded line": "X: a\r\n b",
 }
@@ -103,10 +103,31 @@ async def test_headers_have_bounds(gateway: RunningGateway, posts: RawUpstream) 
     assert len(posts.received) == 1
 
 
-async def test_a_name_with_an_underscore(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """A header's name with an underscore is refused: something behind may read it as a hyphen."""
-    assert status_of(await gateway.send_head("GET /public/x HTTP/1.1\r\nX_Forwarded_For: 1.1.1.1")) == 400
+@pytest.mark.parametrize("target", ["/public/" + "a" * 2041, "/public/x?" + "a" * 8193, "/public/" + "a" * 70_000])
+async def test_an_address_that_is_too_long(gateway: RunningGateway, posts: RawUpstream, target: str) -> None:
+    """A path over 2,048 bytes or a query over 8,192 gets 414, even where no head of a request can be that long."""
+    assert status_of(await gateway.send_head(f"GET {target} HTTP/1.1")) == 414
     assert posts.received == []
+
+
+async def test_a_target_in_absolute_form(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """A request as clients send it to a proxy is answered; its authority is the Host that the upstream gets."""
+    data = f"GET http://{gateway.host}/public/x?y HTTP/1.1\r\nHost: other.example\r\nConnection: close\r\n\r\n"
+    assert status_of(await gateway.send_raw(data.encode())) == 200
+    assert posts.received[0].target == "/public/x?y"
+    assert posts.received[0].values("host") == [gateway.host]
+    for authority in ("other.example", f"user@{gateway.host}", f"{gateway.host}.", ""):
+        data = f"GET http://{authority}/public/x HTTP/1.1\r\nHost: {gateway.host}\r\nConnection: close\r\n\r\n"
+        assert status_of(await gateway.send_raw(data.encode())) == 400
+    assert len(posts.received) == 1
+
+
+async def test_a_name_with_an_underscore(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """A header's name with an underscore is dropped: something behind may read it as a hyphen."""
+    lines = "X_Forwarded_For: 1.1.1.1\r\nContent_Length: 3\r\nX-Other: 1"
+    assert status_of(await gateway.send_head(f"GET /public/x HTTP/1.1\r\n{lines}")) == 200
+    assert [name for name, _ in posts.received[0].headers if "_" in name] == []
+    assert posts.received[0].values("x-other") == ["1"]
 
 
 async def test_other_versions(gateway: RunningGateway, posts: RawUpstream) -> None:

@@ -15,6 +15,7 @@ from shared.tokens.device_cookie import DeviceCookies
 from shared.tokens.session_cookie import CookieNames, SessionSealer
 from shared.tokens.signed import AccessTokens
 from shared.web.service_calls import ServiceClient
+from shared.web.sites import Sites
 from tests.support.fake_auth_service import (
     FakeAuthService,
     Json,
@@ -48,7 +49,7 @@ def credentials() -> Credentials:
         sealer=SessionSealer("a-cookie-key-for-the-gateways-tests-2", 86_400),
         devices=DeviceCookies("a-cookie-key-for-the-gateways-tests-2"),
         cookie_names=NAMES,
-        public_url=URL,
+        sites=Sites(URL),
     )
 
 

@@ -32,3 +32,32 @@ async def test_an_answer_that_depends_on_who_asks_is_not_kept(
     async with gateway.client() as client:
         found = await client.get(path, headers=headers)
     assert (found.status_code, found.headers.get_list("cache-control")) == (200, arrives)
+
+
+@pytest.mark.parametrize("path", [PRIVATE, PUBLIC])
+@pytest.mark.parametrize("validator", ['ETag: "1"', "Last-Modified: Sun, 29 Nov 2026 12:00:00 GMT"])
+async def test_a_file_is_kept_by_its_visitor_alone(
+    gateway: RunningGateway, posts: RawUpstream, path: str, validator: str
+) -> None:
+    """What can be checked for changes is kept by the client alone, which asks each time, and hears that it is good."""
+
+    async def answer(request: Received) -> None:
+        if request.values("if-none-match"):
+            await request.send(b"HTTP/1.1 304 Not Modified\r\n\r\n")
+        else:
+            await request.answer(b"ok", headers=f"{validator}\r\n")
+
+    posts.script = answer
+    headers = {"Authorization": f"Bearer {gateway.sign_token()}"}
+    async with gateway.client() as client:
+        first = await client.get(path, headers=headers)
+        again = await client.get(path, headers=headers | {"If-None-Match": '"1"'})
+    assert (first.status_code, again.status_code) == (200, 304)
+    assert first.headers.get_list("cache-control") == again.headers.get_list("cache-control") == ["private, no-cache"]
+
+
+async def test_a_file_for_everybody_is_left_as_it_is(gateway: RunningGateway, posts: RawUpstream) -> None:
+    """Nothing is added for an anonymous visitor of a public path."""
+    posts.script = lambda request: request.answer(b"ok", headers='ETag: "1"\r\n')
+    async with gateway.client() as client:
+        assert "cache-control" not in (await client.get(PUBLIC)).headers

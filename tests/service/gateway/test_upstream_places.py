@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.policy.rules import Replica, Upstream
+from gateway.policy.upstreams import Replica, Upstream
 from gateway.wire.limits import ConnectionUse, Limits
 from gateway.wire.pool import UpstreamPool
 from shared.errors import Unavailable

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +19,8 @@ from gateway.wire.limits import MAX_AHEAD, ClientLimits, Limits
 from gateway.wire.tunnel import LOOK_EVERY
 from gateway.wire.websocket import accept_of
 from shared.timing import GRACE
-from tests.support.fake_auth_service import running_auth_service
+from shared.tokens.claims import RENEW_BEFORE
+from tests.support.fake_auth_service import FakeAuthService, answer_with, running_auth_service
 from tests.support.gateway_in_process import (
     SERVICE_SECRET,
     SESSION_ID,
@@ -234,16 +236,101 @@ async def test_a_tunnel_ends_with_the_session_that_opened_it(tmp_path: Path) -> 
     ):
         await _say(client, "before")
         auth_service.revoke(SESSION_ID)
-        with pytest.raises(websockets.ConnectionClosed):
-            await asyncio.wait_for(client.recv(), 10)
+        assert await _see_end(client) == (1008, "The session has ended")
         await _say(other, "still")
+
+
+async def _see_end(client: ClientConnection) -> tuple[int, str]:
+    """Return the code and the reason with which a WebSocket is closed."""
+    with pytest.raises(websockets.ConnectionClosed) as closed:
+        await asyncio.wait_for(client.recv(), 10)
+    assert closed.value.rcvd is not None, "no Close frame"
+    return closed.value.rcvd.code, closed.value.rcvd.reason
+
+
+def _sign(gateway: RunningGateway, seconds: int, user_id: int = 7) -> str:
+    """Return an access token that is good for some seconds yet."""
+    tokens = gateway.credentials.tokens
+    issued_at = int(time.time()) + seconds - tokens.ttl
+    return tokens.sign(user_id=user_id, name="Ada", email="ada@example.com", session_id=SESSION_ID, now=issued_at)
+
+
+def _seal(gateway: RunningGateway, token: str) -> dict[str, str]:
+    """Return the headers of a page of ours whose session has that token."""
+    claims = {"sub": "7", "sid": SESSION_ID, "accessToken": token}
+    sealed = gateway.credentials.sealer.seal(claims, int(time.time()))
+    return {"Cookie": f"{gateway.credentials.cookie_names.session}={sealed}", "Origin": gateway.url}
+
+
+@pytest.fixture
+async def auth_service() -> AsyncIterator[FakeAuthService]:
+    """Give an auth service."""
+    async with running_auth_service(SERVICE_SECRET) as service:
+        yield service
+
+
+async def test_a_tunnel_lives_as_long_as_its_session(tmp_path: Path, auth_service: FakeAuthService) -> None:
+    """The token of a session cookie is renewed behind an open WebSocket, and its client notices nothing."""
+    async with _chatting(tmp_path, auth_service_url=auth_service.url) as gateway:
+        auth_service.renew = lambda _: answer_with({"accessToken": gateway.sign_token(), "setCookie": []})
+        cookies = _seal(gateway, _sign(gateway, RENEW_BEFORE + 1))
+        async with _connect(gateway, **cookies) as client:
+            await _say(client, "before")
+            await eventually(lambda: bool(auth_service.asked_to_renew))
+            await asyncio.sleep(2 * LOOK_EVERY)
+            await _say(client, "after")
+    assert len(auth_service.asked_to_renew) == 1
+    assert auth_service.asked_to_renew[0]["session"] in cookies["Cookie"]
+
+
+async def test_a_tunnel_ends_when_its_session_is_over(tmp_path: Path, auth_service: FakeAuthService) -> None:
+    """A renewal that says that the session is over ends the tunnel at once, though its token is still good."""
+    auth_service.renew = lambda _: answer_with({"accessToken": None, "setCookie": []})
+    async with (
+        _chatting(tmp_path, auth_service_url=auth_service.url) as gateway,
+        _connect(gateway, **_seal(gateway, _sign(gateway, RENEW_BEFORE + 1))) as client,
+    ):
+        assert await _see_end(client) == (1008, "The session has ended")
+
+
+async def test_a_tunnel_ends_when_its_caller_may_no_longer(tmp_path: Path, auth_service: FakeAuthService) -> None:
+    """With a fresh token the opening is judged again: whoever may not open it any more may not go on."""
+    async with _chatting(tmp_path, auth_service_url=auth_service.url) as gateway:
+        auth_service.renew = lambda _: answer_with({"accessToken": _sign(gateway, 3600, user_id=8), "setCookie": []})
+        async with _connect(gateway, **_seal(gateway, _sign(gateway, RENEW_BEFORE + 1))) as client:
+            assert await _see_end(client) == (1008, "The session has ended")
+
+
+async def test_a_tunnel_outlives_a_short_outage(tmp_path: Path) -> None:
+    """While the auth service can't be asked, the tunnel goes on with the token that it has, and ends with that."""
+    async with _chatting(tmp_path) as gateway, _connect(gateway, **_seal(gateway, _sign(gateway, 4))) as client:
+        await _say(client, "before")
+        assert await _see_end(client) == (1001, "The session could not be renewed right now")
+
+
+async def test_a_tunnel_opened_by_a_token_ends_with_it(tmp_path: Path) -> None:
+    """A client that came with a token, and no cookie, is told that it has expired."""
+    async with _chatting(tmp_path) as gateway, _connect(gateway, Authorization=_sign(gateway, 2)) as client:
+        assert await _see_end(client) == (1008, "The access token has expired")
+
+
+async def test_no_close_stands_within_a_frame(tmp_path: Path, posts: RawUpstream) -> None:
+    """In the middle of an upstream's frame there is no place for a Close: the tunnel just ends."""
+
+    async def begin(received: Received) -> None:
+        await _accept(received, b"\x81\x05hel")
+        await received.reader.read()
+
+    posts.script = begin
+    async with running_gateway(_policy(tmp_path, posts.url), limits=Limits(tunnel_silence=0.2)) as gateway:
+        answer = await gateway.send_raw(_head(gateway).encode())
+    assert answer.endswith(b"\r\n\r\n\x81\x05hel")
 
 
 async def test_a_silent_tunnel_ends(tmp_path: Path) -> None:
     """A tunnel in which neither side sends anything for long is closed."""
     async with _chatting(tmp_path, Limits(tunnel_silence=0.2)) as gateway, _connect(gateway) as client:
-        with pytest.raises(websockets.ConnectionClosed):
-            await asyncio.wait_for(client.recv(), 10)
+        assert await _see_end(client) == (1001, "Nothing was sent for too long")
 
 
 async def test_a_gateway_that_stops_ends_its_tunnels(tmp_path: Path) -> None:
@@ -254,8 +341,7 @@ async def test_a_gateway_that_stops_ends_its_tunnels(tmp_path: Path) -> None:
         await _say(client, "before")
         async with asyncio.timeout(GRACE / 2):
             await running.aclose()
-        with pytest.raises(websockets.ConnectionClosed):
-            await client.recv()
+        assert await _see_end(client) == (1001, "The server is shutting down")
 
 
 @pytest.mark.parametrize("headers", [{"Accept": "*/*"}, {"Authorization": "x.y.z"}], ids=["nobody", "a bad token"])

@@ -175,7 +175,7 @@ async def test_a_dump_of_the_release_before_is_restored(installation: Installati
             ada, mary, draft = await begin(services, folder / "auth.dump", urls.auth)
         await restore(urls.auth, folder / "auth.dump")
         async with connected(urls.auth) as database:
-            for migration in ("0016-identities", "0015-every-start-an-epoch", "0007-epochs"):
+            for migration in ("0017-invitations", "0016-identities", "0015-every-start-an-epoch", "0007-epochs"):
                 script = (Path(__file__).parents[3] / f"auth_service/tables/migrations/{migration}.sql").read_text()
                 await database.execute(script.partition("-- migrate: rollback")[2])
                 await database.execute("DELETE FROM _pogo_migration WHERE migration_id = $1", migration)

@@ -81,8 +81,18 @@ def test_it_says_why_an_anonymous_browser_is_redirected(capsys: pytest.CaptureFi
         (["/", "--header", "Upgrade: websocket"], REFUSED, "403 WebSockets are not opened here (line "),
         (["/docs", "--header", "Upgrade: websocket"], REFUSED, "403 WebSockets are not opened here (line "),
         (["/", "--header", "Upgrade: h2c"], PASSES, "GET / to posts"),
+        (["/"], PASSES, "\ngranted   answer_within = 9\n"),
         (["POST", "/api/login", "--header", "Content-Length: 4097"], REFUSED, "413 The body is too large (line "),
-        (["/", "--header", "X_User: 1"], REFUSED, "400 A header's name has an underscore (no rule decides)"),
+        (
+            ["/", "--header", "Connection: cookie"],
+            REFUSED,
+            "400 Connection names a header that must arrive (no rule decides)",
+        ),
+        (
+            ["/", "--header", "X_User: 1"],
+            PASSES,
+            "\nheader    x_user is dropped: a name with an underscore never passes\n",
+        ),
         (["/", "--header", "Host: a", "--header", "Host: b"], REFUSED, "400 Send exactly one Host header"),
         (["TRACE", "/"], REFUSED, "request   refused: This method is not allowed here"),
         (["TRACE", "/"], REFUSED, "405 This method is not allowed here, Allow: DELETE, GET, HEAD, OPTIONS, "),
@@ -218,7 +228,12 @@ STALE = "renewal   the session's token has run out: the auth service is asked fo
         (["/docs"], PASSES, False, "passes (line "),
         (["/api/auth/session"], PASSES, False, "passes (line "),
         (["/nowhere"], REFUSED, False, "404 There is nothing here"),
-        (["DELETE", "/userposts", "--header", "X_A: 1"], REFUSED, False, "400 A header's name has an underscore"),
+        (
+            ["DELETE", "/userposts", "--header", "Connection: cookie"],
+            REFUSED,
+            False,
+            "400 Connection names a header that must arrive",
+        ),
     ],
 )
 def test_a_stale_session_is_renewed(
@@ -280,3 +295,63 @@ def test_a_target_is_taken_as_written() -> None:
     assert split_target("/a%2f/../b?c?d") == (b"/a%2f/../b", b"c?d")
     assert split_target("HTTP://x:1?q") == (b"/", b"q")
     assert split_target("/a#b") == (b"/a#b", b"")
+
+
+SITES = """
+[upstreams]
+app = "http://app"
+[[rule]]
+matcher = ["/:path*"]
+hosts = "app.example.com"
+access = "protected"
+upstream = "app"
+cors = { origins = "https://ui.example.com", credentials = true }
+[[rule]]
+matcher = ["/:path*"]
+access = "public"
+upstream = "gateway"
+"""
+
+
+@pytest.fixture
+def sites(settings: GatewaySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Set up one sign-in for two hosts, and return the name of their policy's file."""
+    del settings  # the environment has them
+    monkeypatch.setenv("NEXTAUTH_URL", "https://id.example.com")
+    monkeypatch.setenv("COOKIE_DOMAIN", "example.com")
+    monkeypatch.setenv("GATEWAY_HOSTS", "app.example.com")
+    (tmp_path / "rules.toml").write_text(SITES)
+    return str(tmp_path / "rules.toml")
+
+
+def test_it_says_which_host_a_rule_is_about(sites: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a rule for another host it says so, and of the one that decides for which it is."""
+    assert main(["https://id.example.com/a", "--rules", sites]) == PASSES
+    assert "line 4       /:path*: the host is not listed" in capsys.readouterr().out
+    assert main(["https://app.example.com/a", "--rules", sites]) == REFUSED
+    assert "401 No Authorization (line 4, protected, at app.example.com)" in capsys.readouterr().out
+
+
+def test_it_says_who_may_read_and_whose_cookies_count(sites: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The origins of the rule stand beside the decision; a cookie that they send counts, and no other site's does."""
+    settings = GatewaySettings()  # type: ignore[call-arg] # the environment gives the arguments
+    cookie = Credentials.of(settings, Revocations()).sealer.seal({"accessToken": sign(settings)}, int(time.time()))
+    call = ["POST", "https://app.example.com/a", "--rules", sites, "--cookie", cookie, "--header"]
+    assert main([*call, "Origin: https://ui.example.com"]) == PASSES
+    said = capsys.readouterr().out
+    assert "answer    read by https://ui.example.com, whose pages may use the caller's cookies" in said
+    assert "cookie    " not in said
+    assert main([*call, "Origin: https://evil.example.com"]) == REFUSED
+    assert "cookie    does not count" in capsys.readouterr().out
+    preflight = ["--header", "Access-Control-Request-Method: POST", "--header", "Origin: https://ui.example.com"]
+    assert main(["OPTIONS", "https://app.example.com/a", "--rules", sites, *preflight]) == PASSES
+    assert "preflight vary: Origin; access-control-allow-origin: https://ui.example.com" in capsys.readouterr().out
+
+
+def test_a_host_that_is_not_served_is_a_fault(
+    sites: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With settings, a rule about a host that they don't serve is refused with its line."""
+    monkeypatch.setenv("GATEWAY_HOSTS", "wiki.example.com")
+    assert main(["--rules", sites]) == WRONG
+    assert "line 6: hosts: app.example.com is not served" in capsys.readouterr().err

@@ -14,8 +14,8 @@ from gateway.policy.decision import AnswerOptions, Decision, Forward, RedirectTo
 from gateway.policy.file import parse_policy
 from gateway.policy.in_force import CurrentPolicy
 from gateway.policy.rules import Authorization
-from gateway.wire.headers import RawHeader
 from gateway.wire.limits import Limits
+from gateway.wire.raw_headers import RawHeader
 from gateway.wire.request_heads import RequestHead, RequestHeads, read_line
 from shared.auth_events.revocations import Revocations
 from shared.observing.request_context import SIGN_IN_WANTED, begin_record
@@ -24,6 +24,7 @@ from shared.tokens.claims import Claims
 from shared.tokens.device_cookie import DeviceCookies, LastSignIn
 from shared.tokens.session_cookie import CookieNames, SessionClaims, SessionSealer
 from shared.tokens.signed import AccessTokens, KeyRing
+from shared.web.sites import Sites
 
 NOW = 1_800_000_000
 URL = "http://localhost:3000"
@@ -135,7 +136,7 @@ CREDENTIALS = Credentials(
     sealer=SEALER,
     devices=DeviceCookies("a-cookie-key-for-unit-tests-number-2"),
     cookie_names=CookieNames.of(URL),
-    public_url=URL,
+    sites=Sites(URL),
 )
 GATE = Gate(CURRENT, CREDENTIALS)
 
@@ -288,14 +289,14 @@ JUDGEMENTS = {
     "a probe, with a query": (Asked("HEAD", "/readyz?x"), "state", "missing", "/readyz", None),
     "a probe, signed in": (Asked("OPTIONS", "/readyz", BEARER), "state", "missing", "/readyz", None),
     "a probe by any name": (Asked("GET", "/livez", {"Host": "10.0.0.1:3000"}), "state", "missing", "/livez", None),
-    "a probe with a wrong line": (Asked("GET", "/livez", {"X_A": "1"}), "state", "missing", "/livez", None),
+    "a probe with a wrong line": (Asked("GET", "/livez", {"connection": "cookie"}), "state", "missing", "/livez", None),
     "no probe": (Asked("POST", "/livez", BEARER), "405", "missing", "/livez", None),
     "nearly a probe": (Asked("GET", "/livez/", BEARER), "404", "ada", "/livez/", None),
     "a path with a second reading": (Asked("GET", "/p%61ge"), "400", "missing", "/p%61ge", None),
     "the same, signed in": (Asked("GET", "/p%61ge", BEARER), "400", "ada", "/p%61ge", None),
     "the same, with a forged token": (Asked("GET", "/p%61ge", FORGED), "400", "invalid", "/p%61ge", None),
     "a query with a second reading": (Asked("GET", "/page?a#b", SESSION), "400", "ada", "/page", None),
-    "a line that is refused": (Asked("GET", "/page", {"X_A": "1"} | SESSION), "400", "ada", "/page", None),
+    "a line that is refused": (Asked("GET", "/page", {"connection": "cookie"} | SESSION), "400", "ada", "/page", None),
     "too many lines": (Asked("GET", "/page", {f"a{n}": "" for n in range(64)}), "431", "missing", "/page", None),
     "another host": (Asked("GET", "/page", {"Host": "evil.example"}), "400", "missing", "/page", None),
     "an unknown method": (Asked("PROPFIND", "/page", BEARER), "405", "ada", "/page", None),
@@ -369,7 +370,7 @@ def test_what_another_proxy_is_told(asked: Asked, decision: str) -> None:
         (Asked("DELETE", "/api/1", STALE_SESSION | OWN), "405", "expired", False),
         (Asked("OPTIONS", "/api/1", STALE_SESSION), "204 GET, HEAD, OPTIONS, POST", "expired", False),
         (Asked("GET", "/p%61ge", STALE_SESSION), "400", "expired", False),
-        (Asked("GET", "/page", STALE_SESSION | {"X_A": "1"}), "400", "expired", False),
+        (Asked("GET", "/page", STALE_SESSION | {"connection": "cookie"}), "400", "expired", False),
         (Asked("GET", "/livez", STALE_SESSION), "state", "missing", False),
         (Asked("GET", "/api/1", STALE_SESSION | BEARER), "posts+token", "ada", False),
         (Asked("GET", "/api/1", STALE_SESSION | FORGED), "401", "invalid", False),
@@ -564,10 +565,9 @@ def test_no_token_is_verified_in_a_header_that_is_not_ours() -> None:
 
 
 def test_what_was_opened_goes_on_while_its_caller_is_proven() -> None:
-    """A WebSocket may go on until its token expires or its session is ended; one that needed none goes on."""
+    """A WebSocket may go on until its token expires or its session is ended."""
     gate = Gate(CURRENT, dataclasses.replace(CREDENTIALS, revocations=Revocations()))
     assert isinstance(ADA, User)
-    assert gate.may_go_on(None)
     far = 4_000_000_000
     user = User(dataclasses.replace(ADA.claims, expires_at=far), TOKEN)
     assert gate.may_go_on(user)
@@ -620,3 +620,88 @@ def test_after_a_renewal_the_log_is_told_of_its_caller() -> None:
     record, asked = begin_record(()), Asked("GET", "/page/1", STALE_SESSION)
     note_judgement(record, judge(asked, FRESH))
     assert (record.user_id, record.anonymous_because, record.refusal) == (7, None, None)
+
+
+# Several hosts
+
+
+SITES_POLICY = """
+[upstreams]
+posts = "http://posts"
+
+[[rule]]
+matcher = ["/api"]
+access = "protected"
+upstream = "posts"
+cors = { origins = "https://ui.example.com", credentials = true }
+
+[[rule]]
+matcher = ["/:path*"]
+access = "page"
+upstream = "posts"
+"""
+ID, APP, UI = (f"https://{name}.example.com" for name in ("id", "app", "ui"))
+SITES = Sites.of(ID, "example.com", ["app.example.com", "gateway:3000"])
+SITE_HEADS = RequestHeads({b"gateway:3000", *(host.encode() for host in SITES.hosts)})
+SITE_GATE = Gate(
+    CurrentPolicy(lambda: parse_policy(SITES_POLICY, {}), Limits()), dataclasses.replace(CREDENTIALS, sites=SITES)
+)
+
+
+def judge_at(host: str, method: str, target: str, **headers: str) -> Judgement:
+    """Return the judgement on a request of a signed-in browser; underscores in header names stand for hyphens."""
+    lines = {"host": host, "cookie": seal(sign()), **headers}
+    text = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in lines.items())
+    return SITE_GATE.judge(SITE_HEADS.read(f"{method} {target} HTTP/1.1\r\n{text}\r\n".encode()), NOW)
+
+
+@pytest.mark.parametrize(
+    ("host", "headers", "caller"),
+    [
+        ("app.example.com", {"origin": APP}, "ada"),
+        ("app.example.com", {"sec_fetch_site": "same-origin"}, "ada"),
+        ("app.example.com", {"origin": ID}, "missing"),
+        ("app.example.com", {"origin": ID, "sec_fetch_site": "same-site"}, "missing"),
+        ("app.example.com", {"origin": UI, "sec_fetch_site": "same-site"}, "missing"),
+        ("id.example.com", {"origin": ID}, "ada"),
+        ("id.example.com:443", {"origin": ID}, "ada"),
+        ("id.example.com", {"origin": APP}, "missing"),
+        ("gateway:3000", {"origin": ID}, "ada"),
+        ("gateway:3000", {"origin": "https://gateway:3000"}, "missing"),
+    ],
+)
+def test_a_page_of_another_site_is_not_our_own(host: str, headers: dict[str, str], caller: str) -> None:
+    """Each site's forms are for it alone: that two share a session lets no page of one act at the other."""
+    assert name(judge_at(host, "POST", "/form", **headers).caller) == caller
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "caller"),
+    [
+        ("/api", {"origin": UI, "sec_fetch_site": "same-site"}, "ada"),
+        ("/api", {"origin": UI}, "ada"),
+        ("/api", {"origin": "https://evil.example.com", "sec_fetch_site": "same-site"}, "missing"),
+        ("/api", {"origin": "http://ui.example.com", "sec_fetch_site": "cross-site"}, "missing"),
+        ("/api/", {"origin": UI}, "ada"),
+        ("/apix", {"origin": UI, "sec_fetch_site": "same-site"}, "missing"),
+        ("/%61pi", {"origin": UI, "sec_fetch_site": "same-site"}, "missing"),
+    ],
+)
+def test_a_rule_trusts_pages_of_its_listed_origins(target: str, headers: dict[str, str], caller: str) -> None:
+    """The cookie counts from an origin that the deciding rule lists with credentials, and on no other rule's paths."""
+    assert name(judge_at("app.example.com", "PUT", target, **headers).caller) == caller
+
+
+@pytest.mark.parametrize(
+    ("host", "location"),
+    [
+        ("app.example.com", f"{ID}/api/auth/signin?callbackUrl=https%3A%2F%2Fapp.example.com%2Fx"),
+        ("id.example.com", "/api/auth/signin?callbackUrl=%2Fx"),
+        ("gateway:3000", "/api/auth/signin?callbackUrl=%2Fx"),
+    ],
+)
+def test_where_a_browser_is_led_to_sign_in(host: str, location: str) -> None:
+    """From another site to the public one, with the way back; by a name that is no site, as ever."""
+    decision = judge_at(host, "GET", "/x", cookie="").decision
+    assert isinstance(decision, RedirectToSignIn)
+    assert decision.location == location

@@ -9,13 +9,14 @@ from starlette.responses import JSONResponse, Response
 from shared.application import build_application
 from shared.auth_events.revocations import Revocations
 from shared.observing.metrics import Metrics
-from shared.settings import SAMPLE_SECRETS, Settings
+from shared.settings import SAMPLE_SECRETS
 from shared.tokens.signed import AccessTokens, KeyRing
 from shared.web.health import Check
+from shared.web.page_settings import PageSettings
 from shared.web.routes import resource
 from tests.support.services import client_of, running
 
-SETTINGS = Settings.model_validate(
+SETTINGS = PageSettings.model_validate(
     {"environment": "development", "port": 8009, "metrics_port": 8109, "secret_key": SAMPLE_SECRETS["SECRET_KEY"]}
 )
 

@@ -25,6 +25,7 @@ STATUSES = {
     errors.BodyTooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.HeadersTooLarge: 431,
+    errors.UriTooLong: 414,
     errors.UpstreamFailed: 502,
     errors.UpstreamTimeout: 504,
 }

@@ -95,3 +95,28 @@ def test_their_names_mean_nothing_with_version_4(monkeypatch: pytest.MonkeyPatch
     assert secrets_of(settings) == (OURS,)
     with pytest.raises(SettingsInvalid, match="AUTH_SECRET counts with NEXTAUTH_PROTOCOL=5 alone"):
         load(monkeypatch, AUTH_SECRET=THEIRS)
+
+
+@pytest.mark.parametrize(
+    ("url", "domain", "sites"),
+    [
+        ("https://id.example.com", "example.com", ("https://id.example.com", "https://app.example.com")),
+        ("https://example.com", ".Example.com", ("https://example.com", "https://app.example.com")),
+        ("https://id.example.com", "id.example.com", ("https://id.example.com",)),
+        ("https://id.example.com", "", ("https://id.example.com",)),
+    ],
+)
+def test_a_domain_above_the_public_host_is_taken(
+    monkeypatch: pytest.MonkeyPatch, url: str, domain: str, sites: tuple[str, ...]
+) -> None:
+    """The sites are the public one and the served hosts of the domain."""
+    given = {"NEXTAUTH_URL": url, "COOKIE_DOMAIN": domain, "GATEWAY_HOSTS": "app.example.com, gateway:3000"}
+    assert load(monkeypatch, NEXTAUTH_SECRET=OURS, **given).sites.origins == sites
+
+
+@pytest.mark.parametrize("domain", ["example.org", "app.id.example.com", "ample.com", "com", "localhost", "1.1"])
+def test_any_other_domain_stops_the_start(monkeypatch: pytest.MonkeyPatch, domain: str) -> None:
+    """A domain that is not above the public host would sign nobody in; one of a single label is nobody's."""
+    given = {"NEXTAUTH_URL": "https://id.example.com", "COOKIE_DOMAIN": domain}
+    with pytest.raises(SettingsInvalid, match="COOKIE_DOMAIN"):
+        load(monkeypatch, NEXTAUTH_SECRET=OURS, **given)

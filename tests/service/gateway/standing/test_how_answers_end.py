@@ -130,7 +130,14 @@ async def test_an_answer_that_has_none(
 
 async def test_own_answers_without_a_body(client: RawClient, gateway: RunningGateway) -> None:
     """Own answers to HEAD have the head of GET's and no body; a redirect has none, and 204 has no length."""
-    for target in ("/livez", "/assets/gatepost.css", "/favicon.ico", "/nowhere", "/api/auth/nothing", "/robots.txt"):
+    for target in (
+        "/livez",
+        "/_gatepost/assets/gatepost.css",
+        "/favicon.ico",
+        "/nowhere",
+        "/api/auth/nothing",
+        "/robots.txt",
+    ):
         with_body, without = await client.exchange(f"GET {target}"), await client.exchange(f"HEAD {target}")
         assert without.status == with_body.status
         varying = {"date", "x-request-id"}

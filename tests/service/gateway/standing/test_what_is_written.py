@@ -37,9 +37,9 @@ REQUESTS = {
     "an upstream's answer to OPTIONS": ("OPTIONS /options", 200),
     "an own page": ("GET /livez", 200),
     "an own page's head": ("HEAD /livez", 200),
-    "an asset": ("GET /assets/gatepost.css", 200),
+    "an asset": ("GET /_gatepost/assets/gatepost.css", 200),
     "an asset that has not changed": (
-        "GET /assets/gatepost.css\r\nIf-Modified-Since: Fri, 31 Dec 9999 00:00:00 GMT",
+        "GET /_gatepost/assets/gatepost.css\r\nIf-Modified-Since: Fri, 31 Dec 9999 00:00:00 GMT",
         304,
     ),
     "a redirect to sign in": ("GET /userposts/1\r\nAccept: text/html", 302),

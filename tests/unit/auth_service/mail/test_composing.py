@@ -19,6 +19,7 @@ from auth_service.mail.letters import LetterKind
 from auth_service.mail.wrapping import COLUMNS, measure
 from shared.language.languages import LANGUAGES
 from shared.language.translations import CATALOGUES
+from shared.web.branding import Branding
 from tests.support.sample_letters import (
     FACTS,
     LINK,
@@ -293,3 +294,21 @@ def test_no_translation_names_an_address() -> None:
     for path in CATALOGUES.glob("*.po"):
         for message in read_po(io.StringIO(path.read_text())):
             assert "://" not in str(message.string), message.id
+
+
+def test_a_letter_can_be_in_an_operators_words() -> None:
+    """A text of a letter is replaced like one of a page: plain in plain text, and never markup in HTML."""
+    ours = "There is no account with this e-mail address"
+    branding = Branding(texts={"en": {ours: "Nobody <b>here</b>"}})
+    message = compose(make_letter(LetterKind.NOBODY_HERE), SENDER, SITE, branding=branding)
+    assert message["Subject"] == "Nobody <b>here</b>"
+    assert "Nobody &lt;b&gt;here&lt;/b&gt;" in read_part(message, "html")
+    korean = compose(make_letter(LetterKind.NOBODY_HERE, language="ko"), SENDER, SITE, branding=branding)
+    assert "Nobody" not in korean["Subject"]
+
+
+def test_no_letter_leads_to_an_account_that_nobody_can_have() -> None:
+    """A letter to an address without an account leads to signing up only where everybody may."""
+    for has_sign_up in (True, False):
+        message = compose(make_letter(LetterKind.NOBODY_HERE), SENDER, SITE, has_sign_up=has_sign_up)
+        assert (f"{SITE}/signup" in read_part(message, "plain")) is has_sign_up

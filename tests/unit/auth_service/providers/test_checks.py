@@ -45,6 +45,19 @@ def test_what_was_written_is_found(version: Version) -> None:
     assert all(names.owns(name) for name in sent(written))
 
 
+def test_the_site_where_a_sign_in_began() -> None:
+    """It is told where that is not the public one, by the cookie of this provider alone, as long as that is good."""
+    at_home, elsewhere = (
+        sent(COOKIES.write(Checks.make(), "google", TOKEN, NOW, site)) for site in (None, "https://a")
+    )
+    assert COOKIES.find_site(at_home, "google", NOW) is None
+    assert COOKIES.find_site(elsewhere, "google", NOW) == "https://a"
+    assert COOKIES.find_site(elsewhere, "kakao", NOW) is None
+    assert COOKIES.find_site(elsewhere, "google", NOW + MAX_AGE + CLOCK_TOLERANCE) is None
+    assert COOKIES.find_site({}, "google", NOW) is None
+    assert COOKIES.find(elsewhere, "google", TOKEN, NOW) is not None
+
+
 @VERSIONS
 def test_what_is_not_ours_is_not_found(version: Version) -> None:
     """Of another provider, of another secret, one of them missing, or one in the place of another: there are none."""

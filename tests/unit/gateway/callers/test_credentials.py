@@ -14,6 +14,7 @@ from shared.tokens.authentication import Anonymous, Reason, User
 from shared.tokens.device_cookie import DeviceCookies, LastSignIn
 from shared.tokens.session_cookie import CookieNames, SessionSealer
 from shared.tokens.signed import AccessTokens, KeyRing
+from shared.web.sites import Sites
 
 NOW = 1_800_000_000
 URL = "http://localhost:3000"
@@ -26,7 +27,7 @@ credentials = Credentials(
     sealer=SessionSealer("a-cookie-key-for-unit-tests-number-2", 86_400),
     devices=DeviceCookies("a-cookie-key-for-unit-tests-number-2"),
     cookie_names=CookieNames.of(URL),
-    public_url=URL,
+    sites=Sites(URL),
 )
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.callers.same_origin import is_same_origin
+from gateway.callers.same_origin import is_from, is_same_origin
 
 ORIGIN = "https://site.example"
 
@@ -49,3 +49,22 @@ def test_two_origins_are_none() -> None:
     twice = ((b"sec-fetch-site", b"same-origin"), (b"sec-fetch-site", b"cross-site"))
     assert not is_same_origin("POST", twice, ORIGIN)
     assert not is_same_origin("POST", ((b"origin", ORIGIN.encode()),) * 2, ORIGIN)
+
+
+@pytest.mark.parametrize(
+    ("origins", "is_named"),
+    [
+        (["https://app.example"], True),
+        *(([origin], False) for origin in ("https://app.example.org", "http://app.example", "null", "*", "")),
+        ([], False),
+        (["https://app.example"] * 2, False),
+        (["https://app.example", "https://evil.example"], False),
+    ],
+)
+def test_an_origin_is_named_exactly_and_once(
+    origins: list[str],
+    is_named: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    """A page that a rule trusts is told by its origin, as the browser writes it; nothing else is let in by that."""
+    headers = [(b"origin", origin.encode()) for origin in origins]
+    assert is_from([*headers, (b"referer", b"https://app.example/")], {b"https://app.example"}) is is_named

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.forward_auth.question import Dialect, choose_dialect, is_question, read_question
-from gateway.wire.headers import RawHeader
+from gateway.wire.raw_headers import RawHeader
 from gateway.wire.request_heads import RequestHead, RequestHeads, read_line
 from shared.errors import BadRequest
 
@@ -105,7 +105,6 @@ def test_what_is_said_twice(name: bytes) -> None:
         ({b"x-forwarded-uri": b"reports"}, 400),
         ({b"x-forwarded-uri": b"//a"}, 400),
         ({b"transfer-encoding": b"gzip"}, 400),
-        ({b"a_b": b""}, 400),
     ],
 )
 def test_what_the_gateway_itself_would_refuse_stays_refused(said: dict[bytes, bytes], status: int) -> None:

@@ -2,8 +2,10 @@
 
 import pytest
 
-from gateway.policy.rules import Paths
-from tests.support.policies import has, read, read_fault, rule
+from gateway.policy.checks import list_remarks
+from gateway.policy.file import parse_policy
+from gateway.policy.rules import Paths, PolicyInvalid
+from tests.support.policies import HEAD, has, read, read_fault, rule
 
 GET, POST = {"methods": '["GET"]'}, {"methods": '["POST"]'}
 BETA = {"has": has("header", "x-beta")}
@@ -146,3 +148,81 @@ def test_nextauths_paths_lead_to_who_gets_its_cookies(matcher: str) -> None:
 def test_other_paths_may_lead_anywhere(matcher: str) -> None:
     """A matcher for more than NextAuth's paths says nothing about who speaks its protocol."""
     assert len(read(rule(matcher), head=COOKIES).rules) == 1
+
+
+HERE, THERE, BOTH = ({"hosts": f"{hosts}"} for hosts in ('"a.example"', '"b.example"', '["a.example", "b.example"]'))
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [rule("/a", **HERE), rule("/a", **THERE)],
+        [rule("/a", **HERE), rule("/a")],
+        [rule("/a", **HERE), rule("/a", **BOTH)],
+        [rule("/a/:x*", **HERE), rule("/a/b", "page", **THERE)],
+        [rule("/a", **HERE, **GET), rule("/a", **HERE, **POST)],
+        [rule("/a", "protected", **BETA, **HERE), rule("/a", **THERE)],
+    ],
+)
+def test_each_host_is_judged_by_itself(rules: list[str]) -> None:
+    """What one host's rules decide neither covers nor changes what another's do."""
+    assert len(read(*rules).rules) == len(rules)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [rule("/a", **HERE), rule("/a", **HERE)],
+        [rule("/a"), rule("/a", **HERE)],
+        [rule("/a/:x*", **BOTH), rule("/a/b", **HERE)],
+        [rule("/a", **HERE), rule("/a", **THERE), rule("/a", **BOTH)],
+    ],
+)
+def test_a_rule_that_no_host_reaches_is_refused(rules: list[str]) -> None:
+    """Where earlier rules decide all paths of a matcher at all hosts that it is about, it is a mistake in the order."""
+    assert "is never reached" in read_fault(*rules)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [rule("/a", "protected", **BETA, **HERE), rule("/a", **HERE)],
+        [rule("/a", "protected", **BETA, **HERE), rule("/a")],
+        [rule("/a", "protected", **BETA), rule("/a", **THERE)],
+        [rule("/a", "protected", **HERE), rule("/a", "page", **BETA), rule("/a", **BOTH)],
+    ],
+)
+def test_at_one_host_conditions_never_change_protection(rules: list[str]) -> None:
+    """A condition that a client chooses does not decide at any host whether it is let in."""
+    assert "conditions must not change protection: /a" in read_fault(*rules)
+
+
+def test_a_host_that_is_not_served_is_refused() -> None:
+    """Where the served hosts are known, a rule about another one is a mistake, in the line of its hosts."""
+    text = HEAD + rule("/a", **BOTH)
+    assert len(parse_policy(text, {}, served={"a.example", "b.example"}).rules) == 1
+    with pytest.raises(PolicyInvalid, match=r"line 7: hosts: b\.example is not served"):
+        parse_policy(text, {}, served={"a.example"})
+
+
+@pytest.mark.parametrize(
+    ("rules", "remarks"),
+    [
+        (
+            [rule("/a/:x*", "page", **HERE), rule("/:x*", **THERE)],
+            ["/a of posts is page at a.example (line 3) and public at b.example (line 8): it must look at Host"],
+        ),
+        (
+            [rule("/a", "page", **HERE), rule("/:x*")],
+            ["/a of posts is page at a.example (line 3) and public at other hosts (line 8): it must look at Host"],
+        ),
+        ([rule("/a", "page", **HERE), rule("/:x*", **THERE, upstream='"gateway"')], []),
+        ([rule("/a", "page", **HERE), rule("/a", "page", **THERE)], []),
+        ([rule("/a", "page", **HERE), rule("/b", **THERE)], []),
+        ([rule("/a", "page", **HERE), rule("/a", "page", **THERE), rule("/:x*", **BOTH)], []),
+        ([rule("/a", "page"), rule("/b")], []),
+    ],
+)
+def test_what_another_host_leaves_open_is_told(rules: list[str], remarks: list[str]) -> None:
+    """Where a service's path is guarded at one host and not at another, that is no fault, and is said."""
+    assert list(list_remarks(read(*rules))) == remarks

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.policy.canonical_paths import PathRefused, canonicalize_path, check_query
+from gateway.policy.canonical_paths import PathRefused, canonicalize_path
 from gateway.policy.choice import RequestFacts
 from gateway.policy.decision import AnswerOptions, Decision, Forward, RedirectToSignIn, Refuse, decide, wants_renewal
 from gateway.policy.file import load_policy, parse_policy
-from gateway.policy.rules import NEVER_ROUTED, Policy
+from gateway.policy.rules import NEVER_ROUTED, SIGN_IN_PATH, Policy
 from gateway.settings import DEFAULT_RULES
+from gateway.wire.request_heads import read_line
 from shared.errors import Unauthorized
 from shared.tokens.authentication import Anonymous, Caller, Reason, User
 from shared.tokens.signed import Claims
@@ -111,7 +112,7 @@ def in_short(decision: Decision) -> str:
         ("POST", "/api/logout", "401", "auth+token"),
         ("GET", "/api/revocations", "auth", "auth"),
         ("POST", "/api/revocations", "405", "405"),
-        ("GET", "/assets/gatepost.css", "gateway", "gateway"),
+        ("GET", "/_gatepost/assets/gatepost.css", "gateway", "gateway"),
         ("GET", "/docs", "gateway", "gateway"),
         ("GET", "/openapi.json", "gateway", "gateway"),
         ("GET", "/internal/users", "404", "404"),
@@ -140,22 +141,44 @@ def test_an_anonymous_browser_is_sent_to_sign_in_and_back(policy: Policy) -> Non
     assert parse_qs(location.query) == {"callbackUrl": ["/userposts/%EC%95%88%20%EB%85%95?a=1&b=%2F&callbackUrl=/x"]}
 
 
-@pytest.mark.parametrize("length", range(8150, 8190))
+@pytest.mark.parametrize("length", [0, 4000, 8150, 8192])
 def test_a_redirect_leads_to_an_address_that_is_taken(length: int) -> None:
-    """However long a query is, and whatever the sign-in page is asked, the gateway accepts the redirect's own query."""
+    """However long a query is, and whatever the sign-in page is asked, the redirect's own has all of it and passes."""
     request = facts("GET", "/a?" + "q" * length)._replace(now=NOW)
     for caller in (NOBODY, signed_in(authenticated_at=0)):
         decision = decide(asking("max_auth_age = 60", "page"), request, caller)
         assert isinstance(decision, RedirectToSignIn)
         query = urlsplit(decision.location).query
-        assert check_query(query.encode()) == query.encode()
-        assert query.startswith("callbackUrl=%2Fa")
+        assert read_line("GET", SIGN_IN_PATH.encode(), query.encode()).refusal is None
+        assert parse_qs(query)["callbackUrl"] == ["/a" + ("?" + "q" * length if length else "")]
 
 
 @pytest.mark.parametrize(("mode", "expected"), [("navigate", "302"), ("cors", "401"), ("no-cors", "401"), ("", "401")])
 def test_what_is_no_navigation_is_not_redirected(policy: Policy, mode: str, expected: str) -> None:
     """A script that fetches a page gets 401: a sign-in page is no answer to it (Fetch Metadata)."""
     assert in_short(decide(policy, facts("GET", "/userposts", sec_fetch_mode=mode), NOBODY)) == expected
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, "302"),
+        ({"accept": "*/*"}, "302"),
+        ({"accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}, "302"),
+        ({"accept": "application/json;q=0.9, Text/HTML;q=0.8"}, "302"),
+        ({"accept": "application/json"}, "401"),
+        ({"accept": "application/json, text/plain"}, "401"),
+        ({"accept": "text/event-stream"}, "401"),
+        ({"accept": "*/*", "x_requested_with": "XMLHttpRequest"}, "401"),
+        ({"accept": "text/html", "x_requested_with": "xmlhttprequest"}, "401"),
+        ({"accept": "text/html", "x_requested_with": "com.example.app"}, "302"),
+        ({"accept": "application/json", "x_requested_with": "XMLHttpRequest", "sec_fetch_mode": "navigate"}, "302"),
+        ({"accept": "text/html", "sec_fetch_mode": "cors"}, "401"),
+    ],
+)
+def test_a_script_of_an_older_browser_is_not_redirected(policy: Policy, headers: dict[str, str], expected: str) -> None:
+    """Without Fetch Metadata, which plain http to another machine has none of, other headers tell a script."""
+    assert in_short(decide(policy, facts("GET", "/userposts", **headers), NOBODY)) == expected
 
 
 @pytest.mark.parametrize(
@@ -614,3 +637,61 @@ def test_credentials_of_others_stop_everywhere_else(policy: Policy) -> None:
         decision = decide(policy, facts("GET", target)._replace(headers=SENT), NOBODY)
         assert isinstance(decision, Forward)
         assert decision.list_own_credentials(SENT) == []
+
+
+SEVERAL = parse_policy(
+    """
+    [upstreams]
+    app = { address = "http://app", authorization = "token" }
+    wiki = { address = "http://wiki", authorization = "token" }
+    [[rule]]
+    matcher = ["/:path*"]
+    hosts = ["app.example.com", "[::1]"]
+    methods = ["GET"]
+    access = "page"
+    upstream = "app"
+    [[rule]]
+    matcher = ["/:path*"]
+    hosts = "wiki.example.com"
+    access = "public"
+    upstream = "wiki"
+    [[rule]]
+    matcher = ["/everywhere"]
+    methods = ["POST"]
+    access = "protected"
+    upstream = "wiki"
+    """,
+    {},
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "host", "expected"),
+    [
+        ("GET", "/a", "app.example.com", "app+token"),
+        ("GET", "/a", "app.example.com:8443", "app+token"),
+        ("GET", "/a", "[::1]:3000", "app+token"),
+        ("POST", "/a", "app.example.com", "405"),
+        ("POST", "/a", "wiki.example.com", "wiki+token"),
+        ("GET", "/a", "id.example.com", "404"),
+        ("GET", "/a", "evil.app.example.com", "404"),
+        ("OPTIONS", "/a", "app.example.com", "204 GET, HEAD, OPTIONS"),
+        ("OPTIONS", "/everywhere", "app.example.com", "204 GET, HEAD, OPTIONS, POST"),
+        ("OPTIONS", "/everywhere", "id.example.com", "204 OPTIONS, POST"),
+        ("POST", "/everywhere", "id.example.com", "wiki+token"),
+    ],
+)
+def test_a_rule_is_about_its_hosts(method: str, target: str, host: str, expected: str) -> None:
+    """A host is known by its name, whatever the port; rules for others neither decide nor count for ``Allow``."""
+    assert in_short(decide(SEVERAL, facts(method, target, host=host), ADA)) == expected
+
+
+def test_from_another_site_the_way_leads_to_the_public_one_and_back() -> None:
+    """The way to the sign-in page is absolute, and so is the page to come back to, query and all."""
+    request = facts("GET", "/a?q=C:\\&r=%2F", host="app.example.com")
+    request = request._replace(public_origin="https://id.example.com", site="https://app.example.com")
+    decision = decide(SEVERAL, request, NOBODY)
+    assert isinstance(decision, RedirectToSignIn)
+    location = urlsplit(decision.location)
+    assert (location.scheme, location.netloc, location.path) == ("https", "id.example.com", SIGN_IN_PATH)
+    assert parse_qs(location.query) == {"callbackUrl": ["https://app.example.com/a?q=C:\\&r=%2F"]}

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from gateway.policy.file import load_policy, parse_policy
 from gateway.policy.methods import FORWARDED_METHODS
-from gateway.policy.rules import DEFAULT_MAX_BODY, Access, PolicyInvalid, Replica, Rule, Source, Upstream
+from gateway.policy.rules import DEFAULT_MAX_BODY, Access, PolicyInvalid, Rule, Source
+from gateway.policy.upstreams import Replica, Upstream
 from gateway.settings import DEFAULT_RULES
 from shared.toml_lines import list_lines
 from tests.support.policies import HEAD, SETTINGS, has, read, read_fault, rule
@@ -16,6 +17,7 @@ from tests.support.policies import HEAD, SETTINGS, has, read, read_fault, rule
 PREFIX = "must be a path of letters, digits, -, _, ~ and dots without a slash at its end, such as /app"
 STRIP_NEEDS = "needs a service behind the gateway without session_cookies"
 METHOD = "is not a method in capitals, such as GET or PROPFIND, beside CONNECT and TRACE"
+NO_TIME = "must be seconds, more than 0 and 86400 at most"
 
 
 def test_a_rule_has_sound_defaults() -> None:
@@ -63,25 +65,39 @@ def test_an_upstream_is_one_url_or_several(value: str, replicas: list[tuple[str,
     ("value", "seconds"),
     [
         ('{ address = "http://posts:8002", answer_within = 9 }', 9),
+        ('{ address = "http://posts:8002", answer_within = 0.5 }', 0.5),
         ('{ address = ["http://posts:8002"] }', None),
         ('"http://posts:8002"', None),
     ],
 )
-def test_an_upstream_may_be_granted_a_time(value: str, seconds: int | None) -> None:
+def test_an_upstream_may_be_granted_a_time(value: str, seconds: float | None) -> None:
     """An upstream's value may be a table, with the seconds that it has to begin an answer."""
     policy = read(rule("/a"), head=f"[upstreams]\nposts = {value}\n")
     assert policy.upstreams == (Upstream("posts", (Replica("posts", 8002),), seconds),)
+
+
+def test_an_upstream_has_times_and_places_of_its_own() -> None:
+    """It may be said how long a connection, silence and an unused connection may last, and how many there may be."""
+    said = 'address = "http://posts:8002", connect_within = 0.5, silence = 3600, idle = 60, connections = 8'
+    policy = read(rule("/a"), head=f"[upstreams]\nposts = {{ {said} }}\n")
+    assert policy.upstreams == (
+        Upstream("posts", (Replica("posts", 8002),), connect_within=0.5, silence=3600, idle=60, connections=8),
+    )
 
 
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
         ("{ answer_within = 9 }", "address: is missing"),
-        ('{ address = "http://posts", answer_within = 0 }', "answer_within: must be a positive integer"),
-        ('{ address = "http://posts", answer_within = 1.5 }', "answer_within: must be a positive integer"),
+        ('{ address = "http://posts", answer_within = 0 }', f"answer_within: {NO_TIME}"),
+        ('{ address = "http://posts", connect_within = -1.5 }', f"connect_within: {NO_TIME}"),
+        ('{ address = "http://posts", silence = inf }', f"silence: {NO_TIME}"),
+        ('{ address = "http://posts", idle = "3" }', f"idle: {NO_TIME}"),
+        ('{ address = "http://posts", silence = nan }', f"silence: {NO_TIME}"),
+        ('{ address = "http://posts", connections = 0.5 }', "connections: must be a positive integer"),
         ('{ address = "http://posts", answerwithin = 9 }', "answerwithin: unknown word"),
         ('{ address = "http://posts", session_cookies = 1 }', "session_cookies: must be true or false"),
-        ('{ address = "https://posts" }', "address: 'https://posts' is not http://host:port"),
+        ('{ address = "ftp://posts" }', "address: 'ftp://posts' is not http://host:port or https://host:port"),
         ('{ address = ["http://posts", 1] }', "address: must be a text"),
     ],
 )
@@ -93,14 +109,14 @@ def test_a_bad_table_of_an_upstream_is_refused(value: str, reason: str) -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ('"https://posts"', "'https://posts' is not http://host:port"),
-        ('"posts:8002"', "'posts:8002' is not http://host:port"),
-        ('"http://"', "'http://' is not http://host:port"),
-        ('"http://posts/x"', "'http://posts/x' is not http://host:port"),
-        ('"http://u:p@posts"', "'http://u:p@posts' is not http://host:port"),
-        ('"http://posts?x"', "'http://posts?x' is not http://host:port"),
-        ('"http://po sts"', "'http://po sts' is not http://host:port"),
-        ('"http://posts:0"', "'http://posts:0' is not http://host:port"),
+        ('"ftp://posts"', "'ftp://posts' is not http://host:port or https://host:port"),
+        ('"posts:8002"', "'posts:8002' is not http://host:port or https://host:port"),
+        ('"http://"', "'http://' is not http://host:port or https://host:port"),
+        ('"http://posts/x"', "'http://posts/x' is not http://host:port or https://host:port"),
+        ('"http://u:p@posts"', "'http://u:p@posts' is not http://host:port or https://host:port"),
+        ('"http://posts?x"', "'http://posts?x' is not http://host:port or https://host:port"),
+        ('"http://po sts"', "'http://po sts' is not http://host:port or https://host:port"),
+        ('"http://posts:0"', "'http://posts:0' is not http://host:port or https://host:port"),
         ('"http://posts:x"', "'http://posts:x' is not a URL"),
         ('"http://[posts"', "'http://[posts' is not a URL"),
         ('"unix:posts.sock"', "'unix:posts.sock' is not unix:/path/of/a/socket"),
@@ -108,7 +124,7 @@ def test_a_bad_table_of_an_upstream_is_refused(value: str, reason: str) -> None:
         ('"unix:/run/posts\\n"', r"'unix:/run/posts\n' is not unix:/path/of/a/socket"),
         ('"unix:/run/posts\\u0000"', r"'unix:/run/posts\x00' is not unix:/path/of/a/socket"),
         ('"${NOPE}"', "there is no setting NOPE"),
-        ('"${BAD}"', "'https://posts' is not http://host:port"),
+        ('"${BAD}"', "'ftp://posts' is not http://host:port or https://host:port"),
         ("7", "must be a text or a list of texts"),
         ("[]", "must be a text or a list of texts"),
     ],

@@ -14,7 +14,7 @@ from gateway.policy.rules import Policy, Rule
 from gateway.policy.spellings import Spelling, read_spelling
 from gateway.proving.cases import NOBODY
 from gateway.proving.diff import Diff, compare_policies
-from gateway.proving.outcomes import Outcome
+from gateway.proving.outcomes import Outcome, describe_pair
 from gateway.proving.rulings import Ruling, read_ruling
 from gateway.settings import DEFAULT_RULES
 from tests.support.generated_policies import CHANGES, PolicyMaker
@@ -352,6 +352,8 @@ CHANGED_WORDS: dict[str, tuple[str, str]] = {
     "paths": (rule("/a"), rule("/a", paths='"encoded"')),
     "strip": (rule("/a/b"), rule("/a/b", strip='"/a"')),
     "cookies": (rule("/a"), rule("/a", cookies='"session"')),
+    "hosts": (rule("/a"), rule("/a", hosts='"a.example"')),
+    "cors": (rule("/a"), rule("/a", cors='"https://app.example"')),
 }
 
 
@@ -385,3 +387,44 @@ def test_edits_of_the_policy_that_ships(path: str, edit: Callable[[str], str]) -
     check_changes(diff, old, new)
     assert path in {difference.path.text for difference in diff.differences}
     assert len({difference.path.text for difference in diff.differences}) <= 2
+
+
+def test_a_change_at_one_host_is_told_of_that_host() -> None:
+    """Hosts are a dimension: what changes at one of them is found, and said of that one alone."""
+    here, there = {"hosts": '"a.example"'}, {"hosts": '["a.example", "b.example"]'}
+    old = read(rule("/a", "page", **there), rule("/:x*", "page"))
+    new = read(rule("/a", "public", **here), rule("/a", "page", **there), rule("/:x*", "page"))
+    diff = compare_policies(old, new)
+    assert [(each.path.text, each.when) for each in diff.differences] == [("/a", "with host = a.example")]
+    assert "/a GET HEAD: anonymous 302 posts" in list_changes(diff, "navigating")
+    assert not diff.undecided
+
+
+def test_nothing_is_said_of_hosts_that_no_rule_is_about() -> None:
+    """Where all rules for a path name their hosts, all others get 404 from either policy."""
+    old, new = (read(rule("/a", hosts=f'"{host}.example"')) for host in "ab")
+    diff = compare_policies(old, new)
+    assert {each.when for each in diff.differences} == {"with host = a.example", "with host = b.example"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (None, '"*"', "read by everybody, who may send"),
+        ('"https://app.example"', None, "read by no other origin"),
+        (
+            '"https://a.example"',
+            '{ origins = "https://a.example", credentials = true }',
+            "may use the caller's cookies",
+        ),
+    ],
+)
+def test_who_may_read_is_a_part_of_the_outcome(old: str | None, new: str | None, said: str) -> None:
+    """A change of who may read the answers, or use the caller's cookies, is a change of every request of the rule."""
+    before, after = (read(rule("/a", "protected", **({"cors": cors} if cors else {}))) for cors in (old, new))
+    diff = compare_policies(before, after)
+    assert {method for each in diff.differences for change in each.changes for method in change.methods} >= {
+        "GET",
+        "PUT",
+    }
+    assert all(said in describe_pair(change.old, change.new)[1] for each in diff.differences for change in each.changes)

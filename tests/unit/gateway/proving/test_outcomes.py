@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.policy.rules import Replica, Upstream
+from gateway.policy.upstreams import Replica, Upstream
 from gateway.proving.diff import Diff, compare_policies
 from gateway.proving.outcomes import Outcome, describe, describe_pair
 from tests.support.policies import read, rule
@@ -38,6 +38,14 @@ PASSING = Outcome(None, POSTS)
             PASSING,
             Outcome(None, Upstream("posts", POSTS.replicas, session_cookies=True)),
             ("passes to posts, without NextAuth's cookies", "passes to posts, with NextAuth's cookies"),
+        ),
+        (
+            PASSING,
+            Outcome(None, Upstream("posts", POSTS.replicas, silence=3600, connections=8)),
+            (
+                "passes to posts, silence as usual, connections as usual",
+                "passes to posts, silence = 3600, connections = 8",
+            ),
         ),
         (
             Outcome(401, message="No", headers=(("WWW-Authenticate", "a"),)),

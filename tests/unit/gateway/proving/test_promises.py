@@ -216,3 +216,37 @@ def test_the_tutorials_pages_opened_by_mistake_are_not_taken() -> None:
         match=r"never_public /userposts/:path\*: broken by GET /userposts \(anonymous\): line \d+: public",
     ):
         check_promises(parse_policy(text, ADDRESSES), OWN)
+
+
+HERE = {"hosts": '"a.example"'}
+
+
+@pytest.mark.parametrize(
+    ("promise", "rules", "said"),
+    [
+        ('goes_to = { posts = ["/a"] }', [rule("/a", **HERE)], "holds"),
+        ('goes_to = { posts = ["/a"] }', [rule("/a", **HERE), rule("/b")], "holds"),
+        (
+            'goes_to = { posts = ["/a"] }',
+            [rule("/a", **HERE), rule("/:x", upstream='"gateway"')],
+            "broken by GET /a (anonymous, Host: ",
+        ),
+        ('same_as_nextjs = ["/a"]', [rule("/a", "page", **HERE), rule("/b")], "holds"),
+        (
+            'same_as_nextjs = ["/a"]',
+            [rule("/a", "page", **HERE), rule("/a", "protected")],
+            "broken by GET /a (anonymous, Host: ",
+        ),
+        ('goes_to = { posts = ["/a"] }', [rule("/b", **HERE)], "broken by GET /a (anonymous): no rule decides it"),
+        ('never_public = ["/a"]', [rule("/a", "page"), rule("/b", **HERE)], "holds"),
+        (
+            'never_public = ["/a"]',
+            [rule("/a", **HERE), rule("/:x*", "page")],
+            "broken by GET /a (anonymous, Host: a.example): ",
+        ),
+        ('never_public = ["/a"]', [rule("/a", "page", **HERE), rule("/a")], "broken by GET /a (anonymous, Host: "),
+    ],
+)
+def test_a_promise_is_about_all_hosts(promise: str, rules: list[str], said: str) -> None:
+    """What holds at one host alone does not hold; but where no rule for the path is about a host, it is not meant."""
+    assert answer(promise, *rules).startswith(said)

@@ -2,14 +2,15 @@
 
 import pytest
 
-from gateway.policy.decision import apply_rule
+from gateway.policy.decision import RedirectToSignIn, Refuse, apply_rule
 from gateway.policy.rules import Candidate, Rule
 from gateway.proving.cubes import merge_points
 from gateway.proving.outcomes import outcome_of
 from gateway.proving.paths import read_path
 from gateway.proving.rulings import make_request, see_caller
 from gateway.proving.situations import NOW, TOKEN, Sender, Situation, Ways
-from shared.tokens.authentication import Anonymous, Caller
+from gateway.wire.raw_headers import RawHeader
+from shared.tokens.authentication import Anonymous, Caller, Reason
 from tests.support.generated_policies import PolicyMaker
 from tests.support.policies import read, rule
 
@@ -125,6 +126,19 @@ OWN = {"authorization": '"own"'}
 def test_situations_in_words(words: list[dict[str, str]], chosen: list[Situation], who: str, how: str) -> None:
     """People read who sends a request, and what is special about it."""
     assert describe(words, "GET", chosen) == (who, how)
+
+
+@pytest.mark.parametrize(
+    "header", [(b"accept", b"application/json"), (b"x-requested-with", b"XMLHttpRequest"), (b"accept", b"text/html")]
+)
+def test_a_navigation_is_one_whatever_else_the_request_says(header: RawHeader) -> None:
+    """Both kinds are tried of a request with a header by which scripts are known where there is no Fetch Metadata."""
+    request = make_request(read_path("/"))._replace(headers=(header,))
+    (page,) = read(rule("/", "page")).rules
+    side = Candidate(page, page.matchers[0], None)
+    asked = [Situation(Sender(), is_fetch=is_fetch) for is_fetch in (False, True)]
+    found = [type(apply_rule(side, each.put_into(request), Anonymous(Reason.MISSING))) for each in asked]
+    assert found == [RedirectToSignIn, Refuse]
 
 
 def test_forms_in_words() -> None:

@@ -4,18 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.wire.headers import (
-    Origin,
-    PassingHeaders,
-    RawHeader,
-    encode_lines,
-    encode_own_headers,
-    keep_answer_headers,
-    list_words,
-    read_passing_headers,
-    split_lines,
-)
+from gateway.wire.headers import Origin, PassingHeaders, encode_own_headers, keep_answer_headers, read_passing_headers
 from gateway.wire.limits import MAX_HEADERS
+from gateway.wire.raw_headers import RawHeader, encode_lines, list_words, split_lines
 from shared.errors import BadRequest, HeadersTooLarge
 from shared.tokens.protocol import PROTOCOLS
 from shared.tokens.session_cookie import CookieNames, parse_cookies

@@ -8,16 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.tokens.protocol import PROTOCOLS
+from shared.tokens.protocol import PROTOCOLS, Version
 from shared.tokens.session_cookie import (
     CookieNames,
-    clear_cookie,
     find_session_value,
     list_session_pieces,
     parse_cookies,
     session_cookies,
-    set_cookie,
 )
+from shared.tokens.set_cookie import clear_cookie, set_cookie
 
 NOW = 1_800_000_000
 HTTP, HTTPS = CookieNames.of("http://localhost:3000"), CookieNames.of("https://example.com")
@@ -182,6 +181,52 @@ def test_clearing() -> None:
     """A cleared cookie is empty, expires at once, and has the attributes it was set with."""
     assert clear_cookie(NAME, secure=False) == f"{NAME}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"
     assert clear_cookie(HTTPS.csrf, secure=True) == f"{HTTPS.csrf}=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax"
+
+
+# A domain's cookies
+
+
+@pytest.mark.parametrize("version", ["4", "5"])
+def test_which_cookies_a_domain_shares(version: Version) -> None:
+    """All but the csrf token, the flow and the device, which no other host can set; and there is a second device."""
+    names = CookieNames.of("https://id.example.com", PROTOCOLS[version], "example.com")
+    shared = {names.session, names.callback, names.shared_device, names.state, names.nonce, names.verifier}
+    own = {names.csrf, names.flow, names.device}
+    assert {name for name in shared | own if "Domain=" in names.set(name, "x", ())[0]} == shared
+    assert all(name.startswith("__Host-") for name in own)
+    assert all(name.startswith("__Secure-") for name in shared)
+    assert names.devices == (names.device, names.shared_device)
+
+
+def test_a_cookie_of_the_domain_replaces_that_of_the_host() -> None:
+    """An older cookie of the host alone would be sent first, and count: each answer that sets one clears it."""
+    names = CookieNames.of("https://id.example.com", domain="example.com")
+    kept = f"{names.session}=x; Domain=example.com; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; "
+    cleared = f"{names.session}=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax"
+    assert session_cookies(names, "x", 0, []) == [f"{kept}HttpOnly; Secure; SameSite=Lax"]
+    assert session_cookies(names, "x", 0, [names.session]) == [cleared, f"{kept}HttpOnly; Secure; SameSite=Lax"]
+
+
+def test_clearing_a_cookie_of_the_domain_clears_both() -> None:
+    """The browser does not say which of the two it sent."""
+    names = CookieNames.of("https://id.example.com", domain="example.com")
+    attributes = "HttpOnly; Secure; SameSite=Lax"
+    assert names.clear(names.session) == [
+        f"{names.session}=; Max-Age=0; Path=/; {attributes}",
+        f"{names.session}=; Max-Age=0; Domain=example.com; Path=/; {attributes}",
+    ]
+    assert names.clear(names.csrf) == [f"{names.csrf}=; Max-Age=0; Path=/; {attributes}"]
+    stale = [f"{names.session}.{number}" for number in range(2)]
+    assert [line.partition("; HttpOnly")[0] for line in session_cookies(names, "x", 0, stale)[:-1]] == [
+        f"{piece}=; Max-Age=0; {domain}Path=/" for piece in stale for domain in ("", "Domain=example.com; ")
+    ]
+
+
+def test_the_device_cookie_of_a_domain_that_was_given_up_is_ours() -> None:
+    """A browser may still have it, and while its session is live it opens that: no other service ever sees it."""
+    assert HTTPS.devices == (HTTPS.device,)
+    assert HTTPS.owns("__Secure-gatepost.shared-device")
+    assert HTTP.owns("gatepost.shared-device")
 
 
 def test_pieces_are_listed_in_order() -> None:

@@ -11,8 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Scope
 
+from shared.errors import AppError, Forbidden, NotFound, Unauthorized
 from shared.observing.request_context import record_of
-from shared.web.error_pages import Words
+from shared.web.brand_table import Link
+from shared.web.branding import PLAIN, BrandFile, Branding
+from shared.web.error_pages import Words, describe_error
+from shared.web.error_responses import render_error
+from shared.web.lacking import LACKS
 from shared.web.pages import ASSETS, HERE, content_security_policy, render_page
 
 SCOPE: Scope = {"type": "http", "headers": []}
@@ -83,7 +88,7 @@ def test_assets_change_their_address_with_their_content() -> None:
     """No browser mixes an old stylesheet with a new page: the address of each asset identifies its content."""
     for name in ("gatepost.css", "gatepost.js", "gatepost.svg"):
         version = hashlib.sha256((ASSETS / name).read_bytes()).hexdigest()[:8]
-        assert f'"/assets/{name}?v={version}"' in error_page("")
+        assert f'"/_gatepost/assets/{name}?v={version}"' in error_page("")
 
 
 def test_the_head_names_who_reads() -> None:
@@ -125,3 +130,114 @@ def test_signing_in_leads_back(method: str, path: str, query: bytes, way_back: s
 def test_assets_are_there() -> None:
     """Everything that every page links to is in the assets."""
     assert {"gatepost.css", "gatepost.js", "gatepost.svg", "favicon.ico"} <= {asset.name for asset in ASSETS.iterdir()}
+
+
+class Application:
+    """An application as pages see it: whose they are, and what is not there."""
+
+    def __init__(self, branding: Branding = PLAIN, *lacks: str) -> None:
+        self.state = self
+        self.branding = branding
+        self.find_lacks = lambda: frozenset(lacks)
+
+
+def show(application: Application, *, name: str | None = None, language: str = "en", told: str = "") -> str:
+    """Return a page of an application, to somebody with that name."""
+    headers = [(b"accept-language", language.encode()), *([(LACKS, told.encode())] if told else [])]
+    scope: Scope = {"type": "http", "method": "GET", "path": "/x", "headers": headers, "app": application}
+    record_of(scope).user_name = name
+    return bytes(render_page(scope, "error.html", status=404, words=Words("x"), request_id="").body).decode()
+
+
+def list_ways(page: str) -> list[str]:
+    """Return where a page links to, without assets and the link over its head."""
+    return [each for each in re.findall(r'href="([^"]*)"', page) if not each.startswith(("/_gatepost", "#"))]
+
+
+@pytest.mark.parametrize("name", [None, "Ada"])
+def test_what_is_not_there_is_not_linked(name: str | None) -> None:
+    """A page links to nothing that no rule reaches, whether the gateway says so or the application knows it."""
+    lacking = ("home", "feed", "posts", "account", "sign-up", "docs")
+    signed_in_or_not = "/api/auth/signout" if name else "/api/auth/signin?callbackUrl=%2Fx"
+    for application, told in ((Application(PLAIN, *lacking), ""), (Application(), " ".join(lacking))):
+        page = show(application, name=name, told=told)
+        assert set(list_ways(page)) == {"/api/auth/signin", signed_in_or_not}
+        assert "post" not in page.lower().replace("gatepost", "")
+    assert "/signup" not in show(Application(PLAIN, "sign-up"))
+    assert "/signup" in show(Application())
+
+
+def test_the_pages_are_an_operators_own() -> None:
+    """Name, links, stylesheet, logo and texts are those of the folder; ours comes first, and nothing else changes."""
+    links = (
+        Link("/reports", {"en": "Reports", "ko": "보고서"}, signed_in=False),
+        Link("/mine", {"en": "Mine", "ko": "내"}, signed_in=True),
+    )
+    files = {each.name: each for each in (BrandFile("style.css", b"a {}"), BrandFile("logo.png", b"-"))}
+    application = Application(Branding("Acme & Co", "/mine", links, files, {"en": {"Sign in": "<Log in>"}}))
+    page = show(application)
+    assert "<title>X · Acme &amp; Co</title>" in page
+    assert 'alt="Acme &amp; Co"' in page
+    assert "Gatepost" not in page
+    assert page.index("gatepost.css") < page.index(files["style.css"].url)
+    assert page.count(files["logo.png"].url) == 2
+    assert 'href="/reports">Reports</a>' in page
+    assert "/mine" not in page
+    assert "&lt;Log in&gt;</a>" in page
+    assert ">보고서</a>" in show(application, language="ko")
+    assert '<a href="/mine">Mine</a>' in show(application, name="Ada")
+    assert "/reports" not in show(application, told="/reports")
+
+
+def test_the_first_page_stands_in_for_a_home() -> None:
+    """Where nothing is at the root, the way on leads to an operator's first page, if that is there."""
+    branded = Application(Branding(first_page="/mine"), "home")
+    assert '<a class="brand" href="/mine">' in show(branded)
+    assert '<a class="brand" href="/api/auth/signin">' in show(branded, told="/mine")
+
+
+def go_on_from(status_of: AppError, headers: dict[bytes, bytes], method: str = "GET", name: str | None = None) -> str:
+    """Return the buttons of an error's page."""
+    sent = [(b"accept", b"text/html"), (b"host", b"example.com"), *headers.items()]
+    scope: Scope = {"type": "http", "method": method, "path": "/x", "query_string": b"", "headers": sent}
+    record_of(scope).user_name = name
+    page = bytes(render_error(scope, status_of).body).decode()
+    return page.partition('<p class="actions">')[2].partition("</p>")[0]
+
+
+@pytest.mark.parametrize(
+    ("referer", "back"),
+    [
+        ("http://example.com/reports?by=day&x=%22", "/reports?by=day&amp;x=%22"),
+        ("http://example.com/", "/"),
+        ("http://example.com/x", None),  # the page itself
+        ("http://example.com//evil.example", None),
+        ("http://example.com/\\evil.example", None),
+        ("http://example.com/api/auth/callback/email?token=1", None),
+        ("http://evil.example/reports", None),
+        ("http://example.com@evil.example/", None),
+        ("http://[", None),
+        ("reports", None),
+    ],
+)
+def test_an_error_leads_back(referer: str, back: str | None) -> None:
+    """The page of an error leads back to the page of this site that the browser came from, and nowhere else."""
+    buttons = go_on_from(NotFound(), {b"referer": referer.encode()})
+    assert re.findall(r'href="([^"]*)">Go back', buttons) == ([back] if back is not None else [])
+    assert 'href="/">Go to the home page' in buttons
+
+
+def test_a_form_sent_after_the_session_ended_can_be_sent_again() -> None:
+    """The page says that nothing was saved, and signs in in another tab, so that what was typed stays in this one."""
+    buttons = go_on_from(Unauthorized(), {b"referer": b"http://example.com/form"}, method="POST")
+    assert buttons.count("<a ") == 1  # any other way leads to an empty form
+    assert 'target="_blank"' in buttons
+    assert "notice=again" in buttons
+    assert describe_error(Unauthorized(), "POST").heading == "You were signed out, so this was not saved"
+
+
+def test_who_may_not_see_a_page_can_sign_in_as_somebody_else() -> None:
+    """A 403 offers another account to whoever is signed in, and leads back to the page."""
+    way = 'href="/api/auth/signin?callbackUrl=%2Fx&amp;prompt=login"'
+    assert way in go_on_from(Forbidden(), {}, name="Ada")
+    assert way not in go_on_from(Forbidden(), {})

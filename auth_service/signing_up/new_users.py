@@ -11,6 +11,7 @@ from typing import TypeAlias, TypeVar
 from auth_service.clients import Client
 from auth_service.errors import EmailTaken
 from auth_service.sessions import Sessions
+from auth_service.signing_up.invitations import Invitations
 from auth_service.tables.audit import Event, insert_audit_line
 from auth_service.tables.codes import end_codes_of
 from auth_service.tables.identities import delete_identities_of
@@ -38,11 +39,15 @@ Then: TypeAlias = Callable[[Connection, User], Awaitable[T]]
 
 @dataclass(frozen=True, slots=True)
 class NewUser:
-    """Somebody who is to have an account; without a password where they sign in otherwise."""
+    """Somebody who is to have an account; without a password where they sign in otherwise.
+
+    ``invitation`` is by which they may, if that takes one (``invitations``).
+    """
 
     name: str
     email: str
     password_hash: str | None = field(repr=False)
+    invitation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +56,12 @@ class NewUsers:
 
     database: Database
     epoch_watch: EpochWatch
+    invitations: Invitations
 
-    async def store(self, new: NewUser, client: Client, then: Then[T], first: First | None = None) -> T:
-        """Store a new user and return the result of ``then``; raises EmailTaken.
+    async def store(
+        self, new: NewUser, client: Client, then: Then[T], first: First | None = None, *, by_operator: bool = False
+    ) -> T:
+        """Store a new user and return the result of ``then``; raises EmailTaken, SignUpClosed, InvitationWanted.
 
         ``first`` and ``then`` are called in the same transaction, before and after.
         """
@@ -64,7 +72,9 @@ class NewUsers:
                     await first(connection)
                 user = await _store_user(connection, new, client)
                 if user is None:
-                    return None
+                    return None  # and has cost no invitation
+                if not by_operator:
+                    await self.invitations.use(connection, new.invitation)
                 done = await then(connection, user)
                 await insert_user_change(connection, ChangeKind.CREATED, user)  # last: the other feed goes first
                 return done

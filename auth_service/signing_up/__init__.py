@@ -1,0 +1,1 @@
+"""Signing up: who may, and how an account becomes somebody's."""

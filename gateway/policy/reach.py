@@ -1,0 +1,69 @@
+"""Which of our pages the rules reach, so that no page links to one that is not there. Pure.
+
+A page of ours is there where the rule that decides ``GET`` of its path leads to who has it: the account's pages are the
+auth service's, which gets the session cookies; the API's description is the gateway's own. Posts are there where a
+matcher names ``/userposts``; one for everything (``/:path*``) does not say so, as anybody may stand behind it. A
+link of an operator's own is there where any rule decides its path. Conditions and hosts of rules are not looked at.
+
+What is missing is told to who has pages (``shared.web.lacking``): nothing, where nothing is.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from gateway.policy.canonical_paths import PathRefused, canonicalize_path
+from gateway.policy.rules import Candidate, Policy
+from gateway.wire.raw_headers import encode_lines
+from shared.web.lacking import LACKS, OurPage, write_lacking
+
+_OF_ACCOUNTS = {OurPage.ACCOUNT: "/account", OurPage.SIGN_UP: "/signup", OurPage.FORGOT: "/forgot"}
+_POSTS, _DOCS = "/userposts", "/docs"
+
+
+def tell_lacking(policy: Policy, links: Iterable[str] = ()) -> Policy:
+    """Return the policy, whose upstreams with pages are told what it lacks; ``links`` are an operator's own."""
+    lacks = frozenset(_list_lacking(policy, links))
+    if not lacks:
+        return policy
+    line, posts = encode_lines([(LACKS, write_lacking(lacks).encode())]), _find_posts(policy)
+    upstreams = (
+        replace(each, told=line) if each.session_cookies or (posts and posts.upstream is each) else each
+        for each in policy.upstreams
+    )
+    return Policy(rules=policy.rules, upstreams=tuple(upstreams), never_routed=policy.never_routed, lacks=lacks)
+
+
+def reaches(policy: Policy, path: str) -> bool:
+    """Tell whether a rule decides what a browser gets at a path."""
+    return _find(policy, path) is not None
+
+
+def _list_lacking(policy: Policy, links: Iterable[str]) -> Iterator[str]:
+    home, posts, docs = _find(policy, "/"), _find_posts(policy), _find(policy, _DOCS)
+    if home is None:
+        yield OurPage.HOME
+    if posts is None:
+        yield OurPage.POSTS
+    if posts is None or home is None or home.upstream is not posts.upstream:
+        yield OurPage.FEED
+    if docs is None or docs.upstream is not None or not docs.matcher.prefix.startswith(_DOCS):
+        yield OurPage.DOCS
+    for page, path in _OF_ACCOUNTS.items():
+        found = _find(policy, path)
+        if found is None or found.upstream is None or not found.upstream.session_cookies:
+            yield page
+    yield from (link for link in links if link.startswith("/") and not reaches(policy, link.partition("?")[0]))
+
+
+def _find_posts(policy: Policy) -> Candidate | None:
+    found = _find(policy, _POSTS)
+    return found if found is not None and found.matcher.prefix.startswith(_POSTS) else None
+
+
+def _find(policy: Policy, path: str) -> Candidate | None:
+    """Return the rule that decides ``GET`` of a path, or None."""
+    try:
+        text = canonicalize_path(path.partition("#")[0].encode()).text
+    except PathRefused:
+        return None
+    return next((each for each in policy.list_candidates(text) if "GET" in each.rule.methods), None)
