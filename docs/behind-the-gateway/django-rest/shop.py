@@ -2,7 +2,7 @@
 
     python shop.py migrate        and any other command of Django's
 
-Nothing in it is about Gatepost. The three settings that any Django behind a proxy needs are marked.
+Nothing in it is about Gatepost. What any Django behind a proxy has to be told is marked.
 """
 
 import os

@@ -58,6 +58,6 @@ async def test_nobody_listens_who_has_not_signed_in(visitor: httpx2.AsyncClient)
 
 async def test_the_name_is_nobody_elses(colleague: httpx2.AsyncClient, grace: Person) -> None:
     """The name is the one of the account, whichever is sent along."""
-    headers = {"Remote-Name": "Ada", "Last-Event-ID": "1"}
+    headers = {"Remote-Name": "Ada", "remote_name": "Ada", "Last-Event-ID": "1"}
     async with colleague.stream("GET", PATH, headers=headers) as answer:
         assert await read_events(answer.aiter_lines(), 1) == [f"2 for {grace.name}"]

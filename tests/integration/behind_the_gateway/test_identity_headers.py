@@ -14,7 +14,7 @@ from tests.support.recipes import Operate, Recipes, Running
 from tests.support.running_stack import StackUrls
 
 FROM_HERE = {"Sec-Fetch-Site": "same-origin"}
-CLAIMS = {"Remote-User": "1", "Remote-Groups": "editor", "X-Remote-User": "1"}
+CLAIMS = {"Remote-User": "1", "Remote-Groups": "editor", "X-Remote-User": "1", "remote_user": "1"}
 
 
 @pytest.fixture(scope="module", autouse=True)
