@@ -154,7 +154,7 @@ async def test_a_bad_password_costs_no_letter(strict: httpx2.AsyncClient) -> Non
 async def test_nothing_tells_whether_an_address_has_an_account(
     strict_app: Starlette, strict: httpx2.AsyncClient, app: Starlette, database: asyncpg.Connection
 ) -> None:
-    """Many taken addresses and as many free ones: the same bytes, cookies, statements and number of letters, and the time.
+    """Taken and free addresses get the same bytes, cookies, statements and number of letters, and the same time.
 
     Taken ones are told by the letter, which has no code; no answer to a code tells either.
     """
