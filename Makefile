@@ -16,6 +16,7 @@ IN_PROCESSES := -n 2 --no-loadscope-reorder
 ORDERS := examples/orders-fastapi
 HASHES := tests/hashes
 VERIFIERS := tests/verify_elsewhere
+RECIPES := tests/behind_the_gateway
 
 # Only what make itself is told: in a shell, MAIL names the file with somebody's letters.
 WITH_MAILBOX := $(if $(filter command,$(origin MAIL)),$(if $(filter mailbox,$(MAIL)),--mailbox,$(error there is no MAIL=$(MAIL), only MAIL=mailbox)))
@@ -60,7 +61,7 @@ plain: $(VENV)/ready-to-work ## Test the services with all of fast/ switched off
 key-pair: $(VENV)/ready-to-work $(HASHES)/.venv/ready ## Test the services, and the running stack, with access tokens signed by a key pair
 	$(PYTEST) tests/service/auth tests/service/gateway tests/service/posts tests/service/restore tests/integration/test_story.py \
 		tests/integration/test_following.py --key-pair
-integration: $(VENV)/ready-to-work $(ORDERS)/.venv/ready $(VERIFIERS)/.venv/ready ## Test the running stack over HTTP, with a browser and real clients; needs node and npm
+integration: $(VENV)/ready-to-work $(ORDERS)/.venv/ready $(VERIFIERS)/.venv/ready $(RECIPES)/.venv/ready ## Test the running stack over HTTP, with a browser and real clients; needs node and npm
 	$(PYTEST) tests/integration
 attacks: $(VENV)/ready-to-work ## Attack the gateway with the lists of tests/attacks
 	$(PYTEST) tests/attacks
@@ -70,7 +71,7 @@ containers: $(VENV)/ready-to-work ## Test the containers
 	$(PYTEST) tests/containers
 
 .PHONY: test
-test: $(VENV)/ready-to-work $(ORDERS)/.venv/ready $(HASHES)/.venv/ready $(VERIFIERS)/.venv/ready ## All tests, in two processes
+test: $(VENV)/ready-to-work $(ORDERS)/.venv/ready $(HASHES)/.venv/ready $(VERIFIERS)/.venv/ready $(RECIPES)/.venv/ready ## All tests, in two processes
 	$(PYTEST) $(IN_PROCESSES) $(PYTEST_OPTIONS)
 
 .PHONY: messages
@@ -141,8 +142,8 @@ lock: $(VENV)/ready-to-work ## Resolve the requirements anew and lock them with 
 .PHONY: clean
 clean: ## Remove the virtual environment and what tools left; .data stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
-	rm -rf $(PEERS)/fastapi_sqlalchemy/.venv $(ORDERS)/.venv $(HASHES)/.venv $(VERIFIERS)/.venv $(PEERS)/fastify_pg/node_modules $(PEERS)/next_auth/node_modules $(PEERS)/next_auth/.next
-	rm -rf .programs tests/accessibility/node_modules tests/differential/node_modules $(HASHES)/node_modules $(VERIFIERS)/node_modules tests/next_auth/node_modules tests/providers/node_modules $(CLIENT)/node_modules $(CLIENT)/dist examples/nextjs/node_modules examples/nextjs/.next
+	rm -rf $(PEERS)/fastapi_sqlalchemy/.venv $(ORDERS)/.venv $(HASHES)/.venv $(VERIFIERS)/.venv $(RECIPES)/.venv $(PEERS)/fastify_pg/node_modules $(PEERS)/next_auth/node_modules $(PEERS)/next_auth/.next
+	rm -rf .programs tests/accessibility/node_modules tests/differential/node_modules $(HASHES)/node_modules $(VERIFIERS)/node_modules $(RECIPES)/node_modules tests/next_auth/node_modules tests/providers/node_modules $(CLIENT)/node_modules $(CLIENT)/dist examples/nextjs/node_modules examples/nextjs/.next
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help
@@ -170,9 +171,9 @@ $(VENV)/ready-to-work: requirements-dev.txt $(VENV)/ready-to-run
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-# What the benchmark compares with, the example that is a service of somebody else, Django, and others' verifiers: each
-# apart from ours.
-$(PEERS)/fastapi_sqlalchemy/.venv/ready $(ORDERS)/.venv/ready $(HASHES)/.venv/ready $(VERIFIERS)/.venv/ready: %/.venv/ready: %/requirements.txt $(VENV)/created
+# What the benchmark compares with, the example that is a service of somebody else, Django, others' verifiers, and the
+# programs of the recipes: each apart from ours.
+$(PEERS)/fastapi_sqlalchemy/.venv/ready $(ORDERS)/.venv/ready $(HASHES)/.venv/ready $(VERIFIERS)/.venv/ready $(RECIPES)/.venv/ready: %/.venv/ready: %/requirements.txt $(VENV)/created
 	$(BIN)/python -m venv --clear $(@D)
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@

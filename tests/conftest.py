@@ -18,7 +18,10 @@ from shared.fast.switch import FAST
 from tests.support.signers import USUAL, signer_of
 
 # Folders whose files share a stack or containers, or take a port again that they had: one process runs all of each.
-TOGETHER = ("tests/containers/", "tests/integration/", "tests/service/gateway/", "tests/service/restore/")
+TOGETHER = (
+    *("tests/containers/", "tests/integration/behind_the_gateway/", "tests/integration/"),
+    *("tests/service/gateway/", "tests/service/restore/"),
+)
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 

@@ -27,7 +27,7 @@
    by their session cookie alone. Several headers are refused with 400, for two readers could pick different ones.
 9. What is no navigation gets 401 instead of a page: a script could make nothing of it. Browsers tell by Fetch Metadata.
    Where that is missing, as over plain http, a script is known by ``X-Requested-With: XMLHttpRequest``, or by an Accept
-   that takes no page.
+   that takes no page. A handshake of a WebSocket never is one.
 10. A preflight is answered here where a rule has ``cors`` (``preflights``), but not for another proxy.
 """
 
@@ -239,6 +239,8 @@ def _is_own_form(request: RequestFacts) -> bool:
 
 def _may_navigate(request: RequestFacts) -> bool:
     """Tell whether a browser may show the answer; without Fetch Metadata by what scripts say (law 9)."""
+    if request.asks_upgrade and wants_websocket(request.headers):
+        return False
     modes = list_values(request.headers, b"sec-fetch-mode")
     if modes:
         return all(mode == b"navigate" for mode in modes)

@@ -138,7 +138,7 @@ class UpstreamTable(PassingTable):
     silence: Seconds | None = None
     """The seconds for which an answer that has begun, or a WebSocket, may say nothing; 60 and 300 if left out."""
     idle: Seconds | None = None
-    """The seconds for which an unused connection to it is kept, fewer than it keeps one itself; 3 if left out."""
+    """The seconds for which an unused connection to it is kept, fewer than it keeps one itself; 1.5 if left out."""
     connections: Count | None = None
     """How many requests it gets at once; 256 if left out. What lasts, such as an event stream, counts apart."""
     authorities: Annotated[str | None, AfterValidator(_read_authorities), Field(alias="ca_file")] = None

@@ -53,7 +53,7 @@ class Limits:
     connect: float = 1.0
     first_byte: float = 30.0  # from the request's end to its answer's head, connecting included
     silence: float = 60.0  # between two pieces of an answer, and while the upstream is not reading a request
-    idle: float = 3.0  # less than the 5 s after which the upstream itself closes
+    idle: float = 1.5  # less than gunicorn's 2 s, the shortest keep-alive of the usual servers
     back_off: float = 5.0  # for a replica that could not be reached, or said `Connection: close`: it is about to end
     connections: int = 256
     bodies: int = 128

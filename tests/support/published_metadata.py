@@ -1,6 +1,6 @@
 """What providers with a preset publish of themselves, as far as it is read here: their endpoints, and what they can do.
 
-Facts of https://accounts.google.com/.well-known/openid-configuration and of Kakao's at https://kauth.kakao.com, 2026.
+Facts of https://accounts.google.com/.well-known/openid-configuration and of Kakao's at https://kauth.kakao.com.
 """
 
 from collections.abc import Mapping

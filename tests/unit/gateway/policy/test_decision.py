@@ -174,6 +174,8 @@ def test_what_is_no_navigation_is_not_redirected(policy: Policy, mode: str, expe
         ({"accept": "text/html", "x_requested_with": "com.example.app"}, "302"),
         ({"accept": "application/json", "x_requested_with": "XMLHttpRequest", "sec_fetch_mode": "navigate"}, "302"),
         ({"accept": "text/html", "sec_fetch_mode": "cors"}, "401"),
+        ({"connection": "Upgrade", "upgrade": "websocket"}, "401"),
+        ({"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c"}, "302"),
     ],
 )
 def test_a_script_of_an_older_browser_is_not_redirected(policy: Policy, headers: dict[str, str], expected: str) -> None:
