@@ -32,7 +32,7 @@ def public_port() -> int:
 
 @pytest.fixture(scope="module")
 def stack(public_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackUrls]:
-    """Give a stack with three hosts: the documented policy without its role, and one host shows reports to everybody."""
+    """Give a stack with three hosts: the documented policy without its role, and one shows its reports to everybody."""
     rules = tmp_path_factory.mktemp("policy") / "rules.toml"
     head, first, others = (CONFIGURATIONS / "rules.toml").read_text().partition("[[rule]]")
     rules.write_text(head + WIKI_RULE + first + others.replace('role     = "staff"\n', ""))
