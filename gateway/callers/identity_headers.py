@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 
 from gateway.policy.rules import About, IdentityHeader
-from gateway.wire.headers import HAVE_A_MEANING
+from gateway.wire.headers import HAVE_A_MEANING, names_caller
 from gateway.wire.raw_headers import RawHeader, encode_lines, split_lines
 from shared.tokens.claims import Claims
 
@@ -36,6 +36,12 @@ def drop_headers(lines: bytes, names: Collection[bytes]) -> bytes:
     """Return header lines without those that somebody could take for one of ``names`` (law 4)."""
     kept = (header for header in split_lines(lines) if _NO_LETTER.sub(b"-", header[0]) not in names)
     return encode_lines(kept)
+
+
+def is_claim(name: bytes, names: Collection[bytes]) -> bool:
+    """Tell whether somebody could take a header for one of ``names``, or for another by which others name callers."""
+    read = _NO_LETTER.sub(b"-", name)
+    return read in names or names_caller(read)
 
 
 def list_identity(wanted: Iterable[IdentityHeader], claims: Claims) -> Iterator[RawHeader]:

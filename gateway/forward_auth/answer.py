@@ -79,7 +79,8 @@ class ForwardAuth:
         try:
             if head.headers.has_dropped:
                 raise BadRequest("A header's name has an underscore")
-            original = read_question(head.line, head.headers.raw, self._heads)
+            named = {name.encode("ascii") for name in self._gate.policy.identity_names}
+            original = read_question(head.line, head.headers.raw, self._heads, named)
             judgement = self._gate.judge(original, int(time.time()), is_forward_auth=True)
             if self._unknown_keys is not None and self._unknown_keys.may_know(judgement):
                 judgement = await self._unknown_keys.judge_again(original, is_forward_auth=True)

@@ -7,16 +7,17 @@
 3. Nothing is guessed: what is missing, repeated, empty, or given in two ways is refused. So a proxy that passes on a
    client's copies of these headers is found out before it does harm.
 4. Path and query stay raw bytes. They are parsed and judged like those of any other request.
-5. A header by which a client could pretend to be somebody (``X-User-...``, ``Remote-...``) is refused: what the gateway
-   would drop, that proxy sends on. It has to drop it itself, as the files of ``docs/forward-auth`` do. What proxies say
-   of a request's way, and what they themselves add to a question, is none of these.
+5. A header by which a client could pretend to be somebody (``X-User-...``, ``Remote-...``, those by which the policy
+   names callers, and what is read like one of them) is refused: what the gateway would drop, that proxy may send on. It
+   has to drop it before it asks, as the files of ``docs/forward-auth`` do. What proxies say of a request's way, and what
+   they themselves add to a question, is none of these.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 
-from gateway.wire.headers import names_caller
+from gateway.callers.identity_headers import is_claim
 from gateway.wire.raw_headers import RawHeader, write_name
 from gateway.wire.request_heads import RequestHead, RequestHeads, RequestLine, read_line
 from shared.errors import BadRequest
@@ -64,9 +65,14 @@ def choose_dialect(headers: Iterable[RawHeader]) -> Dialect:
     return Dialect.NGINX if is_nginx else Dialect.HTTP
 
 
-def read_question(line: RequestLine, headers: tuple[RawHeader, ...], heads: RequestHeads) -> RequestHead:
-    """Return the head of the request that a question is about, or raise BadRequest."""
-    _check_claims(headers)
+def read_question(
+    line: RequestLine, headers: tuple[RawHeader, ...], heads: RequestHeads, named: Collection[bytes] = ()
+) -> RequestHead:
+    """Return the head of the request that a question is about, or raise BadRequest.
+
+    ``named`` are the headers by which the policy names callers.
+    """
+    _check_claims(headers, named)
     given = _read_proxy_headers(headers)
     scheme, host, url_target = _split_url(given.get(b"x-original-url"))
     below = line.raw_path[len(QUESTION_PATH) :]
@@ -81,9 +87,9 @@ def read_question(line: RequestLine, headers: tuple[RawHeader, ...], heads: Requ
     return heads.describe(original_line, _original_headers(headers, host, given.get(b"x-forwarded-host")))
 
 
-def _check_claims(headers: tuple[RawHeader, ...]) -> None:
+def _check_claims(headers: tuple[RawHeader, ...], named: Collection[bytes]) -> None:
     for name, _ in headers:
-        if names_caller(name) and name not in _OF_PROXIES:
+        if name not in _OF_PROXIES and is_claim(name, named):
             shown = write_name(name.decode("latin-1"))
             raise BadRequest(Sentence("{header} claims who calls: the proxy has to drop it", header=shown))
 
