@@ -9,8 +9,8 @@
 4. Path and query stay raw bytes. They are parsed and judged like those of any other request.
 5. A header by which a client could pretend to be somebody (``X-User-...``, ``Remote-...``, those by which the policy
    names callers, and what is read like one of them) is refused: what the gateway would drop, that proxy may send on. It
-   has to drop it before it asks, as the files of ``docs/forward-auth`` do. What proxies say of a request's way, and what
-   they themselves add to a question, is none of these.
+   has to drop it before it asks, as the files of ``docs/forward-auth`` do. What proxies say of a request's way, and
+   what they themselves add to a question, is none of these.
 """
 
 import re
