@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from gateway.matching.matchers import compile_matcher
 from gateway.policy.checks import RuleRefused, check_rules
-from gateway.policy.rules import NEVER_ROUTED, Policy, PolicyInvalid, Rule
+from gateway.policy.rules import INTERNAL, NEVER_ROUTED, Policy, PolicyInvalid, Rule
 from gateway.policy.schema import PolicyFile
 from gateway.policy.tables import Table
 from shared.toml_lines import KeyPath, TomlInvalid, get_line, list_lines, parse_toml
@@ -58,7 +58,7 @@ def parse_policy(
     policy = Policy(
         rules,
         tuple(upstream.to_upstream(name) for name, upstream in tables.upstreams.items()),
-        tuple(compile_matcher(prefix + source) for prefix in _list_prefixes(rules) for source in NEVER_ROUTED),
+        tuple(map(compile_matcher, [*NEVER_ROUTED, *(prefix + INTERNAL for prefix in _list_prefixes(rules))])),
     )
     try:
         check_rules(policy, served)
@@ -69,8 +69,8 @@ def parse_policy(
 
 
 def _list_prefixes(rules: Iterable[Rule]) -> list[str]:
-    """Return what upstreams do not see of a path: what is never routed is so behind each of these, too."""
-    return sorted({"", *(rule.strip for rule in rules)})
+    """Return what upstreams do not see of a path."""
+    return sorted({rule.strip for rule in rules if rule.strip})
 
 
 def read_text(path: Path) -> str:

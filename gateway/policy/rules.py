@@ -23,8 +23,10 @@ OWN_UPSTREAM = "gateway"
 PROBES = ("/livez", "/readyz")
 """For operators, by any name of this machine: answered before anything is parsed or decided."""
 
-NEVER_ROUTED = ("/internal/:path*", "/metrics", "/livez", "/readyz", "/_gateway/:path*")
-"""What services serve to one another and to their operators. No rule can route these paths."""
+INTERNAL = "/internal/:path*"
+"""What services serve to one another. No rule can route these paths, behind a prefix neither."""
+NEVER_ROUTED = (INTERNAL, "/metrics", "/livez", "/readyz", "/_gateway/:path*")
+"""The same, and what services serve to their operators; an application behind a prefix may have such paths, too."""
 
 NEXTAUTH_PATHS = "/api/auth/:path*"
 """Where NextAuth's protocol is spoken, by an upstream that gets its cookies."""

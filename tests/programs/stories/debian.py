@@ -289,7 +289,6 @@ PROGRAMS = [
         access="protected",
         matcher='["/node/:path*"]',
         words={"strip": '"/node"'},
-        lacks="no rule routes /metrics",
     ),
     Program("syncthing", "Debian", ("syncthing",), _start_syncthing, _visit_syncthing, "a folder added in its GUI"),
     Program(

@@ -48,8 +48,12 @@ async def test_its_answers_lead_back_below_it(client: httpx2.AsyncClient, posts:
     assert (answer.headers["location"], answer.headers["set-cookie"]) == ("/login?next=/", "a=b; Path=/")
 
 
-async def test_what_is_never_routed_is_not_behind_it_either(gateway: RunningGateway, posts: RawUpstream) -> None:
-    """What a service serves to its operators is not to be had by way of a prefix."""
-    for target in ("/app/metrics", "/app/internal/users", "/app/livez"):
-        assert status_of(await gateway.send_head(f"GET {target} HTTP/1.1")) == 404
+async def test_what_services_say_to_one_another_is_not_behind_it_either(
+    gateway: RunningGateway, posts: RawUpstream
+) -> None:
+    """Their calls are not to be had by way of a prefix; what an application serves to its operators is."""
+    assert status_of(await gateway.send_head("GET /app/internal/users HTTP/1.1")) == 404
     assert posts.received == []
+    for target in ("/app/metrics", "/app/livez"):
+        assert status_of(await gateway.send_head(f"GET {target} HTTP/1.1")) == 200
+    assert [request.target for request in posts.received] == ["/metrics", "/livez"]

@@ -49,7 +49,7 @@ def test_lines_for_a_terminal() -> None:
         "  opens     GET, HEAD: anonymous, not navigating",
     ]
     assert "            GET /a (anonymous, Sec-Fetch-Mode: cors)" in lines
-    assert "  refuses   7 more kinds of request, for another reason (--json lists them)" in lines
+    assert "  refuses   4 more kinds of request, for another reason (--json lists them)" in lines
     assert lines.index("/a and 1 other path") < lines.index("/b and 1 other path")
 
 
