@@ -63,8 +63,8 @@ key-pair: $(VENV)/ready-to-work $(HASHES)/.venv/ready ## Test the services, and 
 		tests/integration/test_following.py --key-pair
 integration: $(VENV)/ready-to-work $(ORDERS)/.venv/ready $(VERIFIERS)/.venv/ready $(RECIPES)/.venv/ready ## Test the running stack over HTTP, with a browser and real clients; needs node and npm
 	$(PYTEST) tests/integration
-attacks: $(VENV)/ready-to-work ## Attack the gateway with the lists of tests/attacks
-	$(PYTEST) tests/attacks
+attacks: $(VENV)/ready-to-work ## Attack the gateway with the whole lists of tests/attacks
+	$(PYTEST) tests/attacks --whole-lists
 differential: $(VENV)/ready-to-work ## Compare matchers with path-to-regexp, cookies and sign-ins elsewhere with next-auth; needs node and npm
 	$(PYTEST) tests/differential
 containers: $(VENV)/ready-to-work ## Test the containers

@@ -31,6 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="let a skipped test fail")
     parser.addoption("--without-fast", action="store_true", help="test with all of fast/ switched off")
     parser.addoption("--key-pair", action="store_true", help="sign access tokens by a key pair, not a shared secret")
+    parser.addoption("--whole-lists", action="store_true", help="send all attacks, where a sample is sent otherwise")
     parser.addoption("--write-tables", action="store_true", help="write generated tables into docs, do not compare")
 
 

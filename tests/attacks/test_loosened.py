@@ -17,6 +17,9 @@ Record = Callable[[str, object], None]
 SIGNS = ["%23", "%3F", "%3B", "%25", "%2F", "%2f", "/", "//", "[", "%2523", "%253B", "%252F", "%25252F", "%2525"]
 """What other spellings are made of, beside what the lists have."""
 
+ABOUT_PATHS = [name for name, policy in LOOSENED.items() if policy.is_about_paths]
+SAMPLED = 4  # with all tests, each policy gets a quarter of the spellings, and another one
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -50,6 +53,14 @@ async def target(
     victim.believes_authorization, victim.believes_session = True, False
 
 
+@pytest.fixture
+def sample(request: pytest.FixtureRequest, target: Target) -> slice:
+    """Give which of the spellings a policy gets."""
+    if request.config.getoption("whole_lists"):
+        return slice(None)
+    return slice(list(LOOSENED.values()).index(target.policy) % SAMPLED, None, SAMPLED)
+
+
 def spell() -> Iterator[Attack]:
     """Give each protected path with one or two signs of other spellings anywhere in it."""
     for method, path in AIMS:
@@ -71,13 +82,12 @@ def name_callers() -> Iterator[Attack]:
 
 
 @pytest.mark.parametrize("family", [*FAMILIES, "spellings"])
+@pytest.mark.parametrize("target", ABOUT_PATHS, indirect=True, scope="module")
 async def test_no_spelling_of_a_path_passes(
-    target: Target, victim: Victim, family: str, record_property: Record
+    target: Target, victim: Victim, family: str, record_property: Record, sample: slice
 ) -> None:
     """However a protected path is written, no word lets an anonymous caller into its handler."""
-    if not target.policy.is_about_paths:
-        pytest.skip("these words are not about paths")
-    attacks = list(spell() if family == "spellings" else FAMILIES[family]())
+    attacks = list(spell() if family == "spellings" else FAMILIES[family]())[sample]
     report(record_property, cases=len(attacks))
     assert await target.attack(victim, attacks) == []
 
