@@ -138,7 +138,7 @@ class Application:
     def __init__(self, branding: Branding = PLAIN, *lacks: str) -> None:
         self.state = self
         self.branding = branding
-        self.find_lacks = lambda: frozenset(lacks)
+        self.find_lacks = lambda _scope: frozenset(lacks)
 
 
 def show(application: Application, *, name: str | None = None, language: str = "en", told: str = "") -> str:
