@@ -15,14 +15,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-HOST = r"^([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$"
-"""A value of Host, in lower case, with or without a port (RFC 9110, section 7.2)."""
-
 LONGEST_PATH, LONGEST_QUERY = 2048, 8192  # bytes that the gateway accepts
 LONGEST_PLACE = LONGEST_PATH + len("?") + LONGEST_QUERY
 LONGEST_WAY_BACK = 32_768
 """Bytes of the sign-in page's query. Whatever place leads there is led back to, and encoding makes it longer."""
 
+_HOST = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
 _ADDRESS = re.compile(r"[0-9.]+")
@@ -78,6 +76,13 @@ class Sites:
 def name_of(host: str) -> str:
     """Return the name in a Host, without its port."""
     return _PORT.sub("", host)
+
+
+def read_host(text: str) -> str:
+    """Return a value of Host, with or without a port (RFC 9110, section 7.2); ValueError for anything else."""
+    if not _HOST.fullmatch(text):
+        raise ValueError(f"{text!r} is not a host in lower case, such as app.example.com or localhost:3000")
+    return text
 
 
 def is_within(name: str, domain: str) -> bool:
