@@ -139,7 +139,10 @@ def _get_variable(name: str, variables: Mapping[str, str], where: KeyPath) -> st
 
 def _is_address(where: KeyPath) -> bool:
     """Tell whether a key is an upstream's address, written in any way, or one of its addresses."""
-    return where[0] == "upstreams" and (len(where) == 2 or where[2] == "address" or isinstance(where[2], int))
+    match where:
+        case ("upstreams", _) | ("upstreams", _, int()) | ("upstreams", _, "address", *_):
+            return True
+    return False
 
 
 def _choose_error(
