@@ -5,7 +5,7 @@ from typing import Annotated, Self, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from gateway.policy.cors import EVERYBODY, USUAL_HEADERS, USUAL_MAX_AGE, Cors, can_have_cookies, read_origin
+from gateway.policy.cors import EVERYBODY, USUAL_HEADERS, USUAL_MAX_AGE, Cors, can_have_cookies, read_reader
 from gateway.policy.tables import Table, Texts, as_list
 
 _NAME = r"[!#$%&'*+.^`|~0-9A-Za-z-]+"
@@ -22,7 +22,7 @@ HeaderName: TypeAlias = Annotated[
 ]
 HeaderNames: TypeAlias = HeaderName | list[HeaderName]
 USUAL_NAMES: list[HeaderName] = list(USUAL_HEADERS)
-Origin: TypeAlias = Annotated[str, AfterValidator(read_origin)]
+Origin: TypeAlias = Annotated[str, AfterValidator(read_reader)]
 
 
 def as_cors(value: object) -> object:

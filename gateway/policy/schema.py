@@ -33,12 +33,12 @@ from gateway.policy.methods import FORWARDED_METHODS, OTHER_METHOD, UsualMethod
 from gateway.policy.rules import Access, Condition, Paths, Rule, Source
 from gateway.policy.tables import Count, PassingTable, Seconds, Table, Text, Texts, as_list, read_text
 from gateway.policy.upstreams import Replica, Upstream
+from shared.web.origins import HOST_NAME
 from shared.web.service_calls import UNIX
 
 FILE = Path(__file__).parents[1] / "rules.schema.json"
 
 _PORTS = {"http": 80, "https": 443}
-_HOST_NAME = r"[a-z0-9._-]+|\[[0-9a-f:.]+\]"
 _SETTING = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 Compiled = TypeVar("Compiled")
@@ -81,7 +81,7 @@ def _check_method(method: str) -> str:
 
 
 def _check_host(host: str) -> str:
-    if not re.fullmatch(_HOST_NAME, host):
+    if not re.fullmatch(HOST_NAME, host):
         raise ValueError(f"{host!r} is not a host in lower case without a port, such as app.example.com")
     return host
 
@@ -126,7 +126,7 @@ Address: TypeAlias = Annotated[Replica, PlainValidator(_read_address)]
 PathMatcher: TypeAlias = Annotated[Matcher, PlainValidator(partial(_compile, compile_matcher))]
 PathMatchers: TypeAlias = Annotated[list[PathMatcher], BeforeValidator(as_list, json_schema_input_type=Texts)]
 HostName: TypeAlias = Annotated[
-    str, AfterValidator(_check_host), WithJsonSchema({"type": "string", "pattern": f"^(?:{_HOST_NAME})$"})
+    str, AfterValidator(_check_host), WithJsonSchema({"type": "string", "pattern": f"^{HOST_NAME}$"})
 ]
 HostNames: TypeAlias = Annotated[list[HostName], BeforeValidator(as_list, json_schema_input_type=Texts)]
 Regex: TypeAlias = Annotated[DFA, PlainValidator(partial(_compile, compile_regex), json_schema_input_type=Text)]
