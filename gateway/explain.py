@@ -38,6 +38,7 @@ from gateway.policy.decision import RedirectToSignIn, Refuse
 from gateway.policy.file import load_policy
 from gateway.policy.in_force import CurrentPolicy
 from gateway.policy.methods import REGISTERED
+from gateway.policy.reach import STYLE, lacks_style, list_without_token
 from gateway.policy.rules import Policy, PolicyInvalid
 from gateway.settings import DEFAULT_RULES, GatewaySettings
 from gateway.wire.limits import Limits
@@ -190,6 +191,9 @@ def _list_remarks(policy: Policy) -> list[str]:
     for rule in policy.rules:
         odd = sorted(rule.methods - REGISTERED)
         remarks += [f"line {rule.line}: {' '.join(odd)}: no method that is registered"] if odd else []
+    anonymous = 'gets no access token, and takes everybody for anonymous: authorization = "token" is missing'
+    remarks += [f"{name} {anonymous}" for name in list_without_token(policy)]
+    remarks += [f"no rule reaches {STYLE}: the pages have no look"] if lacks_style(policy) else []
     return [*remarks, *list_remarks(policy)]
 
 

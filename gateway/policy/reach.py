@@ -13,9 +13,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from gateway.policy.canonical_paths import PathRefused, canonicalize_path
-from gateway.policy.rules import Candidate, Policy
+from gateway.policy.rules import OWN_UPSTREAM, Access, Authorization, Candidate, Policy
 from gateway.wire.raw_headers import encode_lines
+from shared.web.branding import ASSETS_PATH
 from shared.web.lacking import LACKS, OurPage, write_lacking
+
+STYLE = f"{ASSETS_PATH}/gatepost.css"
+"""What our pages load; rules from before it was there do not reach it."""
 
 _OF_ACCOUNTS = {OurPage.ACCOUNT: "/account", OurPage.SIGN_UP: "/signup", OurPage.FORGOT: "/forgot"}
 _POSTS, _DOCS = "/userposts", "/docs"
@@ -38,9 +42,19 @@ def tell_lacking(policy: Policy, links: Iterable[str] = ()) -> Policy:
     return Policy(rules=policy.rules, upstreams=tuple(upstreams), never_routed=policy.never_routed, lacks=lacks)
 
 
-def reaches(policy: Policy, path: str) -> bool:
-    """Tell whether a rule decides what a browser gets at a path, whatever the host."""
-    return any(_find(policy, host, path) is not None for host in policy.list_hosts())
+def lacks_style(policy: Policy) -> bool:
+    """Tell whether people sign in here on pages whose stylesheet no rule reaches, whatever the host."""
+    has_pages = any(upstream.session_cookies for upstream in policy.upstreams)
+    return has_pages and all(_find(policy, host, STYLE) is None for host in policy.list_hosts())
+
+
+def list_without_token(policy: Policy) -> list[str]:
+    """Return the upstreams with pages of ours that get no token of a caller, and so take everybody for anonymous."""
+    ours = {each.name for each in policy.upstreams if each.session_cookies}
+    ours |= {posts.rule.upstream for host in policy.list_hosts() if (posts := _find_posts(policy, host)) is not None}
+    asked = (rule for rule in policy.rules if rule.access is not Access.PUBLIC)
+    found = {rule.upstream for rule in asked if rule.authorization is Authorization.NONE}
+    return sorted(ours & found - {OWN_UPSTREAM})
 
 
 def _list_lacking(policy: Policy, host: str | None, links: Iterable[str]) -> Iterator[str]:

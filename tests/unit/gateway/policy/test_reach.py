@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from gateway.policy.file import load_policy, parse_policy
-from gateway.policy.reach import tell_lacking
+from gateway.policy.reach import list_without_token, tell_lacking
 from gateway.policy.rules import Policy
 from gateway.settings import DEFAULT_RULES
 from shared.web.lacking import OurPage
@@ -95,6 +95,18 @@ def test_posts_are_where_a_matcher_names_them() -> None:
     assert {each.name for each in there.upstreams if each.told} == {"auth", "application"}
     apart = read(write_rule("auth", "/"), write_rule("application", "/userposts/:path*"))
     assert {"posts", "feed"} & list_lacking(apart) == {"feed"}
+
+
+def test_our_services_without_a_token_are_named() -> None:
+    """A policy from before upstreams had to ask for it would sign everybody out of pages that ours protect."""
+    text = DEFAULT_RULES.read_text()
+    assert list_without_token(parse_policy(text, SETTINGS)) == []
+    earlier = text.replace('authorization = "token", ', "")
+    assert list_without_token(parse_policy(earlier, SETTINGS)) == ["auth", "posts"]
+    halfway = earlier.replace("session_cookies = true", 'session_cookies = true, authorization = "token"')
+    assert list_without_token(parse_policy(halfway, SETTINGS)) == ["posts"]
+    others = write_rule("application", "/:path*").replace("public", "protected")
+    assert list_without_token(parse_policy(HEAD + SIGN_IN + others, SETTINGS)) == []
 
 
 @pytest.mark.parametrize(
