@@ -42,6 +42,9 @@ REASONS = {
 }
 """What pydantic's kinds of error are called here, where its own words are less plain."""
 
+_REPLACED = {"own_credentials": '; it is authorization = "own" now'}
+"""Words of earlier releases, and what says the same in this one."""
+
 
 def load_policy(path: Path, settings: Mapping[str, str], served: Collection[str] | None = None) -> Policy:
     """Return the policy of a file; ``settings`` gives the values of ``${NAME}``, ``served`` the names of hosts."""
@@ -170,4 +173,5 @@ def _describe(error: ErrorDetails, words: object) -> str:
     reason = REASONS.get(error["type"])
     if reason is None:
         return f"{key}: {error['msg'].replace('Input should be', 'must be')}"
-    return f"{key}: {reason.format(input=error['input'], **error.get('ctx', {}))}"
+    hint = _REPLACED.get(str(key), "") if error["type"] == "extra_forbidden" else ""
+    return f"{key}: {reason.format(input=error['input'], **error.get('ctx', {}))}{hint}"

@@ -139,6 +139,7 @@ def test_a_bad_upstream_is_refused(value: str, reason: str) -> None:
     ("words", "line", "reason"),
     [
         ({"acess": '"page"'}, 7, "acess: unknown word"),
+        ({"own_credentials": "true"}, 7, 'own_credentials: unknown word; it is authorization = "own" now'),
         ({"access": '"open"'}, 5, "access: unknown word 'open'; known are 'public', 'protected' or 'page'"),
         ({"access": "7"}, 5, "access: unknown word 7; known are 'public', 'protected' or 'page'"),
         ({"upstream": '"auth"'}, 6, "upstream: unknown word 'auth'; known are gateway, posts"),
