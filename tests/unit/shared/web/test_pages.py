@@ -227,6 +227,15 @@ def test_an_error_leads_back(referer: str, back: str | None) -> None:
     assert 'href="/">Go to the home page' in buttons
 
 
+def test_without_a_home_an_error_leads_to_the_account() -> None:
+    """Where there is nothing at ``/``, whoever is signed in goes on from their account, if that is there."""
+    account = '<a class="button" href="/account">Your account</a>'
+    assert account in show(Application(PLAIN, "home"), name="Ada")
+    assert account not in show(Application(PLAIN, "home", "account"), name="Ada")
+    assert account not in show(Application(PLAIN, "home"))
+    assert account not in show(Application(), name="Ada")
+
+
 def test_a_form_sent_after_the_session_ended_can_be_sent_again() -> None:
     """The page says that nothing was saved, and signs in in another tab, so that what was typed stays in this one."""
     buttons = go_on_from(Unauthorized(), {b"referer": b"http://example.com/form"}, method="POST")
