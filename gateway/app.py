@@ -30,7 +30,7 @@ from gateway.pages.adapter import OwnPages
 from gateway.pages.own_pages import create_own_pages
 from gateway.policy.file import load_policy
 from gateway.policy.in_force import CurrentPolicy
-from gateway.policy.reach import reaches, tell_lacking
+from gateway.policy.reach import STYLE, lacks_style, list_without_token, tell_lacking
 from gateway.policy.rules import Policy, PolicyInvalid
 from gateway.settings import GatewaySettings
 from gateway.wire.client_connection import ClientConnection
@@ -48,11 +48,9 @@ from shared.observing.request_context import Reports
 from shared.settings import SettingsInvalid
 from shared.tokens.published_keys import KeyFollower
 from shared.tokens.signed import ServiceTokens
-from shared.web.branding import ASSETS_PATH
 from shared.web.service_calls import ServiceClient
 
 LIMITS = Limits()
-STYLE = f"{ASSETS_PATH}/gatepost.css"
 
 log = structlog.get_logger("policy")
 
@@ -173,8 +171,10 @@ def load_kept_policy(settings: GatewaySettings) -> Policy:
         from gateway.proving.promises import check_promises  # noqa: PLC0415 - without promises there is nothing to prove
 
         check_promises(policy, settings.gateway_promises)
-    if any(each.session_cookies for each in policy.upstreams) and not reaches(policy, STYLE):
-        log.warning("assets_not_reached", path=STYLE)  # as with rules from before they were there
+    if lacks_style(policy):
+        log.warning("assets_not_reached", path=STYLE)
+    for upstream in list_without_token(policy):
+        log.warning("token_not_sent", upstream=upstream, missing='authorization = "token"')
     branding = settings.load_branding()
     links = [link.to for link in branding.links or ()]
     return tell_lacking(policy, [*links, branding.first_page] if branding.first_page else links)

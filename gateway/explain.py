@@ -31,13 +31,14 @@ from typing import NamedTuple
 from pydantic import SecretStr
 
 from gateway.callers.credentials import Credentials
-from gateway.gate import Gate, Judgement
+from gateway.gate import Gate
 from gateway.judgement_text import describe_judgement
 from gateway.policy.checks import list_remarks
 from gateway.policy.decision import RedirectToSignIn, Refuse
 from gateway.policy.file import load_policy
 from gateway.policy.in_force import CurrentPolicy
 from gateway.policy.methods import REGISTERED
+from gateway.policy.reach import STYLE, lacks_style, list_without_token
 from gateway.policy.rules import Policy, PolicyInvalid
 from gateway.settings import DEFAULT_RULES, GatewaySettings
 from gateway.wire.limits import Limits
@@ -157,7 +158,7 @@ def explain(call: Call, settings: GatewaySettings | None, now: int) -> tuple[lis
     judgement = gate.judge(head, now)
     lines = [f"{call.method} {call.target}", *describe_judgement(current.policy, head, judgement, now)]
     lines += [f"header    {name} is dropped: a name with an underscore never passes" for name in dropped]
-    if _has_unread_cookie(head, judgement, credentials) and not gate.counts_cookies(head, now):
+    if judgement.caller == Anonymous(Reason.OTHER_SITE):
         lines.append("cookie    does not count: neither Sec-Fetch-Site nor Origin says that a page of ours asks")
     is_refused = isinstance(judgement.decision, RedirectToSignIn | Refuse) and not judgement.stale
     return lines, REFUSED if is_refused else PASSES
@@ -190,14 +191,10 @@ def _list_remarks(policy: Policy) -> list[str]:
     for rule in policy.rules:
         odd = sorted(rule.methods - REGISTERED)
         remarks += [f"line {rule.line}: {' '.join(odd)}: no method that is registered"] if odd else []
+    anonymous = 'gets no access token, and takes everybody for anonymous: authorization = "token" is missing'
+    remarks += [f"{name} {anonymous}" for name in list_without_token(policy)]
+    remarks += [f"no rule reaches {STYLE}: the pages have no look"] if lacks_style(policy) else []
     return [*remarks, *list_remarks(policy)]
-
-
-def _has_unread_cookie(head: RequestHead, judgement: Judgement, credentials: Credentials) -> bool:
-    """Tell whether the caller is anonymous although there is a session cookie."""
-    headers, ours = head.headers.raw, credentials.cookie_names.session.encode()
-    is_there = any(name == b"cookie" and ours in value for name, value in headers)
-    return is_there and judgement.caller == Anonymous(Reason.MISSING)
 
 
 def _list_headers(call: Call, credentials: Credentials) -> list[RawHeader]:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from gateway.callers.credentials import NOBODY, Credentials, Identity, StaleSession
 from gateway.callers.renewal import RenewedCaller
-from gateway.callers.same_origin import SAFE_METHODS, is_from, is_same_origin
+from gateway.callers.same_origin import SAFE_METHODS
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.choice import Chosen, RequestFacts, choose_for_spelling, choose_rule
 from gateway.policy.decision import (
@@ -93,14 +93,6 @@ class Gate:
             decision = Refuse(Unavailable(), decision.rule, decision.matcher)  # the caller may well be allowed
         stale = identity.stale if identity.stale is not None and wants_renewal(policy, decision) else None
         return Judgement(decision, identity, facts.path.text, stale)
-
-    def counts_cookies(self, head: RequestHead, now: int) -> bool:
-        """Tell whether a session cookie would name the caller of a request."""
-        line, headers = head
-        found = self._find_rule(head, now, is_forward_auth=False)
-        own = found[0].site or found[0].public_origin if found is not None else self._credentials.public_url
-        is_own = is_same_origin(line.method, headers.raw, own)
-        return is_own or (found is not None and is_from(headers.raw, _list_trusted(found[1])))
 
     def _find_rule(self, head: RequestHead, now: int, *, is_forward_auth: bool) -> Chosen | None:
         """Return what a decision may depend on, and the rule that decides, if one does.

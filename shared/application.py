@@ -118,7 +118,7 @@ def build_application(
 
 def give_look(app: Starlette, settings: PageSettings) -> None:
     """Let an application's pages be as an operator wants them."""
-    app.state.branding, app.state.find_lacks = settings.load_branding(), lambda: settings.lacks
+    app.state.branding, app.state.find_lacks = settings.load_branding(), lambda _scope: settings.lacks
 
 
 def _build_key_middleware(follower: KeyFollower | None) -> list[Middleware]:

@@ -7,14 +7,14 @@ to ``AUTH_SECRET_3`` hold counts like what ``NEXTAUTH_SECRET_PREVIOUS`` lists. W
 
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, SecretStr, model_validator
 from pydantic_settings import NoDecode
 
 from shared.settings import SAMPLE_SECRETS, PreviousSecrets, Secret, Settings, split
 from shared.tokens.protocol import PROTOCOLS, Protocol, Version
-from shared.web.sites import HOST, Sites, is_within, name_of, read_domain
+from shared.web.sites import Sites, is_within, name_of, read_domain, read_host
 
-Hosts = Annotated[tuple[Annotated[str, Field(pattern=HOST)], ...], NoDecode, BeforeValidator(split)]
+Hosts = Annotated[tuple[Annotated[str, AfterValidator(read_host)], ...], NoDecode, BeforeValidator(split)]
 
 
 class NextAuthSettings(Settings):

@@ -27,11 +27,10 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from shared.setting_names import is_slip
 from shared.tokens.keys import is_key_text
+from shared.web.origins import read_origin
 
 MIN_SECRET_LENGTH = 32  # bytes (RFC 7518, section 3.2: a key of at least the hash's size)
 LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
-_ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 SAMPLE_SECRETS = {
     "SECRET_KEY": "development-only-access-token-key-0001",
@@ -124,11 +123,10 @@ class Settings(LogSettings):
     @classmethod
     def _check_public_url(cls, value: str) -> str:
         """Return the URL as a browser writes an origin (RFC 6454, section 6.1): lower case, no default port."""
-        origin = value.lower().removesuffix("/")
-        if not _ORIGIN.fullmatch(origin):
-            raise ValueError("must be an http or https URL without a path, such as https://example.com")
-        scheme, _, host = origin.partition("://")
-        return f"{scheme}://{host.removesuffix(_DEFAULT_PORTS[scheme])}"
+        try:
+            return read_origin(value.removesuffix("/"))
+        except ValueError:
+            raise ValueError("must be an http or https URL without a path, such as https://example.com") from None
 
     @model_validator(mode="after")
     def _check_production(self) -> Self:

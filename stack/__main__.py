@@ -20,6 +20,7 @@ from types import FrameType
 from typing import NoReturn
 
 from shared.timing import STACK_GRACE
+from stack.greeting import write_greeting
 from stack.health import NotReady, wait_until_ready
 from stack.mailbox import Mailbox
 from stack.output import ERROR, print_line
@@ -86,7 +87,8 @@ def run_stack(port: int, data: Path, description: Path | None, *, with_mailbox: 
             command = (sys.executable, "-m", service)
             services.append(start_child(service, command, environment=environment, directory=ROOT))
         wait_until_ready(pages, lambda: _check_alive([*children, *services]))
-        _greet(ports["gateway"].requests, environments, data, time.monotonic() - begun, mailbox)
+        seconds = time.monotonic() - begun
+        print_line(write_greeting(ports["gateway"].requests, environments, data, seconds, mailbox))
         signal.signal(signal.SIGHUP, partial(_hang_up, services, had_terminal=has_terminal()))
         if description is not None:
             _write_description(description, ports, mailbox)
@@ -147,34 +149,6 @@ def _check_alive(children: list[Child]) -> None:
 
 def _explain(code: int) -> str:
     return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
-
-
-def _greet(
-    port: int, environments: Mapping[str, Mapping[str, str]], data: Path, seconds: float, mailbox: Mailbox | None
-) -> None:
-    """Print where it runs and what to try; a browser needs the public URL, which may be a front end's."""
-    url, public_url = f"http://localhost:{port}", environments["gateway"]["NEXTAUTH_URL"]
-    print_line(
-        f"""
-Gatepost runs at {url} (started in {seconds:.1f} s; Ctrl-C stops it; data in {data})
-
-  in a browser   {public_url.removesuffix("/")}/userposts   leads to the sign-in page; sign up there
-  the API        {url}/docs{_tell_of_letters(environments["auth_service"], mailbox)}
-  sign up        curl -s {url}/api/user -H 'content-type: application/json' \\
-                   -d '{{"name": "Ada", "email": "ada@example.com", "password": "correct horse battery"}}'
-  sign in        curl -s {url}/api/login -H 'content-type: application/json' \\
-                   -d '{{"username": "ada@example.com", "password": "correct horse battery"}}'
-"""
-    )
-
-
-def _tell_of_letters(environment: Mapping[str, str], mailbox: Mailbox | None) -> str:
-    """Return the greeting's line on the mailbox; nothing without one."""
-    if mailbox is None:
-        return ""
-    is_in_use = environment.get("SMTP_URL") == mailbox.settings["SMTP_URL"]
-    what = "shows all letters" if is_in_use else "shows none: SMTP_URL names another server"
-    return f"\n  letters        {mailbox.page}   {what}"
 
 
 def _write_description(path: Path, ports: Mapping[str, Ports], mailbox: Mailbox | None) -> None:

@@ -30,16 +30,15 @@ from auth_service.providers.presets import LOG_IN_ANEW, OPENID_SCOPES, PRESETS, 
 from auth_service.providers.profiles import ReadClaims, read_claims
 from shared.settings import LOOPBACK_HOSTS
 from shared.toml_lines import KeyPath, TomlInvalid, get_line, list_lines, parse_toml
+from shared.web.origins import DEFAULT_PORTS, ORIGIN
 
 LONGEST_FILE = 65_536  # bytes
 LONGEST_SECRET = 4096  # characters
 MOST = 20  # providers, each a button on the sign-in page
 TAKEN_IDS = frozenset({"credentials", "email"})  # next-auth's, for our own ways to sign in
 
-_ORIGIN = r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
-_ISSUER = re.compile(rf"{_ORIGIN}(?:/[A-Za-z0-9._~!$&'()*+,;=:@/%-]*)?")
+_ISSUER = re.compile(rf"{ORIGIN}(?:/[A-Za-z0-9._~!$&'()*+,;=:@/%-]*)?")
 _SCOPE = r"^[\x21\x23-\x5b\x5d-\x7e]+$"  # RFC 6749, section 3.3
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _REASONS = {
     "missing": "is missing",
     "extra_forbidden": "unknown word",
@@ -85,8 +84,8 @@ class _Table(BaseModel):
     client_id: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,500}$")]
     client_secret_file: Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]
     scopes: list[Annotated[str, Field(pattern=_SCOPE)]] | None = None
-    origins: list[Annotated[str, Field(pattern=f"^{_ORIGIN}$")]] = []
-    address: Annotated[str, Field(pattern=f"^{_ORIGIN}$")] | None = None
+    origins: list[Annotated[str, Field(pattern=f"^{ORIGIN}$")]] = []
+    address: Annotated[str, Field(pattern=f"^{ORIGIN}$")] | None = None
 
     @field_validator("id")
     @classmethod
@@ -182,10 +181,10 @@ def origin_of(url: str) -> str | None:
         host, port = parts.hostname, parts.port
     except ValueError:
         return None
-    if parts.scheme not in _DEFAULT_PORTS or not host or "@" in parts.netloc:
+    if parts.scheme not in DEFAULT_PORTS or not host or "@" in parts.netloc:
         return None
     named = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{named}:{port}".removesuffix(":None").removesuffix(_DEFAULT_PORTS[parts.scheme])
+    return f"{parts.scheme}://{named}:{port}".removesuffix(":None").removesuffix(DEFAULT_PORTS[parts.scheme])
 
 
 def list_origins(urls: Iterable[str]) -> tuple[str, ...]:

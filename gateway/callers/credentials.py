@@ -145,7 +145,7 @@ class Credentials:
         if cookies is None:
             return NOBODY
         if not is_same_origin(method, headers, own_origin or self.public_url) and not is_from(headers, trusted):
-            return NOBODY
+            return Identity(Anonymous(Reason.OTHER_SITE))
         return self._identify_by_cookie(values, cookies, now)
 
     def list_session_cookies(self, user: User, headers: Iterable[RawHeader], now: int) -> list[str]:

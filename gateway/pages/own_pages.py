@@ -16,6 +16,7 @@ from gateway.pages.reference_page import group_operations, list_common_answers, 
 from gateway.pages.well_known import well_known_routes
 from gateway.policy.in_force import CurrentPolicy
 from gateway.settings import GatewaySettings
+from gateway.wire.raw_headers import find_host_name
 from shared.application import Lifespan, assemble, give_look
 from shared.errors import NotFound
 from shared.web.branding import ASSETS_PATH, BRAND_PATH, BrandFile
@@ -72,7 +73,7 @@ def create_own_pages(
     ]
     app = assemble(routes, settings.nextauth_url, lifespan)
     give_look(app, settings)
-    app.state.find_lacks = lambda: settings.lacks | current.policy.lacks
+    app.state.find_lacks = lambda scope: settings.lacks | current.policy.list_lacking(find_host_name(scope["headers"]))
     return app
 
 

@@ -200,7 +200,7 @@ def _list_hosts(policy: Policy, rule: Rule) -> list[str | None]:
     """Return the hosts that a rule is about; None stands for all that no rule names."""
     if rule.hosts:
         return [*sorted(rule.hosts)]
-    return [None, *sorted({host for each in policy.rules for host in each.hosts})]
+    return policy.list_hosts()
 
 
 def _covering(policy: Policy, index: int, method: str, rule: Rule | None, host: str | None) -> tuple[Matcher, ...]:

@@ -1,6 +1,6 @@
 """Which rule decides about a request: the first whose path, host, conditions and method fit. Pure.
 
-Nothing else about the request counts, and nobody is looked for: who sends it matters to ``decision`` alone.
+Nothing else about the request counts, and the caller is not identified here: that matters to ``decision`` alone.
 """
 
 from enum import StrEnum

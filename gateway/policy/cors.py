@@ -12,20 +12,18 @@ Fetch, section 3.2. Without ``cors`` no page of another origin reads anything, w
 5. What depends on ``Origin`` says so (``Vary``), also to those that are not listed.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from gateway.wire.raw_headers import RawHeader, list_values
 from shared.settings import LOOPBACK_HOSTS
+from shared.web.origins import read_origin
 
 EVERYBODY = "*"
 USUAL_HEADERS = ("Authorization", "Content-Type")
 USUAL_MAX_AGE = 600  # seconds
 
-_ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?")
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _VARY: RawHeader = (b"vary", b"Origin")
 _READ_TOO: RawHeader = (b"access-control-expose-headers", b"Retry-After, WWW-Authenticate, X-Request-ID")
 _METHOD = b"access-control-request-method"
@@ -78,12 +76,9 @@ def describe_cors(cors: Cors | None) -> str:
     return f"read by {readers}{cookies}, who may send {' '.join(cors.headers) or 'no headers'} ({cors.max_age} s)"
 
 
-def read_origin(text: str) -> str:
-    """Return an origin as browsers send it (RFC 6454, section 6.2); ValueError for anything else but ``*``."""
-    origin = text.lower()
-    if origin != EVERYBODY and not _ORIGIN.fullmatch(origin):
-        raise ValueError(f"{text!r} is no origin, such as https://app.example")
-    return origin.removesuffix(_DEFAULT_PORTS.get(origin.partition(":")[0], " "))
+def read_reader(text: str) -> str:
+    """Return an origin as browsers send it, or ``*``; ValueError for anything else."""
+    return text if text == EVERYBODY else read_origin(text)
 
 
 def can_have_cookies(origin: str) -> bool:

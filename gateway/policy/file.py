@@ -2,7 +2,8 @@
 
 ``schema`` defines what may stand in it. pydantic names the table and word of an error, and ``toml_lines`` their line.
 ``${POLICY_NAME}`` in any text is a variable of the environment. It is put in once the file is parsed, so whatever it
-holds is text, and part of that one value.
+holds is text, and part of that one value. Addresses may name settings besides, which ``schema`` puts in; any other
+``${NAME}`` is a slip.
 """
 
 import re
@@ -22,7 +23,8 @@ from shared.toml_lines import KeyPath, TomlInvalid, get_line, list_lines, parse_
 
 FileTable = TypeVar("FileTable", bound=Table)
 
-_VARIABLE = re.compile(r"\$\{(POLICY_[A-Z0-9_]+)\}")
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_OWN_NAME = re.compile(r"POLICY_[A-Z0-9_]+")
 
 REASONS = {
     "value_error": "{error}",
@@ -39,6 +41,9 @@ REASONS = {
     **dict.fromkeys(("model_type", "dict_type"), "must be a table"),
 }
 """What pydantic's kinds of error are called here, where its own words are less plain."""
+
+_REPLACED = {"own_credentials": '; it is authorization = "own" now'}
+"""Words of earlier releases, and what says the same in this one."""
 
 
 def load_policy(path: Path, settings: Mapping[str, str], served: Collection[str] | None = None) -> Policy:
@@ -89,8 +94,8 @@ def parse_tables(
     lines = list_lines(text)
     try:
         words = cast("dict[str, object]", _put_in(parsed, context))
-    except _VariableMissing as missing:
-        raise PolicyInvalid(file, get_line(lines, missing.where), str(missing)) from None
+    except _VariableRefused as refusal:
+        raise PolicyInvalid(file, get_line(lines, refusal.where), str(refusal)) from None
     try:
         return kind.model_validate(words, context=context), lines
     except ValidationError as invalid:
@@ -104,26 +109,43 @@ def _parse_toml(text: str, file: str) -> dict[str, object]:
         raise PolicyInvalid(file, fault.line, fault.reason) from None
 
 
-class _VariableMissing(Exception):
-    """A variable that is not set, and where the file names it."""
+class _VariableRefused(Exception):
+    """What is wrong with a variable, and where the file names it."""
 
-    def __init__(self, name: str, where: KeyPath) -> None:
+    def __init__(self, reason: str, where: KeyPath) -> None:
         self.where = where
-        super().__init__(f"there is no setting {name}")
+        super().__init__(reason)
 
 
 def _put_in(value: object, variables: Mapping[str, str], where: KeyPath = ()) -> object:
-    """Return a value of the file with the variables in its texts replaced; raises _VariableMissing."""
+    """Return a value of the file with the variables in its texts replaced; raises _VariableRefused."""
     if isinstance(value, dict):
         return {name: _put_in(each, variables, (*where, name)) for name, each in value.items()}
     if isinstance(value, list):
         return [_put_in(each, variables, (*where, at)) for at, each in enumerate(value)]
     if not isinstance(value, str):
         return value
-    for name in _VARIABLE.findall(value):
+    return _VARIABLE.sub(lambda match: _get_variable(match[1], variables, where), value)
+
+
+def _get_variable(name: str, variables: Mapping[str, str], where: KeyPath) -> str:
+    """Return what stands for a variable: in an address a setting stays for ``schema``. Raises _VariableRefused."""
+    if _OWN_NAME.fullmatch(name):
         if name not in variables:
-            raise _VariableMissing(name, where)
-    return _VARIABLE.sub(lambda match: variables[match[1]], value)
+            raise _VariableRefused(f"there is no setting {name}", where)
+        return variables[name]
+    if not _is_address(where):
+        reason = "is no variable that may stand here: their names begin with POLICY_, in capitals"
+        raise _VariableRefused(f"${{{name}}} {reason}", where)
+    return f"${{{name}}}"
+
+
+def _is_address(where: KeyPath) -> bool:
+    """Tell whether a key is an upstream's address, written in any way, or one of its addresses."""
+    match where:
+        case ("upstreams", _) | ("upstreams", _, int()) | ("upstreams", _, "address", *_):
+            return True
+    return False
 
 
 def _choose_error(
@@ -151,4 +173,5 @@ def _describe(error: ErrorDetails, words: object) -> str:
     reason = REASONS.get(error["type"])
     if reason is None:
         return f"{key}: {error['msg'].replace('Input should be', 'must be')}"
-    return f"{key}: {reason.format(input=error['input'], **error.get('ctx', {}))}"
+    hint = _REPLACED.get(str(key), "") if error["type"] == "extra_forbidden" else ""
+    return f"{key}: {reason.format(input=error['input'], **error.get('ctx', {}))}{hint}"

@@ -5,7 +5,7 @@ fits, nothing is contacted. Rules are data: frozen, compiled, and the same for t
 What each word means is in ``schema``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -179,13 +179,14 @@ class Candidate(NamedTuple):
 class Policy:
     """All rules in their order, the upstreams they name, and the paths that are never routed.
 
-    ``lacks`` are the pages of ours that no rule reaches (``reach``).
+    ``lacks`` are the pages of ours that no rule reaches, by the hosts that rules name; None stands for all other hosts
+    (``reach``).
     """
 
     rules: tuple[Rule, ...]
     upstreams: tuple[Upstream, ...]
     never_routed: tuple[Matcher, ...]
-    lacks: frozenset[str] = field(default=frozenset(), compare=False)
+    lacks: Mapping[str | None, frozenset[str]] = field(default_factory=dict, compare=False)
     identity_names: frozenset[str] = field(init=False, compare=False, repr=False)
     """The headers by which any rule names callers, in lower case. A client's own never pass, to no upstream."""
     takes_spellings: bool = field(init=False, compare=False, repr=False)
@@ -221,6 +222,14 @@ class Policy:
     def find_upstream(self, name: str) -> Upstream | None:
         """Return the upstream with that name; None is the gateway itself."""
         return next((upstream for upstream in self.upstreams if upstream.name == name), None)
+
+    def list_lacking(self, host: str | None) -> frozenset[str]:
+        """Return the pages of ours that no rule reaches at a host."""
+        return self.lacks.get(host, self.lacks.get(None, frozenset()))
+
+    def list_hosts(self) -> list[str | None]:
+        """Return the hosts that rules name, and None, which stands for all others."""
+        return [None, *sorted({host for rule in self.rules for host in rule.hosts})]
 
     def is_never_routed(self, path: str) -> bool:
         """Tell whether the path is one that no rule can open."""

@@ -33,6 +33,7 @@ from gateway.policy.methods import FORWARDED_METHODS, OTHER_METHOD, UsualMethod
 from gateway.policy.rules import Access, Condition, Paths, Rule, Source
 from gateway.policy.tables import Count, PassingTable, Seconds, Table, Text, Texts, as_list, read_text
 from gateway.policy.upstreams import Replica, Upstream
+from shared.web.origins import HOST_NAME
 from shared.web.service_calls import UNIX
 
 FILE = Path(__file__).parents[1] / "rules.schema.json"
@@ -74,8 +75,15 @@ def _read_address(value: object, info: ValidationInfo) -> Replica:
 
 def _check_method(method: str) -> str:
     if not re.fullmatch(OTHER_METHOD, method):
-        raise ValueError(f"{method!r} is not a method in capitals, such as GET or PROPFIND, beside CONNECT and TRACE")
+        how = "methods are in capitals, such as GET or PROPFIND, and neither CONNECT nor TRACE"
+        raise ValueError(f"{method!r} can't be named: {how}")
     return method
+
+
+def _check_host(host: str) -> str:
+    if not re.fullmatch(HOST_NAME, host):
+        raise ValueError(f"{host!r} is not a host in lower case without a port, such as app.example.com")
+    return host
 
 
 def _read_socket(url: str) -> Replica:
@@ -117,7 +125,9 @@ Methods: TypeAlias = Method | Annotated[list[Method], Field(min_length=1)]
 Address: TypeAlias = Annotated[Replica, PlainValidator(_read_address)]
 PathMatcher: TypeAlias = Annotated[Matcher, PlainValidator(partial(_compile, compile_matcher))]
 PathMatchers: TypeAlias = Annotated[list[PathMatcher], BeforeValidator(as_list, json_schema_input_type=Texts)]
-HostName: TypeAlias = Annotated[str, Field(pattern=r"^([a-z0-9._-]+|\[[0-9a-f:.]+\])$")]
+HostName: TypeAlias = Annotated[
+    str, AfterValidator(_check_host), WithJsonSchema({"type": "string", "pattern": f"^{HOST_NAME}$"})
+]
 HostNames: TypeAlias = Annotated[list[HostName], BeforeValidator(as_list, json_schema_input_type=Texts)]
 Regex: TypeAlias = Annotated[DFA, PlainValidator(partial(_compile, compile_regex), json_schema_input_type=Text)]
 

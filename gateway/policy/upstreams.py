@@ -1,5 +1,6 @@
 """Upstreams as values: the services behind the gateway, and their addresses."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -23,7 +24,8 @@ class Upstream:
     ``answer_within`` is how many seconds it has to begin an answer; None for the gateway's usual time. Where
     ``session_cookies`` is true it gets NextAuth's cookies, and keeps the sessions in them fresh itself. The rest is as
     in ``schema``; None is the gateway's usual figure, too. ``authorities`` are the certificates in its ``ca_file``.
-    ``told`` is a header line that each request to it has besides (``reach``).
+    ``told`` is a header line that each request to it has besides, by the hosts that rules name; None stands for all
+    others (``reach``).
     """
 
     name: str
@@ -35,7 +37,11 @@ class Upstream:
     idle: float | None = None
     connections: int | None = None
     authorities: str | None = None
-    told: bytes = field(default=b"", compare=False)
+    told: Mapping[str | None, bytes] = field(default_factory=dict, compare=False)
+
+    def tell(self, host: str | None) -> bytes:
+        """Return the header line that a request for a host has besides."""
+        return self.told.get(host, self.told.get(None, b""))
 
     @property
     def granted(self) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """What is said to caches about an answer that depends on who asks, and whose upstream says nothing itself. Pure.
 
-One that can be checked for changes (RFC 9111, section 4.3), as a static file can, may be kept by the client alone, and
-is asked about each time: so a file is not loaded anew for each page. Anything else is kept by nobody.
+An answer with a validator (RFC 9111, section 4.3), such as a static file, may be stored by the client alone, which
+revalidates it before each use: so a file is not loaded again for each page. Anything else is not stored at all.
 """
 
 from gateway.wire.answer_heads import AnswerHead

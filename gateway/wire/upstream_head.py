@@ -15,7 +15,7 @@ from gateway.policy.rules import Authorization, Cookies
 from gateway.settings import PublicSide
 from gateway.wire.headers import Origin, encode_own_headers
 from gateway.wire.lookup import Lookup
-from gateway.wire.raw_headers import encode_lines
+from gateway.wire.raw_headers import encode_lines, find_host_name
 from gateway.wire.request_heads import RequestHead
 from gateway.wire.websocket import UPGRADE_HEADERS
 from shared.observing.request_context import RequestRecord, write_trace
@@ -55,7 +55,8 @@ class UpstreamHeads:
         dropped = None if gets_all else self._cookie_names
         session = self._list_session_cookies(head, decision) if decision.rule.cookies is Cookies.SESSION else ()
         own = encode_own_headers(passing, origin, decision.token, dropped, session)
-        own += decision.upstream.told if decision.upstream is not None else b""
+        if decision.upstream is not None and decision.upstream.told:
+            own += decision.upstream.tell(find_host_name(head.headers.raw))
         if decision.rule.authorization is Authorization.OWN:
             own += encode_lines(decision.list_own_credentials(head.headers.raw))
         if decision.rule.identity and decision.user is not None:

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     """Why a caller is anonymous."""
 
     MISSING = "missing"
+    OTHER_SITE = "other_site"  # a session cookie that another site may have made the browser send
     EXPIRED = "expired"
     INVALID = "invalid"
     REVOKED = "revoked"

@@ -36,7 +36,7 @@ def list_lacking(scope: Scope) -> frozenset[str]:
     """Return what is not there for the reader of a page."""
     told = [value.decode("latin-1") for name, value in scope["headers"] if name == LACKS]
     find_own = getattr(getattr(scope.get("app"), "state", None), "find_lacks", None)
-    own: frozenset[str] = find_own() if find_own is not None else NOTHING
+    own: frozenset[str] = find_own(scope) if find_own is not None else NOTHING
     return own.union(*map(read_lacking, told)) if told else own
 
 

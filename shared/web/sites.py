@@ -15,19 +15,18 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-HOST = r"^([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$"
-"""A value of Host, in lower case, with or without a port (RFC 9110, section 7.2)."""
+from shared.web.origins import DEFAULT_PORTS, HOST_NAME
 
 LONGEST_PATH, LONGEST_QUERY = 2048, 8192  # bytes that the gateway accepts
 LONGEST_PLACE = LONGEST_PATH + len("?") + LONGEST_QUERY
 LONGEST_WAY_BACK = 32_768
 """Bytes of the sign-in page's query. Whatever place leads there is led back to, and encoding makes it longer."""
 
+_HOST = re.compile(rf"{HOST_NAME}(?::\d{{1,5}})?")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
 _ADDRESS = re.compile(r"[0-9.]+")
 _PORT = re.compile(r":\d*\Z")  # an IPv6 address stands in brackets (RFC 3986, section 3.2.2)
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class Sites:
             return cls(public_url)
         scheme = public_url.partition(":")[0]
         inside = [host for host in hosts if is_within(name_of(host), cookie_domain)]
-        origins = [f"{scheme}://{host.removesuffix(_DEFAULT_PORTS[scheme])}" for host in inside]
+        origins = [f"{scheme}://{host.removesuffix(DEFAULT_PORTS[scheme])}" for host in inside]
         others = tuple(origin for origin in dict.fromkeys(origins) if origin != public_url)
         return cls(public_url, cookie_domain, others)
 
@@ -80,6 +79,13 @@ def name_of(host: str) -> str:
     return _PORT.sub("", host)
 
 
+def read_host(text: str) -> str:
+    """Return a value of Host, with or without a port (RFC 9110, section 7.2); ValueError for anything else."""
+    if not _HOST.fullmatch(text):
+        raise ValueError(f"{text!r} is not a host in lower case, such as app.example.com or localhost:3000")
+    return text
+
+
 def is_within(name: str, domain: str) -> bool:
     """Tell whether a cookie of the domain is sent to a host of that name (RFC 6265, section 5.1.3)."""
     return name == domain or name.endswith(f".{domain}")
@@ -95,4 +101,4 @@ def read_domain(text: str) -> str:
 
 def _list_hosts(origin: str) -> tuple[str, ...]:
     scheme, _, host = origin.partition("://")
-    return (host,) if name_of(host) != host else (host, f"{host}{_DEFAULT_PORTS[scheme]}")
+    return (host,) if name_of(host) != host else (host, f"{host}{DEFAULT_PORTS[scheme]}")

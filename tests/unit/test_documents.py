@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from gateway.policy.file import parse_policy
+from gateway.policy.reach import lacks_style, tell_lacking
 from gateway.settings import GatewaySettings
 from shared.tokens.key_pairs import IssuerKeys, make_key_pair, read_key_pairs
 from shared.tokens.signed import AccessTokens, KeyRing
+from shared.web.lacking import OurPage
+from shared.web.sites import name_of
 from stack.services import SETTING_NAMES
 from tests.support.house import ROOT
 
@@ -118,9 +121,12 @@ def test_the_sample_of_several_hosts_can_be_used() -> None:
     keys = {"secret_key": "k" * 40, "nextauth_secret": "n" * 40, "service_secret": "s" * 40}
     settings = GatewaySettings.model_validate(keys | {name.lower(): value for name, value in shown.items()})
     text = page.partition("```toml")[2].partition("```")[0]
-    rules = parse_policy(text, settings.rule_variables(), served=settings.host_names).rules
-    named = {f"https://{host}" for rule in rules for host in rule.hosts}
+    policy = tell_lacking(parse_policy(text, settings.rule_variables(), served=settings.host_names))
+    named = {f"https://{host}" for rule in policy.rules for host in rule.hosts}
     assert {settings.nextauth_url, *named} == set(settings.sites.origins)
+    assert not lacks_style(policy)
+    name = name_of(settings.nextauth_url.partition("://")[2])
+    assert not {OurPage.ACCOUNT, OurPage.SIGN_UP, OurPage.FORGOT} & policy.list_lacking(name)
 
 
 def test_the_readme_is_short() -> None:

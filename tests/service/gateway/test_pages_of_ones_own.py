@@ -90,3 +90,25 @@ async def test_what_is_missing_is_told(branded: RunningGateway, client: httpx2.A
             break
     assert await is_told()
     assert 'href="/docs"' not in (await client.get("/nowhere", headers=PAGE)).text
+
+
+async def test_each_host_links_to_what_it_has(tmp_path: Path, posts: RawUpstream, auth: RawUpstream) -> None:
+    """What one host has is missing at the others: on pages of services, and on the gateway's own."""
+    write_rules(tmp_path / "rules.toml", posts, auth)
+    change_rules(tmp_path / "rules.toml", '"/docs", ', "")
+    with (tmp_path / "rules.toml").open("a") as rules:
+        rules.write(
+            '[[rule]]\nmatcher = ["/docs"]\nmethods = ["GET"]\naccess = "public"\nupstream = "gateway"\n'
+            'hosts = "app.gate.localhost"\n'
+        )
+    sites = ("id.gate.localhost", "app.gate.localhost")
+    async with (
+        running_gateway(tmp_path / "rules.toml", sites=sites) as gateway,
+        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{gateway.port}", trust_env=False) as client,
+    ):
+        for host, has_docs in zip(sites, (False, True), strict=True):
+            headers = {**PAGE, "host": f"{host}:{gateway.port}"}
+            page = (await client.get("/nowhere", headers=headers)).text
+            await client.get("/api/auth/signin", headers=headers)
+            [told] = auth.received[-1].values("gatepost-lacks")
+            assert ('href="/docs"' in page, "docs" not in told.split()) == (has_docs, has_docs)

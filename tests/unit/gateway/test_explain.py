@@ -158,6 +158,18 @@ def test_a_policy_without_session_cookies_is_noticed(tmp_path: Path, capsys: pyt
     assert remark not in capsys.readouterr().out
 
 
+def test_a_policy_of_an_earlier_release_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What an upgrade asks of a policy of one's own is remarked on where the file is checked."""
+    file = tmp_path / "rules.toml"
+    text = DEFAULT_RULES.read_text().replace('authorization = "token", ', "", 1)
+    file.write_text(text.replace("/_gatepost/assets/", "/assets/"))
+    assert main(["--rules", str(file)]) == PASSES
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        'auth gets no access token, and takes everybody for anonymous: authorization = "token" is missing',
+        "no rule reaches /_gatepost/assets/gatepost.css: the pages have no look",
+    ]
+
+
 def test_an_expired_token_is_told(settings: GatewaySettings, capsys: pytest.CaptureFixture[str]) -> None:
     """An expired token leaves the caller anonymous, with the reason."""
     assert main(["/api/user/7", "--token", sign(settings, age=4000)]) == REFUSED

@@ -102,10 +102,10 @@ def test_the_cookie_of_version_5() -> None:
 def test_a_cookie_needs_a_proof_of_origin(method: str) -> None:
     """For an unsafe method a cookie counts only on a request from a page of ours."""
     cookie = ("cookie", f"{COOKIE}={seal(sign(2))}")
-    assert find(cookie, method=method) is Reason.MISSING
+    assert find(cookie, method=method) is Reason.OTHER_SITE
     assert find(cookie, ("origin", URL), method=method) == 2
     assert find(cookie, ("sec-fetch-site", "same-origin"), method=method) == 2
-    assert find(cookie, ("sec-fetch-site", "cross-site"), ("origin", URL), method=method) is Reason.MISSING
+    assert find(cookie, ("sec-fetch-site", "cross-site"), ("origin", URL), method=method) is Reason.OTHER_SITE
 
 
 @pytest.mark.parametrize("token", [None, 1, [], "", "x.y.z", {"a": 1}])
@@ -234,9 +234,9 @@ def test_a_remembered_browser_is_judged_each_time() -> None:
 
     for _ in range(2):
         assert ask() == (2, False)
-        assert ask("POST") == (Reason.MISSING, False)
+        assert ask("POST") == (Reason.OTHER_SITE, False)
         assert ask("POST", NOW, (b"origin", URL.encode())) == (2, False)
-        assert ask("GET", NOW, (b"upgrade", b"websocket")) == (Reason.MISSING, False)
+        assert ask("GET", NOW, (b"upgrade", b"websocket")) == (Reason.OTHER_SITE, False)
         assert ask("GET", NOW + 3541) == (2, True)
         assert ask("GET", NOW + 3600) == (Reason.EXPIRED, True)
         assert ask("GET", NOW + 86_400 + 15) == (Reason.INVALID, False)

@@ -33,6 +33,7 @@ def from_(*origins: str) -> list[RawHeader]:
         (f'{{ origins = "{APP}", credentials = true, headers = ["X-CSRFToken"], max_age = 60 }}', TRUSTED),
         ('{ origins = "http://localhost:5173", credentials = true }', Cors(frozenset({"http://localhost:5173"}), True)),
         ('{ origins = "http://a.b.localhost", credentials = true }', Cors(frozenset({"http://a.b.localhost"}), True)),
+        (f'{{ origins = "{APP}", headers = "X-A" }}', Cors(frozenset({APP}), headers=("X-A",))),
         ('"http://app.example:80"', Cors(frozenset({"http://app.example"}))),
     ],
 )
@@ -56,7 +57,7 @@ def test_what_a_rule_may_say(written: str, cors: Cors) -> None:
         ),
         *((f'"{text}"', "is no origin") for text in ("https://app.example:0", "https://app.example#", "https://a b")),
         ('{ origin = "https://app.example" }', "origin: unknown word"),
-        (f'{{ origins = "{APP}", headers = ["X A"] }}', "headers"),
+        (f'{{ origins = "{APP}", headers = ["X A"] }}', "headers: 'X A' is no name of a header"),
         (f'{{ origins = "{APP}", headers = ["*, X"] }}', "headers"),
         (f'{{ origins = "{APP}", max_age = -1 }}', "max_age: must be a positive integer"),
         ("true", "must be a text"),

@@ -187,6 +187,7 @@ def test_a_script_of_an_older_browser_is_not_redirected(policy: Policy, headers:
     ("reason", "challenge"),
     [
         (Reason.MISSING, 'Bearer realm="gatepost"'),
+        (Reason.OTHER_SITE, 'Bearer realm="gatepost"'),
         (
             Reason.EXPIRED,
             'Bearer realm="gatepost", error="invalid_token", error_description="The access token expired"',

@@ -16,7 +16,8 @@ from tests.support.policies import HEAD, SETTINGS, has, read, read_fault, rule
 
 PREFIX = "must be a path of letters, digits, -, _, ~ and dots without a slash at its end, such as /app"
 STRIP_NEEDS = "needs a service behind the gateway without session_cookies"
-METHOD = "is not a method in capitals, such as GET or PROPFIND, beside CONNECT and TRACE"
+METHOD = "can't be named: methods are in capitals, such as GET or PROPFIND, and neither CONNECT nor TRACE"
+HOST = "is not a host in lower case without a port, such as app.example.com"
 NO_TIME = "must be seconds, more than 0 and 86400 at most"
 
 
@@ -138,6 +139,7 @@ def test_a_bad_upstream_is_refused(value: str, reason: str) -> None:
     ("words", "line", "reason"),
     [
         ({"acess": '"page"'}, 7, "acess: unknown word"),
+        ({"own_credentials": "true"}, 7, 'own_credentials: unknown word; it is authorization = "own" now'),
         ({"access": '"open"'}, 5, "access: unknown word 'open'; known are 'public', 'protected' or 'page'"),
         ({"access": "7"}, 5, "access: unknown word 7; known are 'public', 'protected' or 'page'"),
         ({"upstream": '"auth"'}, 6, "upstream: unknown word 'auth'; known are gateway, posts"),
@@ -203,6 +205,10 @@ def test_a_bad_upstream_is_refused(value: str, reason: str) -> None:
             {"upstream": '"gateway"', "strip": '"/a"'},
             7,
             "strip: needs a service behind the gateway without session_cookies",
+        ),
+        *(
+            ({"hosts": f'["a.example", "{host}"]'}, 7, f"hosts: '{host}' {HOST}")
+            for host in ("App.example.com", "app.example.com:443", "https://app.example.com", "*.example.com", "")
         ),
         ({"cookies": '"all"'}, 7, "cookies: unknown word 'all'; known are 'none' or 'session'"),
         ({"upstream": '"gateway"', "cookies": '"session"'}, 7, "cookies: needs a service behind the gateway"),
@@ -438,8 +444,16 @@ def test_a_variable_that_is_not_set_is_named(words: dict[str, str], line: int) -
     if line:
         assert read_fault(rule("/a", "page", **words)) == f"p.toml, line {line}: there is no setting POLICY_NONE"
     else:
-        (found,) = read(rule("/a", "page", role='"${OTHER} $POLICY_X {POLICY_X}"')).rules
-        assert found.role == "${OTHER} $POLICY_X {POLICY_X}"
+        (found,) = read(rule("/a", "page", role='"$ $OTHER $POLICY_X {POLICY_X}"')).rules
+        assert found.role == "$ $OTHER $POLICY_X {POLICY_X}"
+
+
+@pytest.mark.parametrize("name", ["TENANT", "POLICY_tenant", "policy_tenant", "POSTS_URL", ""])
+def test_no_other_variable_is_taken_for_text(name: str) -> None:
+    """A slip in a variable's name is told, where the rule would else ask for a role that nobody has."""
+    reason = f"${{{name}}} is no variable that may stand here: their names begin with POLICY_, in capitals"
+    words = {"role": f'"${{{name}}}-admin"'}
+    assert read_fault(rule("/a", "page", **words)) == f"p.toml, line 7: {reason}"
 
 
 def test_a_rule_may_name_any_method() -> None:

@@ -18,7 +18,7 @@ def test_both_count() -> None:
     application, header = Starlette(), (LACKS, b"docs posts")
     scope: Scope = {"type": "http", "headers": [header], "app": application}
     assert list_lacking(scope) == {"docs", "posts"}
-    application.state.find_lacks = lambda: frozenset({"sign-up"})
+    application.state.find_lacks = lambda _scope: frozenset({"sign-up"})
     assert list_lacking(scope) == {"docs", "posts", "sign-up"}
     assert list_lacking({"type": "http", "headers": [], "app": application}) == {"sign-up"}
     assert list_lacking({"type": "http", "headers": []}) == frozenset()

@@ -138,7 +138,7 @@ class Application:
     def __init__(self, branding: Branding = PLAIN, *lacks: str) -> None:
         self.state = self
         self.branding = branding
-        self.find_lacks = lambda: frozenset(lacks)
+        self.find_lacks = lambda _scope: frozenset(lacks)
 
 
 def show(application: Application, *, name: str | None = None, language: str = "en", told: str = "") -> str:
@@ -225,6 +225,15 @@ def test_an_error_leads_back(referer: str, back: str | None) -> None:
     buttons = go_on_from(NotFound(), {b"referer": referer.encode()})
     assert re.findall(r'href="([^"]*)">Go back', buttons) == ([back] if back is not None else [])
     assert 'href="/">Go to the home page' in buttons
+
+
+def test_without_a_home_an_error_leads_to_the_account() -> None:
+    """Where there is nothing at ``/``, whoever is signed in goes on from their account, if that is there."""
+    account = '<a class="button" href="/account">Your account</a>'
+    assert account in show(Application(PLAIN, "home"), name="Ada")
+    assert account not in show(Application(PLAIN, "home", "account"), name="Ada")
+    assert account not in show(Application(PLAIN, "home"))
+    assert account not in show(Application(), name="Ada")
 
 
 def test_a_form_sent_after_the_session_ended_can_be_sent_again() -> None:

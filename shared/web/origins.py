@@ -1,0 +1,19 @@
+"""Hosts and origins as browsers write them (RFC 6454, section 6.1): in lower case, and without a default port. Pure."""
+
+import re
+
+HOST_NAME = r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])"
+"""A regular expression: a name, or an address, which stands in brackets if it is IPv6 (RFC 3986, section 3.2.2)."""
+
+ORIGIN = rf"https?://{HOST_NAME}(?::[1-9][0-9]{{0,4}})?"
+"""A regular expression: the address of a site, without a path."""
+
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+
+def read_origin(text: str) -> str:
+    """Return an origin as a browser writes it; ValueError for what is none."""
+    origin = text.lower()
+    if not re.fullmatch(ORIGIN, origin):
+        raise ValueError(f"{text!r} is no origin, such as https://app.example")
+    return origin.removesuffix(DEFAULT_PORTS[origin.partition(":")[0]])
