@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from gateway.callers.credentials import NOBODY, Credentials, Identity, StaleSession
 from gateway.callers.renewal import RenewedCaller
-from gateway.callers.same_origin import SAFE_METHODS
+from gateway.callers.same_origin import SAFE_METHODS, is_from, is_same_origin
 from gateway.policy.canonical_paths import CanonicalPath
 from gateway.policy.choice import Chosen, RequestFacts, choose_for_spelling, choose_rule
 from gateway.policy.decision import (
@@ -143,9 +143,18 @@ class Gate:
         trusted = _list_trusted(chosen)
         return self._credentials.identify(line.method, headers.raw, now, facts.site, trusted, by_header=is_ours)
 
+    def counts_cookies(self, head: RequestHead, now: int) -> bool:
+        """Tell whether a session cookie would name the caller of a request."""
+        line, headers = head
+        found = self._find_rule(head, now, is_forward_auth=False)
+        own = found[0].site or found[0].public_origin if found is not None else self._credentials.public_url
+        is_own = is_same_origin(line.method, headers.raw, own)
+        return is_own or (found is not None and is_from(headers.raw, _list_trusted(found[1])))
+
     def find_session(self, head: RequestHead, user: User) -> StaleSession | None:
-        """Return the cookies of a request by which the session of its caller can be renewed, if there are such."""
-        return self._credentials.find_session(head.headers.raw, user, int(time.time()))
+        """Return the cookies of a request by which the session of its caller can be renewed, if such count."""
+        now = int(time.time())
+        return self._credentials.find_session(head.headers.raw, user, now) if self.counts_cookies(head, now) else None
 
     def may_go_on(self, user: User) -> bool:
         """Tell whether the token that proved the caller is still good."""

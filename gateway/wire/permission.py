@@ -1,8 +1,9 @@
 """Whether the caller of what lasts, a WebSocket, may still go on.
 
 Who opened it by a session cookie may go on as long as the session lives: shortly before the access token expires a
-fresh one is asked for, as for a request with that cookie, and the opening is judged again with it. Who opened it by a
-token of their own may go on as long as that is good. Whoever needed no token to open it may always go on.
+fresh one is asked for, as for a request with that cookie, and the opening is judged again with it, by the policy of
+then: whether that page may use the cookie is part of it. Who opened it by a token of their own may go on as long as
+that is good. Whoever needed no token to open it may always go on.
 """
 
 import asyncio
@@ -66,12 +67,14 @@ class Permission:
         """Judge the opening again with a fresh token; without an answer, leave it for the next time."""
         try:
             renewed = await self._renewal.renew(identity)
-            decision = self._gate.judge(self._head, int(time.time()), renewed).decision
+            now = int(time.time())
+            decision = self._gate.judge(self._head, now, renewed).decision
+            is_counted = self._gate.counts_cookies(self._head, now)  # a renewed caller is not asked that again
         finally:
             self._renewing = None
         user = decision.user if isinstance(decision, Forward) else None
         assert self._user is not None
-        if user is None or user.claims.user_id != self._user.claims.user_id:
+        if not is_counted or user is None or user.claims.user_id != self._user.claims.user_id:
             self._has_ended = True
         else:
             self._user = user

@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import contextlib
+import os
+import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,6 +27,7 @@ from tests.support.gateway_in_process import (
     SERVICE_SECRET,
     SESSION_ID,
     RunningGateway,
+    change_rules,
     eventually,
     running_gateway,
     status_of,
@@ -299,6 +302,35 @@ async def test_a_tunnel_ends_when_its_caller_may_no_longer(tmp_path: Path, auth_
         auth_service.renew = lambda _: answer_with({"accessToken": _sign(gateway, 3600, user_id=8), "setCookie": []})
         async with _connect(gateway, **_seal(gateway, _sign(gateway, RENEW_BEFORE + 1))) as client:
             assert await _see_end(client) == (1008, "The session has ended")
+
+
+async def test_a_tunnel_ends_when_its_page_may_no_longer(tmp_path: Path, auth_service: FakeAuthService) -> None:
+    """Nor does a page of another origin go on with the session, once a new policy does not trust it any more."""
+    app = "https://app.example"
+    async with _chatting(tmp_path, auth_service_url=auth_service.url) as gateway:
+        auth_service.renew = lambda _: answer_with({"accessToken": gateway.sign_token(), "setCookie": []})
+        trusting = f'websocket = true\ncors = {{ origins = "{app}", credentials = true }}'
+        change_rules(tmp_path / "rules.toml", "websocket = true", trusting)
+        os.kill(os.getpid(), signal.SIGHUP)
+        headers = {**_seal(gateway, _sign(gateway, RENEW_BEFORE + 2)), "Origin": app}
+        async with _connect(gateway, **headers) as client:
+            await _say(client, "before")
+            change_rules(tmp_path / "rules.toml", app, "https://other.example")
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert await _see_end(client) == (1008, "The session has ended")
+
+
+async def test_a_tunnel_opened_by_a_token_does_not_live_on_the_cookie_beside_it(
+    tmp_path: Path, auth_service: FakeAuthService
+) -> None:
+    """A cookie that could not have opened the tunnel, for another site sends it, does not keep it open either."""
+    async with _chatting(tmp_path, auth_service_url=auth_service.url) as gateway:
+        auth_service.renew = lambda _: answer_with({"accessToken": gateway.sign_token(), "setCookie": []})
+        token = _sign(gateway, 3)
+        headers = {**_seal(gateway, token), "Origin": "https://evil.example", "Authorization": token}
+        async with _connect(gateway, **headers) as client:
+            assert await _see_end(client) == (1008, "The access token has expired")
+    assert auth_service.asked_to_renew == []
 
 
 async def test_a_tunnel_outlives_a_short_outage(tmp_path: Path) -> None:
