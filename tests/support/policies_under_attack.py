@@ -91,7 +91,13 @@ _SITES = """
 hosts = "localhost"
 cors = { origins = "https://app.example", credentials = true }
 """
-RULES_OF_ONE_HOST = OPEN_RULES.replace('upstream = "victim"\n', f'upstream = "victim"{_SITES}')
+
+
+def _keep_to_one_host(text: str) -> str:
+    return text.replace('upstream = "victim"\n', f'upstream = "victim"{_SITES}')
+
+
+RULES_OF_ONE_HOST = _keep_to_one_host(OPEN_RULES)
 """The policy about one host, with an origin whose pages may use the caller's cookies."""
 
 _ALL = f'identity = {_NAMES}, cookies = "session"'
@@ -109,6 +115,11 @@ LOOSENED = {
     "all": Loosened(_spell(_name_methods(_loosen(_ALL, "own"))), **_OF_ALL),
     "all below a prefix": Loosened(
         _put_below(_spell(_name_methods(_loosen(f"{_ALL}, {_STRIP}", "own")))), prefix=_PREFIX, **_OF_ALL
+    ),
+    "all below a prefix of one host": Loosened(
+        _keep_to_one_host(_put_below(_spell(_name_methods(_loosen(f"{_ALL}, {_STRIP}", "own"))))),
+        prefix=_PREFIX,
+        **_OF_ALL,
     ),
 }
 """The policy with each word that loosens it on every rule, and with all of them."""
