@@ -29,6 +29,7 @@
    Where that is missing, as over plain http, a script is known by ``X-Requested-With: XMLHttpRequest``, or by an Accept
    that takes no page. A handshake of a WebSocket never is one.
 10. A preflight is answered here where a rule has ``cors`` (``preflights``), but not for another proxy.
+11. What leads to another path, too, passes only if the same rule decides about that (``destinations``).
 """
 
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ from gateway.callers.same_origin import is_same_origin
 from gateway.matching.matchers import Matcher
 from gateway.policy.canonical_paths import CanonicalPath, write_callback_query
 from gateway.policy.choice import RawHeaders, RequestFacts, choose_rule, list_methods
+from gateway.policy.destinations import stays_with
 from gateway.policy.methods import METHODS
 from gateway.policy.preflights import find_preflight_answer
 from gateway.policy.rules import SIGN_IN_PATH, Access, Authorization, Candidate, Paths, Policy, Rule
@@ -130,9 +132,11 @@ def decide(policy: Policy, request: RequestFacts, caller: Caller) -> Decision:
 def apply_choice(policy: Policy, request: RequestFacts, chosen: Candidate | None, caller: Caller) -> Decision:
     """Return what happens to a request of this caller about which a rule decides; or none, with ``chosen`` None."""
     told = _answer_preflight(policy, request)
-    if told is not None:
-        return told
-    return answer_without_rule(policy, request) if chosen is None else apply_rule(chosen, request, caller)
+    if told is not None or chosen is None:
+        return told or answer_without_rule(policy, request)
+    if not stays_with(chosen.rule, policy, request):
+        return Refuse(BadRequest("Destination leads to where another rule decides"), chosen.rule, chosen.matcher)
+    return apply_rule(chosen, request, caller)
 
 
 def _answer_preflight(policy: Policy, request: RequestFacts) -> AnswerOptions | None:
@@ -177,9 +181,8 @@ def wants_renewal(policy: Policy, decision: Decision) -> bool:
     caller, and on those of an upstream that gets the session cookies: it keeps the sessions fresh itself.
     """
     rule = None if isinstance(decision, AnswerOptions) else decision.rule
-    if rule is None:
-        return False
-    if isinstance(decision, Refuse) and not isinstance(decision.error, Unauthorized) and rule.role is None:
+    is_refused = isinstance(decision, Refuse) and not isinstance(decision.error, Unauthorized)
+    if rule is None or (is_refused and rule.role is None):
         return False
     if rule.access is not Access.PUBLIC:
         return True
@@ -199,9 +202,8 @@ def _forward(candidate: Candidate, request: RequestFacts, user: User | None) -> 
         key = _read_upgrade(rule, request) if is_upgrade else None
     except AppError as error:
         return Refuse(error, rule, matcher)
-    path: CanonicalPath | None = request.path
-    if rule.strip:
-        path = strip_prefix(request.path, rule.strip, is_canonical=rule.paths is Paths.STRICT)
+    is_canonical = rule.paths is Paths.STRICT
+    path = strip_prefix(request.path, rule.strip, is_canonical=is_canonical) if rule.strip else request.path
     if path is None:
         return Refuse(BadRequest("The path starts with two slashes"), rule, matcher)
     return Forward(rule, user, matcher, upstream, path, key)
@@ -218,15 +220,11 @@ def _read_upgrade(rule: Rule, request: RequestFacts) -> bytes | None:
 
 def _ask_to_sign_in(candidate: Candidate, request: RequestFacts, because: str, further: str = "") -> Decision:
     rule, matcher, _ = candidate
-    if rule.access is Access.PAGE and _is_navigation(request):
+    if rule.access is Access.PAGE and request.method in {"GET", "HEAD"} and _may_navigate(request):
         query = write_callback_query(request.path, request.query, further, request.site)
         location = f"{request.public_origin if request.site else ''}{SIGN_IN_PATH}?{query}"
         return RedirectToSignIn(rule, location, because, matcher)
     return Refuse(Unauthorized(challenge=because), rule, matcher)
-
-
-def _is_navigation(request: RequestFacts) -> bool:
-    return request.method in {"GET", "HEAD"} and _may_navigate(request)
 
 
 def _is_own_form(request: RequestFacts) -> bool:
