@@ -38,7 +38,7 @@ _SET_HERE = frozenset({b"authorization", b"content-length", b"cookie", b"expect"
 _CLAIMS = frozenset(
     b"""
     x-http-method x-http-method-override x-method-override
-    forwarded forwarded-for x-forwarded proxy x-host x-http-host-override
+    forwarded forwarded-for x-forwarded proxy x-host x-http-host-override x-script-name x-scheme
     x-real-ip client-ip x-client-ip x-cluster-client-ip true-client-ip cf-connecting-ip
     fastly-client-ip x-azure-clientip x-envoy-external-address x-originating-ip
     x-proxyuser-ip x-user client-cert client-cert-chain x-client-cert x-arr-clientcert

@@ -33,6 +33,7 @@ FORGED = {
     "X-Original-URL": "/signup",
     "X-Original-Method": "FORGED",
     "X-Rewrite-URL": "/signup",
+    "X-Script-Name": "/reports",
     "X-HTTP-Method-Override": "FORGED",
     "X-Middleware-Subrequest": "forged",
     "Gatepost-Decision": "allow",

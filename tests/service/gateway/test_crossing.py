@@ -18,6 +18,8 @@ SPOOFED = {
     "X-Real-IP": "1.2.3.4",
     "X-Original-URL": "/admin",
     "X-Rewrite-URL": "/admin",
+    "X-Script-Name": "/public",
+    "X-Scheme": "gopher+x",
     "X-HTTP-Method-Override": "DELETE",
     "X-Middleware-Subrequest": "middleware",
     "X-User-Id": "1",
