@@ -33,12 +33,12 @@ from pydantic import SecretStr
 from gateway.callers.credentials import Credentials
 from gateway.gate import Gate
 from gateway.judgement_text import describe_judgement
-from gateway.policy.checks import list_remarks
 from gateway.policy.decision import RedirectToSignIn, Refuse
 from gateway.policy.file import load_policy
 from gateway.policy.in_force import CurrentPolicy
 from gateway.policy.methods import REGISTERED
 from gateway.policy.reach import STYLE, lacks_style, list_without_token
+from gateway.policy.remarks import list_remarks
 from gateway.policy.rules import Policy, PolicyInvalid
 from gateway.settings import DEFAULT_RULES, GatewaySettings
 from gateway.wire.limits import Limits

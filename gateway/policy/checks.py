@@ -16,9 +16,8 @@ Only canonical paths count: a difference that no accepted path can show is no di
 other spellings count too, between rules that take these.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
-from itertools import islice
 
 from gateway.matching.dfa import DFA, find_text
 from gateway.matching.matchers import Matcher, MatcherInvalid, compile_matcher, compile_regex
@@ -52,33 +51,6 @@ def check_rules(policy: Policy, served: Collection[str] | None = None) -> None:
             raise RuleRefused(index, str(error)) from None
 
 
-def list_remarks(policy: Policy) -> Iterator[str]:
-    """Yield what is allowed, and yet open to whoever asks for another host: clients choose the host, too.
-
-    Where one path of one service is guarded differently at two hosts, that service has to tell its hosts apart.
-    """
-    for index, rule in enumerate(policy.rules):
-        for before, other in enumerate(policy.rules[:index]):
-            is_one_service = rule.upstream == other.upstream != OWN_UPSTREAM
-            if is_one_service and rule.hosts != other.hosts and rule.protection != other.protection:
-                yield from islice(_list_guarded_otherwise(policy, before, index), 1)
-
-
-def _list_guarded_otherwise(policy: Policy, first: int, second: int) -> Iterator[str]:
-    one, two = policy.rules[first], policy.rules[second]
-    pairs = ((here, there) for here in _list_hosts(policy, one) for there in _list_hosts(policy, two) if here != there)
-    for here, there in pairs:
-        for method in sorted(one.methods & two.methods):
-            covering = _covering(policy, first, method, None, here) + _covering(policy, second, method, None, there)
-            for matchers in ((ours, theirs) for ours in one.matchers for theirs in two.matchers):
-                path = _find_path(matchers, covering)
-                if path is not None:
-                    yield (
-                        f"{path} of {one.upstream} is {one.access} at {here or 'other hosts'} (line {one.line}) and"
-                        f" {two.access} at {there or 'other hosts'} (line {two.line}): it must look at Host"
-                    )
-
-
 def _check_words(policy: Policy, index: int) -> None:
     """Law 1."""
     rule = policy.rules[index]
@@ -109,14 +81,14 @@ def _check_reachable(policy: Policy, index: int) -> None:
     """Law 2."""
     rule = policy.rules[index]
     for matcher in rule.matchers:
-        if _find_path([matcher], []) is None:
+        if find_path([matcher], []) is None:
             raise RuleRefused(index, f"the matcher {matcher.source} matches no path at all")
         if not any(
-            _find_path([matcher], covering) is not None
+            find_path([matcher], covering) is not None
             for covering in {
-                _covering(policy, index, method, rule, host)
+                list_covering(policy, index, method, rule, host)
                 for method in rule.methods
-                for host in _list_hosts(policy, rule)
+                for host in list_hosts(policy, rule)
             }
         ):
             raise RuleRefused(
@@ -172,7 +144,7 @@ def _check_sign_in(policy: Policy, index: int) -> None:
     upstream = policy.find_upstream(rule.upstream)
     if upstream is not None and not upstream.session_cookies:
         for matcher in rule.matchers:
-            if _find_path([matcher], [_nextauth()]) is None:
+            if find_path([matcher], [_nextauth()]) is None:
                 raise RuleRefused(
                     index,
                     f"{matcher.source} is NextAuth's, and {upstream.name} does not get its cookies:"
@@ -184,26 +156,26 @@ def _check_sign_in(policy: Policy, index: int) -> None:
 def _find_common_path(policy: Policy, index: int, narrowed: Rule) -> str | None:
     rule = policy.rules[index]
     take_spellings = Paths.STRICT not in {rule.paths, narrowed.paths}
-    hosts = [host for host in _list_hosts(policy, rule) if narrowed.is_about(host)]
+    hosts = [host for host in list_hosts(policy, rule) if narrowed.is_about(host)]
     coverings = {
-        _covering(policy, index, method, None, host) for method in narrowed.methods & rule.methods for host in hosts
+        list_covering(policy, index, method, None, host) for method in narrowed.methods & rule.methods for host in hosts
     }
     for covering in coverings:
         for wanted in ((ours, theirs) for ours in rule.matchers for theirs in narrowed.matchers):
-            path = _find_path(wanted, covering, _readings() if take_spellings else None)
+            path = find_path(wanted, covering, _readings() if take_spellings else None)
             if path is not None:
                 return path
     return None
 
 
-def _list_hosts(policy: Policy, rule: Rule) -> list[str | None]:
+def list_hosts(policy: Policy, rule: Rule) -> list[str | None]:
     """Return the hosts that a rule is about; None stands for all that no rule names."""
     if rule.hosts:
         return [*sorted(rule.hosts)]
     return policy.list_hosts()
 
 
-def _covering(policy: Policy, index: int, method: str, rule: Rule | None, host: str | None) -> tuple[Matcher, ...]:
+def list_covering(policy: Policy, index: int, method: str, rule: Rule | None, host: str | None) -> tuple[Matcher, ...]:
     """Return the matchers that decide at a host before the rule at ``index`` does, whatever the request holds.
 
     An earlier rule with conditions covers ``rule`` only where ``rule`` has all of those conditions, too.
@@ -217,7 +189,7 @@ def _covering(policy: Policy, index: int, method: str, rule: Rule | None, host: 
     return (*policy.never_routed, *(matcher for matchers in earlier for matcher in matchers))
 
 
-def _find_path(wanted: Sequence[Matcher], unwanted: Iterable[Matcher], among: DFA | None = None) -> str | None:
+def find_path(wanted: Sequence[Matcher], unwanted: Iterable[Matcher], among: DFA | None = None) -> str | None:
     """Return a shortest path that all of ``wanted`` match and none of ``unwanted``, or None.
 
     It is a canonical one unless it is said ``among`` which it is to be.

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.policy.checks import list_remarks
 from gateway.policy.file import parse_policy
+from gateway.policy.remarks import list_remarks
 from gateway.policy.rules import Paths, PolicyInvalid
 from tests.support.policies import HEAD, has, read, read_fault, rule
 
@@ -225,4 +225,34 @@ def test_a_host_that_is_not_served_is_refused() -> None:
 )
 def test_what_another_host_leaves_open_is_told(rules: list[str], remarks: list[str]) -> None:
     """Where a service's path is guarded at one host and not at another, that is no fault, and is said."""
+    assert list(list_remarks(read(*rules))) == remarks
+
+
+NAMED: dict[str, str] = {"methods": '["GET", "PROPFIND"]'}
+
+
+@pytest.mark.parametrize(
+    ("rules", "remarks"),
+    [
+        (
+            [rule("/a/:x*", "protected"), rule("/:x*", **NAMED)],
+            ["/a of posts is protected (line 3), but for PROPFIND, which is public (line 7): name that method in both"],
+        ),
+        (
+            [rule("/a", "page", role='"staff"'), rule("/:x*", "page", **NAMED)],
+            ["/a of posts is page (line 3), but for PROPFIND, which is page (line 8): name that method in both"],
+        ),
+        ([rule("/a", "protected"), rule("/a", "protected", **NAMED), rule("/:x*", **NAMED)], []),
+        ([rule("/a", "protected", **NAMED), rule("/:x*", **NAMED)], []),
+        ([rule("/a", "protected", methods='"GET"'), rule("/:x*", **NAMED)], []),
+        ([rule("/a"), rule("/:x*", "page", **NAMED)], []),
+        ([rule("/a", "protected"), rule("/b/:x*", **NAMED)], []),
+        (
+            [rule("/a", "protected", **HERE), rule("/:x*", **THERE, **NAMED)],
+            ["/a of posts is protected at a.example (line 3) and public at b.example (line 8): it must look at Host"],
+        ),
+    ],
+)
+def test_what_other_methods_leave_open_is_told(rules: list[str], remarks: list[str]) -> None:
+    """Where a guard names no methods, and a later rule names others for its paths, that is no fault, and is said."""
     assert list(list_remarks(read(*rules))) == remarks
