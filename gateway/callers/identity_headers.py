@@ -20,9 +20,13 @@ _OF_HTTP = frozenset(
     b"""
     x-forwarded-for x-forwarded-host x-forwarded-proto x-forwarded-port x-forwarded-prefix x-auth-return-redirect
     date from origin pragma priority range referer user-agent via warning x-requested-with last-event-id
+    forwarded proxy x-real-ip x-host x-scheme x-script-name x-method-override
+    location set-cookie depth destination overwrite
     """.split()
 )
-_NAME = re.compile(rb"(?!(accept|access|cache|content|if|sec)(-|$))[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_NAME = re.compile(
+    rb"(?!(accept|access|cache|content|gatepost|if|sec|x-(http|middleware|original|rewrite))(-|$))[a-z][a-z0-9]*(-[a-z0-9]+)*"
+)
 _NO_LETTER = re.compile(rb"[^a-z0-9]")
 _NO_LINE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 

@@ -85,6 +85,9 @@ def test_names_that_may_be_taken(name: str) -> None:
         *("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-prefix", "x-request-id"),
         *("accept", "accept-language", "content-language", "if-match", "range", "user-agent", "sec-fetch-user", "date"),
         *("sec-websocket-key", "access-control-request-method", "cache-control", "referer", "from", "origin"),
+        *("gatepost-lacks", "gatepost-decision", "set-cookie", "location", "proxy", "forwarded", "x-real-ip", "depth"),
+        *("x-original-url", "x-rewrite-url", "x-http-method-override", "x-method-override", "x-middleware-rewrite"),
+        *("destination", "overwrite", "x-script-name", "x-scheme", "x-host"),
         *("remote_user", "remote user", "remote-", "-user", "7", "", "ﬀ", "Remote-User", "x--user"),
     ],
 )
