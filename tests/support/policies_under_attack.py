@@ -97,9 +97,6 @@ def _keep_to_one_host(text: str) -> str:
     return text.replace('upstream = "victim"\n', f'upstream = "victim"{_SITES}')
 
 
-RULES_OF_ONE_HOST = _keep_to_one_host(OPEN_RULES)
-"""The policy about one host, with an origin whose pages may use the caller's cookies."""
-
 _ALL = f'identity = {_NAMES}, cookies = "session"'
 _STRIP = f'strip = "{_PREFIX}"'
 _OF_ALL = dict.fromkeys(("checks_authorization", "reads_session", "names_callers", "is_about_paths"), True)
@@ -110,7 +107,7 @@ LOOSENED = {
     "cookies": Loosened(_loosen('cookies = "session"'), reads_session=True),
     "paths": Loosened(_spell(OPEN_RULES), is_about_paths=True),
     "methods": Loosened(_name_methods(OPEN_RULES), is_about_paths=True),
-    "hosts and cors": Loosened(RULES_OF_ONE_HOST, is_about_paths=True),
+    "hosts and cors": Loosened(_keep_to_one_host(OPEN_RULES), is_about_paths=True),
     "strip": Loosened(_put_below(_loosen(_STRIP)), prefix=_PREFIX, is_about_paths=True),
     "all": Loosened(_spell(_name_methods(_loosen(_ALL, "own"))), **_OF_ALL),
     "all below a prefix": Loosened(
