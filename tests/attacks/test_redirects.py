@@ -131,6 +131,7 @@ async def test_signing_out_and_going_on_lead_to_us(
     assert led_away == []
 
 
+@pytest.mark.parametrize("attacked", ["several hosts"], indirect=True, scope="module")
 async def test_moving_to_the_public_name_leads_to_us(
     client: httpx2.AsyncClient, attacked: Attacked, wanted: list[str], record_property: Record
 ) -> None:
