@@ -23,29 +23,33 @@ class Doors:
 
     def __init__(self, ports: Sequence[int]) -> None:
         self.public_url = f"http://localhost:{ports[0]}"
-        limits = httpx2.Limits(max_connections=None, keepalive_expiry=3)
-        self._clients = [
-            httpx2.AsyncClient(
-                base_url=f"http://127.0.0.1:{port}",
-                headers={"Host": f"localhost:{ports[0]}"},
-                timeout=ANSWER_PATIENCE,
-                limits=limits,
-                trust_env=False,
-            )
-            for port in ports
-        ]
+        self._ports = ports
+        self._clients = self._make_clients()
         self._ready = list(self._clients)
         self._turn = itertools.count()
         self._probing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        if len(self._clients) > 1:
-            self._probing = asyncio.create_task(self._probe())
+        self._start_probing()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._close()
+
+    async def hang_up(self) -> None:
+        """Close all connections, once nothing is sent any more; a gateway keeps unused ones for much longer."""
+        await self._close()
+        self._clients = self._make_clients()
+        self._ready = list(self._clients)
+        self._start_probing()
+
+    def _start_probing(self) -> None:
+        if len(self._clients) > 1:
+            self._probing = asyncio.create_task(self._probe())
+
+    async def _close(self) -> None:
         if self._probing is not None:
             self._probing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -64,6 +68,19 @@ class Doors:
                 if attempt + 1 == len(ready):
                     raise
         raise AssertionError("no gateway")
+
+    def _make_clients(self) -> list[httpx2.AsyncClient]:
+        limits = httpx2.Limits(max_connections=None, keepalive_expiry=3)
+        return [
+            httpx2.AsyncClient(
+                base_url=f"http://127.0.0.1:{port}",
+                headers={"Host": f"localhost:{self._ports[0]}"},
+                timeout=ANSWER_PATIENCE,
+                limits=limits,
+                trust_env=False,
+            )
+            for port in self._ports
+        ]
 
     async def _probe(self) -> None:
         while True:

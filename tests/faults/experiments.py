@@ -111,6 +111,7 @@ async def _judge(experiment: Experiment, stand: Stand, before: Usage) -> Outcome
     if ledger.broken and not experiment.may_break:
         missed.append(f"{ledger.broken} requests were not answered")
     await traffic.check_ledger()
+    await traffic.doors.hang_up()
     _, excess = await wait_until_back(stand.containers, before)
     breaches = [*missed, *ledger.breaches, *excess, *await find_log_faults(stand.containers, began, traffic)]
     return Outcome(experiment, requests, failed, slowest, back_after, figure, breaches)
