@@ -12,7 +12,7 @@ from shared.observing.metrics import Metrics
 from shared.settings import SAMPLE_SECRETS
 from shared.web.deadline import DeadlineMiddleware
 from tests.support.command_line import CommandLine
-from tests.support.epochs import note_place
+from tests.support.epochs import empty_tables
 from tests.support.guessing import DEFAULTS, HOME, Replica
 from tests.support.letters import running_with_mail
 from tests.support.people import PASSWORD, Person, sign_up_and_in
@@ -36,11 +36,11 @@ async def database(app: Starlette, auth_database_url: str) -> AsyncIterator[asyn
         "users, session_cutoffs, sessions, refresh_tokens, audit, attempts, user_changes, revocations, codes, letters,"
         " service_credentials, identities, invitations"
     )
-    async with connection.transaction():
-        await connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
-        await note_place(connection, "users")
-    yield connection
-    await connection.close()
+    try:
+        await empty_tables(connection, tables, "users")
+        yield connection
+    finally:
+        await connection.close()
 
 
 @pytest.fixture

@@ -56,11 +56,11 @@ async def send_flood(
 ) -> list["asyncio.Task[httpx2.Response]"]:
     """Return sign-ins from one address that have reached the queue, as many as there are slots.
 
-    They come ten at a time: on a slow machine, more would wait too long for a connection to the database.
+    They come five at a time: on a slow machine, more would wait too long for a connection to the database.
     """
     sent: list[asyncio.Task[httpx2.Response]] = []
     while len(sent) < len(emails):
-        coming = emails[len(sent) : len(sent) + 10]
+        coming = emails[len(sent) : len(sent) + 5]
         sent += [asyncio.create_task(sign_in(client, email, PASSWORD, ELSEWHERE)) for email in coming]
         await wait_until_queued(replica, min(len(sent), SLOTS - THREADS))
     return sent

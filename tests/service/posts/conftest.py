@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from posts_service.app import create_app
 from shared.observing.metrics import Metrics
 from shared.settings import SAMPLE_SECRETS
-from tests.support.epochs import note_place
+from tests.support.epochs import empty_tables
 from tests.support.fake_auth_service import FakeAuthService, running_auth_service
 from tests.support.forged_tokens import forge, make_claims
 from tests.support.people import Person
@@ -41,14 +41,14 @@ async def database(
     del app  # it makes the tables
     connection = await asyncpg.connect(posts_database_url)
     fake_auth_service.reset()
-    await connection.execute(
-        "UPDATE followed_feeds SET position = 0, epoch = NULL, highest_id = 0, reading_since = NULL"
-    )  # waits for a page that is being taken
-    async with connection.transaction():
-        await connection.execute("TRUNCATE authors, removals, posts, imported_posts, idempotency_keys RESTART IDENTITY")
-        await note_place(connection, "posts")
-    yield connection
-    await connection.close()
+    try:
+        await connection.execute(
+            "UPDATE followed_feeds SET position = 0, epoch = NULL, highest_id = 0, reading_since = NULL"
+        )  # waits for a page that is being taken
+        await empty_tables(connection, "authors, removals, posts, imported_posts, idempotency_keys", "posts")
+        yield connection
+    finally:
+        await connection.close()
 
 
 @pytest.fixture

@@ -276,7 +276,7 @@ def test_a_prefix_that_is_taken_off_is_a_change() -> None:
     check_changes(diff, before, after)
     found = {difference.path.text: difference.changes[0].new for difference in diff.differences}
     assert found["/app"].further == ("without /app",)
-    assert {path: new.status for path, new in found.items()} == {"/app": None, "/app/livez": 404}
+    assert {path: new.status for path, new in found.items()} == {"/app": None, "/app/internal": 404}
     assert diff.undecided == ()
 
 
